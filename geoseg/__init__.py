@@ -1,0 +1,38 @@
+"""Turn aerial and satellite scenes of any size into georeferenced class rasters and road networks."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .errors import BundleError, GeosegError, OutputError, SceneError, UsageError
+    from .executors import DaskExecutor, LocalExecutor
+    from .planning import plan
+    from .prediction import Prediction, predict
+    from .resizing import resize
+    from .settings import Settings
+
+_HOMES = {
+    "BundleError": "errors",
+    "DaskExecutor": "executors",
+    "GeosegError": "errors",
+    "LocalExecutor": "executors",
+    "OutputError": "errors",
+    "Prediction": "prediction",
+    "SceneError": "errors",
+    "Settings": "settings",
+    "UsageError": "errors",
+    "plan": "planning",
+    "predict": "prediction",
+    "resize": "resizing",
+}
+
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - strings all
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
+    """Import public names when they are first used: `import geoseg` stays quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
