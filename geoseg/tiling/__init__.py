@@ -1,0 +1,24 @@
+"""Tile lattice, blend windows, rolling accumulation, prefetch: integers and NumPy; no file, no network."""
+
+from .accumulate import blend
+from .lattice import Axis, Lattice, Roi, Tile, reflect
+from .prefetch import prefetch
+from .resample import lanczos_radius, lanczos_weights, nearest_exact, source_interval
+from .window import FAMILIES, ramp, taper
+
+__all__ = [
+    "FAMILIES",
+    "Axis",
+    "Lattice",
+    "Roi",
+    "Tile",
+    "blend",
+    "lanczos_radius",
+    "lanczos_weights",
+    "nearest_exact",
+    "prefetch",
+    "ramp",
+    "reflect",
+    "source_interval",
+    "taper",
+]

@@ -1,0 +1,122 @@
+"""Rolling blending: weighted tile scores meet in a strip one tile row high, and finished rows leave it."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .lattice import Axis, Lattice, Roi, Tile
+from .window import taper
+
+Scores = NDArray[np.float32]
+"""Scores, shape ``(rows, columns, classes)``."""
+
+
+def blend(
+    scored: Iterable[tuple[Tile, Scores]], lattice: Lattice, family: str, roi: Roi | None = None
+) -> Iterator[tuple[slice, Scores]]:
+    """Yield the blended scores of a region, as soon as no later tile can touch them.
+
+    A pixel's score is summed over columns first, then over rows, whatever region it is computed in: two regions agree
+    bit for bit where they overlap. Memory is two strips of ``tile`` rows across the region, however high it is.
+
+    Parameters
+    ----------
+    scored
+        The tiles of ``lattice.tiles(roi)``, in that order, each with its scores of shape ``(tile, tile, classes)``.
+    lattice
+        Where the tiles lie.
+    family
+        The window they are weighted with, one of `FAMILIES`.
+    roi
+        Rows and columns wanted, by default the whole scene.
+
+    Yields
+    ------
+    rows : slice
+        Rows of the grid; each row of the region comes once, in order, a tile row's worth at a time.
+    scores : NDArray[np.float32]
+        Shape ``(rows, width of the region, classes)``; a new array each time, the caller's to keep or change.
+
+    Raises
+    ------
+    ValueError
+        If a tile is missing, surplus, or out of order, or its scores have another shape.
+    """
+    rows, cols = lattice.roi if roi is None else roi
+    tile_rows, _ = lattice.touching(roi)
+    source = iter(scored)
+    carried: Scores | None = None
+    for row in tile_rows:
+        span = _clip(lattice.rows.span(row), rows)
+        weights = _weights(lattice.rows, row, family, span)[:, None, None]
+        strip = _blend_columns(source, lattice, family, row, (span, cols))
+        if carried is not None:
+            shared = strip[: len(carried)]
+            shared *= weights[: len(carried)]
+            shared += carried
+        finished = len(strip)
+        if row + 1 in tile_rows:
+            finished = _clip(lattice.rows.span(row + 1), rows).start - span.start
+            carried = strip[finished:] * weights[finished:]
+        if finished:
+            yield slice(span.start, span.start + finished), strip[:finished]
+    surplus = next(source, None)
+    if surplus is not None:
+        raise ValueError(f"Expected no more tiles, found one at {_place(surplus[0])}.")
+
+
+def _blend_columns(
+    source: Iterator[tuple[Tile, Scores]], lattice: Lattice, family: str, row: int, region: Roi
+) -> Scores:
+    """Blend one row of tiles from left to right, not yet weighted along the rows."""
+    rows, cols = region
+    strip: Scores | None = None
+    for col in lattice.cols.touching(cols.start, cols.stop):
+        tile, scores = _take(source, lattice, row, col)
+        classes = scores.shape[2]
+        if strip is None:
+            strip = np.empty((rows.stop - rows.start, cols.stop - cols.start, classes), np.float32)
+        elif strip.shape[2] != classes:
+            raise ValueError(f"Expected {strip.shape[2]} classes, found {classes} at {_place(tile)}.")
+        span = _clip(tile.cols, cols)
+        cropped = scores[_within(rows, tile.rows), _within(span, tile.cols)]
+        target = strip[:, _within(span, cols)]
+        # Columns and classes as one axis: NumPy's inner loop then runs over a whole row, not over a handful of classes.
+        weights = np.repeat(_weights(lattice.cols, col, family, span), classes).reshape(-1, classes)
+        shared = max(0, min(lattice.cols.alone(col).start, span.stop) - span.start)
+        target[:, :shared] += cropped[:, :shared] * weights[:shared]
+        np.multiply(cropped[:, shared:], weights[shared:], out=target[:, shared:])
+    assert strip is not None  # a region holds a pixel, and a tile covers it
+    return strip
+
+
+def _take(source: Iterator[tuple[Tile, Scores]], lattice: Lattice, row: int, col: int) -> tuple[Tile, Scores]:
+    """Return the next tile and its scores, which must be those of this place in the lattice."""
+    try:
+        tile, scores = next(source)
+    except StopIteration:
+        raise ValueError(f"Expected a tile at row {row}, column {col}, found no more.") from None
+    if (tile.row, tile.col) != (row, col):
+        raise ValueError(f"Expected the tile at row {row}, column {col}, found {_place(tile)}.")
+    if scores.ndim != 3 or scores.shape[:2] != (lattice.tile, lattice.tile):
+        expected = f"({lattice.tile}, {lattice.tile}, classes)"
+        raise ValueError(f"Expected scores of shape {expected}, found {scores.shape} at {_place(tile)}.")
+    return tile, scores
+
+
+def _weights(axis: Axis, index: int, family: str, span: slice) -> NDArray[np.float32]:
+    return taper(axis, index, family)[_within(span, axis.span(index))]
+
+
+def _within(span: slice, frame: slice) -> slice:
+    """Place a span of the grid in an array that starts where ``frame`` does."""
+    return slice(span.start - frame.start, span.stop - frame.start)
+
+
+def _clip(span: slice, bounds: slice) -> slice:
+    return slice(max(span.start, bounds.start), min(span.stop, bounds.stop))
+
+
+def _place(tile: Tile) -> str:
+    return f"row {tile.row}, column {tile.col}"

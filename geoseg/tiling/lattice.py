@@ -1,0 +1,177 @@
+"""The tile lattice of a scene: which squares the network sees, fixed by scene shape, tile and overlap alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Roi = tuple[slice, slice]
+"""Rows and columns of a region of the grid, each a slice with start and stop inside the scene and no step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """The tiles along one axis of a scene.
+
+    The stride is constant and no overlap is wider than half a tile, so at most two tiles meet at a pixel. Where the
+    tiles reach further than the scene, the excess is split evenly between both ends.
+
+    Raises
+    ------
+    ValueError
+        If the scene has no pixel, the tile has none, or the overlap is negative or wider than half a tile.
+    """
+
+    size: int
+    """Length of the scene along this axis, in pixels of the grid."""
+    tile: int
+    """Length of a tile, in pixels."""
+    overlap: int
+    """Pixels that a tile shares with its neighbour."""
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"A scene needs at least one pixel along each axis, found {self.size}.")
+        if self.tile < 1:
+            raise ValueError(f"A tile needs at least one pixel, found {self.tile}.")
+        if not 0 <= self.overlap <= self.tile // 2:
+            raise ValueError(
+                f"The overlap of {self.tile} px tiles must lie between 0 and {self.tile // 2} px, found {self.overlap}."
+            )
+
+    @property
+    def stride(self) -> int:
+        """Pixels from the start of a tile to the start of the next."""
+        return self.tile - self.overlap
+
+    @property
+    def count(self) -> int:
+        """Number of tiles: the fewest that cover the scene, ``count * stride + overlap >= size``."""
+        return max(1, -(-(self.size - self.overlap) // self.stride))
+
+    @property
+    def start(self) -> int:
+        """Where the first tile starts: zero, or negative by half of what the tiles cover too much."""
+        return -((self.count * self.stride + self.overlap - self.size) // 2)
+
+    def span(self, index: int) -> slice:
+        """Pixels of tile ``index``; border tiles may start below zero and stop beyond the scene."""
+        if not 0 <= index < self.count:
+            raise ValueError(f"There is no tile {index} among {self.count}.")
+        start = self.start + index * self.stride
+        return slice(start, start + self.tile)
+
+    def touching(self, start: int, stop: int) -> range:
+        """Indices of the tiles whose span meets the pixels ``start <= pixel < stop``."""
+        if start >= stop:
+            return range(0)
+        first = (start - self.start - self.tile) // self.stride + 1
+        last = (stop - 1 - self.start) // self.stride
+        return range(max(0, first), min(self.count, last + 1))
+
+    def alone(self, index: int) -> slice:
+        """Pixels of tile ``index`` that no other tile covers; empty, between two overlaps, at half a tile's overlap."""
+        span = self.span(index)
+        start = span.start + (self.overlap if index > 0 else 0)
+        stop = span.stop - (self.overlap if index < self.count - 1 else 0)
+        return slice(start, stop)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One square network input, in pixels of the grid; it may reach beyond the scene, where the image is reflected."""
+
+    row: int
+    """Index of the tile along the rows' axis."""
+    col: int
+    """Index of the tile along the columns' axis."""
+    rows: slice
+    """Rows of the grid, ``stop - start`` is the tile size."""
+    cols: slice
+    """Columns of the grid, ``stop - start`` is the tile size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lattice:
+    """All tiles of a scene, in row-major order.
+
+    Raises
+    ------
+    ValueError
+        As `Axis` does.
+    """
+
+    shape: tuple[int, int]
+    """Height and width of the scene, in pixels of the grid."""
+    tile: int
+    """Side of a tile, in pixels."""
+    overlap: int
+    """Pixels that neighbouring tiles share along each axis."""
+
+    def __post_init__(self) -> None:
+        # Built here, not on first use, so that a wrong lattice cannot exist.
+        _ = self.rows, self.cols
+
+    @cached_property
+    def rows(self) -> Axis:
+        """The tiles from top to bottom."""
+        return Axis(size=self.shape[0], tile=self.tile, overlap=self.overlap)
+
+    @cached_property
+    def cols(self) -> Axis:
+        """The tiles from left to right."""
+        return Axis(size=self.shape[1], tile=self.tile, overlap=self.overlap)
+
+    @property
+    def roi(self) -> Roi:
+        """The whole scene as a region."""
+        return slice(0, self.shape[0]), slice(0, self.shape[1])
+
+    def __len__(self) -> int:
+        return self.rows.count * self.cols.count
+
+    def touching(self, roi: Roi | None = None) -> tuple[range, range]:
+        """Tile rows and tile columns that meet a region, by default the whole scene.
+
+        Raises
+        ------
+        ValueError
+            If the region is empty or leaves the scene.
+        """
+        rows, cols = self.roi if roi is None else roi
+        for part, size, name in ((rows, self.shape[0], "rows"), (cols, self.shape[1], "columns")):
+            if part.step not in (None, 1) or not 0 <= part.start < part.stop <= size:
+                raise ValueError(f"A region's {name} must lie within 0:{size} and hold a pixel, found {part}.")
+        return self.rows.touching(rows.start, rows.stop), self.cols.touching(cols.start, cols.stop)
+
+    def count_tiles(self, roi: Roi | None = None) -> int:
+        """Return how many tiles `tiles` yields for the same region."""
+        rows, cols = self.touching(roi)
+        return len(rows) * len(cols)
+
+    def tiles(self, roi: Roi | None = None) -> Iterator[Tile]:
+        """Yield the tiles that touch a region, by default all, in row-major order."""
+        rows, cols = self.touching(roi)
+        for row in rows:
+            for col in cols:
+                yield Tile(row=row, col=col, rows=self.rows.span(row), cols=self.cols.span(col))
+
+
+def reflect(start: int, stop: int, size: int) -> NDArray[np.intp]:
+    """Return the source index of each position of ``start:stop``, mirrored at the borders of ``0:size``.
+
+    The border pixel is not repeated (NumPy's pad mode ``reflect``); the mirror image is periodic, so any distance
+    works. A source of one pixel is repeated.
+
+    Returns
+    -------
+    NDArray[np.intp]
+        Shape ``(stop - start,)``, each ``0 <= index < size``.
+    """
+    if size < 1:
+        raise ValueError(f"There is nothing to reflect in {size} pixels.")
+    period = max(1, 2 * (size - 1))
+    folded = np.arange(start, stop, dtype=np.intp) % period
+    return np.minimum(folded, period - folded) if size > 1 else np.zeros_like(folded)

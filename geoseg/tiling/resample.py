@@ -1,0 +1,94 @@
+"""Index arithmetic of resampling: which source pixels a target pixel is made of, and with which weights.
+
+Pixels are areas: pixel ``i`` of ``n`` covers the scene from ``i / n`` to ``(i + 1) / n``. Indices and weights depend on
+a pixel's place in the whole target alone, so whatever is computed from them is the same in any block.
+"""
+
+from fractions import Fraction
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+LANCZOS_LOBES = 3
+"""Lobes of the Lanczos kernel on each side of its centre, as in GDAL and Pillow."""
+
+
+def nearest_exact(n_out: int, n_in: int) -> NDArray[np.int64]:
+    """Return, for each target pixel, the source pixel whose area holds the target pixel's centre.
+
+    The centre of target pixel ``i`` lies at ``(2 i + 1) / (2 n_out)`` of the scene, so the index is
+    ``floor((2 i + 1) n_in / (2 n_out))``, in integers and without rounding. A centre on the border of two source pixels
+    belongs to the latter.
+
+    Returns
+    -------
+    NDArray[np.int64]
+        Shape ``(n_out,)``, each ``0 <= index < n_in``.
+    """
+    _check_sizes(n_out, n_in)
+    return ((2 * np.arange(n_out, dtype=np.int64) + 1) * n_in) // (2 * n_out)
+
+
+def lanczos_radius(n_out: int, n_in: int) -> Fraction:
+    """Return the kernel's half width in source pixels: 3, times the reduction factor when reducing."""
+    _check_sizes(n_out, n_in)
+    return LANCZOS_LOBES * max(Fraction(1), Fraction(n_in, n_out))
+
+
+def source_interval(start: int, stop: int, n_out: int, n_in: int, radius: Fraction) -> slice:
+    """Return the source pixels that meet the kernels of target pixels ``start:stop``.
+
+    Parameters
+    ----------
+    start, stop
+        Target pixels, ``0 <= start < stop <= n_out``.
+    n_out, n_in
+        Length of the whole target and of the whole source, each in its own pixels.
+    radius
+        Half width of the kernel around a target pixel's centre, in source pixels.
+
+    Returns
+    -------
+    slice
+        Clipped to the source; never empty.
+    """
+    _check_sizes(n_out, n_in)
+    if not 0 <= start < stop <= n_out:
+        raise ValueError(f"Target pixels must lie within 0:{n_out}, found {start}:{stop}.")
+    scale, half = Fraction(n_in, n_out), Fraction(1, 2)
+    first = floor((start + half) * scale - radius)
+    last = ceil((stop - half) * scale + radius)
+    return slice(max(0, first), min(n_in, last))
+
+
+def lanczos_weights(start: int, stop: int, n_out: int, n_in: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the taps of target pixels ``start:stop``: source indices and weights.
+
+    The kernel is ``sinc(x) sinc(x / 3)`` for ``|x| < 3`` (Duchon 1979, "Lanczos filtering in one and two dimensions",
+    J. Appl. Meteorol. 18), stretched by the reduction factor so that reducing does not alias. Weights are divided by
+    their sum over the source; beyond its border there is nothing.
+
+    Returns
+    -------
+    indices : NDArray[np.int64]
+        Shape ``(stop - start, taps)``, clipped to the source.
+    weights : NDArray[np.float64]
+        Same shape; zero where an index was clipped; each row sums to one.
+    """
+    radius = lanczos_radius(n_out, n_in)
+    stretch = float(radius / LANCZOS_LOBES)
+    doubled = (2 * np.arange(start, stop, dtype=np.int64) + 1) * n_in
+    # The pixels whose centre lies within the radius; the whole part is kept in integers, exact however far along.
+    first = doubled // (2 * n_out) - ceil(radius)
+    indices = first[:, None] + np.arange(2 * ceil(radius) + 1)
+    distance = ((2 * indices + 1) * n_out - doubled[:, None]) / (2 * n_out)
+    x = distance / stretch
+    inside = (np.abs(x) < LANCZOS_LOBES) & (indices >= 0) & (indices < n_in)
+    weights = np.where(inside, np.sinc(x) * np.sinc(x / LANCZOS_LOBES), 0.0)
+    return np.clip(indices, 0, n_in - 1), weights / weights.sum(axis=1, keepdims=True)
+
+
+def _check_sizes(n_out: int, n_in: int) -> None:
+    if n_out < 1 or n_in < 1:
+        raise ValueError(f"Resampling needs at least one pixel on both sides, found {n_in} to {n_out}.")
