@@ -1,0 +1,1 @@
+"""Networks, losses, legends, bundles and engines: Keras; no raster."""

@@ -1,0 +1,75 @@
+"""Start Keras and its backend without the start-up chatter that they write past Python.
+
+TensorFlow logs from C++ static initialisers, straight to file descriptor 2 and before any logging level is read
+(`TF_CPP_MIN_LOG_LEVEL` does not reach these lines): which instructions it uses, that there is no CUDA. A user of the
+command line takes them for errors. Lines that report no fault are dropped here, all others are passed on.
+"""
+
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Tensor = Any
+"""A tensor of the backend, or a symbolic one: Keras publishes no type for them."""
+
+_CHATTER = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog"
+    rb"|I\d{4} \d\d:\d\d:\d\d"  # level "info"
+    rb"|To enable the following instructions: "  # second line of an info
+    rb"|E\d{4} .*failed call to cuInit: .*(UNKNOWN ERROR \(303\)|no CUDA-capable device)"  # no driver, no device
+)
+
+_REDIRECTING = threading.Lock()
+"""File descriptor 2 belongs to the process: two threads that redirect it at a time could lose it."""
+
+
+def start_keras() -> None:
+    """Import Keras with its backend and start the devices, quietly; does nothing where Keras is imported already."""
+    with without_chatter():
+        if "keras" in sys.modules:
+            return
+        with _without_new_home():
+            import keras  # takes seconds, and most commands do without
+
+            keras.ops.zeros(1)  # TensorFlow looks for devices at its first operation, and logs what it does not find
+
+
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Hold back what the process writes to file descriptor 2, and pass on all but the chatter at the end."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a process without standard error shows nothing anyway
+        yield
+        return
+    # A file and not a pipe: nobody reads while the import runs, and a full pipe would block it.
+    with _REDIRECTING, os.fdopen(stderr, "wb", buffering=0) as shown, tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            held.seek(0)
+            shown.writelines(line for line in held if not _CHATTER.match(line))
+
+
+@contextmanager
+def _without_new_home() -> Iterator[None]:
+    """Keep Keras from creating `~/.keras` where there is none; where there is one, its settings count."""
+    if "KERAS_HOME" in os.environ or Path("~/.keras").expanduser().exists():
+        yield
+        return
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["KERAS_HOME"] = home
+        try:
+            yield
+        finally:
+            del os.environ["KERAS_HOME"]

@@ -1,0 +1,185 @@
+"""The model bundle: one `.keras` file that also carries `geoseg.json`, all it takes to use the network on a scene."""
+
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from operator import index
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+from geoseg.errors import BundleError
+
+from .backend import start_keras
+from .legend import Legend
+
+if TYPE_CHECKING:
+    import keras
+
+MEMBER = "geoseg.json"
+FORMAT = 1
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
+"""What reading a damaged archive raises; a RuntimeError is an encrypted or otherwise unsupported one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """How pixel values of one data type become the 0–255 that networks take: `(value - offset) * gain`."""
+
+    offset: float = 0.0
+    gain: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a bundle says of its network: the content of `geoseg.json`."""
+
+    name: str
+    version: str
+    bands: tuple[str, ...]
+    """Names of the input bands in order."""
+    scaling: Mapping[str, Scaling]
+    """By NumPy data type of the scene; other types are refused."""
+    gsd_m: float
+    """Ground sample distance the network was trained at, in metres."""
+    tile: int
+    """Side of a tile, in pixels."""
+    overlap: int
+    """Pixels that neighbouring tiles share."""
+    window: str
+    """Family of the blend window."""
+    multiple: int
+    """Tile sides are multiples of this: two to the depth of the network."""
+    legend: Legend
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Preset, training data, licences, metrics: for people and for tags."""
+
+    def __post_init__(self) -> None:
+        if not self.bands or not self.scaling:
+            raise ValueError("a card names at least one band and one data type.")
+        if not 0 < self.gsd_m < math.inf:
+            raise ValueError(f"the ground sample distance is a positive number of metres, not {self.gsd_m}.")
+        if self.multiple < 1 or self.tile < 1 or self.tile % self.multiple:
+            raise ValueError(f"the tile is a positive multiple of {self.multiple}, not {self.tile}.")
+        if not 0 <= self.overlap <= self.tile // 2:
+            raise ValueError(f"the overlap is between 0 and half of the tile of {self.tile}, not {self.overlap}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as JSON has them, that `from_json` reads back."""
+        plain = {"format": FORMAT, "bands": list(self.bands), "legend": self.legend.to_json()}
+        return asdict(self) | plain | {"provenance": dict(self.provenance)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Card":
+        """Read a card that `to_json` wrote; raises KeyError, OverflowError, TypeError or ValueError if not."""
+        if document["format"] != FORMAT:
+            raise ValueError(f"its format is {document['format']}, this geoseg reads {FORMAT}")
+        scaling = {
+            dtype: Scaling(offset=float(entry["offset"]), gain=float(entry["gain"]))
+            for dtype, entry in dict(document["scaling"]).items()
+        }
+        return cls(
+            name=str(document["name"]),
+            version=str(document["version"]),
+            bands=tuple(map(str, document["bands"])),
+            scaling=scaling,
+            gsd_m=float(document["gsd_m"]),
+            tile=index(document["tile"]),
+            overlap=index(document["overlap"]),
+            window=str(document["window"]),
+            multiple=index(document["multiple"]),
+            legend=Legend.from_json(document["legend"]),
+            provenance=dict(document["provenance"]),
+        )
+
+
+def save_bundle(model: "keras.Model", card: Card, path: Path) -> None:
+    """Write `model` and its `card` to `path`, which ends in `.keras`.
+
+    Of the model only the network is kept: a loss or an optimizer would need geoseg to load, and triple the file. Nor
+    are its initializers kept: random numbers that the weights replace at once cost JAX half a minute on loading.
+    """
+    network = model.__class__.from_config(_starting_at_zero(model.get_config()))
+    network.set_weights(model.get_weights())
+    network.save(path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MEMBER, json.dumps(card.to_json(), indent=2))
+
+
+def _starting_at_zero(config: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+    """The configuration of a network with zeros for every initializer."""
+    match config:
+        case {"module": "keras.initializers"}:
+            return config | {"class_name": "Zeros", "config": {}}
+        case dict():
+            return {key: _starting_at_zero(part) for key, part in config.items()}
+        case list() | tuple():
+            return [_starting_at_zero(part) for part in config]
+    return config
+
+
+def read_card(path: Path) -> Card:
+    """Read the card of a bundle, without loading Keras.
+
+    Raises
+    ------
+    BundleError
+        If the file is missing, is not a `.keras` archive, or carries no valid `geoseg.json`.
+    """
+    if path.suffix != ".keras":
+        raise BundleError(f"model {path} is not a .keras file; give a bundle that geoseg saved.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read(MEMBER)
+    except FileNotFoundError:
+        raise BundleError(f"model {path} does not exist; `geoseg models` lists those that are shipped.") from None
+    except KeyError:
+        raise BundleError(
+            f"model {path} carries no {MEMBER}, so its bands, scale and legend are unknown; save it with geoseg."
+        ) from None
+    except _DAMAGED as error:
+        raise BundleError(f"model {path} cannot be read as a .keras archive ({_reason(error)}).") from error
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"the {MEMBER} of model {path} is not JSON ({error}).") from error
+    try:
+        return Card.from_json(document)
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        missing = f"it has no {error}" if isinstance(error, KeyError) else _reason(error)
+        raise BundleError(f"the {MEMBER} of model {path} is not a geoseg card ({missing}).") from error
+
+
+def load_network(path: Path) -> "keras.Model":
+    """Load the network of a bundle in Keras's safe mode.
+
+    Raises
+    ------
+    BundleError
+        If the card cannot be read, Keras cannot load the network, or the two do not fit each other.
+    """
+    card = read_card(path)
+    start_keras()
+    import keras
+
+    try:
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (*_DAMAGED, AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"the network in {path} cannot be loaded by Keras {keras.__version__} ({_reason(error)})."
+        ) from error
+    found = network.input_shape, network.output_shape
+    expected = (None, None, None, len(card.bands)), (None, None, None, len(card.legend))
+    if found != expected:
+        raise BundleError(f"the network in {path} has input and output {found}; by its card they are {expected}.")
+    return network
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what an error says, or else the error's name."""
+    lines = str(error).strip().splitlines()
+    return shorten(lines[0], 200).rstrip(".:") if lines else type(error).__name__

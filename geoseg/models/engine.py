@@ -1,0 +1,69 @@
+"""Engines: what runs a bundle's network on tiles."""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .backend import without_chatter
+from .bundle import load_network
+from .tta import TTA, oriented
+
+
+class Engine(Protocol):
+    """Scores batches of tiles; the same tile gives the same scores whatever batch it is in."""
+
+    classes: int
+    """Number of scores of each pixel."""
+
+    def __call__(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Class probabilities `(tiles, side, side, classes)` for network inputs `(tiles, side, side, bands)`."""
+
+
+class KerasEngine:
+    """A network on the installed Keras backend: TensorFlow, JAX or PyTorch.
+
+    The network sees batches of one size, so that it is compiled once and a tile's scores do not depend on how many
+    share its batch: tiles one by one on a CPU, batches that are padded to `batch_size` on a GPU.
+
+    Raises
+    ------
+    BundleError
+        If the network cannot be loaded.
+    """
+
+    def __init__(self, path: Path, *, batch_size: int = 1, tta: TTA = "none") -> None:
+        network = load_network(path)  # before the imports: it starts Keras quietly
+        import keras
+
+        from .folding import fold_batch_norm
+
+        with without_chatter():  # to copy a network, Keras imports TensorFlow whichever backend runs
+            self._network = fold_batch_norm(network)
+        # XLA gains TensorFlow nothing on a CPU and delays the first tile; JAX without it runs operation by operation.
+        self._network.compile(jit_compile=keras.backend.backend() == "jax")
+        self._batch_size = batch_size
+        # On a CPU a larger batch is no faster, and TensorFlow picks kernels by batch size, whose scores differ in the
+        # last bits (with 96 px tiles, for one).
+        on_cpu = "cpu" in str(self._network.weights[0].value.device).lower()
+        self._tiles_at_once = 1 if on_cpu else batch_size
+        self._tta = tta
+        self._compiled_for: tuple[int, ...] = ()
+        self.classes: int = self._network.output_shape[-1]
+
+    def __call__(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Class probabilities `(tiles, side, side, classes)`; raises ValueError for more tiles than the batch size."""
+        if len(pixels) > self._batch_size:
+            raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
+        return oriented(self._tta, pixels, self._score)
+
+    def _score(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if pixels.shape[1:] != self._compiled_for:
+            # TensorFlow would retrace for tiles of any size, and UpSampling2D cannot be traced without one.
+            self._network.make_predict_function(force=True)
+            self._compiled_for = pixels.shape[1:]
+        missing = -len(pixels) % self._tiles_at_once
+        padded = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.float32)]) if missing else pixels
+        batches = (padded[start : start + self._tiles_at_once] for start in range(0, len(padded), self._tiles_at_once))
+        return np.concatenate([self._network.predict_on_batch(batch) for batch in batches])[: len(pixels)]
