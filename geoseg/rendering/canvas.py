@@ -1,0 +1,148 @@
+"""The layers a scene is painted on: twice the resolution of the image, with a margin that casts shadows into it."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.features import rasterize
+from rasterio.transform import Affine
+from shapely.geometry.base import BaseGeometry
+
+from .boxes import Boxes
+from .surfaces import SurfaceClass
+from .texture import fractal_noise
+
+OVERSAMPLING = 2
+MARGIN_M = 32.0
+
+
+class Canvas:
+    """Albedo, true class, object height and slope lighting of the ground, one cell per half pixel.
+
+    Ground coordinates are metres, x to the right and y downwards, with the image's upper left corner at the origin.
+
+    Attributes
+    ----------
+    albedo
+        (4, height, width) float32 linear reflectance: red, green, blue, near-infrared.
+    classes
+        (height, width) uint8 `SurfaceClass`.
+    heights
+        (height, width) float32 metres above the ground.
+    lighting
+        (height, width) float32 direct light relative to level ground: 1 on level ground, 0 facing away.
+    grain
+        (height, width) float32 noise of zero mean and unit variance, with features of metres. One field serves all
+        materials: no cell shows two of them.
+    drift
+        The same with features of tens of metres.
+    """
+
+    def __init__(self, rng: np.random.Generator, shape: tuple[int, int], gsd: float) -> None:
+        self.cell_m = gsd / OVERSAMPLING
+        self._margin = OVERSAMPLING * int(np.ceil(MARGIN_M / gsd))
+        self.shape = (shape[0] * OVERSAMPLING + 2 * self._margin, shape[1] * OVERSAMPLING + 2 * self._margin)
+        self.origin_m = -self._margin * self.cell_m
+        self.albedo = np.zeros((4, *self.shape), np.float32)
+        self.classes = np.full(self.shape, SurfaceClass.LAND, np.uint8)
+        self.heights = np.zeros(self.shape, np.float32)
+        self.lighting = np.ones(self.shape, np.float32)
+        self.grain = fractal_noise(rng, self.shape, coarsest=6.0 / self.cell_m, roughness=0.85)
+        self.drift = fractal_noise(rng, self.shape, coarsest=70.0 / self.cell_m, finest=2.0, roughness=0.62)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the canvas in metres, margin included."""
+        height, width = self.shape
+        return (
+            self.origin_m,
+            self.origin_m,
+            self.origin_m + width * self.cell_m,
+            self.origin_m + height * self.cell_m,
+        )
+
+    def burn(
+        self, shapes: Iterable[BaseGeometry], values: Sequence[int] | npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.int32]:
+        """Rasterise shapes, later ones on top.
+
+        Returns
+        -------
+        (height, width) int32: each shape's value, its position from 1 on where no values are given, and 0 elsewhere.
+        """
+        shapes = list(shapes)
+        values = np.arange(1, len(shapes) + 1) if values is None else values
+        pairs = [(s, int(v)) for s, v in zip(shapes, values, strict=True) if not s.is_empty]
+        if not pairs:
+            return np.zeros(self.shape, np.int32)
+        transform = Affine(self.cell_m, 0.0, self.origin_m, 0.0, self.cell_m, self.origin_m)
+        burnt: npt.NDArray[np.int32] = rasterize(pairs, self.shape, transform=transform, dtype=np.int32)
+        return burnt
+
+    def cells_at(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Flat index of the cell that holds each point (n, 2) in metres; points outside take the nearest cell."""
+        cells = np.floor((points - self.origin_m) / self.cell_m).astype(np.int64)
+        columns = np.clip(cells[:, 0], 0, self.shape[1] - 1)
+        rows = np.clip(cells[:, 1], 0, self.shape[0] - 1)
+        return np.asarray(rows * self.shape[1] + columns, np.int64)
+
+    def cells_along(self, starts: npt.NDArray[np.float64], ends: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Flat indices, each once, of the cells that segments from starts (n, 2) to ends (n, 2) in metres pass."""
+        count = np.ceil(np.hypot(*(ends - starts).T) / (0.7 * self.cell_m)).astype(np.int64) + 1
+        of = np.repeat(np.arange(len(count)), count)
+        step = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
+        points = starts[of] + (step / np.maximum(count[of] - 1, 1))[:, None] * (ends - starts)[of]
+        left, top, right, bottom = self.bounds
+        inside = np.all((points > (left, top)) & (points < (right, bottom)), axis=1)
+        return np.unique(self.cells_at(points[inside]))
+
+    def cells_within(
+        self, areas: Boxes
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Find the cells of many small rectangles faster than `burn` does.
+
+        Returns
+        -------
+        Flat indices, the rectangle each belongs to, and where along its length it lies, -1 to 1.
+        """
+        step = 0.8 * self.cell_m
+        count = np.maximum(1, np.round(2.0 * areas.half / step)).astype(np.int64)
+        each = count.prod(axis=1)
+        of = np.repeat(np.arange(len(areas)), each)
+        row, column = np.divmod(np.arange(len(of)) - np.repeat(np.cumsum(each) - each, each), count[of, 0])
+        along, across = (2.0 * column + 1.0) / count[of, 0] - 1.0, (2.0 * row + 1.0) / count[of, 1] - 1.0
+        points = areas[of].at(along * areas.half[of, 0], across * areas.half[of, 1])
+        left, top, right, bottom = self.bounds
+        inside = np.all((points > (left, top)) & (points < (right, bottom)), axis=1)
+        return self.cells_at(points[inside]), of[inside], along[inside]
+
+    def points_of(self, cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return x and y in metres of the centres of cells given by flat index."""
+        rows, columns = np.divmod(cells, self.shape[1])
+        half = np.float32(0.5)
+        step, origin = np.float32(self.cell_m), np.float32(self.origin_m)
+        return (
+            (columns.astype(np.float32) + half) * step + origin,
+            (rows.astype(np.float32) + half) * step + origin,
+        )
+
+    def paint(
+        self,
+        cells: npt.NDArray[np.int64],
+        colour: npt.NDArray[np.float32],
+        *,
+        opacity: float | npt.NDArray[np.float32] = 1.0,
+    ) -> None:
+        """Lay colour over cells (n,), given by flat index; `colour` is (4, n) or (4, 1) linear reflectance."""
+        flat = self.albedo.reshape(4, -1)
+        for band in range(4):
+            if isinstance(opacity, float) and opacity == 1.0:
+                flat[band, cells] = colour[band]
+            else:
+                below = flat[band, cells]
+                flat[band, cells] = below + (colour[band] - below) * np.float32(opacity)
+
+    def crop(self, layer: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Cut the margin off a layer whose last two axes are those of the canvas."""
+        inner = slice(self._margin, -self._margin)
+        return layer[..., inner, inner]

@@ -1,0 +1,67 @@
+"""Fractal noise: octaves are added coarse to fine, each level enlarging the sum of those before it."""
+
+import numpy as np
+import numpy.typing as npt
+
+_SPLINE_VARIANCE = 0.5  # white noise keeps about half its variance under the quadratic spline
+
+
+def fractal_noise(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    *,
+    coarsest: float,
+    finest: float = 1.0,
+    roughness: float = 0.5,
+) -> npt.NDArray[np.float32]:
+    """Noise of about zero mean and unit variance.
+
+    Parameters
+    ----------
+    coarsest, finest
+        Feature sizes in pixels between which octaves are laid.
+    roughness
+        Amplitude ratio of an octave to the one twice its size.
+
+    Returns
+    -------
+    Array of `shape`, float32.
+    """
+    levels = max(0, round(np.log2(max(coarsest, 1.0))))
+    finest_level = min(levels, max(0, round(np.log2(max(finest, 1.0)))))
+    sizes = [shape]
+    for _ in range(levels):
+        rows, columns = sizes[-1]
+        sizes.append((-(-rows // 2) + 2, -(-columns // 2) + 2))
+    field = np.zeros(sizes[-1], np.float32)
+    variance = 0.0
+    for level in range(levels, -1, -1):
+        if level < levels:
+            field = _enlarge(field, sizes[level])
+        if level >= finest_level:
+            amplitude = np.float32(roughness ** (levels - level))
+            field += amplitude * rng.standard_normal(sizes[level], dtype=np.float32)
+            variance += float(amplitude) ** 2 * (_SPLINE_VARIANCE if level else 1.0)
+    field *= np.float32(variance**-0.5)
+    return field
+
+
+def _enlarge(field: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Double a field with the quadratic B-spline and crop it to `shape`."""
+    near, far = np.float32(0.75), np.float32(0.25)
+    tall = np.empty((2 * (field.shape[0] - 2), field.shape[1]), np.float32)
+    scaled = near * field[1:-1]
+    tall[0::2] = scaled + far * field[:-2]
+    tall[1::2] = scaled + far * field[2:]
+    tall = tall[: shape[0]]
+    wide = np.empty((shape[0], 2 * (field.shape[1] - 2)), np.float32)
+    scaled = near * tall[:, 1:-1]
+    wide[:, 0::2] = scaled + far * tall[:, :-2]
+    wide[:, 1::2] = scaled + far * tall[:, 2:]
+    return np.ascontiguousarray(wide[:, : shape[1]])
+
+
+def wave(phase: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Approximate sin(2π phase) by parabolas: plain arithmetic, hence the same bytes on every processor."""
+    turn = phase - np.floor(phase) - np.float32(0.5)
+    return np.asarray(np.float32(-16.0) * turn * (np.float32(0.5) - np.abs(turn)), np.float32)
