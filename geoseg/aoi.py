@@ -1,0 +1,93 @@
+"""The area of interest of a prediction, in pixels of the grid."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyogrio.errors import DataSourceError
+from pyproj import Transformer
+from rasterio.features import geometry_mask
+from shapely.geometry.base import BaseGeometry
+
+from geoseg.errors import UsageError
+from geoseg.scene import crs_of, unplaced
+from geoseg.tiling import Roi
+
+Bounds = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aoi:
+    """The part of a grid that a prediction is wanted for."""
+
+    geometry: BaseGeometry
+    """In pixels of the grid: x to the right, y down, (0, 0) at the outer corner of the first pixel."""
+    roi: Roi
+    """Rows and columns of the grid that hold it."""
+
+    def outside(self, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
+        """Pixels of a region whose centre is not in the area, `(rows, columns)`."""
+        shape = (rows.stop - rows.start, cols.stop - cols.start)
+        with unplaced():
+            mask: npt.NDArray[np.bool_] = geometry_mask(
+                [self.geometry], shape, Affine.translation(cols.start, rows.start)
+            )
+        return mask
+
+
+def read_aoi(source: Path | Bounds, grid: GeoBox) -> Aoi:
+    """Place an area of interest on `grid`: the polygons of a vector file, or west, south, east, north in degrees.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, has no CRS or no area, the bounds are out of order, or nothing lies inside the grid.
+    """
+    geometry, crs = _of_bounds(source) if isinstance(source, tuple) else _of_file(source)
+    # Long edges are densified first: a straight line in one CRS is a curve in another.
+    west, south, east, north = geometry.bounds
+    dense = shapely.segmentize(geometry, max(east - west, north - south, 1e-9) / 100)
+    project = Transformer.from_crs(crs, crs_of(grid), always_xy=True)
+    to_pixels = ~grid.transform
+
+    def place(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        x, y = project.transform(points[:, 0], points[:, 1])
+        columns, rows = to_pixels @ (np.asarray(x), np.asarray(y))
+        return np.column_stack([columns, rows])
+
+    placed = shapely.transform(dense, place)
+    height, width = grid.shape
+    inside = shapely.intersection(shapely.make_valid(placed), shapely.box(0, 0, width, height))
+    if not inside.area:
+        raise UsageError("the area of interest lies outside the scene.")
+    left, top, right, bottom = inside.bounds
+    roi = (slice(int(top), min(height, int(np.ceil(bottom)))), slice(int(left), min(width, int(np.ceil(right)))))
+    return Aoi(geometry=inside, roi=roi)
+
+
+def _of_bounds(bounds: Bounds) -> tuple[BaseGeometry, str]:
+    west, south, east, north = bounds
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise UsageError(
+            f"the area of interest must be west, south, east, north in degrees, got {','.join(f'{v:g}' for v in bounds)}."
+        )
+    return shapely.box(west, south, east, north), "EPSG:4326"
+
+
+def _of_file(path: Path) -> tuple[BaseGeometry, str]:
+    import geopandas
+
+    try:
+        frame = geopandas.read_file(path)
+    except (DataSourceError, OSError) as error:
+        raise UsageError(f"the area of interest {path} cannot be read as a vector file ({error}).") from error
+    if frame.crs is None:
+        raise UsageError(f"the area of interest {path} has no CRS; assign one to it.")
+    geometry = frame.geometry.union_all()
+    if not geometry.area:
+        raise UsageError(f"the area of interest {path} holds no polygon.")
+    return geometry, frame.crs.to_wkt()

@@ -1,0 +1,5 @@
+"""The command line: parse, call, show."""
+
+from .group import main
+
+__all__ = ["main"]

@@ -1,0 +1,78 @@
+"""Option types and options that commands share."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+SIZE_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+class ByteSize(click.ParamType[int]):
+    """A number of bytes: `2GB`, `800M`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """Read a size; an int passes."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", value.strip(), re.IGNORECASE)
+        if match is None:
+            self.fail(f"{value!r} is not a size such as 2GB or 800MB.", param, ctx)
+        return int(float(match[1]) * SIZE_UNITS[match[2].upper()])
+
+
+class Bands(click.ParamType[tuple[int, ...]]):
+    """Band numbers from 1, separated by commas: `3,2,1`."""
+
+    name = "bands"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
+        """Read band numbers."""
+        if not re.fullmatch(r"\d+(,\d+)*", value):
+            self.fail(f"{value!r} is not a list of band numbers such as 1,2,3.", param, ctx)
+        return tuple(int(number) for number in value.split(","))
+
+
+class Area(click.ParamType[Any]):
+    """A vector file, or west, south, east, north in degrees."""
+
+    name = "area"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Read four numbers as bounds, anything else as a path that must exist."""
+        parts = value.split(",")
+        try:
+            bounds = tuple(float(part) for part in parts)
+        except ValueError:
+            return click.Path(exists=True, path_type=Path).convert(value, param, ctx)
+        if len(bounds) != 4:
+            self.fail(f"{value!r} is neither a file nor W,S,E,N in degrees.", param, ctx)
+        return bounds
+
+
+model = click.option(
+    "-m",
+    "--model",
+    default="aerial",
+    show_default=True,
+    metavar="MODEL",
+    help="A shipped model's name, or a .keras bundle.",
+)
+bands = click.option("--bands", type=Bands(), metavar="1,2,3", help="The scene's bands, in the order of the model's.")
+tile = click.option("--tile", type=click.IntRange(min=1), help="Side of a tile, in pixels.  [default: the model's]")
+overlap = click.option(
+    "--overlap",
+    type=click.FloatRange(0, 0.5),
+    help="Share of a tile that neighbours have in common.  [default: the model's]",
+)
+gsd = click.option(
+    "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    help="Metres per pixel to work at.  [default: the model's]",
+)  # fmt: skip
+aoi = click.option("--aoi", type=Area(), metavar="FILE|W,S,E,N", help="Predict only here: polygons, or degrees.")
+memory = click.option(
+    "--memory", type=ByteSize(), default="2GB", show_default=True, help="Resident memory to stay within."
+)

@@ -1,0 +1,128 @@
+"""`geoseg predict`: scenes to class rasters and road networks."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geoseg.errors import GeosegError, UsageError
+
+from . import options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from geoseg.prediction import Prediction
+
+
+@click.command("predict")
+@click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
+@options.model
+@click.option(
+    "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), default=".", metavar="DIR",
+    help="Where the results go.  [default: the current directory]",
+)  # fmt: skip
+@options.bands
+@options.tile
+@options.overlap
+@click.option(
+    "--window", type=click.Choice(["hann", "linear", "spline", "flat"]), help="Blend window.  [default: the model's]"
+)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Tiles per step; raise on a GPU."
+)
+@options.gsd
+@click.option("--match-input", is_flag=True, help="Give rasters on the scene's own pixels.")
+@options.aoi
+@click.option(
+    "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
+    help="Average over 4 flips, or 8 orientations.",
+)  # fmt: skip
+@click.option("--confidence", is_flag=True, help="Also write the probability of the winning class.")
+@click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
+@click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
+@options.memory
+@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
+def command(
+    scenes: tuple[str, ...],
+    model: str,
+    folder: Path,
+    *,
+    overwrite: bool,
+    quiet: bool,
+    **choices: Any,  # noqa: ANN401
+) -> None:
+    """Predict the classes and roads of each SCENE.
+
+    A scene is any raster that GDAL opens: a GeoTIFF, a VRT, a URL. Writes <scene>_classes.tif and .qml,
+    <scene>_roads.geojson and .qml, and on request <scene>_confidence.tif and <scene>_probabilities.tif. A stopped run goes
+    on where it was when the same command is given again.
+    """
+    stems = Counter(Path(scene).stem for scene in scenes)
+    repeated = [stem for stem, count in stems.items() if count > 1]
+    if repeated:
+        raise UsageError(
+            f"several scenes are named {repeated[0]}; their results would replace each other: predict them apart."
+        )
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=quiet)
+    failures = []
+    for scene in scenes:
+        try:
+            prediction = _predict(console, scene, model=model, folder=folder, overwrite=overwrite, **choices)
+        except GeosegError as error:
+            if len(scenes) == 1:
+                raise
+            click.echo(f"geoseg: {error}", err=True)
+            failures.append(error)
+        else:
+            _show(console, prediction)
+    if failures:
+        click.echo(f"geoseg: {len(failures)} of {len(scenes)} scenes failed.", err=True)
+        raise SystemExit(failures[0].exit_code)
+
+
+def _predict(console: "Console", scene: str, **arguments: Any) -> "Prediction":  # noqa: ANN401
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from geoseg.prediction import predict
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(Path(scene).name, total=None, rate="starting")
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+            speed = bar.tasks[0].speed
+            rate = "tracing and writing" if done == total else f"{speed / 1e6:.2f} Mpx/s" if speed else ""
+            bar.update(task, rate=rate)
+
+        return predict(scene, progress=progress, **arguments)
+
+
+def _show(console: "Console", prediction: "Prediction") -> None:
+    from rich.table import Table
+
+    table = Table("class", "share", "area", title=Path(prediction.scene).name, title_justify="left")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for area in prediction.areas:
+        table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))
+    console.print(table)
+    if prediction.roads is not None:
+        console.print(f"roads: {prediction.roads.length_km:,.2f} km in {prediction.roads.count:,} edges")
+    for path in prediction.outputs.files[::-1]:
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _area(area_m2: float) -> str:
+    return f"{area_m2 / 1e6:,.2f} km²" if area_m2 >= 1e6 else f"{area_m2 / 1e4:,.2f} ha"

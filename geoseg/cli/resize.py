@@ -1,0 +1,43 @@
+"""`geoseg resize`: a scene or a label raster at another resolution."""
+
+from pathlib import Path
+
+import click
+
+
+def _size(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise click.BadParameter(f"expected WIDTHxHEIGHT in pixels, such as 1024x768, found {text!r}.")
+    return int(width), int(height)
+
+
+@click.command("resize")
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--gsd", type=float, metavar="M", help="Ground sample distance of OUT, in metres.")
+@click.option("--scale", type=float, metavar="S", help="Pixels of OUT per pixel of IN, along each side.")
+@click.option("--size", callback=_size, metavar="WxH", help="Width and height of OUT, in pixels.")
+@click.option("--labels", is_flag=True, help="Values are class ids: take the nearest pixel, mix nothing.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+def command(
+    *,
+    source: str,
+    target: Path,
+    gsd: float | None,
+    scale: float | None,
+    size: tuple[int, int] | None,
+    labels: bool,
+    overwrite: bool,
+) -> None:
+    """Write raster IN at another resolution to GeoTIFF OUT, over the same ground.
+
+    Give exactly one of --gsd, --scale and --size. Imagery is filtered with an antialiasing Lanczos kernel; masks, and
+    all values with --labels, are taken from the nearest pixel. Works in constant memory.
+    """
+    from geoseg.resizing import resize
+
+    written = resize(source, target, gsd=gsd, scale=scale, size=size, labels=labels, overwrite=overwrite)
+    click.echo(written)

@@ -1,0 +1,154 @@
+"""The journal of a run: finished rows on disk, so that a killed run goes on where it stopped.
+
+A piece holds the finished rows of one tile row of one block. It is written under a temporary name and renamed, so it is
+there whole or not at all; the lattice alone decides where pieces begin, so any run of the same plan can use them.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from odc.geo.geobox import GeoBox
+from rasterio.io import MemoryFile
+
+from geoseg import __version__
+from geoseg.blocks import Rows
+from geoseg.errors import OutputError
+from geoseg.planning import Plan
+from geoseg.scene import crs_of
+from geoseg.tiling import Roi
+
+_PLAN = "plan.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal:
+    """A folder of pieces, beside the results it becomes."""
+
+    folder: Path
+    grid: GeoBox
+    """The grid that rows and columns count in."""
+
+    def write(self, rows: Rows) -> None:
+        """Keep finished rows; the classes come last, since they mark the piece as complete."""
+        if rows.probabilities is not None:
+            self._write("probabilities", rows, rows.probabilities)
+        if rows.confidence is not None:
+            self._write("confidence", rows, rows.confidence[None])
+        self._write("classes", rows, rows.classes[None])
+
+    def _write(self, layer: str, rows: Rows, values: npt.NDArray[np.uint8]) -> None:
+        bands, height, width = values.shape
+        # GDAL compresses in memory and Python writes: a full disk is then an OSError, not a line on standard error.
+        place = self.grid[rows.rows, rows.cols]
+        profile = {"driver": "GTiff", "dtype": "uint8", "count": bands, "height": height, "width": width}
+        with MemoryFile() as memory:
+            with memory.open(
+                **profile, transform=place.transform, crs=crs_of(place), compress="deflate", zlevel=1
+            ) as dataset:
+                dataset.write(values)
+            target = self.piece(layer, rows.rows, rows.cols)
+            partial = target.with_suffix(".part")
+            partial.write_bytes(memory.read())
+            partial.replace(target)
+
+    def piece(self, layer: str, rows: slice, cols: slice) -> Path:
+        """File of one piece of a layer."""
+        return self.folder / f"{layer}_{rows.start}-{rows.stop}_{cols.start}-{cols.stop}.tif"
+
+    def unfinished(self, plan: Plan, block: Roi) -> Roi | None:
+        """The rest of a block that is still to be predicted; None if it is complete."""
+        rows, cols = block
+        for part in pieces(plan, block):
+            if not self.piece("classes", part, cols).exists():
+                return slice(part.start, rows.stop), cols
+        return None
+
+
+def pieces(plan: Plan, block: Roi) -> list[slice]:
+    """Rows of the pieces that a block is predicted in, from top to bottom."""
+    rows, _ = block
+    axis = plan.lattice.rows
+    starts = (axis.span(index).start for index in axis.touching(rows.start, rows.stop))
+    edges = [rows.start, *(start for start in starts if rows.start < start < rows.stop), rows.stop]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+@contextmanager
+def journal(folder: Path, plan: Plan, model: Path) -> Iterator[Journal]:
+    """Open the journal of a run in `folder`: go on with the one that lies there if it is of the same plan, else begin anew.
+
+    It is removed when the run ends well, or fails for good; a run that is interrupted, or stopped by a full disk, leaves it.
+
+    Raises
+    ------
+    OutputError
+        If another process is writing the same results, or the folder cannot be made.
+    """
+    identity = _identity(plan, model)
+    try:
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            _take(lock.fileno(), folder)
+            if _read_identity(folder) != identity:
+                for old in folder.iterdir():
+                    if old.name != "lock":
+                        old.unlink()
+                (folder / _PLAN).write_text(identity)
+            yield Journal(folder=folder, grid=plan.grid)
+    except OSError as error:
+        raise OutputError(
+            f"{folder.parent} cannot be written ({error.strerror}); once that is mended, the same command goes on from here."
+        ) from error
+
+
+def discard(folder: Path) -> None:
+    """Remove a journal that nobody will go on with."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take(lock: int, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(
+            f"another process is writing results of the same name to {folder.parent}; wait for it."
+        ) from None
+
+
+def _read_identity(folder: Path) -> str | None:
+    path = folder / _PLAN
+    return path.read_text() if path.exists() else None
+
+
+def _identity(plan: Plan, model: Path) -> str:
+    """Everything that decides the pieces' bytes and places, as text."""
+    settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.geometry.wkb_hex}
+    for free in ("batch_size", "memory", "roads", "match_input"):  # none of them changes a piece
+        del settings[free]
+    return json.dumps(
+        {
+            "geoseg": __version__,
+            "scene": _fingerprint(plan.scene.source),
+            "model": hashlib.sha256(model.read_bytes()).hexdigest(),
+            "settings": settings,
+        },
+        indent=1,
+    )
+
+
+def _fingerprint(source: str) -> list[str | int]:
+    """What tells a file from a later version of itself, without reading it; a URL has only its name."""
+    if not os.path.exists(source):  # noqa: PTH110 - GDAL names such as /vsizip/… are not paths
+        return [source]
+    stat = os.stat(source)  # noqa: PTH116
+    return [os.path.abspath(source), stat.st_size, stat.st_mtime_ns]  # noqa: PTH100

@@ -1,0 +1,191 @@
+"""Plan a prediction: decide grid, lattice, blocks and cost, before a pixel is read."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp
+
+from geoseg.aoi import Aoi, read_aoi
+from geoseg.errors import SceneError, UsageError
+from geoseg.models.bundle import Card, Scaling
+from geoseg.scene import Scene
+from geoseg.settings import Settings
+from geoseg.tiling import Axis, Lattice, Roi
+
+SAME_GSD = 0.05
+"""A scene whose GSD is within this share of the wanted one is used as it is: resampling would only blur it."""
+MAX_ENLARGEMENT = 4.0
+"""Scenes are not enlarged further than this: the network would see invented detail."""
+ENGINE_BYTES = 1_300_000_000
+"""Resident memory of the libraries, TensorFlow and a default network on one 512 px tile, measured on two cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that decides the bytes of a result, and what the run will cost."""
+
+    scene: Scene
+    card: Card
+    settings: Settings
+    bands: tuple[int, ...]
+    """Numbers of the scene's bands that the network takes, from 1."""
+    scaling: Scaling
+    """From the scene's values to the network's."""
+    grid: GeoBox
+    """The pixel lattice the network works on: the scene's extent and orientation at the working GSD."""
+    lattice: Lattice
+    """All tiles of the grid."""
+    window: str
+    """Family of the blend window."""
+    roi: Roi
+    """Rows and columns of the grid that are predicted: all, or the bounds of the area of interest."""
+    aoi: Aoi | None
+    """Outside this area the result is nodata."""
+    blocks: tuple[Roi, ...]
+    """Regions that cover `roi`, each predicted by one worker."""
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles that the network will see, counting those shared by two blocks twice."""
+        return sum(self.lattice.count_tiles(block) for block in self.blocks)
+
+    @property
+    def memory(self) -> int:
+        """Estimated peak resident memory of one worker, in bytes."""
+        widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
+        return ENGINE_BYTES + widest * _column_bytes(self.lattice.tile, len(self.card.legend), len(self.bands))
+
+    @property
+    def disk(self) -> int:
+        """Upper estimate of the disk that results and work files take together, in bytes."""
+        rows, cols = self.roi
+        layers = 1 + self.settings.confidence + self.settings.probabilities * len(self.card.legend)
+        # Once in the work folder, once in the result with its overviews (a third more).
+        return int((rows.stop - rows.start) * (cols.stop - cols.start) * layers * (1 + 4 / 3) / 2)
+
+
+def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> Plan:
+    """Decide how `scene` is predicted with the model of `card`.
+
+    The lattice depends on scene, model and tile settings alone; `workers` and the memory budget only decide the blocks.
+
+    Raises
+    ------
+    SceneError
+        If the scene does not fit the model: bands, data type, or a GSD too coarse for it.
+    UsageError
+        If a setting cannot be used with this scene and model.
+    """
+    grid = _grid(scene, settings.gsd_m or card.gsd_m)
+    lattice = _lattice(grid, card, settings)
+    aoi = None if settings.aoi is None else read_aoi(settings.aoi, grid)
+    roi = lattice.roi if aoi is None else aoi.roi
+    bands = _bands(scene, card, settings)
+    column = _column_bytes(lattice.tile, len(card.legend), len(bands))
+    return Plan(
+        scene=scene,
+        card=card,
+        settings=settings,
+        bands=bands,
+        scaling=_scaling(scene, card),
+        grid=grid,
+        lattice=lattice,
+        window=settings.window or card.window,
+        roi=roi,
+        aoi=aoi,
+        blocks=tuple(_blocks(lattice, roi, max_columns=(settings.memory - ENGINE_BYTES) // column, workers=workers)),
+    )
+
+
+def _grid(scene: Scene, gsd_m: float) -> GeoBox:
+    """The scene's own extent and orientation, with square ground pixels of `gsd_m` metres, as nearly as whole pixels allow."""
+    factors = [native / gsd_m for native in scene.gsd_m]
+    if max(factors) > MAX_ENLARGEMENT:
+        found = f"{max(scene.gsd_m):.3g}" if max(scene.gsd_m) < 100 else f"{max(scene.gsd_m):.0f}"
+        raise SceneError(
+            f"{scene.source} has pixels of {found} m, too coarse to be enlarged to the {gsd_m:g} m that the model works at; "
+            f"use a model for such imagery, or run on the pixels as they are with --gsd {found}."
+        )
+    if all(abs(factor - 1) <= SAME_GSD for factor in factors):
+        return scene.geobox
+    rows, cols = (max(1, round(size * factor)) for size, factor in zip(scene.geobox.shape, factors, strict=True))
+    steps = Affine.scale(scene.geobox.shape[1] / cols, scene.geobox.shape[0] / rows)
+    return GeoBox((rows, cols), scene.geobox.transform @ steps, scene.geobox.crs)
+
+
+def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:
+    tile = settings.tile or card.tile
+    if tile % card.multiple:
+        raise UsageError(f"the tile of model {card.name} must be a multiple of {card.multiple} pixels, got {tile}.")
+    overlap = card.overlap if settings.overlap is None and tile == card.tile else None
+    if overlap is None:
+        share = card.overlap / card.tile if settings.overlap is None else settings.overlap
+        overlap = int(share * tile)
+    return Lattice(shape=grid.shape.yx, tile=tile, overlap=overlap)
+
+
+def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
+    """Choose the scene's bands by `--bands`, by what the file says they show, or by their number."""
+    wanted = f"the model needs {len(card.bands)} ({', '.join(card.bands)})"
+    if settings.bands is not None:
+        if len(settings.bands) != len(card.bands):
+            raise UsageError(f"--bands names {len(settings.bands)} bands; {wanted}.")
+        if max(settings.bands) > len(scene.bands):
+            raise SceneError(
+                f"{scene.source} has {len(scene.bands)} bands; --bands asks for band {max(settings.bands)}."
+            )
+        return settings.bands
+    names = [interpretation.name for interpretation in scene.bands]
+    if all(names.count(name) == 1 for name in card.bands):
+        return tuple(names.index(name) + 1 for name in card.bands)
+    if ColorInterp.palette in scene.bands:
+        raise SceneError(
+            f"{scene.source} is a palette image; {wanted}. Expand it first (`gdal_translate -expand rgb`)."
+        )
+    image = tuple(i for i, interpretation in enumerate(scene.bands, 1) if interpretation != ColorInterp.alpha)
+    if len(image) < len(card.bands):
+        raise SceneError(f"{scene.source} has {len(image)} band{'s' * (len(image) > 1)}; {wanted}.")
+    if len(image) > len(card.bands):
+        example = ",".join(str(number) for number in image[: len(card.bands)])
+        raise SceneError(f"{scene.source} has {len(image)} bands; {wanted}. Choose them with --bands {example}.")
+    return image
+
+
+def _scaling(scene: Scene, card: Card) -> Scaling:
+    if scene.dtype not in card.scaling:
+        raise SceneError(
+            f"{scene.source} holds {scene.dtype} values; model {card.name} has a scaling for {', '.join(card.scaling)} only. "
+            f"Convert the scene to one of these (`gdal_translate -ot … -scale …`)."
+        )
+    return card.scaling[scene.dtype]
+
+
+def _column_bytes(tile: int, classes: int, bands: int) -> int:
+    """Bytes a block needs for each of its columns: two strips of blended scores, the finished rows, and the strips read ahead."""
+    return tile * (classes * 4 * 3 + 4 * (bands + 1))
+
+
+def _blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> list[Roi]:
+    """Cut `roi` between tiles: into columns that fit the memory, and into rows so that all workers have blocks."""
+    rows, cols = roi
+    if max_columns < lattice.tile:
+        needed = ENGINE_BYTES + lattice.tile * 100 * 4
+        raise UsageError(
+            f"the memory budget is too small for one tile of {lattice.tile} pixels; give at least {needed / 1e9:.1f}GB."
+        )
+    across = math.ceil((cols.stop - cols.start) / max_columns)
+    down = 1 if workers == 1 else math.ceil(2 * workers / across)
+    return [(part, column) for column in _cut(lattice.cols, cols, across) for part in _cut(lattice.rows, rows, down)]
+
+
+def _cut(axis: Axis, span: slice, parts: int) -> list[slice]:
+    """Cut `span` where tiles start, into about `parts` pieces of like length; there may be fewer tiles than that."""
+    starts = [axis.span(index).start for index in axis.touching(span.start, span.stop)]
+    length = span.stop - span.start
+    wanted = (span.start + part * length / parts for part in range(1, parts))
+    cuts = {min(starts, key=lambda start: abs(start - place)) for place in wanted}
+    edges = [span.start, *sorted(cut for cut in cuts if span.start < cut < span.stop), span.stop]
+    return [slice(start, stop) for start, stop in pairwise(edges)]

@@ -1,0 +1,184 @@
+"""Predict a scene: from a raster to a class raster and a road network on disk."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from odc.geo.geobox import GeoBox
+
+from geoseg.errors import BundleError, SceneError
+from geoseg.executors import Executor, Job, Loader, LocalExecutor, load_keras
+from geoseg.journal import Journal, discard, journal
+from geoseg.models.bundle import read_card
+from geoseg.models.legend import NODATA, Legend
+from geoseg.outputs import Outputs, outputs
+from geoseg.planning import Plan, plan
+from geoseg.products import Layer, layers, match_scene, output_grid, read_rows, write_cog, write_mosaic
+from geoseg.roads import RoadTotals, trace_roads, write_geojson
+from geoseg.scene import crs_of, ground_sample_distance, open_scene
+from geoseg.settings import Settings
+from geoseg.shipped import DEFAULT_MODEL, find_model
+from geoseg.styles import class_style, road_style
+
+GDAL = {"GDAL_CACHEMAX": 16 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
+"""Bytes of GDAL's block cache, and number of pieces it keeps open: its own defaults are a share of the machine's memory
+and 100, both of which a tall scene would fill."""
+
+Progress = Callable[[int, int], None]
+"""Told, whenever rows are finished, how many pixels of the grid are, and of how many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassArea:
+    """How much of a scene a class covers."""
+
+    name: str
+    share: float
+    """Of the pixels that have data, 0 to 1."""
+    area_m2: float
+    """On the ground."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """The files of a finished prediction, and what is in them."""
+
+    scene: str
+    outputs: Outputs
+    areas: tuple[ClassArea, ...]
+    """In the order of the legend."""
+    roads: RoadTotals | None
+    """Count and length of the road network; None where none was traced."""
+
+
+def predict(
+    scene: str | Path,
+    *,
+    model: str | Path = DEFAULT_MODEL,
+    folder: str | Path = ".",
+    overwrite: bool = False,
+    executor: Executor | None = None,
+    load: Loader = load_keras,
+    progress: Progress = lambda done, total: None,
+    **choices: Any,
+) -> Prediction:
+    """Predict the classes and roads of a scene, and write them to `folder`.
+
+    Parameters
+    ----------
+    scene
+        Raster file, VRT or URL that GDAL opens.
+    model
+        Name of a shipped model, or path of a bundle.
+    folder
+        Where the results go; made if need be.
+    overwrite
+        Replace results that exist.
+    executor
+        What runs the blocks: `LocalExecutor()` by default, or `DaskExecutor(client=…)`.
+    load
+        What makes an engine from a bundle; Keras by default.
+    progress
+        Called whenever rows are finished.
+    **choices
+        Fields of `Settings`.
+
+    Raises
+    ------
+    SceneError, BundleError, OutputError, UsageError
+        Each a sentence on what was found, what was expected, and what to do.
+    """
+    executor = executor or LocalExecutor()
+    bundle = find_model(model)
+    with rasterio.Env(**GDAL):
+        planned = plan(open_scene(scene), read_card(bundle), Settings(**choices), workers=executor.workers)
+        files = outputs(planned, Path(folder), overwrite=overwrite)
+        try:
+            with journal(files.work, planned, bundle) as pieces:
+                _run(planned, bundle, pieces, executor, load, progress)
+                prediction = _finish(planned, pieces, files)
+        except (SceneError, BundleError):
+            discard(files.work)
+            raise
+        discard(files.work)
+    return prediction
+
+
+def _run(plan: Plan, bundle: Path, pieces: Journal, executor: Executor, load: Loader, progress: Progress) -> None:
+    jobs = [Job(plan=plan, block=block, model=bundle, journal=pieces, load=load) for block in plan.blocks]
+    rows, cols = plan.roi
+    total, done = (rows.stop - rows.start) * (cols.stop - cols.start), 0
+    for pixels in executor(jobs):
+        done += pixels
+        progress(done, total)
+
+
+def _finish(plan: Plan, pieces: Journal, files: Outputs) -> Prediction:
+    """Make every file in the work folder, then publish them all."""
+    legend, grid = plan.card.legend, output_grid(plan)
+    mosaics = {layer: write_mosaic(plan, pieces, layer) for layer in layers(plan)}
+    classes = next(mosaic for layer, mosaic in mosaics.items() if layer.name == "classes")
+    tally = Tally(legend, grid)
+    strips = tally.counted(read_rows(classes))
+    roads = None
+    if files.roads is not None and files.road_style is not None:
+        masks = (strip == legend.road for strip in strips)
+        network = trace_roads(masks, grid.shape.yx, grid.transform, crs_of(grid))
+        roads = write_geojson(network, files.making(files.roads), crs_of(grid))
+        files.making(files.road_style).write_text(road_style(legend))
+    else:
+        for _ in strips:
+            pass
+    if not tally.pixels.any():
+        where = "the area of interest" if plan.aoi is not None else "all of it is masked or nodata"
+        raise SceneError(f"{plan.scene.source} has no data to predict: {where}.")
+    for layer, mosaic in mosaics.items():
+        _write_raster(plan, files, layer, mosaic)
+    files.making(files.style).write_text(class_style(legend))
+    files.publish()
+    return Prediction(scene=plan.scene.source, outputs=files, areas=tally.areas(), roads=roads)
+
+
+def _write_raster(plan: Plan, files: Outputs, layer: Layer, mosaic: Path) -> None:
+    target = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}[
+        layer.name
+    ]
+    if target is None:
+        raise ValueError(f"layer {layer.name} was made but not asked for.")
+    if plan.settings.match_input:
+        mosaic = match_scene(plan, mosaic, files.work / f"matched_{layer.name}.tif")
+    write_cog(mosaic, files.making(target), layer)
+
+
+class Tally:
+    """Counts pixels and ground area of each class while strips of a class raster stream by."""
+
+    def __init__(self, legend: Legend, grid: GeoBox) -> None:
+        self._legend = legend
+        self._grid = grid
+        self.pixels: npt.NDArray[np.int64] = np.zeros(len(legend), np.int64)
+        """Pixels of each class so far."""
+        self._area_m2 = np.zeros(len(legend))
+
+    def counted(self, strips: Iterator[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.uint8]]:
+        """Pass strips on, counted; a pixel has the ground area that it has in the middle of its strip."""
+        top = 0
+        for strip in strips:
+            down, along = ground_sample_distance(self._grid[top : top + len(strip), :])
+            counts = np.bincount(strip.ravel(), minlength=NODATA + 1)[: len(self._legend)]
+            self.pixels += counts
+            self._area_m2 += counts * (down * along)
+            top += len(strip)
+            yield strip
+
+    def areas(self) -> tuple[ClassArea, ...]:
+        """Share and area of each class."""
+        shares = self.pixels / max(int(self.pixels.sum()), 1)
+        return tuple(
+            ClassArea(name=name, share=float(share), area_m2=float(area))
+            for name, share, area in zip(self._legend.names, shares, self._area_m2, strict=True)
+        )

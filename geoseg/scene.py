@@ -1,0 +1,167 @@
+"""The scene: one georeferenced raster, looked at once and described by plain values."""
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import rasterio
+from odc.geo.geobox import GeoBox
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
+from rasterio.enums import ColorInterp
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+
+from geoseg.errors import SceneError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What is known of a raster before a pixel of it is read."""
+
+    source: str
+    """Path or URL that GDAL opens."""
+    geobox: GeoBox
+    """The raster's own pixel grid: shape, transform, CRS."""
+    gsd_m: tuple[float, float]
+    """Ground distance between neighbouring pixels down a column and along a row, in metres, at the centre of the scene."""
+    dtype: str
+    """NumPy data type of the bands."""
+    bands: tuple[ColorInterp, ...]
+    """What each band shows."""
+
+    @property
+    def stem(self) -> str:
+        """Name of the scene without folder and ending; results are named after it."""
+        return Path(self.source.rstrip("/").split("?")[0]).stem
+
+    @property
+    def bounds_lonlat(self) -> tuple[float, float, float, float]:
+        """West, south, east and north of the scene in degrees."""
+        bounds = self.geobox.boundingbox
+        to_lonlat = Transformer.from_crs(crs_of(self.geobox), "EPSG:4326", always_xy=True)
+        west, south, east, north = to_lonlat.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
+        return west, south, east, north
+
+
+@contextmanager
+def unplaced() -> Iterator[None]:
+    """Let rasterio be silent about pixels that lie nowhere on the ground. For the main thread: filters are global."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
+def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster; what GDAL cannot open or read ends in a SceneError that names it.
+
+    Reduced reads are made from the full resolution unless `overviews` may silently take its place.
+    """
+    try:
+        with rasterio.open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
+            yield dataset
+    except RasterioError as error:
+        raise SceneError(_unreadable(source, error)) from error
+
+
+def _unreadable(source: str, error: RasterioError) -> str:
+    if "://" not in source and not source.startswith("/vsi"):
+        path = Path(source)
+        if not path.exists():
+            return f"{source} does not exist."
+        if path.is_dir():
+            return f"{source} is a folder; name the raster files in it."
+        if path.stat().st_size == 0:
+            return f"{source} is empty (0 bytes)."
+    cause = error.__cause__ or error
+    reason = " ".join(str(cause).split()).removeprefix(f"{source}: ").rstrip(".")
+    return f"{source} cannot be read as a raster: {reason}."
+
+
+def open_scene(source: str | Path) -> Scene:
+    """Describe a raster, or refuse it.
+
+    Raises
+    ------
+    SceneError
+        If it cannot be opened, or is not placed on the ground by a CRS and an affine transform.
+    """
+    source = str(source)
+    # Without its overviews, a file that has no geotransform would show an arbitrary one (seen in GDAL 3.10).
+    with unplaced(), opened(source, overviews=True) as dataset:
+        try:
+            crs = dataset.crs
+        except CRSError as error:
+            raise SceneError(f"{source} has a CRS that cannot be understood ({error}); assign one to it.") from error
+        _check_placed(source, dataset, has_crs=crs is not None)
+        if len(set(dataset.dtypes)) > 1:
+            raise SceneError(
+                f"{source} mixes data types ({', '.join(dataset.dtypes)}); geoseg needs one for all bands."
+            )
+        try:
+            geobox = GeoBox(dataset.shape, dataset.transform, crs)
+            gsd_m = ground_sample_distance(geobox)
+        except (ProjError, CRSError, ValueError) as error:
+            raise SceneError(f"{source} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
+        if not all(math.isfinite(gsd) and gsd > 0 for gsd in gsd_m):
+            raise SceneError(
+                f"{source} has its centre outside the area that its CRS describes; check its georeference."
+            )
+        return Scene(
+            source=source, geobox=geobox, gsd_m=gsd_m, dtype=dataset.dtypes[0], bands=tuple(dataset.colorinterp)
+        )
+
+
+def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool) -> None:
+    if dataset.count == 0:
+        raise SceneError(
+            f"{source} has no bands; if it is a container, name one of its {len(dataset.subdatasets)} rasters."
+        )
+    transform = dataset.transform
+    if transform.is_identity:
+        if dataset.gcps[0]:
+            raise SceneError(
+                f"{source} is placed by {len(dataset.gcps[0])} ground control points only; warp it first (`gdalwarp`)."
+            )
+        if dataset.rpcs is not None:
+            raise SceneError(
+                f"{source} is placed by rational polynomials (RPC) only; orthorectify it first (`gdalwarp -rpc`)."
+            )
+    if not has_crs:
+        raise SceneError(f"{source} has no CRS; assign the one it was made in (`rio edit-info --crs EPSG:… {source}`).")
+    if transform.is_identity:
+        raise SceneError(f"{source} has a CRS but no geotransform; assign one (`rio edit-info --transform …`).")
+    if not transform.determinant or not all(map(math.isfinite, transform)):
+        raise SceneError(f"{source} has a geotransform that maps all pixels onto a line; check its georeference.")
+
+
+def crs_of(geobox: GeoBox) -> CRS:
+    """CRS of a geobox that has one, as scenes and their grids do."""
+    if geobox.crs is None:
+        raise ValueError("the geobox has no CRS.")
+    return geobox.crs.proj
+
+
+def ground_sample_distance(geobox: GeoBox) -> tuple[float, float]:
+    """Distance in metres on the ellipsoid between pixel centres around the middle of `geobox`: down a column, along a row.
+
+    Measured on the ground rather than read from the transform, so that geographic, Web Mercator and foot-based systems
+    need no case of their own. Local (engineering) systems have no ellipsoid: theirs is the length of the transform's steps.
+    """
+    transform, crs = geobox.transform, crs_of(geobox)
+    rows, cols = geobox.shape
+    geod = crs.get_geod()
+    if geod is None or crs.geodetic_crs is None:
+        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        return math.hypot(transform.b, transform.e) * unit, math.hypot(transform.a, transform.d) * unit
+    middle = [(cols / 2, rows / 2), (cols / 2, rows / 2 + 1), (cols / 2 + 1, rows / 2)]
+    to_lonlat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    x, y = zip(*(transform @ point for point in middle), strict=True)
+    lon, lat = to_lonlat.transform(x, y)
+    if not all(map(math.isfinite, (*lon, *lat))):
+        return math.nan, math.nan
+    _, _, distances = geod.inv([lon[0]] * 2, [lat[0]] * 2, lon[1:], lat[1:])
+    return float(distances[0]), float(distances[1])

@@ -1,0 +1,31 @@
+"""The model bundles that come with geoseg."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from geoseg.errors import BundleError
+
+DEFAULT_MODEL = "aerial"
+
+
+def shipped_models() -> dict[str, Path]:
+    """Paths of the shipped bundles by name."""
+    folder = Path(str(files("geoseg"))) / "bundles"
+    return {path.stem: path for path in sorted(folder.glob("*.keras"))}
+
+
+def find_model(name: str | Path) -> Path:
+    """Path of a bundle: a shipped one by name, or a file.
+
+    Raises
+    ------
+    BundleError
+        If there is neither.
+    """
+    shipped = shipped_models()
+    if str(name) in shipped:
+        return shipped[str(name)]
+    path = Path(name)
+    if not path.exists():
+        raise BundleError(f"there is no model {name}: neither a file, nor one of those shipped ({', '.join(shipped)}).")
+    return path

@@ -1,0 +1,49 @@
+"""QGIS layer styles that are written beside results, so that dragging one into a map shows its legend."""
+
+from xml.etree import ElementTree as Xml
+
+from geoseg.models.legend import Legend
+
+
+def class_style(legend: Legend) -> str:
+    """QML for a class raster: one colour and one name for each class id, nodata transparent."""
+    root = _qgis()
+    pipe = Xml.SubElement(root, "pipe")
+    renderer = Xml.SubElement(pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1")
+    palette = Xml.SubElement(renderer, "colorPalette")
+    for value, entry in enumerate(legend.classes):
+        Xml.SubElement(palette, "paletteEntry", value=str(value), color=entry.colour, label=entry.name, alpha="255")
+    return _text(root)
+
+
+def road_style(legend: Legend) -> str:
+    """QML for a road network: one line symbol in the colour of the road class, a millimetre wide on screen."""
+    if legend.road is None:
+        raise ValueError("the legend has no road class.")
+    red, green, blue = legend.classes[legend.road].rgb
+    root = _qgis()
+    renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
+    symbols = Xml.SubElement(renderer, "symbols")
+    symbol = Xml.SubElement(symbols, "symbol", type="line", name="0", alpha="1")
+    line = Xml.SubElement(symbol, "layer", {"class": "SimpleLine", "enabled": "1", "pass": "0", "locked": "0"})
+    options = {
+        "line_color": f"{red},{green},{blue},255",
+        "line_width": "0.6",
+        "line_width_unit": "MM",
+        "capstyle": "round",
+        "joinstyle": "round",
+    }
+    for key, value in options.items():
+        Xml.SubElement(line, "prop", k=key, v=value)
+    return _text(root)
+
+
+def _qgis() -> Xml.Element:
+    return Xml.Element("qgis", version="3.22", styleCategories="Symbology")
+
+
+def _text(root: Xml.Element) -> str:
+    Xml.indent(root)
+    return (
+        '<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM">\n' + Xml.tostring(root, encoding="unicode") + "\n"
+    )

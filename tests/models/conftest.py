@@ -1,0 +1,20 @@
+"""Networks that several tests look at and none changes: building one takes Keras a good part of a second."""
+
+from functools import cache
+
+import keras
+import pytest
+
+from geoseg.models.presets import build_preset
+
+
+@cache
+def build(name, bands):
+    keras.utils.set_random_seed(0)
+    return build_preset(name, bands=bands, classes=5, width=2)
+
+
+@pytest.fixture(scope="session")
+def narrow():
+    """Builder of narrow, untrained presets of 5 classes, by name and number of bands."""
+    return build

@@ -1,0 +1,265 @@
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from standins import make_card
+
+from geoseg.errors import BundleError
+from geoseg.models.bundle import MEMBER, Card, Scaling, load_network, read_card, save_bundle
+from geoseg.models.legend import AERIAL
+from geoseg.models.losses import MarginalCrossEntropy
+
+
+def tiny(bands=3, classes=5):
+    """The smallest network that fits a card."""
+    pixels = keras.Input((None, None, bands))
+    return keras.Model(pixels, keras.layers.Conv2D(classes, 1, activation="softmax")(pixels))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundle") / "tiny.keras"
+    save_bundle(tiny(), make_card(), path)
+    return path
+
+
+@pytest.fixture
+def rewritten(saved, tmp_path):
+    """Copy the saved bundle, other than the original in the content of one member; None leaves it out."""
+
+    def rewrite(member, content):
+        path = tmp_path / "rewritten.keras"
+        with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w") as target:
+            parts = {name: source.read(name) for name in source.namelist()} | {member: content}
+            for name, part in parts.items():
+                if part is not None:
+                    target.writestr(name, part)
+        return path
+
+    return rewrite
+
+
+def sentence(error):
+    """The message, which is one line that ends in a full stop and names the file."""
+    message = str(error.value)
+    assert "\n" not in message
+    assert message.endswith(".")
+    assert ".keras" in message
+    return message
+
+
+def test_card_round_trip(saved):
+    """What a card says of a network is read back from the bundle unchanged."""
+    assert read_card(saved) == make_card()
+
+
+def test_a_card_of_its_own_values_survives_json():
+    """Scaling, provenance and a legend without a road survive JSON; the values are JSON's own, lists and not tuples."""
+    card = make_card(
+        bands=("red", "green", "blue", "nir"),
+        scaling={"uint8": Scaling(), "uint16": Scaling(offset=10.0, gain=0.0625)},
+        provenance={"preset": "unet", "iou": [0.5, 0.25]},
+    )
+    document = card.to_json()
+    assert json.loads(json.dumps(document)) == document
+    assert Card.from_json(document) == card
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bands": ()},
+        {"scaling": {}},
+        {"gsd_m": 0.0},
+        {"gsd_m": float("nan")},
+        {"tile": 0},
+        {"tile": 72},
+        {"multiple": 0},
+        {"overlap": -1},
+        {"overlap": 33},
+    ],
+)
+def test_impossible_cards_are_refused(changes):
+    """A card that no scene could be predicted with cannot be made."""
+    with pytest.raises(ValueError, match=r"a card names|ground sample distance|tile"):
+        make_card(**changes)
+
+
+def test_a_trained_network_is_saved_without_its_training(tmp_path):
+    """A compiled network leaves loss and optimizer behind: it loads with plain Keras, with the weights it learnt."""
+    network = tiny()
+    network.compile(optimizer="adam", loss=MarginalCrossEntropy([[0], [1, 2]], classes=len(AERIAL)), jit_compile=False)
+    network.train_on_batch(np.ones((1, 2, 2, 3), np.float32), np.array([[[0, 1], [1, 1]]]))
+    path = tmp_path / "trained.keras"
+    save_bundle(network, make_card(), path)
+    loaded = keras.saving.load_model(path, safe_mode=True)
+    assert not loaded.compiled
+    for found, expected in zip(loaded.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_bundle_replaces_an_older_one(tmp_path):
+    """Saving twice to one path leaves the second network and the second card."""
+    path = tmp_path / "model.keras"
+    save_bundle(tiny(), make_card(name="first"), path)
+    save_bundle(tiny(bands=2), make_card(name="second", bands=("red", "nir")), path)
+    assert read_card(path).name == "second"
+    assert load_network(path).input_shape[-1] == 2
+
+
+def test_a_missing_file(tmp_path):
+    """A path without a file is said to be that."""
+    with pytest.raises(BundleError) as error:
+        read_card(tmp_path / "missing.keras")
+    assert "does not exist" in sentence(error)
+
+
+def test_another_kind_of_file(tmp_path):
+    """A file that is not named as Keras wants it is refused before a scene is read, not when the network is loaded."""
+    path = tmp_path / "scene.tif"
+    path.write_bytes(b"II*\x00")
+    with pytest.raises(BundleError) as error:
+        read_card(path)
+    assert "not a .keras file" in sentence(error)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip archive", bytes(1000)], ids=["empty", "text", "zeros"])
+def test_a_file_that_is_no_archive(tmp_path, content):
+    """Whatever else is in the file, the error names the file and what it should be."""
+    path = tmp_path / "model.keras"
+    path.write_bytes(content)
+    with pytest.raises(BundleError) as error:
+        read_card(path)
+    assert "cannot be read as a .keras archive" in sentence(error)
+
+
+def test_a_folder(tmp_path):
+    """A folder of a bundle's name is refused like a broken file."""
+    path = tmp_path / "model.keras"
+    path.mkdir()
+    with pytest.raises(BundleError) as error:
+        read_card(path)
+    assert "cannot be read as a .keras archive" in sentence(error)
+
+
+def test_a_foreign_network(tmp_path):
+    """A network that Keras saved alone says nothing of bands, scale and legend: the error says so, loaded or read."""
+    path = tmp_path / "foreign.keras"
+    tiny().save(path)
+    for read in (read_card, load_network):
+        with pytest.raises(BundleError) as error:
+            read(path)
+        assert f"carries no {MEMBER}" in sentence(error)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9, 0.999])
+def test_a_truncated_archive(saved, tmp_path, share):
+    """A bundle that broke off while it was copied is refused, wherever it broke."""
+    path = tmp_path / "truncated.keras"
+    whole = saved.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(BundleError) as error:
+        load_network(path)
+    sentence(error)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"name": "aerial"', b"\xff\xfe", b"[" * 100_000])
+def test_a_card_that_is_not_json(rewritten, content):
+    """A card that cannot be parsed is refused by name."""
+    with pytest.raises(BundleError) as error:
+        read_card(rewritten(MEMBER, content))
+    assert f"the {MEMBER} of model" in sentence(error)
+
+
+@pytest.mark.parametrize("key", make_card().to_json())
+def test_a_card_with_a_missing_key(rewritten, key):
+    """A card without one of its keys is refused, and the key named."""
+    document = make_card().to_json()
+    del document[key]
+    with pytest.raises(BundleError) as error:
+        read_card(rewritten(MEMBER, json.dumps(document)))
+    assert f"it has no '{key}'" in sentence(error)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("bands", 3),
+        ("scaling", ["uint8"]),
+        ("scaling", {"uint8": {"offset": "none", "gain": 1}}),
+        ("gsd_m", "fine"),
+        ("gsd_m", 10**400),
+        ("tile", 64.0),
+        ("tile", "64"),
+        ("overlap", 100),
+        ("legend", []),
+        ("legend", {"classes": [{"name": "road", "colour": "grey"}] * 2, "road": 0}),
+        ("legend", make_card().to_json()["legend"] | {"road": 1.5}),
+        ("provenance", 1),
+    ],
+)
+def test_a_card_with_a_wrong_value(rewritten, key, value):
+    """A value of a wrong kind is refused where it is read, not where it is used."""
+    with pytest.raises(BundleError) as error:
+        read_card(rewritten(MEMBER, json.dumps(make_card().to_json() | {key: value})))
+    assert "is not a geoseg card" in sentence(error)
+
+
+@pytest.mark.parametrize("document", [[], None, "card", 1])
+def test_json_that_is_no_card(rewritten, document):
+    """JSON of another kind is refused like a card that misses its keys."""
+    with pytest.raises(BundleError) as error:
+        read_card(rewritten(MEMBER, json.dumps(document)))
+    assert "is not a geoseg card" in sentence(error)
+
+
+def test_a_card_of_another_format(rewritten):
+    """A card of a format to come is refused with both numbers."""
+    with pytest.raises(BundleError) as error:
+        read_card(rewritten(MEMBER, json.dumps(make_card().to_json() | {"format": 2})))
+    assert "its format is 2, this geoseg reads 1" in sentence(error)
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        ("config.json", None),
+        ("config.json", b"{}"),
+        ("config.json", b"garbage"),
+        ("config.json", b'{"module": "builtins", "class_name": "Absent", "config": {}, "registered_name": "Absent"}'),
+        ("model.weights.h5", None),
+        ("model.weights.h5", b"garbage"),
+    ],
+)
+def test_a_network_that_keras_cannot_load(rewritten, member, content):
+    """Where the card is good and the network is not, the error names Keras and its version."""
+    path = rewritten(member, content)
+    read_card(path)
+    with pytest.raises(BundleError) as error:
+        load_network(path)
+    assert f"cannot be loaded by Keras {keras.__version__}" in sentence(error)
+
+
+def test_code_in_a_network_is_not_run(tmp_path):
+    """Safe mode: a network with a Python function inside is refused: loading it would run what a stranger wrote."""
+    pixels = keras.Input((None, None, 3))
+    body = keras.layers.Lambda(lambda values: values * 2, output_shape=(None, None, 3))(pixels)
+    path = tmp_path / "code.keras"
+    keras.Model(pixels, keras.layers.Conv2D(len(AERIAL), 1)(body)).save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(MEMBER, json.dumps(make_card().to_json()))
+    with pytest.raises(BundleError) as error:
+        load_network(path)
+    assert "Lambda" in sentence(error)
+
+
+@pytest.mark.parametrize("network", [tiny(bands=4), tiny(classes=3)], ids=["bands", "classes"])
+def test_a_network_that_does_not_fit_its_card(tmp_path, network):
+    """A network of other bands or classes than its card would give a wrong map: it is refused."""
+    path = tmp_path / "misfit.keras"
+    save_bundle(network, make_card(), path)
+    with pytest.raises(BundleError) as error:
+        load_network(path)
+    assert "by its card" in sentence(error)

@@ -1,0 +1,80 @@
+import keras
+import numpy as np
+import pytest
+from standins import make_card
+
+from geoseg.models.bundle import load_network, save_bundle
+from geoseg.models.engine import KerasEngine
+from geoseg.models.presets import DEFAULT_PRESET, build_preset
+from geoseg.models.tta import oriented
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    """The default network at the width that is shipped, untrained."""
+    keras.utils.set_random_seed(3)
+    path = tmp_path_factory.mktemp("bundle") / "default.keras"
+    save_bundle(build_preset(DEFAULT_PRESET, bands=3, classes=5, width=16), make_card(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def single(bundle):
+    return KerasEngine(bundle)
+
+
+@pytest.fixture(scope="module")
+def fives(bundle):
+    return KerasEngine(bundle, batch_size=5)
+
+
+def tiles(count, side=64):
+    return np.random.default_rng(side).uniform(0, 255, (count, side, side, 3)).astype(np.float32)
+
+
+def test_scores_are_the_network_s(bundle, single):
+    """The engine gives what the bundle's network gives, up to the rounding that folding its normalisations changes."""
+    expected = keras.ops.convert_to_numpy(load_network(bundle)(tiles(1), training=False))
+    scores = single(tiles(1))
+    assert scores.dtype == np.float32
+    assert scores.shape == (1, 64, 64, single.classes)
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [64, 96, 128])
+def test_scores_do_not_depend_on_the_batch(single, fives, side):
+    """A tile has the same scores, bit for bit, alone and with any batch-mates, in any place of any batch.
+
+    On a CPU: at 96 px, TensorFlow's kernels for five tiles round differently from those for one.
+    """
+    batch = tiles(5, side)
+    alone = np.concatenate([single(batch[number : number + 1]) for number in range(5)])
+    for count in (1, 2, 3, 5):
+        np.testing.assert_array_equal(fives(batch[:count]), alone[:count])
+    np.testing.assert_array_equal(fives(batch[::-1]), alone[::-1])
+
+
+def test_tiles_may_change_size(single):
+    """An engine that has scored tiles of one size scores those of another, and then the first again, alike."""
+    first, other = single(tiles(1, 32)), single(tiles(1, 48))
+    assert other.shape == (1, 48, 48, 5)
+    np.testing.assert_array_equal(single(tiles(1, 32)), first)
+
+
+@pytest.mark.parametrize("tta", ["flips", "d4"])
+def test_augmented_scores(bundle, single, tta):
+    """With test-time augmentation the engine averages its own scores over the orientations."""
+    engine = KerasEngine(bundle, batch_size=2, tta=tta)
+    np.testing.assert_array_equal(
+        engine(tiles(2, 32)), oriented(tta, tiles(2, 32), lambda turned: pairs(single, turned))
+    )
+
+
+def pairs(single, turned):
+    return np.concatenate([single(turned[:1]), single(turned[1:])])
+
+
+def test_too_many_tiles(fives):
+    """More tiles than the engine was made for are refused, not silently split."""
+    with pytest.raises(ValueError, match="6 tiles do not fit a batch of 5"):
+        fives(tiles(6))

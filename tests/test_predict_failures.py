@@ -1,0 +1,239 @@
+"""What goes wrong ends in one clear sentence and its exit code; no path ever holds half a result, and nothing is lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.control import GroundControlPoint
+from rasterio.rpc import RPC
+
+import geoseg
+from geoseg.cli import main
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture
+def run(capfd, monkeypatch, echo):
+    """Run the command line with an echoing network; returns exit code, and what it printed on standard error."""
+    monkeypatch.setattr("geoseg.prediction.load_keras", echo)
+    monkeypatch.setitem(geoseg.predict.__kwdefaults__, "load", echo)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments], prog_name="geoseg")
+        return exit_.value.code or 0, capfd.readouterr().err
+
+    return call
+
+
+def refused(result, code, *words):
+    """The run ended with `code` and one sentence that holds all `words`."""
+    found, text = result
+    assert found == code, text
+    assert "Traceback" not in text
+    lines = text.strip().splitlines()
+    assert len(lines) == 1, text
+    assert lines[0].startswith("geoseg: ")
+    assert lines[0].endswith(".")
+    for word in words:
+        assert word in lines[0]
+
+
+def no_results(folder):
+    assert not folder.exists() or list(folder.iterdir()) == []
+
+
+def test_files_that_are_no_rasters(run, write_bundle, tmp_path):
+    """Missing, empty, foreign and misplaced files are told apart."""
+    model, out = write_bundle(), tmp_path / "out"
+    (tmp_path / "empty.tif").touch()
+    (tmp_path / "text.tif").write_text("no raster")
+    for name, word in [
+        ("missing.tif", "does not exist"), ("empty.tif", "0 bytes"), ("text.tif", "cannot be read"), ("", "is a folder"),
+    ]:  # fmt: skip
+        refused(run("predict", tmp_path / name, "-m", model, "-o", out), 3, word)
+        no_results(out)
+
+
+def test_unplaced_scenes(run, write_scene, write_bundle, noise, tmp_path):
+    """No CRS, no transform, control points only, rational polynomials only, a degenerate transform: each is named."""
+    model, out, pixels = write_bundle(), tmp_path / "out", noise(20, 20)
+    gcps = [GroundControlPoint(row, col, 13 + col / 1e4, 52 - row / 1e4) for row in (0, 19) for col in (0, 19)]
+    rpcs = RPC(0, 1, 52, 1, [1.0] * 20, [1.0] * 20, 0, 1, 13, 1, [1.0] * 20, [1.0] * 20, 0, 1)
+    flat = rasterio.Affine(1, 1, 5e5, 1, 1, 5.4e6)
+    with geoseg.scene.unplaced():
+        scenes = {
+            "no CRS": write_scene(pixels, "crs.tif", crs=None),
+            "no geotransform": write_scene(pixels, "transform.tif", transform=rasterio.Affine.identity()),
+            "ground control points": write_scene(pixels, "gcps.tif", crs="EPSG:4326", transform=None, gcps=gcps),
+            "RPC": write_scene(pixels, "rpcs.tif", crs=None, transform=None, rpcs=rpcs),
+            "onto a line": write_scene(pixels, "flat.tif", transform=flat),
+        }
+    for words, scene in scenes.items():
+        refused(run("predict", scene, "-m", model, "-o", out), 3, scene.name, words)
+        no_results(out)
+
+
+def test_scenes_that_do_not_fit_the_model(run, write_scene, write_bundle, noise, tmp_path):
+    """Bands, data type and scale are checked before anything is computed, and the remedy is named."""
+    model, out = write_bundle(), tmp_path / "out"
+    grey = write_scene(noise(20, 20, bands=1), "grey.tif")
+    five = write_scene(noise(20, 20, bands=5), "five.tif", photometric="minisblack")
+    deep = write_scene(noise(20, 20).astype(np.uint16), "deep.tif")
+    real = write_scene(noise(20, 20).astype(np.float32), "real.tif")
+    coarse = write_scene(noise(20, 20), "coarse.tif", transform=rasterio.Affine(30, 0, 5e5, 0, -30, 5.4e6))
+    palette = write_scene(noise(20, 20, bands=1), "palette.tif", photometric="palette")
+    for scene, words in [
+        (grey, ["1 band", "needs 3 (red, green, blue)"]), (five, ["5 bands", "--bands 1,2,3"]), (deep, ["uint16", "uint8"]),
+        (real, ["float32"]), (coarse, ["30 m", "--gsd 30"]), (palette, ["palette", "-expand rgb"]),
+    ]:  # fmt: skip
+        refused(run("predict", scene, "-m", model, "-o", out), 3, scene.name, *words)
+        no_results(out)
+    refused(run("predict", five, "-m", model, "-o", out, "--bands", "1,2,6"), 3, "band 6")
+    refused(run("predict", five, "-m", model, "-o", out, "--bands", "1,2"), 2, "--bands names 2")
+
+
+def test_scene_without_any_data(run, write_scene, write_bundle, noise, tmp_path):
+    """A scene that is masked throughout is refused, and the work folder goes."""
+    scene = write_scene(noise(50, 50), mask=np.zeros((50, 50), bool))
+    refused(run("predict", scene, "-m", write_bundle(), "-o", tmp_path / "out", "-q"), 3, "no data")
+    no_results(tmp_path / "out")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "corrupt"])
+def test_scene_that_ends_on_the_way(run, write_scene, write_bundle, noise, tmp_path, damage):
+    """A file that opens and fails later leaves nothing behind."""
+    scene = write_scene(noise(900, 300), compress="deflate", blockysize=16)
+    content = scene.read_bytes()
+    if damage == "truncated":
+        scene.write_bytes(content[: len(content) // 2])
+    else:
+        middle = len(content) // 2
+        scene.write_bytes(content[:middle] + b"\xff" * 5000 + content[middle + 5000 :])
+    refused(run("predict", scene, "-m", write_bundle(), "-o", tmp_path / "out", "-q"), 3, "scene.tif", "cannot be read")
+    no_results(tmp_path / "out")
+
+
+def test_models_that_cannot_be_used(run, write_scene, noise, tmp_path):
+    """A missing, foreign or damaged model ends with exit code 4 before the scene is touched."""
+    scene, out = write_scene(noise(20, 20)), tmp_path / "out"
+    (tmp_path / "text.keras").write_text("no archive")
+    refused(run("predict", scene, "-m", tmp_path / "none.keras", "-o", out), 4, "none.keras", "aerial")
+    refused(run("predict", scene, "-m", tmp_path / "text.keras", "-o", out), 4, "text.keras")
+    no_results(out)
+
+
+def test_existing_results_are_kept(run, write_scene, write_bundle, noise, tmp_path):
+    """Nothing is replaced unasked; with --overwrite it is, and stale sidecars go too."""
+    scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
+    out.mkdir()
+    (out / "scene_roads.geojson").write_text("precious")
+    refused(run("predict", scene, "-m", model, "-o", out), 5, "scene_roads.geojson", "--overwrite")
+    assert [path.read_text() for path in out.iterdir()] == ["precious"]
+    assert run("predict", scene, "-m", model, "-o", out, "--overwrite", "-q") == (0, "")
+    assert "FeatureCollection" in (out / "scene_roads.geojson").read_text()
+
+
+def test_folder_that_cannot_be_made(run, write_scene, write_bundle, noise, tmp_path):
+    """An output folder below a file cannot exist."""
+    scene = write_scene(noise(20, 20))
+    refused(run("predict", scene, "-m", write_bundle(), "-o", scene / "out"), 5, "cannot be made")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_without_permission(run, write_scene, write_bundle, noise, tmp_path):
+    """A folder that the user may not write to is an output error."""
+    out = tmp_path / "out"
+    out.mkdir(mode=0o500)
+    refused(run("predict", write_scene(noise(20, 20)), "-m", write_bundle(), "-o", out), 5, "cannot be written")
+
+
+@pytest.mark.parametrize("limit", [2_000, 40_000, 90_000])
+def test_full_disk(write_scene, write_bundle, noise, tmp_path, limit):
+    """A disk that runs full at any stage is one sentence; no result appears, and with more room the run goes on and ends well."""
+    scene, model, out = write_scene(noise(300, 300)), write_bundle(), tmp_path / "out"
+    # A file size limit meets the same failing writes as a full disk, and needs no disk of its own.
+    script = f"""
+import resource, signal, sys
+from geoseg.errors import GeosegError
+from standins import load_echo
+import geoseg, geoseg.prediction
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+try:
+    geoseg.predict({str(scene)!r}, model={str(model)!r}, folder={str(out)!r}, load=load_echo, probabilities=True)
+except GeosegError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 5, done.stderr
+    assert len(done.stdout.strip().splitlines()) == 1
+    assert "goes on from here" in done.stdout
+    assert [path.name for path in out.iterdir()] == [".scene.geoseg"]
+
+    from standins import load_echo
+
+    resumed = geoseg.predict(scene, model=model, folder=out, load=load_echo, probabilities=True)
+    fresh = geoseg.predict(scene, model=model, folder=tmp_path / "fresh", load=load_echo, probabilities=True)
+    for left, right in zip(resumed.outputs.files, fresh.outputs.files, strict=True):
+        assert left.read_bytes() == right.read_bytes()
+
+
+def test_two_runs_at_once(write_scene, write_bundle, noise, echo, tmp_path):
+    """A second process that would write the same results is turned away while the first one runs."""
+    import fcntl
+
+    out = tmp_path / "out"
+    (out / ".scene.geoseg").mkdir(parents=True)
+    with (out / ".scene.geoseg" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(geoseg.OutputError, match="another process"):
+            geoseg.predict(write_scene(noise(20, 20)), model=write_bundle(), folder=out, load=echo)
+
+
+def test_many_scenes_one_bad(run, write_scene, write_bundle, noise, tmp_path):
+    """A bad scene among many is reported, the others are predicted, and the exit code tells."""
+    good, bad = write_scene(noise(20, 20), "good.tif"), tmp_path / "bad.tif"
+    code, text = run("predict", bad, good, "-m", write_bundle(), "-o", tmp_path / "out", "-q")
+    assert code == 3
+    assert "bad.tif does not exist" in text
+    assert "1 of 2 scenes failed" in text
+    assert (tmp_path / "out" / "good_classes.tif").exists()
+
+
+def test_options_that_make_no_sense(run, write_scene, write_bundle, noise, tmp_path):
+    """Each unusable value is refused with exit code 2 before anything is written."""
+    scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
+    for arguments in [
+        ["--tile", "50"], ["--memory", "1GB"], ["--aoi", "0,0,1,1"], ["--aoi", "9,0,1,1"], ["--overlap", "0.7"],
+        ["--gsd", "0"], ["--memory", "much"], ["--bands", "red"], ["--aoi", "nowhere.gpkg"], ["--window", "round"],
+    ]:  # fmt: skip
+        code, text = run("predict", scene, "-m", model, "-o", out, *arguments)
+        assert code == 2, (arguments, text)
+        assert "Traceback" not in text
+        no_results(out)
+
+
+def test_every_file_of_the_zoo(real_data, write_bundle, echo, tmp_path):
+    """Each file that libraries test their readers with is predicted, or refused by a sentence that names it."""
+    model = write_bundle(tile=512, overlap=128)
+    outcomes = {}
+    for path in sorted((real_data / "geotiffs").rglob("*")):
+        if path.is_file():
+            try:
+                result = geoseg.predict(path, model=model, folder=tmp_path / "out", load=echo, overwrite=True)
+                assert sum(area.share for area in result.areas) == pytest.approx(1)
+                outcomes[path] = "predicted"
+            except geoseg.SceneError as error:
+                assert str(path) in str(error)
+                assert "\n" not in str(error)
+                outcomes[path] = "refused"
+    assert list(outcomes.values()).count("predicted") >= 20
+    assert not any(path.name.startswith(".") for path in (tmp_path / "out").iterdir())

@@ -1,0 +1,194 @@
+"""How a prediction is run does not change a byte of it: batches, blocks, workers, clusters, resumption, area of interest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+import geoseg
+from geoseg.executors import DaskExecutor, LocalExecutor
+from geoseg.models.legend import NODATA
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A bundle with a real, untrained network, small enough to run in a test."""
+    import keras
+    from standins import make_card
+
+    from geoseg.models.bundle import save_bundle
+    from geoseg.models.presets import build_preset
+
+    keras.utils.set_random_seed(1)
+    path = tmp_path_factory.mktemp("bundle") / "tiny.keras"
+    card = make_card(name="tiny", multiple=16)
+    save_bundle(build_preset("attention_resunet", bands=3, classes=5, width=4), card, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """A scene of several tiles each way, with structure that a network reacts to."""
+    y, x = np.mgrid[:230, :210]
+    waves = [np.sin(x / (7 + band)) + np.cos(y / (11 - band)) for band in range(3)]
+    pixels = np.rint(np.stack(waves) * 60 + 127).astype(np.uint8)
+    path = tmp_path_factory.mktemp("scene") / "scene.tif"
+    place = rasterio.Affine(1, 0, 500_000, 0, -1, 5_400_000)
+    with rasterio.open(
+        path, "w", driver="GTiff", count=3, height=230, width=210, dtype="uint8", crs="EPSG:32633", transform=place
+    ) as dataset:
+        dataset.write(pixels)
+    return path
+
+
+def contents(folder):
+    """Bytes of every result in a folder, by name; nothing else may lie there."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def predicted(scene, network, folder, **choices):
+    geoseg.predict(scene, model=network, folder=folder, confidence=True, probabilities=True, **choices)
+    return contents(folder)
+
+
+@pytest.fixture(scope="module")
+def reference(scene, network, tmp_path_factory):
+    """All files of a plain run: one worker, one block, batches of one."""
+    return predicted(scene, network, tmp_path_factory.mktemp("reference"))
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 7])
+def test_batch_size(scene, network, reference, tmp_path, batch_size):
+    """A tile's scores do not depend on the tiles that share its batch."""
+    assert predicted(scene, network, tmp_path, batch_size=batch_size) == reference
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_rows_split(scene, network, reference, tmp_path, workers):
+    """Blocks that share tile rows finish the same pixels."""
+    assert predicted(scene, network, tmp_path, executor=LocalExecutor(workers=workers)) == reference
+
+
+def test_columns_split(scene, network, reference, tmp_path, monkeypatch):
+    """A memory budget that holds only part of the width gives the same files."""
+    monkeypatch.setattr("geoseg.planning.ENGINE_BYTES", 0)
+    budget = 100 * geoseg.planning._column_bytes(64, 5, 3)
+    plan = geoseg.plan(
+        geoseg.scene.open_scene(scene), geoseg.models.bundle.read_card(network), geoseg.Settings(memory=budget)
+    )
+    assert len(plan.blocks) == 3
+    assert predicted(scene, network, tmp_path, memory=budget) == reference
+
+
+def test_dask_cluster(scene, network, reference, tmp_path):
+    """Worker processes of a Dask cluster write the same files."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        executor = DaskExecutor(client=client)
+        assert executor.workers == 2
+        assert predicted(scene, network, tmp_path, executor=executor) == reference
+
+
+@pytest.mark.parametrize("tiles", [1, 7, 13])
+def test_resumed_after_a_kill(scene, network, reference, tmp_path, tiles):
+    """A run that is killed leaves no result; the same call goes on from its journal and ends in the same bytes."""
+    script = f"""
+import sys
+import geoseg
+from geoseg.executors import load_keras
+
+class Doomed:
+    left = {tiles}
+    def __init__(self, *arguments): self.engine = load_keras(*arguments)
+    def __call__(self, pixels):
+        if self.left == 0:
+            import os, signal
+            os.kill(os.getpid(), signal.SIGKILL)
+        Doomed.left -= 1
+        return self.engine(pixels)
+
+geoseg.predict({str(scene)!r}, model={str(network)!r}, folder={str(tmp_path)!r}, confidence=True, probabilities=True, load=Doomed)
+"""
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert killed.returncode == -9, killed.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".scene.geoseg"]
+    finished = len(list((tmp_path / ".scene.geoseg").glob("classes_*.tif")))
+    scored = []
+
+    def load(model, batch_size, tta):
+        engine = geoseg.executors.load_keras(model, batch_size, tta)
+
+        def score(pixels):
+            scored.append(len(pixels))
+            return engine(pixels)
+
+        return score
+
+    assert predicted(scene, network, tmp_path, load=load) == reference
+    assert len(scored) == (25 if not finished else 25 - 5 * finished + 5), "only what the journal lacks is predicted"
+
+
+def test_stale_journal_is_not_used(scene, network, reference, tmp_path):
+    """Pieces of another model or other settings never enter a result."""
+    journal = tmp_path / ".scene.geoseg"
+    journal.mkdir()
+    (journal / "plan.json").write_text('{"scene": "another"}')
+    (journal / "classes_0-54_0-210.tif").write_bytes(b"not of this run")
+    assert predicted(scene, network, tmp_path) == reference
+
+
+@pytest.mark.parametrize("bounds", [(31, 47, 180, 199), (0, 0, 17, 230), (60, 60, 61, 61)])
+def test_area_of_interest(scene, network, tmp_path, reference, tmp_path_factory, bounds):
+    """Within an area of interest every pixel is what it is in the whole scene; the raster covers the area's bounds only."""
+    import geopandas
+    import shapely
+
+    whole = tmp_path_factory.mktemp("whole")
+    for name in ("scene_classes.tif", "scene_probabilities.tif"):
+        (whole / name).write_bytes(reference[name])
+    left, top, right, bottom = bounds[0], bounds[1], min(bounds[2], 210), bounds[3]
+    area = shapely.box(500_000 + left, 5_400_000 - bottom, 500_000 + right, 5_400_000 - top)
+    geopandas.GeoSeries([area], crs="EPSG:32633").to_file(tmp_path / "area.gpkg")
+    predicted(scene, network, tmp_path / "part", aoi=tmp_path / "area.gpkg")
+    for name in ("scene_classes.tif", "scene_probabilities.tif"):
+        with rasterio.open(tmp_path / "part" / name) as part, rasterio.open(whole / name) as full:
+            np.testing.assert_array_equal(part.read(), full.read()[:, top:bottom, left:right])
+            assert part.transform @ (0, 0) == (500_000 + left, 5_400_000 - top)
+
+
+def test_area_of_interest_with_a_slanted_edge(scene, network, reference, tmp_path):
+    """Pixels whose centre lies outside the polygons are nodata."""
+    import geopandas
+    import shapely
+
+    triangle = shapely.Polygon([(500_010, 5_399_990), (500_200, 5_399_990), (500_010, 5_399_800)])
+    geopandas.GeoSeries([triangle], crs="EPSG:32633").to_file(tmp_path / "area.gpkg")
+    predicted(scene, network, tmp_path / "part", aoi=tmp_path / "area.gpkg")
+    with rasterio.open(tmp_path / "part" / "scene_classes.tif") as part:
+        found = part.read(1)
+        columns, rows = np.meshgrid(np.arange(part.width) + 0.5, np.arange(part.height) + 0.5)
+        inside = shapely.contains_xy(triangle, *(part.transform @ (columns, rows)))
+    on_edge = columns + rows == 190  # centres on the slanted edge itself fall either way
+    np.testing.assert_array_equal((found != NODATA)[~on_edge], inside[~on_edge])
+
+
+def test_resampled_scene_split(scene, network, tmp_path, monkeypatch):
+    """Blocks of a scene that is resampled on the way give the same files as one block, masked pixels included."""
+    masked = tmp_path / "scene.tif"
+    masked.write_bytes(scene.read_bytes())
+    with rasterio.open(masked, "r+") as dataset:
+        dataset.nodata = int(dataset.read(1)[100, 100])
+    whole = predicted(masked, network, tmp_path / "whole", gsd_m=0.77)
+    monkeypatch.setattr("geoseg.reading.PART_SIDE", 50)
+    monkeypatch.setattr("geoseg.planning.ENGINE_BYTES", 0)
+    budget = 100 * geoseg.planning._column_bytes(64, 5, 3)
+    split = predicted(masked, network, tmp_path / "split", gsd_m=0.77, memory=budget, executor=LocalExecutor(workers=4))
+    assert split == whole
