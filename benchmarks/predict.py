@@ -1,0 +1,127 @@
+"""What `geoseg predict` costs beside the bare network, and beside the loop that users write.
+
+Each figure is taken in a process of its own, after the network is loaded and has seen one tile; the ways alternate, so that
+a drift of the machine meets all of them. `python benchmarks/predict.py --help` says what can be chosen.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from scenes import peak_bytes, write_scene
+
+import geoseg
+from geoseg.executors import load_keras
+from geoseg.models.bundle import load_network, read_card
+from geoseg.planning import plan
+from geoseg.reading import read_strips
+from geoseg.scene import open_scene
+from geoseg.settings import Settings
+from geoseg.shipped import find_model
+
+
+def bare(scene: Path) -> float:
+    """Seconds that the compiled network takes for the scene's tiles, all in memory."""
+    model = find_model("aerial")
+    planned = plan(open_scene(scene), read_card(model), Settings())
+    tiles = []
+    for strip in read_strips(planned, planned.roi):
+        starts = [
+            tile.cols.start - strip.cols.start for tile in planned.lattice.tiles(planned.roi) if tile.row == strip.row
+        ]
+        tiles += [strip.pixels[:, start : start + planned.lattice.tile][None].astype(np.float32) for start in starts]
+    engine = load_keras(model, 1, "none")
+    engine(tiles[0])
+    started = time.perf_counter()
+    for tile in tiles:
+        engine(tile)
+    return time.perf_counter() - started
+
+
+def ours(scene: Path) -> float:
+    """Seconds that `geoseg.predict` takes: read, score, blend, trace, write."""
+    engine = load_keras(find_model("aerial"), 1, "none")
+    engine(np.zeros((1, 512, 512, 3), np.float32))
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        geoseg.predict(scene, folder=folder)
+        return time.perf_counter() - started
+
+
+def loop(scene: Path) -> float:
+    """Seconds of the usual script: whole scene in memory, `model.predict` per tile, a float32 sum and a weight of full size."""
+    model = find_model("aerial")
+    card, network = read_card(model), load_network(model)
+    network.predict(np.zeros((1, 512, 512, 3), np.float32), verbose=0)
+    started = time.perf_counter()
+    with rasterio.open(scene) as source:
+        image, profile = np.moveaxis(source.read(), 0, -1), source.profile
+    height, width = image.shape[:2]
+    stride = card.tile - card.overlap
+    padded = np.pad(image, ((0, card.tile), (0, card.tile), (0, 0)), mode="reflect")
+    ramp = np.hanning(card.tile + 2)[1:-1].astype(np.float32)
+    window = np.outer(ramp, ramp)[..., None]
+    total = np.zeros((*padded.shape[:2], len(card.legend)), np.float32)
+    weight = np.zeros((*padded.shape[:2], 1), np.float32)
+    for top in range(0, height, stride):
+        for left in range(0, width, stride):
+            place = np.s_[top : top + card.tile, left : left + card.tile]
+            total[place] += network.predict(padded[place][None].astype(np.float32), verbose=0)[0] * window
+            weight[place] += window
+    classes = (total / weight).argmax(axis=-1)[:height, :width].astype(np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        profile |= {"count": 1, "nodata": 255}
+        with rasterio.open(Path(folder) / "classes.tif", "w", **profile) as target:
+            target.write(classes, 1)
+    return time.perf_counter() - started
+
+
+WAYS = {"bare": bare, "ours": ours, "loop": loop}
+
+
+def main() -> None:
+    """Measure in alternation and print medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=6000, help="side of the scene, in pixels")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=["bare", "ours"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--child", nargs=2, metavar=("WAY", "SCENE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        way, scene = options.child
+        seconds = WAYS[way](Path(scene))
+        print(json.dumps({"seconds": seconds, "peak": peak_bytes()}))
+        return
+    measured: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
+    with tempfile.TemporaryDirectory() as folder:
+        scene = write_scene(Path(folder) / "scene.tif", height=options.size, width=options.size)
+        for _ in range(options.rounds):
+            for way, runs in measured.items():
+                command = [sys.executable, __file__, "--child", way, str(scene)]
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                runs.append(json.loads(done.stdout.splitlines()[-1]))
+    show(measured)
+
+
+def show(measured: dict[str, list[dict[str, float]]]) -> None:
+    """Print a table: median seconds, their range, ratio to the first way round by round (median), peak memory."""
+    first = next(iter(measured.values()))
+    print(f"{'way':<6} {'median s':>9} {'min':>7} {'max':>7} {'ratio':>6} {'peak MB':>8}")
+    for way, runs in measured.items():
+        seconds = [run["seconds"] for run in runs]
+        ratio = statistics.median(run["seconds"] / base["seconds"] for run, base in zip(runs, first, strict=True))
+        peak = statistics.median(run["peak"] for run in runs) / 1e6
+        print(
+            f"{way:<6} {statistics.median(seconds):>9.2f} {min(seconds):>7.2f} {max(seconds):>7.2f} {ratio:>6.3f} {peak:>8.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Scenes to measure on: rendered once, laid out side by side, written strip by strip."""
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio import Affine
+from rasterio.windows import Window
+
+from geoseg.rendering import render_scene
+
+SIDE = 1000
+"""Side of a rendered scene, in pixels of 1 m."""
+
+
+def write_scene(path: Path, *, height: int, width: int, seeds: int = 4) -> Path:
+    """Write a scene of `height` × `width` pixels, in which `seeds` rendered ones alternate, as a tiled deflate GeoTIFF."""
+    rendered = [np.moveaxis(render_scene(seed, (SIDE, SIDE)).image[..., :3], -1, 0) for seed in range(seeds)]
+    profile = {"count": 3, "height": height, "width": width, "dtype": "uint8", "crs": "EPSG:32633"}
+    place = Affine(1, 0, 500_000, 0, -1, 5_400_000)
+    with rasterio.open(
+        path, "w", driver="GTiff", transform=place, tiled=True, compress="deflate", zlevel=1, **profile
+    ) as target:
+        for row in range(-(-height // SIDE)):
+            columns = -(-width // SIDE)
+            strip = np.concatenate([rendered[(row + column) % seeds] for column in range(columns)], axis=2)
+            rows = min(SIDE, height - row * SIDE)
+            target.write(strip[:, :rows, :width], window=Window(0, row * SIDE, width, rows))
+    return path
+
+
+def peak_bytes() -> int:
+    """Peak resident memory of this process; the resource module would count its parent's from before the start too."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024
+    raise OSError("this system does not tell the peak memory of a process.")
