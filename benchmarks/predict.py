@@ -1,7 +1,7 @@
 """What `geoseg predict` costs beside the bare network, and beside the loop that users write.
 
-Each figure is taken in a process of its own, after the network is loaded and has seen one tile; the ways alternate, so that
-a drift of the machine meets all of them. `python benchmarks/predict.py --help` says what can be chosen.
+Each figure is taken in a process of its own, after the network is loaded and has seen one tile; the ways alternate, so
+that a drift of the machine meets all of them. `python benchmarks/predict.py --help` says what can be chosen.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def ours(scene: Path) -> float:
 
 
 def loop(scene: Path) -> float:
-    """Seconds of the usual script: whole scene in memory, `model.predict` per tile, a float32 sum and a weight of full size."""
+    """Seconds of the usual script: the scene in memory, `model.predict` per tile, full-size float32 sum and weight."""
     model = find_model("aerial")
     card, network = read_card(model), load_network(model)
     network.predict(np.zeros((1, 512, 512, 3), np.float32), verbose=0)
@@ -119,7 +119,8 @@ def show(measured: dict[str, list[dict[str, float]]]) -> None:
         ratio = statistics.median(run["seconds"] / base["seconds"] for run, base in zip(runs, first, strict=True))
         peak = statistics.median(run["peak"] for run in runs) / 1e6
         print(
-            f"{way:<6} {statistics.median(seconds):>9.2f} {min(seconds):>7.2f} {max(seconds):>7.2f} {ratio:>6.3f} {peak:>8.0f}"
+            f"{way:<6} {statistics.median(seconds):>9.2f} {min(seconds):>7.2f} {max(seconds):>7.2f} "
+            f"{ratio:>6.3f} {peak:>8.0f}"
         )
 
 

@@ -14,7 +14,7 @@ SIDE = 1000
 
 
 def write_scene(path: Path, *, height: int, width: int, seeds: int = 4) -> Path:
-    """Write a scene of `height` × `width` pixels, in which `seeds` rendered ones alternate, as a tiled deflate GeoTIFF."""
+    """Write a tiled deflate GeoTIFF of `height` × `width` pixels, in which `seeds` rendered scenes alternate."""
     rendered = [np.moveaxis(render_scene(seed, (SIDE, SIDE)).image[..., :3], -1, 0) for seed in range(seeds)]
     profile = {"count": 3, "height": height, "width": width, "dtype": "uint8", "crs": "EPSG:32633"}
     place = Affine(1, 0, 500_000, 0, -1, 5_400_000)

@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .errors import BundleError, GeosegError, OutputError, SceneError, UsageError
-    from .executors import DaskExecutor, LocalExecutor
-    from .planning import plan
-    from .prediction import Prediction, predict
-    from .resizing import resize
-    from .settings import Settings
+    from .errors import BundleError as BundleError
+    from .errors import GeosegError as GeosegError
+    from .errors import OutputError as OutputError
+    from .errors import SceneError as SceneError
+    from .errors import UsageError as UsageError
+    from .executors import DaskExecutor as DaskExecutor
+    from .executors import LocalExecutor as LocalExecutor
+    from .planning import plan as plan
+    from .prediction import Prediction as Prediction
+    from .prediction import predict as predict
+    from .resizing import resize as resize
+    from .settings import Settings as Settings
 
 _HOMES = {
     "BundleError": "errors",

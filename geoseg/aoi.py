@@ -73,7 +73,8 @@ def _of_bounds(bounds: Bounds) -> tuple[BaseGeometry, str]:
     west, south, east, north = bounds
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise UsageError(
-            f"the area of interest must be west, south, east, north in degrees, got {','.join(f'{v:g}' for v in bounds)}."
+            "the area of interest must be west, south, east, north in degrees, "
+            f"got {','.join(f'{v:g}' for v in bounds)}."
         )
     return shapely.box(west, south, east, north), "EPSG:4326"
 

@@ -31,7 +31,7 @@ def describe_scene(scene: str | Path, *, model: str | Path = DEFAULT_MODEL, **ch
         "gsd_m": [round(gsd, 6) for gsd in reversed(found.gsd_m)],
         "bounds_lonlat": [round(edge, 7) for edge in found.bounds_lonlat],
         "model": planned.card.name,
-        "model_bands": {name: number for name, number in zip(planned.card.bands, planned.bands, strict=True)},
+        "model_bands": dict(zip(planned.card.bands, planned.bands, strict=True)),
         "grid_size": [grid.shape[1], grid.shape[0]],
         "grid_transform": list(grid.transform)[:6],
         "resampled": grid.shape != found.geobox.shape,

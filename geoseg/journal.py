@@ -85,9 +85,10 @@ def pieces(plan: Plan, block: Roi) -> list[slice]:
 
 @contextmanager
 def journal(folder: Path, plan: Plan, model: Path) -> Iterator[Journal]:
-    """Open the journal of a run in `folder`: go on with the one that lies there if it is of the same plan, else begin anew.
+    """Open the journal of a run in `folder`: go on with the one there if it is of the same plan, else begin anew.
 
-    It is removed when the run ends well, or fails for good; a run that is interrupted, or stopped by a full disk, leaves it.
+    It is removed when the run ends well, or fails for good; a run that is interrupted, or stopped by a full disk,
+    leaves it.
 
     Raises
     ------
@@ -107,7 +108,8 @@ def journal(folder: Path, plan: Plan, model: Path) -> Iterator[Journal]:
             yield Journal(folder=folder, grid=plan.grid)
     except OSError as error:
         raise OutputError(
-            f"{folder.parent} cannot be written ({error.strerror}); once that is mended, the same command goes on from here."
+            f"{folder.parent} cannot be written ({error.strerror}); "
+            "once that is mended, the same command goes on from here."
         ) from error
 
 

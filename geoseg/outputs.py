@@ -1,4 +1,4 @@
-"""Where results go, and how they get there: made in a work folder, then renamed, so that a path holds all of a file or none."""
+"""Where results go, and how: made in a work folder, then renamed, so that a path holds all of a file or none."""
 
 from dataclasses import dataclass
 from pathlib import Path

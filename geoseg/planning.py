@@ -101,12 +101,13 @@ def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> P
 
 
 def _grid(scene: Scene, gsd_m: float) -> GeoBox:
-    """The scene's own extent and orientation, with square ground pixels of `gsd_m` metres, as nearly as whole pixels allow."""
+    """The scene's extent and orientation, with square ground pixels of `gsd_m` m, as nearly as whole pixels allow."""
     factors = [native / gsd_m for native in scene.gsd_m]
     if max(factors) > MAX_ENLARGEMENT:
         found = f"{max(scene.gsd_m):.3g}" if max(scene.gsd_m) < 100 else f"{max(scene.gsd_m):.0f}"
         raise SceneError(
-            f"{scene.source} has pixels of {found} m, too coarse to be enlarged to the {gsd_m:g} m that the model works at; "
+            f"{scene.source} has pixels of {found} m, too coarse to be enlarged to the {gsd_m:g} m "
+            "that the model works at; "
             f"use a model for such imagery, or run on the pixels as they are with --gsd {found}."
         )
     if all(abs(factor - 1) <= SAME_GSD for factor in factors):
@@ -157,14 +158,15 @@ def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
 def _scaling(scene: Scene, card: Card) -> Scaling:
     if scene.dtype not in card.scaling:
         raise SceneError(
-            f"{scene.source} holds {scene.dtype} values; model {card.name} has a scaling for {', '.join(card.scaling)} only. "
-            f"Convert the scene to one of these (`gdal_translate -ot … -scale …`)."
+            f"{scene.source} holds {scene.dtype} values; "
+            f"model {card.name} has a scaling for {', '.join(card.scaling)} only. "
+            "Convert the scene to one of these (`gdal_translate -ot … -scale …`)."
         )
     return card.scaling[scene.dtype]
 
 
 def _column_bytes(tile: int, classes: int, bands: int) -> int:
-    """Bytes a block needs for each of its columns: two strips of blended scores, the finished rows, and the strips read ahead."""
+    """Bytes a block needs per column: two strips of blended scores, the finished rows, and the strips read ahead."""
     return tile * (classes * 4 * 3 + 4 * (bands + 1))
 
 

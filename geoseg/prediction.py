@@ -19,14 +19,10 @@ from geoseg.outputs import Outputs, outputs
 from geoseg.planning import Plan, plan
 from geoseg.products import Layer, layers, match_scene, output_grid, read_rows, write_cog, write_mosaic
 from geoseg.roads import RoadTotals, trace_roads, write_geojson
-from geoseg.scene import crs_of, ground_sample_distance, open_scene
+from geoseg.scene import GDAL, crs_of, ground_sample_distance, open_scene
 from geoseg.settings import Settings
 from geoseg.shipped import DEFAULT_MODEL, find_model
 from geoseg.styles import class_style, road_style
-
-GDAL = {"GDAL_CACHEMAX": 16 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
-"""Bytes of GDAL's block cache, and number of pieces it keeps open: its own defaults are a share of the machine's memory
-and 100, both of which a tall scene would fill."""
 
 Progress = Callable[[int, int], None]
 """Told, whenever rows are finished, how many pixels of the grid are, and of how many."""
@@ -64,7 +60,7 @@ def predict(
     executor: Executor | None = None,
     load: Loader = load_keras,
     progress: Progress = lambda done, total: None,
-    **choices: Any,
+    **choices: Any,  # noqa: ANN401 - fields of Settings
 ) -> Prediction:
     """Predict the classes and roads of a scene, and write them to `folder`.
 
@@ -99,7 +95,7 @@ def predict(
         files = outputs(planned, Path(folder), overwrite=overwrite)
         try:
             with journal(files.work, planned, bundle) as pieces:
-                _run(planned, bundle, pieces, executor, load, progress)
+                _run(planned, bundle, pieces, executor=executor, load=load, progress=progress)
                 prediction = _finish(planned, pieces, files)
         except (SceneError, BundleError):
             discard(files.work)
@@ -108,7 +104,7 @@ def predict(
     return prediction
 
 
-def _run(plan: Plan, bundle: Path, pieces: Journal, executor: Executor, load: Loader, progress: Progress) -> None:
+def _run(plan: Plan, bundle: Path, pieces: Journal, *, executor: Executor, load: Loader, progress: Progress) -> None:
     jobs = [Job(plan=plan, block=block, model=bundle, journal=pieces, load=load) for block in plan.blocks]
     rows, cols = plan.roi
     total, done = (rows.stop - rows.start) * (cols.stop - cols.start), 0
@@ -129,7 +125,7 @@ def _finish(plan: Plan, pieces: Journal, files: Outputs) -> Prediction:
         masks = (strip == legend.road for strip in strips)
         network = trace_roads(masks, grid.shape.yx, grid.transform, crs_of(grid))
         roads = write_geojson(network, files.making(files.roads), crs_of(grid))
-        files.making(files.road_style).write_text(road_style(legend))
+        files.making(files.road_style).write_text(road_style())
     else:
         for _ in strips:
             pass

@@ -76,7 +76,8 @@ def write_mosaic(plan: Plan, journal: Journal, layer: Layer) -> Path:
         band = _vrt_band(root, plan, layer, number, description)
         for block in plan.blocks:
             for rows in pieces(plan, block):
-                _vrt_source(band, plan, journal.piece(layer.name, rows, block[1]).name, number, rows, block[1])
+                piece = journal.piece(layer.name, rows, block[1])
+                _vrt_source(band, plan, piece.name, number=number, rows=rows, cols=block[1])
     path = journal.folder / f"{layer.name}.vrt"
     Xml.ElementTree(root).write(path, encoding="utf-8")
     return path
@@ -95,15 +96,16 @@ def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
         check_complete(target)
     except (RasterioError, OSError) as error:
         raise OutputError(
-            f"{target.parent} ran full, or cannot be written ({error}); once that is mended, the same command goes on from here."
+            f"{target.parent} ran full, or cannot be written ({error}); "
+            "once that is mended, the same command goes on from here."
         ) from error
 
 
 def match_scene(plan: Plan, mosaic: Path, target: Path) -> Path:
     """Give a mosaic on the scene's own pixels: each takes the value of the grid's pixel that holds its centre.
 
-    Returns `target`, an uncompressed work file with the mosaic's legend and tags. With an area of interest it covers the
-    scene's pixels whose centres lie in the area's bounds.
+    Returns `target`, an uncompressed work file with the mosaic's legend and tags. With an area of interest it covers
+    the scene's pixels whose centres lie in the area's bounds.
     """
     rows_of = nearest_exact(plan.scene.geobox.shape[0], plan.grid.shape[0])
     cols_of = nearest_exact(plan.scene.geobox.shape[1], plan.grid.shape[1])
@@ -113,7 +115,8 @@ def match_scene(plan: Plan, mosaic: Path, target: Path) -> Path:
     with rasterio.open(mosaic) as source:
         profile = source.profile | {
             "driver": "GTiff", "height": geobox.shape[0], "width": geobox.shape[1], "transform": geobox.transform,
-            "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer",
+            "tiled": True, "blockxsize": 512, "blockysize": 512,
+            "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer",
         }  # fmt: skip
         with rasterio.open(target, "w", **profile) as written:
             for top in range(0, geobox.shape[0], STRIP_ROWS):
@@ -202,7 +205,7 @@ def _vrt_band(root: Xml.Element, plan: Plan, layer: Layer, number: int, descript
     return band
 
 
-def _vrt_source(band: Xml.Element, plan: Plan, name: str, number: int, rows: slice, cols: slice) -> None:
+def _vrt_source(band: Xml.Element, plan: Plan, name: str, *, number: int, rows: slice, cols: slice) -> None:
     source = Xml.SubElement(band, "SimpleSource")
     Xml.SubElement(source, "SourceFilename", relativeToVRT="1").text = name
     Xml.SubElement(source, "SourceBand").text = str(number)

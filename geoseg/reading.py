@@ -12,7 +12,7 @@ from rasterio.windows import Window
 from geoseg.errors import SceneError
 from geoseg.planning import Plan
 from geoseg.resampling import Resampler
-from geoseg.scene import opened
+from geoseg.scene import GDAL, opened
 from geoseg.tiling import Roi, reflect
 
 PART_SIDE = 2048
@@ -38,8 +38,8 @@ class Strip:
 def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
     """Yield the strips of a block from top to bottom.
 
-    Rows are read as whole strips, the pattern that storage in rows and in blocks serves equally well. A pixel depends on its
-    place in the grid alone, whatever strip it is read in.
+    Rows are read as whole strips, the pattern that storage in rows and in blocks serves equally well. A pixel depends
+    on its place in the grid alone, whatever strip it is read in.
 
     Raises
     ------
@@ -48,7 +48,8 @@ def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
     """
     tile_rows, tile_cols = plan.lattice.touching(block)
     cols = slice(plan.lattice.cols.span(tile_cols[0]).start, plan.lattice.cols.span(tile_cols[-1]).stop)
-    with opened(plan.scene.source) as dataset:
+    # Set here, since a cluster's workers know nothing of the caller's settings.
+    with rasterio.Env(**GDAL), opened(plan.scene.source) as dataset:
         if dataset.shape != tuple(plan.scene.geobox.shape):
             raise SceneError(f"{plan.scene.source} has changed since the run was planned; start it again.")
         for row in tile_rows:
@@ -72,7 +73,7 @@ def _read(
 def _read_inside(
     plan: Plan, dataset: rasterio.DatasetReader, block: Roi
 ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Pixels `(rows, columns, bands)` and validity `(rows, columns)` of a region of the grid, resampled part by part."""
+    """Pixels `(rows, columns, bands)` and validity `(rows, columns)` of a region of the grid, resampled in parts."""
     source_shape = plan.scene.geobox.shape.yx
     if source_shape == plan.grid.shape.yx:
         return _read_source(plan, dataset, block)
@@ -93,7 +94,7 @@ def _read_inside(
 def _read_source(
     plan: Plan, dataset: rasterio.DatasetReader, roi: Roi
 ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Pixels `(rows, columns, bands)`, 0 where there is no data, and validity `(rows, columns)`, at the scene's own pixels."""
+    """Pixels `(rows, columns, bands)`, 0 where invalid, and validity `(rows, columns)`, at the scene's own pixels."""
     window = Window.from_slices(*roi)
     bands = dataset.read(plan.bands, window=window)
     # Alpha says outright what has data; a nodata value beside it may well be a colour.

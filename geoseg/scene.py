@@ -16,6 +16,10 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError
 
+GDAL = {"GDAL_CACHEMAX": 16 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
+"""Bytes of GDAL's block cache, and number of files behind a VRT that it keeps open: its own defaults are a share of the
+machine's memory and 100, both of which a tall scene would fill."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
@@ -26,7 +30,7 @@ class Scene:
     geobox: GeoBox
     """The raster's own pixel grid: shape, transform, CRS."""
     gsd_m: tuple[float, float]
-    """Ground distance between neighbouring pixels down a column and along a row, in metres, at the centre of the scene."""
+    """Ground distance between neighbouring pixels down a column and along a row, in metres, at the scene's centre."""
     dtype: str
     """NumPy data type of the bands."""
     bands: tuple[ColorInterp, ...]
@@ -108,7 +112,7 @@ def open_scene(source: str | Path) -> Scene:
             raise SceneError(f"{source} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
         if not all(math.isfinite(gsd) and gsd > 0 for gsd in gsd_m):
             raise SceneError(
-                f"{source} has its centre outside the area that its CRS describes; check its georeference."
+                f"{source} has its centre where its CRS is not defined on the ground; check its georeference."
             )
         return Scene(
             source=source, geobox=geobox, gsd_m=gsd_m, dtype=dataset.dtypes[0], bands=tuple(dataset.colorinterp)
@@ -146,17 +150,16 @@ def crs_of(geobox: GeoBox) -> CRS:
 
 
 def ground_sample_distance(geobox: GeoBox) -> tuple[float, float]:
-    """Distance in metres on the ellipsoid between pixel centres around the middle of `geobox`: down a column, along a row.
+    """Metres on the ellipsoid between pixel centres around the middle of `geobox`: down a column, along a row.
 
     Measured on the ground rather than read from the transform, so that geographic, Web Mercator and foot-based systems
-    need no case of their own. Local (engineering) systems have no ellipsoid: theirs is the length of the transform's steps.
+    need no case of their own. NaN where the CRS has no place on the ground.
     """
     transform, crs = geobox.transform, crs_of(geobox)
-    rows, cols = geobox.shape
     geod = crs.get_geod()
     if geod is None or crs.geodetic_crs is None:
-        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
-        return math.hypot(transform.b, transform.e) * unit, math.hypot(transform.a, transform.d) * unit
+        return math.nan, math.nan
+    rows, cols = geobox.shape
     middle = [(cols / 2, rows / 2), (cols / 2, rows / 2 + 1), (cols / 2 + 1, rows / 2)]
     to_lonlat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
     x, y = zip(*(transform @ point for point in middle), strict=True)

@@ -16,19 +16,16 @@ def class_style(legend: Legend) -> str:
     return _text(root)
 
 
-def road_style(legend: Legend) -> str:
-    """QML for a road network: one line symbol in the colour of the road class, a millimetre wide on screen."""
-    if legend.road is None:
-        raise ValueError("the legend has no road class.")
-    red, green, blue = legend.classes[legend.road].rgb
+def road_style() -> str:
+    """QML for a road network: one line symbol that stands out on imagery and on the class raster alike."""
     root = _qgis()
     renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
     symbols = Xml.SubElement(renderer, "symbols")
     symbol = Xml.SubElement(symbols, "symbol", type="line", name="0", alpha="1")
     line = Xml.SubElement(symbol, "layer", {"class": "SimpleLine", "enabled": "1", "pass": "0", "locked": "0"})
     options = {
-        "line_color": f"{red},{green},{blue},255",
-        "line_width": "0.6",
+        "line_color": "255,106,0,255",
+        "line_width": "0.5",
         "line_width_unit": "MM",
         "capstyle": "round",
         "joinstyle": "round",

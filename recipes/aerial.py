@@ -1,7 +1,7 @@
-"""Train the aerial model that geoseg ships: `python recipes/aerial.py DATA`, on the imagery that `recipes/aerial.md` names.
+"""Train the aerial model that geoseg ships: `python recipes/aerial.py DATA`, on the imagery `recipes/aerial.md` names.
 
-A run is a folder with `weights.weights.h5` (the latest averaged weights, the state a stopped run goes on from) and, at the
-end of every `--save-every` steps, `aerial.keras`, a complete bundle.
+A run is a folder with `weights.weights.h5` (the latest averaged weights, the state a stopped run goes on from) and, at
+the end of every `--save-every` steps, `aerial.keras`, a complete bundle.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from geoseg.models.losses import MarginalCrossEntropy
 from geoseg.models.presets import DEFAULT_PRESET, build_preset
 from geoseg.tiling import prefetch
 
-SIDE, BATCH, WIDTH, SEED = 256, 8, 16, 2026
+SIDE, BATCH, WIDTH = 256, 8, 16
 SHARES = (0.35, 0.4, 0.25)
 """Crops from MBRSC Dubai, Massachusetts Roads and the renderer."""
 LABEL_WEIGHTS = (1.0, 1.0, 3.0, 1.0, 1.0, 1.0, 0.0)
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--peak-rate", type=float, default=1e-3)
     parser.add_argument("--save-every", type=int, default=250)
+    parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--init", type=Path, help="weights to start from")
     parser.add_argument("--rendered", type=int, default=160, help="number of rendered scenes")
     options = parser.parse_args()
@@ -43,7 +44,7 @@ def main() -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train with mixed bfloat16, AdamW, a warmed-up cosine schedule and averaged weights."""
-    keras.utils.set_random_seed(SEED)
+    keras.utils.set_random_seed(options.seed)
     pools = [
         list(mbrsc_dubai(options.data / "mbrsc_dubai", validation=False)),
         list(massachusetts_roads(options.data / "massachusetts_roads", validation=False)),
@@ -63,7 +64,7 @@ def train(options: argparse.Namespace) -> None:
     loss = MarginalCrossEntropy(ALLOWED, classes=len(AERIAL), weights=LABEL_WEIGHTS)
     network.compile(optimizer=optimizer, loss=loss, jit_compile=False)
 
-    crops = prefetch(batches(pools, SHARES, side=SIDE, size=BATCH, seed=int(time.time()) if options.init else SEED), 4)
+    crops = prefetch(batches(pools, SHARES, side=SIDE, size=BATCH, seed=options.seed), 4)
     losses, started = [], time.perf_counter()
     for step in range(1, options.steps + 1):
         losses.append(float(network.train_on_batch(*next(crops))))
@@ -107,8 +108,8 @@ def card(steps: int) -> Card:
             "steps": steps,
             "license": "Apache-2.0",
             "attribution": (
-                "MBRSC Dubai aerial imagery, Humans in the Loop (CC0 1.0); Massachusetts Roads, V. Mnih: imagery MassGIS "
-                "(public domain), labels from OpenStreetMap contributors (ODbL)"
+                "MBRSC Dubai aerial imagery, Humans in the Loop (CC0 1.0); Massachusetts Roads, V. Mnih: "
+                "imagery MassGIS (public domain), labels from OpenStreetMap contributors (ODbL)"
             ),
         },
     )

@@ -15,8 +15,8 @@ def batches(
 ) -> Iterator[Crop]:
     """Endless batches of `size` crops: images `(size, side, side, 3)` and label values `(size, side, side)`.
 
-    Each crop comes from pool `i` with probability `shares[i]`, and from the images of a pool by their area. Crops that are
-    mostly unlabelled are passed over, and two of three of those without a road.
+    Each crop comes from pool `i` with probability `shares[i]`, and from the images of a pool by their area. Crops that
+    are mostly unlabelled are passed over, and two of three of those without a road.
     """
     random = np.random.default_rng(seed)
     areas = [np.array([item.labels.size for item in pool], np.float64) for pool in pools]

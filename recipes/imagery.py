@@ -1,6 +1,7 @@
 """The labelled imagery that the aerial model is trained on, as label values of one legend.
 
-Label values 0–4 are the classes of `geoseg.models.legend.AERIAL`; `NOT_ROAD` allows every class but road; `IGNORED` any class.
+Label values 0–4 are the classes of `geoseg.models.legend.AERIAL`; `NOT_ROAD` allows every class but road; `IGNORED` any
+class.
 """
 
 import warnings
@@ -59,7 +60,7 @@ def mbrsc_dubai(folder: Path, *, validation: bool) -> Iterator[LabelledImage]:
 
 
 def massachusetts_roads(folder: Path, *, validation: bool) -> Iterator[LabelledImage]:
-    """Tiles of Massachusetts Roads (Mnih, 2013; imagery MassGIS, labels OpenStreetMap), 1 m; the held-out ones or all others."""
+    """Tiles of Massachusetts Roads (Mnih, 2013; imagery MassGIS, labels OpenStreetMap), 1 m; held out or all others."""
     labels_of = np.full(256, IGNORED, np.uint8)
     labels_of[:2] = NOT_ROAD, ROAD
     paths = sorted((folder / "images").glob("*.tif"))

@@ -1,6 +1,7 @@
 """Score a bundle on the held-out imagery: `python recipes/score.py BUNDLE DATA`, as JSON.
 
-Class IoU on MBRSC Dubai; IoU and relaxed precision, recall and F1 (3 px, Mnih and Hinton, 2010) of roads on Massachusetts.
+Class IoU on MBRSC Dubai; IoU and relaxed precision, recall and F1 (3 px, Mnih and Hinton, 2010) of roads on
+Massachusetts.
 """
 
 import argparse

@@ -50,7 +50,7 @@ def test_identity(
 @pytest.mark.parametrize("gsd", [0.7, 1.9, 5.3])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_resampled_as_one_read(write_scene, write_bundle, noise, echo, tmp_path, gsd, workers):
-    """On a coarser or finer grid the network sees Lanczos of the whole scene, within rounding of GDAL's, in any split."""
+    """On a coarser or finer grid the network sees whole-scene Lanczos, within rounding of GDAL's, in any split."""
     pixels = noise(150, 170)
     scene = write_scene(pixels, tiled=True, blockxsize=32, blockysize=48)
     executor = LocalExecutor(workers=workers)
@@ -107,7 +107,7 @@ def test_nodata_stays_nodata(write_scene, write_bundle, noise, echo, tmp_path, k
 
 
 def test_classes_and_confidence(write_scene, write_bundle, noise, echo, tmp_path):
-    """The class is that of the highest probability, the lowest id where several share it; the confidence is that probability."""
+    """The class has the highest probability, the lowest id if several share it; the confidence is that probability."""
     pixels = noise(90, 80)
     echoed(write_scene(pixels), write_bundle(), echo, tmp_path / "out", confidence=True)
     np.testing.assert_array_equal(read(tmp_path / "out" / "scene_classes.tif")[0], pixels.argmax(axis=0))
@@ -148,7 +148,7 @@ def test_georeference(write_scene, write_bundle, noise, echo, tmp_path, place, g
 
 
 def test_match_input_takes_the_pixel_at_the_centre(write_scene, write_bundle, noise, echo, tmp_path):
-    """On the scene's own pixels, each has the class of the grid's pixel that holds its centre: GDAL's nearest, whole-scene."""
+    """Each pixel of the scene has the class of the grid's pixel that holds its centre: GDAL's nearest, whole-scene."""
     scene = write_scene(noise(100, 120))
     on_grid = geoseg.predict(scene, model=write_bundle(), load=echo, folder=tmp_path / "grid", gsd_m=2.3)
     matched = geoseg.predict(

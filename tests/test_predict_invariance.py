@@ -1,4 +1,4 @@
-"""How a prediction is run does not change a byte of it: batches, blocks, workers, clusters, resumption, area of interest."""
+"""How a prediction is run changes no byte of it: batches, blocks, workers, clusters, resumption, area of interest."""
 
 import subprocess
 import sys
@@ -115,7 +115,9 @@ class Doomed:
         Doomed.left -= 1
         return self.engine(pixels)
 
-geoseg.predict({str(scene)!r}, model={str(network)!r}, folder={str(tmp_path)!r}, confidence=True, probabilities=True, load=Doomed)
+geoseg.predict(
+    {str(scene)!r}, model={str(network)!r}, folder={str(tmp_path)!r}, confidence=True, probabilities=True, load=Doomed
+)
 """
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert killed.returncode == -9, killed.stderr
@@ -147,7 +149,7 @@ def test_stale_journal_is_not_used(scene, network, reference, tmp_path):
 
 @pytest.mark.parametrize("bounds", [(31, 47, 180, 199), (0, 0, 17, 230), (60, 60, 61, 61)])
 def test_area_of_interest(scene, network, tmp_path, reference, tmp_path_factory, bounds):
-    """Within an area of interest every pixel is what it is in the whole scene; the raster covers the area's bounds only."""
+    """In an area of interest every pixel is as in the whole scene; the raster covers the area's bounds only."""
     import geopandas
     import shapely
 

@@ -57,8 +57,8 @@ def command(
     """Predict the classes and roads of each SCENE.
 
     A scene is any raster that GDAL opens: a GeoTIFF, a VRT, a URL. Writes <scene>_classes.tif and .qml,
-    <scene>_roads.geojson and .qml, and on request <scene>_confidence.tif and <scene>_probabilities.tif. A stopped run goes
-    on where it was when the same command is given again.
+    <scene>_roads.geojson and .qml, and on request <scene>_confidence.tif and <scene>_probabilities.tif. A stopped run
+    goes on where it was when the same command is given again.
     """
     stems = Counter(Path(scene).stem for scene in scenes)
     repeated = [stem for stem, count in stems.items() if count > 1]

@@ -53,8 +53,7 @@ def _folds(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
             and convolution["config"]["activation"] == "linear"
             and convolution["config"]["data_format"] == "channels_last"
             and norm["config"]["axis"] in (-1, 3)
-            and len(convolution["inbound_nodes"]) == 1
-            and consumers[source] == 1
+            and consumers[source] == 1  # so it has one call, too
             and source not in outputs
             and not node["kwargs"].get("training")
         ):

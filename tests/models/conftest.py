@@ -1,6 +1,10 @@
 """Networks that several tests look at and none changes: building one takes Keras a good part of a second."""
 
+import os
 from functools import cache
+
+# On the JAX backend, XLA would optimise for minutes what runs once. Read when JAX starts.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import keras
 import pytest

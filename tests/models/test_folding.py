@@ -42,6 +42,12 @@ def shared(pixels):
     return layers.Add()([norm(layer(pixels)), layer(pixels * 2)])
 
 
+def norm_of_two(pixels):
+    """One normalisation with two calls, each after a convolution of its own."""
+    layer = layers.BatchNormalization()
+    return layers.Add()([layer(conv(pixels)), layer(conv(pixels))])
+
+
 def branched(pixels):
     """A convolution whose output is also used without normalisation."""
     features = conv(pixels)
@@ -72,6 +78,7 @@ KEPT = {
     "normalised rows": lambda pixels: norm(conv(pixels), axis=1),
     "statistics of the batch": lambda pixels: layers.BatchNormalization()(conv(pixels), training=True),
     "shared convolution": shared,
+    "shared normalisation": norm_of_two,
     "branched convolution": branched,
 }
 
