@@ -39,7 +39,7 @@ class Aoi:
         return mask
 
 
-def read_aoi(source: Path | Bounds, grid: GeoBox) -> Aoi:
+def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi:
     """Place an area of interest on `grid`: the polygons of a vector file, or west, south, east, north in degrees.
 
     Raises
@@ -47,10 +47,13 @@ def read_aoi(source: Path | Bounds, grid: GeoBox) -> Aoi:
     UsageError
         If the file cannot be read, has no CRS or no area, the bounds are out of order, or nothing lies inside the grid.
     """
-    geometry, crs = _of_bounds(source) if isinstance(source, tuple) else _of_file(source)
+    geometry, crs = _of_file(Path(source)) if isinstance(source, str | Path) else _of_bounds(source)
+    geometry = _near(grid, geometry, crs)
+    if geometry.is_empty:
+        raise UsageError("the area of interest lies outside the scene.")
     # Long edges are densified first: a straight line in one CRS is a curve in another.
     west, south, east, north = geometry.bounds
-    dense = shapely.segmentize(geometry, max(east - west, north - south, 1e-9) / 100)
+    dense = shapely.segmentize(geometry, max(east - west, north - south, 1e-9) / 1000)
     project = Transformer.from_crs(crs, crs_of(grid), always_xy=True)
     to_pixels = ~grid.transform
 
@@ -69,26 +72,41 @@ def read_aoi(source: Path | Bounds, grid: GeoBox) -> Aoi:
     return Aoi(geometry=inside, roi=roi)
 
 
+def _near(grid: GeoBox, geometry: BaseGeometry, crs: str) -> BaseGeometry:
+    """The part of `geometry` around the grid: far off, its CRS and the grid's may have no relation."""
+    bounds = grid.boundingbox
+    to_area = Transformer.from_crs(crs_of(grid), crs, always_xy=True)
+    left, bottom, right, top = to_area.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
+    if not (np.isfinite([left, bottom, right, top]).all() and left < right):  # over a pole or the antimeridian
+        return geometry
+    margin = max(right - left, top - bottom)
+    return geometry.intersection(shapely.box(left - margin, bottom - margin, right + margin, top + margin))
+
+
 def _of_bounds(bounds: Bounds) -> tuple[BaseGeometry, str]:
     west, south, east, north = bounds
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
         raise UsageError(
             "the area of interest must be west, south, east, north in degrees, "
-            f"got {','.join(f'{v:g}' for v in bounds)}."
+            f"got {','.join(f'{value:g}' for value in bounds)}."
         )
+    if west > east:  # across the antimeridian, as RFC 7946 has it
+        return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)), "EPSG:4326"
     return shapely.box(west, south, east, north), "EPSG:4326"
 
 
 def _of_file(path: Path) -> tuple[BaseGeometry, str]:
-    import geopandas
+    import geopandas  # a third of a second that only this option costs
 
     try:
         frame = geopandas.read_file(path)
     except (DataSourceError, OSError) as error:
         raise UsageError(f"the area of interest {path} cannot be read as a vector file ({error}).") from error
+    if not isinstance(frame, geopandas.GeoDataFrame):
+        raise UsageError(f"the area of interest {path} is a table without geometry.")
     if frame.crs is None:
         raise UsageError(f"the area of interest {path} has no CRS; assign one to it.")
-    geometry = frame.geometry.union_all()
+    geometry = frame.geometry.make_valid().union_all()
     if not geometry.area:
         raise UsageError(f"the area of interest {path} holds no polygon.")
     return geometry, frame.crs.to_wkt()

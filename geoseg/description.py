@@ -1,5 +1,6 @@
 """What a person asks before a run: the plan for a scene, or the card of a model, as plain JSON values."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def describe_scene(scene: str | Path, *, model: str | Path = DEFAULT_MODEL, **ch
         "dtype": found.dtype,
         "crs": f"EPSG:{epsg}" if (epsg := crs.to_epsg()) else crs.name,
         "gsd_m": [round(gsd, 6) for gsd in reversed(found.gsd_m)],
-        "bounds_lonlat": [round(edge, 7) for edge in found.bounds_lonlat],
+        "bounds_lonlat": [round(edge, 7) if isfinite(edge) else None for edge in found.bounds_lonlat],
         "model": planned.card.name,
         "model_bands": dict(zip(planned.card.bands, planned.bands, strict=True)),
         "grid_size": [grid.shape[1], grid.shape[0]],

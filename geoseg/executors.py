@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from geoseg.blocks import predict_block
+from geoseg.errors import GeosegError
 from geoseg.journal import Journal
 from geoseg.models.engine import Engine, KerasEngine
 from geoseg.models.tta import TTA
@@ -20,9 +21,14 @@ Loader = Callable[[Path, int, TTA], Engine]
 """Makes an engine from a bundle, a batch size and a kind of test-time augmentation."""
 
 
-@lru_cache(maxsize=1)
 def load_keras(model: Path, batch_size: int, tta: TTA) -> Engine:
     """Load a bundle on the installed Keras backend; the last one is kept, so that many scenes or blocks share it."""
+    status = model.stat()
+    return _load_keras(model, batch_size, tta, (status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=1)
+def _load_keras(model: Path, batch_size: int, tta: TTA, version: tuple[int, int]) -> Engine:
     return KerasEngine(model, batch_size=batch_size, tta=tta)
 
 
@@ -98,7 +104,12 @@ class DaskExecutor:
 
 
 def _run_whole_block(job: Job) -> int:
-    return sum(run_block(job))
+    try:
+        return sum(run_block(job))
+    except GeosegError as error:
+        sendable = type(error)(str(error))
+    # Raised outside of the clause: a cause or context of GDAL's cannot be sent to another process.
+    raise sendable
 
 
 def _pixels(roi: Roi) -> int:

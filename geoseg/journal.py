@@ -27,16 +27,61 @@ from geoseg.planning import Plan
 from geoseg.scene import crs_of
 from geoseg.tiling import Roi
 
-_PLAN = "plan.json"
+_PUBLISHING = "publishing"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Journal:
-    """A folder of pieces, beside the results it becomes."""
+    """A folder of pieces, beside the results they become."""
 
+    work: Path
+    """Hidden folder for all runs that write the same results."""
     folder: Path
+    """Folder in `work` for runs of one plan: what another plan left, or still writes, never meets its pieces."""
     grid: GeoBox
     """The grid that rows and columns count in."""
+
+    @property
+    def publishing(self) -> bool:
+        """Whether a run of this plan has begun to rename its results."""
+        return (self.folder / _PUBLISHING).exists()
+
+    def begin_publishing(self) -> None:
+        """Remember that the results which appear from now on are this plan's own."""
+        (self.folder / _PUBLISHING).touch()
+
+    def making(self, result: Path) -> Path:
+        """File under which a result is made before it takes its name."""
+        return self.folder / f"made_{result.name}"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep every other process from writing the same results.
+
+        Raises
+        ------
+        OutputError
+            If another process does so, or the disk is full or cannot be written.
+        """
+        results = self.work.parent
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+            self.work.mkdir(exist_ok=True)
+            with (self.work / "lock").open("w") as lock:
+                _take(lock.fileno(), results)
+                self.folder.mkdir(exist_ok=True)
+                yield
+        except OSError as error:
+            if error.errno is None:  # not the system's: GDAL's and Dask's own errors bear the name too
+                raise
+            raise OutputError(
+                f"{results} cannot be written ({error.strerror}); "
+                "once that is mended, the same command goes on from here."
+            ) from error
+
+    def discard(self) -> None:
+        """Remove everything, also of other plans: the results are there, or will never be."""
+        shutil.rmtree(self.work, ignore_errors=True)
 
     def write(self, rows: Rows) -> None:
         """Keep finished rows; the classes come last, since they mark the piece as complete."""
@@ -58,7 +103,10 @@ class Journal:
                 dataset.write(values)
             target = self.piece(layer, rows.rows, rows.cols)
             partial = target.with_suffix(".part")
-            partial.write_bytes(memory.read())
+            with partial.open("wb") as file:
+                file.write(memory.read())
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut could leave the name without the content
             partial.replace(target)
 
     def piece(self, layer: str, rows: slice, cols: slice) -> Path:
@@ -83,53 +131,17 @@ def pieces(plan: Plan, block: Roi) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-@contextmanager
-def journal(folder: Path, plan: Plan, model: Path) -> Iterator[Journal]:
-    """Open the journal of a run in `folder`: go on with the one there if it is of the same plan, else begin anew.
-
-    It is removed when the run ends well, or fails for good; a run that is interrupted, or stopped by a full disk,
-    leaves it.
-
-    Raises
-    ------
-    OutputError
-        If another process is writing the same results, or the folder cannot be made.
-    """
-    identity = _identity(plan, model)
-    try:
-        folder.mkdir(exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            _take(lock.fileno(), folder)
-            if _read_identity(folder) != identity:
-                for old in folder.iterdir():
-                    if old.name != "lock":
-                        old.unlink()
-                (folder / _PLAN).write_text(identity)
-            yield Journal(folder=folder, grid=plan.grid)
-    except OSError as error:
-        raise OutputError(
-            f"{folder.parent} cannot be written ({error.strerror}); "
-            "once that is mended, the same command goes on from here."
-        ) from error
+def journal(work: Path, plan: Plan, model: Path) -> Journal:
+    """The journal of a plan in `work`; nothing is written before it is held."""
+    identity = hashlib.sha256(_identity(plan, model).encode()).hexdigest()
+    return Journal(work=work, folder=work / identity[:16], grid=plan.grid)
 
 
-def discard(folder: Path) -> None:
-    """Remove a journal that nobody will go on with."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _take(lock: int, folder: Path) -> None:
+def _take(lock: int, results: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(
-            f"another process is writing results of the same name to {folder.parent}; wait for it."
-        ) from None
-
-
-def _read_identity(folder: Path) -> str | None:
-    path = folder / _PLAN
-    return path.read_text() if path.exists() else None
+        raise OutputError(f"another process is writing results of the same name to {results}; wait for it.") from None
 
 
 def _identity(plan: Plan, model: Path) -> str:
@@ -140,11 +152,14 @@ def _identity(plan: Plan, model: Path) -> str:
     return json.dumps(
         {
             "geoseg": __version__,
-            "scene": _fingerprint(plan.scene.source),
+            "scene": [_fingerprint(file) for file in plan.scene.files],
+            "grid": [*plan.grid.shape, *plan.grid.transform, crs_of(plan.grid).to_wkt()],
+            "bands": [*plan.bands, plan.scene.dtype],
+            "backend": os.environ.get("KERAS_BACKEND"),
             "model": hashlib.sha256(model.read_bytes()).hexdigest(),
             "settings": settings,
         },
-        indent=1,
+        default=str,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import OutputError
+from geoseg.journal import Journal
 from geoseg.planning import Plan
 
 
@@ -11,8 +12,6 @@ from geoseg.planning import Plan
 class Outputs:
     """The files of one prediction; None for what is not asked for."""
 
-    work: Path
-    """Folder of the journal and of files in the making."""
     classes: Path
     """Class raster (Cloud Optimized GeoTIFF)."""
     style: Path
@@ -25,6 +24,8 @@ class Outputs:
     """Road network (GeoJSON)."""
     road_style: Path | None
     """QGIS style of the road network."""
+    companions: tuple[Path, ...]
+    """Files of the same scene that other settings may have left: they go when the results are replaced."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -32,46 +33,52 @@ class Outputs:
         wanted = (self.roads, self.road_style, self.confidence, self.probabilities, self.style, self.classes)
         return tuple(path for path in wanted if path is not None)
 
-    def making(self, path: Path) -> Path:
-        """Name in the work folder under which a file is made."""
-        return self.work / f"made_{path.name}"
+    def refuse_existing(self) -> None:
+        """Raise OutputError if one of the files exists."""
+        existing = [path for path in self.files if path.exists()]
+        if existing:
+            raise OutputError(f"{existing[-1]} exists; choose another folder with -o, or replace it with --overwrite.")
 
-    def publish(self) -> None:
-        """Move all files, complete by now, to their final names, with the sidecars that GDAL wrote for them."""
+    def publish(self, journal: Journal, *, overwrite: bool) -> None:
+        """Move all files, complete by now, to their final names, with the sidecars that GDAL wrote for them.
+
+        What an earlier run wrote is replaced only with `overwrite`, and then all of it: a road network must not lie
+        beside a class raster that it was not traced from.
+        """
+        if not (overwrite or journal.publishing):
+            self.refuse_existing()
+        journal.begin_publishing()
+        if overwrite:
+            for path in self.companions:
+                path.unlink(missing_ok=True)
         for path in self.files:
-            sidecar = path.with_name(f"{path.name}.aux.xml")
-            made = self.making(sidecar)
-            if made.exists():
-                made.replace(sidecar)
-            else:
-                sidecar.unlink(missing_ok=True)  # of a result that is being replaced
-            self.making(path).replace(path)
+            sidecar = _sidecar(path)
+            if journal.making(sidecar).exists():
+                journal.making(sidecar).replace(sidecar)
+            journal.making(path).replace(path)
 
 
-def outputs(plan: Plan, folder: Path, *, overwrite: bool) -> Outputs:
-    """Name the files of a prediction in `folder`, which is made if need be.
-
-    Raises
-    ------
-    OutputError
-        If one of them exists and `overwrite` is not set, or the folder cannot be made.
-    """
+def outputs(plan: Plan, folder: Path) -> Outputs:
+    """Name the files of a prediction in `folder`."""
     settings, stem = plan.settings, plan.scene.stem
     roads = settings.roads and plan.card.legend.road is not None
-    files = Outputs(
-        work=folder / f".{stem}.geoseg",
-        classes=folder / f"{stem}_classes.tif",
-        style=folder / f"{stem}_classes.qml",
-        confidence=folder / f"{stem}_confidence.tif" if settings.confidence else None,
-        probabilities=folder / f"{stem}_probabilities.tif" if settings.probabilities else None,
-        roads=folder / f"{stem}_roads.geojson" if roads else None,
-        road_style=folder / f"{stem}_roads.qml" if roads else None,
+    confidence, probabilities = folder / f"{stem}_confidence.tif", folder / f"{stem}_probabilities.tif"
+    classes, style = folder / f"{stem}_classes.tif", folder / f"{stem}_classes.qml"
+    network, road_style = folder / f"{stem}_roads.geojson", folder / f"{stem}_roads.qml"
+    return Outputs(
+        classes=classes,
+        style=style,
+        confidence=confidence if settings.confidence else None,
+        probabilities=probabilities if settings.probabilities else None,
+        roads=network if roads else None,
+        road_style=road_style if roads else None,
+        companions=(
+            *(_sidecar(path) for path in (classes, confidence, probabilities)),
+            *(confidence, probabilities, network, road_style),
+        ),
     )
-    existing = [path for path in files.files if path.exists()]
-    if existing and not overwrite:
-        raise OutputError(f"{existing[-1]} exists; choose another folder with -o, or replace it with --overwrite.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"folder {folder} cannot be made ({error.strerror}).") from error
-    return files
+
+
+def _sidecar(path: Path) -> Path:
+    """Where GDAL keeps what a GeoTIFF has no place for, such as class names."""
+    return path.with_name(f"{path.name}.aux.xml")

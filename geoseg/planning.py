@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp
@@ -13,14 +14,16 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.scene import Scene
 from geoseg.settings import Settings
-from geoseg.tiling import Axis, Lattice, Roi
+from geoseg.tiling import Axis, Lattice, Roi, nearest_exact
 
 SAME_GSD = 0.05
 """A scene whose GSD is within this share of the wanted one is used as it is: resampling would only blur it."""
 MAX_ENLARGEMENT = 4.0
 """Scenes are not enlarged further than this: the network would see invented detail."""
-ENGINE_BYTES = 1_300_000_000
-"""Resident memory of the libraries, TensorFlow and a default network on one 512 px tile, measured on two cores."""
+ENGINE_BYTES = 900_000_000
+"""Resident memory of the libraries and TensorFlow, measured on two cores."""
+TILE_PIXEL_BYTES = 1_500
+"""Resident memory of a default network for each pixel of a tile, measured with tiles of 512 px on two cores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,8 @@ class Plan:
     """Family of the blend window."""
     roi: Roi
     """Rows and columns of the grid that are predicted: all, or the bounds of the area of interest."""
+    scene_roi: Roi
+    """Rows and columns of the scene's own pixels whose centres lie in `roi`."""
     aoi: Aoi | None
     """Outside this area the result is nodata."""
     blocks: tuple[Roi, ...]
@@ -56,7 +61,9 @@ class Plan:
     def memory(self) -> int:
         """Estimated peak resident memory of one worker, in bytes."""
         widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
-        return ENGINE_BYTES + widest * _column_bytes(self.lattice.tile, len(self.card.legend), len(self.bands))
+        return _engine_bytes(self.lattice.tile) + widest * _column_bytes(
+            self.lattice.tile, len(self.card.legend), len(self.bands)
+        )
 
     @property
     def disk(self) -> int:
@@ -84,7 +91,9 @@ def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> P
     aoi = None if settings.aoi is None else read_aoi(settings.aoi, grid)
     roi = lattice.roi if aoi is None else aoi.roi
     bands = _bands(scene, card, settings)
-    column = _column_bytes(lattice.tile, len(card.legend), len(bands))
+    scene_roi = _scene_roi(scene, grid, roi)
+    if settings.match_input and 0 in (part.stop - part.start for part in scene_roi):
+        raise UsageError("the area of interest holds the centre of none of the scene's pixels.")
     return Plan(
         scene=scene,
         card=card,
@@ -95,8 +104,9 @@ def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> P
         lattice=lattice,
         window=settings.window or card.window,
         roi=roi,
+        scene_roi=scene_roi,
         aoi=aoi,
-        blocks=tuple(_blocks(lattice, roi, max_columns=(settings.memory - ENGINE_BYTES) // column, workers=workers)),
+        blocks=tuple(_blocks(lattice, roi, max_columns=_max_columns(lattice, card, settings), workers=workers)),
     )
 
 
@@ -170,15 +180,37 @@ def _column_bytes(tile: int, classes: int, bands: int) -> int:
     return tile * (classes * 4 * 3 + 4 * (bands + 1))
 
 
+def _max_columns(lattice: Lattice, card: Card, settings: Settings) -> int:
+    """Widest block that fits the memory; raises UsageError if not even one of two tiles does."""
+    column = _column_bytes(lattice.tile, len(card.legend), len(card.bands))
+    needed = _engine_bytes(lattice.tile) + 2 * lattice.tile * column
+    if settings.memory < needed:
+        raise UsageError(
+            f"a memory of {settings.memory / 1e9:.2g}GB is too small for tiles of {lattice.tile} pixels; "
+            f"give at least {math.ceil(needed / 1e8) / 10:.1f}GB."
+        )
+    return (settings.memory - _engine_bytes(lattice.tile)) // column
+
+
+def _engine_bytes(tile: int) -> int:
+    return ENGINE_BYTES + TILE_PIXEL_BYTES * tile**2
+
+
+def _scene_roi(scene: Scene, grid: GeoBox, roi: Roi) -> Roi:
+    """Rows and columns of the scene whose pixel centres lie in a region of the grid."""
+    rows, cols = (
+        slice(*(int(edge) for edge in np.searchsorted(nearest_exact(native, worked), (part.start, part.stop))))
+        for native, worked, part in zip(scene.geobox.shape, grid.shape, roi, strict=True)
+    )
+    return rows, cols
+
+
 def _blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> list[Roi]:
     """Cut `roi` between tiles: into columns that fit the memory, and into rows so that all workers have blocks."""
     rows, cols = roi
-    if max_columns < lattice.tile:
-        needed = ENGINE_BYTES + lattice.tile * 100 * 4
-        raise UsageError(
-            f"the memory budget is too small for one tile of {lattice.tile} pixels; give at least {needed / 1e9:.1f}GB."
-        )
-    across = math.ceil((cols.stop - cols.start) / max_columns)
+    width = cols.stop - cols.start
+    # Each cut moves to the nearest tile, so that a block may grow by a stride.
+    across = 1 if width <= max_columns else math.ceil(width / (max_columns - lattice.cols.stride))
     down = 1 if workers == 1 else math.ceil(2 * workers / across)
     return [(part, column) for column in _cut(lattice.cols, cols, across) for part in _cut(lattice.rows, rows, down)]
 

@@ -12,14 +12,14 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.errors import BundleError, SceneError
 from geoseg.executors import Executor, Job, Loader, LocalExecutor, load_keras
-from geoseg.journal import Journal, discard, journal
+from geoseg.journal import Journal, journal
 from geoseg.models.bundle import read_card
 from geoseg.models.legend import NODATA, Legend
 from geoseg.outputs import Outputs, outputs
 from geoseg.planning import Plan, plan
 from geoseg.products import Layer, layers, match_scene, output_grid, read_rows, write_cog, write_mosaic
 from geoseg.roads import RoadTotals, trace_roads, write_geojson
-from geoseg.scene import GDAL, crs_of, ground_sample_distance, open_scene
+from geoseg.scene import GDAL, crs_of, ground_area, open_scene
 from geoseg.settings import Settings
 from geoseg.shipped import DEFAULT_MODEL, find_model
 from geoseg.styles import class_style, road_style
@@ -89,18 +89,25 @@ def predict(
         Each a sentence on what was found, what was expected, and what to do.
     """
     executor = executor or LocalExecutor()
-    bundle = find_model(model)
+    # Workers of a cluster have working folders of their own.
+    bundle, target = find_model(model).absolute(), Path(folder).absolute()
+    source = str(Path(scene).absolute()) if Path(scene).exists() else str(scene)
     with rasterio.Env(**GDAL):
-        planned = plan(open_scene(scene), read_card(bundle), Settings(**choices), workers=executor.workers)
-        files = outputs(planned, Path(folder), overwrite=overwrite)
-        try:
-            with journal(files.work, planned, bundle) as pieces:
+        planned = plan(open_scene(source), read_card(bundle), Settings(**choices), workers=executor.workers)
+        files = outputs(planned, target)
+        pieces = journal(target / f".{planned.scene.stem}.geoseg", planned, bundle)
+        if not (overwrite or pieces.publishing):
+            files.refuse_existing()
+        with pieces.held():
+            try:
                 _run(planned, bundle, pieces, executor=executor, load=load, progress=progress)
-                prediction = _finish(planned, pieces, files)
-        except (SceneError, BundleError):
-            discard(files.work)
-            raise
-        discard(files.work)
+                prediction = _finish(planned, pieces, files, overwrite=overwrite)
+            except (SceneError, BundleError):
+                # A file stays unreadable; a server may answer the next time.
+                if Path(source).exists():
+                    pieces.discard()
+                raise
+            pieces.discard()
     return prediction
 
 
@@ -113,7 +120,7 @@ def _run(plan: Plan, bundle: Path, pieces: Journal, *, executor: Executor, load:
         progress(done, total)
 
 
-def _finish(plan: Plan, pieces: Journal, files: Outputs) -> Prediction:
+def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> Prediction:
     """Make every file in the work folder, then publish them all."""
     legend, grid = plan.card.legend, output_grid(plan)
     mosaics = {layer: write_mosaic(plan, pieces, layer) for layer in layers(plan)}
@@ -124,30 +131,30 @@ def _finish(plan: Plan, pieces: Journal, files: Outputs) -> Prediction:
     if files.roads is not None and files.road_style is not None:
         masks = (strip == legend.road for strip in strips)
         network = trace_roads(masks, grid.shape.yx, grid.transform, crs_of(grid))
-        roads = write_geojson(network, files.making(files.roads), crs_of(grid))
-        files.making(files.road_style).write_text(road_style())
+        roads = write_geojson(network, pieces.making(files.roads), crs_of(grid))
+        pieces.making(files.road_style).write_text(road_style())
     else:
         for _ in strips:
             pass
     if not tally.pixels.any():
-        where = "the area of interest" if plan.aoi is not None else "all of it is masked or nodata"
-        raise SceneError(f"{plan.scene.source} has no data to predict: {where}.")
+        where = "anywhere" if plan.aoi is None else "in the area of interest"
+        raise SceneError(f"{plan.scene.source} has no data {where}: all of it is masked or nodata.")
     for layer, mosaic in mosaics.items():
-        _write_raster(plan, files, layer, mosaic)
-    files.making(files.style).write_text(class_style(legend))
-    files.publish()
+        _write_raster(plan, pieces, files, layer=layer, mosaic=mosaic)
+    pieces.making(files.style).write_text(class_style(legend))
+    files.publish(pieces, overwrite=overwrite)
     return Prediction(scene=plan.scene.source, outputs=files, areas=tally.areas(), roads=roads)
 
 
-def _write_raster(plan: Plan, files: Outputs, layer: Layer, mosaic: Path) -> None:
+def _write_raster(plan: Plan, pieces: Journal, files: Outputs, *, layer: Layer, mosaic: Path) -> None:
     target = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}[
         layer.name
     ]
     if target is None:
         raise ValueError(f"layer {layer.name} was made but not asked for.")
     if plan.settings.match_input:
-        mosaic = match_scene(plan, mosaic, files.work / f"matched_{layer.name}.tif")
-    write_cog(mosaic, files.making(target), layer)
+        mosaic = match_scene(plan, mosaic, pieces.folder / f"matched_{layer.name}.tif")
+    write_cog(mosaic, pieces.making(target), layer)
 
 
 class Tally:
@@ -164,10 +171,9 @@ class Tally:
         """Pass strips on, counted; a pixel has the ground area that it has in the middle of its strip."""
         top = 0
         for strip in strips:
-            down, along = ground_sample_distance(self._grid[top : top + len(strip), :])
             counts = np.bincount(strip.ravel(), minlength=NODATA + 1)[: len(self._legend)]
             self.pixels += counts
-            self._area_m2 += counts * (down * along)
+            self._area_m2 += counts * ground_area(self._grid[top : top + len(strip), :])
             top += len(strip)
             yield strip
 

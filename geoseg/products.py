@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -12,6 +13,7 @@ import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
 from rasterio import Affine
+from rasterio._err import CPLE_BaseError  # GDAL's errors that rasterio passes on as they are
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
@@ -91,39 +93,46 @@ def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
     OutputError
         If the disk is full or the file cannot be written.
     """
-    try:
+    with _writing(target):
         rasterio.shutil.copy(mosaic, target, **_COG, overview_resampling=layer.overviews)
         check_complete(target)
-    except (RasterioError, OSError) as error:
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Tell what GDAL cannot write as an OutputError; what a stopped run left under the name goes first."""
+    target.unlink(missing_ok=True)
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError, OSError) as error:
         raise OutputError(
-            f"{target.parent} ran full, or cannot be written ({error}); "
-            "once that is mended, the same command goes on from here."
+            f"{target.name} cannot be written ({error}); is the disk full? "
+            "Once that is mended, the same command goes on from here."
         ) from error
 
 
 def match_scene(plan: Plan, mosaic: Path, target: Path) -> Path:
     """Give a mosaic on the scene's own pixels: each takes the value of the grid's pixel that holds its centre.
 
-    Returns `target`, an uncompressed work file with the mosaic's legend and tags. With an area of interest it covers
+    Returns `target`, a work file with the mosaic's legend and tags. With an area of interest it covers
     the scene's pixels whose centres lie in the area's bounds.
     """
-    rows_of = nearest_exact(plan.scene.geobox.shape[0], plan.grid.shape[0])
-    cols_of = nearest_exact(plan.scene.geobox.shape[1], plan.grid.shape[1])
-    rows, cols = (_within(index, part) for index, part in zip((rows_of, cols_of), plan.roi, strict=True))
+    rows, cols = plan.scene_roi
     geobox = plan.scene.geobox[rows, cols]
-    across = cols_of[cols] - plan.roi[1].start
-    with rasterio.open(mosaic) as source:
-        profile = source.profile | {
-            "driver": "GTiff", "height": geobox.shape[0], "width": geobox.shape[1], "transform": geobox.transform,
-            "tiled": True, "blockxsize": 512, "blockysize": 512,
-            "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer",
-        }  # fmt: skip
-        with rasterio.open(target, "w", **profile) as written:
-            for top in range(0, geobox.shape[0], STRIP_ROWS):
-                down = rows_of[rows][top : top + STRIP_ROWS] - plan.roi[0].start
-                strip = source.read(window=Window(0, down[0], source.width, down[-1] + 1 - down[0]))
-                values = strip[:, down - down[0]][:, :, across]
-                written.write(values, window=Window(0, top, values.shape[2], values.shape[1]))
+    rows_of = nearest_exact(plan.scene.geobox.shape[0], plan.grid.shape[0])[rows] - plan.roi[0].start
+    cols_of = nearest_exact(plan.scene.geobox.shape[1], plan.grid.shape[1])[cols] - plan.roi[1].start
+    tiling = {"tiled": True, "blockxsize": 512, "blockysize": 512, "bigtiff": "if_safer"}
+    place = {"height": geobox.shape[0], "width": geobox.shape[1], "transform": geobox.transform}
+    with _writing(target):
+        with rasterio.open(mosaic) as source:
+            profile = source.profile | place | tiling | {"driver": "GTiff", "compress": "deflate", "zlevel": 1}
+            with rasterio.open(target, "w", **profile) as written:
+                for top in range(0, geobox.shape[0], STRIP_ROWS):
+                    down = rows_of[top : top + STRIP_ROWS]
+                    strip = source.read(window=Window(0, down[0], source.width, down[-1] + 1 - down[0]))
+                    values = strip[:, down - down[0]][:, :, cols_of]
+                    written.write(values, window=Window(0, top, values.shape[2], values.shape[1]))
+        check_complete(target)
     return _with_legend(mosaic, target)
 
 
@@ -133,11 +142,6 @@ def read_rows(raster: Path) -> Iterator[npt.NDArray[np.uint8]]:
         for top in range(0, source.height, STRIP_ROWS):
             height = min(STRIP_ROWS, source.height - top)
             yield source.read(1, window=Window(0, top, source.width, height))
-
-
-def _within(index: npt.NDArray[np.intp], part: slice) -> slice:
-    """Positions of an increasing `index` whose value lies in `part`."""
-    return slice(*(int(edge) for edge in np.searchsorted(index, (part.start, part.stop))))
 
 
 def _with_legend(mosaic: Path, raster: Path) -> Path:

@@ -101,7 +101,7 @@ def _read_source(
     if ColorInterp.alpha in dataset.colorinterp:
         valid = dataset.read(dataset.colorinterp.index(ColorInterp.alpha) + 1, window=window) > 0
     else:
-        valid = dataset.dataset_mask(window=window) > 0
+        valid = (dataset.read_masks(plan.bands, window=window) > 0).any(axis=0)
     if bands.dtype.kind == "f":
         valid &= np.isfinite(bands).all(axis=0)
     return np.where(valid[..., None], np.moveaxis(bands, 0, -1), 0).astype(bands.dtype, copy=False), valid

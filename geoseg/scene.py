@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
@@ -15,6 +17,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError
+from geoseg.geodesy import Geodesy
 
 GDAL = {"GDAL_CACHEMAX": 16 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
 """Bytes of GDAL's block cache, and number of files behind a VRT that it keeps open: its own defaults are a share of the
@@ -27,6 +30,8 @@ class Scene:
 
     source: str
     """Path or URL that GDAL opens."""
+    files: tuple[str, ...]
+    """The source and what it is made of: sidecars, and the rasters behind a VRT."""
     geobox: GeoBox
     """The raster's own pixel grid: shape, transform, CRS."""
     gsd_m: tuple[float, float]
@@ -39,7 +44,7 @@ class Scene:
     @property
     def stem(self) -> str:
         """Name of the scene without folder and ending; results are named after it."""
-        return Path(self.source.rstrip("/").split("?")[0]).stem
+        return stem(self.source)
 
     @property
     def bounds_lonlat(self) -> tuple[float, float, float, float]:
@@ -48,6 +53,11 @@ class Scene:
         to_lonlat = Transformer.from_crs(crs_of(self.geobox), "EPSG:4326", always_xy=True)
         west, south, east, north = to_lonlat.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
         return west, south, east, north
+
+
+def stem(source: str) -> str:
+    """Name of a source without folder and ending, and without the query of a URL."""
+    return Path(source.rstrip("/").split("?")[0] if "://" in source else source).stem
 
 
 @contextmanager
@@ -108,6 +118,7 @@ def open_scene(source: str | Path) -> Scene:
         try:
             geobox = GeoBox(dataset.shape, dataset.transform, crs)
             gsd_m = ground_sample_distance(geobox)
+            Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # another planet has no way there
         except (ProjError, CRSError, ValueError) as error:
             raise SceneError(f"{source} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
         if not all(math.isfinite(gsd) and gsd > 0 for gsd in gsd_m):
@@ -115,7 +126,12 @@ def open_scene(source: str | Path) -> Scene:
                 f"{source} has its centre where its CRS is not defined on the ground; check its georeference."
             )
         return Scene(
-            source=source, geobox=geobox, gsd_m=gsd_m, dtype=dataset.dtypes[0], bands=tuple(dataset.colorinterp)
+            source=source,
+            files=tuple(dataset.files) or (source,),
+            geobox=geobox,
+            gsd_m=gsd_m,
+            dtype=dataset.dtypes[0],
+            bands=tuple(dataset.colorinterp),
         )
 
 
@@ -155,16 +171,28 @@ def ground_sample_distance(geobox: GeoBox) -> tuple[float, float]:
     Measured on the ground rather than read from the transform, so that geographic, Web Mercator and foot-based systems
     need no case of their own. NaN where the CRS has no place on the ground.
     """
-    transform, crs = geobox.transform, crs_of(geobox)
-    geod = crs.get_geod()
-    if geod is None or crs.geodetic_crs is None:
-        return math.nan, math.nan
+    down, along = _ground_steps(geobox)
+    return float(np.hypot(*down)), float(np.hypot(*along))
+
+
+def ground_area(geobox: GeoBox) -> float:
+    """Area on the ground of the pixel in the middle of `geobox`, in m²; a sheared one is smaller than its sides say."""
+    down, along = _ground_steps(geobox)
+    return float(abs(down[0] * along[1] - down[1] * along[0]))
+
+
+def _ground_steps(geobox: GeoBox) -> npt.NDArray[np.float64]:
+    """Metres east and north of one step down a column and of one along a row, around the middle of `geobox`."""
+    crs = crs_of(geobox)
+    if crs.get_geod() is None or crs.geodetic_crs is None:
+        return np.full((2, 2), np.nan)
     rows, cols = geobox.shape
     middle = [(cols / 2, rows / 2), (cols / 2, rows / 2 + 1), (cols / 2 + 1, rows / 2)]
-    to_lonlat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
-    x, y = zip(*(transform @ point for point in middle), strict=True)
-    lon, lat = to_lonlat.transform(x, y)
-    if not all(map(math.isfinite, (*lon, *lat))):
-        return math.nan, math.nan
-    _, _, distances = geod.inv([lon[0]] * 2, [lat[0]] * 2, lon[1:], lat[1:])
-    return float(distances[0]), float(distances[1])
+    placed = np.array([geobox.transform @ point for point in middle])
+    geodesy = Geodesy(crs=crs)
+    lon, lat = geodesy.lonlat(placed[:, 0], placed[:, 1])
+    if not np.isfinite([lon, lat]).all():
+        return np.full((2, 2), np.nan)
+    azimuth, _, metres = geodesy.geod.inv(lon[[0, 0]], lat[[0, 0]], lon[1:], lat[1:])
+    steps: npt.NDArray[np.float64] = (np.stack([np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))]) * metres).T
+    return steps

@@ -28,7 +28,7 @@ class Settings:
     """Ground sample distance to work at, in metres, in place of the model's own."""
     match_input: bool = False
     """Give rasters on the scene's own pixel grid instead of the model's."""
-    aoi: Path | Bounds | None = None
+    aoi: Path | str | Bounds | None = None
     """Area of interest: a vector file, or west, south, east, north in degrees."""
     tta: TTA = "none"
     """Orientations averaged per tile: none, flips (4) or d4 (8)."""
@@ -42,6 +42,8 @@ class Settings:
     """Bytes of resident memory that the run should stay within; decides the width of a block."""
 
     def __post_init__(self) -> None:
+        if self.bands is not None:
+            object.__setattr__(self, "bands", tuple(int(number) for number in self.bands))
         if self.bands is not None and (not self.bands or min(self.bands) < 1):
             raise UsageError(f"bands are counted from 1, got {','.join(map(str, self.bands))}.")
         if self.tile is not None and self.tile < 1:

@@ -68,9 +68,11 @@ def massachusetts_roads(folder: Path, *, validation: bool) -> Iterator[LabelledI
     for path in paths:
         if (path in held_out) == validation:
             labels = labels_of[_read(folder / "labels" / path.name)[..., 0]]
+            image = _read(path)
             with rasterio.open(path) as source:
-                labels[source.dataset_mask() == 0] = IGNORED
-            yield LabelledImage(name=path.stem, image=_read(path), labels=labels)
+                masked = source.dataset_mask() == 0
+            labels[masked], image[masked] = IGNORED, 0  # as `geoseg predict` gives masked pixels to the network
+            yield LabelledImage(name=path.stem, image=image, labels=labels)
 
 
 def rendered(seeds: range, *, side: int = 640) -> Iterator[LabelledImage]:

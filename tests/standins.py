@@ -1,8 +1,5 @@
 """Stand-ins for networks and bundles, importable by tests and by the processes that tests start."""
 
-import os
-import signal
-
 import numpy as np
 
 from geoseg.models.bundle import Card, Scaling
@@ -38,16 +35,3 @@ class Echo:
 def load_echo(model, batch_size, tta):
     """Load an `Echo` in place of a network."""
     return Echo()
-
-
-class Fatal(Echo):
-    """An `Echo` whose process is killed when it is asked for one tile more than it may score."""
-
-    def __init__(self, tiles):
-        self.left = tiles
-
-    def __call__(self, pixels):
-        self.left -= len(pixels)
-        if self.left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().__call__(pixels)

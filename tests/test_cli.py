@@ -41,12 +41,13 @@ sys.exit(", ".join(sorted(heavy & set(sys.modules))) or 0)
     assert done.returncode == 0, f"imported {done.stderr}"
 
 
-def test_import_loads_nothing_heavy():
-    """`import geoseg` imports no Keras backend, and neither does a plan."""
-    script = """
+def test_plan_loads_no_backend(write_scene, write_bundle, noise):
+    """`import geoseg` and the plan of a scene import no Keras backend."""
+    script = f"""
 import sys, geoseg
-geoseg.Settings, geoseg.plan
-sys.exit(", ".join(sorted({"keras", "tensorflow", "jax", "torch"} & set(sys.modules))) or 0)
+from geoseg.description import describe_scene
+describe_scene({str(write_scene(noise(30, 30)))!r}, model={str(write_bundle())!r})
+sys.exit(", ".join(sorted({{"keras", "tensorflow", "jax", "torch"}} & set(sys.modules))) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"imported {done.stderr}"

@@ -20,7 +20,6 @@ TESTS = Path(__file__).parent
 @pytest.fixture
 def run(capfd, monkeypatch, echo):
     """Run the command line with an echoing network; returns exit code, and what it printed on standard error."""
-    monkeypatch.setattr("geoseg.prediction.load_keras", echo)
     monkeypatch.setitem(geoseg.predict.__kwdefaults__, "load", echo)
 
     def call(*arguments):
@@ -135,16 +134,19 @@ def test_existing_results_are_kept(run, write_scene, write_bundle, noise, tmp_pa
     scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
     out.mkdir()
     (out / "scene_roads.geojson").write_text("precious")
+    (out / "scene_confidence.tif.aux.xml").write_text("of an earlier run")
     refused(run("predict", scene, "-m", model, "-o", out), 5, "scene_roads.geojson", "--overwrite")
-    assert [path.read_text() for path in out.iterdir()] == ["precious"]
+    assert (out / "scene_roads.geojson").read_text() == "precious"
+    assert len(list(out.iterdir())) == 2
     assert run("predict", scene, "-m", model, "-o", out, "--overwrite", "-q") == (0, "")
     assert "FeatureCollection" in (out / "scene_roads.geojson").read_text()
+    assert not (out / "scene_confidence.tif.aux.xml").exists()
 
 
 def test_folder_that_cannot_be_made(run, write_scene, write_bundle, noise, tmp_path):
     """An output folder below a file cannot exist."""
     scene = write_scene(noise(20, 20))
-    refused(run("predict", scene, "-m", write_bundle(), "-o", scene / "out"), 5, "cannot be made")
+    refused(run("predict", scene, "-m", write_bundle(), "-o", scene / "out"), 5, "Not a directory")
 
 
 def test_folder_that_takes_no_files(run, write_scene, write_bundle, noise):
@@ -159,8 +161,18 @@ def test_local_coordinates(run, write_scene, write_bundle, noise, tmp_path):
     refused(run("predict", scene, "-m", write_bundle(), "-o", tmp_path / "out"), 3, "scene.tif", "CRS")
 
 
-@pytest.mark.parametrize("limit", [2_000, 40_000, 90_000])
-def test_full_disk(write_scene, write_bundle, noise, tmp_path, limit):
+@pytest.mark.parametrize(
+    ("limit", "choices"),
+    [
+        (2_000, {"probabilities": True}),
+        (40_000, {"probabilities": True}),
+        (90_000, {"probabilities": True}),
+        (160_000, {"gsd_m": 0.5, "confidence": True}),
+        (20_000, {"gsd_m": 0.5, "match_input": True, "roads": False}),
+        (26_000, {"gsd_m": 0.5, "match_input": True, "roads": False}),
+    ],
+)
+def test_full_disk(write_scene, write_bundle, noise, tmp_path, limit, choices):
     """A disk full at any stage is one sentence; no result appears, and with more room the run goes on and ends well."""
     scene, model, out = write_scene(noise(300, 300)), write_bundle(), tmp_path / "out"
     # A file size limit meets the same failing writes as a full disk, and needs no disk of its own.
@@ -172,7 +184,7 @@ import geoseg, geoseg.prediction
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 try:
-    geoseg.predict({str(scene)!r}, model={str(model)!r}, folder={str(out)!r}, load=load_echo, probabilities=True)
+    geoseg.predict({str(scene)!r}, model={str(model)!r}, folder={str(out)!r}, load=load_echo, **{choices!r})
 except GeosegError as error:
     print(error)
     sys.exit(error.exit_code)
@@ -186,8 +198,8 @@ except GeosegError as error:
 
     from standins import load_echo
 
-    resumed = geoseg.predict(scene, model=model, folder=out, load=load_echo, probabilities=True)
-    fresh = geoseg.predict(scene, model=model, folder=tmp_path / "fresh", load=load_echo, probabilities=True)
+    resumed = geoseg.predict(scene, model=model, folder=out, load=load_echo, **choices)
+    fresh = geoseg.predict(scene, model=model, folder=tmp_path / "fresh", load=load_echo, **choices)
     for left, right in zip(resumed.outputs.files, fresh.outputs.files, strict=True):
         assert left.read_bytes() == right.read_bytes()
 
@@ -218,7 +230,7 @@ def test_options_that_make_no_sense(run, write_scene, write_bundle, noise, tmp_p
     """Each unusable value is refused with exit code 2 before anything is written."""
     scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
     for arguments in [
-        ["--tile", "50"], ["--memory", "1GB"], ["--aoi", "0,0,1,1"], ["--aoi", "9,0,1,1"], ["--overlap", "0.7"],
+        ["--tile", "50"], ["--memory", "800MB"], ["--aoi", "0,0,1,1"], ["--aoi", "9,0,1,1"], ["--overlap", "0.7"],
         ["--gsd", "0"], ["--memory", "much"], ["--bands", "red"], ["--aoi", "nowhere.gpkg"], ["--window", "round"],
     ]:  # fmt: skip
         code, text = run("predict", scene, "-m", model, "-o", out, *arguments)

@@ -106,6 +106,16 @@ def test_nodata_stays_nodata(write_scene, write_bundle, noise, echo, tmp_path, k
         np.testing.assert_array_equal(read(tmp_path / "out" / f"scene_{layer}.tif")[0] == NODATA, hole)
 
 
+def test_bands_that_are_not_chosen_say_nothing_of_validity(write_scene, write_bundle, noise, echo, tmp_path):
+    """Where all chosen bands are nodata the result is, whatever the others hold."""
+    pixels = noise(60, 60, bands=4) // 2 + 1
+    pixels[:3, 20:40] = 0
+    scene = write_scene(pixels, photometric="minisblack", nodata=0)
+    found = echoed(scene, write_bundle(), echo, tmp_path / "out", bands=(1, 2, 3))
+    hole = (pixels[:3] == 0).all(axis=0)
+    np.testing.assert_array_equal(found == NODATA, np.broadcast_to(hole, found.shape))
+
+
 def test_classes_and_confidence(write_scene, write_bundle, noise, echo, tmp_path):
     """The class has the highest probability, the lowest id if several share it; the confidence is that probability."""
     pixels = noise(90, 80)
@@ -120,6 +130,7 @@ PLACES = {
     "rotated": ("EPSG:32633", Affine(0.8, 0.6, 5e5, 0.6, -0.8, 5.4e6)),
     "geographic": ("EPSG:4326", Affine(1.5e-5, 0, 13, 0, -9e-6, 52)),
     "web mercator": ("EPSG:3857", Affine(1.9, 0, 1.1e6, 0, -1.9, 8.2e6)),
+    "grads": ("EPSG:27572", Affine(1, 0, 600_000, 0, -1, 2_200_000)),
     "feet": ("EPSG:2249", Affine(3.28, 0, 775_000, 0, -3.28, 2_960_000)),
 }
 

@@ -4,13 +4,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import geopandas
+import keras
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
+import shapely
+from standins import make_card
 
 import geoseg
 from geoseg.executors import DaskExecutor, LocalExecutor
+from geoseg.models.bundle import read_card, save_bundle
 from geoseg.models.legend import NODATA
+from geoseg.models.presets import build_preset
 
 TESTS = Path(__file__).parent
 
@@ -18,12 +25,6 @@ TESTS = Path(__file__).parent
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     """A bundle with a real, untrained network, small enough to run in a test."""
-    import keras
-    from standins import make_card
-
-    from geoseg.models.bundle import save_bundle
-    from geoseg.models.presets import build_preset
-
     keras.utils.set_random_seed(1)
     path = tmp_path_factory.mktemp("bundle") / "tiny.keras"
     card = make_card(name="tiny", multiple=16)
@@ -56,6 +57,39 @@ def predicted(scene, network, folder, **choices):
     return contents(folder)
 
 
+def budget_of(columns, monkeypatch):
+    """A memory budget that holds a number of columns and nothing else."""
+    monkeypatch.setattr("geoseg.planning.ENGINE_BYTES", 0)
+    monkeypatch.setattr("geoseg.planning.TILE_PIXEL_BYTES", 0)
+    return columns * geoseg.planning._column_bytes(64, 5, 3)
+
+
+def kill(scene, network, folder, tiles, **choices):
+    """Predict in a process that is killed when it has scored a number of tiles."""
+    choices = {"confidence": True, "probabilities": True} | choices
+    script = f"""
+import os, signal
+import geoseg
+from geoseg.executors import load_keras
+
+class Doomed:
+    left = {tiles}
+    def __init__(self, *arguments):
+        self.engine = load_keras(*arguments)
+    def __call__(self, pixels):
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.left -= 1
+        return self.engine(pixels)
+
+geoseg.predict({str(scene)!r}, model={str(network)!r}, folder={str(folder)!r}, load=Doomed, **{choices!r})
+"""
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert killed.returncode == -9, killed.stderr
+    assert [path.name for path in folder.iterdir()] == [".scene.geoseg"]
+    return len(list(folder.rglob("classes_*.tif")))
+
+
 @pytest.fixture(scope="module")
 def reference(scene, network, tmp_path_factory):
     """All files of a plain run: one worker, one block, batches of one."""
@@ -76,8 +110,7 @@ def test_rows_split(scene, network, reference, tmp_path, workers):
 
 def test_columns_split(scene, network, reference, tmp_path, monkeypatch):
     """A memory budget that holds only part of the width gives the same files."""
-    monkeypatch.setattr("geoseg.planning.ENGINE_BYTES", 0)
-    budget = 100 * geoseg.planning._column_bytes(64, 5, 3)
+    budget = budget_of(130, monkeypatch)
     plan = geoseg.plan(
         geoseg.scene.open_scene(scene), geoseg.models.bundle.read_card(network), geoseg.Settings(memory=budget)
     )
@@ -85,44 +118,28 @@ def test_columns_split(scene, network, reference, tmp_path, monkeypatch):
     assert predicted(scene, network, tmp_path, memory=budget) == reference
 
 
-def test_dask_cluster(scene, network, reference, tmp_path):
-    """Worker processes of a Dask cluster write the same files."""
+def test_dask_cluster(scene, network, reference, tmp_path, monkeypatch):
+    """Worker processes of a Dask cluster write the same files, wherever they run; their errors arrive as they are."""
     distributed = pytest.importorskip("distributed")
+    (tmp_path / "scene.tif").write_bytes(scene.read_bytes())
+    (tmp_path / "cut.tif").write_bytes(scene.read_bytes()[:100_000])
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
         executor = DaskExecutor(client=client)
         assert executor.workers == 2
-        assert predicted(scene, network, tmp_path, executor=executor) == reference
+        monkeypatch.chdir(tmp_path)  # the workers stay where they were started
+        assert predicted("scene.tif", network, Path("out"), executor=executor) == reference
+        with pytest.raises(geoseg.SceneError, match=r"cut\.tif cannot be read"):
+            geoseg.predict("cut.tif", model=network, folder="out", executor=executor)
+    assert contents(tmp_path / "out") == reference
 
 
 @pytest.mark.parametrize("tiles", [1, 7, 13])
 def test_resumed_after_a_kill(scene, network, reference, tmp_path, tiles):
     """A run that is killed leaves no result; the same call goes on from its journal and ends in the same bytes."""
-    script = f"""
-import sys
-import geoseg
-from geoseg.executors import load_keras
-
-class Doomed:
-    left = {tiles}
-    def __init__(self, *arguments): self.engine = load_keras(*arguments)
-    def __call__(self, pixels):
-        if self.left == 0:
-            import os, signal
-            os.kill(os.getpid(), signal.SIGKILL)
-        Doomed.left -= 1
-        return self.engine(pixels)
-
-geoseg.predict(
-    {str(scene)!r}, model={str(network)!r}, folder={str(tmp_path)!r}, confidence=True, probabilities=True, load=Doomed
-)
-"""
-    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert killed.returncode == -9, killed.stderr
-    assert [path.name for path in tmp_path.iterdir()] == [".scene.geoseg"]
-    finished = len(list((tmp_path / ".scene.geoseg").glob("classes_*.tif")))
+    finished = kill(scene, network, tmp_path, tiles)
     scored = []
 
     def load(model, batch_size, tta):
@@ -138,21 +155,62 @@ geoseg.predict(
     assert len(scored) == (25 if not finished else 25 - 5 * finished + 5), "only what the journal lacks is predicted"
 
 
-def test_stale_journal_is_not_used(scene, network, reference, tmp_path):
-    """Pieces of another model or other settings never enter a result."""
-    journal = tmp_path / ".scene.geoseg"
-    journal.mkdir()
-    (journal / "plan.json").write_text('{"scene": "another"}')
-    (journal / "classes_0-54_0-210.tif").write_bytes(b"not of this run")
+def test_journal_of_another_plan_is_not_used(scene, network, reference, tmp_path):
+    """Pieces that were made with other settings, or by another model of the same name, never enter a result."""
+    model = tmp_path / "model.keras"
+    model.write_bytes(network.read_bytes())
+    out = tmp_path / "out"
+    out.mkdir()
+    assert kill(scene, model, out, 13, window="flat") > 0
+    assert predicted(scene, model, out) == reference
+
+
+def test_replaced_model_is_loaded_anew(scene, network, reference, tmp_path):
+    """A model file that changes between two calls is not answered for by the one that was loaded before."""
+    keras.utils.set_random_seed(2)
+    model = tmp_path / "model.keras"
+    save_bundle(build_preset("attention_resunet", bands=3, classes=5, width=4), read_card(network), model)
+    other = predicted(scene, model, tmp_path / "other")
+    model.write_bytes(network.read_bytes())
+    assert predicted(scene, model, tmp_path / "same") == reference
+    assert other != reference
+
+
+def test_mosaic_whose_parts_change(scene, network, tmp_path):
+    """A run on a VRT is begun anew when a raster behind it has changed since."""
+    part = tmp_path / "part.tif"
+    part.write_bytes(scene.read_bytes())
+    mosaic, out = tmp_path / "scene.vrt", tmp_path / "out"
+    rasterio.shutil.copy(part, mosaic, driver="VRT")
+    out.mkdir()
+    assert kill(mosaic, network, out, 13) > 0
+    with rasterio.open(part, "r+") as dataset:
+        dataset.write(255 - dataset.read())
+    changed = predicted(mosaic, network, out)
+    assert changed == predicted(mosaic, network, tmp_path / "fresh")
+
+
+def test_stopped_while_publishing(scene, network, reference, tmp_path, monkeypatch):
+    """A run that is stopped between two of its renames is completed by the same call, which finds its own files."""
+    rename = Path.replace
+
+    def stop(path, target):
+        if Path(target).name == "scene_classes.qml":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            predicted(scene, network, tmp_path)
+    assert (tmp_path / "scene_roads.geojson").exists()
+    assert not (tmp_path / "scene_classes.tif").exists()
     assert predicted(scene, network, tmp_path) == reference
 
 
 @pytest.mark.parametrize("bounds", [(31, 47, 180, 199), (0, 0, 17, 230), (60, 60, 61, 61)])
 def test_area_of_interest(scene, network, tmp_path, reference, tmp_path_factory, bounds):
     """In an area of interest every pixel is as in the whole scene; the raster covers the area's bounds only."""
-    import geopandas
-    import shapely
-
     whole = tmp_path_factory.mktemp("whole")
     for name in ("scene_classes.tif", "scene_probabilities.tif"):
         (whole / name).write_bytes(reference[name])
@@ -168,9 +226,6 @@ def test_area_of_interest(scene, network, tmp_path, reference, tmp_path_factory,
 
 def test_area_of_interest_with_a_slanted_edge(scene, network, reference, tmp_path):
     """Pixels whose centre lies outside the polygons are nodata."""
-    import geopandas
-    import shapely
-
     triangle = shapely.Polygon([(500_010, 5_399_990), (500_200, 5_399_990), (500_010, 5_399_800)])
     geopandas.GeoSeries([triangle], crs="EPSG:32633").to_file(tmp_path / "area.gpkg")
     predicted(scene, network, tmp_path / "part", aoi=tmp_path / "area.gpkg")
@@ -190,7 +245,6 @@ def test_resampled_scene_split(scene, network, tmp_path, monkeypatch):
         dataset.nodata = int(dataset.read(1)[100, 100])
     whole = predicted(masked, network, tmp_path / "whole", gsd_m=0.77)
     monkeypatch.setattr("geoseg.reading.PART_SIDE", 50)
-    monkeypatch.setattr("geoseg.planning.ENGINE_BYTES", 0)
-    budget = 100 * geoseg.planning._column_bytes(64, 5, 3)
+    budget = budget_of(130, monkeypatch)
     split = predicted(masked, network, tmp_path / "split", gsd_m=0.77, memory=budget, executor=LocalExecutor(workers=4))
     assert split == whole

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geoseg.errors import GeosegError, UsageError
+from geoseg.errors import OutputError, SceneError, UsageError
 
 from . import options
 
@@ -60,20 +60,22 @@ def command(
     <scene>_roads.geojson and .qml, and on request <scene>_confidence.tif and <scene>_probabilities.tif. A stopped run
     goes on where it was when the same command is given again.
     """
-    stems = Counter(Path(scene).stem for scene in scenes)
-    repeated = [stem for stem, count in stems.items() if count > 1]
+    from rich.console import Console
+
+    from geoseg.scene import stem
+
+    stems = Counter(map(stem, scenes))
+    repeated = [name for name, count in stems.items() if count > 1]
     if repeated:
         raise UsageError(
             f"several scenes are named {repeated[0]}; their results would replace each other: predict them apart."
         )
-    from rich.console import Console
-
-    console = Console(stderr=True, quiet=quiet)
+    console = Console(stderr=True, quiet=quiet, markup=False)  # file names may hold brackets
     failures = []
     for scene in scenes:
         try:
             prediction = _predict(console, scene, model=model, folder=folder, overwrite=overwrite, **choices)
-        except GeosegError as error:
+        except (SceneError, OutputError) as error:
             if len(scenes) == 1:
                 raise
             click.echo(f"geoseg: {error}", err=True)
@@ -91,7 +93,7 @@ def _predict(console: "Console", scene: str, **arguments: Any) -> "Prediction": 
     from geoseg.prediction import predict
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
@@ -112,8 +114,9 @@ def _predict(console: "Console", scene: str, **arguments: Any) -> "Prediction": 
 
 def _show(console: "Console", prediction: "Prediction") -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("class", "share", "area", title=Path(prediction.scene).name, title_justify="left")
+    table = Table("class", "share", "area", title=Text(Path(prediction.scene).name), title_justify="left")
     table.columns[1].justify = table.columns[2].justify = "right"
     for area in prediction.areas:
         table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))

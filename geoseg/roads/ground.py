@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyproj
-from pyproj.enums import TransformDirection
 from rasterio import Affine
+
+from geoseg.geodesy import Geodesy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +22,8 @@ class Ground:
     crs: pyproj.CRS
 
     @cached_property
-    def _geod(self) -> pyproj.Geod:
-        return self.crs.get_geod() or pyproj.Geod(ellps="WGS84")
-
-    @cached_property
-    def _from_geodetic(self) -> pyproj.Transformer:
-        # On the CRS's own datum: a shift to another would cost accuracy and not change a length worth naming.
-        geodetic = self.crs.geodetic_crs or pyproj.CRS.from_epsg(4326)
-        return pyproj.Transformer.from_crs(geodetic.to_2d(), self.crs.to_2d(), always_xy=True)
+    def _geodesy(self) -> Geodesy:
+        return Geodesy(crs=self.crs)
 
     def place(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return x and y in the CRS of points `(n, 2)` given as column and row."""
@@ -38,16 +33,16 @@ class Ground:
 
     def step_lengths(self, line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the geodesic metres `(n - 1,)` between consecutive points `(n, 2)` in the CRS."""
-        lon, lat = self._from_geodetic.transform(line[:, 0], line[:, 1], direction=TransformDirection.INVERSE)
-        lengths: npt.NDArray[np.float64] = self._geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2]
+        lon, lat = self._geodesy.lonlat(line[:, 0], line[:, 1])
+        lengths: npt.NDArray[np.float64] = self._geodesy.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2]
         return lengths
 
     def metric(self, column: float, row: float) -> npt.NDArray[np.float64]:
         """Return the matrix `(2, 2)` that takes a small step (columns, rows) at a place to metres east and north."""
         cross = np.array([[column - 0.5, row], [column + 0.5, row], [column, row - 0.5], [column, row + 0.5]])
         placed = self.place(cross)
-        lon, lat = self._from_geodetic.transform(placed[:, 0], placed[:, 1], direction=TransformDirection.INVERSE)
-        azimuth, _, metres = self._geod.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
+        lon, lat = self._geodesy.lonlat(placed[:, 0], placed[:, 1])
+        azimuth, _, metres = self._geodesy.geod.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
         heading = np.radians(azimuth)
         steps: npt.NDArray[np.float64] = np.stack([np.sin(heading), np.cos(heading)]) * metres
         return steps
