@@ -80,6 +80,6 @@ def test_readme_makes_what_it_promises(folder):
     """The first command of the README leaves the four files that its table names."""
     geoseg.predict(ROOT / "sample_rasters" / "suburb.tif")
     named = re.findall(r"`(suburb_[\w.]+)`", (ROOT / "README.md").read_text())
-    assert len(named) == 4
+    assert len(named) == 5
     for name in named:
         assert (folder / name).stat().st_size > 0
