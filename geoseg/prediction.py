@@ -1,6 +1,8 @@
 """Predict a scene: from a raster to a class raster and a road network on disk."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,39 +124,46 @@ def _run(plan: Plan, bundle: Path, pieces: Journal, *, executor: Executor, load:
 
 def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> Prediction:
     """Make every file in the work folder, then publish them all."""
-    legend, grid = plan.card.legend, output_grid(plan)
     mosaics = {layer: write_mosaic(plan, pieces, layer) for layer in layers(plan)}
     classes = next(mosaic for layer, mosaic in mosaics.items() if layer.name == "classes")
-    tally = Tally(legend, grid)
-    strips = tally.counted(read_rows(classes))
-    roads = None
-    if files.roads is not None and files.road_style is not None:
-        masks = (strip == legend.road for strip in strips)
-        network = trace_roads(masks, grid.shape.yx, grid.transform, crs_of(grid))
-        roads = write_geojson(network, pieces.making(files.roads), crs_of(grid))
-        pieces.making(files.road_style).write_text(road_style())
-    else:
-        for _ in strips:
-            pass
+    tally = Tally(plan.card.legend, output_grid(plan))
+    with ThreadPoolExecutor(max_workers=1) as beside:  # one core compresses rasters while the other traces roads
+        rasters = beside.submit(_write_rasters, plan, pieces, files, mosaics)
+        roads = _write_vectors(plan, pieces, files, tally.counted(read_rows(classes)))
+        rasters.result()
     if not tally.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: all of it is masked or nodata.")
-    for layer, mosaic in mosaics.items():
-        _write_raster(plan, pieces, files, layer=layer, mosaic=mosaic)
-    pieces.making(files.style).write_text(class_style(legend))
     files.publish(pieces, overwrite=overwrite)
     return Prediction(scene=plan.scene.source, outputs=files, areas=tally.areas(), roads=roads)
 
 
-def _write_raster(plan: Plan, pieces: Journal, files: Outputs, *, layer: Layer, mosaic: Path) -> None:
-    target = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}[
-        layer.name
-    ]
-    if target is None:
-        raise ValueError(f"layer {layer.name} was made but not asked for.")
-    if plan.settings.match_input:
-        mosaic = match_scene(plan, mosaic, pieces.folder / f"matched_{layer.name}.tif")
-    write_cog(mosaic, pieces.making(target), layer)
+def _write_vectors(
+    plan: Plan, pieces: Journal, files: Outputs, strips: Iterator[npt.NDArray[np.uint8]]
+) -> RoadTotals | None:
+    """Consume the class raster's rows, and trace the roads in them if they are asked for."""
+    if files.roads is None or files.road_style is None:
+        deque(strips, maxlen=0)
+        return None
+    grid = output_grid(plan)
+    masks = (strip == plan.card.legend.road for strip in strips)
+    network = trace_roads(masks, grid.shape.yx, grid.transform, crs_of(grid))
+    pieces.making(files.road_style).write_text(road_style())
+    return write_geojson(network, pieces.making(files.roads), crs_of(grid))
+
+
+def _write_rasters(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> None:
+    """Write the rasters that are asked for, on the grid or on the scene's own pixels, and the style of the classes."""
+    targets = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}
+    with rasterio.Env(**GDAL):
+        for layer, mosaic in mosaics.items():
+            target = targets[layer.name]
+            if target is None:
+                raise ValueError(f"layer {layer.name} was made but not asked for.")
+            if plan.settings.match_input:
+                mosaic = match_scene(plan, mosaic, pieces.folder / f"matched_{layer.name}.tif")  # noqa: PLW2901
+            write_cog(mosaic, pieces.making(target), layer)
+    pieces.making(files.style).write_text(class_style(plan.card.legend))
 
 
 class Tally:
