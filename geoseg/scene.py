@@ -19,7 +19,7 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from geoseg.errors import SceneError
 from geoseg.geodesy import Geodesy
 
-GDAL = {"GDAL_CACHEMAX": 16 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
+GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
 """Bytes of GDAL's block cache, and number of files behind a VRT that it keeps open: its own defaults are a share of the
 machine's memory and 100, both of which a tall scene would fill."""
 

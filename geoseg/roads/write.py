@@ -14,7 +14,7 @@ import pyproj
 from .road import Road
 
 DECIMALS = 7  # of a degree: 1 cm
-BATCH = 4096  # roads projected in one call
+BATCH = 256  # roads projected in one call; all of them are in memory
 
 
 @dataclass(frozen=True, kw_only=True)
