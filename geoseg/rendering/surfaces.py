@@ -5,6 +5,8 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.models.legend import AERIAL
+
 
 class SurfaceClass(IntEnum):
     """Class ids of the true surface; the order is the legend of the default model."""
@@ -16,13 +18,7 @@ class SurfaceClass(IntEnum):
     WATER = 4
 
 
-CLASS_COLOURS: dict[SurfaceClass, tuple[int, int, int]] = {
-    SurfaceClass.BUILDING: (0xB5, 0x48, 0x4B),
-    SurfaceClass.LAND: (0xD9, 0xC8, 0xA0),
-    SurfaceClass.ROAD: (0x4A, 0x4A, 0x4A),
-    SurfaceClass.VEGETATION: (0x5A, 0x9E, 0x4B),
-    SurfaceClass.WATER: (0x3B, 0x7D, 0xD8),
-}
+CLASS_COLOURS = {surface: AERIAL.classes[surface].rgb for surface in SurfaceClass}
 """Red, green and blue of each class in a colour table."""
 
 Reflectance = tuple[float, float, float, float]
