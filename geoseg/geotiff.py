@@ -1,8 +1,14 @@
 """What rasterio leaves unsaid about GeoTIFFs that it has written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import rasterio
+from rasterio._err import CPLE_BaseError  # GDAL's errors that rasterio passes on as they are
+from rasterio.errors import RasterioError
+
+from geoseg.errors import OutputError
 
 
 def check_complete(path: Path, *, masked: bool = False) -> None:
@@ -25,3 +31,16 @@ def check_complete(path: Path, *, masked: bool = False) -> None:
                 )
                 if start + size > length:
                     raise OSError("the file is cut off; is the disk full?")
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Tell what GDAL cannot write as an OutputError; what a stopped run left under the name goes first."""
+    target.unlink(missing_ok=True)
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        raise OutputError(
+            f"{target.name} cannot be written ({error}); is the disk full? "
+            "Once that is mended, the same command goes on from here."
+        ) from error

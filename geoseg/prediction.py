@@ -17,9 +17,10 @@ from geoseg.executors import Executor, Job, Loader, LocalExecutor, load_keras
 from geoseg.journal import Journal, journal
 from geoseg.models.bundle import read_card
 from geoseg.models.legend import NODATA, Legend
+from geoseg.mosaics import assemble, match_scene
 from geoseg.outputs import Outputs, outputs
 from geoseg.planning import Plan, plan
-from geoseg.products import Layer, layers, match_scene, output_grid, read_rows, write_cog, write_mosaic
+from geoseg.products import Layer, layers, output_grid, read_rows, write_cog
 from geoseg.roads import RoadTotals, trace_roads, write_geojson
 from geoseg.scene import GDAL, crs_of, ground_area, open_scene
 from geoseg.settings import Settings
@@ -124,7 +125,7 @@ def _run(plan: Plan, bundle: Path, pieces: Journal, *, executor: Executor, load:
 
 def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> Prediction:
     """Make every file in the work folder, then publish them all."""
-    mosaics = {layer: write_mosaic(plan, pieces, layer) for layer in layers(plan)}
+    mosaics = {layer: assemble(plan, pieces, layer) for layer in layers(plan)}
     classes = next(mosaic for layer, mosaic in mosaics.items() if layer.name == "classes")
     tally = Tally(plan.card.legend, output_grid(plan))
     with ThreadPoolExecutor(max_workers=1) as beside:  # one core compresses rasters while the other traces roads
@@ -161,7 +162,7 @@ def _write_rasters(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[La
             if target is None:
                 raise ValueError(f"layer {layer.name} was made but not asked for.")
             if plan.settings.match_input:
-                mosaic = match_scene(plan, mosaic, pieces.folder / f"matched_{layer.name}.tif")  # noqa: PLW2901
+                mosaic = match_scene(plan, layer, mosaic)  # noqa: PLW2901
             write_cog(mosaic, pieces.making(target), layer)
     pieces.making(files.style).write_text(class_style(plan.card.legend))
 

@@ -1,4 +1,4 @@
-"""Backbones of `keras.applications` as encoders of the U-Net."""
+"""Backbones as encoders of the U-Net: those of `keras.applications`, and EfficientNet-Lite0."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,18 +9,19 @@ import numpy.typing as npt
 from keras import layers
 
 from .backend import Tensor
+from .efficientnet_lite import lite0_features
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
     """Where a backbone's feature maps are tapped."""
 
-    application: str
-    """Name of the constructor in `keras.applications`."""
-    taps: tuple[str, ...]
-    """Names of the layers that give the skips, finest first; the last one is the bottleneck."""
     depth: int
     """Number of halvings between the input and the bottleneck."""
+    application: str | None = None
+    """Name of the constructor in `keras.applications`; None for EfficientNet-Lite0, which is ours."""
+    taps: tuple[str, ...] = ()
+    """Names of the application's layers that give the skips, finest first; the last one is the bottleneck."""
     mean: tuple[float, float, float] | None = None
     """Red, green and blue that the published weights expect subtracted; None where the backbone scales by itself."""
 
@@ -42,6 +43,7 @@ ENCODERS = {
     ),
     "efficientnetb0": Encoder(application="EfficientNetB0", taps=_EFFICIENTNET_TAPS, depth=5),
     "efficientnetb3": Encoder(application="EfficientNetB3", taps=_EFFICIENTNET_TAPS, depth=5),
+    "efficientnet_lite0": Encoder(depth=5),
 }
 """Encoders by name."""
 
@@ -53,8 +55,20 @@ def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[
     """Feature maps of backbone `name` on raw `pixels`, finest first, one for each tap.
 
     `weights` is a file of the published weights, `imagenet` (which Keras downloads), or None for a random start.
+
+    Raises
+    ------
+    ValueError
+        If `imagenet` is asked of a backbone that Keras does not download.
     """
     encoder = ENCODERS[name]
+    if encoder.application is None:
+        if weights == "imagenet":
+            raise ValueError(f"Keras cannot download weights of {name}; give a file of them.")
+        features = lite0_features(pixels)
+        if weights is not None:
+            keras.Model(pixels, features).load_weights(weights)
+        return features
     scaled = pixels
     if encoder.mean is not None:
         bands = pixels.shape[-1]

@@ -49,7 +49,7 @@ def build_unet(
         How encoder features join the decoder: `concat` (Ronneberger et al., 2015), `add` (Quan et al., 2021),
         `attention` (gated, then concatenated: Oktay et al., 2018) or `attention_add` (gated, then added).
     encoder
-        Name of a `keras.applications` backbone in `ENCODERS`, or None for blocks of the decoder's own kind.
+        Name of a backbone in `ENCODERS`, or None for blocks of the decoder's own kind.
     encoder_weights
         File of the backbone's published weights, or `imagenet`; only with `encoder` and 3 bands.
 

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from geoseg.models.efficientnet_lite import lite0_features
 from geoseg.models.encoders import ENCODERS, encoder_features
 
 
@@ -52,3 +53,23 @@ def test_efficientnet_from_a_file_is_that_of_keras(tiles, tmp_path, monkeypatch)
     expected = features("efficientnetb0", tiles, "imagenet")
     for have, want in zip(found, expected, strict=True):
         np.testing.assert_allclose(have, want, rtol=1e-3, atol=1e-4 * np.abs(want).max())
+
+
+def test_lite0_keeps_published_weights(tiles, tmp_path):
+    """Weights of the tapped features come back from a file, and Keras is not asked to download any."""
+    keras.utils.set_random_seed(1)
+    pixels = keras.Input((None, None, 3))
+    reference = keras.Model(pixels, lite0_features(pixels))
+    reference.save_weights(tmp_path / "lite0.weights.h5")
+    expected = [keras.ops.convert_to_numpy(tensor) for tensor in reference(tiles, training=False)]
+    found = features("efficientnet_lite0", tiles, str(tmp_path / "lite0.weights.h5"))
+    for have, want in zip(found, expected, strict=True):
+        np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="cannot download"):
+        features("efficientnet_lite0", tiles, "imagenet")
+
+
+def test_lite0_has_the_published_shape():
+    """It has as many weights as the published EfficientNet-Lite0 up to its last stage."""
+    pixels = keras.Input((None, None, 3))
+    assert keras.Model(pixels, lite0_features(pixels)).count_params() == 2_387_616
