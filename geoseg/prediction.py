@@ -12,7 +12,7 @@ import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
 
-from geoseg.errors import BundleError, SceneError
+from geoseg.errors import BundleError, OutputError, SceneError
 from geoseg.executors import Executor, Job, Loader, LocalExecutor, load_keras
 from geoseg.journal import Journal, journal
 from geoseg.models.bundle import read_card
@@ -22,7 +22,7 @@ from geoseg.outputs import Outputs, outputs
 from geoseg.planning import Plan, plan
 from geoseg.products import Layer, layers, output_grid, read_rows, write_cog
 from geoseg.roads import RoadTotals, trace_roads, write_geojson
-from geoseg.scene import GDAL, crs_of, ground_area, open_scene
+from geoseg.scene import GDAL, crs_of, ground_area, legible, open_scene
 from geoseg.settings import Settings
 from geoseg.shipped import DEFAULT_MODEL, find_model
 from geoseg.styles import class_style, road_style
@@ -95,6 +95,8 @@ def predict(
     # Workers of a cluster have working folders of their own.
     bundle, target = find_model(model).absolute(), Path(folder).absolute()
     source = str(Path(scene).absolute()) if Path(scene).exists() else str(scene)
+    if legible(str(target)) != str(target):
+        raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
     with rasterio.Env(**GDAL):
         planned = plan(open_scene(source), read_card(bundle), Settings(**choices), workers=executor.workers)
         files = outputs(planned, target)

@@ -79,6 +79,13 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
             yield dataset
     except RasterioError as error:
         raise SceneError(_unreadable(source, error)) from error
+    except UnicodeEncodeError as error:
+        raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
+
+
+def legible(name: str) -> str:
+    """A file name with the bytes that are not UTF-8 written as escapes, to be shown to people."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _unreadable(source: str, error: RasterioError) -> str:

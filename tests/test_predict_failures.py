@@ -155,6 +155,16 @@ def test_folder_that_takes_no_files(run, write_scene, write_bundle, noise):
     refused(run("predict", scene, "-m", write_bundle(), "-o", "/proc", "-q"), 5, "/proc", "written")
 
 
+def test_names_that_are_not_utf8(run, write_scene, write_bundle, noise, tmp_path):
+    """GDAL takes no names with foreign bytes: such scenes and folders are refused, their names made legible."""
+    foreign = Path(os.fsdecode(bytes(tmp_path) + b"/\xff.tif"))
+    foreign.write_bytes(write_scene(noise(40, 40)).read_bytes())
+    model = write_bundle()
+    refused(run("predict", foreign, "-m", model, "-o", tmp_path / "out"), 3, r"\udcff.tif", "not UTF-8", "rename it")
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/\xfe"))
+    refused(run("predict", tmp_path / "scene.tif", "-m", model, "-o", folder), 5, "not UTF-8", "choose another")
+
+
 def test_local_coordinates(run, write_scene, write_bundle, noise, tmp_path):
     """A scene in a building site's own coordinates has no place on the ground."""
     scene = write_scene(noise(20, 20), crs='LOCAL_CS["site",UNIT["metre",1],AXIS["x",EAST],AXIS["y",NORTH]]')

@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.errors import UsageError
+
 from .backend import without_chatter
 from .bundle import load_network
 from .tta import TTA, oriented
@@ -53,10 +55,24 @@ class KerasEngine:
         self.classes: int = self._network.output_shape[-1]
 
     def __call__(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Class probabilities `(tiles, side, side, classes)`; raises ValueError for more tiles than the batch size."""
+        """Class probabilities `(tiles, side, side, classes)`; raises ValueError for more tiles than the batch size.
+
+        Raises
+        ------
+        UsageError
+            If the device has not the memory for so many tiles of this size.
+        """
         if len(pixels) > self._batch_size:
             raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
-        return oriented(self._tta, pixels, self._score)
+        try:
+            return oriented(self._tta, pixels, self._score)
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise UsageError(
+                f"the memory does not hold the network with {self._tiles_at_once} x {pixels.shape[1]} px square at a "
+                "time; lower --batch-size or --tile."
+            ) from error
 
     def _score(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         if pixels.shape[1:] != self._compiled_for:
@@ -67,3 +83,10 @@ class KerasEngine:
         padded = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.float32)]) if missing else pixels
         batches = (padded[start : start + self._tiles_at_once] for start in range(0, len(padded), self._tiles_at_once))
         return np.concatenate([self._network.predict_on_batch(batch) for batch in batches])[: len(pixels)]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether any backend says so: they have no class of error in common, but write one of these."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory")
+    )

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from standins import make_card
 
+from geoseg.errors import UsageError
 from geoseg.models.bundle import load_network, save_bundle
 from geoseg.models.engine import KerasEngine
 from geoseg.models.presets import DEFAULT_PRESET, build_preset
@@ -78,3 +79,36 @@ def test_too_many_tiles(fives):
     """More tiles than the engine was made for are refused, not silently split."""
     with pytest.raises(ValueError, match="6 tiles do not fit a batch of 5"):
         fives(tiles(6))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 8.00 GiB"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes."),  # JAX
+        RuntimeError("CUDA out of memory. Tried to allocate 8.00 GiB."),  # PyTorch
+        Exception("OOM when allocating tensor with shape[8,2048,2048,16] on GPU:0"),  # TensorFlow
+    ],
+)
+def test_too_little_memory_is_told(bundle, monkeypatch, error):
+    """Whatever a backend raises when a device is full becomes a sentence that says what to lower."""
+    engine = KerasEngine(bundle)
+
+    def full(batch):
+        raise error
+
+    monkeypatch.setattr(engine._network, "predict_on_batch", full)
+    with pytest.raises(UsageError, match="1 x 64 px square at a time; lower --batch-size or --tile"):
+        engine(tiles(1))
+
+
+def test_other_errors_pass(bundle, monkeypatch):
+    """An error that is not about memory reaches the caller as it is."""
+    engine = KerasEngine(bundle)
+
+    def broken(batch):
+        raise ValueError("shape")
+
+    monkeypatch.setattr(engine._network, "predict_on_batch", broken)
+    with pytest.raises(ValueError, match="shape"):
+        engine(tiles(1))
