@@ -11,27 +11,39 @@ if TYPE_CHECKING:
     from .errors import OutputError as OutputError
     from .errors import SceneError as SceneError
     from .errors import UsageError as UsageError
+    from .evaluation import Evaluation as Evaluation
+    from .evaluation import evaluate as evaluate
+    from .evaluation import evaluate_model as evaluate_model
     from .executors import DaskExecutor as DaskExecutor
     from .executors import LocalExecutor as LocalExecutor
+    from .exporting import export as export
     from .planning import plan as plan
     from .prediction import Prediction as Prediction
     from .prediction import predict as predict
     from .resizing import resize as resize
     from .settings import Settings as Settings
+    from .training.train import Training as Training
+    from .training.train import train as train
 
 _HOMES = {
     "BundleError": "errors",
     "DaskExecutor": "executors",
+    "Evaluation": "evaluation",
     "GeosegError": "errors",
     "LocalExecutor": "executors",
     "OutputError": "errors",
     "Prediction": "prediction",
     "SceneError": "errors",
     "Settings": "settings",
+    "Training": "training.train",
     "UsageError": "errors",
+    "evaluate": "evaluation",
+    "evaluate_model": "evaluation",
+    "export": "exporting",
     "plan": "planning",
     "predict": "prediction",
     "resize": "resizing",
+    "train": "training.train",
 }
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - strings all

@@ -9,7 +9,7 @@ import click
 from geoseg import __version__
 from geoseg.errors import GeosegError
 
-COMMANDS = ("predict", "info", "models", "resize")
+COMMANDS = ("predict", "info", "evaluate", "train", "models", "tile", "resize")
 
 
 class LazyGroup(click.Group):

@@ -1,35 +1,205 @@
-"""`geoseg models`: the bundles that are shipped and the presets that can be trained."""
+"""`geoseg models`: the bundles that are shipped, and what can be learned from and made of any bundle."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import options
 
-@click.command("models")
-def command() -> None:
-    """List the shipped models and the network presets."""
-    from rich.box import SIMPLE_HEAD
+if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+_model = click.argument("model", metavar="NAME|FILE")
+_overwrite = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+
+
+@click.group("models", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """List the shipped models and the network presets, or look into one model.
+
+    A model is a shipped one's name, or a .keras bundle.
+    """
+    if context.invoked_subcommand is None:
+        _list()
+
+
+@command.command("show")
+@_model
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(model: str, *, as_json: bool) -> None:
+    """Show what a model takes and gives, what it is made of, and where it comes from."""
+    from geoseg.models.anatomy import read_anatomy
+    from geoseg.models.bundle import read_card
+    from geoseg.shipped import find_model
+
+    path = find_model(model)
+    card, anatomy = read_card(path), read_anatomy(path)
+    if as_json:
+        made_of = {"layers": dict(anatomy.layers), "parameters": anatomy.parameters, "keras": anatomy.keras_version}
+        click.echo(json.dumps({"path": str(path), "bytes": path.stat().st_size} | card.to_json() | made_of, indent=2))
+        return
+    facts = _table(f"{card.name} {card.version}", "", "", header=False)
+    road = "none" if card.legend.road is None else card.legend.names[card.legend.road]
+    rows = {
+        "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
+        "bands": ", ".join(card.bands),
+        "values": ", ".join(card.scaling),
+        "GSD": f"{card.gsd_m:g} m",
+        "tile": f"{card.tile} px, a multiple of {card.multiple}",
+        "overlap": f"{card.overlap} px, blended by {card.window}",
+        "parameters": f"{anatomy.parameters:,}",
+        "layers": f"{sum(anatomy.layers.values())}: "
+        + ", ".join(f"{count} {kind}" for kind, count in anatomy.layers.items()),
+        "saved by": f"Keras {anatomy.keras_version}",
+        "road network": f"traced from {road}",
+    }
+    for key, value in (rows | dict(_flat(card.provenance))).items():
+        facts.add_row(key, value)
+    console = _console()
+    console.print(facts)
+    console.print()
+    console.print(_legend(card.legend.to_json()["classes"]))
+
+
+@command.command("card")
+@_model
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE.")
+@_overwrite
+def card(model: str, *, output: Path | None, overwrite: bool) -> None:
+    """Print a model's card in Markdown."""
+    from geoseg.models.anatomy import read_anatomy
+    from geoseg.models.bundle import read_card
+    from geoseg.models.card_text import card_text
+    from geoseg.shipped import find_model
+
+    path = find_model(model)
+    text = card_text(read_card(path), read_anatomy(path))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text, overwrite=overwrite)
+
+
+@command.command("export")
+@_model
+@click.option("--format", type=click.Choice(["onnx", "openvino", "savedmodel", "tflite"]), required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="PATH", help="File to write.")
+@options.tile
+@click.option("--check", "scene", metavar="SCENE", help="Compare on this scene.  [default: rendered scenes]")
+@_overwrite
+def export(model: str, **choices: Any) -> None:  # noqa: ANN401
+    """Export a model for ONNX Runtime, OpenVINO, TensorFlow or LiteRT.
+
+    PATH ends in .onnx, .xml (OpenVINO) or .tflite; for savedmodel it is a folder. The export is run beside the Keras
+    network on tiles of a scene, and written only if no probability differs by more than 0.0001. The card travels with
+    it: inside an ONNX file, in assets.extra/ of a SavedModel, and beside the others as a .json file.
+    """
+    from geoseg.exporting import export as run
+
+    exported = run(model, choices.pop("output"), **choices)
+    for path in exported.files:
+        click.echo(path)
+    click.echo(f"probabilities differ from the Keras network's by {exported.difference:.1g} at most", err=True)
+
+
+@command.command("stac")
+@_model
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
+    help="Where the item is written; it refers to the model from there.",
+)  # fmt: skip
+@_overwrite
+def stac(model: str, *, output: Path, overwrite: bool) -> None:
+    """Describe a model as a STAC item with the Machine Learning Model extension."""
+    from geoseg.models.stac import stac_item
+    from geoseg.shipped import find_model
+
+    item = stac_item(find_model(model), output)
+    _write(output, json.dumps(item, indent=2) + "\n", overwrite=overwrite)
+
+
+def _write(path: Path, text: str, *, overwrite: bool) -> None:
+    from geoseg.errors import OutputError
+
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; choose another name, or replace it with --overwrite.")
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}).") from error
+    click.echo(path)
+
+
+def _list() -> None:
     from geoseg.models.bundle import read_card
     from geoseg.models.presets import PRESETS
     from geoseg.shipped import shipped_models
 
-    def table(title: str, *columns: str) -> Table:
-        return Table(
-            *columns, title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0)
-        )
-
-    shipped = table("shipped models", "model", "GSD", "bands", "classes", "size")
+    shipped = _table("shipped models", "model", "GSD", "bands", "classes", "size")
     for name, path in shipped_models().items():
         card = read_card(path)
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         shipped.add_row(name, f"{card.gsd_m:g} m", ", ".join(card.bands), ", ".join(card.legend.names), size)
-    presets = table("network presets", "preset", "depth", "block", "skip", "encoder", "paper")
+    presets = _table("network presets", "preset", "depth", "block", "skip", "encoder", "paper")
     for name, preset in PRESETS.items():
         presets.add_row(name, str(preset.depth), preset.block, preset.skip, preset.encoder or "", preset.paper)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 100  # a pipe has no width, and rich would fold rows at 80 columns
+    console = _console()
     console.print(shipped)
     console.print()
     console.print(presets)
+
+
+def _legend(classes: list[dict[str, str]]) -> "Table":
+    from rich.text import Text
+
+    table = _table("classes", "id", "class", "colour")
+    for number, entry in enumerate(classes):
+        colour = Text.assemble(("██ ", entry["colour"]), entry["colour"])
+        table.add_row(str(number), entry["name"], colour)
+    return table
+
+
+def _flat(values: Any, name: str = "") -> Iterable[tuple[str, str]]:  # noqa: ANN401 - any JSON value
+    """Name and text of every value in nested provenance."""
+    match values:
+        case dict():
+            for key, part in values.items():
+                yield from _flat(part, f"{name} {key}".strip().replace("_", " "))
+        case list() if any(isinstance(part, dict | list) for part in values):
+            for number, part in enumerate(values, 1):
+                yield from _flat(part, f"{name} {number}")
+        case list():
+            yield name, ", ".join(map(str, values))
+        case float():
+            yield name, f"{values:.4g}"
+        case _:
+            yield name, str(values)
+
+
+def _table(title: str, *columns: str, header: bool = True) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(
+        *columns,
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        show_header=header,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    console = Console(markup=False)  # file names may hold brackets
+    if not console.is_terminal:
+        console.width = 100  # a pipe has no width, and rich would fold rows at 80 columns
+    return console

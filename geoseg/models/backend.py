@@ -22,6 +22,9 @@ _CHATTER = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog"
     rb"|I\d{4} \d\d:\d\d:\d\d"  # level "info"
     rb"|To enable the following instructions: "  # second line of an info
+    rb"|W\d{4} .*Ignored (output_format|drop_control_dependency)"  # of the TFLite converter
+    rb"|E\d{4} .*NodeDef mentions attribute"
+    rb"|INFO: Created TensorFlow Lite"
     rb"|E\d{4} .*failed call to cuInit: .*(UNKNOWN ERROR \(303\)|no CUDA-capable device)"  # no driver, no device
 )
 

@@ -97,8 +97,8 @@ class Card:
         )
 
 
-def save_bundle(model: "keras.Model", card: Card, path: Path) -> None:
-    """Write `model` and its `card` to `path`, which ends in `.keras`.
+def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: int | None = None) -> None:
+    """Write `model` and its `card` to `path`, which ends in `.keras`; weights cut to `mantissa_bits` take less room.
 
     Of the model only the network is kept: a loss or an optimizer would need geoseg to load, and triple the file. Nor
     are its initializers kept: random numbers that the weights replace at once cost JAX half a minute on loading.
@@ -106,6 +106,10 @@ def save_bundle(model: "keras.Model", card: Card, path: Path) -> None:
     network = model.__class__.from_config(_starting_at_zero(model.get_config()))
     network.set_weights(model.get_weights())
     network.save(path)
+    if mantissa_bits is not None:
+        from .compact import compact_archive
+
+        compact_archive(path, mantissa_bits=mantissa_bits)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(MEMBER, json.dumps(card.to_json(), indent=2))
 

@@ -66,3 +66,28 @@ def test_an_ignored_pixel_teaches_nothing(label, learns):
     same = [np.array_equal(old, new) for old, new in zip(before, network.get_weights(), strict=True)]
     assert (loss > 0) == learns
     assert not any(same) if learns else all(same)
+
+
+def test_focal_loss_is_keras_focal_loss(probabilities):
+    """With one class a label, the focal factor gives Keras's categorical focal cross-entropy."""
+    labels = np.random.default_rng(1).integers(0, CLASSES, probabilities.shape[:3])
+    onehot = np.eye(CLASSES, dtype=np.float32)[labels]
+    expected = keras.losses.categorical_focal_crossentropy(onehot, probabilities, alpha=1.0, gamma=3.0)
+    loss = loss_map(MarginalCrossEntropy(ALLOWED, classes=CLASSES, gamma=3.0), labels, probabilities)
+    np.testing.assert_allclose(loss, keras.ops.convert_to_numpy(expected), rtol=1e-4)
+
+
+def test_pixels_beside_another_class_weigh_more(probabilities):
+    """A pixel is on a boundary if a pixel across one of its edges has a label that excludes its own, and no other."""
+    labels = np.random.default_rng(5).integers(0, len(ALLOWED), probabilities.shape[:3])
+    boundary = np.zeros(labels.shape, bool)
+    for tile, row, col in np.ndindex(labels.shape):
+        for other in [(row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1)]:
+            if 0 <= other[0] < labels.shape[1] and 0 <= other[1] < labels.shape[2]:
+                boundary[tile, row, col] |= not set(ALLOWED[labels[tile, row, col]]) & set(
+                    ALLOWED[labels[tile, other[0], other[1]]]
+                )
+    assert 0 < boundary.sum() < boundary.size
+    plain = loss_map(MarginalCrossEntropy(ALLOWED, classes=CLASSES), labels, probabilities)
+    weighted = loss_map(MarginalCrossEntropy(ALLOWED, classes=CLASSES, boundary_weight=1.5), labels, probabilities)
+    np.testing.assert_allclose(weighted, np.where(boundary, 2.5 * plain, plain), rtol=1e-6)

@@ -1,0 +1,148 @@
+"""Samples per second of the input pipeline alone, of the training step alone, and of both together.
+
+The pipeline must not cost more than a tenth of the step. The three ways alternate, so that a drift of the machine meets
+all of them; each is compiled, and has filled its buffers, before it is measured. The step alone is fed one batch again
+and again. Without a recipe, rendered scenes written to a folder are trained on, with the recipe's defaults.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio import Affine
+
+from geoseg.models.backend import start_keras
+from geoseg.rendering import render_scene
+from geoseg.training.loading import load_recipe, parse_recipe
+from geoseg.training.recipe import Recipe
+
+start_keras()
+
+import keras  # noqa: E402 - started quietly
+
+from geoseg.training.batches import Batch, TrainingBatches  # noqa: E402
+from geoseg.training.devices import choose_devices, spread  # noqa: E402
+from geoseg.training.imagery import open_data  # noqa: E402
+from geoseg.training.loop import compiled, training_batches  # noqa: E402
+
+
+class Repeated(keras.utils.PyDataset):
+    """One batch, again and again."""
+
+    def __init__(self, batch: Batch, steps: int) -> None:
+        super().__init__()
+        self._batch = batch
+        self._steps = steps
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Batch:
+        return self._batch
+
+
+class Clock(keras.callbacks.Callback):
+    """Seconds and processor seconds from the end of the first steps, which fill buffers, to the end of the last."""
+
+    def __init__(self, skip: int) -> None:
+        super().__init__()
+        self._skip = skip
+        self.seconds = 0.0
+        self.processor_seconds = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Start or read the clock."""
+        if batch + 1 == self._skip:
+            self._began = time.perf_counter(), time.process_time()
+        elif batch >= self._skip:
+            self.seconds = time.perf_counter() - self._began[0]
+            self.processor_seconds = time.process_time() - self._began[1]
+
+
+def pipeline(batches: TrainingBatches, skip: int) -> tuple[float, float]:
+    """Seconds and processor seconds that the batches take, if nothing else is done."""
+    clock = Clock(skip)
+    for step in range(len(batches)):
+        _ = batches[step]
+        clock.on_train_batch_end(step)
+    return clock.seconds, clock.processor_seconds
+
+
+def training(network: keras.Model, batches: keras.utils.PyDataset, skip: int) -> tuple[float, float]:
+    """Seconds and processor seconds that training on the batches takes."""
+    clock = Clock(skip)
+    network.fit(batches, callbacks=[clock], verbose=0, shuffle=False)
+    return clock.seconds, clock.processor_seconds
+
+
+def rendered(folder: Path, changes: dict[str, int]) -> Recipe:
+    """A recipe with default augmentation for scenes that are rendered to a folder."""
+    for number in range(8):
+        scene = render_scene(number, (640, 640))
+        for kind, pixels in (("images", np.moveaxis(scene.image[..., :3], -1, 0)), ("labels", scene.classes[None])):
+            (folder / kind).mkdir(exist_ok=True)
+            shape = {"height": 640, "width": 640, "count": len(pixels), "dtype": "uint8"}
+            place = {"crs": "EPSG:32633", "transform": Affine(1, 0, 500_000 + 1000 * number, 0, -1, 5_400_000)}
+            with rasterio.open(folder / kind / f"{number}.tif", "w", driver="GTiff", **shape, **place) as raster:
+                raster.write(pixels)
+    data = {"name": "rendered", "images": str(folder / "images"), "split": {"validation": 0.0}}
+    return parse_recipe({"name": "rendered", "data": [data], "schedule": changes}, source="benchmark")
+
+
+def rounds(recipe: Recipe, steps: int, skip: int, count: int) -> Iterator[dict[str, tuple[float, float]]]:
+    """Measure the three ways in alternation."""
+    names = choose_devices(None, batch=recipe.schedule.batch)
+    data = open_data(recipe)
+    batches = training_batches(
+        recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps + skip})}), data
+    )
+    with spread(names):
+        network = compiled(recipe, data, names)
+        repeated = Repeated(batches[0], steps + skip)
+        training(network, Repeated(batches[0], 2), 1)
+        for batches.epoch in range(1, count + 1):
+            yield {
+                "pipeline": pipeline(batches, skip),
+                "step": training(network, repeated, skip),
+                "both": training(network, batches, skip),
+            }
+    batches.close()
+
+
+def main() -> None:
+    """Measure, and print medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", nargs="?", type=Path)
+    parser.add_argument("--steps", type=int, default=20, help="that are measured, of each way and round")
+    parser.add_argument("--skip", type=int, default=6, help="steps before them")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=8, help="without a recipe")
+    parser.add_argument("--window", type=int, default=256, help="without a recipe")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if options.recipe is None:
+            recipe = rendered(Path(folder), {"batch": options.batch, "window": options.window})
+        else:
+            recipe = load_recipe(options.recipe)
+        measured = list(rounds(recipe, options.steps, options.skip, options.rounds))
+    samples = options.steps * recipe.schedule.batch
+    size = f"{recipe.schedule.batch} windows of {recipe.schedule.window} px"
+    print(f"{keras.backend.backend()}, {os.cpu_count()} cores, {size}")
+    print(f"{'way':<10} {'samples/s':>10} {'CPU s/sample':>13}")
+    for way in ("pipeline", "step", "both"):
+        rate = statistics.median(samples / one[way][0] for one in measured)
+        cost = statistics.median(one[way][1] / samples for one in measured)
+        print(f"{way:<10} {rate:>10.2f} {cost:>13.4f}")
+    overhead = statistics.median(one["both"][0] / one["step"][0] for one in measured) - 1
+    work = statistics.median(one["pipeline"][1] / one["step"][1] for one in measured)
+    print(f"the pipeline makes a step {overhead:.1%} longer; its processor time is {work:.1%} of the step's")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""`geoseg tile`: labelled images cut into chips on disk."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("tile")
+@click.argument("source", metavar="IMAGES|RECIPE.toml", type=click.Path(path_type=Path))
+@click.argument("labels", required=False, metavar="[LABELS]")
+@click.option(
+    "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",
+    help="Where the chips go; must not exist, or be empty.",
+)  # fmt: skip
+@click.option("--size", type=click.IntRange(min=1), default=512, show_default=True, help="Side of a chip, in pixels.")
+@click.option(
+    "--overlap", type=click.FloatRange(0, 0.5), default=0.25, show_default=True,
+    help="Share of a chip that neighbours have in common.",
+)  # fmt: skip
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Another value in the recipe.")
+def command(
+    source: Path, labels: str | None, *, folder: Path, size: int, overlap: float, overrides: tuple[str, ...]
+) -> None:
+    """Cut labelled images into GeoTIFF chips that keep their georeference.
+
+    IMAGES and LABELS are folders, patterns or files; LABELS may be left out where the folder's layout tells. Pixels and
+    label values stay as they are, in DIR/images and DIR/labels.
+
+    A recipe is cut as it is trained on: at the model's GSD, labels as class ids, in DIR/training and DIR/validation.
+
+    Training needs no chips: it samples windows from the rasters as they lie.
+    """
+    from geoseg.errors import UsageError
+    from geoseg.training.chips import export_chips, export_recipe_chips
+    from geoseg.training.loading import load_recipe
+
+    if source.suffix == ".toml":
+        if labels is not None:
+            raise UsageError(f"{source.name} names its labels itself; leave out {labels}.")
+        written = export_recipe_chips(load_recipe(source, overrides), folder, size=size, overlap=overlap)
+    else:
+        if overrides:
+            raise UsageError("--set changes a recipe, but none is given.")
+        written = export_chips(source, labels, folder, size=size, overlap=overlap)
+    click.echo(f"{written} chips in {folder}")

@@ -1,0 +1,147 @@
+"""`geoseg train`: a recipe to a bundle; or labelled images to a recipe to begin with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from geoseg.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from geoseg.training.train import Training
+
+COLUMNS = {"loss": 10, "accuracy": 10, "jaccard": 10, "val_loss": 14, "val_accuracy": 14, "val_jaccard": 14}
+"""Of the table, with their widths: as much as 80 characters hold."""
+
+
+@click.command("train")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECIPE")
+@click.option("--init", is_flag=True, help="Print a recipe to begin with, for IMAGES and LABELS in place of RECIPE.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value: schedule.epochs=20.")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="The run's folder.  [default: runs/<name>]",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder, at the epoch where it was stopped.")
+@click.option(
+    "--devices", type=click.IntRange(min=1), metavar="N",
+    help="Spread each step over N devices.  [default: all accelerators, or the CPU]",
+)  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
+def command(
+    paths: tuple[Path, ...],
+    *,
+    init: bool,
+    overrides: tuple[str, ...],
+    output: Path | None,
+    resume: bool,
+    devices: int | None,
+    quiet: bool,
+) -> None:
+    """Train a network by RECIPE, a TOML file, and write it as a bundle for `geoseg predict -m`.
+
+    What the run leaves behind lies in its folder: history.csv, checkpoints/, validation.json, report.html and
+    <name>.keras. A stopped run goes on with --resume.
+
+    To write a recipe to begin with, after a look at the data:
+
+    \b
+        geoseg train --init images/ labels/ > recipe.toml
+    """
+    if init:
+        _describe(paths)
+        return
+    if len(paths) > 1:
+        raise UsageError(f"one recipe is trained at a time, not {len(paths)}; for images and labels, say --init.")
+    from rich.console import Console
+
+    from geoseg.training.loading import load_recipe
+    from geoseg.training.train import train
+
+    console = Console(stderr=True, quiet=quiet, markup=False)
+    recipe = load_recipe(paths[0], overrides)
+    with _bar(console) as bar:
+        shown = _Shown(console, bar, recipe.name, every=recipe.schedule.table_every, epochs=recipe.schedule.epochs)
+        training = train(
+            recipe, output=output, resume=resume, devices=devices, progress=shown.step, epoch_done=shown.epoch
+        )
+    _show(console, training)
+
+
+def _describe(paths: tuple[Path, ...]) -> None:
+    if len(paths) > 2:
+        raise UsageError(f"--init takes a folder of images and one of labels, not {len(paths)}.")
+    from geoseg.training.describing import describe_data
+
+    click.echo(describe_data(*paths), nl=False)
+
+
+def _bar(console: "Console") -> "Progress":
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("steps  loss {task.fields[loss]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        # The time left is told from the pace of the last minutes, validation among it.
+        speed_estimate_period=600,
+    )
+
+
+class _Shown:
+    """What the console shows while a run goes on: a bar, and rows of a table."""
+
+    def __init__(self, console: "Console", bar: "Progress", name: str, *, every: int, epochs: int) -> None:
+        self._console = console
+        self._bar = bar
+        self._every = every
+        self._epochs = epochs
+        # Not started yet, so that the time before the first step is none of the run's pace.
+        self._task = bar.add_task(name, total=None, start=False, loss="–")
+        self._headed = False
+
+    def step(self, done: int, total: int, logs: Mapping[str, float]) -> None:
+        """Move the bar."""
+        if not self._bar.tasks[0].started:
+            self._bar.update(self._task, completed=done, total=total)
+            self._bar.start_task(self._task)
+        self._bar.update(self._task, completed=done, loss=f"{logs['loss']:.4f}" if "loss" in logs else "–")
+
+    def epoch(self, row: Mapping[str, float]) -> None:
+        """Print a row of the table, every few epochs and at the end."""
+        epoch = int(row["epoch"])
+        if epoch % self._every and epoch not in (1, self._epochs):
+            return
+        if not self._headed:
+            head = "".join(f"{name:>{width}}" for name, width in COLUMNS.items())
+            self._console.print(f"{'epoch':>6}{head.replace('_', ' ')}", highlight=False, soft_wrap=True)
+            self._headed = True
+        cells = "".join(
+            f"{row[name]:>{width}.4f}" if name in row else f"{'–':>{width}}" for name, width in COLUMNS.items()
+        )
+        self._console.print(f"{epoch:>6}{cells}", highlight=False, soft_wrap=True)
+
+
+def _show(console: "Console", training: "Training") -> None:
+    best = training.best
+    score = f", validation Jaccard index {best['val_jaccard']:.4f}" if "val_jaccard" in best else ""
+    console.print(f"best epoch: {int(best['epoch'])}{score}", highlight=False)
+    for path in (training.report, training.bundle):
+        console.print(str(path), highlight=False, soft_wrap=True)

@@ -1,0 +1,68 @@
+"""Scores of whole evaluations, and how far they would move with other images: the bootstrap (Efron, 1979)."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from . import metrics
+from .comparison import Comparison
+from .metrics import Counts, Floats
+from .relaxed import near_scores
+
+SHARE = 0.95
+"""Of the resamples, that lies within an interval."""
+_AT_ONCE = 64
+"""Resamples that are scored together."""
+
+
+def statistics(matrix: Counts, relaxed: Counts, boundary: Counts, scored: Collection[int]) -> dict[str, Floats]:
+    """All scores of counts `(…, classes, classes)` and `(…, 4, classes)`: `(…)`, or by class `(…, classes)`.
+
+    Means are over the classes `scored`, of those that truth or prediction has.
+    """
+    classes = sorted(scored)
+    iou, f1 = metrics.iou(matrix), metrics.f1(matrix)
+    boundary_f1 = near_scores(boundary)[2]
+    return {
+        "overall_accuracy": metrics.overall_accuracy(matrix),
+        "mean_iou": metrics.mean_of_defined(iou[..., classes]),
+        "mean_f1": metrics.mean_of_defined(f1[..., classes]),
+        "frequency_weighted_iou": metrics.frequency_weighted_iou(matrix),
+        "kappa": metrics.kappa(matrix),
+        "boundary_f1": metrics.mean_of_defined(boundary_f1[..., classes]),
+        "class_iou": iou,
+        "class_f1": f1,
+        "class_boundary_f1": boundary_f1,
+        "class_relaxed_f1": near_scores(relaxed)[2],
+    }
+
+
+def intervals(
+    comparisons: Sequence[Comparison], scored: Collection[int], *, resamples: int, seed: int
+) -> Mapping[str, Floats]:
+    """Percentile intervals of `statistics`, each `(2, …)`, over images drawn with replacement.
+
+    A score that a resample leaves undefined, for want of its class, does not count in the interval; one that all leave
+    undefined is NaN.
+    """
+    random = np.random.default_rng(seed)
+    stacks = [
+        np.stack([getattr(each, name) if name else each.confusion.matrix for each in comparisons])
+        for name in ("", "relaxed", "boundary")
+    ]
+    parts = []
+    for first in range(0, resamples, _AT_ONCE):
+        number = min(_AT_ONCE, resamples - first)
+        drawn = random.integers(len(comparisons), size=(number, len(comparisons)))
+        times = np.stack([np.bincount(each, minlength=len(comparisons)) for each in drawn])
+        matrix, relaxed, boundary = (np.tensordot(times, stack, axes=1) for stack in stacks)
+        parts.append(statistics(matrix, relaxed, boundary, scored))
+    return {name: _percentiles(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+
+
+def _percentiles(values: Floats) -> Floats:
+    """Ends of the middle `SHARE` of `(resamples, …)`, without NaN."""
+    defined = ~np.isnan(values).all(axis=0)
+    ends = np.full((2, *values.shape[1:]), np.nan)
+    ends[:, defined] = np.nanquantile(values[:, defined], [(1 - SHARE) / 2, (1 + SHARE) / 2], axis=0)
+    return ends

@@ -1,0 +1,64 @@
+"""Whether probabilities mean what they say: expected calibration error (Guo et al., 2017)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.blocks import LEVELS
+
+from .metrics import Counts, quotient
+
+BINS = 15
+"""Bins of equal width, as in the paper."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bin:
+    """Pixels of similar confidence."""
+
+    pixels: int
+    confidence: float
+    """Mean probability of the predicted class; NaN for an empty bin."""
+    accuracy: float
+    """Share of right pixels; NaN for an empty bin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How confidence compares with accuracy."""
+
+    error: float
+    """Expected calibration error: mean over pixels of the distance between their bin's confidence and accuracy."""
+    bins: tuple[Bin, ...]
+    """From the least to the most confident."""
+
+
+def calibration_counts(levels: npt.NDArray[np.uint8], right: npt.NDArray[np.bool_]) -> Counts:
+    """Count compared pixels by level of confidence: `(2, LEVELS + 1)`, all and right ones.
+
+    Parameters
+    ----------
+    levels
+        `(pixels,)`: probability of the predicted class in `LEVELS`.
+    right
+        `(pixels,)`: whether the class is the true one.
+    """
+    return np.stack([np.bincount(values, minlength=LEVELS + 1) for values in (levels, levels[right])])
+
+
+def calibrate(counts: Counts) -> Calibration:
+    """Score the counts `(2, LEVELS + 1)` of `calibration_counts`."""
+    levels = np.arange(LEVELS + 1)
+    number = np.minimum(levels * BINS // LEVELS, BINS - 1)
+    pixels, right = (np.bincount(number, weights=values, minlength=BINS) for values in counts)
+    confidence = quotient(np.bincount(number, weights=counts[0] * levels / LEVELS, minlength=BINS), pixels)
+    accuracy = quotient(right, pixels)
+    gaps = np.nan_to_num(np.abs(accuracy - confidence))
+    return Calibration(
+        error=float(quotient((pixels * gaps).sum(), pixels.sum())),
+        bins=tuple(
+            Bin(pixels=int(count), confidence=float(mean), accuracy=float(share))
+            for count, mean, share in zip(pixels, confidence, accuracy, strict=True)
+        ),
+    )

@@ -1,0 +1,142 @@
+"""The confusion matrix of predicted and true classes, counted pixel by pixel, and the table of its scores."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import metrics
+from .document import plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScores:
+    """Scores of one class; NaN where they are 0 / 0."""
+
+    id: int
+    name: str
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    support: int
+    """True pixels of the class."""
+    iou: float
+    f1: float
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Scores of a confusion matrix; NaN where they are 0 / 0."""
+
+    classes: tuple[ClassScores, ...]
+    """The classes that are scored, by id."""
+    pixels: int
+    """Pixels that were compared."""
+    unpredicted: int
+    """Pixels with a true class and without a predicted one; they are not scored."""
+    overall_accuracy: float
+    mean_iou: float
+    """Over the classes that truth or prediction has."""
+    mean_f1: float
+    """Over the classes that truth or prediction has."""
+    frequency_weighted_iou: float
+    kappa: float
+    """Cohen's."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; None for NaN."""
+        document: dict[str, Any] = plain(self)
+        return document
+
+
+class Confusion:
+    """Counts pairs of true and predicted classes.
+
+    Parameters
+    ----------
+    classes
+        Number of classes; their ids are 0 to `classes - 1`.
+    ignored
+        Ids whose true pixels are not compared, and which have no scores of their own. To predict one of them where the
+        truth is another class remains an error.
+    """
+
+    def __init__(self, classes: int, *, ignored: Collection[int] = ()) -> None:
+        self.classes = classes
+        self.ignored = frozenset(ignored)
+        self.matrix: npt.NDArray[np.int64] = np.zeros((classes, classes), np.int64)
+        """`(classes, classes)`: pixels by true class (rows) and predicted class (columns)."""
+        self.unpredicted: npt.NDArray[np.int64] = np.zeros(classes, np.int64)
+        """`(classes,)`: pixels of each true class whose predicted value is no class, such as nodata."""
+
+    def add(self, predicted: npt.NDArray[Any], truth: npt.NDArray[Any]) -> None:
+        """Count the pixels of two arrays of class ids of one shape; true values that are no class are passed over."""
+        if predicted.shape != truth.shape:
+            raise ValueError(f"prediction and truth have one shape, not {predicted.shape} and {truth.shape}.")
+        side = self.classes + 1
+        true, found = (_ids(values, self.classes) for values in (truth, predicted))
+        counts = np.bincount(true * side + found, minlength=side * side).reshape(side, side)
+        scored = [number for number in range(self.classes) if number not in self.ignored]
+        self.matrix[scored] += counts[scored, :-1]
+        self.unpredicted[scored] += counts[scored, -1]
+
+    def __add__(self, other: "Confusion") -> "Confusion":
+        if (self.classes, self.ignored) != (other.classes, other.ignored):
+            raise ValueError("confusion matrices of different classes cannot be added.")
+        both = Confusion(self.classes, ignored=self.ignored)
+        both.matrix = self.matrix + other.matrix
+        both.unpredicted = self.unpredicted + other.unpredicted
+        return both
+
+    def scores(self, names: Sequence[str] | None = None) -> Scores:
+        """Score what was counted so far.
+
+        Parameters
+        ----------
+        names
+            Class names by id; None to call classes by their ids and to list those alone that occur.
+        """
+        matrix = self.matrix
+        columns = {
+            "true_positives": metrics.true_positives(matrix),
+            "false_positives": metrics.false_positives(matrix),
+            "false_negatives": metrics.false_negatives(matrix),
+            "support": matrix.sum(axis=1),
+            "iou": metrics.iou(matrix),
+            "f1": metrics.f1(matrix),
+            "precision": metrics.precision(matrix),
+            "recall": metrics.recall(matrix),
+        }
+        occurring = matrix.sum(axis=0) + matrix.sum(axis=1) > 0
+        scored = [i for i in range(self.classes) if i not in self.ignored and (names is not None or occurring[i])]
+        return Scores(
+            classes=tuple(
+                ClassScores(
+                    id=number,
+                    name=str(number) if names is None else names[number],
+                    **{key: column[number].item() for key, column in columns.items()},
+                )
+                for number in scored
+            ),
+            pixels=int(matrix.sum()),
+            unpredicted=int(self.unpredicted.sum()),
+            overall_accuracy=float(metrics.overall_accuracy(matrix)),
+            mean_iou=float(metrics.mean_of_defined(columns["iou"][scored])),
+            mean_f1=float(metrics.mean_of_defined(columns["f1"][scored])),
+            frequency_weighted_iou=float(metrics.frequency_weighted_iou(matrix)),
+            kappa=float(metrics.kappa(matrix)),
+        )
+
+    def to_json(self, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """The scores, and the matrix they come from, as plain values."""
+        return self.scores(names).to_json() | {"matrix": self.matrix.tolist()}
+
+
+def _ids(values: npt.NDArray[Any], classes: int) -> npt.NDArray[np.intp]:
+    """Values as flat indices; what is no class becomes `classes`."""
+    flat = values.ravel()
+    return np.where((flat >= 0) & (flat < classes), flat, classes).astype(np.intp)

@@ -1,0 +1,72 @@
+"""What a user may choose about an evaluation."""
+
+from dataclasses import dataclass
+
+from geoseg.errors import UsageError
+
+from .comparison import Rules
+from .distance import Distance
+from .meaning import Meaning
+
+PROTOCOLS = ("isprs", "isprs-no-clutter")
+"""The ISPRS 2D semantic labelling contest: classes eroded by a disc of 3 pixels, with and without the clutter class."""
+_ISPRS_EROSION = Distance(value=3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criteria:
+    """Choices for one evaluation."""
+
+    ignore: tuple[int | str, ...] = ()
+    """Ids or names of true classes that are not compared."""
+    erode: Distance | float | str = 0.0
+    """True pixels this near to another true class are not compared: pixels, or metres as in `1.5m`."""
+    relax: Distance | float | str = 3.0
+    """Distance that relaxed and boundary scores forgive: pixels, or metres as in `1.5m`."""
+    protocol: str | None = None
+    """One of `PROTOCOLS`."""
+    coding: str | None = None
+    """Built-in coding of the truth's colours or ids; None if they are ids of the prediction's classes."""
+    single: str | None = None
+    """`NAME` or `NAME=VALUE`: compare one class of the prediction, by name or id, with one value of the truth."""
+    bootstrap: int = 0
+    """Resamples of the images that confidence intervals are made from; 0 for none."""
+    seed: int = 0
+    """Of the resamples."""
+
+    def __post_init__(self) -> None:
+        for name in ("erode", "relax"):
+            object.__setattr__(self, name, Distance.parse(getattr(self, name)))
+        object.__setattr__(self, "ignore", tuple(self.ignore))
+        if self.bootstrap < 0:
+            raise UsageError(f"the number of resamples is 0 or more, got {self.bootstrap}.")
+        if self.protocol is None:
+            return
+        if self.protocol not in PROTOCOLS:
+            raise UsageError(f"protocol {self.protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}.")
+        if Distance.parse(self.erode).value:
+            raise UsageError(f"protocol {self.protocol} says how far classes are eroded; leave --erode out.")
+        object.__setattr__(self, "erode", _ISPRS_EROSION)
+
+    def rules(self, meaning: Meaning, gsd_m: float | None) -> Rules:
+        """How the pixels of an image are compared.
+
+        Raises
+        ------
+        UsageError
+            If a distance is in metres and the image has no georeference.
+        """
+        return Rules(
+            classes=meaning.classes,
+            ignored=meaning.ignored | self._clutter(meaning),
+            erode=Distance.parse(self.erode).pixels(gsd_m),
+            relax=Distance.parse(self.relax).pixels(gsd_m),
+        )
+
+    def _clutter(self, meaning: Meaning) -> set[int]:
+        if self.protocol != "isprs-no-clutter":
+            return set()
+        clutter = {i for i, name in enumerate(meaning.names or ()) if name.lower().startswith("clutter")}
+        if not clutter:
+            raise UsageError("no class is called clutter; use protocol isprs, and --ignore for the class that is.")
+        return clutter

@@ -1,0 +1,28 @@
+"""Results as plain values that JSON can hold."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from .distance import Distance
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401, PLR0911 - one line for each kind of value
+    """Turn dataclasses, arrays and tuples into dicts, lists and numbers; NaN, which JSON lacks, into None."""
+    match value:
+        case Distance():
+            return str(value)
+        case Mapping():
+            return {key: plain(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [plain(entry) for entry in value]
+        case np.ndarray():
+            return plain(value.tolist())
+        case float() if math.isnan(value):
+            return None
+    if is_dataclass(value):
+        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+    return value

@@ -1,0 +1,187 @@
+"""The result of an evaluation: every score as a plain value, for people and for JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .bootstrap import intervals, statistics
+from .calibration import Calibration, calibrate
+from .comparison import Comparison, total
+from .confusion import ClassScores, Scores
+from .criteria import Criteria
+from .document import plain
+from .metrics import Counts, Floats
+from .relaxed import Sweep, near_scores, sweep
+
+Interval = tuple[float, float]
+"""Ends of a 95 % confidence interval."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearScores:
+    """Scores that forgive a distance; NaN where they are 0 / 0."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassEvaluation:
+    """All scores of one class."""
+
+    scores: ClassScores
+    boundary: NearScores
+    relaxed: NearScores
+    sweep: Sweep | None
+    """Relaxed precision and recall by threshold; None where there are no probabilities."""
+    intervals: Mapping[str, Interval]
+    """By score: `iou`, `f1`, `boundary_f1`, `relaxed_f1`; empty without bootstrap."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedImage:
+    """What was counted of one image, and where."""
+
+    name: str
+    prediction: str
+    truth: str
+    comparison: Comparison
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageEvaluation:
+    """The scores of one image."""
+
+    name: str
+    prediction: str
+    truth: str
+    scores: Scores
+    boundary_f1: float
+    """Mean over classes."""
+    relaxed_f1: Mapping[str, float]
+    """By class name."""
+    notes: tuple[str, ...]
+    """What a reader must know about this comparison."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How well predictions agree with the truth, over the pixels of all images together and of each."""
+
+    criteria: Criteria
+    scores: Scores
+    boundary_f1: float
+    """Mean over classes."""
+    classes: tuple[ClassEvaluation, ...]
+    """The classes that are scored."""
+    matrix: npt.NDArray[np.int64]
+    """`(classes, classes)`: pixels by true class (rows) and predicted class (columns), ignored classes included."""
+    names: tuple[str, ...]
+    """Names of the matrix's classes."""
+    calibration: Calibration | None
+    """None where there are no probabilities."""
+    intervals: Mapping[str, Interval]
+    """95 % intervals of the overall scores, by name; empty without bootstrap."""
+    images: tuple[ImageEvaluation, ...]
+    notes: tuple[str, ...]
+    """What a reader must know about this evaluation."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; None for what is not defined."""
+        document: dict[str, Any] = plain(self)
+        overall = document.pop("scores")
+        del overall["classes"]
+        classes = [{**entry.pop("scores"), **entry} for entry in document.pop("classes")]
+        return {**overall, **document, "classes": classes}
+
+
+def summarise(
+    images: Sequence[ComparedImage], names: tuple[str, ...] | None, criteria: Criteria, notes: tuple[str, ...]
+) -> Evaluation:
+    """Score images together and one by one; classes without names are known by their ids, those that occur."""
+    comparisons = [image.comparison for image in images]
+    if names is None:
+        classes = max(each.highest for each in comparisons) + 1
+        comparisons = [each.resized(classes) for each in comparisons]
+    everything = total(comparisons)
+    scores = everything.confusion.scores(names)
+    scored = [entry.id for entry in scores.classes]
+    ends: Mapping[str, Floats] = {}
+    if criteria.bootstrap:
+        ends = intervals(comparisons, scored, resamples=criteria.bootstrap, seed=criteria.seed)
+    return Evaluation(
+        criteria=criteria,
+        scores=scores,
+        boundary_f1=float(_statistics(everything, scored)["boundary_f1"]),
+        classes=tuple(_class(everything, entry, ends) for entry in scores.classes),
+        matrix=everything.confusion.matrix,
+        names=names or tuple(str(number) for number in range(everything.rules.classes)),
+        calibration=None if everything.calibration is None else calibrate(everything.calibration),
+        intervals={name: _interval(pair) for name, pair in ends.items() if not name.startswith("class_")},
+        images=tuple(
+            _image(image, comparison, names, scores) for image, comparison in zip(images, comparisons, strict=True)
+        ),
+        notes=notes + _warnings(everything, scores),
+    )
+
+
+def _image(
+    image: ComparedImage, comparison: Comparison, names: tuple[str, ...] | None, overall: Scores
+) -> ImageEvaluation:
+    """Score one image, in the classes that are scored of all."""
+    found = _statistics(comparison, [entry.id for entry in overall.classes])
+    return ImageEvaluation(
+        name=image.name,
+        prediction=image.prediction,
+        truth=image.truth,
+        scores=comparison.confusion.scores(names),
+        boundary_f1=float(found["boundary_f1"]),
+        relaxed_f1={entry.name: float(found["class_relaxed_f1"][entry.id]) for entry in overall.classes},
+        notes=image.notes,
+    )
+
+
+def _class(everything: Comparison, scores: ClassScores, ends: Mapping[str, Floats]) -> ClassEvaluation:
+    sweeps = everything.sweeps
+    return ClassEvaluation(
+        scores=scores,
+        boundary=_near(everything.boundary, scores.id),
+        relaxed=_near(everything.relaxed, scores.id),
+        sweep=None if sweeps is None else sweep(sweeps[scores.id]),
+        intervals={
+            name.removeprefix("class_"): _interval(pair[:, scores.id])
+            for name, pair in ends.items()
+            if name.startswith("class_")
+        },
+    )
+
+
+def _near(counts: Counts, number: int) -> NearScores:
+    precision, recall, f1 = near_scores(counts)
+    return NearScores(precision=float(precision[number]), recall=float(recall[number]), f1=float(f1[number]))
+
+
+def _statistics(comparison: Comparison, scored: Sequence[int]) -> dict[str, Floats]:
+    return statistics(comparison.confusion.matrix, comparison.relaxed, comparison.boundary, scored)
+
+
+def _interval(ends: Floats) -> Interval:
+    return float(ends[0]), float(ends[1])
+
+
+def _warnings(everything: Comparison, scores: Scores) -> tuple[str, ...]:
+    """What looks like a misunderstanding between the files and the command."""
+    found = []
+    if scores.unpredicted:
+        found.append(f"{scores.unpredicted:,} true pixels have no prediction and are not scored.")
+    if sum(entry.support > 0 for entry in scores.classes) == 1 and everything.unlabelled:
+        found.append(
+            f"The truth has one class only, and {everything.unlabelled:,} pixels without any: "
+            "if its 255 stands for a class, name it with --class NAME=255."
+        )
+    return tuple(found)

@@ -1,0 +1,124 @@
+"""Relaxed scores: a pixel is right if the other side has its class within a few pixels (Mnih and Hinton, 2010).
+
+The same counts score boundaries: of the pixels on a predicted boundary, how many lie near a true one, and the other way
+round (Csurka et al., 2013).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.blocks import LEVELS
+from geoseg.models.legend import NODATA
+
+from .distance import dilate
+from .metrics import Counts, Floats, quotient
+
+
+def near_counts(
+    predicted: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], radius: float, core: slice, classes: int
+) -> Counts:
+    """Count, for each class, predicted pixels, those near a true one, true pixels, those near a predicted one.
+
+    Parameters
+    ----------
+    predicted, truth
+        `(rows, columns)`: class ids; `NODATA` where there is none.
+    radius
+        In pixels; rows beyond the core must reach as far.
+    core
+        Rows to count.
+    classes
+        Number of classes.
+
+    Returns
+    -------
+    Counts
+        `(4, classes)`.
+    """
+    counts = np.zeros((4, NODATA + 1), np.int64)
+    counts[0] = np.bincount(predicted[core].ravel(), minlength=NODATA + 1)
+    counts[2] = np.bincount(truth[core].ravel(), minlength=NODATA + 1)
+    present = np.flatnonzero(counts[0] + counts[2])
+    present = present[present < classes]
+    for first in range(0, len(present), 8):  # eight classes at a time, one in each bit
+        group = present[first : first + 8]
+        bits = np.zeros(NODATA + 1, np.uint8)
+        bits[group] = 1 << np.arange(len(group))
+        for row, here, there in ((1, predicted, truth), (3, truth, predicted)):
+            near = dilate(bits[there], radius, np.bitwise_or)[core] & bits[here[core]] != 0
+            counts[row] += np.bincount(here[core][near], minlength=NODATA + 1)
+    return counts[:, :classes]
+
+
+def near_scores(counts: Counts) -> tuple[Floats, Floats, Floats]:
+    """Precision, recall and F1, each `(…, classes)`, of counts `(…, 4, classes)`; NaN where they are 0 / 0."""
+    found, found_near, true, true_near = np.moveaxis(counts, -2, 0)
+    precision, recall = quotient(found_near, found), quotient(true_near, true)
+    # A class that one side alone has is missed altogether.
+    both = np.nan_to_num(precision) + np.nan_to_num(recall)
+    product = np.nan_to_num(precision) * np.nan_to_num(recall)
+    f1 = np.where(both > 0, 2 * product / np.where(both > 0, both, 1), 0)
+    return precision, recall, np.where(found + true > 0, f1, np.nan)
+
+
+def sweep_counts(
+    levels: npt.NDArray[np.uint8], true: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_], radius: float, core: slice
+) -> Counts:
+    """Count the pixels of one class by probability, so that relaxed scores follow for every threshold.
+
+    A true pixel is near a predicted one at all thresholds up to the highest probability around it: one dilation takes
+    the place of one for each threshold.
+
+    Parameters
+    ----------
+    levels
+        `(rows, columns)`: probability of the class in `LEVELS`; `NODATA` where there is none.
+    true, known
+        `(rows, columns)`: pixels of the class, and pixels that are compared.
+    radius, core
+        As for `near_counts`.
+
+    Returns
+    -------
+    Counts
+        `(3, LEVELS + 1)`: by level, compared pixels, those near a true one, and true pixels by the highest level near
+        them.
+    """
+    raised = np.where(known & (levels != NODATA), levels, np.uint8(NODATA)) + np.uint8(1)  # nodata wraps to zero
+    near = dilate(true.astype(np.uint8), radius, np.maximum)[core] != 0
+    highest = dilate(raised, radius, np.maximum)[core]
+    columns = (raised[core], raised[core][near], highest[true[core]])
+    return np.stack([np.bincount(column.ravel(), minlength=LEVELS + 2)[1:] for column in columns])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """Relaxed precision and recall of one class by threshold."""
+
+    precision: Floats
+    """`(LEVELS + 1,)`: where a pixel is predicted if its probability is at least `level / LEVELS`; NaN for none."""
+    recall: Floats
+    """`(LEVELS + 1,)`."""
+    break_even: float
+    """Where precision and recall are equal, interpolated between thresholds; NaN if they are nowhere."""
+    threshold: float
+    """Probability of the break-even point."""
+
+
+def sweep(counts: Counts) -> Sweep:
+    """Score the counts `(3, LEVELS + 1)` of `sweep_counts` at every threshold."""
+    found, found_near, true_near = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
+    precision, recall = quotient(found_near, found), quotient(true_near, true_near[0])
+    ahead = recall - precision
+    reached = np.flatnonzero(ahead <= 0)  # NaN is not
+    if not reached.size:
+        return Sweep(precision=precision, recall=recall, break_even=np.nan, threshold=np.nan)
+    after = int(reached[0])
+    before = max(after - 1, 0)
+    step = ahead[before] / (ahead[before] - ahead[after]) if ahead[before] > 0 else 0.0
+    break_even = precision[before] + step * (precision[after] - precision[before])
+    return Sweep(
+        precision=precision, recall=recall, break_even=float(break_even), threshold=float((before + step) / LEVELS)
+    )

@@ -1,0 +1,278 @@
+"""Write a network as an ONNX graph, channels first, layer by layer.
+
+Keras's own exporter keeps channels last, which ONNX's operators do not know: runtimes spend a good part of their time
+on transposing. It also needs TensorFlow, while this reads settings and weights on any backend.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from geoseg.errors import BundleError
+
+OPSET = 17
+"""What runtimes since 2022 read; nothing here needs a later one."""
+IR_VERSION = 8
+"""The file format that came with this operator set."""
+
+
+@dataclass
+class _Graph:
+    """Nodes and constants so far; a tensor is referred to by its name."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def add(self, kind: str, name: str, inputs: Sequence[str], **attributes: Any) -> str:  # noqa: ANN401 - by operator
+        """Append a node and return the name of its output."""
+        output = f"{name}/output"
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=name, **attributes))
+        return output
+
+    def constant(self, name: str, values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
+        """Append a constant and return its name."""
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
+        return name
+
+
+def to_onnx(network: keras.Model, side: int) -> onnx.ModelProto:
+    """Write a functional `network` as ONNX: pixels `(tiles, bands, side, side)` to `(tiles, classes, side, side)`.
+
+    Input and output are called `pixels` and `probabilities`. The side of every feature map must be a multiple of the
+    stride that reduces it, as a bundle's `multiple` grants.
+
+    Raises
+    ------
+    BundleError
+        If a layer, or a setting of one, has no translation here.
+    """
+    graph = _Graph()
+    (entry,), (result,) = network.inputs, network.outputs
+    tensors = {id(entry): "pixels"}
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        kind = type(layer).__name__
+        if kind not in _WRITERS:
+            raise _untranslated(layer, f"a {kind}")
+        if getattr(layer, "data_format", "channels_last") != "channels_last":
+            raise _untranslated(layer, "channels first")
+        sources = layer.input if isinstance(layer.input, list) else [layer.input]
+        tensors[id(layer.output)] = _WRITERS[kind](graph, layer, [tensors[id(source)] for source in sources])
+    graph.nodes.append(helper.make_node("Identity", [tensors[id(result)]], ["probabilities"]))
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["tiles", entry.shape[-1], side, side])
+    scores = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, None)
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, network.name, [pixels], [scores], graph.constants),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="geoseg",
+    )
+    model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    # Inference loses sight of it where feature maps are enlarged.
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "tiles"
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _untranslated(layer: keras.Layer, found: str) -> BundleError:
+    return BundleError(f"layer {layer.name} is {found}, which geoseg cannot write as ONNX.")
+
+
+def _convolution(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    kernel, *bias = layer.get_weights()
+    return _convolved(graph, layer, sources, kernel.transpose(3, 2, 0, 1), bias, groups=layer.groups)
+
+
+def _depthwise(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    kernel, *bias = layer.get_weights()
+    height, width, channels, multiplier = kernel.shape
+    kernel = kernel.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    return _convolved(graph, layer, sources, kernel, bias, groups=channels)
+
+
+def _convolved(
+    graph: _Graph,
+    layer: keras.Layer,
+    sources: list[str],
+    kernel: npt.NDArray[np.float32],
+    bias: list[npt.NDArray[np.float32]],
+    *,
+    groups: int,
+) -> str:
+    """Write a convolution with its activation; `kernel` is `(outputs, inputs / groups, height, width)`."""
+    weights = [graph.constant(f"{layer.name}/kernel", kernel)]
+    weights += [graph.constant(f"{layer.name}/bias", values) for values in bias]
+    reach = [(size - 1) * step + 1 for size, step in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
+    output = graph.add(
+        "Conv",
+        layer.name,
+        sources + weights,
+        strides=list(layer.strides),
+        dilations=list(layer.dilation_rate),
+        group=groups,
+        pads=_pads(layer, reach),
+    )
+    return _activated(graph, layer, output)
+
+
+def _pads(layer: keras.Layer, reach: Sequence[int]) -> list[int]:
+    """Zeros before and after each axis, the odd one after: `same` as TensorFlow has it, on multiples of the stride."""
+    if layer.padding == "valid":
+        return [0, 0, 0, 0]
+    missing = [max(size - step, 0) for size, step in zip(reach, layer.strides, strict=True)]
+    return [total // 2 for total in missing] + [total - total // 2 for total in missing]
+
+
+def _activated(graph: _Graph, layer: keras.Layer, source: str) -> str:
+    name = keras.activations.serialize(layer.activation)
+    if name == "linear":
+        return source
+    if name == "softmax":
+        return graph.add("Softmax", f"{layer.name}/softmax", [source], axis=1)
+    if name == "silu":
+        gate = graph.add("Sigmoid", f"{layer.name}/gate", [source])
+        return graph.add("Mul", f"{layer.name}/silu", [source, gate])
+    if name in ("relu", "sigmoid"):
+        return graph.add(name.capitalize(), f"{layer.name}/{name}", [source])
+    raise _untranslated(layer, f"activated by {name}")
+
+
+def _activation(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    return _activated(graph, layer, sources[0])
+
+
+def _relu(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    if layer.negative_slope or layer.threshold:
+        raise _untranslated(layer, "a ReLU with a slope or a threshold")
+    if layer.max_value is None:
+        return graph.add("Relu", layer.name, sources)
+    limits = [graph.constant(f"{layer.name}/{end}", value) for end, value in (("min", 0), ("max", layer.max_value))]
+    return graph.add("Clip", layer.name, sources + limits)
+
+
+def _batch_norm(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    mean, variance = (np.asarray(keras.ops.convert_to_numpy(of)) for of in (layer.moving_mean, layer.moving_variance))
+    scale = keras.ops.convert_to_numpy(layer.gamma) if layer.scale else np.ones_like(mean)
+    shift = keras.ops.convert_to_numpy(layer.beta) if layer.center else np.zeros_like(mean)
+    names = ("scale", "shift", "mean", "variance")
+    statistics = [
+        graph.constant(f"{layer.name}/{name}", values)
+        for name, values in zip(names, (scale, shift, mean, variance), strict=True)
+    ]
+    return graph.add("BatchNormalization", layer.name, sources + statistics, epsilon=layer.epsilon)
+
+
+def _rescaling(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    return _scaled(graph, layer, sources, np.asarray(layer.scale), np.asarray(layer.offset))
+
+
+def _normalization(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    mean, variance = (np.asarray(keras.ops.convert_to_numpy(of), np.float64) for of in (layer.mean, layer.variance))
+    deviation = np.maximum(np.sqrt(variance), keras.backend.epsilon())
+    return _scaled(graph, layer, sources, 1 / deviation, -mean / deviation)
+
+
+def _scaled(
+    graph: _Graph,
+    layer: keras.Layer,
+    sources: list[str],
+    scale: npt.NDArray[np.floating],
+    offset: npt.NDArray[np.floating],
+) -> str:
+    """Write `scale * x + offset`, of one value each or one for each band."""
+    factor = graph.constant(f"{layer.name}/scale", scale.reshape(-1, 1, 1))
+    summand = graph.constant(f"{layer.name}/offset", offset.reshape(-1, 1, 1))
+    return graph.add("Add", layer.name, [graph.add("Mul", f"{layer.name}/scaled", [*sources, factor]), summand])
+
+
+def _max_pooling(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    return graph.add(
+        "MaxPool",
+        layer.name,
+        sources,
+        kernel_shape=list(layer.pool_size),
+        strides=list(layer.strides),
+        pads=_pads(layer, layer.pool_size),
+    )
+
+
+def _up_sampling(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    how = {
+        "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+        "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
+    }
+    if layer.interpolation not in how:
+        raise _untranslated(layer, f"an enlargement by {layer.interpolation} interpolation")
+    scales = graph.constant(f"{layer.name}/scales", (1, 1, *layer.size))
+    return graph.add("Resize", layer.name, [*sources, "", scales], **how[layer.interpolation])
+
+
+def _concatenate(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    if layer.axis not in (-1, 3):
+        raise _untranslated(layer, f"a concatenation along axis {layer.axis}")
+    return graph.add("Concat", layer.name, sources, axis=1)
+
+
+def _summed(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    return graph.add("Sum", layer.name, sources)
+
+
+def _multiplied(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    if len(sources) != 2:
+        raise _untranslated(layer, f"a product of {len(sources)}")
+    return graph.add("Mul", layer.name, sources)
+
+
+def _zero_padding(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    (top, bottom), (left, right) = layer.padding
+    pads = graph.constant(f"{layer.name}/pads", (0, 0, top, left, 0, 0, bottom, right), np.int64)
+    return graph.add("Pad", layer.name, [*sources, pads])
+
+
+def _global_pooling(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    if layer.keepdims:
+        return graph.add("GlobalAveragePool", layer.name, sources)
+    pooled = graph.add("GlobalAveragePool", f"{layer.name}/pooled", sources)
+    return graph.add("Flatten", layer.name, [pooled])
+
+
+def _reshape(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    """Channels alone become a map of one pixel, as squeeze-and-excitation does; other reshapings mix axes."""
+    channels = layer.input.shape[-1]
+    if len(layer.input.shape) != 2 or tuple(layer.target_shape) != (1, 1, channels):
+        raise _untranslated(layer, "a reshaping of more than channels")
+    shape = graph.constant(f"{layer.name}/shape", (-1, channels, 1, 1), np.int64)
+    return graph.add("Reshape", layer.name, [*sources, shape])
+
+
+def _unchanged(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+    """At inference these do nothing."""
+    return sources[0]
+
+
+_WRITERS: dict[str, Callable[[_Graph, keras.Layer, list[str]], str]] = {
+    "Activation": _activation,
+    "Add": _summed,
+    "BatchNormalization": _batch_norm,
+    "Concatenate": _concatenate,
+    "Conv2D": _convolution,
+    "DepthwiseConv2D": _depthwise,
+    "Dropout": _unchanged,
+    "GlobalAveragePooling2D": _global_pooling,
+    "MaxPooling2D": _max_pooling,
+    "Multiply": _multiplied,
+    "Normalization": _normalization,
+    "ReLU": _relu,
+    "Rescaling": _rescaling,
+    "Reshape": _reshape,
+    "UpSampling2D": _up_sampling,
+    "ZeroPadding2D": _zero_padding,
+}
+"""By kind of layer, what writes it into a graph from the names of its inputs and returns the name of its output."""

@@ -1,0 +1,1 @@
+"""Training: from labelled images and a recipe to a bundle."""

@@ -1,0 +1,83 @@
+"""Devices that a step is spread over: each takes an equal part of the batch, and all take the same step."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import keras
+
+from geoseg.errors import UsageError
+
+
+def choose_devices(count: int | None, *, batch: int) -> tuple[str, ...]:
+    """Names of the devices to train on.
+
+    Parameters
+    ----------
+    count
+        How many; None for all accelerators, or the CPU where there is none.
+    batch
+        Windows of a step.
+
+    Raises
+    ------
+    UsageError
+        If there are not so many devices, or the batch cannot be divided among them.
+    """
+    found = _accelerators() or _processors()
+    wanted = (len(found) if _accelerators() else 1) if count is None else count
+    if wanted > len(found):
+        raise UsageError(f"{wanted} devices are asked for; {keras.backend.backend()} sees {', '.join(found)}.")
+    if wanted > 1 and keras.backend.backend() not in ("tensorflow", "jax"):
+        raise UsageError(f"several devices need the TensorFlow or JAX backend, not {keras.backend.backend()}.")
+    if batch % wanted:
+        raise UsageError(f"a batch of {batch} windows cannot be divided among {wanted} devices; change schedule.batch.")
+    return found[:wanted]
+
+
+def _accelerators() -> tuple[str, ...]:
+    return tuple(name for name in _devices() if "cpu" not in name.lower())
+
+
+def _processors() -> tuple[str, ...]:
+    return tuple(name for name in _devices() if "cpu" in name.lower())
+
+
+def _devices() -> Sequence[str]:
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            return [device.name for kind in ("GPU", "CPU") for device in tf.config.list_logical_devices(kind)]
+        case "jax":
+            devices: list[str] = keras.distribution.list_devices()
+            return devices
+    import torch
+
+    return ["cuda:0"] if torch.cuda.is_available() else ["cpu"]
+
+
+@contextmanager
+def spread(devices: Sequence[str]) -> Iterator[None]:
+    """Spread networks that are built and trained inside over the devices; with one of them, change nothing."""
+    if len(devices) < 2:
+        yield
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.distribute.MirroredStrategy(list(devices)).scope():
+            yield
+    else:
+        before = keras.distribution.distribution()
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=list(devices)))
+        try:
+            yield
+        finally:
+            keras.distribution.set_distribution(before)
+
+
+def share_statistics(network: keras.Model, devices: Sequence[str]) -> None:
+    """Normalise by the statistics of the whole batch: TensorFlow's devices would each take those of their own part."""
+    if len(devices) > 1 and keras.backend.backend() == "tensorflow":
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True

@@ -1,0 +1,146 @@
+"""Discovery: which label belongs to which image, by the folder conventions of the field."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoseg.errors import UsageError
+
+RASTERS = frozenset({".tif", ".tiff", ".vrt", ".img", ".jp2", ".jpg", ".jpeg", ".png"})
+VECTORS = frozenset({".geojson", ".json", ".gpkg", ".shp", ".fgb"})
+
+_CONVENTIONS = {
+    "images": ("labels", "masks", "gt"),
+    "leftImg8bit": ("gtFine",),
+    "2_Ortho_RGB": ("5_Labels_all",),
+    "3_Ortho_IRRG": ("5_Labels_all",),
+    "4_Ortho_RGBIR": ("5_Labels_all",),
+    "top": ("gts_for_participants",),
+}
+"""Folders of images, and what the folder of their labels beside them is called. The three image folders of Potsdam
+share their labels: the first that is there is taken."""
+_IMAGE_MARK = re.compile("_(leftImg8bit|RGB|IRRG|RGBIR|sat|image|img)$")
+_LABEL_MARK = re.compile("_(gtFine_labelIds|label|labels|mask|gt)$")
+_OTHER_LABELS = re.compile("_(gtFine_color|gtFine_instanceIds|gtFine_labelTrainIds|gtFine_polygons)$")
+_WILD = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """An image and its labels."""
+
+    name: str
+    """Path of the image within its folder, without ending, and without what marks it as an image."""
+    image: Path
+    label: Path
+
+
+def find_pairs(images: str, labels: str | None = None) -> list[Files]:
+    """Pair images with labels, in the order of their names.
+
+    Parameters
+    ----------
+    images
+        A folder, a glob pattern, or a file.
+    labels
+        A folder, a glob pattern, a raster, or one vector file for all images. None to look for a folder with a
+        customary name: `labels`, `masks` or `gt` beside `images`, `gtFine` beside `leftImg8bit`, `5_Labels_all` beside
+        `2_Ortho_RGB`, `gts_for_participants` beside `top`.
+
+    Raises
+    ------
+    UsageError
+        If there are no images, or some have no label or several.
+    """
+    folders = _beside(Path(images)) if labels is None else [(images, labels)]
+    found = [pair for image_place, label_place in folders for pair in _paired(image_place, label_place)]
+    if labels is None and len(folders) > 1:
+        found = [_renamed(pair, Path(images)) for pair in found]
+    return sorted(found, key=lambda pair: pair.name)
+
+
+def _beside(root: Path) -> list[tuple[str, str]]:
+    """Folders of images at or below `root` that have a folder of labels beside them, and those."""
+    if not root.is_dir():
+        raise UsageError(f"{root} is not a folder; name the labels of {root.name}, too.")
+    here = [root, *sorted(path for depth in ("*", "*/*") for path in root.glob(depth) if path.is_dir())]
+    found = []
+    for name, siblings in _CONVENTIONS.items():
+        for folder in (folder for folder in here if folder.name == name):
+            beside = [folder.parent / sibling for sibling in siblings if (folder.parent / sibling).is_dir()]
+            if len(beside) > 1:
+                raise UsageError(f"{folder} has {beside[0].name} and {beside[1].name} beside it; name the labels.")
+            found += [(folder, path) for path in beside]
+    if not found:
+        raise UsageError(f"{root} holds no `images` with `labels`, `masks` or `gt` beside it; name the labels.")
+    first: dict[Path, tuple[str, str]] = {}
+    for folder, labels in found:
+        first.setdefault(labels, (str(folder), str(labels)))
+    return list(first.values())
+
+
+def _renamed(pair: Files, root: Path) -> Files:
+    """Put what distinguishes folders before the name: `Tile 1/images/part.jpg` is `Tile 1/part`."""
+    parts = [part for part in pair.image.relative_to(root).parts[:-1] if part not in _CONVENTIONS]
+    inside = pair.name.rpartition("/")[2]
+    return Files(name="/".join([*parts, inside]), image=pair.image, label=pair.label)
+
+
+def _paired(images: str, labels: str) -> Iterator[Files]:
+    """Pair the files of two places by their names."""
+    image_files = dict(_keyed(images, RASTERS, _IMAGE_MARK))
+    if not image_files:
+        raise UsageError(f"{images} holds no images ({', '.join(sorted(RASTERS))}).")
+    if Path(labels).is_file() and Path(labels).suffix.lower() in VECTORS:
+        for key, image in image_files.items():
+            yield Files(name=key, image=image, label=Path(labels))
+        return
+    label_files = dict(_keyed(labels, RASTERS | VECTORS, _LABEL_MARK))
+    if len(image_files) == len(label_files) == 1 and Path(images).is_file():
+        (key, image), label = next(iter(image_files.items())), next(iter(label_files.values()))
+        yield Files(name=key, image=image, label=label)
+        return
+    missing = [key for key in image_files if key not in label_files]
+    if missing:
+        raise UsageError(
+            f"{len(missing)} of {len(image_files)} images in {images} have no label in {labels}, the first "
+            f"is {missing[0]}; labels have the name of their image."
+        )
+    for key, image in image_files.items():
+        yield Files(name=key, image=image, label=label_files[key])
+
+
+def _keyed(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> Iterator[tuple[str, Path]]:
+    """Files of a folder or pattern with the names that images and labels have in common."""
+    root, paths = _listed(place)
+    seen: dict[str, Path] = {}
+    for path in sorted(paths):
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        if hidden or path.suffix.lower() not in suffixes or _OTHER_LABELS.search(path.stem):
+            continue
+        key = path.relative_to(root).with_name(mark.sub("", path.stem)).as_posix()
+        if key in seen:
+            raise UsageError(f"{seen[key]} and {path.name} have one name; choose between them with a pattern.")
+        seen[key] = path
+        yield key, path
+
+
+def _listed(place: str) -> tuple[Path, Iterable[Path]]:
+    """The folder of a place, and its files at any depth."""
+    path = Path(place)
+    if path.is_dir():
+        return path, (file for file in path.rglob("*") if file.is_file())
+    if path.is_file():
+        return path.parent, [path]
+    fixed = path.parts[: _first_wild(path)]
+    root = Path(*fixed)
+    pattern = "/".join(path.parts[len(fixed) :])
+    if not pattern or not root.is_dir():
+        raise UsageError(f"{place} does not exist.")
+    return root, (file for file in root.glob(pattern) if file.is_file())
+
+
+def _first_wild(path: Path) -> int:
+    wild = [number for number, part in enumerate(path.parts) if _WILD.search(part)]
+    return wild[0] if wild else len(path.parts)

@@ -1,0 +1,86 @@
+"""What lies in a run folder, as far as the run has come."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geoseg.models.legend import Legend
+from geoseg.training.folder import RunFolder
+from geoseg.training.history import Row, best_row, read_history
+from geoseg.training.labels import legend_of
+from geoseg.training.loading import load_recipe
+from geoseg.training.recipe import Recipe
+
+from .film import Frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """A run, finished or not."""
+
+    folder: Path
+    recipe: Recipe
+    recipe_text: str
+    """The recipe as it was run."""
+    legend: Legend
+    history: tuple[Row, ...]
+    """One row an epoch."""
+    best: Row | None
+    """The row whose weights are kept; None where nothing is held out to tell."""
+    validation: Mapping[str, Any] | None
+    """The document of `validation.json`; None while the run goes on."""
+    frames: tuple[Frame, ...]
+    """Pictures of the validation scene, in the order of epochs."""
+    image: Path | None
+    """The validation scene."""
+    truth: Path | None
+    """Its labels."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are done."""
+        return int(self.history[-1]["epoch"]) if self.history else 0
+
+
+def read_contents(run: Path) -> Contents:
+    """Read a run folder.
+
+    Raises
+    ------
+    UsageError
+        If it holds no recipe that can be read.
+    """
+    folder = RunFolder(path=run)
+    recipe = load_recipe(folder.recipe)
+    history = read_history(folder.history)
+    validated = any("val_jaccard" in row for row in history)
+    return Contents(
+        folder=run,
+        recipe=recipe,
+        recipe_text=folder.recipe.read_text(encoding="utf-8"),
+        legend=legend_of(recipe),
+        history=tuple(history),
+        best=best_row(history) if validated else None,
+        validation=json.loads(folder.validation.read_text(encoding="utf-8")) if folder.validation.exists() else None,
+        frames=tuple(_frames(run / "scene")),
+        image=_existing(run / "scene" / "image.png"),
+        truth=_existing(run / "scene" / "truth.png"),
+    )
+
+
+def _frames(scene: Path) -> list[Frame]:
+    """Epochs of which both pictures are there."""
+    frames = []
+    for plain in sorted(scene.glob("epoch_*_plain.png")):
+        blended = plain.with_name(plain.name.replace("_plain", "_blended"))
+        number = re.fullmatch(r"epoch_(\d+)_plain\.png", plain.name)
+        if number and blended.exists():
+            frames.append(Frame(epoch=int(number[1]), plain=plain, blended=blended))
+    return sorted(frames, key=lambda frame: frame.epoch)
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.exists() else None

@@ -1,0 +1,84 @@
+"""The film of the validation scene over the epochs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from geoseg.models.legend import Legend
+
+from .pictures import GAP, GREY_LEVELS, GREYS, palette
+
+PANEL = 480
+"""Pixels of the longer side of a picture in the film."""
+MOST = 60
+"""Frames; of more epochs, evenly spaced ones are shown."""
+_SHOWN_MS, _LAST_MS = 500, 2500
+_HEAD, _FOOT = 30, 10
+"""Rows of lettering above the pictures, and of the bar below."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """Pictures of the validation scene after an epoch."""
+
+    epoch: int
+    plain: Path
+    """Predicted tile by tile."""
+    blended: Path
+    """With tiles that overlap and blend."""
+
+
+def spread(frames: Sequence[Frame], most: int) -> list[Frame]:
+    """At most `most` frames, evenly spaced, the first and the last among them."""
+    if len(frames) <= most:
+        return list(frames)
+    return [frames[number] for number in np.linspace(0, len(frames) - 1, most).round().astype(int)]
+
+
+def write_film(frames: Sequence[Frame], epochs: int, legend: Legend, path: Path) -> None:
+    """Write an animated GIF: plain and blended side by side, the epoch above, and a bar of `epochs` below."""
+    shown = spread(frames, MOST)
+    pictures = [_picture(frame, epochs, legend) for frame in shown]
+    durations = [_SHOWN_MS] * (len(pictures) - 1) + [_LAST_MS]
+    new = path.with_name(f".{path.name}.new")
+    # Exact colours: every frame has the one palette, which is neither optimised nor dithered.
+    pictures[0].save(
+        new, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False, disposal=1
+    )
+    new.replace(path)
+
+
+def _picture(frame: Frame, epochs: int, legend: Legend) -> Image.Image:
+    plain, blended = (_ids(path) for path in (frame.plain, frame.blended))
+    height, width = plain.shape
+    canvas = np.full((_HEAD + height + _FOOT, 2 * width + GAP), GREYS + GREY_LEVELS - 1, np.uint8)
+    canvas[:_HEAD] = _lettering(canvas.shape[1], (0, width + GAP), f"epoch {frame.epoch}")
+    canvas[_HEAD : _HEAD + height, :width] = plain
+    canvas[_HEAD : _HEAD + height, width + GAP :] = blended
+    canvas[-_FOOT + 4 :, :] = GREYS + GREY_LEVELS - 2
+    canvas[-_FOOT + 4 :, : round(canvas.shape[1] * frame.epoch / max(epochs, frame.epoch))] = GREYS + 5
+    picture = Image.fromarray(canvas)
+    picture.putpalette(palette(legend))
+    return picture
+
+
+def _ids(path: Path) -> npt.NDArray[np.uint8]:
+    """Palette entries `(height, width)` of a class picture, reduced to the film's size."""
+    with Image.open(path) as picture:
+        scale = min(1.0, PANEL / max(picture.size))
+        width, height = (max(1, round(side * scale)) for side in picture.size)
+        return np.asarray(picture.resize((width, height), Image.Resampling.NEAREST))
+
+
+def _lettering(width: int, starts: tuple[int, int], epoch: str) -> npt.NDArray[np.uint8]:
+    """Palette entries `(_HEAD, width)` of the line above the pictures."""
+    strip = Image.new("L", (width, _HEAD), 255)
+    draw = ImageDraw.Draw(strip)
+    font = ImageFont.load_default(15)
+    for start, words in zip(starts, (f"{epoch}: tile by tile", "blended"), strict=True):
+        draw.text((start + 1, _HEAD // 2), words, fill=0, font=font, anchor="lm")
+    return (GREYS + np.rint(np.asarray(strip) / 255 * (GREY_LEVELS - 1))).astype(np.uint8)

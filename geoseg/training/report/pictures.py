@@ -1,0 +1,125 @@
+"""Pictures of images and class maps: PNG files in the run folder, small enough for a page."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from geoseg.models.legend import Legend
+
+MAX_SIDE = 1024
+"""Scenes are reduced to this many pixels."""
+TILE_SIDE = 320
+"""Tiles are reduced to this many pixels: a report shows many."""
+GAP = 8
+"""White pixels between the parts of a picture."""
+
+HATCH = (254, 255)
+"""Palette entries of what is not of one known class: a hatching that no class can be mistaken for."""
+_HATCH_GREYS = (206, 238)
+_HATCH_WIDTH = 4
+_MOST_CLASSES = 200
+GREYS, GREY_LEVELS = _MOST_CLASSES, 16
+"""First palette entry, and number, of greys from black to white, for lettering."""
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Classes = npt.NDArray[np.uint8]
+
+
+def write_scene_frame(  # noqa: PLR0917 - in the order in which the pictures are made
+    run: Path, epoch: int, image: Pixels, truth: Classes, plain: Classes, blended: Classes, legend: Legend
+) -> None:
+    """Write the pictures of the validation scene after an epoch to `run/scene`.
+
+    Parameters
+    ----------
+    epoch
+        Counted from 1.
+    image
+        Pixels `(height, width, bands)` in 0–255; red, green and blue are the first three.
+    truth
+        Label values `(height, width)`; what is no class of the legend is hatched.
+    plain, blended
+        Class ids `(height, width)` predicted tile by tile, and with tiles that overlap and blend.
+    """
+    folder = run / "scene"
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = {
+        "image": photograph(image, MAX_SIDE),
+        "truth": class_picture(truth, legend, MAX_SIDE),
+        f"epoch_{epoch:04d}_plain": class_picture(plain, legend, MAX_SIDE),
+        f"epoch_{epoch:04d}_blended": class_picture(blended, legend, MAX_SIDE),
+    }
+    for name, picture in pictures.items():
+        _save(picture, folder / f"{name}.png")
+
+
+def write_tile_picture(  # noqa: PLR0917 - in the order in which the parts stand
+    run: Path, name: str, image: Pixels, truth: Classes, prediction: Classes, legend: Legend
+) -> str:
+    """Write image, truth and prediction of a tile side by side to `run/tiles`; returns the name of the file.
+
+    Arrays are as in `write_scene_frame`.
+    """
+    folder = run / "tiles"
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [
+        photograph(image, TILE_SIDE),
+        class_picture(truth, legend, TILE_SIDE).convert("RGB"),
+        class_picture(prediction, legend, TILE_SIDE).convert("RGB"),
+    ]
+    width, height = parts[0].size
+    row = Image.new("RGB", (3 * width + 2 * GAP, height), "white")
+    for number, part in enumerate(parts):
+        row.paste(part, (number * (width + GAP), 0))
+    file = f"{re.sub(r'[^0-9A-Za-z_.-]+', '_', name)}.png"
+    _save(row, folder / file)
+    return file
+
+
+def photograph(image: Pixels, most: int) -> Image.Image:
+    """Pixels `(height, width, bands)` in 0–255 as a picture of at most `most` pixels a side, or in grey."""
+    bands = [0, 1, 2] if image.shape[-1] >= 3 else [0, 0, 0]
+    values = np.clip(np.rint(image[..., bands]), 0, 255).astype(np.uint8)
+    picture = Image.fromarray(values)
+    return picture.resize(_reduced(picture.size, most), Image.Resampling.LANCZOS)
+
+
+def class_picture(classes: Classes, legend: Legend, most: int) -> Image.Image:
+    """Class ids `(height, width)` as a palette picture in the legend's colours, of at most `most` pixels a side."""
+    if len(legend) > _MOST_CLASSES:
+        raise ValueError(f"a picture shows at most {_MOST_CLASSES} classes, the legend has {len(legend)}.")
+    height, width = classes.shape
+    across, down = _reduced((width, height), most)
+    rows = (2 * np.arange(down) + 1) * height // (2 * down)
+    cols = (2 * np.arange(across) + 1) * width // (2 * across)
+    values = classes[np.ix_(rows, cols)]
+    stripe = (np.add.outer(np.arange(down), np.arange(across)) // _HATCH_WIDTH) % 2
+    picture = Image.fromarray(np.where(values < len(legend), values, np.asarray(HATCH)[stripe]).astype(np.uint8))
+    picture.putpalette(palette(legend))
+    return picture
+
+
+def palette(legend: Legend) -> list[int]:
+    """Red, green and blue of 256 entries: classes from 0, a ramp of greys from `GREYS` on, the hatching last."""
+    entries = np.zeros((256, 3), np.uint8)
+    entries[: len(legend)] = [entry.rgb for entry in legend.classes]
+    entries[GREYS : GREYS + GREY_LEVELS] = np.linspace(0, 255, GREY_LEVELS).round()[:, None]
+    entries[list(HATCH)] = np.asarray(_HATCH_GREYS)[:, None]
+    flat: list[int] = entries.ravel().tolist()
+    return flat
+
+
+def _reduced(size: tuple[int, int], most: int) -> tuple[int, int]:
+    """Width and height of a picture whose longer side is at most `most`."""
+    scale = min(1.0, most / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    """Write a picture whole or not at all: a report may be made while the run goes on."""
+    new = path.with_name(f".{path.name}.new")
+    picture.save(new, "PNG", optimize=True)
+    new.replace(path)

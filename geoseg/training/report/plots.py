@@ -1,0 +1,154 @@
+"""Plots of a run as SVG: curves over the epochs, and the confusion matrix."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.training.history import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRAINING, VALIDATION, INK, FAINT = "#0072b2", "#d55e00", "#1f2933", "#9aa5b1"
+"""Blue and vermilion of Okabe and Ito (2008), which the colour-blind tell apart, in text and for lines beside."""
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # letters stay letters, in the font of the page
+    "svg.hashsalt": "geoseg",  # the same plot has the same bytes
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titleweight": "bold",
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e7eb",
+    "grid.linewidth": 0.8,
+}
+
+
+def plot_curves(history: Sequence[Row], best: float | None) -> str:
+    """Loss, Jaccard index, accuracy and learning rate over the epochs; the best epoch is marked.
+
+    Parameters
+    ----------
+    history
+        One row an epoch; what a row lacks is a gap.
+    best
+        Epoch whose weights are kept; None to mark none.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(10, 6.2), layout="constrained")
+        panels = figure.subplots(2, 2, sharex=True).ravel()
+        for axes, (title, column) in zip(
+            panels, (("loss", "loss"), ("mean IoU (Jaccard)", "jaccard"), ("accuracy", "accuracy")), strict=False
+        ):
+            axes.set_title(title)
+            _curve(axes, history, column, TRAINING, "training")
+            _curve(axes, history, f"val_{column}", VALIDATION, "validation")
+            # Towards the side where the training curve is not.
+            _mark(axes, history, f"val_{column}", best, above=column == "loss")
+        panels[3].set_title("learning rate")
+        _curve(panels[3], history, "learning_rate", INK, "")
+        panels[3].ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+        for axes in panels[2:]:
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper right", ncols=3, frameon=False)
+        return _svg(figure)
+
+
+def _curve(axes: "Axes", history: Sequence[Row], column: str, colour: str, label: str) -> None:
+    epochs = [row["epoch"] for row in history]
+    values = [row.get(column, np.nan) for row in history]
+    if np.isfinite(values).any():
+        dot = "o" if np.isfinite(values).sum() == 1 else None  # a line through one point is not seen
+        axes.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=dot)
+
+
+def _mark(axes: "Axes", history: Sequence[Row], column: str, best: float | None, *, above: bool) -> None:
+    found = [row[column] for row in history if row["epoch"] == best and column in row]
+    if found and best is not None:
+        axes.plot([best], found, "o", color=VALIDATION, markersize=8, markerfacecolor="white", label="best epoch")
+        axes.annotate(
+            f"{found[0]:.3f}",
+            (best, found[0]),
+            xytext=(0, 9 if above else -9),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if above else "top",
+            color=VALIDATION,
+            fontweight="bold",
+        )
+
+
+def plot_confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
+    """The confusion matrix `(classes, classes)`, truth down the rows, as shares of each true class."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    totals = matrix.sum(axis=1)
+    shares = np.divide(matrix, totals[:, None], out=np.full(matrix.shape, np.nan), where=totals[:, None] > 0)
+    count = len(names)
+    side = max(4.5, 2.2 + 0.62 * count)
+    with mpl.rc_context(_STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
+        figure = Figure(figsize=(side + 1, side), layout="constrained")
+        axes = figure.subplots()
+        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1.5)
+        axes.set_xticks(
+            np.arange(count) + 0.5, names, rotation=35 if count > 3 else 0, ha="right" if count > 3 else "center"
+        )
+        labels = [f"{name}\n{_pixels(total)}" for name, total in zip(names, totals, strict=True)]
+        axes.set_yticks(np.arange(count) + 0.5, labels)
+        axes.tick_params(length=0)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+        axes.set_aspect("equal")
+        axes.invert_yaxis()
+        for (row, col), share in np.ndenumerate(shares):
+            if np.isfinite(share):
+                dark = share > 0.55
+                axes.text(
+                    col + 0.5,
+                    row + 0.5,
+                    _percent(share),
+                    ha="center",
+                    va="center",
+                    color="white" if dark else INK,
+                    fontweight="bold" if row == col else "normal",
+                )
+        return _svg(figure)
+
+
+def _percent(share: float) -> str:
+    return "0" if share == 0 else "<1" if share < 0.005 else f"{100 * share:.0f} %"
+
+
+def _pixels(count: float) -> str:
+    """A number of pixels in few letters."""
+    for size, unit in ((1e6, "Mpx"), (1e3, "kpx")):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.0f} px"
+
+
+def _svg(figure: "Figure") -> str:
+    target = io.StringIO()
+    figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
+    return target.getvalue()

@@ -1,0 +1,83 @@
+"""Train a recipe: from labelled images to a bundle, in a run folder that can be looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geoseg.models.backend import start_keras
+
+from .history import Row, best_row, read_history
+from .loading import load_recipe
+from .recipe import Recipe
+
+if TYPE_CHECKING:
+    from .callbacks import EpochDone, Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a finished run left behind."""
+
+    folder: Path
+    bundle: Path
+    report: Path
+    best: Row
+    """The history's row of the epoch whose weights the bundle has."""
+
+
+def train(
+    recipe: Recipe | str | Path,
+    *,
+    output: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    devices: int | None = None,
+    progress: "Progress" = lambda done, total, logs: None,
+    epoch_done: "EpochDone" = lambda row: None,
+) -> Training:
+    """Train a network, score it on what is held out, and write it as a bundle.
+
+    Parameters
+    ----------
+    recipe
+        A recipe, or the path of one in TOML.
+    output
+        The run folder; `runs/<name>` by default.
+    overrides
+        Changes to the recipe's file, each `key.path=value`.
+    resume
+        Go on with the run in the folder, at the epoch where it was killed.
+    devices
+        How many to spread each step over; by default all accelerators, or else the CPU.
+    progress
+        Told of each step.
+    epoch_done
+        Told the history's row of each epoch.
+
+    Raises
+    ------
+    BundleError, OutputError, SceneError, UsageError
+        Each a sentence on what was found, what was expected, and what to do.
+    """
+    if isinstance(recipe, Recipe):
+        if overrides:
+            raise ValueError("overrides change the file of a recipe; change a Recipe with `model_copy(update=…)`.")
+    else:
+        recipe = load_recipe(Path(recipe), overrides)
+    start_keras()
+    from .cards import build_card
+    from .finishing import finish
+    from .folder import RunFolder
+    from .imagery import open_data
+    from .loop import run
+
+    folder = RunFolder(path=Path(output or Path("runs") / recipe.name).absolute())
+    data = open_data(recipe)
+    build_card(recipe, data.labels.legend)  # refused now rather than after the last epoch
+    folder.begin(recipe, resume=resume)
+    run(recipe, data, folder, devices=devices, progress=progress, epoch_done=epoch_done)
+    report = finish(recipe, data, folder)
+    best = best_row(read_history(folder.history))
+    assert best is not None  # a run has an epoch at least
+    return Training(folder=folder.path, bundle=folder.bundle(recipe.name), report=report, best=best)

@@ -1,0 +1,98 @@
+"""`geoseg models`: list, show, card, export and stac."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from geoseg.cli import main
+
+
+@pytest.fixture
+def run():
+    """Run the command line in this process; returns what it printed on standard output."""
+
+    def call(*arguments, expect=0):
+        result = CliRunner().invoke(main, ["models", *(str(argument) for argument in arguments)])
+        assert result.exit_code == expect, result.output
+        assert "Traceback" not in result.output
+        return result.stderr if expect else result.stdout
+
+    return call
+
+
+def test_bare_lists(run):
+    """Without a sub-command, shipped models and presets are listed, as ever."""
+    text = run()
+    for name in ("aerial", "attention_resunet", "efficientnet_unet"):
+        assert name in text
+
+
+def test_show(run):
+    """A shipped model is shown by name: bands, scale, tile, legend, and the size of its network."""
+    text = run("show", "aerial")
+    for words in ("red, green, blue", "1 m", "512 px", "#b5484b", "vegetation", "2,144,425", "40 Conv2D", "Apache-2.0"):
+        assert words in " ".join(text.split())
+    document = json.loads(run("show", "aerial", "--json"))
+    assert document["parameters"] == 2_144_425
+    assert document["layers"]["Conv2D"] == 40
+    assert document["legend"]["road"] == 2
+
+
+def test_show_loads_no_backend():
+    """Showing a model, its card or its STAC item takes no Keras."""
+    script = """
+import sys
+from click.testing import CliRunner
+from geoseg.cli import main
+for command in (["show"], ["card"], ["stac", "-o", "/dev/null", "--overwrite"]):
+    result = CliRunner().invoke(main, ["models", command[0], "aerial", *command[1:]])
+    assert result.exit_code == 0, result.output
+sys.exit(", ".join(sorted({"keras", "tensorflow", "jax", "torch", "rasterio"} & set(sys.modules))) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_card(run, tmp_path):
+    """The card is printed, or written to a file that is replaced on request only."""
+    text = run("card", "aerial")
+    assert text.startswith("# aerial")
+    target = tmp_path / "card.md"
+    assert run("card", "aerial", "-o", target).strip() == str(target)
+    assert target.read_text() == text
+    assert "--overwrite" in run("card", "aerial", "-o", target, expect=5)
+    run("card", "aerial", "-o", target, "--overwrite")
+    assert "cannot be written" in run("card", "aerial", "-o", tmp_path / "no" / "card.md", expect=5)
+
+
+def test_stac(run, tmp_path):
+    """The STAC item is written as JSON, and leads to the bundle."""
+    target = tmp_path / "item.json"
+    run("stac", "aerial", "-o", target)
+    item = json.loads(target.read_text())
+    assert item["id"].startswith("aerial-")
+    assert (tmp_path / item["assets"]["model"]["href"]).resolve().name == "aerial.keras"
+
+
+def test_export(run, tmp_path):
+    """An export names the files it wrote; a missing model and a wrong name are one sentence and their exit code."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    target = tmp_path / "aerial.onnx"
+    arguments = ("--format", "onnx", "--tile", 64)
+    assert run("export", "aerial", *arguments, "-o", target).split() == [str(target)]
+    assert "exists" in run("export", "aerial", *arguments, "-o", target, expect=5)
+    assert "ends in .onnx" in run("export", "aerial", *arguments, "-o", tmp_path / "aerial", expect=5)
+    assert "there is no model" in run("export", "nothing", *arguments, "-o", target, expect=4)
+    run("export", "aerial", "--format", "pb", "-o", target, expect=2)
+
+
+@pytest.mark.parametrize("command", ["show", "card"])
+def test_foreign_model(run, tmp_path, command):
+    """A file that is no bundle is refused with exit code 4."""
+    path = tmp_path / "foreign.keras"
+    path.write_bytes(b"nothing")
+    assert "foreign.keras" in run(command, path, expect=4)

@@ -1,0 +1,94 @@
+"""`geoseg train`: what a person is told while a run goes on."""
+
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+import geoseg.training.describing
+import geoseg.training.train
+from geoseg.cli.train import command
+
+ROW = {"seconds": 3.0, "learning_rate": 1e-3, "loss": 0.5, "accuracy": 0.75, "jaccard": 0.25}
+SCORES = ("loss", "accuracy", "jaccard")
+HELD_OUT = {"val_loss": 0.625, "val_accuracy": 0.6875, "val_jaccard": 0.1875}
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Stands in for training: six epochs of two steps, and what was asked for."""
+    asked = SimpleNamespace(held_out=HELD_OUT)
+
+    def train(recipe, *, progress, epoch_done, **arguments):
+        asked.recipe, asked.arguments = recipe, arguments
+        for epoch in range(1, 7):
+            progress(2 * epoch - 2, 12, {})
+            progress(2 * epoch, 12, {"loss": 0.5})
+            epoch_done({"epoch": float(epoch)} | ROW | asked.held_out)
+        best = {"epoch": 4.0} | ROW | asked.held_out
+        return SimpleNamespace(best=best, bundle=tmp_path / "tiny.keras", report=tmp_path / "report.html")
+
+    monkeypatch.setattr(geoseg.training.train, "train", train)
+    return asked
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('name = "tiny"\n[[data]]\nname = "a"\nimages = "images"\n[schedule]\nepochs = 6\ntable_every = 4\n')
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def test_the_table_has_a_row_every_few_epochs(asked, recipe):
+    """Loss, accuracy and Jaccard index of training and validation are told at first, every few epochs, and at last."""
+    lines = run(recipe).stderr.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.split()[:1] == ["epoch"])
+    assert lines[head].split() == ["epoch", *SCORES, *(word for score in SCORES for word in ("val", score))]
+    assert max(map(len, lines[head : head + 4])) <= 80
+    rows = [line.split() for line in lines[head + 1 : head + 4]]
+    assert rows == [[epoch, "0.5000", "0.7500", "0.2500", "0.6250", "0.6875", "0.1875"] for epoch in "146"]
+    assert "best epoch: 4, validation Jaccard index 0.1875" in lines
+
+
+def test_without_validation_there_is_a_dash(asked, recipe):
+    """Where nothing is held out, the table says so and the best epoch has no score."""
+    asked.held_out = {}
+    lines = run(recipe).stderr.splitlines()
+    assert ["6", "0.5000", "0.7500", "0.2500", "–", "–", "–"] in [line.split() for line in lines]
+    assert "best epoch: 4" in lines
+
+
+def test_results_are_named_and_quiet_is_quiet(asked, recipe, tmp_path):
+    """Report and bundle are named at the end; with -q nothing is shown."""
+    assert run(recipe).stderr.split()[-2:] == [str(tmp_path / "report.html"), str(tmp_path / "tiny.keras")]
+    assert run(recipe, "-q").output == ""
+
+
+def test_options_reach_training(asked, recipe, tmp_path):
+    """Values that are set change the recipe; folder, devices and resuming are passed on."""
+    run(recipe, "--set", "schedule.batch=4", "--set", "seed=9", "-o", tmp_path / "run", "--resume", "--devices", "2")
+    assert (asked.recipe.schedule.batch, asked.recipe.seed, asked.recipe.schedule.epochs) == (4, 9, 6)
+    assert asked.arguments == {"output": tmp_path / "run", "resume": True, "devices": 2}
+
+
+def test_init_prints_a_recipe(monkeypatch, tmp_path):
+    """With --init the recipe that describes images and labels is printed, and nothing is trained."""
+    monkeypatch.setattr(
+        geoseg.training.describing, "describe_data", lambda images, labels=None: f"# {images.name} {labels.name}\n"
+    )
+    assert run("--init", tmp_path / "images", tmp_path / "masks").stdout == "# images masks\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(["a.toml", "b.toml"], "one recipe"), (["--init", "a", "b", "c"], "not 3")]
+)
+def test_more_than_can_be_meant_is_an_error(arguments, words):
+    """Two recipes, or three folders, are refused in a sentence."""
+    from geoseg.errors import UsageError
+
+    with pytest.raises(UsageError, match=words):
+        run(*arguments)

@@ -1,0 +1,87 @@
+"""A model is evaluated as its predictions are."""
+
+import numpy as np
+import pytest
+from rasterio import Affine
+
+import geoseg
+from geoseg.errors import BundleError, SceneError, UsageError
+from geoseg.evaluation import evaluate, evaluate_model
+
+ROWS, COLS = 90, 70
+
+
+@pytest.fixture
+def image():
+    """Pixels `(3, height, width)`, of which the echo makes road where blue is highest."""
+    return np.random.default_rng(1).integers(0, 255, (3, ROWS, COLS), dtype=np.uint8)
+
+
+def test_same_as_predicting_first(write_ids, write_bundle, echo, blobs, image):
+    """The scores are those of predicting, then evaluating, with probabilities; the labels are on the image's grid."""
+    fine = Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000)
+    scene = write_ids(image, "scene.tif", folder="images", transform=fine)
+    label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels", transform=fine)
+    bundle = write_bundle()
+    at_once = evaluate_model(bundle, scene.parent, label.parent, load=echo)
+    made = geoseg.predict(scene, model=bundle, folder=label.parent.parent / "maps", load=echo, probabilities=True)
+    in_turn = evaluate(made.outputs.classes, label)
+    found, expected = at_once.to_json(), in_turn.to_json()
+    assert found["classes"] == expected["classes"]
+    assert found["calibration"] == expected["calibration"]
+    assert at_once.images[0].prediction == str(scene)
+    assert "nearest pixel" in at_once.images[0].notes[0]
+    assert at_once.scores.pixels == ROWS // 2 * COLS // 2
+
+
+@pytest.mark.parametrize("place", [None, Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000)])
+def test_labels_without_georeference(write_ids, write_bundle, echo, blobs, image, place):
+    """Such labels are compared with the image's own pixels, whether the image has a georeference or not."""
+    write_ids(image, "scene.tif", folder="images", **({"crs": None} if place is None else {"transform": place}))
+    label = write_ids(blobs(ROWS, COLS), "scene_label.tif", folder="labels", crs=None)
+    folder = label.parent.parent
+    evaluation = evaluate_model(write_bundle(), folder / "images", folder / "labels", load=echo, image_gsd_m=1.0)
+    assert evaluation.scores.pixels == ROWS * COLS
+    if place is None:
+        bands = image[[0, 1, 2, 0, 1]]  # what the echo makes of its three bands
+        assert evaluation.scores.overall_accuracy == (bands.argmax(axis=0) == blobs(ROWS, COLS)).mean()
+
+
+def test_gsd_of_images_without_georeference(write_ids, write_bundle, echo, blobs, image):
+    """Finer images than the model's are predicted at its resolution, and compared on their own pixels."""
+    scene = write_ids(image, "scene.tif", folder="images", crs=None)
+    label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels", crs=None)
+    own, finer = (evaluate_model(write_bundle(), scene, label, load=echo, image_gsd_m=gsd_m) for gsd_m in (None, 0.5))
+    assert own.scores.pixels == finer.scores.pixels == ROWS * COLS
+    assert (own.matrix != finer.matrix).any()
+
+
+def test_what_cannot_be_evaluated(write_ids, write_bundle, echo, blobs, image, tmp_path):
+    """Labels of another size, labels placed where images are not, vector labels and missing models are refused."""
+    bundle, scene = write_bundle(), write_ids(image, "scene.tif", folder="images", crs=None)
+    label = write_ids(blobs(ROWS - 1, COLS), "scene.tif", folder="labels", crs=None)
+    with pytest.raises(SceneError, match=r"70 × 89 pixels and .* 70 × 90; without a georeference"):
+        evaluate_model(bundle, scene, label, load=echo)
+    label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels")
+    with pytest.raises(SceneError, match="has no georeference, and its label has"):
+        evaluate_model(bundle, scene, label, load=echo)
+    vector = tmp_path / "scene.geojson"
+    vector.write_text("{}")
+    with pytest.raises(UsageError, match=r"scene\.geojson is no raster"):
+        evaluate_model(bundle, scene, vector, load=echo)
+    with pytest.raises(BundleError, match="there is no model nothing"):
+        evaluate_model("nothing", scene, label, load=echo)
+
+
+def test_nothing_is_left_behind(write_ids, write_bundle, echo, blobs, image, tmp_path, monkeypatch):
+    """Predictions lie in a temporary folder, which goes; folders of images and labels are not written to."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    scene = write_ids(image, "scene.tif", folder="images", crs=None)
+    label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels", crs=None)
+    before = scene.read_bytes()
+    evaluate_model(write_bundle(), scene, label, load=echo)
+    assert not list(scratch.iterdir())
+    assert [path.name for path in (*scene.parent.iterdir(), *label.parent.iterdir())] == ["scene.tif", "scene.tif"]
+    assert scene.read_bytes() == before

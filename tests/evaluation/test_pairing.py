@@ -1,0 +1,65 @@
+"""Files are paired by name, and what does not fit is named."""
+
+import pytest
+
+from geoseg.errors import UsageError
+from geoseg.evaluation.pairing import pair_rasters
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Make two folders of empty files."""
+
+    def make(ours, theirs):
+        for folder, names in (("maps", ours), ("truth", theirs)):
+            (tmp_path / folder).mkdir()
+            for name in names:
+                (tmp_path / folder / name).touch()
+        return tmp_path / "maps", tmp_path / "truth"
+
+    return make
+
+
+def test_names_without_suffix_and_ending(folders):
+    """`a_classes.tif` goes with `a.png`, and `b.tif` would not be a class raster beside it; left-overs are named."""
+    ours = ["a_classes.tif", "a_classes.tif.aux.xml", "a_classes.qml", "a_probabilities.tif", "b_classes.tif", "b.tif"]
+    pairs, notes = pair_rasters(*folders(ours, ["a.png", "b.tif"]))
+    assert [(pair.name, pair.predicted.name, pair.truth.name) for pair in pairs] == [
+        ("a", "a_classes.tif", "a.png"),
+        ("b", "b_classes.tif", "b.tif"),
+    ]
+    assert pairs[0].probabilities.name == "a_probabilities.tif"
+    assert pairs[0].confidence is None
+    assert not notes
+
+
+def test_left_overs_are_told(folders):
+    """What has no counterpart on either side is counted and named."""
+    pairs, notes = pair_rasters(*folders(["a.tif", "b.tif"], ["b.tif", "c.tif", "d.tif"]))
+    assert [pair.name for pair in pairs] == ["b"]
+    assert len(notes) == 2
+    assert "1 in" in notes[0]
+    assert "a" in notes[0]
+    assert "2 in" in notes[1]
+    assert "c, d" in notes[1]
+
+
+def test_two_files_need_no_names_in_common(folders):
+    """Two files are a pair, whatever their names; confidence is found beside the prediction."""
+    maps, truth = folders(["x_classes.tif", "x_confidence.tif"], ["y.tif"])
+    (pair,), notes = pair_rasters(maps / "x_classes.tif", truth / "y.tif")
+    assert (pair.name, pair.confidence.name, notes) == ("x", "x_confidence.tif", [])
+
+
+def test_what_cannot_be_paired(folders):
+    """Missing paths, a file against a folder, names that do not meet, and names that occur twice are refused."""
+    maps, truth = folders(["a.tif", "b.tif", "b.png"], ["c.tif"])
+    with pytest.raises(UsageError, match="does not exist"):
+        pair_rasters(maps / "nothing.tif", truth)
+    with pytest.raises(UsageError, match=r"is a folder and .*c\.tif is a file"):
+        pair_rasters(maps, truth / "c.tif")
+    with pytest.raises(UsageError, match="have one name"):
+        pair_rasters(maps, truth)
+    (maps / "b.png").unlink()
+    with pytest.raises(UsageError, match=r"no raster in .*maps \(a, b\) has the name of one in .*truth \(c\)"):
+        pair_rasters(maps, truth)

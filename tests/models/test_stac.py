@@ -1,0 +1,111 @@
+"""The STAC item, against the fields that STAC 1.1 and the Machine Learning Model extension require."""
+
+import hashlib
+import json
+import re
+
+import pytest
+from standins import make_card
+
+from geoseg.models.bundle import Scaling, save_bundle
+from geoseg.models.legend import Legend, LegendClass
+from geoseg.models.stac import stac_item
+
+DATA_TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
+LEGEND = Legend(
+    classes=(LegendClass(name="low vegetation", colour="#00ffff"), LegendClass(name="road", colour="#4a4a4a")), road=1
+)
+
+
+@pytest.fixture
+def made(narrow, tmp_path):
+    """The item of a bundle in a folder beside its own, the bundle, and where the item would lie."""
+
+    def make(**changes):
+        bundle, target = tmp_path / "models" / "narrow.keras", tmp_path / "catalog" / "item.json"
+        bundle.parent.mkdir()
+        target.parent.mkdir()
+        save_bundle(narrow("attention_resunet", 3), make_card(**changes), bundle)
+        return stac_item(bundle, target), bundle, target
+
+    return make
+
+
+def test_core_fields(made):
+    """The item has what the STAC 1.1 specification requires of every item, and is plain JSON."""
+    item, _, _ = made()
+    assert json.loads(json.dumps(item, allow_nan=False)) == item
+    assert item["type"] == "Feature"
+    assert item["stac_version"] == "1.1.0"
+    for field in ("id", "geometry", "bbox", "properties", "links", "assets", "stac_extensions"):
+        assert field in item
+    ring = item["geometry"]["coordinates"][0]
+    assert ring[0] == ring[-1]
+    west, south, east, north = item["bbox"]
+    assert {tuple(corner) for corner in ring} == {(west, south), (west, north), (east, south), (east, north)}
+    times = item["properties"]
+    assert times["datetime"] is None
+    for field in ("start_datetime", "end_datetime"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", times[field])
+
+
+def test_model_fields(made):
+    """The item has what the extension requires of a model, its inputs and its outputs, in the forms it asks for."""
+    item, _, _ = made(provenance={"preset": "attention_resunet", "license": "Apache-2.0", "attribution": "us"})
+    properties = item["properties"]
+    assert any("/mlm/v1." in uri for uri in item["stac_extensions"])
+    assert properties["license"] == "Apache-2.0"
+    assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.-]+[a-zA-Z0-9]", properties["mlm:name"])
+    assert properties["mlm:architecture"] == "attention_resunet"
+    assert properties["mlm:tasks"] == ["semantic-segmentation"]
+    assert properties["mlm:total_parameters"] > 0
+    assert re.match(r"\d+\.\d+\.\d+", properties["mlm:framework_version"])
+    (entry,), (result,) = properties["mlm:input"], properties["mlm:output"]
+    for part, structure in ((entry, "input"), (result, "result")):
+        assert part["name"]
+        assert len(part[structure]["shape"]) == len(part[structure]["dim_order"]) == 4
+        assert all(size == -1 or size > 0 for size in part[structure]["shape"])
+        assert part[structure]["data_type"] in DATA_TYPES
+    assert result["tasks"] == properties["mlm:tasks"]
+    assert entry["bands"] == [band["name"] for band in item["assets"]["model"]["bands"]] == ["red", "green", "blue"]
+    assert all(re.fullmatch("[0-9a-zA-Z_.-]+", key) for key in properties["mlm:hyperparameters"])
+    assert properties["mlm:hyperparameters"]["overlap"] == 16
+
+
+def test_classes(made):
+    """Classes carry id, a name of letters and digits, the legend's own name, and the colour as the extension has it."""
+    item, _, _ = made(legend=LEGEND, bands=("red", "green", "blue"))
+    classes = item["properties"]["mlm:output"][0]["classification:classes"]
+    assert [entry["value"] for entry in classes] == [0, 1]
+    assert all(re.fullmatch("[0-9A-Za-z_-]+", entry["name"]) for entry in classes)
+    assert [entry["description"] for entry in classes] == ["low vegetation", "road"]
+    assert [entry["color_hint"] for entry in classes] == ["00FFFF", "4A4A4A"]
+
+
+def test_asset(made):
+    """The asset leads from the item to the bundle, with its size and the multihash of its content."""
+    item, bundle, target = made()
+    (asset,) = item["assets"].values()
+    assert (target.parent / asset["href"]).resolve() == bundle
+    assert "mlm:model" in asset["roles"]
+    assert asset["mlm:artifact_type"]
+    assert asset["file:size"] == bundle.stat().st_size
+    checksum = bytes.fromhex(asset["file:checksum"])
+    assert checksum[:2] == b"\x12\x20"  # SHA-256, 32 bytes
+    assert checksum[2:] == hashlib.sha256(bundle.read_bytes()).digest()
+
+
+@pytest.mark.parametrize(
+    ("scaling", "expected"),
+    [
+        ({"uint8": Scaling()}, None),
+        ({"uint16": Scaling(offset=100, gain=0.25)}, [{"type": "z-score", "mean": 100, "stddev": 4}]),
+        ({"uint8": Scaling(), "uint16": Scaling(gain=0.25)}, None),
+    ],
+)
+def test_scaling(made, scaling, expected):
+    """One scaling for all is given as the extension has it; none where values are taken as they are or it depends."""
+    item, _, _ = made(scaling=scaling)
+    (entry,) = item["properties"]["mlm:input"]
+    assert entry["value_scaling"] == expected
+    assert all(dtype in entry["description"] for dtype in scaling)

@@ -1,0 +1,103 @@
+"""A run folder as training leaves it, made from a rendered scene and a truth that is spoilt less and less."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.ndimage import median_filter
+
+from geoseg.evaluation.confusion import Confusion
+from geoseg.models.legend import AERIAL
+from geoseg.rendering import render_scene
+from geoseg.training.history import write_history
+from geoseg.training.report import TileGallery, write_scene_frame
+
+RECIPE = """\
+name = "suburbs"
+seed = 7
+
+[[data]]
+name = "town <1>"
+images = "images"
+
+[schedule]
+epochs = 20
+steps = 50
+table_every = 5
+"""
+IGNORED = 6
+
+
+class Run:
+    """Writes what a run leaves, bit by bit."""
+
+    def __init__(self, folder, side):
+        self.folder = folder
+        scene = render_scene(3, (side, side))
+        self.image, self.classes = scene.image[..., :3], scene.classes
+        self.truth = self.classes.copy()
+        self.truth[: side // 8, : side // 3] = IGNORED
+        folder.mkdir()
+        (folder / "recipe.toml").write_text(RECIPE)
+
+    def predicted(self, epoch):
+        """Classes as a network of this epoch might give them, tile by tile and blended."""
+        random = np.random.default_rng(epoch)
+        coarse = (
+            random.random((self.classes.shape[0] // 4 + 1, self.classes.shape[1] // 4 + 1)).repeat(4, 0).repeat(4, 1)
+        )
+        wrong = coarse[: self.classes.shape[0], : self.classes.shape[1]] < 0.7 / epoch**0.7
+        plain = np.where(wrong, random.integers(0, 5, self.classes.shape), self.classes).astype(np.uint8)
+        return plain, median_filter(plain, 5)
+
+    def train(self, epochs, every=5):
+        """Write the history and the pictures of the first epochs."""
+        random = np.random.default_rng(0)
+        rows = []
+        for epoch in range(1, epochs + 1):
+            loss = 1.2 * np.exp(-epoch / 6) + 0.3 + 0.02 * random.standard_normal()
+            rows.append(
+                {
+                    "epoch": epoch,
+                    "seconds": 65.0,
+                    "learning_rate": 1e-3 * np.cos(np.pi * epoch / 42) ** 2,
+                    "loss": loss,
+                    "accuracy": 1 - 0.4 * loss,
+                    "jaccard": 0.9 - 0.5 * loss,
+                    "val_loss": loss + 0.1,
+                    "val_accuracy": 0.95 - 0.4 * loss,
+                    "val_jaccard": 0.85 - 0.5 * loss,
+                }
+            )
+            if epoch == 1 or epoch % every == 0:
+                plain, blended = self.predicted(epoch)
+                write_scene_frame(self.folder, epoch, self.image, self.truth, plain, blended, AERIAL)
+        write_history(self.folder / "history.csv", rows)
+        return rows
+
+    def finish(self):
+        """Write the final validation and the pictures of tiles."""
+        _, blended = self.predicted(20)
+        confusion = Confusion(len(AERIAL))
+        confusion.add(blended, self.truth)
+        gallery = TileGallery(AERIAL, side=self.image.shape[0] // 4, most=2)
+        gallery.add("town/1", self.image, self.truth, blended)
+        tiles = gallery.write(self.folder)
+        images = [
+            {"name": "a", "data_set": "town <1>", "pixels": 10, "accuracy": 0.9, "mean_iou": 0.7},
+            {"name": "b", "data_set": "town <1>", "pixels": 10, "accuracy": 0.4, "mean_iou": 0.2},
+            {"name": "c", "data_set": "town <1>", "pixels": 0, "accuracy": None, "mean_iou": None},
+        ]
+        document = confusion.to_json(AERIAL.names) | {"images": images, "tiles": tiles}
+        (self.folder / "validation.json").write_text(json.dumps(document))
+        return document
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Begin a run whose validation scene has a given side."""
+
+    def make(side=96):
+        return Run(tmp_path / "run", side)
+
+    return make

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from geoseg.models.legend import AERIAL, Legend, LegendClass
+from geoseg.training.report import write_scene_frame, write_tile_picture
+from geoseg.training.report.pictures import GAP, MAX_SIDE, TILE_SIDE, class_picture, photograph
+
+COLOURS = np.array([entry.rgb for entry in AERIAL.classes])
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def drawn(shape, values=5, seed=0):
+    return np.random.default_rng(seed).integers(0, values, shape, dtype=np.uint8)
+
+
+def test_scene_frame(tmp_path):
+    """The pictures of an epoch show the pixels as they are, and each class in the legend's colour."""
+    image, truth, plain, blended = drawn((20, 30, 4), 255), drawn((20, 30)), drawn((20, 30), seed=1), drawn((20, 30))
+    write_scene_frame(tmp_path, 15, image, truth, plain, blended, AERIAL)
+    folder = tmp_path / "scene"
+    assert {path.name for path in folder.iterdir()} == {
+        "image.png",
+        "truth.png",
+        "epoch_0015_plain.png",
+        "epoch_0015_blended.png",
+    }
+    np.testing.assert_array_equal(pixels(folder / "image.png"), image[..., :3])
+    np.testing.assert_array_equal(pixels(folder / "truth.png"), COLOURS[truth])
+    np.testing.assert_array_equal(pixels(folder / "epoch_0015_plain.png"), COLOURS[plain])
+    np.testing.assert_array_equal(pixels(folder / "epoch_0015_blended.png"), COLOURS[blended])
+
+
+def test_what_is_no_class_is_hatched():
+    """Label values beyond the legend are drawn in stripes of two greys, which no class of the legend has."""
+    truth = np.full((40, 40), 7, np.uint8)
+    truth[:10] = 2
+    shown = np.asarray(class_picture(truth, AERIAL, MAX_SIDE).convert("RGB"))
+    np.testing.assert_array_equal(shown[:10], np.broadcast_to(COLOURS[2], (10, 40, 3)))
+    found = np.unique(shown[10:].reshape(-1, 3), axis=0)
+    assert len(found) == 2
+    assert not set(map(tuple, found)) & set(map(tuple, COLOURS))
+    assert all(red == green == blue for red, green, blue in found)
+
+
+def test_tile_picture(tmp_path):
+    """Image, truth and prediction of a tile stand side by side, with a gap; odd names become names of files."""
+    image, truth, prediction = drawn((12, 10, 3), 255), drawn((12, 10)), drawn((12, 10), seed=2)
+    name = write_tile_picture(tmp_path, "set/image 1:3", image, truth, prediction, AERIAL)
+    assert name == "set_image_1_3.png"
+    shown = pixels(tmp_path / "tiles" / name)
+    assert shown.shape == (12, 3 * 10 + 2 * GAP, 3)
+    for number, expected in enumerate((image, COLOURS[truth], COLOURS[prediction])):
+        left = number * (10 + GAP)
+        np.testing.assert_array_equal(shown[:, left : left + 10], expected)
+    assert (shown[:, 10 : 10 + GAP] == 255).all()
+
+
+def test_large_pictures_are_reduced(tmp_path):
+    """A scene of any size becomes a picture of bounded size; class maps gain no colour by that."""
+    truth = drawn((900, 2500))
+    assert class_picture(truth, AERIAL, MAX_SIDE).size == (MAX_SIDE, round(900 * MAX_SIDE / 2500))
+    shown = np.asarray(class_picture(truth, AERIAL, MAX_SIDE).convert("RGB")).reshape(-1, 3)
+    assert set(map(tuple, np.unique(shown, axis=0))) <= set(map(tuple, COLOURS))
+    name = write_tile_picture(tmp_path, "wide", drawn((400, 800, 3)), drawn((400, 800)), drawn((400, 800)), AERIAL)
+    assert pixels(tmp_path / "tiles" / name).shape == (TILE_SIDE // 2, 3 * TILE_SIDE + 2 * GAP, 3)
+
+
+def test_other_pixels():
+    """One band is shown in grey, and numbers beyond 0–255 as the nearest that can be shown."""
+    image = np.array([[[-3.0], [100.4], [300.0]]], np.float32)
+    np.testing.assert_array_equal(np.asarray(photograph(image, 10))[0], [[0] * 3, [100] * 3, [255] * 3])
+
+
+def test_too_many_classes():
+    """A legend that leaves no room in a palette is refused."""
+    legend = Legend(classes=tuple(LegendClass(name=str(n), colour="#000000") for n in range(201)))
+    with pytest.raises(ValueError, match="at most 200"):
+        class_picture(drawn((4, 4)), legend, 10)

@@ -1,0 +1,117 @@
+import geopandas
+import numpy as np
+import pytest
+import shapely
+from rasterio import Affine
+
+from geoseg.training.describing import describe_data
+from geoseg.training.imagery import open_data
+from geoseg.training.loading import load_recipe
+
+SAMPLES = ["coast", "desert_city", "farmland", "satellite_16bit", "suburb"]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """The starting recipe for imagery, read and opened: its text, recipe and data."""
+
+    def start_(images, labels=None):
+        path = tmp_path / "recipe.toml"
+        path.write_text(describe_data(images, labels), encoding="utf-8")
+        recipe = load_recipe(path)
+        return path.read_text(encoding="utf-8"), recipe, open_data(recipe)
+
+    return start_
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(1, 255, (3, 150, 200), np.uint8)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_sample_rasters(start, pytestconfig, name):
+    """A starting recipe of any sample raster trains as it stands, on the classes that the sample has."""
+    folder = pytestconfig.rootpath / "sample_rasters"
+    text, recipe, data = start(folder / f"{name}.tif", folder / f"{name}_classes.tif")
+    assert recipe.legend == "aerial"
+    assert recipe.card.gsd_m == pytest.approx(2.0 if name == "satellite_16bit" else 1.0, rel=0.01)
+    assert "vegetation: " in text
+    pixels, labels = next(data.windows(0, side=64))
+    assert 0 <= np.percentile(pixels, 5) <= np.percentile(pixels, 95) <= 300
+    assert (labels < 5).any()
+    assert data.validation_images()
+
+
+def test_sixteen_bits(start, pytestconfig):
+    """Red, green and blue are found where the file says, and values are scaled to about 0 to 255."""
+    folder = pytestconfig.rootpath / "sample_rasters"
+    _, recipe, data = start(folder / "satellite_16bit.tif", folder / "satellite_16bit_classes.tif")
+    assert recipe.data[0].bands == [3, 2, 1]
+    assert recipe.card.bands == ["red", "green", "blue"]
+    pixels, _ = next(data.windows(0, side=200))
+    assert 20 < pixels.mean() < 200
+    assert pixels.dtype == np.float32
+
+
+def test_ids(start, write_raster, picture, tmp_path):
+    """Ids become classes with names to be replaced; shares leave masked pixels out."""
+    labels = np.zeros((1, 150, 200), np.uint8)
+    labels[0, :30] = 7
+    labels[0, 30:60] = 255
+    for number in range(4):
+        place = Affine(1, 0, 500_000 + 200 * number, 0, -1, 5_400_000)
+        write_raster(f"images/{number}.tif", picture, transform=place)
+        write_raster(f"labels/{number}.tif", labels, transform=place, nodata=255)
+    text, recipe, data = start(tmp_path)
+    assert "#   0: 75.00%" in text
+    assert "#   7: 25.00%" in text
+    assert "4 images" in text
+    assert "EPSG:32633" in text
+    assert recipe.data[0].values == {"0": "class_0", "7": "class_7"}
+    assert recipe.data[0].split.by == "image"
+    assert recipe.schedule.window == 128
+    assert len(data.validation_images()) == 1
+
+
+@pytest.mark.parametrize(("colour", "coding"), [((132, 41, 246), "mbrsc"), ((1, 2, 3), "colours")])
+def test_colours_without_georeference(start, write_raster, picture, tmp_path, colour, coding):
+    """Colours of a built-in coding are known by name, others are listed; the GSD is said to be a guess."""
+    labels = np.zeros((3, 150, 200), np.uint8)
+    labels[:] = np.array((60, 16, 152))[:, None, None]
+    labels[:, :75] = np.array(colour)[:, None, None]
+    for tile in ("Tile 1", "Tile 2"):
+        write_raster(f"{tile}/images/part.png", picture, transform=None)
+        write_raster(f"{tile}/masks/part.png", labels, transform=None)
+    text, recipe, data = start(tmp_path)
+    assert recipe.data[0].coding == coding
+    assert recipe.data[0].split.groups == {"Tile 1": ["Tile 1/*"], "Tile 2": ["Tile 2/*"]}
+    assert "is a guess" in text
+    assert f"#   #{bytes(colour).hex()}{' land' if coding == 'mbrsc' else ''}: 50.00%" in text
+    assert data.class_pixels().sum() == 150 * 200
+
+
+def test_overlapping_images_are_split_by_block(start, write_raster, picture, tmp_path):
+    """Where images show the same ground, blocks are held out rather than images."""
+    for number in range(3):
+        place = Affine(1, 0, 500_000 + 150 * number, 0, -1, 5_400_000)
+        write_raster(f"images/{number}.tif", picture, transform=place)
+        write_raster(f"labels/{number}.tif", np.ones((1, 150, 200), np.uint8) * np.uint8(number % 2), transform=place)
+    assert start(tmp_path)[1].data[0].split.by == "block"
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_vectors(start, write_raster, picture, tmp_path, lines):
+    """Lines are taken for roads, polygons for the classes of an attribute that has a few values."""
+    write_raster("scene.tif", picture)
+    shapes = [shapely.box(0, -60, 80, 0), shapely.box(90, -150, 200, -10)]
+    if lines:
+        shapes = [shapely.LineString([(0, -20), (200, -100)]), shapely.LineString([(50, -150), (90, 0)])]
+    placed = shapely.transform(shapes, lambda points: points + np.array([500_000, 5_400_000]))
+    geopandas.GeoDataFrame({"kind": ["wood", "lake"]}, geometry=placed, crs="EPSG:32633").to_file(tmp_path / "v.gpkg")
+    _, recipe, data = start(tmp_path / "scene.tif", tmp_path / "v.gpkg")
+    if lines:
+        assert (data.labels.legend.names, data.labels.legend.road) == (("background", "road"), 1)
+    else:
+        assert (recipe.data[0].attribute, data.labels.legend.names) == ("kind", ("lake", "wood"))
+    assert (data.class_pixels() > 0).all()

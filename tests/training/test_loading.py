@@ -1,0 +1,121 @@
+import re
+
+import pytest
+
+from geoseg.errors import UsageError
+from geoseg.training.loading import load_recipe
+from geoseg.training.recipe import Augmentation, Card, Recipe, Schedule
+
+MINIMAL = """
+name = "test"
+[[data]]
+name = "town"
+images = "images"
+[[data]]
+name = "country"
+images = "/elsewhere/*.tif"
+labels = "labels"
+[network]
+encoder_weights = "weights.h5"
+"""
+KEYS = [
+    f"{table}.{key}"
+    for table, model in (("schedule", Schedule), ("card", Card), ("augmentation", Augmentation))
+    for key in model.model_fields
+]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_(text):
+        path = tmp_path / "recipe.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_misspelt_keys_name_the_nearest(write, key):
+    """A key with its last letter doubled is refused, and the key that was meant is named."""
+    with pytest.raises(UsageError, match=rf"no key {key}{key[-1]}; the nearest is {key}\."):
+        load_recipe(write(MINIMAL), [f"{key}{key[-1]}=1"])
+
+
+def test_misplaced_keys_name_their_table():
+    """A key of a table that stands outside of it is found there."""
+    from geoseg.training.loading import parse_recipe
+
+    with pytest.raises(UsageError, match=r"no key epochs; the nearest is schedule\.epochs"):
+        parse_recipe({"name": "x", "data": [], "epochs": 3}, source="x.toml")
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("schedule.epochs=-3", r"schedule\.epochs is -3: input should be greater than 0"),
+        ("schedule.batch=2.5", r"schedule\.batch is 2\.5: input should be a valid integer"),
+        ("schedule.batch='8'", r"schedule\.batch is '8': input should be a valid integer"),
+        ("data.town.split.by=lot", r"data\.town\.split\.by is 'lot'"),
+        ("data.1.share=0", r"data\.country\.share is 0"),
+        ("loss.terms=[{ name = 'huber' }]", r"loss\.terms\.huber\.name is 'huber'"),
+        ("data=[{ images = 'x' }]", r"data\.0\.name has no value"),
+    ],
+)
+def test_wrong_values_name_the_key(write, override, sentence):
+    """Each wrong value ends in one sentence with its key."""
+    with pytest.raises(UsageError, match=f"^recipe recipe.toml: {sentence}") as caught:
+        load_recipe(write(MINIMAL), [override])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "found"),
+    [
+        ("schedule.epochs=7", lambda recipe: recipe.schedule.epochs == 7),
+        ("schedule.precision=float32", lambda recipe: recipe.schedule.precision == "float32"),
+        ("card.bands=['nir']", lambda recipe: recipe.card.bands == ["nir"]),
+        ("data.country.gsd_m=0.5", lambda recipe: recipe.data[1].gsd_m == 0.5 and recipe.data[0].gsd_m is None),
+        ("data.0.values.3=ignore", lambda recipe: recipe.data[0].values == {"3": "ignore"}),
+        ("rendered.scenes=5", lambda recipe: recipe.rendered is not None and recipe.rendered.scenes == 5),
+    ],
+)
+def test_overrides(write, override, found):
+    """An override sets what the same line of TOML would, in tables that are there or not, by name or number."""
+    assert found(load_recipe(write(MINIMAL), [override]))
+
+
+@pytest.mark.parametrize("override", ["schedule.epochs", "=3", "data.suburb.share=1", "name.first=x", "data.share=2"])
+def test_overrides_that_lead_nowhere(write, override):
+    """An override without a value, or into what is not there, is refused by itself."""
+    with pytest.raises(UsageError, match=re.escape(f"--set {override}")):
+        load_recipe(write(MINIMAL), [override])
+
+
+def test_paths(write, tmp_path):
+    """Data is found from the recipe's root, weights from its folder, wherever it is read from."""
+    recipe = load_recipe(write(MINIMAL), ["root=imagery"])
+    assert recipe.data[0].images == str(tmp_path / "imagery/images")
+    assert recipe.data[0].labels is None
+    assert recipe.data[1].images == "/elsewhere/*.tif"
+    assert recipe.data[1].labels == str(tmp_path / "imagery/labels")
+    assert recipe.network.encoder_weights == str(tmp_path / "weights.h5")
+    assert load_recipe(write(MINIMAL), ["network.encoder_weights=imagenet"]).network.encoder_weights == "imagenet"
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"[data]\nname = 1\nname = 2"])
+def test_not_toml(tmp_path, content):
+    """What is not TOML is refused by the file's name."""
+    path = tmp_path / "broken.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"recipe .*broken\.toml"):
+        load_recipe(path)
+    with pytest.raises(UsageError, match=r"recipe .*missing\.toml"):
+        load_recipe(tmp_path / "missing.toml")
+
+
+def test_shipped_recipe(shipped_recipe):
+    """The recipe of the aerial model is one."""
+    recipe = load_recipe(shipped_recipe)
+    assert isinstance(recipe, Recipe)
+    assert [entry.name for entry in recipe.data] == ["dubai", "massachusetts"]

@@ -1,0 +1,201 @@
+"""Whole runs of a tiny network: what they leave behind, and that a killed one ends as if it had not been."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio import Affine
+
+import geoseg.training.finishing
+import geoseg.training.loop
+from geoseg.errors import SceneError, UsageError
+from geoseg.models.bundle import load_network, read_card
+from geoseg.prediction import predict
+from geoseg.rendering import render_scene
+from geoseg.training.history import COLUMNS, read_history
+from geoseg.training.loading import parse_recipe
+from geoseg.training.train import train
+
+SCENES = 3
+SIDE = 72
+
+
+@pytest.fixture(scope="module")
+def imagery(tmp_path_factory):
+    """Rendered scenes with their labels, as a GIS team would have them."""
+    folder = tmp_path_factory.mktemp("imagery")
+    for number in range(SCENES):
+        scene = render_scene(number, (SIDE, SIDE))
+        place = Affine(1, 0, 500_000 + 1000 * number, 0, -1, 5_400_000)
+        for kind, pixels in (("images", np.moveaxis(scene.image[..., :3], -1, 0)), ("labels", scene.classes[None])):
+            (folder / kind).mkdir(exist_ok=True)
+            profile = {"driver": "GTiff", "height": SIDE, "width": SIDE, "count": len(pixels), "dtype": "uint8"}
+            with rasterio.open(
+                folder / kind / f"scene{number}.tif", "w", crs="EPSG:32633", transform=place, **profile
+            ) as raster:
+                raster.write(pixels)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(imagery):
+    return parse_recipe(
+        {
+            "name": "tiny",
+            "seed": 3,
+            "root": str(imagery),
+            "data": [{"name": "rendered", "images": str(imagery / "images"), "split": {"validation": ["scene2"]}}],
+            "network": {"preset": "unet", "width": 2, "depth": 1},
+            "card": {"tile": 32, "overlap": 8, "license": "CC0-1.0", "attribution": "nobody"},
+            "loss": {"terms": [{"name": "cross_entropy"}, {"name": "dice", "weight": 0.5}]},
+            "schedule": {
+                "epochs": 3, "steps": 3, "batch": 2, "window": 32, "rate": 0.02, "ema": 0.5, "precision": "float32",
+                "table_every": 2,
+            },
+        },
+        source="tiny.toml",
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def frames(monkeypatch):
+    """Pictures and reports have tests of their own: here it counts when they are asked for."""
+    asked = []
+    monkeypatch.setattr(geoseg.training.loop, "write_scene_frame", lambda run, epoch, *arrays: asked.append(epoch))
+    monkeypatch.setattr(geoseg.training.loop, "write_report", lambda run: asked.append("report"))
+    monkeypatch.setattr(geoseg.training.finishing, "write_report", lambda run: run / "report.html")
+    return asked
+
+
+class Killed(BaseException):
+    """Stands in for a signal that leaves no time to clean up."""
+
+
+def kill_at(step):
+    def progress(done, total, logs):
+        if done == step:
+            raise Killed
+
+    return progress
+
+
+@pytest.fixture(scope="module")
+def whole(recipe, tmp_path_factory):
+    """A run that nothing interrupted, and what it told."""
+    told = []
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(geoseg.training.loop, "write_scene_frame", lambda run, epoch, *arrays: told.append(epoch))
+        patch.setattr(geoseg.training.loop, "write_report", lambda run: told.append("report"))
+        patch.setattr(geoseg.training.finishing, "write_report", lambda run: run / "report.html")
+        steps = []
+        training = train(recipe, output=folder, progress=lambda done, total, logs: steps.append((done, total)))
+    return training, told, steps
+
+
+def test_the_history_has_a_row_of_every_epoch(whole):
+    """Loss, accuracy and Jaccard index of training and validation are written each epoch."""
+    rows = read_history(whole[0].folder / "history.csv")
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert all(set(row) == set(COLUMNS) for row in rows)
+    assert rows[2]["learning_rate"] < rows[0]["learning_rate"] <= 0.02
+    assert whole[0].best == max(rows, key=lambda row: (row["val_jaccard"], row["epoch"]))
+
+
+def test_progress_pictures_and_reports_come_as_often_as_asked(whole):
+    """Each step is told; the scene is painted in the first epoch, every two and the last, the report every two."""
+    _, told, steps = whole
+    assert told == [1, 2, "report", 3]
+    assert [done for done, _ in steps] == [0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9]
+    assert {total for _, total in steps} == {9}
+
+
+def test_the_bundle_says_what_it_is(whole, recipe):
+    """The bundle's card holds legend, resolution, licence and the metrics that validation.json has."""
+    training, *_ = whole
+    card = read_card(training.bundle)
+    document = json.loads((training.folder / "validation.json").read_text())
+    assert (card.name, card.tile, card.overlap, card.gsd_m, card.multiple) == ("tiny", 32, 8, 1.0, 2)
+    assert card.legend.names == ("building", "land", "road", "vegetation", "water")
+    assert card.provenance["license"] == "CC0-1.0"
+    assert card.provenance["metrics"]["mean_iou"] == document["mean_iou"]
+    assert card.provenance["epochs"] == document["epoch"] == training.best["epoch"]
+    assert sum(map(sum, document["matrix"])) == SIDE * SIDE
+    assert [entry["name"] for entry in document["images"]] == ["scene2"]
+
+
+def test_the_bundle_has_the_best_weights_in_float32(whole):
+    """Its network scores the validation tiles as the history says of its epoch, up to the blend at tile borders."""
+    training, *_ = whole
+    assert {weight.dtype for weight in load_network(training.bundle).weights} == {"float32"}
+    document = json.loads((training.folder / "validation.json").read_text())
+    assert document["partial"]["accuracy"] == pytest.approx(training.best["val_accuracy"], abs=0.05)
+
+
+def test_the_bundle_predicts(whole, imagery, tmp_path):
+    """`geoseg predict -m` takes the bundle as it is, and finds what validation found."""
+    training, *_ = whole
+    files = predict(imagery / "images" / "scene2.tif", model=training.bundle, folder=tmp_path).outputs
+    with rasterio.open(files.classes) as found, rasterio.open(imagery / "labels" / "scene2.tif") as truth:
+        right = (found.read(1) == truth.read(1)).mean()
+    document = json.loads((training.folder / "validation.json").read_text())
+    assert right == pytest.approx(document["overall_accuracy"], abs=1e-3)
+
+
+def test_a_killed_run_ends_as_if_it_had_not_been(whole, recipe, tmp_path):
+    """Killed in the midst of its second epoch and resumed, a run has the same history and the same network."""
+    with pytest.raises(Killed):
+        train(recipe, output=tmp_path / "run", progress=kill_at(5))
+    assert len(read_history(tmp_path / "run" / "history.csv")) == 1
+    steps = []
+    resumed = train(recipe, output=tmp_path / "run", resume=True, progress=lambda done, *_: steps.append(done))
+    assert steps[0] == 3  # the epoch that was complete is not trained again
+    for before, after in zip(
+        read_history(whole[0].folder / "history.csv"), read_history(resumed.folder / "history.csv"), strict=True
+    ):
+        assert {key: value for key, value in after.items() if key != "seconds"} == pytest.approx(
+            {key: value for key, value in before.items() if key != "seconds"}, rel=1e-4
+        )
+    networks = [load_network(training.bundle).get_weights() for training in (whole[0], resumed)]
+    for one, other in zip(*networks, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_a_finished_run_is_not_trained_again(whole, recipe, monkeypatch):
+    """To resume a run that has ended writes bundle and report anew, and takes no step."""
+    training, *_ = whole
+    before = (training.folder / "history.csv").read_bytes()
+    again = train(recipe, output=training.folder, resume=True, progress=kill_at(0))
+    assert again.best == training.best
+    assert (training.folder / "history.csv").read_bytes() == before
+
+
+def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
+    """An image that becomes unreadable while training ends in its one sentence, not in the backend's."""
+
+    def windows(self, seed, *, side=None):
+        raise SceneError("scene1.tif has become unreadable.")
+        yield
+
+    monkeypatch.setattr("geoseg.training.imagery.Data.windows", windows)
+    with pytest.raises(SceneError, match="has become unreadable"):
+        train(recipe, output=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "words"),
+    [
+        ("network", {"preset": "vnet"}, "'vnet' is unknown"),
+        ("network", {"encoder": "resnet"}, "'resnet' is unknown"),
+        ("card", {"tile": 33}, "multiple of 2"),
+        ("schedule", {"window": 33}, "schedule.window is a multiple of 2"),
+        ("schedule", {"batch": 3}, "3 windows cannot be divided among 2"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_it_begins(recipe, tmp_path, monkeypatch, section, changes, words):
+    """A recipe that does not fit its network or devices ends in a sentence that names the key."""
+    monkeypatch.setattr("geoseg.training.devices._devices", lambda: ["cpu:0", "cpu:1"])
+    changed = recipe.model_copy(update={section: getattr(recipe, section).model_copy(update=changes)})
+    with pytest.raises(UsageError, match=words):
+        train(changed, output=tmp_path / "run", devices=2)

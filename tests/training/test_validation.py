@@ -1,0 +1,137 @@
+"""Validation: every labelled pixel once, scored by its label's set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, jaccard_score
+
+from geoseg.models.legend import AERIAL, NODATA
+from geoseg.models.metrics import LabelAccuracy, LabelJaccard
+from geoseg.training.extremes import Extremes
+from geoseg.training.labels import LabelSets
+from geoseg.training.validation import ValidationTiles, class_map, known_classes, validate
+
+SETS = LabelSets(legend=AERIAL, allowed=((0,), (1,), (2,), (3,), (4,), (0, 1, 3, 4), (0, 1, 2, 3, 4)))
+ROAD, NOT_ROAD, IGNORED = 2, 5, 6
+
+
+@dataclass
+class Image:
+    """An image whose first band is its label value."""
+
+    name: str
+    labels: np.ndarray
+    data_set: str = "set"
+    reads: int = 0
+
+    @property
+    def shape(self):
+        return self.labels.shape
+
+    def read(self):
+        self.reads += 1
+        return np.stack([self.labels, self.labels * 2, self.labels * 3], axis=-1), self.labels
+
+
+@pytest.fixture
+def images():
+    random = np.random.default_rng(0)
+    return [
+        Image(str(n), random.integers(0, 7, shape, dtype=np.uint8))
+        for n, shape in enumerate([(20, 33), (7, 9), (16, 16)])
+    ]
+
+
+def test_tiles_show_every_pixel_once(images):
+    """The labels of all tiles hold each pixel of each image once; all else is ignored, and batches have one size."""
+    tiles = ValidationTiles(images, tile=16, size=4, ignored=IGNORED)
+    batches = [tiles[number] for number in range(len(tiles))]
+    assert {labels.shape for _, labels in batches} == {(4, 16, 16)}
+    assert {(pixels.shape, pixels.dtype) for pixels, _ in batches} == {((4, 16, 16, 3), np.dtype(np.float32))}
+    counts = np.bincount(np.concatenate([labels.ravel() for _, labels in batches]), minlength=7)
+    expected = sum(np.bincount(image.labels.ravel(), minlength=7) for image in images)
+    np.testing.assert_array_equal(counts[:IGNORED], expected[:IGNORED])
+    for pixels, labels in batches:
+        seen = labels != IGNORED
+        np.testing.assert_array_equal(pixels[seen], labels[seen][:, None] * [1.0, 2.0, 3.0])
+
+
+def test_images_are_read_once_in_a_pass(images):
+    """Tiles come image by image: none is read again for its next tile."""
+    tiles = ValidationTiles(images, tile=16, size=4, ignored=IGNORED)
+    _ = [tiles[number] for number in range(len(tiles))]
+    assert [image.reads for image in images] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("overlap", "window"), [(0, "flat"), (4, "hann")])
+def test_the_map_of_a_network_that_sees_one_pixel_is_its_own(overlap, window):
+    """A network whose scores depend on the pixel alone gives the same map tile by tile, blended or all at once."""
+    random = np.random.default_rng(1)
+    image = random.integers(0, 255, (37, 21, 5), dtype=np.uint8)
+    found = class_map(lambda tiles: tiles / 255, image, tile=16, overlap=overlap, window=window)
+    np.testing.assert_array_equal(found, image.argmax(axis=-1))
+
+
+def classify(pixels):
+    """Finds every class but takes roads for land."""
+    return np.where(pixels[..., 0] == ROAD, 1, pixels[..., 0] % 5).astype(np.uint8)
+
+
+def test_scores_are_those_of_fully_labelled_pixels(images):
+    """Accuracy and IoU count pixels of one class, as scikit-learn does; each image has its own."""
+    document = validate(classify, images, SETS, Extremes(SETS, tile=16))
+    truth = np.concatenate([image.labels.ravel() for image in images])
+    found = np.concatenate([classify(image.read()[0]).ravel() for image in images])
+    known = truth < 5
+    assert document["overall_accuracy"] == pytest.approx(accuracy_score(truth[known], found[known]))
+    assert document["mean_iou"] == pytest.approx(jaccard_score(truth[known], found[known], average="macro"))
+    assert [entry["name"] for entry in document["images"]] == ["0", "1", "2"]
+    own = images[1].labels.ravel()
+    assert document["images"][1]["accuracy"] == pytest.approx(accuracy_score(own[own < 5], found[660:723][own < 5]))
+    assert [entry["name"] for entry in document["classes"]] == list(AERIAL.names)
+
+
+def test_partial_scores_are_those_of_training(images):
+    """The partial scores of a map are what the metrics of `fit` say of the same pixels."""
+    document = validate(classify, images, SETS, Extremes(SETS, tile=16))
+    for metric, name in ((LabelAccuracy, "accuracy"), (LabelJaccard, "jaccard")):
+        counted = metric(SETS.allowed, classes=5)
+        for image in images:
+            counted.update_state(image.labels[None], np.eye(5, dtype=np.float32)[classify(image.read()[0])][None])
+        assert document["partial"][name] == pytest.approx(float(counted.result()), rel=1e-5)
+
+
+def test_a_picture_shows_no_partial_label():
+    """Where a label is not of one class there is none to show."""
+    truth = np.array([[0, 4, NOT_ROAD, IGNORED]], np.uint8)
+    np.testing.assert_array_equal(known_classes(truth, SETS), [[0, 4, NODATA, NODATA]])
+
+
+def test_the_best_and_worst_tiles_are_kept():
+    """Of all tiles, those with the largest and smallest share of right pixels are kept, in order, none as both."""
+    random = np.random.default_rng(3)
+    extremes, shares = Extremes(SETS, tile=8, count=3), {}
+    for number in range(5):
+        truth = random.integers(0, 7, (16, 24), dtype=np.uint8)
+        found = np.where(random.random(truth.shape) < random.random(), truth % 5, 2).astype(np.uint8)
+        extremes.add(str(number), truth[..., None], truth, found)
+        allowed = np.array([[c in SETS.allowed[v] for c in range(5)] for v in range(7)])
+        for row in range(0, 16, 8):
+            for col in range(0, 24, 8):
+                t, f = truth[row : row + 8, col : col + 8].ravel(), found[row : row + 8, col : col + 8].ravel()
+                shares[f"{number} {row} {col}"] = allowed[t, f][t != IGNORED].mean()
+    ranked = sorted(shares, key=lambda name: shares[name])
+    assert [tile.name for tile in extremes.worst] == ranked[:3]
+    assert [tile.name for tile in extremes.best] == ranked[::-1][:3]
+    assert extremes.worst[0].accuracy == pytest.approx(shares[ranked[0]])
+
+
+def test_tiles_without_labels_do_not_count():
+    """A tile that is mostly ignored is neither good nor bad; a lone tile is among the worst only."""
+    extremes = Extremes(SETS, tile=8)
+    truth = np.full((8, 16), IGNORED, np.uint8)
+    truth[:, 8:] = 1
+    extremes.add("a", truth[..., None], truth, np.ones_like(truth))
+    assert [tile.name for tile in extremes.worst] == ["a 0 8"]
+    assert extremes.best == []
