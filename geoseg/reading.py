@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.enums import ColorInterp
-from rasterio.windows import Window
 
 from geoseg.errors import SceneError
+from geoseg.pixels import read_pixels
 from geoseg.planning import Plan
 from geoseg.resampling import Resampler
 from geoseg.scene import GDAL, opened
@@ -76,35 +75,19 @@ def _read_inside(
     """Pixels `(rows, columns, bands)` and validity `(rows, columns)` of a region of the grid, resampled in parts."""
     source_shape = plan.scene.geobox.shape.yx
     if source_shape == plan.grid.shape.yx:
-        return _read_source(plan, dataset, block)
+        return read_pixels(dataset, plan.bands, block)
     resampler = Resampler(source_shape=source_shape, target_shape=plan.grid.shape.yx)
     shape = (block[0].stop - block[0].start, block[1].stop - block[1].start)
     pixels = np.zeros((*shape, len(plan.bands)), plan.scene.dtype)
     valid = np.zeros(shape, bool)
     for part in _parts(plan, dataset, block):
         rows, cols = (slice(of.start - all_.start, of.stop - all_.start) for of, all_ in zip(part, block, strict=True))
-        values, mask = _read_source(plan, dataset, resampler.source(part))
+        values, mask = read_pixels(dataset, plan.bands, resampler.source(part))
         valid[rows, cols] = resampler.nearest(mask, part)
         for band in range(len(plan.bands)):
             filtered = resampler.lanczos(values[..., band], mask, part)
             pixels[rows, cols, band] = np.where(valid[rows, cols], filtered, 0)
     return pixels, valid
-
-
-def _read_source(
-    plan: Plan, dataset: rasterio.DatasetReader, roi: Roi
-) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Pixels `(rows, columns, bands)`, 0 where invalid, and validity `(rows, columns)`, at the scene's own pixels."""
-    window = Window.from_slices(*roi)
-    bands = dataset.read(plan.bands, window=window)
-    # Alpha says outright what has data; a nodata value beside it may well be a colour.
-    if ColorInterp.alpha in dataset.colorinterp:
-        valid = dataset.read(dataset.colorinterp.index(ColorInterp.alpha) + 1, window=window) > 0
-    else:
-        valid = (dataset.read_masks(plan.bands, window=window) > 0).any(axis=0)
-    if bands.dtype.kind == "f":
-        valid &= np.isfinite(bands).all(axis=0)
-    return np.where(valid[..., None], np.moveaxis(bands, 0, -1), 0).astype(bands.dtype, copy=False), valid
 
 
 def _parts(plan: Plan, dataset: rasterio.DatasetReader, block: Roi) -> Iterator[Roi]:

@@ -2,11 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from rasterio.enums import ColorInterp
-from rasterio.windows import Window
 
 from geoseg.errors import SceneError
+from geoseg.pixels import read_pixels
 from geoseg.resampling import Resampler
 from geoseg.scene import opened
 from geoseg.tiling import Roi
@@ -46,32 +44,17 @@ def read_image(pair: Pair, roi: Roi) -> tuple[npt.NDArray[np.generic], npt.NDArr
     shape = (roi[0].stop - roi[0].start, roi[1].stop - roi[1].start)
     with opened(str(pair.image), overviews=True) as image:
         if pair.shape == pair.native:
-            return _read(image, pair.bands, roi)
+            return read_pixels(image, pair.bands, roi)
         resampler = Resampler(source_shape=pair.native, target_shape=pair.shape)
         pixels = np.zeros((*shape, len(pair.bands)), pair.dtype)
         valid = np.zeros(shape, bool)
         for part in row_parts(pair, roi):
             rows = slice(part[0].start - roi[0].start, part[0].stop - roi[0].start)
-            values, mask = _read(image, pair.bands, resampler.source(part))
+            values, mask = read_pixels(image, pair.bands, resampler.source(part))
             valid[rows] = resampler.nearest(mask, part)
             for band in range(len(pair.bands)):
                 pixels[rows, :, band] = np.where(valid[rows], resampler.lanczos(values[..., band], mask, part), 0)
     return pixels, valid
-
-
-def _read(
-    image: rasterio.DatasetReader, bands: tuple[int, ...], roi: Roi
-) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Read a region of the image's own pixels, and where it has data, as `geoseg.reading` does for a prediction."""
-    window = Window.from_slices(*roi)
-    pixels = np.moveaxis(image.read(bands, window=window), 0, -1)
-    if ColorInterp.alpha in image.colorinterp:
-        valid = image.read(image.colorinterp.index(ColorInterp.alpha) + 1, window=window) > 0
-    else:
-        valid = (image.read_masks(bands, window=window) > 0).any(axis=0)
-    if pixels.dtype.kind == "f":
-        valid &= np.isfinite(pixels).all(axis=-1)
-    return np.where(valid[..., None], pixels, 0).astype(pixels.dtype, copy=False), valid
 
 
 def read_labels(pair: Pair, roi: Roi) -> npt.NDArray[np.uint8]:
