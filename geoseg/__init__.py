@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .executors import LocalExecutor as LocalExecutor
     from .exporting import export as export
     from .planning import plan as plan
+    from .polygons import polygonise as polygonise
     from .prediction import Prediction as Prediction
     from .prediction import predict as predict
     from .resizing import resize as resize
@@ -41,6 +42,7 @@ _HOMES = {
     "evaluate_model": "evaluation",
     "export": "exporting",
     "plan": "planning",
+    "polygonise": "polygons",
     "predict": "prediction",
     "resize": "resizing",
     "train": "training.train",

@@ -1,0 +1,197 @@
+"""Trace the borders of a band of faces: arcs from node to node along the sides of pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .compiled import compiled
+from .labels import Labels
+
+Bytes = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.int32]
+Starts = npt.NDArray[np.int64]
+
+# Directions, clockwise as seen with rows downward; a mask has bit `1 << direction` for each.
+EAST, SOUTH, WEST, NORTH = 0, 1, 2, 3
+STEP_X = np.array([1, 0, -1, 0])
+STEP_Y = np.array([0, 1, 0, -1])
+SOFT_START, SOFT_END = 1, 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arcs:
+    """Borders between two faces, from node to node, or closed where there is no node on them.
+
+    Nodes are lattice points where three or four borders meet, and those where a border crosses from band to band.
+    """
+
+    points: Points
+    """Lattice points `(points, 2)`: x and y, whole numbers at pixel corners, y from the top of the band; ends and
+    bends only."""
+    start: Starts
+    """Index of each arc's first point, `(arcs + 1,)`; the last is their number."""
+    left: Labels
+    right: Labels
+    """Faces `(arcs,)` on either hand as one walks the arc on the map; -1 where there is none."""
+    leaving: Bytes
+    arriving: Bytes
+    """Directions `(arcs,)` of the first and of the last step."""
+    soft: Bytes
+    """`(arcs,)`: `SOFT_START` and `SOFT_END` for ends on the top line where the border only goes on into the band
+    above."""
+
+
+def trace(faces: Labels) -> Arcs:
+    """Trace the borders of a band.
+
+    Parameters
+    ----------
+    faces
+        Faces `(rows + 2, columns + 2)`: those of the band within a frame. The frame's first row holds the faces of the
+        last row above, its last row repeats the last of the band; -1 elsewhere, and below the last band.
+
+    Returns
+    -------
+    Arcs
+        In the order of their first points; closed ones at the end. Borders on the band's top line are among them,
+        those on its bottom line belong to the next band.
+    """
+    bends, ends = _survey(faces)
+    points, start, left, right, leaving, arriving, soft = _trace(faces, bends, ends)
+    return Arcs(points=points, start=start, left=left, right=right, leaving=leaving, arriving=arriving, soft=soft)
+
+
+@compiled
+def _borders(faces: Labels, y: int, x: int) -> int:
+    """Mask of the directions in which a border leaves a lattice point."""
+    mask = 0
+    if faces[y, x + 1] != faces[y + 1, x + 1]:
+        mask |= 1 << EAST
+    if faces[y + 1, x] != faces[y + 1, x + 1] and y < faces.shape[0] - 2:
+        mask |= 1 << SOUTH
+    if faces[y, x] != faces[y + 1, x]:
+        mask |= 1 << WEST
+    if faces[y, x] != faces[y, x + 1]:
+        mask |= 1 << NORTH
+    return mask
+
+
+@compiled
+def _degree(mask: int) -> int:
+    return (mask & 1) + (mask >> 1 & 1) + (mask >> 2 & 1) + (mask >> 3)
+
+
+@compiled
+def _is_node(mask: int, y: int) -> bool:
+    """Whether arcs end at a lattice point that has borders; at the bottom line all do."""
+    return _degree(mask) != 2 or (y == 0 and mask & 1 << NORTH != 0)
+
+
+@compiled
+def _survey(faces: Labels) -> tuple[int, int]:
+    """Count the bends within arcs, and the ends of arcs."""
+    bends, ends = 0, 0
+    for y in range(faces.shape[0] - 1):
+        for x in range(faces.shape[1] - 1):
+            mask = _borders(faces, y, x)
+            if mask == 0:
+                continue
+            if _is_node(mask, y):
+                ends += _degree(mask) - (1 if y == 0 and mask & 1 << NORTH else 0)
+            elif mask not in (1 << EAST | 1 << WEST, 1 << NORTH | 1 << SOUTH):
+                bends += 1
+    return bends, ends
+
+
+@compiled
+def _trace(faces: Labels, bends: int, ends: int) -> tuple[Points, Starts, Labels, Labels, Bytes, Bytes, Bytes]:
+    lines, crossings = faces.shape[0] - 1, faces.shape[1] - 1
+    most = ends // 2 + bends // 4  # a closed arc has four bends or more
+    points = np.empty((bends + ends + bends // 4, 2), np.int32)
+    start = np.zeros(most + 1, np.int64)
+    left, right = np.empty(most, np.int32), np.empty(most, np.int32)
+    leaving, arriving, soft = np.empty(most, np.uint8), np.empty(most, np.uint8), np.zeros(most, np.uint8)
+    walked = np.zeros((lines, crossings), np.uint8)  # 1: the border to the east of a point, 2: to the south
+    count, filled = 0, 0
+    for closed in (False, True):
+        for y0 in range(lines):
+            for x0 in range(crossings):
+                mask = _borders(faces, y0, x0)
+                if mask == 0 or (_is_node(mask, y0) == closed):
+                    continue
+                for way in range(1 if closed else 4):
+                    if not mask >> way & 1 or (way == NORTH and y0 == 0) or _seen(walked, y0, x0, way):
+                        continue
+                    x, y, direction, here = x0, y0, way, mask
+                    left[count], right[count] = _sides(faces, y0, x0, way)
+                    leaving[count] = way
+                    points[filled, 0], points[filled, 1] = x, y
+                    filled += 1
+                    while True:
+                        _mark(walked, y, x, direction)
+                        x += STEP_X[direction]
+                        y += STEP_Y[direction]
+                        here = _borders(faces, y, x)
+                        if (x == x0 and y == y0) or _is_node(here, y):
+                            break
+                        here &= ~(1 << (direction + 2) % 4)
+                        if not here >> direction & 1:
+                            points[filled, 0], points[filled, 1] = x, y
+                            filled += 1
+                            direction = 0
+                            while not here >> direction & 1:
+                                direction += 1
+                    points[filled, 0], points[filled, 1] = x, y
+                    filled += 1
+                    arriving[count] = direction
+                    if not closed:
+                        soft[count] = (SOFT_START if y0 == 0 and _degree(mask) == 2 else 0) | (
+                            SOFT_END if y == 0 and _degree(here) == 2 else 0
+                        )
+                    count += 1
+                    start[count] = filled
+    return (
+        points[:filled],
+        start[: count + 1],
+        left[:count],
+        right[:count],
+        leaving[:count],
+        arriving[:count],
+        soft[:count],
+    )
+
+
+@compiled
+def _seen(walked: Bytes, y: int, x: int, direction: int) -> bool:
+    if direction == EAST:
+        return bool(walked[y, x] & 1 != 0)
+    if direction == SOUTH:
+        return bool(walked[y, x] & 2 != 0)
+    if direction == WEST:
+        return bool(walked[y, x - 1] & 1 != 0)
+    return bool(walked[y - 1, x] & 2 != 0)
+
+
+@compiled
+def _mark(walked: Bytes, y: int, x: int, direction: int) -> None:
+    if direction == EAST:
+        walked[y, x] |= 1
+    elif direction == SOUTH:
+        walked[y, x] |= 2
+    elif direction == WEST:
+        walked[y, x - 1] |= 1
+    else:
+        walked[y - 1, x] |= 2
+
+
+@compiled
+def _sides(faces: Labels, y: int, x: int, direction: int) -> tuple[int, int]:
+    """Faces on the left and on the right of a step."""
+    if direction == EAST:
+        return faces[y, x + 1], faces[y + 1, x + 1]
+    if direction == SOUTH:
+        return faces[y + 1, x + 1], faces[y + 1, x]
+    if direction == WEST:
+        return faces[y + 1, x], faces[y, x]
+    return faces[y, x], faces[y, x + 1]

@@ -1,0 +1,99 @@
+"""What the class ids of a raster are called, how they are drawn, and which of them are asked for."""
+
+import colorsys
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.enums import ColorInterp
+from rasterio.io import DatasetReader
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.models.legend import Legend
+
+from .labels import NOTHING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes:
+    """Names and colours by class id, as far as the raster tells them."""
+
+    names: Mapping[int, str]
+    colours: Mapping[int, str]
+    """Hexadecimal red, green, blue: `#4a4a4a`."""
+
+    def name(self, number: int) -> str:
+        """Name of a class; its id in digits where it has none."""
+        return self.names.get(number, str(number))
+
+    def colour(self, number: int) -> str:
+        """Colour of a class; one of its own where the raster tells none."""
+        if number in self.colours:
+            return self.colours[number]
+        # Steps by the golden angle keep neighbours in number apart in hue.
+        red, green, blue = colorsys.hsv_to_rgb(number * 0.381966 % 1, 0.55, 0.85)
+        return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+
+    def chosen(self, wanted: Iterable[str | int]) -> npt.NDArray[np.bool_]:
+        """Whether each class id `(65536,)` is asked for by name or id; all are if none is named.
+
+        Raises
+        ------
+        UsageError
+            If the raster's legend has no such class.
+        """
+        wanted = tuple(wanted)
+        chosen = np.zeros(NOTHING + 1, np.bool_)
+        chosen[[self._id(str(each)) for each in wanted] or slice(NOTHING)] = True
+        return chosen
+
+    def _id(self, wanted: str) -> int:
+        numbers = {name: number for number, name in self.names.items()}
+        if wanted in numbers:
+            return numbers[wanted]
+        if wanted.isdecimal() and int(wanted) < NOTHING and (not self.names or int(wanted) in self.names):
+            return int(wanted)
+        if not self.names:
+            raise UsageError(
+                f"class {wanted!r} is not a whole number below {NOTHING}, and the raster names no classes."
+            )
+        known = ", ".join(f"{name} ({number})" for number, name in self.names.items())
+        raise UsageError(f"class {wanted!r} is not in the raster's legend: {known}.")
+
+
+def classes_of(raster: DatasetReader) -> Classes:
+    """Read the legend of a class raster: geoseg's own, else tags `class_<id>` and the colour table of its band.
+
+    Raises
+    ------
+    SceneError
+        If geoseg's legend is there but damaged.
+    """
+    text = raster.tags().get("GEOSEG_LEGEND")
+    if text is None:
+        named = {re.fullmatch(r"class_(\d+)", key): name for key, name in raster.tags(1).items()}
+        return Classes(names={int(key[1]): name for key, name in named.items() if key}, colours=_colour_table(raster))
+    try:
+        legend = Legend.from_json(json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SceneError(
+            f"{raster.name} has a GEOSEG_LEGEND tag that is not a legend ({error}); correct it, or remove it."
+        ) from error
+    return Classes(
+        names=dict(enumerate(legend.names)),
+        colours={number: entry.colour for number, entry in enumerate(legend.classes)},
+    )
+
+
+def _colour_table(raster: DatasetReader) -> dict[int, str]:
+    """Opaque colours of the colour table, if there is one; GDAL fills it up with black, which is left out."""
+    if raster.colorinterp[0] != ColorInterp.palette:
+        return {}
+    return {
+        number: f"#{red:02x}{green:02x}{blue:02x}"
+        for number, (red, green, blue, alpha) in raster.colormap(1).items()
+        if alpha and (red or green or blue)
+    }

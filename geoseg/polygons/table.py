@@ -1,0 +1,80 @@
+"""Finished polygons as a table on disk, from which every format is written."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import shapely
+
+from .classes import Classes
+from .labels import NOTHING, Values
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.int64()),
+        pa.field("class_id", pa.int32()),
+        pa.field("name", pa.string()),
+        pa.field("area_m2", pa.float64()),
+        pa.field("geometry", pa.binary(), metadata={"ARROW:extension:name": "ogc.wkb"}),
+    ]
+)
+ROWS = 4096
+"""Polygons of a batch: so many are in memory while a format is written."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """Polygons of some classes."""
+
+    value: Values
+    """Class ids `(polygons,)`."""
+    area_m2: npt.NDArray[np.float64]
+    polygons: npt.NDArray[np.object_]
+    """Shapely polygons in the CRS of the raster `(polygons,)`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassTotal:
+    """The polygons of a class."""
+
+    name: str
+    count: int
+    area_m2: float
+
+
+def write_table(found: Iterable[Found], path: Path, classes: Classes) -> dict[int, ClassTotal]:
+    """Write polygons, numbered from 1; returns the totals of the classes that there are, by id."""
+    count = 0
+    counts, areas_m2 = np.zeros(NOTHING, np.int64), np.zeros(NOTHING, np.float64)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
+        for batch in found:
+            for begin in range(0, len(batch.value), ROWS):
+                rows = slice(begin, begin + ROWS)
+                value, area_m2 = batch.value[rows], np.round(batch.area_m2[rows], 2)
+                ids = np.arange(count + 1, count + 1 + len(value))
+                names = [classes.name(number) for number in value.tolist()]
+                geometry = shapely.to_wkb(batch.polygons[rows])
+                writer.write_batch(
+                    pa.record_batch([ids, value.astype(np.int32), names, area_m2, list(geometry)], schema=SCHEMA)
+                )
+                count += len(value)
+                counts += np.bincount(value, minlength=len(counts))
+                areas_m2 += np.bincount(value, weights=area_m2, minlength=len(counts))
+    return {
+        number: ClassTotal(name=classes.name(number), count=int(counts[number]), area_m2=float(areas_m2[number]))
+        for number in np.flatnonzero(counts).tolist()
+    }
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[pa.RecordBatchReader]:
+    """Open a table to be read batch by batch."""
+    with pa.OSFile(str(path), "rb") as file:
+        table = pa.ipc.open_file(file)
+        yield pa.RecordBatchReader.from_batches(
+            SCHEMA, (table.get_batch(number) for number in range(table.num_record_batches))
+        )

@@ -1,0 +1,79 @@
+import json
+
+import numpy as np
+import pytest
+import rasterio
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.models.legend import AERIAL
+from geoseg.polygons.classes import Classes, classes_of
+
+SMALL = np.zeros((4, 4), np.uint8)
+
+
+@pytest.fixture
+def read(write_classes):
+    """Write a raster with some description and read its classes back."""
+
+    def make(**description):
+        with rasterio.open(write_classes(SMALL, **description)) as raster:
+            return classes_of(raster)
+
+    return make
+
+
+def test_legend_of_geoseg(read):
+    """Names and colours come from the legend that geoseg writes."""
+    classes = read(tags={"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())})
+    assert [classes.name(number) for number in range(5)] == list(AERIAL.names)
+    assert [classes.colour(number) for number in range(5)] == [entry.colour for entry in AERIAL.classes]
+
+
+def test_tags_and_colour_table(read):
+    """Without it, names come from the band's tags and colours from its colour table."""
+    tags = {"class_3": "wood", "classified": "yes"}
+    classes = read(band_tags=tags, colours={3: (1, 128, 255, 255), 5: (9, 9, 9, 255)}, nodata=5)
+    assert classes.names == {3: "wood"}
+    assert classes.colours == {3: "#0180ff"}
+    assert classes.name(4) == "4"
+
+
+def test_colours_without_any(read):
+    """A raster without a colour table still has a colour for each class, unlike that of its neighbours."""
+    colours = [read().colour(number) for number in range(12)]
+    assert len(set(colours)) == 12
+    assert all(len(bytes.fromhex(colour[1:])) == 3 for colour in colours)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"classes": 3, "road": null}'])
+def test_damaged_legend(read, text):
+    """A legend that is there but cannot be read is refused by name, not passed over."""
+    with pytest.raises(SceneError, match=r"classes\.tif has a GEOSEG_LEGEND tag that is not a legend"):
+        read(tags={"GEOSEG_LEGEND": text})
+
+
+def test_choice():
+    """Classes are chosen by name or id; none chosen are all, and no data is never one."""
+    classes = Classes(names={0: "water", 7: "wood", 9: "7"}, colours={})
+    assert np.flatnonzero(classes.chosen(["water", "9"])).tolist() == [0, 9]
+    assert np.flatnonzero(classes.chosen([0])).tolist() == [0]
+    assert np.flatnonzero(classes.chosen(["7"])).tolist() == [9]  # a name goes before an id
+    assert classes.chosen([])[:-1].all()
+    assert not classes.chosen([])[-1]
+    assert np.flatnonzero(Classes(names={}, colours={}).chosen(["12"])).tolist() == [12]
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "message"),
+    [
+        ({0: "water", 7: "wood"}, "tundra", r"'tundra' is not in the raster's legend: water \(0\), wood \(7\)"),
+        ({0: "water"}, "5", "'5' is not in the raster's legend"),
+        ({}, "water", "'water' is not a whole number below 65535, and the raster names no classes"),
+        ({}, "65535", "is not a whole number below 65535"),
+        ({}, "-1", "is not a whole number"),
+    ],
+)
+def test_unknown_class(names, wanted, message):
+    """A class that the legend does not have is refused, with those that it has."""
+    with pytest.raises(UsageError, match=message):
+        Classes(names=names, colours={}).chosen([wanted])

@@ -1,0 +1,63 @@
+"""`geoseg polygons`."""
+
+import json
+
+import geopandas
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from geoseg.cli import main
+from geoseg.models.legend import AERIAL
+
+
+@pytest.fixture
+def classes(write_classes):
+    values = np.ones((30, 30), np.uint8)
+    values[5:15, 5:15] = 0
+    values[20:22, 20:22] = 4
+    return write_classes(values, nodata=255, tags={"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())})
+
+
+@pytest.fixture
+def run():
+    """Run the command line in this process; returns what it printed."""
+
+    def call(*arguments, expect=0):
+        result = CliRunner().invoke(main, ["polygons", *map(str, arguments)])
+        assert result.exit_code == expect, result.output
+        assert "Traceback" not in result.output
+        return result.stderr if expect else result.stdout
+
+    return call
+
+
+def test_command(run, classes, tmp_path):
+    """Options reach the call; totals and files are printed."""
+    options = ["--class", "building", "--class", "1", "--min-area", "20", "--simplify", "1", "--format", "geojson"]
+    lines = run(classes, "-o", tmp_path / "areas.gpkg", *options).splitlines()
+    assert lines[0] == "building: 400 m² in 1 polygon"
+    assert lines[1] == "land: 3203 m² in 1 polygon"
+    assert lines[2:] == [str(tmp_path / f"areas.{ending}") for ending in ("qml", "gpkg", "geojson")]
+    assert len(geopandas.read_file(tmp_path / "areas.geojson")) == 2
+    again = run(classes, "-o", tmp_path / "areas.gpkg", expect=5)
+    assert again == f"geoseg: {tmp_path / 'areas.qml'} exists; choose another name, or replace it with --overwrite.\n"
+    run(classes, "-o", tmp_path / "areas.gpkg", "--overwrite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["none.tif", "-o", "areas.gpkg"], 3, "none.tif does not exist"),
+        (["classes.tif", "-o", "areas"], 2, "names no format"),
+        (["classes.tif", "-o", "areas.gpkg", "--class", "tundra"], 2, "is not in the raster's legend"),
+        (["classes.tif", "-o", "areas.gpkg", "--min-area", "-1"], 2, "--min-area"),
+        (["classes.tif", "-o", "areas.gpkg", "--format", "shp"], 2, "--format"),
+        (["classes.tif", "-o", "none/areas.gpkg"], 5, "create it first"),
+    ],
+)
+def test_wrong_input(run, classes, tmp_path, monkeypatch, arguments, code, message):
+    """What cannot be done ends in a sentence and its exit code, and leaves nothing."""
+    monkeypatch.chdir(tmp_path)
+    assert message in run(*arguments, expect=code)
+    assert list(tmp_path.iterdir()) == [classes]

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from geoseg.errors import OutputError, UsageError
+from geoseg.polygons.files import refuse, targets
+
+
+@pytest.mark.parametrize(
+    ("output", "formats", "files"),
+    [
+        ("out/a.gpkg", (), ["a.qml", "a.gpkg"]),
+        ("a.GeoJSON", (), ["a.qml", "a.GeoJSON"]),
+        ("a.gpkg", ("gpkg", "geojson"), ["a.qml", "a.gpkg", "a.geojson"]),
+        ("a.2024", ("parquet", "flatgeobuf"), ["a.2024.qml", "a.2024.parquet", "a.2024.fgb"]),
+    ],
+)
+def test_names(output, formats, files):
+    """The ending names a format, each --format one more; all files of a run have one stem."""
+    found = targets(output, formats, "maps/scene.tif")
+    assert [path.name for path in found.files] == files
+    assert {path.parent for path in found.files} == {Path(output).parent}
+
+
+@pytest.mark.parametrize(
+    ("output", "formats", "message"),
+    [
+        ("areas", (), "areas names no format; let it end in .geojson, .gpkg, .fgb, .parquet"),
+        ("areas.shp", (), "areas.shp names no format"),
+        ("areas", ("shapefile",), "format 'shapefile' is unknown; choose from geojson"),
+        ("maps/scene.gpkg", (), "scene.qml is the style of scene.tif; choose another name"),
+        ("..", ("gpkg",), "is no name for a file"),
+    ],
+)
+def test_refused_names(output, formats, message):
+    """No format, an unknown one, and the place of the raster's own style are refused."""
+    with pytest.raises(UsageError, match=message):
+        targets(output, formats, "maps/scene.tif")
+
+
+def test_existing_files(tmp_path):
+    """A file that exists is replaced only when that is asked for; a folder never is."""
+    wanted = targets(tmp_path / "a.gpkg", ["geojson"], "scene.tif")
+    refuse(wanted, overwrite=False)
+    (tmp_path / "a.geojson").touch()
+    with pytest.raises(OutputError, match=r"a\.geojson exists; choose another name, or replace it with --overwrite"):
+        refuse(wanted, overwrite=False)
+    refuse(wanted, overwrite=True)
+    (tmp_path / "a.qml").mkdir()
+    with pytest.raises(OutputError, match=r"a\.qml is a folder"):
+        refuse(wanted, overwrite=True)
+    with pytest.raises(OutputError, match="is not a folder; create it first"):
+        refuse(targets(tmp_path / "none" / "a.gpkg", (), "scene.tif"), overwrite=True)

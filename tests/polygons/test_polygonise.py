@@ -1,0 +1,265 @@
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+import rasterio.features
+import shapely
+from pyproj import Geod
+
+from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.models.legend import AERIAL
+from geoseg.polygons import polygonise
+
+LEGEND = {"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())}
+
+
+@pytest.fixture
+def suburb(write_classes, blots):
+    """A raster of four classes and a corner without data, higher than a band, with geoseg's legend."""
+    values = blots(5, (700, 60), coarse=9).astype(np.uint8)
+    values[:30, :20] = 255
+    return write_classes(values, "suburb.tif", nodata=255, tags=LEGEND, tiled=True, blockxsize=64, blockysize=64)
+
+
+def table_of(path):
+    """Polygons of a file; a GeoPackage also has a table of styles."""
+    if path.suffix == ".parquet":
+        return geopandas.read_parquet(path)
+    return geopandas.read_file(path, **({"layer": "polygons"} if path.suffix == ".gpkg" else {}))
+
+
+def read(raster):
+    with rasterio.open(raster) as source:
+        return source.read(1), source.transform
+
+
+def test_all_formats_hold_the_same(suburb, tmp_path):
+    """Each format is read by another library: fields, CRS, and the same polygons, which are the raster's."""
+    formats = ["geojson", "gpkg", "flatgeobuf", "parquet"]
+    made = polygonise(suburb, tmp_path / "areas", formats=formats)
+    assert [path.name for path in made.files] == [
+        "areas.qml", "areas.geojson", "areas.gpkg", "areas.fgb", "areas.parquet",
+    ]  # fmt: skip
+    assert sorted(tmp_path.iterdir()) == sorted([suburb, *made.files])
+    lonlat, *others = map(table_of, made.files[1:])
+    values, transform = read(suburb)
+    expected = rasterio.features.shapes(values, mask=values != 255, connectivity=4, transform=transform)
+    shapes = {
+        shapely.normalize(shapely.simplify(shapely.geometry.shape(shape), 0)): int(value) for shape, value in expected
+    }
+    for table in others:
+        table = table.sort_values("id", ignore_index=True)  # noqa: PLW2901 - FlatGeobuf has an order of its own
+        assert table.crs == "EPSG:32633"
+        assert list(table.columns) == ["id", "class_id", "name", "area_m2", "geometry"]
+        assert table["id"].tolist() == list(range(1, len(shapes) + 1))
+        found = zip(shapely.normalize(shapely.simplify(table.geometry, 0)), table["class_id"], strict=True)
+        assert dict(found) == shapes
+        assert table["name"].tolist() == [AERIAL.names[number] for number in table["class_id"]]
+        assert shapely.coverage_is_valid(table.geometry.values)
+    assert lonlat.crs == "EPSG:4326"
+    assert lonlat["area_m2"].tolist() == others[0]["area_m2"].tolist()
+    expected_lonlat = others[0].to_crs(4326).geometry
+    assert lonlat.geometry.geom_equals_exact(expected_lonlat, 0.72e-7).all()
+    assert shapely.coverage_is_valid(lonlat.geometry.values)
+
+
+def test_areas_and_totals(suburb, tmp_path):
+    """Areas are geodesic; totals by class are those of the polygons, and all of the raster's data is covered."""
+    made = polygonise(suburb, tmp_path / "areas.gpkg")
+    table = table_of(made.files[1])
+    geod = Geod(ellps="WGS84")
+    lonlat = table.to_crs(4326)
+    for row in lonlat.itertuples():
+        assert row.area_m2 == pytest.approx(abs(geod.geometry_area_perimeter(row.geometry)[0]), rel=1e-6, abs=0.01)
+    by_class = table.groupby("class_id")
+    assert {number: total.count for number, total in made.totals.items()} == by_class.size().to_dict()
+    for number, total in made.totals.items():
+        assert total.name == AERIAL.names[number]
+        assert total.area_m2 == pytest.approx(by_class["area_m2"].sum()[number])
+    values, _ = read(suburb)
+    assert table.area.sum() == pytest.approx(4 * (values != 255).sum())
+
+
+def test_minimum_area_and_simplification(suburb, tmp_path):
+    """With both, no polygon is smaller than three quarters of the minimum, vertices go, and borders stay shared."""
+    whole = table_of(polygonise(suburb, tmp_path / "whole.gpkg").files[1])
+    made = polygonise(suburb, tmp_path / "areas.gpkg", min_area_m2=100, simplify_m=3, formats=["geojson"])
+    table, lonlat = (table_of(path) for path in made.files[1:])
+    assert whole["area_m2"].min() < 75 <= table["area_m2"].min()
+    assert table.count_coordinates().sum() < 0.5 * whole.count_coordinates().sum()
+    for layer in (table, lonlat):
+        assert layer.is_valid.all()
+        assert shapely.coverage_is_valid(layer.geometry.values)
+    assert table.area.sum() == pytest.approx(whole.area.sum(), rel=1e-3)
+
+
+def test_chosen_classes(suburb, tmp_path):
+    """Only the classes that are named are written; their borders are those that they have among all others."""
+    whole = table_of(polygonise(suburb, tmp_path / "whole.gpkg", simplify_m=3).files[1])
+    made = polygonise(suburb, tmp_path / "some.gpkg", classes=["road", 3], simplify_m=3)
+    table = table_of(made.files[1])
+    assert set(table["name"]) == {"road", "vegetation"}
+    expected = whole[whole["class_id"].isin([2, 3])]
+    assert set(table.geometry.normalize()) == set(expected.geometry.normalize())
+    categories = made.files[0].read_text(encoding="utf-8").count("<category ")
+    assert categories == 2
+
+
+def test_two_runs_write_the_same_bytes(suburb, tmp_path):
+    """Nothing in a file depends on when it was made."""
+    formats = ["geojson", "flatgeobuf", "parquet"]
+    first = polygonise(suburb, tmp_path / "areas.gpkg", formats=formats)
+    before = {path.name: path.read_bytes() for path in first.files}
+    second = polygonise(suburb, tmp_path / "areas.gpkg", formats=formats, overwrite=True)
+    assert {path.name: path.read_bytes() for path in second.files} == before
+
+
+def test_geopackage_carries_its_style(suburb, tmp_path):
+    """The style stands in the table that QGIS reads, as the default of the layer, and is the file's beside it."""
+    made = polygonise(suburb, tmp_path / "areas.gpkg")
+    with closing(sqlite3.connect(made.files[1])) as database:
+        rows = database.execute(
+            "SELECT f_table_name, f_geometry_column, useAsDefault, styleQML FROM layer_styles"
+        ).fetchall()
+        columns = database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns").fetchall()
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert rows == [(*columns[0], 1, made.files[0].read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("transform", [
+    rasterio.Affine(2, 0, 500_000, 0, 2, 5_400_000),
+    rasterio.Affine(-2, 0, 500_000, 0, -2, 5_400_000),
+    rasterio.Affine(2, 0, 500_000, 0, -2, 5_400_000) @ rasterio.Affine.rotation(30),
+])  # fmt: skip
+def test_any_affine_grid(write_classes, blots, tmp_path, transform):
+    """South-up, mirrored and rotated rasters give polygons where GDAL places them, counter-clockwise."""
+    values = blots(2, (40, 30)).astype(np.uint8)
+    path = write_classes(values, transform=transform)
+    table = table_of(polygonise(path, tmp_path / "areas.fgb").files[1])
+    expected = rasterio.features.shapes(values, connectivity=4, transform=transform)
+    for shape, value in expected:
+        polygon = shapely.geometry.shape(shape)
+        inside = table[table.contains(polygon.representative_point())]
+        assert inside["class_id"].tolist() == [value]
+        assert inside.geometry.iloc[0].symmetric_difference(polygon).area < 1e-6
+    assert shapely.is_ccw(shapely.get_exterior_ring(table.geometry.values)).all()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata", "numbers"),
+    [("uint8", None, (0, 255)), ("uint8", 0, (1, 255)), ("int16", -9999, (0, 523)), ("uint32", None, (7, 65_534))],
+)
+def test_any_whole_numbers(write_classes, tmp_path, dtype, nodata, numbers):
+    """Class ids are any whole numbers below 65535; what the raster calls nodata is left out."""
+    values = np.full((6, 9), numbers[0], dtype)
+    values[:, 3:6] = numbers[1]
+    if nodata is not None:
+        values[:, 6:] = nodata
+    made = polygonise(write_classes(values, nodata=nodata), tmp_path / "areas.gpkg")
+    assert [(number, total.name) for number, total in made.totals.items()] == [(each, str(each)) for each in numbers]
+    table = table_of(made.files[1])
+    pixels = [18, 18] if nodata is not None else [18, 18, 18]
+    assert (table.area / 4).tolist() == pixels
+
+
+def test_masked_pixels_are_left_out(write_classes, tmp_path):
+    """Pixels that a mask hides have no class, whatever their value."""
+    values = np.ones((6, 6), np.uint8)
+    path = write_classes(values)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as raster:
+        raster.write_mask(np.arange(36).reshape(6, 6) % 6 < 4)
+    table = table_of(polygonise(path, tmp_path / "areas.gpkg").files[1])
+    assert table.area.tolist() == [4 * 24]
+
+
+def test_raster_without_data(write_classes, tmp_path):
+    """A raster of nothing but nodata makes complete files without polygons."""
+    path = write_classes(np.full((5, 5), 255, np.uint8), nodata=255)
+    made = polygonise(path, tmp_path / "areas.gpkg", formats=["geojson", "flatgeobuf", "parquet"], min_area_m2=10)
+    assert made.totals == {}
+    assert [len(table_of(path)) for path in made.files[1:]] == [0, 0, 0, 0]
+
+
+def test_progress(suburb, tmp_path):
+    """Whoever watches is told of the rows that are done, up to all of them."""
+    seen = []
+    polygonise(suburb, tmp_path / "areas.gpkg", progress=lambda done, rows: seen.append((done, rows)))
+    assert seen == [(512, 700), (700, 700)]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros((4, 4), np.float32), "holds float32 values; class ids are whole numbers"),
+        (np.full((4, 4), -3, np.int16), "holds the value -3; class ids are whole numbers from 0 to 65534"),
+        (np.full((4, 4), 65_535, np.uint16), "holds the value 65535"),
+    ],
+)
+def test_no_class_ids(write_classes, tmp_path, values, message):
+    """Rasters of anything else are refused by what is wrong, and leave nothing."""
+    path = write_classes(values)
+    with pytest.raises(SceneError, match=message):
+        polygonise(path, tmp_path / "areas.gpkg")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_several_bands(write_scene, noise, tmp_path):
+    """An image is not a class raster."""
+    with pytest.raises(SceneError, match="has 3 bands; a class raster has one"):
+        polygonise(write_scene(noise(8, 8)), tmp_path / "areas.gpkg")
+
+
+def test_cut_off_raster(suburb, tmp_path):
+    """A raster that ends early ends the run in one sentence, and nothing is left of it."""
+    suburb.write_bytes(suburb.read_bytes()[:-3000])
+    with pytest.raises(SceneError, match=r"suburb\.tif cannot be read"):
+        polygonise(suburb, tmp_path / "areas.gpkg")
+    assert list(tmp_path.iterdir()) == [suburb]
+
+
+@pytest.mark.parametrize("wrong", [{"min_area_m2": -1}, {"simplify_m": float("nan")}, {"min_area_m2": float("inf")}])
+def test_impossible_numbers(suburb, tmp_path, wrong):
+    """Areas and lengths that are none are refused."""
+    with pytest.raises(UsageError, match="is a number from 0 upward"):
+        polygonise(suburb, tmp_path / "areas.gpkg", **wrong)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from geoseg.errors import OutputError
+from geoseg.polygons import polygonise
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+for name in ("geojson", "gpkg", "flatgeobuf", "parquet"):
+    try:
+        polygonise(sys.argv[1], sys.argv[2], formats=[name])
+        print(name, "written")
+    except OutputError as error:
+        print(name, error.exit_code, error)
+"""
+
+
+@pytest.mark.parametrize("limit", [4096, 30_000])
+def test_full_disk(suburb, tmp_path, limit):
+    """Where files cannot grow, each format ends in an OutputError, and no file is left, whole or in part."""
+    words = [sys.executable, "-c", FULL_DISK, str(suburb), str(tmp_path / "areas"), str(limit)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4
+    assert all(" 5 areas cannot be written (" in line and "is the disk full?" in line for line in lines), done.stdout
+    assert list(tmp_path.iterdir()) == [suburb]
+
+
+def test_output_that_exists_stays(suburb, tmp_path):
+    """Nothing is overwritten unasked, not even the style."""
+    (tmp_path / "areas.qml").write_text("mine")
+    with pytest.raises(OutputError, match=r"areas\.qml exists"):
+        polygonise(suburb, tmp_path / "areas.gpkg")
+    assert (tmp_path / "areas.qml").read_text() == "mine"
+    assert not (tmp_path / "areas.gpkg").exists()
