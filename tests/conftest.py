@@ -8,10 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from hypothesis import settings
 from rasterio import Affine
 from standins import load_echo, make_card
 
 from geoseg.models.bundle import MEMBER
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 UTM = "EPSG:32633"
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
