@@ -6,6 +6,7 @@ from pathlib import Path
 from geoseg.errors import OutputError
 from geoseg.journal import Journal
 from geoseg.planning import Plan
+from geoseg.settings import ROAD_SUFFIXES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +21,8 @@ class Outputs:
     """Probability of the winning class (Cloud Optimized GeoTIFF)."""
     probabilities: Path | None
     """Probability of every class (Cloud Optimized GeoTIFF)."""
-    roads: Path | None
-    """Road network (GeoJSON)."""
+    roads: dict[str, Path]
+    """Road network, by format; empty where none is traced."""
     road_style: Path | None
     """QGIS style of the road network."""
     companions: tuple[Path, ...]
@@ -30,7 +31,7 @@ class Outputs:
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that are asked for; the class raster last, so that its presence means that all are there."""
-        wanted = (self.roads, self.road_style, self.confidence, self.probabilities, self.style, self.classes)
+        wanted = (*self.roads.values(), self.road_style, self.confidence, self.probabilities, self.style, self.classes)
         return tuple(path for path in wanted if path is not None)
 
     def refuse_existing(self) -> None:
@@ -64,17 +65,18 @@ def outputs(plan: Plan, folder: Path) -> Outputs:
     roads = settings.roads and plan.card.legend.road is not None
     confidence, probabilities = folder / f"{stem}_confidence.tif", folder / f"{stem}_probabilities.tif"
     classes, style = folder / f"{stem}_classes.tif", folder / f"{stem}_classes.qml"
-    network, road_style = folder / f"{stem}_roads.geojson", folder / f"{stem}_roads.qml"
+    networks = {name: folder / f"{stem}_roads{suffix}" for name, suffix in ROAD_SUFFIXES.items()}
+    road_style = folder / f"{stem}_roads.qml"
     return Outputs(
         classes=classes,
         style=style,
         confidence=confidence if settings.confidence else None,
         probabilities=probabilities if settings.probabilities else None,
-        roads=network if roads else None,
+        roads={name: networks[name] for name in settings.roads_format} if roads else {},
         road_style=road_style if roads else None,
         companions=(
             *(_sidecar(path) for path in (classes, confidence, probabilities)),
-            *(confidence, probabilities, network, road_style),
+            *(confidence, probabilities, *networks.values(), road_style),
         ),
     )
 

@@ -21,11 +21,12 @@ from geoseg.mosaics import assemble, match_scene
 from geoseg.outputs import Outputs, outputs
 from geoseg.planning import Plan, plan
 from geoseg.products import Layer, layers, output_grid, read_rows, write_cog
-from geoseg.roads import RoadTotals, trace_roads, write_geojson
+from geoseg.roads import road_raster, trace_roads, write_roads
+from geoseg.roads.styles import edge_style
 from geoseg.scene import GDAL, crs_of, ground_area, legible, open_scene
 from geoseg.settings import Settings
 from geoseg.shipped import DEFAULT_MODEL, find_model
-from geoseg.styles import class_style, road_style
+from geoseg.styles import class_style
 
 Progress = Callable[[int, int], None]
 """Told, whenever rows are finished, how many pixels of the grid are, and of how many."""
@@ -40,6 +41,16 @@ class ClassArea:
     """Of the pixels that have data, 0 to 1."""
     area_m2: float
     """On the ground."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoadTotals:
+    """How much of a road network there is."""
+
+    count: int
+    """Edges."""
+    length_km: float
+    """Geodesic length of all edges."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +143,8 @@ def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> 
     tally = Tally(plan.card.legend, output_grid(plan))
     with ThreadPoolExecutor(max_workers=1) as beside:  # one core compresses rasters while the other traces roads
         rasters = beside.submit(_write_rasters, plan, pieces, files, mosaics)
-        roads = _write_vectors(plan, pieces, files, tally.counted(read_rows(classes)))
+        deque(tally.counted(read_rows(classes)), maxlen=0)
+        roads = _write_roads(plan, pieces, files, mosaics)
         rasters.result()
     if not tally.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
@@ -141,18 +153,22 @@ def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> 
     return Prediction(scene=plan.scene.source, outputs=files, areas=tally.areas(), roads=roads)
 
 
-def _write_vectors(
-    plan: Plan, pieces: Journal, files: Outputs, strips: Iterator[npt.NDArray[np.uint8]]
-) -> RoadTotals | None:
-    """Consume the class raster's rows, and trace the roads in them if they are asked for."""
-    if files.roads is None or files.road_style is None:
-        deque(strips, maxlen=0)
+def _write_roads(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> RoadTotals | None:
+    """Trace the roads if they are asked for: from their probability where it was kept, else from the classes."""
+    road = plan.card.legend.road
+    if files.road_style is None or road is None:
         return None
-    grid = output_grid(plan)
-    masks = (strip == plan.card.legend.road for strip in strips)
-    network = trace_roads(masks, grid.shape.yx, grid.transform, crs_of(grid))
-    pieces.making(files.road_style).write_text(road_style())
-    return write_geojson(network, pieces.making(files.roads), crs_of(grid))
+    by_name = {layer.name: mosaic for layer, mosaic in mosaics.items()}
+    if plan.settings.probabilities:
+        opened = road_raster(by_name["probabilities"], band=road + 1, probability=True)
+    else:
+        opened = road_raster(by_name["classes"], road_class=road)
+    with opened as raster:
+        network = trace_roads(raster.read, raster.grid.shape.yx, raster.grid.transform, crs_of(raster.grid))
+    pieces.making(files.road_style).write_text(edge_style())
+    for name, path in files.roads.items():
+        write_roads(network, pieces.making(path), name)
+    return RoadTotals(count=len(network), length_km=network.length_km)
 
 
 def _write_rasters(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> None:

@@ -9,6 +9,9 @@ from geoseg.tiling import FAMILIES
 
 Bounds = tuple[float, float, float, float]
 
+ROAD_SUFFIXES = {"geojson": ".geojson", "gpkg": ".gpkg", "flatgeobuf": ".fgb", "parquet": ".parquet"}
+"""Formats that a road network can be written in, and their file name endings."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -38,6 +41,8 @@ class Settings:
     """Also write the probability of every class."""
     roads: bool = True
     """Also trace the road network, where the model knows roads."""
+    roads_format: tuple[str, ...] = ("geojson",)
+    """Formats of the road network: geojson, gpkg, flatgeobuf, parquet."""
     memory: int = 2 * 10**9
     """Bytes of resident memory that the run should stay within; decides the width of a block."""
 
@@ -54,5 +59,9 @@ class Settings:
             raise UsageError(f"window {self.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
         if self.batch_size < 1:
             raise UsageError(f"the batch size must be at least 1, got {self.batch_size}.")
+        unknown = [name for name in self.roads_format if name not in ROAD_SUFFIXES]
+        if unknown or not self.roads_format:
+            found = ", ".join(unknown) or "nothing"
+            raise UsageError(f"roads are written as {', '.join(ROAD_SUFFIXES)}, not as {found}.")
         if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
             raise UsageError(f"the ground sample distance must be a positive number of metres, got {self.gsd_m}.")

@@ -16,25 +16,6 @@ def class_style(legend: Legend) -> str:
     return _text(root)
 
 
-def road_style() -> str:
-    """QML for a road network: one line symbol that stands out on imagery and on the class raster alike."""
-    root = _qgis()
-    renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
-    symbols = Xml.SubElement(renderer, "symbols")
-    symbol = Xml.SubElement(symbols, "symbol", type="line", name="0", alpha="1")
-    line = Xml.SubElement(symbol, "layer", {"class": "SimpleLine", "enabled": "1", "pass": "0", "locked": "0"})
-    options = {
-        "line_color": "255,106,0,255",
-        "line_width": "0.5",
-        "line_width_unit": "MM",
-        "capstyle": "round",
-        "joinstyle": "round",
-    }
-    for key, value in options.items():
-        Xml.SubElement(line, "prop", k=key, v=value)
-    return _text(root)
-
-
 def _qgis() -> Xml.Element:
     return Xml.Element("qgis", version="3.22", styleCategories="Symbology")
 

@@ -9,24 +9,21 @@ import pytest
 
 import geoseg
 from geoseg.models.legend import AERIAL
-from geoseg.styles import class_style, road_style
+from geoseg.styles import class_style
 
 QGIS_PYTHON = shutil.which("python3", path="/usr/bin")  # QGIS comes with the system's Python, not with a virtual one
 
 QGIS = """
 import json, os, sys
-os.environ.update(QT_QPA_PLATFORM="offscreen", XDG_RUNTIME_DIR=sys.argv[3])
-from qgis.core import QgsApplication, QgsRasterLayer, QgsVectorLayer
+os.environ.update(QT_QPA_PLATFORM="offscreen", XDG_RUNTIME_DIR=sys.argv[2])
+from qgis.core import QgsApplication, QgsRasterLayer
 QgsApplication.setPrefixPath("/usr", True)
 app = QgsApplication([], False)
 app.initQgis()
 raster = QgsRasterLayer(sys.argv[1], "classes")
-roads = QgsVectorLayer(sys.argv[2], "roads", "ogr")
 print(json.dumps({
     "raster": [raster.isValid(), raster.crs().authid(), raster.renderer().type()],
     "classes": [[entry.value, entry.label, entry.color.name()] for entry in raster.renderer().classes()],
-    "roads": [roads.isValid(), roads.crs().authid(), roads.renderer().symbol().color().name()],
-    "fields": [field.name() for field in roads.fields()],
 }))
 """
 
@@ -45,22 +42,12 @@ def test_class_style_lists_the_legend():
     assert found == [(number, entry.colour, entry.name) for number, entry in enumerate(AERIAL.classes)]
 
 
-def test_road_style_is_a_line():
-    """Roads are drawn as one line symbol, in a colour that no class has."""
-    root = Xml.fromstring(road_style())
-    assert root.find("renderer-v2/symbols/symbol").attrib["type"] == "line"
-    colour = root.find(".//prop[@k='line_color']").attrib["v"].split(",")
-    assert tuple(map(int, colour[:3])) not in {entry.rgb for entry in AERIAL.classes}
-
-
 @pytest.mark.skipif(not has_qgis(), reason="QGIS is not installed")
 def test_qgis_shows_the_legend(write_scene, write_bundle, noise, echo, tmp_path):
-    """QGIS finds the styles by itself: class names and colours, and the line symbol of the roads."""
+    """QGIS finds the style by itself: class names and colours."""
     result = geoseg.predict(write_scene(noise(90, 90)), model=write_bundle(), load=echo, folder=tmp_path / "out")
-    files = [str(result.outputs.classes), str(result.outputs.roads), str(tmp_path)]
+    files = [str(result.outputs.classes), str(tmp_path)]
     done = subprocess.run([QGIS_PYTHON, "-c", QGIS, *files], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["raster"] == [True, "EPSG:32633", "paletted"]
     assert found["classes"] == [[number, entry.name, entry.colour] for number, entry in enumerate(AERIAL.classes)]
-    assert found["roads"] == [True, "EPSG:4326", "#ff6a00"]
-    assert found["fields"] == ["id", "length_m", "width_m"]

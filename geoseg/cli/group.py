@@ -9,7 +9,7 @@ import click
 from geoseg import __version__
 from geoseg.errors import GeosegError
 
-COMMANDS = ("predict", "info", "evaluate", "train", "polygons", "models", "tile", "resize")
+COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
 
 
 class LazyGroup(click.Group):

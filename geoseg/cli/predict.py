@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--confidence", is_flag=True, help="Also write the probability of the winning class.")
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
 @click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
+@options.roads_format
 @options.memory
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
@@ -57,8 +58,8 @@ def command(
     """Predict the classes and roads of each SCENE.
 
     A scene is any raster that GDAL opens: a GeoTIFF, a VRT, a URL. Writes <scene>_classes.tif and .qml,
-    <scene>_roads.geojson and .qml, and on request <scene>_confidence.tif and <scene>_probabilities.tif. A stopped run
-    goes on where it was when the same command is given again.
+    <scene>_roads.geojson (or what --roads-format names) and .qml, and on request <scene>_confidence.tif and
+    <scene>_probabilities.tif. A stopped run goes on where it was when the same command is given again.
     """
     from rich.console import Console
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .compiled import compiled
+from geoseg.compiled import compiled
+
 from .labels import Labels
 
 Bytes = npt.NDArray[np.uint8]

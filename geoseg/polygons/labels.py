@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .compiled import compiled
+from geoseg.compiled import compiled
 
 Values = npt.NDArray[np.uint16]
 Labels = npt.NDArray[np.int32]

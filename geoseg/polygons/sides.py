@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.compiled import compiled
+
 from .arcs import SOFT_END, SOFT_START, Arcs, Bytes, Points, Starts
-from .compiled import compiled
 from .labels import Labels
 
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .compiled import compiled
+from geoseg.compiled import compiled
+
 from .labels import NOTHING, Ids, Labels, Values, join, label, relabel, renumbered
 
 Flags = npt.NDArray[np.bool_]

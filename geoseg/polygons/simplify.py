@@ -6,8 +6,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.compiled import compiled
+
 from .arcs import Arcs, Points, Starts
-from .compiled import compiled
 from .labels import Labels
 
 Flags = npt.NDArray[np.bool_]

@@ -1,7 +1,18 @@
-"""Road centrelines traced from a mask whose rows stream by, in memory bounded by a strip and the unfinished edges."""
+"""Road networks traced from probabilities or masks of any size, block by block."""
 
-from .road import Road, RoadSettings
+from .network import Edges, Nodes, RoadNetwork
+from .raster import RoadRaster, road_raster
+from .settings import RoadSettings
 from .trace import trace_roads
-from .write import RoadTotals, write_geojson
+from .write import write_roads
 
-__all__ = ["Road", "RoadSettings", "RoadTotals", "trace_roads", "write_geojson"]
+__all__ = [
+    "Edges",
+    "Nodes",
+    "RoadNetwork",
+    "RoadRaster",
+    "RoadSettings",
+    "road_raster",
+    "trace_roads",
+    "write_roads",
+]

@@ -1,74 +1,122 @@
-"""Trace the road network of a mask whose rows stream by."""
+"""Trace the road network of a raster that is read block by block."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from rasterio import Affine
 
-from .chains import trace_chains
-from .clean import clean
-from .ground import ground
-from .lines import draw
-from .network import Network
-from .road import Road, RoadSettings
-from .skeleton import thin
+from .assembly import assemble
+from .block import Read, trace_block
+from .coarsening import coarsened, factor_for
+from .gaps import close_gaps
+from .graph import Graph, dissolve, graph_of
+from .ground import Ground, ground
+from .islands import close_islands
+from .junctions import contract, refine
+from .network import RoadNetwork
+from .pieces import Pieces
+from .pruning import prune
+from .settings import RoadSettings
+from .splicing import Chains, splice
+from .stencil import Stencil, stencil
+from .weak import drop_weak
 
-STRIP_ROWS = 1024
+Progress = Callable[[int, int], None]
+"""Told, whenever a block is finished, how many pixels of the grid are, and of how many."""
 
 
 def trace_roads(
-    strips: Iterable[npt.NDArray[np.bool_]],
+    read: Read,
     shape: tuple[int, int],
     transform: Affine,
     crs: Any,  # noqa: ANN401 - whatever pyproj or rasterio calls a CRS
     settings: RoadSettings | None = None,
-) -> Iterator[Road]:
-    """Yield the roads of a mask as its rows complete them.
-
-    Memory is bounded by a strip of 1024 rows with its halo and by the edges that are not finished; it does not grow
-    with the scene's height.
+    *,
+    block: int = 2048,
+    workers: int = 1,
+    progress: Progress = lambda done, total: None,
+) -> RoadNetwork:
+    """Trace the roads of a raster.
 
     Parameters
     ----------
-    strips
-        Consecutive bands `(any, width)` of the road mask, top to bottom. How the mask is cut changes nothing.
+    read
+        Gives the road probability `(rows, columns)` of a window of the grid, in `LEVELS`, 255 where there is none; of a
+        mask it gives 0 and 254. Called from one thread at a time.
     shape
-        Height and width of the mask.
+        Height and width of the grid.
     transform
         From (column, row), whole numbers at pixel corners, to x and y; any invertible affine.
     crs
         The grid's CRS.
     settings
-        What to drop, merge and smooth.
-
-    Yields
-    ------
-    Road
-        Edges of the network in the grid's CRS, in an order fixed by the mask.
-
-    Raises
-    ------
-    ValueError
-        The strips do not add up to `shape`.
+        What is a road.
+    block
+        Side of the blocks that the grid is cut into; decides time and memory, and not a bit of the result.
+    workers
+        Threads that trace blocks; the same holds for them.
+    progress
+        Called whenever a block is finished.
     """
     settings = settings or RoadSettings()
-    height, width = shape
     place = ground(transform, crs)
-    tops = range(0, height, STRIP_ROWS)
-    metrics = [place.metric(width / 2, (top + min(top + STRIP_ROWS, height)) / 2) for top in tops]
-    middle = metrics[len(metrics) // 2]
-    pixel_m2 = abs(float(np.linalg.det(middle)))
-    cleaned = clean(
-        strips,
-        shape,
-        speck_px=settings.min_speck_m2 / pixel_m2,
-        hole_px=settings.min_hole_m2 / pixel_m2,
-        rows=STRIP_ROWS,
-    )
-    network = Network(width, settings)
-    chains = trace_chains(thin(cleaned, shape, metrics, rows=STRIP_ROWS), width)
-    # The last list of chains comes after the last strip.
-    for found, metric in zip(chains, [*metrics, metrics[-1]], strict=True):
-        yield from draw(list(network.add(found, metric)), place, shape, metric, settings)
+    factor = factor_for(_stencil(place, shape, settings).pixel_m)
+    if factor > 1:
+        read, shape, transform = coarsened(read, shape, transform, factor)
+        place = ground(transform, crs)
+    grid = _stencil(place, shape, settings)
+    chains = splice(_blocks(read, grid, block, workers, progress), shape[1])
+    return assemble(tidy(graph_of(chains, grid), chains, read, grid), chains, place, grid)
+
+
+def _stencil(place: Ground, shape: tuple[int, int], settings: RoadSettings) -> Stencil:
+    return stencil(shape, place.metric(shape[1] / 2, shape[0] / 2), settings)
+
+
+def _blocks(read: Read, grid: Stencil, side: int, workers: int, progress: Progress) -> Iterator[Pieces]:
+    shape = grid.shape
+    parts = [
+        (slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1])))
+        for top in range(0, shape[0], side)
+        for left in range(0, shape[1], side)
+    ]
+    total, done = shape[0] * shape[1], 0
+    one_at_a_time = Lock()
+
+    def locked(rows: slice, cols: slice) -> npt.NDArray[np.uint8]:
+        with one_at_a_time:
+            return read(rows, cols)
+
+    if workers == 1:
+        for rows, cols in parts:
+            yield trace_block(read, rows, cols, grid)
+            done += (rows.stop - rows.start) * (cols.stop - cols.start)
+            progress(done, total)
+        return
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        running: deque[tuple[Future[Pieces], int]] = deque()
+        for rows, cols in parts:
+            pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
+            running.append((pool.submit(trace_block, locked, rows, cols, grid), pixels))
+        while running:
+            future, pixels = running.popleft()
+            yield future.result()
+            done += pixels
+            progress(done, total)
+
+
+def tidy(graph: Graph, chains: Chains, read: Read, grid: Stencil) -> Graph:
+    """Make of a skeleton's graph that of the roads: each step sees what the one before it has left."""
+    least_m = grid.settings.min_spur_m
+    graph = prune(graph, least_m)
+    graph = prune(contract(graph, grid), least_m)
+    graph = prune(close_islands(graph, chains, grid), least_m)
+    graph = refine(graph, chains, grid)
+    graph = drop_weak(prune(contract(graph, grid), least_m), chains, grid)
+    graph = dissolve(close_gaps(graph, chains, read, grid))
+    return prune(close_islands(graph, chains, grid), least_m)

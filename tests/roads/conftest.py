@@ -1,10 +1,12 @@
-"""Masks painted from lines whose place and length are known."""
+"""Masks painted from lines whose place and length are known, and networks traced from them."""
 
 import numpy as np
 import pytest
 import shapely
 from rasterio import Affine
 from rasterio.features import rasterize
+
+from geoseg.roads import trace_roads
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,32 @@ def paint():
         return rasterize(areas, out_shape=shape, transform=transform or Affine.identity()).astype(np.bool_)
 
     return painted
+
+
+@pytest.fixture(scope="session")
+def trace_levels():
+    """Return a function that traces probabilities `(rows, columns)` in levels on a metric grid."""
+
+    def traced(levels, settings=None, *, gsd=1.0, crs="EPSG:32632", transform=None, **choices):
+        transform = transform or Affine(gsd, 0, 500_000, 0, -gsd, 1_000_000)
+        return trace_roads(lambda rows, cols: levels[rows, cols], levels.shape, transform, crs, settings, **choices)
+
+    return traced
+
+
+@pytest.fixture(scope="session")
+def tangle():
+    """Return levels of a tangle of rough roads with weak places, an open place, and a ring."""
+    from scipy import ndimage
+
+    rng = np.random.default_rng(8)
+    size = (420, 380)
+    bands = ndimage.gaussian_filter(rng.standard_normal(size), 11)
+    noise = ndimage.gaussian_filter(rng.standard_normal(size), 1.5)
+    share = 0.5 + 3 * (0.3 - np.abs(bands / bands.std())) + 0.4 * noise / noise.std()
+    share[60:150, 200:300] = 1
+    y, x = np.ogrid[: size[0], : size[1]]
+    share[250:380, 60:190] = np.abs(np.hypot(y - 315, x - 125)[250:380, 60:190] - 45) < 4
+    levels = np.rint(np.clip(share, 0, 1) * 254).astype(np.uint8)
+    levels[:25, :40] = 255
+    return levels

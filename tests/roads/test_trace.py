@@ -1,6 +1,7 @@
 """Whole traces against closed forms: where roads lie, how long they are, and how they hang together."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pyproj
@@ -21,7 +22,14 @@ SCALE = 1 / 0.9996
 
 
 def trace(mask, transform=METRE, crs=UTM, limits=None):
-    return list(trace_roads([mask], mask.shape, transform, crs, limits))
+    levels = np.where(mask, 254, 0).astype(np.uint8)
+    network = trace_roads(lambda rows, cols: levels[rows, cols], mask.shape, transform, crs, limits)
+    return [
+        SimpleNamespace(
+            line=network.line(edge), length_m=network.edges.length_m[edge], width_m=network.edges.width_m[edge]
+        )
+        for edge in range(len(network))
+    ]
 
 
 def in_pixels(roads, transform=METRE):
@@ -124,7 +132,7 @@ def test_spurs_are_dropped_and_the_road_is_one_again(paint):
 
 @pytest.mark.parametrize(("length", "count"), [(12, 0), (30, 1)])
 def test_short_lone_roads_are_dropped(paint, length, count):
-    """A road that touches no other is kept from 20 m on."""
+    """A road that touches no other is kept from 25 m on."""
     mask = paint((80, 80), [[(20, 40), (20 + length, 40)]], width=5)
     assert len(trace(mask)) == count
 
@@ -213,7 +221,7 @@ def test_any_mask_makes_a_sound_network(seed, blur, share, high):
         ends = sorted(degrees[tuple(road.line[end])] for end in (0, -1))
         assert ends == [2, 2] if closed and 2 in ends else 2 not in ends
         if ends == [1, 1]:
-            assert road.length_m >= 20
+            assert road.length_m >= 25
 
 
 def test_full_mask_is_traced():
@@ -224,9 +232,9 @@ def test_full_mask_is_traced():
 
 
 def test_settings_are_metres_on_the_ground(paint):
-    """The same mask at a tenth of the pixel size is a toy: what is 40 m long becomes 4 m, and is dropped."""
-    mask = paint((80, 80), [[(20, 40), (60, 40)]], width=5)
-    toy = Affine(0.1, 0, 500_000, 0, -0.1, 1_000_000)
+    """The same mask at half the pixel size is half as long: what is 40 m long becomes 20 m, and is dropped."""
+    mask = paint((80, 80), [[(20, 40), (60, 40)]], width=7)
+    half = Affine(0.5, 0, 500_000, 0, -0.5, 1_000_000)
     assert len(trace(mask)) == 1
-    assert trace(mask, toy) == []
-    assert len(trace(mask, toy, limits=RoadSettings(min_road_m=2, min_speck_m2=0.4))) == 1
+    assert trace(mask, half) == []
+    assert len(trace(mask, half, limits=RoadSettings(min_component_m=10))) == 1

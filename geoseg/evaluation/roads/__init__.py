@@ -1,0 +1,1 @@
+"""Compare road networks with the truth, and make networks whose truth is known."""

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from rasterio import Affine
+
+from geoseg.roads.coarsening import coarsened, factor_for
+
+
+@pytest.mark.parametrize(
+    ("pixel_m", "factor"), [(0.05, 6), (0.1, 3), (0.15, 2), (0.2, 2), (0.299, 1), (0.3, 1), (2, 1)]
+)
+def test_fine_pixels_are_averaged_to_three_decimetres(pixel_m, factor):
+    """As few pixels as give at least 0.3 m become one."""
+    assert factor_for(pixel_m) == factor
+
+
+def test_means_are_those_of_what_has_data():
+    """Each pixel is the rounded mean of its square, read in whatever windows; nodata counts for nothing."""
+    levels = np.random.default_rng(0).integers(0, 256, (23, 31), dtype=np.uint8)
+    levels[:6, :6] = 255
+    read, shape, transform = coarsened(
+        lambda rows, cols: levels[rows, cols], levels.shape, Affine(0.1, 0, 7, 0, -0.1, 9), 3
+    )
+    assert shape == (8, 11)
+    assert transform == Affine(0.1, 0, 7, 0, -0.1, 9) @ Affine.scale(3)
+    padded = np.pad(np.where(levels == 255, np.nan, levels), [(0, 1), (0, 2)], constant_values=np.nan)
+    squares = padded.reshape(8, 3, 11, 3).swapaxes(1, 2).reshape(8, 11, 9)
+    known = np.isfinite(squares).any(axis=2)
+    expected = np.full((8, 11), 255.0)
+    expected[known] = np.floor(np.nanmean(squares[known], axis=1) + 0.5)
+    np.testing.assert_array_equal(read(slice(0, 8), slice(0, 11)), expected)
+    np.testing.assert_array_equal(read(slice(3, 8), slice(5, 9)), expected[3:8, 5:9])
+
+
+def test_fine_raster_gives_the_network_of_the_ground(paint, trace_levels):
+    """A street of 6 m seen at 0.1 m a pixel has its place, length and width."""
+    transform = Affine(0.1, 0, 500_000, 0, -0.1, 1_000_000)
+    line = [(500_005, 999_975), (500_075, 999_960)]
+    mask = paint((500, 800), [line], width=6, transform=transform)
+    network = trace_levels(np.where(mask, 254, 0).astype(np.uint8), transform=transform)
+    assert len(network) == 1
+    assert network.edges.width_m[0] == pytest.approx(6, abs=0.15)
+    assert network.edges.length_m[0] == pytest.approx(np.hypot(70, 15), abs=1.2)
+    ends = np.sort(network.line(0)[[0, -1]], axis=0)
+    np.testing.assert_allclose(ends, np.sort(np.array(line), axis=0), atol=1)

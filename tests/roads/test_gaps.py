@@ -1,0 +1,62 @@
+"""Gaps are closed where probabilities say that a road goes on."""
+
+import numpy as np
+import pytest
+
+
+def road(shape, *bands):
+    levels = np.zeros(shape, np.uint8)
+    for rows, cols, level in bands:
+        levels[rows, cols] = level
+    return levels
+
+
+@pytest.mark.parametrize(("level", "edges"), [(50, 1), (40, 1), (10, 2), (0, 2)])
+def test_gap_needs_evidence(trace_levels, level, edges):
+    """Two roads 16 m apart in one line are one if a tenth is left of the probability between them, else two."""
+    across = slice(46, 54)
+    levels = road(
+        (100, 300), (across, slice(10, 140), 254), (across, slice(140, 156), level), (across, slice(156, 290), 254)
+    )
+    network = trace_levels(levels)
+    assert len(network) == edges
+    inferred = network.edges.gap_m.sum()
+    assert inferred == (pytest.approx(16, abs=4) if edges == 1 else 0)
+    if edges == 1:
+        assert network.edges.length_m[0] == pytest.approx(280, abs=3)
+
+
+def test_dead_end_meets_the_road_ahead(trace_levels):
+    """A side road that stops 12 m short of a road, with evidence, ends in a junction on it."""
+    levels = road(
+        (200, 300),
+        (slice(26, 34), slice(10, 290), 254),
+        (slice(34, 46), slice(146, 154), 60),
+        (slice(46, 190), slice(146, 154), 254),
+    )
+    network = trace_levels(levels)
+    assert sorted(network.nodes.degree.tolist()) == [1, 1, 1, 3]
+    junction = network.node_points()[network.nodes.degree == 3][0]
+    np.testing.assert_allclose(junction, [500_150, 1_000_000 - 30], atol=1.5)
+    assert network.edges.gap_m.max() == pytest.approx(12, abs=4)
+
+
+def test_ring_is_cut_where_a_road_meets_it(trace_levels):
+    """A road that stops short of a roundabout ends in a node on the ring, which leads back to it."""
+    y, x = np.mgrid[:200, :300]
+    levels = np.where(np.abs(np.hypot(y - 100, x - 80) - 40) < 4, 254, 0).astype(np.uint8)
+    levels[96:104, 124:135] = 60
+    levels[96:104, 135:290] = 254
+    network = trace_levels(levels)
+    assert sorted(network.nodes.degree.tolist()) == [1, 3]
+    loop = network.edges.from_node == network.edges.to_node
+    assert loop.sum() == 1
+    assert network.edges.length_m[loop][0] == pytest.approx(2 * np.pi * 40, rel=0.03)
+
+
+def test_roads_side_by_side_stay_apart(trace_levels):
+    """Dead ends that face away from each other are not joined, however near and probable."""
+    levels = np.full((120, 300), 40, np.uint8)
+    levels[40:47, 10:150] = 254
+    levels[60:67, 10:150] = 254
+    assert trace_levels(levels).edges.gap_m.sum() == 0

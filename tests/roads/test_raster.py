@@ -1,0 +1,100 @@
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio import Affine
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.models.legend import AERIAL
+from geoseg.roads import road_raster
+
+WHOLE = slice(0, 40), slice(0, 50)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write bands `(bands, rows, columns)` as a raster, described as told; returns its path."""
+
+    def written(bands, *, tags=None, scale=None, descriptions=(), **profile):
+        path = tmp_path / "raster.tif"
+        shape = {"count": len(bands), "height": bands.shape[1], "width": bands.shape[2], "dtype": bands.dtype}
+        place = {"crs": "EPSG:32633", "transform": Affine(1, 0, 500_000, 0, -1, 5_400_000)}
+        with rasterio.open(path, "w", driver="GTiff", **shape, **{**place, **profile}) as dataset:
+            dataset.write(bands)
+            dataset.update_tags(**(tags or {}))
+            if scale is not None:
+                dataset.scales = [scale] * len(bands)
+            for number, description in enumerate(descriptions, 1):
+                dataset.set_band_description(number, description)
+        return path
+
+    return written
+
+
+@pytest.fixture
+def values():
+    """Return random bytes."""
+    return np.random.default_rng(3).integers(0, 7, (1, 40, 50), dtype=np.uint8)
+
+
+def levels(path, **choices):
+    with road_raster(path, **choices) as raster:
+        assert raster.grid.shape.yx == (40, 50)
+        return raster.read(*WHOLE)
+
+
+def test_class_raster_of_ours_says_what_is_road(write, values):
+    """A raster with our legend needs no option; any class can be named instead."""
+    path = write(values, tags={"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())})
+    np.testing.assert_array_equal(levels(path), np.where(values[0] == AERIAL.road, 254, 0))
+    np.testing.assert_array_equal(levels(path, road_class=5), np.where(values[0] == 5, 254, 0))
+
+
+def test_probabilities_of_ours_are_taken_as_they_are(write, values):
+    """Bytes with the scale 1/254 and nodata 255 are levels; the band called road is read."""
+    bands = np.concatenate([values, values * 40, values])
+    bands[1, :5] = 255
+    path = write(bands, scale=1 / 254, nodata=255, descriptions=("land", "road", "water"))
+    np.testing.assert_array_equal(levels(path), bands[1])
+    np.testing.assert_array_equal(levels(path, band=3), bands[2])
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("uint8", 255), ("uint16", 65_535), ("float32", 1.0), ("float64", 1.0)])
+def test_foreign_probabilities(write, dtype, largest):
+    """Shares of the largest whole number, or numbers from 0 to 1, become levels; what is not a number has no data."""
+    share = np.random.default_rng(0).random((1, 40, 50))
+    share[0, 0, :2] = 0, 1
+    stored = (share * largest).astype(dtype)
+    expected = np.rint(stored[0].astype(np.float64) / largest * 254)
+    if dtype.startswith("float"):
+        stored[0, 7] = np.nan
+        expected[7] = 255
+    found = levels(write(stored), probability=True).astype(float)
+    np.testing.assert_allclose(found, expected, atol=1 if dtype == "uint16" else 0.51)
+
+
+def test_nodata_of_probabilities_is_none(write):
+    """Nodata is no probability, whatever its number."""
+    stored = np.full((1, 40, 50), 0.75, np.float32)
+    stored[0, 3] = -9999
+    found = levels(write(stored, nodata=-9999))
+    assert (found[3] == 255).all()
+    assert (np.delete(found, 3, axis=0) == round(0.75 * 254)).all()
+
+
+def test_values_without_meaning_are_refused(write, values):
+    """Whole numbers that no tag explains need an option, and so does a band that is not there."""
+    path = write(values)
+    with pytest.raises(UsageError, match="--class"):
+        levels(path)
+    with pytest.raises(UsageError, match="there is no band 2"):
+        levels(path, band=2, road_class=1)
+
+
+def test_broken_raster_is_an_error(write, values):
+    """A raster that ends too soon is refused by name when it is read."""
+    path = write(np.random.default_rng(0).integers(0, 9, (1, 40, 50), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[:-1200])
+    with pytest.raises(SceneError, match=r"raster\.tif"):
+        levels(path, road_class=1)
