@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from geoseg.cli import main
+from geoseg.models.bundle import load_network
+from geoseg.shipped import find_model
 
 
 @pytest.fixture
@@ -33,11 +35,15 @@ def test_bare_lists(run):
 def test_show(run):
     """A shipped model is shown by name: bands, scale, tile, legend, and the size of its network."""
     text = run("show", "aerial")
-    for words in ("red, green, blue", "1 m", "512 px", "#b5484b", "vegetation", "2,144,425", "40 Conv2D", "Apache-2.0"):
+    network = load_network(find_model("aerial"))
+    parameters = network.count_params()
+    convolutions = sum(type(layer).__name__ == "Conv2D" for layer in network.layers)
+    size = (f"{parameters:,}", f"{convolutions} Conv2D")
+    for words in ("red, green, blue", "1 m", "512 px", "#b5484b", "vegetation", *size, "Apache-2.0"):
         assert words in " ".join(text.split())
     document = json.loads(run("show", "aerial", "--json"))
-    assert document["parameters"] == 2_144_425
-    assert document["layers"]["Conv2D"] == 40
+    assert document["parameters"] == parameters
+    assert document["layers"]["Conv2D"] == convolutions
     assert document["legend"]["road"] == 2
 
 
