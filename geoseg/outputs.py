@@ -6,7 +6,7 @@ from pathlib import Path
 from geoseg.errors import OutputError
 from geoseg.journal import Journal
 from geoseg.planning import Plan
-from geoseg.settings import ROAD_SUFFIXES
+from geoseg.settings import VECTOR_ENDINGS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def outputs(plan: Plan, folder: Path) -> Outputs:
     roads = settings.roads and plan.card.legend.road is not None
     confidence, probabilities = folder / f"{stem}_confidence.tif", folder / f"{stem}_probabilities.tif"
     classes, style = folder / f"{stem}_classes.tif", folder / f"{stem}_classes.qml"
-    networks = {name: folder / f"{stem}_roads{suffix}" for name, suffix in ROAD_SUFFIXES.items()}
+    networks = {name: folder / f"{stem}_roads{suffix}" for name, suffix in VECTOR_ENDINGS.items()}
     road_style = folder / f"{stem}_roads.qml"
     return Outputs(
         classes=classes,

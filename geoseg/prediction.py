@@ -1,7 +1,6 @@
 """Predict a scene: from a raster to a class raster and a road network on disk."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,12 +138,12 @@ def _run(plan: Plan, bundle: Path, pieces: Journal, *, executor: Executor, load:
 def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> Prediction:
     """Make every file in the work folder, then publish them all."""
     mosaics = {layer: assemble(plan, pieces, layer) for layer in layers(plan)}
-    classes = next(mosaic for layer, mosaic in mosaics.items() if layer.name == "classes")
+    by_name = {layer.name: mosaic for layer, mosaic in mosaics.items()}
     tally = Tally(plan.card.legend, output_grid(plan))
     with ThreadPoolExecutor(max_workers=1) as beside:  # one core compresses rasters while the other traces roads
         rasters = beside.submit(_write_rasters, plan, pieces, files, mosaics)
-        deque(tally.counted(read_rows(classes)), maxlen=0)
-        roads = _write_roads(plan, pieces, files, mosaics)
+        tally.count(read_rows(by_name["classes"]))
+        roads = _write_roads(plan, pieces, files, by_name)
         rasters.result()
     if not tally.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
@@ -153,16 +152,15 @@ def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> 
     return Prediction(scene=plan.scene.source, outputs=files, areas=tally.areas(), roads=roads)
 
 
-def _write_roads(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> RoadTotals | None:
+def _write_roads(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[str, Path]) -> RoadTotals | None:
     """Trace the roads if they are asked for: from their probability where it was kept, else from the classes."""
     road = plan.card.legend.road
     if files.road_style is None or road is None:
         return None
-    by_name = {layer.name: mosaic for layer, mosaic in mosaics.items()}
     if plan.settings.probabilities:
-        opened = road_raster(by_name["probabilities"], band=road + 1, probability=True)
+        opened = road_raster(mosaics["probabilities"], band=road + 1, probability=True)
     else:
-        opened = road_raster(by_name["classes"], road_class=road)
+        opened = road_raster(mosaics["classes"], road_class=road)
     with opened as raster:
         network = trace_roads(raster.read, raster.grid.shape.yx, raster.grid.transform, crs_of(raster.grid))
     pieces.making(files.road_style).write_text(edge_style())
@@ -186,7 +184,7 @@ def _write_rasters(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[La
 
 
 class Tally:
-    """Counts pixels and ground area of each class while strips of a class raster stream by."""
+    """Counts pixels and ground area of each class of a class raster, strip by strip."""
 
     def __init__(self, legend: Legend, grid: GeoBox) -> None:
         self._legend = legend
@@ -195,15 +193,14 @@ class Tally:
         """Pixels of each class so far."""
         self._area_m2 = np.zeros(len(legend))
 
-    def counted(self, strips: Iterator[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.uint8]]:
-        """Pass strips on, counted; a pixel has the ground area that it has in the middle of its strip."""
+    def count(self, strips: Iterable[npt.NDArray[np.uint8]]) -> None:
+        """Count all strips of the raster; a pixel has the ground area that it has in the middle of its strip."""
         top = 0
         for strip in strips:
             counts = np.bincount(strip.ravel(), minlength=NODATA + 1)[: len(self._legend)]
             self.pixels += counts
             self._area_m2 += counts * ground_area(self._grid[top : top + len(strip), :])
             top += len(strip)
-            yield strip
 
     def areas(self) -> tuple[ClassArea, ...]:
         """Share and area of each class."""

@@ -9,8 +9,8 @@ from geoseg.tiling import FAMILIES
 
 Bounds = tuple[float, float, float, float]
 
-ROAD_SUFFIXES = {"geojson": ".geojson", "gpkg": ".gpkg", "flatgeobuf": ".fgb", "parquet": ".parquet"}
-"""Formats that a road network can be written in, and their file name endings."""
+VECTOR_ENDINGS = {"geojson": ".geojson", "gpkg": ".gpkg", "flatgeobuf": ".fgb", "parquet": ".parquet"}
+"""Formats that roads and polygons can be written in, and their file name endings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +59,9 @@ class Settings:
             raise UsageError(f"window {self.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
         if self.batch_size < 1:
             raise UsageError(f"the batch size must be at least 1, got {self.batch_size}.")
-        unknown = [name for name in self.roads_format if name not in ROAD_SUFFIXES]
+        unknown = [name for name in self.roads_format if name not in VECTOR_ENDINGS]
         if unknown or not self.roads_format:
             found = ", ".join(unknown) or "nothing"
-            raise UsageError(f"roads are written as {', '.join(ROAD_SUFFIXES)}, not as {found}.")
+            raise UsageError(f"roads are written as {', '.join(VECTOR_ENDINGS)}, not as {found}.")
         if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
             raise UsageError(f"the ground sample distance must be a positive number of metres, got {self.gsd_m}.")

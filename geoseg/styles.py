@@ -1,5 +1,6 @@
 """QGIS layer styles that are written beside results, so that dragging one into a map shows its legend."""
 
+from collections.abc import Mapping
 from xml.etree import ElementTree as Xml
 
 from geoseg.models.legend import Legend
@@ -7,20 +8,30 @@ from geoseg.models.legend import Legend
 
 def class_style(legend: Legend) -> str:
     """QML for a class raster: one colour and one name for each class id, nodata transparent."""
-    root = _qgis()
+    root = qgis_root()
     pipe = Xml.SubElement(root, "pipe")
     renderer = Xml.SubElement(pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1")
     palette = Xml.SubElement(renderer, "colorPalette")
     for value, entry in enumerate(legend.classes):
         Xml.SubElement(palette, "paletteEntry", value=str(value), color=entry.colour, label=entry.name, alpha="255")
-    return _text(root)
+    return qml(root)
 
 
-def _qgis() -> Xml.Element:
+def qgis_root() -> Xml.Element:
+    """The root element of a style that QGIS 3.22 and later read."""
     return Xml.Element("qgis", version="3.22", styleCategories="Symbology")
 
 
-def _text(root: Xml.Element) -> str:
+def add_symbol(symbols: Xml.Element, number: int, kind: str, layer: str, options: Mapping[str, str]) -> None:
+    """Add a symbol of a vector layer by number: its kind (`line`, `fill`, `marker`), its one layer with options."""
+    symbol = Xml.SubElement(symbols, "symbol", type=kind, name=str(number), alpha="1")
+    part = Xml.SubElement(symbol, "layer", {"class": layer, "enabled": "1", "pass": "0", "locked": "0"})
+    for key, value in options.items():
+        Xml.SubElement(part, "prop", k=key, v=value)
+
+
+def qml(root: Xml.Element) -> str:
+    """The text of a style file."""
     Xml.indent(root)
     return (
         '<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM">\n' + Xml.tostring(root, encoding="unicode") + "\n"

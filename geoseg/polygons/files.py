@@ -1,94 +1,17 @@
-"""Which files a run writes, and how: made in a work folder, then renamed; a path holds all of a file or none of it."""
+"""Write polygons in each of the formats that are asked for."""
 
-import sqlite3
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
-from geoseg.errors import OutputError, UsageError
+from geoseg.vector_files import Targets, publish
 
 from .geojson import write_geojson
 from .geopackage import write_geopackage
 from .geoparquet import write_geoparquet
 from .table import reading
-
-ENDINGS = {"geojson": ".geojson", "gpkg": ".gpkg", "flatgeobuf": ".fgb", "parquet": ".parquet"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Targets:
-    """The files of one run."""
-
-    by_format: dict[str, Path]
-    style: Path
-    """QGIS style, which QGIS finds beside a file of the same name; a GeoPackage carries its own as well."""
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All files; the style first, so that it is there when a layer is opened."""
-        return self.style, *self.by_format.values()
-
-
-def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
-    """Name the files of a run: that of the output's ending, and those of the formats.
-
-    Raises
-    ------
-    UsageError
-        If there is no format, or one that is unknown, or the style would take the place of the raster's.
-    """
-    output = Path(output)
-    unknown = [each for each in formats if each not in ENDINGS]
-    if unknown:
-        raise UsageError(f"format {unknown[0]!r} is unknown; choose from {', '.join(ENDINGS)}.")
-    by_ending = {ending: name for name, ending in ENDINGS.items()}
-    ending = by_ending.get(output.suffix.lower())
-    stem = output.with_suffix("") if ending else output
-    wanted = dict.fromkeys([*([ending] if ending else []), *formats])
-    if not wanted:
-        raise UsageError(
-            f"{output.name} names no format; let it end in {', '.join(ENDINGS.values())}, or choose with --format."
-        )
-    if stem.name in ("", ".", ".."):
-        raise UsageError(f"{output} is no name for a file.")
-    style = stem.with_name(f"{stem.name}.qml")
-    if (
-        "://" not in source
-        and stem.name == Path(source).stem
-        and stem.parent.resolve() == Path(source).parent.resolve()
-    ):
-        raise UsageError(f"{style.name} is the style of {Path(source).name}; choose another name for the polygons.")
-    by_format = {name: output if name == ending else stem.with_name(f"{stem.name}{ENDINGS[name]}") for name in wanted}
-    return Targets(by_format=by_format, style=style)
-
-
-def refuse(wanted: Targets, *, overwrite: bool) -> None:
-    """Raise OutputError if there is no folder for the files, or one of them exists and must not be replaced."""
-    folder = wanted.style.parent
-    if not folder.is_dir():
-        raise OutputError(f"{folder} is not a folder; create it first.")
-    for path in wanted.files:
-        if path.is_dir():
-            raise OutputError(f"{path} is a folder; choose another name.")
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists; choose another name, or replace it with --overwrite.")
-
-
-@contextmanager
-def work_folder(wanted: Targets) -> Iterator[Path]:
-    """Make a folder beside the files, gone afterwards; what cannot be written in it ends in an OutputError."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{wanted.style.stem}.", dir=wanted.style.parent) as folder:
-            yield Path(folder)
-    except (OSError, pa.ArrowException, DataSourceError, DataLayerError, sqlite3.Error) as error:
-        raise OutputError(f"{wanted.style.stem} cannot be written ({error}); is the disk full?") from error
 
 
 def write(wanted: Targets, table: Path, style: str, *, crs: CRS, longest: float) -> None:
@@ -119,8 +42,7 @@ def write(wanted: Targets, table: Path, style: str, *, crs: CRS, longest: float)
                 write_geoparquet(polygons, folder / path.name, crs)
             else:
                 _write_flatgeobuf(polygons, folder / path.name, crs)
-    for path in wanted.files:
-        (folder / path.name).replace(path)
+    publish(wanted, folder)
 
 
 def _write_flatgeobuf(table: pa.RecordBatchReader, path: Path, crs: CRS) -> None:

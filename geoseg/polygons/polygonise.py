@@ -9,9 +9,10 @@ import rasterio
 
 from geoseg.errors import UsageError
 from geoseg.scene import GDAL, crs_of
+from geoseg.vector_files import refuse, targets, work_folder
 
 from .faces import Faces, trace_faces
-from .files import refuse, targets, work_folder, write
+from .files import write
 from .labels import Values
 from .placing import Placing
 from .raster import BAND_ROWS, ClassRaster, open_class_raster

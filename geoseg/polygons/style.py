@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from xml.etree import ElementTree as Xml
 
+from geoseg.styles import add_symbol, qgis_root, qml
+
 from .classes import Classes
 
 
 def polygon_style(classes: Classes, numbers: Iterable[int]) -> str:
     """QML that fills the polygons of each class with its colour, and names it in the legend."""
-    root = Xml.Element("qgis", version="3.22", styleCategories="Symbology")
+    root = qgis_root()
     renderer = Xml.SubElement(
         root, "renderer-v2", type="categorizedSymbol", attr="class_id", enableorderby="0", symbollevels="0"
     )
@@ -26,8 +28,6 @@ def polygon_style(classes: Classes, numbers: Iterable[int]) -> str:
                 "render": "true",
             },
         )
-        symbol = Xml.SubElement(symbols, "symbol", type="fill", name=str(place), alpha="1")
-        fill = Xml.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1", "pass": "0", "locked": "0"})
         red, green, blue = bytes.fromhex(classes.colour(number)[1:])
         options = {
             "color": f"{red},{green},{blue},255",
@@ -38,8 +38,5 @@ def polygon_style(classes: Classes, numbers: Iterable[int]) -> str:
             "outline_width_unit": "MM",
             "joinstyle": "round",
         }
-        for key, value in options.items():
-            Xml.SubElement(fill, "prop", k=key, v=value)
-    Xml.indent(root)
-    text = Xml.tostring(root, encoding="unicode")
-    return f'<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM">\n{text}\n'
+        add_symbol(symbols, place, "fill", "SimpleFill", options)
+    return qml(root)

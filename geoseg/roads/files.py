@@ -7,8 +7,8 @@ from pathlib import Path
 import rasterio
 
 from geoseg.errors import UsageError
-from geoseg.polygons.files import refuse, targets, work_folder
 from geoseg.scene import crs_of
+from geoseg.vector_files import publish, refuse, targets, work_folder
 
 from .network import RoadNetwork
 from .raster import road_raster
@@ -86,6 +86,5 @@ def roads(
         (folder / wanted.style.name).write_text(edge_style(), encoding="utf-8")
         for name, path in wanted.by_format.items():
             write_roads(network, folder / path.name, name)
-        for path in wanted.files:
-            (folder / path.name).replace(path)
+        publish(wanted, folder)
     return TracedRoads(network=network, files=wanted.files)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from geoseg.errors import OutputError, UsageError
-from geoseg.polygons.files import refuse, targets
+from geoseg.vector_files import refuse, targets
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from geoseg.roads import write_roads
-from geoseg.settings import ROAD_SUFFIXES
+from geoseg.settings import VECTOR_ENDINGS
 
 
 def columns(network):
@@ -29,7 +29,7 @@ def whole(tangle, trace_levels):
 def test_blocks_and_workers_do_not_change_a_byte(tangle, trace_levels, whole, tmp_path, block, workers):
     """Files of every format are the same to the last byte for five block sizes and several workers."""
     network = trace_levels(tangle, gsd=0.5, block=block, workers=workers)
-    for name, suffix in ROAD_SUFFIXES.items():
+    for name, suffix in VECTOR_ENDINGS.items():
         one, other = tmp_path / f"one{suffix}", tmp_path / f"other{suffix}"
         write_roads(whole, one, name)
         write_roads(network, other, name)

@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from geoseg.roads import write_roads
-from geoseg.settings import ROAD_SUFFIXES
+from geoseg.settings import VECTOR_ENDINGS
 
 ATTRIBUTES = [
     *("id", "from_node", "to_node", "component_id", "length_m", "width_m", "width_sd_m"),
@@ -35,7 +35,7 @@ def read(path):
 @pytest.mark.parametrize("name", ["gpkg", "flatgeobuf", "parquet"])
 def test_formats_hold_the_network(network, tmp_path, name):
     """Lines come back in the grid's CRS to the millimetre, attributes with their types, in the network's order."""
-    path = tmp_path / f"roads{ROAD_SUFFIXES[name]}"
+    path = tmp_path / f"roads{VECTOR_ENDINGS[name]}"
     write_roads(network, path, name)
     found = read(path).sort_values("id", ignore_index=True)
     assert found.crs == "EPSG:32632"
@@ -87,10 +87,10 @@ def test_geopackage_carries_its_styles(network, tmp_path):
     assert again.read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("name", ROAD_SUFFIXES)
+@pytest.mark.parametrize("name", VECTOR_ENDINGS)
 def test_empty_network_can_be_opened(trace_levels, tmp_path, name):
     """No roads make a file without features, with all fields."""
-    path = tmp_path / f"roads{ROAD_SUFFIXES[name]}"
+    path = tmp_path / f"roads{VECTOR_ENDINGS[name]}"
     write_roads(trace_levels(np.zeros((40, 40), np.uint8)), path, name)
     if name == "parquet":
         found = geopandas.read_parquet(path)

@@ -8,7 +8,7 @@ import pytest
 
 from geoseg.roads import write_roads
 from geoseg.roads.styles import edge_style
-from geoseg.settings import ROAD_SUFFIXES
+from geoseg.settings import VECTOR_ENDINGS
 
 QGIS_PYTHON = shutil.which("python3", path="/usr/bin")  # QGIS comes with the system's Python, not with a virtual one
 
@@ -64,7 +64,7 @@ def test_qgis_opens_every_format(tangle, trace_levels, tmp_path):
     Parquet opens where QGIS was built with it; Debian's was not.
     """
     network = trace_levels(tangle, gsd=0.5)
-    for name, suffix in ROAD_SUFFIXES.items():
+    for name, suffix in VECTOR_ENDINGS.items():
         write_roads(network, tmp_path / f"roads{suffix}", name)
     (tmp_path / "roads.qml").write_text(edge_style())
     edges, nodes = (f"{tmp_path}/roads.gpkg|layername={layer}" for layer in ("edges", "nodes"))
