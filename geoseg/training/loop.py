@@ -20,6 +20,7 @@ from .devices import choose_devices, share_statistics, spread
 from .folder import RunFolder
 from .history import Row, is_over, read_history
 from .networks import build_optimizer, build_shipped, build_trained
+from .normalization import fused
 from .objective import build_loss
 from .recipe import Recipe
 from .report import write_report, write_scene_frame
@@ -104,13 +105,16 @@ def compiled(recipe: Recipe, data: "Data", devices: Sequence[str]) -> keras.Mode
     """The network with its optimizer, loss and metrics."""
     classes = len(data.labels.legend)
     network = build_trained(recipe, classes)
+    # XLA gains TensorFlow nothing on a CPU, and takes minutes; JAX without it runs operation by operation.
+    accelerated = keras.backend.backend() == "jax" or any("gpu" in name.lower() for name in devices)
+    if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
+        network = fused(network)
     share_statistics(network, devices)
     network.compile(
         optimizer=build_optimizer(recipe.schedule),
         loss=build_loss(recipe.loss, data.labels, data.class_pixels, sample=recipe.schedule.window**2),
         metrics=[metric(data.labels.allowed, classes=classes) for metric in (LabelAccuracy, LabelJaccard)],
-        # XLA gains TensorFlow nothing on a CPU, and takes minutes; JAX without it runs operation by operation.
-        jit_compile=keras.backend.backend() == "jax" or any("gpu" in name.lower() for name in devices),
+        jit_compile=accelerated,
     )
     return network
 
