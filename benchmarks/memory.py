@@ -1,6 +1,7 @@
 """Peak resident memory of `geoseg predict` by height of the scene, with a stand-in for the network.
 
-The stand-in calls bright pixels road, so that roads are traced and every stage runs: `python benchmarks/memory.py`.
+The scenes are painted in the colours of their true classes, which the stand-in reads, noise and all: every stage runs,
+and roads are as dense as in the rendered scenes. `--model aerial` takes a network, and scenes as a camera sees them.
 """
 
 import argparse
@@ -11,28 +12,28 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scenes import peak_bytes, write_scene
+from scenes import COLOURS, peak_bytes, write_scene
 
 import geoseg
 from geoseg.models.tta import TTA
 
 
-class Brightness:
-    """Scores a pixel by how bright it is: dark ones are vegetation, bright ones road."""
+class Colours:
+    """Scores a pixel by how near it is to the colour of each class."""
 
-    classes = 5
+    classes = len(COLOURS)
 
     def __call__(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Scores `(tiles, side, side, 5)` of pixels `(tiles, side, side, 3)`."""
-        scores = np.zeros((*pixels.shape[:3], self.classes), np.float32)
-        scores[..., 2] = pixels.mean(axis=-1) / 255
-        scores[..., 3] = 1 - scores[..., 2]
-        return scores
+        """Scores `(tiles, side, side, classes)` of pixels `(tiles, side, side, 3)`."""
+        scores = np.empty((*pixels.shape[:3], self.classes), np.float32)
+        for number, colour in enumerate(COLOURS.astype(np.float32)):
+            scores[..., number] = 1 / (1 + np.square(pixels - colour).sum(axis=-1))
+        return scores / scores.sum(axis=-1, keepdims=True)
 
 
-def load(model: Path, batch_size: int, tta: TTA) -> Brightness:
+def load(model: Path, batch_size: int, tta: TTA) -> Colours:
     """Load the stand-in."""
-    return Brightness()
+    return Colours()
 
 
 def main() -> None:
@@ -40,18 +41,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument("--heights", type=int, nargs="+", default=[4_000, 16_000, 64_000])
+    parser.add_argument("--model", help="a network in place of the stand-in")
     parser.add_argument("--child", metavar="SCENE", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         with tempfile.TemporaryDirectory() as folder:
-            geoseg.predict(options.child, folder=folder, load=load)
+            choice = {"load": load} if options.model is None else {"model": options.model}
+            geoseg.predict(options.child, folder=folder, **choice)
         print(peak_bytes())
         return
     first = 0
     with tempfile.TemporaryDirectory() as folder:
         for height in options.heights:
-            scene = write_scene(Path(folder) / "scene.tif", height=height, width=options.width)
+            scene = write_scene(
+                Path(folder) / "scene.tif", height=height, width=options.width, painted=options.model is None
+            )
             command = [sys.executable, __file__, "--child", str(scene)]
+            if options.model is not None:
+                command += ["--model", options.model]
             peak = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             first = first or peak
             print(f"{height:>6} rows: {peak / 1e6:6.0f} MB, {peak / first:.3f} of the first", flush=True)

@@ -3,19 +3,28 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import rasterio
 from rasterio import Affine
 from rasterio.windows import Window
 
+from geoseg.models.legend import AERIAL
 from geoseg.rendering import render_scene
 
 SIDE = 1000
 """Side of a rendered scene, in pixels of 1 m."""
 
 
-def write_scene(path: Path, *, height: int, width: int, seeds: int = 4) -> Path:
-    """Write a tiled deflate GeoTIFF of `height` × `width` pixels, in which `seeds` rendered scenes alternate."""
-    rendered = [np.moveaxis(render_scene(seed, (SIDE, SIDE)).image[..., :3], -1, 0) for seed in range(seeds)]
+COLOURS = np.array([list(bytes.fromhex(each.colour[1:])) for each in AERIAL.classes], np.uint8)
+"""Red, green, blue of each class of the legend."""
+
+
+def write_scene(path: Path, *, height: int, width: int, seeds: int = 4, painted: bool = False) -> Path:
+    """Write a tiled deflate GeoTIFF of `height` × `width` pixels, in which `seeds` rendered scenes alternate.
+
+    Painted scenes show each pixel in the colour of its true class, with some noise.
+    """
+    rendered = [np.moveaxis(_picture(seed, painted=painted), -1, 0) for seed in range(seeds)]
     profile = {"count": 3, "height": height, "width": width, "dtype": "uint8", "crs": "EPSG:32633"}
     place = Affine(1, 0, 500_000, 0, -1, 5_400_000)
     with rasterio.open(
@@ -27,6 +36,14 @@ def write_scene(path: Path, *, height: int, width: int, seeds: int = 4) -> Path:
             rows = min(SIDE, height - row * SIDE)
             target.write(strip[:, :rows, :width], window=Window(0, row * SIDE, width, rows))
     return path
+
+
+def _picture(seed: int, *, painted: bool) -> npt.NDArray[np.uint8]:
+    scene = render_scene(seed, (SIDE, SIDE))
+    if not painted:
+        return scene.image[..., :3]
+    noise = np.random.default_rng(seed).normal(0, 12, (SIDE, SIDE, 3))
+    return np.clip(COLOURS[np.minimum(scene.classes, len(AERIAL) - 1)] + noise, 0, 255).astype(np.uint8)
 
 
 def peak_bytes() -> int:
