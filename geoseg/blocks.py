@@ -37,6 +37,8 @@ class Rows:
     """`(rows, columns)`: probability of the winning class in `LEVELS`; None where it is not asked for."""
     probabilities: npt.NDArray[np.uint8] | None
     """`(classes, rows, columns)`: probability of each class in `LEVELS`; None where it is not asked for."""
+    road: npt.NDArray[np.uint8] | None
+    """`(rows, columns)`: probability of road in `LEVELS`; None without roads, or with `probabilities`."""
 
 
 def predict_block(plan: Plan, block: Roi, engine: Engine) -> Iterator[Rows]:
@@ -108,7 +110,9 @@ def _finish(
     classes = np.where(valid, scores.argmax(axis=-1), NODATA).astype(np.uint8)
     confidence = _levels(scores.max(axis=-1), valid) if plan.settings.confidence else None
     probabilities = _levels(np.moveaxis(scores, -1, 0), valid) if plan.settings.probabilities else None
-    return Rows(rows=rows, cols=cols, classes=classes, confidence=confidence, probabilities=probabilities)
+    alone = plan.road is not None and probabilities is None
+    road = _levels(scores[..., plan.road], valid) if alone else None
+    return Rows(rows=rows, cols=cols, classes=classes, confidence=confidence, probabilities=probabilities, road=road)
 
 
 def _levels(probability: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:

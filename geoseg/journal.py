@@ -87,6 +87,8 @@ class Journal:
         """Keep finished rows; the classes come last, since they mark the piece as complete."""
         if rows.probabilities is not None:
             self._write("probabilities", rows, rows.probabilities)
+        if rows.road is not None:
+            self._write("road", rows, rows.road[None])
         if rows.confidence is not None:
             self._write("confidence", rows, rows.confidence[None])
         self._write("classes", rows, rows.classes[None])
@@ -147,7 +149,7 @@ def _take(lock: int, results: Path) -> None:
 def _identity(plan: Plan, model: Path) -> str:
     """Everything that decides the pieces' bytes and places, as text."""
     settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.geometry.wkb_hex}
-    for free in ("batch_size", "memory", "roads", "roads_format", "match_input"):  # none of them changes a piece
+    for free in ("batch_size", "memory", "roads_format", "match_input"):  # none of them changes a piece
         del settings[free]
     return json.dumps(
         {

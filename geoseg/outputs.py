@@ -62,7 +62,6 @@ class Outputs:
 def outputs(plan: Plan, folder: Path) -> Outputs:
     """Name the files of a prediction in `folder`."""
     settings, stem = plan.settings, plan.scene.stem
-    roads = settings.roads and plan.card.legend.road is not None
     confidence, probabilities = folder / f"{stem}_confidence.tif", folder / f"{stem}_probabilities.tif"
     classes, style = folder / f"{stem}_classes.tif", folder / f"{stem}_classes.qml"
     networks = {name: folder / f"{stem}_roads{suffix}" for name, suffix in VECTOR_ENDINGS.items()}
@@ -72,8 +71,8 @@ def outputs(plan: Plan, folder: Path) -> Outputs:
         style=style,
         confidence=confidence if settings.confidence else None,
         probabilities=probabilities if settings.probabilities else None,
-        roads={name: networks[name] for name in settings.roads_format} if roads else {},
-        road_style=road_style if roads else None,
+        roads={} if plan.road is None else {name: networks[name] for name in settings.roads_format},
+        road_style=None if plan.road is None else road_style,
         companions=(
             *(_sidecar(path) for path in (classes, confidence, probabilities)),
             *(confidence, probabilities, *networks.values(), road_style),

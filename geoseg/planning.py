@@ -53,6 +53,11 @@ class Plan:
     """Regions that cover `roi`, each predicted by one worker."""
 
     @property
+    def road(self) -> int | None:
+        """The class that roads are traced from; None if they are not asked for, or the legend has none."""
+        return self.card.legend.road if self.settings.roads else None
+
+    @property
     def tiles(self) -> int:
         """Number of tiles that the network will see, counting those shared by two blocks twice."""
         return sum(self.lattice.count_tiles(block) for block in self.blocks)
@@ -70,8 +75,9 @@ class Plan:
         """Upper estimate of the disk that results and work files take together, in bytes."""
         rows, cols = self.roi
         layers = 1 + self.settings.confidence + self.settings.probabilities * len(self.card.legend)
-        # Once in the work folder, once in the result with its overviews (a third more).
-        return int((rows.stop - rows.start) * (cols.stop - cols.start) * layers * (1 + 4 / 3) / 2)
+        alone = self.road is not None and not self.settings.probabilities  # a work layer without a result
+        # Twice in the work folder, in pieces and whole, and in the result with its overviews (a third more).
+        return int((rows.stop - rows.start) * (cols.stop - cols.start) * (layers * (2 + 4 / 3) + alone * 2) / 2)
 
 
 def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> Plan:

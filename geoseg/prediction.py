@@ -19,7 +19,7 @@ from geoseg.models.legend import NODATA, Legend
 from geoseg.mosaics import assemble, match_scene
 from geoseg.outputs import Outputs, outputs
 from geoseg.planning import Plan, plan
-from geoseg.products import Layer, layers, output_grid, read_rows, write_cog
+from geoseg.products import ROAD, Layer, layers, output_grid, read_rows, write_cog
 from geoseg.roads import road_raster, trace_roads, write_roads
 from geoseg.roads.styles import edge_style
 from geoseg.scene import GDAL, crs_of, ground_area, legible, open_scene
@@ -138,12 +138,12 @@ def _run(plan: Plan, bundle: Path, pieces: Journal, *, executor: Executor, load:
 def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> Prediction:
     """Make every file in the work folder, then publish them all."""
     mosaics = {layer: assemble(plan, pieces, layer) for layer in layers(plan)}
-    by_name = {layer.name: mosaic for layer, mosaic in mosaics.items()}
+    (classes,) = (mosaic for layer, mosaic in mosaics.items() if layer.name == "classes")
     tally = Tally(plan.card.legend, output_grid(plan))
     with ThreadPoolExecutor(max_workers=1) as beside:  # one core compresses rasters while the other traces roads
         rasters = beside.submit(_write_rasters, plan, pieces, files, mosaics)
-        tally.count(read_rows(by_name["classes"]))
-        roads = _write_roads(plan, pieces, files, by_name)
+        tally.count(read_rows(classes))
+        roads = _write_roads(plan, pieces, files, mosaics)
         rasters.result()
     if not tally.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
@@ -152,15 +152,15 @@ def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> 
     return Prediction(scene=plan.scene.source, outputs=files, areas=tally.areas(), roads=roads)
 
 
-def _write_roads(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[str, Path]) -> RoadTotals | None:
-    """Trace the roads if they are asked for: from their probability where it was kept, else from the classes."""
-    road = plan.card.legend.road
-    if files.road_style is None or road is None:
+def _write_roads(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> RoadTotals | None:
+    """Trace the roads, if they are asked for, from their probability."""
+    if files.road_style is None or plan.road is None:
         return None
-    if plan.settings.probabilities:
-        opened = road_raster(mosaics["probabilities"], band=road + 1, probability=True)
+    probabilities = [mosaic for layer, mosaic in mosaics.items() if layer.name == "probabilities"]
+    if probabilities:
+        opened = road_raster(probabilities[0], band=plan.road + 1, probability=True)
     else:
-        opened = road_raster(mosaics["classes"], road_class=road)
+        opened = road_raster(assemble(plan, pieces, ROAD), probability=True)
     with opened as raster:
         network = trace_roads(raster.read, raster.grid.shape.yx, raster.grid.transform, crs_of(raster.grid))
     pieces.making(files.road_style).write_text(edge_style())

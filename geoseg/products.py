@@ -49,6 +49,10 @@ def layers(plan: Plan) -> list[Layer]:
     return wanted
 
 
+ROAD = Layer(name="road", bands=("road",), overviews="average")
+"""The probability that roads are traced from where those of all classes are not kept."""
+
+
 def output_grid(plan: Plan) -> GeoBox:
     """The part of the model's grid that is predicted."""
     return plan.grid[plan.roi]

@@ -47,6 +47,21 @@ def test_identity(
     np.testing.assert_array_equal(found, pixels[[0, 1, 2, 0, 1]])
 
 
+def test_roads_follow_probability(write_scene, write_bundle, echo, tmp_path):
+    """A road goes on where another class is likelier, and rasters that are kept beside it do not change a byte."""
+    pixels = np.full((3, 120, 300), 10, np.uint8)
+    pixels[2, 56:64] = 230  # the road's band
+    pixels[:, 56:64, 140:170] = np.array([130, 20, 100])[:, None, None]  # a tree hides it
+    scene, found = write_scene(pixels), []
+    for probabilities in (False, True):
+        folder = tmp_path / str(probabilities)
+        result = geoseg.predict(scene, model=write_bundle(), load=echo, folder=folder, probabilities=probabilities)
+        assert read(result.outputs.classes)[0, 60, 155] != 2
+        assert (result.roads.count, round(result.roads.length_km, 1)) == (1, 0.3)
+        found.append(result.outputs.roads["geojson"].read_bytes())
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("gsd", [0.7, 1.9, 5.3])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_resampled_as_one_read(write_scene, write_bundle, noise, echo, tmp_path, gsd, workers):
