@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation as Evaluation
     from .evaluation import evaluate as evaluate
     from .evaluation import evaluate_model as evaluate_model
+    from .evaluation.roads import evaluate_roads as evaluate_roads
     from .executors import DaskExecutor as DaskExecutor
     from .executors import LocalExecutor as LocalExecutor
     from .exporting import export as export
@@ -40,6 +41,7 @@ _HOMES = {
     "UsageError": "errors",
     "evaluate": "evaluation",
     "evaluate_model": "evaluation",
+    "evaluate_roads": "evaluation.roads",
     "export": "exporting",
     "plan": "planning",
     "polygonise": "polygons",

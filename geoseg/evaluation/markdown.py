@@ -1,5 +1,7 @@
 """An evaluation in Markdown."""
 
+from collections.abc import Iterable
+
 from .evaluation import Evaluation
 from .tables import Table, by_class, conditions, confusion, images, near, overall
 
@@ -7,7 +9,12 @@ from .tables import Table, by_class, conditions, confusion, images, near, overal
 def to_markdown(evaluation: Evaluation) -> str:
     """A page of tables, with what was compared and how."""
     tables = [build(evaluation) for build in (overall, by_class, near, confusion, images)]
-    listed = "\n".join(f"* {_escaped(sentence)}" for sentence in conditions(evaluation))
+    return markdown_page(conditions(evaluation), tables)
+
+
+def markdown_page(sentences: Iterable[str], tables: Iterable[Table]) -> str:
+    """A page of sentences and tables."""
+    listed = "\n".join(f"* {_escaped(sentence)}" for sentence in sentences)
     return "\n\n".join(["# Evaluation", listed, *map(_table, tables)]) + "\n"
 
 

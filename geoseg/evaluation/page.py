@@ -1,5 +1,6 @@
 """An evaluation as one HTML page that loads nothing."""
 
+from collections.abc import Iterable
 from html import escape
 
 import numpy as np
@@ -25,13 +26,18 @@ footer { margin-top: 3rem; opacity: .7; font-size: .85rem; }
 
 def to_html(evaluation: Evaluation) -> str:
     """A page of tables and charts, with what was compared and how."""
-    listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in conditions(evaluation))
-    parts = [_table(build(evaluation)) for build in (overall, by_class, near)]
+    parts = [html_table(build(evaluation)) for build in (overall, by_class, near)]
     if any(entry.sweep is not None for entry in evaluation.classes):
         parts.append(f"<h2>Relaxed precision and recall by threshold</h2>{precision_recall(evaluation.classes)}")
     if evaluation.calibration is not None:
         parts.append(f"<h2>Calibration</h2>{reliability(evaluation.calibration)}")
-    parts += [_confusion(evaluation), _table(images(evaluation))]
+    parts += [_confusion(evaluation), html_table(images(evaluation))]
+    return html_page(conditions(evaluation), parts)
+
+
+def html_page(sentences: Iterable[str], parts: Iterable[str]) -> str:
+    """A page of sentences and of parts that are HTML already."""
+    listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Evaluation</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -41,7 +47,8 @@ def to_html(evaluation: Evaluation) -> str:
     )
 
 
-def _table(table: Table) -> str:
+def html_table(table: Table) -> str:
+    """A table under its title."""
     rows = "".join(f"<tr>{_cells(row)}</tr>" for row in table.rows)
     return _titled(table, rows)
 

@@ -18,6 +18,12 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
+def tables(evaluation: Evaluation) -> list[Table]:
+    """The tables that a terminal has room for; that of images where there are several."""
+    shown = [overall(evaluation), by_class(evaluation), near(evaluation)]
+    return [*shown, images(evaluation)] if len(evaluation.images) > 1 else shown
+
+
 def overall(evaluation: Evaluation) -> Table:
     """One row for each score of all classes and images together."""
     scores, ends = evaluation.scores, evaluation.intervals

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from .network import RoadNetwork
 from .styles import edge_style, node_style
 from .table import EDGES, GEOMETRY, NODES, edge_batches, node_batches
 
-_COLUMN = "geom"
-_DATE = "2000-01-01T00:00:00.000Z"  # a file that is made again is the same file
+COLUMN = "geom"
+"""Where the geometry of a GeoPackage is."""
+_DATE = "2000-01-01T00:00:00.000Z"
 _STYLES = """
 CREATE TABLE layer_styles (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
@@ -29,7 +30,7 @@ CREATE TABLE layer_styles (
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     """Tell what a library cannot write as an OutputError; the system's own errors pass."""
     path.unlink(missing_ok=True)
     try:
@@ -42,24 +43,25 @@ def write_geopackage(network: RoadNetwork, path: Path) -> None:
     """Write layers `edges` and `nodes`, with QGIS styles that are used by default."""
     crs = network.ground.crs.to_wkt()
     # Version 1.2 is the latest that no GDAL of these years warns of.
-    options = {"path": str(path), "driver": "GPKG", "crs": crs, "geometry_name": GEOMETRY, "GEOMETRY_NAME": _COLUMN}
+    options = {"path": str(path), "driver": "GPKG", "crs": crs, "geometry_name": GEOMETRY, "GEOMETRY_NAME": COLUMN}
     edges = pa.RecordBatchReader.from_batches(EDGES, edge_batches(network))
     nodes = pa.RecordBatchReader.from_batches(NODES, node_batches(network))
-    with _writing(path), _dated():
+    with writing(path), dated():
         pyogrio.write_arrow(edges, layer="edges", geometry_type="LineString", VERSION="1.2", **options)
         pyogrio.write_arrow(nodes, layer="nodes", geometry_type="Point", append=True, **options)
-        _embed_styles(path)
+        embed_styles(path, {"edges": edge_style(), "nodes": node_style()})
 
 
-def _embed_styles(path: Path) -> None:
+def embed_styles(path: Path, styles: Mapping[str, str]) -> None:
+    """Put the QML of layers into a GeoPackage, where QGIS looks for it."""
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(_STYLES)
-        for layer, style in (("edges", edge_style()), ("nodes", node_style())):
+        for layer, style in styles.items():
             database.execute(
                 "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "
                 "styleName, styleQML, styleSLD, useAsDefault, description, owner, update_time) "
                 "VALUES ('', '', ?, ?, ?, ?, '', 1, 'geoseg', '', ?)",
-                (layer, _COLUMN, layer, style, _DATE),
+                (layer, COLUMN, layer, style, _DATE),
             )
         database.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
@@ -72,7 +74,7 @@ def write_flatgeobuf(network: RoadNetwork, path: Path) -> None:
     """Write the edges, with a spatial index."""
     edges = pa.RecordBatchReader.from_batches(EDGES, edge_batches(network))
     crs = network.ground.crs.to_wkt()
-    with _writing(path):
+    with writing(path):
         pyogrio.write_arrow(
             edges,
             str(path),
@@ -90,7 +92,7 @@ def write_geoparquet(network: RoadNetwork, path: Path) -> None:
     geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
     plain = EDGES.set(EDGES.get_field_index(GEOMETRY), pa.field(GEOMETRY, pa.binary()))
     schema = plain.with_metadata({"geo": json.dumps(geo)})
-    with _writing(path), pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+    with writing(path), pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in edge_batches(network):
             writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
 
@@ -100,7 +102,8 @@ def _projjson(crs: pyproj.CRS) -> object:
 
 
 @contextmanager
-def _dated() -> Iterator[None]:
+def dated() -> Iterator[None]:
+    """Write one date in the place of today's: a file that is made again is the same file."""
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _DATE})
     try:

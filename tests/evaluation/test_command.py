@@ -3,12 +3,15 @@
 import json
 import re
 
+import geopandas
 import pytest
+import shapely
 from click.testing import CliRunner
 
 from geoseg.cli.evaluate import command
 from geoseg.errors import OutputError, UsageError
 from geoseg.evaluation import evaluate
+from geoseg.evaluation.roads import evaluate_roads
 from geoseg.models.legend import AERIAL
 
 
@@ -62,3 +65,48 @@ def test_what_cannot_be(run, pair, tmp_path):
         run(tmp_path / "nothing.tif", pair[1], "-o", tmp_path)
     with pytest.raises(UsageError, match=r"nothing\.tif does not exist"):
         run(tmp_path / "nothing.tif", pair[1], "-o", tmp_path, "--overwrite")
+
+
+@pytest.fixture
+def networks(tmp_path):
+    """A predicted road network, and the true one."""
+    for name, last in (("found.gpkg", 180), ("true.geojson", 200)):
+        line = shapely.LineString([(500_000, 5_400_000), (500_000 + last, 5_400_000)])
+        frame = geopandas.GeoSeries([line], crs="EPSG:32633")
+        frame.to_crs("EPSG:4326" if name.endswith("geojson") else "EPSG:32633").to_file(tmp_path / name)
+    return tmp_path / "found.gpkg", tmp_path / "true.geojson"
+
+
+def test_roads(run, networks, tmp_path):
+    """`--roads` shows the scores of networks, as tables or as JSON, and writes a map of differences."""
+    found = json.loads(run("--roads", *networks, "--json", "--buffer", 1, "--relax", "5m", "--seed", 3))
+    evaluation = evaluate_roads(*networks, buffer_m=1, relax_m=5, seed=3)
+    assert found == evaluation.to_json()
+    assert found["completeness"] == pytest.approx(181 / 200, abs=1e-4)
+    assert found["relaxed_recall"] == pytest.approx(185 / 200, abs=1e-4)
+    shown = run("--roads", *networks, "--relax", 5, "-o", tmp_path / "report")
+    assert re.search(r"completeness within 3 m +0\.915", shown)
+    assert re.search(r"relaxed F1 within 5 m +0\.961", shown)
+    assert re.search(r"length in km +0\.200 +0\.180", shown)
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
+        "differences.gpkg", "evaluation.html", "evaluation.json", "evaluation.md",
+    ]  # fmt: skip
+
+
+def test_options_of_the_other_kind(run, pair, networks, tmp_path):
+    """What says nothing about roads is refused with them, the buffer without them, and pixels of relaxing."""
+    for option, value in (
+        ("--model", "aerial"), ("--ignore", "water"), ("--erode", "1"), ("--protocol", "isprs"), ("--class", "road"),
+        ("--coding", "mbrsc"), ("--bootstrap", "9"), ("--bands", "1,2,3"), ("--tta", "flips"), ("--image-gsd", "1"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=f"{option} is for class rasters; leave it out with --roads"):
+            run("--roads", *networks, option, value)
+    with pytest.raises(UsageError, match="--buffer is for road networks; add --roads"):
+        run(*pair, "--buffer", 3)
+    with pytest.raises(UsageError, match="roads have no pixels; give --relax in metres, got 3px"):
+        run("--roads", *networks, "--relax", "3px")
+    (tmp_path / "differences.gpkg").touch()
+    with pytest.raises(OutputError, match=r"differences\.gpkg exists; .* replace it with --overwrite"):
+        run("--roads", *networks, "-o", tmp_path)
+    run("--roads", *networks, "-o", tmp_path, "--overwrite")
+    assert (tmp_path / "differences.gpkg").stat().st_size

@@ -1,11 +1,13 @@
-"""The commands and the example of docs/evaluation.md run as they are written."""
+"""The commands and the examples of docs/evaluation.md run as they are written."""
 
 import re
 import shlex
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
+import shapely
 from click.testing import CliRunner
 from standins import load_echo
 
@@ -14,8 +16,12 @@ from geoseg.models.legend import AERIAL
 from geoseg.training.codings import LEGENDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
-COMMANDS = [line.split("#")[0].strip() for line in re.search("```sh\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()]
-(EXAMPLE,) = re.findall("```py\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = [
+    line.split("#")[0].strip()
+    for block in re.findall("```sh\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
+]
+EXAMPLE, ROADS_EXAMPLE = re.findall("```py\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
@@ -32,6 +38,11 @@ def folder(write_ids, blobs, noise, tmp_path, monkeypatch):
         write_ids(noise(40, 50), f"{name}.tif", folder="images")
         write_ids(truth, f"{name}_classes.tif", folder="potsdam", legend=LEGENDS["potsdam"])
         write_ids(colours[truth].transpose(2, 0, 1), f"{name}.tif", folder="5_Labels_all")
+    streets = shapely.LineString([(500_000, 5_400_000), (500_200, 5_400_000), (500_200, 5_400_300)])
+    (tmp_path / "road_maps").mkdir()
+    (tmp_path / "true_roads").mkdir()
+    for name in ("north_roads.gpkg", "true_roads.geojson", "road_maps/south_roads.gpkg", "true_roads/south.geojson"):
+        geopandas.GeoSeries([streets], crs="EPSG:32633").to_file(tmp_path / name)
     monkeypatch.setattr("geoseg.executors._load_keras", lambda model, batch, tta, version: load_echo(model, batch, tta))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -44,11 +55,21 @@ def test_command(folder, line):
     assert (geoseg, evaluate) == ("geoseg", "evaluate")
     result = CliRunner().invoke(command, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert (folder / "report" / "evaluation.html").exists() == ("-o" in words)
+    reports = [path.parent.name for path in folder.glob("*/evaluation.html")]
+    assert reports == (words[words.index("-o") + 1 :][:1] if "-o" in words else [])
 
 
 def test_example(folder, blobs, capsys):
     """The example runs on arrays of ids, and prints a line for each class."""
-    assert len(COMMANDS) >= 6
+    assert len(COMMANDS) >= 9
     exec(compile(EXAMPLE, "example", "exec"), {"predicted": blobs(20, 20), "truth": blobs(20, 20, seed=1)})
     assert len(capsys.readouterr().out.splitlines()) >= len(AERIAL) + 3
+
+
+def test_roads_example(folder, capsys):
+    """The example of roads prints scores, and leaves a map of differences."""
+    exec(compile(ROADS_EXAMPLE, "example", "exec"), {})
+    scores, missed = capsys.readouterr().out.splitlines()
+    assert [float(score) for score in scores.split()] == pytest.approx([1, 1, 1])
+    assert missed == "0.0 m missed"
+    assert (folder / "road_scores" / "differences.gpkg").exists()

@@ -6,7 +6,8 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 
-from .lines import LineGraph, sampled
+from .lines import LineGraph
+from .stops import even_stops
 
 _STEP_M = 1.0
 
@@ -57,7 +58,7 @@ def accuracy(truth: LineGraph, found: LineGraph, *, buffer_m: float = 3.0, junct
 
 
 def _distances(source: LineGraph, target: LineGraph) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    points = shapely.points(sampled(source, _STEP_M))
+    points = shapely.points(even_stops(source, _STEP_M).place)
     _, distance = shapely.STRtree(target.lines).query_nearest(points, return_distance=True, all_matches=False)
     found: np.ndarray[tuple[int], np.dtype[np.float64]] = distance
     return found

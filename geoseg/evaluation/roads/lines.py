@@ -44,12 +44,3 @@ def line_graph(lines: Sequence[Points], *, grid_m: float = 0.01) -> LineGraph:
     corners = np.array([point for line in lines for point in (line[0], line[-1])]).reshape(-1, 2)
     _, first, index = np.unique(np.rint(corners / grid_m), axis=0, return_index=True, return_inverse=True)
     return LineGraph(lines=whole, place=corners[first], ends=index.reshape(-1, 2))
-
-
-def sampled(graph: LineGraph, step_m: float) -> Points:
-    """Return points along all lines `(points, 2)`, at equal steps of about `step_m` on each."""
-    counts = np.maximum(np.rint(graph.length_m / step_m).astype(int), 1)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    share = (np.arange(owner.size) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5) / counts[owner]
-    points: Points = shapely.get_coordinates(shapely.line_interpolate_point(graph.lines[owner], share, normalized=True))
-    return points

@@ -1,12 +1,11 @@
 import networkx as nx
 import numpy as np
 import pytest
-import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoseg.evaluation.roads.apls import apls
-from geoseg.evaluation.roads.lines import line_graph, sampled
+from geoseg.evaluation.roads.lines import line_graph
 from geoseg.evaluation.roads.synthetic import random_streets
 
 
@@ -64,9 +63,8 @@ def test_paths_are_those_of_networkx(seed, lost):
     assert score.truth_to_found == pytest.approx(1 - np.mean(losses))
 
 
-def test_samples_are_even():
-    """Points lie on the lines, a step apart, half a step from their ends."""
-    points = sampled(line_graph([np.array([(0, 0), (10.0, 0), (10, 5)])]), 1.0)
-    assert len(points) == 15
-    line = shapely.LineString([(0, 0), (10, 0), (10, 5)])
-    np.testing.assert_allclose([line.project(shapely.Point(p)) for p in points], np.arange(15) + 0.5)
+def test_a_ring_too_short_for_a_path():
+    """A turning circle has one place: it is found or not."""
+    ring = line_graph([np.array([(0.0, 0.0), (5, 0), (5, 5), (0, 0)])])
+    far = line_graph([np.array([(50.0, 0.0), (55, 0), (55, 5), (50, 0)])])
+    assert (apls(ring, ring).harmonic, apls(ring, far).harmonic) == (1, 0)

@@ -1,0 +1,87 @@
+"""Lines as people draw them, made into a graph: cut where they meet, counted once, whole from junction to junction.
+
+Lines meet at a vertex that they share, and where one ends on another. Lines that cross without a common vertex do not
+meet: one passes over the other.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from .lines import Ids, LineGraph, Points, line_graph
+
+GRID_M = 1e-3
+"""Vertices are one if they lie in the same cell of this size: projections differ by rounding."""
+TOUCH_M = 0.05
+"""An end this near to another line lies on it: files hold seven decimals of a degree, which is a centimetre."""
+
+
+def road_graph(lines: npt.NDArray[np.object_]) -> LineGraph:
+    """Make a graph of LineStrings `(lines,)` in a plane, in metres.
+
+    What is drawn twice counts once. The graph does not depend on how a road is cut into lines, on their order, or on
+    the direction in which they are drawn.
+    """
+    place, ends, steps = _vertices(lines)
+    one = _joined_ends(place, ends)
+    steps = _cut_where_touched(place, np.unique(one[ends]), _distinct(one[steps]))
+    if not len(steps):
+        return line_graph([])
+    # Steps come in the order of their places, which makes the result canonical.
+    whole = shapely.line_merge(shapely.multilinestrings(np.asarray(shapely.linestrings(place[steps]))))
+    return line_graph([shapely.get_coordinates(line) for line in shapely.get_parts(whole)], grid_m=GRID_M)
+
+
+def _vertices(lines: npt.NDArray[np.object_]) -> tuple[Points, Ids, Ids]:
+    """Return the distinct vertices `(vertices, 2)`, which of them end a line, and steps between them `(steps, 2)`."""
+    points, owner = shapely.get_coordinates(lines, return_index=True)
+    _, first, vertex = np.unique(np.rint(points / GRID_M), axis=0, return_index=True, return_inverse=True)
+    vertex = vertex.ravel()
+    same = owner[1:] == owner[:-1]
+    last = np.r_[~same, True] if len(owner) else np.zeros(0, np.bool_)
+    steps = np.column_stack([vertex[:-1], vertex[1:]])[same]
+    return points[first], np.unique(vertex[last | np.roll(last, 1)]), _distinct(steps)
+
+
+def _distinct(steps: Ids) -> Ids:
+    """Each step once, whatever its direction, and none from a vertex to itself."""
+    steps = np.sort(steps, axis=1)
+    distinct: Ids = np.unique(steps[steps[:, 0] != steps[:, 1]], axis=0)
+    return distinct
+
+
+def _joined_ends(place: Points, ends: Ids) -> Ids:
+    """Return the vertex `(vertices,)` that stands for each: ends and the vertices that they touch are one."""
+    if not len(ends):
+        return np.arange(len(place))
+    near = cKDTree(place[ends]).sparse_distance_matrix(cKDTree(place), TOUCH_M, output_type="coo_matrix")
+    pairs = coo_array((np.ones(near.nnz), (ends[near.row], near.col)), shape=(len(place),) * 2)
+    _, group = connected_components(pairs, directed=False)
+    order = np.lexsort((~np.isin(np.arange(len(place)), ends), group))  # an end stands for its group
+    _, first = np.unique(group[order], return_index=True)
+    standing: Ids = order[first][group]
+    return standing
+
+
+def _cut_where_touched(place: Points, ends: Ids, steps: Ids) -> Ids:
+    """Cut steps where an end lies on them."""
+    if not len(steps):
+        return steps
+    tree = shapely.STRtree(np.asarray(shapely.linestrings(place[steps])))
+    end, step = tree.query(np.asarray(shapely.points(place[ends])), predicate="dwithin", distance=TOUCH_M)
+    vertex = ends[end]
+    apart = (steps[step] != vertex[:, None]).all(axis=1)
+    vertex, step = vertex[apart], step[apart]
+    along = shapely.line_locate_point(tree.geometries[step], np.asarray(shapely.points(place[vertex])))
+    order = np.lexsort((along, step))
+    vertex, step = vertex[order], step[order]
+    cut, count = np.unique(step, return_counts=True)
+    whole = np.ones(len(steps), np.bool_)
+    whole[cut] = False
+    last = np.cumsum(count) - 1
+    tails = np.insert(vertex, last - count + 1, steps[cut, 0])
+    heads = np.insert(vertex, last + 1, steps[cut, 1])
+    return _distinct(np.concatenate([steps[whole], np.column_stack([tails, heads])]))

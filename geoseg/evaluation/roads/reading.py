@@ -1,0 +1,88 @@
+"""Road networks from vector files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyogrio
+import pyproj
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from geoseg.errors import SceneError
+
+LAYER = "edges"
+"""Layer that is read where a file has several: what geoseg calls the lines of its own networks."""
+_COLLECTIONS = (
+    shapely.GeometryType.MULTIPOINT,
+    shapely.GeometryType.MULTILINESTRING,
+    shapely.GeometryType.MULTIPOLYGON,
+    shapely.GeometryType.GEOMETRYCOLLECTION,
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Roads:
+    """Lines of a file."""
+
+    lines: npt.NDArray[np.object_]
+    """LineStrings `(lines,)` in two dimensions, none empty, in the CRS."""
+    crs: pyproj.CRS
+    notes: tuple[str, ...]
+    """Sentences on what was left out."""
+
+
+def read_roads(path: Path) -> Roads:
+    """Read the lines of a vector file: GeoJSON, GeoPackage, FlatGeobuf, GeoParquet, Shapefile, or what else GDAL opens.
+
+    Raises
+    ------
+    SceneError
+        If the file cannot be read, has several layers and none of them is called `edges`, holds features but no lines,
+        or is not placed on the Earth.
+    """
+    try:
+        with np.errstate(invalid="ignore"):  # coordinates that are no numbers are told below
+            shapes, crs = _parquet(path) if path.suffix.lower() == ".parquet" else _gdal(path)
+    except (DataSourceError, DataLayerError, OSError, ValueError, pa.ArrowException, shapely.GEOSException) as error:
+        raise SceneError(f"{path} cannot be read as a vector file ({error}).") from error
+    parts = shapely.get_parts(shapely.force_2d(shapes[~shapely.is_missing(shapes)]))
+    while np.isin(shapely.get_type_id(parts), _COLLECTIONS).any():
+        parts = shapely.get_parts(parts)
+    parts = parts[~shapely.is_empty(parts)]
+    lines = parts[
+        np.isin(shapely.get_type_id(parts), (shapely.GeometryType.LINESTRING, shapely.GeometryType.LINEARRING))
+    ]
+    others = len(parts) - len(lines)
+    if others and not len(lines):
+        raise SceneError(f"{path} holds no lines, but {others:,} points or polygons; give the centrelines of roads.")
+    if crs is None:
+        raise SceneError(f"{path} has no CRS; assign the right one, for example with ogr2ogr -a_srs.")
+    placed = pyproj.CRS.from_user_input(crs)
+    if placed.geodetic_crs is None:
+        raise SceneError(f"the CRS of {path}, {placed.name}, is not tied to the Earth; assign one that is.")
+    if not np.isfinite(shapely.get_coordinates(lines)).all():
+        raise SceneError(f"{path} holds coordinates that are no numbers; mend or remove these lines.")
+    notes = (f"{path.name}: {others:,} features that are no lines are left out.",) if others else ()
+    return Roads(lines=lines, crs=placed, notes=notes)
+
+
+def _parquet(path: Path) -> tuple[npt.NDArray[np.object_], object]:
+    """GeoParquet, which GDAL reads only where it was built to."""
+    frame = geopandas.read_parquet(path, columns=None)
+    return np.asarray(frame.geometry.array), frame.crs
+
+
+def _gdal(path: Path) -> tuple[npt.NDArray[np.object_], object]:
+    layers = pyogrio.list_layers(path)
+    spatial = [name for name, kind in layers if kind is not None]
+    if len(spatial) > 1 and LAYER not in spatial:
+        raise SceneError(f"{path} has the layers {', '.join(spatial)}; give a file with one, or call it {LAYER}.")
+    if not spatial:
+        raise SceneError(f"{path} has no layer with geometry; give the centrelines of roads.")
+    layer = LAYER if LAYER in spatial else spatial[0]
+    meta, _, shapes, _ = pyogrio.raw.read(path, layer=layer, columns=[])
+    return shapely.from_wkb(shapes), meta["crs"]

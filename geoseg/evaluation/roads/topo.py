@@ -1,0 +1,128 @@
+"""TOPO: is the same around a place? (J. Biagioni and J. Eriksson, Inferring Road Maps from GPS Traces, 2012).
+
+From a place on the truth, holes are dug every 5 m along all ways of up to 300 m; from the same place in the found
+network, marbles are laid likewise. A marble falls into a hole within 15 m of it, and a hole takes one marble. What is
+near but cannot be reached from the place counts as missing, which is how TOPO sees broken roads.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.spatial import cKDTree
+
+from .lines import Ids, LineGraph, Points
+from .routing import ways
+from .stops import Stops, even_stops, snapped, spaced_stops
+
+RADIUS_M = 300.0
+STEP_M = 5.0
+HOLE_M = 15.0
+SEEDS = 200
+"""Places to look around from, at most."""
+_BETWEEN_SEEDS_M = 50.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topo:
+    """Holes and marbles around all places together."""
+
+    holes: int = 0
+    marbles: int = 0
+    matched: int = 0
+
+    def __add__(self, other: "Topo") -> "Topo":
+        """Counts of both."""
+        return Topo(
+            holes=self.holes + other.holes, marbles=self.marbles + other.marbles, matched=self.matched + other.matched
+        )
+
+    @property
+    def precision(self) -> float:
+        """Share of the marbles that fall into a hole; NaN without marbles."""
+        return self.matched / self.marbles if self.marbles else np.nan
+
+    @property
+    def recall(self) -> float:
+        """Share of the holes that take a marble; NaN without holes."""
+        return self.matched / self.holes if self.holes else np.nan
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of both; NaN if there is neither."""
+        both = self.holes + self.marbles
+        return 2 * self.matched / both if both else np.nan
+
+
+def topo(
+    truth: LineGraph,
+    found: LineGraph,
+    *,
+    radius_m: float = RADIUS_M,
+    step_m: float = STEP_M,
+    hole_m: float = HOLE_M,
+    seeds: int = SEEDS,
+    seed: int = 0,
+) -> Topo:
+    """Count holes, marbles, and marbles in holes.
+
+    Parameters
+    ----------
+    truth, found
+        Networks in the same plane.
+    radius_m
+        How far to go along the lines.
+    step_m
+        Distance of holes, and of marbles.
+    hole_m
+        How far from a hole a marble may lie.
+    seeds
+        So many places are drawn at random from the nodes of the truth and points every 50 m, or all are taken if there
+        are no more.
+    seed
+        Of the draw.
+    """
+    if not len(truth.lines):
+        return Topo()
+    starts = spaced_stops(truth, _BETWEEN_SEEDS_M).place
+    if len(starts) > seeds:
+        starts = starts[np.sort(np.random.default_rng(seed).choice(len(starts), seeds, replace=False))]
+    holes = _reached(truth, starts, radius_m, step_m, hole_m)
+    marbles = _reached(found, starts, radius_m, step_m, hole_m)
+    total = Topo()
+    for dug, laid in zip(holes, marbles, strict=True):
+        total += Topo(holes=len(dug), marbles=len(laid), matched=_matched(dug, laid, hole_m))
+    return total
+
+
+def _reached(graph: LineGraph, starts: Points, radius_m: float, step_m: float, reach_m: float) -> list[Points]:
+    """Return, for each place to start from `(starts, 2)`, the points every step on all ways from it `(points, 2)`."""
+    found: list[Points] = [np.zeros((0, 2))] * len(starts)
+    if not len(graph.lines):
+        return found
+    which, fallen = snapped(graph, starts, reach_m)
+    even = even_stops(graph, step_m)
+    stops = Stops(
+        edge=np.concatenate([fallen.edge, even.edge]),
+        along_m=np.concatenate([fallen.along_m, even.along_m]),
+        place=np.concatenate([fallen.place, even.place]),
+    )
+    for part, way in ways(graph, stops, np.arange(len(which)), limit_m=radius_m):
+        for start, lengths in zip(which[part].tolist(), way[:, len(which) :], strict=True):
+            found[start] = even.place[np.isfinite(lengths)]
+    return found
+
+
+def _matched(holes: Points, marbles: Points, reach_m: float) -> int:
+    """Return how many marbles, at most, fall into a hole of their own."""
+    if not len(holes) or not len(marbles):
+        return 0
+    near = cKDTree(holes).query_ball_point(marbles, reach_m)
+    counts = np.array([len(each) for each in near])
+    columns: Ids = np.concatenate([np.asarray(each, np.int64) for each in near])
+    pairs = csr_array(
+        (np.ones(len(columns), np.bool_), columns, np.concatenate([[0], np.cumsum(counts)])),
+        shape=(len(marbles), len(holes)),
+    )
+    return int((maximum_bipartite_matching(pairs) >= 0).sum())
