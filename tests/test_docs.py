@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import geopandas
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 import geoseg
 from geoseg.cli import main
+from geoseg.shipped import find_model
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "sample_rasters" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -74,6 +76,35 @@ def test_example(folder, example):
     """A Python example of the documentation runs."""
     exec(compile(example, "example", "exec"), {})
     assert (folder / "maps" / "scene_classes.tif").exists()
+
+
+def test_readme_goes_from_labels_to_maps(folder):
+    """The README's way through training, maps, scores, roads and polygons runs in its order, each on what is there.
+
+    Training itself runs with its own page's tests; here the shipped model stands where it would leave one.
+    """
+    (block,) = (text for page, text in blocks("sh") if page == "README.md")
+    commands = [line.split("#")[0].strip() for line in block.splitlines()]
+    for name in ("images", "labels", "runs/city"):
+        (folder / name).mkdir(parents=True)
+    with rasterio.open("scene.tif") as scene:
+        profile = scene.profile | {"count": 1}
+        for name, values in (("images", scene.read([1, 2, 3])), ("labels", scene.read([1]) % 5)):
+            with rasterio.open(folder / name / "scene.tif", "w", **profile | {"count": len(values)}) as target:
+                target.write(values)
+    road = shapely.LineString([(500_000, 5_399_950), (500_140, 5_399_940)])
+    geopandas.GeoSeries([road], crs="EPSG:32633").to_crs(4326).to_file(folder / "true_roads.geojson")
+    shutil.copy(find_model("aerial"), folder / "runs/city/city.keras")
+    for command in commands:
+        if command == "geoseg train city.toml":
+            continue
+        words, _, kept = command.removeprefix("geoseg ").partition(" > ")
+        result = CliRunner().invoke(main, shlex.split(words), catch_exceptions=False)
+        assert result.exit_code == 0, (command, result.output)
+        if kept:
+            Path(kept).write_text(result.stdout)
+    for name in ("city.toml", "maps/scene_classes.tif", "report/evaluation.html", "roads.gpkg", "scene.gpkg"):
+        assert (folder / name).stat().st_size > 0
 
 
 def test_readme_makes_what_it_promises(folder):
