@@ -230,7 +230,7 @@ def main() -> None:
         way, raster = options.arguments
         print(json.dumps(child(way, Path(raster))))
     elif options.what == "quality":
-        quality(options.seeds, 1024.0, options.ways)
+        quality(options.seeds, 2048.0, options.ways)
     elif options.what == "speed":
         speed(options.size, options.rounds, options.ways)
     else:

@@ -119,3 +119,12 @@ def test_shipped_recipe(shipped_recipe):
     recipe = load_recipe(shipped_recipe)
     assert isinstance(recipe, Recipe)
     assert [entry.name for entry in recipe.data] == ["dubai", "massachusetts"]
+
+
+def test_stages_hold_out_the_same(shipped_recipe):
+    """No stage of the aerial model trains on what another holds out, and all are of one network."""
+    stages = [load_recipe(path) for path in (shipped_recipe, shipped_recipe.with_name("aerial_taught.toml"))]
+    first, last = ({entry.name: entry.split for entry in stage.data} for stage in stages)
+    assert first == last
+    networks = [stage.network.model_copy(update={"encoder_weights": None, "initial": None}) for stage in stages]
+    assert networks[0] == networks[1]
