@@ -30,6 +30,28 @@ def add_symbol(symbols: Xml.Element, number: int, kind: str, layer: str, options
         Xml.SubElement(part, "prop", k=key, v=value)
 
 
+def single_style(kind: str, layer: str, options: Mapping[str, str]) -> str:
+    """QML for a vector layer whose features all look alike."""
+    root = qgis_root()
+    renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
+    add_symbol(Xml.SubElement(renderer, "symbols"), 0, kind, layer, options)
+    return qml(root)
+
+
+def category_style(field: str, kind: str, layer: str, options: Mapping[str, Mapping[str, str]]) -> str:
+    """QML for a vector layer whose features look as the value of a text field says: options of the symbol by value."""
+    root = qgis_root()
+    renderer = Xml.SubElement(root, "renderer-v2", type="categorizedSymbol", attr=field, symbollevels="0")
+    categories = Xml.SubElement(renderer, "categories")
+    symbols = Xml.SubElement(renderer, "symbols")
+    for number, (value, look) in enumerate(options.items()):
+        Xml.SubElement(
+            categories, "category", value=value, label=value, symbol=str(number), render="true", type="string"
+        )
+        add_symbol(symbols, number, kind, layer, look)
+    return qml(root)
+
+
 def qml(root: Xml.Element) -> str:
     """The text of a style file."""
     Xml.indent(root)

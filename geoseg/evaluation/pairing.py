@@ -1,6 +1,6 @@
 """Which files are compared: predictions, their probabilities, and the truth of the same name."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,15 +39,9 @@ def pair_rasters(predicted: Path, truth: Path) -> tuple[list[Pair], list[str]]:
     UsageError
         If a path does not exist, one is a folder and the other a file, or no names match.
     """
-    for path in (predicted, truth):
-        if not path.exists():
-            raise UsageError(f"{path} does not exist.")
-    if predicted.is_dir() != truth.is_dir():
-        folder, file = (predicted, truth) if predicted.is_dir() else (truth, predicted)
-        raise UsageError(f"{folder} is a folder and {file} is a file; give two files or two folders.")
-    if not predicted.is_dir():
+    if not are_folders(predicted, truth):
         return [_pair(_key(predicted), predicted, truth)], []
-    ours, theirs = _rasters(predicted), _rasters(truth)
+    ours, theirs = (by_name(folder, RASTERS, CLASSES) for folder in (predicted, truth))
     names = sorted(ours.keys() & theirs.keys())
     if not names:
         raise UsageError(f"no raster in {predicted} ({_some(ours)}) has the name of one in {truth} ({_some(theirs)}).")
@@ -77,17 +71,33 @@ def _key(path: Path) -> str:
     return path.stem.removesuffix(CLASSES)
 
 
-def _rasters(folder: Path) -> dict[str, Path]:
-    """Class rasters of a folder by the name of their image."""
-    paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in RASTERS and not path.name.startswith(".")
-    )
-    marked = [path for path in paths if path.stem.endswith(CLASSES)]
+def are_folders(predicted: Path, truth: Path) -> bool:
+    """Whether both are folders, and not both files; raise UsageError if neither holds, or one does not exist."""
+    for path in (predicted, truth):
+        if not path.exists():
+            raise UsageError(f"{path} does not exist.")
+    if predicted.is_dir() != truth.is_dir():
+        folder, file = (predicted, truth) if predicted.is_dir() else (truth, predicted)
+        raise UsageError(f"{folder} is a folder and {file} is a file; give two files or two folders.")
+    return predicted.is_dir()
+
+
+def by_name(folder: Path, endings: Collection[str], mark: str) -> dict[str, Path]:
+    """Files of a folder by the name of their scene; where some bear geoseg's mark, the others hold something else.
+
+    Raises
+    ------
+    UsageError
+        If two have one name.
+    """
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and path.name[0] != ".")
+    marked = [path for path in paths if path.stem.endswith(mark)]
     found: dict[str, Path] = {}
     for path in marked or paths:
-        if _key(path) in found:
-            raise UsageError(f"{found[_key(path)]} and {path.name} have one name; keep one of them in the folder.")
-        found[_key(path)] = path
+        name = path.stem.removesuffix(mark)
+        if name in found:
+            raise UsageError(f"{found[name]} and {path.name} have one name; keep one of them in the folder.")
+        found[name] = path
     return found
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import UsageError
+from geoseg.evaluation.pairing import are_folders, by_name
 from geoseg.settings import VECTOR_ENDINGS
 
 ROADS = "_roads"
@@ -32,15 +33,9 @@ def pair_roads(predicted: Path, truth: Path) -> tuple[list[RoadPair], list[str]]
         If a path does not exist, one is a folder and the other a file, two files of a folder have one name, or no names
         match.
     """
-    for path in (predicted, truth):
-        if not path.exists():
-            raise UsageError(f"{path} does not exist.")
-    if predicted.is_dir() != truth.is_dir():
-        folder, file = (predicted, truth) if predicted.is_dir() else (truth, predicted)
-        raise UsageError(f"{folder} is a folder and {file} is a file; give two files or two folders.")
-    if not predicted.is_dir():
-        return [RoadPair(name=_key(predicted), predicted=predicted, truth=truth)], []
-    ours, theirs = _files(predicted), _files(truth)
+    if not are_folders(predicted, truth):
+        return [RoadPair(name=predicted.stem.removesuffix(ROADS), predicted=predicted, truth=truth)], []
+    ours, theirs = (by_name(folder, _ENDINGS, ROADS) for folder in (predicted, truth))
     names = sorted(ours.keys() & theirs.keys())
     if not names:
         raise UsageError(
@@ -52,19 +47,3 @@ def pair_roads(predicted: Path, truth: Path) -> tuple[list[RoadPair], list[str]]
         if others
     ]
     return [RoadPair(name=name, predicted=ours[name], truth=theirs[name]) for name in names], left
-
-
-def _key(path: Path) -> str:
-    return path.stem.removesuffix(ROADS)
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """Road files of a folder by name; where some are called `_roads`, the others hold something else."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS and path.name[0] != ".")
-    marked = [path for path in paths if path.stem.endswith(ROADS)]
-    found: dict[str, Path] = {}
-    for path in marked or paths:
-        if _key(path) in found:
-            raise UsageError(f"{found[_key(path)]} and {path.name} have one name; keep one of them in the folder.")
-        found[_key(path)] = path
-    return found

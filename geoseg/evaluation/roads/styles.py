@@ -1,8 +1,6 @@
 """QGIS styles of a map of differences: what was missed, what is false, and what became of junctions."""
 
-from xml.etree import ElementTree as Xml
-
-from geoseg.styles import add_symbol, qgis_root, qml
+from geoseg.styles import category_style, single_style
 
 _COLOURS = {"found": "0,158,115,255", "missed": "213,0,50,255", "false": "0,90,200,255"}
 """Told apart by brightness as well, for those who do not see red or green."""
@@ -10,8 +8,6 @@ _COLOURS = {"found": "0,158,115,255", "missed": "213,0,50,255", "false": "0,90,2
 
 def line_style(status: str) -> str:
     """QML for lines of one status, that stand out on imagery."""
-    root = qgis_root()
-    renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
     options = {
         "line_color": _COLOURS[status],
         "line_width": "0.8",
@@ -19,21 +15,13 @@ def line_style(status: str) -> str:
         "capstyle": "flat",
         "joinstyle": "round",
     }
-    add_symbol(Xml.SubElement(renderer, "symbols"), 0, "line", "SimpleLine", options)
-    return qml(root)
+    return single_style("line", "SimpleLine", options)
 
 
 def point_style() -> str:
     """QML for junctions: a dot for each, coloured by the field `status`."""
-    root = qgis_root()
-    renderer = Xml.SubElement(root, "renderer-v2", type="categorizedSymbol", attr="status", symbollevels="0")
-    categories = Xml.SubElement(renderer, "categories")
-    symbols = Xml.SubElement(renderer, "symbols")
-    for number, (status, colour) in enumerate(_COLOURS.items()):
-        Xml.SubElement(
-            categories, "category", value=status, label=status, symbol=str(number), render="true", type="string"
-        )
-        options = {
+    options = {
+        status: {
             "name": "circle",
             "color": colour,
             "outline_color": "255,255,255,255",
@@ -41,5 +29,6 @@ def point_style() -> str:
             "size": "2.2",
             "size_unit": "MM",
         }
-        add_symbol(symbols, number, "marker", "SimpleMarker", options)
-    return qml(root)
+        for status, colour in _COLOURS.items()
+    }
+    return category_style("status", "marker", "SimpleMarker", options)
