@@ -5,8 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.blocks import LEVELS
-
 from .distance import distances
 from .holes import fill_holes
 from .pieces import Pieces, walk_pieces
@@ -38,9 +36,7 @@ def trace_block(read: Read, rows: slice, cols: slice, stencil: Stencil) -> Piece
         slice(max(part.start - stencil.halo, 0), min(part.stop + stencil.halo, size))
         for part, size in zip((rows, cols), stencil.shape, strict=True)
     )
-    levels = read(*window)
-    levels = np.where(levels > LEVELS, 0, levels).astype(np.uint8, copy=False)
-    smooth = np.pad(blurred(levels, stencil.down, stencil.along), _FRAME)
+    smooth = np.pad(blurred(read(*window), stencil.down, stencil.along), _FRAME)
     mask = (smooth >= stencil.level).astype(np.uint8)
     origin = window[0].start - _FRAME, window[1].start - _FRAME
     core = (rows.start - origin[0], cols.start - origin[1], rows.stop - origin[0], cols.stop - origin[1])

@@ -5,6 +5,8 @@ import numpy.typing as npt
 
 from geoseg.compiled import compiled
 
+from .runs import Runs, runs
+
 Distance = npt.NDArray[np.uint16]
 
 UNIT_M = 0.02
@@ -32,37 +34,40 @@ def distances(mask: npt.NDArray[np.uint8], costs: npt.NDArray[np.uint16]) -> Dis
     """
     rows, cols = mask.shape
     result = np.zeros((rows, cols), np.uint16)
-    for row in range(rows):
-        outer = row < 2 or row >= rows - 2
-        for col in range(cols):
-            if not mask[row, col]:
-                continue
-            if outer or col < 2 or col >= cols - 2:
-                result[row, col] = FAR
-            else:
-                result[row, col] = min(
-                    FAR,
-                    result[row, col - 1] + costs[0],
-                    result[row - 1, col] + costs[1],
-                    result[row - 1, col - 1] + costs[2],
-                    result[row - 1, col + 1] + costs[3],
-                    result[row - 1, col - 2] + costs[4],
-                    result[row - 1, col + 2] + costs[5],
-                    result[row - 2, col - 1] + costs[6],
-                    result[row - 2, col + 1] + costs[7],
-                )
-    for row in range(rows - 3, 1, -1):
-        for col in range(cols - 3, 1, -1):
-            if result[row, col]:
-                result[row, col] = min(
-                    np.int64(result[row, col]),
-                    result[row, col + 1] + costs[0],
-                    result[row + 1, col] + costs[1],
-                    result[row + 1, col + 1] + costs[2],
-                    result[row + 1, col - 1] + costs[3],
-                    result[row + 1, col + 2] + costs[4],
-                    result[row + 1, col - 2] + costs[5],
-                    result[row + 2, col + 1] + costs[6],
-                    result[row + 2, col - 1] + costs[7],
-                )
+    spans = runs(mask)
+    for row, first, stop in spans:
+        result[row, first:stop] = FAR
+    _sweep(result, spans, costs, 1)
+    _sweep(result, spans, costs, -1)
     return result
+
+
+@compiled
+def _sweep(result: Distance, spans: Runs, costs: npt.NDArray[np.uint16], step: int) -> None:
+    """Lower each distance to what the steps from pixels already passed allow, reading forward (1) or backward (-1)."""
+    rows, cols = result.shape
+    line = np.empty(cols, np.int32)
+    cost = costs.astype(np.int32)
+    for number in range(len(spans)):
+        row, first, stop = spans[number if step > 0 else -1 - number]
+        first, stop = max(first, 2), min(stop, cols - 2)
+        if first >= stop or row < 2 or row >= rows - 2:
+            continue
+        # All but the step along the row, which waits for the pixel before, is done for many pixels at once.
+        here, near, far = result[row, first:stop], result[row - step], result[row - 2 * step]
+        above = near[first:stop]
+        before, after = near[first - step : stop - step], near[first + step : stop + step]
+        wide_before, wide_after = near[first - 2 * step : stop - 2 * step], near[first + 2 * step : stop + 2 * step]
+        high_before, high_after = far[first - step : stop - step], far[first + step : stop + step]
+        size = stop - first
+        for k in range(size):
+            straight = min(np.int32(here[k]), above[k] + cost[1])
+            aslant = min(before[k] + cost[2], after[k] + cost[3])
+            wide = min(wide_before[k] + cost[4], wide_after[k] + cost[5])
+            high = min(high_before[k] + cost[6], high_after[k] + cost[7])
+            line[k] = min(straight, aslant, wide, high)
+        last = np.int64(result[row, first - 1 if step > 0 else stop])
+        for k in range(size):
+            at = k if step > 0 else size - 1 - k
+            last = min(last + cost[0], np.int64(line[at]))
+            here[at] = last

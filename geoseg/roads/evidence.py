@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.blocks import LEVELS
 from geoseg.compiled import compiled
 
 from .block import Read
@@ -48,7 +47,7 @@ def evidence(read: Read, tails: Points, heads: Points, stencil: Stencil) -> tupl
         low = np.maximum(corners.min(axis=0).astype(int) - margin, 0)
         high = np.minimum(corners.max(axis=0).astype(int) + margin + 1, stencil.shape[::-1])
         levels = read(slice(low[1], high[1]), slice(low[0], high[0]))
-        smooth = blurred(np.where(levels > LEVELS, 0, levels).astype(np.uint8), stencil.down, stencil.along)
+        smooth = blurred(levels, stencil.down, stencil.along)
         origin = low.astype(np.int64)
         share[lines], mean[lines] = _look(smooth, tails[lines], heads[lines], origin, stencil.level)
         for side in (-1, 1):

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from geoseg.compiled import compiled
 
 from .compass import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP
+from .runs import runs
 
 Ids = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -74,18 +75,20 @@ def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
         Direction to the next pixel `(pixels,)`; the last pixel of a piece has none, and zero.
     """
     cols = skeleton.shape[1]
-    size, arcs = 0, 0
     links = np.zeros(skeleton.shape, np.uint8)
-    found = np.empty(int(skeleton[top:bottom, left:right].sum()), np.int64)
-    for row in range(top, bottom):
-        for col in range(left, right):
-            if skeleton[row, col]:
-                around = neighbours(skeleton, row, col)
-                links[row, col] = LINKS[around]
-                found[size] = row * cols + col
-                size += 1
-                # A node is part of each of its pieces.
-                arcs += 1 if LINK_COUNT[around] == 2 else LINK_COUNT[around]
+    spans = runs(skeleton)
+    found = np.empty((spans[:, 2] - spans[:, 1]).sum(), np.int64)
+    size, arcs = 0, 0
+    for row, first, stop in spans:
+        if not top <= row < bottom:
+            continue
+        for col in range(max(first, left), min(stop, right)):
+            around = neighbours(skeleton, row, col)
+            links[row, col] = LINKS[around]
+            found[size] = row * cols + col
+            size += 1
+            # A node is part of each of its pieces.
+            arcs += 1 if LINK_COUNT[around] == 2 else LINK_COUNT[around]
     places = np.empty(size + arcs, np.int64)
     code = np.zeros(size + arcs, np.uint8)
     start = np.empty(arcs + 1, np.int64)
@@ -94,7 +97,7 @@ def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
     left_to_walk = links.copy()
     # First from nodes, then from where the skeleton enters the block, then around rings.
     for phase in range(3):
-        for pixel in found:
+        for pixel in found[:size]:
             row, col = pixel // cols, pixel % cols
             if not left_to_walk[row, col]:
                 continue

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.blocks import LEVELS
 from geoseg.compiled import compiled
 
 Levels = npt.NDArray[np.uint8]
@@ -28,7 +29,10 @@ def kernel(sigma_px: float) -> npt.NDArray[np.uint32]:
 
 @compiled
 def blurred(levels: Levels, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint32]) -> Levels:
-    """Smooth levels `(rows, columns)` with one kernel down the columns and one along the rows; beyond them is zero."""
+    """Smooth levels `(rows, columns)` with one kernel down the columns and one along the rows.
+
+    Where there is no data (above `LEVELS`) and beyond the window is zero.
+    """
     rows, cols = levels.shape
     above, before = down.size // 2, along.size // 2
     result = np.zeros((rows, cols), np.uint8)
@@ -41,7 +45,7 @@ def blurred(levels: Levels, down: npt.NDArray[np.uint32], along: npt.NDArray[np.
         for source in range(max(row - above, 0), min(row + above, rows - 1) + 1):
             weight, strip = down[source - row + above], levels[source]
             for col in range(cols):
-                middle[col] += weight * strip[col]
+                middle[col] += weight * (strip[col] if strip[col] <= LEVELS else 0)
         total[:] = 32768  # rounds to nearest
         for k in range(along.size):
             weight, part = along[k], column[k : k + cols]

@@ -11,8 +11,11 @@ import numpy.typing as npt
 from geoseg.compiled import compiled
 
 from .compass import COLUMN_STEP, ROW_STEP
+from .runs import runs
 
 _QUEUED = (2, 4)  # bits of a pixel that waits for the one or the other pass; bit 1 is the pixel itself
+_WAITING = 7  # for both
+_SURROUNDED = 255
 
 
 def _removable() -> npt.NDArray[np.bool_]:
@@ -38,56 +41,64 @@ def thinned(  # noqa: PLR0912 - compiled: one loop
     An iteration has two passes that each look one pixel far: a pixel depends on nothing further from it than twice the
     iterations. The outermost ring of the window is taken for background.
     """
-    rows, cols = mask.shape
-    flat = mask.copy().ravel()
-    for col in range(cols):
-        flat[col] = flat[(rows - 1) * cols + col] = 0
-    for row in range(rows):
-        flat[row * cols] = flat[row * cols + cols - 1] = 0
-    steps = ROW_STEP * cols + COLUMN_STEP
-    size = 0
-    for place in range(flat.size):
-        size += flat[place]
-    queues = np.empty((2, size), np.int32)
+    result = mask.copy()
+    result[0] = result[-1] = 0
+    result[:, 0] = result[:, -1] = 0
+    cols = result.shape[1]
+    flat = result.reshape(-1)
+    spans = runs(result)
+    size = (spans[:, 2] - spans[:, 1]).sum()
+    queues = np.empty((2, size), np.uint32)
     counts = np.zeros(2, np.int64)
-    gone = np.empty(size, np.int32)
-    for place in range(cols + 1, flat.size - cols - 1):
-        if flat[place]:
-            for side in range(8):
-                if not flat[place + steps[side]]:
-                    queues[0, counts[0]] = queues[1, counts[0]] = place
-                    counts[0] += 1
-                    break
+    gone = np.empty(size, np.uint32)
+    for row, first, stop in spans:
+        for place in range(row * cols + first, row * cols + stop):
+            if _neighbourhood(flat, place, cols) != _SURROUNDED:
+                queues[0, counts[0]] = queues[1, counts[0]] = place
+                counts[0] += 1
     counts[1] = counts[0]
-    for k in range(counts[0]):
-        flat[queues[0, k]] |= 6
+    for place in queues[0, : counts[0]]:
+        flat[place] = _WAITING
+    steps = ROW_STEP * cols + COLUMN_STEP
     for _ in range(iterations):
         if counts[0] == 0 and counts[1] == 0:
             break
         for turn in range(2):
             removed = 0
-            for k in range(counts[turn]):
-                place = queues[turn, k]
+            for place in queues[turn, : counts[turn]]:
                 if not flat[place] & 1:
                     continue
-                flat[place] &= 255 - _QUEUED[turn]
-                code = 0
-                for side in range(8):
-                    code |= (flat[place + steps[side]] & 1) << side
-                if _REMOVABLE[turn, code]:
+                flat[place] &= _WAITING - _QUEUED[turn]
+                if _REMOVABLE[turn, _neighbourhood(flat, place, cols)]:
                     gone[removed] = place
                     removed += 1
             counts[turn] = 0
-            for k in range(removed):
-                flat[gone[k]] = 0
-            for k in range(removed):
+            for place in gone[:removed]:
+                flat[place] = 0
+            for centre in gone[:removed]:
                 for side in range(8):
-                    place = gone[k] + steps[side]
+                    place = centre + steps[side]
+                    before = flat[place]
+                    if not before & 1 or before == _WAITING:
+                        continue
+                    flat[place] = _WAITING
                     for other in range(2):
-                        if flat[place] & 1 and not flat[place] & _QUEUED[other]:
-                            flat[place] |= _QUEUED[other]
+                        if not before & _QUEUED[other]:
                             queues[other, counts[other]] = place
                             counts[other] += 1
     for place in range(flat.size):
         flat[place] &= 1
-    return flat.reshape((rows, cols))
+    return result
+
+
+@compiled
+def _neighbourhood(flat: npt.NDArray[np.uint8], place: int, cols: int) -> int:
+    """Return the bit set of the neighbours that are part of the mask, in the order of `compass`."""
+    at, down = np.uint64(place), np.uint64(cols)  # unsigned: an index from the end would cost a test each time
+    up = at - down
+    low = at + down
+    one = np.uint64(1)
+    upper = (flat[up + one] & 1) << 1 | (flat[up] & 1) << 2 | (flat[up - one] & 1) << 3
+    lower = (flat[low - one] & 1) << 5 | (flat[low] & 1) << 6 | (flat[low + one] & 1) << 7
+    found: int = (flat[at + one] & 1) | upper | (flat[at - one] & 1) << 4 | lower
+    return found

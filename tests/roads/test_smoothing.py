@@ -32,3 +32,12 @@ def test_full_probability_stays_full():
     """In the middle of a road the blur changes nothing."""
     found = blurred(np.full((31, 31), 254, np.uint8), kernel(1.5), kernel(1.5))
     assert (found[8:-8, 8:-8] == 254).all()
+
+
+def test_no_data_is_no_road():
+    """Pixels without data count as probability zero, next to roads too."""
+    levels = np.random.default_rng(2).integers(0, 255, (30, 40), dtype=np.uint8)
+    levels[10:20, 5:25] = 255
+    known = np.where(levels == 255, 0, levels).astype(np.uint8)
+    weights = kernel(1.2)
+    np.testing.assert_array_equal(blurred(levels, weights, weights), blurred(known, weights, weights))
