@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geoseg.errors import OutputError, UsageError
 from geoseg.settings import VECTOR_ENDINGS
@@ -82,6 +82,16 @@ def work_folder(wanted: Targets) -> Iterator[Path]:
             yield Path(folder)
     except (OSError, pa.ArrowException, DataSourceError, DataLayerError, sqlite3.Error) as error:
         raise OutputError(f"{wanted.style.stem} cannot be written ({error}); is the disk full?") from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Remove what is there, and tell what a library cannot write as an OutputError; the system's own errors pass."""
+    path.unlink(missing_ok=True)
+    try:
+        yield
+    except (DataSourceError, DataLayerError, FeatureError, sqlite3.Error, pa.ArrowException) as error:
+        raise OutputError(f"{path.name} cannot be written ({error}); is the disk full?") from error
 
 
 def publish(wanted: Targets, folder: Path) -> None:

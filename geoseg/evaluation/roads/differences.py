@@ -10,7 +10,8 @@ import pyogrio
 import pyproj
 import shapely
 
-from geoseg.roads.layers import COLUMN, dated, embed_styles, writing
+from geoseg.geopackage import COLUMN, VERSION, dated, embed_styles
+from geoseg.vector_files import writing
 
 from .junctions import Junctions
 from .nearness import Lines
@@ -75,7 +76,7 @@ def write_differences(found: Differences, path: Path) -> None:
         "junctions": ("Point", _junctions(found)),
     }
     names = {"geometry_name": "geometry", "GEOMETRY_NAME": COLUMN}
-    options = {"path": str(path), "driver": "GPKG", "crs": found.crs.to_wkt(), "VERSION": "1.2", **names}
+    options = {"path": str(path), "driver": "GPKG", "crs": found.crs.to_wkt(), "VERSION": VERSION, **names}
     with writing(path), dated():
         for name, (kind, table) in layers.items():
             pyogrio.write_arrow(table, layer=name, geometry_type=kind, append=path.exists(), **options)
