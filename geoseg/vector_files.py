@@ -46,7 +46,7 @@ def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
     wanted = dict.fromkeys([*([ending] if ending else []), *formats])
     if not wanted:
         endings = ", ".join(VECTOR_ENDINGS.values())
-        raise UsageError(f"{output.name} names no format; let it end in {endings}, or choose with --format.")
+        raise UsageError(f"{output.name} names no format; let it end in {endings}, or name a format beside it.")
     if stem.name in ("", ".", ".."):
         raise UsageError(f"{output} is no name for a file.")
     style = stem.with_name(f"{stem.name}.qml")

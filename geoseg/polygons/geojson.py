@@ -9,6 +9,8 @@ import pyarrow as pa
 import shapely
 from pyproj import CRS, Transformer
 
+from geoseg.errors import SceneError
+
 from .placing import in_steps
 
 DECIMALS = 7  # of a degree: 1 cm
@@ -28,6 +30,11 @@ def write_geojson(table: pa.RecordBatchReader, path: Path, crs: CRS, longest: fl
         CRS of the polygons.
     longest
         Lines of `crs` are followed in steps of this many of its units, for they are bent in longitude and latitude.
+
+    Raises
+    ------
+    SceneError
+        If a polygon goes around a pole, which none in longitude and latitude can.
     """
     to_lonlat = Transformer.from_crs(crs.to_2d(), "OGC:CRS84", always_xy=True)
     first = True
@@ -61,7 +68,10 @@ def _in_lonlat(polygons: npt.NDArray[np.object_], to_lonlat: Transformer, longes
     lon[crossing[point_face] & (lon < 0)] += 360
     degrees = np.round(np.column_stack([lon, lat]), DECIMALS)
     made = shapely.from_ragged_array(shapely.GeometryType.POLYGON, degrees, (ring_start, face_start))
-    made[crossing] = [_cut(polygon) for polygon in made[crossing]]
+    try:
+        made[crossing] = [_cut(polygon) for polygon in made[crossing]]
+    except shapely.GEOSException as error:
+        raise SceneError("the raster shows a pole, which GeoJSON has no place for; choose another format.") from error
     oriented: npt.NDArray[np.object_] = shapely.orient_polygons(made)
     return oriented
 

@@ -35,9 +35,11 @@ def assemble(graph: Graph, chains: Chains, place: Ground, stencil: Stencil) -> R
         lines = _drawn(graph, chains, summed.width_m, place, stencil)
         gone = ~np.isfinite(lines.length_m)  # beyond what the CRS maps to the Earth
         points = lines.length_m == 0
-        if not (gone | points).any():
+        loops = (graph.ends[:, 0] == graph.ends[:, 1]) & (graph.ends[:, 0] >= 0)
+        gone |= points | (loops & (lines.length_m < stencil.settings.min_loop_m))
+        if not gone.any():
             break
-        graph = dissolve(_shrunk(graph, points).keep(~(gone | points)))
+        graph = dissolve(_shrunk(graph, points).keep(~gone))
     component = component_of(graph)
     kept = large(component, lines.length_m, summed.prob_mean, stencil.settings.min_component_m)
     return _numbered(graph, lines, summed, np.where(kept, component, -1), place, stencil)

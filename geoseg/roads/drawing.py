@@ -11,7 +11,7 @@ from geoseg.compiled import compiled
 from .graph import Graph
 from .junctions import bent, flat_of
 from .splicing import Chains
-from .stencil import Stencil
+from .stencil import NEAR_WIDTHS, Stencil
 from .walking import Flat, walk
 
 Ids = npt.NDArray[np.int64]
@@ -20,6 +20,8 @@ Points = npt.NDArray[np.float64]
 _BATCH = 4096
 _HEADING_M, _HEADING_PX = 8.0, 16.0  # stretch from which the direction of a dead end is taken
 _LEAST_TOLERANCE_PX = 0.25
+_OBLIQUE = 2.0  # times further away along a road the scene's edge may be than straight across
+_JUMP = 1.5  # pixels: where an edge jumps further, there are points between
 _LEAST_PX = 2.0  # smoothing is never narrower than the stairs of the skeleton
 
 
@@ -101,7 +103,8 @@ def _draw(  # noqa: PLR0917 - compiled: plain arguments
                 way = line if side == 0 else line[::-1]
                 node = ends[edge, side]
                 reach = 1.5 * body[edge] if dead[edge, side] else bends[edge, side]
-                _straighten(way, place[node], reach, dead[edge, side], heading)
+                fork = raw[0] if side == 0 else raw[-1]
+                _straighten(way, place[node], fork, reach, dead[edge, side], heading)
         line = _smooth(line, weights, ring)
         if not ring:
             for side in range(2):
@@ -135,7 +138,7 @@ def _strung(raw: Points, place: Points, ends: Ids) -> Points:
     count = 1
     for k in range(1, size):
         jump = np.hypot(corners[k, 0] - corners[k - 1, 0], corners[k, 1] - corners[k - 1, 1])
-        count += max(int(np.ceil(jump / 1.5)), 1)
+        count += max(int(np.ceil(jump / _JUMP)), 1)
     line = np.empty((count, 2))
     line[0] = corners[0]
     filled = 1
@@ -143,7 +146,7 @@ def _strung(raw: Points, place: Points, ends: Ids) -> Points:
         jump = np.hypot(corners[k, 0] - corners[k - 1, 0], corners[k, 1] - corners[k - 1, 1])
         if jump == 0:
             continue
-        steps = max(int(np.ceil(jump / 1.5)), 1)
+        steps = max(int(np.ceil(jump / _JUMP)), 1)
         for step in range(1, steps + 1):
             share = step / steps
             line[filled] = (1 - share) * corners[k - 1] + share * corners[k]
@@ -155,14 +158,26 @@ def _strung(raw: Points, place: Points, ends: Ids) -> Points:
 
 
 @compiled
-def _straighten(way: Points, node: Points, reach: float, dead: bool, heading: float) -> None:
+def _straighten(  # noqa: PLR0917 - compiled: plain arguments
+    way: Points, node: Points, fork: Points, reach: float, dead: bool, heading: float
+) -> None:
     """Replace what lies within reach of an end, where a skeleton bends: to a side road, or to a corner.
 
-    From the corner of a road's blunt end the axis is √2 half-widths away.
+    From the corner of a road's blunt end the axis is √2 half-widths away. A node may have moved back along a road from
+    where the skeleton forks: then the way leads to the fork, and past the node again.
     """
     half = (len(way) + 1) // 2
+    moved = np.hypot(fork[0] - node[0], fork[1] - node[1])
+    passing, least, length = 0, np.inf, 0.0
+    for k in range(min(max(int(np.ceil(moved / _JUMP)), 1), half), half):
+        length += np.hypot(way[k, 0] - way[k - 1, 0], way[k, 1] - way[k - 1, 1])
+        distance = np.hypot(way[k, 0] - node[0], way[k, 1] - node[1])
+        if distance < least:
+            passing, least = k, distance
+        if length > 2 * moved:
+            break
     stop = half - 1
-    for k in range(half):
+    for k in range(passing, half):
         if np.hypot(way[k, 0] - node[0], way[k, 1] - node[1]) > reach:
             stop = k
             break
@@ -225,12 +240,15 @@ def _reach_out(line: Points, side: int, half_width: float, heading: float, shape
     if norm == 0:
         return line
     east, south = east / norm, south / norm
-    to_border = np.inf
+    to_border, beside = np.inf, np.inf
     for axis in range(2):
         step, at, size = (east, way[0, 0], shape[1]) if axis == 0 else (south, way[0, 1], shape[0])
+        beside = min(beside, at, size - at)
         if step != 0:
             to_border = min(to_border, max(((size if step > 0 else 0) - at) / step, 0.0))
-    stretch = to_border if to_border <= 1.5 * half_width + 1 else half_width
+    # Roads may leave the scene at an acute angle.
+    near = NEAR_WIDTHS * half_width + 1
+    stretch = to_border if beside <= near and to_border <= _OBLIQUE * near else half_width
     result = np.empty((len(line) + 1, 2))
     tip = 0 if side == 0 else len(line)
     result[tip, 0], result[tip, 1] = way[0, 0] + stretch * east, way[0, 1] + stretch * south

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import rasterio
 
-from geoseg.errors import UsageError
-from geoseg.scene import crs_of
+from geoseg.errors import SceneError, UsageError
+from geoseg.scene import crs_of, ground_sample_distance
 from geoseg.vector_files import publish, refuse, targets, work_folder
 
 from .network import RoadNetwork
@@ -16,6 +16,9 @@ from .settings import RoadSettings
 from .styles import edge_style
 from .trace import Progress, trace_roads
 from .write import write_roads
+
+COARSEST_M = 10.0
+"""Side of a pixel beyond which a road and a plaza are the same."""
 
 _CACHE_BYTES = 128 * 2**20
 """GDAL's block cache: blocks overlap, and what two of them need should be decompressed once."""
@@ -79,6 +82,10 @@ def roads(
         road_raster(source, band=band, road_class=road_class, probability=threshold is not None) as raster,
     ):
         grid = raster.grid
+        pixel_m = max(ground_sample_distance(grid))
+        if pixel_m > COARSEST_M:
+            raise SceneError(f"{source} has pixels of {pixel_m:g} m; roads are traced at {COARSEST_M:g} m or finer.")
+        settings = replace(settings, certain=raster.certain)
         network = trace_roads(
             raster.read, grid.shape.yx, grid.transform, crs_of(grid), settings, workers=workers, progress=progress
         )

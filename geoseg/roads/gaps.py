@@ -15,7 +15,7 @@ from .evidence import evidence
 from .graph import Graph
 from .junctions import flat_of
 from .splicing import Chains
-from .stencil import Stencil
+from .stencil import NEAR_WIDTHS, Stencil
 from .walking import Flat, walk
 
 Ids = npt.NDArray[np.int64]
@@ -106,7 +106,7 @@ def close_gaps(graph: Graph, chains: Chains, read: Read, stencil: Stencil) -> Gr
 def _tips(graph: Graph, stencil: Stencil) -> Ids:
     """Return edge and side `(tips, 2)` of dead ends, but of those where a road leaves the scene."""
     border = np.minimum(graph.place, np.array(stencil.shape[::-1]) - graph.place).min(axis=1)
-    inside = border > 1.5 * graph.half_width_m / stencil.pixel_m + 1
+    inside = border > NEAR_WIDTHS * graph.half_width_m / stencil.pixel_m + 1
     return np.argwhere((graph.at_ends(graph.degree, 0) == 1) & graph.at_ends(inside, False))
 
 

@@ -38,14 +38,18 @@ class Ground:
         return lengths
 
     def metric(self, column: float, row: float) -> npt.NDArray[np.float64]:
-        """Return the matrix `(2, 2)` that takes a small step (columns, rows) at a place to metres east and north."""
-        cross = np.array([[column - 0.5, row], [column + 0.5, row], [column, row - 0.5], [column, row + 0.5]])
-        placed = self.place(cross)
+        """Return a matrix `(2, 2)` that takes a small step (columns, rows) at a place to metres.
+
+        Its frame has the columns' direction for its first axis: there is always one, where near a pole no direction is
+        north for all four sides of a pixel.
+        """
+        steps = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [-1, -1], [1, 1], [1, -1], [-1, 1]]) / 2
+        placed = self.place(steps + [column, row])  # noqa: RUF005 - a sum of coordinates
         lon, lat = self._geodesy.lonlat(placed[:, 0], placed[:, 1])
-        azimuth, _, metres = self._geodesy.geod.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
-        heading = np.radians(azimuth)
-        steps: npt.NDArray[np.float64] = np.stack([np.sin(heading), np.cos(heading)]) * metres
-        return steps
+        along, down, one, other = self._geodesy.geod.inv(lon[::2], lat[::2], lon[1::2], lat[1::2])[2]
+        # The squared diagonals differ by four times the scalar product of the sides.
+        lean = (one**2 - other**2) / (4 * along)
+        return np.array([[along, lean], [0, np.sqrt(max(down**2 - lean**2, 0))]])
 
 
 def ground(transform: Affine, crs: Any) -> Ground:  # noqa: ANN401 - whatever pyproj or rasterio calls a CRS

@@ -17,16 +17,22 @@ Metres = npt.NDArray[np.float64]
 
 _NOTCH = 0.8  # a little less, as the node of an acute junction lies where the area is wider than its roads
 _BENT = 1.5, 3.5  # half-widths: least and most
+_SQUARE = np.radians([45, 135])  # least and most angle between a road that leads across and those that it joins
+_APART = 1.25  # half-widths at the junctions, which are wider than their roads: there is a gap between the two roads
 _BEND = 2.0  # pixels off the line, at half its length, from which a road is taken to bend
 _FIT_M = 12.0
 """How far from a node's surroundings a road's axis is taken for straight."""
 
 
-def contract(graph: Graph, stencil: Stencil) -> Graph:
-    """Merge junctions that are closer than a few half-widths; what was a short way around between them goes."""
+def contract(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
+    """Merge junctions that are closer than a few half-widths; what was a short way around between them goes.
+
+    Two roads side by side, such as carriageways, are not merged where a short road leads across from one to the other.
+    """
     settings, pixel_m = stencil.settings, stencil.pixel_m
     ends = graph.ends
     inner = (ends[:, 0] != ends[:, 1]) & (graph.at_ends(graph.degree, 0) > 2).all(axis=1)
+    inner &= ~_across(graph, chains, stencil)
     edge = np.flatnonzero(inner)
     direct_m = np.hypot(*(graph.place[ends[edge, 0]] - graph.place[ends[edge, 1]]).T) * pixel_m
     apart_m = np.minimum(graph.length_m[edge], direct_m)
@@ -93,26 +99,49 @@ def bent(graph: Graph, chains: Chains, stencil: Stencil) -> Metres:
     Two roads that part at an acute angle are one area, with one middle, until the notch between them; 0 elsewhere.
     """
     half_width = graph.half_width_m / stencil.pixel_m
+    end, before, after = _turns(graph, chains, stencil)
+    least = np.minimum(np.minimum(before, after), np.pi)
+    notch = _NOTCH / np.maximum(np.sin(least / 2), 1e-6)
+    result = np.zeros(graph.ends.size)
+    result[end] = half_width[graph.ends.ravel()[end]] * np.clip(notch, *_BENT)
+    return result.reshape(graph.ends.shape)
+
+
+def _across(graph: Graph, chains: Chains, stencil: Stencil) -> npt.NDArray[np.bool_]:
+    """Tell which edges lead straight across from one road to another beside it, over what is no road."""
+    end, before, after = _turns(graph, chains, stencil)
+    square = np.zeros(graph.ends.size, np.bool_)
+    square[end] = (np.minimum(before, after) > _SQUARE[0]) & (np.maximum(before, after) < _SQUARE[1])
+    widest_m = graph.at_ends(graph.half_width_m, 0).max(axis=1)
+    apart = graph.length_m > _APART * widest_m + stencil.pixel_m
+    across: npt.NDArray[np.bool_] = square.reshape(graph.ends.shape).all(axis=1) & apart
+    return across
+
+
+def _turns(graph: Graph, chains: Chains, stencil: Stencil) -> tuple[Ids, Metres, Metres]:
+    """Return the ends of edges at junctions, as indices into `ends.ravel()`, and the angles to the roads next to each.
+
+    Angles are radians, 2 pi where no other road is at the node.
+    """
+    half_width = graph.half_width_m / stencil.pixel_m
     away = _directions(flat_of(graph, chains), stencil.shape[1], graph.ends, graph.degree, graph.place, half_width)
     end = np.flatnonzero(np.isfinite(away.ravel()))
+    if not end.size:
+        return end, np.zeros(0), np.zeros(0)
     node = graph.ends.ravel()[end]
     order = np.lexsort((away.ravel()[end], node))
     end, node = end[order], node[order]
-    result = np.zeros(graph.ends.size)
-    if end.size:
-        # The neighbours of a road around a node are those before and after it; the first follows the last.
-        first = np.searchsorted(node, node)
-        last = np.searchsorted(node, node, side="right") - 1
-        index = np.arange(end.size)
-        angle = away.ravel()[end]
-        after = np.where(index == last, first, np.minimum(index + 1, end.size - 1))
-        before = np.where(index == first, last, index - 1)
-        turn = 2 * np.pi
-        least = np.minimum((angle[after] - angle) % turn, (angle - angle[before]) % turn)
-        least = np.where(first == last, np.pi, np.minimum(least, np.pi))
-        notch = _NOTCH / np.maximum(np.sin(least / 2), 1e-6)
-        result[end] = half_width[node] * np.clip(notch, *_BENT)
-    return result.reshape(graph.ends.shape)
+    # The neighbours of a road around a node are those before and after it; the first follows the last.
+    first = np.searchsorted(node, node)
+    last = np.searchsorted(node, node, side="right") - 1
+    index = np.arange(end.size)
+    angle = away.ravel()[end]
+    following = np.where(index == last, first, np.minimum(index + 1, end.size - 1))
+    preceding = np.where(index == first, last, index - 1)
+    turn = 2 * np.pi
+    after, before = (angle[following] - angle) % turn, (angle - angle[preceding]) % turn
+    alone = first == last
+    return end, np.where(alone, turn, before), np.where(alone, turn, after)
 
 
 @compiled

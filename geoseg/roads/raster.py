@@ -24,6 +24,9 @@ from .block import Read
 Values = npt.NDArray[np.generic]
 ToLevels = Callable[[Values], npt.NDArray[np.uint8]]
 
+_TOLERANCE = 0.01
+"""How far values may lie beyond 0 and 1, by rounding or ringing, and still be probabilities."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RoadRaster:
@@ -32,6 +35,9 @@ class RoadRaster:
     read: Read
     grid: GeoBox
     """Shape, transform and CRS."""
+
+    certain: bool
+    """Probabilities are 0 or 1: the raster holds classes."""
 
 
 @contextmanager
@@ -65,9 +71,9 @@ def road_raster(
         if band is not None and not 1 <= band <= dataset.count:
             raise UsageError(f"{source} has {dataset.count} bands; there is no band {band}.")
         number = band or _road_band(dataset)
+        to_levels, certain = _meaning(dataset, number, road_class, probability=probability)
         # Where classes have no data is no road either.
-        masked = road_class is None and MaskFlags.all_valid not in dataset.mask_flag_enums[number - 1]
-        to_levels = _meaning(dataset, number, road_class, probability=probability)
+        masked = not certain and MaskFlags.all_valid not in dataset.mask_flag_enums[number - 1]
 
         def read(rows: slice, cols: slice) -> npt.NDArray[np.uint8]:
             window = Window.from_slices(rows, cols)
@@ -76,10 +82,13 @@ def road_raster(
                 mask = dataset.read_masks(number, window=window) if masked else None
             except RasterioError as error:
                 raise SceneError(f"{source} cannot be read to its end: {error}.") from error
-            levels = to_levels(values)
-            return levels if mask is None else np.where(mask == 0, np.uint8(NODATA), levels)
+            if mask is None:
+                return to_levels(values)
+            if values.dtype.kind == "f":
+                values[mask == 0] = np.nan
+            return np.where(mask == 0, np.uint8(NODATA), to_levels(values))
 
-        yield RoadRaster(read=read, grid=scene.geobox)
+        yield RoadRaster(read=read, grid=scene.geobox, certain=certain)
 
 
 def _road_band(dataset: rasterio.DatasetReader) -> int:
@@ -87,12 +96,15 @@ def _road_band(dataset: rasterio.DatasetReader) -> int:
     return names.index("road") + 1 if "road" in names else 1
 
 
-def _meaning(dataset: rasterio.DatasetReader, number: int, road_class: int | None, *, probability: bool) -> ToLevels:
-    """Decide what the values of a band are, and how they become levels."""
+def _meaning(
+    dataset: rasterio.DatasetReader, number: int, road_class: int | None, *, probability: bool
+) -> tuple[ToLevels, bool]:
+    """Decide what the values of a band are: how they become levels, and whether they are classes."""
     dtype = np.dtype(dataset.dtypes[number - 1])
     floating = dtype.kind == "f"
-    scale = float(dataset.scales[number - 1])
-    if road_class is None and not probability and not floating and scale == 1:
+    scale, offset = float(dataset.scales[number - 1]), float(dataset.offsets[number - 1])
+    plain = (scale, offset) == (1, 0)
+    if road_class is None and not probability and not floating and plain:
         road_class = _own_road_class(dataset)
         if road_class is None:
             raise UsageError(
@@ -101,17 +113,38 @@ def _meaning(dataset: rasterio.DatasetReader, number: int, road_class: int | Non
             )
     if road_class is not None:
         wanted = road_class
-        return lambda values: np.where(values == wanted, np.uint8(LEVELS), np.uint8(0))
-    if scale == 1 and not floating:
+        if not floating and not np.iinfo(dtype).min <= wanted <= np.iinfo(dtype).max:
+            raise UsageError(f"{dataset.name} holds {dtype} values; none of them can be {wanted}.")
+        return lambda values: np.where(values == wanted, np.uint8(LEVELS), np.uint8(0)), True
+    if plain and not floating:
         scale = 1 / np.iinfo(dtype).max
     if dtype == np.uint8:
-        table = _scaled(np.arange(256), scale * LEVELS)
-        return lambda values: table[values]
-    return lambda values: _scaled(values, scale * LEVELS)
+        table = _levels(np.arange(256), scale, offset)
+        return lambda values: table[values], False
+
+    def to_levels(values: Values) -> npt.NDArray[np.uint8]:
+        if floating:
+            _refuse_improbable(dataset.name, values, scale, offset)
+        return _levels(values, scale, offset)
+
+    return to_levels, False
 
 
-def _scaled(values: Values, factor: float) -> npt.NDArray[np.uint8]:
-    levels = values.astype(np.float32) * np.float32(factor)
+def _refuse_improbable(name: str, values: Values, scale: float, offset: float) -> None:
+    """Raise SceneError if a number is far from 0 to 1: heights and percentages are numbers too."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return
+    for value in (known.min(), known.max()):
+        if not -_TOLERANCE <= float(value) * scale + offset <= 1 + _TOLERANCE:
+            raise SceneError(
+                f"{name} holds {value:g}, which is no probability from 0 to 1; give its band a scale, "
+                "or name the class id of roads (--class)."
+            )
+
+
+def _levels(values: Values, scale: float, offset: float) -> npt.NDArray[np.uint8]:
+    levels = values.astype(np.float32) * np.float32(scale * LEVELS) + np.float32(offset * LEVELS)
     known = np.isfinite(levels)
     return np.where(known, np.clip(np.rint(np.where(known, levels, 0)), 0, LEVELS), NODATA).astype(np.uint8)
 

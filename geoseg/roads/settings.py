@@ -10,6 +10,9 @@ class RoadSettings:
     threshold: float = 0.3
     """Probability from which a smoothed pixel is road. Below a half, because a rough edge then breaks no road."""
 
+    certain: bool = False
+    """Probabilities are 0 or 1, those of a mask: no road is dropped for being faint, however thin."""
+
     blur_m: float = 0.5
     """Standard deviation of the Gaussian that probabilities are smoothed with."""
 

@@ -15,6 +15,9 @@ from .smoothing import kernel
 AHEAD = 5
 """Pixels ahead and behind from which the direction of a road is taken."""
 
+NEAR_WIDTHS = 1.5
+"""Half-widths (and a pixel) from the scene's edge within which a road that ends leaves the scene."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stencil:

@@ -114,9 +114,9 @@ def tidy(graph: Graph, chains: Chains, read: Read, grid: Stencil) -> Graph:
     """Make of a skeleton's graph that of the roads: each step sees what the one before it has left."""
     least_m = grid.settings.min_spur_m
     graph = prune(graph, least_m)
-    graph = prune(contract(graph, grid), least_m)
+    graph = prune(contract(graph, chains, grid), least_m)
     graph = prune(close_islands(graph, chains, grid), least_m)
     graph = refine(graph, chains, grid)
-    graph = drop_weak(prune(contract(graph, grid), least_m), chains, grid)
+    graph = drop_weak(prune(contract(graph, chains, grid), least_m), chains, grid)
     graph = dissolve(close_gaps(graph, chains, read, grid))
     return prune(close_islands(graph, chains, grid), least_m)

@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rasterio import Affine
 
 from geoseg.cli.roads import command
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import OutputError, SceneError, UsageError
 
 
 @pytest.fixture
@@ -71,3 +72,10 @@ def test_threshold_decides_what_is_road(write_scene, tmp_path):
     for threshold, count in ((0.2, 1), (0.5, 0)):
         run(path, "--threshold", threshold, "-o", tmp_path / "roads.geojson", "--overwrite")
         assert len(json.loads((tmp_path / "roads.geojson").read_text())["features"]) == count
+
+
+def test_coarse_rasters_are_refused(write_scene, tmp_path):
+    """Where a pixel is wider than a road there is none to be traced."""
+    coarse = write_scene(np.ones((1, 20, 30), np.uint8), "coarse.tif", transform=Affine(30, 0, 5e5, 0, -30, 5e6))
+    with pytest.raises(SceneError, match=r"pixels of 30.* m; roads are traced at 10 m or finer"):
+        run(coarse, "--class", 1, "-o", tmp_path / "roads.gpkg")

@@ -92,6 +92,30 @@ def test_values_without_meaning_are_refused(write, values):
         levels(path, band=2, road_class=1)
 
 
+def test_a_band_s_scale_and_offset_count(write):
+    """Percentages with a scale, and an offset, are probabilities."""
+    stored = np.full((1, 40, 50), 30, np.float32)
+    path = write(stored, scale=0.01)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.offsets = [0.25]
+    assert (levels(path) == round(0.55 * 254)).all()
+
+
+@pytest.mark.parametrize("value", [-3.0, 1.5, 740.0])
+def test_numbers_that_are_no_probabilities_are_refused(write, value):
+    """Heights, percentages and class ids in floating point are not taken for probabilities."""
+    stored = np.full((1, 40, 50), 0.5, np.float32)
+    stored[0, 7, 9] = value
+    with pytest.raises(SceneError, match=f"holds {value:g}, which is no probability"):
+        levels(write(stored))
+
+
+def test_class_that_no_pixel_can_have_is_refused(write, values):
+    """A class id beyond the data type is a slip of the pen."""
+    with pytest.raises(UsageError, match="none of them can be 300"):
+        levels(write(values), road_class=300)
+
+
 def test_broken_raster_is_an_error(write, values):
     """A raster that ends too soon is refused by name when it is read."""
     path = write(np.random.default_rng(0).integers(0, 9, (1, 40, 50), dtype=np.uint8))

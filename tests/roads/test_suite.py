@@ -139,5 +139,15 @@ def test_real_masks_are_sound_networks(trace_levels, real_data):
         assert (network.edges.length_m > 0).all()
         vertices = np.minimum(network.vertices // 1024, np.array(mask.shape[::-1]) - 1)
         on_road = mask[vertices[:, 1], vertices[:, 0]]
-        assert on_road.mean() > 0.97
+        # Roads that end a few pixels from the scene's edge are drawn to it.
+        within = ((network.vertices > 0) & (network.vertices < np.array(mask.shape[::-1]) * 1024)).all(axis=1)
+        assert on_road[within].mean() > 0.97
         assert np.nanmedian(network.edges.width_m) == pytest.approx(7, abs=1)
+        assert np.mean([turns_back(line) for line in np.split(network.vertices, network.start[1:-1])]) < 0.004
+
+
+def turns_back(line):
+    """Tell whether a line turns by more than 120° at one of its vertices."""
+    steps = np.diff(line.astype(float), axis=0)
+    angle = np.degrees(np.arctan2(steps[:, 1], steps[:, 0]))
+    return bool((np.abs((np.diff(angle) + 180) % 360 - 180) > 120).any())

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from geoseg.roads.settings import RoadSettings
+
 
 def level_road(shape, *bands):
     levels = np.zeros(shape, np.uint8)
@@ -44,6 +46,41 @@ def test_haze_is_no_road(trace_levels):
     )
     assert len(faint) == 5
     assert faint.edges.gap_m.sum() == 0
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.7, 0.95])
+def test_certain_roads_meet_any_threshold(trace_levels, threshold):
+    """What is surely a road is one at every threshold, side roads and dead ends too."""
+    roads = [(slice(26, 34), slice(10, 290), 254), (slice(34, 90), slice(146, 154), 254)]
+    network = trace_levels(level_road((120, 300), *roads), RoadSettings(threshold=threshold))
+    assert sorted(network.nodes.degree.tolist()) == [1, 1, 1, 3]
+
+
+def test_thin_roads_of_masks_are_not_faint(trace_levels):
+    """A road one pixel wide is faint once it is smoothed; of a mask, it stays."""
+    thin = level_road((120, 300), (slice(60, 61), slice(10, 290), 254))
+    assert len(trace_levels(thin, gsd=0.5)) == 0
+    (length,) = trace_levels(thin, RoadSettings(certain=True), gsd=0.5).edges.length_m
+    assert length == pytest.approx(140, abs=3)
+
+
+def test_carriageways_are_crossed_one_by_one(trace_levels, paint):
+    """A street across two carriageways, 13 m from axis to axis, meets each of them in a node of its own."""
+    carriageways = paint((200, 300), [[(-5, 90), (305, 90)], [(-5, 103), (305, 103)]], width=7)
+    street = paint((200, 300), [[(150, -5), (150, 205)]], width=6)
+    network = trace_levels(np.where(carriageways | street, 254, 0).astype(np.uint8))
+    assert sorted(network.nodes.degree.tolist()) == [1] * 6 + [4] * 2
+    crossings = network.nodes.vertices[network.nodes.degree == 4] / 1024
+    np.testing.assert_allclose(sorted(crossings.tolist()), [(150, 90), (150, 103)], atol=1)
+
+
+@pytest.mark.parametrize("ends", [((-9, -9), (309, 309)), ((-9, 180), (309, 20)), ((-9, 40), (120, 309))])
+def test_roads_leave_the_scene_at_any_angle(trace_levels, paint, ends):
+    """Roads that leave by a corner, or at an acute angle, end on the scene's edge and say so."""
+    for width in (3, 8):
+        network = trace_levels(np.where(paint((300, 300), [ends], width=width), 254, 0).astype(np.uint8))
+        assert len(network) == 1
+        assert network.nodes.on_scene_edge.all()
 
 
 def test_crossing_roads_keep_their_axes(trace_levels, paint):

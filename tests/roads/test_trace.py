@@ -112,6 +112,16 @@ def test_street_grid_is_routable(paint):
     assert len(roads) == 5 * 26 + 6 * 25 - 4  # the corners join two edges
 
 
+def test_pole_in_the_middle_of_the_scene(paint):
+    """Where all directions are south, roads have the widths and lengths that they have elsewhere."""
+    mask = paint((400, 400), [[(20, 120), (380, 160)], [(250, 20), (250, 380)]], width=8)
+    there = trace(mask, Affine(1, 0, -200, 0, -1, 200), "EPSG:3413")
+    here = trace(mask)
+    assert len(there) == len(here) == 4
+    # Polar stereographic coordinates are 1.03 times too small there.
+    assert [road.width_m for road in there] == pytest.approx([1.03 * road.width_m for road in here], rel=0.06)
+
+
 def test_road_reaches_the_edge_of_the_scene(paint):
     """A road that runs out of the scene ends on its edge, and not outside."""
     (road,) = trace(paint((300, 120), [[(40, -20), (70, 320)]], width=7))
