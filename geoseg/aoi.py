@@ -39,18 +39,20 @@ class Aoi:
         return mask
 
 
-def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi:
+def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     """Place an area of interest on `grid`: the polygons of a vector file, or west, south, east, north in degrees.
+
+    None if nothing of it lies inside the grid.
 
     Raises
     ------
     UsageError
-        If the file cannot be read, has no CRS or no area, the bounds are out of order, or nothing lies inside the grid.
+        If the file cannot be read, has no CRS or no area, or the bounds are out of order.
     """
     geometry, crs = _of_file(Path(source)) if isinstance(source, str | Path) else _of_bounds(source)
     geometry = _near(grid, geometry, crs)
     if geometry.is_empty:
-        raise UsageError("the area of interest lies outside the scene.")
+        return None
     # Long edges are densified first: a straight line in one CRS is a curve in another.
     west, south, east, north = geometry.bounds
     dense = shapely.segmentize(geometry, max(east - west, north - south, 1e-9) / 1000)
@@ -66,7 +68,7 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi:
     height, width = grid.shape
     inside = shapely.intersection(shapely.make_valid(placed), shapely.box(0, 0, width, height))
     if not inside.area:
-        raise UsageError("the area of interest lies outside the scene.")
+        return None
     left, top, right, bottom = inside.bounds
     roi = (slice(int(top), min(height, int(np.ceil(bottom)))), slice(int(left), min(width, int(np.ceil(right)))))
     return Aoi(geometry=inside, roi=roi)

@@ -13,6 +13,10 @@ class UsageError(GeosegError):
     exit_code = 2
 
 
+class MismatchError(UsageError):
+    """An option cannot be used with this scene, and may be used with another."""
+
+
 class SceneError(GeosegError):
     """The input raster cannot be opened, read, placed on the ground, or fed to the model."""
 

@@ -1,5 +1,6 @@
 """What rasterio leaves unsaid about GeoTIFFs that it has written."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,8 +8,6 @@ from pathlib import Path
 import rasterio
 from rasterio._err import CPLE_BaseError  # GDAL's errors that rasterio passes on as they are
 from rasterio.errors import RasterioError
-
-from geoseg.errors import OutputError
 
 
 def check_complete(path: Path, *, masked: bool = False) -> None:
@@ -30,17 +29,28 @@ def check_complete(path: Path, *, masked: bool = False) -> None:
                     for what in ("OFFSET", "SIZE")
                 )
                 if start + size > length:
-                    raise OSError("the file is cut off; is the disk full?")
+                    raise OSError(errno.EIO, "the file is cut off; is the disk full?")
 
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Tell what GDAL cannot write as an OutputError; what a stopped run left under the name goes first."""
+    """Tell what GDAL cannot write as an error of the system; what a stopped run left under the name goes first.
+
+    Raises
+    ------
+    OSError
+        With the reason as its `strerror`: who holds the folder knows by which name people know it.
+    """
     target.unlink(missing_ok=True)
     try:
         yield
     except (RasterioError, CPLE_BaseError, OSError) as error:
-        raise OutputError(
-            f"{target.name} cannot be written ({error}); is the disk full? "
-            "Once that is mended, the same command goes on from here."
-        ) from error
+        raise OSError(errno.EIO, reason(error, target)) from error
+
+
+def reason(error: Exception, work: Path) -> str:
+    """Why a raster cannot be written: what the system says, or else what GDAL says, without the work file's name."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    words = " ".join(str(error.__cause__ or error).split()).rstrip(".")
+    return f"{words.replace(str(work), work.name).removeprefix(f'{work.name}: ')}; is the disk full?"

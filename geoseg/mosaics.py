@@ -32,7 +32,7 @@ def assemble(plan: Plan, journal: Journal, layer: Layer) -> Path:
 
     Raises
     ------
-    OutputError
+    OSError
         If the disk is full or the raster cannot be written.
     """
     target = journal.folder / f"whole_{layer.name}.tif"
@@ -47,7 +47,7 @@ def match_scene(plan: Plan, layer: Layer, mosaic: Path) -> Path:
 
     Raises
     ------
-    OutputError
+    OSError
         If the disk is full or the raster cannot be written.
     """
     rows, cols = plan.scene_roi

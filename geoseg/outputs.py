@@ -1,5 +1,6 @@
 """Where results go, and how: made in a work folder, then renamed, so that a path holds all of a file or none."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,9 +35,32 @@ class Outputs:
         wanted = (*self.roads.values(), self.road_style, self.confidence, self.probabilities, self.style, self.classes)
         return tuple(path for path in wanted if path is not None)
 
+    def refuse_places(self, journal: Journal) -> None:
+        """Raise OutputError if a file cannot be made or take its name: it is too long, a folder's, or out of reach."""
+        folder = self.classes.parent
+        try:
+            ground = next(place for place in (folder, *folder.parents) if place.exists())
+            if not ground.is_dir():
+                raise OutputError(f"{ground} is not a folder; choose another with -o.")
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be written ({error.strerror}); choose another with -o.") from error
+        for path in (*self.files, *self.companions):
+            longest = journal.making(_sidecar(path))
+            try:
+                # A folder that is still to be made takes names of the length that the one it will lie in takes.
+                for place in (longest, ground / longest.name, path):
+                    place.exists()
+                taken = path.is_dir()
+            except OSError as error:
+                raise OutputError(
+                    f"{path} cannot be written ({error.strerror}); choose another folder with -o, or rename the scene."
+                ) from error
+            if taken:
+                raise OutputError(f"{path} is a folder; move it away, or choose another folder with -o.")
+
     def refuse_existing(self) -> None:
         """Raise OutputError if one of the files exists."""
-        existing = [path for path in self.files if path.exists()]
+        existing = [path for path in self.files if os.path.lexists(path)]
         if existing:
             raise OutputError(f"{existing[-1]} exists; choose another folder with -o, or replace it with --overwrite.")
 

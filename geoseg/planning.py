@@ -10,11 +10,11 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp
 
 from geoseg.aoi import Aoi, read_aoi
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.scene import Scene
 from geoseg.settings import Settings
-from geoseg.tiling import Axis, Lattice, Roi, nearest_exact
+from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, nearest_exact
 
 SAME_GSD = 0.05
 """A scene whose GSD is within this share of the wanted one is used as it is: resampling would only blur it."""
@@ -90,16 +90,22 @@ def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> P
     SceneError
         If the scene does not fit the model: bands, data type, or a GSD too coarse for it.
     UsageError
-        If a setting cannot be used with this scene and model.
+        If a setting cannot be used with this model; a MismatchError if it is this scene that it does not fit.
+    BundleError
+        If the card asks for a window that there is not.
     """
-    grid = _grid(scene, settings.gsd_m or card.gsd_m)
+    if card.window not in FAMILIES:
+        raise BundleError(f"model {card.name} asks for the window {card.window!r}; there are {', '.join(FAMILIES)}.")
+    grid = _grid(scene, card, settings)
     lattice = _lattice(grid, card, settings)
     aoi = None if settings.aoi is None else read_aoi(settings.aoi, grid)
+    if settings.aoi is not None and aoi is None:
+        raise MismatchError(f"the area of interest lies outside of {scene.source}.")
     roi = lattice.roi if aoi is None else aoi.roi
     bands = _bands(scene, card, settings)
     scene_roi = _scene_roi(scene, grid, roi)
     if settings.match_input and 0 in (part.stop - part.start for part in scene_roi):
-        raise UsageError("the area of interest holds the centre of none of the scene's pixels.")
+        raise MismatchError(f"the area of interest holds the centre of none of the pixels of {scene.source}.")
     return Plan(
         scene=scene,
         card=card,
@@ -116,11 +122,17 @@ def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> P
     )
 
 
-def _grid(scene: Scene, gsd_m: float) -> GeoBox:
-    """The scene's extent and orientation, with square ground pixels of `gsd_m` m, as nearly as whole pixels allow."""
+def _grid(scene: Scene, card: Card, settings: Settings) -> GeoBox:
+    """The scene's extent and orientation, with square pixels of the working GSD, as nearly as whole pixels allow."""
+    gsd_m = settings.gsd_m or card.gsd_m
     factors = [native / gsd_m for native in scene.gsd_m]
     if max(factors) > MAX_ENLARGEMENT:
         found = f"{max(scene.gsd_m):.3g}" if max(scene.gsd_m) < 100 else f"{max(scene.gsd_m):.0f}"
+        if settings.gsd_m is not None:
+            raise MismatchError(
+                f"the chosen ground sample distance of {gsd_m:g} m is too fine for {scene.source}, whose pixels of "
+                f"{found} m are enlarged {MAX_ENLARGEMENT:g} times at most; choose --gsd {found}."
+            )
         raise SceneError(
             f"{scene.source} has pixels of {found} m, too coarse to be enlarged to the {gsd_m:g} m "
             "that the model works at; "

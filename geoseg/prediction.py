@@ -22,7 +22,7 @@ from geoseg.planning import Plan, plan
 from geoseg.products import ROAD, Layer, layers, output_grid, read_rows, write_cog
 from geoseg.roads import road_raster, trace_roads, write_roads
 from geoseg.roads.styles import edge_style
-from geoseg.scene import GDAL, crs_of, ground_area, legible, open_scene
+from geoseg.scene import GDAL, crs_of, ground_area, legible, on_disk, open_scene
 from geoseg.settings import Settings
 from geoseg.shipped import DEFAULT_MODEL, find_model
 from geoseg.styles import class_style
@@ -104,13 +104,14 @@ def predict(
     executor = executor or LocalExecutor()
     # Workers of a cluster have working folders of their own.
     bundle, target = find_model(model).absolute(), Path(folder).absolute()
-    source = str(Path(scene).absolute()) if Path(scene).exists() else str(scene)
+    source = str(Path(scene).absolute()) if on_disk(scene) else str(scene)
     if legible(str(target)) != str(target):
         raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
     with rasterio.Env(**GDAL):
         planned = plan(open_scene(source), read_card(bundle), Settings(**choices), workers=executor.workers)
         files = outputs(planned, target)
         pieces = journal(target / f".{planned.scene.stem}.geoseg", planned, bundle)
+        files.refuse_places(pieces)
         if not (overwrite or pieces.publishing):
             files.refuse_existing()
         with pieces.held():
@@ -119,7 +120,7 @@ def predict(
                 prediction = _finish(planned, pieces, files, overwrite=overwrite)
             except (SceneError, BundleError):
                 # A file stays unreadable; a server may answer the next time.
-                if Path(source).exists():
+                if on_disk(source):
                     pieces.discard()
                 raise
             pieces.discard()

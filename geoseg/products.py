@@ -63,7 +63,7 @@ def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
 
     Raises
     ------
-    OutputError
+    OSError
         If the disk is full or the file cannot be written.
     """
     with writing(target):

@@ -19,7 +19,7 @@ from rasterio.rpc import RPC
 from rasterio.windows import Window
 
 from geoseg.errors import OutputError, SceneError, UsageError
-from geoseg.geotiff import check_complete
+from geoseg.geotiff import check_complete, reason
 from geoseg.resampling import Resampler
 from geoseg.scene import open_scene, opened, unplaced
 from geoseg.tiling import Roi
@@ -30,6 +30,8 @@ BLOCK_PIXELS = 2048 * 2048
 """Pixels of the source, or of the target where it has more, that are in memory at once, about."""
 TARGET_TILE = 256
 """Side of the target's tiles."""
+MAX_SIDE = 2**31 - 1
+"""Pixels along a side that GDAL counts to."""
 SIDECARS = (".aux.xml", ".ovr", ".msk")
 """What GDAL may have laid beside an older raster of the same name, and would apply to the new one."""
 
@@ -75,8 +77,8 @@ def resize(
     Raises
     ------
     UsageError
-        If not exactly one of ``gsd``, ``scale`` and ``size`` is given, or it is not positive, or imagery was asked for
-        and the raster has a colour table.
+        If not exactly one of ``gsd``, ``scale`` and ``size`` is given, or it is not positive, or asks for more pixels
+        than a GeoTIFF can have, or imagery was asked for and the raster has a colour table.
     SceneError
         If the source cannot be read, or its ground sample distance is needed and unknown.
     OutputError
@@ -100,10 +102,21 @@ def resize(
 def _check_target(target: Path, overwrite: bool) -> None:
     if target.suffix.lower() not in (".tif", ".tiff"):
         raise OutputError(f"{target.name} would be a GeoTIFF; give it a name that ends in .tif.")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists already; choose another name or --overwrite.")
-    if not target.parent.is_dir():
-        raise OutputError(f"{target.parent} is not a directory; create it first.")
+    try:
+        if not target.parent.is_dir():
+            raise OutputError(f"{target.parent} is not a directory; create it first.")
+        if target.is_dir():
+            raise OutputError(f"{target} is a folder; choose another name.")
+        if target.exists() and not overwrite:
+            raise OutputError(f"{target} exists already; choose another name or --overwrite.")
+        _partial(target).exists()  # the longest name, which may be too long
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written ({error.strerror}); choose another name.") from error
+
+
+def _partial(target: Path) -> Path:
+    """Where the target is made before it takes its name."""
+    return target.with_name(f".{target.name}.{os.getpid()}.part")
 
 
 def _check_kind(scene: DatasetReader, labels: bool) -> None:
@@ -128,23 +141,27 @@ def _target_shape(
         width, height = size
         if width < 1 or height < 1:
             raise UsageError(f"A raster needs at least one pixel along each side, found size {width}x{height}.")
-        return height, width
-    if gsd is not None:
+        wanted: tuple[float, float] = height, width
+    elif gsd is not None:
         if not 0 < gsd < inf:
             raise UsageError(f"The ground sample distance must be positive, found {gsd} m.")
         down, along = open_scene(scene.name).gsd_m
-        factors = down / gsd, along / gsd
+        wanted = scene.height * (down / gsd), scene.width * (along / gsd)
     else:
         assert scale is not None  # exactly one of the three is given
         if not 0 < scale < inf:
             raise UsageError(f"The scale must be positive, found {scale}.")
-        factors = scale, scale
-    return max(1, round(scene.height * factors[0])), max(1, round(scene.width * factors[1]))
+        wanted = scene.height * scale, scene.width * scale
+    if max(wanted) > MAX_SIDE:
+        raise UsageError(
+            f"The result would be larger than a GeoTIFF can be: at most {MAX_SIDE} pixels along each side."
+        )
+    return max(1, round(wanted[0])), max(1, round(wanted[1]))
 
 
 def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: bool) -> None:
     """Resize block by block into a temporary file, which takes the target's name when it is complete."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    partial = _partial(target)
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
     masked = [MaskFlags.per_dataset] in scene.mask_flag_enums
     try:
@@ -161,7 +178,7 @@ def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: b
             target.with_name(target.name + suffix).unlink(missing_ok=True)
         partial.replace(target)
     except (RasterioError, OSError) as error:
-        raise OutputError(f"{target} cannot be written: {error}") from error
+        raise OutputError(f"{target} cannot be written ({reason(error, partial)}).") from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -1,6 +1,7 @@
 """The scene: one georeferenced raster, looked at once and described by plain values."""
 
 import math
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,6 +84,11 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
         raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
 
 
+def on_disk(source: str | Path) -> bool:
+    """Whether a source is a file that can be looked at here: no URL, nor behind a folder that may not be entered."""
+    return os.path.exists(source)  # noqa: PTH110 - Path.exists raises where a folder is closed or a name too long
+
+
 def legible(name: str) -> str:
     """A file name with the bytes that are not UTF-8 written as escapes, to be shown to people."""
     return name.encode("utf-8", "backslashreplace").decode()
@@ -91,11 +97,15 @@ def legible(name: str) -> str:
 def _unreadable(source: str, error: RasterioError) -> str:
     if "://" not in source and not source.startswith("/vsi"):
         path = Path(source)
-        if not path.exists():
+        try:
+            length = path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
             return f"{source} does not exist."
+        except OSError as unseen:
+            return f"{source} cannot be opened ({unseen.strerror})."
         if path.is_dir():
             return f"{source} is a folder; name the raster files in it."
-        if path.stat().st_size == 0:
+        if length == 0:
             return f"{source} is empty (0 bytes)."
     cause = error.__cause__ or error
     reason = " ".join(str(cause).split()).removeprefix(f"{source}: ").rstrip(".")

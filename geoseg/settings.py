@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import UsageError
-from geoseg.models.tta import TTA
+from geoseg.models.tta import ORIENTATIONS, TTA
 from geoseg.tiling import FAMILIES
 
 Bounds = tuple[float, float, float, float]
@@ -51,12 +51,14 @@ class Settings:
             object.__setattr__(self, "bands", tuple(int(number) for number in self.bands))
         if self.bands is not None and (not self.bands or min(self.bands) < 1):
             raise UsageError(f"bands are counted from 1, got {','.join(map(str, self.bands))}.")
-        if self.tile is not None and self.tile < 1:
-            raise UsageError(f"the tile must have at least one pixel, got {self.tile}.")
+        if self.tile is not None and not 1 <= self.tile < 2**31:
+            raise UsageError(f"the tile must have 1 to {2**31 - 1} pixels along a side, got {self.tile}.")
         if self.overlap is not None and not 0 <= self.overlap <= 0.5:
             raise UsageError(f"the overlap is a share of the tile between 0 and 0.5, got {self.overlap}.")
         if self.window is not None and self.window not in FAMILIES:
             raise UsageError(f"window {self.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
+        if self.tta not in ORIENTATIONS:
+            raise UsageError(f"tta {self.tta!r} is unknown; choose one of {', '.join(ORIENTATIONS)}.")
         if self.batch_size < 1:
             raise UsageError(f"the batch size must be at least 1, got {self.batch_size}.")
         unknown = [name for name in self.roads_format if name not in VECTOR_ENDINGS]

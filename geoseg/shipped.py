@@ -20,12 +20,18 @@ def find_model(name: str | Path) -> Path:
     Raises
     ------
     BundleError
-        If there is neither.
+        If there is neither, or the file cannot be looked at.
     """
     shipped = shipped_models()
     if str(name) in shipped:
         return shipped[str(name)]
     path = Path(name)
-    if not path.exists():
-        raise BundleError(f"there is no model {name}: neither a file, nor one of those shipped ({', '.join(shipped)}).")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise BundleError(
+            f"there is no model {name}: neither a file, nor one of those shipped ({', '.join(shipped)})."
+        ) from None
+    except OSError as error:
+        raise BundleError(f"model {name} cannot be opened ({error.strerror}).") from error
     return path

@@ -1,8 +1,10 @@
 """What goes wrong ends in one clear sentence and its exit code; no path holds half a result, and nothing is lost."""
 
+import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,11 @@ import pytest
 import rasterio
 from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
+from standins import make_card
 
 import geoseg
 from geoseg.cli import main
+from geoseg.models.bundle import MEMBER
 
 TESTS = Path(__file__).parent
 
@@ -146,13 +150,61 @@ def test_existing_results_are_kept(run, write_scene, write_bundle, noise, tmp_pa
 def test_folder_that_cannot_be_made(run, write_scene, write_bundle, noise, tmp_path):
     """An output folder below a file cannot exist."""
     scene = write_scene(noise(20, 20))
-    refused(run("predict", scene, "-m", write_bundle(), "-o", scene / "out"), 5, "Not a directory")
+    refused(run("predict", scene, "-m", write_bundle(), "-o", scene / "out"), 5, "scene.tif is not a folder")
+    refused(run("predict", scene, "-m", write_bundle(), "-o", scene), 5, "scene.tif is not a folder")
 
 
 def test_folder_that_takes_no_files(run, write_scene, write_bundle, noise):
     """A folder that nobody may write to, not even root, is an output error."""
     scene = write_scene(noise(20, 20))
     refused(run("predict", scene, "-m", write_bundle(), "-o", "/proc", "-q"), 5, "/proc", "written")
+
+
+def test_names_that_are_too_long(run, write_scene, write_bundle, noise, tmp_path):
+    """What has a longer name than files can have is refused as what it is: scene, model, folder, or a result."""
+    model, out, endless = write_bundle(), tmp_path / "out", "x" * 300
+    scene = write_scene(noise(20, 20))
+    refused(run("predict", f"{endless}.tif", "-m", model, "-o", out), 3, "cannot be opened (File name too long)")
+    refused(run("predict", scene, "-m", f"{endless}.keras", "-o", out), 4, "cannot be opened (File name too long)")
+    refused(run("predict", scene, "-m", model, "-o", out / endless), 5, "File name too long")
+    long = write_scene(noise(20, 20), f"{'x' * 240}.tif")
+    refused(run("predict", long, "-m", model, "-o", out), 5, "File name too long", "rename the scene")
+    no_results(out)
+
+
+@pytest.mark.parametrize("name", ["scene_classes.tif", "scene_confidence.tif.aux.xml"])
+def test_a_folder_in_a_results_place(run, write_scene, write_bundle, noise, tmp_path, name):
+    """A folder of a result's name is refused before anything is computed, and replacing it is not advised."""
+    scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
+    (out / name).mkdir(parents=True)
+    for choice in ([], ["--overwrite"]):
+        code, text = run("predict", scene, "-m", model, "-o", out, *choice)
+        refused((code, text), 5, f"{name} is a folder; move it away")
+        assert "--overwrite" not in text
+        assert [path.name for path in out.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"window": "foo"}, "window 'foo'"),
+        ({"window": None}, "window is a str, not None"),
+        ({"name": "a\x1b[31m"}, "printable"),
+        ({"scaling": {"uint8": {"offset": 0, "gain": 0}}}, "gain"),
+        ({"scaling": {"uint8": {"offset": float("nan"), "gain": 1}}}, "finite"),
+        ({"scaling": {"uint8": {"offset": 0, "gain": float("inf")}}}, "finite"),
+        ({"bands": "rgb"}, "bands is a list"),
+        ({"provenance": []}, "provenance is a dict"),
+        ({"tile": 10**400, "multiple": 1}, "tile"),
+    ],
+)
+def test_cards_that_would_mislead(run, write_scene, noise, tmp_path, changes, words):
+    """A card with a value that no network can mean is refused before anything is computed."""
+    path, out = tmp_path / "odd.keras", tmp_path / "out"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(MEMBER, json.dumps(make_card().to_json() | changes))
+    refused(run("predict", write_scene(noise(20, 20)), "-m", path, "-o", out), 4, words)
+    no_results(out)
 
 
 def test_names_that_are_not_utf8(run, write_scene, write_bundle, noise, tmp_path):
@@ -204,6 +256,9 @@ except GeosegError as error:
     assert done.returncode == 5, done.stderr
     assert len(done.stdout.strip().splitlines()) == 1
     assert "goes on from here" in done.stdout
+    assert str(out) in done.stdout
+    assert done.stdout.count("disk full") <= 1
+    assert ".scene.geoseg" not in done.stdout
     assert [path.name for path in out.iterdir()] == [".scene.geoseg"]
 
     from standins import load_echo
@@ -234,6 +289,34 @@ def test_many_scenes_one_bad(run, write_scene, write_bundle, noise, tmp_path):
     assert "bad.tif does not exist" in text
     assert "1 of 2 scenes failed" in text
     assert (tmp_path / "out" / "good_classes.tif").exists()
+
+
+@pytest.mark.parametrize("options", [["--aoi", "14.99,48.7,15.01,48.8"], ["--gsd", "0.2"]])
+def test_many_scenes_one_that_an_option_does_not_fit(run, write_scene, write_bundle, noise, tmp_path, options):
+    """An option that one scene cannot take is reported with the scene's name, and the others go on."""
+    far = rasterio.Affine(10, 0, 6e5, 0, -10, 5.4e6)
+    other = write_scene(noise(20, 20), "other.tif", transform=far)
+    good = write_scene(noise(60, 60), "good.tif", transform=rasterio.Affine(0.4, 0, 5e5, 0, -0.4, 5.4e6))
+    model, out = write_bundle(gsd_m=4.0), tmp_path / "out"
+    code, text = run("predict", other, good, "-m", model, "-o", out, "-q", *options)
+    assert code == 2, text
+    assert "other.tif" in text.splitlines()[0]
+    assert "1 of 2 scenes failed" in text
+    assert (out / "good_classes.tif").exists()
+    refused(run("predict", other, "-m", model, "-o", tmp_path / "alone", *options), 2, "other.tif")
+
+
+def test_options_of_python(write_scene, write_bundle, noise, echo, tmp_path):
+    """What click would refuse is refused in Python too, before anything is computed."""
+    with pytest.raises(geoseg.UsageError, match="tta 'foo' is unknown"):
+        geoseg.predict(write_scene(noise(20, 20)), model=write_bundle(), folder=tmp_path / "o", load=echo, tta="foo")
+    no_results(tmp_path / "o")
+
+
+def test_more_memory_than_there_is(run, write_scene, write_bundle, noise, tmp_path):
+    """A memory of any number of digits is a number."""
+    scene, model = write_scene(noise(20, 20)), write_bundle()
+    assert run("predict", scene, "-m", model, "-o", tmp_path / "out", "-q", "--memory", "9" * 400) == (0, "")
 
 
 def test_options_that_make_no_sense(run, write_scene, write_bundle, noise, tmp_path):

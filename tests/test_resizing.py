@@ -275,6 +275,13 @@ def test_a_size_that_is_none_is_refused(make, tmp_path, wanted):
     assert not (tmp_path / "out.tif").exists()
 
 
+@pytest.mark.parametrize("wanted", [{"scale": 1e9}, {"gsd": 1e-300}, {"size": (99999999999, 1)}])
+def test_a_result_that_no_file_can_hold_is_refused(make, tmp_path, wanted):
+    """More pixels along a side than GDAL counts to are a mistake in the option."""
+    with pytest.raises(UsageError, match="larger than a GeoTIFF can be"):
+        resize(make(photo(1, 8, 8), **UTM), tmp_path / "out.tif", **wanted)
+
+
 def test_an_existing_target_is_replaced_only_on_request(make, tmp_path):
     """Nothing is overwritten unasked; on request, what GDAL laid beside the old raster goes with it."""
     scene, target = make(photo(1, 8, 8), **UTM), tmp_path / "out.tif"
@@ -299,7 +306,10 @@ def test_a_scene_may_replace_itself(make):
         np.testing.assert_array_equal(resized.read(), expected)
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("out.png", r"ends in \.tif"), ("none/out.tif", "is not a directory")])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("out.png", r"ends in \.tif"), ("none/out.tif", "is not a directory"), ("x" * 250 + ".tif", "too long")],
+)
 def test_a_target_that_cannot_be_written_is_refused(make, tmp_path, name, sentence):
     """A wrong ending or a missing folder is named before anything is read."""
     with pytest.raises(OutputError, match=sentence):

@@ -1,6 +1,7 @@
 """Option types and options that commands share."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class ByteSize(click.ParamType[int]):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", value.strip(), re.IGNORECASE)
         if match is None:
             self.fail(f"{value!r} is not a size such as 2GB or 800MB.", param, ctx)
-        return int(float(match[1]) * SIZE_UNITS[match[2].upper()])
+        return int(Decimal(match[1]) * SIZE_UNITS[match[2].upper()])
 
 
 class Bands(click.ParamType[tuple[int, ...]]):
@@ -31,7 +32,7 @@ class Bands(click.ParamType[tuple[int, ...]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
         """Read band numbers."""
-        if not re.fullmatch(r"\d+(,\d+)*", value):
+        if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", value):
             self.fail(f"{value!r} is not a list of band numbers such as 1,2,3.", param, ctx)
         return tuple(int(number) for number in value.split(","))
 

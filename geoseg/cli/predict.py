@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.errors import MismatchError, OutputError, SceneError, UsageError
 
 from . import options
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
 @options.model
 @click.option(
-    "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), default=".", metavar="DIR",
+    "-o", "--output", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR",
     help="Where the results go.  [default: the current directory]",
 )  # fmt: skip
 @options.bands
@@ -76,7 +76,7 @@ def command(
     for scene in scenes:
         try:
             prediction = _predict(console, scene, model=model, folder=folder, overwrite=overwrite, **choices)
-        except (SceneError, OutputError) as error:
+        except (SceneError, OutputError, MismatchError) as error:
             if len(scenes) == 1:
                 raise
             click.echo(f"geoseg: {error}", err=True)

@@ -9,7 +9,7 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
     if text is None:
         return None
     width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
+    if not (width.isdecimal() and height.isdecimal() and len(text) < 100):
         raise click.BadParameter(f"expected WIDTHxHEIGHT in pixels, such as 1024x768, found {text!r}.")
     return int(width), int(height)
 

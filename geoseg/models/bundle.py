@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from operator import index
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from geoseg.errors import BundleError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MEMBER = "geoseg.json"
 FORMAT = 1
 
+_Kind = TypeVar("_Kind")
+
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 """What reading a damaged archive raises; a RuntimeError is an encrypted or otherwise unsupported one."""
 
@@ -32,6 +34,10 @@ class Scaling:
 
     offset: float = 0.0
     gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.offset) and math.isfinite(self.gain) and self.gain):
+            raise ValueError(f"a scaling has a finite offset and gain, the gain not 0, not {self.offset}, {self.gain}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +67,12 @@ class Card:
     def __post_init__(self) -> None:
         if not self.bands or not self.scaling:
             raise ValueError("a card names at least one band and one data type.")
+        for text in (self.name, self.version, *self.bands, *self.scaling, self.window, *self.legend.names):
+            if not (text and text.isprintable()):
+                raise ValueError(f"names are printable text, not {text!r}.")
         if not 0 < self.gsd_m < math.inf:
             raise ValueError(f"the ground sample distance is a positive number of metres, not {self.gsd_m}.")
-        if self.multiple < 1 or self.tile < 1 or self.tile % self.multiple:
+        if self.multiple < 1 or not 1 <= self.tile < 2**31 or self.tile % self.multiple:
             raise ValueError(f"the tile is a positive multiple of {self.multiple}, not {self.tile}.")
         if not 0 <= self.overlap <= self.tile // 2:
             raise ValueError(f"the overlap is between 0 and half of the tile of {self.tile}, not {self.overlap}.")
@@ -80,21 +89,29 @@ class Card:
             raise ValueError(f"its format is {document['format']}, this geoseg reads {FORMAT}")
         scaling = {
             dtype: Scaling(offset=float(entry["offset"]), gain=float(entry["gain"]))
-            for dtype, entry in dict(document["scaling"]).items()
+            for dtype, entry in _typed(document, "scaling", dict).items()
         }
         return cls(
-            name=str(document["name"]),
-            version=str(document["version"]),
-            bands=tuple(map(str, document["bands"])),
+            name=_typed(document, "name", str),
+            version=_typed(document, "version", str),
+            bands=tuple(map(str, _typed(document, "bands", list))),
             scaling=scaling,
             gsd_m=float(document["gsd_m"]),
             tile=index(document["tile"]),
             overlap=index(document["overlap"]),
-            window=str(document["window"]),
+            window=_typed(document, "window", str),
             multiple=index(document["multiple"]),
             legend=Legend.from_json(document["legend"]),
-            provenance=dict(document["provenance"]),
+            provenance=_typed(document, "provenance", dict),
         )
+
+
+def _typed(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
+    """A value of a card that is of a kind; raises KeyError if it is missing and TypeError if it is of another."""
+    value = document[key]
+    if not isinstance(value, kind):
+        raise TypeError(f"{key} is a {kind.__name__}, not {value!r}")
+    return value
 
 
 def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: int | None = None) -> None:
@@ -180,7 +197,28 @@ def load_network(path: Path) -> "keras.Model":
     expected = (None, None, None, len(card.bands)), (None, None, None, len(card.legend))
     if found != expected:
         raise BundleError(f"the network in {path} has input and output {found}; by its card they are {expected}.")
+    for side in (card.tile, card.tile + card.multiple):
+        if not _takes(network, side):
+            raise BundleError(
+                f"the network in {path} takes no tiles of {side} pixels; "
+                f"its card says {card.tile}, and all multiples of {card.multiple}."
+            )
     return network
+
+
+def _takes(network: "keras.Model", side: int) -> bool:
+    """Whether tiles of `side` pixels go through the network and come out in their own size."""
+    import keras
+
+    # Concatenate looks at its inputs when it is built, and not when shapes are asked for.
+    joins = [layer.input for layer in network.layers if isinstance(layer, keras.layers.Concatenate)]
+    probe = keras.Model(network.inputs, [*network.outputs, *(part for parts in joins for part in parts)])
+    try:
+        out, *shapes = (shape[1:3] for shape in probe.compute_output_shape([(1, side, side, network.input_shape[-1])]))
+    except ValueError:
+        return False
+    of_parts = iter(shapes)
+    return out == (side, side) and all(len({next(of_parts) for _ in parts}) == 1 for parts in joins)
 
 
 def _reason(error: BaseException) -> str:

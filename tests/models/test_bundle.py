@@ -255,6 +255,27 @@ def test_code_in_a_network_is_not_run(tmp_path):
     assert "Lambda" in sentence(error)
 
 
+def test_a_network_of_another_depth(tmp_path):
+    """A card whose tiles the network's halvings do not divide is refused when the network is loaded."""
+    pixels = keras.Input((None, None, 3))
+    coarse = keras.layers.UpSampling2D()(keras.layers.MaxPooling2D()(pixels))
+    joined = keras.layers.Concatenate()([pixels, coarse])
+    network = keras.Model(pixels, keras.layers.Conv2D(len(AERIAL), 1)(joined))
+    path = tmp_path / "deep.keras"
+    for card, fits in [
+        (make_card(multiple=2), True),
+        (make_card(multiple=1), False),
+        (make_card(tile=99, multiple=1), False),
+    ]:
+        save_bundle(network, card, path)
+        if fits:
+            load_network(path)
+        else:
+            with pytest.raises(BundleError) as error:
+                load_network(path)
+            assert "takes no tiles of" in sentence(error)
+
+
 @pytest.mark.parametrize("network", [tiny(bands=4), tiny(classes=3)], ids=["bands", "classes"])
 def test_a_network_that_does_not_fit_its_card(tmp_path, network):
     """A network of other bands or classes than its card would give a wrong map: it is refused."""
