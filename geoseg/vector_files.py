@@ -18,14 +18,18 @@ from geoseg.settings import VECTOR_ENDINGS
 class Targets:
     """The files of one run."""
 
+    stem: Path
+    """Path of all files, but for their endings."""
+
     by_format: dict[str, Path]
-    style: Path
-    """QGIS style, which QGIS finds beside a file of the same name; a GeoPackage carries its own as well."""
+    style: Path | None
+    """QGIS style, which QGIS finds beside a file of the same name; None where all that is written is a GeoPackage,
+    which carries its own."""
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files; the style first, so that it is there when a layer is opened."""
-        return self.style, *self.by_format.values()
+        return (*([] if self.style is None else [self.style]), *self.by_format.values())
 
 
 def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
@@ -49,9 +53,10 @@ def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
         raise UsageError(f"{output.name} names no format; let it end in {endings}, or name a format beside it.")
     if stem.name in ("", ".", ".."):
         raise UsageError(f"{output} is no name for a file.")
-    style = stem.with_name(f"{stem.name}.qml")
+    style = None if set(wanted) == {"gpkg"} else stem.with_name(f"{stem.name}.qml")
     if (
-        "://" not in source
+        style is not None
+        and "://" not in source
         and stem.name == Path(source).stem
         and stem.parent.resolve() == Path(source).parent.resolve()
     ):
@@ -59,12 +64,12 @@ def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
     by_format = {
         name: output if name == ending else stem.with_name(f"{stem.name}{VECTOR_ENDINGS[name]}") for name in wanted
     }
-    return Targets(by_format=by_format, style=style)
+    return Targets(stem=stem, by_format=by_format, style=style)
 
 
 def refuse(wanted: Targets, *, overwrite: bool) -> None:
     """Raise OutputError if there is no folder for the files, or one of them exists and must not be replaced."""
-    folder = wanted.style.parent
+    folder = wanted.stem.parent
     if not folder.is_dir():
         raise OutputError(f"{folder} is not a folder; create it first.")
     for path in wanted.files:
@@ -78,10 +83,10 @@ def refuse(wanted: Targets, *, overwrite: bool) -> None:
 def work_folder(wanted: Targets) -> Iterator[Path]:
     """Make a folder beside the files, gone afterwards; what cannot be written in it ends in an OutputError."""
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{wanted.style.stem}.", dir=wanted.style.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=f".{wanted.stem.name}.", dir=wanted.stem.parent) as folder:
             yield Path(folder)
     except (OSError, pa.ArrowException, DataSourceError, DataLayerError, sqlite3.Error) as error:
-        raise OutputError(f"{wanted.style.stem} cannot be written ({error}); is the disk full?") from error
+        raise OutputError(f"{wanted.stem.name} cannot be written ({error}); is the disk full?") from error
 
 
 @contextmanager

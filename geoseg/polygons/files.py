@@ -31,7 +31,8 @@ def write(wanted: Targets, table: Path, style: str, *, crs: CRS, longest: float)
         As for `write_geojson`.
     """
     folder = table.parent
-    (folder / wanted.style.name).write_text(style, encoding="utf-8")
+    if wanted.style is not None:
+        (folder / wanted.style.name).write_text(style, encoding="utf-8")
     for name, path in wanted.by_format.items():
         with reading(table) as polygons:
             if name == "geojson":

@@ -26,7 +26,7 @@ class Polygons:
     """What was written."""
 
     files: tuple[Path, ...]
-    """The style, and one file for each format."""
+    """The style, if there is one, and one file for each format."""
     totals: dict[int, ClassTotal]
     """Name, count and area by class id, for the classes that there are."""
 
@@ -52,7 +52,7 @@ def polygonise(
     source
         Class raster: one band of whole numbers, with a CRS.
     output
-        File to write; its ending tells the format. A QGIS style goes beside it.
+        File to write; its ending tells the format. A QGIS style goes beside all but a GeoPackage.
     classes
         Names or ids of the classes to write; none for all.
     min_area_m2

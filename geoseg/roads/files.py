@@ -44,7 +44,7 @@ def roads(
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> TracedRoads:
-    """Trace the roads of a raster and write them, with a QGIS style beside.
+    """Trace the roads of a raster and write them, with a QGIS style beside all but a GeoPackage.
 
     Parameters
     ----------
@@ -90,7 +90,8 @@ def roads(
             raster.read, grid.shape.yx, grid.transform, crs_of(grid), settings, workers=workers, progress=progress
         )
     with work_folder(wanted) as folder:
-        (folder / wanted.style.name).write_text(edge_style(), encoding="utf-8")
+        if wanted.style is not None:
+            (folder / wanted.style.name).write_text(edge_style(), encoding="utf-8")
         for name, path in wanted.by_format.items():
             write_roads(network, folder / path.name, name)
         publish(wanted, folder)

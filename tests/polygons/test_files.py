@@ -9,14 +9,15 @@ from geoseg.vector_files import refuse, targets
 @pytest.mark.parametrize(
     ("output", "formats", "files"),
     [
-        ("out/a.gpkg", (), ["a.qml", "a.gpkg"]),
+        ("out/a.gpkg", (), ["a.gpkg"]),
+        ("maps/scene.gpkg", (), ["scene.gpkg"]),
         ("a.GeoJSON", (), ["a.qml", "a.GeoJSON"]),
         ("a.gpkg", ("gpkg", "geojson"), ["a.qml", "a.gpkg", "a.geojson"]),
         ("a.2024", ("parquet", "flatgeobuf"), ["a.2024.qml", "a.2024.parquet", "a.2024.fgb"]),
     ],
 )
 def test_names(output, formats, files):
-    """The ending names a format, each --format one more; all files of a run have one stem."""
+    """The ending names a format, each --format one more; all have one stem. A GeoPackage needs no style beside."""
     found = targets(output, formats, "maps/scene.tif")
     assert [path.name for path in found.files] == files
     assert {path.parent for path in found.files} == {Path(output).parent}
@@ -28,7 +29,7 @@ def test_names(output, formats, files):
         ("areas", (), "areas names no format; let it end in .geojson, .gpkg, .fgb, .parquet"),
         ("areas.shp", (), "areas.shp names no format"),
         ("areas", ("shapefile",), "format 'shapefile' is unknown; choose from geojson"),
-        ("maps/scene.gpkg", (), "scene.qml is the style of scene.tif; choose another name"),
+        ("maps/scene.gpkg", ("geojson",), "scene.qml is the style of scene.tif; choose another name"),
         ("..", ("gpkg",), "is no name for a file"),
     ],
 )

@@ -72,7 +72,7 @@ def test_all_formats_hold_the_same(suburb, tmp_path):
 def test_areas_and_totals(suburb, tmp_path):
     """Areas are geodesic; totals by class are those of the polygons, and all of the raster's data is covered."""
     made = polygonise(suburb, tmp_path / "areas.gpkg")
-    table = table_of(made.files[1])
+    table = table_of(made.files[-1])
     geod = Geod(ellps="WGS84")
     lonlat = table.to_crs(4326)
     for row in lonlat.itertuples():
@@ -88,7 +88,7 @@ def test_areas_and_totals(suburb, tmp_path):
 
 def test_minimum_area_and_simplification(suburb, tmp_path):
     """With both, no polygon is smaller than three quarters of the minimum, vertices go, and borders stay shared."""
-    whole = table_of(polygonise(suburb, tmp_path / "whole.gpkg").files[1])
+    whole = table_of(polygonise(suburb, tmp_path / "whole.gpkg").files[-1])
     made = polygonise(suburb, tmp_path / "areas.gpkg", min_area_m2=100, simplify_m=3, formats=["geojson"])
     table, lonlat = (table_of(path) for path in made.files[1:])
     assert whole["area_m2"].min() < 75 <= table["area_m2"].min()
@@ -101,8 +101,8 @@ def test_minimum_area_and_simplification(suburb, tmp_path):
 
 def test_chosen_classes(suburb, tmp_path):
     """Only the classes that are named are written; their borders are those that they have among all others."""
-    whole = table_of(polygonise(suburb, tmp_path / "whole.gpkg", simplify_m=3).files[1])
-    made = polygonise(suburb, tmp_path / "some.gpkg", classes=["road", 3], simplify_m=3)
+    whole = table_of(polygonise(suburb, tmp_path / "whole.gpkg", simplify_m=3).files[-1])
+    made = polygonise(suburb, tmp_path / "some.fgb", classes=["road", 3], simplify_m=3)
     table = table_of(made.files[1])
     assert set(table["name"]) == {"road", "vegetation"}
     expected = whole[whole["class_id"].isin([2, 3])]
@@ -121,8 +121,9 @@ def test_two_runs_write_the_same_bytes(suburb, tmp_path):
 
 
 def test_geopackage_carries_its_style(suburb, tmp_path):
-    """The style stands in the table that QGIS reads, as the default of the layer, and is the file's beside it."""
-    made = polygonise(suburb, tmp_path / "areas.gpkg")
+    """The style stands where QGIS reads it, as the layer's default, and is the file's beside; alone it needs none."""
+    assert [path.name for path in polygonise(suburb, tmp_path / "alone.gpkg").files] == ["alone.gpkg"]
+    made = polygonise(suburb, tmp_path / "areas.gpkg", formats=["geojson"])
     with closing(sqlite3.connect(made.files[1])) as database:
         rows = database.execute(
             "SELECT f_table_name, f_geometry_column, useAsDefault, styleQML FROM layer_styles"
@@ -141,7 +142,7 @@ def test_any_affine_grid(write_classes, blots, tmp_path, transform):
     """South-up, mirrored and rotated rasters give polygons where GDAL places them, counter-clockwise."""
     values = blots(2, (40, 30)).astype(np.uint8)
     path = write_classes(values, transform=transform)
-    table = table_of(polygonise(path, tmp_path / "areas.fgb").files[1])
+    table = table_of(polygonise(path, tmp_path / "areas.fgb").files[-1])
     expected = rasterio.features.shapes(values, connectivity=4, transform=transform)
     for shape, value in expected:
         polygon = shapely.geometry.shape(shape)
@@ -163,7 +164,7 @@ def test_any_whole_numbers(write_classes, tmp_path, dtype, nodata, numbers):
         values[:, 6:] = nodata
     made = polygonise(write_classes(values, nodata=nodata), tmp_path / "areas.gpkg")
     assert [(number, total.name) for number, total in made.totals.items()] == [(each, str(each)) for each in numbers]
-    table = table_of(made.files[1])
+    table = table_of(made.files[-1])
     pixels = [18, 18] if nodata is not None else [18, 18, 18]
     assert (table.area / 4).tolist() == pixels
 
@@ -174,7 +175,7 @@ def test_masked_pixels_are_left_out(write_classes, tmp_path):
     path = write_classes(values)
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as raster:
         raster.write_mask(np.arange(36).reshape(6, 6) % 6 < 4)
-    table = table_of(polygonise(path, tmp_path / "areas.gpkg").files[1])
+    table = table_of(polygonise(path, tmp_path / "areas.gpkg").files[-1])
     assert table.area.tolist() == [4 * 24]
 
 
@@ -260,6 +261,6 @@ def test_output_that_exists_stays(suburb, tmp_path):
     """Nothing is overwritten unasked, not even the style."""
     (tmp_path / "areas.qml").write_text("mine")
     with pytest.raises(OutputError, match=r"areas\.qml exists"):
-        polygonise(suburb, tmp_path / "areas.gpkg")
+        polygonise(suburb, tmp_path / "areas.fgb")
     assert (tmp_path / "areas.qml").read_text() == "mine"
-    assert not (tmp_path / "areas.gpkg").exists()
+    assert not (tmp_path / "areas.fgb").exists()
