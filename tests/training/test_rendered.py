@@ -21,6 +21,10 @@ def windows(recipe, store, *, seed=0, side=32):
     return rendered_windows(recipe.rendered, recipe.card, sets, store, side=side, seed=seed)
 
 
+# Rasterio silences this one where it rasterizes, but Python's filters are those of all threads at once.
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
 @pytest.fixture
 def in_threads(monkeypatch):
     """Render in threads of this process, which start at once."""
