@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from pyogrio.errors import DataLayerError, DataSourceError
 
 from geoseg.errors import OutputError, UsageError
 from geoseg.settings import VECTOR_ENDINGS
+
+_UNWRITTEN = (DataSourceError, DataLayerError, pa.ArrowException, sqlite3.Error)
+"""What the libraries that write vector files raise where they cannot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,7 @@ def work_folder(wanted: Targets) -> Iterator[Path]:
     try:
         with tempfile.TemporaryDirectory(prefix=f".{wanted.stem.name}.", dir=wanted.stem.parent) as folder:
             yield Path(folder)
-    except (OSError, pa.ArrowException, DataSourceError, DataLayerError, sqlite3.Error) as error:
+    except (OSError, *_UNWRITTEN) as error:
         raise OutputError(f"{wanted.stem.name} cannot be written ({error}); is the disk full?") from error
 
 
@@ -95,7 +98,7 @@ def writing(path: Path) -> Iterator[None]:
     path.unlink(missing_ok=True)
     try:
         yield
-    except (DataSourceError, DataLayerError, FeatureError, sqlite3.Error, pa.ArrowException) as error:
+    except _UNWRITTEN as error:
         raise OutputError(f"{path.name} cannot be written ({error}); is the disk full?") from error
 
 

@@ -57,7 +57,7 @@ def sieve(read: Callable[[], Iterable[MeasuredBand]], columns: int, side_lengths
     that lies by itself are too small, it becomes one component of the class that covers most of it, or no data if that
     is still too small.
 
-    Memory holds a band, and a byte for each component of each band.
+    Memory holds a band, and two bytes for each component of each band.
 
     Parameters
     ----------

@@ -97,19 +97,21 @@ def test_faces_come_as_soon_as_they_are_finished(traced):
 
 
 def test_memory_does_not_grow_with_height(blots):
-    """A raster four times as high takes no more memory, sieved and simplified: what is finished is let go."""
-    pattern = blots(4, (64, 300), coarse=8)
+    """What is finished is let go: to hold the polygons of four times the height would take three times as much."""
+    columns = 1500
+    pattern = blots(4, (64, columns), coarse=8)
+    pattern[0] = 4  # no area goes on through all bands
 
     def peak(bands):
         def read():
             for number in range(bands):
                 yield MeasuredBand(values=pattern, pixel_area=np.full(64, ENOUGH // 30), last=number == bands - 1)
 
-        sieved = enumerate(sieve(read, 300, (1, 1)))
+        sieved = enumerate(sieve(read, columns, (1, 1)))
         cut = (Band(values=each, pixel_m=(1.0, 1.0), last=number == bands - 1) for number, each in sieved)
-        gc.collect()  # what earlier tests have left must not be let go, nor counted, in between
+        gc.collect()
         tracemalloc.start()
-        count = sum(len(faces.value) for faces in trace_faces(cut, 300, np.ones(NOTHING + 1, np.bool_), 1.5))
+        count = sum(len(faces.value) for faces in trace_faces(cut, columns, np.ones(NOTHING + 1, np.bool_), 1.5))
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used, count
@@ -117,4 +119,4 @@ def test_memory_does_not_grow_with_height(blots):
     peak(2)  # compiles
     (low, few), (high, many) = peak(10), peak(40)
     assert many > 3 * few > 300
-    assert high < 1.25 * low
+    assert high < 1.15 * low  # the sieve notes two bytes for each component of each band
