@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from geoseg.errors import UsageError
 from geoseg.models.legend import NODATA, Legend
-from geoseg.training.codings import CODINGS, LEGENDS, Coding
+from geoseg.training.codings import CODINGS, LEGENDS, Coding, translate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,9 @@ class Codes:
         return self._look_up(values)
 
     def _look_up(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        known = np.array(sorted(self.ids), np.int64)
-        ids = np.array([self.ids[value] for value in known.tolist()], np.uint8)
-        places = np.minimum(np.searchsorted(known, values), known.size - 1)
-        unknown = known[places] != values
-        found = np.where(unknown, np.uint8(NODATA if self.rest is None else self.rest), ids[places])
-        return found, unknown if self.rest is None else np.zeros_like(unknown)
+        ids, unknown = translate(values, self.ids)
+        ids[unknown] = NODATA if self.rest is None else self.rest
+        return ids, unknown if self.rest is None else np.zeros_like(unknown)
 
     def describe(self, value: int) -> str:
         """Name a value for people."""

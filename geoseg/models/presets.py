@@ -24,6 +24,7 @@ class Preset:
 
 
 _UNET = "arXiv:1505.04597"  # Ronneberger et al., 2015
+_RESIDUAL = "arXiv:1711.10684"  # Zhang et al., 2018
 _ATTENTION = "arXiv:1804.03999"  # Oktay et al., 2018
 _ATTENTION_RESIDUAL = f"{_ATTENTION}, 1711.10684"  # and Zhang et al., 2018
 _FUSION = "arXiv:1612.05360"  # Quan et al., 2021
@@ -35,6 +36,7 @@ PRESETS = {
     "unet": Preset(depth=4, paper=_UNET),
     "deep_unet": Preset(depth=5, paper=_UNET),
     "unet6": Preset(depth=6, paper=_UNET),
+    "resunet": Preset(depth=4, block="residual", paper=_RESIDUAL),
     "attention_unet": Preset(depth=4, skip="attention", paper=_ATTENTION),
     "attention_resunet": Preset(depth=4, block="residual", skip="attention", paper=_ATTENTION_RESIDUAL),
     "fusionnet": Preset(depth=4, block="residual", skip="add", paper=_FUSION),

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from geoseg.models.legend import AERIAL, Legend, LegendClass
 
 
@@ -83,3 +86,18 @@ LEGENDS = {
     ),
 }
 """Built-in legends by name."""
+
+
+def translate(
+    values: npt.NDArray[np.integer], table: Mapping[int, int]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """What a table makes of ids or packed colours, and which of them it does not have; both of their shape.
+
+    What is made of those means nothing.
+    """
+    if not table:
+        return np.zeros(values.shape, np.uint8), np.ones(values.shape, np.bool_)
+    keys = np.array(sorted(table), np.int64)
+    targets = np.array([table[key] for key in keys.tolist()], np.uint8)
+    places = np.minimum(np.searchsorted(keys, values), keys.size - 1)
+    return targets[places], keys[places] != values

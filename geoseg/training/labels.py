@@ -9,7 +9,7 @@ import numpy.typing as npt
 from geoseg.errors import UsageError
 from geoseg.models.legend import NODATA, Legend, LegendClass
 
-from .codings import CODINGS, LEGENDS, Coding
+from .codings import CODINGS, LEGENDS, Coding, translate
 from .recipe import DataSet, LegendTable, Recipe
 
 OTHERS = "*"
@@ -124,11 +124,8 @@ class Encoder:
         UsageError
             If a value is in neither the coding nor the recipe: it is named, with its pixel count.
         """
-        keys = np.array(sorted(self.table), np.int64)
-        targets = np.array([self.table[key] for key in keys], np.uint8)
-        places = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
-        labels = targets[places]
-        unknown = (keys[places] != values) & valid
+        labels, unknown = translate(values, self.table)
+        unknown &= valid
         if unknown.any():
             if self.others is None:
                 raise UsageError(self._unknown(values[unknown], source))

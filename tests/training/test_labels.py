@@ -134,3 +134,12 @@ def test_legends_that_make_no_sense(legend, sentence):
 def test_built_in_codings_have_legends():
     """Every built-in coding has a legend of the same name."""
     assert set(CODINGS) == set(LEGENDS)
+
+
+def test_colours_without_values():
+    """A coding that lists nothing refuses every value in its sentence, or takes all as others."""
+    _, encoder = opened(coding="colours")
+    with pytest.raises(UsageError, match="1 pixels of colour #0a0b0c"):
+        encode(encoder, [0x0A0B0C])
+    _, encoder = opened(coding="colours", values={"*": "road"})
+    assert encode(encoder, [0x0A0B0C]) == [[2]]
