@@ -2,10 +2,12 @@
 
 import math
 import os
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,8 @@ from geoseg.geodesy import Geodesy
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
 """Bytes of GDAL's block cache, and number of files behind a VRT that it keeps open: its own defaults are a share of the
 machine's memory and 100, both of which a tall scene would fill."""
+_ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
+"""What the file of a whole picture ends with, by GDAL's driver; some programs write more behind it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +81,24 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
     """
     try:
         with rasterio.open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
+            _refuse_cut_off(source, dataset)
             yield dataset
     except RasterioError as error:
         raise SceneError(_unreadable(source, error)) from error
     except UnicodeEncodeError as error:
         raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
+
+
+def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
+    """Raise SceneError if the end of a PNG or JPEG file is missing: GDAL shows a PNG as far as it goes, the rest black.
+
+    The preview within a JPEG may have an end of its own; what is cut off behind it GDAL refuses when it is read.
+    """
+    if picture.driver not in _ENDS or not on_disk(source):
+        return
+    with Path(source).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        if content.rfind(_ENDS[picture.driver]) < 0:
+            raise SceneError(f"{source} is cut off: the end of its {picture.driver} data is missing; copy it again.")
 
 
 def on_disk(source: str | Path) -> bool:
@@ -168,7 +185,8 @@ def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool
                 f"{source} is placed by rational polynomials (RPC) only; orthorectify it first (`gdalwarp -rpc`)."
             )
     if not has_crs:
-        raise SceneError(f"{source} has no CRS; assign the one it was made in (`rio edit-info --crs EPSG:… {source}`).")
+        command = f"rio edit-info --crs EPSG:… {shlex.quote(source)}"
+        raise SceneError(f"{source} has no CRS; assign the one it was made in (`{command}`).")
     if transform.is_identity:
         raise SceneError(f"{source} has a CRS but no geotransform; assign one (`rio edit-info --transform …`).")
     if not transform.determinant or not all(map(math.isfinite, transform)):

@@ -67,7 +67,13 @@ def command(
     with _bar(console) as bar:
         shown = _Shown(console, bar, recipe.name, every=recipe.schedule.table_every, epochs=recipe.schedule.epochs)
         training = train(
-            recipe, output=output, resume=resume, devices=devices, progress=shown.step, epoch_done=shown.epoch
+            recipe,
+            output=output,
+            resume=resume,
+            devices=devices,
+            progress=shown.step,
+            epoch_done=shown.epoch,
+            remark=lambda sentence: console.print(f"geoseg: {sentence}", highlight=False, soft_wrap=True),
         )
     _show(console, training)
 

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 Weights = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.integer] | npt.NDArray[np.floating]
 
 
-def median_frequency(pixels: npt.NDArray[np.integer]) -> Weights:
+def median_frequency(pixels: Counts) -> Weights:
     """Median of the classes' pixel counts over each class's own (Eigen and Fergus, 2015, arXiv:1411.4734).
 
     Parameters
@@ -21,7 +22,7 @@ def median_frequency(pixels: npt.NDArray[np.integer]) -> Weights:
     return np.divide(np.median(counts[shown]) if shown.any() else 0.0, counts, out=np.zeros_like(counts), where=shown)
 
 
-def effective_number(pixels: npt.NDArray[np.integer], *, sample: int, beta: float = 0.9999) -> Weights:
+def effective_number(pixels: Counts, *, sample: int, beta: float = 0.9999) -> Weights:
     """`(1 - beta) / (1 - beta**n)` for n samples of a class, with a mean of 1 (Cui et al., 2019, arXiv:1901.05555).
 
     Neighbouring pixels repeat each other: a sample is a window's worth of pixels; a class may have a fraction of one.
@@ -42,7 +43,7 @@ def effective_number(pixels: npt.NDArray[np.integer], *, sample: int, beta: floa
     return np.asarray(weights / mean)
 
 
-def label_weights(allowed: Sequence[Sequence[int]], weights: Weights, pixels: npt.NDArray[np.integer]) -> list[float]:
+def label_weights(allowed: Sequence[Sequence[int]], weights: Weights, pixels: Counts) -> list[float]:
     """Weight of each label value: the mean of the weights of its classes, each counted by its pixels.
 
     Parameters

@@ -10,6 +10,7 @@ from geoseg.models.bundle import Card, Scaling
 from geoseg.models.encoders import ENCODERS
 from geoseg.models.legend import Legend
 from geoseg.models.presets import PRESETS
+from geoseg.tiling.window import FAMILIES
 
 from .recipe import Recipe
 
@@ -31,7 +32,7 @@ def build_card(recipe: Recipe, legend: Legend, *, epochs: int = 0, metrics: Mapp
     Raises
     ------
     UsageError
-        If the recipe names no preset or encoder that there is, or its tile or overlap does not fit the network.
+        If the recipe names no preset, encoder or window that there is, or its tile or overlap does not fit the network.
     """
     network = recipe.network
     if network.preset not in PRESETS:
@@ -39,6 +40,8 @@ def build_card(recipe: Recipe, legend: Legend, *, epochs: int = 0, metrics: Mapp
     multiple = 2 ** network_depth(recipe)
     if recipe.schedule.window % multiple:
         raise UsageError(f"schedule.window is a multiple of {multiple} for this network, not {recipe.schedule.window}.")
+    if recipe.card.window not in FAMILIES:
+        raise UsageError(f"card.window {recipe.card.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
     try:
         return Card(
             name=recipe.name,

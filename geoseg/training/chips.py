@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -16,14 +16,14 @@ from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import OutputError, SceneError
 from geoseg.models.legend import NODATA
 from geoseg.scene import crs_of, opened, unplaced
 from geoseg.tiling import Lattice, Roi, Tile
 
-from .discovery import VECTORS, Files, find_pairs
+from .discovery import Files, find_pairs
 from .imagery import open_data
-from .label_rasters import read_values
+from .label_rasters import is_coloured, read_values, used_ids
 from .labels import Encoder, LabelSets
 from .pairs import Pair, open_pair
 from .reading import read_image, read_labels
@@ -84,7 +84,8 @@ def export_chips(
     found = find_pairs(str(Path(images).absolute()), None if labels is None else str(Path(labels).absolute()))
     cut = Cut(size=size, overlap=overlap)
     with unplaced(), _Folder(folder) as target:
-        return sum(_export_raw(files, cut, target) for files in found)
+        used = used_ids([files.label for files in found])
+        return _counted(sum(_export_raw(files, used, cut, target) for files in found))
 
 
 def export_recipe_chips(recipe: Recipe, folder: Path, *, size: int = 512, overlap: float = 0.25) -> int:
@@ -108,12 +109,21 @@ def export_recipe_chips(recipe: Recipe, folder: Path, *, size: int = 512, overla
     data = open_data(recipe)
     cut = Cut(size=size, overlap=overlap)
     with unplaced(), _Folder(folder) as target:
-        return sum(
-            _export_encoded(pair, data.labels, cut, target / side / pair.data_set)
-            for sides in data.sides
-            for side, pairs in (("training", sides.training), ("validation", sides.validation))
-            for pair in pairs
+        return _counted(
+            sum(
+                _export_encoded(pair, data.labels, recipe.card.bands, cut, target / side / pair.data_set)
+                for sides in data.sides
+                for side, pairs in (("training", sides.training), ("validation", sides.validation))
+                for pair in pairs
+            )
         )
+
+
+def _counted(chips: int) -> int:
+    """The number of chips, if there are any."""
+    if not chips:
+        raise SceneError("there is no chip to write: no image has a labelled pixel.")
+    return chips
 
 
 class _Folder:
@@ -140,17 +150,28 @@ class _Folder:
             shutil.rmtree(self._partial, ignore_errors=True)
 
 
-def _export_raw(files: Files, cut: Cut, target: Path) -> int:
-    if files.label.suffix.lower() in VECTORS:
-        raise UsageError(f"{files.label} holds vector labels; cut a recipe that says what they are and how wide.")
+def _unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
+    """The largest value of a data type that is not in use."""
+    for value in range(np.iinfo(dtype).max, np.iinfo(dtype).min - 1, -1):
+        if value not in used:
+            return value
+    raise SceneError(f"labels use every value of {dtype}, which leaves none for pixels without a label.")
+
+
+def _export_raw(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
     with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
         bands = [number for number, band in enumerate(image.colorinterp, 1) if band != ColorInterp.alpha]
         scaling = {image.dtypes[0]: ScalingEntry()}
-        coloured = label.count - (ColorInterp.alpha in label.colorinterp) >= 3
+        interpretation = tuple(
+            band if band != ColorInterp.palette else ColorInterp.undefined
+            for band in image.colorinterp
+            if band != ColorInterp.alpha
+        )
+        coloured = is_coloured(label)
         dtype, nodata = np.dtype(label.dtypes[0]), label.nodata
         colours = label.colormap(1) if label.colorinterp[0] == ColorInterp.palette else None
     if nodata is None and not coloured:
-        nodata = np.iinfo(dtype).max
+        nodata = _unused(dtype, used)
     fill = 0 if nodata is None else nodata
     entry = DataSet(name="chips", images=str(files.image), bands=bands)
     coding = Encoder(name="chips", coloured=coloured, table={}, others=None)
@@ -161,10 +182,11 @@ def _export_raw(files: Files, cut: Cut, target: Path) -> int:
         split = np.stack([values >> 16, values >> 8 & 255, values & 255]) if coloured else values[None]
         return np.where(known, split, fill).astype(dtype), known
 
-    return _export(pair, Labels(read=read, fill=fill, nodata=nodata, colours=colours), cut, target)
+    labels = Labels(read=read, fill=fill, nodata=nodata, colours=colours)
+    return _export(pair, labels, interpretation, cut, target)
 
 
-def _export_encoded(pair: Pair, sets: LabelSets, cut: Cut, target: Path) -> int:
+def _export_encoded(pair: Pair, sets: LabelSets, bands: Sequence[str], cut: Cut, target: Path) -> int:
     names = [" or ".join(sets.legend.names[i] for i in ids) for ids in sets.allowed[:-1]]
 
     def read(roi: Roi) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
@@ -174,10 +196,12 @@ def _export_encoded(pair: Pair, sets: LabelSets, cut: Cut, target: Path) -> int:
 
     tags = {f"CLASS_{value}": name for value, name in enumerate(names)}
     labels = Labels(read=read, fill=NODATA, nodata=NODATA, colours=sets.legend.colormap, tags=tags)
-    return _export(pair, labels, cut, target)
+    known_bands = ColorInterp.__members__
+    interpretation = tuple(known_bands.get(band.lower(), ColorInterp.undefined) for band in bands)
+    return _export(pair, labels, interpretation, cut, target)
 
 
-def _export(pair: Pair, labels: Labels, cut: Cut, target: Path) -> int:
+def _export(pair: Pair, labels: Labels, interpretation: Sequence[ColorInterp], cut: Cut, target: Path) -> int:
     """Write the chips of a pair, reading it strip by strip; return how many there are."""
     written = 0
     for tiles in cut.strips(pair.shape):
@@ -191,7 +215,8 @@ def _export(pair: Pair, labels: Labels, cut: Cut, target: Path) -> int:
                 continue
             name = f"{pair.name}_{tile.row:03d}_{tile.col:03d}.tif"
             chip = _padded(np.moveaxis(pixels, -1, 0)[..., cols], inside, cut)
-            _write(target / "images" / name, pair, tile, chip, _padded(valid[:, cols], inside, cut))
+            mask = _padded(valid[:, cols], inside, cut)
+            _write(target / "images" / name, pair, tile, chip, mask, interpretation=interpretation)
             chip = _padded(values[..., cols], inside, cut, labels.fill)
             _write(target / "labels" / name, pair, tile, chip, labels=labels)
             written += 1
@@ -225,6 +250,7 @@ def _write(
     bands: npt.NDArray[Any],
     valid: npt.NDArray[np.bool_] | None = None,
     *,
+    interpretation: Sequence[ColorInterp] = (),
     labels: Labels | None = None,
 ) -> None:
     """Write a chip `(bands, rows, columns)` where it lies on the ground; with a mask if a pixel is not valid."""
@@ -242,6 +268,8 @@ def _write(
                 nodata=None if labels is None else labels.nodata, compress="deflate", **place,
             ) as chip,
         ):  # fmt: skip
+            if interpretation:
+                chip.colorinterp = interpretation
             chip.write(bands)
             if valid is not None and not valid.all():
                 chip.write_mask(valid)

@@ -7,14 +7,15 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from rasterio.enums import ColorInterp
 
+from geoseg.errors import UsageError
 from geoseg.models.legend import NODATA
 from geoseg.scene import Scene, crs_of
 
 from .codings import CODINGS, LEGENDS
 from .labels import BACKGROUND, IGNORE, OTHERS
-from .looking import LabelLook, Look, look
+from .looking import Look, look
+from .looking_at_labels import FEW, LabelLook
 from .splits import footprint
 
 WINDOWS = (512, 256, 128, 64)
@@ -31,7 +32,7 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
     Raises
     ------
     SceneError, UsageError
-        If images and labels cannot be paired, or one of them cannot be opened.
+        If images and labels cannot be paired, or one of them cannot be opened, or training would refuse them.
     """
     place = str(Path(images).absolute())
     seen = look(place, None if labels is None else str(Path(labels).absolute()))
@@ -77,10 +78,13 @@ def _text(value: str) -> str:
 
 def _found(seen: Look) -> Iterator[str]:
     sizes = sorted({f"{width} × {height}" for height, width in seen.shapes}, key=len)
-    kinds = ", ".join(band.name for band in seen.bands)
+    kinds = " or ".join(f"{len(bands)} bands ({', '.join(band.name for band in bands)})" for bands in seen.bands)
     span = " to ".join(dict.fromkeys((sizes[0], sizes[-1])))
-    yield f"# Images: {len(seen.bands)} bands ({kinds}) of {seen.dtype}, {span} pixels."
-    yield f"# 98 % of the values lie in {seen.limits[0]:g} to {seen.limits[1]:g}."
+    yield f"# Images: {kinds} of {' or '.join(seen.limits)}, {span} pixels."
+    if len(seen.bands) > 1 or len(seen.limits) > 1:
+        yield "# They are not alike: make sure that the bands below show the same in all of them."
+    for dtype, (low, high) in seen.limits.items():
+        yield f"# 98 % of the {dtype} values of bands {', '.join(map(str, seen.chosen))} lie in {low:g} to {high:g}."
     if seen.scenes:
         steps = sorted({f"{np.mean(scene.gsd_m):.3g}" for scene in seen.scenes}, key=float)
         systems = ", ".join(sorted({_system(scene) for scene in seen.scenes})[:3])
@@ -90,9 +94,13 @@ def _found(seen: Look) -> Iterator[str]:
     unit = "features" if seen.labels.coding == "vector" else "pixels"
     yield f"# Labels ({seen.labels.coding}), share of {unit}:"
     names = CODINGS[seen.labels.coding].names if seen.labels.coding in CODINGS else {}
-    for value, share in seen.labels.counts.items():
+    counts = seen.labels.counts
+    shown = sorted(counts, key=lambda value: -counts[value])[:FEW]
+    for value in (value for value in counts if value in shown):
         known = names.get(int(value[1:], 16) if value.startswith("#") else int(value)) if names else None
-        yield f"#   {value}{f' {known}' if known else ''}: {share:.2%}"
+        yield f"#   {value}{f' {known}' if known else ''}: {counts[value]:.2%}"
+    if len(counts) > FEW:
+        yield f"#   {len(counts) - FEW} more: {1 - sum(counts[value] for value in shown):.2%}"
 
 
 def _system(scene: Scene) -> str:
@@ -101,15 +109,37 @@ def _system(scene: Scene) -> str:
     return f"EPSG:{code}" if code else crs.name
 
 
-def _classes(labels: LabelLook) -> dict[str, str]:
-    """A class name for each value that stands for a class."""
+def _values(labels: LabelLook) -> dict[str, str]:
+    """What each value stands for, where the coding does not say: a class, or `ignore`."""
+    silent = dict.fromkeys(sorted(labels.silent), IGNORE)
+    if labels.coding in CODINGS:
+        return silent if len(silent) <= FEW else {OTHERS: IGNORE}
     if labels.coding == "vector" and labels.attribute is None:
         return {BACKGROUND: BACKGROUND, OTHERS: "road" if labels.lines else "feature"}
     if labels.coding == "vector":
-        return {value: value for value in labels.counts}
+        # Where features have the value that is the key of uncovered ground, they go without a key of their own.
+        ground = OTHERS if BACKGROUND in labels.counts else BACKGROUND
+        return {ground: BACKGROUND} | {value: value for value in labels.counts if value != BACKGROUND} | silent
     # Masks of two values are often 0 and 255.
     values = [value for value in labels.counts if value != str(NODATA) or len(labels.counts) == 2]
     return {value: f"class_{value.removeprefix('#')}" for value in values}
+
+
+def _classes(labels: LabelLook) -> dict[str, str]:
+    """The value of each class, by its name, where the coding has no legend."""
+    classes = {name: value for value, name in _values(labels).items() if name != IGNORE}
+    if len(classes) < 2:
+        found = " and ".join(labels.counts) if labels.counts else "nothing"
+        raise UsageError(
+            f"the labels that were looked at hold {found} beside nodata; training needs two classes at least: check "
+            "the nodata value of the labels."
+        )
+    if len(classes) >= NODATA:
+        raise UsageError(
+            f"the labels that were looked at hold {len(classes)} values, too many for classes ({NODATA - 1} at most); "
+            "were masks stored with a loss, as JPEG does? Save them as PNG or TIFF."
+        )
+    return classes
 
 
 def _legend(labels: LabelLook) -> Iterator[str]:
@@ -120,11 +150,11 @@ def _legend(labels: LabelLook) -> Iterator[str]:
     yield "# Names and colours to be replaced."
     yield "[legend]"
     classes = _classes(labels)
-    if "road" in classes.values():
+    if labels.lines:
         yield 'road = "road"'
     yield "classes = ["
-    for number, (value, name) in enumerate(classes.items()):
-        colour = value if value.startswith("#") else _colour(number, len(classes))
+    for number, (name, value) in enumerate(classes.items()):
+        colour = value if labels.coding == "colours" else _colour(number, len(classes))
         yield f"    {{ name = {_text(name)}, colour = {_text(colour)} }},"
     yield "]"
 
@@ -135,26 +165,22 @@ def _colour(number: int, of: int) -> str:
 
 
 def _card(seen: Look) -> Iterator[str]:
-    numbers = _bands(seen)
-    names = [seen.bands[number - 1].name for number in numbers]
-    if len(set(names)) < len(names) or "undefined" in names:
-        names = [f"band {number}" for number in numbers]
+    kinds = {tuple(bands[number - 1].name for number in seen.chosen) for bands in seen.bands}
+    names = list(kinds.pop())
+    if kinds or len(set(names)) < len(names) or "undefined" in names:
+        names = [f"band {number}" for number in seen.chosen]
     yield "[card]"
     yield f"bands = {json.dumps(names)}"
     yield f"gsd_m = {_gsd(seen):.3g}  # images are resampled to it"
     yield f"tile = {_window(seen) * 2}"
     yield f"overlap = {_window(seen) // 2}"
-    if seen.dtype != "uint8":
-        low, high = seen.limits
+    if set(seen.limits) != {"uint8"}:
         yield "# Values become 0–255, as networks take them: (value - offset) * gain."
-        yield f"scaling.{seen.dtype} = {{ offset = {low:.6g}, gain = {FULL_SCALE / max(high - low, 1e-6):.6g} }}"
-
-
-def _bands(seen: Look) -> list[int]:
-    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-    if all(colour in seen.bands for colour in colours):
-        return [seen.bands.index(colour) + 1 for colour in colours]
-    return [number for number, band in enumerate(seen.bands, 1) if band != ColorInterp.alpha][:3]
+    for dtype, (low, high) in seen.limits.items():
+        if dtype != "uint8":
+            yield f"scaling.{dtype} = {{ offset = {low:.6g}, gain = {FULL_SCALE / max(high - low, 1e-6):.6g} }}"
+        elif len(seen.limits) > 1:
+            yield "scaling.uint8 = { offset = 0, gain = 1 }"
 
 
 def _gsd(seen: Look) -> float:
@@ -168,7 +194,7 @@ def _window(seen: Look) -> int:
 
 def _labels(seen: Look) -> Iterator[str]:
     labels = seen.labels
-    yield f"bands = {_bands(seen)}"
+    yield f"bands = {list(seen.chosen)}"
     if not seen.scenes:
         yield f"gsd_m = {_gsd(seen):.3g}  # a guess: metres from one pixel to the next"
     yield f"coding = {_text(labels.coding)}"
@@ -177,11 +203,24 @@ def _labels(seen: Look) -> Iterator[str]:
             yield f"attribute = {_text(labels.attribute)}"
         if labels.lines:
             yield "width_m = 6.0  # that lines are drawn in"
-    if labels.coding not in CODINGS:
+    values = _values(labels)
+    if labels.coding in CODINGS and values:
+        share = sum(labels.counts[value] for value in labels.silent)
+        yield f"# Coding {labels.coding} does not have these, which {share:.2%} of the pixels have."
+    elif values:
         yield f"# A list of classes where a label does not tell which of them; {_text(IGNORE)} where it says nothing."
+    if values:
         yield "[data.values]"
-        for value, name in _classes(labels).items():
-            yield f"{_text(value)} = {_text(name)}"
+    for value, name in values.items():
+        yield f"{_text(value)} = {_text(name)}{_remark(value, labels)}"
+
+
+def _remark(value: str, labels: LabelLook) -> str:
+    if value == BACKGROUND:
+        return "  # ground that no feature covers; it is ignored without this line"
+    if value == OTHERS and labels.attribute is not None:
+        return "  # features of all other values; ground that no feature covers is ignored"
+    return ""
 
 
 def _split(seen: Look) -> Iterator[str]:

@@ -19,9 +19,9 @@ _CONVENTIONS = {
     "top": ("gts_for_participants",),
 }
 """Folders of images, and what the folder of their labels beside them is called. The three image folders of Potsdam
-share their labels: the first that is there is taken."""
+share their labels: the first that is there is taken. Capitals and small letters are alike."""
 _IMAGE_MARK = re.compile("_(leftImg8bit|RGB|IRRG|RGBIR|sat|image|img)$")
-_LABEL_MARK = re.compile("_(gtFine_labelIds|label|labels|mask|gt)$")
+_LABEL_MARK = re.compile("(_(gtFine_labelIds|label|labels|mask|gt))?(_noBoundary)?$")
 _OTHER_LABELS = re.compile("_(gtFine_color|gtFine_instanceIds|gtFine_labelTrainIds|gtFine_polygons)$")
 _WILD = re.compile(r"[*?\[]")
 
@@ -67,8 +67,13 @@ def _beside(root: Path) -> list[tuple[str, str]]:
     here = [root, *sorted(path for depth in ("*", "*/*") for path in root.glob(depth) if path.is_dir())]
     found = []
     for name, siblings in _CONVENTIONS.items():
-        for folder in (folder for folder in here if folder.name == name):
-            beside = [folder.parent / sibling for sibling in siblings if (folder.parent / sibling).is_dir()]
+        for folder in (folder for folder in here if _alike(folder.name, name)):
+            beside = [
+                path
+                for sibling in siblings
+                for path in sorted(folder.parent.iterdir())
+                if _alike(path.name, sibling) and path.is_dir()
+            ]
             if len(beside) > 1:
                 raise UsageError(f"{folder} has {beside[0].name} and {beside[1].name} beside it; name the labels.")
             found += [(folder, path) for path in beside]
@@ -80,9 +85,17 @@ def _beside(root: Path) -> list[tuple[str, str]]:
     return list(first.values())
 
 
+def _alike(name: str, customary: str) -> bool:
+    return name.casefold() == customary.casefold()
+
+
 def _renamed(pair: Files, root: Path) -> Files:
     """Put what distinguishes folders before the name: `Tile 1/images/part.jpg` is `Tile 1/part`."""
-    parts = [part for part in pair.image.relative_to(root).parts[:-1] if part not in _CONVENTIONS]
+    parts = [
+        part
+        for part in pair.image.relative_to(root).parts[:-1]
+        if not any(_alike(part, customary) for customary in _CONVENTIONS)
+    ]
     inside = pair.name.rpartition("/")[2]
     return Files(name="/".join([*parts, inside]), image=pair.image, label=pair.label)
 

@@ -1,5 +1,6 @@
 """The run folder: where everything that a run leaves behind lies."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class RunFolder:
         return self.path / f"{name}.keras"
 
     def begin(self, recipe: Recipe, *, resume: bool) -> None:
-        """Make the folder ready for a run, or find that it holds the same run.
+        """Make the folder ready for a run, or find that it holds the same run; one without an epoch is forgotten.
 
         Raises
         ------
@@ -61,14 +62,16 @@ class RunFolder:
         UsageError
             If the run there is of another recipe.
         """
-        if self.recipe.exists():
-            if not resume:
-                raise OutputError(
-                    f"{self.path} holds a run of {len(read_history(self.history))} epochs; go on with --resume, or "
-                    "choose another folder with -o."
-                )
+        epochs = len(read_history(self.history))
+        if epochs and not resume:
+            raise OutputError(
+                f"{self.path} holds a run of {epochs} epochs; go on with --resume, or choose another folder with -o."
+            )
+        if epochs:
             self._check(recipe)
         try:
+            if not epochs and self.backup.exists():
+                shutil.rmtree(self.backup)
             self.backup.mkdir(parents=True, exist_ok=True)
             self.recipe.write_text(recipe_toml(recipe), encoding="utf-8")
         except OSError as error:

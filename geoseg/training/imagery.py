@@ -5,20 +5,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import UsageError
+from geoseg.models.legend import NODATA
 
 from .cache import Cache
 from .labels import LabelSets, label_sets
 from .pairs import Pair, open_pairs
 from .reading import Labelled, read_pair, scaled
 from .recipe import Recipe, ScalingEntry
-from .rendered import Store, rendered_bands, rendered_labels, rendered_windows
-from .splits import Sides, refuse_overlaps, split
+from .rendered import Store, rendered_bands, rendered_labels, rendered_pixels, rendered_windows
+from .splits import Sides, check_training, refuse_overlaps, split
 from .windows import Survey, mixed, sampled_windows, survey
 
 
@@ -91,12 +93,41 @@ class Data:
             survey(side.validation, values)
         return tuple(survey(side.training, values) for side in self.sides)
 
-    def class_pixels(self) -> npt.NDArray[np.int64]:
-        """Pixels `(classes,)` of the training images that are labelled as one class, rendered scenes left out."""
-        counts = sum(
+    def class_pixels(self) -> npt.NDArray[np.float64]:
+        """Pixels of each class `(classes,)` in the training images and the rendered scenes.
+
+        A pixel that is labelled as one of several classes counts for each of them with its part.
+        """
+        counts = self._surveyed_pixels().astype(np.float64)
+        if self.recipe.rendered is not None:
+            counts += rendered_pixels(self.recipe.rendered, self.recipe.card, self.labels, self.scenes)
+        classes = np.zeros(len(self.labels.legend))
+        for ids, count in zip(self.labels.allowed[:-1], counts[:-1], strict=True):
+            classes[list(ids)] += count / len(ids)
+        return classes
+
+    def _surveyed_pixels(self) -> npt.NDArray[np.int64]:
+        """Pixels of each label value in the training images."""
+        return sum(
             (surveyed.counts.sum(axis=0) for surveyed in self.surveys), np.zeros(len(self.labels.allowed), np.int64)
         )
-        return counts[: len(self.labels.legend)]
+
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on what a person may not have meant: a class that is never shown, nothing held out."""
+        shown = set(np.flatnonzero(self._surveyed_pixels()[:-1]).tolist())
+        if self.recipe.rendered is not None:
+            shown |= set(rendered_labels(self.recipe.rendered, self.labels).tolist()) - {self.labels.ignored}
+        taught = {number for value in shown for number in self.labels.allowed[value]}
+        unseen = [name for number, name in enumerate(self.labels.legend.names) if number not in taught]
+        remarks = []
+        if unseen:
+            remarks.append(
+                f"no pixel to train on is labelled {' or '.join(unseen)}, which the network cannot learn; where labels "
+                f"are ids, {NODATA} says nothing unless `values` maps it."
+            )
+        if not any(side.validation for side in self.sides):
+            remarks.append("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
+        return tuple(remarks)
 
     def windows(self, seed: int, *, side: int | None = None) -> Iterator[Labelled]:
         """Endless windows to train on, in random order, the same for the same seed.
@@ -118,11 +149,12 @@ class Data:
         schedule, rendered = self.recipe.schedule, self.recipe.rendered
         side = side or schedule.window
         *seeds, last, mix = (int(number) for number in np.random.SeedSequence(seed).generate_state(len(self.sides) + 2))
-        shares = [entry.share for entry in self.recipe.data]
+        trained = [surveyed.parts != () for surveyed in self.surveys]  # other data sets are there to validate on
+        shares = [entry.share for entry in compress(self.recipe.data, trained)]
         with ExitStack() as stack:
             streams = [
                 sampled_windows(surveyed, self.cache, side=side, balanced=schedule.balanced, seed=own)
-                for surveyed, own in zip(self.surveys, seeds, strict=True)
+                for surveyed, own in compress(zip(self.surveys, seeds, strict=True), trained)
             ]
             if rendered is not None:
                 scenes = rendered_windows(rendered, self.recipe.card, self.labels, self.scenes, side=side, seed=last)
@@ -166,6 +198,8 @@ def open_data(recipe: Recipe) -> Data:
         split(open_pairs(entry, recipe.card, sets), entry, gsd_m=recipe.card.gsd_m, seed=recipe.seed)
         for entry in recipe.data
     )
+    if recipe.rendered is None:
+        check_training(sides)
     refuse_overlaps(sides)
     pairs: list[Pair] = [pair for side in sides for pair in (*side.training, *side.validation)]
     as_float = any(pair.dtype != "uint8" or pair.scaling != ScalingEntry() for pair in pairs)

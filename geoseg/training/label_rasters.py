@@ -1,5 +1,7 @@
 """Read label rasters on the grid of an image: each pixel takes the value of the label's pixel that holds its centre."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,12 @@ from pyproj import CRS, Transformer
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
-from geoseg.errors import SceneError
+from geoseg.errors import SceneError, UsageError
 from geoseg.resampling import Resampler
 from geoseg.scene import crs_of, opened
 from geoseg.tiling import Roi
 
+from .discovery import VECTORS
 from .labels import Encoder
 from .pairs import Pair, row_parts
 
@@ -118,10 +121,18 @@ def _values(coding: Encoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
 def packed_values(
     label: rasterio.DatasetReader, pixels: npt.NDArray[Any], *, coloured: bool
 ) -> npt.NDArray[np.integer]:
-    """Ids, or colours `0xrrggbb`, of the pixels `(bands, rows, columns)` of a label raster; a palette is looked up."""
+    """Ids, or colours `0xrrggbb`, of the pixels `(bands, rows, columns)` of a label raster; a palette is looked up.
+
+    Raises
+    ------
+    SceneError
+        If colours are not of 8 bits.
+    """
     if not coloured:
         ids: npt.NDArray[np.integer] = pixels[0]
         return ids
+    if pixels.dtype != np.uint8:
+        raise SceneError(f"{label.name} holds colours in {pixels.dtype}; colours of labels are of 8 bits.")
     if len(pixels) == 1:
         table = np.zeros((256, 3), np.int32)
         for value, colour in label.colormap(1).items():
@@ -131,3 +142,29 @@ def packed_values(
         red, green, blue = pixels.astype(np.int32)
     packed: npt.NDArray[np.int32] = red << 16 | green << 8 | blue
     return packed
+
+
+def used_ids(labels: Sequence[Path]) -> frozenset[int]:
+    """Ids in all label rasters that do not say which of theirs is nodata.
+
+    Raises
+    ------
+    SceneError, UsageError
+        If a label cannot be read, or is no raster of integers.
+    """
+    used: set[int] = set()
+    for path in labels:
+        if path.suffix.lower() in VECTORS:
+            raise UsageError(f"{path} holds vector labels; cut a recipe that says what they are and how wide.")
+        with opened(str(path), overviews=True) as label:
+            if np.dtype(label.dtypes[0]).kind not in "iu":
+                raise SceneError(f"{path} holds {label.dtypes[0]} values; labels are integers.")
+            if label.nodata is None and not is_coloured(label):
+                for _, window in label.block_windows(1):
+                    used.update(np.unique(label.read(1, window=window)).tolist())
+    return frozenset(used)
+
+
+def is_coloured(label: rasterio.DatasetReader) -> bool:
+    """Whether a label raster shows colours, in bands of their own."""
+    return int(label.count) - (ColorInterp.alpha in label.colorinterp) >= 3

@@ -48,7 +48,9 @@ def parse_recipe(document: dict[str, Any], *, source: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        raise UsageError(f"recipe {source}: {_sentence(error.errors()[0], document)}.") from error
+        # Of a value that may be of several types, what is wrong within it tells more than that it is not of the others.
+        nearest = max(error.errors(), key=lambda found: len(_path(found, document)[0]))
+        raise UsageError(f"recipe {source}: {_sentence(nearest, document)}.") from error
 
 
 def _override(document: dict[str, Any], override: str) -> None:
@@ -118,22 +120,30 @@ def _all_keys(model: type[Section], prefix: str) -> Iterator[str]:
 
 def _sentence(error: ErrorDetails, document: dict[str, Any]) -> str:
     """What is wrong with which key."""
-    key = ""
+    parts, value = _path(error, document)
+    key = ".".join(parts)
+    if error["type"] == "missing":
+        return f"{'.'.join([*parts, str(error['loc'][-1])])} has no value"
+    reason = error["msg"].removeprefix("Value error, ").rstrip(".")
+    if error["type"] in ("model_type", "dict_type"):
+        reason = "it should be a table"
+    return f"{key or 'the whole'} is {value!r}: {reason[0].lower()}{reason[1:]}"
+
+
+def _path(error: ErrorDetails, document: dict[str, Any]) -> tuple[list[str], Any]:
+    """The keys that lead to what is wrong, and its value."""
+    keys: list[str] = []
     value: Any = document
     for part in error["loc"]:
         # Between the keys stand names of the types that were tried: they are in no document.
         if isinstance(value, dict) and part in value:
             value = value[part]
-            key += f".{part}"
+            keys.append(str(part))
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
             name = value.get("name") if isinstance(value, dict) else None
-            key += f".{name or part}"
-    if error["type"] == "missing":
-        key += f".{error['loc'][-1]}"
-        return f"{key.lstrip('.')} has no value"
-    reason = error["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"{key.lstrip('.') or 'the whole'} is {value!r}: {reason[0].lower()}{reason[1:]}"
+            keys.append(str(name or part))
+    return keys, value
 
 
 def _placed(recipe: Recipe, folder: Path) -> Recipe:

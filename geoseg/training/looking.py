@@ -1,41 +1,23 @@
-"""Look at labelled imagery that nothing is known of: bands, ground, and the values of its labels."""
+"""Look at labelled imagery that nothing is known of: bands, values, ground, and labels."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp
 
+from geoseg.errors import SceneError
 from geoseg.scene import Scene, open_scene, opened, unplaced
 
-from .codings import CODINGS
 from .discovery import VECTORS, Files, find_pairs
-from .label_rasters import packed_values
+from .looking_at_labels import LabelLook, look_at_labels, thinned
 
 LOOKED_AT = 24
 """Pairs that are opened, evenly spaced in the order of their names."""
-SAMPLE_SIDE = 1024
-"""Labels are looked at through at most this many rows and columns."""
-FEW = 32
-"""An attribute with more values than this does not name classes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelLook:
-    """What labels hold."""
-
-    coding: str
-    """Coding of the recipe: a built-in one if all values are its."""
-    counts: dict[str, float]
-    """Share of each value in what was looked at: ids, colours `#rrggbb`, or values of the attribute."""
-    attribute: str | None = None
-    """Attribute of vector labels whose values look like classes."""
-    lines: bool = False
-    """Vector labels are lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +29,12 @@ class Look:
     """Height and width of the images that were opened."""
     scenes: tuple[Scene, ...]
     """Those of them that lie on the ground."""
-    bands: tuple[ColorInterp, ...]
-    dtype: str
-    limits: tuple[float, float]
-    """Values that a hundredth of the pixels lie below, and above."""
+    bands: tuple[tuple[ColorInterp, ...], ...]
+    """What the bands of an image show: more than one entry where images differ."""
+    chosen: tuple[int, ...]
+    """Numbers of the bands to train on, from 1: red, green and blue, or else the first three; alike in all images."""
+    limits: Mapping[str, tuple[float, float]]
+    """By data type, values that a hundredth of the valid pixels of the chosen bands lie below, and above."""
     labels: LabelLook
 
 
@@ -60,74 +44,79 @@ def look(images: str, labels: str | None) -> Look:
     Raises
     ------
     SceneError, UsageError
-        If images and labels cannot be paired, or one of them cannot be opened.
+        If images and labels cannot be paired, or one of them cannot be opened or trained on.
     """
     files = tuple(find_pairs(images, labels))
-    chosen = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, LOOKED_AT).astype(int))]
-    shapes, scenes, samples = [], [], []
+    opened_pairs = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, LOOKED_AT).astype(int))]
+    shapes, scenes = [], []
+    bands: dict[tuple[ColorInterp, ...], str] = {}
+    samples = defaultdict(list)
     with unplaced():
-        for pair in chosen:
+        for pair in opened_pairs:
             with opened(str(pair.image), overviews=True) as image:
+                _check_image(image)
                 shapes.append(image.shape)
-                samples.append(_thinned(image, list(image.indexes)))
-                bands, dtype = tuple(image.colorinterp), image.dtypes[0]
+                bands.setdefault(tuple(image.colorinterp), image.name)
+                samples[image.dtypes[0]].append(_valid_values(image))
                 if image.crs is not None and not image.transform.is_identity:
                     scenes.append(open_scene(pair.image))
-        pixels = np.concatenate([sample[np.isfinite(sample)].ravel() for sample in samples])
+                elif pair.label.suffix.lower() in VECTORS:
+                    raise SceneError(
+                        f"{pair.image} lies nowhere on the ground; vector labels need an image with a CRS."
+                    )
         return Look(
             files=files,
             shapes=tuple(shapes),
             scenes=tuple(scenes),
-            bands=bands,
-            dtype=dtype,
-            limits=(float(np.percentile(pixels, 1)), float(np.percentile(pixels, 99))),
-            labels=_look_at_labels([pair.label for pair in chosen]),
+            bands=tuple(bands),
+            chosen=_chosen_alike(bands),
+            limits={dtype: _limits(np.concatenate(parts), dtype) for dtype, parts in samples.items()},
+            labels=look_at_labels([pair.label for pair in opened_pairs]),
         )
 
 
-def _thinned(source: rasterio.DatasetReader, bands: list[int]) -> npt.NDArray[np.generic]:
-    """Pixels `(bands, rows, columns)`, each as it is, of evenly spaced rows and columns."""
-    shape = min(source.height, SAMPLE_SIDE), min(source.width, SAMPLE_SIDE)
-    pixels: npt.NDArray[np.generic] = source.read(bands, out_shape=(len(bands), *shape))
-    return pixels
+def _check_image(image: rasterio.DatasetReader) -> None:
+    """Refuse what training cannot take."""
+    if not _chosen(image.colorinterp):
+        raise SceneError(f"{image.name} has no bands but alpha; images have one at least.")
+    if ColorInterp.palette in image.colorinterp:
+        raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
+    if len(set(image.dtypes)) > 1:
+        raise SceneError(f"{image.name} mixes data types ({', '.join(image.dtypes)}); geoseg needs one for all bands.")
+    if image.dtypes[0].startswith("complex"):
+        raise SceneError(f"{image.name} holds {image.dtypes[0]} values; save their magnitude as an image of its own.")
 
 
-def _look_at_labels(paths: Sequence[Path]) -> LabelLook:
-    if paths[0].suffix.lower() in VECTORS:
-        return _look_at_features(paths)
-    counts: Counter[int] = Counter()
-    for path in paths:
-        with opened(str(path)) as label:
-            coloured = label.count >= 3 or label.colorinterp[0] == ColorInterp.palette
-            bands = [1, 2, 3] if label.count >= 3 else [1]
-            values = packed_values(label, _thinned(label, bands), coloured=coloured)
-            values = values[label.dataset_mask(out_shape=values.shape) > 0]
-            found, times = np.unique(values, return_counts=True)
-            counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
-    coding = "colours" if coloured else "ids"
-    for name, known in CODINGS.items():
-        marked = known.coloured or "labelIds" in paths[0].stem  # ids alone say nothing of what they mean
-        if known.coloured == coloured and marked and set(counts) <= set(known.names):
-            coding = name
-            break
-    total = sum(counts.values())
-    shares = {f"#{value:06x}" if coloured else str(value): times / total for value, times in sorted(counts.items())}
-    return LabelLook(coding=coding, counts=shares)
+def _chosen(bands: tuple[ColorInterp, ...]) -> tuple[int, ...]:
+    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    if all(colour in bands for colour in colours):
+        return tuple(bands.index(colour) + 1 for colour in colours)
+    return tuple(number for number, band in enumerate(bands, 1) if band != ColorInterp.alpha)[:3]
 
 
-def _look_at_features(paths: Sequence[Path]) -> LabelLook:
-    import geopandas
-    import pandas as pd
+def _chosen_alike(bands: Mapping[tuple[ColorInterp, ...], str]) -> tuple[int, ...]:
+    """The bands to train on, if they have the same numbers in all images, which are named for what they show."""
+    names = {_chosen(shown): name for shown, name in bands.items()}
+    if len(names) > 1:
+        (one, first), (other, second) = list(names.items())[:2]
+        raise SceneError(
+            f"{first} would be trained on by its bands {', '.join(map(str, one))}, and {second} by its bands "
+            f"{', '.join(map(str, other))}; give all images the same bands in one order, or look at each kind alone."
+        )
+    return next(iter(names))
 
-    features = pd.concat([geopandas.read_file(path) for path in dict.fromkeys(paths)], ignore_index=True)
-    lines = bool(features.geometry.geom_type.str.contains("Line").mean() > 0.5)
-    named = [name for name in features.columns if name != "geometry" and 2 <= features[name].nunique() <= FEW]
-    attribute = None if lines or not named else named[0]
-    values = features[attribute].astype(str) if attribute else pd.Series(["*"] * len(features))
-    shares = values.value_counts(normalize=True).sort_index()
-    return LabelLook(
-        coding="vector",
-        counts={str(value): float(share) for value, share in shares.items()},
-        attribute=attribute,
-        lines=lines,
-    )
+
+def _valid_values(image: rasterio.DatasetReader) -> npt.NDArray[np.generic]:
+    """Values `(values,)` of pixels that training sees, as `geoseg.pixels` tells them from those without data."""
+    values, valid = thinned(image, list(_chosen(image.colorinterp)))
+    if ColorInterp.alpha in image.colorinterp:
+        alpha = image.read(image.colorinterp.index(ColorInterp.alpha) + 1, out_shape=valid.shape)
+        valid = alpha > 0
+    return values[:, valid & np.isfinite(values).all(axis=0)].ravel()
+
+
+def _limits(values: npt.NDArray[Any], dtype: str) -> tuple[float, float]:
+    if not values.size:
+        raise SceneError(f"no pixel of the images of {dtype} that were looked at has data; check their nodata value.")
+    low, high = np.percentile(values, (1, 99))
+    return float(low), float(high)

@@ -14,7 +14,8 @@ from geoseg.models.regions import Lovasz, Tversky
 from .labels import LabelSets
 from .recipe import Loss, LossTerm
 
-Pixels = Callable[[], npt.NDArray[np.int64]]
+Counts = npt.NDArray[np.float64]
+Pixels = Callable[[], Counts]
 """Counts the training pixels of each class `(classes,)`."""
 
 
@@ -43,10 +44,10 @@ def build_loss(choice: Loss, labels: LabelSets, pixels: Pixels, *, sample: int) 
 
 def _class_weights(
     choice: Loss, labels: LabelSets, pixels: Pixels, sample: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+) -> tuple[npt.NDArray[np.float64], Counts]:
     """Weight and pixels of each class; the latter all zero where nothing depends on them."""
     names = labels.legend.names
-    unknown = np.zeros(len(names), np.int64)
+    unknown = np.zeros(len(names))
     match choice.class_weights:
         case "none":
             return np.ones(len(names)), unknown
@@ -59,7 +60,10 @@ def _class_weights(
     for name in choice.class_weights:
         if name not in names:
             raise UsageError(f"loss.class_weights names {name!r}; the legend has {', '.join(names)}.")
-    return np.array([choice.class_weights.get(name, 1.0) for name in names]), unknown
+    weights = np.array([choice.class_weights.get(name, 1.0) for name in names])
+    if not weights.any():
+        raise UsageError("loss.class_weights are 0 for every class; there would be nothing to learn.")
+    return weights, unknown
 
 
 def _build_term(
@@ -67,7 +71,7 @@ def _build_term(
     choice: Loss,
     labels: LabelSets,
     weights: npt.NDArray[np.float64],
-    counts: npt.NDArray[np.int64],
+    counts: Counts,
 ) -> keras.losses.Loss:
     allowed, classes = labels.allowed, len(labels.legend)
     match term.name:

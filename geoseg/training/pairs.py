@@ -8,10 +8,12 @@ import numpy as np
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError, UsageError
-from geoseg.scene import open_scene, opened
+from geoseg.scene import crs_of, open_scene, opened
 from geoseg.tiling import Roi
 
 from .blocks import Blocks
@@ -28,6 +30,8 @@ CHUNK_PIXELS = 1024**2
 """Pixels of the grid in a part of a larger image that is stored in strips."""
 CHUNK_SIDE, LEAST_SIDE = 512, 128
 """Sides of such a part where the image is stored in blocks: about, in its own pixels, and at least, in the grid's."""
+LATTICE = 17
+"""Places along each side of an image that are looked up in its label, to see whether it lies there."""
 PART_PIXELS = 2048**2
 """Resampling holds about this many of an image's own pixels at a time."""
 
@@ -46,6 +50,8 @@ class Pair:
     """Height and width on the grid."""
     grid: GeoBox | None
     """Pixels at the model's GSD; None where the image lies nowhere on the ground."""
+    plane: GeoBox | None
+    """The image's own pixels as a world file lays them without a CRS, in a unit that is not known; None without one."""
     bands: tuple[int, ...]
     """Numbers of the image's bands that the network takes, from 1."""
     dtype: str
@@ -76,7 +82,8 @@ def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
     Raises
     ------
     SceneError
-        If an image cannot be opened, or does not have the bands or a data type that the card names.
+        If an image cannot be opened, or does not have the bands or a data type that the card names; if a picture is cut
+        off, or a label lies elsewhere than its image.
     UsageError
         If images and labels cannot be paired, or the labels' coding is not understood.
     """
@@ -109,7 +116,8 @@ def open_pair(
     Raises
     ------
     SceneError
-        If the image cannot be opened, or lacks a band or a scaling.
+        If image or label cannot be opened or is cut off, the image lacks a band or a scaling, or the label lies
+        elsewhere.
     UsageError
         If the label is a vector file and the coding is not, or the other way round.
     """
@@ -120,13 +128,18 @@ def open_pair(
     with opened(str(files.image), overviews=True) as image:
         _check_image(image, entry, scaling)
         native = image.shape
+        plane = None
         if image.crs is None or image.transform.is_identity:
             own = entry.gsd_m or gsd_m or 1.0
             grid, shape = None, _shape(native, (own, own), gsd_m)
+            if not image.transform.is_identity:
+                plane = GeoBox(native, image.transform, None)
         else:
             scene = open_scene(files.image)
             grid = _grid(scene.geobox, scene.gsd_m, gsd_m)
             shape = grid.shape.yx
+        if not is_vector:
+            _check_label(files, grid)
         return Pair(
             data_set=entry.name,
             name=files.name,
@@ -135,6 +148,7 @@ def open_pair(
             native=native,
             shape=shape,
             grid=grid,
+            plane=plane,
             bands=tuple(entry.bands),
             dtype=image.dtypes[0],
             scaling=scaling[image.dtypes[0]],
@@ -154,6 +168,31 @@ def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping
             f"{image.name} holds {image.dtypes[0]} values; card.scaling lists {', '.join(scaling)} only. "
             f"Add how they become 0–255: `scaling.{image.dtypes[0]} = {{ offset = …, gain = … }}`."
         )
+
+
+def _check_label(files: Files, grid: GeoBox | None) -> None:
+    """Check that a label raster can be opened, and touches its image where both are placed on the ground."""
+    with opened(str(files.label), overviews=True) as label:
+        if grid is None or label.crs is None or label.transform.is_identity:
+            return
+        try:
+            to_label = Transformer.from_crs(crs_of(grid), CRS.from_wkt(label.crs.to_wkt()), always_xy=True)
+        except ProjError as error:
+            raise SceneError(f"{files.label} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
+        rows, cols = np.meshgrid(*(np.linspace(0, size, LATTICE) for size in grid.shape), indexing="ij")
+        to = grid.transform
+        x, y = to_label.transform(to.a * cols + to.b * rows + to.c, to.d * cols + to.e * rows + to.f)
+        to = ~label.transform
+        along, down = to.a * x + to.b * y + to.c, to.d * x + to.e * y + to.f
+        # Not finite where the label's CRS is not defined.
+        if not all(
+            (places[np.isfinite(places)] > 0).any() and (places[np.isfinite(places)] < size).any()
+            for places, size in ((along, label.width), (down, label.height))
+        ):
+            raise SceneError(
+                f"{files.label} lies elsewhere on the ground than its image {files.image}; "
+                "check the georeference of both."
+            )
 
 
 def _shape(native: tuple[int, int], gsd_m: tuple[float, float], wanted: float | None) -> tuple[int, int]:

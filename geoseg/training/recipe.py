@@ -8,12 +8,14 @@ from geoseg.models.presets import DEFAULT_PRESET
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0)]
 
 
 class Section(BaseModel):
     """A table of the recipe: frozen, and without keys that nobody reads."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class LegendEntry(Section):
@@ -37,7 +39,7 @@ class Network(Section):
 
     preset: str = DEFAULT_PRESET
     width: Positive = 16
-    depth: Positive | None = None
+    depth: Annotated[int, Field(gt=0, le=8)] | None = None
     """Number of halvings; None for the preset's own."""
     encoder: str | None = None
     """Backbone in place of the preset's own encoder."""
@@ -97,9 +99,9 @@ class DataSet(Section):
     """How labels name classes: `ids`, `colours`, `vector`, or a built-in coding such as `potsdam` or `mbrsc`."""
     values: dict[str, str | list[str]] = {}
     """By label value (id, `#rrggbb`, attribute value or the coding's class name) the legend's class; a list of
-    classes if the label does not tell which of them; `ignore` if it says nothing. `*` stands for all other values, and
-    `background` for ground that no feature of vector labels covers (ignored if it has no entry). Of features that cover
-    the same ground, the one whose value stands later is seen."""
+    classes if the label does not tell which of them; `ignore` if it says nothing. `*` stands for all other values,
+    `null` for features without the attribute, and `background` for ground that no feature of vector labels covers
+    (ignored if it has no entry). Of features that cover the same ground, the one whose value stands later is seen."""
     attribute: str | None = None
     """Attribute of vector labels that names their class; None if all features are of one class, `values["*"]`."""
     width_m: Annotated[float, Field(gt=0)] = 6.0
@@ -119,7 +121,7 @@ class Rendered(Section):
     scenes: Positive = 100
     side: Positive = 640
     """Pixels of the card's ground sample distance."""
-    seed: int = 1000
+    seed: Seed = 1000
     """Of the first scene; the others follow."""
     share: Annotated[float, Field(gt=0)] = 1.0
     values: dict[str, str | list[str]] = {}
@@ -140,9 +142,9 @@ class LossTerm(Section):
 class Loss(Section):
     """What is minimised."""
 
-    terms: list[LossTerm] = [LossTerm(name="cross_entropy")]
-    class_weights: Literal["none", "median-frequency", "effective-number"] | dict[str, float] = "none"
-    """By rule from the pixels of each class, or by class name."""
+    terms: Annotated[list[LossTerm], Field(min_length=1)] = [LossTerm(name="cross_entropy")]
+    class_weights: Literal["none", "median-frequency", "effective-number"] | dict[str, Weight] = "none"
+    """By rule from the pixels of each class, or by class name: 1 for those that are not named."""
     boundary_weight: Annotated[float, Field(ge=0)] = 0.0
     """Pixels beside another class weigh `1 + boundary_weight` in losses by pixel."""
 
@@ -198,7 +200,7 @@ class Recipe(Section):
     name: str
     """Of the bundle; that of the recipe's file if it is not given there."""
     version: str = "0.1.0"
-    seed: int = 0
+    seed: Seed = 0
     root: str = "."
     """Folder that paths of data are relative to, itself relative to the recipe."""
     legend: str | LegendTable = "aerial"

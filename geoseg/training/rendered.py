@@ -117,6 +117,17 @@ def rendered_labels(rendered: Rendered, sets: LabelSets) -> npt.NDArray[np.uint8
     return np.array([sets.value(classes_of(target, sets.legend, "rendered")) for target in targets], np.uint8)
 
 
+def rendered_pixels(rendered: Rendered, card: Card, sets: LabelSets, store: Store) -> npt.NDArray[np.float64]:
+    """Pixels of each label value in all scenes, by the shares that the values have in the first few."""
+    table = rendered_labels(rendered, sets)
+    few = min(FIRST, rendered.scenes)
+    counts = np.zeros(len(sets.allowed))
+    with closing(_scenes(range(rendered.seed, rendered.seed + few), rendered.side, card.gsd_m, store)) as scenes:
+        for _, classes in scenes:
+            counts += np.bincount(table[classes].ravel(), minlength=len(counts))
+    return counts * (rendered.scenes / few)
+
+
 def _scenes(order: Sequence[int], side: int, gsd_m: float, store: Store) -> Generator[Labelled, None, None]:
     """Scenes of the seeds in `order`, those that are not in the store rendered ahead."""
     workers = max(1, min(8, (os.cpu_count() or 1) - 1))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -36,26 +37,47 @@ class Sides:
 def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> Sides:
     """Divide the pairs of a data set; what is drawn depends on `seed` and the names alone.
 
+    A data set may hold out all of its images, if another is there to train on: see `check_training`.
+
     Raises
     ------
     UsageError
-        If names or groups do not fit the images, or nothing is left to train on.
+        If names or groups do not fit the images, or have no effect.
     """
+    if entry.split.groups and entry.split.by != "group":
+        raise UsageError(
+            f"data set {entry.name} has groups, but is split by {entry.split.by}; "
+            "set by = 'group' in its split, or leave the groups out."
+        )
     if entry.split.by == "block":
         return _by_block(pairs, entry, gsd_m, seed)
     groups = _groups(pairs, entry) if entry.split.by == "group" else {pair.name: [pair.name] for pair in pairs}
     held_out = {name for group in _held_out(groups, entry, seed) for name in groups[group]}
-    sides = Sides(
+    return Sides(
         training=tuple(pair for pair in pairs if pair.name not in held_out),
         validation=tuple(pair for pair in pairs if pair.name in held_out),
     )
-    if not sides.training:
-        raise UsageError(f"data set {entry.name} holds out all of its {len(pairs)} images; leave some to train on.")
-    return sides
+
+
+def check_training(sides: Sequence[Sides]) -> None:
+    """Raise UsageError if all images of all data sets are held out."""
+    if not any(side.training for side in sides):
+        names = ", ".join(dict.fromkeys(pair.data_set for side in sides for pair in side.validation))
+        count = sum(len(side.validation) for side in sides)
+        raise UsageError(f"all {count} images are held out (data set {names}); leave some to train on.")
 
 
 def _groups(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
-    """Names of the images of each group; every image is in exactly one."""
+    """Names of the images of each group; every image is in exactly one, and every pattern is of use."""
+    for name, patterns in entry.split.groups.items():
+        if not patterns:
+            raise UsageError(f"data set {entry.name}: group {name} of its split has no image; remove it.")
+        for pattern in patterns:
+            if not any(fnmatchcase(pair.name, pattern) for pair in pairs):
+                raise UsageError(
+                    f"data set {entry.name}: {pattern!r} of group {name} is none of its {len(pairs)} images: "
+                    f"{_some([pair.name for pair in pairs])}."
+                )
     groups: dict[str, list[str]] = {name: [] for name in entry.split.groups}
     for pair in pairs:
         of = [name for name, patterns in entry.split.groups.items() if _matches(pair.name, patterns)]
@@ -66,6 +88,11 @@ def _groups(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
             )
         groups[of[0]].append(pair.name)
     return groups
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few names, for a sentence."""
+    return ", ".join(names[:5]) + ", …" * (len(names) > 5)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
@@ -80,16 +107,19 @@ def _held_out(groups: dict[str, list[str]], entry: DataSet, seed: int) -> list[s
             if not any(fnmatchcase(name, pattern) for name in groups):
                 raise UsageError(
                     f"data set {entry.name} holds out {pattern!r}, none of its {len(groups)} {entry.split.by}s: "
-                    f"{', '.join(list(groups)[:5])}{', …' * (len(groups) > 5)}."
+                    f"{_some(list(groups))}."
                 )
         return [name for name in groups if _matches(name, wanted)]
     return _drawn(sorted(groups), wanted, seed)
 
 
 def _drawn(names: Sequence[Name], share: float, seed: int) -> list[Name]:
-    """A share of the names by lot, at least one of each side where the share is neither 0 nor 1."""
+    """A share of the names by lot; where it is neither 0 nor 1, one at least is held out, and one at least is not.
+
+    Of a single name, only a share of 1 is held out.
+    """
     count = round(share * len(names))
-    if 0 < share < 1 and len(names) > 1:
+    if 0 < share < 1:
         count = min(max(count, 1), len(names) - 1)
     chosen = np.random.default_rng(seed).permutation(len(names))[:count]
     return [names[number] for number in sorted(chosen)]
@@ -120,10 +150,6 @@ def _by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: int) ->
         for training, side in sides.items():
             if own - held_out if training else own & held_out:
                 side.append(replace(pair, part=Blocks(ground=ground, held_out=held_out, training=training)))
-    if not sides[True]:
-        raise UsageError(
-            f"data set {entry.name} holds out all of its blocks; make them smaller than {entry.split.block_m} m."
-        )
     return Sides(training=tuple(sides[True]), validation=tuple(sides[False]))
 
 
@@ -140,37 +166,81 @@ def _metric(grid: GeoBox) -> CRS:
 
 
 def refuse_overlaps(sides: Sequence[Sides]) -> None:
-    """Check that no ground that is held out is trained on, in the same data set or in another.
+    """Check that no file and no ground that is held out is trained on, in the same data set or in another.
 
-    Images without a place on the ground cannot be checked.
+    Images that a world file places without a CRS are compared within their data set, in their own unit. Those without a
+    place are told apart by their paths alone.
 
     Raises
     ------
     UsageError
-        If a training image and a validation image show the same ground.
+        If a training image and a validation image are one file, or show the same ground.
     """
-    training = [(pair, footprint(pair.grid)) for side in sides for pair in side.training if pair.grid is not None]
-    validation = [(pair, footprint(pair.grid)) for side in sides for pair in side.validation if pair.grid is not None]
-    tree = shapely.STRtree([shape for _, shape in training])
-    for pair, shape in validation:
-        for number in sorted(tree.query(shape, predicate="intersects")):
-            other, _ = training[number]
-            if pair.part is not None and other.part is not None and pair.data_set == other.data_set:
-                continue  # the squares are told apart pixel by pixel
+    training = [pair for side in sides for pair in side.training]
+    validation = [pair for side in sides for pair in side.validation]
+    _refuse_files(training, validation)
+    for plane in dict.fromkeys(plane for pair in validation if (plane := _plane(pair)) is not None):
+        _refuse_ground(
+            [pair for pair in training if _plane(pair) == plane], [pair for pair in validation if _plane(pair) == plane]
+        )
+
+
+def _refuse_files(training: Sequence[Pair], validation: Sequence[Pair]) -> None:
+    trained: dict[Path, list[Pair]] = {}
+    for pair in training:
+        trained.setdefault(pair.image.resolve(), []).append(pair)
+    for pair in validation:
+        for other in trained.get(pair.image.resolve(), ()):
+            if not _parted(pair, other):
+                raise UsageError(
+                    f"{pair.image} is held out (data set {pair.data_set}, image {pair.name}) and trained on (data set "
+                    f"{other.data_set}, image {other.name}); hold it out of both, or of neither."
+                )
+
+
+def _plane(pair: Pair) -> str | None:
+    """What footprints of comparable images share: the ground, named by nothing, or the plane of a data set."""
+    if pair.grid is not None:
+        return ""
+    return None if pair.plane is None else pair.data_set
+
+
+def _parted(one: Pair, other: Pair) -> bool:
+    """Whether squares divide two images, so that no pixel of theirs is on both sides."""
+    same_squares = one.grid is not None or one.name == other.name
+    return one.part is not None and other.part is not None and one.data_set == other.data_set and same_squares
+
+
+def _refuse_ground(training: Sequence[Pair], validation: Sequence[Pair]) -> None:
+    """Compare the footprints of images in one plane."""
+    tree = shapely.STRtree([_outline(pair) for pair in training])
+    for pair in validation:
+        for number in sorted(tree.query(_outline(pair), predicate="intersects")):
+            other = training[number]
+            if _parted(pair, other):
+                continue
+            cure = "by block" if pair.grid is not None else "give them a CRS and split by block"
             raise UsageError(
                 f"{other.image.name} (data set {other.data_set}, training) and {pair.image.name} (data set "
-                f"{pair.data_set}, validation) show the same ground; split by groups that keep them together, or by "
-                "block."
+                f"{pair.data_set}, validation) show the same ground; split by groups that keep them together, or "
+                f"{cure}."
             )
 
 
+def _outline(pair: Pair) -> shapely.Polygon:
+    grid = pair.plane if pair.grid is None else pair.grid
+    assert grid is not None  # `_plane` leaves all others out
+    return footprint(grid)
+
+
 def footprint(grid: GeoBox) -> shapely.Polygon:
-    """Outline of an image in degrees, a pixel within its edges."""
+    """Outline of an image in degrees, a pixel within its edges; without a CRS, in the unit of its transform."""
     height, width = grid.shape
     top, left = min(EDGE_PX, height / 4), min(EDGE_PX, width / 4)
     inner = shapely.box(left, top, width - left, height - top)
     corners = shapely.get_coordinates(shapely.segmentize(inner, max(width, height) / 8))
     across, down, to = corners[:, 0], corners[:, 1], grid.transform
     x, y = to.a * across + to.b * down + to.c, to.d * across + to.e * down + to.f
-    to_lonlat = Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True)
-    return shapely.Polygon(np.column_stack(to_lonlat.transform(x, y)))
+    if grid.crs is not None:
+        x, y = Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True).transform(x, y)
+    return shapely.Polygon(np.column_stack((x, y)))

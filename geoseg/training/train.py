@@ -1,6 +1,6 @@
 """Train a recipe: from labelled images to a bundle, in a run folder that can be looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ def train(
     devices: int | None = None,
     progress: "Progress" = lambda done, total, logs: None,
     epoch_done: "EpochDone" = lambda row: None,
+    remark: Callable[[str], None] = lambda sentence: None,
 ) -> Training:
     """Train a network, score it on what is held out, and write it as a bundle.
 
@@ -54,6 +55,8 @@ def train(
         Told of each step.
     epoch_done
         Told the history's row of each epoch.
+    remark
+        Told, before the first step, what may not have been meant: a class without a labelled pixel, nothing held out.
 
     Raises
     ------
@@ -75,6 +78,8 @@ def train(
     folder = RunFolder(path=Path(output or Path("runs") / recipe.name).absolute())
     data = open_data(recipe)
     build_card(recipe, data.labels.legend)  # refused now rather than after the last epoch
+    for sentence in data.remarks():
+        remark(sentence)
     folder.begin(recipe, resume=resume)
     run(recipe, data, folder, devices=devices, progress=progress, epoch_done=epoch_done)
     report = finish(recipe, data, folder)

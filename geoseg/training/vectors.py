@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from odc.geo.geobox import GeoBox
-from pyogrio.errors import DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 
@@ -24,7 +24,10 @@ from .recipe import DataSet
 
 if TYPE_CHECKING:
     import geopandas
+    import pandas as pd
 
+NULL = "null"
+"""Key of `values` for features whose attribute has no value."""
 POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
@@ -40,6 +43,8 @@ class VectorCoding:
     """Label value by attribute value, and by `*`; features of later ones are drawn over those of earlier ones."""
     background: int
     """Label value of ground that no feature covers."""
+    background_listed: bool
+    """`values` says what that ground is, by a key that then is no attribute value."""
     width_m: float
     """Width that lines are drawn in."""
 
@@ -67,6 +72,7 @@ def vector_coding(entry: DataSet, sets: LabelSets) -> VectorCoding:
         name=entry.name,
         attribute=entry.attribute,
         values=values,
+        background_listed=ground is not None,
         background=sets.ignored if ground is None else sets.value(classes_of(ground, sets.legend, entry.name)),
         width_m=entry.width_m,
     )
@@ -78,10 +84,10 @@ def draw(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -> npt.NDArra
     Raises
     ------
     UsageError
-        If the file cannot be read, has no CRS or lacks the attribute, or a value of it is not listed.
+        If the file cannot be read, has no geometry or no CRS, lacks the attribute, or a value of it is not listed.
     """
     region = grid[roi]
-    features = _features(path)
+    features = read_features(path)
     to_grid = Transformer.from_crs(features.crs, crs_of(grid), always_xy=True)
     bounds = region.boundingbox
     # Around the region by the width of a line, and a little more for what is straight in one CRS and not in the other.
@@ -101,17 +107,38 @@ def draw(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -> npt.NDArra
 
 
 @lru_cache(maxsize=256)
-def _features(path: Path) -> "geopandas.GeoDataFrame":
-    """Features of a file, with a spatial index; those without a geometry are left out."""
+def read_features(path: Path) -> "geopandas.GeoDataFrame":
+    """Features of a file, with a spatial index; those without a geometry are left out.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read, or has no geometry or no CRS.
+    """
     import geopandas
 
     try:
         features = geopandas.read_file(path)
-    except (DataSourceError, ValueError) as error:
-        raise UsageError(f"labels {path} cannot be read ({error}).") from error
+    except (DataSourceError, DataLayerError, OSError, ValueError, shapely.GEOSException) as error:
+        reason = str(error).split(".;")[0].rstrip(".")  # behind it, pyogrio gives advice on its arguments
+        raise UsageError(f"labels {path} cannot be read as a vector file ({reason}).") from error
+    if not isinstance(features, geopandas.GeoDataFrame):
+        raise UsageError(f"labels {path} are a table without geometry; give a file of lines or polygons.")
     if features.crs is None:
         raise UsageError(f"labels {path} have no CRS; assign the one they were made in.")
     return features[~(features.geometry.isna() | features.geometry.is_empty)].reset_index(drop=True)
+
+
+def attribute_values(column: "pd.Series[Any]") -> list[str]:
+    """Values of an attribute as the keys of `values` have them.
+
+    A column of integers in which one is missing is read as floats: whole numbers have no decimal point here.
+    """
+    return [NULL if missing else _text(value) for value, missing in zip(column, column.isna(), strict=True)]
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _values(features: "geopandas.GeoDataFrame", coding: VectorCoding, path: Path) -> list[str]:
@@ -121,7 +148,13 @@ def _values(features: "geopandas.GeoDataFrame", coding: VectorCoding, path: Path
     if coding.attribute not in features:
         names = ", ".join(str(name) for name in features.columns if name != "geometry")
         raise UsageError(f"labels {path} have no attribute {coding.attribute!r}; theirs are {names}.")
-    found = [str(value) for value in features[coding.attribute]]
+    found = attribute_values(features[coding.attribute])
+    if BACKGROUND in found and (coding.background_listed or OTHERS not in coding.values):
+        raise UsageError(
+            f"labels {path} have {found.count(BACKGROUND)} features here whose {coding.attribute} is {BACKGROUND!r}, "
+            f"which in the `values` of data set {coding.name} stands for ground that no feature covers; give these "
+            "features another value."
+        )
     unknown = [value for value in found if value not in coding.values]
     if unknown and OTHERS not in coding.values:
         raise UsageError(

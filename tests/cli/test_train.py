@@ -19,8 +19,9 @@ def asked(monkeypatch, tmp_path):
     """Stands in for training: six epochs of two steps, and what was asked for."""
     asked = SimpleNamespace(held_out=HELD_OUT)
 
-    def train(recipe, *, progress, epoch_done, **arguments):
+    def train(recipe, *, progress, epoch_done, remark, **arguments):
         asked.recipe, asked.arguments = recipe, arguments
+        remark("no pixel is labelled water.")
         for epoch in range(1, 7):
             progress(2 * epoch - 2, 12, {})
             progress(2 * epoch, 12, {"loss": 0.5})
@@ -60,6 +61,11 @@ def test_without_validation_there_is_a_dash(asked, recipe):
     lines = run(recipe).stderr.splitlines()
     assert ["6", "0.5000", "0.7500", "0.2500", "–", "–", "–"] in [line.split() for line in lines]
     assert "best epoch: 4" in lines
+
+
+def test_remarks_are_told(asked, recipe):
+    """What may not have been meant is told on a line of its own."""
+    assert "geoseg: no pixel is labelled water." in run(recipe).stderr.splitlines()
 
 
 def test_results_are_named_and_quiet_is_quiet(asked, recipe, tmp_path):

@@ -3,10 +3,11 @@ import pytest
 import rasterio
 from click.testing import CliRunner
 from rasterio import Affine
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.cli.tile import command
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.training.chips import export_chips, export_recipe_chips
 from geoseg.training.loading import parse_recipe
 
@@ -73,6 +74,51 @@ def test_unlabelled_chips_are_left_out(write_raster, coordinates, tmp_path):
     assert export_chips(tmp_path, None, tmp_path / "chips", size=32, overlap=0) == 3
     found = pasted(tmp_path / "chips/labels", Affine(1, 0, 500_000, 0, -1, 5_400_000), (1, 64, 96))
     np.testing.assert_array_equal(found[0] == 1, valid & (np.arange(96) < 40))
+
+
+def test_no_class_becomes_nodata(write_raster, coordinates, tmp_path):
+    """In masks of 0 and 255, 255 stays a class: nodata is a value that no label of the set has."""
+    mask = np.zeros((1, 48, 40), np.uint8)
+    mask[:, :20] = 255
+    for name in "ab":
+        write_raster(f"images/{name}.tif", coordinates(48, 40))
+    write_raster("masks/a.tif", mask)
+    write_raster("masks/b.tif", np.full_like(mask, 254))
+    assert export_chips(tmp_path, None, tmp_path / "chips", size=64) == 2
+    for name, values in (("a", {0, 255, 253}), ("b", {254, 253})):
+        with rasterio.open(tmp_path / f"chips/labels/{name}_000_000.tif") as chip:
+            assert chip.nodata == 253
+            assert set(np.unique(chip.read()).tolist()) == values
+
+
+def test_bands_keep_their_meaning(write_raster, tmp_path):
+    """Colours of more than 8 bits stay colours."""
+    image = np.ones((4, 32, 32), np.uint16)
+    write_raster("images/a.tif", image, photometric="RGB", alpha="YES")
+    write_raster("masks/a.tif", image[:1].astype(np.uint8))
+    export_chips(tmp_path, None, tmp_path / "chips", size=32)
+    with rasterio.open(tmp_path / "chips/images/a_000_000.tif") as chip:
+        assert chip.colorinterp == (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+
+@pytest.mark.parametrize(
+    ("label", "sentence"),
+    [
+        (np.ones((1, 32, 32), np.float32), "holds float32 values; labels are integers"),
+        (np.ones((3, 32, 32), np.uint16), "holds colours in uint16; colours of labels are of 8 bits"),
+        (None, "no image has a labelled pixel"),
+    ],
+)
+def test_what_makes_no_chips_is_refused(write_raster, coordinates, tmp_path, label, sentence):
+    """Labels that cannot be kept, or say nothing, end in a sentence and leave no folder."""
+    write_raster("images/a.tif", coordinates(32, 32))
+    if label is None:
+        write_raster("masks/a.tif", np.zeros((1, 32, 32), np.uint8), nodata=0)
+    else:
+        write_raster("masks/a.tif", label)
+    with pytest.raises(SceneError, match=sentence):
+        export_chips(tmp_path, None, tmp_path / "chips", size=32)
+    assert not (tmp_path / "chips").exists()
 
 
 def test_recipe(town, tmp_path):

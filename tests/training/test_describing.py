@@ -4,6 +4,7 @@ import pytest
 import shapely
 from rasterio import Affine
 
+from geoseg.errors import UsageError
 from geoseg.training.describing import describe_data
 from geoseg.training.imagery import open_data
 from geoseg.training.loading import load_recipe
@@ -100,6 +101,94 @@ def test_overlapping_images_are_split_by_block(start, write_raster, picture, tmp
     assert start(tmp_path)[1].data[0].split.by == "block"
 
 
+def test_stray_colours_are_ignored(start, write_raster, picture, tmp_path):
+    """A few pixels of colours that a built-in coding does not have are ignored; the legend remains the coding's."""
+    labels = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0)], np.uint8)[np.arange(200) % 3]
+    labels = np.broadcast_to(labels.T[:, None], (3, 150, 200)).copy()
+    labels[:, 0, :50] = np.array((252, 255, 0))[:, None]
+    write_raster("images/a.tif", picture)
+    write_raster("labels/a.tif", labels)
+    text, recipe, data = start(tmp_path)
+    assert (recipe.legend, recipe.data[0].coding) == ("potsdam", "potsdam")
+    assert recipe.data[0].values == {"#fcff00": "ignore"}
+    assert "# Coding potsdam does not have these, which 0.17% of the pixels have." in text
+    assert data.class_pixels().sum() == 150 * 200 - 50
+
+
+def test_many_stray_colours_are_ignored_together(start, write_raster, picture, tmp_path):
+    """More stray colours than a person would read get one entry for all others, and one line of what was found."""
+    labels = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0)], np.uint8)[np.arange(200) % 3]
+    labels = np.broadcast_to(labels.T[:, None], (3, 150, 200)).copy()
+    labels[0, 0], labels[1:, 0] = np.arange(200), 7
+    write_raster("images/a.tif", picture)
+    write_raster("labels/a.tif", labels)
+    text, recipe, data = start(tmp_path)
+    assert recipe.data[0].values == {"*": "ignore"}
+    assert "#   171 more: 0.57%" in text
+    assert data.class_pixels().sum() == 149 * 200
+
+
+def test_images_that_differ(start, write_raster, picture, tmp_path):
+    """Images of two data types are scaled each in its own way; that they differ, in bands too, is said."""
+    write_raster("images/a.tif", picture, photometric="RGB")
+    wide = np.concatenate([picture.astype(np.uint16) * 8, np.full((1, 150, 200), 65535, np.uint16)])
+    east = {"transform": Affine(1, 0, 600_000, 0, -1, 5_400_000)}
+    write_raster("images/b.tif", wide, photometric="RGB", alpha="yes", **east)
+    labels = np.broadcast_to(np.arange(200, dtype=np.uint8) % 2, (1, 150, 200))
+    write_raster("labels/a.tif", labels)
+    write_raster("labels/b.tif", labels, **east)
+    text, recipe, data = start(tmp_path)
+    assert "3 bands (red, green, blue) or 4 bands (red, green, blue, alpha) of uint8 or uint16" in text
+    assert "# They are not alike" in text
+    assert recipe.card.scaling["uint8"].gain == 1
+    wanted = 255 / (8 * np.diff(np.percentile(picture, (1, 99))).item())
+    assert recipe.card.scaling["uint16"].gain == pytest.approx(wanted, rel=1e-4)
+    pixels, _ = next(data.windows(0, side=64))
+    assert pixels.dtype == np.float32
+    assert 90 < pixels.mean() < 170
+
+
+def test_label_values_are_no_more_than_a_legend_holds(write_raster, picture, tmp_path):
+    """Masks with the colours of a lossy format, and those of one value, are refused: no recipe would train on them."""
+    write_raster("images/a.png", picture, transform=None)
+    write_raster("labels/a.png", picture, transform=None)
+    with pytest.raises(UsageError, match=r"hold 29\d\d\d values, too many for classes \(254 at most\)"):
+        describe_data(tmp_path)
+    write_raster("labels/a.png", np.full((1, 150, 200), 7, np.uint8), transform=None)
+    with pytest.raises(UsageError, match="hold 7 beside nodata; training needs two classes"):
+        describe_data(tmp_path)
+    write_raster("labels/a.png", np.zeros((1, 150, 200), np.uint8), transform=None, nodata=0)
+    with pytest.raises(UsageError, match="hold nothing beside nodata"):
+        describe_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "values"),
+    [
+        (["wood", "lake"], {"background": "background", "lake": "lake", "wood": "wood"}),
+        (["#1", "#2"], {"background": "background", "#1": "#1", "#2": "#2"}),
+        (["wood", "background"], {"*": "background", "wood": "wood"}),
+        (["wood", "lake", None], {"background": "background", "lake": "lake", "wood": "wood", "null": "ignore"}),
+        ([4, 3, None], {"background": "background", "3": "3", "4": "4", "null": "ignore"}),
+    ],
+)
+def test_values_of_an_attribute(start, write_raster, picture, tmp_path, kinds, values):
+    """A recipe lists each value of the attribute as training reads it; open ground is a class, no value is ignored."""
+    write_raster("scene.tif", picture)
+    shapes = [shapely.box(500_000 + 60 * i, 5_400_000 - 90, 500_050 + 60 * i, 5_400_000) for i in range(len(kinds))]
+    features = geopandas.GeoDataFrame({"FID": range(len(kinds)), "kind": kinds}, geometry=shapes, crs="EPSG:32633")
+    features.to_file(tmp_path / "v.geojson")
+    text, recipe, data = start(tmp_path / "scene.tif", tmp_path / "v.geojson")
+    assert recipe.data[0].attribute == "kind"
+    assert recipe.data[0].values == values
+    assert "  # " in text.partition(f'"{next(iter(values))}" = "background"')[2].splitlines()[0]
+    assert "ignored" in text.partition("[data.values]")[2].splitlines()[1]
+    pixels = dict(zip(data.labels.legend.names, data.class_pixels(), strict=True))
+    open_ground = 150 * 200 - 90 * 50 * len(kinds)
+    assert pixels["background"] == (90 * 50 if "background" in kinds else open_ground)
+    assert all(count == 90 * 50 for name, count in pixels.items() if name != "background")
+
+
 @pytest.mark.parametrize("lines", [True, False])
 def test_vectors(start, write_raster, picture, tmp_path, lines):
     """Lines are taken for roads, polygons for the classes of an attribute that has a few values."""
@@ -113,5 +202,5 @@ def test_vectors(start, write_raster, picture, tmp_path, lines):
     if lines:
         assert (data.labels.legend.names, data.labels.legend.road) == (("background", "road"), 1)
     else:
-        assert (recipe.data[0].attribute, data.labels.legend.names) == ("kind", ("lake", "wood"))
+        assert (recipe.data[0].attribute, data.labels.legend.names) == ("kind", ("background", "lake", "wood"))
     assert (data.class_pixels() > 0).all()

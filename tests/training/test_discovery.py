@@ -25,6 +25,10 @@ LAYOUTS = {
         ["top/top_mosaic_09cm_area1.tif", "gts_for_participants/top_mosaic_09cm_area1.tif"],
         {"top_mosaic_09cm_area1": ("top/top_mosaic_09cm_area1.tif", "gts_for_participants/top_mosaic_09cm_area1.tif")},
     ),
+    "capitals": (
+        [f"{town}/{kind}/a.PNG" for town in ("A", "B") for kind in ("Images", "Masks")],
+        {f"{town}/a": (f"{town}/Images/a.PNG", f"{town}/Masks/a.PNG") for town in ("A", "B")},
+    ),
     "cityscapes": (
         ["leftImg8bit/val/bonn/bonn_0_leftImg8bit.png",
          *(f"gtFine/val/bonn/bonn_0_gtFine_{kind}" for kind in
@@ -78,6 +82,21 @@ def test_one_vector_file_for_all_images(lay):
     assert found(root, "i", "v")["b"] == ("i/b.tif", "v/b.geojson")
 
 
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("top_potsdam_2_10_RGB.tif", "top_potsdam_2_10_label_noBoundary.tif"),
+        ("top_mosaic_09cm_area1.tif", "top_mosaic_09cm_area1_noBoundary.tif"),
+    ],
+)
+def test_eroded_labels(lay, image, label):
+    """The labels of Potsdam and Vaihingen without boundaries are paired where their folder is named."""
+    others = [name.replace("2_10", "2_11").replace("area1", "area11") for name in (image, label)]
+    root = lay([f"i/{image}", f"eroded/{label}", f"i/{others[0]}", f"eroded/{others[1]}"])
+    expected = {(f"i/{image}", f"eroded/{label}"), (f"i/{others[0]}", f"eroded/{others[1]}")}
+    assert set(found(root, "i", "eroded").values()) == expected
+
+
 def test_two_files_of_different_names(lay):
     """One image and one label that are named belong together."""
     assert found(lay(["scene.tif", "truth.tif"]), "scene.tif", "truth.tif") == {"scene": ("scene.tif", "truth.tif")}
@@ -89,6 +108,8 @@ def test_two_files_of_different_names(lay):
         (["images/a.tif", "images/b.tif", "labels/a.tif"], ".", None, "1 of 2 images .* have no label .* is b"),
         (["images/a.tif"], ".", None, "holds no `images` with `labels`, `masks` or `gt`"),
         (["images/a.tif", "labels/a.tif", "masks/a.tif"], ".", None, "has labels and masks beside it"),
+        (["images/a.tif", "labels/a.tif", "Labels/a.tif"], ".", None, "has (L|l)abels and (L|l)abels beside it"),
+        (["images/a.tif", "l/a_label.tif", "l/a_label_noBoundary.tif"], "images", "l", "have one name; choose"),
         (["images/a.txt", "labels/a.tif"], ".", None, "holds no images"),
         (["images/a.tif", "images/a.png", "labels/a.tif"], ".", None, "have one name"),
         (["a.tif"], "a.tif", None, "is not a folder; name the labels"),

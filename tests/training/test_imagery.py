@@ -2,10 +2,13 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from rasterio import Affine
 
 from geoseg.errors import UsageError
-from geoseg.training.imagery import open_data
+from geoseg.rendering import SurfaceClass, render_scene
+from geoseg.training.imagery import Data, open_data
 from geoseg.training.loading import load_recipe, parse_recipe
+from geoseg.training.recipe import Rendered
 
 
 @pytest.fixture
@@ -51,12 +54,47 @@ def test_validation_images(two_sets):
         assert image.shape == labels.shape
 
 
+def counted(truth):
+    """Pixels of land, road and water in the training images of `two_sets`; half of "land or water" is of each."""
+    counts = sum(np.bincount(truth["a", name][1].ravel(), minlength=256)[:3] for name in "02").astype(float)
+    roads = truth["b", "1"][1]
+    return counts + np.array([(roads == 0).sum() / 2, (roads == 1).sum(), (roads == 0).sum() / 2])
+
+
 def test_class_pixels(two_sets):
-    """Pixels of each single class are counted over the training images."""
+    """Pixels of each class are counted over the training images; one of several classes counts in parts."""
     truth, data = two_sets
-    counts = sum(np.bincount(truth["a", name][1].ravel(), minlength=256)[:3] for name in "02")
-    counts[1] += (truth["b", "1"][1] == 1).sum()
-    assert data.class_pixels().tolist() == counts.tolist()
+    assert data.class_pixels().tolist() == counted(truth).tolist()
+
+
+def test_class_pixels_of_rendered_scenes(two_sets, open_recipe):
+    """Rendered scenes count as if they were images; where all are known, exactly."""
+    truth, data = two_sets
+    values = {"building": ["land", "water"], "vegetation": "ignore"}
+    both = Data(
+        recipe=data.recipe.model_copy(update={"rendered": Rendered(scenes=3, side=48, seed=5, values=values)}),
+        labels=data.labels, sides=data.sides, as_float=data.as_float, cache=data.cache, scenes=data.scenes,
+    )  # fmt: skip
+    scenes = [render_scene(seed, (48, 48), gsd=1.0).classes for seed in (5, 6, 7)]
+    pixels = {surface.name.lower(): (np.stack(scenes) == surface).sum() for surface in SurfaceClass}
+    half = pixels["building"] / 2
+    shown = [pixels["land"] + half, pixels["road"], pixels["water"] + half]
+    np.testing.assert_allclose(both.class_pixels(), counted(truth) + shown)
+
+
+def test_remarks(two_sets, write_raster, open_recipe):
+    """What may not have been meant is said: a class without a pixel, nothing held out; else there is nothing to say."""
+    _, data = two_sets
+    assert data.remarks() == ()
+    for number in range(2):
+        place = Affine(1, 0, 500_000 + 50 * number, 0, -1, 5_400_000)
+        write_raster(f"c/images/{number}.tif", np.ones((3, 20, 20), np.uint8), transform=place)
+        write_raster(f"c/labels/{number}.tif", np.full((1, 20, 20), 255 * number, np.uint8), transform=place)
+    alone = open_recipe({"name": "c", "images": "c", "split": {"validation": 0.0}})
+    unseen, held_out = alone.remarks()
+    assert "no pixel to train on is labelled road or water" in unseen
+    assert "255 says nothing" in unseen
+    assert "nothing is held out" in held_out
 
 
 def test_windows_are_alike(two_sets):

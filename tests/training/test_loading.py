@@ -60,6 +60,14 @@ def test_misplaced_keys_name_their_table():
         ("data.1.share=0", r"data\.country\.share is 0"),
         ("loss.terms=[{ name = 'huber' }]", r"loss\.terms\.huber\.name is 'huber'"),
         ("data=[{ images = 'x' }]", r"data\.0\.name has no value"),
+        ("seed=-1", r"seed is -1: input should be greater than or equal to 0"),
+        ("rendered.seed=-1", r"rendered\.seed is -1"),
+        ("schedule.rate=inf", r"schedule\.rate is inf: input should be a finite number"),
+        ("loss.class_weights={ road = nan }", r"loss\.class_weights\.road is nan: input should be a finite number"),
+        ("loss.class_weights={ road = -2 }", r"loss\.class_weights\.road is -2"),
+        ("schedule=3", r"schedule is 3: it should be a table"),
+        ("network.depth=30", r"network\.depth is 30: input should be less than or equal to 8"),
+        ("loss.terms=[]", r"loss\.terms is \[\]: list should have at least 1 item"),
     ],
 )
 def test_wrong_values_name_the_key(write, override, sentence):

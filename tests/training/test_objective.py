@@ -86,3 +86,9 @@ def test_a_weight_of_no_class_is_an_error():
     """A class weight that names no class of the legend is refused, by name."""
     with pytest.raises(UsageError, match=r"'roads'.*building, land, road"):
         built(Loss(class_weights={"roads": 2.0}))
+
+
+def test_weights_of_nothing_are_refused():
+    """Weights that are 0 for every class would leave nothing to learn."""
+    with pytest.raises(UsageError, match="0 for every class"):
+        built(Loss(class_weights=dict.fromkeys(AERIAL.names, 0.0)))

@@ -159,6 +159,44 @@ def test_a_pixel_more_or_less(write_raster, coordinates, ids, only_pair):
         read_labels(pair, whole(pair))
 
 
+@pytest.mark.parametrize("cut", ["half", 20])
+@pytest.mark.parametrize("name", ["image.png", "image.jpg", "label.png"])
+def test_pictures_that_are_cut_off(write_raster, only_pair, name, cut):
+    """An image or label in PNG or JPEG that was not copied to its end is refused before it is trained on."""
+    rng = np.random.default_rng(0)
+    image = "image.png" if name == "label.png" else name
+    written = {
+        each: write_raster(each, rng.integers(0, high, (count, 60, 50), np.uint8), transform=None)
+        for each, count, high in ((image, 3, 255), ("label.png", 1, 3))
+    }
+    path = written[name]
+    content = path.read_bytes()
+    path.write_bytes(content + b"more of another program")
+    assert only_pair(images=image, labels="label.png")
+    path.write_bytes(content[: len(content) // 2] if cut == "half" else content[:-cut])
+    with pytest.raises(SceneError, match=rf"{name} is cut off: the end of its (PNG|JPEG) data is missing"):
+        only_pair(images=image, labels="label.png")
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326"])
+def test_labels_elsewhere(write_raster, coordinates, ids, only_pair, crs):
+    """A label must show some of the ground of its image, as one that covers a corner of it does."""
+    write_raster("image.tif", coordinates(60, 50))
+    to_label = Transformer.from_crs("EPSG:32633", crs, always_xy=True)
+    step = 1 if crs == "EPSG:32633" else 1e-5
+    for east, touches in ((-30, True), (45, True), (-80, False), (55, False), (400_000, False)):
+        x, y = to_label.transform(500_000 + east, 5_400_000)
+        write_raster("label.tif", ids(60, 50), transform=Affine(step, 0, x, 0, -step, y), crs=crs)
+        if touches:
+            pair = only_pair(images="image.tif", labels="label.tif")
+            assert (read_labels(pair, whole(pair)) < pair.ignored).any()
+        else:
+            with pytest.raises(
+                SceneError, match=r"label\.tif lies elsewhere on the ground than its image .*image\.tif"
+            ):
+                only_pair(images="image.tif", labels="label.tif")
+
+
 def test_unknown_colours_name_the_file(write_raster, coordinates, only_pair):
     """A colour that the coding does not list is an error with its count and the file it is in."""
     picture = np.full((3, 20, 30), 255, np.uint8)

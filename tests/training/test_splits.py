@@ -1,3 +1,5 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,21 +10,23 @@ from rasterio import Affine
 
 from geoseg.errors import UsageError
 from geoseg.training.blocks import Blocks, Ground
-from geoseg.training.reading import read_labels
+from geoseg.training.reading import read_image, read_labels
+
+PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
 
 
 @pytest.fixture
 def tiles(write_raster):
     """Six images of 40 m, side by side from west to east, or `step` metres apart, with labels."""
 
-    def write(step=40, count=6, folder="set"):
-        rng = np.random.default_rng(1)
+    def write(step=40, count=6, folder="set", west=500_000, **profile):
+        rng = np.random.default_rng(west)
         for number in range(count):
-            transform = Affine(1, 0, 500_000 + step * number, 0, -1, 5_400_000)
-            pixels = rng.integers(0, 255, (3, 40, 40), np.uint8)
-            write_raster(f"{folder}/images/{number}.tif", pixels, transform=transform)
+            transform = Affine(1, 0, west + step * number, 0, -1, 5_400_000)
+            pixels = rng.integers(1, 255, (3, 40, 40), np.uint8)
+            write_raster(f"{folder}/images/{number}.tif", pixels, transform=transform, **profile)
             labels = rng.integers(0, 3, (1, 40, 40), np.uint8)
-            write_raster(f"{folder}/labels/{number}.tif", labels, transform=transform)
+            write_raster(f"{folder}/labels/{number}.tif", labels, transform=transform, **profile)
 
     return write
 
@@ -72,9 +76,13 @@ def test_by_group(tiles, open_recipe):
         ({"by": "group", "groups": {"a": ["[0-3]"]}, "validation": ["a"]}, "image 4 must be in one group .* in none"),
         ({"by": "group", "groups": {"a": ["*"], "b": ["5"]}}, "image 5 must be in one group .* both a and b"),
         ({"by": "group", "groups": {"a": ["*"]}, "validation": ["b"]}, "holds out 'b', none of its 1 groups: a"),
-        ({"validation": ["*"]}, "holds out all of its 6 images"),
+        ({"validation": ["*"]}, r"all 6 images are held out \(data set set\); leave some to train on"),
         ({"by": "block", "validation": ["a"]}, "blocks have no names"),
-        ({"by": "block", "validation": 1.0}, "holds out all of its blocks"),
+        ({"by": "block", "validation": 1.0}, "all 6 images are held out"),
+        ({"by": "group", "groups": {"a": ["*"], "b": ["7", "8"]}}, "'7' of group b is none of its 6 images: 0, 1"),
+        ({"by": "group", "groups": {"a": ["*"], "b": []}, "validation": ["b"]}, "group b of its split has no image"),
+        ({"by": "image", "groups": {"a": ["*"]}}, "has groups, but is split by image; set by = 'group'"),
+        ({"by": "block", "groups": {"a": ["*"]}}, "has groups, but is split by block"),
     ],
 )
 def test_splits_that_make_no_sense(tiles, open_recipe, split, sentence):
@@ -82,6 +90,25 @@ def test_splits_that_make_no_sense(tiles, open_recipe, split, sentence):
     tiles()
     with pytest.raises(UsageError, match=sentence):
         open_recipe(entry(**split))
+
+
+@pytest.mark.parametrize("split", [{}, {"by": "block"}, {"validation": 0.7}])
+def test_one_image_is_trained_on(tiles, open_recipe, split):
+    """Where there is one image, or one square, nothing can be held out but all; that takes a share of 1."""
+    tiles(count=1)
+    assert names(open_recipe(entry(**split))) == (["0"], [])
+
+
+def test_a_data_set_for_validation_alone(tiles, open_recipe):
+    """A data set may hold out all of its images, if another has some to train on."""
+    tiles()
+    tiles(folder="other", west=600_000)
+    data = open_recipe(entry(validation=1.0), entry("other", validation=0.0))
+    assert [image.data_set for image in data.validation_images()] == ["set"] * 6
+    whole = (slice(0, 40), slice(0, 40))
+    trained = [read_image(pair, whole)[0] for pair in data.sides[1].training]
+    for pixels, _ in islice(data.windows(0, side=40), 5):
+        assert any((pixels == image).all() for image in trained)
 
 
 @pytest.mark.parametrize(("step", "refused"), [(40, False), (39, False), (37, True), (20, True), (0, True)])
@@ -93,6 +120,42 @@ def test_overlapping_footprints(tiles, open_recipe, step, refused):
             open_recipe(entry(validation=["2"]))
     else:
         assert names(open_recipe(entry(validation=["2"])))[1] == ["2"]
+
+
+@pytest.mark.parametrize("by", ["image", "block"])
+@pytest.mark.parametrize(("step", "refused"), [(40, False), (20, True)])
+def test_overlaps_without_a_crs(tiles, open_recipe, step, refused, by):
+    """Images with a transform and no CRS are compared within their data set; squares of ground need a CRS."""
+    tiles(step, crs=None)
+    split = {"by": by, "validation": 0.4, "block_m": 20}
+    if refused:
+        with pytest.raises(UsageError, match=r"show the same ground; .* or give them a CRS and split by block"):
+            open_recipe(entry(**split))
+    else:
+        assert open_recipe(entry(**split)).validation_images()
+
+
+def test_planes_without_a_crs_are_not_compared(tiles, open_recipe):
+    """The same coordinates in two data sets without a CRS may be two places."""
+    tiles(crs=None)
+    tiles(folder="other", crs=None)
+    assert len(open_recipe(entry(validation=1.0), entry("other", validation=0.0)).validation_images()) == 6
+
+
+@pytest.mark.parametrize("transform", [PLACE, None])
+def test_one_file_in_two_data_sets(write_raster, open_recipe, tmp_path, transform):
+    """A file may not be trained on and held out, by whatever path; it may be on one side in both data sets."""
+    for number in range(2):
+        place = transform and Affine.translation(100 * number, 0) @ transform
+        write_raster(f"set/images/{number}.tif", np.ones((3, 9, 9), np.uint8), transform=place)
+        write_raster(f"set/labels/{number}.tif", np.ones((1, 9, 9), np.uint8), transform=place)
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    for place in ("set", "link"):
+        again = {**entry(place, validation=["1"]), "name": "again"}
+        with pytest.raises(UsageError, match=r"0\.tif is held out \(data set set, image 0\) and trained on .* again"):
+            open_recipe(entry(validation=["0"]), again)
+    both = open_recipe(entry(validation=["1"]), {**entry("link", validation=["1"]), "name": "again"})
+    assert len(both.validation_images()) == 2
 
 
 def test_overlaps_between_data_sets(tiles, open_recipe):

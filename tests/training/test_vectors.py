@@ -1,5 +1,9 @@
+import warnings
+
 import geopandas
 import numpy as np
+import pandas as pd
+import pyogrio
 import pytest
 import shapely
 
@@ -91,6 +95,58 @@ def test_features_that_are_not_explained(write_features, labels, entry, sentence
     write_features([shapely.box(0, 0, 9, 9)] * 3, kind=["lake", "street", "street"])
     with pytest.raises(UsageError, match=sentence):
         labels(**entry)
+
+
+def test_integers_with_nulls(write_features, labels):
+    """A column of integers keeps its keys where a value is missing; a missing value has the key `null`."""
+    boxes = [shapely.box(10, 10, 60, 50), shapely.box(70, 10, 90, 50), shapely.box(0, 90, 5, 95)]
+    write_features(boxes, kind=pd.array([1, None, 12], "Int64"))
+    drawn = labels(attribute="kind", values={"1": "road", "12": "water", "null": "ignore", "background": "land"})
+    expected = np.zeros((100, 120))
+    expected[10:50, 10:60], expected[10:50, 70:90], expected[90:95, 0:5] = 1, 3, 2
+    np.testing.assert_array_equal(drawn, expected)
+    with pytest.raises(UsageError, match="have 1 features here whose kind is 'null'"):
+        labels(attribute="kind", values={"1": "road", "12": "water"})
+
+
+@pytest.mark.parametrize("values", [{}, {"background": "land"}, {"background": "land", "*": "road"}])
+def test_features_called_background(write_features, labels, values):
+    """`background` in `values` is ground without features; features of that name would have no key of their own."""
+    write_features([shapely.box(0, 0, 9, 9)] * 2, kind=["background", "street"])
+    with pytest.raises(
+        UsageError, match=r"have 1 features .* 'background', .* stands for ground that no feature covers"
+    ):
+        labels(attribute="kind", values={"street": "road", **values})
+
+
+def test_others_called_background(write_features, labels):
+    """Where `values` does not speak of ground without features, a feature called `background` is one of the others."""
+    write_features([shapely.box(0, 0, 9, 9)], kind=["background"])
+    assert np.unique(labels(attribute="kind", values={"*": "water"})).tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("table", "labels .*gpkg are a table without geometry"),
+        ("garbage", "labels .*gpkg cannot be read as a vector file"),
+        ("empty", "labels .*gpkg cannot be read as a vector file"),
+        ("no crs", "labels .*gpkg have no CRS"),
+    ],
+)
+def test_files_that_are_no_features(labels, tmp_path, kind, sentence):
+    """A file that holds no features with a place is refused by name."""
+    path = tmp_path / "labels.gpkg"
+    if kind == "table":
+        pyogrio.write_dataframe(pd.DataFrame({"kind": [1, 2]}), path)
+    elif kind == "no crs":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            geopandas.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)]).to_file(path)
+    else:
+        path.write_bytes(b"" if kind == "empty" else b"no package")
+    with pytest.raises(UsageError, match=sentence):
+        labels()
 
 
 def test_image_without_a_place(write_raster, write_features, coordinates, only_pair):
