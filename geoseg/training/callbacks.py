@@ -57,9 +57,10 @@ class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not t
     keep
         Stores the weights that the network has at the time.
     picture
-        Shows what the network makes of a scene; told the epoch, from 1.
+        Shows what the network makes of a scene; told the epoch, from 1: the first, each that becomes the best, and the
+        last, be it that of an early stop.
     picture_every
-        Epochs from one picture to the next.
+        Epochs after which there is a picture in any case.
     rows
         History of the run until it was interrupted.
     """
@@ -82,6 +83,7 @@ class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not t
         self._picture_every = picture_every
         self._rows = rows
         self._best: float | None = None
+        self._unseen: int | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Find the best score of the epochs that were complete when the run was interrupted."""
@@ -96,11 +98,22 @@ class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not t
                 scores = self.model.evaluate(self._tiles, verbose=0, return_dict=True)
                 logs.update({f"val_{name}": float(score) for name, score in scores.items()})
             score = logs.get("val_jaccard", math.inf)
-            if self._best is None or score >= self._best:  # of equals the latest, which `history.best_row` names, too
+            # Of equals the latest, which `history.best_row` names, too.
+            is_best = self._best is None or score >= self._best
+            if is_best:
                 self._best = score
                 self._keep()
-            if (epoch + 1) % self._picture_every == 0 or epoch in (0, self.params["epochs"] - 1):
+            if is_best or (epoch + 1) % self._picture_every == 0 or epoch in (0, self.params["epochs"] - 1):
                 self._picture(epoch + 1)
+                self._unseen = None
+            else:
+                self._unseen = epoch + 1
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Show the last epoch of a run that stopped early, which nobody knew while it was judged."""
+        if self._unseen is not None:
+            with averaged(self.model, self._calibration):
+                self._picture(self._unseen)
 
 
 class Recording(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed

@@ -19,8 +19,12 @@ LEAST_LABELLED = 0.25
 class ScoredTile:
     """A tile, what is known of it, and what was found."""
 
-    name: str
-    """Of the image and the tile's first row and column."""
+    source: str
+    """Name of the image."""
+    row: int
+    """First row of the tile in the image."""
+    column: int
+    """First column."""
     accuracy: float
     """Share of the labelled pixels whose class their label allows."""
     image: Pixels
@@ -75,7 +79,9 @@ class Extremes:
             if counted.mean() < LEAST_LABELLED:
                 continue
             tile = ScoredTile(
-                name=f"{name} {rows.start} {cols.start}",
+                source=name,
+                row=rows.start,
+                column=cols.start,
                 accuracy=float(right[rows, cols][counted].mean()),
                 image=image[rows, cols],
                 truth=truth[rows, cols],

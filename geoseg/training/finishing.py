@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from geoseg.models.bundle import save_bundle
 from geoseg.models.engine import KerasEngine
-from geoseg.models.legend import Legend
 
 from .cards import build_card
-from .extremes import Extremes, ScoredTile
+from .extremes import Extremes
 from .folder import RunFolder
 from .history import best_row, read_history
 from .networks import build_shipped
 from .recipe import Recipe
-from .report import write_report, write_tile_picture
+from .report import write_report, write_tile_pictures
 from .validation import class_map, validate
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def finish(recipe: Recipe, data: "Data", folder: RunFolder) -> Path:
             extremes,
         )
         tiles = {
-            kind: [_picture(folder, tile, legend) for tile in chosen]
+            kind: write_tile_pictures(folder.path, kind, chosen, legend)
             for kind, chosen in (("worst", extremes.worst), ("best", extremes.best))
         }
         document = {"epoch": epochs} | found | {"tiles": tiles}
@@ -59,8 +58,3 @@ def finish(recipe: Recipe, data: "Data", folder: RunFolder) -> Path:
         save_bundle(network, build_card(recipe, legend, epochs=epochs, metrics=metrics), new, mantissa_bits=bits)
     new.replace(bundle)
     return write_report(folder.path)
-
-
-def _picture(folder: RunFolder, tile: ScoredTile, legend: Legend) -> str:
-    name = f"{tile.name} {100 * tile.accuracy:.0f} %"
-    return write_tile_picture(folder.path, name, tile.image, tile.truth, tile.found, legend)

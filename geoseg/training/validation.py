@@ -1,6 +1,7 @@
 """Validation: held-out images as batches of tiles while training, and blended as scenes are at its end."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -8,7 +9,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.evaluation.confusion import Confusion
+from geoseg.evaluation import metrics
+from geoseg.evaluation.confusion import Confusion, Scores
 from geoseg.models.legend import NODATA
 from geoseg.tiling import Lattice, Tile, blend, reflect
 
@@ -132,25 +134,23 @@ def validate(
     Returns
     -------
     dict
-        Plain values: the scores and the matrix of `Confusion` over all pixels of one known class; under `images` name,
-        data set, accuracy and mean IoU of each; and under `partial` the accuracy and mean Jaccard index that count
-        partial labels for what they exclude, as those of the history do.
+        Plain values: the `class_scores`, and under `matrix` the pixels of one known class `(classes, classes)` by true
+        and found class; under `partial_labels`, for each label of several classes that is shown, the names it allows
+        and its pixels by found class; under `images` name, data set, accuracy and mean IoU of each; and under `partial`
+        accuracy and mean Jaccard index as those of the history count: over all labelled pixels, and over the classes
+        that labels show.
     """
     classes = len(labels.legend)
-    whole = Confusion(classes)
-    table = np.zeros((len(labels.allowed), classes), np.int64)
+    whole = np.zeros((len(labels.allowed), classes), np.int64)
     entries = []
     for image in images:
         pixels, truth = image.read()
         found = classify(pixels)
-        extremes.add(f"{image.data_set} {image.name}", pixels, truth, found)
-        table += np.bincount(truth.ravel().astype(np.int64) * classes + found.ravel(), minlength=table.size).reshape(
-            table.shape
-        )
-        own = Confusion(classes)
-        own.add(found, truth)
+        extremes.add(f"{image.name} ({image.data_set})", pixels, truth, found)
+        pairs = truth.ravel().astype(np.int64) * classes + found.ravel()
+        own = np.bincount(pairs, minlength=whole.size).reshape(whole.shape)
         whole += own
-        scores = own.scores().to_json()
+        scores = class_scores(own, labels).to_json()
         entries.append(
             {
                 "name": image.name,
@@ -160,15 +160,57 @@ def validate(
                 "mean_iou": scores["mean_iou"],
             }
         )
-    return whole.to_json(labels.legend.names) | {"partial": partial_scores(table, labels), "images": entries}
+    return class_scores(whole, labels).to_json() | {
+        "matrix": whole[:classes].tolist(),
+        "partial_labels": [
+            {"allowed": [labels.legend.names[number] for number in ids], "found": found.tolist()}
+            for ids, found in zip(labels.allowed, whole, strict=True)
+            if 1 < len(ids) < classes and found.any()
+        ],
+        "partial": partial_scores(whole, labels),
+        "images": entries,
+    }
+
+
+def class_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> Scores:
+    """Scores of pixels by label value and class found `(label values, classes)`.
+
+    Of the pixels whose label allows several classes, those found as a class that it excludes are false positives of
+    that class: in its IoU, F1 and precision, and in the means of these. Of the others nothing is known, and they count
+    for nothing. Accuracy and kappa are those of the pixels of one known class.
+    """
+    classes = len(labels.legend)
+    confusion = Confusion(classes)
+    confusion.matrix = table[:classes]
+    scores = confusion.scores(labels.legend.names)
+    # One true class more, of all that is known not to be what was found there; nothing is ever found as it.
+    matrix = np.pad(table[:classes], ((0, 1), (0, 1)))
+    matrix[classes, :classes] = np.where(_allowed(labels), 0, table)[classes:].sum(axis=0)
+    iou, f1 = metrics.iou(matrix)[:classes], metrics.f1(matrix)[:classes]
+    columns = {
+        "false_positives": metrics.false_positives(matrix),
+        "iou": iou,
+        "f1": f1,
+        "precision": metrics.precision(matrix),
+    }
+    support = table[:classes].sum(axis=1)
+    weighted = metrics.quotient((support * np.nan_to_num(iou)).sum(), support.sum())
+    return replace(
+        scores,
+        classes=tuple(
+            replace(entry, **{key: column[entry.id].item() for key, column in columns.items()})
+            for entry in scores.classes
+        ),
+        mean_iou=float(metrics.mean_of_defined(iou)),
+        mean_f1=float(metrics.mean_of_defined(f1)),
+        frequency_weighted_iou=float(weighted),
+    )
 
 
 def partial_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> dict[str, float | None]:
     """Accuracy and mean Jaccard index of pixels by label value and class found `(label values, classes)`."""
     classes = len(labels.legend)
-    allowed = np.zeros(table.shape, bool)
-    for value, ids in enumerate(labels.allowed):
-        allowed[value, list(ids)] = True
+    allowed = _allowed(labels)
     labelled = table[~allowed.all(axis=1)]
     right = table[:classes].diagonal()
     shown = table[:classes].sum(axis=1)
@@ -179,6 +221,14 @@ def partial_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> dict[str,
         "accuracy": float(accuracy) if labelled.any() else None,
         "jaccard": float(jaccard.mean()) if jaccard.size else None,
     }
+
+
+def _allowed(labels: LabelSets) -> npt.NDArray[np.bool_]:
+    """Whether a label value allows a class `(label values, classes)`."""
+    allowed = np.zeros((len(labels.allowed), len(labels.legend)), bool)
+    for value, ids in enumerate(labels.allowed):
+        allowed[value, list(ids)] = True
+    return allowed
 
 
 def known_classes(truth: npt.NDArray[np.uint8], labels: LabelSets) -> npt.NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, jaccard_score
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_score, recall_score
 
 from geoseg.models.legend import AERIAL, NODATA
 from geoseg.models.metrics import LabelAccuracy, LabelJaccard
@@ -78,27 +78,81 @@ def classify(pixels):
     return np.where(pixels[..., 0] == ROAD, 1, pixels[..., 0] % 5).astype(np.uint8)
 
 
-def test_scores_are_those_of_fully_labelled_pixels(images):
-    """Accuracy and IoU count pixels of one class, as scikit-learn does; each image has its own."""
+def guess(pixels):
+    """Finds any class anywhere, water least of all."""
+    return np.random.default_rng(pixels.shape[0]).integers(0, 9, pixels.shape[:2], dtype=np.uint8) // 2
+
+
+def test_accuracy_is_that_of_fully_labelled_pixels(images):
+    """Accuracy counts pixels of one class, as scikit-learn does; each image has its own."""
     document = validate(classify, images, SETS, Extremes(SETS, tile=16))
     truth = np.concatenate([image.labels.ravel() for image in images])
     found = np.concatenate([classify(image.read()[0]).ravel() for image in images])
     known = truth < 5
     assert document["overall_accuracy"] == pytest.approx(accuracy_score(truth[known], found[known]))
-    assert document["mean_iou"] == pytest.approx(jaccard_score(truth[known], found[known], average="macro"))
     assert [entry["name"] for entry in document["images"]] == ["0", "1", "2"]
     own = images[1].labels.ravel()
     assert document["images"][1]["accuracy"] == pytest.approx(accuracy_score(own[own < 5], found[660:723][own < 5]))
     assert [entry["name"] for entry in document["classes"]] == list(AERIAL.names)
 
 
+def test_a_class_is_scored_wherever_it_is_known_whether_a_pixel_is_of_it(images):
+    """IoU, F1 and precision of a class count all pixels whose label is the class or excludes it, by scikit-learn."""
+    truth = np.concatenate([image.labels.ravel() for image in images])
+    found = np.concatenate([guess(image.labels).ravel() for image in images])
+    document = validate(guess, images, SETS, Extremes(SETS, tile=16))
+    means = {"iou": [], "f1": []}
+    for entry in document["classes"]:
+        number = entry["id"]
+        known = (truth == number) | np.array([number not in ids for ids in SETS.allowed])[truth]
+        is_of_it, taken_for_it = truth[known] == number, found[known] == number
+        scorers = {"iou": jaccard_score, "f1": f1_score, "precision": precision_score, "recall": recall_score}
+        for key, scorer in scorers.items():
+            assert entry[key] == pytest.approx(scorer(is_of_it, taken_for_it))
+        assert entry["false_positives"] == (taken_for_it & ~is_of_it).sum()
+        for key, scores in means.items():
+            scores.append(entry[key])
+    assert document["mean_iou"] == pytest.approx(np.mean(means["iou"])) == document["partial"]["jaccard"]
+    assert document["mean_f1"] == pytest.approx(np.mean(means["f1"]))
+    weights = [entry["support"] for entry in document["classes"]]
+    assert document["frequency_weighted_iou"] == pytest.approx(np.average(means["iou"], weights=weights))
+
+
+def test_a_false_road_costs_where_it_is_only_known_that_there_is_none():
+    """Roads found on ground that is labelled as no road lower the road's IoU, in the whole and in the image."""
+    labels = np.array([[ROAD] * 6 + [NOT_ROAD] * 4 + [IGNORED] * 5], np.uint8)
+    document = validate(
+        lambda pixels: np.full(pixels.shape[:2], ROAD, np.uint8), [Image("a", labels)], SETS, Extremes(SETS, tile=16)
+    )
+    road = document["classes"][ROAD]
+    assert (road["true_positives"], road["false_positives"], road["false_negatives"]) == (6, 4, 0)
+    assert road["iou"] == road["precision"] == document["mean_iou"] == document["images"][0]["mean_iou"] == 0.6
+    assert document["overall_accuracy"] == 1  # of the six pixels of one class
+
+
+def test_every_labelled_pixel_is_in_a_table(images):
+    """Matrix and partial labels together hold each pixel that says something; only labels that occur are listed."""
+    document = validate(guess, images, SETS, Extremes(SETS, tile=16))
+    truth = np.concatenate([image.labels.ravel() for image in images])
+    [partial] = document["partial_labels"]
+    assert partial["allowed"] == ["building", "land", "vegetation", "water"]
+    assert sum(partial["found"]) == (truth == NOT_ROAD).sum()
+    assert np.sum(document["matrix"]) == document["pixels"] == (truth < NOT_ROAD).sum()
+    for number, entry in enumerate(document["classes"]):
+        found = np.array(document["matrix"])[:, number]
+        excluded = partial["found"][number] if number == ROAD else 0
+        assert entry["false_positives"] == found.sum() - found[number] + excluded
+    roads = Image("roads", np.full((8, 8), ROAD, np.uint8))
+    assert validate(guess, [roads], SETS, Extremes(SETS, tile=8))["partial_labels"] == []
+
+
 def test_partial_scores_are_those_of_training(images):
     """The partial scores of a map are what the metrics of `fit` say of the same pixels."""
-    document = validate(classify, images, SETS, Extremes(SETS, tile=16))
+    document = validate(guess, images, SETS, Extremes(SETS, tile=16))
     for metric, name in ((LabelAccuracy, "accuracy"), (LabelJaccard, "jaccard")):
         counted = metric(SETS.allowed, classes=5)
         for image in images:
-            counted.update_state(image.labels[None], np.eye(5, dtype=np.float32)[classify(image.read()[0])][None])
+            counted.update_state(image.labels[None], np.eye(5, dtype=np.float32)[guess(image.labels)][None])
         assert document["partial"][name] == pytest.approx(float(counted.result()), rel=1e-5)
 
 
@@ -120,10 +174,10 @@ def test_the_best_and_worst_tiles_are_kept():
         for row in range(0, 16, 8):
             for col in range(0, 24, 8):
                 t, f = truth[row : row + 8, col : col + 8].ravel(), found[row : row + 8, col : col + 8].ravel()
-                shares[f"{number} {row} {col}"] = allowed[t, f][t != IGNORED].mean()
-    ranked = sorted(shares, key=lambda name: shares[name])
-    assert [tile.name for tile in extremes.worst] == ranked[:3]
-    assert [tile.name for tile in extremes.best] == ranked[::-1][:3]
+                shares[str(number), row, col] = allowed[t, f][t != IGNORED].mean()
+    ranked = sorted(shares, key=lambda place: shares[place])
+    assert [(tile.source, tile.row, tile.column) for tile in extremes.worst] == ranked[:3]
+    assert [(tile.source, tile.row, tile.column) for tile in extremes.best] == ranked[::-1][:3]
     assert extremes.worst[0].accuracy == pytest.approx(shares[ranked[0]])
 
 
@@ -133,5 +187,5 @@ def test_tiles_without_labels_do_not_count():
     truth = np.full((8, 16), IGNORED, np.uint8)
     truth[:, 8:] = 1
     extremes.add("a", truth[..., None], truth, np.ones_like(truth))
-    assert [tile.name for tile in extremes.worst] == ["a 0 8"]
+    assert [(tile.source, tile.row, tile.column) for tile in extremes.worst] == [("a", 0, 8)]
     assert extremes.best == []

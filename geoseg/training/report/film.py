@@ -32,11 +32,18 @@ class Frame:
     """With tiles that overlap and blend."""
 
 
-def spread(frames: Sequence[Frame], most: int) -> list[Frame]:
-    """At most `most` frames, evenly spaced, the first and the last among them."""
+def spread(frames: Sequence[Frame], most: int, *, wanted: float | None = None) -> list[Frame]:
+    """At most `most` frames, evenly spaced, the first, the last and that of the epoch `wanted` among them.
+
+    Where an epoch is wanted, `most` is 3 or more.
+    """
     if len(frames) <= most:
         return list(frames)
-    return [frames[number] for number in np.linspace(0, len(frames) - 1, most).round().astype(int)]
+    numbers = np.linspace(0, len(frames) - 1, most).round().astype(int)
+    for number, frame in enumerate(frames):
+        if frame.epoch == wanted and number not in numbers:
+            numbers[1:-1][np.abs(numbers[1:-1] - number).argmin()] = number
+    return [frames[number] for number in numbers]
 
 
 def write_film(frames: Sequence[Frame], epochs: int, legend: Legend, path: Path) -> None:

@@ -52,11 +52,16 @@ def write_report(run: Path) -> Path:
         image=None if contents.image is None else _photograph(contents.image),
         truth=None if contents.truth is None else _inlined(contents.truth),
         frames=[
-            {"epoch": frame.epoch, "plain": _inlined(frame.plain), "blended": _inlined(frame.blended)}
-            for frame in spread(contents.frames, _SHOWN_EPOCHS)
+            {
+                "name": f"epoch {frame.epoch}{' (best)' if frame.epoch == _best_epoch(contents) else ''}",
+                "plain": _inlined(frame.plain),
+                "blended": _inlined(frame.blended),
+            }
+            for frame in spread(contents.frames, _SHOWN_EPOCHS, wanted=_best_epoch(contents))
         ],
         film=_film(contents),
         classes=_classes(contents),
+        partial=_partial(contents),
         tiles={kind: list(_tiles(contents, kind)) for kind in ("worst", "best")},
         images=_images(contents),
     )
@@ -87,7 +92,8 @@ def _confusion(contents: Contents) -> str | None:
     if contents.validation is None:
         return None
     names = [entry["name"] for entry in contents.validation["classes"]]
-    svg = plot_confusion(np.asarray(contents.validation["matrix"], np.int64), names)
+    matrix = np.asarray(contents.validation["matrix"], np.int64)
+    svg = plot_confusion(matrix, names, contents.validation["partial_labels"])
     return _written(contents.folder / "confusion.svg", svg)
 
 
@@ -101,13 +107,28 @@ def _classes(contents: Contents) -> list[Mapping[str, Any]]:
     return [entry | {"colour": colours[entry["name"]], "share": entry["support"] / total} for entry in entries]
 
 
+def _partial(contents: Contents) -> Mapping[str, int] | None:
+    """Pixels whose label is several classes, and those `false` ones found as a class that it excludes; None of none."""
+    labels = [] if contents.validation is None else contents.validation["partial_labels"]
+    if not labels:
+        return None
+    names = contents.legend.names
+    false = [
+        count
+        for label in labels
+        for name, count in zip(names, label["found"], strict=True)
+        if name not in label["allowed"]
+    ]
+    return {"pixels": sum(sum(label["found"]) for label in labels), "false": sum(false)}
+
+
 def _tiles(contents: Contents, kind: str) -> Iterator[tuple[str, str]]:
-    """Name and picture of the best or worst tiles."""
-    names = (contents.validation or {}).get("tiles", {}).get(kind, [])
-    for name in names:
-        path = contents.folder / "tiles" / name
+    """Caption and picture of the best or worst tiles."""
+    for entry in (contents.validation or {}).get("tiles", {}).get(kind, []):
+        path = contents.folder / "tiles" / entry["file"]
         if path.exists():
-            yield path.stem, _inlined(path)
+            place = f"row {entry['row']}, column {entry['column']}"
+            yield f"{entry['image']}, {place}: {100 * entry['accuracy']:.0f} % right", _inlined(path)
 
 
 def _images(contents: Contents) -> list[Mapping[str, Any]]:

@@ -1,13 +1,15 @@
 """Pictures of images and class maps: PNG files in the run folder, small enough for a page."""
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from geoseg.models.legend import Legend
+from geoseg.training.extremes import ScoredTile
 
 MAX_SIDE = 1024
 """Scenes are reduced to this many pixels."""
@@ -56,27 +58,47 @@ def write_scene_frame(  # noqa: PLR0917 - in the order in which the pictures are
         _save(picture, folder / f"{name}.png")
 
 
-def write_tile_picture(  # noqa: PLR0917 - in the order in which the parts stand
-    run: Path, name: str, image: Pixels, truth: Classes, prediction: Classes, legend: Legend
-) -> str:
-    """Write image, truth and prediction of a tile side by side to `run/tiles`; returns the name of the file.
+def write_tile_pictures(run: Path, kind: str, tiles: Sequence[ScoredTile], legend: Legend) -> list[dict[str, Any]]:
+    """Write image, truth and prediction of each tile side by side to `run/tiles`.
 
-    Arrays are as in `write_scene_frame`.
+    The files are numbered, `worst_1.png` and on: what is left of two images' names in a file name may be the same.
+
+    Parameters
+    ----------
+    kind
+        What the tiles are, as a word for names of files.
+    tiles
+        In the order in which they are shown.
+
+    Returns
+    -------
+    list
+        Of each tile the name of its `file`, its `image`, the `row` and `column` of its upper left pixel, and its
+        `accuracy`.
     """
     folder = run / "tiles"
     folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for number, tile in enumerate(tiles, start=1):
+        file = f"{kind}_{number}.png"
+        _save(_side_by_side(tile, legend), folder / file)
+        entries.append(
+            {"file": file, "image": tile.source, "row": tile.row, "column": tile.column, "accuracy": tile.accuracy}
+        )
+    return entries
+
+
+def _side_by_side(tile: ScoredTile, legend: Legend) -> Image.Image:
     parts = [
-        photograph(image, TILE_SIDE),
-        class_picture(truth, legend, TILE_SIDE).convert("RGB"),
-        class_picture(prediction, legend, TILE_SIDE).convert("RGB"),
+        photograph(tile.image, TILE_SIDE),
+        class_picture(tile.truth, legend, TILE_SIDE).convert("RGB"),
+        class_picture(tile.found, legend, TILE_SIDE).convert("RGB"),
     ]
     width, height = parts[0].size
     row = Image.new("RGB", (3 * width + 2 * GAP, height), "white")
     for number, part in enumerate(parts):
         row.paste(part, (number * (width + GAP), 0))
-    file = f"{re.sub(r'[^0-9A-Za-z_.-]+', '_', name)}.png"
-    _save(row, folder / file)
-    return file
+    return row
 
 
 def photograph(image: Pixels, most: int) -> Image.Image:

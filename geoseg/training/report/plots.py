@@ -1,7 +1,8 @@
 """Plots of a run as SVG: curves over the epochs, and the confusion matrix."""
 
 import io
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,24 +99,43 @@ def _mark(axes: "Axes", history: Sequence[Row], column: str, best: float | None,
         )
 
 
-def plot_confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
-    """The confusion matrix `(classes, classes)`, truth down the rows, as shares of each true class."""
+def plot_confusion(
+    matrix: npt.NDArray[np.int64], names: Sequence[str], partial: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """The confusion matrix `(classes, classes)`, truth down the rows, as shares of each true class.
+
+    Parameters
+    ----------
+    names
+        Of the classes.
+    partial
+        Labels of several classes, which become rows below: the names of the classes that each has `allowed`, and its
+        pixels `found` as each class. What is allowed is grey: it may be right or wrong.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    totals = matrix.sum(axis=1)
-    shares = np.divide(matrix, totals[:, None], out=np.full(matrix.shape, np.nan), where=totals[:, None] > 0)
+    pixels = np.vstack([matrix, *(entry["found"] for entry in partial)])
+    totals = pixels.sum(axis=1)
+    shares = np.divide(pixels, totals[:, None], out=np.full(pixels.shape, np.nan), where=totals[:, None] > 0)
+    allowed = [[name in entry["allowed"] for name in names] for entry in partial]
+    unknown = np.vstack([np.zeros(matrix.shape, bool), *allowed])
     count = len(names)
-    side = max(4.5, 2.2 + 0.62 * count)
+    width, height = (max(4.5, 2.2 + 0.62 * size) for size in (count, len(pixels)))
     with mpl.rc_context(_STYLE | {"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
-        figure = Figure(figsize=(side + 1, side), layout="constrained")
+        figure = Figure(figsize=(width + 1, height), layout="constrained")
         axes = figure.subplots()
-        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1.5)
+        for shown, colours, least, most in ((~unknown, "Blues", 0, 1), (unknown, "Greys", -0.6, 3)):
+            cells = np.where(shown, shares, np.nan)
+            axes.pcolormesh(cells, cmap=colours, vmin=least, vmax=most, edgecolors="white", linewidth=1.5)
+        if partial:
+            axes.axhline(count, color=INK, linewidth=1.5)
         axes.set_xticks(
             np.arange(count) + 0.5, names, rotation=35 if count > 3 else 0, ha="right" if count > 3 else "center"
         )
-        labels = [f"{name}\n{_pixels(total)}" for name, total in zip(names, totals, strict=True)]
-        axes.set_yticks(np.arange(count) + 0.5, labels)
+        truths = [*names, *(_set_name(entry["allowed"], names) for entry in partial)]
+        labels = [f"{name}\n{_pixels(total)}" for name, total in zip(truths, totals, strict=True)]
+        axes.set_yticks(np.arange(len(labels)) + 0.5, labels)
         axes.tick_params(length=0)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
@@ -123,7 +143,7 @@ def plot_confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
         axes.invert_yaxis()
         for (row, col), share in np.ndenumerate(shares):
             if np.isfinite(share):
-                dark = share > 0.55
+                dark = share > 0.55 and not unknown[row, col]
                 axes.text(
                     col + 0.5,
                     row + 0.5,
@@ -134,6 +154,13 @@ def plot_confusion(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> str:
                     fontweight="bold" if row == col else "normal",
                 )
         return _svg(figure)
+
+
+def _set_name(allowed: Sequence[str], names: Sequence[str]) -> str:
+    """What a label of several classes says, in the fewer words and in short lines."""
+    excluded = [name for name in names if name not in allowed]
+    words = f"not {' or '.join(excluded)}" if len(excluded) < len(allowed) else " or ".join(allowed)
+    return textwrap.fill(words, 24)
 
 
 def _percent(share: float) -> str:

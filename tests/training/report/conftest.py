@@ -1,16 +1,19 @@
 """A run folder as training leaves it, made from a rendered scene and a truth that is spoilt less and less."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.ndimage import median_filter
 
-from geoseg.evaluation.confusion import Confusion
 from geoseg.models.legend import AERIAL
 from geoseg.rendering import render_scene
+from geoseg.training.extremes import Extremes
 from geoseg.training.history import write_history
-from geoseg.training.report import TileGallery, write_scene_frame
+from geoseg.training.labels import LabelSets
+from geoseg.training.report import write_scene_frame, write_tile_pictures
+from geoseg.training.validation import validate
 
 RECIPE = """\
 name = "suburbs"
@@ -25,7 +28,8 @@ epochs = 20
 steps = 50
 table_every = 5
 """
-IGNORED = 6
+SETS = LabelSets(legend=AERIAL, allowed=((0,), (1,), (2,), (3,), (4,), (0, 1, 3, 4), (0, 1, 2, 3, 4)))
+ROAD, NOT_ROAD, IGNORED = 2, 5, 6
 
 
 class Run:
@@ -37,6 +41,8 @@ class Run:
         self.image, self.classes = scene.image[..., :3], scene.classes
         self.truth = self.classes.copy()
         self.truth[: side // 8, : side // 3] = IGNORED
+        roads_alone = self.truth[-side // 8 :]
+        roads_alone[roads_alone != ROAD] = NOT_ROAD
         folder.mkdir()
         (folder / "recipe.toml").write_text(RECIPE)
 
@@ -78,17 +84,19 @@ class Run:
     def finish(self):
         """Write the final validation and the pictures of tiles."""
         _, blended = self.predicted(20)
-        confusion = Confusion(len(AERIAL))
-        confusion.add(blended, self.truth)
-        gallery = TileGallery(AERIAL, side=self.image.shape[0] // 4, most=2)
-        gallery.add("town/1", self.image, self.truth, blended)
-        tiles = gallery.write(self.folder)
+        town = SimpleNamespace(name="town/1", data_set="town <1>", read=lambda: (self.image, self.truth))
+        extremes = Extremes(SETS, tile=self.image.shape[0] // 4, count=2)
+        validated = validate(lambda pixels: blended, [town], SETS, extremes)
+        tiles = {
+            kind: write_tile_pictures(self.folder, kind, chosen, AERIAL)
+            for kind, chosen in (("worst", extremes.worst), ("best", extremes.best))
+        }
         images = [
             {"name": "a", "data_set": "town <1>", "pixels": 10, "accuracy": 0.9, "mean_iou": 0.7},
             {"name": "b", "data_set": "town <1>", "pixels": 10, "accuracy": 0.4, "mean_iou": 0.2},
             {"name": "c", "data_set": "town <1>", "pixels": 0, "accuracy": None, "mean_iou": None},
         ]
-        document = confusion.to_json(AERIAL.names) | {"images": images, "tiles": tiles}
+        document = validated | {"images": images, "tiles": tiles}
         (self.folder / "validation.json").write_text(json.dumps(document))
         return document
 

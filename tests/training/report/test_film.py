@@ -44,11 +44,12 @@ def test_bar_grows(begin):
     np.testing.assert_allclose(lengths, [1 / 20, 5 / 20, 10 / 20], atol=0.01)
 
 
-@given(count=st.integers(1, 300), most=st.integers(2, 80))
-def test_spread(count, most):
-    """Of many frames at most so many are kept, in order, without repetition, the first and the last among them."""
+@given(count=st.integers(1, 300), most=st.integers(3, 80), wanted=st.none() | st.integers(0, 299))
+def test_spread(count, most, wanted):
+    """Of many frames so many are kept at most, in order, none twice, with the first, the last and the one wanted."""
     frames = [Frame(epoch=number, plain=None, blended=None) for number in range(count)]
-    kept = [frame.epoch for frame in spread(frames, most)]
+    kept = [frame.epoch for frame in spread(frames, most, wanted=wanted)]
+    assert wanted is None or wanted >= count or wanted in kept
     assert len(kept) == min(count, most)
     assert kept == sorted(set(kept))
     assert (kept[0], kept[-1]) == (0, count - 1)

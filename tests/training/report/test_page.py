@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from geoseg.errors import UsageError
+from geoseg.models.legend import AERIAL
 from geoseg.training.report import write_report
 
 VOID = {"meta", "img", "input", "br", "link"}
@@ -123,6 +125,39 @@ def test_scores(finished):
     assert page.tables["classes"][-1][1] == f"{document['mean_iou']:.3f}"
     assert [row[0] for row in page.tables["images"][1:]] == ["c", "b", "a"]
     assert page.text.index("Worst") < page.text.index("Best")
+
+
+def test_labels_of_several_classes_are_told_of(finished):
+    """The page says how many pixels' labels allow several classes, and how many of them are falsely found."""
+    run, _, document = finished
+    [label] = document["partial_labels"]
+    false = label["found"][AERIAL.names.index("road")]
+    assert false > 0
+    page = Page(write_report(run.folder))
+    assert f"Of {sum(label['found']):,} more the label allows several classes: the {false:,} of them" in page.text
+    (run.folder / "validation.json").write_text(json.dumps(document | {"partial_labels": []}))
+    assert "several classes" not in Page(write_report(run.folder)).text
+
+
+def test_captions_of_tiles(finished):
+    """A tile is named as a person would: image and data set, place, and the share of right pixels."""
+    run, _, document = finished
+    page = Page(write_report(run.folder))
+    for kind in ("worst", "best"):
+        for entry in document["tiles"][kind]:
+            place = f"row {entry['row']}, column {entry['column']}"
+            assert f"town/1 (town <1>), {place}: {100 * entry['accuracy']:.0f} % right" in page.text
+
+
+def test_the_best_epoch_is_on_the_page(begin):
+    """However many epochs are pictured, the page has the one whose weights are kept, and says so."""
+    run = begin(32)
+    rows = run.train(60, every=1)
+    best = max(rows, key=lambda row: row["val_jaccard"])["epoch"]
+    text = write_report(run.folder).read_text(encoding="utf-8")
+    names = re.findall(r'"name": "(epoch \d+(?: \(best\))?)"', text)
+    assert len(names) == 24
+    assert f"epoch {best} (best)" in names
 
 
 def test_run_that_goes_on(begin):

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from geoseg.models.legend import AERIAL, Legend, LegendClass
-from geoseg.training.report import write_scene_frame, write_tile_picture
+from geoseg.training.extremes import ScoredTile
+from geoseg.training.report import write_scene_frame, write_tile_pictures
 from geoseg.training.report.pictures import GAP, MAX_SIDE, TILE_SIDE, class_picture, photograph
 
 COLOURS = np.array([entry.rgb for entry in AERIAL.classes])
@@ -16,6 +17,13 @@ def pixels(path):
 
 def drawn(shape, values=5, seed=0):
     return np.random.default_rng(seed).integers(0, values, shape, dtype=np.uint8)
+
+
+def scored(name, image, truth, found):
+    source, row, column = name.rsplit(" ", 2)
+    return ScoredTile(
+        source=source, row=int(row), column=int(column), accuracy=0.25, image=image, truth=truth, found=found
+    )
 
 
 def test_scene_frame(tmp_path):
@@ -48,16 +56,27 @@ def test_what_is_no_class_is_hatched():
 
 
 def test_tile_picture(tmp_path):
-    """Image, truth and prediction of a tile stand side by side, with a gap; odd names become names of files."""
+    """Image, truth and prediction of a tile stand side by side, with a gap."""
     image, truth, prediction = drawn((12, 10, 3), 255), drawn((12, 10)), drawn((12, 10), seed=2)
-    name = write_tile_picture(tmp_path, "set/image 1:3", image, truth, prediction, AERIAL)
-    assert name == "set_image_1_3.png"
-    shown = pixels(tmp_path / "tiles" / name)
+    [entry] = write_tile_pictures(tmp_path, "worst", [scored("a 0 0", image, truth, prediction)], AERIAL)
+    shown = pixels(tmp_path / "tiles" / entry["file"])
     assert shown.shape == (12, 3 * 10 + 2 * GAP, 3)
     for number, expected in enumerate((image, COLOURS[truth], COLOURS[prediction])):
         left = number * (10 + GAP)
         np.testing.assert_array_equal(shown[:, left : left + 10], expected)
     assert (shown[:, 10 : 10 + GAP] == 255).all()
+
+
+def test_every_tile_has_a_picture_of_its_own(tmp_path):
+    """Images whose names differ in what file names cannot hold do not share a file; entries say whose each is."""
+    names = ["город 1 (set) 64 0", "район 1 (set) 64 0", "site a (set) 0 32", "site_a (set) 0 32"]
+    tiles = [scored(name, drawn((9, 9, 3), 255, n), drawn((9, 9)), drawn((9, 9))) for n, name in enumerate(names)]
+    entries = write_tile_pictures(tmp_path, "worst", tiles[:2], AERIAL)
+    entries += write_tile_pictures(tmp_path, "best", tiles[2:], AERIAL)
+    assert [f"{entry['image']} {entry['row']} {entry['column']}" for entry in entries] == names
+    assert {entry["accuracy"] for entry in entries} == {0.25}
+    for tile, entry in zip(tiles, entries, strict=True):
+        np.testing.assert_array_equal(pixels(tmp_path / "tiles" / entry["file"])[:, :9], tile.image)
 
 
 def test_large_pictures_are_reduced(tmp_path):
@@ -66,8 +85,9 @@ def test_large_pictures_are_reduced(tmp_path):
     assert class_picture(truth, AERIAL, MAX_SIDE).size == (MAX_SIDE, round(900 * MAX_SIDE / 2500))
     shown = np.asarray(class_picture(truth, AERIAL, MAX_SIDE).convert("RGB")).reshape(-1, 3)
     assert set(map(tuple, np.unique(shown, axis=0))) <= set(map(tuple, COLOURS))
-    name = write_tile_picture(tmp_path, "wide", drawn((400, 800, 3)), drawn((400, 800)), drawn((400, 800)), AERIAL)
-    assert pixels(tmp_path / "tiles" / name).shape == (TILE_SIDE // 2, 3 * TILE_SIDE + 2 * GAP, 3)
+    wide = scored("wide 0 0", drawn((400, 800, 3)), drawn((400, 800)), drawn((400, 800)))
+    [entry] = write_tile_pictures(tmp_path, "best", [wide], AERIAL)
+    assert pixels(tmp_path / "tiles" / entry["file"]).shape == (TILE_SIDE // 2, 3 * TILE_SIDE + 2 * GAP, 3)
 
 
 def test_other_pixels():

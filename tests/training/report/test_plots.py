@@ -63,3 +63,31 @@ def test_confusion():
     for words in ("75 %", "25 %", "<1", "100 %", "building", "land", "road", "predicted", "true"):
         assert any(words in text for text in shown), words
     assert sum(bool(re.fullmatch(r"<1|0|\d+ %", text)) for text in shown) == 6
+
+
+def test_confusion_of_labels_of_several_classes():
+    """A label of several classes is a row of its own, named in the fewer words, in shares of its own pixels."""
+    partial = [
+        {"allowed": ["building", "land", "water"], "found": [10, 20, 30, 40]},
+        {"allowed": ["building", "land"], "found": [0, 1, 0, 1]},
+    ]
+    svg = plot_confusion(np.eye(4, dtype=np.int64), ["building", "land", "road", "water"], partial)
+    shown = texts(svg)
+    for words in ("10 %", "20 %", "30 %", "40 %", "50 %", "not road", "100 px", "building or land", "2 px"):
+        assert any(words in text for text in shown), words
+    assert sum(bool(re.fullmatch(r"<1|0|\d+ %", text)) for text in shown) == 6 * 4
+
+
+def test_confusion_tells_what_may_be_right():
+    """Cells that a label allows are grey, others are blue."""
+    names, found = ["road", "land"], [[1, 1], [1, 1]]
+    fills = [
+        {
+            fill
+            for fill in re.findall(r"fill: #([0-9a-f]{6})", plot_confusion(np.ones((2, 2), np.int64), names, partial))
+            if len({fill[:2], fill[2:4], fill[4:]}) == 1 and fill not in ("ffffff", "000000")
+        }
+        for partial in ([], [{"allowed": ["road", "land"], "found": row} for row in found])
+    ]
+    assert not fills[0]
+    assert len(fills[1]) == 1
