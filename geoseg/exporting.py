@@ -12,6 +12,7 @@ from geoseg.blocks import predict_block
 from geoseg.errors import SceneError
 from geoseg.models.bundle import Card, read_card
 from geoseg.models.export import Export, export_bundle
+from geoseg.placing import placed
 from geoseg.planning import plan
 from geoseg.rendering import render_scene
 from geoseg.scene import open_scene
@@ -45,7 +46,8 @@ def export(
     tile
         Side of the tiles that the export takes; the model's own if None.
     scene
-        Raster to compare on; scenes that geoseg renders if None.
+        Raster to compare on, taken to have the model's metres per pixel if it has no georeference; scenes that geoseg
+        renders if None.
     overwrite
         Replace an export that exists.
 
@@ -71,11 +73,12 @@ def _rendered(card: Card, side: int) -> npt.NDArray[np.float32]:
 
 def _read(card: Card, side: int, scene: str | Path) -> npt.NDArray[np.float32]:
     """The first tiles of a scene that hold data, as a prediction would give them to the network."""
-    planned = plan(open_scene(scene), card, Settings(tile=side))
     seen = _Onlooker(classes=len(card.legend))
-    rows: Iterator[object] = chain.from_iterable(predict_block(planned, block, seen) for block in planned.blocks)
-    while len(seen.tiles) < _TILES and next(rows, None) is not None:
-        pass
+    with placed(scene, card.gsd_m) as source:
+        planned = plan(open_scene(source), card, Settings(tile=side))
+        rows: Iterator[object] = chain.from_iterable(predict_block(planned, block, seen) for block in planned.blocks)
+        while len(seen.tiles) < _TILES and next(rows, None) is not None:
+            pass
     if not seen.tiles:
         raise SceneError(f"{scene} has no data to compare on.")
     return np.stack(seen.tiles[:_TILES])

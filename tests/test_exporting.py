@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.exporting import export
@@ -42,6 +43,19 @@ def test_compared_on_a_scene(compared, write_scene, write_bundle, noise, tmp_pat
     (tiles,) = compared
     assert tiles.shape == (3, 32, 32, 3)
     np.testing.assert_array_equal(tiles[0], np.moveaxis(pixels[:, :32, 64:96], 0, -1) / 4)
+
+
+def test_compared_on_an_image_that_lies_nowhere(compared, write_bundle, noise, tmp_path):
+    """An image without a georeference is compared on as it is; what is wrong with it is said by its own name."""
+    pixels = noise(32, 64)
+    image = tmp_path / "part 1.png"
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(image)
+    export(write_bundle(tile=32, overlap=0), tmp_path / "model.onnx", format="onnx", scene=image)
+    (tiles,) = compared
+    np.testing.assert_array_equal(tiles[0], pixels[:, :, :32].transpose(1, 2, 0))
+    with pytest.raises(SceneError) as caught:
+        export(write_bundle(bands=("a",) * 4, tile=32), tmp_path / "model.onnx", format="onnx", scene=image)
+    assert f"{image} has 3 bands" in str(caught.value)
 
 
 def test_scene_without_data(compared, write_scene, write_bundle, noise, tmp_path):

@@ -35,6 +35,7 @@ def show(model: str, *, as_json: bool) -> None:
     """Show what a model takes and gives, what it is made of, and where it comes from."""
     from geoseg.models.anatomy import read_anatomy
     from geoseg.models.bundle import read_card
+    from geoseg.models.card_text import values_taken
     from geoseg.shipped import find_model
 
     path = find_model(model)
@@ -48,7 +49,7 @@ def show(model: str, *, as_json: bool) -> None:
     rows = {
         "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
         "bands": ", ".join(card.bands),
-        "values": ", ".join(card.scaling),
+        "values": "; ".join(values_taken(card)),
         "GSD": f"{card.gsd_m:g} m",
         "tile": f"{card.tile} px, a multiple of {card.multiple}",
         "overlap": f"{card.overlap} px, blended by {card.window}",
@@ -90,7 +91,7 @@ def card(model: str, *, output: Path | None, overwrite: bool) -> None:
 @click.option("--format", type=click.Choice(["onnx", "openvino", "savedmodel", "tflite"]), required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="PATH", help="File to write.")
 @options.tile
-@click.option("--check", "scene", metavar="SCENE", help="Compare on this scene.  [default: rendered scenes]")
+@click.option("--check", "scene", metavar="SCENE", help="Compare on this raster.  [default: rendered scenes]")
 @_overwrite
 def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     """Export a model for ONNX Runtime, OpenVINO, TensorFlow or LiteRT.
@@ -98,6 +99,9 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     PATH ends in .onnx, .xml (OpenVINO) or .tflite; for savedmodel it is a folder. The export is run beside the Keras
     network on tiles of a scene, and written only if no probability differs by more than 0.0001. The card travels with
     it: inside an ONNX file, in assets.extra/ of a SavedModel, and beside the others as a .json file.
+
+    An OpenVINO export gives these probabilities when it is compiled with INFERENCE_PRECISION_HINT set to f32. Left
+    alone, OpenVINO computes in half precision where the processor can.
     """
     from geoseg.exporting import export as run
 
@@ -105,6 +109,8 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     for path in exported.files:
         click.echo(path)
     click.echo(f"probabilities differ from the Keras network's by {exported.difference:.1g} at most", err=True)
+    if exported.advice:
+        click.echo(exported.advice, err=True)
 
 
 @command.command("stac")
@@ -177,6 +183,8 @@ def _flat(values: Any, name: str = "") -> Iterable[tuple[str, str]]:  # noqa: AN
             yield name, ", ".join(map(str, values))
         case float():
             yield name, f"{values:.4g}"
+        case None:
+            yield name, "–"
         case _:
             yield name, str(values)
 

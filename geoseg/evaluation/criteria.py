@@ -63,6 +63,15 @@ class Criteria:
             relax=Distance.parse(self.relax).pixels(gsd_m),
         )
 
+    def what_is_left_out(self) -> str:
+        """What keeps true pixels from being compared, for people; empty if nothing does."""
+        causes = [f"--ignore {', '.join(map(str, self.ignore))}"] if self.ignore else []
+        if self.protocol is not None:
+            causes.append(f"protocol {self.protocol}")
+        elif Distance.parse(self.erode).value:
+            causes.append(f"--erode {self.erode}")
+        return " and ".join(causes)
+
     def _clutter(self, meaning: Meaning) -> set[int]:
         if self.protocol != "isprs-no-clutter":
             return set()

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.errors import UsageError
+
 from .bootstrap import intervals, statistics
 from .calibration import Calibration, calibrate
+from .compared import ComparedImage
 from .comparison import Comparison, total
 from .confusion import ClassScores, Scores
 from .criteria import Criteria
 from .document import plain
 from .metrics import Counts, Floats
+from .notes import unmet, without_probabilities
 from .relaxed import Sweep, near_scores, sweep
+from .subject import Subject
 
 Interval = tuple[float, float]
 """Ends of a 95 % confidence interval."""
@@ -43,17 +48,6 @@ class ClassEvaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparedImage:
-    """What was counted of one image, and where."""
-
-    name: str
-    prediction: str
-    truth: str
-    comparison: Comparison
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class ImageEvaluation:
     """The scores of one image."""
 
@@ -73,6 +67,7 @@ class ImageEvaluation:
 class Evaluation:
     """How well predictions agree with the truth, over the pixels of all images together and of each."""
 
+    subject: Subject
     criteria: Criteria
     scores: Scores
     boundary_f1: float
@@ -101,10 +96,18 @@ class Evaluation:
 
 
 def summarise(
-    images: Sequence[ComparedImage], names: tuple[str, ...] | None, criteria: Criteria, notes: tuple[str, ...]
+    images: Sequence[ComparedImage], criteria: Criteria, subject: Subject, notes: tuple[str, ...]
 ) -> Evaluation:
-    """Score images together and one by one; classes without names are known by their ids, those that occur."""
-    comparisons = [image.comparison for image in images]
+    """Score images together and one by one; classes without names are known by their ids, those that occur.
+
+    Raises
+    ------
+    UsageError
+        If the criteria leave out all pixels, or no truth has the value that one class is compared with.
+    """
+    names, comparisons = images[0].meaning.names, [image.comparison for image in images]
+    if not any(each.confusion.matrix.any() for each in comparisons):
+        raise UsageError(f"nothing is left to compare: all true pixels are left out by {criteria.what_is_left_out()}.")
     if names is None:
         classes = max(each.highest for each in comparisons) + 1
         comparisons = [each.resized(classes) for each in comparisons]
@@ -115,6 +118,7 @@ def summarise(
     if criteria.bootstrap:
         ends = intervals(comparisons, scored, resamples=criteria.bootstrap, seed=criteria.seed)
     return Evaluation(
+        subject=subject,
         criteria=criteria,
         scores=scores,
         boundary_f1=float(_statistics(everything, scored)["boundary_f1"]),
@@ -126,7 +130,12 @@ def summarise(
         images=tuple(
             _image(image, comparison, names, scores) for image, comparison in zip(images, comparisons, strict=True)
         ),
-        notes=notes + _warnings(everything, scores),
+        notes=(
+            *notes,
+            *without_probabilities(images),
+            *unmet(images, criteria),
+            *_warnings(everything, scores, criteria),
+        ),
     )
 
 
@@ -174,12 +183,13 @@ def _interval(ends: Floats) -> Interval:
     return float(ends[0]), float(ends[1])
 
 
-def _warnings(everything: Comparison, scores: Scores) -> tuple[str, ...]:
+def _warnings(everything: Comparison, scores: Scores, criteria: Criteria) -> tuple[str, ...]:
     """What looks like a misunderstanding between the files and the command."""
+    value_named = "=" in (criteria.single or "")
     found = []
     if scores.unpredicted:
         found.append(f"{scores.unpredicted:,} true pixels have no prediction and are not scored.")
-    if sum(entry.support > 0 for entry in scores.classes) == 1 and everything.unlabelled:
+    if sum(entry.support > 0 for entry in scores.classes) == 1 and everything.unlabelled and not value_named:
         found.append(
             f"The truth has one class only, and {everything.unlabelled:,} pixels without any: "
             "if its 255 stands for a class, name it with --class NAME=255."

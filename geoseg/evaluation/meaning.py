@@ -1,6 +1,7 @@
 """What the values of predictions and truths mean: from pixel values to the ids that are compared."""
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy.typing as npt
 from geoseg.errors import UsageError
 from geoseg.models.legend import NODATA, Legend
 from geoseg.training.codings import CODINGS, LEGENDS, Coding, translate
+
+_NUMBER = re.compile("-?[0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,8 @@ class Codes:
     """Values are colours `0xrrggbb`."""
     foreign: Mapping[int, str] | None = None
     """Names of values that stand for classes which the prediction does not know."""
+    expected: Set[int] = frozenset()
+    """Values that the user speaks of, and that might be nowhere."""
 
     def decode(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
         """Ids of integer `values`, and which values are unknown; both of their shape."""
@@ -58,6 +63,10 @@ class Meaning:
     """Id, in the prediction, of the one class that is compared with all others; None if all classes are."""
     bands: int | None = None
     """Bands of a raster of probabilities: classes of the prediction; None if it does not say how many there are."""
+    ignored_values: frozenset[int] = frozenset()
+    """Values of the truth that are ignored by number: nothing yet says that there are any."""
+    single_values: frozenset[int] = frozenset()
+    """Values of the truth that stand for the one class; empty if all classes are compared."""
 
 
 def meaning(
@@ -93,12 +102,14 @@ def meaning(
         return _single(names, built_in, [str(entry) for entry in ignore], single)
     classes = NODATA if names is None else len(names)
     ids = {number: number for number in range(classes)} | {NODATA: NODATA}
+    numbers: frozenset[int] = frozenset()
     if built_in is not None:
         truth, ignored = _coded(names or (), built_in, [str(entry) for entry in ignore])
     else:
-        unseen = [_id(str(entry), names) for entry in ignore]
-        truth = Codes(ids=ids | {value: NODATA for value in unseen if value >= classes})
-        ignored = [value for value in unseen if value < classes]
+        values = [_id(str(entry), names) for entry in ignore]
+        numbers = _numbers(ignore)
+        truth = Codes(ids=ids | {value: NODATA for value in values if not 0 <= value < classes}, expected=numbers)
+        ignored = [value for value in values if 0 <= value < classes]
     return Meaning(
         names=names,
         classes=classes,
@@ -106,6 +117,7 @@ def meaning(
         predicted=Codes(ids=ids),
         truth=truth,
         bands=None if names is None else classes,
+        ignored_values=numbers,
     )
 
 
@@ -119,16 +131,23 @@ def _id(text: str, names: tuple[str, ...] | None) -> int:
     """Id that is given as a number or as a class name."""
     if names is not None and text in names:
         return names.index(text)
-    if not text.isdecimal():
+    if _NUMBER.fullmatch(text) is None:
         known = "the prediction has no class names" if names is None else f"classes are {', '.join(names)}"
         raise UsageError(f"there is no class {text!r}: {known}.")
     return int(text)
+
+
+def _numbers(ignore: Collection[int | str]) -> frozenset[int]:
+    """What is ignored by number; a name is known to be one of the legend's."""
+    return frozenset(int(entry) for entry in ignore if _NUMBER.fullmatch(str(entry)))
 
 
 def _coded(names: tuple[str, ...], coding: Coding, ignore: Collection[str]) -> tuple[Codes, list[int]]:
     """Codes of a coded truth, and ids of the classes that are ignored."""
     strangers = [name for name in ignore if name not in names and name not in coding.names.values()]
     ignored = [_id(name, names) for name in ignore if name in names or name in strangers]
+    if beyond := [number for number in ignored if not 0 <= number < len(names)]:
+        raise UsageError(f"there is no class {beyond[0]}: classes are {', '.join(names)}.")
     ids, foreign = {}, {}
     for value, name in coding.names.items():
         if name in names:
@@ -149,26 +168,34 @@ def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collec
     label = name if names is None else names[number]
     if coding is None:
         true = _id(value, names) if value else number
+        numbers, wanted_values = _numbers(ignore), frozenset({true})
         silent = {NODATA: NODATA} | {_id(entry, names): NODATA for entry in ignore}
-        truth = Codes(ids=silent | {true: 1}, rest=0)
+        truth = Codes(ids=silent | {true: 1}, rest=0, expected=numbers | wanted_values)
     else:
         wanted = value or label
         unknown = [entry for entry in (wanted, *ignore) if entry not in coding.names.values()]
         if unknown:
             raise UsageError(f"the coding has no class {unknown[0]!r}; it has {', '.join(coding.names.values())}.")
+        numbers, wanted_values = frozenset(), frozenset(code for code, name in coding.names.items() if name == wanted)
         left_out = coding.silent.union(ignore)
         truth = Codes(
             ids={
                 code: 1 if name == wanted else NODATA if name in left_out else 0 for code, name in coding.names.items()
             },
             coloured=coding.coloured,
+            expected=wanted_values,
         )
     return Meaning(
         names=(f"not {label}", label),
         classes=2,
         ignored=frozenset(),
-        predicted=Codes(ids={NODATA: NODATA} | {number: 1}, rest=0),
+        # A legend answers for its classes; a number alone may be a slip.
+        predicted=Codes(
+            ids={NODATA: NODATA} | {number: 1}, rest=0, expected=frozenset() if names is not None else {number}
+        ),
         truth=truth,
         single=number,
         bands=None if names is None else len(names),
+        ignored_values=numbers,
+        single_values=wanted_values,
     )

@@ -1,11 +1,12 @@
 """Which files are compared: predictions, their probabilities, and the truth of the same name."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import UsageError
-from geoseg.training.discovery import RASTERS
+from geoseg.training.discovery import IMAGE_MARK, LABEL_MARK, OTHER_LABELS, RASTERS
 
 CLASSES = "_classes"
 """What geoseg appends to the name of a scene for its class raster."""
@@ -31,26 +32,45 @@ def pair_rasters(predicted: Path, truth: Path) -> tuple[list[Pair], list[str]]:
     """Pair predictions with truths, and say which files are left over.
 
     Two files make a pair whatever their names; in folders names decide: `north_classes.tif` or `north.tif` goes with
-    `north_classes.png` or `north.png`. A folder that holds `_classes` rasters is known by them: what else lies there is
-    no class raster.
+    `north_classes.png` or `north.png`. What is left over is paired without what marks images and labels, as in
+    training: `north_RGB_classes.tif` with `north_label.tif`. A folder that holds `_classes` rasters is known by them:
+    what else lies there is no class raster.
 
     Raises
     ------
     UsageError
-        If a path does not exist, one is a folder and the other a file, or no names match.
+        If a path does not exist, one is a folder and the other a file, no names match, or one name stands for several.
     """
     if not are_folders(predicted, truth):
         return [_pair(_key(predicted), predicted, truth)], []
     ours, theirs = (by_name(folder, RASTERS, CLASSES) for folder in (predicted, truth))
-    names = sorted(ours.keys() & theirs.keys())
-    if not names:
-        raise UsageError(f"no raster in {predicted} ({_some(ours)}) has the name of one in {truth} ({_some(theirs)}).")
+    pairs = {name: (ours.pop(name), theirs.pop(name)) for name in sorted(ours.keys() & theirs.keys())}
+    theirs = {name: path for name, path in theirs.items() if not OTHER_LABELS.search(path.stem)}
+    bare_ours, bare_theirs = _bare(ours, IMAGE_MARK), _bare(theirs, LABEL_MARK)
+    for name in bare_ours.keys() & bare_theirs.keys():
+        for folder, keys in ((predicted, bare_ours[name]), (truth, bare_theirs[name])):
+            all_keys = [*keys, name] if name in pairs else keys
+            if len(all_keys) > 1:
+                raise UsageError(f"{some_of(all_keys)} in {folder} have one name, {name}; keep one of them there.")
+        pairs[name] = ours.pop(bare_ours[name][0]), theirs.pop(bare_theirs[name][0])
+    if not pairs:
+        raise UsageError(
+            f"no raster in {predicted} ({some_of(ours)}) has the name of one in {truth} ({some_of(theirs)})."
+        )
     left = [
-        f"{len(names_left)} in {folder} without a counterpart: {_some(names_left)}."
-        for folder, names_left in ((predicted, ours.keys() - theirs.keys()), (truth, theirs.keys() - ours.keys()))
+        f"{len(names_left)} in {folder} without a counterpart: {some_of(names_left)}."
+        for folder, names_left in ((predicted, ours), (truth, theirs))
         if names_left
     ]
-    return [_pair(name, ours[name], theirs[name]) for name in names], left
+    return [_pair(name, *pairs[name]) for name in sorted(pairs)], left
+
+
+def _bare(names: Iterable[str], mark: re.Pattern[str]) -> dict[str, list[str]]:
+    """Names by what is left of them without a mark."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(mark.sub("", name), []).append(name)
+    return found
 
 
 def _pair(name: str, predicted: Path, truth: Path) -> Pair:
@@ -101,6 +121,7 @@ def by_name(folder: Path, endings: Collection[str], mark: str) -> dict[str, Path
     return found
 
 
-def _some(names: Iterable[str]) -> str:
+def some_of(names: Iterable[str]) -> str:
+    """The first of some names, for people."""
     ordered = sorted(names)
     return ", ".join(ordered[:3]) + (" …" if len(ordered) > 3 else "") or "none"

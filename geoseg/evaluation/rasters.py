@@ -9,14 +9,17 @@ import rasterio
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import Legend
+from geoseg.placing import known_as
 from geoseg.scene import GDAL, opened, unplaced
 
+from .compared import ComparedImage
 from .comparison import Comparison
 from .criteria import Criteria
-from .evaluation import ComparedImage, Evaluation, summarise
+from .evaluation import Evaluation, summarise
 from .meaning import Meaning, meaning
 from .pairing import Pair, pair_rasters
 from .reading import open_pair, strips
+from .subject import Subject, model_of
 
 LEGEND_TAG = "GEOSEG_LEGEND"
 """Where the rasters of geoseg keep their legend."""
@@ -59,29 +62,35 @@ def evaluate(
     """
     criteria = Criteria(**choices)
     pairs, notes = pair_rasters(Path(prediction), Path(truth))
-    return compare(pairs, criteria, count=len(pairs), notes=tuple(notes), progress=progress)
+    subject = Subject(prediction=str(prediction), truth=str(truth))
+    return compare(pairs, criteria, subject, count=len(pairs), notes=tuple(notes), progress=progress)
 
 
 def compare(
-    pairs: Iterable[Pair], criteria: Criteria, *, count: int, notes: tuple[str, ...], progress: Progress
+    pairs: Iterable[Pair],
+    criteria: Criteria,
+    subject: Subject,
+    *,
+    count: int,
+    notes: tuple[str, ...],
+    progress: Progress,
 ) -> Evaluation:
     """Evaluate `count` pairs, each used up before the next is asked for."""
     if criteria.bootstrap and count < 2:
         raise UsageError("confidence intervals are made by drawing among images: they need at least two.")
     images: list[ComparedImage] = []
     legends: list[Legend | None] = []
-    names: tuple[str, ...] | None = None
     for pair in pairs:
         progress(len(images), count, pair.name)
-        with rasterio.Env(**GDAL), unplaced():
+        with rasterio.Env(**GDAL), unplaced(), known_as(pair.source, made=str(pair.predicted)):
             legends.append(_legend_of(pair, criteria))
             if legends[-1] != legends[0]:
                 raise SceneError(f"{pair.source} has another legend than {images[0].prediction}; evaluate them apart.")
             asked = meaning(legends[0], ignore=criteria.ignore, coding=criteria.coding, single=criteria.single)
             images.append(_compare(pair, asked, criteria))
-            names = asked.names
+            subject = subject.made_by(_model_of(pair))
     progress(count, count, "")
-    return summarise(images, names, criteria, notes)
+    return summarise(images, criteria, subject, notes)
 
 
 def _compare(pair: Pair, asked: Meaning, criteria: Criteria) -> ComparedImage:
@@ -100,8 +109,11 @@ def _compare(pair: Pair, asked: Meaning, criteria: Criteria) -> ComparedImage:
             name=pair.name,
             prediction=pair.source,
             truth=str(pair.truth),
+            meaning=asked,
             # What a legend does not bound is kept as small as it turned out.
             comparison=comparison if asked.names is not None else comparison.resized(comparison.highest + 1),
+            met_in_prediction=frozenset(rasters.in_prediction.met),
+            met_in_truth=frozenset(rasters.in_truth.met),
             notes=rasters.notes,
         )
 
@@ -117,6 +129,11 @@ def _legend_of(pair: Pair, criteria: Criteria) -> Legend | None:
             "their ids cannot be compared."
         )
     return ours or theirs
+
+
+def _model_of(pair: Pair) -> str | None:
+    with opened(str(pair.predicted), overviews=True) as dataset:
+        return model_of(dataset)
 
 
 def read_legend(raster: Path) -> Legend | None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from geoseg.scene import opened
 from .grids import Overlay, is_placed, overlay, pixel_size
 from .meaning import Codes, Meaning
 from .pairing import Pair
-from .values import check_bands, check_beside, read_ids, read_levels
+from .values import Noticed, check_bands, check_beside, read_ids, read_levels
 
 STRIP_PIXELS = 2**21
 """Pixels that are compared at a time, about."""
@@ -56,6 +56,10 @@ class Rasters:
     meaning: Meaning
     overlay: Overlay | None
     """Where the prediction's pixels lie in the truth; None if the grids are one."""
+    in_prediction: Noticed = field(default_factory=Noticed)
+    """Complete when the strips have been read."""
+    in_truth: Noticed = field(default_factory=Noticed)
+    """Complete when the strips have been read."""
 
     @property
     def gsd_m(self) -> float | None:
@@ -145,24 +149,26 @@ def _pieces(rasters: Rasters) -> Iterator[Layers]:
     """Yield the layers of a pair from top to bottom, a few rows at a time."""
     predicted, truth, meaning = rasters.predicted, rasters.truth, rasters.meaning
     height, width = predicted.shape
-    unknown: dict[str, Counter[int]] = {predicted.name: Counter(), truth.name: Counter()}
     covered = False
     at_a_time, step = _rows_at_a_time(rasters)
     for top in range(0, height, at_a_time):
         rows = slice(top, min(top + at_a_time, height))
         whole = slice(0, width)
-        found = read_ids(predicted, (rows, whole), meaning.predicted, unknown[predicted.name])
+        found = read_ids(predicted, (rows, whole), meaning.predicted, rasters.in_prediction)
         if rasters.overlay is None:
-            true = read_ids(truth, (rows, whole), meaning.truth, unknown[truth.name])
+            true = read_ids(truth, (rows, whole), meaning.truth, rasters.in_truth)
         else:
-            true = _under(rasters, rasters.overlay, rows, unknown[truth.name])
+            true = _under(rasters, rasters.overlay, rows)
         covered |= bool(((true != NODATA) & (found != NODATA)).any())
         layers = np.concatenate([found[None], true[None], *_probabilities(rasters, rows)])
         for first in range(0, layers.shape[1], step):
             yield layers[:, first : first + step]
-    for raster, codes in ((predicted, meaning.predicted), (truth, meaning.truth)):
-        if unknown[raster.name]:
-            raise SceneError(_meaningless(raster.name, unknown[raster.name], codes))
+    for raster, codes, noticed in (
+        (predicted, meaning.predicted, rasters.in_prediction),
+        (truth, meaning.truth, rasters.in_truth),
+    ):
+        if noticed.unknown:
+            raise SceneError(_meaningless(raster.name, noticed.unknown, codes))
     if not covered:
         raise SceneError(f"no pixel of {predicted.name} has a class in {truth.name}: do they show the same ground?")
 
@@ -179,7 +185,7 @@ def _rows_at_a_time(rasters: Rasters) -> tuple[int, int]:
     return max(block, few // block * block), few
 
 
-def _under(rasters: Rasters, overlay: Overlay, rows: slice, unknown: Counter[int]) -> npt.NDArray[np.uint8]:
+def _under(rasters: Rasters, overlay: Overlay, rows: slice) -> npt.NDArray[np.uint8]:
     """True ids under rows of the prediction, each from the truth's pixel that holds the centre."""
     shape = (rows.stop - rows.start, rasters.predicted.width)
     place = overlay.indices(rows, rasters.predicted.width)
@@ -189,7 +195,7 @@ def _under(rasters: Rasters, overlay: Overlay, rows: slice, unknown: Counter[int
     down, along = (
         slice(int(index[part].min()), int(index[part].max()) + 1) for index, part in zip(place, inside, strict=True)
     )
-    ids = read_ids(rasters.truth, (down, along), rasters.meaning.truth, unknown)
+    ids = read_ids(rasters.truth, (down, along), rasters.meaning.truth, rasters.in_truth)
     row, column = (
         np.clip(index - part.start, 0, part.stop - part.start - 1)
         for index, part in zip(place, (down, along), strict=True)

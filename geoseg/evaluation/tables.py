@@ -1,10 +1,11 @@
 """An evaluation as tables of text, the same on the terminal, in Markdown and in HTML."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .evaluation import ClassEvaluation, Evaluation, Interval
+from .pairing import some_of
 
 UNDEFINED = "–"
 
@@ -128,7 +129,10 @@ def conditions(evaluation: Evaluation) -> tuple[str, ...]:
     """Sentences on what was compared and how, then all notes."""
     criteria = evaluation.criteria
     count = len(evaluation.images)
-    found = [f"{count} image{'s' if count > 1 else ''}, {evaluation.scores.pixels:,} pixels compared."]
+    found = [
+        evaluation.subject.sentence(),
+        f"{count} image{'s' if count > 1 else ''}, {evaluation.scores.pixels:,} pixels compared.",
+    ]
     if criteria.single is not None:
         found.append(f"One class against all others: {criteria.single}.")
     if criteria.coding is not None:
@@ -141,8 +145,22 @@ def conditions(evaluation: Evaluation) -> tuple[str, ...]:
         found.append(f"Not compared: {', '.join(map(str, criteria.ignore))}.")
     if criteria.bootstrap:
         found.append(f"Intervals: 95 % of {criteria.bootstrap} resamples of the images, seed {criteria.seed}.")
-    notes = [f"{image.name}: {note}" for image in evaluation.images for note in image.notes]
-    return (*found, *evaluation.notes, *notes)
+    return (*found, *evaluation.notes, *_notes_of_images(evaluation))
+
+
+def _notes_of_images(evaluation: Evaluation) -> Iterator[str]:
+    """Each note once, with the images that it is about."""
+    about: dict[str, list[str]] = {}
+    for image in evaluation.images:
+        for note in image.notes:
+            about.setdefault(note, []).append(image.name)
+    for note, names in about.items():
+        if len(names) == 1:
+            yield f"{names[0]}: {note}"
+        elif len(names) == len(evaluation.images):
+            yield f"All {len(names)} images: {note}"
+        else:
+            yield f"{len(names)} of {len(evaluation.images)} images ({some_of(names)}): {note}"
 
 
 def _interval(ends: Interval | None, all_ends: Mapping[str, Interval]) -> tuple[str, ...]:

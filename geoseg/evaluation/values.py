@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,18 @@ from geoseg.models.legend import NODATA
 from .meaning import Codes
 
 
-def read_ids(
-    raster: DatasetReader, roi: tuple[slice, slice], codes: Codes, unknown: Counter[int]
-) -> npt.NDArray[np.uint8]:
-    """Ids of a region `(rows, columns)`; values that mean nothing are counted in `unknown`."""
+@dataclass(frozen=True, kw_only=True)
+class Noticed:
+    """What is noticed of a raster's values while they are read; it grows."""
+
+    unknown: Counter[int] = field(default_factory=Counter)
+    """Pixels by value that means nothing."""
+    met: set[int] = field(default_factory=set)
+    """The values that were expected, and are there."""
+
+
+def read_ids(raster: DatasetReader, roi: tuple[slice, slice], codes: Codes, noticed: Noticed) -> npt.NDArray[np.uint8]:
+    """Ids of a region `(rows, columns)`; what is expected and what means nothing is `noticed`."""
     window = Window.from_slices(*roi)
     values = _colours(raster, window) if codes.coloured else raster.read(1, window=window)
     # GDAL would decode a raster again to find its nodata.
@@ -34,7 +43,8 @@ def read_ids(
     meaningless &= valid
     if meaningless.any():
         found, counts = np.unique(values[meaningless], return_counts=True)
-        unknown.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+        noticed.unknown.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+    noticed.met.update(value for value in codes.expected - noticed.met if ((values == value) & valid).any())
     return np.where(valid, ids, np.uint8(NODATA))
 
 

@@ -1,6 +1,7 @@
 """A bundle's card as people read it: Markdown, from all that the bundle says of itself."""
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,14 +18,14 @@ def card_text(card: Card, anatomy: Anatomy) -> str:
     parts = [
         f"# {card.name} {card.version}",
         f"{_listed(card.legend.names)} at {card.gsd_m:g} m from {_listed(card.bands)}.",
-        f"```\ngeoseg predict scene.tif -m {card.name}.keras\n```",
+        f"```\ngeoseg predict scene.tif -m {shlex.quote(f'{card.name}.keras')}\n```",
         "## Input",
         _table(
             ("", ""),
             [
                 ("bands", ", ".join(card.bands)),
                 ("ground sample distance", f"{card.gsd_m:g} m"),
-                ("values", "; ".join(_scaling(card))),
+                ("values", "; ".join(values_taken(card))),
                 ("tile", f"{card.tile} px, {card.overlap} px of overlap, blended by {card.window}"),
             ],
         ),
@@ -50,7 +51,8 @@ def card_text(card: Card, anatomy: Anatomy) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _scaling(card: Card) -> Iterable[str]:
+def values_taken(card: Card) -> Iterable[str]:
+    """How the values of each data type become those that the network takes."""
     for dtype, scaling in card.scaling.items():
         plain = scaling.offset == 0 and scaling.gain == 1
         yield f"{dtype} as it is" if plain else f"{dtype} as (value - {scaling.offset:g}) × {scaling.gain:g}"

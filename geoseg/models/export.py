@@ -35,6 +35,8 @@ class Export:
     """What belongs together, the one to open first."""
     difference: float
     """Largest difference of a probability from the network's, over the tiles it was checked on."""
+    advice: str
+    """What its user must do to have the same; empty if nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ class _Format:
     """Writes a network, for tiles of the card's side."""
     run: Callable[[Path, Tiles], Tiles]
     """Runs a file on tiles `(tiles, side, side, bands)`: probabilities `(tiles, side, side, classes)`."""
+    advice: str = ""
+    """What a user must do to run it as `run` does; empty if nothing."""
 
 
 def export_bundle(bundle: Path, target: Path, *, format: str, tiles: Tiles, overwrite: bool = False) -> Export:
@@ -103,7 +107,7 @@ def export_bundle(bundle: Path, target: Path, *, format: str, tiles: Tiles, over
                     f"{bundle} as {format} differs from the Keras network by {difference:.2g}, "
                     f"more than the {TOLERANCE:g} allowed; it was not written."
                 )
-            return Export(files=tuple(_publish(made, target, kind)), difference=difference)
+            return Export(files=tuple(_publish(made, target, kind)), difference=difference, advice=kind.advice)
     except OSError as error:
         raise OutputError(f"{target} cannot be written ({error.strerror or error}).") from error
 
@@ -199,6 +203,14 @@ def _run_onnx(path: Path, tiles: Tiles) -> Tiles:
     return _channels_last(scores)
 
 
+# The file cannot say so: of what it may carry as `runtime_options`, OpenVINO's CPU plugin reads no precision.
+_OPENVINO_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
+_OPENVINO_ADVICE = (
+    f'compile it with compile_model(path, "CPU", {json.dumps(_OPENVINO_EXACT)}): left alone, OpenVINO computes in '
+    "bfloat16 or float16 where the processor can, and probabilities differ by some hundredths or tenths"
+)
+
+
 def _write_openvino(network: "keras.Model", card: Card, path: Path) -> None:
     import openvino
 
@@ -211,8 +223,7 @@ def _write_openvino(network: "keras.Model", card: Card, path: Path) -> None:
 def _run_openvino(path: Path, tiles: Tiles) -> Tiles:
     import openvino
 
-    # Left alone, it computes in bfloat16 where the processor can, and differs by some hundredths.
-    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = openvino.Core().compile_model(path, "CPU", _OPENVINO_EXACT)
     return _channels_last(model(_channels_first(tiles))[0])
 
 
@@ -273,6 +284,7 @@ FORMATS = {
         packages=("onnx", "openvino"),
         write=_write_openvino,
         run=_run_openvino,
+        advice=_OPENVINO_ADVICE,
     ),
     "savedmodel": _Format(suffix="", on_tensorflow=True, write=_write_saved_model, run=_run_saved_model),
     "tflite": _Format(

@@ -67,7 +67,7 @@ def _properties(card: Card, anatomy: Anatomy) -> dict[str, Any]:
         "gsd": card.gsd_m,
         "version": card.version,
         **licence,
-        "mlm:name": card.name,
+        "mlm:name": _ascii(card.name),
         "mlm:architecture": str(provenance.get("preset", "U-Net")),
         "mlm:tasks": _TASKS,
         "mlm:framework": "Keras",
@@ -118,7 +118,7 @@ def _output(card: Card) -> dict[str, Any]:
     classes = [
         {
             "value": number,
-            "name": _identifier(entry.name),
+            "name": _ascii(entry.name),
             "description": entry.name,
             "color_hint": entry.colour[1:].upper(),
         }
@@ -142,7 +142,7 @@ def _hyperparameters(card: Card) -> Iterable[tuple[str, Any]]:
     yield from (("tile", card.tile), ("overlap", card.overlap), ("window", card.window), ("multiple", card.multiple))
     for key, value in card.provenance.items():
         if isinstance(value, int | float | str) and key not in ("license", "attribution") and "\n" not in str(value):
-            yield _identifier(key), value
+            yield _ascii(key), value
 
 
 def _asset(card: Card, bundle: Path, target: Path) -> dict[str, Any]:
@@ -160,5 +160,14 @@ def _asset(card: Card, bundle: Path, target: Path) -> dict[str, Any]:
 
 
 def _identifier(text: str) -> str:
-    """Letters, digits, dots, hyphens and underscores: what extensions allow in names."""
-    return re.sub(r"[^0-9A-Za-z_.-]+", "_", text)
+    """A text without spaces and without the signs of ASCII that mean something in paths; letters of any script stay."""
+    return re.sub(r"(?:\s|[^0-9A-Za-z_.\-\u0080-\U0010ffff])+", "_", text)
+
+
+def _ascii(text: str) -> str:
+    """ASCII letters, digits, dots, hyphens and underscores: what extensions allow in names.
+
+    Other letters are written in Punycode (RFC 3492) after `xn--`, as in names of hosts: different texts stay different.
+    """
+    name = _identifier(text)
+    return name if name.isascii() else "xn--" + name.encode("punycode").decode()

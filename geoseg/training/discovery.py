@@ -20,9 +20,13 @@ _CONVENTIONS = {
 }
 """Folders of images, and what the folder of their labels beside them is called. The three image folders of Potsdam
 share their labels: the first that is there is taken. Capitals and small letters are alike."""
-_IMAGE_MARK = re.compile("_(leftImg8bit|RGB|IRRG|RGBIR|sat|image|img)$")
-_LABEL_MARK = re.compile("(_(gtFine_labelIds|label|labels|mask|gt))?(_noBoundary)?$")
-_OTHER_LABELS = re.compile("_(gtFine_color|gtFine_instanceIds|gtFine_labelTrainIds|gtFine_polygons)$")
+
+IMAGE_MARK = re.compile("_(leftImg8bit|RGB|IRRG|RGBIR|sat|image|img)$")
+"""What marks a file as an image, at the end of its name without ending."""
+LABEL_MARK = re.compile("(_(gtFine_labelIds|label|labels|mask|gt))?(_noBoundary)?$")
+"""What marks a file as a label."""
+OTHER_LABELS = re.compile("_(gtFine_color|gtFine_instanceIds|gtFine_labelTrainIds|gtFine_polygons)$")
+"""What marks labels that others are made of or from: they are passed over."""
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -102,14 +106,14 @@ def _renamed(pair: Files, root: Path) -> Files:
 
 def _paired(images: str, labels: str) -> Iterator[Files]:
     """Pair the files of two places by their names."""
-    image_files = dict(_keyed(images, RASTERS, _IMAGE_MARK))
+    image_files = dict(_keyed(images, RASTERS, IMAGE_MARK))
     if not image_files:
         raise UsageError(f"{images} holds no images ({', '.join(sorted(RASTERS))}).")
     if Path(labels).is_file() and Path(labels).suffix.lower() in VECTORS:
         for key, image in image_files.items():
             yield Files(name=key, image=image, label=Path(labels))
         return
-    label_files = dict(_keyed(labels, RASTERS | VECTORS, _LABEL_MARK))
+    label_files = dict(_keyed(labels, RASTERS | VECTORS, LABEL_MARK))
     if len(image_files) == len(label_files) == 1 and Path(images).is_file():
         (key, image), label = next(iter(image_files.items())), next(iter(label_files.values()))
         yield Files(name=key, image=image, label=label)
@@ -130,7 +134,7 @@ def _keyed(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> Itera
     seen: dict[str, Path] = {}
     for path in sorted(paths):
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if hidden or path.suffix.lower() not in suffixes or _OTHER_LABELS.search(path.stem):
+        if hidden or path.suffix.lower() not in suffixes or OTHER_LABELS.search(path.stem):
             continue
         key = path.relative_to(root).with_name(mark.sub("", path.stem)).as_posix()
         if key in seen:

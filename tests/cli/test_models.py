@@ -1,14 +1,17 @@
 """`geoseg models`: list, show, card, export and stac."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
+from standins import make_card
 
 from geoseg.cli import main
-from geoseg.models.bundle import load_network
+from geoseg.models.bundle import Scaling, load_network, save_bundle
+from geoseg.models.unet import build_unet
 from geoseg.shipped import find_model
 
 
@@ -45,6 +48,16 @@ def test_show(run):
     assert document["parameters"] == parameters
     assert document["layers"]["Conv2D"] == convolutions
     assert document["legend"]["road"] == 2
+
+
+def test_show_says_how_values_are_taken(run, tmp_path):
+    """Offset and gain of each data type are shown, and what the card leaves open is a dash."""
+    scaling = {"uint8": Scaling(), "uint16": Scaling(offset=100, gain=0.25)}
+    card = make_card(scaling=scaling, provenance={"license": None})
+    save_bundle(build_unet(bands=3, classes=5, depth=1, width=4), card, tmp_path / "own.keras")
+    text = run("show", tmp_path / "own.keras")
+    assert "uint8 as it is; uint16 as (value - 100) × 0.25" in " ".join(text.split())
+    assert re.search("license +–", text)
 
 
 def test_show_loads_no_backend():
@@ -94,6 +107,17 @@ def test_export(run, tmp_path):
     assert "ends in .onnx" in run("export", "aerial", *arguments, "-o", tmp_path / "aerial", expect=5)
     assert "there is no model" in run("export", "nothing", *arguments, "-o", target, expect=4)
     run("export", "aerial", "--format", "pb", "-o", target, expect=2)
+
+
+def test_export_advises(tmp_path):
+    """What a user must do to get the same scores of an OpenVINO export is said where it is made."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("openvino")
+    bundle, target = tmp_path / "own.keras", tmp_path / "own.xml"
+    save_bundle(build_unet(bands=3, classes=5, depth=1, width=4), make_card(), bundle)
+    result = CliRunner().invoke(main, ["models", "export", str(bundle), "--format", "openvino", "-o", str(target)])
+    assert result.exit_code == 0, result.output
+    assert '"INFERENCE_PRECISION_HINT": "f32"' in result.stderr
 
 
 @pytest.mark.parametrize("command", ["show", "card"])

@@ -36,8 +36,9 @@ def folder(write_ids, blobs, noise, tmp_path, monkeypatch):
         write_ids(truth, f"{name}.tif", folder="labels")
         write_ids((truth == 2).astype(np.uint8) * 255, f"{name}.tif", folder="masks")
         write_ids(noise(40, 50), f"{name}.tif", folder="images")
-        write_ids(truth, f"{name}_classes.tif", folder="potsdam", legend=LEGENDS["potsdam"])
-        write_ids(colours[truth].transpose(2, 0, 1), f"{name}.tif", folder="5_Labels_all")
+        tile = f"top_potsdam_2_1{number}"  # as ISPRS names its files, and `geoseg predict` the maps of them
+        write_ids(truth, f"{tile}_RGB_classes.tif", folder="potsdam", legend=LEGENDS["potsdam"])
+        write_ids(colours[truth].transpose(2, 0, 1), f"{tile}_label.tif", folder="5_Labels_all")
     streets = shapely.LineString([(500_000, 5_400_000), (500_200, 5_400_000), (500_200, 5_400_300)])
     (tmp_path / "road_maps").mkdir()
     (tmp_path / "true_roads").mkdir()

@@ -7,6 +7,7 @@ from rasterio import Affine
 import geoseg
 from geoseg.errors import BundleError, SceneError, UsageError
 from geoseg.evaluation import evaluate, evaluate_model
+from geoseg.evaluation.tables import conditions
 
 ROWS, COLS = 90, 70
 
@@ -47,6 +48,38 @@ def test_labels_without_georeference(write_ids, write_bundle, echo, blobs, image
         assert evaluation.scores.overall_accuracy == (bands.argmax(axis=0) == blobs(ROWS, COLS)).mean()
 
 
+def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
+    """The result names the model with its version, how it was run, and the folders it was run on."""
+    scene = write_ids(image, "scene.tif", folder="images", crs=None)
+    label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels", crs=None)
+    bundle = write_bundle()
+    evaluation = evaluate_model(
+        bundle, scene.parent, label.parent, load=echo, image_gsd_m=0.5, tta="flips", bands=(3, 2, 1)
+    )
+    assert evaluation.to_json()["subject"] == {
+        "prediction": str(scene.parent),
+        "truth": str(label.parent),
+        "models": ["stand-in 1"],
+        "inference": {"bundle": str(bundle), "tta": "flips", "bands": [3, 2, 1], "image_gsd_m": 0.5},
+    }
+    assert conditions(evaluation)[0] == (
+        f"Model stand-in 1 ({bundle}; tta flips, bands 3,2,1; images without a georeference at 0.5 m) on "
+        f"{scene.parent} against {label.parent}."
+    )
+
+
+def test_errors_name_the_image(write_ids, write_bundle, echo, blobs, image):
+    """What is wrong with an image is said of the image, not of a temporary file that stands for it."""
+    scene = write_ids(image, "part 1.tif", folder="images", crs=None)
+    label = write_ids(np.full((ROWS, COLS), 255, np.uint8), "part 1.tif", folder="labels", crs=None)
+    with pytest.raises(SceneError) as caught:
+        evaluate_model(write_bundle(), scene, label, load=echo, bands=(3, 2, 9))
+    assert f"{scene} has 3 bands" in str(caught.value)
+    with pytest.raises(SceneError) as unlabelled:
+        evaluate_model(write_bundle(), scene, label, load=echo)
+    assert f"no pixel of {scene} has a class in {label}" in str(unlabelled.value)
+
+
 def test_gsd_of_images_without_georeference(write_ids, write_bundle, echo, blobs, image):
     """Finer images than the model's are predicted at its resolution, and compared on their own pixels."""
     scene = write_ids(image, "scene.tif", folder="images", crs=None)
@@ -74,7 +107,7 @@ def test_what_cannot_be_evaluated(write_ids, write_bundle, echo, blobs, image, t
 
 
 def test_nothing_is_left_behind(write_ids, write_bundle, echo, blobs, image, tmp_path, monkeypatch):
-    """Predictions lie in a temporary folder, which goes; folders of images and labels are not written to."""
+    """Predictions lie in a temporary folder, which goes, after errors too; images and labels are not written to."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
@@ -83,5 +116,9 @@ def test_nothing_is_left_behind(write_ids, write_bundle, echo, blobs, image, tmp
     before = scene.read_bytes()
     evaluate_model(write_bundle(), scene, label, load=echo)
     assert not list(scratch.iterdir())
+    nothing = write_ids(np.full((ROWS, COLS), 255, np.uint8), "nothing.tif", crs=None)
+    with pytest.raises(SceneError, match="no pixel of") as caught:
+        evaluate_model(write_bundle(), scene, nothing, load=echo)
+    assert not list(scratch.iterdir()), caught.value
     assert [path.name for path in (*scene.parent.iterdir(), *label.parent.iterdir())] == ["scene.tif", "scene.tif"]
     assert scene.read_bytes() == before

@@ -36,6 +36,7 @@ def test_ignored_by_id_and_name():
     found = meaning(AERIAL, ignore=["road", 4, "99"])
     assert found.ignored == {2, 4}
     assert decoded(found.truth, [2, 99]) == [2, 255]
+    assert decoded(meaning(AERIAL, ignore=["-1"]).truth, [-1, 0]) == [255, 0]
     with pytest.raises(UsageError, match="no class 'roads': classes are building, land"):
         meaning(AERIAL, ignore=["roads"])
     with pytest.raises(UsageError, match="has no class names"):
@@ -52,6 +53,8 @@ def test_coding_goes_by_name():
     own = meaning(LEGENDS["potsdam"], coding="potsdam", ignore=["clutter"])
     assert own.ignored == {5}
     assert decoded(own.truth, [0xFF0000]) == [5]
+    with pytest.raises(UsageError, match="no class 17: classes are impervious surface"):
+        meaning(LEGENDS["potsdam"], coding="potsdam", ignore=["17"])
     with pytest.raises(UsageError, match="coding 'berlin' is unknown; choose one of "):
         meaning(AERIAL, coding="berlin")
 

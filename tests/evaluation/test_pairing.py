@@ -33,6 +33,34 @@ def test_names_without_suffix_and_ending(folders):
     assert not notes
 
 
+def test_marks_of_images_and_labels(folders):
+    """What names do not pair is paired without marks, as in training; renderings of the same labels are no truth."""
+    ours = ["top_2_10_RGB_classes.tif", "top_2_11_RGB_classes.tif", "a_mask_classes.tif", "b_leftImg8bit_classes.tif"]
+    theirs = ["top_2_10_label.tif", "a_mask.tif", "b_gtFine_labelIds.png", "b_gtFine_color.png"]
+    pairs, notes = pair_rasters(*folders(ours, theirs))
+    assert [(pair.name, pair.predicted.name, pair.truth.name) for pair in pairs] == [
+        ("a_mask", "a_mask_classes.tif", "a_mask.tif"),
+        ("b", "b_leftImg8bit_classes.tif", "b_gtFine_labelIds.png"),
+        ("top_2_10", "top_2_10_RGB_classes.tif", "top_2_10_label.tif"),
+    ]
+    (note,) = notes
+    assert note.endswith("without a counterpart: top_2_11_RGB.")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "several"),
+    [
+        (["a_RGB.tif", "a_IRRG.tif"], ["a_label.tif"], "a_IRRG, a_RGB"),
+        (["a.tif", "a_RGB.tif"], ["a.tif", "a_label.tif"], "a, a_RGB"),
+        (["a_RGB.tif"], ["a_label.tif", "a_mask.tif"], "a_label, a_mask"),
+    ],
+)
+def test_marks_that_leave_one_name(folders, ours, theirs, several):
+    """Files that are one without their marks are not chosen from."""
+    with pytest.raises(UsageError, match=f"{several} in .* have one name, a; keep one"):
+        pair_rasters(*folders(ours, theirs))
+
+
 def test_left_overs_are_told(folders):
     """What has no counterpart on either side is counted and named."""
     pairs, notes = pair_rasters(*folders(["a.tif", "b.tif"], ["b.tif", "c.tif", "d.tif"]))

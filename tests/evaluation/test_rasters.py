@@ -181,6 +181,76 @@ def test_a_mask_that_is_misunderstood_is_noted(write_ids, blobs):
     assert "--class NAME=255" in evaluation.notes[0]
 
 
+def test_probabilities_of_some_images(write_ids, blobs):
+    """Scores that need every image's probabilities are left out with a note that counts and names those without."""
+    for name in "abc":
+        last = write_ids(blobs(20, 20), f"{name}_classes.tif", folder="maps", legend=AERIAL)
+        write_ids(blobs(20, 20), f"{name}.tif", folder="truth")
+        if name != "b":
+            write_ids(np.zeros((5, 20, 20), np.uint8), f"{name}_probabilities.tif", folder="maps", levels=True)
+    evaluation = evaluate(last.parent, last.parent.parent / "truth")
+    assert evaluation.calibration is None
+    assert all(entry.sweep is None for entry in evaluation.classes)
+    assert evaluation.notes == (
+        "1 of 3 images has no probabilities for break-even points and the calibration error, which need those of all: "
+        "b.",
+    )
+    write_ids(np.zeros((20, 20), np.uint8), "b_confidence.tif", folder="maps", levels=True)
+    with_confidence = evaluate(last.parent, last.parent.parent / "truth")
+    assert with_confidence.calibration is not None
+    (note,) = with_confidence.notes
+    assert note.startswith("1 of 3 images has no probabilities for break-even points, ")
+
+
+def test_values_that_are_nowhere(write_ids, blobs):
+    """A value of the class that no truth has is refused; what is ignored or predicted in vain is noted."""
+    ours, bare = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(blobs(20, 20), "c.tif")
+    mask = write_ids((blobs(20, 20) == 2).astype(np.uint8), "b.tif")
+    masked = write_ids((blobs(20, 20) == 2).astype(np.uint8) * 7, "d.tif", nodata=7)
+    for truth, single in ((mask, "road=255"), (mask, "road=7"), (masked, "road=7")):
+        with pytest.raises(UsageError, match=f"--class {single}: no pixel of any truth has value"):
+            evaluate(ours, truth, single=single)
+    assert any("No truth has a pixel of the class" in note for note in evaluate(ours, mask, single="road").notes)
+    assert "No prediction has a pixel of value 7" in evaluate(bare, mask, single="7=1").notes[0]
+    assert evaluate(ours, mask, ignore=[17]).notes == ("No truth has a pixel of value 17, to be ignored.",)
+    assert not evaluate(ours, mask, single="road=1", ignore=[0, "water"]).notes
+    assert not evaluate(bare, mask, single="2=1", ignore=[0]).notes
+
+
+def test_a_value_that_one_image_has_is_somewhere(write_ids, blobs):
+    """Of several images, one that has the value is enough."""
+    for name, values in (("a", (0, 1)), ("b", (3, 3))):
+        last = write_ids(blobs(20, 20), f"{name}.tif", folder="maps", legend=AERIAL)
+        write_ids(np.tile(np.array(values, np.uint8), (20, 10)), f"{name}.tif", folder="truth")
+    assert not evaluate(last.parent, last.parent.parent / "truth", single="road=1", ignore=[0]).notes
+
+
+def test_negative_values(write_ids, blobs):
+    """A truth's -1 is an error that says how to leave it out, and is left out so."""
+    truth = blobs(20, 20).astype(np.int32)
+    truth[:2] = -1
+    ours, theirs = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(truth, "b.tif")
+    with pytest.raises(SceneError, match=r"40 pixels of value -1, .* leave it out with --ignore"):
+        evaluate(ours, theirs)
+    evaluation = evaluate(ours, theirs, ignore=["-1"])
+    assert (evaluation.scores.pixels, evaluation.notes) == (360, ())
+
+
+@pytest.mark.parametrize(
+    ("choices", "cause"),
+    [
+        ({"erode": 1000}, "--erode 1000 px"),
+        ({"ignore": AERIAL.names}, "--ignore building, land, road, vegetation, water"),
+        ({"ignore": [0], "protocol": "isprs"}, "--ignore 0 and protocol isprs"),
+    ],
+)
+def test_nothing_is_left(write_ids, choices, cause):
+    """Where the choices leave no pixel to compare, there is no evaluation."""
+    ids = np.tile(np.array([0, 1], np.uint8), (20, 10))
+    with pytest.raises(UsageError, match=f"nothing is left to compare: .* by {cause}"):
+        evaluate(write_ids(ids, "a.tif", legend=AERIAL), write_ids(ids, "b.tif"), **choices)
+
+
 def test_missing_predictions_are_noted(write_ids, blobs):
     """True pixels without prediction are counted and told, and not scored."""
     predicted = blobs(20, 20)

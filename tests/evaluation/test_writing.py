@@ -7,12 +7,16 @@ from xml.etree import ElementTree as Xml
 
 import numpy as np
 import pytest
+import rasterio
+from conftest import PLACE
+from rasterio import Affine
 
 from geoseg.blocks import LEVELS
 from geoseg.errors import OutputError
 from geoseg.evaluation import evaluate
 from geoseg.evaluation.markdown import to_markdown
 from geoseg.evaluation.page import to_html
+from geoseg.evaluation.tables import conditions
 from geoseg.evaluation.writing import write_evaluation
 from geoseg.models.legend import Legend, LegendClass
 
@@ -70,6 +74,37 @@ def test_json_is_complete(evaluation, tmp_path):
     assert first["sweep"]["break_even"] == evaluation.classes[0].sweep.break_even
     assert len(first["sweep"]["recall"]) == LEVELS + 1
     assert [image["name"] for image in document["images"]] == ["a", "b"]
+
+
+def test_what_was_evaluated(evaluation, tmp_path):
+    """Every form says what was compared with what, and by which model the maps were made."""
+    maps, truth = tmp_path / "maps", tmp_path / "truth"
+    with rasterio.open(maps / "b_classes.tif", "r+") as dataset:
+        dataset.update_tags(GEOSEG_MODEL="city 1.2")
+    tagged = evaluate(maps, truth)
+    assert tagged.to_json()["subject"] == {
+        "prediction": str(maps), "truth": str(truth), "models": ["city 1.2"], "inference": None,
+    }  # fmt: skip
+    sentence = f"{maps} (made by city 1.2) against {truth}."
+    assert sentence in to_html(tagged)
+    assert sentence.replace("_", "\\_") in to_markdown(tagged)
+    assert evaluation.subject.models == ()
+
+
+def test_equal_notes_are_told_once(write_ids, blobs):
+    """A note that several images share is one sentence with their number; others keep the name of their image."""
+    for name, side in (("a", 20), ("b", 20), ("c", 20), ("d", 20)):
+        crs = {"crs": None} if name in "ab" else {"transform": PLACE @ Affine.scale(0.5)} if name == "c" else {}
+        last = write_ids(blobs(side, side), f"{name}_classes.tif", folder="maps")
+        write_ids(blobs(side, side), f"{name}.tif", folder="truth", **crs)
+    sentences = conditions(evaluate(last.parent, last.parent.parent / "truth"))
+    assert sum("no georeference" in sentence for sentence in sentences) == 1
+    assert "2 of 4 images (a, b): the truth has no georeference; compared pixel by pixel." in sentences
+    assert any(sentence.startswith("c: the truth (0.5 m") for sentence in sentences)
+    for name in "cd":
+        write_ids(blobs(20, 20), f"{name}.tif", folder="truth", crs=None)
+    sentences = conditions(evaluate(last.parent, last.parent.parent / "truth"))
+    assert "All 4 images: the truth has no georeference; compared pixel by pixel." in sentences
 
 
 def test_html_is_one_whole_page(evaluation):

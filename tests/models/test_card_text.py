@@ -1,3 +1,5 @@
+import shlex
+
 from markdown_it import MarkdownIt
 from standins import make_card
 
@@ -36,6 +38,13 @@ def test_card_says_what_the_bundle_says():
     assert [row[1] for row in found["Classes"][1:]] == list(AERIAL.names)
     assert [row[1] for row in found["Classes"] if row[3] == "yes"] == ["road"]
     assert dict(found["Network"][1:])["parameters"] == "2,144,425"
+
+
+def test_command_can_be_typed():
+    """A name with spaces and signs of the shell is one word of the card's command."""
+    text = card_text(make_card(name="My city | test"), ANATOMY)
+    (command,) = (line for line in text.splitlines() if line.startswith("geoseg predict"))
+    assert shlex.split(command) == ["geoseg", "predict", "scene.tif", "-m", "My city | test.keras"]
 
 
 def test_any_provenance_is_shown():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import keras
 import numpy as np
@@ -44,8 +45,8 @@ def noise(seed, side=32, count=1):
     return np.random.default_rng(seed).uniform(0, 255, (count, side, side, 3)).astype(np.float32)
 
 
-def run(name, path, tiles):
-    """Run an export as its user would, without geoseg."""
+def run(name, path, tiles, advice=""):
+    """Run an export as its user would, without geoseg, and as advised."""
     first = np.ascontiguousarray(tiles.transpose(0, 3, 1, 2))
     if name == "onnx":
         import onnxruntime
@@ -54,7 +55,8 @@ def run(name, path, tiles):
     if name == "openvino":
         import openvino
 
-        compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        config = json.loads(re.search("{.*?}", advice)[0])
+        compiled = openvino.Core().compile_model(str(path), "CPU", config)
         return compiled({"pixels": first})["probabilities"].transpose(0, 2, 3, 1)
     if name == "savedmodel":
         import tensorflow as tf
@@ -79,7 +81,7 @@ def read_card(name, path):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_export(name, bundle, tmp_path, available):
-    """An export gives the network's probabilities to 1e-4 on tiles it was not checked on, and brings the card."""
+    """Run as advised, an export gives the network's probabilities to 1e-4 on other tiles, and brings the card."""
     available(name)
     target = tmp_path / NAMES[name]
     exported = export_bundle(bundle, target, format=name, tiles=noise(0))
@@ -89,7 +91,7 @@ def test_export(name, bundle, tmp_path, available):
 
     others = noise(1, count=3)
     expected = keras.ops.convert_to_numpy(load_network(bundle)(others, training=False))
-    np.testing.assert_allclose(run(name, target, others), expected, atol=TOLERANCE)
+    np.testing.assert_allclose(run(name, target, others, exported.advice), expected, atol=TOLERANCE)
     assert Card.from_json(json.loads(read_card(name, target))) == CARD
 
 
@@ -167,8 +169,8 @@ def test_nothing_is_replaced_unasked(bundle, tmp_path, available):
     with pytest.raises(OutputError, match=r"model\.bin exists"):
         export_bundle(bundle, target, format="openvino", tiles=noise(0))
     assert (tmp_path / "model.bin").read_text() == "mine"
-    export_bundle(bundle, target, format="openvino", tiles=noise(0), overwrite=True)
-    assert run("openvino", target, noise(1)).shape == (1, 32, 32, 5)
+    exported = export_bundle(bundle, target, format="openvino", tiles=noise(0), overwrite=True)
+    assert run("openvino", target, noise(1), exported.advice).shape == (1, 32, 32, 5)
 
 
 def test_folders_of_others_are_not_replaced(bundle, tmp_path):

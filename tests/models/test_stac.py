@@ -72,6 +72,19 @@ def test_model_fields(made):
     assert properties["mlm:hyperparameters"]["overlap"] == 16
 
 
+def test_names_of_any_script(made):
+    """The id keeps letters of any script; where the extension takes ASCII only, different names stay different."""
+    names = ("дорога", "здание", "low vegetation")
+    legend = Legend(classes=tuple(LegendClass(name=name, colour="#00ffff") for name in names))
+    item, _, _ = made(name="Мой город | a/b:c", legend=legend)
+    assert item["id"] == "Мой_город_a_b_c-1"
+    assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.-]+[a-zA-Z0-9]", item["properties"]["mlm:name"])
+    found = [entry["name"] for entry in item["properties"]["mlm:output"][0]["classification:classes"]]
+    assert all(re.fullmatch("[0-9A-Za-z_-]+", name) for name in found)
+    assert [name.removeprefix("xn--").encode().decode("punycode") for name in found[:2]] == list(names[:2])
+    assert found[2] == "low_vegetation"
+
+
 def test_classes(made):
     """Classes carry id, a name of letters and digits, the legend's own name, and the colour as the extension has it."""
     item, _, _ = made(legend=LEGEND, bands=("red", "green", "blue"))
