@@ -3,6 +3,7 @@ import re
 import pytest
 
 from geoseg.errors import UsageError
+from geoseg.training.labels import label_sets
 from geoseg.training.loading import load_recipe
 from geoseg.training.recipe import Augmentation, Card, Recipe, Schedule
 
@@ -127,6 +128,19 @@ def test_shipped_recipe(shipped_recipe):
     recipe = load_recipe(shipped_recipe)
     assert isinstance(recipe, Recipe)
     assert [entry.name for entry in recipe.data] == ["dubai", "massachusetts"]
+
+
+def test_recipes_to_compare_with(shipped_recipe):
+    """Roads alone are learnt from the same images, split alike; Dubai alone is split by image."""
+    aerial, roads, mbrsc = (
+        load_recipe(shipped_recipe.with_name(f"{name}.toml")) for name in ("aerial", "roads", "mbrsc")
+    )
+    assert roads.network == aerial.network == mbrsc.network
+    assert [(entry.images, entry.split) for entry in roads.data] == [
+        (entry.images, entry.split) for entry in aerial.data
+    ]
+    assert label_sets(roads).legend.names == ("other", "road")
+    assert mbrsc.data[0].split.by == "image"
 
 
 def test_stages_hold_out_the_same(shipped_recipe):

@@ -60,6 +60,7 @@ def plot_curves(history: Sequence[Row], best: float | None) -> str:
             panels, (("loss", "loss"), ("mean IoU (Jaccard)", "jaccard"), ("accuracy", "accuracy")), strict=False
         ):
             axes.set_title(title)
+            axes.margins(y=0.16)  # room for the label of the mark
             _curve(axes, history, column, TRAINING, "training")
             _curve(axes, history, f"val_{column}", VALIDATION, "validation")
             # Towards the side where the training curve is not.
