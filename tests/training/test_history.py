@@ -71,11 +71,25 @@ def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
     folder = RunFolder(path=tmp_path / "run")
     recipe = recipe.model_copy(update={"root": str(tmp_path)})
     folder.begin(recipe, resume=True)  # there is nothing to resume: it begins
-    with pytest.raises(OutputError, match=r"0 epochs.*--resume"):
+    write_history(folder.history, [{"epoch": 1.0, "loss": 0.5}])
+    with pytest.raises(OutputError, match=r"1 epochs.*--resume"):
         folder.begin(recipe, resume=False)
     folder.begin(recipe, resume=True)
     with pytest.raises(UsageError, match="another `seed`"):
         folder.begin(recipe.model_copy(update={"seed": 6}), resume=True)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_without_an_epoch_is_forgotten(tmp_path, recipe, resume):
+    """A folder in which a run failed before its first epoch is taken by the next recipe."""
+    folder = RunFolder(path=tmp_path / "run")
+    recipe = recipe.model_copy(update={"root": str(tmp_path)})
+    folder.begin(recipe, resume=False)
+    (folder.backup / "half").write_bytes(b"")
+    other = recipe.model_copy(update={"seed": 6})
+    folder.begin(other, resume=resume)
+    assert load_recipe(folder.recipe) == other
+    assert not list(folder.backup.iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path, recipe):

@@ -1,7 +1,6 @@
 """Whole runs of a tiny network: what they leave behind, and that a killed one ends as if it had not been."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -10,13 +9,12 @@ from rasterio import Affine
 
 import geoseg.training.finishing
 import geoseg.training.loop
-from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import load_network, read_card
 from geoseg.prediction import predict
 from geoseg.rendering import render_scene
-from geoseg.training.folder import RunFolder
 from geoseg.training.history import COLUMNS, read_history
-from geoseg.training.loading import load_recipe, parse_recipe
+from geoseg.training.loading import parse_recipe
 from geoseg.training.train import train
 
 SCENES = 3
@@ -202,20 +200,3 @@ def test_what_cannot_be_trained_is_refused_before_it_begins(recipe, tmp_path, mo
     changed = recipe.model_copy(update={section: getattr(recipe, section).model_copy(update=changes)})
     with pytest.raises(UsageError, match=words):
         train(changed, output=tmp_path / "run", devices=2)
-
-
-def test_a_run_without_an_epoch_is_forgotten(whole, recipe, tmp_path):
-    """A folder in which a run failed before its first epoch is taken by the next recipe, resumed or not."""
-    folder = RunFolder(path=tmp_path / "run")
-    folder.begin(recipe, resume=False)
-    (folder.backup / "half").write_bytes(b"")
-    other = recipe.model_copy(update={"seed": recipe.seed + 1})
-    for resume in (False, True):
-        folder.begin(other, resume=resume)
-        assert load_recipe(folder.recipe) == other
-        assert not list(folder.backup.iterdir())
-    copy = RunFolder(path=shutil.copytree(whole[0].folder, tmp_path / "copy"))
-    with pytest.raises(OutputError, match="holds a run of"):
-        copy.begin(recipe, resume=False)
-    with pytest.raises(UsageError, match="has another `seed`"):
-        copy.begin(other, resume=True)
