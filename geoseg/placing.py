@@ -10,7 +10,7 @@ import rasterio.shutil
 from affine import Affine
 
 from geoseg.errors import GeosegError
-from geoseg.scene import on_disk, opened, stem, unplaced
+from geoseg.scene import is_placed, on_disk, opened, stem, unplaced
 
 _ANYWHERE = "EPSG:32631"
 _ORIGIN = (500_000.0, 5_000_000.0)
@@ -19,8 +19,7 @@ _ORIGIN = (500_000.0, 5_000_000.0)
 
 def lies_nowhere(raster: rasterio.DatasetReader) -> bool:
     """Whether a raster lacks its CRS or geotransform, and has no points either that it could be warped by."""
-    placed = raster.crs is not None and not raster.transform.is_identity
-    return not placed and not raster.gcps[0] and raster.rpcs is None
+    return not is_placed(raster) and not raster.gcps[0] and raster.rpcs is None
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
@@ -21,6 +23,8 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError
 from geoseg.geodesy import Geodesy
+
+Coordinates = npt.NDArray[Any]
 
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
 """Bytes of GDAL's block cache, and number of files behind a VRT that it keeps open: its own defaults are a share of the
@@ -145,10 +149,7 @@ def open_scene(source: str | Path) -> Scene:
         except CRSError as error:
             raise SceneError(f"{source} has a CRS that cannot be understood ({error}); assign one to it.") from error
         _check_placed(source, dataset, has_crs=crs is not None)
-        if len(set(dataset.dtypes)) > 1:
-            raise SceneError(
-                f"{source} mixes data types ({', '.join(dataset.dtypes)}); geoseg needs one for all bands."
-            )
+        refuse_mixed_types(source, dataset)
         try:
             geobox = GeoBox(dataset.shape, dataset.transform, crs)
             gsd_m = ground_sample_distance(geobox)
@@ -167,6 +168,12 @@ def open_scene(source: str | Path) -> Scene:
             dtype=dataset.dtypes[0],
             bands=tuple(dataset.colorinterp),
         )
+
+
+def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:
+    """Raise SceneError if bands are of several data types."""
+    if len(set(dataset.dtypes)) > 1:
+        raise SceneError(f"{source} mixes data types ({', '.join(dataset.dtypes)}); geoseg needs one for all bands.")
 
 
 def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool) -> None:
@@ -191,6 +198,16 @@ def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool
         raise SceneError(f"{source} has a CRS but no geotransform; assign one (`rio edit-info --transform …`).")
     if not transform.determinant or not all(map(math.isfinite, transform)):
         raise SceneError(f"{source} has a geotransform that maps all pixels onto a line; check its georeference.")
+
+
+def is_placed(raster: rasterio.DatasetReader) -> bool:
+    """Whether a raster lies on the ground by a CRS and an affine transform."""
+    return raster.crs is not None and not raster.transform.is_identity
+
+
+def apply_affine(transform: Affine, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+    """Where a transform takes the points x, y, arrays of one shape; Affine's operators are typed for one point."""
+    return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
 
 
 def crs_of(geobox: GeoBox) -> CRS:

@@ -12,6 +12,8 @@ class ComparedImage:
 
     name: str
     prediction: str
+    model: str | None
+    """Name and version of the model that made the prediction; None if it does not say."""
     truth: str
     meaning: Meaning
     """The same for all images of an evaluation."""

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError
-from geoseg.scene import ground_sample_distance
+from geoseg.scene import Coordinates, apply_affine, ground_sample_distance, is_placed
 
 _BORDER = 1e-6
 """Pixels that a centre may be off by rounding: on the border of two pixels it belongs to the latter."""
@@ -22,12 +21,6 @@ _SAME = 1e-3
 """Pixels by which grids may differ and be called the same."""
 
 Indices = npt.NDArray[np.int64]
-Positions = npt.NDArray[Any]
-
-
-def is_placed(raster: DatasetReader) -> bool:
-    """Whether a raster lies on the ground by a CRS and an affine transform."""
-    return raster.crs is not None and not raster.transform.is_identity
 
 
 def pixel_size(raster: DatasetReader) -> float:
@@ -63,23 +56,19 @@ class Overlay:
         """Rows and columns of the truth under rows of a prediction `columns` wide; they broadcast to its shape."""
         down, along = np.arange(rows.start, rows.stop)[:, None] + 0.5, np.arange(columns)[None] + 0.5
         if self.between is not None:
-            placed = self.between.transform(*_apply(self.predicted, *np.broadcast_arrays(along, down)))
+            placed = self.between.transform(*apply_affine(self.predicted, *np.broadcast_arrays(along, down)))
             # Where a CRS has no place for a pixel, PROJ gives infinity, which would not survive arithmetic quietly.
             x, y = (np.where(np.isfinite(part), part, np.nan) for part in placed)
-            column, row = _apply(~self.truth, x, y)
+            column, row = apply_affine(~self.truth, x, y)
             return _floor(row), _floor(column)
         direct = ~self.truth @ self.predicted
         if abs(direct.b) * rows.stop < _BORDER and abs(direct.d) * columns < _BORDER:
             return _floor(direct.e * down + direct.f), _floor(direct.a * along + direct.c)
-        column, row = _apply(direct, *np.broadcast_arrays(along, down))
+        column, row = apply_affine(direct, *np.broadcast_arrays(along, down))
         return _floor(row), _floor(column)
 
 
-def _apply(transform: Affine, x: Positions, y: Positions) -> tuple[Positions, Positions]:
-    return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
-
-
-def _floor(position: Positions) -> Indices:
+def _floor(position: Coordinates) -> Indices:
     """Whole pixels; where a position is not finite, one that no raster has."""
     return np.floor(np.where(np.isfinite(position), position, -1e9) + _BORDER).astype(np.int64)
 
@@ -109,7 +98,7 @@ def overlay(predicted: DatasetReader, truth: DatasetReader) -> Overlay | None:
         return Overlay(predicted=predicted.transform, truth=truth.transform, between=between)
     height, width = predicted.shape
     across, down = np.array([0, width, 0, width]), np.array([0, 0, height, height])
-    moved = np.array(_apply(~truth.transform @ predicted.transform, across, down)) - [across, down]
+    moved = np.array(apply_affine(~truth.transform @ predicted.transform, across, down)) - [across, down]
     if predicted.shape == truth.shape and np.abs(moved).max() < _SAME:
         return None
     return Overlay(predicted=predicted.transform, truth=truth.transform, between=None)

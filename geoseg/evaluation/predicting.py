@@ -12,13 +12,12 @@ from geoseg.models.bundle import read_card
 from geoseg.models.tta import TTA
 from geoseg.placing import lies_nowhere, placed
 from geoseg.prediction import predict
-from geoseg.scene import opened, unplaced
+from geoseg.scene import is_placed, opened, unplaced
 from geoseg.shipped import find_model
 from geoseg.training.discovery import RASTERS, Files, find_pairs
 
 from .criteria import Criteria
 from .evaluation import Evaluation
-from .grids import is_placed
 from .pairing import Pair
 from .rasters import Progress, compare, no_progress
 from .subject import Inference, Subject

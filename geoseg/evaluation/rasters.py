@@ -88,7 +88,7 @@ def compare(
                 raise SceneError(f"{pair.source} has another legend than {images[0].prediction}; evaluate them apart.")
             asked = meaning(legends[0], ignore=criteria.ignore, coding=criteria.coding, single=criteria.single)
             images.append(_compare(pair, asked, criteria))
-            subject = subject.made_by(_model_of(pair))
+            subject = subject.made_by(images[-1].model)
     progress(count, count, "")
     return summarise(images, criteria, subject, notes)
 
@@ -108,6 +108,7 @@ def _compare(pair: Pair, asked: Meaning, criteria: Criteria) -> ComparedImage:
         return ComparedImage(
             name=pair.name,
             prediction=pair.source,
+            model=model_of(rasters.predicted),
             truth=str(pair.truth),
             meaning=asked,
             # What a legend does not bound is kept as small as it turned out.
@@ -129,11 +130,6 @@ def _legend_of(pair: Pair, criteria: Criteria) -> Legend | None:
             "their ids cannot be compared."
         )
     return ours or theirs
-
-
-def _model_of(pair: Pair) -> str | None:
-    with opened(str(pair.predicted), overviews=True) as dataset:
-        return model_of(dataset)
 
 
 def read_legend(raster: Path) -> Legend | None:

@@ -13,9 +13,9 @@ from rasterio.windows import Window
 from geoseg.blocks import LEVELS
 from geoseg.errors import SceneError
 from geoseg.models.legend import NODATA
-from geoseg.scene import opened
+from geoseg.scene import is_placed, opened
 
-from .grids import Overlay, is_placed, overlay, pixel_size
+from .grids import Overlay, overlay, pixel_size
 from .meaning import Codes, Meaning
 from .pairing import Pair
 from .values import Noticed, check_bands, check_beside, read_ids, read_levels

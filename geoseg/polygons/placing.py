@@ -10,7 +10,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 
 from geoseg.geodesy import Geodesy
-from geoseg.scene import crs_of, ground_sample_distance
+from geoseg.scene import apply_affine, crs_of, ground_sample_distance
 
 from .arcs import Points, Starts
 from .faces import Faces
@@ -48,9 +48,8 @@ class Placing:
         return polygons
 
     def _places(self, points: Points) -> Places:
-        t = self.geobox.transform
         x, y = points[:, 0].astype(np.float64), points[:, 1].astype(np.float64)
-        return np.column_stack([t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f])
+        return np.column_stack(apply_affine(self.geobox.transform, x, y))
 
     def areas_m2(self, faces: Faces) -> npt.NDArray[np.float64]:
         """Area of each face on the ellipsoid `(faces,)`, holes left out."""

@@ -10,6 +10,7 @@ import pyproj
 from rasterio import Affine
 
 from geoseg.geodesy import Geodesy
+from geoseg.scene import apply_affine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +28,7 @@ class Ground:
 
     def place(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return x and y in the CRS of points `(n, 2)` given as column and row."""
-        column, row = points[:, 0], points[:, 1]
-        t = self.transform
-        return np.column_stack([t.a * column + t.b * row + t.c, t.d * column + t.e * row + t.f])
+        return np.column_stack(apply_affine(self.transform, points[:, 0], points[:, 1]))
 
     def step_lengths(self, line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the geodesic metres `(n - 1,)` between consecutive points `(n, 2)` in the CRS."""

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
-from geoseg.scene import crs_of
+from geoseg.scene import apply_affine, crs_of
 from geoseg.tiling import Roi
 
 Block = tuple[str, int, int]
@@ -36,8 +36,7 @@ class Ground:
         if self.grid is None or self.crs is None:
             side = self.side_m / self.gsd_m
             return np.floor(cols / side).astype(np.int64), np.floor(rows / side).astype(np.int64)
-        to = self.grid.transform
-        x, y = to.a * cols + to.b * rows + to.c, to.d * cols + to.e * rows + to.f
+        x, y = apply_affine(self.grid.transform, cols, rows)
         if crs_of(self.grid) != self.crs:
             x, y = Transformer.from_crs(crs_of(self.grid), self.crs, always_xy=True).transform(x, y)
         side = self.side_m / self.crs.axis_info[0].unit_conversion_factor

@@ -162,11 +162,8 @@ def _export_raw(files: Files, used: Collection[int], cut: Cut, target: Path) -> 
     with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
         bands = [number for number, band in enumerate(image.colorinterp, 1) if band != ColorInterp.alpha]
         scaling = {image.dtypes[0]: ScalingEntry()}
-        interpretation = tuple(
-            band if band != ColorInterp.palette else ColorInterp.undefined
-            for band in image.colorinterp
-            if band != ColorInterp.alpha
-        )
+        shown = [image.colorinterp[number - 1] for number in bands]
+        interpretation = [band if band != ColorInterp.palette else ColorInterp.undefined for band in shown]
         coloured = is_coloured(label)
         dtype, nodata = np.dtype(label.dtypes[0]), label.nodata
         colours = label.colormap(1) if label.colorinterp[0] == ColorInterp.palette else None

@@ -51,9 +51,7 @@ class Extremes:
     def __init__(self, labels: LabelSets, *, tile: int, count: int = 4) -> None:
         self._tile = tile
         self._count = count
-        self._allowed = np.zeros((len(labels.allowed), len(labels.legend)), bool)
-        for value, ids in enumerate(labels.allowed):
-            self._allowed[value, list(ids)] = True
+        self._allowed = labels.allows
         self._says_something = np.array([len(ids) < len(labels.legend) for ids in labels.allowed])
         self._kept: list[ScoredTile] = []
 

@@ -8,18 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.resampling import Resampler
-from geoseg.scene import crs_of, opened
+from geoseg.scene import is_placed, opened
 from geoseg.tiling import Roi
 
 from .discovery import VECTORS
 from .labels import Encoder
-from .pairs import Pair, row_parts
+from .pairs import Pair, positions, row_parts
 
 PART_PIXELS = 2048**2
 """About this many of a label's own pixels are held at a time."""
@@ -32,8 +31,7 @@ def read_values(pair: Pair, coding: Encoder, roi: Roi) -> Values:
     """Ids or packed colours `(rows, columns)` of a region of the grid, and where there are some."""
     with opened(str(pair.label), overviews=True) as label:
         _check_kind(pair, coding, label)
-        placed = label.crs is not None and not label.transform.is_identity
-        if pair.grid is None or not placed:
+        if pair.grid is None or not is_placed(label):
             return _stretched(pair, coding, label, roi)
         with opened(str(pair.image), overviews=True) as image:
             same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
@@ -47,13 +45,7 @@ def _places(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Row and column of the label's pixel whose area holds the centre of each pixel of a region, -1 where none does."""
     cols, rows = np.meshgrid(np.arange(roi[1].start, roi[1].stop) + 0.5, np.arange(roi[0].start, roi[0].stop) + 0.5)
-    to = grid.transform
-    x, y = to.a * cols + to.b * rows + to.c, to.d * cols + to.e * rows + to.f
-    crs = CRS.from_wkt(label.crs.to_wkt())
-    if crs != crs_of(grid):
-        x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
-    to = ~label.transform
-    cols, rows = np.floor(to.a * x + to.b * y + to.c), np.floor(to.d * x + to.e * y + to.f)
+    cols, rows = map(np.floor, positions(grid, label, cols, rows))
     inside = (rows >= 0) & (rows < label.height) & (cols >= 0) & (cols < label.width)
     return np.where(inside, rows, -1).astype(np.int64), np.where(inside, cols, -1).astype(np.int64)
 
@@ -99,13 +91,12 @@ def _check_kind(pair: Pair, coding: Encoder, label: rasterio.DatasetReader) -> N
             f"{pair.label} has {label.count} band without a palette, but the coding of data set {coding.name} is "
             "colours; set its coding to ids."
         )
-    if not coding.coloured and label.count - (ColorInterp.alpha in label.colorinterp) > 1:
+    if not coding.coloured and bands_of(label) > 1:
         raise SceneError(
             f"{pair.label} has {label.count} bands, but the coding of data set {coding.name} is ids, in one band; "
             "set its coding to colours."
         )
-    if np.dtype(label.dtypes[0]).kind not in "iu":
-        raise SceneError(f"{pair.label} holds {label.dtypes[0]} values; labels are integers.")
+    refuse_reals(label)
 
 
 def _values(coding: Encoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
@@ -157,8 +148,7 @@ def used_ids(labels: Sequence[Path]) -> frozenset[int]:
         if path.suffix.lower() in VECTORS:
             raise UsageError(f"{path} holds vector labels; cut a recipe that says what they are and how wide.")
         with opened(str(path), overviews=True) as label:
-            if np.dtype(label.dtypes[0]).kind not in "iu":
-                raise SceneError(f"{path} holds {label.dtypes[0]} values; labels are integers.")
+            refuse_reals(label)
             if label.nodata is None and not is_coloured(label):
                 for _, window in label.block_windows(1):
                     used.update(np.unique(label.read(1, window=window)).tolist())
@@ -167,4 +157,15 @@ def used_ids(labels: Sequence[Path]) -> frozenset[int]:
 
 def is_coloured(label: rasterio.DatasetReader) -> bool:
     """Whether a label raster shows colours, in bands of their own."""
-    return int(label.count) - (ColorInterp.alpha in label.colorinterp) >= 3
+    return bands_of(label) >= 3
+
+
+def bands_of(label: rasterio.DatasetReader) -> int:
+    """Number of bands of a label raster, without alpha."""
+    return int(label.count) - (ColorInterp.alpha in label.colorinterp)
+
+
+def refuse_reals(label: rasterio.DatasetReader) -> None:
+    """Raise SceneError if a label raster does not hold integers."""
+    if not label.dtypes[0].startswith(("int", "uint")):
+        raise SceneError(f"{label.name} holds {label.dtypes[0]} values; labels are integers.")

@@ -33,6 +33,14 @@ class LabelSets:
         """Label value of pixels that say nothing."""
         return len(self.allowed) - 1
 
+    @property
+    def allows(self) -> npt.NDArray[np.bool_]:
+        """Whether a label value allows a class `(label values, classes)`; losses have theirs from `allowed`."""
+        table = np.zeros((len(self.allowed), len(self.legend)), np.bool_)
+        for value, ids in enumerate(self.allowed):
+            table[value, list(ids)] = True
+        return table
+
     def value(self, ids: Iterable[int]) -> int:
         """Label value of a set of class ids."""
         return self.allowed.index(tuple(sorted(set(ids))))

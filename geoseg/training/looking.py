@@ -11,10 +11,11 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError
-from geoseg.scene import Scene, open_scene, opened, unplaced
+from geoseg.scene import Scene, is_placed, open_scene, opened, refuse_mixed_types, unplaced
 
 from .discovery import VECTORS, Files, find_pairs
 from .looking_at_labels import LabelLook, look_at_labels, thinned
+from .pairs import refuse_palette
 
 LOOKED_AT = 24
 """Pairs that are opened, evenly spaced in the order of their names."""
@@ -58,7 +59,7 @@ def look(images: str, labels: str | None) -> Look:
                 shapes.append(image.shape)
                 bands.setdefault(tuple(image.colorinterp), image.name)
                 samples[image.dtypes[0]].append(_valid_values(image))
-                if image.crs is not None and not image.transform.is_identity:
+                if is_placed(image):
                     scenes.append(open_scene(pair.image))
                 elif pair.label.suffix.lower() in VECTORS:
                     raise SceneError(
@@ -79,10 +80,8 @@ def _check_image(image: rasterio.DatasetReader) -> None:
     """Refuse what training cannot take."""
     if not _chosen(image.colorinterp):
         raise SceneError(f"{image.name} has no bands but alpha; images have one at least.")
-    if ColorInterp.palette in image.colorinterp:
-        raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
-    if len(set(image.dtypes)) > 1:
-        raise SceneError(f"{image.name} mixes data types ({', '.join(image.dtypes)}); geoseg needs one for all bands.")
+    refuse_palette(image)
+    refuse_mixed_types(image.name, image)
     if image.dtypes[0].startswith("complex"):
         raise SceneError(f"{image.name} holds {image.dtypes[0]} values; save their magnitude as an image of its own.")
 

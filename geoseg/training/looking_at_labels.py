@@ -17,7 +17,7 @@ from geoseg.scene import opened
 
 from .codings import CODINGS
 from .discovery import VECTORS
-from .label_rasters import packed_values
+from .label_rasters import bands_of, is_coloured, packed_values, refuse_reals
 from .labels import OTHERS
 from .vectors import NULL, attribute_values, read_features
 
@@ -90,7 +90,7 @@ def _look_at_rasters(paths: Sequence[Path]) -> LabelLook:
     kinds: dict[bool, Path] = {}
     for path in paths:
         with opened(str(path)) as label:
-            coloured = _is_coloured(label)
+            coloured = _holds_colours(label)
             kinds.setdefault(coloured, path)
             pixels, valid = thinned(label, [1, 2, 3] if label.count >= 3 else [1])
             found, times = np.unique(packed_values(label, pixels, coloured=coloured)[valid], return_counts=True)
@@ -108,14 +108,12 @@ def _look_at_rasters(paths: Sequence[Path]) -> LabelLook:
     )
 
 
-def _is_coloured(label: rasterio.DatasetReader) -> bool:
+def _holds_colours(label: rasterio.DatasetReader) -> bool:
     """Whether a label raster holds colours, by bands or palette, rather than ids; one that holds neither is refused."""
-    if not label.dtypes[0].startswith(("int", "uint")):
-        raise SceneError(f"{label.name} holds {label.dtypes[0]} values; labels are integers.")
-    bands = int(label.count) - (ColorInterp.alpha in label.colorinterp)
-    if bands == 2:
+    refuse_reals(label)
+    if bands_of(label) == 2:
         raise SceneError(f"{label.name} has 2 bands; labels have one, of ids or with a palette, or three, of colours.")
-    return bands >= 3 or bool(label.colorinterp[0] == ColorInterp.palette)
+    return is_coloured(label) or bool(label.colorinterp[0] == ColorInterp.palette)
 
 
 def _recognised(counts: Counter[int], path: Path, *, coloured: bool) -> str | None:

@@ -43,6 +43,7 @@ def run(
     devices: int | None,
     progress: Progress,
     epoch_done: EpochDone,
+    remark: Callable[[str], None],
 ) -> None:
     """Train until the schedule or the patience ends; the folder then holds the best weights.
 
@@ -55,6 +56,8 @@ def run(
     rows = read_history(folder.history)
     if len(rows) >= schedule.epochs or is_over(rows, schedule.patience):
         return
+    for sentence in data.remarks():
+        remark(sentence)
     names = choose_devices(devices, batch=schedule.batch)
     keras.utils.set_random_seed(recipe.seed % 2**32)
     images = data.validation_images()

@@ -13,7 +13,7 @@ from pyproj.exceptions import ProjError
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError, UsageError
-from geoseg.scene import crs_of, open_scene, opened
+from geoseg.scene import Coordinates, apply_affine, crs_of, is_placed, open_scene, opened
 from geoseg.tiling import Roi
 
 from .blocks import Blocks
@@ -129,7 +129,7 @@ def open_pair(
         _check_image(image, entry, scaling)
         native = image.shape
         plane = None
-        if image.crs is None or image.transform.is_identity:
+        if not is_placed(image):
             own = entry.gsd_m or gsd_m or 1.0
             grid, shape = None, _shape(native, (own, own), gsd_m)
             if not image.transform.is_identity:
@@ -161,8 +161,7 @@ def open_pair(
 def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping[str, ScalingEntry]) -> None:
     if max(entry.bands) > image.count:
         raise SceneError(f"{image.name} has {image.count} bands; data set {entry.name} takes band {max(entry.bands)}.")
-    if ColorInterp.palette in image.colorinterp:
-        raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
+    refuse_palette(image)
     if image.dtypes[0] not in scaling:
         raise SceneError(
             f"{image.name} holds {image.dtypes[0]} values; card.scaling lists {', '.join(scaling)} only. "
@@ -170,20 +169,19 @@ def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping
         )
 
 
+def refuse_palette(image: rasterio.DatasetReader) -> None:
+    """Raise SceneError if the values of an image are no measure of what it shows, but numbers of colours."""
+    if ColorInterp.palette in image.colorinterp:
+        raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
+
+
 def _check_label(files: Files, grid: GeoBox | None) -> None:
     """Check that a label raster can be opened, and touches its image where both are placed on the ground."""
     with opened(str(files.label), overviews=True) as label:
-        if grid is None or label.crs is None or label.transform.is_identity:
+        if grid is None or not is_placed(label):
             return
-        try:
-            to_label = Transformer.from_crs(crs_of(grid), CRS.from_wkt(label.crs.to_wkt()), always_xy=True)
-        except ProjError as error:
-            raise SceneError(f"{files.label} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
         rows, cols = np.meshgrid(*(np.linspace(0, size, LATTICE) for size in grid.shape), indexing="ij")
-        to = grid.transform
-        x, y = to_label.transform(to.a * cols + to.b * rows + to.c, to.d * cols + to.e * rows + to.f)
-        to = ~label.transform
-        along, down = to.a * x + to.b * y + to.c, to.d * x + to.e * y + to.f
+        along, down = positions(grid, label, cols, rows)
         # Not finite where the label's CRS is not defined.
         if not all(
             (places[np.isfinite(places)] > 0).any() and (places[np.isfinite(places)] < size).any()
@@ -193,6 +191,26 @@ def _check_label(files: Files, grid: GeoBox | None) -> None:
                 f"{files.label} lies elsewhere on the ground than its image {files.image}; "
                 "check the georeference of both."
             )
+
+
+def positions(
+    grid: GeoBox, label: rasterio.DatasetReader, cols: Coordinates, rows: Coordinates
+) -> tuple[Coordinates, Coordinates]:
+    """Where columns and rows of a grid lie in a label that is placed on the ground: columns and rows of its own.
+
+    Raises
+    ------
+    SceneError
+        If the label's CRS cannot be used.
+    """
+    x, y = apply_affine(grid.transform, cols, rows)
+    try:
+        crs = CRS.from_wkt(label.crs.to_wkt())
+        if crs != crs_of(grid):
+            x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
+    except ProjError as error:
+        raise SceneError(f"{label.name} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
+    return apply_affine(~label.transform, x, y)
 
 
 def _shape(native: tuple[int, int], gsd_m: tuple[float, float], wanted: float | None) -> tuple[int, int]:

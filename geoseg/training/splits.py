@@ -14,7 +14,7 @@ from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_utm_crs_info
 
 from geoseg.errors import UsageError
-from geoseg.scene import crs_of
+from geoseg.scene import apply_affine, crs_of
 
 from .blocks import Blocks, Ground
 from .pairs import Pair
@@ -239,8 +239,7 @@ def footprint(grid: GeoBox) -> shapely.Polygon:
     top, left = min(EDGE_PX, height / 4), min(EDGE_PX, width / 4)
     inner = shapely.box(left, top, width - left, height - top)
     corners = shapely.get_coordinates(shapely.segmentize(inner, max(width, height) / 8))
-    across, down, to = corners[:, 0], corners[:, 1], grid.transform
-    x, y = to.a * across + to.b * down + to.c, to.d * across + to.e * down + to.f
+    x, y = apply_affine(grid.transform, corners[:, 0], corners[:, 1])
     if grid.crs is not None:
         x, y = Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True).transform(x, y)
     return shapely.Polygon(np.column_stack((x, y)))

@@ -78,10 +78,8 @@ def train(
     folder = RunFolder(path=Path(output or Path("runs") / recipe.name).absolute())
     data = open_data(recipe)
     build_card(recipe, data.labels.legend)  # refused now rather than after the last epoch
-    for sentence in data.remarks():
-        remark(sentence)
     folder.begin(recipe, resume=resume)
-    run(recipe, data, folder, devices=devices, progress=progress, epoch_done=epoch_done)
+    run(recipe, data, folder, devices=devices, progress=progress, epoch_done=epoch_done, remark=remark)
     report = finish(recipe, data, folder)
     best = best_row(read_history(folder.history))
     assert best is not None  # a run has an epoch at least

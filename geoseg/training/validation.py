@@ -185,7 +185,7 @@ def class_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> Scores:
     scores = confusion.scores(labels.legend.names)
     # One true class more, of all that is known not to be what was found there; nothing is ever found as it.
     matrix = np.pad(table[:classes], ((0, 1), (0, 1)))
-    matrix[classes, :classes] = np.where(_allowed(labels), 0, table)[classes:].sum(axis=0)
+    matrix[classes, :classes] = np.where(labels.allows, 0, table)[classes:].sum(axis=0)
     iou, f1 = metrics.iou(matrix)[:classes], metrics.f1(matrix)[:classes]
     columns = {
         "false_positives": metrics.false_positives(matrix),
@@ -210,7 +210,7 @@ def class_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> Scores:
 def partial_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> dict[str, float | None]:
     """Accuracy and mean Jaccard index of pixels by label value and class found `(label values, classes)`."""
     classes = len(labels.legend)
-    allowed = _allowed(labels)
+    allowed = labels.allows
     labelled = table[~allowed.all(axis=1)]
     right = table[:classes].diagonal()
     shown = table[:classes].sum(axis=1)
@@ -221,14 +221,6 @@ def partial_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> dict[str,
         "accuracy": float(accuracy) if labelled.any() else None,
         "jaccard": float(jaccard.mean()) if jaccard.size else None,
     }
-
-
-def _allowed(labels: LabelSets) -> npt.NDArray[np.bool_]:
-    """Whether a label value allows a class `(label values, classes)`."""
-    allowed = np.zeros((len(labels.allowed), len(labels.legend)), bool)
-    for value, ids in enumerate(labels.allowed):
-        allowed[value, list(ids)] = True
-    return allowed
 
 
 def known_classes(truth: npt.NDArray[np.uint8], labels: LabelSets) -> npt.NDArray[np.uint8]:
