@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from geoseg.errors import UsageError
+from geoseg.models.bundle import read_card
 from geoseg.models.legend import NODATA
+from geoseg.models.presets import DEFAULT_PRESET
 from geoseg.scene import Scene, crs_of
+from geoseg.shipped import DEFAULT_MODEL, find_model
 
 from .codings import CODINGS, LEGENDS
 from .labels import BACKGROUND, IGNORE, OTHERS
@@ -44,9 +47,7 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         "seed = 0",
         *_legend(seen.labels),
         "",
-        "[network]",
-        'preset = "attention_resunet"',
-        "width = 16",
+        *_network(seen),
         "",
         *_card(seen),
         "",
@@ -69,6 +70,16 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         f"window = {_window(seen)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _network(seen: Look) -> Iterator[str]:
+    yield "[network]"
+    new = (f"preset = {_text(DEFAULT_PRESET)}", "width = 16")
+    if _bands(seen) != list(read_card(find_model(DEFAULT_MODEL)).bands):
+        yield from new
+        return
+    yield f"initial = {_text(DEFAULT_MODEL)}  # begin with the shipped model's weights; a new network instead:"
+    yield from (f"# {line}" for line in new)
 
 
 def _text(value: str) -> str:
@@ -164,13 +175,17 @@ def _colour(number: int, of: int) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _card(seen: Look) -> Iterator[str]:
+def _bands(seen: Look) -> list[str]:
     kinds = {tuple(bands[number - 1].name for number in seen.chosen) for bands in seen.bands}
     names = list(kinds.pop())
     if kinds or len(set(names)) < len(names) or "undefined" in names:
-        names = [f"band {number}" for number in seen.chosen]
+        return [f"band {number}" for number in seen.chosen]
+    return names
+
+
+def _card(seen: Look) -> Iterator[str]:
     yield "[card]"
-    yield f"bands = {json.dumps(names)}"
+    yield f"bands = {json.dumps(_bands(seen))}"
     yield f"gsd_m = {_gsd(seen):.3g}  # images are resampled to it"
     yield f"tile = {_window(seen) * 2}"
     yield f"overlap = {_window(seen) // 2}"

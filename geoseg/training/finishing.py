@@ -26,7 +26,7 @@ def finish(recipe: Recipe, data: "Data", folder: RunFolder) -> Path:
     best = best_row(rows)
     epochs = 0 if best is None else int(best["epoch"])
     legend, images = data.labels.legend, data.validation_images()
-    network = build_shipped(recipe, len(legend))
+    network = build_shipped(recipe, legend)
     network.load_weights(folder.best)
     bundle = folder.bundle(recipe.name)
     new = bundle.with_name(f"new-{bundle.name}")

@@ -9,9 +9,11 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from geoseg.errors import UsageError
+from geoseg.errors import BundleError, UsageError
+from geoseg.models.bundle import read_card
+from geoseg.shipped import find_model
 
-from .recipe import DataSet, Recipe, Section
+from .recipe import DataSet, Network, Recipe, Section
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -29,6 +31,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     ------
     UsageError
         If the file cannot be read, or a key or value cannot be understood: the key is named.
+    BundleError
+        If its network is that of a bundle that cannot be read, or does not tell what its network is.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -164,6 +168,25 @@ def _placed(recipe: Recipe, folder: Path) -> Recipe:
         update={
             "root": str(root),
             "data": [placed(entry) for entry in recipe.data],
-            "network": network.model_copy(update=files),
+            "network": _begun(network.model_copy(update=files)),
         }
     )
+
+
+_ARCHITECTURE = ("preset", "width", "depth", "encoder")
+
+
+def _begun(network: Network) -> Network:
+    """The network of the bundle that it begins with, if the recipe says nothing else of it."""
+    if network.initial is None or not network.model_fields_set.isdisjoint(_ARCHITECTURE):
+        return network
+    bundle = find_model(network.initial)
+    try:
+        recorded = read_card(bundle).provenance["recipe"]["network"]
+        return Network.model_validate(
+            network.model_dump(exclude_unset=True) | {key: recorded[key] for key in _ARCHITECTURE if key in recorded}
+        )
+    except (KeyError, TypeError, ValidationError) as error:
+        raise BundleError(
+            f"{bundle} does not tell how its network is built; say preset, width, depth and encoder in the recipe."
+        ) from error

@@ -61,7 +61,7 @@ def run(
     names = choose_devices(devices, batch=schedule.batch)
     keras.utils.set_random_seed(recipe.seed % 2**32)
     images = data.validation_images()
-    shipped = build_shipped(recipe, len(data.labels.legend))
+    shipped = build_shipped(recipe, data.labels.legend)
     with closing(training_batches(recipe, data)) as batches, spread(names):
         network = compiled(recipe, data, names)
         tiles = _tiles(recipe, images, data.labels.ignored, len(names))
@@ -106,8 +106,8 @@ def training_batches(recipe: Recipe, data: "Data") -> TrainingBatches:
 
 def compiled(recipe: Recipe, data: "Data", devices: Sequence[str]) -> keras.Model:
     """The network with its optimizer, loss and metrics."""
-    classes = len(data.labels.legend)
-    network = build_trained(recipe, classes)
+    legend = data.labels.legend
+    network = build_trained(recipe, legend)
     # XLA gains TensorFlow nothing on a CPU, and takes minutes; JAX without it runs operation by operation.
     accelerated = keras.backend.backend() == "jax" or any("gpu" in name.lower() for name in devices)
     if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
@@ -116,7 +116,7 @@ def compiled(recipe: Recipe, data: "Data", devices: Sequence[str]) -> keras.Mode
     network.compile(
         optimizer=build_optimizer(recipe.schedule),
         loss=build_loss(recipe.loss, data.labels, data.class_pixels, sample=recipe.schedule.window**2),
-        metrics=[metric(data.labels.allowed, classes=classes) for metric in (LabelAccuracy, LabelJaccard)],
+        metrics=[metric(data.labels.allowed, classes=len(legend)) for metric in (LabelAccuracy, LabelJaccard)],
         jit_compile=accelerated,
     )
     return network

@@ -7,14 +7,16 @@ from pathlib import Path
 import keras
 
 from geoseg.errors import UsageError
-from geoseg.models.bundle import load_network
+from geoseg.models.bundle import load_network, read_card
+from geoseg.models.legend import Legend
 from geoseg.models.presets import build_preset
+from geoseg.shipped import find_model
 
 from .cards import network_depth
 from .recipe import Recipe, Schedule
 
 
-def build_trained(recipe: Recipe, classes: int) -> keras.Model:
+def build_trained(recipe: Recipe, legend: Legend) -> keras.Model:
     """Build the network that is trained, with the weights that training begins with.
 
     Raises
@@ -23,21 +25,37 @@ def build_trained(recipe: Recipe, classes: int) -> keras.Model:
         If the initial bundle cannot be loaded, or is of another network.
     """
     with _policy(recipe.schedule.precision):
-        network = _build(recipe, classes, weights=recipe.network.encoder_weights)
+        network = _build(recipe, len(legend), weights=recipe.network.encoder_weights)
     if recipe.network.initial is not None:
-        initial = load_network(Path(recipe.network.initial))
-        shapes = [[tuple(weight.shape) for weight in model.weights] for model in (initial, network)]
-        if shapes[0] != shapes[1]:
-            raise UsageError(
-                f"the network in {recipe.network.initial} is not the recipe's: its weights differ in shape."
-            )
-        network.set_weights(initial.get_weights())
+        _begin_with(find_model(recipe.network.initial), network, legend)
     return network
 
 
-def build_shipped(recipe: Recipe, classes: int) -> keras.Model:
+def _begin_with(bundle: Path, network: keras.Model, legend: Legend) -> None:
+    """Give a network the weights of a bundle; of its last layer, those of the classes that both know by name."""
+    initial = load_network(bundle)
+    *ours, head = (layer for layer in network.layers if layer.weights)
+    *theirs, known = (layer for layer in initial.layers if layer.weights)
+    shapes = [[weight.shape for layer in layers for weight in layer.weights] for layers in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        raise UsageError(
+            f"the network in {bundle} is not the recipe's: its weights differ in shape. A recipe that gives neither "
+            "preset, width, depth nor encoder has the network of its initial bundle; the number of bands is its own."
+        )
+    for mine, other in zip(ours, theirs, strict=True):
+        mine.set_weights(other.get_weights())
+    names = read_card(bundle).legend.names
+    columns = [(legend.names.index(name), names.index(name)) for name in legend.names if name in names]
+    weights = head.get_weights()
+    for mine, other in zip(weights, known.get_weights(), strict=True):
+        for to, at in columns:
+            mine[..., to] = other[..., at]
+    head.set_weights(weights)
+
+
+def build_shipped(recipe: Recipe, legend: Legend) -> keras.Model:
     """Build the same network in float32, for weights that are trained."""
-    return _build(recipe, classes, weights=None)
+    return _build(recipe, len(legend), weights=None)
 
 
 def _build(recipe: Recipe, classes: int, *, weights: str | None) -> keras.Model:

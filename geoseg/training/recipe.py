@@ -46,7 +46,8 @@ class Network(Section):
     encoder_weights: str | None = None
     """File of the backbone's published weights."""
     initial: str | None = None
-    """Bundle whose weights training begins with: the same network with the same legend."""
+    """Bundle whose weights training begins with: a shipped model by name, or a file. A recipe that says nothing else of
+    the network has the bundle's; classes of other names are learnt anew."""
 
 
 class ScalingEntry(Section):

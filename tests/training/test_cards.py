@@ -7,6 +7,7 @@ root = "imagery"
 
 [network]
 initial = "earlier.keras"
+preset = "unet"
 
 [[data]]
 name = "town"

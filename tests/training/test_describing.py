@@ -55,6 +55,20 @@ def test_sixteen_bits(start, pytestconfig):
     assert pixels.dtype == np.float32
 
 
+def test_the_network_to_begin_with(start, write_raster, picture):
+    """Red, green and blue are learnt from the shipped model's weights; other bands by a new network."""
+    write_raster("images/a.tif", picture, photometric="RGB")
+    write_raster("labels/a.tif", (picture[:1] > 128).astype(np.uint8))
+    images = write_raster("images/b.tif", picture, photometric="RGB").parent
+    write_raster("labels/b.tif", (picture[:1] > 128).astype(np.uint8))
+    _, recipe, _ = start(images)
+    assert (recipe.network.initial, recipe.network.encoder) == ("aerial", "efficientnet_lite0")
+    for name in "ab":
+        write_raster(f"images/{name}.tif", picture[[0, 1, 2, 2]], photometric="MINISBLACK")
+    _, recipe, _ = start(images)
+    assert (recipe.network.initial, recipe.network.encoder) == (None, None)
+
+
 def test_ids(start, write_raster, picture, tmp_path):
     """Ids become classes with names to be replaced; shares leave masked pixels out."""
     labels = np.zeros((1, 150, 200), np.uint8)

@@ -1,8 +1,12 @@
+import json
 import re
+import zipfile
 
 import pytest
+from standins import make_card
 
-from geoseg.errors import UsageError
+from geoseg.errors import BundleError, UsageError
+from geoseg.models.bundle import MEMBER
 from geoseg.training.labels import label_sets
 from geoseg.training.loading import load_recipe
 from geoseg.training.recipe import Augmentation, Card, Recipe, Schedule
@@ -110,6 +114,26 @@ def test_paths(write, tmp_path):
     assert recipe.data[1].labels == str(tmp_path / "imagery/labels")
     assert recipe.network.encoder_weights == str(tmp_path / "weights.h5")
     assert load_recipe(write(MINIMAL), ["network.encoder_weights=imagenet"]).network.encoder_weights == "imagenet"
+
+
+def test_the_network_of_a_bundle(write):
+    """A recipe that names only what it begins with has that network; one that describes a network has its own."""
+    minimal = MINIMAL.replace('encoder_weights = "weights.h5"', 'initial = "aerial"')
+    network = load_recipe(write(minimal)).network
+    assert (network.preset, network.width, network.encoder) == ("attention_resunet", 16, "efficientnet_lite0")
+    assert network.initial == "aerial"
+    assert load_recipe(write(minimal), ["network.width=4"]).network.encoder is None
+    with pytest.raises(BundleError, match=r"there is no model .*nowhere"):
+        load_recipe(write(minimal), ["network.initial=nowhere.keras"])
+
+
+def test_a_bundle_that_does_not_tell(write, tmp_path):
+    """A bundle that another tool trained does not say how its network is built."""
+    card = make_card(name="foreign")
+    with zipfile.ZipFile(tmp_path / "foreign.keras", "w") as archive:
+        archive.writestr(MEMBER, json.dumps(card.to_json()))
+    with pytest.raises(BundleError, match="say preset, width, depth and encoder"):
+        load_recipe(write(MINIMAL), ["network={ initial = 'foreign.keras' }"])
 
 
 @pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"[data]\nname = 1\nname = 2"])
