@@ -60,7 +60,7 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         *_split(seen),
         "",
         "[loss]",
-        'terms = [{ name = "cross_entropy" }]',
+        'terms = [{ name = "cross_entropy" }, { name = "dice" }]',
         'class_weights = "median-frequency"  # or "none", "effective-number"',
         "",
         "[schedule]",
@@ -68,18 +68,24 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         "steps = 100",
         "batch = 8",
         f"window = {_window(seen)}",
+        "rate = 3e-4  # 1e-3 for a new network" if _begins(seen) else "rate = 1e-3",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _network(seen: Look) -> Iterator[str]:
-    yield "[network]"
     new = (f"preset = {_text(DEFAULT_PRESET)}", "width = 16")
-    if _bands(seen) != list(read_card(find_model(DEFAULT_MODEL)).bands):
+    yield "[network]"
+    if _begins(seen):
+        yield f"initial = {_text(DEFAULT_MODEL)}  # begin with the shipped model's weights; a new network instead:"
+        yield from (f"# {line}" for line in new)
+    else:
         yield from new
-        return
-    yield f"initial = {_text(DEFAULT_MODEL)}  # begin with the shipped model's weights; a new network instead:"
-    yield from (f"# {line}" for line in new)
+
+
+def _begins(seen: Look) -> bool:
+    """Whether the shipped model takes the images' bands, so that training can begin with its weights."""
+    return tuple(_bands(seen)) == read_card(find_model(DEFAULT_MODEL)).bands
 
 
 def _text(value: str) -> str:

@@ -63,10 +63,12 @@ def test_the_network_to_begin_with(start, write_raster, picture):
     write_raster("labels/b.tif", (picture[:1] > 128).astype(np.uint8))
     _, recipe, _ = start(images)
     assert (recipe.network.initial, recipe.network.encoder) == ("aerial", "efficientnet_lite0")
+    rate = recipe.schedule.rate
     for name in "ab":
         write_raster(f"images/{name}.tif", picture[[0, 1, 2, 2]], photometric="MINISBLACK")
     _, recipe, _ = start(images)
     assert (recipe.network.initial, recipe.network.encoder) == (None, None)
+    assert recipe.schedule.rate > rate
 
 
 def test_ids(start, write_raster, picture, tmp_path):
