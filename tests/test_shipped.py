@@ -45,22 +45,13 @@ def test_cards(name):
 
 
 @pytest.fixture
-def suburb(real_data, tmp_path):
+def suburb(real_data, tmp_path, write_scene):
     """Folders of image and labels of a suburb of Massachusetts that no shipped model was trained on."""
     for kind in ("images", "labels"):
         with rasterio.open(real_data / "massachusetts_roads" / kind / f"{HELD_OUT}.tif") as whole:
-            profile = {key: whole.profile[key] for key in ("count", "dtype", "crs")}
             (tmp_path / kind).mkdir()
-            with rasterio.open(
-                tmp_path / kind / "suburb.tif",
-                "w",
-                driver="GTiff",
-                width=SUBURB.width,
-                height=SUBURB.height,
-                transform=whole.transform @ Affine.translation(SUBURB.col_off, SUBURB.row_off),
-                **profile,
-            ) as part:
-                part.write(whole.read(window=SUBURB))
+            place = whole.transform @ Affine.translation(SUBURB.col_off, SUBURB.row_off)
+            write_scene(whole.read(window=SUBURB), f"{kind}/suburb.tif", crs=whole.crs, transform=place)
     return tmp_path / "images", tmp_path / "labels"
 
 

@@ -40,6 +40,8 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
     place = str(Path(images).absolute())
     seen = look(place, None if labels is None else str(Path(labels).absolute()))
     name = Path(place).name if Path(place).is_dir() else Path(place).parent.name
+    # The shipped model takes the images' bands, so that training can begin with its weights.
+    begins = tuple(_bands(seen)) == read_card(find_model(DEFAULT_MODEL)).bands
     lines = [
         f"# {len(seen.files)} images with labels were found; {len(seen.shapes)} of them were looked at.",
         *_found(seen),
@@ -47,7 +49,7 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         "seed = 0",
         *_legend(seen.labels),
         "",
-        *_network(seen),
+        *_network(begins=begins),
         "",
         *_card(seen),
         "",
@@ -68,24 +70,19 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         "steps = 100",
         "batch = 8",
         f"window = {_window(seen)}",
-        "rate = 3e-4  # 1e-3 for a new network" if _begins(seen) else "rate = 1e-3",
+        "rate = 3e-4  # 1e-3 for a new network" if begins else "rate = 1e-3",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _network(seen: Look) -> Iterator[str]:
+def _network(*, begins: bool) -> Iterator[str]:
     new = (f"preset = {_text(DEFAULT_PRESET)}", "width = 16")
     yield "[network]"
-    if _begins(seen):
+    if begins:
         yield f"initial = {_text(DEFAULT_MODEL)}  # begin with the shipped model's weights; a new network instead:"
         yield from (f"# {line}" for line in new)
     else:
         yield from new
-
-
-def _begins(seen: Look) -> bool:
-    """Whether the shipped model takes the images' bands, so that training can begin with its weights."""
-    return tuple(_bands(seen)) == read_card(find_model(DEFAULT_MODEL)).bands
 
 
 def _text(value: str) -> str:

@@ -15,6 +15,9 @@ from geoseg.shipped import find_model
 
 from .recipe import DataSet, Network, Recipe, Section
 
+_ARCHITECTURE = ("preset", "width", "depth", "encoder")
+"""Keys that say how a network is built."""
+
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe, with paths made absolute.
@@ -171,9 +174,6 @@ def _placed(recipe: Recipe, folder: Path) -> Recipe:
             "network": _begun(network.model_copy(update=files)),
         }
     )
-
-
-_ARCHITECTURE = ("preset", "width", "depth", "encoder")
 
 
 def _begun(network: Network) -> Network:

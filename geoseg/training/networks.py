@@ -45,11 +45,11 @@ def _begin_with(bundle: Path, network: keras.Model, legend: Legend) -> None:
     for mine, other in zip(ours, theirs, strict=True):
         mine.set_weights(other.get_weights())
     names = read_card(bundle).legend.names
-    columns = [(legend.names.index(name), names.index(name)) for name in legend.names if name in names]
+    shared = [name for name in legend.names if name in names]
+    to, at = [legend.names.index(name) for name in shared], [names.index(name) for name in shared]
     weights = head.get_weights()
     for mine, other in zip(weights, known.get_weights(), strict=True):
-        for to, at in columns:
-            mine[..., to] = other[..., at]
+        mine[..., to] = other[..., at]
     head.set_weights(weights)
 
 
