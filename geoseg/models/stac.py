@@ -14,7 +14,7 @@ from .anatomy import Anatomy, read_anatomy
 from .bundle import Card, read_card
 
 EXTENSIONS = (
-    "https://stac-extensions.github.io/mlm/v1.4.0/schema.json",
+    "https://stac-extensions.github.io/mlm/v1.5.0/schema.json",
     "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
     "https://stac-extensions.github.io/version/v1.2.0/schema.json",
@@ -65,9 +65,10 @@ def _properties(card: Card, anatomy: Anatomy) -> dict[str, Any]:
         "start_datetime": "1900-01-01T00:00:00Z",
         "end_datetime": "9999-12-31T23:59:59Z",
         "gsd": card.gsd_m,
+        "bands": _bands(card),
         "version": card.version,
         **licence,
-        "mlm:name": _ascii(card.name),
+        "mlm:name": _model_name(card.name),
         "mlm:architecture": str(provenance.get("preset", "U-Net")),
         "mlm:tasks": _TASKS,
         "mlm:framework": "Keras",
@@ -94,7 +95,7 @@ def _input(card: Card) -> dict[str, Any]:
         "bands": list(card.bands),
         "input": {
             "shape": [-1, card.tile, card.tile, len(card.bands)],
-            "dim_order": ["batch", "height", "width", "channel"],
+            "dim_order": ["batch", "height", "width", "bands"],
             "data_type": "float32",
         },
         "value_scaling": _value_scaling(card),
@@ -155,8 +156,13 @@ def _asset(card: Card, bundle: Path, target: Path) -> dict[str, Any]:
         "mlm:artifact_type": "tf.keras.Model.save",
         "file:size": len(content),
         "file:checksum": _SHA256 + hashlib.sha256(content).hexdigest(),
-        "bands": [{"name": name, "gsd": card.gsd_m} for name in card.bands],
+        "bands": _bands(card),
     }
+
+
+def _bands(card: Card) -> list[dict[str, Any]]:
+    """What the core wants at an asset before it allows it among the properties, where the extension wants it."""
+    return [{"name": name, "gsd": card.gsd_m} for name in card.bands]
 
 
 def _identifier(text: str) -> str:
@@ -165,9 +171,15 @@ def _identifier(text: str) -> str:
 
 
 def _ascii(text: str) -> str:
-    """ASCII letters, digits, dots, hyphens and underscores: what extensions allow in names.
+    """ASCII letters, digits, hyphens and underscores: what all extensions allow in names.
 
     Other letters are written in Punycode (RFC 3492) after `xn--`, as in names of hosts: different texts stay different.
     """
-    name = _identifier(text)
+    name = _identifier(text).replace(".", "_")
     return name if name.isascii() else "xn--" + name.encode("punycode").decode()
+
+
+def _model_name(text: str) -> str:
+    """A name that begins with a letter, ends with a letter or digit, and has three signs: so the extension wants it."""
+    name = _ascii(text).strip("-_")
+    return name if re.fullmatch(r"[a-zA-Z].+[a-zA-Z0-9]", name) else f"model-{name}".rstrip("-")
