@@ -118,6 +118,7 @@ def test_columns_split(scene, network, reference, tmp_path, monkeypatch):
     assert predicted(scene, network, tmp_path, memory=budget) == reference
 
 
+@pytest.mark.slow
 def test_dask_cluster(scene, network, reference, tmp_path, monkeypatch):
     """Worker processes of a Dask cluster write the same files, wherever they run; their errors arrive as they are."""
     distributed = pytest.importorskip("distributed")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 from rasterio import Affine
 from rasterio.windows import Window
@@ -46,6 +47,7 @@ for line in open("/proc/self/status"):
     return int(done.stdout)
 
 
+@pytest.mark.slow
 def test_memory_is_flat(write_bundle, tmp_path):
     """A scene four times as tall takes hardly more memory, all stages and files included.
 

@@ -55,6 +55,7 @@ def run(code, folder, **environment):
     return finished
 
 
+@pytest.mark.slow
 def test_bundles_need_no_geoseg(tmp_path, narrow):
     """Every preset's bundle loads with plain Keras in safe mode where geoseg cannot be imported, to the same scores."""
     tiles = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
@@ -68,6 +69,7 @@ def test_bundles_need_no_geoseg(tmp_path, narrow):
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_backends_agree(backend, tmp_path):
     """One bundle gives the same classes, and scores within 1e-4, on another backend.

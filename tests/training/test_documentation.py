@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from rasterio import Affine
 
@@ -19,6 +20,7 @@ COMMANDS = [
 (EXAMPLE,) = re.findall("```py\n(.*?)```", PAGE, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_page(write_raster, tmp_path, monkeypatch, capsys):
     """Every line ends well, and what one leaves the next ones find."""
     for seed in range(3):

@@ -143,6 +143,7 @@ def test_the_bundle_predicts(whole, imagery, tmp_path):
     assert right == pytest.approx(document["overall_accuracy"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been(whole, recipe, tmp_path):
     """Killed in the midst of its second epoch and resumed, a run has the same history and the same network."""
     with pytest.raises(Killed):
