@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from geoseg.models.engine import Engine
 from geoseg.models.legend import NODATA
+from geoseg.pixels import scaled
 from geoseg.planning import Plan
 from geoseg.reading import Strip, read_strips
 from geoseg.tiling import Roi, Tile, blend, prefetch
@@ -80,14 +81,13 @@ def _score(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> I
 
 def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Tile, npt.NDArray[np.float32] | None]]:
     """Cut strips into tiles, scaled for the network: `(tile, tile, bands)`, or None for a tile without any data."""
-    offset, gain = np.float32(plan.scaling.offset), np.float32(plan.scaling.gain)
     strip = next(strips)
     for tile in plan.lattice.tiles(block):
         if tile.row != strip.row:
             strip = next(strips)
         cols = slice(tile.cols.start - strip.cols.start, tile.cols.stop - strip.cols.start)
         if strip.valid[:, cols].any():
-            yield tile, (strip.pixels[:, cols].astype(np.float32) - offset) * gain
+            yield tile, scaled(strip.pixels[:, cols], plan.scaling)
         else:
             yield tile, None
 

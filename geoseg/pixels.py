@@ -1,4 +1,6 @@
-"""Read pixels as they lie in a raster, and tell where there are any."""
+"""Read pixels as they lie in a raster, tell where there are any, and bring them into the range of networks."""
+
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -7,6 +9,21 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from geoseg.tiling import Roi
+
+BRIGHTEST = 255
+"""What networks take is from 0 to this."""
+
+
+class Scaling(Protocol):
+    """Offset and gain of one data type."""
+
+    @property
+    def offset(self) -> float:
+        """What becomes 0."""
+
+    @property
+    def gain(self) -> float:
+        """By which the rest is multiplied."""
 
 
 def read_pixels(
@@ -26,3 +43,11 @@ def read_pixels(
     if values.dtype.kind == "f":
         valid &= np.isfinite(values).all(axis=0)
     return np.where(valid[..., None], np.moveaxis(values, 0, -1), 0).astype(values.dtype, copy=False), valid
+
+
+def scaled(values: npt.NDArray[np.generic], scaling: Scaling) -> npt.NDArray[np.float32]:
+    """Pixels as networks take them: `(value - offset) * gain`, cut off at 0 and 255 as augmentation does."""
+    pixels = values.astype(np.float32)
+    pixels -= np.float32(scaling.offset)
+    pixels *= np.float32(scaling.gain)
+    return np.clip(pixels, 0, BRIGHTEST, out=pixels)

@@ -93,6 +93,15 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
         raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
 
 
+@contextmanager
+def reading(dataset: rasterio.DatasetReader) -> Iterator[None]:
+    """Name the raster that cannot be read, where several are open and the last would be blamed."""
+    try:
+        yield
+    except RasterioError as error:
+        raise SceneError(_unreadable(dataset.name, error)) from error
+
+
 def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
     """Raise SceneError if the end of a PNG or JPEG file is missing: GDAL shows a PNG as far as it goes, the rest black.
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -135,7 +136,10 @@ def _write(path: Path, text: str, *, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; choose another name, or replace it with --overwrite.")
     try:
-        path.write_text(text)
+        with TemporaryDirectory(prefix=".item.", dir=path.parent) as folder:
+            new = Path(folder) / path.name
+            new.write_text(text, encoding="utf-8")
+            new.replace(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}).") from error
     click.echo(path)

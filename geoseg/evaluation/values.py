@@ -16,6 +16,7 @@ from rasterio.windows import Window
 from geoseg.blocks import LEVELS
 from geoseg.errors import SceneError
 from geoseg.models.legend import NODATA
+from geoseg.scene import reading
 
 from .meaning import Codes
 
@@ -33,12 +34,13 @@ class Noticed:
 def read_ids(raster: DatasetReader, roi: tuple[slice, slice], codes: Codes, noticed: Noticed) -> npt.NDArray[np.uint8]:
     """Ids of a region `(rows, columns)`; what is expected and what means nothing is `noticed`."""
     window = Window.from_slices(*roi)
-    values = _colours(raster, window) if codes.coloured else raster.read(1, window=window)
-    # GDAL would decode a raster again to find its nodata.
-    if not codes.coloured and raster.mask_flag_enums[0] == [MaskFlags.nodata]:
-        valid = np.asarray(values != raster.nodata)
-    else:
-        valid = _valid(raster, window)
+    with reading(raster):
+        values = _colours(raster, window) if codes.coloured else raster.read(1, window=window)
+        # GDAL would decode a raster again to find its nodata.
+        if not codes.coloured and raster.mask_flag_enums[0] == [MaskFlags.nodata]:
+            valid = np.asarray(values != raster.nodata)
+        else:
+            valid = _valid(raster, window)
     ids, meaningless = codes.decode(values)
     meaningless &= valid
     if meaningless.any():
@@ -69,7 +71,8 @@ def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) 
 
     `bands` are counted from 1; None for all.
     """
-    values = raster.read(bands, window=window)
+    with reading(raster):
+        values = raster.read(bands, window=window)
     if values.dtype == np.uint8:
         return np.asarray(values)
     with_data = (values >= 0) & (values <= 1)

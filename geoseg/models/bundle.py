@@ -30,7 +30,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling:
-    """How pixel values of one data type become the 0–255 that networks take: `(value - offset) * gain`."""
+    """How values of one data type become the 0–255 that networks take: `(value - offset) * gain`, cut off there."""
 
     offset: float = 0.0
     gain: float = 1.0

@@ -1,12 +1,15 @@
 """Backbones as encoders of the U-Net: those of `keras.applications`, and EfficientNet-Lite0."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import numpy.typing as npt
 from keras import layers
+
+from geoseg.errors import UsageError
 
 from .backend import Tensor
 from .efficientnet_lite import lite0_features
@@ -60,6 +63,8 @@ def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[
     ------
     ValueError
         If `imagenet` is asked of a backbone that Keras does not download.
+    UsageError
+        If the weights cannot be read or downloaded.
     """
     encoder = ENCODERS[name]
     if encoder.application is None:
@@ -67,14 +72,17 @@ def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[
             raise ValueError(f"Keras cannot download weights of {name}; give a file of them.")
         features = lite0_features(pixels)
         if weights is not None:
-            keras.Model(pixels, features).load_weights(weights)
+            with _told(weights):
+                keras.Model(pixels, features).load_weights(weights)
         return features
     scaled = pixels
     if encoder.mean is not None:
         bands = pixels.shape[-1]
         offset = [-value for value in encoder.mean] if bands == 3 else [-sum(encoder.mean) / 3] * bands
         scaled = layers.Rescaling(1.0, offset=offset, name="backbone_scaling")(pixels)
-    backbone = getattr(keras.applications, encoder.application)(include_top=False, weights=weights, input_tensor=scaled)
+    build = getattr(keras.applications, encoder.application)
+    with _told(weights):
+        backbone = build(include_top=False, weights=weights, input_tensor=scaled)
     if weights is not None and encoder.mean is not None:
         # The published weights were trained on blue, green, red.
         _change_kernel(backbone.get_layer("block1_conv1"), lambda kernel: kernel[:, :, ::-1])
@@ -82,6 +90,18 @@ def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[
         # For `imagenet`, but not for a file of the same weights, Keras divides by the root of the deviation once more.
         _change_kernel(backbone.get_layer("stem_conv"), lambda kernel: kernel / np.sqrt(_DEVIATION)[:, None])
     return [backbone.get_layer(tap).output for tap in encoder.taps]
+
+
+@contextmanager
+def _told(weights: str | None) -> Iterator[None]:
+    """Say which weights could not be had. Keras raises a plain Exception where a download fails."""
+    try:
+        yield
+    except Exception as error:
+        if weights is None:
+            raise
+        reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split()).rstrip(".")
+        raise UsageError(f"published weights of the encoder, {weights}, cannot be had: {reason}.") from error
 
 
 def _change_kernel(

@@ -91,7 +91,7 @@ def _input(card: Card) -> dict[str, Any]:
     )
     return {
         "name": "pixels",
-        "description": f"Tiles resampled to {card.gsd_m:g} m, in 0-255. By data type of the image, {types}.",
+        "description": f"Tiles resampled to {card.gsd_m:g} m, cut off at 0 and 255. By data type, {types}.",
         "bands": list(card.bands),
         "input": {
             "shape": [-1, card.tile, card.tile, len(card.bands)],

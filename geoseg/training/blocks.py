@@ -48,7 +48,7 @@ class Ground:
 
     def blocks(self, shape: tuple[int, int]) -> set[Block]:
         """The squares that a fine lattice of places on an image of `shape` hits."""
-        step = max(1.0, self.side_m / self.gsd_m / 8)
+        step = max(1.0, min(self.side_m / self.gsd_m, *shape) / 8)
         across, up = self.numbers(*np.ogrid[step / 2 : shape[0] : step, step / 2 : shape[1] : step])
         return {(self._owner, int(x), int(y)) for x, y in np.unique(np.stack([across, up], -1).reshape(-1, 2), axis=0)}
 

@@ -6,10 +6,11 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.pixels import scaled
 from geoseg.tiling import Roi, reflect
 
 from .pairs import Pair
-from .reading import Labelled, read_pair, scaled
+from .reading import Labelled, read_pair
 
 CACHE_BYTES = 2**30
 """Bytes of decoded pixels and labels that are kept: about 270 Mpx of red, green and blue in 8 bits."""
@@ -49,7 +50,7 @@ class Cache:
                 self._parts.move_to_end(key)
                 return self._parts[key]
         pixels, labels = read_pair(pair, roi)
-        part = (scaled(pair, pixels) if self._as_float else pixels), labels
+        part = (scaled(pixels, pair.scaling) if self._as_float else pixels), labels
         with self._lock:
             if key not in self._parts:
                 self._parts[key] = part

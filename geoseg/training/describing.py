@@ -3,6 +3,7 @@
 import colorsys
 import json
 from collections.abc import Iterator
+from glob import escape
 from itertools import combinations
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from .splits import footprint
 WINDOWS = (512, 256, 128, 64)
 """Sides of a training window to choose from."""
 FULL_SCALE = 255
+SQUARES = 3
+"""Along the shorter side of the smallest image that is divided by squares of ground, at least."""
 
 
 def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
@@ -193,7 +196,7 @@ def _card(seen: Look) -> Iterator[str]:
     yield f"tile = {_window(seen) * 2}"
     yield f"overlap = {_window(seen) // 2}"
     if set(seen.limits) != {"uint8"}:
-        yield "# Values become 0–255, as networks take them: (value - offset) * gain."
+        yield "# Values become 0–255, as networks take them: (value - offset) * gain, cut off there."
     for dtype, (low, high) in seen.limits.items():
         if dtype != "uint8":
             yield f"scaling.{dtype} = {{ offset = {low:.6g}, gain = {FULL_SCALE / max(high - low, 1e-6):.6g} }}"
@@ -246,10 +249,10 @@ def _split(seen: Look) -> Iterator[str]:
     at_root = any("/" not in pair.name for pair in seen.files)
     yield "[data.split]"
     if len(seen.files) == 1:
-        yield from ('by = "block"', "validation = 0.2", "block_m = 200.0  # side of the squares of ground")
+        yield from ('by = "block"', "validation = 0.2", f"block_m = {_block_m(seen, 200)}  # side of squares of ground")
     elif _overlap(seen):
         yield "# Some images show the same ground, so that images cannot be held out one by one."
-        yield from ('by = "block"', "validation = 0.2", "block_m = 500.0")
+        yield from ('by = "block"', "validation = 0.2", f"block_m = {_block_m(seen, 500)}  # side of squares of ground")
     elif len(folders) > 1 and not at_root:
         customary = [folder for folder in folders if folder in ("val", "validation")]
         yield "# Images of one folder stay together; folders that show the same ground belong in one group."
@@ -258,9 +261,15 @@ def _split(seen: Look) -> Iterator[str]:
             f"validation = {json.dumps(customary) if customary else 0.2}",
             "[data.split.groups]",
         )
-        yield from (f"{_text(folder)} = [{_text(f'{folder}/*')}]" for folder in folders)
+        yield from (f"{_text(folder)} = [{_text(f'{escape(folder)}/*')}]" for folder in folders)
     else:
         yield from ('by = "image"  # or "group", "block"', "validation = 0.2")
+
+
+def _block_m(seen: Look, usual: float) -> float:
+    """Side of squares in metres, at most the usual one, and so small that each side of an image has some of them."""
+    shown = min(map(min, seen.shapes)) * _gsd(seen)
+    return float(f"{min(usual, shown / SQUARES):.2g}")
 
 
 def _overlap(seen: Look) -> bool:

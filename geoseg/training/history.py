@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from geoseg.errors import OutputError
+
 COLUMNS = (
     "epoch",
     "seconds",
@@ -23,11 +25,20 @@ Row = Mapping[str, float]
 
 
 def read_history(path: Path) -> list[Row]:
-    """Rows of a history, in order; none if there is no file."""
+    """Rows of a history, in order; none if there is no file.
+
+    Raises
+    ------
+    OutputError
+        If it is damaged.
+    """
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [{key: float(text) for key, text in row.items() if text} for row in csv.DictReader(file)]
+        try:
+            return [{key: float(row[key]) for key in COLUMNS if row[key]} for row in csv.DictReader(file)]
+        except (KeyError, ValueError) as error:
+            raise OutputError(f"{path} is damaged ({error}); begin the run again, in another folder.") from error
 
 
 def write_history(path: Path, rows: Sequence[Row]) -> None:

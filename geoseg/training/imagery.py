@@ -13,11 +13,12 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.errors import UsageError
 from geoseg.models.legend import NODATA
+from geoseg.pixels import scaled
 
 from .cache import Cache
 from .labels import LabelSets, label_sets
 from .pairs import Pair, open_pairs
-from .reading import Labelled, read_pair, scaled
+from .reading import Labelled, read_pair
 from .recipe import Recipe, ScalingEntry
 from .rendered import Store, rendered_bands, rendered_labels, rendered_pixels, rendered_windows
 from .splits import Sides, check_training, refuse_overlaps, split
@@ -56,7 +57,7 @@ class LabelledImage:
             If a file has become unreadable.
         """
         pixels, labels = read_pair(self.pair, (slice(0, self.shape[0]), slice(0, self.shape[1])))
-        return scaled(self.pair, pixels) if self.as_float else pixels, labels
+        return scaled(pixels, self.pair.scaling) if self.as_float else pixels, labels
 
 
 @dataclass(frozen=True, kw_only=True)

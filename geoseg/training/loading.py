@@ -38,7 +38,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         If its network is that of a bundle that cannot be read, or does not tell what its network is.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"recipe {path} cannot be read ({error}).") from error
     except tomllib.TOMLDecodeError as error:

@@ -15,7 +15,7 @@ from geoseg.scene import Scene, is_placed, open_scene, opened, refuse_mixed_type
 
 from .discovery import VECTORS, Files, find_pairs
 from .looking_at_labels import LabelLook, look_at_labels, thinned
-from .pairs import refuse_palette
+from .pairs import check_label, refuse_palette
 
 LOOKED_AT = 24
 """Pairs that are opened, evenly spaced in the order of their names."""
@@ -61,6 +61,8 @@ def look(images: str, labels: str | None) -> Look:
                 samples[image.dtypes[0]].append(_valid_values(image))
                 if is_placed(image):
                     scenes.append(open_scene(pair.image))
+                    if pair.label.suffix.lower() not in VECTORS:
+                        check_label(pair, scenes[-1].geobox)
                 elif pair.label.suffix.lower() in VECTORS:
                     raise SceneError(
                         f"{pair.image} lies nowhere on the ground; vector labels need an image with a CRS."

@@ -24,6 +24,8 @@ from .vectors import VectorCoding, vector_coding
 
 SAME_GSD = 0.05
 """Images whose GSD is within this share of the card's are taken as they are, as scenes are when they are predicted."""
+FURTHEST = 100
+"""Times that the pixels of an image may be larger or smaller than those of the card."""
 WHOLE_SIDE = 2048
 """Images of at most the square of this many pixels, on the grid and on file, are read as a whole."""
 CHUNK_PIXELS = 1024**2
@@ -131,15 +133,17 @@ def open_pair(
         plane = None
         if not is_placed(image):
             own = entry.gsd_m or gsd_m or 1.0
+            _check_gsd(image.name, (own, own), gsd_m)
             grid, shape = None, _shape(native, (own, own), gsd_m)
             if not image.transform.is_identity:
                 plane = GeoBox(native, image.transform, None)
         else:
             scene = open_scene(files.image)
+            _check_gsd(image.name, scene.gsd_m, gsd_m)
             grid = _grid(scene.geobox, scene.gsd_m, gsd_m)
             shape = grid.shape.yx
         if not is_vector:
-            _check_label(files, grid)
+            check_label(files, grid)
         return Pair(
             data_set=entry.name,
             name=files.name,
@@ -159,9 +163,9 @@ def open_pair(
 
 
 def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping[str, ScalingEntry]) -> None:
+    refuse_palette(image)
     if max(entry.bands) > image.count:
         raise SceneError(f"{image.name} has {image.count} bands; data set {entry.name} takes band {max(entry.bands)}.")
-    refuse_palette(image)
     if image.dtypes[0] not in scaling:
         raise SceneError(
             f"{image.name} holds {image.dtypes[0]} values; card.scaling lists {', '.join(scaling)} only. "
@@ -175,7 +179,7 @@ def refuse_palette(image: rasterio.DatasetReader) -> None:
         raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
 
 
-def _check_label(files: Files, grid: GeoBox | None) -> None:
+def check_label(files: Files, grid: GeoBox | None) -> None:
     """Check that a label raster can be opened, and touches its image where both are placed on the ground."""
     with opened(str(files.label), overviews=True) as label:
         if grid is None or not is_placed(label):
@@ -211,6 +215,15 @@ def positions(
     except ProjError as error:
         raise SceneError(f"{label.name} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
     return apply_affine(~label.transform, x, y)
+
+
+def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> None:
+    """Raise UsageError where no image could be resampled to what is wanted in earnest."""
+    if wanted is not None and not all(1 / FURTHEST <= step / wanted <= FURTHEST for step in found):
+        raise UsageError(
+            f"card.gsd_m is {wanted:g}, but {name} has pixels of {np.mean(found):.3g} m, more than {FURTHEST} times "
+            f"as {'large' if np.mean(found) > wanted else 'small'}; check both."
+        )
 
 
 def _shape(native: tuple[int, int], gsd_m: tuple[float, float], wanted: float | None) -> tuple[int, int]:

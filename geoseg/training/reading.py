@@ -33,12 +33,6 @@ def read_pair(pair: Pair, roi: Roi) -> Labelled:
     return pixels, labels
 
 
-def scaled(pair: Pair, pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-    """Pixels as the network takes them from a scene of this data type: `(value - offset) * gain`."""
-    offset, gain = np.float32(pair.scaling.offset), np.float32(pair.scaling.gain)
-    return (pixels.astype(np.float32) - offset) * gain
-
-
 def read_image(pair: Pair, roi: Roi) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
     """Pixels `(rows, columns, bands)` of a region of the grid, 0 where there are none, and where there are some."""
     shape = (roi[0].stop - roi[0].start, roi[1].stop - roi[1].start)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from geoseg.models.presets import DEFAULT_PRESET
 
@@ -10,6 +10,18 @@ Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
+
+LONGEST_NAME = 200
+"""Bytes: endings, and a mark while a file is being written, are added to it."""
+
+
+def _file_name(text: str) -> str:
+    if text in ("", ".", "..") or not text.isprintable() or set(text) & set("/\\") or len(text.encode()) > LONGEST_NAME:
+        raise ValueError(f"a file is named so; give it letters, no folder, and {LONGEST_NAME} bytes at most")
+    return text
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 class Section(BaseModel):
@@ -51,7 +63,7 @@ class Network(Section):
 
 
 class ScalingEntry(Section):
-    """How values of one data type become the 0–255 that networks take: `(value - offset) * gain`."""
+    """How values of one data type become the 0–255 that networks take: `(value - offset) * gain`, cut off there."""
 
     offset: float = 0.0
     gain: float = 1.0
@@ -198,7 +210,7 @@ class Schedule(Section):
 class Recipe(Section):
     """A training run."""
 
-    name: str
+    name: FileName
     """Of the bundle; that of the recipe's file if it is not given there."""
     version: str = "0.1.0"
     seed: Seed = 0

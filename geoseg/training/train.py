@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
+from geoseg.errors import OutputError
 from geoseg.models.backend import start_keras
 
 from .history import Row, best_row, read_history
@@ -79,8 +81,12 @@ def train(
     data = open_data(recipe)
     build_card(recipe, data.labels.legend)  # refused now rather than after the last epoch
     folder.begin(recipe, resume=resume)
-    run(recipe, data, folder, devices=devices, progress=progress, epoch_done=epoch_done, remark=remark)
-    report = finish(recipe, data, folder)
+    try:
+        run(recipe, data, folder, devices=devices, progress=progress, epoch_done=epoch_done, remark=remark)
+        report = finish(recipe, data, folder)
+    except OSError as error:
+        reason = shorten(str(error), 200)  # HDF5 tells its own states as well
+        raise OutputError(f"the run in {folder.path} cannot be written or gone on with ({reason}).") from error
     best = best_row(read_history(folder.history))
     assert best is not None  # a run has an epoch at least
     return Training(folder=folder.path, bundle=folder.bundle(recipe.name), report=report, best=best)

@@ -1,6 +1,7 @@
 """Validation: held-out images as batches of tiles while training, and blended as scenes are at its end."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -70,6 +71,8 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         ]
         # Tiles come image by image: the last one read is the one wanted, but for those of a batch's end.
         self._read = lru_cache(2)(lambda number: images[number].read())
+        # Keras asks in threads that TensorFlow makes and ends. PROJ's objects, shared with these, corrupt the heap.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="validation")
 
     def __len__(self) -> int:
         return len(self._places) // self._size + (len(self._places) % self._size > 0)
@@ -77,7 +80,7 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
     def __getitem__(self, number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
         """A batch: pixels `(size, tile, tile, bands)` and label values `(size, tile, tile)`."""
         try:
-            tiles = [self._cut(*place) for place in self._places[number * self._size : (number + 1) * self._size]]
+            tiles = self._reader.submit(self._tiles, number).result()
         except Exception as error:
             self.error = error
             raise
@@ -85,6 +88,9 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         nothing = (np.zeros_like(pixels), np.full_like(labels, self._ignored))
         tiles += [nothing] * (self._size - len(tiles))
         return np.stack([tile[0] for tile in tiles]), np.stack([tile[1] for tile in tiles])
+
+    def _tiles(self, number: int) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]]:
+        return [self._cut(*place) for place in self._places[number * self._size : (number + 1) * self._size]]
 
     def _cut(self, number: int, place: Tile) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
         image, labels = self._read(number)

@@ -78,7 +78,7 @@ def sampled_windows(surveyed: Survey, cache: Cache, *, side: int, balanced: bool
             yield pixels, labels
     raise UsageError(
         f"of data set {surveyed.parts[0][0].data_set}, {ATTEMPTS} windows of {side} pixels one after another were "
-        "mostly without labels; make schedule.window smaller."
+        "mostly without labels or data; make schedule.window smaller, or see whether the images have data at all."
     )
 
 

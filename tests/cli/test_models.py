@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -64,6 +65,7 @@ def test_show_loads_no_backend():
     """Showing a model, its card or its STAC item takes no Keras."""
     script = """
 import sys
+from pathlib import Path
 from click.testing import CliRunner
 from geoseg.cli import main
 for command in (["show"], ["card"], ["stac", "-o", "/dev/null", "--overwrite"]):
@@ -94,6 +96,19 @@ def test_stac(run, tmp_path):
     item = json.loads(target.read_text())
     assert item["id"].startswith("aerial-")
     assert (tmp_path / item["assets"]["model"]["href"]).resolve().name == "aerial.keras"
+
+
+def test_stac_where_nothing_can_be_written(run, tmp_path, monkeypatch):
+    """An item that cannot be written whole is not there."""
+    write = Path.write_text
+
+    def half(path, text, **encoding):
+        write(path, text[:100], **encoding)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    assert "cannot be written (No space left on device)" in run("stac", "aerial", "-o", tmp_path / "a.json", expect=5)
+    assert not list(tmp_path.iterdir())
 
 
 def test_export(run, tmp_path):

@@ -174,6 +174,16 @@ def test_damaged_files(write_ids, blobs, tmp_path):
         evaluate(ours, write_ids(blobs(20, 20), "c.tif"))
 
 
+def test_the_damaged_file_is_blamed(write_ids, blobs):
+    """Of two rasters, the one whose pixels cannot be read is named."""
+    ours, theirs = write_ids(blobs(60, 60), "a.tif"), write_ids(blobs(60, 60), "b.tif")
+    ours.write_bytes(ours.read_bytes()[:-1500])
+    with pytest.raises(SceneError, match=r"^\S*a\.tif cannot be read as a raster"):
+        evaluate(ours, theirs)
+    with pytest.raises(SceneError, match=r"^\S*a\.tif cannot be read as a raster"):
+        evaluate(theirs, ours)
+
+
 def test_a_mask_that_is_misunderstood_is_noted(write_ids, blobs):
     """A truth of 0 and 255 has one class: the note says how to compare it as a mask."""
     mask = (blobs(20, 20) == 2).astype(np.uint8) * 255

@@ -4,10 +4,11 @@ import pytest
 import shapely
 from rasterio import Affine
 
-from geoseg.errors import UsageError
+from geoseg.errors import SceneError, UsageError
 from geoseg.training.describing import describe_data
 from geoseg.training.imagery import open_data
 from geoseg.training.loading import load_recipe
+from geoseg.training.reading import read_labels
 
 SAMPLES = ["coast", "desert_city", "farmland", "satellite_16bit", "suburb"]
 
@@ -28,6 +29,17 @@ def start(tmp_path):
 @pytest.fixture
 def picture():
     return np.random.default_rng(0).integers(1, 255, (3, 150, 200), np.uint8)
+
+
+def class_pixels(data):
+    """Pixels of each class, on both sides of the split."""
+    (sides,) = data.sides
+    labels = [
+        read_labels(pair, (slice(0, pair.shape[0]), slice(0, pair.shape[1])))
+        for pair in (*sides.training, *sides.validation)
+    ]
+    counts = np.bincount(np.concatenate([part.ravel() for part in labels]), minlength=256)
+    return counts[: len(data.labels.legend)]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -114,7 +126,30 @@ def test_overlapping_images_are_split_by_block(start, write_raster, picture, tmp
         place = Affine(1, 0, 500_000 + 150 * number, 0, -1, 5_400_000)
         write_raster(f"images/{number}.tif", picture, transform=place)
         write_raster(f"labels/{number}.tif", np.ones((1, 150, 200), np.uint8) * np.uint8(number % 2), transform=place)
-    assert start(tmp_path)[1].data[0].split.by == "block"
+    _, recipe, data = start(tmp_path)
+    assert recipe.data[0].split.by == "block"
+    assert data.sides[0].training
+    assert data.sides[0].validation
+
+
+def test_folders_whose_names_are_patterns(start, write_raster, picture, tmp_path):
+    """Brackets in the name of a folder are no pattern: its images are found again."""
+    for number, name in enumerate(("a[1]", "b*")):
+        place = Affine(1, 0, 500_000 + 1000 * number, 0, -1, 5_400_000)
+        write_raster(f"images/{name}/x.tif", picture, transform=place)
+        write_raster(f"labels/{name}/x.tif", picture[:1] % 2, transform=place)
+    _, _, data = start(tmp_path)
+    assert {pair.name for side in (data.sides[0].training, data.sides[0].validation) for pair in side} == {
+        "a[1]/x", "b*/x"
+    }  # fmt: skip
+
+
+def test_labels_elsewhere(write_raster, picture, tmp_path):
+    """What training would refuse is refused here: labels that do not lie on their image."""
+    write_raster("images/a.tif", picture)
+    write_raster("labels/a.tif", np.ones((1, 150, 200), np.uint8), transform=Affine(1, 0, 9_000, 0, -1, 5_400_000))
+    with pytest.raises(SceneError, match=r"a\.tif lies elsewhere on the ground than its image"):
+        describe_data(tmp_path)
 
 
 def test_stray_colours_are_ignored(start, write_raster, picture, tmp_path):
@@ -128,7 +163,7 @@ def test_stray_colours_are_ignored(start, write_raster, picture, tmp_path):
     assert (recipe.legend, recipe.data[0].coding) == ("potsdam", "potsdam")
     assert recipe.data[0].values == {"#fcff00": "ignore"}
     assert "# Coding potsdam does not have these, which 0.17% of the pixels have." in text
-    assert data.class_pixels().sum() == 150 * 200 - 50
+    assert class_pixels(data).sum() == 150 * 200 - 50
 
 
 def test_many_stray_colours_are_ignored_together(start, write_raster, picture, tmp_path):
@@ -141,7 +176,7 @@ def test_many_stray_colours_are_ignored_together(start, write_raster, picture, t
     text, recipe, data = start(tmp_path)
     assert recipe.data[0].values == {"*": "ignore"}
     assert "#   171 more: 0.57%" in text
-    assert data.class_pixels().sum() == 149 * 200
+    assert class_pixels(data).sum() == 149 * 200
 
 
 def test_images_that_differ(start, write_raster, picture, tmp_path):
@@ -199,7 +234,7 @@ def test_values_of_an_attribute(start, write_raster, picture, tmp_path, kinds, v
     assert recipe.data[0].values == values
     assert "  # " in text.partition(f'"{next(iter(values))}" = "background"')[2].splitlines()[0]
     assert "ignored" in text.partition("[data.values]")[2].splitlines()[1]
-    pixels = dict(zip(data.labels.legend.names, data.class_pixels(), strict=True))
+    pixels = dict(zip(data.labels.legend.names, class_pixels(data), strict=True))
     open_ground = 150 * 200 - 90 * 50 * len(kinds)
     assert pixels["background"] == (90 * 50 if "background" in kinds else open_ground)
     assert all(count == 90 * 50 for name, count in pixels.items() if name != "background")

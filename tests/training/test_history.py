@@ -45,6 +45,15 @@ def test_a_history_is_read_as_it_was_written(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["history.csv"]
 
 
+@pytest.mark.parametrize("content", ["epoch,loss\n1,0.5\n", f"{','.join(COLUMNS)}\n1,half,,,,,,,\n"])
+def test_a_damaged_history(tmp_path, content):
+    """A file that is no history, or a value that is no number, ends in a sentence that names the file."""
+    path = tmp_path / "history.csv"
+    path.write_text(content)
+    with pytest.raises(OutputError, match=r"history\.csv is damaged"):
+        read_history(path)
+
+
 def test_the_best_row_is_the_latest_of_the_best():
     """The best epoch has the best validation score; of equal ones it is the latest; without scores, the last."""
     assert best_row([]) is None

@@ -45,7 +45,7 @@ def test_validation_images(two_sets):
             expected, values = source[:3].astype(np.float32), codes
         else:
             expected, values = (
-                (source[[3, 1, 0]] - np.float32(100)) * np.float32(0.125),
+                ((source[[3, 1, 0]] - np.float32(100)) * np.float32(0.125)).clip(0, 255),
                 np.array([3, 1])[codes.clip(0, 1)],
             )
         np.testing.assert_allclose(pixels, np.moveaxis(expected, 0, -1))
@@ -105,7 +105,11 @@ def test_windows_are_alike(two_sets):
     for pixels, labels in islice(data.windows(0, side=16), 60):
         assert (pixels.shape, pixels.dtype, labels.shape) == ((16, 16, 3), np.float32, (16, 16))
         for key, (source, _) in truth.items():
-            scaled = source[:3] if key[0] == "a" else (source[[3, 1, 0]] - np.float32(100)) * np.float32(0.125)
+            scaled = (
+                source[:3]
+                if key[0] == "a"
+                else ((source[[3, 1, 0]] - np.float32(100)) * np.float32(0.125)).clip(0, 255)
+            )
             if any((patch == pixels[8, 8]).all() for patch in np.moveaxis(scaled, 0, -1)[8:, 8:].reshape(-1, 3)):
                 seen.add(key)
     assert seen == {("a", "0"), ("a", "2"), ("b", "1")}

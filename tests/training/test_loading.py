@@ -73,6 +73,9 @@ def test_misplaced_keys_name_their_table():
         ("schedule=3", r"schedule is 3: it should be a table"),
         ("network.depth=30", r"network\.depth is 30: input should be less than or equal to 8"),
         ("loss.terms=[]", r"loss\.terms is \[\]: list should have at least 1 item"),
+        ("name=../evil", r"name is '\.\./evil': a file is named so; give it letters, no folder, and 200 bytes"),
+        ("name=''", r"name is '': a file is named so"),
+        (f"name={'й' * 101}", "name is 'й+': a file is named so"),
     ],
 )
 def test_wrong_values_name_the_key(write, override, sentence):

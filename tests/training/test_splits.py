@@ -193,6 +193,14 @@ def test_blocks_part_the_labels(write_raster, open_recipe, placed):
     assert 0.05 < (held_out != 3).mean() < 0.6
 
 
+def test_images_smaller_than_squares_stay(tiles, open_recipe):
+    """However large the squares are, each image is on one side or on both."""
+    tiles()
+    for block_m in (30, 700, 1e5):
+        training, validation = names(open_recipe(entry(by="block", block_m=block_m, validation=0.4)))
+        assert set(training) | set(validation) == set("012345")
+
+
 @given(st.floats(-30, 30), st.floats(0.3, 3), st.sampled_from(["EPSG:32633", "EPSG:4326", "EPSG:25832"]))
 @settings(deadline=None, derandomize=True, max_examples=30)
 def test_images_agree_on_blocks(angle, gsd_m, crs):

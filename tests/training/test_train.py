@@ -1,6 +1,7 @@
 """Whole runs of a tiny network: what they leave behind, and that a killed one ends as if it had not been."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from rasterio import Affine
 
 import geoseg.training.finishing
 import geoseg.training.loop
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.models.bundle import load_network, read_card
 from geoseg.prediction import predict
 from geoseg.rendering import render_scene
@@ -172,6 +173,26 @@ def test_a_finished_run_is_not_trained_again(whole, recipe, monkeypatch):
     assert (training.folder / "history.csv").read_bytes() == before
 
 
+def test_a_run_that_lost_its_weights(whole, recipe, tmp_path):
+    """What a run needs and is not there any more ends in a sentence that names the folder."""
+    folder = shutil.copytree(whole[0].folder, tmp_path / "lost")
+    (folder / "checkpoints" / "best.weights.h5").unlink()
+    with pytest.raises(OutputError, match=r"the run in .*lost cannot be written or gone on with \(.*best\.weights\.h5"):
+        train(recipe, output=folder, resume=True)
+
+
+def test_squares_of_ground_divide_several_images(recipe, tmp_path):
+    """A run whose images are divided by squares trains and validates on all of them."""
+    (data,) = recipe.data
+    split = data.split.model_copy(update={"by": "block", "validation": 0.4, "block_m": 30.0})
+    short = recipe.schedule.model_copy(update={"epochs": 1, "steps": 1})
+    changed = recipe.model_copy(update={"data": [data.model_copy(update={"split": split})], "schedule": short})
+    training = train(changed, output=tmp_path / "run")
+    document = json.loads((training.folder / "validation.json").read_text())
+    assert [entry["name"] for entry in document["images"]] == ["scene0", "scene1", "scene2"]
+    assert 0 < sum(entry["pixels"] for entry in document["images"]) < SCENES * SIDE**2
+
+
 def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
     """An image that becomes unreadable while training ends in its one sentence, not in the backend's."""
 
@@ -189,6 +210,12 @@ def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
     [
         ("network", {"preset": "vnet"}, "'vnet' is unknown"),
         ("network", {"encoder": "resnet"}, "'resnet' is unknown"),
+        (
+            "network",
+            {"encoder": "efficientnet_lite0", "depth": None, "encoder_weights": "no.h5"},
+            "no.h5, .* no such file",
+        ),
+        ("card", {"gsd_m": 1e-3}, r"card.gsd_m is 0.001, but .*scene0.tif has pixels of 1 m, .* 100 times as large"),
         ("card", {"tile": 33}, "multiple of 2"),
         ("card", {"window": "blunt"}, "card.window 'blunt' is unknown; choose one of hann"),
         ("schedule", {"window": 33}, "schedule.window is a multiple of 2"),

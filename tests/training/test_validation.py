@@ -1,7 +1,9 @@
 """Validation: every labelled pixel once, scored by its label's set."""
 
+import threading
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_score, recall_score
@@ -62,6 +64,22 @@ def test_images_are_read_once_in_a_pass(images):
     tiles = ValidationTiles(images, tile=16, size=4, ignored=IGNORED)
     _ = [tiles[number] for number in range(len(tiles))]
     assert [image.reads for image in images] == [1, 1, 1]
+
+
+def test_images_are_read_in_a_thread_of_python(images, monkeypatch):
+    """Keras asks for batches in threads that TensorFlow makes; none of them reads, whatever opens files there."""
+    read, readers = Image.read, []
+
+    def noted(image):
+        readers.append(threading.current_thread())
+        return read(image)
+
+    monkeypatch.setattr(Image, "read", noted)
+    network = keras.Sequential([keras.layers.Input((16, 16, 3)), keras.layers.Conv2D(7, 1, activation="softmax")])
+    network.compile(loss="sparse_categorical_crossentropy")
+    network.evaluate(ValidationTiles(images, tile=16, size=4, ignored=IGNORED), verbose=0)
+    assert {thread.name for thread in readers} == {"validation_0"}
+    assert len(set(readers)) == 1
 
 
 @pytest.mark.parametrize(("overlap", "window"), [(0, "flat"), (4, "hann")])
