@@ -136,10 +136,14 @@ def _write(path: Path, text: str, *, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; choose another name, or replace it with --overwrite.")
     try:
-        with TemporaryDirectory(prefix=".item.", dir=path.parent) as folder:
-            new = Path(folder) / path.name
-            new.write_text(text, encoding="utf-8")
-            new.replace(path)
+        if path.exists() and not path.is_file():  # a device or a pipe stays what it is
+            path.write_text(text, encoding="utf-8")
+        else:
+            place = path.resolve()  # and so does a link
+            with TemporaryDirectory(prefix=".item.", dir=place.parent) as folder:
+                new = Path(folder) / place.name
+                new.write_text(text, encoding="utf-8")
+                new.replace(place)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}).") from error
     click.echo(path)

@@ -1,6 +1,7 @@
 """`geoseg models`: list, show, card, export and stac."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -61,19 +62,19 @@ def test_show_says_how_values_are_taken(run, tmp_path):
     assert re.search("license +–", text)
 
 
-def test_show_loads_no_backend():
+def test_show_loads_no_backend(tmp_path):
     """Showing a model, its card or its STAC item takes no Keras."""
     script = """
 import sys
-from pathlib import Path
 from click.testing import CliRunner
 from geoseg.cli import main
-for command in (["show"], ["card"], ["stac", "-o", "/dev/null", "--overwrite"]):
+for command in (["show"], ["card"], ["stac", "-o", sys.argv[1]]):
     result = CliRunner().invoke(main, ["models", command[0], "aerial", *command[1:]])
     assert result.exit_code == 0, result.output
 sys.exit(", ".join(sorted({"keras", "tensorflow", "jax", "torch", "rasterio"} & set(sys.modules))) or 0)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    words = [sys.executable, "-c", script, str(tmp_path / "item.json")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -96,6 +97,22 @@ def test_stac(run, tmp_path):
     item = json.loads(target.read_text())
     assert item["id"].startswith("aerial-")
     assert (tmp_path / item["assets"]["model"]["href"]).resolve().name == "aerial.keras"
+
+
+def test_stac_leaves_pipes_and_links_what_they_are(run, tmp_path):
+    """What is no file of its own is written to and not replaced: pipes and devices, and links, whose target is."""
+    pipe, link, file = (tmp_path / name for name in ("pipe", "link", "item.json"))
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    run("stac", "aerial", "-o", pipe, "--overwrite")
+    assert pipe.is_fifo()
+    assert json.loads(os.read(reader, 65536))["id"].startswith("aerial-")
+    os.close(reader)
+    file.write_text("an earlier one")
+    link.symlink_to(file)
+    run("stac", "aerial", "-o", link, "--overwrite")
+    assert link.is_symlink()
+    assert json.loads(file.read_text())["id"].startswith("aerial-")
 
 
 def test_stac_where_nothing_can_be_written(run, tmp_path, monkeypatch):
