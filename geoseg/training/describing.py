@@ -249,10 +249,10 @@ def _split(seen: Look) -> Iterator[str]:
     at_root = any("/" not in pair.name for pair in seen.files)
     yield "[data.split]"
     if len(seen.files) == 1:
-        yield from ('by = "block"', "validation = 0.2", f"block_m = {_block_m(seen, 200)}  # side of squares of ground")
+        yield from _blocks(seen, 200)
     elif _overlap(seen):
         yield "# Some images show the same ground, so that images cannot be held out one by one."
-        yield from ('by = "block"', "validation = 0.2", f"block_m = {_block_m(seen, 500)}  # side of squares of ground")
+        yield from _blocks(seen, 500)
     elif len(folders) > 1 and not at_root:
         customary = [folder for folder in folders if folder in ("val", "validation")]
         yield "# Images of one folder stay together; folders that show the same ground belong in one group."
@@ -266,10 +266,11 @@ def _split(seen: Look) -> Iterator[str]:
         yield from ('by = "image"  # or "group", "block"', "validation = 0.2")
 
 
-def _block_m(seen: Look, usual: float) -> float:
-    """Side of squares in metres, at most the usual one, and so small that each side of an image has some of them."""
-    shown = min(map(min, seen.shapes)) * _gsd(seen)
-    return float(f"{min(usual, shown / SQUARES):.2g}")
+def _blocks(seen: Look, usual_m: float) -> Iterator[str]:
+    """A split by squares of the usual side, or so much smaller that each side of an image has some of them."""
+    shown_m = min(map(min, seen.shapes)) * _gsd(seen)
+    yield from ('by = "block"', "validation = 0.2")
+    yield f"block_m = {float(f'{min(usual_m, shown_m / SQUARES):.2g}')}  # side of squares of ground"
 
 
 def _overlap(seen: Look) -> bool:

@@ -59,11 +59,12 @@ def look(images: str, labels: str | None) -> Look:
                 shapes.append(image.shape)
                 bands.setdefault(tuple(image.colorinterp), image.name)
                 samples[image.dtypes[0]].append(_valid_values(image))
+                is_vector = pair.label.suffix.lower() in VECTORS
                 if is_placed(image):
                     scenes.append(open_scene(pair.image))
-                    if pair.label.suffix.lower() not in VECTORS:
+                    if not is_vector:
                         check_label(pair, scenes[-1].geobox)
-                elif pair.label.suffix.lower() in VECTORS:
+                elif is_vector:
                     raise SceneError(
                         f"{pair.image} lies nowhere on the ground; vector labels need an image with a CRS."
                     )
