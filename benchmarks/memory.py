@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scenes import COLOURS, peak_bytes, write_scene
 
 import geoseg
-from geoseg.models.tta import TTA
+from geoseg.models.engine import TTA
 
 
 class Colours:

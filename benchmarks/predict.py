@@ -18,13 +18,13 @@ import rasterio
 from scenes import peak_bytes, write_scene
 
 import geoseg
-from geoseg.executors import load_keras
 from geoseg.models.bundle import load_network, read_card
-from geoseg.planning import plan
-from geoseg.reading import read_strips
-from geoseg.scene import open_scene
-from geoseg.settings import Settings
-from geoseg.shipped import find_model
+from geoseg.models.shipped import find_model
+from geoseg.prediction.executors import load_keras
+from geoseg.prediction.plan import plan
+from geoseg.prediction.settings import Settings
+from geoseg.prediction.strips import read_strips
+from geoseg.rasters.scene import open_scene
 
 
 def bare(scene: Path) -> float:

@@ -30,11 +30,11 @@ from skimage.morphology import skeletonize
 
 from geoseg.evaluation.roads.accuracy import accuracy
 from geoseg.evaluation.roads.apls import apls
-from geoseg.evaluation.roads.lines import LineGraph, line_graph
+from geoseg.evaluation.roads.noding import LineGraph, line_graph
 from geoseg.evaluation.roads.synthetic import SyntheticRoads, clean, occluded, random_streets, rough
 from geoseg.roads import trace_roads
-from geoseg.roads.files import roads
 from geoseg.roads.network import FRACTIONS
+from geoseg.roads.trace_file import roads
 
 Levels = npt.NDArray[np.uint8]
 Lines = list[npt.NDArray[np.float64]]

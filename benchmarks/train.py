@@ -19,17 +19,17 @@ from rasterio import Affine
 
 from geoseg.models.backend import start_keras
 from geoseg.rendering import render_scene
-from geoseg.training.loading import load_recipe, parse_recipe
-from geoseg.training.recipe import Recipe
+from geoseg.training.recipe.load import load_recipe, parse_recipe
+from geoseg.training.recipe.recipe import Recipe
 
 start_keras()
 
 import keras  # noqa: E402 - started quietly
 
-from geoseg.training.batches import Batch, TrainingBatches  # noqa: E402
-from geoseg.training.devices import choose_devices, spread  # noqa: E402
-from geoseg.training.imagery import open_data  # noqa: E402
-from geoseg.training.loop import compiled, training_batches  # noqa: E402
+from geoseg.training.data.dataset import open_data  # noqa: E402
+from geoseg.training.fit import compiled, training_batches  # noqa: E402
+from geoseg.training.run.batches import Batch, TrainingBatches  # noqa: E402
+from geoseg.training.run.devices import choose_devices, spread  # noqa: E402
 
 
 class Repeated(keras.utils.PyDataset):

@@ -3,9 +3,21 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from .version import __version__
 
 if TYPE_CHECKING:
+    from geoseg.evaluation.roads import evaluate_roads as evaluate_roads
+    from geoseg.prediction.executors import DaskExecutor as DaskExecutor
+    from geoseg.prediction.executors import LocalExecutor as LocalExecutor
+    from geoseg.prediction.export import export as export
+    from geoseg.prediction.plan import plan as plan
+    from geoseg.prediction.predict import Prediction as Prediction
+    from geoseg.prediction.predict import predict as predict
+    from geoseg.prediction.settings import Settings as Settings
+    from geoseg.rasters.resize import resize as resize
+    from geoseg.training.train import Training as Training
+    from geoseg.training.train import train as train
+
     from .errors import BundleError as BundleError
     from .errors import GeosegError as GeosegError
     from .errors import OutputError as OutputError
@@ -14,39 +26,28 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation as Evaluation
     from .evaluation import evaluate as evaluate
     from .evaluation import evaluate_model as evaluate_model
-    from .evaluation.roads import evaluate_roads as evaluate_roads
-    from .executors import DaskExecutor as DaskExecutor
-    from .executors import LocalExecutor as LocalExecutor
-    from .exporting import export as export
-    from .planning import plan as plan
     from .polygons import polygonise as polygonise
-    from .prediction import Prediction as Prediction
-    from .prediction import predict as predict
-    from .resizing import resize as resize
-    from .settings import Settings as Settings
-    from .training.train import Training as Training
-    from .training.train import train as train
 
 _HOMES = {
     "BundleError": "errors",
-    "DaskExecutor": "executors",
+    "DaskExecutor": "prediction.executors",
     "Evaluation": "evaluation",
     "GeosegError": "errors",
-    "LocalExecutor": "executors",
+    "LocalExecutor": "prediction.executors",
     "OutputError": "errors",
-    "Prediction": "prediction",
+    "Prediction": "prediction.predict",
     "SceneError": "errors",
-    "Settings": "settings",
+    "Settings": "prediction.settings",
     "Training": "training.train",
     "UsageError": "errors",
     "evaluate": "evaluation",
     "evaluate_model": "evaluation",
     "evaluate_roads": "evaluation.roads",
-    "export": "exporting",
-    "plan": "planning",
+    "export": "prediction.export",
+    "plan": "prediction.plan",
     "polygonise": "polygons",
-    "predict": "prediction",
-    "resize": "resizing",
+    "predict": "prediction.predict",
+    "resize": "rasters.resize",
     "train": "training.train",
 }
 

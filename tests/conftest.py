@@ -13,6 +13,8 @@ from rasterio import Affine
 from standins import load_echo, make_card
 
 from geoseg.models.bundle import MEMBER
+from geoseg.models.legend import LEVELS
+from geoseg.rasters.scene import unplaced
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("any machine", deadline=None)
@@ -20,6 +22,7 @@ settings.load_profile("any machine")
 
 UTM = "EPSG:32633"
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
+TWO_METRES = Affine(2, 0, 500_000, 0, -2, 5_400_000)
 
 
 @pytest.fixture
@@ -78,3 +81,60 @@ def write_bundle(tmp_path):
 def echo():
     """Loader of a network that echoes its input."""
     return load_echo
+
+
+@pytest.fixture
+def write_ids(tmp_path):
+    """Write ids `(height, width)`, or bands of them, as a raster and return its path; `levels` are probabilities."""
+
+    def write(
+        ids, name="classes.tif", *, crs="EPSG:32633", transform=PLACE, legend=None, folder=".", levels=False, **profile
+    ):
+        path = tmp_path / folder / name
+        path.parent.mkdir(exist_ok=True)
+        bands = ids if ids.ndim == 3 else ids[None]
+        shape = {"count": len(bands), "height": bands.shape[1], "width": bands.shape[2], "dtype": bands.dtype}
+        place = {} if crs is None else {"crs": crs, "transform": transform}
+        with unplaced(), rasterio.open(path, "w", driver="GTiff", **shape, **place, **profile) as dataset:
+            dataset.write(bands)
+            if levels:
+                dataset.scales = [1 / LEVELS] * len(bands)
+            if legend is not None:
+                dataset.update_tags(GEOSEG_LEGEND=json.dumps(legend.to_json()))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_classes(tmp_path):
+    """Write class ids as a GeoTIFF and return its path."""
+
+    def write(
+        values, name="classes.tif", *, crs=UTM, transform=TWO_METRES, tags=None, band_tags=None, colours=None, **rest
+    ):
+        path = tmp_path / name
+        shape = {"count": 1, "height": values.shape[0], "width": values.shape[1], "dtype": values.dtype}
+        with rasterio.open(path, "w", driver="GTiff", crs=crs, transform=transform, **shape, **rest) as raster:
+            raster.write(values, 1)
+            raster.update_tags(**(tags or {}))
+            raster.update_tags(1, **(band_tags or {}))
+            if colours:
+                raster.write_colormap(1, colours)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def blobs():
+    """Make ids `(height, width)` of five classes in patches, the same for the same seed."""
+
+    def make(height, width, seed=0, classes=5):
+        random = np.random.default_rng(seed)
+        coarse = random.integers(0, classes, (height // 4 + 2, width // 4 + 2), dtype=np.uint8)
+        ids = np.kron(coarse, np.ones((4, 4), np.uint8))[2 : height + 2, 1 : width + 1]
+        noise = random.random(ids.shape) < 0.1
+        return np.where(noise, random.integers(0, classes, ids.shape), ids).astype(np.uint8)
+
+    return make

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import geoseg
 from geoseg.cli import main
-from geoseg.shipped import find_model
+from geoseg.models.shipped import find_model
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "sample_rasters" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

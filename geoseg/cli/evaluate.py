@@ -142,8 +142,8 @@ def _rasters(
     **choices: Any,  # noqa: ANN401
 ) -> None:
     from geoseg.evaluation import evaluate, evaluate_model
-    from geoseg.evaluation.tables import conditions, tables
-    from geoseg.evaluation.writing import refuse_existing, write_evaluation
+    from geoseg.evaluation.report.tables import conditions, tables
+    from geoseg.evaluation.report.write import refuse_existing, write_evaluation
 
     predicting = {"bands": bands, "tta": tta, "image_gsd_m": image_gsd_m}
     given: dict[str, Any] = {name: value for name, value in predicting.items() if value is not None}

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from geoseg import __version__
 from geoseg.errors import GeosegError
+from geoseg.version import __version__
 
 COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
 

@@ -21,8 +21,8 @@ from . import options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(subject: str, model: str, *, as_json: bool, **choices: Any) -> None:  # noqa: ANN401
     """Describe a SCENE with the plan of its prediction, or a MODEL with its card. Nothing is predicted."""
-    from geoseg.description import describe_model, describe_scene
-    from geoseg.shipped import shipped_models
+    from geoseg.models.shipped import shipped_models
+    from geoseg.prediction.info import describe_model, describe_scene
 
     if subject in shipped_models() or Path(subject).suffix == ".keras":
         description = describe_model(subject)

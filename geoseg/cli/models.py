@@ -34,10 +34,9 @@ def command(context: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(model: str, *, as_json: bool) -> None:
     """Show what a model takes and gives, what it is made of, and where it comes from."""
-    from geoseg.models.anatomy import read_anatomy
-    from geoseg.models.bundle import read_card
-    from geoseg.models.card_text import values_taken
-    from geoseg.shipped import find_model
+    from geoseg.models.bundle import read_anatomy, read_card
+    from geoseg.models.export.markdown import values_taken
+    from geoseg.models.shipped import find_model
 
     path = find_model(model)
     card, anatomy = read_card(path), read_anatomy(path)
@@ -74,10 +73,9 @@ def show(model: str, *, as_json: bool) -> None:
 @_overwrite
 def card(model: str, *, output: Path | None, overwrite: bool) -> None:
     """Print a model's card in Markdown."""
-    from geoseg.models.anatomy import read_anatomy
-    from geoseg.models.bundle import read_card
-    from geoseg.models.card_text import card_text
-    from geoseg.shipped import find_model
+    from geoseg.models.bundle import read_anatomy, read_card
+    from geoseg.models.export.markdown import card_text
+    from geoseg.models.shipped import find_model
 
     path = find_model(model)
     text = card_text(read_card(path), read_anatomy(path))
@@ -104,7 +102,7 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     An OpenVINO export gives these probabilities when it is compiled with INFERENCE_PRECISION_HINT set to f32. Left
     alone, OpenVINO computes in half precision where the processor can.
     """
-    from geoseg.exporting import export as run
+    from geoseg.prediction.export import export as run
 
     exported = run(model, choices.pop("output"), **choices)
     for path in exported.files:
@@ -123,8 +121,8 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
 @_overwrite
 def stac(model: str, *, output: Path, overwrite: bool) -> None:
     """Describe a model as a STAC item with the Machine Learning Model extension."""
-    from geoseg.models.stac import stac_item
-    from geoseg.shipped import find_model
+    from geoseg.models.export.stac import stac_item
+    from geoseg.models.shipped import find_model
 
     item = stac_item(find_model(model), output)
     _write(output, json.dumps(item, indent=2) + "\n", overwrite=overwrite)
@@ -151,8 +149,8 @@ def _write(path: Path, text: str, *, overwrite: bool) -> None:
 
 def _list() -> None:
     from geoseg.models.bundle import read_card
-    from geoseg.models.presets import PRESETS
-    from geoseg.shipped import shipped_models
+    from geoseg.models.networks.presets import PRESETS
+    from geoseg.models.shipped import shipped_models
 
     shipped = _table("shipped models", "model", "GSD", "bands", "classes", "size")
     for name, path in shipped_models().items():

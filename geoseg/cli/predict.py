@@ -13,7 +13,7 @@ from . import options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from geoseg.prediction import Prediction
+    from geoseg.prediction.predict import Prediction
 
 
 @click.command("predict")
@@ -63,7 +63,7 @@ def command(
     """
     from rich.console import Console
 
-    from geoseg.scene import stem
+    from geoseg.rasters.scene import stem
 
     stems = Counter(map(stem, scenes))
     repeated = [name for name, count in stems.items() if count > 1]
@@ -91,7 +91,7 @@ def command(
 def _predict(console: "Console", scene: str, **arguments: Any) -> "Prediction":  # noqa: ANN401
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from geoseg.prediction import predict
+    from geoseg.prediction.predict import predict
 
     columns = (
         TextColumn("{task.description}", markup=False),

@@ -37,7 +37,7 @@ def command(
     Give exactly one of --gsd, --scale and --size. Imagery is filtered with an antialiasing Lanczos kernel; masks, and
     all values with --labels, are taken from the nearest pixel. Works in constant memory.
     """
-    from geoseg.resizing import resize
+    from geoseg.rasters.resize import resize
 
     written = resize(source, target, gsd=gsd, scale=scale, size=size, labels=labels, overwrite=overwrite)
     click.echo(written)

@@ -46,7 +46,7 @@ def command(
     """
     from rich.console import Console
 
-    from geoseg.roads.files import roads
+    from geoseg.roads.trace_file import roads
 
     with Console(stderr=True, markup=False).status("tracing roads") as status:
         traced = roads(

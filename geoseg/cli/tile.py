@@ -31,8 +31,8 @@ def command(
     Training needs no chips: it samples windows from the rasters as they lie.
     """
     from geoseg.errors import UsageError
-    from geoseg.training.chips import export_chips, export_recipe_chips
-    from geoseg.training.loading import load_recipe
+    from geoseg.training.data.chips import export_chips, export_recipe_chips
+    from geoseg.training.recipe.load import load_recipe
 
     if source.suffix == ".toml":
         if labels is not None:

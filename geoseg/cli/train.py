@@ -59,7 +59,7 @@ def command(
         raise UsageError(f"one recipe is trained at a time, not {len(paths)}; for images and labels, say --init.")
     from rich.console import Console
 
-    from geoseg.training.loading import load_recipe
+    from geoseg.training.recipe.load import load_recipe
     from geoseg.training.train import train
 
     console = Console(stderr=True, quiet=quiet, markup=False)
@@ -81,7 +81,7 @@ def command(
 def _describe(paths: tuple[Path, ...]) -> None:
     if len(paths) > 2:
         raise UsageError(f"--init takes a folder of images and one of labels, not {len(paths)}.")
-    from geoseg.training.describing import describe_data
+    from geoseg.training.survey.recipe_template import describe_data
 
     click.echo(describe_data(*paths), nl=False)
 

@@ -1,11 +1,11 @@
 """Compare class rasters with the truth: counts, scores and their uncertainty, streamed in strips."""
 
-from .comparison import Comparison, Rules
 from .confusion import ClassScores, Confusion, Scores
+from .counts import Comparison, Rules
 from .criteria import Criteria
-from .evaluation import Evaluation
-from .predicting import evaluate_model
-from .rasters import evaluate
+from .evaluate import evaluate
+from .evaluate_model import evaluate_model
+from .result import Evaluation
 
 __all__ = [
     "ClassScores",

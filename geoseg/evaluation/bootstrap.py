@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from . import metrics
-from .comparison import Comparison
-from .metrics import Counts, Floats
+from . import matrix_scores as metrics
+from .counts import Comparison
+from .matrix_scores import Counts, Floats
 from .relaxed import near_scores
 
 SHARE = 0.95

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.blocks import LEVELS
+from geoseg.models.legend import LEVELS
 
-from .metrics import Counts, quotient
+from .matrix_scores import Counts, quotient
 
 BINS = 15
 """Bins of equal width, as in the paper."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import metrics
+from . import matrix_scores as metrics
 from .document import plain
 
 

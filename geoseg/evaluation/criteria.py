@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from geoseg.errors import UsageError
 
-from .comparison import Rules
+from .class_mapping import Meaning
+from .counts import Rules
 from .distance import Distance
-from .meaning import Meaning
 
 PROTOCOLS = ("isprs", "isprs-no-clutter")
 """The ISPRS 2D semantic labelling contest: classes eroded by a disc of 3 pixels, with and without the clutter class."""

@@ -1,9 +1,11 @@
 """The model bundle: one `.keras` file that also carries `geoseg.json`, all it takes to use the network on a scene."""
 
+import io
 import json
 import math
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from operator import index
@@ -124,7 +126,7 @@ def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: 
     network.set_weights(model.get_weights())
     network.save(path)
     if mantissa_bits is not None:
-        from .compact import compact_archive
+        from .weights import compact_archive
 
         compact_archive(path, mantissa_bits=mantissa_bits)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -225,3 +227,51 @@ def _reason(error: BaseException) -> str:
     """The first line of what an error says, or else the error's name."""
     lines = str(error).strip().splitlines()
     return shorten(lines[0], 200).rstrip(".:") if lines else type(error).__name__
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anatomy:
+    """The parts of a network."""
+
+    layers: Mapping[str, int]
+    """Number of layers by kind, most frequent first."""
+    parameters: int
+    """Numbers that were trained or measured: kernels, biases, and the statistics of normalisations."""
+    keras_version: str
+    """What saved the network."""
+
+
+def read_anatomy(path: Path) -> Anatomy:
+    """Count the layers and parameters of a bundle.
+
+    Raises
+    ------
+    BundleError
+        If the file is not a bundle, or holds no functional Keras network.
+    """
+    read_card(path)  # says best what is wrong with a file that is no bundle
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+            metadata = json.loads(archive.read("metadata.json"))
+            weights = archive.read("model.weights.h5")
+        kinds = Counter(str(layer["class_name"]) for layer in config["config"]["layers"])
+        return Anatomy(
+            layers=dict(kinds.most_common()),
+            parameters=_count(weights),
+            keras_version=str(metadata["keras_version"]),
+        )
+    except (zipfile.BadZipFile, OSError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {error}).") from error
+
+
+def _count(weights: bytes) -> int:
+    """Numbers in all arrays of a Keras weights file."""
+    import h5py  # a tenth of a second
+
+    sizes: list[int] = []
+    with h5py.File(io.BytesIO(weights)) as file:
+        file.visititems(
+            lambda _name, item: sizes.append(math.prod(item.shape)) if isinstance(item, h5py.Dataset) else None
+        )
+    return sum(sizes)

@@ -1,7 +1,8 @@
-"""Engines: what runs a bundle's network on tiles."""
+"""Engines: run a bundle's network on tiles, averaged over orientations on request."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,39 @@ from geoseg.errors import UsageError
 
 from .backend import without_chatter
 from .bundle import load_network
-from .tta import TTA, oriented
+
+TTA = Literal["none", "flips", "d4"]
+
+Scores = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.float32]
+
+ORIENTATIONS: dict[TTA, tuple[tuple[int, bool], ...]] = {
+    "none": ((0, False),),
+    "flips": ((0, False), (0, True), (2, False), (2, True)),
+    "d4": tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
+}
+"""Quarter turns and mirroring of each orientation: subgroups of the symmetries of the square."""
+
+
+def oriented(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:
+    """Mean of `score` over the orientations of `tta`, each turned back.
+
+    `pixels` is `(tiles, side, side, bands)`; the result is `(tiles, side, side, classes)`, summed in a fixed order.
+    """
+    orientations = ORIENTATIONS[tta]
+    if len(orientations) == 1:
+        return score(pixels)
+    total = sum(_turned_back(score, pixels, orientations))
+    return np.asarray(total, np.float32) / np.float32(len(orientations))
+
+
+def _turned_back(
+    score: Callable[[Pixels], Scores], pixels: Pixels, orientations: tuple[tuple[int, bool], ...]
+) -> Iterator[Scores]:
+    for turns, mirrored in orientations:
+        turned = np.rot90(pixels[:, :, ::-1] if mirrored else pixels, turns, axes=(1, 2))
+        scores = np.rot90(score(np.ascontiguousarray(turned)), -turns, axes=(1, 2))
+        yield scores[:, :, ::-1] if mirrored else scores
 
 
 class Engine(Protocol):

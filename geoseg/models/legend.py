@@ -8,6 +8,8 @@ from typing import Any
 
 NODATA = 255
 """Value of class rasters where the scene has no data; never a class id."""
+LEVELS = 254
+"""Probabilities are stored as integers of this many levels; 255 is nodata."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from geoseg.compiled import compiled
 
-from .labels import Labels
+from .components import Labels
 
 Bytes = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.int32]

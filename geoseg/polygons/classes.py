@@ -14,7 +14,7 @@ from rasterio.io import DatasetReader
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import Legend
 
-from .labels import NOTHING
+from .components import NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)

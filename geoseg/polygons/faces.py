@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .arcs import Points, Starts, trace
-from .labels import Labels, Values, join, label, relabel, renumbered
-from .rings import rings
-from .sides import Sides, sides, together
+from .components import Labels, Values, join, label, relabel, renumbered
+from .rings import Sides, rings, sides, together
 from .simplify import simplify
 
 Flags = npt.NDArray[np.bool_]

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyogrio
 from pyproj import CRS
 
-from geoseg.vector_files import Targets, publish
+from geoseg.vectors.targets import Targets, publish
 
 from .geojson import write_geojson
 from .geopackage import write_geopackage

@@ -11,7 +11,7 @@ from pyproj import CRS, Transformer
 
 from geoseg.errors import SceneError
 
-from .placing import in_steps
+from .to_map import in_steps
 
 DECIMALS = 7  # of a degree: 1 cm
 PROPERTIES = ("id", "class_id", "name", "area_m2")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyogrio
 
-from geoseg.geopackage import COLUMN, VERSION, dated, embed_styles
+from geoseg.vectors.geopackage import COLUMN, VERSION, dated, embed_styles
 
 LAYER = "polygons"
 

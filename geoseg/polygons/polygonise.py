@@ -8,17 +8,18 @@ from pathlib import Path
 import rasterio
 
 from geoseg.errors import UsageError
-from geoseg.scene import GDAL, crs_of
-from geoseg.vector_files import refuse, targets, work_folder
+from geoseg.rasters.ground import crs_of
+from geoseg.rasters.scene import GDAL
+from geoseg.vectors.targets import refuse, targets, work_folder
 
+from .class_raster import BAND_ROWS, ClassRaster, open_class_raster
+from .components import Values
 from .faces import Faces, trace_faces
 from .files import write
-from .labels import Values
-from .placing import Placing
-from .raster import BAND_ROWS, ClassRaster, open_class_raster
 from .sieve import sieve
 from .style import polygon_style
 from .table import ClassTotal, Found, write_table
+from .to_map import Placing
 
 
 @dataclass(frozen=True, kw_only=True)

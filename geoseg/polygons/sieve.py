@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from geoseg.compiled import compiled
 
-from .labels import NOTHING, Ids, Labels, Values, join, label, relabel, renumbered
+from .components import NOTHING, Ids, Labels, Values, join, label, relabel, renumbered
 
 Flags = npt.NDArray[np.bool_]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from geoseg.compiled import compiled
 
 from .arcs import Arcs, Points, Starts
-from .labels import Labels
+from .components import Labels
 
 Flags = npt.NDArray[np.bool_]
 

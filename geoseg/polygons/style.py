@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from xml.etree import ElementTree as Xml
 
-from geoseg.styles import add_symbol, qgis_root, qml
+from geoseg.vectors.qgis import add_symbol, qgis_root, qml
 
 from .classes import Classes
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import shapely
 
 from .classes import Classes
-from .labels import NOTHING, Values
+from .components import NOTHING, Values
 
 SCHEMA = pa.schema(
     [

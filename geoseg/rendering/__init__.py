@@ -1,7 +1,7 @@
 """Procedural scenes with known truth, for samples, tests and training."""
 
-from .roads import Road
-from .scene import RenderedScene, render_scene
+from .render import RenderedScene, render_scene
+from .road import Road
 from .style import STYLES, Style
 from .surfaces import CLASS_COLOURS, SurfaceClass
 

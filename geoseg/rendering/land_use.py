@@ -8,8 +8,8 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from .lattice import Bounds
-from .roads import Road
+from .road import Road
+from .street_lattice import Bounds
 from .style import Climate, Style, draw
 
 Use = Literal["plots", "commercial", "field", "orchard", "wood", "open"]

@@ -11,9 +11,9 @@ from .boxes import Floats
 from .canvas import Canvas
 from .land_use import Parcel
 from .lighting import Sun
-from .networks import RoadPlan
-from .roads import along, length
+from .road import along, length
 from .settlement import Settlement
+from .street_network import RoadPlan
 from .style import Climate, Style, draw
 from .surfaces import Reflectance, SurfaceClass
 from .texture import fractal_noise

@@ -6,8 +6,8 @@ from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
 from .canvas import Canvas
-from .lattice import Bounds
-from .roads import Line, offset
+from .road import Line, offset
+from .street_lattice import Bounds
 from .style import Style
 from .surfaces import GROUND, SurfaceClass
 

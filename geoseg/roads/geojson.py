@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 
-from .network import RoadNetwork
-from .table import attributes
+from .network import RoadNetwork, attributes
 
 DECIMALS = 7  # of a degree: 1 cm
 

@@ -9,8 +9,7 @@ import numpy.typing as npt
 import pyproj
 from rasterio import Affine
 
-from geoseg.geodesy import Geodesy
-from geoseg.scene import apply_affine
+from geoseg.rasters.ground import Geodesy, apply_affine
 
 
 @dataclass(frozen=True, kw_only=True)

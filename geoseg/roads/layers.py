@@ -8,12 +8,11 @@ import pyarrow.parquet
 import pyogrio
 import pyproj
 
-from geoseg.geopackage import COLUMN, VERSION, dated, embed_styles
-from geoseg.vector_files import writing
+from geoseg.vectors.geopackage import COLUMN, VERSION, dated, embed_styles
+from geoseg.vectors.targets import writing
 
-from .network import RoadNetwork
+from .network import EDGES, GEOMETRY, NODES, RoadNetwork, edge_batches, node_batches
 from .styles import edge_style, node_style
-from .table import EDGES, GEOMETRY, NODES, edge_batches, node_batches
 
 
 def write_geopackage(network: RoadNetwork, path: Path) -> None:

@@ -1,6 +1,6 @@
 """QGIS styles of a road network: lines coloured by kind, and small dots where roads meet or end."""
 
-from geoseg.styles import category_style, single_style
+from geoseg.vectors.qgis import category_style, single_style
 
 _KINDS = {"road": "255,106,0,255", "ring": "214,39,160,255", "plaza": "0,150,200,255"}
 

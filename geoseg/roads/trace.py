@@ -10,21 +10,21 @@ import numpy as np
 import numpy.typing as npt
 from rasterio import Affine
 
-from .assembly import assemble
-from .block import Read, trace_block
-from .coarsening import coarsened, factor_for
-from .gaps import close_gaps
-from .graph import Graph, dissolve, graph_of
+from geoseg.roads.graph.chains import Chains, splice
+from geoseg.roads.graph.gaps import close_gaps
+from geoseg.roads.graph.graph import Graph, dissolve, graph_of
+from geoseg.roads.graph.islands import close_islands
+from geoseg.roads.graph.junctions import contract, refine
+from geoseg.roads.graph.spurs import drop_weak, prune
+from geoseg.roads.skeleton.block import Read, trace_block
+from geoseg.roads.skeleton.pieces import Pieces
+from geoseg.roads.skeleton.stencil import Stencil, stencil
+
+from .centrelines import assemble
 from .ground import Ground, ground
-from .islands import close_islands
-from .junctions import contract, refine
 from .network import RoadNetwork
-from .pieces import Pieces
-from .pruning import prune
+from .raster import coarsened, factor_for
 from .settings import RoadSettings
-from .splicing import Chains, splice
-from .stencil import Stencil, stencil
-from .weak import drop_weak
 
 Progress = Callable[[int, int], None]
 """Told, whenever a block is finished, how many pixels of the grid are, and of how many."""

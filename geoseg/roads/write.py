@@ -53,6 +53,6 @@ def write_roads(network: RoadNetwork, path: str | Path, file_format: str) -> Non
     path
         The file.
     file_format
-        One of `geoseg.settings.VECTOR_ENDINGS`.
+        One of `geoseg.prediction.settings.VECTOR_ENDINGS`.
     """
     _WRITERS[file_format](network, Path(path))

@@ -1,9 +1,9 @@
 """Tile lattice, blend windows, rolling accumulation, prefetch: integers and NumPy; no file, no network."""
 
-from .accumulate import blend
+from .blend import blend
+from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval
 from .lattice import Axis, Lattice, Roi, Tile, reflect
 from .prefetch import prefetch
-from .resample import lanczos_radius, lanczos_weights, nearest_exact, source_interval
 from .window import FAMILIES, ramp, taper
 
 __all__ = [

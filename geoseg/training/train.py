@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from geoseg.errors import OutputError
 from geoseg.models.backend import start_keras
 
-from .history import Row, best_row, read_history
-from .loading import load_recipe
-from .recipe import Recipe
+from .recipe.load import load_recipe
+from .recipe.recipe import Recipe
+from .run.run_folder import Row, best_row, read_history
 
 if TYPE_CHECKING:
-    from .callbacks import EpochDone, Progress
+    from .run.callbacks import EpochDone, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +71,11 @@ def train(
     else:
         recipe = load_recipe(Path(recipe), overrides)
     start_keras()
-    from .cards import build_card
-    from .finishing import finish
-    from .folder import RunFolder
-    from .imagery import open_data
-    from .loop import run
+    from .data.dataset import open_data
+    from .finish import finish
+    from .fit import run
+    from .recipe.card import build_card
+    from .run.run_folder import RunFolder
 
     folder = RunFolder(path=Path(output or Path("runs") / recipe.name).absolute())
     data = open_data(recipe)

@@ -13,8 +13,8 @@ from standins import make_card
 
 from geoseg.cli import main
 from geoseg.models.bundle import Scaling, load_network, save_bundle
-from geoseg.models.unet import build_unet
-from geoseg.shipped import find_model
+from geoseg.models.networks.unet import build_unet
+from geoseg.models.shipped import find_model
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-import geoseg.training.describing
+import geoseg.training.survey.recipe_template
 import geoseg.training.train
 from geoseg.cli.train import command
 
@@ -84,7 +84,9 @@ def test_options_reach_training(asked, recipe, tmp_path):
 def test_init_prints_a_recipe(monkeypatch, tmp_path):
     """With --init the recipe that describes images and labels is printed, and nothing is trained."""
     monkeypatch.setattr(
-        geoseg.training.describing, "describe_data", lambda images, labels=None: f"# {images.name} {labels.name}\n"
+        geoseg.training.survey.recipe_template,
+        "describe_data",
+        lambda images, labels=None: f"# {images.name} {labels.name}\n",
     )
     assert run("--init", tmp_path / "images", tmp_path / "masks").stdout == "# images masks\n"
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, jaccard_score
 
 from geoseg.evaluation.bootstrap import intervals, statistics
-from geoseg.evaluation.comparison import Comparison, Rules
+from geoseg.evaluation.counts import Comparison, Rules
 
 CLASSES = 3
 

@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 from skimage.segmentation import find_boundaries
 
-from geoseg.evaluation.boundaries import boundaries, near_other_class
+from geoseg.evaluation.relaxed import boundaries, near_other_class
 
 IDS = arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.sampled_from([0, 1, 2, 254, 255]))
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geoseg.blocks import LEVELS
 from geoseg.evaluation.calibration import BINS, calibrate, calibration_counts
+from geoseg.models.legend import LEVELS
 
 
 @settings(max_examples=50)

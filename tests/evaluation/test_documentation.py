@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from standins import load_echo
 
 from geoseg.cli.evaluate import command
+from geoseg.datasets.codings import LEGENDS
 from geoseg.models.legend import AERIAL
-from geoseg.training.codings import LEGENDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
 COMMANDS = [
@@ -44,7 +44,9 @@ def folder(write_ids, blobs, noise, tmp_path, monkeypatch):
     (tmp_path / "true_roads").mkdir()
     for name in ("north_roads.gpkg", "true_roads.geojson", "road_maps/south_roads.gpkg", "true_roads/south.geojson"):
         geopandas.GeoSeries([streets], crs="EPSG:32633").to_file(tmp_path / name)
-    monkeypatch.setattr("geoseg.executors._load_keras", lambda model, batch, tta, version: load_echo(model, batch, tta))
+    monkeypatch.setattr(
+        "geoseg.prediction.executors._load_keras", lambda model, batch, tta, version: load_echo(model, batch, tta)
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -7,7 +7,7 @@ from rasterio import Affine
 import geoseg
 from geoseg.errors import BundleError, SceneError, UsageError
 from geoseg.evaluation import evaluate, evaluate_model
-from geoseg.evaluation.tables import conditions
+from geoseg.evaluation.report.tables import conditions
 
 ROWS, COLS = 90, 70
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
-from geoseg.blocks import LEVELS
 from geoseg.evaluation.relaxed import near_counts, near_scores, sweep, sweep_counts
+from geoseg.models.legend import LEVELS
 
 SHAPE = (14, 15)
 WHOLE = slice(0, SHAPE[0])

@@ -9,7 +9,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 import keras
 import pytest
 
-from geoseg.models.presets import build_preset
+from geoseg.models.networks.presets import build_preset
 
 
 @cache

@@ -6,8 +6,7 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError
-from geoseg.models.anatomy import read_anatomy
-from geoseg.models.bundle import save_bundle
+from geoseg.models.bundle import read_anatomy, save_bundle
 
 
 @pytest.mark.parametrize("preset", ["attention_resunet", "fusionnet"])

@@ -82,7 +82,7 @@ def test_the_user_s_keras_settings_count(tmp_path):
 def test_cards_and_presets_need_no_keras():
     """Everything that lists or describes models does without Keras, which takes seconds to load."""
     code = (
-        "import sys, geoseg.models.engine, geoseg.models.presets, geoseg.models.tta\n"
+        "import sys, geoseg.models.engine, geoseg.models.networks.presets, geoseg.models.engine\n"
         "print(*{'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
     )
     assert run(code, PYTHONPATH=os.pathsep.join(sys.path)).stdout.split() == []

@@ -9,7 +9,7 @@ from standins import make_card
 from geoseg.errors import BundleError
 from geoseg.models.bundle import MEMBER, Card, Scaling, load_network, read_card, save_bundle
 from geoseg.models.legend import AERIAL
-from geoseg.models.losses import MarginalCrossEntropy
+from geoseg.models.losses.pixels import MarginalCrossEntropy
 
 
 def tiny(bands=3, classes=5):

@@ -5,9 +5,8 @@ from standins import make_card
 
 from geoseg.errors import UsageError
 from geoseg.models.bundle import load_network, save_bundle
-from geoseg.models.engine import KerasEngine
-from geoseg.models.presets import DEFAULT_PRESET, build_preset
-from geoseg.models.tta import oriented
+from geoseg.models.engine import KerasEngine, oriented
+from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 from keras import layers
 
 from geoseg.models.folding import fold_batch_norm
-from geoseg.models.presets import PRESETS, build_preset
+from geoseg.models.networks.presets import PRESETS, build_preset
 
 
 def unsettle(network):

@@ -13,7 +13,7 @@ from standins import make_card
 
 from geoseg.models.bundle import save_bundle
 from geoseg.models.engine import KerasEngine
-from geoseg.models.presets import DEFAULT_PRESET, PRESETS, build_preset
+from geoseg.models.networks.presets import DEFAULT_PRESET, PRESETS, build_preset
 
 PLAIN = """
 import sys
@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 from geoseg.models.backend import start_keras
 start_keras()
-import geoseg.models.folding, geoseg.models.losses, geoseg.models.unet, keras
+import geoseg.models.folding, geoseg.models.losses.pixels, geoseg.models.networks.unet, keras
 print(keras.backend.backend(), "tensorflow" in sys.modules)
 from geoseg.models.engine import KerasEngine
 engine = KerasEngine(Path("default.keras"), batch_size=2)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from geoseg.models.tta import ORIENTATIONS, oriented
+from geoseg.models.engine import ORIENTATIONS, oriented
 
 
 @pytest.fixture

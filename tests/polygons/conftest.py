@@ -5,8 +5,8 @@ import pytest
 import rasterio
 import shapely
 
+from geoseg.polygons.components import NOTHING
 from geoseg.polygons.faces import Band, trace_faces
-from geoseg.polygons.labels import NOTHING
 
 UTM = "EPSG:32633"
 PLACE = rasterio.Affine(2, 0, 500_000, 0, -2, 5_400_000)
@@ -48,21 +48,3 @@ def blots():
         return smooth.argmax(axis=0).astype(np.uint16)
 
     return draw
-
-
-@pytest.fixture
-def write_classes(tmp_path):
-    """Write class ids as a GeoTIFF and return its path."""
-
-    def write(values, name="classes.tif", *, crs=UTM, transform=PLACE, tags=None, band_tags=None, colours=None, **rest):
-        path = tmp_path / name
-        shape = {"count": 1, "height": values.shape[0], "width": values.shape[1], "dtype": values.dtype}
-        with rasterio.open(path, "w", driver="GTiff", crs=crs, transform=transform, **shape, **rest) as raster:
-            raster.write(values, 1)
-            raster.update_tags(**(tags or {}))
-            raster.update_tags(1, **(band_tags or {}))
-            if colours:
-                raster.write_colormap(1, colours)
-        return path
-
-    return write

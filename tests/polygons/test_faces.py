@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from geoseg.polygons.components import NOTHING
 from geoseg.polygons.faces import Band, trace_faces
-from geoseg.polygons.labels import NOTHING
 from geoseg.polygons.sieve import ENOUGH, MeasuredBand, sieve
 
 RASTERS = arrays(

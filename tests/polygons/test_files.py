@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from geoseg.errors import OutputError, UsageError
-from geoseg.vector_files import refuse, targets
+from geoseg.vectors.targets import refuse, targets
 
 
 @pytest.mark.parametrize(

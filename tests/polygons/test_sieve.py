@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from skimage.measure import label as skimage_label
 
-from geoseg.polygons.labels import NOTHING
+from geoseg.polygons.components import NOTHING
 from geoseg.polygons.sieve import ENOUGH, MeasuredBand, sieve
 
 RASTERS = arrays(

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from geoseg.polygons.labels import NOTHING
+from geoseg.polygons.components import NOTHING
 
 RASTERS = arrays(
     np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.sampled_from([0, 1, 2, NOTHING])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from geoseg.roads import write_roads
-from geoseg.settings import VECTOR_ENDINGS
+from geoseg.vectors.formats import VECTOR_ENDINGS
 
 
 def columns(network):

@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from geoseg.roads import write_roads
-from geoseg.settings import VECTOR_ENDINGS
+from geoseg.vectors.formats import VECTOR_ENDINGS
 
 ATTRIBUTES = [
     *("id", "from_node", "to_node", "component_id", "length_m", "width_m", "width_sd_m"),

@@ -8,7 +8,7 @@ import pytest
 
 from geoseg.roads import write_roads
 from geoseg.roads.styles import edge_style
-from geoseg.settings import VECTOR_ENDINGS
+from geoseg.vectors.formats import VECTOR_ENDINGS
 
 QGIS_PYTHON = shutil.which("python3", path="/usr/bin")  # QGIS comes with the system's Python, not with a virtual one
 

@@ -9,7 +9,7 @@ from rasterio.features import rasterize
 
 from geoseg.evaluation.roads.accuracy import accuracy
 from geoseg.evaluation.roads.apls import apls
-from geoseg.evaluation.roads.lines import line_graph
+from geoseg.evaluation.roads.noding import line_graph
 from geoseg.evaluation.roads.synthetic import clean, occluded, random_streets, rough
 
 GSD = 0.5

@@ -9,8 +9,8 @@ import rasterio
 from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
-from geoseg.training.imagery import open_data
-from geoseg.training.loading import parse_recipe
+from geoseg.training.data.dataset import open_data
+from geoseg.training.recipe.load import parse_recipe
 
 UTM = "EPSG:32633"
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)

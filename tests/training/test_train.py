@@ -8,14 +8,14 @@ import pytest
 import rasterio
 from rasterio import Affine
 
-import geoseg.training.finishing
-import geoseg.training.loop
+import geoseg.training.finish
+import geoseg.training.fit
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.models.bundle import load_network, read_card
-from geoseg.prediction import predict
+from geoseg.prediction.predict import predict
 from geoseg.rendering import render_scene
-from geoseg.training.history import COLUMNS, read_history
-from geoseg.training.loading import parse_recipe
+from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.run.run_folder import COLUMNS, read_history
 from geoseg.training.train import train
 
 SCENES = 3
@@ -63,9 +63,9 @@ def recipe(imagery):
 def frames(monkeypatch):
     """Pictures and reports have tests of their own: here it counts when they are asked for."""
     asked = []
-    monkeypatch.setattr(geoseg.training.loop, "write_scene_frame", lambda run, epoch, *arrays: asked.append(epoch))
-    monkeypatch.setattr(geoseg.training.loop, "write_report", lambda run: asked.append("report"))
-    monkeypatch.setattr(geoseg.training.finishing, "write_report", lambda run: run / "report.html")
+    monkeypatch.setattr(geoseg.training.fit, "write_scene_frame", lambda run, epoch, *arrays: asked.append(epoch))
+    monkeypatch.setattr(geoseg.training.fit, "write_report", lambda run: asked.append("report"))
+    monkeypatch.setattr(geoseg.training.finish, "write_report", lambda run: run / "report.html")
     return asked
 
 
@@ -87,9 +87,9 @@ def whole(recipe, tmp_path_factory):
     told = []
     folder = tmp_path_factory.mktemp("runs") / "whole"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(geoseg.training.loop, "write_scene_frame", lambda run, epoch, *arrays: told.append(epoch))
-        patch.setattr(geoseg.training.loop, "write_report", lambda run: told.append("report"))
-        patch.setattr(geoseg.training.finishing, "write_report", lambda run: run / "report.html")
+        patch.setattr(geoseg.training.fit, "write_scene_frame", lambda run, epoch, *arrays: told.append(epoch))
+        patch.setattr(geoseg.training.fit, "write_report", lambda run: told.append("report"))
+        patch.setattr(geoseg.training.finish, "write_report", lambda run: run / "report.html")
         steps = []
         training = train(recipe, output=folder, progress=lambda done, total, logs: steps.append((done, total)))
     return training, told, steps
@@ -200,7 +200,7 @@ def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
         raise SceneError("scene1.tif has become unreadable.")
         yield
 
-    monkeypatch.setattr("geoseg.training.imagery.Data.windows", windows)
+    monkeypatch.setattr("geoseg.training.data.dataset.Data.windows", windows)
     with pytest.raises(SceneError, match="has become unreadable"):
         train(recipe, output=tmp_path / "run")
 
@@ -224,7 +224,7 @@ def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
 )
 def test_what_cannot_be_trained_is_refused_before_it_begins(recipe, tmp_path, monkeypatch, section, changes, words):
     """A recipe that does not fit its network or devices ends in a sentence that names the key."""
-    monkeypatch.setattr("geoseg.training.devices._devices", lambda: ["cpu:0", "cpu:1"])
+    monkeypatch.setattr("geoseg.training.run.devices._devices", lambda: ["cpu:0", "cpu:1"])
     changed = recipe.model_copy(update={section: getattr(recipe, section).model_copy(update=changes)})
     with pytest.raises(UsageError, match=words):
         train(changed, output=tmp_path / "run", devices=2)

@@ -1,6 +1,6 @@
 """Compare road networks with the truth, and make networks whose truth is known."""
 
-from .evaluation import RoadComparison, RoadCriteria, RoadEvaluation, evaluate_roads
+from .evaluate import RoadComparison, RoadCriteria, RoadEvaluation, evaluate_roads
 from .report import write_road_evaluation
 from .scores import NetworkSize, RoadScores
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .lines import Ids, LineGraph
-from .routing import ways
-from .stops import Stops, snapped, spaced_stops
+from .noding import Ids, LineGraph
+from .routing import Stops, snapped, spaced_stops, ways
 
 STEP_M = 50.0
 SNAP_M = 4.0

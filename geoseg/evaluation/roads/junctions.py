@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from .lines import Ids, LineGraph, Points
+from .noding import Ids, LineGraph, Points
 
 REACH_M = 8.0
 

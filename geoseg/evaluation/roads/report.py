@@ -5,13 +5,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from geoseg.evaluation.markdown import markdown_page
-from geoseg.evaluation.page import html_page, html_table
-from geoseg.evaluation.writing import REPORTS, refuse_existing, text_writer, write_files
+from geoseg.evaluation.pairing import pair_roads
+from geoseg.evaluation.report.html import html_page, html_table
+from geoseg.evaluation.report.markdown import markdown_page
+from geoseg.evaluation.report.write import REPORTS, refuse_existing, text_writer, write_files
 
-from .differences import write_differences
-from .evaluation import RoadEvaluation
-from .pairing import pair_roads
+from .difference_map import write_differences
+from .evaluate import RoadEvaluation
 from .tables import conditions, tables
 
 DIFFERENCES = "differences.gpkg"

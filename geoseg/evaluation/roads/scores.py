@@ -8,9 +8,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from .apls import Apls
+from .buffers import Nearness
 from .junctions import Junctions
-from .lines import LineGraph
-from .nearness import Nearness
+from .noding import LineGraph
 from .topo import Topo
 
 

@@ -1,6 +1,6 @@
 """QGIS styles of a map of differences: what was missed, what is false, and what became of junctions."""
 
-from geoseg.styles import category_style, single_style
+from geoseg.vectors.qgis import category_style, single_style
 
 _COLOURS = {"found": "0,158,115,255", "missed": "213,0,50,255", "false": "0,90,200,255"}
 """Told apart by brightness as well, for those who do not see red or green."""

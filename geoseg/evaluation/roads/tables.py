@@ -1,9 +1,9 @@
 """An evaluation of roads as tables of text, the same on the terminal, in Markdown and in HTML."""
 
-from geoseg.evaluation.tables import Table, number
+from geoseg.evaluation.report.tables import Table, number
 
 from .apls import SOURCES, STEP_M
-from .evaluation import RoadEvaluation
+from .evaluate import RoadEvaluation
 from .topo import HOLE_M, RADIUS_M, SEEDS
 from .topo import STEP_M as TOPO_STEP_M
 

@@ -12,9 +12,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import cKDTree
 
-from .lines import Ids, LineGraph, Points
-from .routing import ways
-from .stops import Stops, even_stops, snapped, spaced_stops
+from .noding import Ids, LineGraph, Points
+from .routing import Stops, even_stops, snapped, spaced_stops, ways
 
 RADIUS_M = 300.0
 STEP_M = 5.0

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.models.legend import Legend
-from geoseg.training.folder import RunFolder
-from geoseg.training.history import Row, best_row, read_history
-from geoseg.training.labels import legend_of
-from geoseg.training.loading import load_recipe
-from geoseg.training.recipe import Recipe
+from geoseg.training.data.label_values import legend_of
+from geoseg.training.recipe.load import load_recipe
+from geoseg.training.recipe.recipe import Recipe
+from geoseg.training.run.run_folder import Row, RunFolder, best_row, read_history
 
 from .film import Frame
 

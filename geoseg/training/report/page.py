@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from geoseg.training.history import Row
+from geoseg.training.run.run_folder import Row
 
 from .contents import Contents, read_contents
 from .film import spread, write_film

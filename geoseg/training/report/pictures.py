@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from geoseg.models.legend import Legend
-from geoseg.training.extremes import ScoredTile
+from geoseg.training.run.best_and_worst import ScoredTile
 
 MAX_SIDE = 1024
 """Scenes are reduced to this many pixels."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.training.history import Row
+from geoseg.training.run.run_folder import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

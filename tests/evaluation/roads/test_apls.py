@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoseg.evaluation.roads.apls import apls
-from geoseg.evaluation.roads.lines import line_graph
+from geoseg.evaluation.roads.noding import line_graph
 from geoseg.evaluation.roads.synthetic import random_streets
 
 

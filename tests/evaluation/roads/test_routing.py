@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.evaluation.roads import routing
-from geoseg.evaluation.roads.stops import even_stops, snapped, spaced_stops
+from geoseg.evaluation.roads.routing import even_stops, snapped, spaced_stops
 from geoseg.evaluation.roads.synthetic import random_streets
 
 

@@ -8,10 +8,9 @@ from scipy.sparse.csgraph import connected_components
 
 from geoseg.evaluation.roads import evaluate_roads
 from geoseg.evaluation.roads.apls import apls
-from geoseg.evaluation.roads.lines import line_graph
-from geoseg.evaluation.roads.noding import GRID_M, road_graph
-from geoseg.evaluation.roads.plane import plane_around
-from geoseg.evaluation.roads.reading import read_roads
+from geoseg.evaluation.roads.local_plane import plane_around
+from geoseg.evaluation.roads.noding import GRID_M, line_graph, road_graph
+from geoseg.evaluation.roads.read import read_roads
 
 # Measured with apls 0.1.0 from PyPI, its code unchanged, on Python 3.11 with networkx 2.8.8, shapely 1.8.5, pandas
 # 1.5.3 and geopandas 0.10.2 (what these no longer have was put back, and the libraries of rasters were stubbed):

@@ -9,11 +9,11 @@ from scipy.ndimage import median_filter
 
 from geoseg.models.legend import AERIAL
 from geoseg.rendering import render_scene
-from geoseg.training.extremes import Extremes
-from geoseg.training.history import write_history
-from geoseg.training.labels import LabelSets
+from geoseg.training.data.label_values import LabelSets
 from geoseg.training.report import write_scene_frame, write_tile_pictures
-from geoseg.training.validation import validate
+from geoseg.training.run.best_and_worst import Extremes
+from geoseg.training.run.run_folder import write_history
+from geoseg.training.run.validation import validate
 
 RECIPE = """\
 name = "suburbs"

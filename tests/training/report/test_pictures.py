@@ -3,9 +3,9 @@ import pytest
 from PIL import Image
 
 from geoseg.models.legend import AERIAL, Legend, LegendClass
-from geoseg.training.extremes import ScoredTile
 from geoseg.training.report import write_scene_frame, write_tile_pictures
 from geoseg.training.report.pictures import GAP, MAX_SIDE, TILE_SIDE, class_picture, photograph
+from geoseg.training.run.best_and_worst import ScoredTile
 
 COLOURS = np.array([entry.rgb for entry in AERIAL.classes])
 

@@ -1,0 +1,114 @@
+"""Read the values of class rasters and of probabilities, and refuse what is neither."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rasterio._err import CPLE_BaseError  # GDAL's errors that rasterio passes on as they are
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import CRSError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from geoseg.errors import SceneError
+from geoseg.models.legend import LEVELS, NODATA
+from geoseg.rasters.scene import reading
+
+from .class_mapping import Codes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noticed:
+    """What is noticed of a raster's values while they are read; it grows."""
+
+    unknown: Counter[int] = field(default_factory=Counter)
+    """Pixels by value that means nothing."""
+    met: set[int] = field(default_factory=set)
+    """The values that were expected, and are there."""
+
+
+def read_ids(raster: DatasetReader, roi: tuple[slice, slice], codes: Codes, noticed: Noticed) -> npt.NDArray[np.uint8]:
+    """Ids of a region `(rows, columns)`; what is expected and what means nothing is `noticed`."""
+    window = Window.from_slices(*roi)
+    with reading(raster):
+        values = _colours(raster, window) if codes.coloured else raster.read(1, window=window)
+        # GDAL would decode a raster again to find its nodata.
+        if not codes.coloured and raster.mask_flag_enums[0] == [MaskFlags.nodata]:
+            valid = np.asarray(values != raster.nodata)
+        else:
+            valid = _valid(raster, window)
+    ids, meaningless = codes.decode(values)
+    meaningless &= valid
+    if meaningless.any():
+        found, counts = np.unique(values[meaningless], return_counts=True)
+        noticed.unknown.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+    noticed.met.update(value for value in codes.expected - noticed.met if ((values == value) & valid).any())
+    return np.where(valid, ids, np.uint8(NODATA))
+
+
+def _valid(raster: DatasetReader, window: Window) -> npt.NDArray[np.bool_]:
+    if all(MaskFlags.all_valid in flags for flags in raster.mask_flag_enums):
+        return np.ones((window.height, window.width), bool)
+    return np.asarray(raster.dataset_mask(window=window) != 0)
+
+
+def _colours(raster: DatasetReader, window: Window) -> npt.NDArray[np.int32]:
+    """Colours `0xrrggbb` of a region `(rows, columns)`, those of a palette looked up."""
+    if raster.count == 1:
+        palette = np.array([raster.colormap(1).get(value, (0, 0, 0, 0)) for value in range(256)], np.int32)
+        red, green, blue, _ = palette[raster.read(1, window=window)].transpose(2, 0, 1)
+    else:
+        red, green, blue = raster.read((1, 2, 3), window=window).astype(np.int32)
+    return np.asarray(red << 16 | green << 8 | blue)
+
+
+def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) -> npt.NDArray[np.uint8]:
+    """Probabilities `(bands, rows, columns)` in `LEVELS`, `NODATA` where there are none; real numbers are rounded.
+
+    `bands` are counted from 1; None for all.
+    """
+    with reading(raster):
+        values = raster.read(bands, window=window)
+    if values.dtype == np.uint8:
+        return np.asarray(values)
+    with_data = (values >= 0) & (values <= 1)
+    return np.where(with_data, np.rint(np.where(with_data, values, 0) * LEVELS), NODATA).astype(np.uint8)
+
+
+def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
+    """See that a raster holds class ids, or `coloured` classes; raises SceneError if not."""
+    try:
+        _ = raster.crs, raster.colorinterp
+    except (CRSError, CPLE_BaseError) as error:  # PROJ's are raised by whatever is asked for next
+        raise SceneError(f"{raster.name} has a CRS that cannot be understood ({error}); assign one to it.") from error
+    dtype = raster.dtypes[0]
+    found = f"{raster.name} has {raster.count} band{'s' if raster.count > 1 else ''} of {dtype}"
+    if coloured:
+        if dtype != "uint8" or not (raster.count in (3, 4) or _has_palette(raster)):
+            raise SceneError(f"{found}; colours that stand for classes are three of uint8.")
+    elif raster.count in (3, 4):
+        raise SceneError(f"{found}; class ids are one (if its colours stand for classes, name their --coding).")
+    elif raster.count != 1 or not dtype.startswith(("int", "uint")):
+        raise SceneError(f"{found}; class ids are one band of integers.")
+
+
+def _has_palette(raster: DatasetReader) -> bool:
+    return bool(raster.count == 1 and raster.colorinterp[0] == ColorInterp.palette)
+
+
+def check_beside(raster: DatasetReader, predicted: DatasetReader, *, bands: int) -> None:
+    """See that probabilities are of the prediction beside them; raises SceneError if not."""
+    if raster.shape != predicted.shape or raster.count != bands:
+        raise SceneError(
+            f"{raster.name} has {raster.count} bands of {raster.width} × {raster.height} pixels, where "
+            f"{Path(predicted.name).name} needs {bands} of {predicted.width} × {predicted.height}; predict both again."
+        )
+    by_level = raster.dtypes[0] == "uint8" and all(math.isclose(scale * LEVELS, 1) for scale in raster.scales)
+    if not by_level and raster.dtypes[0] not in ("float32", "float64"):
+        raise SceneError(
+            f"{raster.name} holds {raster.dtypes[0]} of scale {raster.scales[0]:g}; probabilities are uint8 of scale "
+            f"1/{LEVELS}, or real numbers."
+        )

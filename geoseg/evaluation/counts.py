@@ -1,0 +1,153 @@
+"""Everything that is counted of a predicted and a true class raster: sums over pixels, so that images add up."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.models.legend import NODATA
+
+from .calibration import calibration_counts
+from .class_mapping import Meaning
+from .confusion import Confusion
+from .distance import reach
+from .matrix_scores import Counts
+from .relaxed import boundaries, near_counts, near_other_class, sweep_counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How pixels are compared."""
+
+    classes: int
+    """Number of classes."""
+    ignored: Collection[int] = ()
+    """Ids of classes whose true pixels are not compared."""
+    erode: float = 0.0
+    """Pixels this near to another true class are not compared; relaxed and boundary scores judge them by themselves."""
+    relax: float = 3.0
+    """Distance that relaxed and boundary scores forgive."""
+
+    @property
+    def halo(self) -> int:
+        """Rows above and below a strip that its pixels' counts depend on."""
+        return max(reach(self.erode), reach(self.relax) + 1)
+
+
+class Comparison:
+    """Counts of one image, or of several, under the same rules."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.confusion = Confusion(rules.classes, ignored=rules.ignored)
+        self.relaxed: Counts = np.zeros((4, rules.classes), np.int64)
+        """`(4, classes)`: see `near_counts`."""
+        self.boundary: Counts = np.zeros((4, rules.classes), np.int64)
+        """`(4, classes)`: see `near_counts`."""
+        self.unlabelled = 0
+        """Pixels whose truth is no class, such as nodata."""
+        self.sweeps: Counts | None = None
+        """`(classes, 3, LEVELS + 1)`: see `sweep_counts`; None where there are no probabilities of every class."""
+        self.calibration: Counts | None = None
+        """`(2, LEVELS + 1)`: see `calibration_counts`; None where there are no probabilities."""
+
+    def add(
+        self,
+        predicted: npt.NDArray[np.uint8],
+        truth: npt.NDArray[np.uint8],
+        core: slice = slice(None),
+        *,
+        confidence: npt.NDArray[np.uint8] | None = None,
+        probabilities: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Count the rows `core` of a strip that has `rules.halo` rows more on either side, or ends with the image.
+
+        Parameters
+        ----------
+        predicted, truth
+            `(rows, columns)`: class ids; `NODATA` where there is none.
+        core
+            Rows to count.
+        confidence
+            `(rows, columns)`: probability of the predicted class in `LEVELS`.
+        probabilities
+            `(classes, rows, columns)`: probability of every class in `LEVELS`.
+        """
+        rules = self.rules
+        judged = np.where(near_other_class(truth, rules.erode), np.uint8(NODATA), truth) if rules.erode else truth
+        self.confusion.add(predicted[core], judged[core])
+        self.unlabelled += int(np.count_nonzero(truth[core] == NODATA))
+        unscored = np.isin(truth, [*rules.ignored, NODATA]) | (predicted == NODATA)
+        found, true = (np.where(unscored, np.uint8(NODATA), ids) for ids in (predicted, truth))
+        self.relaxed += near_counts(found, true, rules.relax, core, rules.classes)
+        self.boundary += near_counts(boundaries(found), boundaries(true), rules.relax, core, rules.classes)
+        if probabilities is not None:
+            parts = [
+                sweep_counts(levels, true == number, ~unscored, rules.relax, core)
+                for number, levels in enumerate(probabilities)
+            ]
+            self.sweeps = _sum([self.sweeps, np.stack(parts)])
+            chosen = np.minimum(predicted, rules.classes - 1).astype(np.intp)
+            confidence = np.take_along_axis(probabilities, chosen[None], axis=0)[0]
+        if confidence is not None:
+            compared = (~unscored & (judged != NODATA) & (confidence != NODATA))[core]
+            right = (predicted == truth)[core][compared]
+            self.calibration = _sum([self.calibration, calibration_counts(confidence[core][compared], right)])
+
+    @property
+    def highest(self) -> int:
+        """Highest class id that truth or prediction has; -1 if there is none."""
+        confusion = self.confusion
+        pixels = confusion.matrix.sum(axis=0) + confusion.matrix.sum(axis=1) + confusion.unpredicted
+        return int(np.max(np.flatnonzero(pixels), initial=-1))
+
+    def resized(self, classes: int) -> "Comparison":
+        """The same counts for more classes, or for fewer where the others have no pixels; without probabilities'."""
+        result = Comparison(replace(self.rules, classes=classes))
+        both = min(classes, self.rules.classes)
+        result.confusion.matrix[:both, :both] = self.confusion.matrix[:both, :both]
+        result.confusion.unpredicted[:both] = self.confusion.unpredicted[:both]
+        result.relaxed[:, :both] = self.relaxed[:, :both]
+        result.boundary[:, :both] = self.boundary[:, :both]
+        result.unlabelled, result.calibration = self.unlabelled, self.calibration
+        return result
+
+
+def total(comparisons: Sequence[Comparison]) -> Comparison:
+    """Add up the counts of images; those of probabilities only where every image has them."""
+    result = Comparison(comparisons[0].rules)
+    result.confusion = reduce(Confusion.__add__, (each.confusion for each in comparisons))
+    result.unlabelled = sum(each.unlabelled for each in comparisons)
+    result.relaxed = np.sum([each.relaxed for each in comparisons], axis=0)
+    result.boundary = np.sum([each.boundary for each in comparisons], axis=0)
+    if all(each.sweeps is not None for each in comparisons):
+        result.sweeps = _sum([each.sweeps for each in comparisons])
+    if all(each.calibration is not None for each in comparisons):
+        result.calibration = _sum([each.calibration for each in comparisons])
+    return result
+
+
+def _sum(counts: Iterable[Counts | None]) -> Counts:
+    """Sum of what is there."""
+    return np.asarray(np.sum([part for part in counts if part is not None], axis=0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedImage:
+    """What was counted of one image, and where."""
+
+    name: str
+    prediction: str
+    model: str | None
+    """Name and version of the model that made the prediction; None if it does not say."""
+    truth: str
+    meaning: Meaning
+    """The same for all images of an evaluation."""
+    comparison: Comparison
+    met_in_prediction: frozenset[int]
+    """Of the values that were expected in the prediction, those that it has."""
+    met_in_truth: frozenset[int]
+    """Of the values that were expected in the truth, those that it has."""
+    notes: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""Evaluations as tables, charts, Markdown and HTML."""

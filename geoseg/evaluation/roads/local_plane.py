@@ -1,0 +1,80 @@
+"""A plane on which metres are metres, for networks of any CRS."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import shapely
+from pyproj.crs import ProjectedCRS
+from pyproj.crs.coordinate_operation import AzimuthalEquidistantConversion
+
+from geoseg.errors import SceneError
+from geoseg.rasters.ground import Geodesy
+
+from .noding import Points
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plane:
+    """The azimuthal equidistant projection around a place.
+
+    Lengths are off by 10 in a million at 50 km from the centre, and by one in a thousand at 500 km.
+    """
+
+    crs: pyproj.CRS
+
+    @cached_property
+    def _geodesy(self) -> Geodesy:
+        return Geodesy(crs=self.crs)
+
+    def put(self, lines: npt.NDArray[np.object_], crs: pyproj.CRS, name: str) -> npt.NDArray[np.object_]:
+        """Return lines `(lines,)` of another CRS on the plane.
+
+        Raises
+        ------
+        SceneError
+            If some lie where their CRS is not defined; `name` says whose they are.
+        """
+        placed = transformed(lines, crs, self.crs)
+        if not np.isfinite(shapely.get_coordinates(placed)).all():
+            raise SceneError(f"{name} has lines where its CRS, {crs.name}, is not defined; is it the right one?")
+        return placed
+
+    def lengths(self, lines: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
+        """Return the geodesic length `(lines,)` of lines on the plane, in metres."""
+        points, owner = shapely.get_coordinates(lines, return_index=True)
+        lon, lat = self._geodesy.lonlat(points[:, 0], points[:, 1])
+        step = self._geodesy.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2] if len(points) else np.zeros(0)
+        same = owner[1:] == owner[:-1]
+        lengths = np.zeros(len(lines))
+        np.add.at(lengths, owner[1:][same], step[same])
+        return lengths
+
+
+def plane_around(lines: npt.NDArray[np.object_], crs: pyproj.CRS) -> Plane:
+    """Return the plane around the middle of lines, on the datum of their CRS; WGS 84 where it names none."""
+    points = shapely.get_coordinates(lines)
+    lon, lat = _middle(crs, points) if len(points) else (0.0, 0.0)
+    conversion = AzimuthalEquidistantConversion(latitude_natural_origin=lat, longitude_natural_origin=lon)
+    projected = ProjectedCRS(conversion=conversion, geodetic_crs=(crs.geodetic_crs or pyproj.CRS("EPSG:4326")).to_2d())
+    return Plane(crs=pyproj.CRS.from_wkt(projected.to_wkt()))
+
+
+def _middle(crs: pyproj.CRS, points: Points) -> tuple[float, float]:
+    """Longitude and latitude, in degrees, of the mean direction from the Earth's centre; it knows no antimeridian."""
+    lon, lat = (np.radians(each) for each in Geodesy(crs=crs).lonlat(points[:, 0], points[:, 1]))
+    known = np.isfinite(lon)
+    directions = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])[:, known]
+    x, y, z = directions.mean(axis=1) if known.any() else (1.0, 0.0, 0.0)
+    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
+
+
+def transformed(lines: npt.NDArray[np.object_], source: pyproj.CRS, target: pyproj.CRS) -> npt.NDArray[np.object_]:
+    """Return lines in another CRS; infinite where it is not defined."""
+    transformer = pyproj.Transformer.from_crs(source.to_2d(), target.to_2d(), always_xy=True)
+    moved: npt.NDArray[np.object_] = shapely.transform(
+        lines, lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+    )
+    return moved

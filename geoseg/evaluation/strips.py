@@ -1,0 +1,227 @@
+"""Read a prediction and its truth together, in strips with the rows around them that their scores depend on."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from geoseg.errors import SceneError
+from geoseg.models.legend import LEVELS, NODATA
+from geoseg.rasters.overlay import Overlay, overlay, pixel_size
+from geoseg.rasters.scene import is_placed, opened
+
+from .class_mapping import Codes, Meaning
+from .class_values import Noticed, check_bands, check_beside, read_ids, read_levels
+from .pairing import Pair
+
+STRIP_PIXELS = 2**21
+"""Pixels that are compared at a time, about."""
+_TALLEST_BLOCK = 1024
+"""Rows of a raster's own blocks, up to which whole rows of blocks are read at a time: each is decoded once."""
+
+Layers = npt.NDArray[np.uint8]
+"""`(layers, rows, columns)`: predicted ids, true ids, then probabilities if there are any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strip:
+    """Rows of a prediction with their truth."""
+
+    core: slice
+    """The rows to count; those around them are there to be looked at."""
+    predicted: npt.NDArray[np.uint8]
+    """`(rows, columns)`: ids; `NODATA` where there is none."""
+    truth: npt.NDArray[np.uint8]
+    """`(rows, columns)`: ids; `NODATA` where there is none."""
+    confidence: npt.NDArray[np.uint8] | None
+    """`(rows, columns)`: probability of the predicted class in `LEVELS`."""
+    probabilities: npt.NDArray[np.uint8] | None
+    """`(classes, rows, columns)`: probability of every class in `LEVELS`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rasters:
+    """The open rasters of a pair."""
+
+    predicted: DatasetReader
+    truth: DatasetReader
+    confidence: DatasetReader | None
+    probabilities: DatasetReader | None
+    meaning: Meaning
+    overlay: Overlay | None
+    """Where the prediction's pixels lie in the truth; None if the grids are one."""
+    in_prediction: Noticed = field(default_factory=Noticed)
+    """Complete when the strips have been read."""
+    in_truth: Noticed = field(default_factory=Noticed)
+    """Complete when the strips have been read."""
+
+    @property
+    def gsd_m(self) -> float | None:
+        """Mean distance of the prediction's pixels on the ground, in metres; None without a georeference."""
+        return pixel_size(self.predicted) if is_placed(self.predicted) else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of how the two were laid over each other."""
+        if self.overlay is not None:
+            return (
+                f"the truth ({pixel_size(self.truth):.3g} m, {self.truth.crs}) was taken on the prediction's grid "
+                f"({pixel_size(self.predicted):.3g} m, {self.predicted.crs}), nearest pixel.",
+            )
+        if is_placed(self.predicted) != is_placed(self.truth):
+            which = "the truth" if is_placed(self.predicted) else "the prediction"
+            return (f"{which} has no georeference; compared pixel by pixel.",)
+        return ()
+
+
+@contextmanager
+def open_pair(pair: Pair, meaning: Meaning) -> Iterator[Rasters]:
+    """Open the rasters of a pair.
+
+    Raises
+    ------
+    SceneError
+        If one cannot be read, has other bands than it should, or they cannot be laid over each other.
+    """
+    with ExitStack() as stack:
+        # All reads are at full resolution, where overviews cannot take its place.
+        predicted, truth = (
+            stack.enter_context(opened(str(path), overviews=True)) for path in (pair.predicted, pair.truth)
+        )
+        check_bands(predicted, coloured=False)
+        check_bands(truth, coloured=meaning.truth.coloured)
+        confidence = probabilities = None
+        if pair.probabilities is not None and meaning.bands is not None:
+            probabilities = stack.enter_context(opened(str(pair.probabilities), overviews=True))
+            check_beside(probabilities, predicted, bands=meaning.bands)
+        elif pair.confidence is not None and meaning.single is None:
+            confidence = stack.enter_context(opened(str(pair.confidence), overviews=True))
+            check_beside(confidence, predicted, bands=1)
+        yield Rasters(
+            predicted=predicted,
+            truth=truth,
+            confidence=confidence,
+            probabilities=probabilities,
+            meaning=meaning,
+            overlay=overlay(predicted, truth),
+        )
+
+
+def strips(rasters: Rasters, halo: int) -> Iterator[Strip]:
+    """Yield a pair from top to bottom in strips, each with `halo` rows above and below or up to the image's edge.
+
+    Raises
+    ------
+    SceneError
+        At the end, if values were found that mean nothing, or no pixel of the prediction has a truth.
+    """
+    for layers, core in haloed(_pieces(rasters), halo):
+        confidence = layers[2] if rasters.confidence is not None else None
+        probabilities = layers[2:] if rasters.probabilities is not None else None
+        yield Strip(core=core, predicted=layers[0], truth=layers[1], confidence=confidence, probabilities=probabilities)
+
+
+def haloed(pieces: Iterator[Layers], halo: int) -> Iterator[tuple[Layers, slice]]:
+    """Join consecutive pieces so that each row is yielded once, as part of a core with `halo` rows on either side.
+
+    The image's own edges have no rows beyond them.
+    """
+    rows: Layers | None = None
+    above = 0
+    for piece in pieces:
+        rows = piece if rows is None else np.concatenate([rows, piece], axis=1)
+        stop = rows.shape[1] - halo
+        if stop > above:
+            yield rows, slice(above, stop)
+            rows = rows[:, max(stop - halo, 0) :]
+            above = min(stop, halo)
+    if rows is not None and above < rows.shape[1]:
+        yield rows, slice(above, rows.shape[1])
+
+
+def _pieces(rasters: Rasters) -> Iterator[Layers]:
+    """Yield the layers of a pair from top to bottom, a few rows at a time."""
+    predicted, truth, meaning = rasters.predicted, rasters.truth, rasters.meaning
+    height, width = predicted.shape
+    covered = False
+    at_a_time, step = _rows_at_a_time(rasters)
+    for top in range(0, height, at_a_time):
+        rows = slice(top, min(top + at_a_time, height))
+        whole = slice(0, width)
+        found = read_ids(predicted, (rows, whole), meaning.predicted, rasters.in_prediction)
+        if rasters.overlay is None:
+            true = read_ids(truth, (rows, whole), meaning.truth, rasters.in_truth)
+        else:
+            true = _under(rasters, rasters.overlay, rows)
+        covered |= bool(((true != NODATA) & (found != NODATA)).any())
+        layers = np.concatenate([found[None], true[None], *_probabilities(rasters, rows)])
+        for first in range(0, layers.shape[1], step):
+            yield layers[:, first : first + step]
+    for raster, codes, noticed in (
+        (predicted, meaning.predicted, rasters.in_prediction),
+        (truth, meaning.truth, rasters.in_truth),
+    ):
+        if noticed.unknown:
+            raise SceneError(_meaningless(raster.name, noticed.unknown, codes))
+    if not covered:
+        raise SceneError(f"no pixel of {predicted.name} has a class in {truth.name}: do they show the same ground?")
+
+
+def _rows_at_a_time(rasters: Rasters) -> tuple[int, int]:
+    """Rows to read at a time, and rows to compare at a time."""
+    density = 1.0
+    if rasters.overlay is not None:
+        density = max(1.0, (pixel_size(rasters.predicted) / pixel_size(rasters.truth)) ** 2)
+    few = max(1, int(STRIP_PIXELS / rasters.predicted.width / density))
+    block = rasters.predicted.block_shapes[0][0]
+    if block > _TALLEST_BLOCK:
+        return few, few
+    return max(block, few // block * block), few
+
+
+def _under(rasters: Rasters, overlay: Overlay, rows: slice) -> npt.NDArray[np.uint8]:
+    """True ids under rows of the prediction, each from the truth's pixel that holds the centre."""
+    shape = (rows.stop - rows.start, rasters.predicted.width)
+    place = overlay.indices(rows, rasters.predicted.width)
+    inside = [(index >= 0) & (index < size) for index, size in zip(place, rasters.truth.shape, strict=True)]
+    if not all(part.any() for part in inside):
+        return np.full(shape, NODATA, np.uint8)
+    down, along = (
+        slice(int(index[part].min()), int(index[part].max()) + 1) for index, part in zip(place, inside, strict=True)
+    )
+    ids = read_ids(rasters.truth, (down, along), rasters.meaning.truth, rasters.in_truth)
+    row, column = (
+        np.clip(index - part.start, 0, part.stop - part.start - 1)
+        for index, part in zip(place, (down, along), strict=True)
+    )
+    return np.where(inside[0] & inside[1], ids[row, column], np.uint8(NODATA))
+
+
+def _probabilities(rasters: Rasters, rows: slice) -> list[Layers]:
+    """Probabilities `(layers, rows, columns)` in `LEVELS`."""
+    window = Window.from_slices(rows, slice(0, rasters.predicted.width))
+    single = rasters.meaning.single
+    if rasters.probabilities is not None:
+        bands = None if single is None else [single + 1]
+        levels = read_levels(rasters.probabilities, bands, window)
+        if single is None:
+            return [levels]
+        others = np.where(levels == NODATA, levels, LEVELS - np.minimum(levels, LEVELS))
+        return [others, levels]
+    if rasters.confidence is not None:
+        return [read_levels(rasters.confidence, None, window)]
+    return []
+
+
+def _meaningless(name: str, counts: Counter[int], codes: Codes) -> str:
+    value, pixels = counts.most_common(1)[0]
+    more = f" (and {len(counts) - 1} other values)" if len(counts) > 1 else ""
+    return (
+        f"{name} has {pixels} pixels of {codes.describe(value)}{more}, which is no class of the prediction; "
+        "leave it out with --ignore, or check that legend and truth belong together."
+    )

@@ -1,0 +1,1 @@
+"""Bundles in other formats: ONNX, OpenVINO, SavedModel, TFLite, STAC, Markdown."""

@@ -1,0 +1,127 @@
+"""A bundle's card as people read it: Markdown, from all that the bundle says of itself."""
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from geoseg.models.bundle import Anatomy, Card
+
+_FIRST = ("license", "attribution", "data", "split", "metrics")
+"""What a reader looks for first, in this order; the rest of the provenance follows as it stands."""
+
+
+def card_text(card: Card, anatomy: Anatomy) -> str:
+    """Write a model card in Markdown."""
+    road = None if card.legend.road is None else card.legend.names[card.legend.road]
+    parts = [
+        f"# {card.name} {card.version}",
+        f"{_listed(card.legend.names)} at {card.gsd_m:g} m from {_listed(card.bands)}.",
+        f"```\ngeoseg predict scene.tif -m {shlex.quote(f'{card.name}.keras')}\n```",
+        "## Input",
+        _table(
+            ("", ""),
+            [
+                ("bands", ", ".join(card.bands)),
+                ("ground sample distance", f"{card.gsd_m:g} m"),
+                ("values", "; ".join(values_taken(card))),
+                ("tile", f"{card.tile} px, {card.overlap} px of overlap, blended by {card.window}"),
+            ],
+        ),
+        "## Classes",
+        _table(
+            ("id", "class", "colour", "traced as road network"),
+            [
+                (number, entry.name, f"`{entry.colour}`", "yes" if entry.name == road else "")
+                for number, entry in enumerate(card.legend.classes)
+            ],
+        ),
+        "## Network",
+        _table(
+            ("", ""),
+            [
+                ("parameters", f"{anatomy.parameters:,}"),
+                ("layers", ", ".join(f"{count} {kind}" for kind, count in anatomy.layers.items())),
+                ("saved by", f"Keras {anatomy.keras_version}"),
+            ],
+        ),
+        *_provenance(card.provenance),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def values_taken(card: Card) -> Iterable[str]:
+    """How the values of each data type become those that the network takes."""
+    for dtype, scaling in card.scaling.items():
+        plain = scaling.offset == 0 and scaling.gain == 1
+        yield f"{dtype} as it is" if plain else f"{dtype} as (value - {scaling.offset:g}) × {scaling.gain:g}"
+
+
+def _provenance(provenance: Mapping[str, Any]) -> Iterable[str]:
+    """Sections for tables and long texts, after one table of all that fits a line."""
+    keys = [key for key in _FIRST if key in provenance] + [key for key in provenance if key not in _FIRST]
+    short = [(_words(key), _cell(provenance[key])) for key in keys if _is_short(provenance[key])]
+    if short:
+        yield "## Provenance"
+        yield _table(("", ""), short)
+    for key in keys:
+        if not _is_short(provenance[key]):
+            yield f"## {_words(key).capitalize()}"
+            yield _section(provenance[key])
+
+
+def _section(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """A table for what has rows, and a block for what is laid out already."""
+    match value:
+        case str():
+            return f"```\n{value.strip()}\n```"
+        case dict() if all(isinstance(part, dict) for part in value.values()):
+            return _records([{"": key} | part for key, part in value.items()])
+        case list() if all(isinstance(part, dict) for part in value):
+            return _records(value)
+        case dict():
+            return _table(("", ""), [(_words(key), _cell(part)) for key, part in value.items()])
+    return "\n".join(f"* {_cell(part)}" for part in value)
+
+
+def _records(records: Sequence[Mapping[str, Any]]) -> str:
+    """A table of rows that share most of their keys."""
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    rows = [[_cell(record[key]) if key in record else "" for key in columns] for record in records]
+    return _table([_words(column) for column in columns], rows)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _is_short(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return "\n" not in value.strip()
+    return not isinstance(value, dict | list) or (
+        isinstance(value, list) and not any(isinstance(part, dict | list) for part in value) and len(value) < 10
+    )
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case list():
+            return ", ".join(map(_cell, value))
+        case dict():
+            return json.dumps(value)
+    return str(value)
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,184 @@
+"""A bundle as an item of a SpatioTemporal Asset Catalog, with the Machine Learning Model extension.
+
+Fields are those of STAC 1.1 (stacspec.org) and of the extensions in `EXTENSIONS`.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from geoseg.models.bundle import Anatomy, Card, read_anatomy, read_card
+
+EXTENSIONS = (
+    "https://stac-extensions.github.io/mlm/v1.5.0/schema.json",
+    "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
+    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+    "https://stac-extensions.github.io/version/v1.2.0/schema.json",
+)
+
+_WORLD = (-180.0, -90.0, 180.0, 90.0)
+_TASKS = ["semantic-segmentation"]
+_SHA256 = "1220"
+"""Multihash prefix: the algorithm, and 32 bytes."""
+
+
+def stac_item(bundle: Path, target: Path) -> dict[str, Any]:
+    """Describe a bundle as a STAC item that is to be written to `target`: its asset is referred to from there.
+
+    A model is for any place and time, unless its card knows better: the item spans the world, and no date is claimed.
+
+    Raises
+    ------
+    BundleError
+        If the bundle cannot be read.
+    """
+    card, anatomy = read_card(bundle), read_anatomy(bundle)
+    west, south, east, north = _WORLD
+    return {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": list(EXTENSIONS),
+        "id": f"{_identifier(card.name)}-{_identifier(card.version)}",
+        "geometry": {
+            "type": "Polygon",
+            "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]],
+        },
+        "bbox": list(_WORLD),
+        "properties": _properties(card, anatomy),
+        "assets": {"model": _asset(card, bundle, target)},
+        "links": [],
+    }
+
+
+def _properties(card: Card, anatomy: Anatomy) -> dict[str, Any]:
+    provenance = card.provenance
+    licence = {"license": provenance["license"]} if provenance.get("license") else {}
+    source = {"mlm:pretrained_source": provenance["attribution"]} if provenance.get("attribution") else {}
+    return {
+        "title": f"{card.name} {card.version}",
+        "description": f"Classifies {', '.join(card.legend.names)} from {', '.join(card.bands)} at {card.gsd_m:g} m.",
+        "datetime": None,
+        "start_datetime": "1900-01-01T00:00:00Z",
+        "end_datetime": "9999-12-31T23:59:59Z",
+        "gsd": card.gsd_m,
+        "bands": _bands(card),
+        "version": card.version,
+        **licence,
+        "mlm:name": _model_name(card.name),
+        "mlm:architecture": str(provenance.get("preset", "U-Net")),
+        "mlm:tasks": _TASKS,
+        "mlm:framework": "Keras",
+        "mlm:framework_version": anatomy.keras_version,
+        "mlm:total_parameters": anatomy.parameters,
+        "mlm:pretrained": True,
+        **source,
+        "mlm:accelerator": None,
+        "mlm:accelerator_constrained": False,
+        "mlm:batch_size_suggestion": 1,
+        "mlm:input": [_input(card)],
+        "mlm:output": [_output(card)],
+        "mlm:hyperparameters": dict(_hyperparameters(card)),
+    }
+
+
+def _input(card: Card) -> dict[str, Any]:
+    types = ", ".join(
+        f"{dtype}: (value - {scaling.offset:g}) * {scaling.gain:g}" for dtype, scaling in card.scaling.items()
+    )
+    return {
+        "name": "pixels",
+        "description": f"Tiles resampled to {card.gsd_m:g} m, cut off at 0 and 255. By data type, {types}.",
+        "bands": list(card.bands),
+        "input": {
+            "shape": [-1, card.tile, card.tile, len(card.bands)],
+            "dim_order": ["batch", "height", "width", "bands"],
+            "data_type": "float32",
+        },
+        "value_scaling": _value_scaling(card),
+        "resize_type": None,
+        "pre_processing_function": None,
+    }
+
+
+def _value_scaling(card: Card) -> list[dict[str, Any]] | None:
+    """One scaling for all bands, or null where values are taken as they are or it depends on their type."""
+    scalings = set(card.scaling.values())
+    if len(scalings) != 1:
+        return None
+    (scaling,) = scalings
+    if scaling.offset == 0 and scaling.gain == 1:
+        return None
+    return [{"type": "z-score", "mean": scaling.offset, "stddev": 1 / scaling.gain}]
+
+
+def _output(card: Card) -> dict[str, Any]:
+    classes = [
+        {
+            "value": number,
+            "name": _ascii(entry.name),
+            "description": entry.name,
+            "color_hint": entry.colour[1:].upper(),
+        }
+        for number, entry in enumerate(card.legend.classes)
+    ]
+    return {
+        "name": "probabilities",
+        "tasks": _TASKS,
+        "result": {
+            "shape": [-1, card.tile, card.tile, len(card.legend)],
+            "dim_order": ["batch", "height", "width", "class"],
+            "data_type": "float32",
+        },
+        "classification:classes": classes,
+        "post_processing_function": None,
+    }
+
+
+def _hyperparameters(card: Card) -> Iterable[tuple[str, Any]]:
+    """How tiles are cut and blended, and what one number or word says of the training."""
+    yield from (("tile", card.tile), ("overlap", card.overlap), ("window", card.window), ("multiple", card.multiple))
+    for key, value in card.provenance.items():
+        if isinstance(value, int | float | str) and key not in ("license", "attribution") and "\n" not in str(value):
+            yield _ascii(key), value
+
+
+def _asset(card: Card, bundle: Path, target: Path) -> dict[str, Any]:
+    content = bundle.read_bytes()
+    return {
+        "href": Path(os.path.relpath(bundle.absolute(), target.absolute().parent)).as_posix(),
+        "title": f"{card.name} {card.version}: Keras network with card",
+        "type": "application/octet-stream; framework=keras",
+        "roles": ["mlm:model", "mlm:weights"],
+        "mlm:artifact_type": "tf.keras.Model.save",
+        "file:size": len(content),
+        "file:checksum": _SHA256 + hashlib.sha256(content).hexdigest(),
+        "bands": _bands(card),
+    }
+
+
+def _bands(card: Card) -> list[dict[str, Any]]:
+    """What the core wants at an asset before it allows it among the properties, where the extension wants it."""
+    return [{"name": name, "gsd": card.gsd_m} for name in card.bands]
+
+
+def _identifier(text: str) -> str:
+    """A text without spaces and without the signs of ASCII that mean something in paths; letters of any script stay."""
+    return re.sub(r"(?:\s|[^0-9A-Za-z_.\-\u0080-\U0010ffff])+", "_", text)
+
+
+def _ascii(text: str) -> str:
+    """ASCII letters, digits, hyphens and underscores: what all extensions allow in names.
+
+    Other letters are written in Punycode (RFC 3492) after `xn--`, as in names of hosts: different texts stay different.
+    """
+    name = _identifier(text).replace(".", "_")
+    return name if name.isascii() else "xn--" + name.encode("punycode").decode()
+
+
+def _model_name(text: str) -> str:
+    """A name that begins with a letter, ends with a letter or digit, and has three signs: so the extension wants it."""
+    name = _ascii(text).strip("-_")
+    return name if re.fullmatch(r"[a-zA-Z].+[a-zA-Z0-9]", name) else f"model-{name}".rstrip("-")

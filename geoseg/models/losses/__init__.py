@@ -1,0 +1,1 @@
+"""Losses, class weights and training metrics that understand partial labels."""

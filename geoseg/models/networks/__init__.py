@@ -1,0 +1,1 @@
+"""Network architectures, in stock Keras 3 layers."""

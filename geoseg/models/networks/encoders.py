@@ -1,0 +1,111 @@
+"""Backbones as encoders of the U-Net: those of `keras.applications`, and EfficientNet-Lite0."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from geoseg.errors import UsageError
+from geoseg.models.backend import Tensor
+
+from .efficientnet_lite import lite0_features
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """Where a backbone's feature maps are tapped."""
+
+    depth: int
+    """Number of halvings between the input and the bottleneck."""
+    application: str | None = None
+    """Name of the constructor in `keras.applications`; None for EfficientNet-Lite0, which is ours."""
+    taps: tuple[str, ...] = ()
+    """Names of the application's layers that give the skips, finest first; the last one is the bottleneck."""
+    mean: tuple[float, float, float] | None = None
+    """Red, green and blue that the published weights expect subtracted; None where the backbone scales by itself."""
+
+
+_EFFICIENTNET_TAPS = (
+    "block2a_expand_activation",
+    "block3a_expand_activation",
+    "block4a_expand_activation",
+    "block6a_expand_activation",
+    "top_activation",
+)
+
+ENCODERS = {
+    "vgg16": Encoder(
+        application="VGG16",
+        taps=("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3"),
+        depth=4,
+        mean=(123.68, 116.779, 103.939),
+    ),
+    "efficientnetb0": Encoder(application="EfficientNetB0", taps=_EFFICIENTNET_TAPS, depth=5),
+    "efficientnetb3": Encoder(application="EfficientNetB3", taps=_EFFICIENTNET_TAPS, depth=5),
+    "efficientnet_lite0": Encoder(depth=5),
+}
+"""Encoders by name."""
+
+_DEVIATION = (0.229, 0.224, 0.225)
+"""Of red, green and blue over ImageNet, as a share of 255; from `keras.applications.efficientnet`."""
+
+
+def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[Tensor]:
+    """Feature maps of backbone `name` on raw `pixels`, finest first, one for each tap.
+
+    `weights` is a file of the published weights, `imagenet` (which Keras downloads), or None for a random start.
+
+    Raises
+    ------
+    ValueError
+        If `imagenet` is asked of a backbone that Keras does not download.
+    UsageError
+        If the weights cannot be read or downloaded.
+    """
+    encoder = ENCODERS[name]
+    if encoder.application is None:
+        if weights == "imagenet":
+            raise ValueError(f"Keras cannot download weights of {name}; give a file of them.")
+        features = lite0_features(pixels)
+        if weights is not None:
+            with _told(weights):
+                keras.Model(pixels, features).load_weights(weights)
+        return features
+    scaled = pixels
+    if encoder.mean is not None:
+        bands = pixels.shape[-1]
+        offset = [-value for value in encoder.mean] if bands == 3 else [-sum(encoder.mean) / 3] * bands
+        scaled = layers.Rescaling(1.0, offset=offset, name="backbone_scaling")(pixels)
+    build = getattr(keras.applications, encoder.application)
+    with _told(weights):
+        backbone = build(include_top=False, weights=weights, input_tensor=scaled)
+    if weights is not None and encoder.mean is not None:
+        # The published weights were trained on blue, green, red.
+        _change_kernel(backbone.get_layer("block1_conv1"), lambda kernel: kernel[:, :, ::-1])
+    if weights not in (None, "imagenet") and encoder.mean is None:
+        # For `imagenet`, but not for a file of the same weights, Keras divides by the root of the deviation once more.
+        _change_kernel(backbone.get_layer("stem_conv"), lambda kernel: kernel / np.sqrt(_DEVIATION)[:, None])
+    return [backbone.get_layer(tap).output for tap in encoder.taps]
+
+
+@contextmanager
+def _told(weights: str | None) -> Iterator[None]:
+    """Say which weights could not be had. Keras raises a plain Exception where a download fails."""
+    try:
+        yield
+    except Exception as error:
+        if weights is None:
+            raise
+        reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split()).rstrip(".")
+        raise UsageError(f"published weights of the encoder, {weights}, cannot be had: {reason}.") from error
+
+
+def _change_kernel(
+    convolution: layers.Conv2D, change: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
+) -> None:
+    kernel, *bias = convolution.get_weights()
+    convolution.set_weights([change(kernel), *bias])

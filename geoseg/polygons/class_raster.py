@@ -1,0 +1,134 @@
+"""The class raster: looked at once, and read from top to bottom as often as it is needed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioIOError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from geoseg.errors import SceneError
+from geoseg.rasters.ground import ground_area, ground_sample_distance
+from geoseg.rasters.scene import Scene, open_scene, opened, unplaced
+
+from .classes import Classes, classes_of
+from .components import NOTHING, Ids, Values
+from .faces import Band
+from .sieve import ENOUGH, MeasuredBand
+
+BAND_ROWS = 512
+"""Rows of a band: of the same height for all rasters and machines, because it decides where simplified borders keep a
+point."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassRaster:
+    """A raster of class ids, placed on the ground."""
+
+    scene: Scene
+    classes: Classes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.scene.geobox.shape
+        return rows, columns
+
+    def read(self) -> Iterator[Values]:
+        """Yield class ids `(rows, columns)`, `BAND_ROWS` at a time from the top; `NOTHING` where there is no data.
+
+        Raises
+        ------
+        SceneError
+            If the raster cannot be read to its end, or holds a value that is no class id.
+        """
+        with opened(self.scene.source) as source:
+            for top in range(0, source.height, BAND_ROWS):
+                window = Window(0, top, source.width, min(BAND_ROWS, source.height - top))
+                try:
+                    yield _read(source, window)
+                except RasterioIOError as error:
+                    raise SceneError(f"{source.name} cannot be read to its end: {error.__cause__ or error}") from error
+
+    def with_pixel_sizes(self, bands: Iterator[Values]) -> Iterator[Band]:
+        """Add to each band of the raster how large its pixels are."""
+        top = 0
+        for values in bands:
+            rows = slice(top, top + len(values))
+            gsd_m = ground_sample_distance(self.scene.geobox[rows, :])
+            yield Band(
+                values=values,
+                pixel_m=gsd_m if np.isfinite(gsd_m).all() else self.scene.gsd_m,
+                last=rows.stop == self.shape[0],
+            )
+            top = rows.stop
+
+    def with_pixel_areas(self, min_area_m2: float) -> Iterator[MeasuredBand]:
+        """Read the raster, and measure its pixels against a minimum area."""
+        top = 0
+        for values in self.read():
+            rows = slice(top, top + len(values))
+            yield MeasuredBand(
+                values=values, pixel_area=self._pixel_area(rows, min_area_m2), last=rows.stop == self.shape[0]
+            )
+            top = rows.stop
+
+    def _pixel_area(self, rows: slice, min_area_m2: float) -> Ids:
+        """Area of each row's pixel in shares of the minimum area; measured every so often, and drawn straight between.
+
+        The rows that are measured are the same however the raster is cut.
+        """
+        height = self.shape[0]
+        measured = np.arange(rows.start // BAND_ROWS, -(-rows.stop // BAND_ROWS) + 1) * BAND_ROWS
+        measured = np.minimum(measured, height - 1)
+        areas = [ground_area(self.scene.geobox[row : row + 1, :]) for row in measured.tolist()]
+        area_m2 = np.interp(np.arange(rows.start, rows.stop), measured, areas)
+        if not np.isfinite(area_m2).all():
+            area_m2 = np.full(len(area_m2), ground_area(self.scene.geobox))
+        return np.clip(np.rint(area_m2 / min_area_m2 * ENOUGH), 1, ENOUGH).astype(np.int64)
+
+    @property
+    def side_lengths(self) -> tuple[int, int]:
+        """Lengths of a pixel's lower and of its left side, amid the raster, in whole 1024ths of the shorter."""
+        down, along = self.scene.gsd_m
+        shorter = min(down, along)
+        return round(1024 * along / shorter), round(1024 * down / shorter)
+
+
+def open_class_raster(source: str | Path) -> ClassRaster:
+    """Describe a class raster, or refuse it.
+
+    Raises
+    ------
+    SceneError
+        If it cannot be opened, is not placed on the ground, or holds anything but one band of whole numbers.
+    """
+    scene = open_scene(source)
+    if len(scene.bands) != 1:
+        raise SceneError(f"{scene.source} has {len(scene.bands)} bands; a class raster has one.")
+    if not np.issubdtype(np.dtype(scene.dtype), np.integer):
+        raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are whole numbers.")
+    with unplaced(), opened(scene.source) as raster:
+        return ClassRaster(scene=scene, classes=classes_of(raster))
+
+
+def _read(source: DatasetReader, window: Window) -> Values:
+    numbers = source.read(1, window=window)
+    flags = source.mask_flag_enums[0]
+    if MaskFlags.all_valid in flags:
+        valid = None
+    elif MaskFlags.nodata in flags and float(source.nodata).is_integer():
+        valid = numbers != int(source.nodata)
+    else:
+        valid = source.read_masks(1, window=window) != 0
+    checked = numbers if valid is None else numbers[valid]
+    if numbers.dtype != np.uint8 and checked.size and not 0 <= checked.min() <= checked.max() < NOTHING:
+        wrong = int(checked.min() if checked.min() < 0 else checked.max())
+        raise SceneError(f"{source.name} holds the value {wrong}; class ids are whole numbers from 0 to {NOTHING - 1}.")
+    values: Values = numbers.astype(np.uint16)
+    if valid is not None:
+        values[~valid] = NOTHING
+    return values

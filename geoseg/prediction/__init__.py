@@ -1,0 +1,1 @@
+"""Scenes to class rasters and road networks: plan, blocks, journal, mosaics."""

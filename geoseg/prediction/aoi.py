@@ -1,0 +1,115 @@
+"""The area of interest of a prediction, in pixels of the grid."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyogrio.errors import DataSourceError
+from pyproj import Transformer
+from rasterio.features import geometry_mask
+from shapely.geometry.base import BaseGeometry
+
+from geoseg.errors import UsageError
+from geoseg.rasters.ground import crs_of
+from geoseg.rasters.scene import unplaced
+from geoseg.tiling import Roi
+
+Bounds = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aoi:
+    """The part of a grid that a prediction is wanted for."""
+
+    geometry: BaseGeometry
+    """In pixels of the grid: x to the right, y down, (0, 0) at the outer corner of the first pixel."""
+    roi: Roi
+    """Rows and columns of the grid that hold it."""
+
+    def outside(self, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
+        """Pixels of a region whose centre is not in the area, `(rows, columns)`."""
+        shape = (rows.stop - rows.start, cols.stop - cols.start)
+        with unplaced():
+            mask: npt.NDArray[np.bool_] = geometry_mask(
+                [self.geometry], shape, Affine.translation(cols.start, rows.start)
+            )
+        return mask
+
+
+def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
+    """Place an area of interest on `grid`: the polygons of a vector file, or west, south, east, north in degrees.
+
+    None if nothing of it lies inside the grid.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, has no CRS or no area, or the bounds are out of order.
+    """
+    geometry, crs = _of_file(Path(source)) if isinstance(source, str | Path) else _of_bounds(source)
+    geometry = _near(grid, geometry, crs)
+    if geometry.is_empty:
+        return None
+    # Long edges are densified first: a straight line in one CRS is a curve in another.
+    west, south, east, north = geometry.bounds
+    dense = shapely.segmentize(geometry, max(east - west, north - south, 1e-9) / 1000)
+    project = Transformer.from_crs(crs, crs_of(grid), always_xy=True)
+    to_pixels = ~grid.transform
+
+    def place(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        x, y = project.transform(points[:, 0], points[:, 1])
+        columns, rows = to_pixels @ (np.asarray(x), np.asarray(y))
+        return np.column_stack([columns, rows])
+
+    placed = shapely.transform(dense, place)
+    height, width = grid.shape
+    inside = shapely.intersection(shapely.make_valid(placed), shapely.box(0, 0, width, height))
+    if not inside.area:
+        return None
+    left, top, right, bottom = inside.bounds
+    roi = (slice(int(top), min(height, int(np.ceil(bottom)))), slice(int(left), min(width, int(np.ceil(right)))))
+    return Aoi(geometry=inside, roi=roi)
+
+
+def _near(grid: GeoBox, geometry: BaseGeometry, crs: str) -> BaseGeometry:
+    """The part of `geometry` around the grid: far off, its CRS and the grid's may have no relation."""
+    bounds = grid.boundingbox
+    to_area = Transformer.from_crs(crs_of(grid), crs, always_xy=True)
+    left, bottom, right, top = to_area.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
+    if not (np.isfinite([left, bottom, right, top]).all() and left < right):  # over a pole or the antimeridian
+        return geometry
+    margin = max(right - left, top - bottom)
+    return geometry.intersection(shapely.box(left - margin, bottom - margin, right + margin, top + margin))
+
+
+def _of_bounds(bounds: Bounds) -> tuple[BaseGeometry, str]:
+    west, south, east, north = bounds
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
+        raise UsageError(
+            "the area of interest must be west, south, east, north in degrees, "
+            f"got {','.join(f'{value:g}' for value in bounds)}."
+        )
+    if west > east:  # across the antimeridian, as RFC 7946 has it
+        return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)), "EPSG:4326"
+    return shapely.box(west, south, east, north), "EPSG:4326"
+
+
+def _of_file(path: Path) -> tuple[BaseGeometry, str]:
+    import geopandas  # a third of a second that only this option costs
+
+    try:
+        frame = geopandas.read_file(path)
+    except (DataSourceError, OSError) as error:
+        raise UsageError(f"the area of interest {path} cannot be read as a vector file ({error}).") from error
+    if not isinstance(frame, geopandas.GeoDataFrame):
+        raise UsageError(f"the area of interest {path} is a table without geometry.")
+    if frame.crs is None:
+        raise UsageError(f"the area of interest {path} has no CRS; assign one to it.")
+    geometry = frame.geometry.make_valid().union_all()
+    if not geometry.area:
+        raise UsageError(f"the area of interest {path} holds no polygon.")
+    return geometry, frame.crs.to_wkt()

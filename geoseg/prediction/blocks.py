@@ -1,0 +1,118 @@
+"""Predict one block of a plan: read, score and blend, overlapped in time."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.models.engine import Engine
+from geoseg.models.legend import LEVELS, NODATA
+from geoseg.rasters.read import scaled
+from geoseg.tiling import Roi, Tile, blend, prefetch
+
+from .plan import Plan
+from .strips import Strip, read_strips
+
+_TILES_AHEAD = 4
+"""Scored tiles that may wait for the blending, and strips' tiles for the network: enough to keep it busy."""
+
+Scored = tuple[Tile, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Finished rows of a block: no later tile can change them."""
+
+    rows: slice
+    """Rows of the grid."""
+    cols: slice
+    """Columns of the grid."""
+    classes: npt.NDArray[np.uint8]
+    """`(rows, columns)`: class ids; `NODATA` where the scene has no data and outside the area of interest."""
+    confidence: npt.NDArray[np.uint8] | None
+    """`(rows, columns)`: probability of the winning class in `LEVELS`; None where it is not asked for."""
+    probabilities: npt.NDArray[np.uint8] | None
+    """`(classes, rows, columns)`: probability of each class in `LEVELS`; None where it is not asked for."""
+    road: npt.NDArray[np.uint8] | None
+    """`(rows, columns)`: probability of road in `LEVELS`; None without roads, or with `probabilities`."""
+
+
+def predict_block(plan: Plan, block: Roi, engine: Engine) -> Iterator[Rows]:
+    """Yield the finished rows of a block from top to bottom.
+
+    Raises
+    ------
+    SceneError
+        If the scene cannot be read to its end.
+    """
+    waiting: deque[Strip] = deque()
+    strips = prefetch(_read(plan, block, waiting), depth=1)
+    scored = prefetch(_score(plan, block, strips, engine), depth=_TILES_AHEAD)
+    for rows, scores in blend(scored, plan.lattice, plan.window, block):
+        valid = _valid(waiting, rows, block[1])
+        if plan.aoi is not None:
+            valid &= ~plan.aoi.outside(rows, block[1])
+        yield _finish(plan, rows, block[1], scores, valid)
+
+
+def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
+    """Pass the strips on, and keep each in `waiting` until its rows are finished: they need its validity."""
+    for strip in read_strips(plan, block):
+        waiting.append(strip)
+        yield strip
+
+
+def _score(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> Iterator[Scored]:
+    """Score the tiles of a block in lattice order, in batches; tiles without data are zero and cost nothing."""
+    size = plan.settings.batch_size
+    tiles = _tiles(plan, block, strips)
+    while chunk := list(islice(tiles, size)):
+        with_data = [pixels for _, pixels in chunk if pixels is not None]
+        scores = iter(engine(np.stack(with_data)) if with_data else ())
+        empty = np.zeros((plan.lattice.tile, plan.lattice.tile, len(plan.card.legend)), np.float32)
+        for tile, pixels in chunk:
+            yield tile, empty if pixels is None else next(scores)
+
+
+def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Tile, npt.NDArray[np.float32] | None]]:
+    """Cut strips into tiles, scaled for the network: `(tile, tile, bands)`, or None for a tile without any data."""
+    strip = next(strips)
+    for tile in plan.lattice.tiles(block):
+        if tile.row != strip.row:
+            strip = next(strips)
+        cols = slice(tile.cols.start - strip.cols.start, tile.cols.stop - strip.cols.start)
+        if strip.valid[:, cols].any():
+            yield tile, scaled(strip.pixels[:, cols], plan.scaling)
+        else:
+            yield tile, None
+
+
+def _valid(waiting: deque[Strip], rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
+    """Validity of finished rows, from the strip that holds them; earlier strips are let go."""
+    while waiting[0].rows.stop < rows.stop:
+        waiting.popleft()
+    strip = waiting[0]
+    return strip.valid[
+        rows.start - strip.rows.start : rows.stop - strip.rows.start,
+        cols.start - strip.cols.start : cols.stop - strip.cols.start,
+    ].copy()
+
+
+def _finish(
+    plan: Plan, rows: slice, cols: slice, scores: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
+) -> Rows:
+    """Decide classes, and store probabilities, of blended scores `(rows, columns, classes)`."""
+    classes = np.where(valid, scores.argmax(axis=-1), NODATA).astype(np.uint8)
+    confidence = _levels(scores.max(axis=-1), valid) if plan.settings.confidence else None
+    probabilities = _levels(np.moveaxis(scores, -1, 0), valid) if plan.settings.probabilities else None
+    alone = plan.road is not None and probabilities is None
+    road = _levels(scores[..., plan.road], valid) if alone else None
+    return Rows(rows=rows, cols=cols, classes=classes, confidence=confidence, probabilities=probabilities, road=road)
+
+
+def _levels(probability: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    levels = np.clip(np.rint(probability * LEVELS), 0, LEVELS)
+    return np.where(valid, levels, NODATA).astype(np.uint8)

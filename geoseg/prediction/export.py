@@ -1,0 +1,98 @@
+"""Export a model for other runtimes, checked on a scene."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.errors import SceneError
+from geoseg.models.bundle import Card, read_card
+from geoseg.models.export.export import Export, export_bundle
+from geoseg.models.shipped import find_model
+from geoseg.rasters.georeference import placed
+from geoseg.rasters.scene import open_scene
+from geoseg.rendering import render_scene
+
+from .blocks import predict_block
+from .plan import plan
+from .settings import Settings
+
+_TILES = 3
+"""Compared between the export and its original."""
+_RENDERED_BANDS = ("red", "green", "blue", "nir")
+
+
+def export(
+    model: str | Path,
+    target: str | Path,
+    *,
+    format: str,
+    tile: int | None = None,
+    scene: str | Path | None = None,
+    overwrite: bool = False,
+) -> Export:
+    """Export a model, and compare it with its Keras network on tiles of a scene; raises if they differ by over 1e-4.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, or path of a bundle.
+    target
+        File to write: `.onnx`, `.xml` or `.tflite`; for `savedmodel` a folder.
+    format
+        `onnx`, `openvino`, `savedmodel` or `tflite`.
+    tile
+        Side of the tiles that the export takes; the model's own if None.
+    scene
+        Raster to compare on, taken to have the model's metres per pixel if it has no georeference; scenes that geoseg
+        renders if None.
+    overwrite
+        Replace an export that exists.
+
+    Raises
+    ------
+    UsageError, SceneError, BundleError, OutputError
+        Each a sentence on what was found, what was expected, and what to do.
+    """
+    bundle = find_model(model)
+    card = read_card(bundle)
+    side = tile or card.tile
+    tiles = _rendered(card, side) if scene is None else _read(card, side, scene)
+    return export_bundle(bundle, Path(target), format=format, tiles=tiles, overwrite=overwrite)
+
+
+def _rendered(card: Card, side: int) -> npt.NDArray[np.float32]:
+    """Network inputs `(tiles, side, side, bands)` of rendered scenes; others stand in for bands they lack."""
+    known = {name: number for number, name in enumerate(_RENDERED_BANDS)}
+    bands = [known.get(name, number % len(known)) for number, name in enumerate(card.bands)]
+    scenes = (render_scene(seed, (side, side)).image for seed in range(_TILES))
+    return np.stack([image[..., bands] for image in scenes]).astype(np.float32)
+
+
+def _read(card: Card, side: int, scene: str | Path) -> npt.NDArray[np.float32]:
+    """The first tiles of a scene that hold data, as a prediction would give them to the network."""
+    seen = _Onlooker(classes=len(card.legend))
+    with placed(scene, card.gsd_m) as source:
+        planned = plan(open_scene(source), card, Settings(tile=side))
+        rows: Iterator[object] = chain.from_iterable(predict_block(planned, block, seen) for block in planned.blocks)
+        while len(seen.tiles) < _TILES and next(rows, None) is not None:
+            pass
+    if not seen.tiles:
+        raise SceneError(f"{scene} has no data to compare on.")
+    return np.stack(seen.tiles[:_TILES])
+
+
+@dataclass(kw_only=True)
+class _Onlooker:
+    """An engine that keeps the tiles it is given, and knows nothing of them."""
+
+    classes: int
+    tiles: list[npt.NDArray[np.float32]] = field(default_factory=list)
+
+    def __call__(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Keep tiles `(tiles, side, side, bands)`; every score is zero."""
+        self.tiles.extend(pixels)
+        return np.zeros((*pixels.shape[:-1], self.classes), np.float32)

@@ -1,0 +1,80 @@
+"""Rasters of a result: which there are, and how they become Cloud Optimized GeoTIFFs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.shutil
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+
+from geoseg.rasters.geotiff import check_complete, writing
+
+from .plan import Plan
+
+STRIP_ROWS = 512
+"""Rows that work rasters are written and read in."""
+
+_COG = {
+    "driver": "COG",
+    "compress": "deflate",
+    "level": 6,
+    "blocksize": 512,
+    "bigtiff": "if_safer",
+    "num_threads": "all_cpus",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One raster of a result."""
+
+    name: str
+    """Name of the layer in the journal."""
+    bands: tuple[str, ...]
+    """Descriptions of the bands."""
+    overviews: str
+    """How overviews are resampled: `mode` for ids, `average` for quantities."""
+
+
+def layers(plan: Plan) -> list[Layer]:
+    """The rasters that the settings ask for."""
+    wanted = [Layer(name="classes", bands=("class",), overviews="mode")]
+    if plan.settings.confidence:
+        wanted.append(Layer(name="confidence", bands=("probability of the class",), overviews="average"))
+    if plan.settings.probabilities:
+        wanted.append(Layer(name="probabilities", bands=plan.card.legend.names, overviews="average"))
+    return wanted
+
+
+ROAD = Layer(name="road", bands=("road",), overviews="average")
+"""The probability that roads are traced from where those of all classes are not kept."""
+
+
+def output_grid(plan: Plan) -> GeoBox:
+    """The part of the model's grid that is predicted."""
+    return plan.grid[plan.roi]
+
+
+def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
+    """Copy a mosaic to a Cloud Optimized GeoTIFF at `target`, and see that all of it is there.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the file cannot be written.
+    """
+    with writing(target):
+        rasterio.shutil.copy(mosaic, target, **_COG, overview_resampling=layer.overviews)
+        check_complete(target)
+
+
+def read_rows(raster: Path) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield the first band of a raster from top to bottom, `STRIP_ROWS` rows at a time, `(rows, columns)`."""
+    with rasterio.open(raster) as source:
+        for top in range(0, source.height, STRIP_ROWS):
+            height = min(STRIP_ROWS, source.height - top)
+            yield source.read(1, window=Window(0, top, source.width, height))

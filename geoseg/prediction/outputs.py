@@ -1,0 +1,110 @@
+"""Where results go, and how: made in a work folder, then renamed, so that a path holds all of a file or none."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoseg.errors import OutputError
+from geoseg.vectors.formats import VECTOR_ENDINGS
+
+from .journal import Journal
+from .plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """The files of one prediction; None for what is not asked for."""
+
+    classes: Path
+    """Class raster (Cloud Optimized GeoTIFF)."""
+    style: Path
+    """QGIS style of the class raster."""
+    confidence: Path | None
+    """Probability of the winning class (Cloud Optimized GeoTIFF)."""
+    probabilities: Path | None
+    """Probability of every class (Cloud Optimized GeoTIFF)."""
+    roads: dict[str, Path]
+    """Road network, by format; empty where none is traced."""
+    road_style: Path | None
+    """QGIS style of the road network."""
+    companions: tuple[Path, ...]
+    """Files of the same scene that other settings may have left: they go when the results are replaced."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that are asked for; the class raster last, so that its presence means that all are there."""
+        wanted = (*self.roads.values(), self.road_style, self.confidence, self.probabilities, self.style, self.classes)
+        return tuple(path for path in wanted if path is not None)
+
+    def refuse_places(self, journal: Journal) -> None:
+        """Raise OutputError if a file cannot be made or take its name: it is too long, a folder's, or out of reach."""
+        folder = self.classes.parent
+        try:
+            ground = next(place for place in (folder, *folder.parents) if place.exists())
+            if not ground.is_dir():
+                raise OutputError(f"{ground} is not a folder; choose another with -o.")
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be written ({error.strerror}); choose another with -o.") from error
+        for path in (*self.files, *self.companions):
+            longest = journal.making(_sidecar(path))
+            try:
+                # A folder that is still to be made takes names of the length that the one it will lie in takes.
+                for place in (longest, ground / longest.name, path):
+                    place.exists()
+                taken = path.is_dir()
+            except OSError as error:
+                raise OutputError(
+                    f"{path} cannot be written ({error.strerror}); choose another folder with -o, or rename the scene."
+                ) from error
+            if taken:
+                raise OutputError(f"{path} is a folder; move it away, or choose another folder with -o.")
+
+    def refuse_existing(self) -> None:
+        """Raise OutputError if one of the files exists."""
+        existing = [path for path in self.files if os.path.lexists(path)]
+        if existing:
+            raise OutputError(f"{existing[-1]} exists; choose another folder with -o, or replace it with --overwrite.")
+
+    def publish(self, journal: Journal, *, overwrite: bool) -> None:
+        """Move all files, complete by now, to their final names, with the sidecars that GDAL wrote for them.
+
+        What an earlier run wrote is replaced only with `overwrite`, and then all of it: a road network must not lie
+        beside a class raster that it was not traced from.
+        """
+        if not (overwrite or journal.publishing):
+            self.refuse_existing()
+        journal.begin_publishing()
+        if overwrite:
+            for path in self.companions:
+                path.unlink(missing_ok=True)
+        for path in self.files:
+            sidecar = _sidecar(path)
+            if journal.making(sidecar).exists():
+                journal.making(sidecar).replace(sidecar)
+            journal.making(path).replace(path)
+
+
+def outputs(plan: Plan, folder: Path) -> Outputs:
+    """Name the files of a prediction in `folder`."""
+    settings, stem = plan.settings, plan.scene.stem
+    confidence, probabilities = folder / f"{stem}_confidence.tif", folder / f"{stem}_probabilities.tif"
+    classes, style = folder / f"{stem}_classes.tif", folder / f"{stem}_classes.qml"
+    networks = {name: folder / f"{stem}_roads{suffix}" for name, suffix in VECTOR_ENDINGS.items()}
+    road_style = folder / f"{stem}_roads.qml"
+    return Outputs(
+        classes=classes,
+        style=style,
+        confidence=confidence if settings.confidence else None,
+        probabilities=probabilities if settings.probabilities else None,
+        roads={} if plan.road is None else {name: networks[name] for name in settings.roads_format},
+        road_style=None if plan.road is None else road_style,
+        companions=(
+            *(_sidecar(path) for path in (classes, confidence, probabilities)),
+            *(confidence, probabilities, *networks.values(), road_style),
+        ),
+    )
+
+
+def _sidecar(path: Path) -> Path:
+    """Where GDAL keeps what a GeoTIFF has no place for, such as class names."""
+    return path.with_name(f"{path.name}.aux.xml")

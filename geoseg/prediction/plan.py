@@ -1,0 +1,244 @@
+"""Plan a prediction: decide grid, lattice, blocks and cost, before a pixel is read."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp
+
+from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
+from geoseg.models.bundle import Card, Scaling
+from geoseg.rasters.scene import Scene
+from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, nearest_exact
+
+from .aoi import Aoi, read_aoi
+from .settings import Settings
+
+SAME_GSD = 0.05
+"""A scene whose GSD is within this share of the wanted one is used as it is: resampling would only blur it."""
+MAX_ENLARGEMENT = 4.0
+"""Scenes are not enlarged further than this: the network would see invented detail."""
+ENGINE_BYTES = 900_000_000
+"""Resident memory of the libraries and TensorFlow, measured on two cores."""
+TILE_PIXEL_BYTES = 1_500
+"""Resident memory of a default network for each pixel of a tile, measured with tiles of 512 px on two cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that decides the bytes of a result, and what the run will cost."""
+
+    scene: Scene
+    card: Card
+    settings: Settings
+    bands: tuple[int, ...]
+    """Numbers of the scene's bands that the network takes, from 1."""
+    scaling: Scaling
+    """From the scene's values to the network's."""
+    grid: GeoBox
+    """The pixel lattice the network works on: the scene's extent and orientation at the working GSD."""
+    lattice: Lattice
+    """All tiles of the grid."""
+    window: str
+    """Family of the blend window."""
+    roi: Roi
+    """Rows and columns of the grid that are predicted: all, or the bounds of the area of interest."""
+    scene_roi: Roi
+    """Rows and columns of the scene's own pixels whose centres lie in `roi`."""
+    aoi: Aoi | None
+    """Outside this area the result is nodata."""
+    blocks: tuple[Roi, ...]
+    """Regions that cover `roi`, each predicted by one worker."""
+
+    @property
+    def road(self) -> int | None:
+        """The class that roads are traced from; None if they are not asked for, or the legend has none."""
+        return self.card.legend.road if self.settings.roads else None
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles that the network will see, counting those shared by two blocks twice."""
+        return sum(self.lattice.count_tiles(block) for block in self.blocks)
+
+    @property
+    def memory(self) -> int:
+        """Estimated peak resident memory of one worker, in bytes."""
+        widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
+        return _engine_bytes(self.lattice.tile) + widest * _column_bytes(
+            self.lattice.tile, len(self.card.legend), len(self.bands)
+        )
+
+    @property
+    def disk(self) -> int:
+        """Upper estimate of the disk that results and work files take together, in bytes."""
+        rows, cols = self.roi
+        layers = 1 + self.settings.confidence + self.settings.probabilities * len(self.card.legend)
+        alone = self.road is not None and not self.settings.probabilities  # a work layer without a result
+        # Twice in the work folder, in pieces and whole, and in the result with its overviews (a third more).
+        return int((rows.stop - rows.start) * (cols.stop - cols.start) * (layers * (2 + 4 / 3) + alone * 2) / 2)
+
+
+def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> Plan:
+    """Decide how `scene` is predicted with the model of `card`.
+
+    The lattice depends on scene, model and tile settings alone; `workers` and the memory budget only decide the blocks.
+
+    Raises
+    ------
+    SceneError
+        If the scene does not fit the model: bands, data type, or a GSD too coarse for it.
+    UsageError
+        If a setting cannot be used with this model; a MismatchError if it is this scene that it does not fit.
+    BundleError
+        If the card asks for a window that there is not.
+    """
+    if card.window not in FAMILIES:
+        raise BundleError(f"model {card.name} asks for the window {card.window!r}; there are {', '.join(FAMILIES)}.")
+    grid = _grid(scene, card, settings)
+    lattice = _lattice(grid, card, settings)
+    aoi = None if settings.aoi is None else read_aoi(settings.aoi, grid)
+    if settings.aoi is not None and aoi is None:
+        raise MismatchError(f"the area of interest lies outside of {scene.source}.")
+    roi = lattice.roi if aoi is None else aoi.roi
+    bands = _bands(scene, card, settings)
+    scene_roi = _scene_roi(scene, grid, roi)
+    if settings.match_input and 0 in (part.stop - part.start for part in scene_roi):
+        raise MismatchError(f"the area of interest holds the centre of none of the pixels of {scene.source}.")
+    return Plan(
+        scene=scene,
+        card=card,
+        settings=settings,
+        bands=bands,
+        scaling=_scaling(scene, card),
+        grid=grid,
+        lattice=lattice,
+        window=settings.window or card.window,
+        roi=roi,
+        scene_roi=scene_roi,
+        aoi=aoi,
+        blocks=tuple(_blocks(lattice, roi, max_columns=_max_columns(lattice, card, settings), workers=workers)),
+    )
+
+
+def _grid(scene: Scene, card: Card, settings: Settings) -> GeoBox:
+    """The scene's extent and orientation, with square pixels of the working GSD, as nearly as whole pixels allow."""
+    gsd_m = settings.gsd_m or card.gsd_m
+    factors = [native / gsd_m for native in scene.gsd_m]
+    if max(factors) > MAX_ENLARGEMENT:
+        found = f"{max(scene.gsd_m):.3g}" if max(scene.gsd_m) < 100 else f"{max(scene.gsd_m):.0f}"
+        if settings.gsd_m is not None:
+            raise MismatchError(
+                f"the chosen ground sample distance of {gsd_m:g} m is too fine for {scene.source}, whose pixels of "
+                f"{found} m are enlarged {MAX_ENLARGEMENT:g} times at most; choose --gsd {found}."
+            )
+        raise SceneError(
+            f"{scene.source} has pixels of {found} m, too coarse to be enlarged to the {gsd_m:g} m "
+            "that the model works at; "
+            f"use a model for such imagery, or run on the pixels as they are with --gsd {found}."
+        )
+    if all(abs(factor - 1) <= SAME_GSD for factor in factors):
+        return scene.geobox
+    rows, cols = (max(1, round(size * factor)) for size, factor in zip(scene.geobox.shape, factors, strict=True))
+    steps = Affine.scale(scene.geobox.shape[1] / cols, scene.geobox.shape[0] / rows)
+    return GeoBox((rows, cols), scene.geobox.transform @ steps, scene.geobox.crs)
+
+
+def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:
+    tile = settings.tile or card.tile
+    if tile % card.multiple:
+        raise UsageError(f"the tile of model {card.name} must be a multiple of {card.multiple} pixels, got {tile}.")
+    overlap = card.overlap if settings.overlap is None and tile == card.tile else None
+    if overlap is None:
+        share = card.overlap / card.tile if settings.overlap is None else settings.overlap
+        overlap = int(share * tile)
+    return Lattice(shape=grid.shape.yx, tile=tile, overlap=overlap)
+
+
+def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
+    """Choose the scene's bands by `--bands`, by what the file says they show, or by their number."""
+    wanted = f"the model needs {len(card.bands)} ({', '.join(card.bands)})"
+    if settings.bands is not None:
+        if len(settings.bands) != len(card.bands):
+            raise UsageError(f"--bands names {len(settings.bands)} bands; {wanted}.")
+        if max(settings.bands) > len(scene.bands):
+            raise SceneError(
+                f"{scene.source} has {len(scene.bands)} bands; --bands asks for band {max(settings.bands)}."
+            )
+        return settings.bands
+    names = [interpretation.name for interpretation in scene.bands]
+    if all(names.count(name) == 1 for name in card.bands):
+        return tuple(names.index(name) + 1 for name in card.bands)
+    if ColorInterp.palette in scene.bands:
+        raise SceneError(
+            f"{scene.source} is a palette image; {wanted}. Expand it first (`gdal_translate -expand rgb`)."
+        )
+    image = tuple(i for i, interpretation in enumerate(scene.bands, 1) if interpretation != ColorInterp.alpha)
+    if len(image) < len(card.bands):
+        raise SceneError(f"{scene.source} has {len(image)} band{'s' * (len(image) > 1)}; {wanted}.")
+    if len(image) > len(card.bands):
+        example = ",".join(str(number) for number in image[: len(card.bands)])
+        raise SceneError(f"{scene.source} has {len(image)} bands; {wanted}. Choose them with --bands {example}.")
+    return image
+
+
+def _scaling(scene: Scene, card: Card) -> Scaling:
+    if scene.dtype not in card.scaling:
+        raise SceneError(
+            f"{scene.source} holds {scene.dtype} values; "
+            f"model {card.name} has a scaling for {', '.join(card.scaling)} only. "
+            "Convert the scene to one of these (`gdal_translate -ot … -scale …`)."
+        )
+    return card.scaling[scene.dtype]
+
+
+def _column_bytes(tile: int, classes: int, bands: int) -> int:
+    """Bytes a block needs per column: two strips of blended scores, the finished rows, and the strips read ahead."""
+    return tile * (classes * 4 * 3 + 4 * (bands + 1))
+
+
+def _max_columns(lattice: Lattice, card: Card, settings: Settings) -> int:
+    """Widest block that fits the memory; raises UsageError if not even one of two tiles does."""
+    column = _column_bytes(lattice.tile, len(card.legend), len(card.bands))
+    needed = _engine_bytes(lattice.tile) + 2 * lattice.tile * column
+    if settings.memory < needed:
+        raise UsageError(
+            f"a memory of {settings.memory / 1e9:.2g}GB is too small for tiles of {lattice.tile} pixels; "
+            f"give at least {math.ceil(needed / 1e8) / 10:.1f}GB."
+        )
+    return (settings.memory - _engine_bytes(lattice.tile)) // column
+
+
+def _engine_bytes(tile: int) -> int:
+    return ENGINE_BYTES + TILE_PIXEL_BYTES * tile**2
+
+
+def _scene_roi(scene: Scene, grid: GeoBox, roi: Roi) -> Roi:
+    """Rows and columns of the scene whose pixel centres lie in a region of the grid."""
+    rows, cols = (
+        slice(*(int(edge) for edge in np.searchsorted(nearest_exact(native, worked), (part.start, part.stop))))
+        for native, worked, part in zip(scene.geobox.shape, grid.shape, roi, strict=True)
+    )
+    return rows, cols
+
+
+def _blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> list[Roi]:
+    """Cut `roi` between tiles: into columns that fit the memory, and into rows so that all workers have blocks."""
+    rows, cols = roi
+    width = cols.stop - cols.start
+    # Each cut moves to the nearest tile, so that a block may grow by a stride.
+    across = 1 if width <= max_columns else math.ceil(width / (max_columns - lattice.cols.stride))
+    down = 1 if workers == 1 else math.ceil(2 * workers / across)
+    return [(part, column) for column in _cut(lattice.cols, cols, across) for part in _cut(lattice.rows, rows, down)]
+
+
+def _cut(axis: Axis, span: slice, parts: int) -> list[slice]:
+    """Cut `span` where tiles start, into about `parts` pieces of like length; there may be fewer tiles than that."""
+    starts = [axis.span(index).start for index in axis.touching(span.start, span.stop)]
+    length = span.stop - span.start
+    wanted = (span.start + part * length / parts for part in range(1, parts))
+    cuts = {min(starts, key=lambda start: abs(start - place)) for place in wanted}
+    edges = [span.start, *sorted(cut for cut in cuts if span.start < cut < span.stop), span.stop]
+    return [slice(start, stop) for start, stop in pairwise(edges)]

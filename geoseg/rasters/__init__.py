@@ -1,0 +1,1 @@
+"""Rasters on disk: open, read, resample, place on the ground."""

@@ -1,0 +1,89 @@
+"""CRS, ground sample distance and ellipsoidal lengths of a pixel grid."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import CRS, Geod, Transformer
+
+Coordinates = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geodesy:
+    """The ellipsoid under a CRS.
+
+    Places stay on the CRS's own datum: a shift to another would cost accuracy and not change a length worth naming.
+    """
+
+    crs: CRS
+
+    @cached_property
+    def geod(self) -> Geod:
+        """The ellipsoid; WGS 84 where the CRS names none."""
+        return self.crs.get_geod() or Geod(ellps="WGS84")
+
+    @cached_property
+    def _geodetic(self) -> CRS:
+        return (self.crs.geodetic_crs or CRS.from_epsg(4326)).to_2d()
+
+    @cached_property
+    def _to_geodetic(self) -> Transformer:
+        return Transformer.from_crs(self.crs.to_2d(), self._geodetic, always_xy=True)
+
+    def lonlat(self, x: Any, y: Any) -> tuple[Any, Any]:  # noqa: ANN401 - numbers or arrays of them
+        """Longitude and latitude in degrees of x and y; infinite where the CRS is not defined."""
+        # Some national systems count in grads.
+        degrees = math.degrees(self._geodetic.axis_info[0].unit_conversion_factor)
+        lon, lat = self._to_geodetic.transform(x, y)
+        return lon * degrees, lat * degrees
+
+
+def crs_of(geobox: GeoBox) -> CRS:
+    """CRS of a geobox that has one, as scenes and their grids do."""
+    if geobox.crs is None:
+        raise ValueError("the geobox has no CRS.")
+    return geobox.crs.proj
+
+
+def ground_sample_distance(geobox: GeoBox) -> tuple[float, float]:
+    """Metres on the ellipsoid between pixel centres around the middle of `geobox`: down a column, along a row.
+
+    Measured on the ground rather than read from the transform, so that geographic, Web Mercator and foot-based systems
+    need no case of their own. NaN where the CRS has no place on the ground.
+    """
+    down, along = _ground_steps(geobox)
+    return float(np.hypot(*down)), float(np.hypot(*along))
+
+
+def ground_area(geobox: GeoBox) -> float:
+    """Area on the ground of the pixel in the middle of `geobox`, in m²; a sheared one is smaller than its sides say."""
+    down, along = _ground_steps(geobox)
+    return float(abs(down[0] * along[1] - down[1] * along[0]))
+
+
+def _ground_steps(geobox: GeoBox) -> npt.NDArray[np.float64]:
+    """Metres east and north of one step down a column and of one along a row, around the middle of `geobox`."""
+    crs = crs_of(geobox)
+    if crs.get_geod() is None or crs.geodetic_crs is None:
+        return np.full((2, 2), np.nan)
+    rows, cols = geobox.shape
+    middle = [(cols / 2, rows / 2), (cols / 2, rows / 2 + 1), (cols / 2 + 1, rows / 2)]
+    placed = np.array([geobox.transform @ point for point in middle])
+    geodesy = Geodesy(crs=crs)
+    lon, lat = geodesy.lonlat(placed[:, 0], placed[:, 1])
+    if not np.isfinite([lon, lat]).all():
+        return np.full((2, 2), np.nan)
+    azimuth, _, metres = geodesy.geod.inv(lon[[0, 0]], lat[[0, 0]], lon[1:], lat[1:])
+    steps: npt.NDArray[np.float64] = (np.stack([np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))]) * metres).T
+    return steps
+
+
+def apply_affine(transform: Affine, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
+    """Where a transform takes the points x, y, arrays of one shape; Affine's operators are typed for one point."""
+    return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f

@@ -1,0 +1,267 @@
+"""Resize a scene or a label raster out of core, georeference kept."""
+
+import os
+from collections.abc import Iterator
+from math import inf, isqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
+from rasterio.control import GroundControlPoint
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.rpc import RPC
+from rasterio.windows import Window
+
+from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.tiling import Roi
+
+from .geotiff import check_complete, reason
+from .resampling import Resampler
+from .scene import open_scene, opened, unplaced
+
+CACHE_BYTES = 256 * 2**20
+"""GDAL's block cache. `rasterio.Env` takes bytes, where the environment variable takes megabytes."""
+BLOCK_PIXELS = 2048 * 2048
+"""Pixels of the source, or of the target where it has more, that are in memory at once, about."""
+TARGET_TILE = 256
+"""Side of the target's tiles."""
+MAX_SIDE = 2**31 - 1
+"""Pixels along a side that GDAL counts to."""
+SIDECARS = (".aux.xml", ".ovr", ".msk")
+"""What GDAL may have laid beside an older raster of the same name, and would apply to the new one."""
+
+
+def resize(
+    source: str | Path,
+    target: str | Path,
+    *,
+    gsd: float | None = None,
+    scale: float | None = None,
+    size: tuple[int, int] | None = None,
+    labels: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Write a raster at another resolution over the same ground, as a tiled GeoTIFF.
+
+    Imagery is resampled with the Lanczos kernel, antialiased when reducing and clipped to its data type; masked pixels
+    add nothing to their neighbours. Labels, masks and alpha are nearest-exact: the source pixel whose area holds the
+    target pixel's centre. Data type, bands, nodata, mask, colours, names and tags are kept.
+
+    Parameters
+    ----------
+    source
+        Any raster that GDAL opens.
+    target
+        GeoTIFF to write; it appears when it is complete.
+    gsd
+        Ground sample distance wanted, in metres.
+    scale
+        Target pixels per source pixel.
+    size
+        Width and height wanted, in pixels.
+    labels
+        The values are class ids: take the nearest, never mix.
+    overwrite
+        Replace an existing target.
+
+    Returns
+    -------
+    Path
+        The target.
+
+    Raises
+    ------
+    UsageError
+        If not exactly one of ``gsd``, ``scale`` and ``size`` is given, or it is not positive, or asks for more pixels
+        than a GeoTIFF can have, or imagery was asked for and the raster has a colour table.
+    SceneError
+        If the source cannot be read, or its ground sample distance is needed and unknown.
+    OutputError
+        If the target exists and ``overwrite`` is not set, or cannot be written.
+    """
+    if sum(value is not None for value in (gsd, scale, size)) != 1:
+        raise UsageError("Give exactly one of gsd, scale and size.")
+    target = Path(target)
+    _check_target(target, overwrite)
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_TIFF_INTERNAL_MASK=True),
+        unplaced(),
+        # All reads are at full resolution, where overviews cannot take its place.
+        opened(str(source), overviews=True) as scene,
+    ):
+        _check_kind(scene, labels)
+        _write(scene, target, _target_shape(scene, gsd, scale, size), labels)
+    return target
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if target.suffix.lower() not in (".tif", ".tiff"):
+        raise OutputError(f"{target.name} would be a GeoTIFF; give it a name that ends in .tif.")
+    try:
+        if not target.parent.is_dir():
+            raise OutputError(f"{target.parent} is not a directory; create it first.")
+        if target.is_dir():
+            raise OutputError(f"{target} is a folder; choose another name.")
+        if target.exists() and not overwrite:
+            raise OutputError(f"{target} exists already; choose another name or --overwrite.")
+        _partial(target).exists()  # the longest name, which may be too long
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written ({error.strerror}); choose another name.") from error
+
+
+def _partial(target: Path) -> Path:
+    """Where the target is made before it takes its name."""
+    return target.with_name(f".{target.name}.{os.getpid()}.part")
+
+
+def _check_kind(scene: DatasetReader, labels: bool) -> None:
+    name, dtype = Path(scene.name).name, scene.dtypes[0]
+    if len(set(scene.dtypes)) > 1:
+        raise SceneError(f"{name} mixes data types ({', '.join(scene.dtypes)}); split it into one raster for each.")
+    if not labels and (dtype.startswith("complex") or dtype in ("int64", "uint64")):
+        raise SceneError(f"{name} holds {dtype} values; imagery must hold integers of up to 32 bits or real numbers.")
+    try:
+        has_colours = ColorInterp.palette in scene.colorinterp
+    except CPLE_BaseError as error:  # left behind by PROJ, and raised by the first call after it
+        raise SceneError(f"{name} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
+    if has_colours and not labels:
+        raise UsageError(f"{name} has a colour table, so its values are labels that must not be mixed; add --labels.")
+
+
+def _target_shape(
+    scene: DatasetReader, gsd: float | None, scale: float | None, size: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Return the target's height and width."""
+    if size is not None:
+        width, height = size
+        if width < 1 or height < 1:
+            raise UsageError(f"A raster needs at least one pixel along each side, found size {width}x{height}.")
+        wanted: tuple[float, float] = height, width
+    elif gsd is not None:
+        if not 0 < gsd < inf:
+            raise UsageError(f"The ground sample distance must be positive, found {gsd} m.")
+        down, along = open_scene(scene.name).gsd_m
+        wanted = scene.height * (down / gsd), scene.width * (along / gsd)
+    else:
+        assert scale is not None  # exactly one of the three is given
+        if not 0 < scale < inf:
+            raise UsageError(f"The scale must be positive, found {scale}.")
+        wanted = scene.height * scale, scene.width * scale
+    if max(wanted) > MAX_SIDE:
+        raise UsageError(
+            f"The result would be larger than a GeoTIFF can be: at most {MAX_SIDE} pixels along each side."
+        )
+    return max(1, round(wanted[0])), max(1, round(wanted[1]))
+
+
+def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: bool) -> None:
+    """Resize block by block into a temporary file, which takes the target's name when it is complete."""
+    partial = _partial(target)
+    resampler = Resampler(source_shape=scene.shape, target_shape=shape)
+    masked = [MaskFlags.per_dataset] in scene.mask_flag_enums
+    try:
+        with rasterio.open(partial, "w", **_profile(scene, shape)) as written:
+            _describe(scene, written)
+            for block in _blocks(scene, shape):
+                values, valid = _resample(scene, resampler, block, labels)
+                window = Window.from_slices(*block)
+                written.write(values, window=window)
+                if masked:
+                    written.write_mask(valid[0], window=window)
+        check_complete(partial, masked=masked)
+        for suffix in SIDECARS:
+            target.with_name(target.name + suffix).unlink(missing_ok=True)
+        partial.replace(target)
+    except (RasterioError, OSError) as error:
+        raise OutputError(f"{target} cannot be written ({reason(error, partial)}).") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _profile(scene: DatasetReader, shape: tuple[int, int]) -> dict[str, Any]:
+    height, width = shape
+    rows, cols = height / scene.height, width / scene.width
+    profile = {
+        "driver": "GTiff",
+        "dtype": scene.dtypes[0],
+        "count": scene.count,
+        "height": height,
+        "width": width,
+        "nodata": scene.nodata,
+        "tiled": True,
+        "blockxsize": TARGET_TILE,
+        "blockysize": TARGET_TILE,
+        "interleave": "pixel",
+        "compress": "deflate",
+        "bigtiff": "if_safer",
+    }
+    gcps, gcp_crs = scene.gcps
+    if gcps:
+        moved = [GroundControlPoint(p.row * rows, p.col * cols, p.x, p.y, p.z, p.id, p.info) for p in gcps]
+        return profile | {"gcps": moved, "crs": gcp_crs}
+    if scene.rpcs is not None:
+        # Offsets count from the centre of the first pixel.
+        rpcs = scene.rpcs.to_dict()
+        rpcs |= {"line_off": (rpcs["line_off"] + 0.5) * rows - 0.5, "line_scale": rpcs["line_scale"] * rows}
+        rpcs |= {"samp_off": (rpcs["samp_off"] + 0.5) * cols - 0.5, "samp_scale": rpcs["samp_scale"] * cols}
+        profile["rpcs"] = RPC(**rpcs)
+    if not scene.transform.is_identity:
+        profile["transform"] = scene.transform @ Affine.scale(scene.width / width, scene.height / height)
+    return profile | {"crs": scene.crs}
+
+
+def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
+    """Copy what the bands mean; statistics are left behind, for they are another raster's."""
+    written.colorinterp = scene.colorinterp
+    written.descriptions = scene.descriptions
+    written.units = [unit or "" for unit in scene.units]
+    written.scales, written.offsets = scene.scales, scene.offsets
+    written.update_tags(**scene.tags())
+    for band in scene.indexes:
+        tags = scene.tags(band)
+        written.update_tags(band, **{key: tags[key] for key in tags if not key.startswith("STATISTICS_")})
+        if scene.colorinterp[band - 1] == ColorInterp.palette:
+            written.write_colormap(band, scene.colormap(band))
+
+
+def _blocks(scene: DatasetReader, shape: tuple[int, int]) -> Iterator[Roi]:
+    """Yield the target's blocks in row-major order, each made of a bounded number of source pixels.
+
+    A scene stored in strips is read in strips: anything narrower would decode each strip again and again.
+    """
+    height, width = shape
+    in_strips = scene.block_shapes[0][1] == scene.width
+    source_cols = scene.width if in_strips else min(scene.width, isqrt(BLOCK_PIXELS))
+    cols = _whole_tiles(source_cols * width // scene.width)
+    rows = _whole_tiles(min(BLOCK_PIXELS // source_cols * height // scene.height, BLOCK_PIXELS // cols))
+    for top in range(0, height, rows):
+        for left in range(0, width, cols):
+            yield slice(top, min(top + rows, height)), slice(left, min(left + cols, width))
+
+
+def _whole_tiles(pixels: int) -> int:
+    """Round down to whole tiles of the target, which are then compressed once; less than a tile stays as it is."""
+    return max(1, pixels // TARGET_TILE * TARGET_TILE or pixels)
+
+
+def _resample(
+    scene: DatasetReader, resampler: Resampler, block: Roi, labels: bool
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return values and validity of a block of the target, each of shape (bands, rows, columns)."""
+    window = Window.from_slices(*resampler.source(block))
+    try:
+        values = scene.read(window=window)
+        valid = scene.read_masks(window=window) != 0
+    except RasterioIOError as error:
+        raise SceneError(f"{scene.name} cannot be read to its end: {error.__cause__ or error}") from error
+    resampled = resampler.nearest(values, block)
+    for band, (colour, nodata) in enumerate(zip(scene.colorinterp, scene.nodatavals, strict=True)):
+        if not labels and colour != ColorInterp.alpha:
+            resampled[band] = resampler.lanczos(values[band], valid[band], block, nodata=nodata)
+    return resampled, resampler.nearest(valid, block)

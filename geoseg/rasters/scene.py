@@ -1,0 +1,209 @@
+"""The scene: one georeferenced raster, looked at once and described by plain values."""
+
+import math
+import os
+import shlex
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+import rasterio
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
+from rasterio.enums import ColorInterp
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+
+from geoseg.errors import SceneError
+
+from .ground import crs_of, ground_sample_distance
+
+GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
+"""Bytes of GDAL's block cache, and number of files behind a VRT that it keeps open: its own defaults are a share of the
+machine's memory and 100, both of which a tall scene would fill."""
+_ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
+"""What the file of a whole picture ends with, by GDAL's driver; some programs write more behind it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What is known of a raster before a pixel of it is read."""
+
+    source: str
+    """Path or URL that GDAL opens."""
+    files: tuple[str, ...]
+    """The source and what it is made of: sidecars, and the rasters behind a VRT."""
+    geobox: GeoBox
+    """The raster's own pixel grid: shape, transform, CRS."""
+    gsd_m: tuple[float, float]
+    """Ground distance between neighbouring pixels down a column and along a row, in metres, at the scene's centre."""
+    dtype: str
+    """NumPy data type of the bands."""
+    bands: tuple[ColorInterp, ...]
+    """What each band shows."""
+
+    @property
+    def stem(self) -> str:
+        """Name of the scene without folder and ending; results are named after it."""
+        return stem(self.source)
+
+    @property
+    def bounds_lonlat(self) -> tuple[float, float, float, float]:
+        """West, south, east and north of the scene in degrees."""
+        bounds = self.geobox.boundingbox
+        to_lonlat = Transformer.from_crs(crs_of(self.geobox), "EPSG:4326", always_xy=True)
+        west, south, east, north = to_lonlat.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
+        return west, south, east, north
+
+
+def stem(source: str) -> str:
+    """Name of a source without folder and ending, and without the query of a URL."""
+    return Path(source.rstrip("/").split("?")[0] if "://" in source else source).stem
+
+
+@contextmanager
+def unplaced() -> Iterator[None]:
+    """Let rasterio be silent about pixels that lie nowhere on the ground. For the main thread: filters are global."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
+def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster; what GDAL cannot open or read ends in a SceneError that names it.
+
+    Reduced reads are made from the full resolution unless `overviews` may silently take its place.
+    """
+    try:
+        with rasterio.open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
+            _refuse_cut_off(source, dataset)
+            yield dataset
+    except RasterioError as error:
+        raise SceneError(_unreadable(source, error)) from error
+    except UnicodeEncodeError as error:
+        raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
+
+
+@contextmanager
+def reading(dataset: rasterio.DatasetReader) -> Iterator[None]:
+    """Name the raster that cannot be read, where several are open and the last would be blamed."""
+    try:
+        yield
+    except RasterioError as error:
+        raise SceneError(_unreadable(dataset.name, error)) from error
+
+
+def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
+    """Raise SceneError if the end of a PNG or JPEG file is missing: GDAL shows a PNG as far as it goes, the rest black.
+
+    The preview within a JPEG may have an end of its own; what is cut off behind it GDAL refuses when it is read.
+    """
+    if picture.driver not in _ENDS or not on_disk(source):
+        return
+    with Path(source).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        if content.rfind(_ENDS[picture.driver]) < 0:
+            raise SceneError(f"{source} is cut off: the end of its {picture.driver} data is missing; copy it again.")
+
+
+def on_disk(source: str | Path) -> bool:
+    """Whether a source is a file that can be looked at here: no URL, nor behind a folder that may not be entered."""
+    return os.path.exists(source)  # noqa: PTH110 - Path.exists raises where a folder is closed or a name too long
+
+
+def legible(name: str) -> str:
+    """A file name with the bytes that are not UTF-8 written as escapes, to be shown to people."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _unreadable(source: str, error: RasterioError) -> str:
+    if "://" not in source and not source.startswith("/vsi"):
+        path = Path(source)
+        try:
+            length = path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return f"{source} does not exist."
+        except OSError as unseen:
+            return f"{source} cannot be opened ({unseen.strerror})."
+        if path.is_dir():
+            return f"{source} is a folder; name the raster files in it."
+        if length == 0:
+            return f"{source} is empty (0 bytes)."
+    cause = error.__cause__ or error
+    reason = " ".join(str(cause).split()).removeprefix(f"{source}: ").rstrip(".")
+    return f"{source} cannot be read as a raster: {reason}."
+
+
+def open_scene(source: str | Path) -> Scene:
+    """Describe a raster, or refuse it.
+
+    Raises
+    ------
+    SceneError
+        If it cannot be opened, or is not placed on the ground by a CRS and an affine transform.
+    """
+    source = str(source)
+    # Without its overviews, a file that has no geotransform would show an arbitrary one (seen in GDAL 3.10).
+    with unplaced(), opened(source, overviews=True) as dataset:
+        try:
+            crs = dataset.crs
+        except CRSError as error:
+            raise SceneError(f"{source} has a CRS that cannot be understood ({error}); assign one to it.") from error
+        _check_placed(source, dataset, has_crs=crs is not None)
+        refuse_mixed_types(source, dataset)
+        try:
+            geobox = GeoBox(dataset.shape, dataset.transform, crs)
+            gsd_m = ground_sample_distance(geobox)
+            Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # another planet has no way there
+        except (ProjError, CRSError, ValueError) as error:
+            raise SceneError(f"{source} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
+        if not all(math.isfinite(gsd) and gsd > 0 for gsd in gsd_m):
+            raise SceneError(
+                f"{source} has its centre where its CRS is not defined on the ground; check its georeference."
+            )
+        return Scene(
+            source=source,
+            files=tuple(dataset.files) or (source,),
+            geobox=geobox,
+            gsd_m=gsd_m,
+            dtype=dataset.dtypes[0],
+            bands=tuple(dataset.colorinterp),
+        )
+
+
+def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:
+    """Raise SceneError if bands are of several data types."""
+    if len(set(dataset.dtypes)) > 1:
+        raise SceneError(f"{source} mixes data types ({', '.join(dataset.dtypes)}); geoseg needs one for all bands.")
+
+
+def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool) -> None:
+    if dataset.count == 0:
+        raise SceneError(
+            f"{source} has no bands; if it is a container, name one of its {len(dataset.subdatasets)} rasters."
+        )
+    transform = dataset.transform
+    if transform.is_identity:
+        if dataset.gcps[0]:
+            raise SceneError(
+                f"{source} is placed by {len(dataset.gcps[0])} ground control points only; warp it first (`gdalwarp`)."
+            )
+        if dataset.rpcs is not None:
+            raise SceneError(
+                f"{source} is placed by rational polynomials (RPC) only; orthorectify it first (`gdalwarp -rpc`)."
+            )
+    if not has_crs:
+        command = f"rio edit-info --crs EPSG:… {shlex.quote(source)}"
+        raise SceneError(f"{source} has no CRS; assign the one it was made in (`{command}`).")
+    if transform.is_identity:
+        raise SceneError(f"{source} has a CRS but no geotransform; assign one (`rio edit-info --transform …`).")
+    if not transform.determinant or not all(map(math.isfinite, transform)):
+        raise SceneError(f"{source} has a geotransform that maps all pixels onto a line; check its georeference.")
+
+
+def is_placed(raster: rasterio.DatasetReader) -> bool:
+    """Whether a raster lies on the ground by a CRS and an affine transform."""
+    return raster.crs is not None and not raster.transform.is_identity

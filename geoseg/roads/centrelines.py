@@ -1,0 +1,124 @@
+"""From a tidy graph to the network: draw and measure its edges, drop what is too small, number the rest."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.roads.graph.chains import Chains
+from geoseg.roads.graph.graph import Graph, component_of, dissolve, large
+from geoseg.roads.graph.samples import Samples, samples
+from geoseg.roads.skeleton.stencil import Stencil
+
+from .ground import Ground
+from .network import FRACTIONS, Edges, Nodes, RoadNetwork
+from .smooth_lines import draw
+
+Ids = npt.NDArray[np.int64]
+
+_PLAZA_SHARE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Lines:
+    """Lines of all edges, on the grid that vertices are kept on, without repeated vertices."""
+
+    start: Ids
+    vertices: npt.NDArray[np.int32]
+    length_m: npt.NDArray[np.float64]
+
+
+def assemble(graph: Graph, chains: Chains, place: Ground, stencil: Stencil) -> RoadNetwork:
+    """Make a network of a graph whose nodes of degree two are dissolved."""
+    while True:
+        summed = samples(graph, chains, stencil.pixel_m)
+        lines = _drawn(graph, chains, summed.width_m, place, stencil)
+        gone = ~np.isfinite(lines.length_m)  # beyond what the CRS maps to the Earth
+        points = lines.length_m == 0
+        loops = (graph.ends[:, 0] == graph.ends[:, 1]) & (graph.ends[:, 0] >= 0)
+        gone |= points | (loops & (lines.length_m < stencil.settings.min_loop_m))
+        if not gone.any():
+            break
+        graph = dissolve(_shrunk(graph, points).keep(~gone))
+    component = component_of(graph)
+    kept = large(component, lines.length_m, summed.prob_mean, stencil.settings.min_component_m)
+    return _numbered(graph, lines, summed, np.where(kept, component, -1), place, stencil)
+
+
+def _drawn(
+    graph: Graph,
+    chains: Chains,
+    width_m: npt.NDArray[np.float64],
+    place: Ground,
+    stencil: Stencil,
+) -> _Lines:
+    counts: list[Ids] = [np.zeros(1, np.int64)]
+    vertices: list[npt.NDArray[np.int32]] = [np.zeros((0, 2), np.int32)]
+    lengths: list[npt.NDArray[np.float64]] = [np.zeros(0)]
+    for points, start in draw(graph, chains, width_m, stencil):
+        whole = np.rint(points * FRACTIONS).astype(np.int32)
+        owner = np.repeat(np.arange(start.size - 1), np.diff(start))
+        fresh = np.ones(len(whole), np.bool_)
+        fresh[1:] = (whole[1:] != whole[:-1]).any(axis=1) | (owner[1:] != owner[:-1])
+        whole, owner = whole[fresh], owner[fresh]
+        steps = place.step_lengths(place.place(whole / FRACTIONS))
+        within = owner[1:] == owner[:-1]
+        lengths.append(np.asarray(np.bincount(owner[1:][within], steps[within], start.size - 1), np.float64))
+        counts.append(np.bincount(owner, minlength=start.size - 1))
+        vertices.append(whole)
+    return _Lines(
+        start=np.cumsum(np.concatenate(counts)), vertices=np.concatenate(vertices), length_m=np.concatenate(lengths)
+    )
+
+
+def _shrunk(graph: Graph, points: npt.NDArray[np.bool_]) -> Graph:
+    """Make one node of the two ends of edges that have shrunk to a point."""
+    label = np.arange(len(graph.place))
+    for one, other in np.sort(graph.ends[points], axis=1).tolist():
+        if one >= 0:
+            label[label == label[other]] = label[one]
+    return replace(graph, ends=graph.at_ends(label, -1))
+
+
+def _numbered(  # noqa: PLR0917 - all that is known of the edges
+    graph: Graph,
+    lines: _Lines,
+    summed: Samples,
+    component: Ids,
+    place: Ground,
+    stencil: Stencil,
+) -> RoadNetwork:
+    """Number nodes, edges and components, but for edges whose component is -1."""
+    chosen = np.flatnonzero(component >= 0)
+    sizes = np.diff(lines.start)[chosen]
+    start = np.concatenate([[0], np.cumsum(sizes)])
+    vertices = lines.vertices[np.arange(start[-1]) + np.repeat(lines.start[chosen] - start[:-1], sizes)]
+    ends = graph.ends[chosen]
+    ring = ends[:, 0] < 0
+    # A ring has one node, where its line starts and ends.
+    ends = np.where(ring[:, None], len(graph.place) + np.arange(chosen.size)[:, None], ends)
+    used, index = np.unique(ends, return_inverse=True)
+    index = index.reshape(-1, 2)
+    corners = np.empty((used.size, 2), np.int32)
+    corners[index[:, 0]], corners[index[:, 1]] = vertices[start[:-1]], vertices[start[1:] - 1]
+    degree = np.bincount(index.ravel(), minlength=used.size)
+    at_border = ((corners <= 0) | (corners >= np.array(stencil.shape[::-1]) * FRACTIONS)).any(axis=1)
+    _, component = np.unique(component[chosen], return_inverse=True)
+    return RoadNetwork(
+        edges=Edges(
+            from_node=index[:, 0] + 1,
+            to_node=index[:, 1] + 1,
+            component_id=component + 1,
+            length_m=lines.length_m[chosen],
+            width_m=summed.width_m[chosen],
+            width_sd_m=summed.width_sd_m[chosen],
+            prob_mean=summed.prob_mean[chosen],
+            prob_min=summed.prob_min[chosen],
+            gap_m=graph.gap_m[chosen],
+            kind=np.where(summed.plaza[chosen] > _PLAZA_SHARE, 2, np.where(ring, 1, 0)).astype(np.uint8),
+        ),
+        nodes=Nodes(degree=degree, on_scene_edge=at_border & (degree == 1), vertices=corners),
+        start=start,
+        vertices=vertices,
+        ground=place,
+    )

@@ -1,0 +1,1 @@
+"""The road graph: joined from blocks, then tidied."""

@@ -1,0 +1,127 @@
+"""Add straight edges across gaps; a road that is met in its course is cut there."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.roads.skeleton.stencil import Stencil
+
+from .graph import Graph
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bridges:
+    """Edges to be, each `(bridges,)`."""
+
+    tail: Ids
+    """Node that each starts from."""
+
+    head: Ids
+    """Node that it leads to, or -1 where it leads to a pixel."""
+
+    part: Ids
+    at: Ids
+    pixel: Ids
+    """Part of the graph, index into `Chains.code` and id of that pixel; -1 where it leads to a node."""
+
+    length_m: npt.NDArray[np.float64]
+
+    gap_m: npt.NDArray[np.float64]
+    """How much of the length lies off the road."""
+
+
+def bridged(graph: Graph, bridges: Bridges, stencil: Stencil) -> Graph:
+    """Add bridges to a graph; nodes of degree two may be left where a ring was cut."""
+    head = _near_nodes(graph, bridges, stencil)
+    open_ended = np.flatnonzero(head < 0)
+    graph, cut = _cut(graph, bridges.part[open_ended], bridges.at[open_ended], bridges.pixel[open_ended], stencil)
+    head[open_ended] = cut
+    return replace(
+        graph,
+        ends=np.concatenate([graph.ends, np.column_stack([bridges.tail, head])]),
+        length_m=np.concatenate([graph.length_m, bridges.length_m]),
+        gap_m=np.concatenate([graph.gap_m, bridges.gap_m]),
+        start=np.concatenate([graph.start, np.full(head.size, graph.start[-1])]),
+    )
+
+
+def _near_nodes(graph: Graph, bridges: Bridges, stencil: Stencil) -> Ids:
+    """Return the nodes that bridges lead to; those that meet a road next to its node lead to the node."""
+    head = bridges.head.copy()
+    columns = stencil.shape[1]
+    edge = np.searchsorted(graph.start, bridges.part, side="right") - 1
+    pixel = np.column_stack([bridges.pixel % columns, bridges.pixel // columns]) + 0.5
+    for side in (1, 0):
+        node = graph.ends[edge, side]
+        apart_m = np.hypot(*(graph.place[node] - pixel).T) * stencil.pixel_m
+        near = (bridges.head < 0) & (node >= 0) & (apart_m <= graph.half_width_m[node] + 2 * stencil.pixel_m)
+        head[near] = node[near]
+    return head
+
+
+def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, stencil: Stencil) -> tuple[Graph, Ids]:
+    """Cut edges at pixels of their parts; returns the new nodes there."""
+    if not part.size:
+        return graph, part
+    graph = _with_seams(graph, np.searchsorted(graph.start, part, side="right") - 1, stencil)
+    _, first, place = np.unique(np.column_stack([part, at]), axis=0, return_index=True, return_inverse=True)
+    part, at, pixel = part[first], at[first], pixel[first]
+    along = np.where(graph.parts.first[part] > graph.parts.last[part], -at, at)
+    order = np.lexsort((along, part))
+    rank = np.empty(order.size, np.int64)
+    rank[order] = np.arange(order.size)
+    part, at, pixel = part[order], at[order], pixel[order]
+    nodes = len(graph.place) + np.arange(part.size)
+    # A part with cuts becomes as many parts and one; those after a cut start an edge of their own.
+    cuts = np.bincount(part, minlength=graph.parts.first.size)
+    old = np.repeat(np.arange(cuts.size), cuts + 1)
+    after_cut = np.zeros(old.size, np.bool_)
+    after_cut[part + np.arange(part.size) + 1] = True
+    before_cut = np.append(after_cut[1:], False)
+    parts = graph.parts[old]
+    parts.first[after_cut], parts.first_id[after_cut] = at, pixel
+    parts.last[before_cut], parts.last_id[before_cut] = at, pixel
+    starts_edge = after_cut.copy()
+    moved = graph.start[:-1] + np.concatenate([[0], np.cumsum(cuts)])[graph.start[:-1]]
+    empty = np.diff(graph.start) == 0
+    starts_edge[moved[~empty]] = True
+    start = np.append(np.flatnonzero(starts_edge), old.size)
+    owner = np.searchsorted(graph.start, old[start[:-1]], side="right") - 1
+    tail, head = graph.ends[owner, 0], graph.ends[owner, 1]
+    tail[after_cut[start[:-1]]] = nodes
+    head[before_cut[start[1:] - 1]] = nodes
+    pixels = np.add.reduceat(np.abs(parts.last - parts.first) + 1, start[:-1])
+    share = pixels / np.bincount(owner, pixels, len(graph.ends))[owner]
+    half_width_m = graph.at_ends(graph.half_width_m, 0).max(axis=1)
+    cut_edge = np.searchsorted(graph.start, part, side="right") - 1
+    return Graph(
+        place=np.concatenate([graph.place, _centres(pixel, stencil)]),
+        half_width_m=np.concatenate([graph.half_width_m, half_width_m[cut_edge]]),
+        ends=np.concatenate([np.column_stack([tail, head]), graph.ends[empty]]),
+        length_m=np.concatenate([graph.length_m[owner] * share, graph.length_m[empty]]),
+        gap_m=np.concatenate([graph.gap_m[owner] * share, graph.gap_m[empty]]),
+        start=np.concatenate([start, np.full(int(empty.sum()), start[-1])]),
+        parts=parts,
+    ), nodes[rank[place.ravel()]]
+
+
+def _with_seams(graph: Graph, edges: Ids, stencil: Stencil) -> Graph:
+    """Give rings among some edges a node where they start."""
+    rings = np.unique(edges[graph.ends[edges, 0] < 0])
+    ends = graph.ends.copy()
+    ends[rings] = (len(graph.place) + np.arange(rings.size))[:, None]
+    pixel = graph.parts.first_id[graph.start[rings]]
+    return replace(
+        graph,
+        place=np.concatenate([graph.place, _centres(pixel, stencil)]),
+        half_width_m=np.concatenate([graph.half_width_m, np.zeros(rings.size)]),
+        ends=ends,
+    )
+
+
+def _centres(pixel: Ids, stencil: Stencil) -> npt.NDArray[np.float64]:
+    columns = stencil.shape[1]
+    return np.column_stack([pixel % columns, pixel // columns]).astype(np.float64) + np.float64(0.5)

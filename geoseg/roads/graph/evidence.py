@@ -1,0 +1,87 @@
+"""What the probabilities say between two places: read again, a part of the grid at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.compiled import compiled
+from geoseg.roads.skeleton.block import Read
+from geoseg.roads.skeleton.smoothing import blurred
+from geoseg.roads.skeleton.stencil import Stencil
+
+Points = npt.NDArray[np.float64]
+
+Values = npt.NDArray[np.float64]
+
+_SIDE = 1024
+_BESIDE_M = 12.0
+
+
+def evidence(read: Read, tails: Points, heads: Points, stencil: Stencil) -> tuple[Values, Values, Values]:
+    """Look along straight lines for what is not road, and for the probability that is left there and beside.
+
+    Parameters
+    ----------
+    read
+        The probabilities.
+    tails, heads
+        Column and row `(lines, 2)` of the ends of the lines.
+    stencil
+        Smoothing and threshold.
+
+    Returns
+    -------
+    share, mean, beside
+        Of each line `(lines,)`: the share that lies off the road; the mean smoothed probability along that share, 1
+        where there is none; the same of lines 12 m to the left and to the right, the mean of both.
+    """
+    share, mean, beside = np.zeros(len(tails)), np.ones(len(tails)), np.zeros(len(tails))
+    step = heads - tails
+    across = np.column_stack([-step[:, 1], step[:, 0]]) / np.maximum(np.hypot(*step.T), 1e-9)[:, None]
+    across *= _BESIDE_M / stencil.pixel_m
+    for lines in _near_each_other(tails):
+        corners = np.concatenate([tails[lines], heads[lines]])
+        margin = max(stencil.down.size, stencil.along.size) + int(_BESIDE_M / stencil.pixel_m) + 1
+        low = np.maximum(corners.min(axis=0).astype(int) - margin, 0)
+        high = np.minimum(corners.max(axis=0).astype(int) + margin + 1, stencil.shape[::-1])
+        levels = read(slice(low[1], high[1]), slice(low[0], high[0]))
+        smooth = blurred(levels, stencil.down, stencil.along)
+        origin = low.astype(np.int64)
+        share[lines], mean[lines] = _look(smooth, tails[lines], heads[lines], origin, stencil.level)
+        for side in (-1, 1):
+            shifted = side * across[lines]
+            off, level = _look(smooth, tails[lines] + shifted, heads[lines] + shifted, origin, stencil.level)
+            beside[lines] += np.where(off > 0, level, 0) / 2
+    return share, mean, beside
+
+
+def _near_each_other(tails: Points) -> Iterator[npt.NDArray[np.int64]]:
+    """Group lines by the part of the grid that they start in."""
+    cell = tails.astype(np.int64) // _SIDE
+    order = np.lexsort((cell[:, 0], cell[:, 1]))
+    cuts = np.flatnonzero((np.diff(cell[order], axis=0) != 0).any(axis=1)) + 1
+    yield from (group for group in np.split(order, cuts) if group.size)
+
+
+@compiled
+def _look(
+    smooth: npt.NDArray[np.uint8], tails: Points, heads: Points, origin: npt.NDArray[np.int64], level: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    share, mean = np.zeros(len(tails)), np.ones(len(tails))
+    for line in range(len(tails)):
+        steps = int(np.ceil(2 * np.hypot(heads[line, 0] - tails[line, 0], heads[line, 1] - tails[line, 1])))
+        off, total = 0, 0
+        for k in range(steps + 1):
+            along = k / max(steps, 1)
+            # Pixels of the grid first: the window must not change how a place is rounded.
+            col = int(np.floor(tails[line, 0] + along * (heads[line, 0] - tails[line, 0]))) - origin[0]
+            row = int(np.floor(tails[line, 1] + along * (heads[line, 1] - tails[line, 1]))) - origin[1]
+            value = smooth[min(max(row, 0), smooth.shape[0] - 1), min(max(col, 0), smooth.shape[1] - 1)]
+            if value < level:
+                off += 1
+                total += value
+        share[line] = off / (steps + 1)
+        if off:
+            mean[line] = total / off / 254
+    return share, mean

@@ -1,0 +1,239 @@
+"""Close gaps: from dead end to dead end, and from dead end to the road ahead, where probabilities say there is one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from geoseg.compiled import compiled
+from geoseg.roads.skeleton.block import Read
+from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
+from geoseg.roads.skeleton.stencil import NEAR_WIDTHS, Stencil
+
+from .bridges import Bridges, bridged
+from .chains import Chains
+from .evidence import evidence
+from .graph import Graph
+from .junctions import flat_of
+from .walking import Flat, walk
+
+Ids = npt.NDArray[np.int64]
+Points = npt.NDArray[np.float64]
+
+_NEIGHBOURS = 8  # dead ends looked at from each: where there are more, there is nothing to be told of roads
+_HEADING_M = 10.0
+_CONTRAST = 1.5  # times the probability beside a gap that must be left in it: haze shows no road
+_AHEAD = np.cos(np.radians(40))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _DeadEnds:
+    """Ends of roads within the scene; lengths and places in pixels."""
+
+    edge: Ids
+    place: Points
+    heading: Points
+    """Unit vectors `(ends, 2)`."""
+    body: npt.NDArray[np.float64]
+    """Half-width of the road."""
+    reach: float
+    """How far ahead to look."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Joins:
+    """Gaps that may be closed."""
+
+    tip: Ids
+    """Dead end (number of it) that each starts from."""
+
+    other: Ids
+    """Dead end that it leads to, or -1."""
+
+    part: Ids
+    at: Ids
+    pixel: Ids
+    """Part, index into `Chains.code` and id of the pixel that it leads to, or -1."""
+
+    cost: npt.NDArray[np.float64]
+    """Distance in pixels, and more the less straight ahead it is."""
+
+    def __getitem__(self, index: npt.NDArray[np.generic]) -> "_Joins":
+        return _Joins(**{name: values[index] for name, values in vars(self).items()})
+
+
+def close_gaps(graph: Graph, chains: Chains, read: Read, stencil: Stencil) -> Graph:
+    """Join dead ends to what lies ahead of them, the nearest first, if there is some probability all along the gap.
+
+    The graph has no nodes of degree two; the result may have.
+    """
+    pixel_m, columns, settings = stencil.pixel_m, stencil.shape[1], stencil.settings
+    tips = _tips(graph, stencil)
+    if not len(tips):
+        return graph
+    flat = flat_of(graph, chains)
+    node = graph.ends[tips[:, 0], tips[:, 1]]
+    body = graph.half_width_m[node] / pixel_m
+    ends = _DeadEnds(
+        edge=tips[:, 0],
+        place=graph.place[node],
+        heading=_headings(flat, columns, tips, body, _HEADING_M / pixel_m),
+        body=body,
+        reach=settings.max_gap_m / pixel_m,
+    )
+    joins = [_between_ends(ends), _to_lines(flat, columns, ends)]
+    both = _Joins(**{name: np.concatenate([getattr(one, name) for one in joins]) for name in vars(joins[0])})
+    target = np.column_stack([both.pixel % columns, both.pixel // columns]).astype(np.float64) + np.float64(0.5)
+    target[both.other >= 0] = ends.place[both.other[both.other >= 0]]
+    share, mean, beside = evidence(read, ends.place[both.tip], target, stencil)
+    sound = (mean >= settings.min_gap_probability) & (mean >= _CONTRAST * beside)
+    chosen = _choose(both, sound)
+    both, target = both[chosen], target[chosen]
+    length_m = np.hypot(*(target - ends.place[both.tip]).T) * pixel_m
+    bridges = Bridges(
+        tail=node[both.tip],
+        head=np.where(both.other >= 0, node[both.other], -1),
+        part=both.part,
+        at=both.at,
+        pixel=both.pixel,
+        length_m=length_m,
+        gap_m=share[chosen] * length_m,
+    )
+    return bridged(graph, bridges, stencil)
+
+
+def _tips(graph: Graph, stencil: Stencil) -> Ids:
+    """Return edge and side `(tips, 2)` of dead ends, but of those where a road leaves the scene."""
+    border = np.minimum(graph.place, np.array(stencil.shape[::-1]) - graph.place).min(axis=1)
+    inside = border > NEAR_WIDTHS * graph.half_width_m / stencil.pixel_m + 1
+    return np.argwhere((graph.at_ends(graph.degree, 0) == 1) & graph.at_ends(inside, False))
+
+
+@compiled
+def _headings(flat: Flat, columns: int, tips: Ids, body: npt.NDArray[np.float64], length: float) -> Points:
+    """Return the direction `(tips, 2)` in which each road ends; its last half-width leads to a corner of its end."""
+    result = np.zeros((len(tips), 2))
+    buffer = np.empty((512, 2))
+    for tip in range(len(tips)):
+        found = walk(flat, columns, tips[tip, 0], tips[tip, 1], buffer)
+        first, last = 0, 0
+        for k in range(found):
+            reach = np.hypot(buffer[k, 0] - buffer[0, 0], buffer[k, 1] - buffer[0, 1])
+            if reach <= body[tip]:
+                first = k
+            if reach <= body[tip] + length:
+                last = k
+            else:
+                break
+        if last < first + 3:
+            first, last = 0, found - 1
+        east, down = buffer[first, 0] - buffer[last, 0], buffer[first, 1] - buffer[last, 1]
+        norm = max(np.hypot(east, down), 1e-9)
+        result[tip, 0], result[tip, 1] = east / norm, down / norm
+    return result
+
+
+def _between_ends(ends: _DeadEnds) -> _Joins:
+    """Pairs of dead ends that lie ahead of each other."""
+    count = len(ends.place)
+    _, near = cKDTree(ends.place).query(ends.place, k=_NEIGHBOURS + 1, distance_upper_bound=ends.reach)
+    pairs = np.column_stack([np.repeat(np.arange(count), _NEIGHBOURS + 1), near.ravel()])
+    pairs = np.unique(np.sort(pairs[pairs[:, 1] < count], axis=1), axis=0)
+    one, other = pairs[pairs[:, 0] < pairs[:, 1]].T
+    step = ends.place[other] - ends.place[one]
+    distance = np.maximum(np.hypot(*step.T), 1e-9)
+    forth = (step * ends.heading[one]).sum(axis=1) / distance
+    back = -(step * ends.heading[other]).sum(axis=1) / distance
+    # Ends that all but touch may face any way that is not backwards.
+    least = np.where(distance <= ends.body[one] + ends.body[other], 0.0, _AHEAD)
+    facing = (forth >= least) & (back >= least)
+    none = np.full(int(facing.sum()), -1)
+    cost = distance * (3 - forth - back)
+    return _Joins(tip=one[facing], other=other[facing], part=none, at=none, pixel=none, cost=cost[facing])
+
+
+def _to_lines(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
+    """For each dead end the pixel of another edge that lies best ahead."""
+    cell = (ends.place // ends.reach).astype(np.int64)
+    across = int(cell[:, 0].max()) + 3
+    number = (cell[:, 1] + 1) * across + cell[:, 0] + 1
+    order = np.argsort(number, kind="stable")
+    count = (int(cell[:, 1].max()) + 3) * across
+    first = np.searchsorted(number[order], np.arange(count + 1))
+    cells = across, first, order
+    part, at, pixel, cost = _scan(flat, columns, ends.edge, ends.place, ends.heading, ends.reach, cells)
+    found = np.flatnonzero(part >= 0)
+    none = np.full(found.size, -1)
+    return _Joins(tip=found, other=none, part=part[found], at=at[found], pixel=pixel[found], cost=cost[found])
+
+
+@compiled
+def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
+    flat: Flat,
+    columns: int,
+    own: Ids,
+    place: Points,
+    heading: Points,
+    reach: float,
+    by_cell: tuple[int, Ids, Ids],
+) -> tuple[Ids, Ids, Ids, npt.NDArray[np.float64]]:
+    """Show every pixel of every edge to the dead ends in the cells around it."""
+    start, first, last, first_id, _, code = flat
+    across, first_tip, tip_order = by_cell
+    best_part, best_at, best_pixel = np.full(own.size, -1), np.full(own.size, -1), np.full(own.size, -1)
+    best = np.full(own.size, np.inf)
+    cells = first_tip.size - 1
+    for edge in range(start.size - 1):
+        for part in range(start[edge], start[edge + 1]):
+            begin, end = first[part], last[part]
+            row, col = first_id[part] // columns, first_id[part] % columns
+            at = begin
+            while True:
+                x, y = col + 0.5, row + 0.5
+                home = (int(y / reach) + 1) * across + int(x / reach) + 1
+                for down in range(-1, 2):
+                    # Three cells side by side are one range, but never around the grid's edge.
+                    low, high = home + down * across - 1, home + down * across + 1
+                    if high < 0 or low >= cells or int(x / reach) + 1 >= across:
+                        continue
+                    for k in range(first_tip[max(low, 0)], first_tip[min(high, cells - 1) + 1]):
+                        tip = tip_order[k]
+                        if own[tip] == edge:
+                            continue
+                        east, south = x - place[tip, 0], y - place[tip, 1]
+                        distance = np.hypot(east, south)
+                        if distance > reach or distance == 0:
+                            continue
+                        ahead = (east * heading[tip, 0] + south * heading[tip, 1]) / distance
+                        if ahead < 0.77:  # cos 40°
+                            continue
+                        cost = distance * (3 - 2 * ahead)
+                        pixel = row * columns + col
+                        if cost < best[tip] or (cost == best[tip] and pixel < best_pixel[tip]):
+                            best_part[tip], best_at[tip], best_pixel[tip], best[tip] = part, at, pixel, cost
+                if at == end:
+                    break
+                if begin <= end:
+                    direction = code[at] & 7
+                    at += 1
+                else:
+                    direction = code[at - 1] & 7 ^ 4
+                    at -= 1
+                row += ROW_STEP[direction]
+                col += COLUMN_STEP[direction]
+    return best_part, best_at, best_pixel, best
+
+
+def _choose(joins: _Joins, sound: npt.NDArray[np.bool_]) -> Ids:
+    """Take the cheapest sound joins, none from or to a dead end that is joined already."""
+    used: set[int] = set()
+    chosen = []
+    candidates = np.flatnonzero(sound)
+    order = candidates[np.lexsort((joins.other[candidates], joins.tip[candidates], joins.cost[candidates]))]
+    for index in order.tolist():
+        ends = {int(joins.tip[index])} | ({int(joins.other[index])} - {-1})
+        if not ends & used:
+            used |= ends
+            chosen.append(index)
+    return np.array(sorted(chosen), np.int64)

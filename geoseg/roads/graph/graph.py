@@ -1,0 +1,255 @@
+"""The road graph while it is tidied: nodes, edges, and the runs of skeleton pixels that edges are made of."""
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from geoseg.compiled import compiled
+from geoseg.roads.skeleton.distance import UNIT_M
+from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
+from geoseg.roads.skeleton.stencil import Stencil
+
+from .chains import Chains
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+Ids = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Metres = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """Runs of pixels within chains, each in one direction."""
+
+    first: Ids
+    last: Ids
+    """Indices into `Chains.code` of the first and the last pixel; `first` is the larger one where the run goes against
+    its chain."""
+
+    first_id: Ids
+    last_id: Ids
+    """Ids of these pixels."""
+
+    def __getitem__(self, index: Ids) -> "Parts":
+        """Choose parts."""
+        return Parts(
+            first=self.first[index], last=self.last[index], first_id=self.first_id[index], last_id=self.last_id[index]
+        )
+
+    def turned(self, against: Flags) -> "Parts":
+        """Turn some parts round."""
+        return Parts(
+            first=np.where(against, self.last, self.first),
+            last=np.where(against, self.first, self.last),
+            first_id=np.where(against, self.last_id, self.first_id),
+            last_id=np.where(against, self.first_id, self.last_id),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Graph:
+    """Nodes and edges; a node without edges is none."""
+
+    place: npt.NDArray[np.float64]
+    """Column and row of each node `(nodes, 2)`, whole numbers at pixel corners."""
+
+    half_width_m: Metres
+    """Half-width of the road at each node `(nodes,)`."""
+
+    ends: Ids
+    """Nodes that each edge leads from and to `(edges, 2)`; -1 twice for a ring."""
+
+    length_m: Metres
+    """Length of each edge along its pixels, by the local metric."""
+
+    gap_m: Metres
+    """Metres of each edge that were inferred across gaps."""
+
+    start: Ids
+    """Index of each edge's first part in `parts`, `(edges + 1,)`; an edge without parts is a straight line."""
+
+    parts: Parts
+    """What the edges are made of, in their direction."""
+
+    @property
+    def degree(self) -> Ids:
+        """Edges at each node `(nodes,)`; a loop counts twice."""
+        ends = self.ends[self.ends >= 0]
+        return np.bincount(ends, minlength=len(self.place))
+
+    def at_ends(self, values: npt.NDArray[Scalar], ring: float) -> npt.NDArray[Scalar]:
+        """Return what nodes have `(nodes,)` at both ends of each edge `(edges, 2)`; `ring` where there is no node."""
+        return np.append(values, np.asarray([ring], values.dtype))[self.ends]
+
+    def keep(self, kept: Flags) -> "Graph":
+        """Return the graph with some of its edges."""
+        edges = np.flatnonzero(kept)
+        start, index = _parts_of(self, edges)
+        return replace(
+            self,
+            ends=self.ends[edges],
+            length_m=self.length_m[edges],
+            gap_m=self.gap_m[edges],
+            start=start,
+            parts=self.parts[index],
+        )
+
+
+def graph_of(chains: Chains, stencil: Stencil) -> Graph:
+    """Return the graph whose edges are the chains of a grid."""
+    columns = stencil.shape[1]
+    ends = np.full((chains.ring.size, 2), -1, np.int64)
+    nodes, index = np.unique(chains.ends[~chains.ring], return_inverse=True)
+    ends[~chains.ring] = index.reshape(-1, 2)
+    distance = np.zeros(nodes.size, np.uint16)
+    distance[ends[~chains.ring]] = chains.half_width[~chains.ring]
+    first, last = chains.start[:-1], chains.start[1:] - 1
+    return Graph(
+        place=np.column_stack([nodes % columns, nodes // columns]).astype(np.float64) + np.float64(0.5),
+        # To the centre of the nearest pixel outside it is half a pixel too far.
+        half_width_m=np.asarray(distance * UNIT_M - stencil.pixel_m / 2, np.float64),
+        ends=ends,
+        length_m=_lengths(chains.start, chains.code, step_lengths(stencil)),
+        gap_m=np.zeros(chains.ring.size),
+        start=np.arange(chains.ring.size + 1),
+        parts=Parts(first=first, last=last, first_id=chains.ends[:, 0], last_id=chains.ends[:, 1]),
+    )
+
+
+def step_lengths(stencil: Stencil) -> Metres:
+    """Return the metres of a step in each of the eight directions."""
+    lengths: Metres = np.hypot(*(stencil.metric @ np.stack([COLUMN_STEP, ROW_STEP])))
+    return lengths
+
+
+@compiled
+def _lengths(start: Ids, code: npt.NDArray[np.uint8], steps: Metres) -> Metres:
+    result = np.zeros(start.size - 1)
+    for chain in range(start.size - 1):
+        counts = np.zeros(8, np.int64)
+        for k in range(start[chain], start[chain + 1] - 1):
+            counts[code[k] & 7] += 1
+        for side in range(8):
+            result[chain] += counts[side] * steps[side]
+    return result
+
+
+def _parts_of(graph: Graph, edges: Ids) -> tuple[Ids, Ids]:
+    """Return the indices of the parts of some edges, one edge after the other, and where those of each start."""
+    sizes = np.diff(graph.start)[edges]
+    start = np.concatenate([[0], np.cumsum(sizes)])
+    return start, np.arange(start[-1]) + np.repeat(graph.start[edges] - start[:-1], sizes)
+
+
+def dissolve(graph: Graph) -> Graph:
+    """Make one edge of the two that meet at a node of degree two, and a ring of what only leads back to itself."""
+    run_start, order, against, ends = _runs(graph.ends, graph.degree)
+    # Each run's edges in their order, turned into its direction: so are their parts.
+    start, index = _parts_of(graph, order)
+    owner = np.repeat(np.arange(order.size), np.diff(start))
+    flipped = against[owner]
+    within = np.arange(owner.size) - start[owner]
+    index = index[np.where(flipped, start[owner + 1] - 1 - within, np.arange(owner.size))]
+    return replace(
+        graph,
+        ends=ends,
+        length_m=_sums(graph.length_m[order], run_start),
+        gap_m=_sums(graph.gap_m[order], run_start),
+        start=start[run_start],
+        parts=graph.parts[index].turned(flipped),
+    )
+
+
+def _sums(values: Metres, start: Ids) -> Metres:
+    if start.size == 1:
+        return np.zeros(0)
+    sums: Metres = np.add.reduceat(values, start[:-1])
+    return sums
+
+
+@compiled
+def _runs(ends: Ids, degree: Ids) -> tuple[Ids, Ids, Flags, Ids]:
+    """Return runs of edges joined at nodes of degree two: starts, edges, directions, and the nodes at their ends."""
+    edges = ends.shape[0]
+    incident = np.full((degree.size, 2), -1, np.int64)
+    for edge in range(edges):
+        for side in range(2):
+            node = ends[edge, side]
+            if node >= 0 and degree[node] == 2:
+                incident[node, 1 if incident[node, 0] >= 0 else 0] = 2 * edge + side
+    seen = np.zeros(edges, np.bool_)
+    start = np.empty(edges + 1, np.int64)
+    order = np.empty(edges, np.int64)
+    against = np.empty(edges, np.bool_)
+    run_ends = np.empty((edges, 2), np.int64)
+    count, filled = 0, 0
+    for phase in range(2):
+        for edge in range(edges):
+            for side in range(2):
+                node = ends[edge, side]
+                if seen[edge] or (phase == 0 and node >= 0 and degree[node] == 2):
+                    continue
+                start[count] = filled
+                run_ends[count, 0] = run_ends[count, 1] = -1
+                if phase == 0:
+                    run_ends[count, 0] = node
+                end = 2 * edge + side
+                while True:
+                    seen[end // 2] = True
+                    order[filled] = end // 2
+                    against[filled] = end % 2 == 1
+                    filled += 1
+                    far = ends[end // 2, 1 - end % 2]
+                    if far < 0:
+                        break
+                    if degree[far] != 2:
+                        run_ends[count, 1] = far
+                        break
+                    end = incident[far, 0] if incident[far, 0] != end ^ 1 else incident[far, 1]
+                    if seen[end // 2]:
+                        break
+                count += 1
+    start[count] = filled
+    return start[: count + 1], order[:filled], against[:filled], run_ends[:count]
+
+
+def component_of(graph: Graph) -> Ids:
+    """Return the number of the network that each edge `(edges,)` is part of, counted in the order of the edges."""
+    nodes = len(graph.place)
+    joined = graph.ends[:, 0] >= 0
+    ends = graph.ends[joined]
+    pairs = coo_array((np.ones(len(ends), np.bool_), (ends[:, 0], ends[:, 1])), shape=(nodes, nodes))
+    _, label = connected_components(pairs, directed=False) if nodes else (0, np.zeros(0, np.int64))
+    found = np.empty(len(graph.ends), np.int64)
+    found[joined] = label[ends[:, 0]]
+    found[~joined] = nodes + np.arange((~joined).sum())
+    _, first, inverse = np.unique(found, return_index=True, return_inverse=True)
+    order = np.empty(first.size, np.int64)
+    order[np.argsort(first)] = np.arange(first.size)
+    return order[inverse]
+
+
+_WEAK, _WEAK_FACTOR = 0.5, 2.5
+"""Below this mean probability a network must be so many times as long."""
+
+
+def large(
+    component: Ids, length_m: npt.NDArray[np.float64], prob: npt.NDArray[np.float64], least_m: float
+) -> npt.NDArray[np.bool_]:
+    """Tell of each edge `(edges,)` whether its network is long enough to be one, and not just noise.
+
+    Parameters
+    ----------
+    component, length_m, prob
+        Network, length and mean probability of each edge.
+    least_m
+        Length that a network must have; one of low probability more.
+    """
+    total_m = np.bincount(component, length_m)
+    mean = np.bincount(component, length_m * prob) / np.maximum(total_m, 1e-9)
+    kept: npt.NDArray[np.bool_] = total_m >= least_m * np.where(mean < _WEAK, _WEAK_FACTOR, 1)
+    return kept[component]

@@ -1,0 +1,70 @@
+"""Make one road of two that part and meet again around no more than a hole in the road."""
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.compiled import compiled
+from geoseg.roads.skeleton.stencil import Stencil
+
+from .chains import Chains
+from .graph import Graph
+from .junctions import flat_of
+from .walking import Flat, walk
+
+Ids = npt.NDArray[np.int64]
+
+_LONGEST_M = 60.0
+_APART = 1.5
+"""Half-widths of the road before it parts, up to which its two sides may lie apart on the mean."""
+
+
+def close_islands(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
+    """Of two short edges between the same nodes, no further apart than within one road, drop the narrower one."""
+    low, high = graph.ends.min(axis=1), graph.ends.max(axis=1)
+    short = np.flatnonzero((low >= 0) & (low != high) & (graph.length_m < _LONGEST_M))
+    order = short[np.lexsort((short, high[short], low[short]))]
+    one, other = order[:-1], order[1:]
+    same = (low[one] == low[other]) & (high[one] == high[other])
+    one, other = one[same], other[same]
+    if not one.size:
+        return graph
+    walked = flat_of(graph, chains)
+    area, wide_one, wide_other = _between(walked, chains.width, stencil.shape[1], graph.ends, one, other)
+    apart_m = area * stencil.pixel_m**2 / (0.5 * (graph.length_m[one] + graph.length_m[other]))
+    reach_m = _APART * np.maximum(graph.half_width_m[low[one]], graph.half_width_m[high[one]])
+    within = apart_m <= reach_m
+    kept = np.ones(len(graph.ends), np.bool_)
+    kept[np.where(wide_one >= wide_other, other, one)[within]] = False
+    return graph.keep(kept)
+
+
+@compiled
+def _between(  # noqa: PLR0917 - compiled: plain arguments
+    flat: Flat, width: npt.NDArray[np.uint8], columns: int, ends: Ids, one: Ids, other: Ids
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the area in pixels between each two edges, and the mean width of each."""
+    start, first, last = flat[0], flat[1], flat[2]
+    area = np.zeros(one.size)
+    means = np.zeros((2, one.size))
+    buffer = np.empty((4096, 2))
+    for k in range(one.size):
+        total = 0.0
+        for turn in range(2):
+            edge = one[k] if turn == 0 else other[k]
+            # There along the one, back along the other.
+            side = turn if ends[one[k], 0] == ends[edge, 0] else 1 - turn
+            found = walk(flat, columns, edge, side, buffer)
+            if turn == 0:
+                origin, previous = buffer[0].copy(), buffer[0].copy()
+            for j in range(found):
+                total += (previous[0] - origin[0]) * (buffer[j, 1] - origin[1])
+                total -= (buffer[j, 0] - origin[0]) * (previous[1] - origin[1])
+                previous[:] = buffer[j]
+            count, wide = 0, 0
+            for part in range(start[edge], start[edge + 1]):
+                for at in range(min(first[part], last[part]), max(first[part], last[part]) + 1):
+                    count += 1
+                    wide += width[at]
+            means[turn, k] = wide / max(count, 1)
+        area[k] = abs(total) / 2
+    return area, means[0], means[1]

@@ -1,0 +1,262 @@
+"""Make one node of the several that a skeleton shows where roads meet, and put it where their axes cross."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.compiled import compiled
+from geoseg.roads.skeleton.stencil import Stencil
+
+from .chains import Chains
+from .graph import Graph
+from .walking import Flat, walk
+
+Ids = npt.NDArray[np.int64]
+Metres = npt.NDArray[np.float64]
+
+_NOTCH = 0.8  # a little less, as the node of an acute junction lies where the area is wider than its roads
+_BENT = 1.5, 3.5  # half-widths: least and most
+_SQUARE = np.radians([45, 135])  # least and most angle between a road that leads across and those that it joins
+_APART = 1.25  # half-widths at the junctions, which are wider than their roads: there is a gap between the two roads
+_BEND = 2.0  # pixels off the line, at half its length, from which a road is taken to bend
+_FIT_M = 12.0
+"""How far from a node's surroundings a road's axis is taken for straight."""
+
+
+def contract(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
+    """Merge junctions that are closer than a few half-widths; what was a short way around between them goes.
+
+    Two roads side by side, such as carriageways, are not merged where a short road leads across from one to the other.
+    """
+    settings, pixel_m = stencil.settings, stencil.pixel_m
+    ends = graph.ends
+    inner = (ends[:, 0] != ends[:, 1]) & (graph.at_ends(graph.degree, 0) > 2).all(axis=1)
+    inner &= ~_across(graph, chains, stencil)
+    edge = np.flatnonzero(inner)
+    direct_m = np.hypot(*(graph.place[ends[edge, 0]] - graph.place[ends[edge, 1]]).T) * pixel_m
+    apart_m = np.minimum(graph.length_m[edge], direct_m)
+    order = np.lexsort((edge, apart_m))
+    label = _merge(ends[edge[order]], apart_m[order], graph.half_width_m, settings.merge_half_widths, 2 * pixel_m)
+    members = np.bincount(label, minlength=label.size)
+    place = np.column_stack([np.bincount(label, graph.place[:, axis], label.size) for axis in (0, 1)])
+    half_width_m = np.zeros(label.size)
+    np.maximum.at(half_width_m, label, graph.half_width_m)
+    merged = replace(
+        graph,
+        place=place / np.maximum(members, 1)[:, None],
+        half_width_m=half_width_m,
+        ends=graph.at_ends(label, -1),
+    )
+    loop = (merged.ends[:, 0] == merged.ends[:, 1]) & (merged.ends[:, 0] >= 0)
+    reach_m = settings.merge_half_widths * merged.at_ends(half_width_m, 0)[:, 0] + 2 * pixel_m
+    return merged.keep(~loop | (merged.length_m >= np.maximum(reach_m, settings.min_loop_m)))
+
+
+@compiled
+def _merge(ends: Ids, apart_m: Metres, half_width_m: Metres, factor: float, least_m: float) -> Ids:
+    """Return for each node the one it is merged into, trying pairs in order; a cluster spans no more than its reach."""
+    nodes = half_width_m.size
+    parent = np.arange(nodes)
+    span_m = np.zeros(nodes)
+    widest_m = half_width_m.copy()
+    for k in range(len(ends)):
+        one, other = ends[k, 0], ends[k, 1]
+        while parent[one] != one:
+            one = parent[one]
+        while parent[other] != other:
+            other = parent[other]
+        if one == other:
+            continue
+        together_m = span_m[one] + span_m[other] + apart_m[k]
+        if together_m <= factor * max(widest_m[one], widest_m[other]) + least_m:
+            low, high = min(one, other), max(one, other)
+            parent[high] = low
+            span_m[low] = together_m
+            widest_m[low] = max(widest_m[one], widest_m[other])
+    for node in range(nodes):
+        root = node
+        while parent[root] != root:
+            root = parent[root]
+        parent[node] = root
+    return parent
+
+
+def refine(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
+    """Move junctions to where the axes of their roads meet: near a node the skeleton bends towards side roads."""
+    flat = flat_of(graph, chains)
+    half_width = graph.half_width_m / stencil.pixel_m
+    bends = bent(graph, chains, stencil)
+    fit = _FIT_M / stencil.pixel_m
+    return replace(
+        graph, place=_meeting_points(flat, stencil.shape[1], graph.ends, graph.place, half_width, bends, fit)
+    )
+
+
+def bent(graph: Graph, chains: Chains, stencil: Stencil) -> Metres:
+    """Return how far from the junctions at its ends `(edges, 2)` the skeleton of each edge is bent, in pixels.
+
+    Two roads that part at an acute angle are one area, with one middle, until the notch between them; 0 elsewhere.
+    """
+    half_width = graph.half_width_m / stencil.pixel_m
+    end, before, after = _turns(graph, chains, stencil)
+    least = np.minimum(np.minimum(before, after), np.pi)
+    notch = _NOTCH / np.maximum(np.sin(least / 2), 1e-6)
+    result = np.zeros(graph.ends.size)
+    result[end] = half_width[graph.ends.ravel()[end]] * np.clip(notch, *_BENT)
+    return result.reshape(graph.ends.shape)
+
+
+def _across(graph: Graph, chains: Chains, stencil: Stencil) -> npt.NDArray[np.bool_]:
+    """Tell which edges lead straight across from one road to another beside it, over what is no road."""
+    end, before, after = _turns(graph, chains, stencil)
+    square = np.zeros(graph.ends.size, np.bool_)
+    square[end] = (np.minimum(before, after) > _SQUARE[0]) & (np.maximum(before, after) < _SQUARE[1])
+    widest_m = graph.at_ends(graph.half_width_m, 0).max(axis=1)
+    apart = graph.length_m > _APART * widest_m + stencil.pixel_m
+    across: npt.NDArray[np.bool_] = square.reshape(graph.ends.shape).all(axis=1) & apart
+    return across
+
+
+def _turns(graph: Graph, chains: Chains, stencil: Stencil) -> tuple[Ids, Metres, Metres]:
+    """Return the ends of edges at junctions, as indices into `ends.ravel()`, and the angles to the roads next to each.
+
+    Angles are radians, 2 pi where no other road is at the node.
+    """
+    half_width = graph.half_width_m / stencil.pixel_m
+    away = _directions(flat_of(graph, chains), stencil.shape[1], graph.ends, graph.degree, graph.place, half_width)
+    end = np.flatnonzero(np.isfinite(away.ravel()))
+    if not end.size:
+        return end, np.zeros(0), np.zeros(0)
+    node = graph.ends.ravel()[end]
+    order = np.lexsort((away.ravel()[end], node))
+    end, node = end[order], node[order]
+    # The neighbours of a road around a node are those before and after it; the first follows the last.
+    first = np.searchsorted(node, node)
+    last = np.searchsorted(node, node, side="right") - 1
+    index = np.arange(end.size)
+    angle = away.ravel()[end]
+    following = np.where(index == last, first, np.minimum(index + 1, end.size - 1))
+    preceding = np.where(index == first, last, index - 1)
+    turn = 2 * np.pi
+    after, before = (angle[following] - angle) % turn, (angle - angle[preceding]) % turn
+    alone = first == last
+    return end, np.where(alone, turn, before), np.where(alone, turn, after)
+
+
+@compiled
+def _directions(  # noqa: PLR0917 - compiled: plain arguments
+    flat: Flat, columns: int, ends: Ids, degree: Ids, place: npt.NDArray[np.float64], half_width: Metres
+) -> Metres:
+    """Return the angle at which each edge leaves the junctions at its ends `(edges, 2)`; NaN elsewhere."""
+    result = np.full(ends.shape, np.nan)
+    buffer = np.empty((256, 2))
+    for edge in range(len(ends)):
+        for side in range(2):
+            node = ends[edge, side]
+            if node < 0 or degree[node] < 3:
+                continue
+            found = walk(flat, columns, edge, side, buffer)
+            at = 0
+            for k in range(found):
+                at = k
+                if np.hypot(buffer[k, 0] - place[node, 0], buffer[k, 1] - place[node, 1]) > 3 * half_width[node] + 4:
+                    break
+            result[edge, side] = np.arctan2(buffer[at, 1] - place[node, 1], buffer[at, 0] - place[node, 0])
+    return result
+
+
+def flat_of(graph: Graph, chains: Chains) -> Flat:
+    """Return what walks need."""
+    parts = graph.parts
+    return graph.start, parts.first, parts.last, parts.first_id, parts.last_id, chains.code
+
+
+@compiled
+def _axis(points: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
+    """Return the line that a road comes in on: its normal, and the product of that with its points.
+
+    It is the line of least squares; of a road that bends, its tangent where it is nearest.
+    """
+    xx, xy, yy = 0.0, 0.0, 0.0
+    for k in range(len(points)):
+        x, y = points[k, 0] - mean[0], points[k, 1] - mean[1]
+        xx, xy, yy = xx + x * x, xy + x * y, yy + y * y
+    angle = 0.5 * np.arctan2(2 * xy, xx - yy)
+    along = np.array([np.cos(angle), np.sin(angle)])
+    normal = np.array([-along[1], along[0]])
+    # A parabola over the line: across = a + b · t + c · t², where across and t have no mean and no covariance.
+    second, third, fourth, bend = 0.0, 0.0, 0.0, 0.0
+    for k in range(len(points)):
+        x, y = points[k, 0] - mean[0], points[k, 1] - mean[1]
+        t = x * along[0] + y * along[1]
+        second, third, fourth = second + t * t, third + t**3, fourth + t**4
+        bend += t * t * (x * normal[0] + y * normal[1])
+    spread = fourth - second * second / len(points) - third * third / max(second, 1e-9)
+    c = bend / spread if spread > 1e-6 else 0.0
+    nearest = (points[0, 0] - mean[0]) * along[0] + (points[0, 1] - mean[1]) * along[1]
+    if abs(c) * nearest * nearest < _BEND:
+        return normal, normal[0] * mean[0] + normal[1] * mean[1]
+    b = -c * third / second
+    rise = -c * second / len(points) + b * nearest + c * nearest * nearest
+    slope = b + 2 * c * nearest
+    place = mean + nearest * along + rise * normal
+    tilted = (normal - slope * along) / np.sqrt(1 + slope * slope)
+    return tilted, tilted[0] * place[0] + tilted[1] * place[1]
+
+
+@compiled
+def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
+    flat: Flat,
+    columns: int,
+    ends: Ids,
+    place: npt.NDArray[np.float64],
+    half_width: Metres,
+    bends: Metres,
+    fit: float,
+) -> npt.NDArray[np.float64]:
+    """Solve for the points with the least squared distance to the lines fitted to the edges; all in pixels."""
+    nodes = len(place)
+    left = np.zeros((nodes, 2, 2))
+    right = np.zeros((nodes, 2))
+    weight = np.zeros(nodes)
+    buffer = np.empty((512, 2))
+    for edge in range(len(ends)):
+        for side in range(2):
+            node = ends[edge, side]
+            if bends[edge, side] == 0:
+                continue
+            # Beyond its middle an edge belongs to its other node.
+            found = min((walk(flat, columns, edge, side, buffer) + 1) // 2, len(buffer) // 2)
+            near = bends[edge, side] + 1
+            count = 0
+            mean = np.zeros(2)
+            for k in range(found):
+                reach = np.hypot(buffer[k, 0] - place[node, 0], buffer[k, 1] - place[node, 1])
+                if reach > near + fit:
+                    break
+                if reach > near:
+                    buffer[count] = buffer[k]
+                    mean += buffer[k]
+                    count += 1
+            if count < 4:
+                continue
+            normal, offset = _axis(buffer[:count], mean / count)
+            for i in range(2):
+                right[node, i] += count * normal[i] * offset
+                for j in range(2):
+                    left[node, i, j] += count * normal[i] * normal[j]
+            weight[node] += count
+    result = place.copy()
+    for node in range(nodes):
+        if weight[node] == 0:
+            continue
+        # Where all roads run one way, the node stays where it is along them.
+        hold = 0.05 * weight[node]
+        a, b, d = left[node, 0, 0] + hold, left[node, 0, 1], left[node, 1, 1] + hold
+        x, y = right[node, 0] + hold * place[node, 0], right[node, 1] + hold * place[node, 1]
+        determinant = a * d - b * b
+        col, row = (d * x - b * y) / determinant, (a * y - b * x) / determinant
+        if np.hypot(col - place[node, 0], row - place[node, 1]) <= 1.5 * half_width[node] + 2:
+            result[node, 0], result[node, 1] = col, row
+    return result

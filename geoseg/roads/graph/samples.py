@@ -1,0 +1,86 @@
+"""What was sampled along the pixels of each edge, summed up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.compiled import compiled
+from geoseg.models.legend import LEVELS
+from geoseg.roads.skeleton.widths import UNKNOWN, WIDTH_UNIT_M
+
+from .chains import Chains
+from .graph import Graph
+from .junctions import flat_of
+from .walking import Flat
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """Sums over the traced pixels of each edge `(edges,)`; gaps that were closed have none."""
+
+    prob_mean: Values
+    prob_min: Values
+    """Smoothed road probability, 0 to 1."""
+
+    width_m: Values
+    width_sd_m: Values
+    """Mean and standard deviation of the width, off the junctions; NaN where no pixel has one."""
+
+    plaza: Values
+    """Share of the pixels that lie around a plaza."""
+
+
+def samples(graph: Graph, chains: Chains, pixel_m: float) -> Samples:
+    """Sum up what was sampled along the edges of a graph."""
+    flat = flat_of(graph, chains)
+    # At its ends a skeleton leads into other roads or to the corners of its own: there is no width to be had.
+    near = np.zeros(graph.ends.shape, np.int64)
+    _, _, _, widths, wide, _, _ = _sums(flat, chains.level, chains.width, near)
+    body_m = 0.75 * WIDTH_UNIT_M * wide / np.maximum(widths, 1)
+    at_node_m = graph.at_ends(graph.half_width_m, -pixel_m)
+    near = np.where(at_node_m >= 0, np.maximum(at_node_m, body_m[:, None]) / pixel_m + 1, 0).astype(np.int64)
+    count, level, lowest, widths, wide, wider, plaza = _sums(flat, chains.level, chains.width, near)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        width = wide / widths
+        variance = np.maximum(wider / widths - width**2, 0)
+        return Samples(
+            prob_mean=np.where(count > 0, level / count / LEVELS, 0),
+            prob_min=np.where(count > 0, lowest / LEVELS, 0),
+            width_m=width * WIDTH_UNIT_M,
+            width_sd_m=np.sqrt(variance) * WIDTH_UNIT_M,
+            plaza=np.where(count > 0, plaza / count, 0),
+        )
+
+
+@compiled
+def _sums(
+    flat: Flat, level: npt.NDArray[np.uint8], width: npt.NDArray[np.uint8], near: npt.NDArray[np.int64]
+) -> tuple[Values, Values, Values, Values, Values, Values, Values]:
+    start, first, last, _, _, code = flat
+    edges = start.size - 1
+    count, total, lowest = np.zeros(edges), np.zeros(edges), np.full(edges, 255.0)
+    widths, wide, wider, plaza = np.zeros(edges), np.zeros(edges), np.zeros(edges), np.zeros(edges)
+    for edge in range(edges):
+        pixels = 0
+        for part in range(start[edge], start[edge + 1]):
+            pixels += abs(last[part] - first[part]) + 1
+        skipped, end = near[edge, 0], pixels - near[edge, 1]
+        if skipped >= end:
+            skipped, end = pixels // 2, pixels // 2 + 1
+        index = 0
+        for part in range(start[edge], start[edge + 1]):
+            step = 1 if last[part] >= first[part] else -1
+            for at in range(first[part], last[part] + step, step):
+                total[edge] += level[at]
+                lowest[edge] = min(lowest[edge], level[at])
+                plaza[edge] += code[at] >> 3 & 1
+                if skipped <= index < end and width[at] != UNKNOWN:
+                    widths[edge] += 1
+                    wide[edge] += width[at]
+                    wider[edge] += np.float64(width[at]) ** 2
+                index += 1
+        count[edge] = pixels
+    return count, total, lowest, widths, wide, wider, plaza

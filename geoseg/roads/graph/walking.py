@@ -1,0 +1,58 @@
+"""Follow an edge pixel by pixel from either end."""
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.compiled import compiled
+from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
+
+Ids = npt.NDArray[np.int64]
+Flat = tuple[Ids, Ids, Ids, Ids, Ids, npt.NDArray[np.uint8]]
+"""What the walk needs, plain: `Graph.start`, the four arrays of `Graph.parts`, and `Chains.code`."""
+
+
+@compiled
+def walk(flat: Flat, columns: int, edge: int, side: int, points: npt.NDArray[np.float64]) -> int:
+    """Write the centres of an edge's pixels, from its first (side 0) or last (side 1) on, until `points` is full.
+
+    Parameters
+    ----------
+    flat, columns
+        The graph, and the width of the grid.
+    edge, side
+        The edge, and the end to start from.
+    points
+        Column and row `(points, 2)` to be written, whole numbers at pixel corners.
+
+    Returns
+    -------
+    int
+        How many points were written.
+    """
+    start, first, last, first_id, last_id, code = flat
+    filled = 0
+    size = start[edge + 1] - start[edge]
+    for k in range(size):
+        part = start[edge] + k if side == 0 else start[edge + 1] - 1 - k
+        begin, end, place = first[part], last[part], first_id[part]
+        if side == 1:
+            begin, end, place = end, begin, last_id[part]
+        row, col = place // columns, place % columns
+        forward = begin <= end
+        at = begin
+        while True:
+            if filled == len(points):
+                return filled
+            points[filled, 0], points[filled, 1] = col + 0.5, row + 0.5
+            filled += 1
+            if at == end:
+                break
+            if forward:
+                direction = code[at] & 7
+                at += 1
+            else:
+                direction = code[at - 1] & 7 ^ 4
+                at -= 1
+            row += ROW_STEP[direction]
+            col += COLUMN_STEP[direction]
+    return filled

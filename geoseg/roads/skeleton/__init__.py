@@ -1,0 +1,1 @@
+"""Skeletons of road masks, traced block by block."""

@@ -1,0 +1,107 @@
+"""Runs of mask pixels along rows: roads are few, and what walks over them need not look at all that lies between."""
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.compiled import compiled
+
+Runs = npt.NDArray[np.int32]
+
+_WORD = 8  # bytes
+
+
+@compiled
+def runs(mask: npt.NDArray[np.uint8]) -> Runs:
+    """Return the runs of a mask in reading order: row, first column, and the column after the last, `(runs, 3)`.
+
+    Parameters
+    ----------
+    mask
+        Ones and zeros `(rows, columns)`, contiguous.
+    """
+    cols = mask.shape[1]
+    flat = mask.reshape(-1)
+    words = flat[: flat.size // _WORD * _WORD].view(np.uint64)
+    found = np.empty((1024, 3), np.int32)
+    count = place = 0
+    while place < flat.size:
+        if not flat[place]:
+            place += 1
+            if place % _WORD == 0:
+                word = place // _WORD
+                while word < words.size and words[word] == 0:
+                    word += 1
+                place = word * _WORD
+            continue
+        row, first = place // cols, place
+        while place < (row + 1) * cols and flat[place]:
+            place += 1
+        if count == len(found):
+            larger = np.empty((2 * count, 3), np.int32)
+            larger[:count] = found
+            found = larger
+        found[count, 0], found[count, 1], found[count, 2] = row, first - row * cols, place - row * cols
+        count += 1
+    return found[:count]
+
+
+@compiled
+def fill_holes(mask: npt.NDArray[np.uint8], area: int, reach: int) -> None:
+    """Fill, in place, background (4-connected) of at most `area` pixels that spans at most `reach` rows and columns.
+
+    Both bounds keep the result local: what happens to a pixel depends on nothing further than `reach` from it.
+    Background that touches the window's edge stays.
+
+    Parameters
+    ----------
+    mask
+        Ones and zeros `(rows, columns)`.
+    area, reach
+        In pixels.
+    """
+    rows, cols = mask.shape
+    waiting = np.empty(4 * area + 8, np.int64)
+    found = np.empty(area + 1, np.int64)
+    for row, _, col in runs(mask):
+        # The first pixel of a hole, in reading order, has mask above and to its left.
+        if row in (0, rows - 1) or col >= cols - 1 or mask[row, col] or mask[row - 1, col] != 1:
+            continue
+        count, pending, is_hole = 0, 1, True
+        waiting[0] = row * cols + col
+        mask[row, col] = 2
+        first_col = last_col = col
+        last_row = row
+        while pending and is_hole:
+            pending -= 1
+            place = waiting[pending]
+            found[count] = place
+            count += 1
+            r, c = place // cols, place % cols
+            first_col, last_col, last_row = min(first_col, c), max(last_col, c), max(last_row, r)
+            if (
+                last_row - row >= reach
+                or last_col - first_col >= reach
+                or r == 0
+                or c == 0
+                or r == rows - 1
+                or c == cols - 1
+                or r < row
+                or count + pending > area
+            ):
+                is_hole = False
+                break
+            for side in range(4):
+                down = (side == 0) - (side == 1)
+                right = (side == 2) - (side == 3)
+                if mask[r + down, c + right] == 0:
+                    if r + down < row:  # then it is no hole, or not its first pixel
+                        is_hole = False
+                        break
+                    mask[r + down, c + right] = 2
+                    waiting[pending] = (r + down) * cols + c + right
+                    pending += 1
+        value = 1 if is_hole else 0
+        for k in range(count):
+            mask[found[k] // cols, found[k] % cols] = value
+        for k in range(pending):
+            mask[waiting[k] // cols, waiting[k] % cols] = value

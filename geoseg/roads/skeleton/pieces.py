@@ -1,0 +1,161 @@
+"""Follow the skeleton of one block from node to node; what leaves the block ends at the step that leaves it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.compiled import compiled
+
+from .mask import runs
+from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP
+
+Ids = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pieces:
+    """Runs of skeleton pixels of one or more blocks; a pixel's id is row × width of the grid + column."""
+
+    start: Ids
+    """Index of each piece's first pixel in `code`, `(pieces + 1,)`; the last is their number."""
+
+    ends: Ids
+    """Ids of the first and the last pixel `(pieces, 2)`."""
+
+    beyond: Ids
+    """Ids of the pixels before the first and after the last, in other blocks, `(pieces, 2)`; -1 at a node; -2 at both
+    ends of a ring."""
+
+    half_width: npt.NDArray[np.uint16]
+    """Distance to the edge at the first and the last pixel `(pieces, 2)`, in units of `distance.UNIT_M`."""
+
+    code: Bytes
+    """Direction from each pixel to the next, bits 0 to 2; bit 3 where the road leads around a plaza."""
+
+    level: Bytes
+    """Smoothed probability at each pixel."""
+
+    width: Bytes
+    """Width of the road at each pixel, in units of `profiles.WIDTH_UNIT_M`."""
+
+
+@compiled
+def neighbours(skeleton: Bytes, row: int, col: int) -> int:
+    """Return the bit set of the neighbours that are part of the skeleton."""
+    found = 0
+    for side in range(8):
+        found |= skeleton[row + ROW_STEP[side], col + COLUMN_STEP[side]] << side
+    return found
+
+
+@compiled
+def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
+    skeleton: Bytes, top: int, left: int, bottom: int, right: int
+) -> tuple[Ids, Ids, Ids, Bytes]:
+    """Cut the skeleton within a block into pieces.
+
+    Parameters
+    ----------
+    skeleton
+        Ones and zeros `(rows, columns)` of the window around the block.
+    top, left, bottom, right
+        The block, in the window's pixels; it has at least two pixels of the window on all sides.
+
+    Returns
+    -------
+    places
+        Index into the flattened window of each pixel `(pixels,)`, piece by piece.
+    start
+        Index of each piece's first pixel, and the number of pixels.
+    outside
+        Index into the flattened window of the pixel beyond either end `(pieces, 2)`, or -1 at a node, -2 in a ring.
+    code
+        Direction to the next pixel `(pixels,)`; the last pixel of a piece has none, and zero.
+    """
+    cols = skeleton.shape[1]
+    links = np.zeros(skeleton.shape, np.uint8)
+    spans = runs(skeleton)
+    found = np.empty((spans[:, 2] - spans[:, 1]).sum(), np.int64)
+    size, arcs = 0, 0
+    for row, first, stop in spans:
+        if not top <= row < bottom:
+            continue
+        for col in range(max(first, left), min(stop, right)):
+            around = neighbours(skeleton, row, col)
+            links[row, col] = LINKS[around]
+            found[size] = row * cols + col
+            size += 1
+            # A node is part of each of its pieces.
+            arcs += 1 if LINK_COUNT[around] == 2 else LINK_COUNT[around]
+    places = np.empty(size + arcs, np.int64)
+    code = np.zeros(size + arcs, np.uint8)
+    start = np.empty(arcs + 1, np.int64)
+    outside = np.empty((arcs, 2), np.int64)
+    count, filled = 0, 0
+    left_to_walk = links.copy()
+    # First from nodes, then from where the skeleton enters the block, then around rings.
+    for phase in range(3):
+        for pixel in found[:size]:
+            row, col = pixel // cols, pixel % cols
+            if not left_to_walk[row, col]:
+                continue
+            two = _count(links[row, col]) == 2
+            if two == (phase == 0):
+                continue
+            for first_side in range(8):
+                if not left_to_walk[row, col] >> first_side & 1:
+                    continue
+                came_from = -1
+                if phase == 1:
+                    r, c = row + ROW_STEP[first_side], col + COLUMN_STEP[first_side]
+                    if top <= r < bottom and left <= c < right:
+                        continue
+                    came_from = r * cols + c
+                    left_to_walk[row, col] &= 255 - (1 << first_side)
+                    side = _only(left_to_walk[row, col])
+                else:
+                    side = first_side
+                start[count] = filled
+                r, c = row, col
+                places[filled] = r * cols + c
+                filled += 1
+                beyond = -1
+                while True:
+                    left_to_walk[r, c] &= 255 - (1 << side)
+                    onward_r, onward_c = r + ROW_STEP[side], c + COLUMN_STEP[side]
+                    if not (top <= onward_r < bottom and left <= onward_c < right):
+                        beyond = onward_r * cols + onward_c
+                        break
+                    r, c = onward_r, onward_c
+                    code[filled - 1] = side
+                    places[filled] = r * cols + c
+                    filled += 1
+                    left_to_walk[r, c] &= 255 - (1 << (side ^ 4))
+                    if _count(links[r, c]) != 2:
+                        break
+                    if phase == 2 and r == row and c == col:
+                        beyond = came_from = -2
+                        break
+                    side = _only(left_to_walk[r, c])
+                outside[count, 0], outside[count, 1] = came_from, beyond
+                count += 1
+    start[count] = filled
+    return places[:filled], start[: count + 1], outside[:count], code[:filled]
+
+
+@compiled
+def _count(bits: int) -> int:
+    total = 0
+    for side in range(8):
+        total += bits >> side & 1
+    return total
+
+
+@compiled
+def _only(bits: int) -> int:
+    for side in range(8):
+        if bits >> side & 1:
+            return side
+    return -1

@@ -1,0 +1,88 @@
+"""What the settings are in pixels of a grid, and how far a pixel of the skeleton looks."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.models.legend import LEVELS
+from geoseg.roads.settings import RoadSettings
+
+from .distance import UNIT_M, step_costs
+from .smoothing import kernel
+
+AHEAD = 5
+"""Pixels ahead and behind from which the direction of a road is taken."""
+
+NEAR_WIDTHS = 1.5
+"""Half-widths (and a pixel) from the scene's edge within which a road that ends leaves the scene."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stencil:
+    """The tracer's settings on one grid."""
+
+    shape: tuple[int, int]
+    """Height and width of the grid."""
+
+    settings: RoadSettings
+
+    metric: npt.NDArray[np.float64]
+    """Matrix `(2, 2)` that takes a step (columns, rows) to metres east and north in the middle of the grid."""
+
+    down: npt.NDArray[np.uint32]
+    along: npt.NDArray[np.uint32]
+    """Smoothing kernels down the columns and along the rows."""
+
+    level: int
+    """Smoothed probability from which a pixel is road, in `LEVELS`."""
+
+    hole_px: int
+    """Area of the largest hole that is filled."""
+
+    hole_reach: int
+    """Rows and columns that such a hole spans at most."""
+
+    costs: npt.NDArray[np.uint16]
+    """Lengths of chamfer steps."""
+
+    widest: int
+    """Distance to the edge beyond which a place is carved out, in units of the distance."""
+
+    iterations: int
+    """Iterations after which nothing is left to thin: each takes a pixel off either side, diagonally less."""
+
+    halo: int
+    """Pixels around a block on which the block depends."""
+
+    @property
+    def pixel_m(self) -> float:
+        """Side of a square as large as a pixel, metres."""
+        return math.sqrt(abs(float(np.linalg.det(self.metric))))
+
+
+def stencil(shape: tuple[int, int], metric: npt.NDArray[np.float64], settings: RoadSettings) -> Stencil:
+    """Return the settings on a grid with this shape and, in its middle, this local metric."""
+    along_m, down_m = np.hypot(*metric)
+    smallest = float(min(along_m, down_m))
+    pixel_m2 = abs(float(np.linalg.det(metric)))
+    down, along = kernel(settings.blur_m / down_m), kernel(settings.blur_m / along_m)
+    hole_px = int(settings.max_hole_m2 / pixel_m2)
+    hole_reach = min(hole_px, math.ceil(4 * math.sqrt(settings.max_hole_m2) / smallest))
+    reach = math.ceil(settings.max_half_width_m / smallest) + 2
+    iterations = math.ceil(math.sqrt(2) * reach) + 2
+    return Stencil(
+        shape=shape,
+        settings=settings,
+        metric=metric,
+        down=down,
+        along=along,
+        level=math.ceil(settings.threshold * LEVELS),
+        hole_px=hole_px,
+        hole_reach=hole_reach,
+        costs=step_costs(metric),
+        widest=round(settings.max_half_width_m / UNIT_M),
+        iterations=iterations,
+        halo=max(down.size, along.size) // 2 + hole_reach + 1 + reach + 2 * iterations + 2 + AHEAD + 2,
+    )

@@ -1,0 +1,130 @@
+"""The width of a road, from the probability integrated across it."""
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.compiled import compiled
+
+from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP
+from .pieces import neighbours
+
+Bytes = npt.NDArray[np.uint8]
+
+WIDTH_UNIT_M = 0.15
+UNKNOWN = 255
+"""Where no end of the road was found."""
+
+_FLOOR, _RISE = 20, 12
+"""In levels: a profile ends where it falls below the floor, or rises again by so much from below the threshold."""
+
+
+@compiled
+def widths(  # noqa: PLR0917 - compiled: plain arguments
+    places: npt.NDArray[np.int64],
+    start: npt.NDArray[np.int64],
+    outside: npt.NDArray[np.int64],
+    skeleton: Bytes,
+    smooth: Bytes,
+    metric: npt.NDArray[np.float64],
+    level: int,
+    ahead: int,
+    reach_m: float,
+) -> Bytes:
+    """Return the width `(pixels,)` at each pixel of pieces, in units of 0.15 m.
+
+    Parameters
+    ----------
+    places, start, outside
+        As `walk_pieces` returns them.
+    skeleton, smooth
+        Skeleton and smoothed probability `(rows, columns)` of the window.
+    metric
+        Matrix `(2, 2)` that takes a step (columns, rows) to metres.
+    level
+        Smoothed probability from which a pixel is road.
+    ahead
+        Pixels ahead and behind from which the direction is taken; beyond the block too, but not beyond a node.
+    reach_m
+        Furthest that a profile goes to either side.
+    """
+    cols = skeleton.shape[1]
+    inverse = np.linalg.inv(metric)
+    step_m = np.sqrt(abs(np.linalg.det(metric)))
+    samples = int(reach_m / step_m)
+    result = np.empty(places.size, np.uint8)
+    for piece in range(start.size - 1):
+        first, size = start[piece], start[piece + 1] - start[piece]
+        ring = outside[piece, 0] == -2
+        line = np.empty(size + 2 * ahead, np.int64)
+        line[ahead : ahead + size] = places[first : first + size]
+        before, after = 0, 0
+        if ring:
+            before = after = ahead
+            for k in range(ahead):
+                line[ahead - 1 - k] = places[first + (size - 2 - k) % (size - 1)]
+                line[ahead + size + k] = places[first + (1 + k) % (size - 1)]
+        else:
+            if outside[piece, 0] >= 0:
+                before = _onward(skeleton, places[first], outside[piece, 0], line[:ahead][::-1])
+            if outside[piece, 1] >= 0:
+                after = _onward(skeleton, places[first + size - 1], outside[piece, 1], line[ahead + size :])
+        for k in range(size):
+            back = line[max(ahead + k - ahead, ahead - before)]
+            forth = line[min(ahead + k + ahead, ahead + size - 1 + after)]
+            down, right = forth // cols - back // cols, forth % cols - back % cols
+            if down == 0 and right == 0:
+                down = 1
+            east = metric[0, 0] * right + metric[0, 1] * down
+            north = metric[1, 0] * right + metric[1, 1] * down
+            scale = step_m / np.sqrt(east * east + north * north)
+            across = (inverse[0, 0] * -north + inverse[0, 1] * east) * scale
+            along = (inverse[1, 0] * -north + inverse[1, 1] * east) * scale
+            row, col = places[first + k] // cols, places[first + k] % cols
+            one, ended_one = _side(smooth, row, col, along, across, samples, level)
+            other, ended_other = _side(smooth, row, col, -along, -across, samples, level)
+            width_m = ((one + other) + smooth[row, col]) / 254.0 * step_m
+            known = ended_one and ended_other
+            result[first + k] = min(int(np.rint(width_m / WIDTH_UNIT_M)), UNKNOWN - 1) if known else UNKNOWN
+    return result
+
+
+@compiled
+def _onward(skeleton: Bytes, last: int, beyond: int, line: npt.NDArray[np.int64]) -> int:
+    """Follow the skeleton out of the block into `line`, at most to the next node; returns how many pixels it found."""
+    cols = skeleton.shape[1]
+    count = 0
+    while True:
+        line[count] = beyond
+        count += 1
+        row, col = beyond // cols, beyond % cols
+        around = neighbours(skeleton, row, col)
+        if count == line.size or LINK_COUNT[around] != 2:
+            return count
+        for side in range(8):
+            onward = (row + ROW_STEP[side]) * cols + col + COLUMN_STEP[side]
+            if LINKS[around] >> side & 1 and onward != last:
+                last, beyond = beyond, onward
+                break
+
+
+@compiled
+def _side(  # noqa: PLR0917 - compiled: plain arguments
+    smooth: Bytes, row: int, col: int, down: float, right: float, samples: int, level: int
+) -> tuple[float, bool]:
+    """Sum a profile to one side, in levels; tells also whether the road ended."""
+    total, lowest = 0.0, 255.0
+    for k in range(1, samples + 1):
+        # Offsets from the pixel, not places in the window: they must round alike in every window.
+        at_row, at_col = np.floor(down * k), np.floor(right * k)
+        low, on = down * k - at_row, right * k - at_col
+        r, c = row + int(at_row), col + int(at_col)
+        if r < 0 or c < 0 or r + 1 >= smooth.shape[0] or c + 1 >= smooth.shape[1]:
+            return total, True
+        upper = (1.0 - on) * smooth[r, c] + on * smooth[r, c + 1]
+        lower = (1.0 - on) * smooth[r + 1, c] + on * smooth[r + 1, c + 1]
+        value = (1.0 - low) * upper + low * lower
+        if value < _FLOOR or (lowest < level and value > lowest + _RISE):
+            return total, True
+        lowest = min(lowest, value)
+        total += value
+    return total, False

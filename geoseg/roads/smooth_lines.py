@@ -1,0 +1,258 @@
+"""Draw edges as smooth lines: pixel centres, straightened near nodes, smoothed with fixed ends, dead ends prolonged."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from geoseg.compiled import compiled
+from geoseg.roads.graph.chains import Chains
+from geoseg.roads.graph.graph import Graph
+from geoseg.roads.graph.junctions import bent, flat_of
+from geoseg.roads.graph.walking import Flat, walk
+from geoseg.roads.skeleton.stencil import NEAR_WIDTHS, Stencil
+
+Ids = npt.NDArray[np.int64]
+Points = npt.NDArray[np.float64]
+
+_BATCH = 4096
+_HEADING_M, _HEADING_PX = 8.0, 16.0  # stretch from which the direction of a dead end is taken
+_LEAST_TOLERANCE_PX = 0.25
+_OBLIQUE = 2.0  # times further away along a road the scene's edge may be than straight across
+_JUMP = 1.5  # pixels: where an edge jumps further, there are points between
+_LEAST_PX = 2.0  # smoothing is never narrower than the stairs of the skeleton
+
+
+def draw(
+    graph: Graph,
+    chains: Chains,
+    width_m: npt.NDArray[np.float64],
+    stencil: Stencil,
+) -> Iterator[tuple[Points, Ids]]:
+    """Yield the lines of some thousand edges at a time: their vertices as column and row, and where each line starts.
+
+    Lines of edges that meet in a node end in the same point; a ring ends where it starts; none leaves the grid.
+    """
+    shape, pixel_m, settings = stencil.shape, stencil.pixel_m, stencil.settings
+    walked = flat_of(graph, chains)
+    sigma = max(settings.smooth_m / pixel_m, _LEAST_PX)
+    offsets = np.arange(-np.ceil(3 * sigma), np.ceil(3 * sigma) + 1)
+    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
+    weights /= weights.sum()
+    dead = graph.at_ends(graph.degree, 0) == 1
+    half_width = np.maximum(graph.half_width_m / pixel_m, 0.5)
+    # At its end a road's skeleton leads to a corner: how wide the road is shows only further back.
+    body = np.maximum(graph.at_ends(half_width, 0).max(axis=1), np.nan_to_num(width_m) / 2 / pixel_m)
+    bends = bent(graph, chains, stencil)
+    for first in range(0, len(graph.ends), _BATCH):
+        edges = np.arange(first, min(first + _BATCH, len(graph.ends)))
+        points, start = _draw(
+            walked,
+            edges,
+            graph.ends,
+            dead,
+            graph.place,
+            half_width,
+            body,
+            bends,
+            weights,
+            max(_HEADING_M / pixel_m, _HEADING_PX),
+            shape,
+        )
+        lines = np.asarray(shapely.linestrings(points, indices=np.repeat(np.arange(edges.size), np.diff(start))))
+        tolerance = max(settings.simplify_m / pixel_m, _LEAST_TOLERANCE_PX)
+        simple = np.asarray(shapely.simplify(lines, tolerance, preserve_topology=False))
+        # A narrow loop would collapse onto its node.
+        flat_loop = shapely.is_closed(lines) & (shapely.get_num_coordinates(simple) < 4)
+        simple = np.where(flat_loop | (shapely.length(simple) == 0), lines, simple)
+        vertices, owner = shapely.get_coordinates(simple, return_index=True)
+        yield vertices, np.searchsorted(owner, np.arange(edges.size + 1))
+
+
+@compiled
+def _draw(  # noqa: PLR0917 - compiled: plain arguments
+    flat: Flat,
+    edges: Ids,
+    ends: Ids,
+    dead: npt.NDArray[np.bool_],
+    place: Points,
+    half_width: npt.NDArray[np.float64],
+    body: npt.NDArray[np.float64],
+    bends: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+    heading: float,
+    shape: tuple[int, int],
+) -> tuple[Points, Ids]:
+    start, first, last = flat[0], flat[1], flat[2]
+    counts = np.zeros(edges.size + 1, np.int64)
+    result = np.empty((1024, 2))
+    filled = 0
+    for k in range(edges.size):
+        edge = edges[k]
+        pixels = 0
+        for part in range(start[edge], start[edge + 1]):
+            pixels += abs(last[part] - first[part]) + 1
+        raw = np.empty((pixels, 2))
+        walk(flat, shape[1], edge, 0, raw)
+        ring = ends[edge, 0] < 0
+        line = _strung(raw, place, ends[edge])
+        if not ring:
+            for side in range(2):
+                way = line if side == 0 else line[::-1]
+                node = ends[edge, side]
+                reach = 1.5 * body[edge] if dead[edge, side] else bends[edge, side]
+                fork = raw[0] if side == 0 else raw[-1]
+                _straighten(way, place[node], fork, reach, dead[edge, side], heading)
+        line = _smooth(line, weights, ring)
+        if not ring:
+            for side in range(2):
+                if dead[edge, side]:
+                    line = _reach_out(line, side, half_width[ends[edge, side]], heading, shape)
+        while filled + len(line) > len(result):
+            larger = np.empty((2 * len(result), 2))
+            larger[:filled] = result[:filled]
+            result = larger
+        result[filled : filled + len(line)] = line
+        for at in range(filled, filled + len(line)):
+            result[at, 0] = min(max(result[at, 0], 0.0), shape[1])
+            result[at, 1] = min(max(result[at, 1], 0.0), shape[0])
+        filled += len(line)
+        counts[k + 1] = filled
+    return result[:filled], counts
+
+
+@compiled
+def _strung(raw: Points, place: Points, ends: Ids) -> Points:
+    """Put the nodes at the ends of an edge's pixels, and points a pixel apart where it jumps."""
+    ring = ends[0] < 0
+    size = len(raw) + (1 if ring else 2)
+    corners = np.empty((size, 2))
+    if ring:
+        corners[:-1] = raw
+        corners[-1] = raw[0]
+    else:
+        corners[0], corners[-1] = place[ends[0]], place[ends[1]]
+        corners[1:-1] = raw
+    count = 1
+    for k in range(1, size):
+        jump = np.hypot(corners[k, 0] - corners[k - 1, 0], corners[k, 1] - corners[k - 1, 1])
+        count += max(int(np.ceil(jump / _JUMP)), 1)
+    line = np.empty((count, 2))
+    line[0] = corners[0]
+    filled = 1
+    for k in range(1, size):
+        jump = np.hypot(corners[k, 0] - corners[k - 1, 0], corners[k, 1] - corners[k - 1, 1])
+        if jump == 0:
+            continue
+        steps = max(int(np.ceil(jump / _JUMP)), 1)
+        for step in range(1, steps + 1):
+            share = step / steps
+            line[filled] = (1 - share) * corners[k - 1] + share * corners[k]
+            filled += 1
+    line[filled - 1] = corners[-1]
+    if filled == 1:
+        return np.concatenate((line[:1], line[:1]))
+    return line[:filled]
+
+
+@compiled
+def _straighten(  # noqa: PLR0917 - compiled: plain arguments
+    way: Points, node: Points, fork: Points, reach: float, dead: bool, heading: float
+) -> None:
+    """Replace what lies within reach of an end, where a skeleton bends: to a side road, or to a corner.
+
+    From the corner of a road's blunt end the axis is √2 half-widths away. A node may have moved back along a road from
+    where the skeleton forks: then the way leads to the fork, and past the node again.
+    """
+    half = (len(way) + 1) // 2
+    moved = np.hypot(fork[0] - node[0], fork[1] - node[1])
+    passing, least, length = 0, np.inf, 0.0
+    for k in range(min(max(int(np.ceil(moved / _JUMP)), 1), half), half):
+        length += np.hypot(way[k, 0] - way[k - 1, 0], way[k, 1] - way[k - 1, 1])
+        distance = np.hypot(way[k, 0] - node[0], way[k, 1] - node[1])
+        if distance < least:
+            passing, least = k, distance
+        if length > 2 * moved:
+            break
+    stop = half - 1
+    for k in range(passing, half):
+        if np.hypot(way[k, 0] - node[0], way[k, 1] - node[1]) > reach:
+            stop = k
+            break
+    far = stop + int(heading)
+    col, row = node[0], node[1]
+    if dead and far < len(way):
+        east, south = way[stop, 0] - way[far, 0], way[stop, 1] - way[far, 1]
+        along = (col - way[stop, 0]) * east + (row - way[stop, 1]) * south
+        along = max(along, 0.0) / (east * east + south * south)
+        col, row = way[stop, 0] + along * east, way[stop, 1] + along * south
+    for k in range(stop):
+        share = k / stop
+        way[k, 0] = (1 - share) * col + share * way[stop, 0]
+        way[k, 1] = (1 - share) * row + share * way[stop, 1]
+
+
+@compiled
+def _smooth(line: Points, weights: npt.NDArray[np.float64], ring: bool) -> Points:
+    """Smooth a line; a point reflection about its ends leaves them where they are, a ring goes on round."""
+    size, radius = len(line), weights.size // 2
+    padded = np.empty((size + 2 * radius, 2))
+    padded[radius : radius + size] = line
+    for k in range(1, radius + 1):
+        if ring:
+            padded[radius - k] = line[(size - 1 - k) % (size - 1)]
+            padded[radius + size - 1 + k] = line[k % (size - 1)]
+        else:
+            # A line shorter than the kernel is reflected again and again.
+            turns, rest = k // (size - 1), k % (size - 1)
+            span = line[size - 1] - line[0]
+            before = line[0] - line[rest] if turns % 2 == 0 else line[size - 1 - rest] - line[size - 1]
+            after = line[size - 1] - line[size - 1 - rest] if turns % 2 == 0 else line[rest] - line[0]
+            if turns % 2 == 0:
+                padded[radius - k] = line[0] + before - turns * span
+                padded[radius + size - 1 + k] = line[size - 1] + after + turns * span
+            else:
+                padded[radius - k] = line[0] + before - turns * span
+                padded[radius + size - 1 + k] = line[size - 1] + after + turns * span
+    result = np.empty((size, 2))
+    for k in range(size):
+        col, row = 0.0, 0.0
+        for j in range(weights.size):
+            col += weights[j] * padded[k + j, 0]
+            row += weights[j] * padded[k + j, 1]
+        result[k, 0], result[k, 1] = col, row
+    if ring:
+        result[size - 1] = result[0]
+    else:
+        result[0], result[size - 1] = line[0], line[size - 1]
+    return result
+
+
+@compiled
+def _reach_out(line: Points, side: int, half_width: float, heading: float, shape: tuple[int, int]) -> Points:
+    """Prolong a dead end to the end of the mask: thinning took it back by half a width; or to the edge of the scene."""
+    way = line if side == 0 else line[::-1]
+    far = min(len(way) - 1, int(heading))
+    east, south = way[0, 0] - way[far, 0], way[0, 1] - way[far, 1]
+    norm = np.hypot(east, south)
+    if norm == 0:
+        return line
+    east, south = east / norm, south / norm
+    to_border, beside = np.inf, np.inf
+    for axis in range(2):
+        step, at, size = (east, way[0, 0], shape[1]) if axis == 0 else (south, way[0, 1], shape[0])
+        beside = min(beside, at, size - at)
+        if step != 0:
+            to_border = min(to_border, max(((size if step > 0 else 0) - at) / step, 0.0))
+    # Roads may leave the scene at an acute angle.
+    near = NEAR_WIDTHS * half_width + 1
+    stretch = to_border if beside <= near and to_border <= _OBLIQUE * near else half_width
+    result = np.empty((len(line) + 1, 2))
+    tip = 0 if side == 0 else len(line)
+    result[tip, 0], result[tip, 1] = way[0, 0] + stretch * east, way[0, 1] + stretch * south
+    if side == 0:
+        result[1:] = line
+    else:
+        result[:-1] = line
+    return result

@@ -1,0 +1,1 @@
+"""Labelled imagery as training samples."""

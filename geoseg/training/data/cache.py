@@ -1,0 +1,88 @@
+"""A bounded cache of decoded parts of images, and windows that are put together from them."""
+
+from collections import OrderedDict
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.rasters.read import scaled
+from geoseg.tiling import Roi, reflect
+
+from .pairs import Pair
+from .read import Labelled, read_pair
+
+CACHE_BYTES = 2**30
+"""Bytes of decoded pixels and labels that are kept: about 270 Mpx of red, green and blue in 8 bits."""
+
+
+class Cache:
+    """Parts of pairs as they were last read, the least recently used ones dropped. Threads may share it."""
+
+    def __init__(self, *, as_float: bool, limit: int = CACHE_BYTES) -> None:
+        self._as_float = as_float
+        self._limit = limit
+        self._parts: OrderedDict[tuple[str, str, int, int], Labelled] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of what is kept."""
+        return self._bytes
+
+    def window(self, pair: Pair, top: int, left: int, side: int) -> Labelled:
+        """Pixels `(side, side, bands)` and label values `(side, side)`; reflected where the image is smaller."""
+        height, width = pair.shape
+        if 0 <= top <= height - side and 0 <= left <= width - side:
+            return self._region(pair, (slice(top, top + side), slice(left, left + side)))
+        rows, cols = reflect(top, top + side, height), reflect(left, left + side, width)
+        roi = (slice(int(rows.min()), int(rows.max()) + 1), slice(int(cols.min()), int(cols.max()) + 1))
+        pixels, labels = self._region(pair, roi)
+        inside = np.ix_(rows - roi[0].start, cols - roi[1].start)
+        return pixels[inside], labels[inside]
+
+    def part(self, pair: Pair, roi: Roi) -> Labelled:
+        """One of the pair's chunks."""
+        key = (pair.data_set, pair.name, roi[0].start, roi[1].start)
+        with self._lock:
+            if key in self._parts:
+                self._parts.move_to_end(key)
+                return self._parts[key]
+        pixels, labels = read_pair(pair, roi)
+        part = (scaled(pixels, pair.scaling) if self._as_float else pixels), labels
+        with self._lock:
+            if key not in self._parts:
+                self._parts[key] = part
+                self._bytes += _size(part)
+            while self._bytes > self._limit and len(self._parts) > 1:
+                self._bytes -= _size(self._parts.popitem(last=False)[1])
+        return part
+
+    def _region(self, pair: Pair, roi: Roi) -> Labelled:
+        """Put a region of the grid together from the chunks that it touches."""
+        shape = (roi[0].stop - roi[0].start, roi[1].stop - roi[1].start)
+        pixels = np.empty((*shape, len(pair.bands)), np.float32 if self._as_float else pair.dtype)
+        labels = np.empty(shape, np.uint8)
+        for chunk in pair.chunks(roi):
+            of, to = _common(chunk, roi)
+            pixels_there, labels_there = self.part(pair, chunk)
+            pixels[to], labels[to] = pixels_there[of], labels_there[of]
+        return pixels, labels
+
+
+def _common(chunk: Roi, roi: Roi) -> tuple[Roi, Roi]:
+    """What two overlapping regions have in common, in rows and columns of each."""
+    starts = [max(part.start, wanted.start) for part, wanted in zip(chunk, roi, strict=True)]
+    stops = [min(part.stop, wanted.stop) for part, wanted in zip(chunk, roi, strict=True)]
+    of, to = (
+        tuple(
+            slice(start - own.start, stop - own.start) for start, stop, own in zip(starts, stops, region, strict=True)
+        )
+        for region in (chunk, roi)
+    )
+    return (of[0], of[1]), (to[0], to[1])
+
+
+def _size(part: tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]) -> int:
+    return part[0].nbytes + part[1].nbytes

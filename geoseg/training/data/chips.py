@@ -1,0 +1,279 @@
+"""Chips: squares cut from labelled images, as GeoTIFFs on disk, for tools that want them so."""
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
+
+from geoseg.datasets.discovery import Files, find_pairs
+from geoseg.errors import OutputError, SceneError
+from geoseg.models.legend import NODATA
+from geoseg.rasters.ground import crs_of
+from geoseg.rasters.scene import opened, unplaced
+from geoseg.tiling import Lattice, Roi, Tile
+from geoseg.training.recipe.recipe import DataSet, Recipe, ScalingEntry
+
+from .dataset import open_data
+from .label_rasters import is_coloured, read_values, used_ids
+from .label_values import Encoder, LabelSets
+from .pairs import Pair, open_pair
+from .read import read_image, read_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How images are cut."""
+
+    size: int
+    """Side of a chip, in pixels."""
+    overlap: float
+    """Share of a chip that neighbours have in common, 0 to 0.5."""
+
+    def strips(self, shape: tuple[int, int]) -> Iterator[list[Tile]]:
+        """Rows of chips that cover an image; those at its borders may reach beyond it."""
+        tiles = Lattice(shape=shape, tile=self.size, overlap=int(self.overlap * self.size)).tiles()
+        for _, row in groupby(tiles, key=lambda tile: tile.row):
+            yield list(row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """What is written as labels of one image."""
+
+    read: Callable[[Roi], tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]
+    """Gives values `(bands, rows, columns)` of a region of the grid, and where they say something."""
+    fill: float
+    """Value where they do not."""
+    nodata: float | None
+    colours: Mapping[int, tuple[int, ...]] | None = None
+    """Colour table."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def export_chips(
+    images: str | Path, labels: str | Path | None, folder: Path, *, size: int = 512, overlap: float = 0.25
+) -> int:
+    """Cut images and labels as they are: `folder/images/NAME_ROW_COL.tif` and the same under `labels`.
+
+    Chips are on the image's own pixels, labels warped to them by the nearest pixel where their grids differ; ids and
+    colours are kept. All chips have one size: beyond an image they are masked. A chip without a labelled pixel of the
+    image is left out.
+
+    Returns
+    -------
+    int
+        Number of chips.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists and is not empty, or cannot be written.
+    SceneError, UsageError
+        If images and labels cannot be paired or read.
+    """
+    found = find_pairs(str(Path(images).absolute()), None if labels is None else str(Path(labels).absolute()))
+    cut = Cut(size=size, overlap=overlap)
+    with unplaced(), _Folder(folder) as target:
+        used = used_ids([files.label for files in found])
+        return _counted(sum(_export_raw(files, used, cut, target) for files in found))
+
+
+def export_recipe_chips(recipe: Recipe, folder: Path, *, size: int = 512, overlap: float = 0.25) -> int:
+    """Cut the images of a recipe as they are trained on: `folder/training/SET/images/…`, `folder/validation/SET/…`.
+
+    Chips are at the card's GSD, with its bands; labels are the legend's class ids, 255 where they say nothing. A label
+    that allows several classes has an id of its own above theirs, which a tag of the file explains.
+
+    Returns
+    -------
+    int
+        Number of chips.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists and is not empty, or cannot be written.
+    SceneError, UsageError
+        If the recipe's imagery cannot be found, divided or read.
+    """
+    data = open_data(recipe)
+    cut = Cut(size=size, overlap=overlap)
+    with unplaced(), _Folder(folder) as target:
+        return _counted(
+            sum(
+                _export_encoded(pair, data.labels, recipe.card.bands, cut, target / side / pair.data_set)
+                for sides in data.sides
+                for side, pairs in (("training", sides.training), ("validation", sides.validation))
+                for pair in pairs
+            )
+        )
+
+
+def _counted(chips: int) -> int:
+    """The number of chips, if there are any."""
+    if not chips:
+        raise SceneError("there is no chip to write: no image has a labelled pixel.")
+    return chips
+
+
+class _Folder:
+    """A folder that appears when it is complete."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> Path:
+        if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
+            raise OutputError(f"{self._folder} exists and is not empty; name another folder for the chips.")
+        return self._partial
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None and self._partial.exists():
+                if self._folder.exists():
+                    self._folder.rmdir()
+                self._partial.replace(self._folder)
+        except OSError as reason:
+            raise OutputError(f"{self._folder} cannot be written ({reason}).") from reason
+        finally:
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+
+def _unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
+    """The largest value of a data type that is not in use."""
+    for value in range(np.iinfo(dtype).max, np.iinfo(dtype).min - 1, -1):
+        if value not in used:
+            return value
+    raise SceneError(f"labels use every value of {dtype}, which leaves none for pixels without a label.")
+
+
+def _export_raw(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
+    with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
+        bands = [number for number, band in enumerate(image.colorinterp, 1) if band != ColorInterp.alpha]
+        scaling = {image.dtypes[0]: ScalingEntry()}
+        shown = [image.colorinterp[number - 1] for number in bands]
+        interpretation = [band if band != ColorInterp.palette else ColorInterp.undefined for band in shown]
+        coloured = is_coloured(label)
+        dtype, nodata = np.dtype(label.dtypes[0]), label.nodata
+        colours = label.colormap(1) if label.colorinterp[0] == ColorInterp.palette else None
+    if nodata is None and not coloured:
+        nodata = _unused(dtype, used)
+    fill = 0 if nodata is None else nodata
+    entry = DataSet(name="chips", images=str(files.image), bands=bands)
+    coding = Encoder(name="chips", coloured=coloured, table={}, others=None)
+    pair = open_pair(files, entry, coding, scaling, gsd_m=None, ignored=NODATA)
+
+    def read(roi: Roi) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        values, known = read_values(pair, coding, roi)
+        split = np.stack([values >> 16, values >> 8 & 255, values & 255]) if coloured else values[None]
+        return np.where(known, split, fill).astype(dtype), known
+
+    labels = Labels(read=read, fill=fill, nodata=nodata, colours=colours)
+    return _export(pair, labels, interpretation, cut, target)
+
+
+def _export_encoded(pair: Pair, sets: LabelSets, bands: Sequence[str], cut: Cut, target: Path) -> int:
+    names = [" or ".join(sets.legend.names[i] for i in ids) for ids in sets.allowed[:-1]]
+
+    def read(roi: Roi) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        values = read_labels(pair, roi)
+        known = values != sets.ignored
+        return np.where(known, values, NODATA).astype(np.uint8)[None], known
+
+    tags = {f"CLASS_{value}": name for value, name in enumerate(names)}
+    labels = Labels(read=read, fill=NODATA, nodata=NODATA, colours=sets.legend.colormap, tags=tags)
+    known_bands = ColorInterp.__members__
+    interpretation = tuple(known_bands.get(band.lower(), ColorInterp.undefined) for band in bands)
+    return _export(pair, labels, interpretation, cut, target)
+
+
+def _export(pair: Pair, labels: Labels, interpretation: Sequence[ColorInterp], cut: Cut, target: Path) -> int:
+    """Write the chips of a pair, reading it strip by strip; return how many there are."""
+    written = 0
+    for tiles in cut.strips(pair.shape):
+        rows, _ = _inside(tiles[0], pair.shape)[0]
+        strip = (rows, slice(0, pair.shape[1]))
+        (pixels, valid), (values, known) = read_image(pair, strip), labels.read(strip)
+        known = known & valid
+        for tile in tiles:
+            (_, cols), inside = _inside(tile, pair.shape)
+            if not known[:, cols].any():
+                continue
+            name = f"{pair.name}_{tile.row:03d}_{tile.col:03d}.tif"
+            chip = _padded(np.moveaxis(pixels, -1, 0)[..., cols], inside, cut)
+            mask = _padded(valid[:, cols], inside, cut)
+            _write(target / "images" / name, pair, tile, chip, mask, interpretation=interpretation)
+            chip = _padded(values[..., cols], inside, cut, labels.fill)
+            _write(target / "labels" / name, pair, tile, chip, labels=labels)
+            written += 1
+    return written
+
+
+def _inside(tile: Tile, shape: tuple[int, int]) -> tuple[Roi, Roi]:
+    """The part of a tile that lies in the image, in pixels of the image and of the tile."""
+    parts = [
+        slice(max(0, part.start), min(part.stop, size))
+        for part, size in zip((tile.rows, tile.cols), shape, strict=True)
+    ]
+    rows, cols = (
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(parts, (tile.rows, tile.cols), strict=True)
+    )
+    return (parts[0], parts[1]), (rows, cols)
+
+
+def _padded(values: npt.NDArray[Any], inside: Roi, cut: Cut, fill: float = 0) -> npt.NDArray[Any]:
+    """Values `(…, rows, columns)` as part of a whole chip."""
+    whole = np.full((*values.shape[:-2], cut.size, cut.size), fill, values.dtype)
+    whole[..., inside[0], inside[1]] = values
+    return whole
+
+
+def _write(
+    path: Path,
+    pair: Pair,
+    tile: Tile,
+    bands: npt.NDArray[Any],
+    valid: npt.NDArray[np.bool_] | None = None,
+    *,
+    interpretation: Sequence[ColorInterp] = (),
+    labels: Labels | None = None,
+) -> None:
+    """Write a chip `(bands, rows, columns)` where it lies on the ground; with a mask if a pixel is not valid."""
+    place = {}
+    if pair.grid is not None:
+        shift = Affine.translation(tile.cols.start, tile.rows.start)
+        place = {"crs": crs_of(pair.grid).to_wkt(), "transform": pair.grid.transform @ shift}
+    count, height, width = bands.shape
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+            rasterio.open(
+                path, "w", driver="GTiff", count=count, height=height, width=width, dtype=bands.dtype,
+                nodata=None if labels is None else labels.nodata, compress="deflate", **place,
+            ) as chip,
+        ):  # fmt: skip
+            if interpretation:
+                chip.colorinterp = interpretation
+            chip.write(bands)
+            if valid is not None and not valid.all():
+                chip.write_mask(valid)
+            if labels is not None:
+                chip.update_tags(**labels.tags)
+                if labels.colours is not None:
+                    chip.write_colormap(1, labels.colours)
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        raise OutputError(f"{path} cannot be written ({error}).") from error

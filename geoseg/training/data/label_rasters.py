@@ -1,0 +1,171 @@
+"""Read label rasters on the grid of an image: each pixel takes the value of the label's pixel that holds its centre."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp
+from rasterio.windows import Window
+
+from geoseg.datasets.discovery import VECTORS
+from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.resampling import Resampler
+from geoseg.rasters.scene import is_placed, opened
+from geoseg.tiling import Roi
+
+from .label_values import Encoder
+from .pairs import Pair, positions, row_parts
+
+PART_PIXELS = 2048**2
+"""About this many of a label's own pixels are held at a time."""
+
+Values = tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]
+"""Ids or packed colours `(rows, columns)`, and where there are some."""
+
+
+def read_values(pair: Pair, coding: Encoder, roi: Roi) -> Values:
+    """Ids or packed colours `(rows, columns)` of a region of the grid, and where there are some."""
+    with opened(str(pair.label), overviews=True) as label:
+        _check_kind(pair, coding, label)
+        if pair.grid is None or not is_placed(label):
+            return _stretched(pair, coding, label, roi)
+        with opened(str(pair.image), overviews=True) as image:
+            same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
+        if same:
+            return _stretched(pair, coding, label, roi)
+        return _gathered(coding, label, *_places(pair.grid, label, roi))
+
+
+def _places(
+    grid: GeoBox, label: rasterio.DatasetReader, roi: Roi
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Row and column of the label's pixel whose area holds the centre of each pixel of a region, -1 where none does."""
+    cols, rows = np.meshgrid(np.arange(roi[1].start, roi[1].stop) + 0.5, np.arange(roi[0].start, roi[0].stop) + 0.5)
+    cols, rows = map(np.floor, positions(grid, label, cols, rows))
+    inside = (rows >= 0) & (rows < label.height) & (cols >= 0) & (cols < label.width)
+    return np.where(inside, rows, -1).astype(np.int64), np.where(inside, cols, -1).astype(np.int64)
+
+
+def _gathered(
+    coding: Encoder, label: rasterio.DatasetReader, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]
+) -> Values:
+    """Values of single pixels of a label, in the shape of `rows` and `cols`; none where these are -1."""
+    inside = rows >= 0
+    if not inside.any():
+        return np.zeros(rows.shape, np.int32), inside
+    own = tuple(slice(int(part[inside].min()), int(part[inside].max()) + 1) for part in (rows, cols))
+    if (own[0].stop - own[0].start) * (own[1].stop - own[1].start) > PART_PIXELS and len(rows) > 1:
+        half = len(rows) // 2
+        halves = [_gathered(coding, label, rows[part], cols[part]) for part in (slice(half), slice(half, None))]
+        return np.concatenate([values for values, _ in halves]), np.concatenate([valid for _, valid in halves])
+    values, valid = _values(coding, label, (own[0], own[1]))
+    rows, cols = np.where(inside, rows - own[0].start, 0), np.where(inside, cols - own[1].start, 0)
+    return values[rows, cols], valid[rows, cols] & inside
+
+
+def _stretched(pair: Pair, coding: Encoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
+    """Values of a label raster that covers what the image covers; a pixel more or less is a matter of rounding."""
+    if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, pair.native, strict=True)):
+        raise SceneError(
+            f"{pair.label} has {label.width} × {label.height} pixels, its image {pair.native[1]} × {pair.native[0]}; "
+            "give both a georeference, or make them one size."
+        )
+    if pair.shape == pair.native == label.shape:
+        return _values(coding, label, roi)
+    resampler = Resampler(source_shape=label.shape, target_shape=pair.shape)
+    parts = []
+    for part in row_parts(pair, roi):
+        values, valid = _values(coding, label, resampler.source(part))
+        parts.append((resampler.nearest(values, part), resampler.nearest(valid, part)))
+    return np.concatenate([values for values, _ in parts]), np.concatenate([valid for _, valid in parts])
+
+
+def _check_kind(pair: Pair, coding: Encoder, label: rasterio.DatasetReader) -> None:
+    has_palette = label.colorinterp[0] == ColorInterp.palette
+    if coding.coloured and label.count < 3 and not has_palette:
+        raise SceneError(
+            f"{pair.label} has {label.count} band without a palette, but the coding of data set {coding.name} is "
+            "colours; set its coding to ids."
+        )
+    if not coding.coloured and bands_of(label) > 1:
+        raise SceneError(
+            f"{pair.label} has {label.count} bands, but the coding of data set {coding.name} is ids, in one band; "
+            "set its coding to colours."
+        )
+    refuse_reals(label)
+
+
+def _values(coding: Encoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
+    """Ids or packed colours of a region of the label's own pixels, and where there are some."""
+    window = Window.from_slices(*roi)
+    has_palette = label.colorinterp[0] == ColorInterp.palette
+    bands = [1, 2, 3] if coding.coloured and not has_palette else [1]
+    pixels = label.read(bands, window=window)
+    valid = (label.read_masks(bands, window=window) > 0).any(axis=0)
+    return packed_values(label, pixels, coloured=coding.coloured), valid
+
+
+def packed_values(
+    label: rasterio.DatasetReader, pixels: npt.NDArray[Any], *, coloured: bool
+) -> npt.NDArray[np.integer]:
+    """Ids, or colours `0xrrggbb`, of the pixels `(bands, rows, columns)` of a label raster; a palette is looked up.
+
+    Raises
+    ------
+    SceneError
+        If colours are not of 8 bits.
+    """
+    if not coloured:
+        ids: npt.NDArray[np.integer] = pixels[0]
+        return ids
+    if pixels.dtype != np.uint8:
+        raise SceneError(f"{label.name} holds colours in {pixels.dtype}; colours of labels are of 8 bits.")
+    if len(pixels) == 1:
+        table = np.zeros((256, 3), np.int32)
+        for value, colour in label.colormap(1).items():
+            table[value] = colour[:3]
+        red, green, blue = table[pixels[0]].transpose(2, 0, 1)
+    else:
+        red, green, blue = pixels.astype(np.int32)
+    packed: npt.NDArray[np.int32] = red << 16 | green << 8 | blue
+    return packed
+
+
+def used_ids(labels: Sequence[Path]) -> frozenset[int]:
+    """Ids in all label rasters that do not say which of theirs is nodata.
+
+    Raises
+    ------
+    SceneError, UsageError
+        If a label cannot be read, or is no raster of integers.
+    """
+    used: set[int] = set()
+    for path in labels:
+        if path.suffix.lower() in VECTORS:
+            raise UsageError(f"{path} holds vector labels; cut a recipe that says what they are and how wide.")
+        with opened(str(path), overviews=True) as label:
+            refuse_reals(label)
+            if label.nodata is None and not is_coloured(label):
+                for _, window in label.block_windows(1):
+                    used.update(np.unique(label.read(1, window=window)).tolist())
+    return frozenset(used)
+
+
+def is_coloured(label: rasterio.DatasetReader) -> bool:
+    """Whether a label raster shows colours, in bands of their own."""
+    return bands_of(label) >= 3
+
+
+def bands_of(label: rasterio.DatasetReader) -> int:
+    """Number of bands of a label raster, without alpha."""
+    return int(label.count) - (ColorInterp.alpha in label.colorinterp)
+
+
+def refuse_reals(label: rasterio.DatasetReader) -> None:
+    """Raise SceneError if a label raster does not hold integers."""
+    if not label.dtypes[0].startswith(("int", "uint")):
+        raise SceneError(f"{label.name} holds {label.dtypes[0]} values; labels are integers.")

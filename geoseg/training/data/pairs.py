@@ -1,0 +1,264 @@
+"""Pairs: an image and its labels on the model's pixel grid, described before a pixel is read."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
+from rasterio.enums import ColorInterp
+
+from geoseg.datasets.discovery import VECTORS, Files, find_pairs
+from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
+from geoseg.rasters.scene import is_placed, open_scene, opened
+from geoseg.tiling import Roi
+from geoseg.training.recipe.recipe import Card, DataSet, ScalingEntry
+
+from .ground_squares import Blocks
+from .label_values import Encoder, LabelSets, encoder_of
+from .label_vectors import VectorCoding, vector_coding
+
+SAME_GSD = 0.05
+"""Images whose GSD is within this share of the card's are taken as they are, as scenes are when they are predicted."""
+FURTHEST = 100
+"""Times that the pixels of an image may be larger or smaller than those of the card."""
+WHOLE_SIDE = 2048
+"""Images of at most the square of this many pixels, on the grid and on file, are read as a whole."""
+CHUNK_PIXELS = 1024**2
+"""Pixels of the grid in a part of a larger image that is stored in strips."""
+CHUNK_SIDE, LEAST_SIDE = 512, 128
+"""Sides of such a part where the image is stored in blocks: about, in its own pixels, and at least, in the grid's."""
+LATTICE = 17
+"""Places along each side of an image that are looked up in its label, to see whether it lies there."""
+PART_PIXELS = 2048**2
+"""Resampling holds about this many of an image's own pixels at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """An image with its labels."""
+
+    data_set: str
+    name: str
+    image: Path
+    label: Path
+    native: tuple[int, int]
+    """Height and width of the image in its own pixels."""
+    shape: tuple[int, int]
+    """Height and width on the grid."""
+    grid: GeoBox | None
+    """Pixels at the model's GSD; None where the image lies nowhere on the ground."""
+    plane: GeoBox | None
+    """The image's own pixels as a world file lays them without a CRS, in a unit that is not known; None without one."""
+    bands: tuple[int, ...]
+    """Numbers of the image's bands that the network takes, from 1."""
+    dtype: str
+    """NumPy data type of the image."""
+    scaling: ScalingEntry
+    """From the image's values to the network's."""
+    coding: Encoder | VectorCoding
+    """What the labels mean."""
+    ignored: int
+    """Label value of pixels that say nothing."""
+    chunk: tuple[int, int]
+    """Height and width of the parts of the grid that are cheap to read one by one."""
+    part: Blocks | None = None
+    """The squares of ground whose labels may be seen; None for all."""
+
+    def chunks(self, roi: Roi | None = None) -> Iterator[Roi]:
+        """Parts that cover a region of the grid, or all of it, row by row."""
+        (down, along), (height, width) = self.chunk, self.shape
+        rows, cols = roi or (slice(0, height), slice(0, width))
+        for top in range(rows.start // down * down, rows.stop, down):
+            for left in range(cols.start // along * along, cols.stop, along):
+                yield slice(top, min(top + down, height)), slice(left, min(left + along, width))
+
+
+def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
+    """Find and describe the pairs of a data set, in the order of their names.
+
+    Raises
+    ------
+    SceneError
+        If an image cannot be opened, or does not have the bands or a data type that the card names; if a picture is cut
+        off, or a label lies elsewhere than its image.
+    UsageError
+        If images and labels cannot be paired, or the labels' coding is not understood.
+    """
+    if len(entry.bands) != len(card.bands):
+        raise UsageError(
+            f"data set {entry.name} takes bands {', '.join(map(str, entry.bands))}; "
+            f"the card has {len(card.bands)} ({', '.join(card.bands)})."
+        )
+    if entry.coding == "vector":
+        coding: Encoder | VectorCoding = vector_coding(entry, sets)
+    else:
+        coding = encoder_of(entry, sets)
+    return [
+        open_pair(files, entry, coding, card.scaling, gsd_m=card.gsd_m, ignored=sets.ignored)
+        for files in find_pairs(entry.images, entry.labels)
+    ]
+
+
+def open_pair(
+    files: Files,
+    entry: DataSet,
+    coding: Encoder | VectorCoding,
+    scaling: Mapping[str, ScalingEntry],
+    *,
+    gsd_m: float | None,
+    ignored: int,
+) -> Pair:
+    """Describe one pair of a data set on a grid of `gsd_m` metres; on the image's own pixels if None.
+
+    Raises
+    ------
+    SceneError
+        If image or label cannot be opened or is cut off, the image lacks a band or a scaling, or the label lies
+        elsewhere.
+    UsageError
+        If the label is a vector file and the coding is not, or the other way round.
+    """
+    is_vector = files.label.suffix.lower() in VECTORS
+    if is_vector != isinstance(coding, VectorCoding):
+        kind, expected = ("vector", "coding = 'vector'") if is_vector else ("raster", "another coding")
+        raise UsageError(f"data set {entry.name} has the {kind} label {files.label.name}; give it {expected}.")
+    with opened(str(files.image), overviews=True) as image:
+        _check_image(image, entry, scaling)
+        native = image.shape
+        plane = None
+        if not is_placed(image):
+            own = entry.gsd_m or gsd_m or 1.0
+            _check_gsd(image.name, (own, own), gsd_m)
+            grid, shape = None, _shape(native, (own, own), gsd_m)
+            if not image.transform.is_identity:
+                plane = GeoBox(native, image.transform, None)
+        else:
+            scene = open_scene(files.image)
+            _check_gsd(image.name, scene.gsd_m, gsd_m)
+            grid = _grid(scene.geobox, scene.gsd_m, gsd_m)
+            shape = grid.shape.yx
+        if not is_vector:
+            check_label(files, grid)
+        return Pair(
+            data_set=entry.name,
+            name=files.name,
+            image=files.image,
+            label=files.label,
+            native=native,
+            shape=shape,
+            grid=grid,
+            plane=plane,
+            bands=tuple(entry.bands),
+            dtype=image.dtypes[0],
+            scaling=scaling[image.dtypes[0]],
+            coding=coding,
+            ignored=ignored,
+            chunk=_chunk(image, shape),
+        )
+
+
+def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping[str, ScalingEntry]) -> None:
+    refuse_palette(image)
+    if max(entry.bands) > image.count:
+        raise SceneError(f"{image.name} has {image.count} bands; data set {entry.name} takes band {max(entry.bands)}.")
+    if image.dtypes[0] not in scaling:
+        raise SceneError(
+            f"{image.name} holds {image.dtypes[0]} values; card.scaling lists {', '.join(scaling)} only. "
+            f"Add how they become 0–255: `scaling.{image.dtypes[0]} = {{ offset = …, gain = … }}`."
+        )
+
+
+def refuse_palette(image: rasterio.DatasetReader) -> None:
+    """Raise SceneError if the values of an image are no measure of what it shows, but numbers of colours."""
+    if ColorInterp.palette in image.colorinterp:
+        raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
+
+
+def check_label(files: Files, grid: GeoBox | None) -> None:
+    """Check that a label raster can be opened, and touches its image where both are placed on the ground."""
+    with opened(str(files.label), overviews=True) as label:
+        if grid is None or not is_placed(label):
+            return
+        rows, cols = np.meshgrid(*(np.linspace(0, size, LATTICE) for size in grid.shape), indexing="ij")
+        along, down = positions(grid, label, cols, rows)
+        # Not finite where the label's CRS is not defined.
+        if not all(
+            (places[np.isfinite(places)] > 0).any() and (places[np.isfinite(places)] < size).any()
+            for places, size in ((along, label.width), (down, label.height))
+        ):
+            raise SceneError(
+                f"{files.label} lies elsewhere on the ground than its image {files.image}; "
+                "check the georeference of both."
+            )
+
+
+def positions(
+    grid: GeoBox, label: rasterio.DatasetReader, cols: Coordinates, rows: Coordinates
+) -> tuple[Coordinates, Coordinates]:
+    """Where columns and rows of a grid lie in a label that is placed on the ground: columns and rows of its own.
+
+    Raises
+    ------
+    SceneError
+        If the label's CRS cannot be used.
+    """
+    x, y = apply_affine(grid.transform, cols, rows)
+    try:
+        crs = CRS.from_wkt(label.crs.to_wkt())
+        if crs != crs_of(grid):
+            x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
+    except ProjError as error:
+        raise SceneError(f"{label.name} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
+    return apply_affine(~label.transform, x, y)
+
+
+def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> None:
+    """Raise UsageError where no image could be resampled to what is wanted in earnest."""
+    if wanted is not None and not all(1 / FURTHEST <= step / wanted <= FURTHEST for step in found):
+        raise UsageError(
+            f"card.gsd_m is {wanted:g}, but {name} has pixels of {np.mean(found):.3g} m, more than {FURTHEST} times "
+            f"as {'large' if np.mean(found) > wanted else 'small'}; check both."
+        )
+
+
+def _shape(native: tuple[int, int], gsd_m: tuple[float, float], wanted: float | None) -> tuple[int, int]:
+    if wanted is None:
+        return native
+    factors = [found / wanted for found in gsd_m]
+    if all(abs(factor - 1) <= SAME_GSD for factor in factors):
+        return native
+    rows, cols = (max(1, round(size * factor)) for size, factor in zip(native, factors, strict=True))
+    return rows, cols
+
+
+def _grid(geobox: GeoBox, gsd_m: tuple[float, float], wanted: float | None) -> GeoBox:
+    """The image's extent and orientation at the wanted GSD, as `geoseg.prediction.plan` lays the grid of a scene."""
+    native = geobox.shape.yx
+    shape = _shape(native, gsd_m, wanted)
+    if shape == native:
+        return geobox
+    return GeoBox(shape, geobox.transform @ Affine.scale(native[1] / shape[1], native[0] / shape[0]), geobox.crs)
+
+
+def _chunk(image: rasterio.DatasetReader, shape: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of parts of the grid that cost little more than their share of the file to read."""
+    if max(np.prod(shape), image.width * image.height) <= WHOLE_SIDE**2 or image.driver in ("JPEG", "PNG"):
+        return shape  # these two are decoded from their beginning, whatever is read
+    if image.block_shapes[0][1] == image.width:
+        return min(shape[0], max(1, CHUNK_PIXELS // shape[1])), shape[1]
+    side = max(LEAST_SIDE, min(CHUNK_SIDE, CHUNK_SIDE * shape[0] // image.height))
+    return side, side
+
+
+def row_parts(pair: Pair, roi: Roi) -> Iterator[Roi]:
+    """Cut a region of the grid into rows that are made of a bounded number of the image's pixels."""
+    down, along = (native / shape for native, shape in zip(pair.native, pair.shape, strict=True))
+    rows = max(1, int(PART_PIXELS / ((roi[1].stop - roi[1].start) * down * along)))
+    for top in range(roi[0].start, roi[0].stop, rows):
+        yield slice(top, min(top + rows, roi[0].stop)), roi[1]

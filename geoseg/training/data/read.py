@@ -1,0 +1,66 @@
+"""Read regions of a pair on the model's grid: the image resampled, its labels taken from the nearest pixel."""
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.errors import SceneError
+from geoseg.rasters.read import read_pixels
+from geoseg.rasters.resampling import Resampler
+from geoseg.rasters.scene import opened
+from geoseg.tiling import Roi
+
+from .label_rasters import read_values
+from .label_vectors import VectorCoding, draw
+from .pairs import Pair, row_parts
+
+Labelled = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
+"""Pixels `(rows, columns, bands)`, 0 where there are none, and label values `(rows, columns)`."""
+
+
+def read_pair(pair: Pair, roi: Roi) -> Labelled:
+    """Read a region of the grid, with the pixels in the data type of the image.
+
+    Raises
+    ------
+    SceneError
+        If a file cannot be read, or the label does not lie on the image.
+    UsageError
+        If the label has a value that the recipe does not explain.
+    """
+    pixels, valid = read_image(pair, roi)
+    labels = read_labels(pair, roi)
+    labels[~valid] = pair.ignored
+    return pixels, labels
+
+
+def read_image(pair: Pair, roi: Roi) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
+    """Pixels `(rows, columns, bands)` of a region of the grid, 0 where there are none, and where there are some."""
+    shape = (roi[0].stop - roi[0].start, roi[1].stop - roi[1].start)
+    with opened(str(pair.image), overviews=True) as image:
+        if pair.shape == pair.native:
+            return read_pixels(image, pair.bands, roi)
+        resampler = Resampler(source_shape=pair.native, target_shape=pair.shape)
+        pixels = np.zeros((*shape, len(pair.bands)), pair.dtype)
+        valid = np.zeros(shape, bool)
+        for part in row_parts(pair, roi):
+            rows = slice(part[0].start - roi[0].start, part[0].stop - roi[0].start)
+            values, mask = read_pixels(image, pair.bands, resampler.source(part))
+            valid[rows] = resampler.nearest(mask, part)
+            for band in range(len(pair.bands)):
+                pixels[rows, :, band] = np.where(valid[rows], resampler.lanczos(values[..., band], mask, part), 0)
+    return pixels, valid
+
+
+def read_labels(pair: Pair, roi: Roi) -> npt.NDArray[np.uint8]:
+    """Label values `(rows, columns)` of a region of the grid, whether the image has data there or not."""
+    if isinstance(pair.coding, VectorCoding):
+        if pair.grid is None:
+            raise SceneError(f"{pair.image} lies nowhere on the ground; vector labels need an image with a CRS.")
+        labels = draw(pair.label, pair.coding, pair.grid, roi)
+    else:
+        values, valid = read_values(pair, pair.coding, roi)
+        labels = pair.coding.encode(values, valid, str(pair.label))
+        labels[~valid] = pair.ignored
+    if pair.part is not None:
+        labels[~pair.part.seen(roi)] = pair.ignored
+    return labels

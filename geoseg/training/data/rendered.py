@@ -1,0 +1,174 @@
+"""Rendered scenes as a data set: made ahead by other processes, a bounded number of them at hand."""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from itertools import count, islice
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.errors import UsageError
+from geoseg.rendering import SurfaceClass, render_scene
+from geoseg.training.recipe.recipe import Card, Rendered
+
+from .label_values import OTHERS, LabelSets, classes_of
+from .read import Labelled
+
+CHANNELS = ("red", "green", "blue", "nir")
+"""Bands that the renderer gives."""
+AT_HAND = 256
+"""Scenes that windows are drawn from at a time, at most."""
+FIRST = 8
+"""Scenes that are at hand before the first window is drawn."""
+WINDOWS_A_SCENE = 4
+"""Windows that are drawn until the next scene joins."""
+STORE_BYTES = 2**30
+"""Bytes of rendered scenes that are kept from one stream of windows to the next: about 650 of 640 pixels a side."""
+
+
+class Store:
+    """Scenes that were rendered, the oldest ones dropped."""
+
+    def __init__(self, *, limit: int = STORE_BYTES) -> None:
+        self._limit = limit
+        self._scenes: dict[tuple[int, int], Labelled] = {}
+        self._bytes = 0
+
+    def get(self, seed: int, side: int) -> Labelled | None:
+        """The scene of a seed; None if it is not there."""
+        return self._scenes.get((seed, side))
+
+    def put(self, seed: int, side: int, scene: Labelled) -> None:
+        """Keep a scene."""
+        if (seed, side) not in self._scenes:
+            self._scenes[seed, side] = scene
+            self._bytes += _size(scene)
+        while self._bytes > self._limit and len(self._scenes) > 1:
+            self._bytes -= _size(self._scenes.pop(next(iter(self._scenes))))
+
+
+def _size(scene: Labelled) -> int:
+    return scene[0].nbytes + scene[1].nbytes
+
+
+def rendered_windows(
+    rendered: Rendered, card: Card, sets: LabelSets, store: Store, *, side: int, seed: int
+) -> Generator[Labelled, None, None]:
+    """Windows without end of rendered scenes: pixels `(side, side, bands)` in uint8, label values `(side, side)`.
+
+    Scenes come in an order that is drawn from `seed`. Those at hand grow from a few, one for every few windows, so that
+    training need not wait for all of them; when there are more than fit, the oldest one leaves. Which scene a window
+    shows depends on the seed alone, not on how fast scenes are rendered or which are in the store.
+    """
+    bands, table = rendered_bands(card), rendered_labels(rendered, sets)
+    random = np.random.default_rng(seed)
+    order = [rendered.seed + int(number) for number in random.permutation(rendered.scenes)]
+    side_of_scene = max(rendered.side, side)
+    scenes: deque[Labelled] = deque(maxlen=AT_HAND)
+    joined = 0
+    with closing(_scenes(order, side_of_scene, card.gsd_m, store)) as coming:
+        for drawn in count():
+            wanted = FIRST + drawn // WINDOWS_A_SCENE
+            for scene in islice(coming, max(0, wanted - joined)):
+                scenes.append(scene)
+                joined += 1
+            pixels, classes = scenes[random.integers(len(scenes))]
+            top, left = random.integers(side_of_scene - side + 1, size=2)
+            roi = (slice(top, top + side), slice(left, left + side))
+            yield pixels[roi][..., bands], table[classes[roi]]
+
+
+def rendered_bands(card: Card) -> list[int]:
+    """The renderer's channel for each band of the card.
+
+    Raises
+    ------
+    UsageError
+        If it has none for a band.
+    """
+    unknown = [band for band in card.bands if band not in CHANNELS]
+    if unknown:
+        raise UsageError(f"the renderer has no band {unknown[0]!r}; it gives {', '.join(CHANNELS)}.")
+    return [CHANNELS.index(band) for band in card.bands]
+
+
+def rendered_labels(rendered: Rendered, sets: LabelSets) -> npt.NDArray[np.uint8]:
+    """Label value of each class of the renderer.
+
+    Raises
+    ------
+    UsageError
+        If a class is neither mapped nor in the legend, or `values` names one that the renderer does not have.
+    """
+    names = [surface.name.lower() for surface in SurfaceClass]
+    for name in rendered.values:
+        if name not in (*names, OTHERS):
+            raise UsageError(f"rendered.values maps {name!r}; the renderer's classes are {', '.join(names)}.")
+    for name in names:
+        if name not in sets.legend.names and name not in rendered.values and OTHERS not in rendered.values:
+            raise UsageError(f"the renderer's class {name!r} is not in the legend; map it under rendered.values.")
+    same = {name: name for name in sets.legend.names}
+    targets = [rendered.values.get(name) or same.get(name) or rendered.values[OTHERS] for name in names]
+    return np.array([sets.value(classes_of(target, sets.legend, "rendered")) for target in targets], np.uint8)
+
+
+def rendered_pixels(rendered: Rendered, card: Card, sets: LabelSets, store: Store) -> npt.NDArray[np.float64]:
+    """Pixels of each label value in all scenes, by the shares that the values have in the first few."""
+    table = rendered_labels(rendered, sets)
+    few = min(FIRST, rendered.scenes)
+    counts = np.zeros(len(sets.allowed))
+    with closing(_scenes(range(rendered.seed, rendered.seed + few), rendered.side, card.gsd_m, store)) as scenes:
+        for _, classes in scenes:
+            counts += np.bincount(table[classes].ravel(), minlength=len(counts))
+    return counts * (rendered.scenes / few)
+
+
+def _scenes(order: Sequence[int], side: int, gsd_m: float, store: Store) -> Generator[Labelled, None, None]:
+    """Scenes of the seeds in `order`, those that are not in the store rendered ahead."""
+    workers = max(1, min(8, (os.cpu_count() or 1) - 1))
+    pool: ProcessPoolExecutor | None = None
+    seeds = iter(order)
+    ahead: deque[tuple[int, Labelled | Future[Labelled]]] = deque()
+    try:
+        while True:
+            for seed in islice(seeds, 2 * workers - len(ahead)):
+                known = store.get(seed, side)
+                if known is not None:
+                    ahead.append((seed, known))
+                    continue
+                if pool is None:
+                    # Rendering holds Python's lock, so threads gain nothing; a fork of TensorFlow's process may hang.
+                    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+                ahead.append((seed, pool.submit(render, seed, side, gsd_m)))
+            if not ahead:
+                return
+            seed, coming = ahead.popleft()
+            scene = _finished(coming)
+            store.put(seed, side, scene)
+            yield scene
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _finished(coming: Labelled | Future[Labelled]) -> Labelled:
+    if not isinstance(coming, Future):
+        return coming
+    try:
+        return coming.result()
+    except BrokenProcessPool as error:
+        raise UsageError(
+            "processes that render scenes ended early; a script that trains calls geoseg under "
+            "`if __name__ == '__main__':`, and needs memory for one more process."
+        ) from error
+
+
+def render(seed: int, side: int, gsd_m: float) -> Labelled:
+    """Image `(side, side, channels)` and classes `(side, side)` of a seed."""
+    scene = render_scene(seed, (side, side), gsd=gsd_m)
+    return scene.image, scene.classes

@@ -1,0 +1,245 @@
+"""Splits: which images, or which ground, are held out, and that none of it is trained on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import shapely
+from odc.geo.geobox import GeoBox
+from pyproj import CRS, Transformer
+from pyproj.aoi import AreaOfInterest
+from pyproj.database import query_utm_crs_info
+
+from geoseg.errors import UsageError
+from geoseg.rasters.ground import apply_affine, crs_of
+from geoseg.training.recipe.recipe import DataSet
+
+from .ground_squares import Blocks, Ground
+from .pairs import Pair
+
+Name = TypeVar("Name")
+
+EDGE_PX = 1.0
+"""Footprints are this much smaller than images, so that neighbours which only touch do not overlap."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """The pairs of a data set to train on, and those to validate on; an image divided by blocks is on both sides."""
+
+    training: tuple[Pair, ...]
+    validation: tuple[Pair, ...]
+
+
+def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> Sides:
+    """Divide the pairs of a data set; what is drawn depends on `seed` and the names alone.
+
+    A data set may hold out all of its images, if another is there to train on: see `check_training`.
+
+    Raises
+    ------
+    UsageError
+        If names or groups do not fit the images, or have no effect.
+    """
+    if entry.split.groups and entry.split.by != "group":
+        raise UsageError(
+            f"data set {entry.name} has groups, but is split by {entry.split.by}; "
+            "set by = 'group' in its split, or leave the groups out."
+        )
+    if entry.split.by == "block":
+        return _by_block(pairs, entry, gsd_m, seed)
+    groups = _groups(pairs, entry) if entry.split.by == "group" else {pair.name: [pair.name] for pair in pairs}
+    held_out = {name for group in _held_out(groups, entry, seed) for name in groups[group]}
+    return Sides(
+        training=tuple(pair for pair in pairs if pair.name not in held_out),
+        validation=tuple(pair for pair in pairs if pair.name in held_out),
+    )
+
+
+def check_training(sides: Sequence[Sides]) -> None:
+    """Raise UsageError if all images of all data sets are held out."""
+    if not any(side.training for side in sides):
+        names = ", ".join(dict.fromkeys(pair.data_set for side in sides for pair in side.validation))
+        count = sum(len(side.validation) for side in sides)
+        raise UsageError(f"all {count} images are held out (data set {names}); leave some to train on.")
+
+
+def _groups(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
+    """Names of the images of each group; every image is in exactly one, and every pattern is of use."""
+    for name, patterns in entry.split.groups.items():
+        if not patterns:
+            raise UsageError(f"data set {entry.name}: group {name} of its split has no image; remove it.")
+        for pattern in patterns:
+            if not any(fnmatchcase(pair.name, pattern) for pair in pairs):
+                raise UsageError(
+                    f"data set {entry.name}: {pattern!r} of group {name} is none of its {len(pairs)} images: "
+                    f"{_some([pair.name for pair in pairs])}."
+                )
+    groups: dict[str, list[str]] = {name: [] for name in entry.split.groups}
+    for pair in pairs:
+        of = [name for name, patterns in entry.split.groups.items() if _matches(pair.name, patterns)]
+        if len(of) != 1:
+            found = f"both {of[0]} and {of[1]}" if of else "none"
+            raise UsageError(
+                f"data set {entry.name}: image {pair.name} must be in one group of its split, it is in {found}."
+            )
+        groups[of[0]].append(pair.name)
+    return groups
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few names, for a sentence."""
+    return ", ".join(names[:5]) + ", …" * (len(names) > 5)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _held_out(groups: dict[str, list[str]], entry: DataSet, seed: int) -> list[str]:
+    """Groups that are held out: those named, or a share of them by lot."""
+    wanted = entry.split.validation
+    if isinstance(wanted, list):
+        for pattern in wanted:
+            if not any(fnmatchcase(name, pattern) for name in groups):
+                raise UsageError(
+                    f"data set {entry.name} holds out {pattern!r}, none of its {len(groups)} {entry.split.by}s: "
+                    f"{_some(list(groups))}."
+                )
+        return [name for name in groups if _matches(name, wanted)]
+    return _drawn(sorted(groups), wanted, seed)
+
+
+def _drawn(names: Sequence[Name], share: float, seed: int) -> list[Name]:
+    """A share of the names by lot; where it is neither 0 nor 1, one at least is held out, and one at least is not.
+
+    Of a single name, only a share of 1 is held out.
+    """
+    count = round(share * len(names))
+    if 0 < share < 1:
+        count = min(max(count, 1), len(names) - 1)
+    chosen = np.random.default_rng(seed).permutation(len(names))[:count]
+    return [names[number] for number in sorted(chosen)]
+
+
+def _by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: int) -> Sides:
+    share = entry.split.validation
+    if isinstance(share, list):
+        raise UsageError(
+            f"data set {entry.name} is split by block, and blocks have no names; give a share to hold out."
+        )
+    placed = [pair.grid for pair in pairs if pair.grid is not None]
+    crs = _metric(placed[0]) if placed else None
+    grounds = [
+        Ground(
+            name=pair.name,
+            grid=pair.grid,
+            gsd_m=gsd_m,
+            crs=None if pair.grid is None else crs,
+            side_m=entry.split.block_m,
+        )
+        for pair in pairs
+    ]
+    blocks = [ground.blocks(pair.shape) for ground, pair in zip(grounds, pairs, strict=True)]
+    held_out = frozenset(_drawn(sorted(set().union(*blocks)), share, seed))
+    sides: dict[bool, list[Pair]] = {True: [], False: []}
+    for pair, ground, own in zip(pairs, grounds, blocks, strict=True):
+        for training, side in sides.items():
+            if own - held_out if training else own & held_out:
+                side.append(replace(pair, part=Blocks(ground=ground, held_out=held_out, training=training)))
+    return Sides(training=tuple(sides[True]), validation=tuple(sides[False]))
+
+
+def _metric(grid: GeoBox) -> CRS:
+    """A projected CRS for the squares: the grid's own, or the UTM zone it lies in."""
+    crs = crs_of(grid)
+    if crs.is_projected:
+        return crs
+    bounds = grid.boundingbox
+    to_lonlat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_lonlat.transform((bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2)
+    zones = query_utm_crs_info("WGS 84", AreaOfInterest(lon, lat, lon, lat))
+    return CRS.from_epsg(int(zones[0].code))
+
+
+def refuse_overlaps(sides: Sequence[Sides]) -> None:
+    """Check that no file and no ground that is held out is trained on, in the same data set or in another.
+
+    Images that a world file places without a CRS are compared within their data set, in their own unit. Those without a
+    place are told apart by their paths alone.
+
+    Raises
+    ------
+    UsageError
+        If a training image and a validation image are one file, or show the same ground.
+    """
+    training = [pair for side in sides for pair in side.training]
+    validation = [pair for side in sides for pair in side.validation]
+    _refuse_files(training, validation)
+    for plane in dict.fromkeys(plane for pair in validation if (plane := _plane(pair)) is not None):
+        _refuse_ground(
+            [pair for pair in training if _plane(pair) == plane], [pair for pair in validation if _plane(pair) == plane]
+        )
+
+
+def _refuse_files(training: Sequence[Pair], validation: Sequence[Pair]) -> None:
+    trained: dict[Path, list[Pair]] = {}
+    for pair in training:
+        trained.setdefault(pair.image.resolve(), []).append(pair)
+    for pair in validation:
+        for other in trained.get(pair.image.resolve(), ()):
+            if not _parted(pair, other):
+                raise UsageError(
+                    f"{pair.image} is held out (data set {pair.data_set}, image {pair.name}) and trained on (data set "
+                    f"{other.data_set}, image {other.name}); hold it out of both, or of neither."
+                )
+
+
+def _plane(pair: Pair) -> str | None:
+    """What footprints of comparable images share: the ground, named by nothing, or the plane of a data set."""
+    if pair.grid is not None:
+        return ""
+    return None if pair.plane is None else pair.data_set
+
+
+def _parted(one: Pair, other: Pair) -> bool:
+    """Whether squares divide two images, so that no pixel of theirs is on both sides."""
+    same_squares = one.grid is not None or one.name == other.name
+    return one.part is not None and other.part is not None and one.data_set == other.data_set and same_squares
+
+
+def _refuse_ground(training: Sequence[Pair], validation: Sequence[Pair]) -> None:
+    """Compare the footprints of images in one plane."""
+    tree = shapely.STRtree([_outline(pair) for pair in training])
+    for pair in validation:
+        for number in sorted(tree.query(_outline(pair), predicate="intersects")):
+            other = training[number]
+            if _parted(pair, other):
+                continue
+            cure = "by block" if pair.grid is not None else "give them a CRS and split by block"
+            raise UsageError(
+                f"{other.image.name} (data set {other.data_set}, training) and {pair.image.name} (data set "
+                f"{pair.data_set}, validation) show the same ground; split by groups that keep them together, or "
+                f"{cure}."
+            )
+
+
+def _outline(pair: Pair) -> shapely.Polygon:
+    grid = pair.plane if pair.grid is None else pair.grid
+    assert grid is not None  # `_plane` leaves all others out
+    return footprint(grid)
+
+
+def footprint(grid: GeoBox) -> shapely.Polygon:
+    """Outline of an image in degrees, a pixel within its edges; without a CRS, in the unit of its transform."""
+    height, width = grid.shape
+    top, left = min(EDGE_PX, height / 4), min(EDGE_PX, width / 4)
+    inner = shapely.box(left, top, width - left, height - top)
+    corners = shapely.get_coordinates(shapely.segmentize(inner, max(width, height) / 8))
+    x, y = apply_affine(grid.transform, corners[:, 0], corners[:, 1])
+    if grid.crs is not None:
+        x, y = Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True).transform(x, y)
+    return shapely.Polygon(np.column_stack((x, y)))

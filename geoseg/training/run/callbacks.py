@@ -1,0 +1,167 @@
+"""What happens between the steps and epochs of a run, beside Keras's own callbacks."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.errors import UsageError
+
+from .averaging import averaged
+from .batches import TrainingBatches
+from .run_folder import Row, is_over, write_history
+from .validation import ValidationTiles
+
+Logs = dict[str, Any]
+Progress = Callable[[int, int, Mapping[str, float]], None]
+"""Told, after each step, how many steps are done, of how many, and the epoch's loss and metrics so far."""
+EpochDone = Callable[[Row], None]
+"""Told the row of each epoch."""
+
+
+class Stepping(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
+    """Gives each epoch its batches, and tells how far the run is."""
+
+    def __init__(self, batches: TrainingBatches, *, epochs: int, progress: Progress) -> None:
+        super().__init__()
+        self._batches = batches
+        self._epochs = epochs
+        self._progress = progress
+        self._before = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Choose the epoch's batches."""
+        self._batches.epoch = epoch
+        self._before = epoch * len(self._batches)
+        self._progress(self._before, self._epochs * len(self._batches), {})
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Tell how far the run is."""
+        self._progress(self._before + batch + 1, self._epochs * len(self._batches), logs or {})
+
+
+class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
+    """At the end of each epoch, scores the averaged weights on the validation tiles and keeps the best.
+
+    Parameters
+    ----------
+    tiles
+        What to validate on; None if nothing is held out, and then the last weights are the best.
+    calibration
+        Batches of training images, for the averaged weights' normalisation statistics.
+    keep
+        Stores the weights that the network has at the time.
+    picture
+        Shows what the network makes of a scene; told the epoch, from 1: the first, each that becomes the best, and the
+        last, be it that of an early stop.
+    picture_every
+        Epochs after which there is a picture in any case.
+    rows
+        History of the run until it was interrupted.
+    """
+
+    def __init__(
+        self,
+        tiles: ValidationTiles | None,
+        calibration: Sequence[npt.NDArray[np.float32]],
+        *,
+        keep: Callable[[], None],
+        picture: Callable[[int], None],
+        picture_every: int,
+        rows: Sequence[Row],
+    ) -> None:
+        super().__init__()
+        self._tiles = tiles
+        self._calibration = calibration
+        self._keep = keep
+        self._picture = picture
+        self._picture_every = picture_every
+        self._rows = rows
+        self._best: float | None = None
+        self._unseen: int | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Find the best score of the epochs that were complete when the run was interrupted."""
+        if self._best is None:
+            self._best = max((row.get("val_jaccard", -math.inf) for row in self._rows[:epoch]), default=-math.inf)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Add the validation scores to the epoch's logs, which callbacks after this one see."""
+        logs = {} if logs is None else logs
+        with averaged(self.model, self._calibration):
+            if self._tiles is not None:
+                scores = self.model.evaluate(self._tiles, verbose=0, return_dict=True)
+                logs.update({f"val_{name}": float(score) for name, score in scores.items()})
+            score = logs.get("val_jaccard", math.inf)
+            # Of equals the latest, which `history.best_row` names, too.
+            is_best = self._best is None or score >= self._best
+            if is_best:
+                self._best = score
+                self._keep()
+            if is_best or (epoch + 1) % self._picture_every == 0 or epoch in (0, self.params["epochs"] - 1):
+                self._picture(epoch + 1)
+                self._unseen = None
+            else:
+                self._unseen = epoch + 1
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Show the last epoch of a run that stopped early, which nobody knew while it was judged."""
+        if self._unseen is not None:
+            with averaged(self.model, self._calibration):
+                self._picture(self._unseen)
+
+
+class Recording(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
+    """Writes the history, a row an epoch, and refuses to go on from numbers that are none.
+
+    Parameters
+    ----------
+    path
+        The CSV file.
+    rows
+        Those of the run until it was interrupted.
+    patience
+        Epochs without a better validation score after which training stops; None to go to the end. (Keras's
+        `EarlyStopping` would begin to wait anew when a run is resumed.)
+    done
+        Told each row once it is written.
+    """
+
+    def __init__(self, path: Path, rows: Sequence[Row], *, patience: int | None, done: EpochDone) -> None:
+        super().__init__()
+        self._path = path
+        self._rows = list(rows)
+        self._patience = patience
+        self._done = done
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Start the clock, and forget the row of an epoch that was not complete when the run was interrupted."""
+        self._rows = self._rows[:epoch]
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write the epoch's row.
+
+        Raises
+        ------
+        UsageError
+            If the loss is not a number any more.
+        """
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(time.monotonic() - self._started, 2),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+        } | {name: float(value) for name, value in (logs or {}).items()}
+        if not math.isfinite(row["loss"]):
+            raise UsageError(f"the loss is {row['loss']} after epoch {epoch + 1}; lower schedule.rate.")
+        self._rows.append(row)
+        write_history(self._path, self._rows)
+        self._done(row)
+        if is_over(self._rows, self._patience):
+            self.model.stop_training = True

@@ -1,0 +1,88 @@
+"""The loss that a recipe asks for, made for the label values of its data."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.errors import UsageError
+from geoseg.models.losses.class_weights import effective_number, label_weights, median_frequency
+from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
+from geoseg.models.losses.regions import Lovasz, Tversky
+from geoseg.training.data.label_values import LabelSets
+from geoseg.training.recipe.recipe import Loss, LossTerm
+
+Counts = npt.NDArray[np.float64]
+Pixels = Callable[[], Counts]
+"""Counts the training pixels of each class `(classes,)`."""
+
+
+def build_loss(choice: Loss, labels: LabelSets, pixels: Pixels, *, sample: int) -> keras.losses.Loss:
+    """Build the weighted sum of losses of a recipe.
+
+    Parameters
+    ----------
+    choice
+        The recipe's losses and weights.
+    labels
+        What label values mean.
+    pixels
+        Called if weights depend on it, for it may take a while.
+    sample
+        Pixels of a training window.
+
+    Raises
+    ------
+    UsageError
+        If weights name a class that the legend does not have.
+    """
+    weights, counts = _class_weights(choice, labels, pixels, sample)
+    return WeightedSum([(term.weight, _build_term(term, choice, labels, weights, counts)) for term in choice.terms])
+
+
+def _class_weights(
+    choice: Loss, labels: LabelSets, pixels: Pixels, sample: int
+) -> tuple[npt.NDArray[np.float64], Counts]:
+    """Weight and pixels of each class; the latter all zero where nothing depends on them."""
+    names = labels.legend.names
+    unknown = np.zeros(len(names))
+    match choice.class_weights:
+        case "none":
+            return np.ones(len(names)), unknown
+        case "median-frequency":
+            counts = pixels()
+            return median_frequency(counts), counts
+        case "effective-number":
+            counts = pixels()
+            return effective_number(counts, sample=sample), counts
+    for name in choice.class_weights:
+        if name not in names:
+            raise UsageError(f"loss.class_weights names {name!r}; the legend has {', '.join(names)}.")
+    weights = np.array([choice.class_weights.get(name, 1.0) for name in names])
+    if not weights.any():
+        raise UsageError("loss.class_weights are 0 for every class; there would be nothing to learn.")
+    return weights, unknown
+
+
+def _build_term(
+    term: LossTerm,
+    choice: Loss,
+    labels: LabelSets,
+    weights: npt.NDArray[np.float64],
+    counts: Counts,
+) -> keras.losses.Loss:
+    allowed, classes = labels.allowed, len(labels.legend)
+    match term.name:
+        case "cross_entropy" | "focal":
+            return MarginalCrossEntropy(
+                allowed,
+                classes=classes,
+                weights=label_weights(allowed, weights, counts),
+                gamma=term.gamma if term.name == "focal" else 0.0,
+                boundary_weight=choice.boundary_weight,
+            )
+        case "lovasz":
+            return Lovasz(allowed, classes=classes, weights=list(weights))
+    alpha, beta = {"dice": (0.5, 0.5), "jaccard": (1.0, 1.0), "tversky": (term.alpha, 1 - term.alpha)}[term.name]
+    return Tversky(allowed, classes=classes, weights=list(weights), alpha=alpha, beta=beta)

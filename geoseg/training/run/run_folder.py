@@ -1,0 +1,142 @@
+"""The history of a run: one row of numbers an epoch, in `history.csv`."""
+
+import csv
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoseg.errors import OutputError, UsageError
+from geoseg.training.recipe.load import load_recipe
+from geoseg.training.recipe.recipe import Recipe
+from geoseg.training.recipe.write import recipe_toml
+
+COLUMNS = (
+    "epoch",
+    "seconds",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "jaccard",
+    "val_loss",
+    "val_accuracy",
+    "val_jaccard",
+)
+"""In the order of the file; those of validation are empty where nothing is held out."""
+
+Row = Mapping[str, float]
+"""Numbers of an epoch by column; epochs count from 1."""
+
+
+def read_history(path: Path) -> list[Row]:
+    """Rows of a history, in order; none if there is no file.
+
+    Raises
+    ------
+    OutputError
+        If it is damaged.
+    """
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        try:
+            return [{key: float(row[key]) for key in COLUMNS if row[key]} for row in csv.DictReader(file)]
+        except (KeyError, ValueError) as error:
+            raise OutputError(f"{path} is damaged ({error}); begin the run again, in another folder.") from error
+
+
+def write_history(path: Path, rows: Sequence[Row]) -> None:
+    """Replace a history by rows, whole or not at all."""
+    new = path.with_suffix(".csv.new")
+    with new.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(row | {"epoch": int(row["epoch"])} for row in map(dict, rows))
+    new.replace(path)
+
+
+def best_row(rows: Sequence[Row]) -> Row | None:
+    """The row with the best validation Jaccard index, the last one where nothing is held out, None of none."""
+    return max(rows, key=lambda row: (row.get("val_jaccard", -math.inf), row["epoch"]), default=None)
+
+
+def is_over(rows: Sequence[Row], patience: int | None) -> bool:
+    """Whether the best validation score is `patience` epochs old."""
+    best = best_row(rows)
+    return patience is not None and best is not None and rows[-1]["epoch"] - best["epoch"] >= patience
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder:
+    """Paths of a run's files."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe as it was run."""
+        return self.path / "recipe.toml"
+
+    @property
+    def history(self) -> Path:
+        """One row an epoch; see `history.COLUMNS`."""
+        return self.path / "history.csv"
+
+    @property
+    def best(self) -> Path:
+        """Averaged weights of the epoch with the best validation score."""
+        return self.path / "checkpoints" / "best.weights.h5"
+
+    @property
+    def backup(self) -> Path:
+        """What a killed run goes on from, as Keras's `BackupAndRestore` keeps it."""
+        return self.path / "checkpoints" / "backup"
+
+    @property
+    def validation(self) -> Path:
+        """Scores of the best weights on the validation images."""
+        return self.path / "validation.json"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Event files."""
+        return self.path / "tensorboard"
+
+    def bundle(self, name: str) -> Path:
+        """The network with its card."""
+        return self.path / f"{name}.keras"
+
+    def begin(self, recipe: Recipe, *, resume: bool) -> None:
+        """Make the folder ready for a run, or find that it holds the same run; one without an epoch is forgotten.
+
+        Raises
+        ------
+        OutputError
+            If there is a run already that is not to be resumed, or the folder cannot be made.
+        UsageError
+            If the run there is of another recipe.
+        """
+        epochs = len(read_history(self.history))
+        if epochs and not resume:
+            raise OutputError(
+                f"{self.path} holds a run of {epochs} epochs; go on with --resume, or choose another folder with -o."
+            )
+        if epochs:
+            self._check(recipe)
+        try:
+            if not epochs and self.backup.exists():
+                shutil.rmtree(self.backup)
+            self.backup.mkdir(parents=True, exist_ok=True)
+            self.recipe.write_text(recipe_toml(recipe), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"the run folder {self.path} cannot be made ({error.strerror}).") from error
+
+    def _check(self, recipe: Recipe) -> None:
+        before = load_recipe(self.recipe)
+        for name in type(recipe).model_fields:
+            if getattr(before, name) != getattr(recipe, name):
+                raise UsageError(
+                    f"the run in {self.path} has another `{name}` in its recipe; a run is resumed with the recipe that "
+                    "it began with."
+                )

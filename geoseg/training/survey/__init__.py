@@ -1,0 +1,1 @@
+"""A first look at labelled imagery, and the recipe it suggests."""

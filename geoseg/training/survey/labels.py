@@ -1,0 +1,166 @@
+"""Look at labels that nothing is known of: their values, and the built-in coding that these are of, if any."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.enums import ColorInterp
+
+from geoseg.datasets.codings import CODINGS
+from geoseg.datasets.discovery import VECTORS
+from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.scene import opened
+from geoseg.training.data.label_rasters import bands_of, is_coloured, packed_values, refuse_reals
+from geoseg.training.data.label_values import OTHERS
+from geoseg.training.data.label_vectors import NULL, attribute_values, read_features
+
+if TYPE_CHECKING:
+    import geopandas
+
+SAMPLE_SIDE = 1024
+"""Rasters are looked at through at most this many rows and columns."""
+FEW = 32
+"""An attribute with more values than this does not name classes."""
+EVIDENCE, CUSTOMARY_EVIDENCE = 3, 2
+"""Classes of a built-in coding that must be seen, since black and white are anyone's; fewer where names are customary,
+too."""
+STRAY = 0.01
+"""Share of pixels that may have values which a built-in coding does not have, as a slip of the pen."""
+_LAYOUTS = {
+    "aerial": re.compile(r"_classes\.tif$"),
+    "potsdam": re.compile("top_potsdam_|5_Labels_"),
+    "vaihingen": re.compile("top_mosaic_09cm_|gts_.*for_participants"),
+    "mbrsc": re.compile(r"Tile \d+/masks/"),
+    "cityscapes": re.compile("_gtFine_labelIds"),
+}
+"""How labels of each built-in coding are customarily named."""
+_IDENTIFIERS = frozenset({"id", "fid", "objectid"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelLook:
+    """What labels hold."""
+
+    coding: str
+    """Coding of the recipe: a built-in one if nearly all values are its."""
+    counts: Mapping[str, float]
+    """Share of each value in what was looked at: ids, colours `#rrggbb`, or values of the attribute."""
+    silent: frozenset[str] = frozenset()
+    """Values that say nothing: those that the built-in coding does not have, and features without the attribute."""
+    attribute: str | None = None
+    """Attribute of vector labels whose values look like classes."""
+    lines: bool = False
+    """Vector labels are lines."""
+
+
+def look_at_labels(paths: Sequence[Path]) -> LabelLook:
+    """Count the values of label rasters, or the features of vector labels.
+
+    Raises
+    ------
+    SceneError, UsageError
+        If a file cannot be read as labels, or they are not of one kind.
+    """
+    vectors = {path.suffix.lower() in VECTORS: path for path in paths}
+    if len(vectors) > 1:
+        raise UsageError(
+            f"{vectors[True]} holds vectors and {vectors[False]} pixels; labels of a data set are of one kind: name "
+            "those of one kind with a pattern."
+        )
+    return _look_at_features(list(dict.fromkeys(paths))) if True in vectors else _look_at_rasters(paths)
+
+
+def thinned(source: rasterio.DatasetReader, bands: list[int]) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
+    """Pixels `(bands, rows, columns)`, as they are, of evenly spaced rows and columns, and where any band has data."""
+    shape = len(bands), min(source.height, SAMPLE_SIDE), min(source.width, SAMPLE_SIDE)
+    pixels: npt.NDArray[np.generic] = source.read(bands, out_shape=shape)
+    valid: npt.NDArray[np.bool_] = (source.read_masks(bands, out_shape=shape) > 0).any(axis=0)
+    return pixels, valid
+
+
+def _look_at_rasters(paths: Sequence[Path]) -> LabelLook:
+    counts: Counter[int] = Counter()
+    kinds: dict[bool, Path] = {}
+    for path in paths:
+        with opened(str(path)) as label:
+            coloured = _holds_colours(label)
+            kinds.setdefault(coloured, path)
+            pixels, valid = thinned(label, [1, 2, 3] if label.count >= 3 else [1])
+            found, times = np.unique(packed_values(label, pixels, coloured=coloured)[valid], return_counts=True)
+            counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
+    if len(kinds) > 1:
+        raise SceneError(f"{kinds[True]} holds colours and {kinds[False]} ids; labels of a data set are of one kind.")
+    total = counts.total()
+    builtin = _recognised(counts, paths[0], coloured=coloured)
+    texts = {value: f"#{value:06x}" if coloured else str(value) for value in sorted(counts)}
+    strays = set() if builtin is None else counts.keys() - CODINGS[builtin].names.keys()
+    return LabelLook(
+        coding=builtin or ("colours" if coloured else "ids"),
+        counts={text: counts[value] / total for value, text in texts.items()},
+        silent=frozenset(texts[value] for value in strays),
+    )
+
+
+def _holds_colours(label: rasterio.DatasetReader) -> bool:
+    """Whether a label raster holds colours, by bands or palette, rather than ids; one that holds neither is refused."""
+    refuse_reals(label)
+    if bands_of(label) == 2:
+        raise SceneError(f"{label.name} has 2 bands; labels have one, of ids or with a palette, or three, of colours.")
+    return is_coloured(label) or bool(label.colorinterp[0] == ColorInterp.palette)
+
+
+def _recognised(counts: Counter[int], path: Path, *, coloured: bool) -> str | None:
+    """Name of the built-in coding that ids or packed colours are of, with at most a few strays among them."""
+    customary = {name for name, layout in _LAYOUTS.items() if layout.search(path.as_posix())}
+    # Potsdam and Vaihingen have the same colours.
+    for name in sorted(CODINGS, key=lambda name: name not in customary):
+        coding = CODINGS[name]
+        if coding.coloured != coloured or not (coloured or name in customary):  # ids alone say nothing
+            continue
+        seen = [value for value in counts if coding.names.get(value, "") not in {"", *coding.silent}]
+        strays = sum(times for value, times in counts.items() if value not in coding.names)
+        evidence = CUSTOMARY_EVIDENCE if name in customary else EVIDENCE
+        if len(seen) >= evidence and strays <= STRAY * counts.total():
+            return name
+    return None
+
+
+def _look_at_features(paths: Sequence[Path]) -> LabelLook:
+    files = [features for features in map(read_features, paths) if len(features)]
+    if not files:
+        more = f" and {len(paths) - 1} more files" if len(paths) > 1 else ""
+        raise UsageError(f"labels {paths[0]}{more} hold no features.")
+    total = sum(map(len, files))
+    lines = sum(int(features.geom_type.str.contains("Line").sum()) for features in files) > total / 2
+    attribute = None if lines else _class_attribute(files)
+    if attribute is None:
+        return LabelLook(coding="vector", counts={OTHERS: 1.0}, lines=lines)
+    counts = _values(files, attribute)
+    return LabelLook(
+        coding="vector",
+        counts={value: counts[value] / total for value in sorted(counts)},
+        silent=frozenset({NULL} & counts.keys()),
+        attribute=attribute,
+    )
+
+
+def _class_attribute(files: "Sequence[geopandas.GeoDataFrame]") -> str | None:
+    """The first attribute of all files that has a few values; one that numbers features only if there is no other."""
+    shared = [name for name in files[0].columns if all(name in features for features in files)]
+    few = [
+        name
+        for name in shared
+        if name != files[0].geometry.name and 2 <= len(_values(files, name).keys() - {NULL}) <= FEW
+    ]
+    return min(few, key=lambda name: name.lower() in _IDENTIFIERS, default=None)
+
+
+def _values(files: "Sequence[geopandas.GeoDataFrame]", attribute: str) -> Counter[str]:
+    """Features of each value of an attribute."""
+    return Counter(value for features in files for value in attribute_values(features[attribute]))

@@ -1,0 +1,1 @@
+"""Vector files and their QGIS styles."""

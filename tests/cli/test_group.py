@@ -1,0 +1,112 @@
+"""The command line: quick to start, and it shows what the library knows."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import rasterio
+from click.testing import CliRunner
+
+import geoseg
+from geoseg.cli import main
+
+
+@pytest.fixture
+def run():
+    """Run the command line in this process; returns what it printed on standard output."""
+
+    def call(*arguments):
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return call
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "--help"], ["info", "--help"]])
+def test_help_loads_nothing_heavy(arguments):
+    """Help and version import neither Keras nor GDAL nor pandas: they come at once."""
+    script = f"""
+import sys
+from geoseg.cli import main
+try:
+    main({arguments!r})
+except SystemExit as end:
+    assert end.code == 0
+heavy = {{"keras", "tensorflow", "jax", "torch", "rasterio", "geopandas", "pandas", "skimage", "scipy", "dask"}}
+sys.exit(", ".join(sorted(heavy & set(sys.modules))) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"imported {done.stderr}"
+
+
+def test_plan_loads_no_backend(write_scene, write_bundle, noise):
+    """`import geoseg` and the plan of a scene import no Keras backend."""
+    script = f"""
+import sys, geoseg
+from geoseg.prediction.info import describe_scene
+describe_scene({str(write_scene(noise(30, 30)))!r}, model={str(write_bundle())!r})
+sys.exit(", ".join(sorted({{"keras", "tensorflow", "jax", "torch"}} & set(sys.modules))) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"imported {done.stderr}"
+
+
+def test_module_is_the_command():
+    """`python -m geoseg` is `geoseg`."""
+    done = subprocess.run([sys.executable, "-m", "geoseg", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"geoseg, version {geoseg.__version__}\n"
+
+
+def test_public_names():
+    """Every public name can be imported, and an unknown one is an AttributeError."""
+    for name in geoseg.__all__:
+        assert getattr(geoseg, name)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = geoseg.nothing
+
+
+def test_info_of_a_scene(run, write_scene, write_bundle, noise):
+    """The plan is what `predict` then does: grid, tiles and bands of a scene that is twice too fine."""
+    place = rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000)
+    scene, bundle = write_scene(noise(300, 200), transform=place), write_bundle()
+    found = json.loads(run("info", scene, "-m", bundle, "--json"))
+    assert found["crs"] == "EPSG:32633"
+    assert found["size"] == [200, 300]
+    assert found["gsd_m"] == pytest.approx([0.5, 0.5], rel=1e-3)
+    assert found["grid_size"] == [100, 150]
+    assert found["resampled"]
+    assert found["model_bands"] == {"red": 1, "green": 2, "blue": 3}
+    assert found["tiles"] == 2 * 3
+    west, south, east, north = found["bounds_lonlat"]
+    assert 14.99 < west < east < 15.01
+    assert 48.7 < south < north < 48.8
+    text = run("info", scene, "-m", bundle)
+    assert "EPSG:32633" in text
+    assert "100, 150" in text
+
+
+def test_info_of_a_model(run, write_bundle):
+    """The card of a bundle is shown, by path and by the name of a shipped model."""
+    assert json.loads(run("info", write_bundle(), "--json"))["tile"] == 64
+    assert json.loads(run("info", "aerial", "--json"))["bands"] == ["red", "green", "blue"]
+
+
+def test_models_lists_bundles_and_presets(run):
+    """Shipped models and network presets are listed by name."""
+    text = run("models")
+    for name in ("aerial", "attention_resunet", "unet6", "efficientnet_unet"):
+        assert name in text
+
+
+def test_summary(write_scene, write_bundle, noise, echo, tmp_path, monkeypatch):
+    """After a prediction the classes' shares, the roads and the files are shown; `--quiet` shows nothing."""
+    monkeypatch.setitem(geoseg.predict.__kwdefaults__, "load", echo)
+    arguments = ["predict", str(write_scene(noise(60, 60))), "-m", str(write_bundle()), "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    for word in ("building", "%", "ha", "roads", "edges", "scene_classes.tif"):
+        assert word in result.stderr
+    result = CliRunner().invoke(main, [*arguments, "--overwrite", "-q"], catch_exceptions=False)
+    assert (result.exit_code, result.output) == (0, "")

@@ -1,0 +1,146 @@
+"""Evaluations are written for programs and for people, all of a file or none."""
+
+import json
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree as Xml
+
+import numpy as np
+import pytest
+import rasterio
+from conftest import PLACE
+from rasterio import Affine
+
+from geoseg.errors import OutputError
+from geoseg.evaluation import evaluate
+from geoseg.evaluation.report.html import to_html
+from geoseg.evaluation.report.markdown import to_markdown
+from geoseg.evaluation.report.tables import conditions
+from geoseg.evaluation.report.write import write_evaluation
+from geoseg.models.legend import LEVELS, Legend, LegendClass
+
+AWKWARD = Legend(classes=tuple(LegendClass(name=name, colour="#112233") for name in ("a|b", "<i>c</i>", "d_e*f")))
+
+
+@pytest.fixture
+def evaluation(write_ids, blobs):
+    """Two images with probabilities and intervals, and names that mean something in Markdown and HTML."""
+    random = np.random.default_rng(0)
+    for name in "ab":
+        levels = random.dirichlet(np.ones(3), (20, 20)).transpose(2, 0, 1) * LEVELS
+        write_ids(levels.argmax(axis=0).astype(np.uint8), f"{name}_classes.tif", folder="maps", legend=AWKWARD)
+        write_ids(np.rint(levels).astype(np.uint8), f"{name}_probabilities.tif", folder="maps", levels=True)
+        last = write_ids(blobs(20, 20, classes=3), f"{name}.tif", folder="truth")
+    return evaluate(last.parent.parent / "maps", last.parent, bootstrap=20, erode=1)
+
+
+class Text(HTMLParser):
+    """Collects tags and text."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.text, self.loads = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.loads += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_json_is_complete(evaluation, tmp_path):
+    """The JSON file is standard JSON and holds every score."""
+    path = write_evaluation(evaluation, tmp_path / "new" / "report")[0]
+    document = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert document["mean_iou"] == evaluation.scores.mean_iou
+    assert document["boundary_f1"] == evaluation.boundary_f1
+    assert document["calibration"]["error"] == evaluation.calibration.error
+    assert document["intervals"]["kappa"] == list(evaluation.intervals["kappa"])
+    assert document["matrix"] == evaluation.matrix.tolist()
+    assert document["criteria"]["erode"] == "1 px"
+    first = document["classes"][0]
+    assert {"true_positives", "false_positives", "false_negatives", "support", "iou", "f1", "precision"} < first.keys()
+    assert first["relaxed"]["f1"] == evaluation.classes[0].relaxed.f1
+    assert first["sweep"]["break_even"] == evaluation.classes[0].sweep.break_even
+    assert len(first["sweep"]["recall"]) == LEVELS + 1
+    assert [image["name"] for image in document["images"]] == ["a", "b"]
+
+
+def test_what_was_evaluated(evaluation, tmp_path):
+    """Every form says what was compared with what, and by which model the maps were made."""
+    maps, truth = tmp_path / "maps", tmp_path / "truth"
+    with rasterio.open(maps / "b_classes.tif", "r+") as dataset:
+        dataset.update_tags(GEOSEG_MODEL="city 1.2")
+    tagged = evaluate(maps, truth)
+    assert tagged.to_json()["subject"] == {
+        "prediction": str(maps), "truth": str(truth), "models": ["city 1.2"], "inference": None,
+    }  # fmt: skip
+    sentence = f"{maps} (made by city 1.2) against {truth}."
+    assert sentence in to_html(tagged)
+    assert sentence.replace("_", "\\_") in to_markdown(tagged)
+    assert evaluation.subject.models == ()
+
+
+def test_equal_notes_are_told_once(write_ids, blobs):
+    """A note that several images share is one sentence with their number; others keep the name of their image."""
+    for name, side in (("a", 20), ("b", 20), ("c", 20), ("d", 20)):
+        crs = {"crs": None} if name in "ab" else {"transform": PLACE @ Affine.scale(0.5)} if name == "c" else {}
+        last = write_ids(blobs(side, side), f"{name}_classes.tif", folder="maps")
+        write_ids(blobs(side, side), f"{name}.tif", folder="truth", **crs)
+    sentences = conditions(evaluate(last.parent, last.parent.parent / "truth"))
+    assert sum("no georeference" in sentence for sentence in sentences) == 1
+    assert "2 of 4 images (a, b): the truth has no georeference; compared pixel by pixel." in sentences
+    assert any(sentence.startswith("c: the truth (0.5 m") for sentence in sentences)
+    for name in "cd":
+        write_ids(blobs(20, 20), f"{name}.tif", folder="truth", crs=None)
+    sentences = conditions(evaluate(last.parent, last.parent.parent / "truth"))
+    assert "All 4 images: the truth has no georeference; compared pixel by pixel." in sentences
+
+
+def test_html_is_one_whole_page(evaluation):
+    """The page closes all it opens, loads nothing, and shows names as they are."""
+    page = to_html(evaluation)
+    parser = Text()
+    parser.feed(page)
+    assert not parser.open
+    assert not parser.loads
+    assert not {"script", "link", "img", "iframe", "i"} & set(parser.tags)
+    assert parser.tags.count("svg") == 2
+    for svg in re.findall("<svg.*?</svg>", page):
+        Xml.fromstring(svg)
+    assert "<i>c</i>" in parser.text
+    assert f"{evaluation.scores.mean_iou:.3f}" in parser.text
+
+
+def test_markdown_tables_are_regular(evaluation):
+    """Every row of a table has the cells of its header, whatever classes are called."""
+    blocks = [block for block in to_markdown(evaluation).split("\n\n") if block.startswith("|")]
+    assert len(blocks) == 5
+    for block in blocks:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.strip().splitlines()}) == 1
+    assert "a\\|b" in blocks[1]
+    assert f"{evaluation.scores.kappa:.3f}" in blocks[0]
+
+
+def test_files_are_not_replaced_unasked(evaluation, tmp_path):
+    """What is there stays, unless it is to be replaced; a folder that cannot be made is named."""
+    written = write_evaluation(evaluation, tmp_path)
+    assert [path.name for path in written] == ["evaluation.json", "evaluation.md", "evaluation.html"]
+    written[1].write_text("mine")
+    with pytest.raises(OutputError, match=r"evaluation\.json exists"):
+        write_evaluation(evaluation, tmp_path)
+    assert written[1].read_text() == "mine"
+    write_evaluation(evaluation, tmp_path, overwrite=True)
+    assert written[1].read_text() == to_markdown(evaluation)
+    with pytest.raises(OutputError, match="cannot be written to"):
+        write_evaluation(evaluation, written[0] / "below")
+    assert not list(tmp_path.glob(".evaluation*"))

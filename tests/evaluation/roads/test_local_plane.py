@@ -1,0 +1,50 @@
+"""Metres are metres wherever a network lies."""
+
+import numpy as np
+import pyproj
+import pytest
+import shapely
+
+from geoseg.errors import SceneError
+from geoseg.evaluation.roads.local_plane import plane_around
+
+WGS84 = pyproj.CRS("EPSG:4326")
+
+
+@pytest.mark.parametrize(("lon", "lat"), [(13, 52), (-115, 36), (179.999, -17), (25, 78), (0, 0)])
+def test_lengths_are_those_on_the_ellipsoid(lon, lat):
+    """Around its middle, on the antimeridian too, the plane's lengths are geodesic within one in a million."""
+    east = (lon + 0.004 + 180) % 360 - 180
+    lines = np.array(
+        [shapely.LineString([(lon, lat), (lon, lat + 0.003)]), shapely.LineString([(east, lat), (east, lat + 0.001)])]
+    )
+    plane = plane_around(lines, WGS84)
+    placed = plane.put(lines, WGS84, "truth")
+    geod = pyproj.Geod(ellps="WGS84")
+    expected = [geod.geometry_length(line) for line in lines]
+    assert shapely.length(placed) == pytest.approx(expected, rel=1e-6)
+    assert plane.lengths(placed) == pytest.approx(expected, rel=1e-9)
+    apart = geod.inv(lon, lat, east, lat)[2]
+    assert shapely.distance(shapely.get_point(placed[0], 0), shapely.get_point(placed[1], 0)) == pytest.approx(
+        apart, rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("code", [32633, 3857, 3035, 2263, 27561])
+def test_any_crs_ends_in_the_same_plane(code):
+    """Metres, feet, and degrees counted from Paris: the same lines have the same lengths."""
+    place = {2263: (-74.0, 40.7), 27561: (2.3, 49.5)}.get(code, (13.0, 52.0))
+    lines = np.array([shapely.LineString([place, (place[0] + 0.01, place[1] + 0.01)])])
+    crs = pyproj.CRS(code)
+    transformer = pyproj.Transformer.from_crs(WGS84, crs, always_xy=True)
+    moved = shapely.transform(lines, lambda points: np.column_stack(transformer.transform(*points.T)))
+    length = pyproj.Geod(ellps="WGS84").geometry_length(lines[0])
+    assert shapely.length(plane_around(moved, crs).put(moved, crs, "truth"))[0] == pytest.approx(length, rel=1e-4)
+
+
+def test_what_is_not_on_the_earth():
+    """Coordinates beyond what a CRS is defined for end in a sentence."""
+    line = np.array([shapely.LineString([(0, 0), (1, 1)])])
+    beyond = np.array([shapely.LineString([(0, 0), (1, 95)])])
+    with pytest.raises(SceneError, match=r"a\.shp has lines where its CRS, WGS 84, is not defined"):
+        plane_around(line, WGS84).put(beyond, WGS84, "a.shp")

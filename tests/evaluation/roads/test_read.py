@@ -1,0 +1,83 @@
+"""Road files of all kinds are read, and what cannot be read ends in one sentence."""
+
+import struct
+
+import geopandas
+import pandas
+import pyogrio
+import pytest
+import shapely
+
+from geoseg.errors import SceneError
+from geoseg.evaluation.roads.read import read_roads
+
+NORTH = 5_400_000
+ROADS = [[(0, 0), (100, 0)], [(100, 0), (100, 80), (0, 80)]]
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.geojson", "a.fgb", "a.parquet", "a.shp"])
+def test_formats(write_roads, name):
+    """Lines of every format are the same, in the CRS of the file."""
+    crs = "EPSG:4326" if name.endswith("geojson") else "EPSG:32633"
+    roads = read_roads(write_roads(ROADS, name, crs=crs))
+    assert roads.crs.to_epsg() == int(crs[5:])
+    assert sorted(len(line.coords) for line in roads.lines) == [2, 3]
+    assert roads.notes == ()
+
+
+def test_layers(write_roads, tmp_path):
+    """Of several layers that called edges is read; if there is none, all are named; tables do not count."""
+    path = write_roads(ROADS, "several.gpkg", layer="lines")
+    pyogrio.write_dataframe(pandas.DataFrame({"a": [1]}), path, layer="table", append=True)
+    assert len(read_roads(path).lines) == 2
+    write_roads(ROADS[:1], "several.gpkg", layer="other", mode="a")
+    with pytest.raises(SceneError, match="has the layers lines, other; give a file with one, or call it edges"):
+        read_roads(path)
+    write_roads(ROADS[:1], "several.gpkg", layer="edges", mode="a")
+    assert len(read_roads(path).lines) == 1
+
+
+def test_shapes_of_all_kinds(write_roads):
+    """Parts of multi-lines and collections are lines; heights, empty and missing shapes go, points are counted."""
+    line, other = shapely.LineString(ROADS[0]), shapely.LineString([(0, 9, 5), (9, 9, 5)])
+    collection = shapely.GeometryCollection([shapely.GeometryCollection([line]), shapely.Point(3, 3)])
+    path = write_roads(
+        [shapely.MultiLineString([line, other]), collection, shapely.LineString(), shapely.box(0, 0, 1, 1)], "a.gpkg"
+    )
+    roads = read_roads(path)
+    assert len(roads.lines) == 3
+    assert not shapely.has_z(roads.lines).any()
+    assert roads.notes == ("a.gpkg: 2 features that are no lines are left out.",)
+
+
+def test_no_roads(write_roads):
+    """A file without features is a network without roads."""
+    assert not len(read_roads(write_roads([], "a.geojson", crs="EPSG:4326")).lines)
+
+
+def test_refused(write_roads, tmp_path):
+    """Points alone, no CRS, coordinates that are none, and files that are no vector files."""
+    with pytest.raises(SceneError, match="holds no lines, but 1 points or polygons"):
+        read_roads(write_roads([shapely.Point(1, 1)], "points.gpkg"))
+    nowhere = write_roads(ROADS, "nowhere.shp")
+    nowhere.with_suffix(".prj").unlink()
+    geopandas.GeoDataFrame(geometry=[shapely.LineString(ROADS[0])]).to_parquet(tmp_path / "nowhere.parquet")
+    for path in (nowhere, tmp_path / "nowhere.parquet"):
+        with pytest.raises(SceneError, match=f"{path.name} has no CRS; assign"):
+            read_roads(path)
+    local = tmp_path / "local.gpkg"
+    site = 'LOCAL_CS["site",UNIT["metre",1]]'
+    geopandas.GeoDataFrame(geometry=[shapely.LineString(ROADS[0])], crs=site).to_file(local)
+    with pytest.raises(SceneError, match=r"the CRS of .*local\.gpkg, .*, is not tied to the Earth"):
+        read_roads(local)
+    broken = write_roads([[(0, 0), (50, 3), (100, 7)]], "broken.gpkg")
+    broken.write_bytes(broken.read_bytes().replace(struct.pack("<d", NORTH + 3), struct.pack("<d", float("nan"))))
+    with pytest.raises(SceneError, match="coordinates that are no numbers"):
+        read_roads(broken)
+    for name in ("text.gpkg", "text.geojson", "text.parquet", "text.shp"):
+        (tmp_path / name).write_text("not a vector file")
+        with pytest.raises(SceneError, match=f"{name} cannot be read as a vector file"):
+            read_roads(tmp_path / name)
+    pyogrio.write_dataframe(pandas.DataFrame({"a": [1]}), tmp_path / "table.gpkg")
+    with pytest.raises(SceneError, match="no layer with geometry"):
+        read_roads(tmp_path / "table.gpkg")

@@ -1,0 +1,271 @@
+"""Class rasters and folders of them are evaluated as their pixels are."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from scipy.ndimage import distance_transform_edt
+from sklearn.metrics import cohen_kappa_score, jaccard_score
+
+from geoseg.datasets.codings import LEGENDS
+from geoseg.errors import SceneError, UsageError
+from geoseg.evaluation import evaluate
+from geoseg.evaluation import strips as reading
+from geoseg.models.legend import AERIAL, LEVELS
+
+
+def test_scores_of_a_raster(write_ids, blobs):
+    """A raster with a legend is scored by class names, as scikit-learn scores its pixels."""
+    predicted, truth = blobs(60, 50), blobs(60, 50, seed=1)
+    truth[:3] = 255
+    evaluation = evaluate(write_ids(predicted, "a.tif", legend=AERIAL), write_ids(truth, "b.tif"))
+    assert [entry.scores.name for entry in evaluation.classes] == list(AERIAL.names)
+    iou = jaccard_score(truth[3:].ravel(), predicted[3:].ravel(), average=None)
+    np.testing.assert_allclose([entry.scores.iou for entry in evaluation.classes], iou)
+    assert evaluation.scores.kappa == pytest.approx(cohen_kappa_score(truth[3:].ravel(), predicted[3:].ravel()))
+    assert evaluation.calibration is None
+    assert all(entry.sweep is None for entry in evaluation.classes)
+    assert not evaluation.notes
+
+
+def test_strip_height_changes_nothing(write_ids, blobs, monkeypatch):
+    """With any strip height the evaluation, with erosion and probabilities, is the same to the last bit."""
+    random = np.random.default_rng(0)
+    weights = random.random((5, 70, 40)) ** 4
+    levels = np.rint(weights / weights.sum(axis=0) * LEVELS).astype(np.uint8)
+    ours = write_ids(weights.argmax(axis=0).astype(np.uint8), "a_classes.tif", legend=AERIAL)
+    write_ids(levels, "a_probabilities.tif", levels=True)
+    theirs = write_ids(blobs(70, 40), "b.tif")
+    documents = []
+    for pixels in (1, 40 * 7, 10**6):
+        monkeypatch.setattr(reading, "STRIP_PIXELS", pixels)
+        documents.append(json.dumps(evaluate(ours, theirs, erode=2, relax=4, ignore=["water"]).to_json()))
+    assert documents[0] == documents[1] == documents[2]
+    assert json.loads(documents[0])["calibration"]["error"] > 0
+
+
+def test_classes_without_legend(write_ids, blobs):
+    """Without a legend, classes are known by the ids that occur; the truth's legend serves where it has one."""
+    predicted, truth = blobs(30, 30) * 50, blobs(30, 30, seed=1) * 50
+    evaluation = evaluate(write_ids(predicted, "a.tif"), write_ids(truth, "b.tif"))
+    assert [entry.scores.name for entry in evaluation.classes] == ["0", "50", "100", "150", "200"]
+    iou = jaccard_score(truth.ravel(), predicted.ravel(), average=None)
+    np.testing.assert_allclose([entry.scores.iou for entry in evaluation.classes], iou)
+    named = evaluate(write_ids(predicted // 50, "a.tif"), write_ids(truth // 50, "b.tif", legend=AERIAL))
+    assert named.names == AERIAL.names
+
+
+def test_folders(write_ids, blobs):
+    """Folders are matched by name; the scores are over the pixels of all images, and of each."""
+    for number in range(3):
+        write_ids(blobs(20, 30 + number, seed=number), f"s{number}_classes.tif", folder="maps")
+        write_ids(blobs(20, 30 + number, seed=number + 5), f"s{number}.tif", folder="truth")
+    folder = write_ids(blobs(9, 9), "s9.tif", folder="truth").parent
+    seen = []
+    evaluation = evaluate(
+        folder.parent / "maps", folder, bootstrap=50, seed=4, progress=lambda *step: seen.append(step)
+    )
+    assert [image.name for image in evaluation.images] == ["s0", "s1", "s2"]
+    assert seen == [(0, 3, "s0"), (1, 3, "s1"), (2, 3, "s2"), (3, 3, "")]
+    assert evaluation.scores.pixels == sum(image.scores.pixels for image in evaluation.images) == 20 * 93
+    right = sum(image.scores.overall_accuracy * image.scores.pixels for image in evaluation.images)
+    assert evaluation.scores.overall_accuracy == pytest.approx(right / (20 * 93))
+    low, high = evaluation.intervals["mean_iou"]
+    assert low < evaluation.scores.mean_iou < high
+    assert evaluation.classes[0].intervals["relaxed_f1"][0] <= evaluation.classes[0].relaxed.f1
+    assert "without a counterpart: s9" in evaluation.notes[0]
+
+
+def test_road_of_many_classes_against_a_mask(write_ids, blobs):
+    """Relaxed scores and break-even of a road class, against a mask of roads, are SciPy's distances."""
+    predicted, mask = blobs(50, 60), (blobs(50, 60, seed=3) == 1).astype(np.uint8) * 255
+    random = np.random.default_rng(2)
+    levels = random.integers(0, LEVELS + 1, (5, 50, 60), dtype=np.uint8)
+    write_ids(levels, "a_probabilities.tif", levels=True)
+    ours = write_ids(predicted, "a_classes.tif", legend=AERIAL)
+    evaluation = evaluate(ours, write_ids(mask, "b.tif"), single="road=255", relax=1)
+    road = evaluation.classes[1]
+    found, true = predicted == 2, mask == 255
+    assert road.scores.support == true.sum()
+    assert road.scores.false_positives == (found & ~true).sum()
+    near_true, near_found = (distance_transform_edt(~side) <= 1 for side in (true, found))
+    assert road.relaxed.precision == pytest.approx(near_true[found].mean())
+    assert road.relaxed.recall == pytest.approx(near_found[true].mean())
+    at_100 = levels[2] >= 100
+    assert road.sweep.precision[100] == pytest.approx(near_true[at_100].mean())
+    assert road.sweep.recall[100] == pytest.approx((distance_transform_edt(~at_100) <= 1)[true].mean())
+    assert evaluation.calibration.bins[0].pixels > 0
+
+
+def test_confidence_is_found(write_ids, blobs):
+    """A raster of confidence beside the classes gives the calibration error."""
+    truth = blobs(20, 20)
+    ours = write_ids(truth, "a_classes.tif", legend=AERIAL)
+    write_ids(np.full((20, 20), 127, np.uint8), "a_confidence.tif", levels=True)
+    assert evaluate(ours, write_ids(truth, "b.tif")).calibration.error == pytest.approx(0.5)
+
+
+def test_isprs_protocol(write_ids, blobs):
+    """ISPRS erodes by 3 pixels; without clutter, that class is not scored; other legends have none to leave out."""
+    predicted, truth = np.kron(blobs(8, 8, classes=6), np.ones((12, 12), np.uint8)), None
+    truth = np.roll(predicted, 2, axis=1)
+    ours = write_ids(predicted, "a.tif", legend=LEGENDS["potsdam"])
+    theirs = write_ids(truth, "b.tif")
+    plain, isprs, without = (evaluate(ours, theirs, protocol=name) for name in (None, "isprs", "isprs-no-clutter"))
+    assert isprs.to_json() | {"criteria": 0} == evaluate(ours, theirs, erode="3px").to_json() | {"criteria": 0}
+    assert isprs.scores.pixels < plain.scores.pixels
+    assert isprs.scores.overall_accuracy > plain.scores.overall_accuracy
+    assert [entry.scores.name for entry in without.classes] == list(LEGENDS["potsdam"].names[:5])
+    assert without.scores.pixels == isprs.matrix[:5].sum()
+    with pytest.raises(UsageError, match="no class is called clutter"):
+        evaluate(write_ids(predicted % 5, "c.tif", legend=AERIAL), theirs, protocol="isprs-no-clutter")
+
+
+def test_metres(write_ids, blobs):
+    """A distance in metres is that many pixels of the prediction."""
+    place = rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000)
+    ours, theirs = (write_ids(blobs(40, 40, seed=i), f"{i}.tif", transform=place) for i in range(2))
+    metres, pixels = evaluate(ours, theirs, relax="1m"), evaluate(ours, theirs, relax=2)
+    assert metres.classes == pixels.classes
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"bootstrap": 10}, "they need at least two"),
+        ({"bootstrap": -1}, "0 or more"),
+        ({"protocol": "icpr"}, "choose one of isprs"),
+        ({"protocol": "isprs", "erode": 2}, "leave --erode out"),
+        ({"relax": "wide"}, "is not a distance"),
+        ({"single": "canal"}, "no class 'canal'"),
+    ],
+)
+def test_choices_that_cannot_be(write_ids, blobs, choices, message):
+    """A choice that cannot be used is an error that says why."""
+    ours = write_ids(blobs(20, 20), "a.tif", legend=AERIAL)
+    with pytest.raises(UsageError, match=message):
+        evaluate(ours, write_ids(blobs(20, 20), "b.tif"), **choices)
+
+
+def test_legends_must_agree(write_ids, blobs):
+    """Ids of different legends are not compared, neither across a pair nor across images."""
+    maps = [
+        write_ids(blobs(20, 20), f"{name}_classes.tif", folder="maps", legend=legend)
+        for name, legend in (("a", AERIAL), ("b", LEGENDS["mbrsc"]), ("c", LEGENDS["potsdam"]))
+    ]
+    for name in "abc":
+        write_ids(blobs(20, 20), f"{name}.tif", folder="truth")
+    with pytest.raises(SceneError, match=r"b_classes\.tif has another legend than .*a_classes\.tif"):
+        evaluate(maps[0].parent, maps[0].parent.parent / "truth")
+    with pytest.raises(SceneError, match="has the classes building, land"):
+        evaluate(maps[0], maps[2])
+
+
+def test_damaged_files(write_ids, blobs, tmp_path):
+    """Files that are no rasters, or whose legend is none, are refused by name."""
+    ours, empty = write_ids(blobs(20, 20), "a.tif"), tmp_path / "b.tif"
+    empty.touch()
+    with pytest.raises(SceneError, match=r"b\.tif is empty"):
+        evaluate(ours, empty)
+    with rasterio.open(ours, "r+") as dataset:
+        dataset.update_tags(GEOSEG_LEGEND='{"classes": 3}')
+    with pytest.raises(SceneError, match="tag GEOSEG_LEGEND that is not a legend"):
+        evaluate(ours, write_ids(blobs(20, 20), "c.tif"))
+
+
+def test_the_damaged_file_is_blamed(write_ids, blobs):
+    """Of two rasters, the one whose pixels cannot be read is named."""
+    ours, theirs = write_ids(blobs(60, 60), "a.tif"), write_ids(blobs(60, 60), "b.tif")
+    ours.write_bytes(ours.read_bytes()[:-1500])
+    with pytest.raises(SceneError, match=r"^\S*a\.tif cannot be read as a raster"):
+        evaluate(ours, theirs)
+    with pytest.raises(SceneError, match=r"^\S*a\.tif cannot be read as a raster"):
+        evaluate(theirs, ours)
+
+
+def test_a_mask_that_is_misunderstood_is_noted(write_ids, blobs):
+    """A truth of 0 and 255 has one class: the note says how to compare it as a mask."""
+    mask = (blobs(20, 20) == 2).astype(np.uint8) * 255
+    evaluation = evaluate(write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(mask, "b.tif"))
+    assert "--class NAME=255" in evaluation.notes[0]
+
+
+def test_probabilities_of_some_images(write_ids, blobs):
+    """Scores that need every image's probabilities are left out with a note that counts and names those without."""
+    for name in "abc":
+        last = write_ids(blobs(20, 20), f"{name}_classes.tif", folder="maps", legend=AERIAL)
+        write_ids(blobs(20, 20), f"{name}.tif", folder="truth")
+        if name != "b":
+            write_ids(np.zeros((5, 20, 20), np.uint8), f"{name}_probabilities.tif", folder="maps", levels=True)
+    evaluation = evaluate(last.parent, last.parent.parent / "truth")
+    assert evaluation.calibration is None
+    assert all(entry.sweep is None for entry in evaluation.classes)
+    assert evaluation.notes == (
+        "1 of 3 images has no probabilities for break-even points and the calibration error, which need those of all: "
+        "b.",
+    )
+    write_ids(np.zeros((20, 20), np.uint8), "b_confidence.tif", folder="maps", levels=True)
+    with_confidence = evaluate(last.parent, last.parent.parent / "truth")
+    assert with_confidence.calibration is not None
+    (note,) = with_confidence.notes
+    assert note.startswith("1 of 3 images has no probabilities for break-even points, ")
+
+
+def test_values_that_are_nowhere(write_ids, blobs):
+    """A value of the class that no truth has is refused; what is ignored or predicted in vain is noted."""
+    ours, bare = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(blobs(20, 20), "c.tif")
+    mask = write_ids((blobs(20, 20) == 2).astype(np.uint8), "b.tif")
+    masked = write_ids((blobs(20, 20) == 2).astype(np.uint8) * 7, "d.tif", nodata=7)
+    for truth, single in ((mask, "road=255"), (mask, "road=7"), (masked, "road=7")):
+        with pytest.raises(UsageError, match=f"--class {single}: no pixel of any truth has value"):
+            evaluate(ours, truth, single=single)
+    assert any("No truth has a pixel of the class" in note for note in evaluate(ours, mask, single="road").notes)
+    assert "No prediction has a pixel of value 7" in evaluate(bare, mask, single="7=1").notes[0]
+    assert evaluate(ours, mask, ignore=[17]).notes == ("No truth has a pixel of value 17, to be ignored.",)
+    assert not evaluate(ours, mask, single="road=1", ignore=[0, "water"]).notes
+    assert not evaluate(bare, mask, single="2=1", ignore=[0]).notes
+
+
+def test_a_value_that_one_image_has_is_somewhere(write_ids, blobs):
+    """Of several images, one that has the value is enough."""
+    for name, values in (("a", (0, 1)), ("b", (3, 3))):
+        last = write_ids(blobs(20, 20), f"{name}.tif", folder="maps", legend=AERIAL)
+        write_ids(np.tile(np.array(values, np.uint8), (20, 10)), f"{name}.tif", folder="truth")
+    assert not evaluate(last.parent, last.parent.parent / "truth", single="road=1", ignore=[0]).notes
+
+
+def test_negative_values(write_ids, blobs):
+    """A truth's -1 is an error that says how to leave it out, and is left out so."""
+    truth = blobs(20, 20).astype(np.int32)
+    truth[:2] = -1
+    ours, theirs = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(truth, "b.tif")
+    with pytest.raises(SceneError, match=r"40 pixels of value -1, .* leave it out with --ignore"):
+        evaluate(ours, theirs)
+    evaluation = evaluate(ours, theirs, ignore=["-1"])
+    assert (evaluation.scores.pixels, evaluation.notes) == (360, ())
+
+
+@pytest.mark.parametrize(
+    ("choices", "cause"),
+    [
+        ({"erode": 1000}, "--erode 1000 px"),
+        ({"ignore": AERIAL.names}, "--ignore building, land, road, vegetation, water"),
+        ({"ignore": [0], "protocol": "isprs"}, "--ignore 0 and protocol isprs"),
+    ],
+)
+def test_nothing_is_left(write_ids, choices, cause):
+    """Where the choices leave no pixel to compare, there is no evaluation."""
+    ids = np.tile(np.array([0, 1], np.uint8), (20, 10))
+    with pytest.raises(UsageError, match=f"nothing is left to compare: .* by {cause}"):
+        evaluate(write_ids(ids, "a.tif", legend=AERIAL), write_ids(ids, "b.tif"), **choices)
+
+
+def test_missing_predictions_are_noted(write_ids, blobs):
+    """True pixels without prediction are counted and told, and not scored."""
+    predicted = blobs(20, 20)
+    predicted[:5] = 255
+    evaluation = evaluate(write_ids(predicted, "a.tif", legend=AERIAL), write_ids(blobs(20, 20), "b.tif"))
+    assert evaluation.scores.unpredicted == 100
+    assert evaluation.scores.overall_accuracy == 1
+    assert evaluation.notes == ("100 true pixels have no prediction and are not scored.",)

@@ -1,0 +1,211 @@
+"""Predictions and truths are read in strips, laid over each other pixel by pixel."""
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given
+from hypothesis import strategies as st
+from rasterio import Affine
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+
+from geoseg.errors import SceneError
+from geoseg.evaluation import strips as reading
+from geoseg.evaluation.class_mapping import meaning
+from geoseg.evaluation.pairing import pair_rasters
+from geoseg.evaluation.strips import haloed, open_pair, strips
+from geoseg.models.legend import AERIAL
+from geoseg.rasters.resampling import Resampler
+from geoseg.rasters.scene import unplaced
+
+PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
+
+
+def read(predicted, truth, *, legend=AERIAL, halo=0, **asked):
+    """Predicted and true ids of a pair, the cores of all strips joined, with the notes."""
+    (pair,), _ = pair_rasters(predicted, truth)
+    with unplaced(), open_pair(pair, meaning(legend, **asked)) as rasters:
+        parts = [(strip.predicted[strip.core], strip.truth[strip.core]) for strip in strips(rasters, halo)]
+        return *(np.concatenate(side) for side in zip(*parts, strict=True)), rasters.notes
+
+
+@given(heights=st.lists(st.integers(1, 9), min_size=1, max_size=12), halo=st.integers(0, 12))
+def test_halo(heights, halo):
+    """Each row is once in a core, in order, with `halo` rows above and below unless the image ends."""
+    height = sum(heights)
+    rows = np.arange(height)[None, :, None]
+    pieces = np.split(rows, np.cumsum(heights)[:-1], axis=1)
+    done = 0
+    for layers, core in haloed(iter(pieces), halo):
+        found = layers[0, :, 0]
+        assert found[core][0] == done
+        done += len(found[core])
+        assert found[0] == max(found[core][0] - halo, 0)
+        assert found[-1] >= min(found[core][-1] + halo, height - 1)
+        np.testing.assert_array_equal(np.diff(found), 1)
+    assert done == height
+
+
+@pytest.mark.parametrize("pixels", [1, 300, 10_000])
+def test_strips_join(write_ids, blobs, monkeypatch, pixels):
+    """Whatever a strip may hold, the strips join to the rasters as they lie."""
+    monkeypatch.setattr(reading, "STRIP_PIXELS", pixels)
+    predicted, truth = blobs(70, 30), blobs(70, 30, seed=1)
+    ours = write_ids(predicted, "a.tif", tiled=True, blockxsize=16, blockysize=16)
+    found, true, notes = read(ours, write_ids(truth, "b.tif"), halo=4)
+    np.testing.assert_array_equal(found, predicted)
+    np.testing.assert_array_equal(true, truth)
+    assert not notes
+
+
+def test_strips_do_not_grow(write_ids, monkeypatch):
+    """A strip holds no more pixels however tall the raster is."""
+    monkeypatch.setattr(reading, "STRIP_PIXELS", 640)
+    tallest = []
+    for height in (200, 2000):
+        ids = np.zeros((height, 32), np.uint8)
+        pair = pair_rasters(write_ids(ids, "a.tif"), write_ids(ids, "b.tif"))[0][0]
+        with open_pair(pair, meaning(None)) as rasters:
+            tallest.append(max(len(strip.predicted) for strip in strips(rasters, 4)))
+    assert tallest[0] == tallest[1] <= 640 // 32 + 2 * 4
+
+
+@pytest.mark.parametrize("finer", [(3, 3), (2, 2), (1.7, 2.3), (0.5, 0.4)])
+def test_truth_of_another_resolution(write_ids, blobs, monkeypatch, finer):
+    """Over the same ground, the truth is nearest-exact: what geoseg's resampling of labels gives, in any strips."""
+    monkeypatch.setattr(reading, "STRIP_PIXELS", 500)
+    truth = blobs(round(60 * finer[0]), round(50 * finer[1]))
+    place = PLACE @ Affine.scale(50 / truth.shape[1], 60 / truth.shape[0])
+    _, true, notes = read(write_ids(blobs(60, 50), "a.tif"), write_ids(truth, "b.tif", transform=place))
+    expected = Resampler(source_shape=truth.shape, target_shape=(60, 50)).nearest(truth, (slice(0, 60), slice(0, 50)))
+    np.testing.assert_array_equal(true, expected)
+    assert "nearest pixel" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("crs", "place"),
+    [
+        ("EPSG:32633", PLACE @ Affine.translation(-7.3, 4.6) @ Affine.scale(0.7, 1.3)),
+        ("EPSG:32633", PLACE @ Affine.translation(20, -10) @ Affine.rotation(31) @ Affine.scale(0.9)),
+        ("EPSG:32633", PLACE @ Affine.translation(0, 60) @ Affine.scale(1, -1)),
+        ("EPSG:32632", Affine(1.1, 0, 940_900, 0, -0.8, 5_412_000)),
+    ],
+)
+def test_truth_on_another_grid(write_ids, blobs, monkeypatch, crs, place):
+    """Shifted, rotated, south-up or in another CRS, the truth is the pixel under the centre, as GDAL's exact warp."""
+    monkeypatch.setattr(reading, "STRIP_PIXELS", 400)
+    truth = blobs(80, 90)
+    if crs == "EPSG:32632":
+        (x,), (y,) = rasterio.warp.transform("EPSG:32633", crs, [500_000], [5_400_000])
+        place = Affine(1.1, 0, x - 5.2, 0, -0.8, y + 9.1)
+    _, true, _ = read(write_ids(blobs(60, 50), "a.tif"), write_ids(truth, "b.tif", crs=crs, transform=place))
+    expected = np.full((60, 50), 255, np.uint8)
+    reproject(
+        truth, expected, src_crs=crs, src_transform=place, dst_crs="EPSG:32633", dst_transform=PLACE,
+        src_nodata=255, dst_nodata=255, resampling=Resampling.nearest, tolerance=0,
+    )  # fmt: skip
+    assert (expected != 255).any()
+    np.testing.assert_array_equal(true, expected)
+
+
+def test_other_ground(write_ids, blobs):
+    """A truth of other ground is refused, not scored as nothing."""
+    far = write_ids(blobs(20, 20), "b.tif", transform=Affine.translation(5000, 0) @ PLACE)
+    with pytest.raises(SceneError, match="do they show the same ground"):
+        read(write_ids(blobs(20, 20), "a.tif"), far)
+
+
+def test_without_georeference(write_ids, blobs):
+    """Rasters without georeference are compared pixel by pixel if they are of one size, and refused if not."""
+    placed, bare = write_ids(blobs(20, 30), "a.tif"), write_ids(blobs(20, 30, seed=1), "b.tif", crs=None)
+    _, true, notes = read(placed, bare)
+    np.testing.assert_array_equal(true, blobs(20, 30, seed=1))
+    assert notes == ("the truth has no georeference; compared pixel by pixel.",)
+    with pytest.raises(SceneError, match=r"30 × 21 pixels .* 30 × 20; without a georeference"):
+        read(placed, write_ids(blobs(21, 30), "c.tif", crs=None))
+
+
+def test_masked_and_nodata_pixels(write_ids, blobs):
+    """Nodata of either side, whatever its value, and a truth's mask are no class."""
+    predicted, truth = blobs(20, 30), blobs(20, 30, seed=1)
+    theirs = write_ids(truth, "b.tif", nodata=0)
+    found, true, _ = read(write_ids(predicted, "a.tif", nodata=3), theirs)
+    np.testing.assert_array_equal(found, np.where(predicted == 3, 255, predicted))
+    np.testing.assert_array_equal(true, np.where(truth == 0, 255, truth))
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(write_ids(truth, "c.tif"), "r+") as dataset:
+        dataset.write_mask(truth != 2)
+    _, true, _ = read(write_ids(predicted, "a.tif"), theirs.with_name("c.tif"))
+    np.testing.assert_array_equal(true, np.where(truth == 2, 255, truth))
+
+
+def test_unknown_values_are_named(write_ids, blobs):
+    """A true value that is no class is an error with its number of pixels, unless it is ignored."""
+    truth = blobs(20, 30, seed=1).astype(np.uint16)
+    truth[3, :7] = 999
+    ours, theirs = write_ids(blobs(20, 30), "a.tif"), write_ids(truth, "b.tif")
+    with pytest.raises(SceneError, match=r"b\.tif has 7 pixels of value 999, which is no class"):
+        read(ours, theirs)
+    _, true, _ = read(ours, theirs, ignore=["999"])
+    np.testing.assert_array_equal(true, np.where(truth == 999, 255, truth))
+
+
+@pytest.mark.parametrize(
+    ("bands", "dtype", "message"),
+    [
+        (3, "uint8", r"3 bands of uint8; class ids are one .*--coding"),
+        (1, "float32", "1 band of float32"),
+        (2, "uint8", "2 bands"),
+    ],
+)
+def test_not_class_rasters(write_ids, blobs, bands, dtype, message):
+    """Images and quantities are not class rasters."""
+    image = np.stack([blobs(20, 20)] * bands).astype(dtype)
+    with pytest.raises(SceneError, match=message):
+        read(write_ids(blobs(20, 20), "a.tif"), write_ids(image, "b.tif"))
+
+
+def test_probabilities_of_another_prediction(write_ids, blobs):
+    """Probabilities that do not fit the classes beside them are refused."""
+    ours = write_ids(blobs(20, 20), "a_classes.tif")
+    write_ids(np.zeros((4, 20, 20), np.uint8), "a_probabilities.tif", levels=True)
+    with pytest.raises(
+        SceneError, match=r"a_probabilities\.tif has 4 bands of 20 × 20 pixels, where a_classes\.tif needs 5"
+    ):
+        read(ours, write_ids(blobs(20, 20), "b.tif"))
+    write_ids(np.zeros((5, 20, 20), np.uint8), "a_probabilities.tif")
+    with pytest.raises(SceneError, match="holds uint8 of scale 1; probabilities are uint8 of scale 1/254"):
+        read(ours, write_ids(blobs(20, 20), "b.tif"))
+
+
+def test_real_probabilities(write_ids, blobs):
+    """Probabilities are geoseg's whole numbers or real ones; both are read as levels."""
+    levels = np.random.default_rng(0).integers(0, 255, (5, 20, 20), dtype=np.uint8)
+    ours, theirs = write_ids(blobs(20, 20), "a_classes.tif"), write_ids(blobs(20, 20), "b.tif")
+    found = []
+    for values in (levels, (levels / 254).astype(np.float32)):
+        write_ids(values, "a_probabilities.tif", levels=values is levels)
+        (pair,), _ = pair_rasters(ours, theirs)
+        with open_pair(pair, meaning(AERIAL)) as rasters:
+            found.append(next(strips(rasters, 0)).probabilities)
+    np.testing.assert_array_equal(found[0], levels)
+    np.testing.assert_array_equal(found[1], levels)
+
+
+def test_coded_truth(write_ids, blobs):
+    """Colours, in bands or in a palette, become the classes of the prediction by name; void ones are no class."""
+    colours = {0: (60, 16, 152), 1: (132, 41, 246), 2: (110, 193, 228), 3: (254, 221, 58), 4: (226, 169, 41)}
+    truth = blobs(20, 30, seed=2)
+    truth[0] = 5
+    image = np.array([*colours.values(), (0, 0, 0)], np.uint8)[truth].transpose(2, 0, 1)
+    expected = np.where(truth == 5, 255, truth)
+    ours = write_ids(blobs(20, 30), "a.tif")
+    _, true, _ = read(ours, write_ids(image, "b.tif"), coding="mbrsc")
+    np.testing.assert_array_equal(true, expected)
+    palette = write_ids(truth, "c.tif", photometric="palette")
+    with rasterio.open(palette, "r+") as dataset:
+        dataset.write_colormap(1, {i: (*colour, 255) for i, colour in colours.items()} | {5: (155, 155, 155, 255)})
+    _, true, _ = read(ours, palette, coding="mbrsc")
+    np.testing.assert_array_equal(true, expected)
+    image[:, 4, 4] = 1, 2, 3
+    with pytest.raises(SceneError, match="1 pixels of colour #010203"):
+        read(ours, write_ids(image, "d.tif"), coding="mbrsc")

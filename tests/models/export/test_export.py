@@ -1,0 +1,190 @@
+"""Exports: the scores of the original in another runtime, with the card, or nothing."""
+
+import dataclasses
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+from standins import make_card
+
+from geoseg.errors import BundleError, OutputError, UsageError
+from geoseg.models.bundle import MEMBER, Card, load_network, save_bundle
+from geoseg.models.export import export
+from geoseg.models.export.export import FORMATS, TOLERANCE, export_bundle
+from geoseg.models.networks.unet import build_unet
+
+NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "savedmodel": "model", "tflite": "model.tflite"}
+CARD = make_card(tile=32, overlap=8, name="narrow")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    keras.utils.set_random_seed(0)
+    network = build_unet(bands=3, classes=5, depth=1, width=4, block="residual", skip="attention")
+    path = tmp_path_factory.mktemp("bundle") / "narrow.keras"
+    save_bundle(network, CARD, path)
+    return path
+
+
+@pytest.fixture
+def available():
+    """Skip what this environment cannot write."""
+
+    def check(name):
+        for package in FORMATS[name].packages:
+            pytest.importorskip(package)
+        if FORMATS[name].on_tensorflow and keras.backend.backend() != "tensorflow":
+            pytest.skip(f"Keras writes {name} on TensorFlow")
+
+    return check
+
+
+def noise(seed, side=32, count=1):
+    return np.random.default_rng(seed).uniform(0, 255, (count, side, side, 3)).astype(np.float32)
+
+
+def run(name, path, tiles, advice=""):
+    """Run an export as its user would, without geoseg, and as advised."""
+    first = np.ascontiguousarray(tiles.transpose(0, 3, 1, 2))
+    if name == "onnx":
+        import onnxruntime
+
+        return onnxruntime.InferenceSession(path).run(None, {"pixels": first})[0].transpose(0, 2, 3, 1)
+    if name == "openvino":
+        import openvino
+
+        config = json.loads(re.search("{.*?}", advice)[0])
+        compiled = openvino.Core().compile_model(str(path), "CPU", config)
+        return compiled({"pixels": first})["probabilities"].transpose(0, 2, 3, 1)
+    if name == "savedmodel":
+        import tensorflow as tf
+
+        loaded = tf.saved_model.load(path)
+        return loaded.signatures["serving_default"](pixels=tiles)["output_0"].numpy()
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(str(path)).get_signature_runner()
+    return np.concatenate([next(iter(runner(pixels=tile[None]).values())) for tile in tiles])
+
+
+def read_card(name, path):
+    """Read the card from where the documentation says that it is."""
+    if name == "onnx":
+        import onnx
+
+        return {prop.key: prop.value for prop in onnx.load(path).metadata_props}[MEMBER]
+    where = path / "assets.extra" / MEMBER if name == "savedmodel" else path.with_name(f"{path.name}.json")
+    return where.read_text()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_export(name, bundle, tmp_path, available):
+    """Run as advised, an export gives the network's probabilities to 1e-4 on other tiles, and brings the card."""
+    available(name)
+    target = tmp_path / NAMES[name]
+    exported = export_bundle(bundle, target, format=name, tiles=noise(0))
+    assert exported.files[0] == target
+    assert set(exported.files) == set(tmp_path.iterdir())
+    assert 0 <= exported.difference <= TOLERANCE
+
+    others = noise(1, count=3)
+    expected = keras.ops.convert_to_numpy(load_network(bundle)(others, training=False))
+    np.testing.assert_allclose(run(name, target, others, exported.advice), expected, atol=TOLERANCE)
+    assert Card.from_json(json.loads(read_card(name, target))) == CARD
+
+
+def test_other_side(bundle, tmp_path, available):
+    """An export for tiles of another side says so in its card, with the same share of overlap."""
+    available("onnx")
+    target = tmp_path / "model.onnx"
+    export_bundle(bundle, target, format="onnx", tiles=noise(0, side=48))
+    card = json.loads(read_card("onnx", target))
+    assert (card["tile"], card["overlap"]) == (48, 12)
+    assert run("onnx", target, noise(1, side=48)).shape == (1, 48, 48, 5)
+    with pytest.raises(UsageError, match="multiple of 16"):
+        export_bundle(bundle, tmp_path / "other.onnx", format="onnx", tiles=noise(0, side=40))
+
+
+def test_keys_for_qgis(bundle, tmp_path, available):
+    """An ONNX file says in the keys of QGIS's Deepness plugin what it is, and that it takes values of 0–255."""
+    available("onnx")
+    import onnx
+
+    export_bundle(bundle, tmp_path / "model.onnx", format="onnx", tiles=noise(0))
+    found = {prop.key: prop.value for prop in onnx.load(tmp_path / "model.onnx").metadata_props}
+    keys = {key: json.loads(value) for key, value in found.items() if key != MEMBER}
+    assert keys["class_names"] == {str(number): name for number, name in enumerate(CARD.legend.names)}
+    assert (keys["resolution"], keys["tile_size"], keys["tiles_overlap"]) == (100, 32, 25)
+    values = np.array([0, 17, 255]) / 255
+    standardised = (values - np.array(keys["standardization_mean"])) / np.array(keys["standardization_std"])
+    np.testing.assert_allclose(standardised, [0, 17, 255])
+
+
+@pytest.mark.parametrize("difference", [2e-4, float("nan")])
+def test_what_differs_is_not_written(difference, bundle, tmp_path, available, monkeypatch):
+    """An export whose probabilities differ by more than 1e-4, or are no numbers, is refused and leaves no file."""
+    available("onnx")
+    exact = FORMATS["onnx"].run
+    wrong = dataclasses.replace(FORMATS["onnx"], run=lambda path, tiles: exact(path, tiles) + np.float32(difference))
+    monkeypatch.setitem(FORMATS, "onnx", wrong)
+    with pytest.raises(BundleError, match="differs from the Keras network"):
+        export_bundle(bundle, tmp_path / "model.onnx", format="onnx", tiles=noise(0))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino", "tflite"])
+def test_missing_package(name, bundle, tmp_path, monkeypatch):
+    """Without a package that a format needs, one sentence names it and the extra that brings it."""
+    monkeypatch.setattr(export, "find_spec", lambda package: None)
+    with pytest.raises(UsageError) as caught:
+        export_bundle(bundle, tmp_path / NAMES[name], format=name, tiles=noise(0))
+    assert f"pip install 'geoseg[{name}]'" in str(caught.value)
+    for package in FORMATS[name].packages:
+        assert package in str(caught.value)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="the backend that can")
+@pytest.mark.parametrize("name", ["savedmodel", "tflite"])
+def test_other_backends(name, bundle, tmp_path):
+    """What Keras writes on TensorFlow alone is refused elsewhere, by the name of the setting."""
+    for package in FORMATS[name].packages:
+        pytest.importorskip(package)
+    with pytest.raises(UsageError, match="KERAS_BACKEND"):
+        export_bundle(bundle, tmp_path / NAMES[name], format=name, tiles=noise(0))
+
+
+def test_unknown_format(bundle, tmp_path):
+    """An unknown format is answered with those that there are."""
+    with pytest.raises(UsageError, match="onnx, openvino, savedmodel, tflite"):
+        export_bundle(bundle, tmp_path / "model.pb", format="pb", tiles=noise(0))
+
+
+def test_nothing_is_replaced_unasked(bundle, tmp_path, available):
+    """An existing file, or one that would lie beside the target, is replaced on request only."""
+    available("openvino")
+    target = tmp_path / "model.xml"
+    (tmp_path / "model.bin").write_text("mine")
+    with pytest.raises(OutputError, match=r"model\.bin exists"):
+        export_bundle(bundle, target, format="openvino", tiles=noise(0))
+    assert (tmp_path / "model.bin").read_text() == "mine"
+    exported = export_bundle(bundle, target, format="openvino", tiles=noise(0), overwrite=True)
+    assert run("openvino", target, noise(1), exported.advice).shape == (1, 32, 32, 5)
+
+
+def test_folders_of_others_are_not_replaced(bundle, tmp_path):
+    """A folder that is no SavedModel is kept whatever is asked."""
+    (tmp_path / "thesis").mkdir()
+    with pytest.raises(OutputError, match="not replaced"):
+        export_bundle(bundle, tmp_path / "thesis", format="savedmodel", tiles=noise(0), overwrite=True)
+    assert (tmp_path / "thesis").is_dir()
+
+
+def test_bad_names(bundle, tmp_path, available):
+    """A wrong suffix and a missing folder are refused before the network is loaded."""
+    available("onnx")
+    with pytest.raises(OutputError, match=r"ends in \.onnx"):
+        export_bundle(bundle, tmp_path / "model.pb", format="onnx", tiles=noise(0))
+    with pytest.raises(OutputError, match="not a directory"):
+        export_bundle(bundle, tmp_path / "nowhere" / "model.onnx", format="onnx", tiles=noise(0))

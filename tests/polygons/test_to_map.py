@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from pyproj import CRS, Geod, Transformer
+
+from geoseg.polygons.faces import Faces
+from geoseg.polygons.to_map import Placing, in_steps
+
+RING = np.array([[0, 0], [0, 100], [100, 100], [100, 0], [0, 0]], np.int32)
+HOLE = np.array([[20, 20], [40, 20], [40, 60], [20, 60], [20, 20]], np.int32)
+
+
+def square(*rings):
+    """One face with a ring for each array of lattice points."""
+    start = np.cumsum([0, *(len(ring) for ring in rings)])
+    points = np.concatenate(rings)
+    return Faces(value=np.zeros(1, np.uint16), points=points, ring_start=start, face_start=np.array([0, len(rings)]))
+
+
+def placing(crs, transform):
+    return Placing(geobox=GeoBox((100, 100), transform, crs))
+
+
+NORTH_UP = rasterio.Affine(10, 0, 500_000, 0, -10, 6_500_000)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        NORTH_UP,
+        rasterio.Affine(10, 0, 500_000, 0, 10, 6_500_000),
+        NORTH_UP @ rasterio.Affine.rotation(33),
+        NORTH_UP @ rasterio.Affine.scale(0.3, 2),
+        NORTH_UP @ rasterio.Affine.shear(20, 0),
+    ],
+)
+def test_polygons_lie_where_the_transform_says(transform):
+    """On any grid lattice points go through the transform, and outer rings are counter-clockwise."""
+    (polygon,) = placing("EPSG:32633", transform).polygons(square(RING, HOLE))
+    corners = [transform @ tuple(map(float, point)) for point in RING]
+    expected = shapely.Polygon(corners, [[transform @ tuple(map(float, point)) for point in HOLE]])
+    assert polygon.equals(expected)
+    assert polygon.area == pytest.approx(expected.area)
+    assert shapely.is_ccw(polygon.exterior)
+    assert not shapely.is_ccw(polygon.interiors[0])
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [
+        ("EPSG:32633", NORTH_UP),
+        ("EPSG:32633", NORTH_UP @ rasterio.Affine.rotation(33)),
+        ("EPSG:3857", rasterio.Affine(20, 0, 1_000_000, 0, -20, 8_000_000)),
+        ("EPSG:4326", rasterio.Affine(0.001, 0, 15, 0, -0.001, 60)),
+        ("EPSG:2263", rasterio.Affine(3, 0, 980_000, 0, -3, 200_000)),
+    ],
+)
+def test_areas_are_those_of_an_equal_area_projection(crs, transform):
+    """Areas on the ellipsoid agree with those in an equal-area projection of finely cut outlines, to a millionth."""
+    place = placing(crs, transform)
+    faces = square(RING, HOLE)
+    (polygon,) = place.polygons(faces)
+    source = CRS.from_user_input(crs)
+    centre = Transformer.from_crs(source, source.geodetic_crs, always_xy=True).transform(*polygon.centroid.coords[0])
+    a, b = source.ellipsoid.semi_major_metre, source.ellipsoid.semi_minor_metre
+    # The transform between the two must not shift the datum: both are on the same ellipsoid.
+    flat = CRS.from_dict({"proj": "laea", "lon_0": centre[0], "lat_0": centre[1], "a": a, "b": b})
+    lonlat = CRS.from_dict({"proj": "longlat", "a": a, "b": b})
+    to_lonlat = Transformer.from_crs(source, source.geodetic_crs, always_xy=True)
+    to_flat = Transformer.from_crs(lonlat, flat, always_xy=True)
+    fine = shapely.segmentize(polygon, polygon.length / 4000)
+    expected = shapely.transform(
+        fine, lambda xy: np.column_stack(to_flat.transform(*to_lonlat.transform(xy[:, 0], xy[:, 1])))
+    )
+    assert place.areas_m2(faces)[0] == pytest.approx(expected.area, rel=1e-6)
+
+
+def test_long_straight_borders_are_followed():
+    """A parallel 20° long is no geodesic: the area below it is that of the zone of the ellipsoid."""
+    place = placing("EPSG:4326", rasterio.Affine(0.2, 0, 0, 0, -0.1, 60))
+    zone = [(lon, lat) for lat, lons in ((60, (0, 20)), (50, (20, 0))) for lon in np.linspace(*lons, 20_001)]
+    expected = abs(Geod(ellps="WGS84").polygon_area_perimeter(*zip(*zone, strict=True))[0])
+    assert place.areas_m2(square(RING))[0] == pytest.approx(expected, rel=1e-6)
+
+
+@given(st.lists(st.tuples(*[st.integers(-40, 40)] * 2), min_size=3, max_size=8, unique=True), st.floats(0.5, 30))
+@settings(deadline=None)
+def test_steps_are_the_same_both_ways(corners, longest):
+    """No step is longer than asked, corners stay, and a ring walked backward has the same points to the last bit."""
+    ring = np.array([*corners, corners[0]]) / 7 + 500_000
+    places, start = in_steps(np.concatenate([ring, ring[::-1]]), np.array([0, len(ring), 2 * len(ring)]), longest)
+    there, back = places[: start[1]], places[start[1] :]
+    assert (np.hypot(*np.diff(there, axis=0).T) <= longest * (1 + 1e-9)).all()
+    assert {tuple(point) for point in ring.tolist()} <= {tuple(point) for point in there.tolist()}
+    np.testing.assert_array_equal(there, back[::-1])

@@ -1,0 +1,352 @@
+"""What goes wrong ends in one clear sentence and its exit code; no path holds half a result, and nothing is lost."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.control import GroundControlPoint
+from rasterio.rpc import RPC
+from standins import make_card
+
+import geoseg
+from geoseg.cli import main
+from geoseg.models.bundle import MEMBER
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def run(capfd, monkeypatch, echo):
+    """Run the command line with an echoing network; returns exit code, and what it printed on standard error."""
+    monkeypatch.setitem(geoseg.predict.__kwdefaults__, "load", echo)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments], prog_name="geoseg")
+        return exit_.value.code or 0, capfd.readouterr().err
+
+    return call
+
+
+def refused(result, code, *words):
+    """The run ended with `code` and one sentence that holds all `words`."""
+    found, text = result
+    assert found == code, text
+    assert "Traceback" not in text
+    lines = text.strip().splitlines()
+    assert len(lines) == 1, text
+    assert lines[0].startswith("geoseg: ")
+    assert lines[0].endswith(".")
+    for word in words:
+        assert word in lines[0]
+
+
+def no_results(folder):
+    assert not folder.exists() or list(folder.iterdir()) == []
+
+
+def test_files_that_are_no_rasters(run, write_bundle, tmp_path):
+    """Missing, empty, foreign and misplaced files are told apart."""
+    model, out = write_bundle(), tmp_path / "out"
+    (tmp_path / "empty.tif").touch()
+    (tmp_path / "text.tif").write_text("no raster")
+    for name, word in [
+        ("missing.tif", "does not exist"), ("empty.tif", "0 bytes"),
+        ("text.tif", "cannot be read"), ("", "is a folder"),
+    ]:  # fmt: skip
+        refused(run("predict", tmp_path / name, "-m", model, "-o", out), 3, word)
+        no_results(out)
+
+
+def test_unplaced_scenes(run, write_scene, write_bundle, noise, tmp_path):
+    """No CRS, no transform, control points only, rational polynomials only, a degenerate transform: each is named."""
+    model, out, pixels = write_bundle(), tmp_path / "out", noise(20, 20)
+    gcps = [GroundControlPoint(row, col, 13 + col / 1e4, 52 - row / 1e4) for row in (0, 19) for col in (0, 19)]
+    rpcs = RPC(0, 1, 52, 1, [1.0] * 20, [1.0] * 20, 0, 1, 13, 1, [1.0] * 20, [1.0] * 20, 0, 1)
+    flat = rasterio.Affine(1, 1, 5e5, 1, 1, 5.4e6)
+    with geoseg.rasters.scene.unplaced():
+        scenes = {
+            "no CRS": write_scene(pixels, "crs.tif", crs=None),
+            "no geotransform": write_scene(pixels, "transform.tif", transform=rasterio.Affine.identity()),
+            "ground control points": write_scene(pixels, "gcps.tif", crs="EPSG:4326", transform=None, gcps=gcps),
+            "RPC": write_scene(pixels, "rpcs.tif", crs=None, transform=None, rpcs=rpcs),
+            "onto a line": write_scene(pixels, "flat.tif", transform=flat),
+        }
+    for words, scene in scenes.items():
+        refused(run("predict", scene, "-m", model, "-o", out), 3, scene.name, words)
+        no_results(out)
+
+
+def test_scenes_that_do_not_fit_the_model(run, write_scene, write_bundle, noise, tmp_path):
+    """Bands, data type and scale are checked before anything is computed, and the remedy is named."""
+    model, out = write_bundle(), tmp_path / "out"
+    grey = write_scene(noise(20, 20, bands=1), "grey.tif")
+    five = write_scene(noise(20, 20, bands=5), "five.tif", photometric="minisblack")
+    deep = write_scene(noise(20, 20).astype(np.uint16), "deep.tif")
+    real = write_scene(noise(20, 20).astype(np.float32), "real.tif")
+    coarse = write_scene(noise(20, 20), "coarse.tif", transform=rasterio.Affine(30, 0, 5e5, 0, -30, 5.4e6))
+    palette = write_scene(noise(20, 20, bands=1), "palette.tif", photometric="palette")
+    for scene, words in [
+        (grey, ["1 band", "needs 3 (red, green, blue)"]), (five, ["5 bands", "--bands 1,2,3"]),
+        (deep, ["uint16", "uint8"]), (real, ["float32"]),
+        (coarse, ["30 m", "--gsd 30"]), (palette, ["palette", "-expand rgb"]),
+    ]:  # fmt: skip
+        refused(run("predict", scene, "-m", model, "-o", out), 3, scene.name, *words)
+        no_results(out)
+    refused(run("predict", five, "-m", model, "-o", out, "--bands", "1,2,6"), 3, "band 6")
+    refused(run("predict", five, "-m", model, "-o", out, "--bands", "1,2"), 2, "--bands names 2")
+
+
+def test_scene_without_any_data(run, write_scene, write_bundle, noise, tmp_path):
+    """A scene that is masked throughout is refused, and the work folder goes."""
+    scene = write_scene(noise(50, 50), mask=np.zeros((50, 50), bool))
+    refused(run("predict", scene, "-m", write_bundle(), "-o", tmp_path / "out", "-q"), 3, "no data")
+    no_results(tmp_path / "out")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "corrupt"])
+def test_scene_that_ends_on_the_way(run, write_scene, write_bundle, noise, tmp_path, damage):
+    """A file that opens and fails later leaves nothing behind."""
+    scene = write_scene(noise(900, 300), compress="deflate", blockysize=16)
+    content = scene.read_bytes()
+    if damage == "truncated":
+        scene.write_bytes(content[: len(content) // 2])
+    else:
+        middle = len(content) // 2
+        scene.write_bytes(content[:middle] + b"\xff" * 5000 + content[middle + 5000 :])
+    refused(run("predict", scene, "-m", write_bundle(), "-o", tmp_path / "out", "-q"), 3, "scene.tif", "cannot be read")
+    no_results(tmp_path / "out")
+
+
+def test_models_that_cannot_be_used(run, write_scene, noise, tmp_path):
+    """A missing, foreign or damaged model ends with exit code 4 before the scene is touched."""
+    scene, out = write_scene(noise(20, 20)), tmp_path / "out"
+    (tmp_path / "text.keras").write_text("no archive")
+    refused(run("predict", scene, "-m", tmp_path / "none.keras", "-o", out), 4, "none.keras", "aerial")
+    refused(run("predict", scene, "-m", tmp_path / "text.keras", "-o", out), 4, "text.keras")
+    no_results(out)
+
+
+def test_existing_results_are_kept(run, write_scene, write_bundle, noise, tmp_path):
+    """Nothing is replaced unasked; with --overwrite it is, and stale sidecars go too."""
+    scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
+    out.mkdir()
+    (out / "scene_roads.geojson").write_text("precious")
+    (out / "scene_confidence.tif.aux.xml").write_text("of an earlier run")
+    refused(run("predict", scene, "-m", model, "-o", out), 5, "scene_roads.geojson", "--overwrite")
+    assert (out / "scene_roads.geojson").read_text() == "precious"
+    assert len(list(out.iterdir())) == 2
+    assert run("predict", scene, "-m", model, "-o", out, "--overwrite", "-q") == (0, "")
+    assert "FeatureCollection" in (out / "scene_roads.geojson").read_text()
+    assert not (out / "scene_confidence.tif.aux.xml").exists()
+
+
+def test_folder_that_cannot_be_made(run, write_scene, write_bundle, noise, tmp_path):
+    """An output folder below a file cannot exist."""
+    scene = write_scene(noise(20, 20))
+    refused(run("predict", scene, "-m", write_bundle(), "-o", scene / "out"), 5, "scene.tif is not a folder")
+    refused(run("predict", scene, "-m", write_bundle(), "-o", scene), 5, "scene.tif is not a folder")
+
+
+def test_folder_that_takes_no_files(run, write_scene, write_bundle, noise):
+    """A folder that nobody may write to, not even root, is an output error."""
+    scene = write_scene(noise(20, 20))
+    refused(run("predict", scene, "-m", write_bundle(), "-o", "/proc", "-q"), 5, "/proc", "written")
+
+
+def test_names_that_are_too_long(run, write_scene, write_bundle, noise, tmp_path):
+    """What has a longer name than files can have is refused as what it is: scene, model, folder, or a result."""
+    model, out, endless = write_bundle(), tmp_path / "out", "x" * 300
+    scene = write_scene(noise(20, 20))
+    refused(run("predict", f"{endless}.tif", "-m", model, "-o", out), 3, "cannot be opened (File name too long)")
+    refused(run("predict", scene, "-m", f"{endless}.keras", "-o", out), 4, "cannot be opened (File name too long)")
+    refused(run("predict", scene, "-m", model, "-o", out / endless), 5, "File name too long")
+    long = write_scene(noise(20, 20), f"{'x' * 240}.tif")
+    refused(run("predict", long, "-m", model, "-o", out), 5, "File name too long", "rename the scene")
+    no_results(out)
+
+
+@pytest.mark.parametrize("name", ["scene_classes.tif", "scene_confidence.tif.aux.xml"])
+def test_a_folder_in_a_results_place(run, write_scene, write_bundle, noise, tmp_path, name):
+    """A folder of a result's name is refused before anything is computed, and replacing it is not advised."""
+    scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
+    (out / name).mkdir(parents=True)
+    for choice in ([], ["--overwrite"]):
+        code, text = run("predict", scene, "-m", model, "-o", out, *choice)
+        refused((code, text), 5, f"{name} is a folder; move it away")
+        assert "--overwrite" not in text
+        assert [path.name for path in out.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"window": "foo"}, "window 'foo'"),
+        ({"window": None}, "window is a str, not None"),
+        ({"name": "a\x1b[31m"}, "printable"),
+        ({"scaling": {"uint8": {"offset": 0, "gain": 0}}}, "gain"),
+        ({"scaling": {"uint8": {"offset": float("nan"), "gain": 1}}}, "finite"),
+        ({"scaling": {"uint8": {"offset": 0, "gain": float("inf")}}}, "finite"),
+        ({"bands": "rgb"}, "bands is a list"),
+        ({"provenance": []}, "provenance is a dict"),
+        ({"tile": 10**400, "multiple": 1}, "tile"),
+    ],
+)
+def test_cards_that_would_mislead(run, write_scene, noise, tmp_path, changes, words):
+    """A card with a value that no network can mean is refused before anything is computed."""
+    path, out = tmp_path / "odd.keras", tmp_path / "out"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(MEMBER, json.dumps(make_card().to_json() | changes))
+    refused(run("predict", write_scene(noise(20, 20)), "-m", path, "-o", out), 4, words)
+    no_results(out)
+
+
+def test_names_that_are_not_utf8(run, write_scene, write_bundle, noise, tmp_path):
+    """GDAL takes no names with foreign bytes: such scenes and folders are refused, their names made legible."""
+    foreign = Path(os.fsdecode(bytes(tmp_path) + b"/\xff.tif"))
+    foreign.write_bytes(write_scene(noise(40, 40)).read_bytes())
+    model = write_bundle()
+    refused(run("predict", foreign, "-m", model, "-o", tmp_path / "out"), 3, r"\udcff.tif", "not UTF-8", "rename it")
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/\xfe"))
+    refused(run("predict", tmp_path / "scene.tif", "-m", model, "-o", folder), 5, "not UTF-8", "choose another")
+
+
+def test_local_coordinates(run, write_scene, write_bundle, noise, tmp_path):
+    """A scene in a building site's own coordinates has no place on the ground."""
+    scene = write_scene(noise(20, 20), crs='LOCAL_CS["site",UNIT["metre",1],AXIS["x",EAST],AXIS["y",NORTH]]')
+    refused(run("predict", scene, "-m", write_bundle(), "-o", tmp_path / "out"), 3, "scene.tif", "CRS")
+
+
+@pytest.mark.parametrize(
+    ("limit", "choices"),
+    [
+        (2_000, {"probabilities": True}),
+        (40_000, {"probabilities": True}),
+        (90_000, {"probabilities": True}),
+        (160_000, {"gsd_m": 0.5, "confidence": True}),
+        (20_000, {"gsd_m": 0.5, "match_input": True, "roads": False}),
+        (26_000, {"gsd_m": 0.5, "match_input": True, "roads": False}),
+    ],
+)
+def test_full_disk(write_scene, write_bundle, noise, tmp_path, limit, choices):
+    """A disk full at any stage is one sentence; no result appears, and with more room the run goes on and ends well."""
+    scene, model, out = write_scene(noise(300, 300)), write_bundle(), tmp_path / "out"
+    # A file size limit meets the same failing writes as a full disk, and needs no disk of its own.
+    script = f"""
+import resource, signal, sys
+from geoseg.errors import GeosegError
+from standins import load_echo
+import geoseg, geoseg.prediction.predict
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+try:
+    geoseg.predict({str(scene)!r}, model={str(model)!r}, folder={str(out)!r}, load=load_echo, **{choices!r})
+except GeosegError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 5, done.stderr
+    assert len(done.stdout.strip().splitlines()) == 1
+    assert "goes on from here" in done.stdout
+    assert str(out) in done.stdout
+    assert done.stdout.count("disk full") <= 1
+    assert ".scene.geoseg" not in done.stdout
+    assert [path.name for path in out.iterdir()] == [".scene.geoseg"]
+
+    from standins import load_echo
+
+    resumed = geoseg.predict(scene, model=model, folder=out, load=load_echo, **choices)
+    fresh = geoseg.predict(scene, model=model, folder=tmp_path / "fresh", load=load_echo, **choices)
+    for left, right in zip(resumed.outputs.files, fresh.outputs.files, strict=True):
+        assert left.read_bytes() == right.read_bytes()
+
+
+def test_two_runs_at_once(write_scene, write_bundle, noise, echo, tmp_path):
+    """A second process that would write the same results is turned away while the first one runs."""
+    import fcntl
+
+    out = tmp_path / "out"
+    (out / ".scene.geoseg").mkdir(parents=True)
+    with (out / ".scene.geoseg" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(geoseg.OutputError, match="another process"):
+            geoseg.predict(write_scene(noise(20, 20)), model=write_bundle(), folder=out, load=echo)
+
+
+def test_many_scenes_one_bad(run, write_scene, write_bundle, noise, tmp_path):
+    """A bad scene among many is reported, the others are predicted, and the exit code tells."""
+    good, bad = write_scene(noise(20, 20), "good.tif"), tmp_path / "bad.tif"
+    code, text = run("predict", bad, good, "-m", write_bundle(), "-o", tmp_path / "out", "-q")
+    assert code == 3
+    assert "bad.tif does not exist" in text
+    assert "1 of 2 scenes failed" in text
+    assert (tmp_path / "out" / "good_classes.tif").exists()
+
+
+@pytest.mark.parametrize("options", [["--aoi", "14.99,48.7,15.01,48.8"], ["--gsd", "0.2"]])
+def test_many_scenes_one_that_an_option_does_not_fit(run, write_scene, write_bundle, noise, tmp_path, options):
+    """An option that one scene cannot take is reported with the scene's name, and the others go on."""
+    far = rasterio.Affine(10, 0, 6e5, 0, -10, 5.4e6)
+    other = write_scene(noise(20, 20), "other.tif", transform=far)
+    good = write_scene(noise(60, 60), "good.tif", transform=rasterio.Affine(0.4, 0, 5e5, 0, -0.4, 5.4e6))
+    model, out = write_bundle(gsd_m=4.0), tmp_path / "out"
+    code, text = run("predict", other, good, "-m", model, "-o", out, "-q", *options)
+    assert code == 2, text
+    assert "other.tif" in text.splitlines()[0]
+    assert "1 of 2 scenes failed" in text
+    assert (out / "good_classes.tif").exists()
+    refused(run("predict", other, "-m", model, "-o", tmp_path / "alone", *options), 2, "other.tif")
+
+
+def test_options_of_python(write_scene, write_bundle, noise, echo, tmp_path):
+    """What click would refuse is refused in Python too, before anything is computed."""
+    with pytest.raises(geoseg.UsageError, match="tta 'foo' is unknown"):
+        geoseg.predict(write_scene(noise(20, 20)), model=write_bundle(), folder=tmp_path / "o", load=echo, tta="foo")
+    no_results(tmp_path / "o")
+
+
+def test_more_memory_than_there_is(run, write_scene, write_bundle, noise, tmp_path):
+    """A memory of any number of digits is a number."""
+    scene, model = write_scene(noise(20, 20)), write_bundle()
+    assert run("predict", scene, "-m", model, "-o", tmp_path / "out", "-q", "--memory", "9" * 400) == (0, "")
+
+
+def test_options_that_make_no_sense(run, write_scene, write_bundle, noise, tmp_path):
+    """Each unusable value is refused with exit code 2 before anything is written."""
+    scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
+    for arguments in [
+        ["--tile", "50"], ["--memory", "800MB"], ["--aoi", "0,0,1,1"], ["--aoi", "9,0,1,1"], ["--overlap", "0.7"],
+        ["--gsd", "0"], ["--memory", "much"], ["--bands", "red"], ["--aoi", "nowhere.gpkg"], ["--window", "round"],
+    ]:  # fmt: skip
+        code, text = run("predict", scene, "-m", model, "-o", out, *arguments)
+        assert code == 2, (arguments, text)
+        assert "Traceback" not in text
+        no_results(out)
+
+
+def test_every_file_of_the_zoo(real_data, write_bundle, echo, tmp_path):
+    """Each file that libraries test their readers with is predicted, or refused by a sentence that names it."""
+    model = write_bundle(tile=512, overlap=128)
+    predictions, refusals = 0, {}
+    for path in sorted((real_data / "geotiffs").rglob("*")):
+        if path.is_file():
+            try:
+                result = geoseg.predict(path, model=model, folder=tmp_path / "out", load=echo, overwrite=True)
+            except geoseg.SceneError as error:
+                refusals[path] = str(error)
+            else:
+                assert sum(area.share for area in result.areas) == pytest.approx(1)
+                predictions += 1
+    for path, sentence in refusals.items():
+        assert str(path) in sentence
+        assert "\n" not in sentence
+    assert predictions >= 20
+    assert not any(path.name.startswith(".") for path in (tmp_path / "out").iterdir())

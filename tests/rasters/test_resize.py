@@ -1,0 +1,401 @@
+import resource
+import signal
+
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+from pyproj import Geod
+from rasterio.control import GroundControlPoint
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.rpc import RPC
+from rasterio.transform import Affine
+
+import geoseg.rasters.resize
+from geoseg.cli.resize import command
+from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.rasters.resize import resize
+
+UTM = {"crs": "EPSG:32633", "transform": Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000)}
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch):
+    """Scenes of a few hundred pixels are worked in many blocks, as large ones are."""
+    monkeypatch.setattr(geoseg.rasters.resize, "BLOCK_PIXELS", 64 * 64)
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a raster and return its path."""
+
+    def write(values, name="scene.tif", mask=None, **profile):
+        values = np.asarray(values)
+        profile = {
+            "driver": "GTiff",
+            "dtype": values.dtype,
+            "tiled": True,
+            "blockxsize": 64,
+            "blockysize": 64,
+        } | profile
+        count, height, width = values.shape
+        with (
+            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+            rasterio.open(tmp_path / name, "w", count=count, height=height, width=width, **profile) as written,
+        ):
+            written.write(values)
+            if mask is not None:
+                written.write_mask(mask)
+        return tmp_path / name
+
+    return write
+
+
+def photo(bands, height, width, dtype=np.uint8, seed=0):
+    return np.random.default_rng(seed).integers(1, 256, (bands, height, width)).astype(dtype)
+
+
+def opened(path):
+    return rasterio.open(path)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("size", [(101, 87), (400, 300), (211, 300)])
+@pytest.mark.parametrize("tiled", [True, False], ids=["tiles", "strips"])
+def test_imagery_is_gdals_whole_scene_read(make, tmp_path, dtype, size, tiled):
+    """Worked in blocks, imagery is what GDAL reads of the whole scene, to the rounding of a half (see docs)."""
+    layout = {} if tiled else {"tiled": False, "blockxsize": None, "blockysize": 3}
+    scene = make(photo(2, 200, 211, dtype), **UTM, **layout)
+    with opened(scene) as source:
+        expected = source.read(out_shape=(2, size[1], size[0]), resampling=Resampling.lanczos)
+    with opened(resize(scene, tmp_path / "out.tif", size=size)) as resized:
+        found = resized.read()
+    assert found.dtype == dtype
+    difference = np.abs(found.astype(float) - expected)
+    if dtype == np.float32:
+        assert difference.max() < 1e-3
+    else:
+        assert difference.max() <= 1
+        assert (difference > 0).mean() <= 0.001
+
+
+@pytest.mark.parametrize("size", [(101, 87), (500, 301)])
+def test_labels_are_gdals_nearest_and_gain_no_value(make, tmp_path, size):
+    """Labels keep their values, colours and nodata; each pixel is GDAL's nearest of the whole scene."""
+    ids = np.random.default_rng(0).choice(np.array([0, 3, 7, 200, 255], np.uint8), (1, 200, 211))
+    colours = {3: (10, 20, 30, 255), 7: (200, 0, 0, 255)}
+    scene = make(ids, nodata=255, **UTM)
+    with rasterio.open(scene, "r+") as written:
+        written.write_colormap(1, colours)
+    with opened(scene) as source:
+        expected = source.read(out_shape=(1, size[1], size[0]), resampling=Resampling.nearest)
+    with opened(resize(scene, tmp_path / "out.tif", size=size, labels=True)) as resized:
+        np.testing.assert_array_equal(resized.read(), expected)
+        assert resized.nodata == 255
+        assert resized.colorinterp == (ColorInterp.palette,)
+        assert {value: resized.colormap(1)[value] for value in colours} == colours
+
+
+def test_a_colour_table_is_not_mixed(make, tmp_path):
+    """A raster with a colour table holds labels; resizing it as imagery is refused with the remedy."""
+    scene = make(photo(1, 8, 8), **UTM)
+    with rasterio.open(scene, "r+") as written:
+        written.write_colormap(1, {1: (1, 2, 3, 255)})
+    with pytest.raises(UsageError, match=r"scene\.tif has a colour table.*add --labels"):
+        resize(scene, tmp_path / "out.tif", scale=2)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000),
+        Affine(0.5, 0, 500_000, 0, 0.5, 5_300_000),
+        Affine(0.4, 0.3, 500_000, 0.3, -0.4, 5_400_000),
+    ],
+    ids=["north up", "south up", "rotated"],
+)
+def test_the_outer_corners_stay_where_they_are(make, tmp_path, transform):
+    """The result covers the same ground to the last digit that a transform holds, whatever the orientation."""
+    scene = make(photo(1, 50, 70), crs="EPSG:32633", transform=transform)
+    with opened(resize(scene, tmp_path / "out.tif", size=(33, 41))) as resized:
+        assert resized.crs == "EPSG:32633"
+        for share in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            before = transform @ (share[0] * 70, share[1] * 50)
+            after = resized.transform @ (share[0] * 33, share[1] * 41)
+            np.testing.assert_allclose(after, before, rtol=0, atol=1e-8)
+
+
+def test_meaning_of_bands_is_kept(make, tmp_path):
+    """Names, units, scales, tags and colour interpretation are copied; statistics of other pixels are not."""
+    scene = make(photo(4, 20, 20, np.uint16), photometric="RGB", **UTM)
+    with rasterio.open(scene, "r+") as written:
+        written.descriptions = ("red", "green", "blue", "near infrared")
+        written.units = ("a", "b", "c", "d")
+        written.scales, written.offsets = (0.1, 0.2, 0.3, 0.4), (1, 2, 3, 4)
+        written.colorinterp = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.undefined)
+        written.update_tags(FLIGHT="7")
+        written.update_tags(2, WAVELENGTH="550 nm", STATISTICS_MEAN="1")
+    target = resize(scene, tmp_path / "out.tif", scale=1.5)
+    with opened(scene) as before, opened(target) as after:
+        for name in ("descriptions", "units", "scales", "offsets", "colorinterp", "dtypes"):
+            assert getattr(after, name) == getattr(before, name), name
+        assert after.tags()["FLIGHT"] == "7"
+        assert after.tags(2) == {"WAVELENGTH": "550 nm"}
+        assert after.profile["tiled"]
+        assert after.compression.name == "deflate"
+    assert {path.name for path in tmp_path.iterdir()} == {"scene.tif", "out.tif"}
+
+
+@pytest.mark.parametrize("kind", ["nodata", "mask", "alpha"])
+def test_masked_pixels_stay_masked_and_do_not_bleed(make, tmp_path, kind):
+    """The mask is the nearest-exact one, in the form it had; beside it a constant scene stays constant."""
+    valid = np.ones((80, 90), bool)
+    valid[20:40, 30:60] = False
+    valid[np.random.default_rng(1).random(valid.shape) < 0.05] = False
+    values = np.where(valid, np.uint8(90), np.uint8(0))[None]
+    if kind == "nodata":
+        scene = make(values, nodata=0, **UTM)
+    elif kind == "mask":
+        scene = make(values, mask=valid, **UTM)
+    else:
+        scene = make(np.stack([*[values[0]] * 3, valid * np.uint8(255)]), photometric="RGB", alpha="YES", **UTM)
+    target = resize(scene, tmp_path / "out.tif", size=(131, 67))
+    with opened(scene) as before, opened(target) as after:
+        assert after.mask_flag_enums == before.mask_flag_enums
+        expected = before.dataset_mask(out_shape=(67, 131), resampling=Resampling.nearest)
+        np.testing.assert_array_equal(after.dataset_mask(), expected)
+        assert set(after.read(1)[expected > 0].tolist()) == {90}
+    assert {path.name for path in tmp_path.iterdir()} == {"scene.tif", "out.tif"}
+
+
+def test_a_mask_file_becomes_an_internal_mask(make, tmp_path):
+    """A mask that lies beside the scene is read, and written into the result."""
+    scene = make(photo(1, 30, 30), **UTM)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(scene, "r+") as written:
+        written.write_mask(np.tri(30, dtype=bool))
+    assert scene.with_name("scene.tif.msk").exists()
+    with opened(resize(scene, tmp_path / "out.tif", scale=2)) as resized:
+        assert resized.mask_flag_enums == ([MaskFlags.per_dataset],)
+        np.testing.assert_array_equal(resized.dataset_mask() > 0, np.kron(np.tri(30), np.ones((2, 2))) > 0)
+    assert not (tmp_path / "out.tif.msk").exists()
+
+
+@pytest.mark.parametrize(
+    ("crs", "pixel", "gsd", "expected"),
+    [
+        ("EPSG:32633", 0.5, 0.25, (120, 80)),
+        ("EPSG:32633", 0.5, 1.5, (20, 13)),
+        ("EPSG:2263", 1.0, 0.3048, (60, 40)),
+    ],
+    ids=["enlarge", "reduce", "US feet"],
+)
+def test_gsd_is_metres_on_the_ground(make, tmp_path, crs, pixel, gsd, expected):
+    """The size follows from pixel size and unit of the CRS; a foot is not a metre."""
+    origin = {"EPSG:32633": (500_000, 5_400_000), "EPSG:2263": (980_000, 200_000)}[crs]
+    scene = make(photo(1, 40, 60), crs=crs, transform=Affine(pixel, 0, origin[0], 0, -pixel, origin[1]))
+    with opened(resize(scene, tmp_path / "out.tif", gsd=gsd)) as resized:
+        assert (resized.width, resized.height) == expected
+
+
+def test_gsd_of_a_geographic_scene_is_that_of_its_centre(make, tmp_path):
+    """At 60 degrees north a degree of longitude is half as long: pixels square in degrees become square in metres."""
+    step = 1e-5
+    scene = make(photo(1, 200, 200), crs="EPSG:4326", transform=Affine(step, 0, 10, 0, -step, 60))
+    geod = Geod(ellps="WGS84")
+    width_m = geod.line_length([10, 10 + 200 * step], [60 - 100 * step] * 2)
+    height_m = geod.line_length([10, 10], [60, 60 - 200 * step])
+    with opened(resize(scene, tmp_path / "out.tif", gsd=1.0)) as resized:
+        assert (resized.width, resized.height) == (round(width_m), round(height_m))
+
+
+def test_ground_control_points_move_with_the_pixels(make, tmp_path):
+    """A scene placed by ground control points stays placed by them."""
+    points = [GroundControlPoint(r, c, 10 + c / 1e4, 50 - r / 1e4) for r, c in ((0, 0), (0, 40), (20, 0), (20, 40))]
+    scene = make(photo(1, 20, 40), gcps=points, crs="EPSG:4326")
+    with opened(resize(scene, tmp_path / "out.tif", size=(20, 30))) as resized:
+        moved, crs = resized.gcps
+        assert crs == "EPSG:4326"
+        assert [(p.row, p.col, p.x, p.y) for p in moved] == [(p.row * 1.5, p.col / 2, p.x, p.y) for p in points]
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_rational_polynomials_move_with_the_pixels(make, tmp_path):
+    """Offsets count from the first pixel's centre: the ground seen at a corner of the scene stays the same."""
+    linear = [0.0, 1.0, *[0.0] * 18]
+    constant = [1.0, *[0.0] * 19]
+    rpcs = RPC(
+        height_off=0, height_scale=1, lat_off=50, lat_scale=1, long_off=10, long_scale=1,
+        line_off=9.5, line_scale=10, line_num_coeff=linear, line_den_coeff=constant,
+        samp_off=19.5, samp_scale=20, samp_num_coeff=linear, samp_den_coeff=constant,
+    )  # fmt: skip
+    scene = make(photo(1, 20, 40), rpcs=rpcs)
+    with opened(resize(scene, tmp_path / "out.tif", size=(20, 40))) as resized:
+        found = resized.rpcs
+    assert (found.line_off, found.line_scale) == (19.5, 20)
+    assert (found.samp_off, found.samp_scale) == (9.5, 10)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_raster_without_georeference_is_resized_but_has_no_gsd(make, tmp_path):
+    """A plain picture can be scaled; asking for metres is refused, for nothing says how large its pixels are."""
+    scene = make(photo(3, 20, 30))
+    with opened(resize(scene, tmp_path / "out.tif", scale=2)) as resized:
+        assert resized.shape == (40, 60)
+        assert resized.transform.is_identity
+    with pytest.raises(SceneError, match=r"scene\.tif"):
+        resize(scene, tmp_path / "metres.tif", gsd=1)
+
+
+def test_overviews_are_not_mistaken_for_pixels(make, tmp_path):
+    """The result is made from the scene's own pixels, not from overviews that may show something else."""
+    scene = make(photo(1, 128, 128), **UTM)
+    expected = opened(resize(scene, tmp_path / "clean.tif", size=(40, 40))).read()
+    with rasterio.open(scene, "r+") as written:
+        written.build_overviews([2, 4], Resampling.nearest)
+    np.testing.assert_array_equal(opened(resize(scene, tmp_path / "out.tif", size=(40, 40))).read(), expected)
+
+
+@pytest.mark.parametrize("wanted", [{"scale": 1e-4}, {"size": (1, 1)}, {"gsd": 1e5}])
+def test_a_scene_can_shrink_to_one_pixel(make, tmp_path, wanted):
+    """However small the result, it has a pixel, close to the mean of the scene."""
+    values = photo(1, 60, 60)
+    with opened(resize(make(values, **UTM), tmp_path / "out.tif", **wanted)) as resized:
+        assert resized.shape == (1, 1)
+        np.testing.assert_allclose(resized.read(), values.mean(), atol=8)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{}, {"gsd": 1, "scale": 1}, {"scale": 0}, {"scale": -1}, {"scale": float("nan")}, {"gsd": 0}, {"size": (0, 5)}],
+)
+def test_a_size_that_is_none_is_refused(make, tmp_path, wanted):
+    """Exactly one of gsd, scale and size must be given, and be positive."""
+    with pytest.raises(UsageError):
+        resize(make(photo(1, 8, 8), **UTM), tmp_path / "out.tif", **wanted)
+    assert not (tmp_path / "out.tif").exists()
+
+
+@pytest.mark.parametrize("wanted", [{"scale": 1e9}, {"gsd": 1e-300}, {"size": (99999999999, 1)}])
+def test_a_result_that_no_file_can_hold_is_refused(make, tmp_path, wanted):
+    """More pixels along a side than GDAL counts to are a mistake in the option."""
+    with pytest.raises(UsageError, match="larger than a GeoTIFF can be"):
+        resize(make(photo(1, 8, 8), **UTM), tmp_path / "out.tif", **wanted)
+
+
+def test_an_existing_target_is_replaced_only_on_request(make, tmp_path):
+    """Nothing is overwritten unasked; on request, what GDAL laid beside the old raster goes with it."""
+    scene, target = make(photo(1, 8, 8), **UTM), tmp_path / "out.tif"
+    target.write_text("precious")
+    with pytest.raises(OutputError, match="exists already"):
+        resize(scene, target, scale=2)
+    assert target.read_text() == "precious"
+    for suffix in (".ovr", ".aux.xml", ".msk"):
+        (tmp_path / f"out.tif{suffix}").write_text("old")
+    resize(scene, target, scale=2, overwrite=True)
+    with opened(target) as resized:
+        assert resized.shape == (16, 16)
+    assert {path.name for path in tmp_path.iterdir()} == {"scene.tif", "out.tif"}
+
+
+def test_a_scene_may_replace_itself(make):
+    """Source and target may be the same file: it is read to its end before it is replaced."""
+    scene = make(photo(1, 100, 100), **UTM)
+    with opened(scene) as source:
+        expected = source.read(out_shape=(1, 50, 50), resampling=Resampling.nearest)
+    with opened(resize(scene, scene, scale=0.5, labels=True, overwrite=True)) as resized:
+        np.testing.assert_array_equal(resized.read(), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("out.png", r"ends in \.tif"), ("none/out.tif", "is not a directory"), ("x" * 250 + ".tif", "too long")],
+)
+def test_a_target_that_cannot_be_written_is_refused(make, tmp_path, name, sentence):
+    """A wrong ending or a missing folder is named before anything is read."""
+    with pytest.raises(OutputError, match=sentence):
+        resize(make(photo(1, 8, 8), **UTM), tmp_path / name, scale=2)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no raster at all"], ids=["missing", "empty", "foreign"])
+def test_an_unreadable_source_is_named(tmp_path, content):
+    """What GDAL cannot open ends in an error with the file's name."""
+    if content is not None:
+        (tmp_path / "broken.tif").write_bytes(content)
+    with pytest.raises(SceneError, match=r"broken\.tif"):
+        resize(tmp_path / "broken.tif", tmp_path / "out.tif", scale=2)
+
+
+def test_a_truncated_source_leaves_nothing_behind(make, tmp_path):
+    """A source that ends halfway is the scene's fault, and no part of the result remains."""
+    scene = make(photo(3, 300, 300), **UTM)
+    scene.write_bytes(scene.read_bytes()[: scene.stat().st_size // 2])
+    with pytest.raises(SceneError, match=r"scene\.tif"):
+        resize(scene, tmp_path / "out.tif", scale=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [(photo(1, 8, 8).astype(np.complex64), "complex64"), (photo(1, 8, 8).astype(np.int64), "int64")],
+)
+def test_values_that_cannot_be_filtered_are_refused(make, tmp_path, values, sentence):
+    """Imagery of 64-bit integers or complex numbers is refused by name; as labels the former pass."""
+    scene = make(values, **UTM)
+    with pytest.raises(SceneError, match=sentence):
+        resize(scene, tmp_path / "out.tif", scale=2)
+    if sentence == "int64":
+        with opened(resize(scene, tmp_path / "out.tif", scale=2, labels=True)) as resized:
+            assert resized.dtypes == ("int64",)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+def test_a_full_disk_leaves_nothing_behind(make, tmp_path, share, masked):
+    """A write that fails, even the last one, which rasterio does not report, is an error, not a cut-off raster."""
+    scene = make(photo(1, 600, 600), mask=photo(1, 600, 600)[0] > 9 if masked else None, **UTM)
+    complete = resize(scene, tmp_path / "complete.tif", scale=1, labels=True).stat().st_size
+    (tmp_path / "complete.tif").unlink()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * complete), limits[1]))
+        with pytest.raises(OutputError, match=r"out\.tif cannot be written"):
+            resize(scene, tmp_path / "out.tif", scale=1, labels=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
+
+
+def test_the_command_calls_the_function(make, tmp_path):
+    """`geoseg resize` passes on what it is given and prints the path it wrote."""
+    scene, target = make(photo(1, 20, 30), **UTM), tmp_path / "out.tif"
+    result = CliRunner().invoke(command, [str(scene), str(target), "--size", "15x10", "--labels"])
+    assert (result.exit_code, result.output) == (0, f"{target}\n")
+    with opened(target) as resized:
+        assert (resized.width, resized.height) == (15, 10)
+    again = CliRunner().invoke(command, [str(scene), str(target), "--scale", "2"])
+    assert isinstance(again.exception, OutputError)
+    forced = CliRunner().invoke(command, [str(scene), str(target), "--gsd", "1", "--overwrite"])
+    assert forced.exit_code == 0
+
+
+@pytest.mark.parametrize("size", ["15", "15x", "x10", "-1x10", "1.5x2", "15x10x3"])
+def test_the_command_refuses_what_is_no_size(make, tmp_path, size):
+    """A size is two whole numbers of pixels; anything else is a usage error that shows the form."""
+    scene = make(photo(1, 20, 30), **UTM)
+    result = CliRunner().invoke(command, [str(scene), str(tmp_path / "out.tif"), "--size", size])
+    assert result.exit_code == 2
+    assert "expected WIDTHxHEIGHT in pixels, such as 1024x768" in result.output
+
+
+def test_a_crs_that_cannot_be_used_is_refused(make, tmp_path):
+    """Where PROJ refuses the scene's CRS, the result would lie nowhere: a sentence says so, and nothing is written."""
+    scene = make(photo(1, 8, 8), crs="+proj=tmerc +lat_0=45 +lon_0=9 +k=0.9 +datum=WGS84", transform=UTM["transform"])
+    # GeoTIFF's key 3075 names the projection: from transverse Mercator to Mercator, which has no latitude of origin.
+    before, after = (np.array([3075, 0, 1, code], "<u2").tobytes() for code in (1, 7))
+    assert scene.read_bytes().count(before) == 1
+    scene.write_bytes(scene.read_bytes().replace(before, after))
+    with pytest.raises(SceneError, match=r"scene\.tif has a CRS that PROJ cannot use"):
+        resize(scene, tmp_path / "out.tif", scale=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]

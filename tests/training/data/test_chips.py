@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+from rasterio import Affine
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
+
+from geoseg.cli.tile import command
+from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.training.data.chips import export_chips, export_recipe_chips
+from geoseg.training.recipe.load import parse_recipe
+
+PALETTE = {0: (10, 20, 30, 255), 1: (40, 50, 60, 255), 2: (70, 80, 90, 255)}
+
+
+@pytest.fixture
+def town(write_raster, coordinates):
+    """An image of 70 × 110 pixels with labels."""
+    labels = np.random.default_rng(0).integers(0, 3, (1, 70, 110), np.uint8)
+    write_raster("images/a b.tif", coordinates(70, 110))
+    write_raster("labels/a b.tif", labels, palette=PALETTE)
+    return coordinates(70, 110), labels
+
+
+def pasted(folder, transform, shape):
+    """What chips show, laid on the pixels of the image by their georeference alone; -1 where they are masked."""
+    whole = np.full(shape, -1)
+    for path in sorted(folder.rglob("*.tif")):
+        with rasterio.open(path) as chip:
+            left, top = ~transform @ (chip.transform.c, chip.transform.f)
+            assert (left, top) == (round(left), round(top))
+            pixels, mask = chip.read().astype(int), chip.dataset_mask() > 0
+            for row, col in np.argwhere(mask):
+                place = (slice(None), int(top) + row, int(left) + col)
+                assert (whole[place] == -1).all() or (whole[place] == pixels[:, row, col]).all()
+                whole[place] = pixels[:, row, col]
+    return whole
+
+
+@pytest.mark.parametrize(("size", "overlap"), [(32, 0.25), (64, 0.0), (128, 0.5)])
+def test_chips_cover_the_image(town, tmp_path, size, overlap):
+    """By their georeference, chips put together give the image and its labels, with colours; all have one size."""
+    count = export_chips(tmp_path, None, tmp_path / "chips", size=size, overlap=overlap)
+    image, labels = town
+    place = Affine(1, 0, 500_000, 0, -1, 5_400_000)
+    np.testing.assert_array_equal(pasted(tmp_path / "chips/images", place, image.shape), image)
+    np.testing.assert_array_equal(pasted(tmp_path / "chips/labels", place, labels.shape), labels)
+    paths = sorted((tmp_path / "chips/labels").iterdir())
+    assert [path.name for path in paths] == [path.name for path in sorted((tmp_path / "chips/images").iterdir())]
+    assert len(paths) == count
+    with rasterio.open(paths[0]) as chip:
+        assert chip.shape == (size, size)
+        assert chip.crs == "EPSG:32633"
+        assert chip.colormap(1)[2] == PALETTE[2]
+
+
+def test_colours_are_kept(write_raster, coordinates, tmp_path):
+    """Colour-coded pictures stay colour-coded, without a place that they never had."""
+    colours = np.random.default_rng(0).integers(0, 255, (3, 40, 40), np.uint8)
+    write_raster("images/a.png", coordinates(40, 40), transform=None)
+    write_raster("masks/a.png", colours, transform=None)
+    export_chips(tmp_path, None, tmp_path / "chips", size=40)
+    with pytest.warns(NotGeoreferencedWarning), rasterio.open(tmp_path / "chips/labels/a_000_000.tif") as chip:
+        np.testing.assert_array_equal(chip.read(), colours)
+
+
+def test_unlabelled_chips_are_left_out(write_raster, coordinates, tmp_path):
+    """A chip without a labelled pixel of the image is not written; beyond the labels a chip is nodata."""
+    valid = np.ones((64, 96), bool)
+    valid[:32, :32] = False
+    write_raster("images/a.tif", coordinates(64, 96), mask=valid)
+    write_raster("labels/a.tif", np.ones((1, 64, 40), np.uint8))
+    assert export_chips(tmp_path, None, tmp_path / "chips", size=32, overlap=0) == 3
+    found = pasted(tmp_path / "chips/labels", Affine(1, 0, 500_000, 0, -1, 5_400_000), (1, 64, 96))
+    np.testing.assert_array_equal(found[0] == 1, valid & (np.arange(96) < 40))
+
+
+def test_no_class_becomes_nodata(write_raster, coordinates, tmp_path):
+    """In masks of 0 and 255, 255 stays a class: nodata is a value that no label of the set has."""
+    mask = np.zeros((1, 48, 40), np.uint8)
+    mask[:, :20] = 255
+    for name in "ab":
+        write_raster(f"images/{name}.tif", coordinates(48, 40))
+    write_raster("masks/a.tif", mask)
+    write_raster("masks/b.tif", np.full_like(mask, 254))
+    assert export_chips(tmp_path, None, tmp_path / "chips", size=64) == 2
+    for name, values in (("a", {0, 255, 253}), ("b", {254, 253})):
+        with rasterio.open(tmp_path / f"chips/labels/{name}_000_000.tif") as chip:
+            assert chip.nodata == 253
+            assert set(np.unique(chip.read()).tolist()) == values
+
+
+def test_bands_keep_their_meaning(write_raster, tmp_path):
+    """Colours of more than 8 bits stay colours."""
+    image = np.ones((4, 32, 32), np.uint16)
+    write_raster("images/a.tif", image, photometric="RGB", alpha="YES")
+    write_raster("masks/a.tif", image[:1].astype(np.uint8))
+    export_chips(tmp_path, None, tmp_path / "chips", size=32)
+    with rasterio.open(tmp_path / "chips/images/a_000_000.tif") as chip:
+        assert chip.colorinterp == (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+
+@pytest.mark.parametrize(
+    ("label", "sentence"),
+    [
+        (np.ones((1, 32, 32), np.float32), "holds float32 values; labels are integers"),
+        (np.ones((3, 32, 32), np.uint16), "holds colours in uint16; colours of labels are of 8 bits"),
+        (None, "no image has a labelled pixel"),
+    ],
+)
+def test_what_makes_no_chips_is_refused(write_raster, coordinates, tmp_path, label, sentence):
+    """Labels that cannot be kept, or say nothing, end in a sentence and leave no folder."""
+    write_raster("images/a.tif", coordinates(32, 32))
+    if label is None:
+        write_raster("masks/a.tif", np.zeros((1, 32, 32), np.uint8), nodata=0)
+    else:
+        write_raster("masks/a.tif", label)
+    with pytest.raises(SceneError, match=sentence):
+        export_chips(tmp_path, None, tmp_path / "chips", size=32)
+    assert not (tmp_path / "chips").exists()
+
+
+def test_recipe(town, tmp_path):
+    """A recipe is cut at the card's GSD with label ids, 255 where nothing is known, partial labels explained."""
+    values = {"0": "ignore", "1": "road", "2": ["land", "water"]}
+    split = {"by": "block", "block_m": 30.0, "validation": 0.4}
+    entry = {"name": "town", "images": str(tmp_path), "values": values, "split": split}
+    recipe = parse_recipe({"name": "x", "data": [entry], "card": {"gsd_m": 2.0}}, source="x.toml")
+    export_recipe_chips(recipe, tmp_path / "chips", size=32)
+    place = Affine(2, 0, 500_000, 0, -2, 5_400_000)
+    labels = town[1][:, 1::2, 1::2]
+    parts = [
+        pasted(tmp_path / "chips" / side / "town/labels", place, labels.shape) for side in ("training", "validation")
+    ]
+    assert ((parts[0] == -1) | (parts[1] == -1)).all()
+    np.testing.assert_array_equal(np.maximum(*parts), np.array([-1, 2, 5])[labels])
+    path = next((tmp_path / "chips/training/town/labels").iterdir())
+    with rasterio.open(path) as chip:
+        assert chip.tags()["CLASS_5"] == "land or water"
+        assert chip.tags()["CLASS_2"] == "road"
+
+
+def test_nothing_is_overwritten_or_left_half(town, tmp_path):
+    """Chips go to a folder of their own; a run that fails leaves nothing behind."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").touch()
+    with pytest.raises(OutputError, match="full exists and is not empty"):
+        export_chips(tmp_path, None, tmp_path / "full")
+    (tmp_path / "images/b.tif").write_bytes((tmp_path / "images/a b.tif").read_bytes())
+    (tmp_path / "labels/b.tif").write_bytes(b"")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(Exception, match=r"b\.tif is empty"):
+        export_chips(tmp_path, None, tmp_path / "chips")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_command(town, tmp_path):
+    """`geoseg tile` counts its chips, takes recipes, and refuses what makes no sense."""
+    run = CliRunner().invoke
+    result = run(command, [str(tmp_path), "-o", str(tmp_path / "one"), "--size", "64", "--overlap", "0"])
+    assert result.output == f"4 chips in {tmp_path / 'one'}\n"
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(
+        'name = "x"\n[[data]]\nname = "town"\nimages = "images"\nsplit.validation = 0\n', encoding="utf-8"
+    )
+    arguments = [str(recipe), "-o", str(tmp_path / "two"), "--size", "64", "--overlap", "0", "--set", "card.gsd_m=2.0"]
+    assert run(command, arguments).output == f"1 chips in {tmp_path / 'two'}\n"
+    for wrong in ([str(recipe), "labels", "-o", "x"], [str(tmp_path), "-o", "x", "--set", "seed=1"]):
+        assert isinstance(run(command, wrong).exception, UsageError)

@@ -1,0 +1,160 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+from rasterio import Affine
+
+from geoseg.errors import UsageError
+from geoseg.rendering import SurfaceClass, render_scene
+from geoseg.training.data.dataset import Data, open_data
+from geoseg.training.recipe.load import load_recipe, parse_recipe
+from geoseg.training.recipe.recipe import Rendered
+
+
+@pytest.fixture
+def two_sets(write_raster, open_recipe):
+    """A set of bytes with all classes, and one of 11 bits that tells roads from the rest."""
+    rng = np.random.default_rng(0)
+    truth = {}
+    for name, dtype, high in (("a", np.uint8, 255), ("b", np.uint16, 2000)):
+        for number in range(3):
+            labels = rng.integers(0, 3 if name == "a" else 2, (1, 50, 40), np.uint8)
+            labels[0, :5] = 255
+            image = rng.integers(1, high, (4, 50, 40), dtype)
+            write_raster(f"{name}/images/{number}.png", image, transform=None)
+            write_raster(f"{name}/labels/{number}.png", labels, transform=None)
+            truth[name, str(number)] = image, labels[0]
+    roads = {"0": ["land", "water"], "1": "road"}
+    return truth, open_recipe(
+        {"name": "a", "images": "a", "bands": [1, 2, 3], "split": {"validation": ["1"]}},
+        {"name": "b", "images": "b", "bands": [4, 2, 1], "split": {"validation": ["0", "2"]}, "values": roads},
+        card={"scaling": {"uint8": {}, "uint16": {"offset": 100.0, "gain": 0.125}}},
+    )
+
+
+def test_validation_images(two_sets):
+    """Held-out images are read as the network takes them, with label values; unlabelled pixels are ignored."""
+    truth, data = two_sets
+    assert data.labels.allowed == ((0,), (1,), (2,), (0, 2), (0, 1, 2))
+    images = data.validation_images()
+    assert [(image.data_set, image.name) for image in images] == [("a", "1"), ("b", "0"), ("b", "2")]
+    for image in images:
+        pixels, labels = image.read()
+        source, codes = truth[image.data_set, image.name]
+        if image.data_set == "a":
+            expected, values = source[:3].astype(np.float32), codes
+        else:
+            expected, values = (
+                ((source[[3, 1, 0]] - np.float32(100)) * np.float32(0.125)).clip(0, 255),
+                np.array([3, 1])[codes.clip(0, 1)],
+            )
+        np.testing.assert_allclose(pixels, np.moveaxis(expected, 0, -1))
+        assert pixels.dtype == np.float32
+        np.testing.assert_array_equal(labels, np.where(codes == 255, 4, values))
+        assert image.shape == labels.shape
+
+
+def counted(truth):
+    """Pixels of land, road and water in the training images of `two_sets`; half of "land or water" is of each."""
+    counts = sum(np.bincount(truth["a", name][1].ravel(), minlength=256)[:3] for name in "02").astype(float)
+    roads = truth["b", "1"][1]
+    return counts + np.array([(roads == 0).sum() / 2, (roads == 1).sum(), (roads == 0).sum() / 2])
+
+
+def test_class_pixels(two_sets):
+    """Pixels of each class are counted over the training images; one of several classes counts in parts."""
+    truth, data = two_sets
+    assert data.class_pixels().tolist() == counted(truth).tolist()
+
+
+def test_class_pixels_of_rendered_scenes(two_sets, open_recipe):
+    """Rendered scenes count as if they were images; where all are known, exactly."""
+    truth, data = two_sets
+    values = {"building": ["land", "water"], "vegetation": "ignore"}
+    both = Data(
+        recipe=data.recipe.model_copy(update={"rendered": Rendered(scenes=3, side=48, seed=5, values=values)}),
+        labels=data.labels, sides=data.sides, as_float=data.as_float, cache=data.cache, scenes=data.scenes,
+    )  # fmt: skip
+    scenes = [render_scene(seed, (48, 48), gsd=1.0).classes for seed in (5, 6, 7)]
+    pixels = {surface.name.lower(): (np.stack(scenes) == surface).sum() for surface in SurfaceClass}
+    half = pixels["building"] / 2
+    shown = [pixels["land"] + half, pixels["road"], pixels["water"] + half]
+    np.testing.assert_allclose(both.class_pixels(), counted(truth) + shown)
+
+
+def test_remarks(two_sets, write_raster, open_recipe):
+    """What may not have been meant is said: a class without a pixel, nothing held out; else there is nothing to say."""
+    _, data = two_sets
+    assert data.remarks() == ()
+    for number in range(2):
+        place = Affine(1, 0, 500_000 + 50 * number, 0, -1, 5_400_000)
+        write_raster(f"c/images/{number}.tif", np.ones((3, 20, 20), np.uint8), transform=place)
+        write_raster(f"c/labels/{number}.tif", np.full((1, 20, 20), 255 * number, np.uint8), transform=place)
+    alone = open_recipe({"name": "c", "images": "c", "split": {"validation": 0.0}})
+    unseen, held_out = alone.remarks()
+    assert "no pixel to train on is labelled road or water" in unseen
+    assert "255 says nothing" in unseen
+    assert "nothing is held out" in held_out
+
+
+def test_windows_are_alike(two_sets):
+    """Windows have one shape and data type, from whichever set they are, and none shows a held-out image."""
+    truth, data = two_sets
+    assert data.bands == 3
+    seen = set()
+    for pixels, labels in islice(data.windows(0, side=16), 60):
+        assert (pixels.shape, pixels.dtype, labels.shape) == ((16, 16, 3), np.float32, (16, 16))
+        for key, (source, _) in truth.items():
+            scaled = (
+                source[:3]
+                if key[0] == "a"
+                else ((source[[3, 1, 0]] - np.float32(100)) * np.float32(0.125)).clip(0, 255)
+            )
+            if any((patch == pixels[8, 8]).all() for patch in np.moveaxis(scaled, 0, -1)[8:, 8:].reshape(-1, 3)):
+                seen.add(key)
+    assert seen == {("a", "0"), ("a", "2"), ("b", "1")}
+
+
+def test_bytes_stay_bytes(write_raster, open_recipe):
+    """Images of bytes that are taken as they are give windows of bytes."""
+    write_raster("a/images/0.png", np.ones((3, 30, 30), np.uint8), transform=None)
+    write_raster("a/labels/0.png", np.ones((1, 30, 30), np.uint8), transform=None)
+    data = open_recipe({"name": "a", "images": "a", "split": {"validation": 0}})
+    assert next(data.windows(0, side=8))[0].dtype == np.uint8
+
+
+def test_labels_are_checked_before_training(two_sets, write_raster):
+    """An id that nobody explained is found before the first window, in held-out images too."""
+    _, data = two_sets
+    write_raster("a/labels/1.png", np.full((1, 50, 40), 77, np.uint8), transform=None)
+    with pytest.raises(UsageError, match=r"1\.png has 2000 pixels of id 77"):
+        next(data.windows(0))
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ([], "has no data: name a data set, or rendered scenes"),
+        ([{"name": "a", "images": "x"}, {"name": "a", "images": "y"}], "two data sets are named 'a'"),
+        ([{"name": "a", "images": "/nowhere"}], "/nowhere is not a folder"),
+    ],
+)
+def test_recipes_without_imagery(data, sentence):
+    """Imagery must be there, under names of its own."""
+    with pytest.raises(UsageError, match=sentence):
+        open_data(parse_recipe({"name": "x", "data": data}, source="x.toml"))
+
+
+def test_shipped_recipe_on_real_imagery(real_data, shipped_recipe):
+    """The aerial model holds out MBRSC tiles 1 and 3 and ten Massachusetts tiles, and trains on all others."""
+    data = open_data(load_recipe(shipped_recipe, [f"root={real_data}"]))
+    dubai, massachusetts = data.sides
+    assert {pair.name.split("/")[0] for pair in dubai.validation} == {"Tile 1", "Tile 3"}
+    assert (len(dubai.training), len(dubai.validation)) == (54, 18)
+    assert (len(massachusetts.training), len(massachusetts.validation)) == (41, 10)
+    names = sorted(pair.name for side in (massachusetts.training, massachusetts.validation) for pair in side)
+    assert [pair.name for pair in massachusetts.validation] == names[:50:5]
+    pixels, labels = data.validation_images()[-1].read()
+    # White collars are masked: black to the network, and without a label.
+    assert (pixels[labels == data.labels.ignored] == 0).mean() > 0.99
+    assert set(np.unique(labels)) == {2, 5, 6}

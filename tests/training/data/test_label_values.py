@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geoseg.datasets.codings import CODINGS, LEGENDS
+from geoseg.errors import UsageError
+from geoseg.training.data.label_values import encoder_of, label_sets
+from geoseg.training.recipe.load import parse_recipe
+
+
+def opened(legend="aerial", **entry):
+    """The label sets of a recipe with one data set, and its encoder."""
+    document = {"name": "x", "legend": legend, "data": [{"name": "set", "images": "images", **entry}]}
+    recipe = parse_recipe(document, source="x.toml")
+    sets = label_sets(recipe)
+    return sets, encoder_of(recipe.data[0], sets)
+
+
+def encode(encoder, values, valid=True):
+    values = np.atleast_2d(np.array(values))
+    return encoder.encode(values, np.broadcast_to(valid, values.shape), "label.png").tolist()
+
+
+def test_label_sets():
+    """Values are the classes in order, each other set once, and last the full set."""
+    sets, _ = opened(
+        values={"0": ["land", "water"], "1": "road", "2": ["water", "land"], "3": ["building"], "4": "ignore"}
+    )
+    assert sets.allowed == ((0,), (1,), (2,), (3,), (4,), (1, 4), (0, 1, 2, 3, 4))
+    assert sets.ignored == 6
+
+
+@given(st.lists(st.sets(st.integers(0, 4), min_size=1), min_size=1, max_size=20))
+def test_every_mapped_set_has_a_value(groups):
+    """Whatever sets of classes values map to, the label value that is encoded allows exactly these classes."""
+    names = LEGENDS["aerial"].names
+    values = {str(key): [names[i] for i in ids] for key, ids in enumerate(groups)}
+    sets, encoder = opened(values=values)
+    (labels,) = encode(encoder, list(range(len(groups))))
+    assert [set(sets.allowed[label]) for label in labels] == groups
+    assert len(set(sets.allowed)) == len(sets.allowed)
+
+
+@pytest.mark.parametrize("name", ["potsdam", "vaihingen", "mbrsc", "aerial"])
+def test_coloured_codings_give_their_legend(name):
+    """A picture of a built-in legend's colours encodes as its class ids."""
+    sets, encoder = opened(legend=name, coding=name)
+    colours = [int(entry.colour[1:], 16) for entry in sets.legend.classes]
+    assert encode(encoder, colours) == [list(range(len(colours)))]
+
+
+def test_silent_classes():
+    """MBRSC's unlabelled and void, and the eroded boundary of the ISPRS labels, are ignored."""
+    sets, encoder = opened(legend="mbrsc", coding="mbrsc")
+    assert encode(encoder, [0x9B9B9B, 0x000000]) == [[sets.ignored] * 2]
+    sets, encoder = opened(legend="potsdam", coding="potsdam")
+    assert encode(encoder, [0x000000]) == [[sets.ignored]]
+
+
+def test_cityscapes_categories():
+    """Label ids fall in the category that the data set's paper gives them."""
+    sets, encoder = opened(legend="cityscapes", coding="cityscapes")
+    known = {0: "void", 7: "flat", 8: "flat", 11: "construction", 16: "construction", 17: "object", 20: "object"}
+    known |= {21: "nature", 22: "nature", 23: "sky", 24: "human", 25: "human", 26: "vehicle", 33: "vehicle"}
+    (labels,) = encode(encoder, list(known))
+    assert [sets.legend.names[label] for label in labels] == list(known.values())
+    assert len(sets.legend) == 8
+
+
+def test_other_legend_by_class_name():
+    """Classes of a coding are mapped by their names to a class, a set, or nothing."""
+    values = {"impervious surface": "road", "low vegetation": "vegetation", "tree": "vegetation"}
+    values |= {"car": "ignore", "clutter": ["land", "water"]}
+    sets, encoder = opened(coding="potsdam", values=values)
+    (labels,) = encode(encoder, [0xFFFFFF, 0x0000FF, 0x00FF00, 0xFFFF00, 0xFF0000])
+    assert [sets.allowed[label] for label in labels] == [(2,), (0,), (3,), (0, 1, 2, 3, 4), (1, 4)]
+
+
+def test_unknown_colour():
+    """A colour that nobody listed is an error with its pixel count, unless it is mapped to ignore."""
+    picture = [[0x3C1098, 0x123456], [0x123456, 0x123456]]
+    _, encoder = opened(legend="mbrsc", coding="mbrsc")
+    with pytest.raises(
+        UsageError, match=r"label\.png has 3 pixels of colour #123456, which data set set does not list"
+    ):
+        encode(encoder, picture)
+    for key in ("#123456", "*"):
+        sets, encoder = opened(legend="mbrsc", coding="mbrsc", values={key: "ignore"})
+        assert encode(encoder, picture) == [[0, sets.ignored], [sets.ignored] * 2]
+
+
+def test_unknown_ids():
+    """Without `values` ids are the legend's, 255 is ignored, and any other is an error; masked pixels say nothing."""
+    sets, encoder = opened()
+    assert encode(encoder, [0, 4, 255]) == [[0, 4, sets.ignored]]
+    with pytest.raises(UsageError, match=r"has 2 pixels of id 9 \(3 pixels of 2 unknown values in all\)"):
+        encode(encoder, [9, 9, 7, 1])
+    encode(encoder, [9, 1], valid=[[False, True]])
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"values": {"1": "rood"}}, "maps values to 'rood'; the legend has building, land"),
+        ({"values": {"1": []}}, "maps values to no class"),
+        ({"values": {"one": "road"}}, "maps 'one'; expected an id"),
+        ({"coding": "colours", "values": {"1": "road"}}, "maps '1'; expected a colour like #4a4a4a"),
+        ({"coding": "potsdam"}, "has the class 'impervious surface' of coding potsdam"),
+        ({"coding": "isprs"}, "has coding 'isprs'; choose ids, colours, vector or one of"),
+    ],
+)
+def test_codings_that_make_no_sense(entry, sentence):
+    """What a recipe maps must be there on both sides."""
+    with pytest.raises(UsageError, match=sentence):
+        opened(**entry)
+
+
+@pytest.mark.parametrize(
+    ("legend", "sentence"),
+    [
+        ("lunar", "no legend 'lunar'; choose one of aerial"),
+        ({"classes": [{"name": "a", "colour": "#000000"}]}, "a legend has 2 to"),
+        ({"classes": [{"name": "a", "colour": "red"}, {"name": "b", "colour": "#000000"}]}, "written like #4a4a4a"),
+        ({"road": "c", "classes": [{"name": n, "colour": "#000000"} for n in "ab"]}, "names 'c'"),
+    ],
+)
+def test_legends_that_make_no_sense(legend, sentence):
+    """A legend is known by name, or a table that holds together."""
+    with pytest.raises(UsageError, match=sentence):
+        opened(legend=legend)
+
+
+def test_built_in_codings_have_legends():
+    """Every built-in coding has a legend of the same name."""
+    assert set(CODINGS) == set(LEGENDS)
+
+
+def test_colours_without_values():
+    """A coding that lists nothing refuses every value in its sentence, or takes all as others."""
+    _, encoder = opened(coding="colours")
+    with pytest.raises(UsageError, match="1 pixels of colour #0a0b0c"):
+        encode(encoder, [0x0A0B0C])
+    _, encoder = opened(coding="colours", values={"*": "road"})
+    assert encode(encoder, [0x0A0B0C]) == [[2]]

@@ -1,0 +1,168 @@
+import warnings
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+import shapely
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.training.data.read import read_labels
+
+WHOLE = (slice(0, 100), slice(0, 120))
+X, Y = 500_000, 5_400_000
+
+
+@pytest.fixture
+def write_features(tmp_path):
+    """Write geometries that are given in pixels of the image, x to the right and y down."""
+
+    def write(geometries, crs="EPSG:32633", name="labels.gpkg", **attributes):
+        placed = shapely.transform(geometries, lambda points: points * (1, -1) + (X, Y))
+        frame = geopandas.GeoDataFrame(attributes, geometry=placed, crs="EPSG:32633").to_crs(crs)
+        frame.to_file(tmp_path / name)
+
+    return write
+
+
+@pytest.fixture
+def labels(write_raster, coordinates, only_pair):
+    """Label values of a region of an image with vector labels."""
+    write_raster("image.tif", coordinates(100, 120))
+
+    def read(roi=WHOLE, **entry):
+        entry = {"values": {"*": "road", "background": "land"}, **entry}
+        return read_labels(only_pair(images="image.tif", labels="labels.gpkg", coding="vector", **entry), roi)
+
+    return read
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326", "EPSG:3857"])
+@pytest.mark.parametrize("width_m", [3.0, 8.0])
+def test_lines_have_a_width_in_metres(write_features, labels, crs, width_m):
+    """A line covers the pixels whose centres are within half its width, in metres on the ground in any CRS."""
+    line = shapely.LineString([(10, 20), (70, 75), (110, 30)])
+    write_features([line], crs=crs)
+    rows, cols = np.mgrid[:100, :120] + 0.5
+    distance = shapely.distance(line, shapely.points(cols, rows))
+    found = labels(width_m=width_m) == 1
+    # Round joints are polygons, UTM is 0.04 % off, and a straight line in one CRS is a curve in another.
+    assert found[distance < width_m / 2 - 0.1].all()
+    assert not found[distance > width_m / 2 + 0.1].any()
+
+
+def test_regions_join(write_features, labels):
+    """A line that runs outside of a region reaches into it by its width."""
+    write_features([shapely.LineString([(0, 39), (120, 41)])], crs="EPSG:4326")
+    drawn = labels(width_m=10.0)
+    for top in range(0, 100, 7):
+        roi = (slice(top, min(top + 7, 100)), slice(30, 60))
+        np.testing.assert_array_equal(labels(roi, width_m=10.0), drawn[roi])
+
+
+def test_polygons_by_attribute(write_features, labels):
+    """Polygons are drawn by the class of their attribute, later values over earlier ones, on a background."""
+    boxes = [shapely.box(10, 10, 60, 50), shapely.box(40, 30, 90, 80), shapely.box(0, 90, 5, 95)]
+    write_features(boxes, kind=["lake", "street", "quarry"])
+    values = {"street": "road", "lake": "water", "*": "ignore", "background": ["land", "road"]}
+    drawn = labels(attribute="kind", values=values)
+    expected = np.full((100, 120), 3)
+    expected[30:80, 40:90] = 1
+    expected[10:50, 10:60] = 2
+    expected[90:95, 0:5] = 4
+    np.testing.assert_array_equal(drawn, expected)
+
+
+def test_ground_without_features_is_ignored(write_features, labels):
+    """Unless a class is given for it, ground that no feature covers says nothing."""
+    write_features([shapely.box(10, 10, 60, 50)])
+    drawn = labels(values={"*": "water"})
+    assert np.unique(drawn).tolist() == [2, 3]
+    assert (drawn == 2).sum() == 50 * 40
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"values": {}}, "say what its features are|say what their features are"),
+        ({"attribute": "kind", "values": {"lake": "water"}}, "have 2 features here whose kind is 'street'"),
+        ({"attribute": "type"}, "have no attribute 'type'; theirs are kind"),
+    ],
+)
+def test_features_that_are_not_explained(write_features, labels, entry, sentence):
+    """Features of no known class are refused."""
+    write_features([shapely.box(0, 0, 9, 9)] * 3, kind=["lake", "street", "street"])
+    with pytest.raises(UsageError, match=sentence):
+        labels(**entry)
+
+
+def test_integers_with_nulls(write_features, labels):
+    """A column of integers keeps its keys where a value is missing; a missing value has the key `null`."""
+    boxes = [shapely.box(10, 10, 60, 50), shapely.box(70, 10, 90, 50), shapely.box(0, 90, 5, 95)]
+    write_features(boxes, kind=pd.array([1, None, 12], "Int64"))
+    drawn = labels(attribute="kind", values={"1": "road", "12": "water", "null": "ignore", "background": "land"})
+    expected = np.zeros((100, 120))
+    expected[10:50, 10:60], expected[10:50, 70:90], expected[90:95, 0:5] = 1, 3, 2
+    np.testing.assert_array_equal(drawn, expected)
+    with pytest.raises(UsageError, match="have 1 features here whose kind is 'null'"):
+        labels(attribute="kind", values={"1": "road", "12": "water"})
+
+
+@pytest.mark.parametrize("values", [{}, {"background": "land"}, {"background": "land", "*": "road"}])
+def test_features_called_background(write_features, labels, values):
+    """`background` in `values` is ground without features; features of that name would have no key of their own."""
+    write_features([shapely.box(0, 0, 9, 9)] * 2, kind=["background", "street"])
+    with pytest.raises(
+        UsageError, match=r"have 1 features .* 'background', .* stands for ground that no feature covers"
+    ):
+        labels(attribute="kind", values={"street": "road", **values})
+
+
+def test_others_called_background(write_features, labels):
+    """Where `values` does not speak of ground without features, a feature called `background` is one of the others."""
+    write_features([shapely.box(0, 0, 9, 9)], kind=["background"])
+    assert np.unique(labels(attribute="kind", values={"*": "water"})).tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("table", "labels .*gpkg are a table without geometry"),
+        ("garbage", "labels .*gpkg cannot be read as a vector file"),
+        ("empty", "labels .*gpkg cannot be read as a vector file"),
+        ("no crs", "labels .*gpkg have no CRS"),
+    ],
+)
+def test_files_that_are_no_features(labels, tmp_path, kind, sentence):
+    """A file that holds no features with a place is refused by name."""
+    path = tmp_path / "labels.gpkg"
+    if kind == "table":
+        pyogrio.write_dataframe(pd.DataFrame({"kind": [1, 2]}), path)
+    elif kind == "no crs":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            geopandas.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)]).to_file(path)
+    else:
+        path.write_bytes(b"" if kind == "empty" else b"no package")
+    with pytest.raises(UsageError, match=sentence):
+        labels()
+
+
+def test_image_without_a_place(write_raster, write_features, coordinates, only_pair):
+    """Vector labels cannot be laid on a picture that lies nowhere."""
+    write_raster("image.png", coordinates(100, 120), transform=None)
+    write_features([shapely.box(0, 0, 9, 9)])
+    pair = only_pair(images="image.png", labels="labels.gpkg", coding="vector", values={"*": "water"})
+    with pytest.raises(SceneError, match="lies nowhere on the ground"):
+        read_labels(pair, WHOLE)
+
+
+def test_coding_and_file_agree(write_raster, write_features, coordinates, only_pair):
+    """A vector file needs the vector coding, and a raster one of the others."""
+    write_raster("image.tif", coordinates(100, 120))
+    write_features([shapely.box(0, 0, 9, 9)])
+    with pytest.raises(UsageError, match=r"has the vector label labels\.gpkg; give it coding = 'vector'"):
+        only_pair(images="image.tif", labels="labels.gpkg")
+    with pytest.raises(UsageError, match=r"has the raster label image\.tif; give it another coding"):
+        only_pair(images="image.tif", labels="image.tif", coding="vector", values={"*": "water"})

@@ -1,0 +1,242 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pyproj import Transformer
+from rasterio import Affine
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.training.data.pairs import Pair
+from geoseg.training.data.read import read_image, read_labels, read_pair
+
+
+def whole(pair: Pair):
+    return slice(0, pair.shape[0]), slice(0, pair.shape[1])
+
+
+@pytest.fixture
+def ids():
+    """Labels `(1, height, width)` of classes 0 to 2 without order."""
+
+    def make(height, width):
+        return np.random.default_rng(height).integers(0, 3, (1, height, width), dtype=np.uint8)
+
+    return make
+
+
+def nearest(labels, transform, x, y):
+    """Oracle: the label pixel whose area holds each place, 3 outside."""
+    cols, rows = ~transform @ (x, y)
+    rows, cols = np.floor(rows).astype(int), np.floor(cols).astype(int)
+    inside = (rows >= 0) & (rows < labels.shape[1]) & (cols >= 0) & (cols < labels.shape[2])
+    return np.where(inside, labels[0][rows.clip(0, labels.shape[1] - 1), cols.clip(0, labels.shape[2] - 1)], 3)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000),
+        Affine(2.3, 0, 499_990.2, 0, -2.3, 5_400_007.7),
+        Affine(1, 0, 500_020.3, 0, -1, 5_399_990.4),
+        Affine.translation(500_010.1, 5_399_990.3) @ Affine.rotation(30) @ Affine.scale(1.1, -1.1),
+    ],
+)
+def test_labels_are_warped_nearest_exact(write_raster, coordinates, ids, only_pair, transform):
+    """Labels on another grid: each pixel takes the label whose area holds its centre; beyond them it is ignored."""
+    write_raster("image.tif", coordinates(60, 50))
+    labels = ids(70, 45)
+    write_raster("label.tif", labels, transform=transform)
+    pair = only_pair(images="image.tif", labels="label.tif")
+    rows, cols = np.mgrid[:60, :50] + 0.5
+    expected = nearest(labels, transform, 500_000 + cols, 5_400_000 - rows)
+    np.testing.assert_array_equal(read_labels(pair, whole(pair)), expected)
+
+
+def test_labels_in_another_crs(write_raster, coordinates, ids, only_pair):
+    """Labels in degrees lie where PROJ puts each pixel of an image in metres."""
+    write_raster("image.tif", coordinates(60, 50))
+    labels = ids(90, 90)
+    to_degrees = Transformer.from_crs("EPSG:32633", "EPSG:4326", always_xy=True)
+    west, north = to_degrees.transform(500_002, 5_400_003)
+    transform = Affine(1.1e-5, 0, west, 0, -0.9e-5, north)
+    write_raster("label.tif", labels, transform=transform, crs="EPSG:4326")
+    pair = only_pair(images="image.tif", labels="label.tif")
+    rows, cols = np.mgrid[:60, :50] + 0.5
+    expected = nearest(labels, transform, *to_degrees.transform(500_000 + cols, 5_400_000 - rows))
+    np.testing.assert_array_equal(read_labels(pair, whole(pair)), expected)
+
+
+@pytest.mark.parametrize("gsd_m", [0.7, 2.5])
+def test_regions_join(write_raster, coordinates, ids, only_pair, gsd_m):
+    """At another GSD, an image read in regions of any size equals the image read as a whole, and so do its labels."""
+    write_raster("image.tif", coordinates(90, 70))
+    write_raster("label.tif", ids(90, 70))
+    pair = only_pair(images="image.tif", labels="label.tif", card={"gsd_m": gsd_m})
+    assert pair.shape == (round(90 / gsd_m), round(70 / gsd_m))
+    pixels, labels = read_pair(pair, whole(pair))
+    for chunk in ((7, 11), (40, 3), pair.shape):
+        for roi in replace(pair, chunk=chunk).chunks():
+            part = read_pair(pair, roi)
+            np.testing.assert_array_equal(part[0], pixels[roi])
+            np.testing.assert_array_equal(part[1], labels[roi])
+
+
+def test_images_of_the_cards_gsd_are_left_alone(write_raster, coordinates, only_pair, ids):
+    """An image within a twentieth of the GSD keeps its pixels, whatever its place."""
+    image = coordinates(30, 20)
+    write_raster("image.tif", image, transform=Affine(1.04, 0, 500_000, 0, -1.04, 5_400_000))
+    write_raster("label.png", ids(30, 20), transform=None)
+    pair = only_pair(images="image.tif", labels="label.png")
+    np.testing.assert_array_equal(read_image(pair, whole(pair))[0], np.moveaxis(image, 0, -1))
+
+
+def test_pictures_without_georeference(write_raster, coordinates, only_pair):
+    """PNGs are scaled from the data set's GSD to the card's; labels take the pixel that holds the centre."""
+    write_raster("image.png", coordinates(40, 60), transform=None)
+    labels = (np.arange(40 * 60, dtype=np.uint8).reshape(1, 40, 60) % 3).astype(np.uint8)
+    write_raster("label.png", labels, transform=None)
+    pair = only_pair(images="image.png", labels="label.png", gsd_m=0.5)
+    assert pair.shape == (20, 30)
+    np.testing.assert_array_equal(read_labels(pair, whole(pair)), labels[0, 1::2, 1::2])
+
+
+@pytest.mark.parametrize("kind", ["mask", "nodata", "alpha", "nan"])
+def test_masked_pixels(write_raster, coordinates, ids, only_pair, kind):
+    """Where an image has no data, by mask, nodata value, alpha or NaN, its pixels are 0 and its labels ignored."""
+    image, valid = coordinates(20, 30) // 2 + 1, np.ones((20, 30), bool)
+    valid[5:9, 3:20] = False
+    card, profile = {}, {}
+    if kind == "mask":
+        profile["mask"] = valid
+    elif kind == "nodata":
+        image[:, ~valid] = 200
+        profile["nodata"] = 200
+    elif kind == "alpha":
+        image = np.concatenate([image, valid[None] * np.uint8(255)])
+        profile |= {"photometric": "RGB", "alpha": "YES"}
+    else:
+        image = np.where(valid, image, np.nan).astype(np.float32)
+        card["scaling"] = {"float32": {}}
+    write_raster("image.tif", image, **profile)
+    labels = ids(20, 30)
+    write_raster("label.tif", labels)
+    pair = only_pair(images="image.tif", labels="label.tif", card=card)
+    pixels, read = read_pair(pair, whole(pair))
+    assert (pixels[~valid] == 0).all()
+    assert (pixels[valid] > 0).all()
+    np.testing.assert_array_equal(read, np.where(valid, labels[0], pair.ignored))
+
+
+def test_nodata_of_labels_is_ignored(write_raster, coordinates, ids, only_pair):
+    """The label's own nodata value says nothing, even where it is a class id."""
+    write_raster("image.tif", coordinates(20, 30))
+    labels = ids(20, 30)
+    write_raster("label.tif", labels, nodata=1)
+    pair = only_pair(images="image.tif", labels="label.tif")
+    np.testing.assert_array_equal(read_labels(pair, whole(pair)), np.where(labels[0] == 1, 3, labels[0]))
+
+
+def test_palettes(write_raster, coordinates, only_pair):
+    """A palette PNG is read by its colours if the coding is of colours, and by its indices if it is of ids."""
+    colours = {0: (132, 41, 246, 255), 1: (60, 16, 152, 255), 2: (155, 155, 155, 255)}
+    indices = (np.arange(600).reshape(1, 20, 30) % 3).astype(np.uint8)
+    write_raster("image.png", coordinates(20, 30), transform=None)
+    write_raster("label.png", indices, transform=None, palette=colours)
+    pair = only_pair(images="image.png", labels="label.png", coding="mbrsc", legend="mbrsc")
+    np.testing.assert_array_equal(read_labels(pair, whole(pair)), np.array([1, 0, 5])[indices[0]])
+    pair = only_pair(images="image.png", labels="label.png", coding="ids")
+    np.testing.assert_array_equal(read_labels(pair, whole(pair)), indices[0])
+
+
+def test_a_pixel_more_or_less(write_raster, coordinates, ids, only_pair):
+    """Labels without georeference may be a pixel off in size, as parts of MBRSC tiles are; more is an error."""
+    write_raster("image.png", coordinates(20, 30), transform=None)
+    write_raster("label.png", ids(21, 29), transform=None)
+    pair = only_pair(images="image.png", labels="label.png")
+    assert read_labels(pair, whole(pair)).shape == (20, 30)
+    write_raster("label.png", ids(22, 30), transform=None)
+    with pytest.raises(SceneError, match=r"label\.png has 30 × 22 pixels, its image 30 × 20"):
+        read_labels(pair, whole(pair))
+
+
+@pytest.mark.parametrize("cut", ["half", 20])
+@pytest.mark.parametrize("name", ["image.png", "image.jpg", "label.png"])
+def test_pictures_that_are_cut_off(write_raster, only_pair, name, cut):
+    """An image or label in PNG or JPEG that was not copied to its end is refused before it is trained on."""
+    rng = np.random.default_rng(0)
+    image = "image.png" if name == "label.png" else name
+    written = {
+        each: write_raster(each, rng.integers(0, high, (count, 60, 50), np.uint8), transform=None)
+        for each, count, high in ((image, 3, 255), ("label.png", 1, 3))
+    }
+    path = written[name]
+    content = path.read_bytes()
+    path.write_bytes(content + b"more of another program")
+    assert only_pair(images=image, labels="label.png")
+    path.write_bytes(content[: len(content) // 2] if cut == "half" else content[:-cut])
+    with pytest.raises(SceneError, match=rf"{name} is cut off: the end of its (PNG|JPEG) data is missing"):
+        only_pair(images=image, labels="label.png")
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326"])
+def test_labels_elsewhere(write_raster, coordinates, ids, only_pair, crs):
+    """A label must show some of the ground of its image, as one that covers a corner of it does."""
+    write_raster("image.tif", coordinates(60, 50))
+    to_label = Transformer.from_crs("EPSG:32633", crs, always_xy=True)
+    step = 1 if crs == "EPSG:32633" else 1e-5
+    for east, touches in ((-30, True), (45, True), (-80, False), (55, False), (400_000, False)):
+        x, y = to_label.transform(500_000 + east, 5_400_000)
+        write_raster("label.tif", ids(60, 50), transform=Affine(step, 0, x, 0, -step, y), crs=crs)
+        if touches:
+            pair = only_pair(images="image.tif", labels="label.tif")
+            assert (read_labels(pair, whole(pair)) < pair.ignored).any()
+        else:
+            with pytest.raises(
+                SceneError, match=r"label\.tif lies elsewhere on the ground than its image .*image\.tif"
+            ):
+                only_pair(images="image.tif", labels="label.tif")
+
+
+def test_unknown_colours_name_the_file(write_raster, coordinates, only_pair):
+    """A colour that the coding does not list is an error with its count and the file it is in."""
+    picture = np.full((3, 20, 30), 255, np.uint8)
+    picture[:, 3:5, 4:9] = 7
+    write_raster("image.png", coordinates(20, 30), transform=None)
+    write_raster("label.png", picture, transform=None)
+    pair = only_pair(images="image.png", labels="label.png", coding="potsdam", legend="potsdam")
+    with pytest.raises(UsageError, match=r"label\.png has 10 pixels of colour #070707"):
+        read_labels(pair, whole(pair))
+
+
+@pytest.mark.parametrize(
+    ("label", "coding", "sentence"),
+    [
+        (np.zeros((1, 20, 30), np.uint8), "mbrsc", "has 1 band without a palette"),
+        (np.zeros((3, 20, 30), np.uint8), "ids", "has 3 bands, but the coding of data set set is ids"),
+        (np.zeros((1, 20, 30), np.float32), "ids", "holds float32 values; labels are integers"),
+    ],
+)
+def test_labels_of_another_kind(write_raster, coordinates, only_pair, label, coding, sentence):
+    """Labels that do not hold what the coding says are refused."""
+    write_raster("image.tif", coordinates(20, 30))
+    write_raster("label.tif", label)
+    legend = "mbrsc" if coding == "mbrsc" else "aerial"
+    pair = only_pair(images="image.tif", labels="label.tif", coding=coding, legend=legend)
+    with pytest.raises(SceneError, match=sentence):
+        read_labels(pair, whole(pair))
+
+
+@pytest.mark.parametrize(
+    ("image", "entry", "error", "sentence"),
+    [
+        (np.zeros((2, 9, 9), np.uint8), {}, SceneError, "has 2 bands; data set set takes band 3"),
+        (np.zeros((3, 9, 9), np.uint16), {}, SceneError, "holds uint16 values; card.scaling lists uint8 only"),
+        (np.zeros((3, 9, 9), np.uint8), {"bands": [1]}, UsageError, "takes bands 1; the card has 3"),
+    ],
+)
+def test_images_that_do_not_fit_the_card(write_raster, ids, only_pair, image, entry, error, sentence):
+    """An image must have the bands and a data type that the recipe's card names."""
+    write_raster("image.tif", image)
+    write_raster("label.tif", ids(9, 9))
+    with pytest.raises(error, match=sentence):
+        only_pair(images="image.tif", labels="label.tif", **entry)

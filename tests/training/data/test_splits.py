@@ -1,0 +1,221 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from pyproj import CRS, Transformer
+from rasterio import Affine
+
+from geoseg.errors import UsageError
+from geoseg.training.data.ground_squares import Blocks, Ground
+from geoseg.training.data.read import read_image, read_labels
+
+PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
+
+
+@pytest.fixture
+def tiles(write_raster):
+    """Six images of 40 m, side by side from west to east, or `step` metres apart, with labels."""
+
+    def write(step=40, count=6, folder="set", west=500_000, **profile):
+        rng = np.random.default_rng(west)
+        for number in range(count):
+            transform = Affine(1, 0, west + step * number, 0, -1, 5_400_000)
+            pixels = rng.integers(1, 255, (3, 40, 40), np.uint8)
+            write_raster(f"{folder}/images/{number}.tif", pixels, transform=transform, **profile)
+            labels = rng.integers(0, 3, (1, 40, 40), np.uint8)
+            write_raster(f"{folder}/labels/{number}.tif", labels, transform=transform, **profile)
+
+    return write
+
+
+def entry(name="set", **split):
+    return {"name": name, "images": name, "split": split}
+
+
+def names(data):
+    (sides,) = data.sides
+    return [pair.name for pair in sides.training], [pair.name for pair in sides.validation]
+
+
+def test_by_name(tiles, open_recipe):
+    """Images are held out by patterns of their names."""
+    tiles()
+    data = open_recipe(entry(by="image", validation=["1", "[45]"]))
+    assert names(data) == (["0", "2", "3"], ["1", "4", "5"])
+
+
+def test_by_share(tiles, open_recipe):
+    """A share is drawn by the recipe's seed: the same for the same seed, and at least one on each side."""
+    tiles()
+    drawn = [names(open_recipe(entry(validation=0.3), seed=seed)) for seed in range(8)]
+    assert all(len(held_out) == 2 and sorted(kept + held_out) == list("012345") for kept, held_out in drawn)
+    assert names(open_recipe(entry(validation=0.3), seed=3)) == drawn[3]
+    assert len({tuple(held_out) for _, held_out in drawn}) > 3
+    assert len(names(open_recipe(entry(validation=0.01)))[1]) == 1
+    assert len(names(open_recipe(entry(validation=0.99)))[0]) == 1
+    assert names(open_recipe(entry(validation=0)))[1] == []
+
+
+def test_by_group(tiles, open_recipe):
+    """The images of a group are on one side."""
+    tiles()
+    groups = {"west": ["0", "1"], "middle": ["[23]"], "east": ["4", "5"]}
+    assert names(open_recipe(entry(by="group", groups=groups, validation=["middle"])))[1] == ["2", "3"]
+    for seed in range(5):
+        _, held_out = names(open_recipe(entry(by="group", groups=groups, validation=0.4), seed=seed))
+        assert held_out in (["0", "1"], ["2", "3"], ["4", "5"])
+
+
+@pytest.mark.parametrize(
+    ("split", "sentence"),
+    [
+        ({"validation": ["7"]}, "holds out '7', none of its 6 images: 0, 1, 2, 3, 4, …"),
+        ({"by": "group", "groups": {"a": ["[0-3]"]}, "validation": ["a"]}, "image 4 must be in one group .* in none"),
+        ({"by": "group", "groups": {"a": ["*"], "b": ["5"]}}, "image 5 must be in one group .* both a and b"),
+        ({"by": "group", "groups": {"a": ["*"]}, "validation": ["b"]}, "holds out 'b', none of its 1 groups: a"),
+        ({"validation": ["*"]}, r"all 6 images are held out \(data set set\); leave some to train on"),
+        ({"by": "block", "validation": ["a"]}, "blocks have no names"),
+        ({"by": "block", "validation": 1.0}, "all 6 images are held out"),
+        ({"by": "group", "groups": {"a": ["*"], "b": ["7", "8"]}}, "'7' of group b is none of its 6 images: 0, 1"),
+        ({"by": "group", "groups": {"a": ["*"], "b": []}, "validation": ["b"]}, "group b of its split has no image"),
+        ({"by": "image", "groups": {"a": ["*"]}}, "has groups, but is split by image; set by = 'group'"),
+        ({"by": "block", "groups": {"a": ["*"]}}, "has groups, but is split by block"),
+    ],
+)
+def test_splits_that_make_no_sense(tiles, open_recipe, split, sentence):
+    """What is held out must be there, and not everything."""
+    tiles()
+    with pytest.raises(UsageError, match=sentence):
+        open_recipe(entry(**split))
+
+
+@pytest.mark.parametrize("split", [{}, {"by": "block"}, {"validation": 0.7}])
+def test_one_image_is_trained_on(tiles, open_recipe, split):
+    """Where there is one image, or one square, nothing can be held out but all; that takes a share of 1."""
+    tiles(count=1)
+    assert names(open_recipe(entry(**split))) == (["0"], [])
+
+
+def test_a_data_set_for_validation_alone(tiles, open_recipe):
+    """A data set may hold out all of its images, if another has some to train on."""
+    tiles()
+    tiles(folder="other", west=600_000)
+    data = open_recipe(entry(validation=1.0), entry("other", validation=0.0))
+    assert [image.data_set for image in data.validation_images()] == ["set"] * 6
+    whole = (slice(0, 40), slice(0, 40))
+    trained = [read_image(pair, whole)[0] for pair in data.sides[1].training]
+    for pixels, _ in islice(data.windows(0, side=40), 5):
+        assert any((pixels == image).all() for image in trained)
+
+
+@pytest.mark.parametrize(("step", "refused"), [(40, False), (39, False), (37, True), (20, True), (0, True)])
+def test_overlapping_footprints(tiles, open_recipe, step, refused):
+    """Images on both sides may touch, but not show the same ground."""
+    tiles(step)
+    if refused:
+        with pytest.raises(UsageError, match="show the same ground; split by groups"):
+            open_recipe(entry(validation=["2"]))
+    else:
+        assert names(open_recipe(entry(validation=["2"])))[1] == ["2"]
+
+
+@pytest.mark.parametrize("by", ["image", "block"])
+@pytest.mark.parametrize(("step", "refused"), [(40, False), (20, True)])
+def test_overlaps_without_a_crs(tiles, open_recipe, step, refused, by):
+    """Images with a transform and no CRS are compared within their data set; squares of ground need a CRS."""
+    tiles(step, crs=None)
+    split = {"by": by, "validation": 0.4, "block_m": 20}
+    if refused:
+        with pytest.raises(UsageError, match=r"show the same ground; .* or give them a CRS and split by block"):
+            open_recipe(entry(**split))
+    else:
+        assert open_recipe(entry(**split)).validation_images()
+
+
+def test_planes_without_a_crs_are_not_compared(tiles, open_recipe):
+    """The same coordinates in two data sets without a CRS may be two places."""
+    tiles(crs=None)
+    tiles(folder="other", crs=None)
+    assert len(open_recipe(entry(validation=1.0), entry("other", validation=0.0)).validation_images()) == 6
+
+
+@pytest.mark.parametrize("transform", [PLACE, None])
+def test_one_file_in_two_data_sets(write_raster, open_recipe, tmp_path, transform):
+    """A file may not be trained on and held out, by whatever path; it may be on one side in both data sets."""
+    for number in range(2):
+        place = transform and Affine.translation(100 * number, 0) @ transform
+        write_raster(f"set/images/{number}.tif", np.ones((3, 9, 9), np.uint8), transform=place)
+        write_raster(f"set/labels/{number}.tif", np.ones((1, 9, 9), np.uint8), transform=place)
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    for place in ("set", "link"):
+        again = {**entry(place, validation=["1"]), "name": "again"}
+        with pytest.raises(UsageError, match=r"0\.tif is held out \(data set set, image 0\) and trained on .* again"):
+            open_recipe(entry(validation=["0"]), again)
+    both = open_recipe(entry(validation=["1"]), {**entry("link", validation=["1"]), "name": "again"})
+    assert len(both.validation_images()) == 2
+
+
+def test_overlaps_between_data_sets(tiles, open_recipe):
+    """One data set may not train on what another holds out; groups and blocks mend overlaps within one."""
+    tiles(step=20, count=4)
+    tiles(step=20, count=4, folder="other")
+    groups = {"w": ["0", "1"], "e": ["2", "3"]}
+    blocks = {"by": "block", "block_m": 30, "validation": 0.4}
+    with pytest.raises(UsageError, match=r"\(data set other, training\) and .* \(data set set, validation\)"):
+        open_recipe(entry(**blocks), entry("other", validation=0.0))
+    with pytest.raises(UsageError, match="show the same ground"):
+        open_recipe(entry(by="group", groups=groups, validation=["e"]))
+    assert open_recipe(entry(**blocks)).validation_images()
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_blocks_part_the_labels(write_raster, open_recipe, placed):
+    """Each labelled pixel is on exactly one side, whole squares of ground together."""
+    rng = np.random.default_rng(2)
+    suffix, transform = (".tif", Affine(1, 0, 500_017, 0, -1, 5_400_003)) if placed else (".png", None)
+    write_raster(f"set/images/a{suffix}", rng.integers(0, 255, (3, 130, 170), np.uint8), transform=transform)
+    labels = rng.integers(0, 3, (1, 130, 170), np.uint8)
+    write_raster(f"set/labels/a{suffix}", labels, transform=transform)
+    data = open_recipe(entry(by="block", block_m=50, validation=0.3))
+    whole = (slice(0, 130), slice(0, 170))
+    (training,), (validation,) = data.sides[0].training, data.sides[0].validation
+    kept, held_out = read_labels(training, whole), read_labels(validation, whole)
+    np.testing.assert_array_equal((kept == 3) ^ (held_out == 3), True)
+    np.testing.assert_array_equal(np.where(kept == 3, held_out, kept), labels[0])
+    x, y = (np.arange(170) + 0.5 + 17, -np.arange(130) - 0.5 + 3) if placed else (np.arange(170), np.arange(130))
+    # 500,000 and 5,400,000 are whole numbers of squares.
+    squares = np.floor(y / 50)[:, None] * 1000 + np.floor(x / 50)
+    for square in np.unique(squares):
+        assert len(np.unique(kept[squares == square] == 3)) == 1
+    assert 0.05 < (held_out != 3).mean() < 0.6
+
+
+def test_images_smaller_than_squares_stay(tiles, open_recipe):
+    """However large the squares are, each image is on one side or on both."""
+    tiles()
+    for block_m in (30, 700, 1e5):
+        training, validation = names(open_recipe(entry(by="block", block_m=block_m, validation=0.4)))
+        assert set(training) | set(validation) == set("012345")
+
+
+@given(st.floats(-30, 30), st.floats(0.3, 3), st.sampled_from(["EPSG:32633", "EPSG:4326", "EPSG:25832"]))
+@settings(deadline=None, derandomize=True, max_examples=30)
+def test_images_agree_on_blocks(angle, gsd_m, crs):
+    """Whatever grid and CRS an image has, the squares are those of the common CRS."""
+    squares = CRS.from_epsg(32633)
+    x, y = Transformer.from_crs("EPSG:32633", crs, always_xy=True).transform(500_000, 5_400_000)
+    step = gsd_m / (111_000 if crs == "EPSG:4326" else 1)
+    turned = Affine.translation(x, y) @ Affine.rotation(angle) @ Affine.scale(step, -step)
+    ground = Ground(name="a", grid=GeoBox((40, 40), turned, crs), gsd_m=gsd_m, crs=squares, side_m=17.0)
+    blocks = ground.blocks((40, 40))
+    held_out = frozenset(sorted(blocks)[::2])
+    mask = Blocks(ground=ground, held_out=held_out, training=True).seen((slice(0, 40), slice(0, 40)))
+    rows, cols = np.mgrid[:40, :40] + 0.5
+    x, y = Transformer.from_crs(crs, "EPSG:32633", always_xy=True).transform(*(turned @ (cols, rows)))
+    exact = np.floor(x / 17).astype(int).ravel(), np.floor(y / 17).astype(int).ravel()
+    numbers = [("", int(i), int(j)) for i, j in zip(*exact, strict=True)]
+    assert blocks <= set(numbers)
+    np.testing.assert_array_equal(mask.ravel(), [number not in held_out for number in numbers])

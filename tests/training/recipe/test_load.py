@@ -1,0 +1,179 @@
+import json
+import re
+import zipfile
+
+import pytest
+from standins import make_card
+
+from geoseg.errors import BundleError, UsageError
+from geoseg.models.bundle import MEMBER
+from geoseg.training.data.label_values import label_sets
+from geoseg.training.recipe.load import load_recipe
+from geoseg.training.recipe.recipe import Augmentation, Card, Recipe, Schedule
+
+MINIMAL = """
+name = "test"
+[[data]]
+name = "town"
+images = "images"
+[[data]]
+name = "country"
+images = "/elsewhere/*.tif"
+labels = "labels"
+[network]
+encoder_weights = "weights.h5"
+"""
+KEYS = [
+    f"{table}.{key}"
+    for table, model in (("schedule", Schedule), ("card", Card), ("augmentation", Augmentation))
+    for key in model.model_fields
+]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_(text):
+        path = tmp_path / "recipe.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_misspelt_keys_name_the_nearest(write, key):
+    """A key with its last letter doubled is refused, and the key that was meant is named."""
+    with pytest.raises(UsageError, match=rf"no key {key}{key[-1]}; the nearest is {key}\."):
+        load_recipe(write(MINIMAL), [f"{key}{key[-1]}=1"])
+
+
+def test_misplaced_keys_name_their_table():
+    """A key of a table that stands outside of it is found there."""
+    from geoseg.training.recipe.load import parse_recipe
+
+    with pytest.raises(UsageError, match=r"no key epochs; the nearest is schedule\.epochs"):
+        parse_recipe({"name": "x", "data": [], "epochs": 3}, source="x.toml")
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("schedule.epochs=-3", r"schedule\.epochs is -3: input should be greater than 0"),
+        ("schedule.batch=2.5", r"schedule\.batch is 2\.5: input should be a valid integer"),
+        ("schedule.batch='8'", r"schedule\.batch is '8': input should be a valid integer"),
+        ("data.town.split.by=lot", r"data\.town\.split\.by is 'lot'"),
+        ("data.1.share=0", r"data\.country\.share is 0"),
+        ("loss.terms=[{ name = 'huber' }]", r"loss\.terms\.huber\.name is 'huber'"),
+        ("data=[{ images = 'x' }]", r"data\.0\.name has no value"),
+        ("seed=-1", r"seed is -1: input should be greater than or equal to 0"),
+        ("rendered.seed=-1", r"rendered\.seed is -1"),
+        ("schedule.rate=inf", r"schedule\.rate is inf: input should be a finite number"),
+        ("loss.class_weights={ road = nan }", r"loss\.class_weights\.road is nan: input should be a finite number"),
+        ("loss.class_weights={ road = -2 }", r"loss\.class_weights\.road is -2"),
+        ("schedule=3", r"schedule is 3: it should be a table"),
+        ("network.depth=30", r"network\.depth is 30: input should be less than or equal to 8"),
+        ("loss.terms=[]", r"loss\.terms is \[\]: list should have at least 1 item"),
+        ("name=../evil", r"name is '\.\./evil': a file is named so; give it letters, no folder, and 200 bytes"),
+        ("name=''", r"name is '': a file is named so"),
+        (f"name={'й' * 101}", "name is 'й+': a file is named so"),
+    ],
+)
+def test_wrong_values_name_the_key(write, override, sentence):
+    """Each wrong value ends in one sentence with its key."""
+    with pytest.raises(UsageError, match=f"^recipe recipe.toml: {sentence}") as caught:
+        load_recipe(write(MINIMAL), [override])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "found"),
+    [
+        ("schedule.epochs=7", lambda recipe: recipe.schedule.epochs == 7),
+        ("schedule.precision=float32", lambda recipe: recipe.schedule.precision == "float32"),
+        ("card.bands=['nir']", lambda recipe: recipe.card.bands == ["nir"]),
+        ("data.country.gsd_m=0.5", lambda recipe: recipe.data[1].gsd_m == 0.5 and recipe.data[0].gsd_m is None),
+        ("data.0.values.3=ignore", lambda recipe: recipe.data[0].values == {"3": "ignore"}),
+        ("rendered.scenes=5", lambda recipe: recipe.rendered is not None and recipe.rendered.scenes == 5),
+    ],
+)
+def test_overrides(write, override, found):
+    """An override sets what the same line of TOML would, in tables that are there or not, by name or number."""
+    assert found(load_recipe(write(MINIMAL), [override]))
+
+
+@pytest.mark.parametrize("override", ["schedule.epochs", "=3", "data.suburb.share=1", "name.first=x", "data.share=2"])
+def test_overrides_that_lead_nowhere(write, override):
+    """An override without a value, or into what is not there, is refused by itself."""
+    with pytest.raises(UsageError, match=re.escape(f"--set {override}")):
+        load_recipe(write(MINIMAL), [override])
+
+
+def test_paths(write, tmp_path):
+    """Data is found from the recipe's root, weights from its folder, wherever it is read from."""
+    recipe = load_recipe(write(MINIMAL), ["root=imagery"])
+    assert recipe.data[0].images == str(tmp_path / "imagery/images")
+    assert recipe.data[0].labels is None
+    assert recipe.data[1].images == "/elsewhere/*.tif"
+    assert recipe.data[1].labels == str(tmp_path / "imagery/labels")
+    assert recipe.network.encoder_weights == str(tmp_path / "weights.h5")
+    assert load_recipe(write(MINIMAL), ["network.encoder_weights=imagenet"]).network.encoder_weights == "imagenet"
+
+
+def test_the_network_of_a_bundle(write):
+    """A recipe that names only what it begins with has that network; one that describes a network has its own."""
+    minimal = MINIMAL.replace('encoder_weights = "weights.h5"', 'initial = "aerial"')
+    network = load_recipe(write(minimal)).network
+    assert (network.preset, network.width, network.encoder) == ("attention_resunet", 16, "efficientnet_lite0")
+    assert network.initial == "aerial"
+    assert load_recipe(write(minimal), ["network.width=4"]).network.encoder is None
+    with pytest.raises(BundleError, match=r"there is no model .*nowhere"):
+        load_recipe(write(minimal), ["network.initial=nowhere.keras"])
+
+
+def test_a_bundle_that_does_not_tell(write, tmp_path):
+    """A bundle that another tool trained does not say how its network is built."""
+    card = make_card(name="foreign")
+    with zipfile.ZipFile(tmp_path / "foreign.keras", "w") as archive:
+        archive.writestr(MEMBER, json.dumps(card.to_json()))
+    with pytest.raises(BundleError, match="say preset, width, depth and encoder"):
+        load_recipe(write(MINIMAL), ["network={ initial = 'foreign.keras' }"])
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"[data]\nname = 1\nname = 2"])
+def test_not_toml(tmp_path, content):
+    """What is not TOML is refused by the file's name."""
+    path = tmp_path / "broken.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"recipe .*broken\.toml"):
+        load_recipe(path)
+    with pytest.raises(UsageError, match=r"recipe .*missing\.toml"):
+        load_recipe(tmp_path / "missing.toml")
+
+
+def test_shipped_recipe(shipped_recipe):
+    """The recipe of the aerial model is one."""
+    recipe = load_recipe(shipped_recipe)
+    assert isinstance(recipe, Recipe)
+    assert [entry.name for entry in recipe.data] == ["dubai", "massachusetts"]
+
+
+def test_recipes_to_compare_with(shipped_recipe):
+    """Roads alone are learnt from the same images, split alike; Dubai alone is split by image."""
+    aerial, roads, mbrsc = (
+        load_recipe(shipped_recipe.with_name(f"{name}.toml")) for name in ("aerial", "roads", "mbrsc")
+    )
+    assert roads.network == aerial.network == mbrsc.network
+    assert [(entry.images, entry.split) for entry in roads.data] == [
+        (entry.images, entry.split) for entry in aerial.data
+    ]
+    assert label_sets(roads).legend.names == ("other", "road")
+    assert mbrsc.data[0].split.by == "image"
+
+
+def test_stages_hold_out_the_same(shipped_recipe):
+    """No stage of the aerial model trains on what another holds out, and all are of one network."""
+    stages = [load_recipe(path) for path in (shipped_recipe, shipped_recipe.with_name("aerial_taught.toml"))]
+    first, last = ({entry.name: entry.split for entry in stage.data} for stage in stages)
+    assert first == last
+    networks = [stage.network.model_copy(update={"encoder_weights": None, "initial": None}) for stage in stages]
+    assert networks[0] == networks[1]

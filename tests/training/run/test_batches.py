@@ -1,0 +1,111 @@
+"""Batches: a function of seed, epoch and step, whoever asks in whatever order."""
+
+import threading
+from itertools import count
+
+import numpy as np
+import pytest
+
+from geoseg.training.run.batches import TrainingBatches
+
+
+def streams(opened):
+    """Windows that show which stream they are of and which number they have there."""
+
+    def windows(seed):
+        opened.append(seed)
+        for number in count():
+            yield np.array([[[seed, number]]], np.float32), np.zeros((1, 1), np.uint8)
+
+    return windows
+
+
+def keep(images, labels, seed):
+    """Stands in for an augmenter that shows the seed it was given."""
+    return np.concatenate([images, np.full_like(images[..., :1], seed)], axis=-1), labels
+
+
+@pytest.fixture
+def opened():
+    return []
+
+
+@pytest.fixture
+def make(opened):
+    made = []
+
+    def make(**changes):
+        made.append(TrainingBatches(streams(opened), keep, **({"seed": 1, "steps": 6, "size": 2} | changes)))
+        return made[-1]
+
+    yield make
+    for batches in made:
+        batches.close()
+
+
+def epoch_of(batches, epoch):
+    batches.epoch = epoch
+    return [batches[step] for step in range(len(batches))]
+
+
+def same(one, two):
+    return all(
+        np.array_equal(a, b) for left, right in zip(one, two, strict=True) for a, b in zip(left, right, strict=True)
+    )
+
+
+def test_an_epoch_is_the_same_whatever_came_before(make):
+    """A run that begins at an epoch sees the batches that one which got there sees."""
+    whole = make()
+    first, second = epoch_of(whole, 0), epoch_of(whole, 1)
+    assert same(epoch_of(make(), 1), second)
+    assert not same(first, second)
+    assert not same(epoch_of(make(seed=2), 0), first)
+
+
+def test_batches_follow_the_stream_of_the_epoch(make, opened):
+    """Windows come in the stream's order, none left out or twice, and each batch is augmented by a seed of its own."""
+    batches = epoch_of(make(), 0)
+    windows = np.concatenate([images[:, 0, 0] for images, _ in batches])
+    assert set(windows[:, 0]) == {np.float32(opened[0])}
+    np.testing.assert_array_equal(windows[:, 1], np.arange(12))
+    assert len({float(images[0, 0, 0, 2]) for images, _ in batches}) == 6
+
+
+def test_asking_in_any_order_gives_the_same_batches(make):
+    """A batch that is asked for again, early or late is the one that it was."""
+    batches = make()
+    expected = epoch_of(batches, 0)
+    for step in (3, 0, 0, 5, 1, 2):
+        assert same([batches[step]], [expected[step]])
+
+
+def test_a_first_look_costs_no_second_stream(make, opened):
+    """Keras looks at the first two batches before it begins: they are not made twice."""
+    batches = make()
+    _ = batches[0], batches[1]
+    epoch_of(batches, 0)
+    assert len(opened) == 1
+
+
+def test_closing_ends_all_threads(make):
+    """After closing no thread prepares batches, also in the midst of an epoch."""
+    before = threading.active_count()
+    batches = make(steps=50)
+    _ = batches[0]
+    assert threading.active_count() > before
+    batches.close()
+    assert threading.active_count() == before
+
+
+def test_an_error_of_the_data_reaches_who_asks():
+    """What reading raises comes out where the batch is asked for, unchanged."""
+
+    def windows(seed):
+        yield np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8)
+        raise OSError("the disk is gone")
+
+    batches = TrainingBatches(windows, keep, seed=0, steps=3, size=1)
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        _ = batches[0], batches[1]
+    assert batches.error is caught.value

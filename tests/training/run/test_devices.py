@@ -1,0 +1,107 @@
+"""Several devices take the step that one takes. A backend counts devices when it starts: in processes of their own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from geoseg.errors import UsageError
+from geoseg.training.run import devices
+from geoseg.training.run.devices import choose_devices
+
+STEP = """
+import json, os
+if os.environ["KERAS_BACKEND"] == "tensorflow":
+    import tensorflow as tf
+    (processor,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+import numpy as np
+from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
+from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
+from geoseg.models.losses.regions import Lovasz, Tversky
+from geoseg.training.run.averaging import averaged
+from geoseg.training.run.devices import choose_devices, share_statistics, spread
+
+SETS = ((0,), (1,), (2,), (0, 1), (0, 1, 2))
+kinds = {"allowed": SETS, "classes": 3}
+random = np.random.default_rng(0)
+pixels = random.random((8, 8, 8, 3)).astype(np.float32)
+labels = random.integers(0, 5, (8, 8, 8)).astype(np.uint8)
+
+def train(names):
+    keras.utils.set_random_seed(0)
+    with spread(names):
+        inputs = keras.Input((8, 8, 3))
+        features = keras.layers.Conv2D(3, 3, padding="same", use_bias=False)(inputs)
+        features = keras.layers.ReLU()(keras.layers.BatchNormalization()(features))
+        network = keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="softmax")(features))
+        share_statistics(network, names)
+        losses = [MarginalCrossEntropy(**kinds), Tversky(**kinds), Lovasz(**kinds)]
+        network.compile(
+            optimizer=keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.5),
+            loss=WeightedSum([(1.0, loss) for loss in losses]),
+            metrics=[LabelAccuracy(**kinds), LabelJaccard(**kinds)],
+            jit_compile=keras.backend.backend() == "jax",
+        )
+        history = network.fit(pixels, labels, batch_size=4, epochs=2, shuffle=False, verbose=0).history
+        with averaged(network, [pixels[:4]]):
+            scores = network.evaluate(pixels, labels, batch_size=4, verbose=0, return_dict=True)
+        weights = [np.asarray(weight).ravel().tolist() for weight in network.get_weights()]
+    return {"devices": names, "history": history, "scores": scores, "weights": weights}
+
+print(json.dumps([train(choose_devices(count, batch=4)) for count in (1, 2)]))
+"""
+
+
+def steps(backend):
+    environment = os.environ | {
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    environment.pop("PYTHONWARNINGS", None)
+    finished = subprocess.run(
+        [sys.executable, "-c", STEP], env=environment, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_take_the_step_that_one_takes(backend):
+    """On the same global batches two devices have the losses, scores, weights and averaged scores that one has."""
+    pytest.importorskip(backend)
+    one, two = steps(backend)
+    assert (len(one.pop("devices")), len(two.pop("devices"))) == (1, 2)
+    for part in ("history", "scores"):
+        assert set(one[part]) == {"loss", "accuracy", "jaccard"}
+        for name, value in one[part].items():
+            assert two[part][name] == pytest.approx(value, rel=1e-4), (part, name)
+    for left, right in zip(one["weights"], two["weights"], strict=True):
+        assert right == pytest.approx(left, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("found", "count", "chosen"),
+    [
+        (["/device:GPU:0", "/device:GPU:1", "/device:CPU:0"], None, ("/device:GPU:0", "/device:GPU:1")),
+        (["/device:GPU:0", "/device:GPU:1", "/device:CPU:0"], 1, ("/device:GPU:0",)),
+        (["cpu:0", "cpu:1"], None, ("cpu:0",)),
+        (["cpu:0", "cpu:1"], 2, ("cpu:0", "cpu:1")),
+    ],
+)
+def test_devices_are_chosen_by_themselves(monkeypatch, found, count, chosen):
+    """All accelerators by default, or one processor; as many as are asked for otherwise."""
+    monkeypatch.setattr(devices, "_devices", lambda: found)
+    assert choose_devices(count, batch=4) == chosen
+
+
+def test_more_devices_than_there_are_is_an_error(monkeypatch):
+    """The error says which devices there are."""
+    monkeypatch.setattr(devices, "_devices", lambda: ["gpu:0", "cpu:0"])
+    with pytest.raises(UsageError, match=r"2 devices are asked for.*gpu:0"):
+        choose_devices(2, batch=4)

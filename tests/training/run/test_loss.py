@@ -1,0 +1,94 @@
+"""The loss of a recipe, against the losses that it names."""
+
+import numpy as np
+import pytest
+
+from geoseg.errors import UsageError
+from geoseg.models.legend import AERIAL
+from geoseg.models.losses.pixels import MarginalCrossEntropy
+from geoseg.models.losses.regions import Lovasz, Tversky
+from geoseg.training.data.label_values import LabelSets
+from geoseg.training.recipe.recipe import Loss, LossTerm
+from geoseg.training.run.loss import build_loss
+
+SETS = LabelSets(legend=AERIAL, allowed=((0,), (1,), (2,), (3,), (4,), (0, 1, 3, 4), (0, 1, 2, 3, 4)))
+PIXELS = np.array([100, 400, 50, 800, 200])
+
+
+def value(loss):
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(5), (2, 6, 6)).astype(np.float32)
+    return float(loss(random.integers(0, 7, (2, 6, 6)), probabilities))
+
+
+def built(choice, pixels=lambda: PIXELS):
+    return value(build_loss(choice, SETS, pixels, sample=10))
+
+
+def expected(kind, **changes):
+    return value(kind(SETS.allowed, classes=5, **changes))
+
+
+@pytest.mark.parametrize(
+    ("term", "kind", "changes"),
+    [
+        ({"name": "cross_entropy"}, MarginalCrossEntropy, {}),
+        ({"name": "focal", "gamma": 1.5}, MarginalCrossEntropy, {"gamma": 1.5}),
+        ({"name": "dice"}, Tversky, {"alpha": 0.5, "beta": 0.5}),
+        ({"name": "jaccard"}, Tversky, {"alpha": 1, "beta": 1}),
+        ({"name": "tversky", "alpha": 0.3}, Tversky, {"alpha": 0.3, "beta": 0.7}),
+        ({"name": "lovasz"}, Lovasz, {}),
+    ],
+)
+def test_each_name_is_its_loss(term, kind, changes):
+    """A term by name is that loss with the term's parameters."""
+    assert built(Loss(terms=[LossTerm(**term)])) == pytest.approx(expected(kind, **changes), rel=1e-6)
+
+
+def test_terms_are_added_with_their_weights():
+    """The loss is the weighted sum of its terms."""
+    both = Loss(terms=[LossTerm(name="cross_entropy", weight=0.5), LossTerm(name="lovasz", weight=2.0)])
+    assert built(both) == pytest.approx(0.5 * expected(MarginalCrossEntropy) + 2 * expected(Lovasz), rel=1e-6)
+
+
+def test_weights_by_name_reach_pixels_and_regions():
+    """Classes that are named have their weight, others 1; a partial label has the mean of its classes' weights."""
+    weights = {"road": 3.0, "water": 0.5}
+    by_class = [1, 1, 3, 1, 0.5]
+    by_label = [*by_class, (1 + 1 + 1 + 0.5) / 4, 1]
+    pixelwise = Loss(class_weights=weights, boundary_weight=0.7)
+    assert built(pixelwise) == pytest.approx(
+        expected(MarginalCrossEntropy, weights=by_label, boundary_weight=0.7), rel=1e-6
+    )
+    regionwise = Loss(class_weights=weights, terms=[LossTerm(name="dice")])
+    assert built(regionwise) == pytest.approx(expected(Tversky, weights=by_class), rel=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["median-frequency", "effective-number"])
+def test_weights_by_rule_depend_on_the_pixels(rule):
+    """A rule counts pixels; where all classes have as many, it is as if there were none."""
+    even = built(Loss(class_weights=rule), lambda: np.full(5, 300))
+    assert even == pytest.approx(expected(MarginalCrossEntropy), rel=1e-6)
+    assert built(Loss(class_weights=rule)) != pytest.approx(even, rel=1e-3)
+
+
+def test_pixels_are_not_counted_for_nothing():
+    """Without a rule that needs them, nobody counts pixels: it may take minutes."""
+
+    def never():
+        raise AssertionError
+
+    built(Loss(), never)
+    built(Loss(class_weights={"road": 2.0}), never)
+
+
+def test_a_weight_of_no_class_is_an_error():
+    """A class weight that names no class of the legend is refused, by name."""
+    with pytest.raises(UsageError, match=r"'roads'.*building, land, road"):
+        built(Loss(class_weights={"roads": 2.0}))
+
+
+def test_weights_of_nothing_are_refused():
+    """Weights that are 0 for every class would leave nothing to learn."""
+    with pytest.raises(UsageError, match="0 for every class"):
+        built(Loss(class_weights=dict.fromkeys(AERIAL.names, 0.0)))

@@ -1,0 +1,82 @@
+"""Networks that begin with the weights of a bundle."""
+
+import keras
+import numpy as np
+import pytest
+from standins import make_card
+
+from geoseg.errors import BundleError, UsageError
+from geoseg.models.bundle import load_network, save_bundle
+from geoseg.models.legend import Legend, LegendClass
+from geoseg.models.networks.presets import build_preset
+from geoseg.models.shipped import find_model
+from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.run.network import build_trained
+
+BUILT = {"preset": "attention_resunet", "width": 4, "depth": 1}
+KNOWN = ("building", "land", "road", "vegetation", "water")
+
+
+def legend(*names):
+    return Legend(classes=tuple(LegendClass(name=name, colour=f"#0000{i:02x}") for i, name in enumerate(names)))
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    keras.utils.set_random_seed(0)
+    network = build_preset(BUILT["preset"], bands=3, classes=5, width=BUILT["width"], depth=BUILT["depth"])
+    path = tmp_path / "earlier.keras"
+    save_bundle(network, make_card(tile=32, overlap=8, name="earlier"), path)
+    return path
+
+
+def begun(bundle, names, *, bands=("red", "green", "blue"), **network):
+    recipe = parse_recipe(
+        {
+            "name": "own",
+            "data": [],
+            "network": {**BUILT, "initial": str(bundle), **network},
+            "card": {"bands": list(bands)},
+            "schedule": {"precision": "float32"},
+        },
+        source="own.toml",
+    )
+    return build_trained(recipe, legend(*names))
+
+
+def test_the_same_classes(bundle):
+    """With the legend of its bundle a network is the bundle's, weight by weight."""
+    before, after = load_network(bundle).get_weights(), begun(bundle, KNOWN).get_weights()
+    assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+def test_classes_of_other_names_are_new(bundle):
+    """Classes keep what they know wherever the legend has them; the rest of the network is the bundle's."""
+    *before, kernel, bias = load_network(bundle).get_weights()
+    *after, new_kernel, new_bias = begun(bundle, ("water", "glacier", "road")).get_weights()
+    assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
+    kept = [KNOWN.index("water"), KNOWN.index("road")]
+    np.testing.assert_array_equal(new_kernel[..., [0, 2]], kernel[..., kept])
+    np.testing.assert_array_equal(new_bias[[0, 2]], bias[kept])
+    assert not any(np.array_equal(new_kernel[..., 1], kernel[..., id_]) for id_ in range(len(KNOWN)))
+
+
+@pytest.mark.parametrize("other", [{"width": 8}, {"depth": 2}, {"preset": "unet"}, {"bands": ("red", "nir")}])
+def test_another_network(bundle, other):
+    """A bundle whose weights do not fit is refused."""
+    with pytest.raises(UsageError, match="weights differ in shape"):
+        begun(bundle, KNOWN, **other)
+
+
+def test_no_bundle(tmp_path):
+    """An initial bundle that is missing is named."""
+    with pytest.raises(BundleError, match=r"there is no model .*missing"):
+        begun(tmp_path / "missing.keras", KNOWN)
+
+
+def test_a_shipped_model_by_name():
+    """The name of a shipped model stands for its bundle."""
+    built = {"preset": "attention_resunet", "width": 16, "depth": 5, "encoder": "efficientnet_lite0"}
+    before = load_network(find_model("aerial")).get_weights()
+    after = begun("aerial", KNOWN, **built).get_weights()
+    assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))

@@ -1,0 +1,107 @@
+"""History, recipe and folder of a run."""
+
+import pytest
+
+from geoseg.errors import OutputError, UsageError
+from geoseg.training.recipe.load import load_recipe, parse_recipe
+from geoseg.training.recipe.write import recipe_toml
+from geoseg.training.run.run_folder import COLUMNS, RunFolder, best_row, is_over, read_history, write_history
+
+RECIPE = {
+    "name": 'a "quoted" näme',
+    "seed": 5,
+    "legend": {
+        "road": "road",
+        "classes": [{"name": "land", "colour": "#d9c8a0"}, {"name": "road", "colour": "#4a4a4a"}],
+    },
+    "card": {"scaling": {"uint16": {"offset": 10.0, "gain": 0.5}}, "license": "CC0"},
+    "data": [
+        {"name": "one", "images": "/x", "values": {"1": "road", "#ff00ff": ["land", "road"], "*": "ignore"}},
+        {"name": "two", "images": "/y", "split": {"by": "group", "groups": {"a b": ["t*"]}, "validation": ["a b"]}},
+    ],
+    "rendered": {"scenes": 3},
+    "loss": {"terms": [{"name": "focal"}, {"name": "dice", "weight": 0.5}], "class_weights": {"road": 2.5}},
+}
+
+
+@pytest.fixture
+def recipe():
+    return parse_recipe(RECIPE, source="test")
+
+
+def rows(*scores):
+    return [{"epoch": number, "loss": 1 / number, "val_jaccard": score} for number, score in enumerate(scores, 1)]
+
+
+def test_a_history_is_read_as_it_was_written(tmp_path):
+    """Rows survive the file, missing columns stay missing, and the columns have their order."""
+    path = tmp_path / "history.csv"
+    assert read_history(path) == []
+    written = [*rows(0.25, 0.1 + 0.2), {"epoch": 3, "loss": 2.0}]
+    write_history(path, written)
+    assert read_history(path) == written
+    assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["history.csv"]
+
+
+@pytest.mark.parametrize("content", ["epoch,loss\n1,0.5\n", f"{','.join(COLUMNS)}\n1,half,,,,,,,\n"])
+def test_a_damaged_history(tmp_path, content):
+    """A file that is no history, or a value that is no number, ends in a sentence that names the file."""
+    path = tmp_path / "history.csv"
+    path.write_text(content)
+    with pytest.raises(OutputError, match=r"history\.csv is damaged"):
+        read_history(path)
+
+
+def test_the_best_row_is_the_latest_of_the_best():
+    """The best epoch has the best validation score; of equal ones it is the latest; without scores, the last."""
+    assert best_row([]) is None
+    assert best_row(rows(0.3, 0.5, 0.5, 0.4))["epoch"] == 3
+    assert best_row([{"epoch": 1, "loss": 0.1}, {"epoch": 2, "loss": 0.2}])["epoch"] == 2
+
+
+@pytest.mark.parametrize(("patience", "over"), [(None, False), (3, False), (2, True), (1, True)])
+def test_patience_counts_epochs_since_the_best(patience, over):
+    """A run is over once the best epoch is as old as the patience."""
+    assert is_over(rows(0.3, 0.5, 0.4, 0.4), patience) is over
+    assert not is_over([], patience)
+
+
+def test_a_recipe_is_read_as_it_was_written(tmp_path, recipe):
+    """The recipe of a run folder, defaults and all, is the recipe that was run."""
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe_toml(recipe), encoding="utf-8")
+    assert load_recipe(path).model_dump(exclude={"root"}) == recipe.model_dump(exclude={"root"})
+
+
+def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
+    """A folder that holds a run is refused, unless the same run is resumed."""
+    folder = RunFolder(path=tmp_path / "run")
+    recipe = recipe.model_copy(update={"root": str(tmp_path)})
+    folder.begin(recipe, resume=True)  # there is nothing to resume: it begins
+    write_history(folder.history, [{"epoch": 1.0, "loss": 0.5}])
+    with pytest.raises(OutputError, match=r"1 epochs.*--resume"):
+        folder.begin(recipe, resume=False)
+    folder.begin(recipe, resume=True)
+    with pytest.raises(UsageError, match="another `seed`"):
+        folder.begin(recipe.model_copy(update={"seed": 6}), resume=True)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_without_an_epoch_is_forgotten(tmp_path, recipe, resume):
+    """A folder in which a run failed before its first epoch is taken by the next recipe."""
+    folder = RunFolder(path=tmp_path / "run")
+    recipe = recipe.model_copy(update={"root": str(tmp_path)})
+    folder.begin(recipe, resume=False)
+    (folder.backup / "half").write_bytes(b"")
+    other = recipe.model_copy(update={"seed": 6})
+    folder.begin(other, resume=resume)
+    assert load_recipe(folder.recipe) == other
+    assert not list(folder.backup.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path, recipe):
+    """Where a file stands in the way, the error names it."""
+    (tmp_path / "run").write_text("")
+    with pytest.raises(OutputError, match="run cannot be made"):
+        RunFolder(path=tmp_path / "run").begin(recipe, resume=False)

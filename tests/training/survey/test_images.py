@@ -1,0 +1,219 @@
+"""What `geoseg train --init` sees in images and labels, and what it refuses."""
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+import shapely
+from rasterio.enums import ColorInterp
+
+from geoseg.errors import GeosegError, SceneError, UsageError
+from geoseg.training.survey.images import look
+
+ISPRS = ((255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0))
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(1, 255, (3, 90, 120), np.uint8)
+
+
+@pytest.fixture
+def ids():
+    return np.arange(90 * 120, dtype=np.uint8).reshape(1, 90, 120) % 2
+
+
+@pytest.fixture
+def seen(write_raster, picture, ids, tmp_path):
+    """What is seen in one image and its label; either may be replaced."""
+
+    def seen_(image=None, label=None, *, place="labels", name="a", image_profile=None, **profile):
+        write_raster(f"images/{name}.tif", picture if image is None else image, **(image_profile or {}))
+        write_raster(f"{place}/{name}.tif", ids if label is None else label, **profile)
+        return look(str(tmp_path / "images"), str(tmp_path / place))
+
+    return seen_
+
+
+@pytest.fixture
+def features(write_raster, picture, tmp_path):
+    """Write two squares, with attributes, beside an image, and look at both."""
+
+    def features_(name="v.gpkg", crs="EPSG:32633", transform=None, **attributes):
+        write_raster("images/a.tif", picture, **(transform or {}))
+        squares = [shapely.box(500_000 + x, 5_399_950, 500_020 + x, 5_400_000) for x in (0, 30)]
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        geopandas.GeoDataFrame(attributes, geometry=squares, crs=crs).to_file(tmp_path / name)
+        return look(str(tmp_path / "images"), str(tmp_path / name))
+
+    return features_
+
+
+def coloured(*colours):
+    """A mask `(3, 90, 120)` that has the colours in turn."""
+    stripes = np.array(colours, np.uint8)[np.arange(120) % len(colours)]
+    return np.broadcast_to(stripes.T[:, None], (3, 90, 120)).copy()
+
+
+def test_alpha_is_no_value(seen, picture):
+    """Limits are those of the bands that are trained on, where alpha says that there are pixels."""
+    values = picture.astype(np.uint16) * 10
+    values[:, :30] = 60_000
+    alpha = np.full((1, 90, 120), 65535, np.uint16)
+    alpha[:, :30] = 0
+    found = seen(np.concatenate([values, alpha]), image_profile={"photometric": "RGB", "alpha": "yes"})
+    assert found.chosen == (1, 2, 3)
+    assert found.limits["uint16"] == pytest.approx(np.percentile(values[:, 30:], (1, 99)))
+
+
+@pytest.mark.parametrize("hole", [-9999, np.nan, np.inf])
+def test_nodata_is_no_value(seen, picture, hole):
+    """Limits leave out nodata, NaN and infinity, even in one band alone of the latter."""
+    values = picture.astype(np.float32) / 1000
+    values[:, :30] = hole
+    profile = {"nodata": hole} if hole == -9999 else {}
+    assert seen(values, image_profile=profile).limits["float32"] == pytest.approx(
+        np.percentile(values[:, 30:], (1, 99)), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "hole", "words"),
+    [("float32", np.nan, "no pixel of the images of float32"), ("complex64", 1, "holds complex64 values")],
+)
+def test_pixels_that_cannot_be_trained_on(seen, picture, dtype, hole, words):
+    """Images without a valid pixel, and of complex numbers, are refused in a sentence."""
+    with pytest.raises(SceneError, match=words):
+        seen((picture * np.array(hole)).astype(dtype))
+
+
+def test_palette_images_are_refused(seen, ids):
+    """A palette image is refused as training does, with the way out of it."""
+    with pytest.raises(SceneError, match="is a palette image; expand it first"):
+        seen(ids, image_profile={"palette": {0: (0, 0, 0), 1: (255, 0, 0)}})
+
+
+def test_images_whose_bands_lie_elsewhere(seen, write_raster, picture, ids):
+    """Images that would be trained on by bands of other numbers are refused, and both are named."""
+    write_raster("images/b.tif", picture[:1])
+    write_raster("labels/b.tif", ids)
+    with pytest.raises(SceneError, match=r"a\.tif .* bands 1, 2, 3, and .*b\.tif by its bands 1;"):
+        seen(image_profile={"photometric": "RGB"})
+
+
+def test_bands_of_images_that_differ(seen, write_raster, picture, ids):
+    """Further bands in some of the images do not matter, and are told."""
+    write_raster("images/b.tif", np.concatenate([picture, picture[:1]]), photometric="RGB", alpha="unspecified")
+    write_raster("labels/b.tif", ids)
+    found = seen(image_profile={"photometric": "RGB"})
+    assert found.chosen == (1, 2, 3)
+    assert sorted(map(len, found.bands)) == [3, 4]
+    assert found.bands[0] == (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+
+@pytest.mark.parametrize(
+    ("colours", "place", "coding"),
+    [
+        (((0, 0, 0), (255, 255, 255)), "labels", "colours"),
+        (((0, 0, 0), (255, 255, 255), (255, 0, 0)), "labels", "colours"),
+        (((0, 0, 0), (255, 255, 255), (255, 0, 0)), "5_Labels_all", "potsdam"),
+        (((0, 0, 0), (255, 255, 255)), "5_Labels_all", "colours"),
+        (ISPRS[:3], "labels", "potsdam"),
+        (ISPRS[:3], "gts_for_participants", "vaihingen"),
+        ((*ISPRS, (9, 9, 9)), "labels", "colours"),
+    ],
+)
+def test_a_coding_is_known_by_its_classes(seen, colours, place, coding):
+    """Three colours of classes tell a built-in coding, two in folders of its layout; black is no evidence."""
+    assert seen(label=coloured(*colours), place=place).labels.coding == coding
+
+
+def test_colours_of_a_palette(seen, ids):
+    """A palette of two colours that a built-in coding has, too, is a coding of its own."""
+    found = seen(label=ids, palette={0: (255, 0, 0), 1: (0, 255, 0)}).labels
+    assert (found.coding, dict(found.counts)) == ("colours", {"#00ff00": 0.5, "#ff0000": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("bands", "dtype", "words"),
+    [
+        (1, "float32", "holds float32 values; labels are integers"),
+        (2, "uint8", "has 2 bands; labels have one, of ids or with a palette, or three, of colours"),
+        (3, "uint16", "of 8 bits"),
+    ],
+)
+def test_rasters_that_are_no_labels(seen, ids, bands, dtype, words):
+    """Floats, two bands and colours of 16 bits are refused in a sentence, as training does."""
+    with pytest.raises(SceneError, match=words):
+        seen(label=np.repeat(ids, bands, axis=0).astype(dtype) * np.array(65_535 if bands == 3 else 1, dtype))
+
+
+def test_labels_of_two_kinds(seen, features, write_raster, picture, ids, tmp_path):
+    """Ids beside colours, and vectors beside pixels, are refused: a data set has one coding."""
+    write_raster("images/b.tif", picture)
+    write_raster("labels/b.tif", coloured(*ISPRS))
+    with pytest.raises(SceneError, match=r"b\.tif holds colours and .*a\.tif ids"):
+        seen()
+    (tmp_path / "labels" / "b.tif").unlink()
+    features("labels/b.gpkg", kind=["wood", "lake"])
+    with pytest.raises(UsageError, match=r"b\.gpkg holds vectors and .*a\.tif pixels"):
+        look(str(tmp_path / "images"), str(tmp_path / "labels"))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "chosen"),
+    [
+        ({"OBJECTID": [1, 2], "kind": ["wood", "lake"]}, "kind"),
+        ({"Fid": [1, 2], "id": [3, 4], "kind": ["wood", "lake"]}, "kind"),
+        ({"kind": ["wood", "wood"], "id": [3, 4]}, "id"),
+        ({"kind": ["wood", "wood"]}, None),
+    ],
+)
+def test_the_attribute_of_classes(features, attributes, chosen):
+    """An attribute that numbers features is taken for classes only where no other has several values."""
+    assert features("v.geojson", **attributes).labels.attribute == chosen
+
+
+def test_vectors_in_two_systems(seen, features, write_raster, picture, tmp_path):
+    """Files of vectors may have a CRS each; their features are counted together."""
+    write_raster("images/b.tif", picture)
+    features("labels/a.gpkg", kind=["wood", "lake"])
+    features("labels/b.gpkg", kind=["wood", "wood"], crs="EPSG:32634")
+    found = look(str(tmp_path / "images"), str(tmp_path / "labels")).labels
+    assert dict(found.counts) == {"lake": 0.25, "wood": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("bad.geojson", "{}", "cannot be read"),
+        ("none.gpkg", "", "cannot be read"),
+        ("empty.geojson", '{"type": "FeatureCollection", "features": []}', "hold no features"),
+    ],
+)
+def test_vectors_that_cannot_be_used(write_raster, picture, tmp_path, name, text, words):
+    """Files that are no vectors, or hold none, are named in a sentence."""
+    write_raster("images/a.tif", picture)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=f"{name} {words}"):
+        look(str(tmp_path / "images"), str(tmp_path / name))
+
+
+def test_a_table_is_no_label(write_raster, picture, tmp_path):
+    """A table without geometries is refused in a sentence."""
+    write_raster("images/a.tif", picture)
+    pyogrio.write_dataframe(pd.DataFrame({"a": [1, 2]}), tmp_path / "v.gpkg")
+    with pytest.raises(UsageError, match="without geometr"):
+        look(str(tmp_path / "images"), str(tmp_path / "v.gpkg"))
+
+
+@pytest.mark.filterwarnings("ignore:'crs' was not provided:UserWarning")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [({"crs": None}, "have no CRS"), ({"transform": {"transform": None}}, "lies nowhere on the ground")],
+)
+def test_vectors_are_placed_on_the_ground(features, arguments, words):
+    """Vectors without a CRS, or for an image without one, are refused as training does."""
+    with pytest.raises(GeosegError, match=words):
+        features(kind=["wood", "lake"], **arguments)

@@ -1,0 +1,257 @@
+import geopandas
+import numpy as np
+import pytest
+import shapely
+from rasterio import Affine
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.training.data.dataset import open_data
+from geoseg.training.data.read import read_labels
+from geoseg.training.recipe.load import load_recipe
+from geoseg.training.survey.recipe_template import describe_data
+
+SAMPLES = ["coast", "desert_city", "farmland", "satellite_16bit", "suburb"]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """The starting recipe for imagery, read and opened: its text, recipe and data."""
+
+    def start_(images, labels=None):
+        path = tmp_path / "recipe.toml"
+        path.write_text(describe_data(images, labels), encoding="utf-8")
+        recipe = load_recipe(path)
+        return path.read_text(encoding="utf-8"), recipe, open_data(recipe)
+
+    return start_
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(1, 255, (3, 150, 200), np.uint8)
+
+
+def class_pixels(data):
+    """Pixels of each class, on both sides of the split."""
+    (sides,) = data.sides
+    labels = [
+        read_labels(pair, (slice(0, pair.shape[0]), slice(0, pair.shape[1])))
+        for pair in (*sides.training, *sides.validation)
+    ]
+    counts = np.bincount(np.concatenate([part.ravel() for part in labels]), minlength=256)
+    return counts[: len(data.labels.legend)]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_sample_rasters(start, pytestconfig, name):
+    """A starting recipe of any sample raster trains as it stands, on the classes that the sample has."""
+    folder = pytestconfig.rootpath / "sample_rasters"
+    text, recipe, data = start(folder / f"{name}.tif", folder / f"{name}_classes.tif")
+    assert recipe.legend == "aerial"
+    assert recipe.card.gsd_m == pytest.approx(2.0 if name == "satellite_16bit" else 1.0, rel=0.01)
+    assert "vegetation: " in text
+    pixels, labels = next(data.windows(0, side=64))
+    assert 0 <= np.percentile(pixels, 5) <= np.percentile(pixels, 95) <= 300
+    assert (labels < 5).any()
+    assert data.validation_images()
+
+
+def test_sixteen_bits(start, pytestconfig):
+    """Red, green and blue are found where the file says, and values are scaled to about 0 to 255."""
+    folder = pytestconfig.rootpath / "sample_rasters"
+    _, recipe, data = start(folder / "satellite_16bit.tif", folder / "satellite_16bit_classes.tif")
+    assert recipe.data[0].bands == [3, 2, 1]
+    assert recipe.card.bands == ["red", "green", "blue"]
+    pixels, _ = next(data.windows(0, side=200))
+    assert 20 < pixels.mean() < 200
+    assert pixels.dtype == np.float32
+
+
+def test_the_network_to_begin_with(start, write_raster, picture):
+    """Red, green and blue are learnt from the shipped model's weights; other bands by a new network."""
+    write_raster("images/a.tif", picture, photometric="RGB")
+    write_raster("labels/a.tif", (picture[:1] > 128).astype(np.uint8))
+    images = write_raster("images/b.tif", picture, photometric="RGB").parent
+    write_raster("labels/b.tif", (picture[:1] > 128).astype(np.uint8))
+    _, recipe, _ = start(images)
+    assert (recipe.network.initial, recipe.network.encoder) == ("aerial", "efficientnet_lite0")
+    rate = recipe.schedule.rate
+    for name in "ab":
+        write_raster(f"images/{name}.tif", picture[[0, 1, 2, 2]], photometric="MINISBLACK")
+    _, recipe, _ = start(images)
+    assert (recipe.network.initial, recipe.network.encoder) == (None, None)
+    assert recipe.schedule.rate > rate
+
+
+def test_ids(start, write_raster, picture, tmp_path):
+    """Ids become classes with names to be replaced; shares leave masked pixels out."""
+    labels = np.zeros((1, 150, 200), np.uint8)
+    labels[0, :30] = 7
+    labels[0, 30:60] = 255
+    for number in range(4):
+        place = Affine(1, 0, 500_000 + 200 * number, 0, -1, 5_400_000)
+        write_raster(f"images/{number}.tif", picture, transform=place)
+        write_raster(f"labels/{number}.tif", labels, transform=place, nodata=255)
+    text, recipe, data = start(tmp_path)
+    assert "#   0: 75.00%" in text
+    assert "#   7: 25.00%" in text
+    assert "4 images" in text
+    assert "EPSG:32633" in text
+    assert recipe.data[0].values == {"0": "class_0", "7": "class_7"}
+    assert recipe.data[0].split.by == "image"
+    assert recipe.schedule.window == 128
+    assert len(data.validation_images()) == 1
+
+
+@pytest.mark.parametrize(("colour", "coding"), [((132, 41, 246), "mbrsc"), ((1, 2, 3), "colours")])
+def test_colours_without_georeference(start, write_raster, picture, tmp_path, colour, coding):
+    """Colours of a built-in coding are known by name, others are listed; the GSD is said to be a guess."""
+    labels = np.zeros((3, 150, 200), np.uint8)
+    labels[:] = np.array((60, 16, 152))[:, None, None]
+    labels[:, :75] = np.array(colour)[:, None, None]
+    for tile in ("Tile 1", "Tile 2"):
+        write_raster(f"{tile}/images/part.png", picture, transform=None)
+        write_raster(f"{tile}/masks/part.png", labels, transform=None)
+    text, recipe, data = start(tmp_path)
+    assert recipe.data[0].coding == coding
+    assert recipe.data[0].split.groups == {"Tile 1": ["Tile 1/*"], "Tile 2": ["Tile 2/*"]}
+    assert "is a guess" in text
+    assert f"#   #{bytes(colour).hex()}{' land' if coding == 'mbrsc' else ''}: 50.00%" in text
+    assert data.class_pixels().sum() == 150 * 200
+
+
+def test_overlapping_images_are_split_by_block(start, write_raster, picture, tmp_path):
+    """Where images show the same ground, blocks are held out rather than images."""
+    for number in range(3):
+        place = Affine(1, 0, 500_000 + 150 * number, 0, -1, 5_400_000)
+        write_raster(f"images/{number}.tif", picture, transform=place)
+        write_raster(f"labels/{number}.tif", np.ones((1, 150, 200), np.uint8) * np.uint8(number % 2), transform=place)
+    _, recipe, data = start(tmp_path)
+    assert recipe.data[0].split.by == "block"
+    assert data.sides[0].training
+    assert data.sides[0].validation
+
+
+def test_folders_whose_names_are_patterns(start, write_raster, picture, tmp_path):
+    """Brackets in the name of a folder are no pattern: its images are found again."""
+    for number, name in enumerate(("a[1]", "b*")):
+        place = Affine(1, 0, 500_000 + 1000 * number, 0, -1, 5_400_000)
+        write_raster(f"images/{name}/x.tif", picture, transform=place)
+        write_raster(f"labels/{name}/x.tif", picture[:1] % 2, transform=place)
+    _, _, data = start(tmp_path)
+    assert {pair.name for side in (data.sides[0].training, data.sides[0].validation) for pair in side} == {
+        "a[1]/x", "b*/x"
+    }  # fmt: skip
+
+
+def test_labels_elsewhere(write_raster, picture, tmp_path):
+    """What training would refuse is refused here: labels that do not lie on their image."""
+    write_raster("images/a.tif", picture)
+    write_raster("labels/a.tif", np.ones((1, 150, 200), np.uint8), transform=Affine(1, 0, 9_000, 0, -1, 5_400_000))
+    with pytest.raises(SceneError, match=r"a\.tif lies elsewhere on the ground than its image"):
+        describe_data(tmp_path)
+
+
+def test_stray_colours_are_ignored(start, write_raster, picture, tmp_path):
+    """A few pixels of colours that a built-in coding does not have are ignored; the legend remains the coding's."""
+    labels = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0)], np.uint8)[np.arange(200) % 3]
+    labels = np.broadcast_to(labels.T[:, None], (3, 150, 200)).copy()
+    labels[:, 0, :50] = np.array((252, 255, 0))[:, None]
+    write_raster("images/a.tif", picture)
+    write_raster("labels/a.tif", labels)
+    text, recipe, data = start(tmp_path)
+    assert (recipe.legend, recipe.data[0].coding) == ("potsdam", "potsdam")
+    assert recipe.data[0].values == {"#fcff00": "ignore"}
+    assert "# Coding potsdam does not have these, which 0.17% of the pixels have." in text
+    assert class_pixels(data).sum() == 150 * 200 - 50
+
+
+def test_many_stray_colours_are_ignored_together(start, write_raster, picture, tmp_path):
+    """More stray colours than a person would read get one entry for all others, and one line of what was found."""
+    labels = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0)], np.uint8)[np.arange(200) % 3]
+    labels = np.broadcast_to(labels.T[:, None], (3, 150, 200)).copy()
+    labels[0, 0], labels[1:, 0] = np.arange(200), 7
+    write_raster("images/a.tif", picture)
+    write_raster("labels/a.tif", labels)
+    text, recipe, data = start(tmp_path)
+    assert recipe.data[0].values == {"*": "ignore"}
+    assert "#   171 more: 0.57%" in text
+    assert class_pixels(data).sum() == 149 * 200
+
+
+def test_images_that_differ(start, write_raster, picture, tmp_path):
+    """Images of two data types are scaled each in its own way; that they differ, in bands too, is said."""
+    write_raster("images/a.tif", picture, photometric="RGB")
+    wide = np.concatenate([picture.astype(np.uint16) * 8, np.full((1, 150, 200), 65535, np.uint16)])
+    east = {"transform": Affine(1, 0, 600_000, 0, -1, 5_400_000)}
+    write_raster("images/b.tif", wide, photometric="RGB", alpha="yes", **east)
+    labels = np.broadcast_to(np.arange(200, dtype=np.uint8) % 2, (1, 150, 200))
+    write_raster("labels/a.tif", labels)
+    write_raster("labels/b.tif", labels, **east)
+    text, recipe, data = start(tmp_path)
+    assert "3 bands (red, green, blue) or 4 bands (red, green, blue, alpha) of uint8 or uint16" in text
+    assert "# They are not alike" in text
+    assert recipe.card.scaling["uint8"].gain == 1
+    wanted = 255 / (8 * np.diff(np.percentile(picture, (1, 99))).item())
+    assert recipe.card.scaling["uint16"].gain == pytest.approx(wanted, rel=1e-4)
+    pixels, _ = next(data.windows(0, side=64))
+    assert pixels.dtype == np.float32
+    assert 90 < pixels.mean() < 170
+
+
+def test_label_values_are_no_more_than_a_legend_holds(write_raster, picture, tmp_path):
+    """Masks with the colours of a lossy format, and those of one value, are refused: no recipe would train on them."""
+    write_raster("images/a.png", picture, transform=None)
+    write_raster("labels/a.png", picture, transform=None)
+    with pytest.raises(UsageError, match=r"hold 29\d\d\d values, too many for classes \(254 at most\)"):
+        describe_data(tmp_path)
+    write_raster("labels/a.png", np.full((1, 150, 200), 7, np.uint8), transform=None)
+    with pytest.raises(UsageError, match="hold 7 beside nodata; training needs two classes"):
+        describe_data(tmp_path)
+    write_raster("labels/a.png", np.zeros((1, 150, 200), np.uint8), transform=None, nodata=0)
+    with pytest.raises(UsageError, match="hold nothing beside nodata"):
+        describe_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "values"),
+    [
+        (["wood", "lake"], {"background": "background", "lake": "lake", "wood": "wood"}),
+        (["#1", "#2"], {"background": "background", "#1": "#1", "#2": "#2"}),
+        (["wood", "background"], {"*": "background", "wood": "wood"}),
+        (["wood", "lake", None], {"background": "background", "lake": "lake", "wood": "wood", "null": "ignore"}),
+        ([4, 3, None], {"background": "background", "3": "3", "4": "4", "null": "ignore"}),
+    ],
+)
+def test_values_of_an_attribute(start, write_raster, picture, tmp_path, kinds, values):
+    """A recipe lists each value of the attribute as training reads it; open ground is a class, no value is ignored."""
+    write_raster("scene.tif", picture)
+    shapes = [shapely.box(500_000 + 60 * i, 5_400_000 - 90, 500_050 + 60 * i, 5_400_000) for i in range(len(kinds))]
+    features = geopandas.GeoDataFrame({"FID": range(len(kinds)), "kind": kinds}, geometry=shapes, crs="EPSG:32633")
+    features.to_file(tmp_path / "v.geojson")
+    text, recipe, data = start(tmp_path / "scene.tif", tmp_path / "v.geojson")
+    assert recipe.data[0].attribute == "kind"
+    assert recipe.data[0].values == values
+    assert "  # " in text.partition(f'"{next(iter(values))}" = "background"')[2].splitlines()[0]
+    assert "ignored" in text.partition("[data.values]")[2].splitlines()[1]
+    pixels = dict(zip(data.labels.legend.names, class_pixels(data), strict=True))
+    open_ground = 150 * 200 - 90 * 50 * len(kinds)
+    assert pixels["background"] == (90 * 50 if "background" in kinds else open_ground)
+    assert all(count == 90 * 50 for name, count in pixels.items() if name != "background")
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_vectors(start, write_raster, picture, tmp_path, lines):
+    """Lines are taken for roads, polygons for the classes of an attribute that has a few values."""
+    write_raster("scene.tif", picture)
+    shapes = [shapely.box(0, -60, 80, 0), shapely.box(90, -150, 200, -10)]
+    if lines:
+        shapes = [shapely.LineString([(0, -20), (200, -100)]), shapely.LineString([(50, -150), (90, 0)])]
+    placed = shapely.transform(shapes, lambda points: points + np.array([500_000, 5_400_000]))
+    geopandas.GeoDataFrame({"kind": ["wood", "lake"]}, geometry=placed, crs="EPSG:32633").to_file(tmp_path / "v.gpkg")
+    _, recipe, data = start(tmp_path / "scene.tif", tmp_path / "v.gpkg")
+    if lines:
+        assert (data.labels.legend.names, data.labels.legend.road) == (("background", "road"), 1)
+    else:
+        assert (recipe.data[0].attribute, data.labels.legend.names) == ("kind", ("background", "lake", "wood"))
+    assert (data.class_pixels() > 0).all()
