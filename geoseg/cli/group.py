@@ -1,8 +1,10 @@
-"""The `geoseg` command: its sub-commands are imported when they are called, and errors become one sentence."""
+"""The `geoseg` command: imports its subcommands when they are called, and turns errors into one sentence."""
 
+import re
 import sys
+from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -11,32 +13,68 @@ from geoseg.version import __version__
 
 COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
 
+_PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
+_PYTHON_ONLY = re.compile(r"[()'\" ]")
+"""Characters that a value has in Python and not on the command line."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands live in modules of their own, each as `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the sub-commands, as the help shows them."""
+        """Names of the subcommands, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a sub-command; None if there is none of this name."""
+        """Import a subcommand; None if there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f".{cmd_name}", __package__).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what a command returns
-        """Run the sub-command; a GeosegError becomes a message and its exit code."""
+        """Run the subcommand; a GeosegError becomes a message and its exit code."""
         try:
             return super().invoke(ctx)
         except GeosegError as error:
-            fail(error)
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            fail(error, command)
 
 
-def fail(error: GeosegError) -> None:
-    """Print an error as one line and leave with its exit code."""
-    click.echo(f"geoseg: {error}", err=True)
+def sentence(error: GeosegError, command: click.Command | None) -> str:
+    """Word an error for the command line: where the library names a parameter, name the option of `command`.
+
+    `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; what is no parameter
+    of the command stays as it is.
+    """
+    parameters = {} if command is None else {each.name: each for each in _parameters(command)}
+
+    def option(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        parameter = parameters.get(name)
+        if isinstance(parameter, click.Argument):
+            return parameter.make_metavar(click.Context(click.Command(None)))
+        if not isinstance(parameter, click.Option):
+            return match[0]
+        if parameter.is_flag or value is None:
+            flags = parameter.secondary_opts if value == "False" else parameter.opts
+            return max(flags, key=len)
+        return f"{max(parameter.opts, key=len)} {_PYTHON_ONLY.sub('', value)}"
+
+    return _PARAMETER.sub(option, str(error))
+
+
+def _parameters(command: click.Command) -> Iterator[click.Parameter]:
+    """Parameters of a command and of its subcommands, which call one thing by one name."""
+    yield from command.params
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            yield from _parameters(part)
+
+
+def fail(error: GeosegError, command: click.Command | None) -> NoReturn:
+    """Print an error as one line and exit with its code."""
+    click.echo(f"geoseg: {sentence(error, command)}", err=True)
     sys.exit(error.exit_code)
 
 

@@ -9,6 +9,7 @@ import click
 from geoseg.errors import MismatchError, OutputError, SceneError, UsageError
 
 from . import options
+from .group import sentence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,7 +80,7 @@ def command(
         except (SceneError, OutputError, MismatchError) as error:
             if len(scenes) == 1:
                 raise
-            click.echo(f"geoseg: {error}", err=True)
+            click.echo(f"geoseg: {sentence(error, command)}", err=True)
             failures.append(error)
         else:
             _show(console, prediction)
