@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ COMMANDS = [
     "polygons maps/suburb_classes.tif -o areas/simple.gpkg --simplify 1.5 --min-area 20",
     "evaluate rasters classes labels -o scores/rasters --bootstrap 100",
     "evaluate rasters classes/suburb_classes.tif labels/suburb.tif -o scores/isprs --protocol isprs",
-    "evaluate model aerial scenes/farmland.tif labels/farmland.tif -o scores/model",
+    "evaluate model aerial.keras scenes/farmland.tif labels/farmland.tif -o scores/model",
     "evaluate roads maps/suburb_roads.gpkg roads/suburb.geojson -o scores/roads",
     "resize scenes/coast.tif resized/coast.tif --gsd 2.3",
     "resize labels/coast.tif resized/labels.tif --scale 1.7 --labels",
@@ -43,7 +44,7 @@ COMMANDS = [
     "train recipe.toml -o run --set schedule.epochs=1 --set schedule.steps=3 --set schedule.batch=2"
     " --set schedule.window=256",
     "info scenes/suburb.tif --json > info/scene.json",
-    "info aerial --json > info/model.json",
+    "info aerial.keras --json > info/model.json",
     "models card aerial -o info/card.md",
     "models stac aerial.keras -o item.json",
     *(f"models export aerial --format {name} -o exported/{name}{ending}" for name, ending in
@@ -103,9 +104,20 @@ def run(folder: Path, command: str) -> None:
 
 
 def table(folder: Path) -> list[str]:
-    """A line `digest  path` for each file, event files of training left out: they bear times."""
+    """A line `digest  path` for each file; event files of training are left out, for all they hold is dated."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and "tfevents" not in path.name)
-    return [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}" for path in paths]
+    return [f"{hashlib.sha256(content(path, folder)).hexdigest()}  {path.relative_to(folder)}" for path in paths]
+
+
+def content(path: Path, folder: Path) -> bytes:
+    """Bytes of a file without what differs between two runs: the folder's own path, dates of archives, durations."""
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            return b"".join(archive.read(name) for name in archive.namelist() if name != "metadata.json")
+    if path.name == "history.csv":
+        rows = (line.split(",") for line in path.read_text().splitlines())
+        return "\n".join(",".join([epoch, *rest]) for epoch, _, *rest in rows).encode()
+    return path.read_bytes().replace(str(folder).encode(), b".")
 
 
 def main() -> None:
