@@ -6,18 +6,6 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
-    from geoseg.evaluation.roads import evaluate_roads as evaluate_roads
-    from geoseg.prediction.executors import DaskExecutor as DaskExecutor
-    from geoseg.prediction.executors import LocalExecutor as LocalExecutor
-    from geoseg.prediction.export import export as export
-    from geoseg.prediction.plan import plan as plan
-    from geoseg.prediction.predict import Prediction as Prediction
-    from geoseg.prediction.predict import predict as predict
-    from geoseg.prediction.settings import Settings as Settings
-    from geoseg.rasters.resize import resize as resize
-    from geoseg.training.train import Training as Training
-    from geoseg.training.train import train as train
-
     from .errors import BundleError as BundleError
     from .errors import GeosegError as GeosegError
     from .errors import OutputError as OutputError
@@ -26,7 +14,21 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation as Evaluation
     from .evaluation import evaluate as evaluate
     from .evaluation import evaluate_model as evaluate_model
+    from .evaluation.roads import RoadEvaluation as RoadEvaluation
+    from .evaluation.roads import evaluate_roads as evaluate_roads
+    from .polygons import Polygons as Polygons
     from .polygons import polygonise as polygonise
+    from .prediction.executors import DaskExecutor as DaskExecutor
+    from .prediction.executors import LocalExecutor as LocalExecutor
+    from .prediction.export import export as export
+    from .prediction.info import describe as describe
+    from .prediction.model import Model as Model
+    from .prediction.predict import Prediction as Prediction
+    from .prediction.predict import predict as predict
+    from .prediction.settings import Settings as Settings
+    from .rasters.resize import resize as resize
+    from .training.train import Training as Training
+    from .training.train import train as train
 
 _HOMES = {
     "BundleError": "errors",
@@ -34,28 +36,36 @@ _HOMES = {
     "Evaluation": "evaluation",
     "GeosegError": "errors",
     "LocalExecutor": "prediction.executors",
+    "Model": "prediction.model",
     "OutputError": "errors",
+    "Polygons": "polygons",
     "Prediction": "prediction.predict",
+    "RoadEvaluation": "evaluation.roads",
     "SceneError": "errors",
     "Settings": "prediction.settings",
     "Training": "training.train",
     "UsageError": "errors",
+    "describe": "prediction.info",
     "evaluate": "evaluation",
     "evaluate_model": "evaluation",
     "evaluate_roads": "evaluation.roads",
     "export": "prediction.export",
-    "plan": "prediction.plan",
     "polygonise": "polygons",
     "predict": "prediction.predict",
     "resize": "rasters.resize",
     "train": "training.train",
 }
 
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - strings all
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - all of them strings
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
-    """Import public names when they are first used: `import geoseg` stays quick."""
+    """Import public names at their first use, to keep `import geoseg` fast."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    """Public names, for completion."""
+    return sorted(__all__)

@@ -1,7 +1,6 @@
-"""`geoseg info`: what would be done with a scene, or what a model is, without doing it."""
+"""`geoseg info`: describe a scene and the plan of its prediction, or a model."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ from . import options
 
 
 @click.command("info")
-@click.argument("subject", metavar="SCENE|MODEL")
+@click.argument("source", metavar="SCENE|MODEL")
 @options.model
 @options.bands
 @options.tile
@@ -19,15 +18,11 @@ from . import options
 @options.aoi
 @options.memory
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(subject: str, model: str, *, as_json: bool, **choices: Any) -> None:  # noqa: ANN401
-    """Describe a SCENE with the plan of its prediction, or a MODEL with its card. Nothing is predicted."""
-    from geoseg.models.shipped import shipped_models
-    from geoseg.prediction.info import describe_model, describe_scene
+def command(source: str, model: str, *, as_json: bool, **settings: Any) -> None:  # noqa: ANN401
+    """Describe a SCENE and the plan of its prediction, or a MODEL and its card. Nothing is predicted."""
+    from geoseg.prediction.info import describe
 
-    if subject in shipped_models() or Path(subject).suffix == ".keras":
-        description = describe_model(subject)
-    else:
-        description = describe_scene(subject, model=model, **choices)
+    description = describe(source, model=model, **settings)
     if as_json:
         click.echo(json.dumps(description, indent=2))
         return

@@ -74,8 +74,8 @@ gsd = click.option(
     help="Metres per pixel to work at.  [default: the model's]",
 )  # fmt: skip
 aoi = click.option("--aoi", type=Area(), metavar="FILE|W,S,E,N", help="Predict only here: polygons, or degrees.")
-roads_format = click.option(
-    "--roads-format", type=click.Choice(["geojson", "gpkg", "flatgeobuf", "parquet"]), multiple=True,
+formats = click.option(
+    "--format", "formats", type=click.Choice(["geojson", "gpkg", "flatgeobuf", "parquet"]), multiple=True,
     default=["geojson"], show_default=True, help="Format of the road network; may be repeated.",
 )  # fmt: skip
 memory = click.option(

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option("--confidence", is_flag=True, help="Also write the probability of the winning class.")
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
 @click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
-@options.roads_format
+@options.formats
 @options.memory
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
@@ -59,7 +59,7 @@ def command(
     """Predict the classes and roads of each SCENE.
 
     A scene is any raster that GDAL opens: a GeoTIFF, a VRT, a URL. Writes <scene>_classes.tif and .qml,
-    <scene>_roads.geojson (or what --roads-format names) and .qml, and on request <scene>_confidence.tif and
+    <scene>_roads.geojson (or what --format names) and .qml, and on request <scene>_confidence.tif and
     <scene>_probabilities.tif. A stopped run goes on where it was when the same command is given again.
     """
     from rich.console import Console
@@ -105,7 +105,7 @@ def _predict(console: "Console", scene: str, **arguments: Any) -> "Prediction": 
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(Path(scene).name, total=None, rate="starting")
 
-        def progress(done: int, total: int) -> None:
+        def progress(done: int, total: int, _item: str) -> None:
             bar.update(task, completed=done, total=total)
             speed = bar.tasks[0].speed
             rate = "tracing and writing" if done == total else f"{speed / 1e6:.2f} Mpx/s" if speed else ""
@@ -118,7 +118,7 @@ def _show(console: "Console", prediction: "Prediction") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("class", "share", "area", title=Text(Path(prediction.scene).name), title_justify="left")
+    table = Table("class", "share", "area", title=Text(Path(prediction.source).name), title_justify="left")
     table.columns[1].justify = table.columns[2].justify = "right"
     for area in prediction.areas:
         table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))

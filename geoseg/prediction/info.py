@@ -1,27 +1,40 @@
-"""What a person asks before a run: the plan for a scene, or the card of a model, as plain JSON values."""
+"""Describe a planned run or a model."""
 
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from geoseg.models.bundle import read_card
-from geoseg.models.shipped import DEFAULT_MODEL, find_model
+from geoseg.models.shipped import DEFAULT_MODEL, find_model, shipped_models
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.scene import open_scene
 
 from .plan import plan
-from .settings import Settings
+from .settings import Options, Settings
 
 
-def describe_scene(scene: str | Path, *, model: str | Path = DEFAULT_MODEL, **choices: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Plan a prediction and say what it would do; `choices` are fields of `Settings`.
+def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options: Unpack[Options]) -> dict[str, Any]:
+    """Describe a scene with the plan of its prediction, or a model with its card, as plain JSON values.
+
+    Nothing is predicted, and no network is loaded.
+
+    Parameters
+    ----------
+    source
+        Scene, or name or path of a model.
+    model
+        Model to plan the prediction of a scene with.
+    **options
+        Fields of `Settings`.
 
     Raises
     ------
     SceneError, BundleError, UsageError
-        As `predict` would, where the plan alone shows it.
+        As `predict` would, as far as the plan shows it.
     """
-    planned = plan(open_scene(scene), read_card(find_model(model)), Settings(**choices))
+    if str(source) in shipped_models() or Path(source).suffix == ".keras":
+        return _describe_model(source)
+    planned = plan(open_scene(source), read_card(find_model(model)), Settings(**options))
     found, grid = planned.scene, planned.grid
     rows, cols = planned.roi
     crs = crs_of(found.geobox)
@@ -49,8 +62,8 @@ def describe_scene(scene: str | Path, *, model: str | Path = DEFAULT_MODEL, **ch
     }
 
 
-def describe_model(name: str | Path) -> dict[str, Any]:
-    """The card of a bundle, with the size of its file; raises BundleError."""
+def _describe_model(name: str | Path) -> dict[str, Any]:
+    """The card of a bundle with the size of its file."""
     path = find_model(name)
     card: dict[str, Any] = read_card(path).to_json()
     legend = card.pop("legend")

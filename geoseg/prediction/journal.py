@@ -150,7 +150,7 @@ def _take(lock: int, results: Path) -> None:
 def _identity(plan: Plan, model: Path) -> str:
     """Everything that decides the pieces' bytes and places, as text."""
     settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.geometry.wkb_hex}
-    for free in ("batch_size", "memory", "roads_format", "match_input"):  # none of them changes a piece
+    for free in ("batch_size", "memory", "formats", "match_input"):  # none of them changes a piece
         del settings[free]
     return json.dumps(
         {

@@ -96,7 +96,7 @@ def outputs(plan: Plan, folder: Path) -> Outputs:
         style=style,
         confidence=confidence if settings.confidence else None,
         probabilities=probabilities if settings.probabilities else None,
-        roads={} if plan.road is None else {name: networks[name] for name in settings.roads_format},
+        roads={} if plan.road is None else {name: networks[name] for name in settings.formats},
         road_style=None if plan.road is None else road_style,
         companions=(
             *(_sidecar(path) for path in (classes, confidence, probabilities)),

@@ -45,8 +45,8 @@ def test_plan_loads_no_backend(write_scene, write_bundle, noise):
     """`import geoseg` and the plan of a scene import no Keras backend."""
     script = f"""
 import sys, geoseg
-from geoseg.prediction.info import describe_scene
-describe_scene({str(write_scene(noise(30, 30)))!r}, model={str(write_bundle())!r})
+from geoseg.prediction.info import describe
+describe({str(write_scene(noise(30, 30)))!r}, model={str(write_bundle())!r})
 sys.exit(", ".join(sorted({{"keras", "tensorflow", "jax", "torch"}} & set(sys.modules))) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

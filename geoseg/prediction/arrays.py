@@ -1,0 +1,106 @@
+"""Arrays as scenes: NumPy and xarray in, NumPy and xarray out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.models.legend import NODATA, Legend
+from geoseg.rasters.ground import crs_of
+from geoseg.rasters.scene import unplaced
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ArrayScene:
+    """Pixels in memory, with all that a raster file says of them."""
+
+    pixels: npt.NDArray[Any]
+    """`(bands, rows, columns)`."""
+    geobox: GeoBox | None
+    """Their grid; None without a georeference."""
+    nodata: float | None
+    bands: tuple[str, ...] = ()
+    """Names of the bands; empty if they have none."""
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or 0 in self.pixels.shape:
+            raise UsageError(f"`array` must be (bands, rows, columns); its shape is {self.pixels.shape}.")
+        size = self.pixels.shape[1:]
+        if self.geobox is not None and self.geobox.shape.yx != size:
+            raise UsageError(f"`geobox` has the shape {self.geobox.shape.yx}, `array` {size}; they must be equal.")
+
+    @classmethod
+    def of(cls, array: "npt.NDArray[Any] | DataArray", geobox: GeoBox | None, nodata: float | None) -> Self:
+        """Take an array, or a DataArray with its grid, nodata value and band names.
+
+        Raises
+        ------
+        UsageError
+            If it is not three-dimensional, is empty, or does not fit the geobox.
+        """
+        if isinstance(array, np.ndarray):
+            return cls(pixels=array, geobox=geobox, nodata=nodata)
+        import odc.geo.xr  # noqa: F401 - adds the accessor `.odc`
+
+        spatial = array.odc.spatial_dims
+        if array.ndim != 3 or spatial is None:
+            dimensions = ", ".join(map(str, array.dims))
+            raise UsageError(f"`array` must have bands, rows and columns; its dimensions are {dimensions}.")
+        (dimension,) = (name for name in array.dims if name not in spatial)
+        names = array.coords[dimension].to_numpy() if dimension in array.coords else np.array([])
+        return cls(
+            pixels=array.transpose(dimension, *spatial).to_numpy(),
+            geobox=array.odc.geobox if geobox is None else geobox,
+            nodata=array.odc.nodata if nodata is None else nodata,
+            bands=tuple(map(str, names)) if names.dtype.kind in "UO" else (),
+        )
+
+    @contextmanager
+    def written(self) -> Iterator[str]:
+        """Hold the pixels in a GeoTIFF in memory, and yield its name; raises SceneError if GDAL cannot store them."""
+        count, height, width = self.pixels.shape
+        profile = {"count": count, "height": height, "width": width, "dtype": self.pixels.dtype, "nodata": self.nodata}
+        if self.geobox is not None:
+            profile |= {"transform": self.geobox.transform, "crs": crs_of(self.geobox)}
+        with MemoryFile(ext=".tif") as memory, unplaced():
+            try:
+                with memory.open(driver="GTiff", bigtiff="if_safer", photometric="minisblack", **profile) as file:
+                    file.colorinterp = [_colour(name) for name in self.bands or [""] * count]
+                    file.write(self.pixels)
+            except (RasterioError, TypeError, ValueError) as error:
+                raise SceneError(f"the {self.pixels.dtype} array cannot be stored as a raster: {error}.") from error
+            yield memory.name
+
+
+def _colour(name: str) -> ColorInterp:
+    """Colour interpretation of that name, if there is one."""
+    return ColorInterp.__members__.get(name.lower(), ColorInterp.undefined)
+
+
+def data_array(found: npt.NDArray[Any], geobox: GeoBox | None, legend: Legend) -> "DataArray":
+    """Class ids `(rows, columns)` or probabilities `(classes, rows, columns)` as a DataArray with names and grid."""
+    from odc.geo.xr import xr_coords
+    from xarray import DataArray
+
+    coords: dict[Any, Any] = {} if geobox is None else xr_coords(geobox)
+    dims = ("y", "x") if geobox is None else geobox.dimensions
+    names = list(legend.names)
+    if found.ndim == 2:
+        attributes = {"nodata": NODATA, "classes": names, "colours": [entry.colour for entry in legend.classes]}
+        result = DataArray(found, coords, dims, "classes", attributes)
+    else:
+        result = DataArray(found, {"class": names} | coords, ("class", *dims), "probabilities")
+    if geobox is not None:
+        result.encoding["grid_mapping"] = "spatial_ref"
+    return result

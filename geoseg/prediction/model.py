@@ -1,0 +1,206 @@
+"""A model loaded once and used on many scenes or arrays, for notebooks and services."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from odc.geo.geobox import GeoBox
+
+from geoseg.errors import UsageError
+from geoseg.models.bundle import Card, read_card
+from geoseg.models.engine import TTA, Engine
+from geoseg.models.legend import LEVELS, NODATA, Legend
+from geoseg.models.shipped import DEFAULT_MODEL, find_model
+from geoseg.rasters.georeference import placed
+from geoseg.rasters.scene import GDAL, open_scene
+from geoseg.tiling import nearest_exact
+from geoseg.tiling.progress import Progress, no_progress
+
+from .arrays import ArrayScene, data_array
+from .blocks import Rows, predict_block
+from .executors import Executor, Loader, LocalExecutor, load_keras
+from .plan import Plan, plan
+from .predict import Prediction, predict
+from .settings import Options, Settings
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
+
+class Model:
+    """A shipped model by name, or a bundle by path. The network is loaded at its first use and kept until `close`.
+
+    Parameters
+    ----------
+    name
+        Name of a shipped model, or path of a bundle.
+    load
+        Makes an engine from a bundle; Keras by default.
+
+    Raises
+    ------
+    BundleError
+        If there is no such model, or its card cannot be read.
+    """
+
+    def __init__(self, name: str | Path = DEFAULT_MODEL, *, load: Loader = load_keras) -> None:
+        self.path = find_model(name).absolute()
+        """The bundle."""
+        self.card: Card = read_card(self.path)
+        """Bands, scaling, GSD, tile, legend and provenance."""
+        self._load = load
+        self._engines: dict[tuple[int, TTA], Engine] = {}
+
+    @property
+    def legend(self) -> Legend:
+        """Classes by id, with names and colours."""
+        return self.card.legend
+
+    def predict(
+        self,
+        source: str | Path,
+        *,
+        folder: str | Path = ".",
+        overwrite: bool = False,
+        executor: Executor | None = None,
+        progress: Progress = no_progress,
+        **options: Unpack[Options],
+    ) -> Prediction:
+        """Predict a scene and write the results to `folder`; see `geoseg.predict`."""
+        # Workers of a cluster load their own engines: a loaded one cannot be sent there.
+        local = executor is None or isinstance(executor, LocalExecutor)
+        return predict(
+            source,
+            model=self.path,
+            folder=folder,
+            overwrite=overwrite,
+            executor=executor,
+            load=self._engine if local else self._load,
+            progress=progress,
+            **options,
+        )
+
+    def rows(self, source: str | Path, **options: Unpack[Options]) -> Iterator[Rows]:
+        """Yield the finished rows of a scene from top to bottom, on the model's grid; nothing is written.
+
+        A scene wider than `memory` allows comes in several columns, one after the other. `match_input` and `formats`
+        have no effect here.
+
+        Raises
+        ------
+        SceneError, BundleError, UsageError
+            With one sentence: what was found, what was expected, what to do.
+        """
+        with rasterio.Env(**GDAL):
+            planned = plan(open_scene(source), self.card, Settings(**options))
+        return self._rows(planned)
+
+    def _rows(self, planned: Plan) -> Iterator[Rows]:
+        engine = self._engine(self.path, planned.settings.batch_size, planned.settings.tta)
+        for block in planned.blocks:
+            yield from predict_block(planned, block, engine)
+
+    @overload
+    def predict_array(
+        self,
+        array: npt.NDArray[Any],
+        geobox: GeoBox | None = None,
+        *,
+        nodata: float | None = None,
+        image_gsd_m: float | None = None,
+        **options: Unpack[Options],
+    ) -> npt.NDArray[Any]: ...
+
+    @overload
+    def predict_array(
+        self,
+        array: "DataArray",
+        geobox: GeoBox | None = None,
+        *,
+        nodata: float | None = None,
+        image_gsd_m: float | None = None,
+        **options: Unpack[Options],
+    ) -> "DataArray": ...
+
+    def predict_array(
+        self,
+        array: "npt.NDArray[Any] | DataArray",
+        geobox: GeoBox | None = None,
+        *,
+        nodata: float | None = None,
+        image_gsd_m: float | None = None,
+        **options: Unpack[Options],
+    ) -> "npt.NDArray[Any] | DataArray":
+        """Predict pixels in memory, on their own grid.
+
+        Parameters
+        ----------
+        array
+            Bands first, `(bands, rows, columns)`; a DataArray may have its dimensions in any order.
+        geobox
+            Grid of the array; a DataArray brings its own (`.odc` or `.rio`). Without one, pixels are taken to be square
+            and `image_gsd_m` wide.
+        nodata
+            Value of pixels without data; a DataArray brings its own.
+        image_gsd_m
+            Metres per pixel of an array without georeference; the model's GSD by default.
+        **options
+            Fields of `Settings`. With `probabilities=True` the result is the probability of each class.
+
+        Returns
+        -------
+        numpy.ndarray or xarray.DataArray
+            The kind that was passed: class ids `(rows, columns)` in uint8, 255 where there is no data; or
+            probabilities `(classes, rows, columns)` in float32, NaN where there is no data.
+
+        Raises
+        ------
+        SceneError, BundleError, UsageError
+            With one sentence: what was found, what was expected, what to do.
+        """
+        if options.get("aoi") is not None:
+            raise UsageError("`aoi` selects a part of a file; slice the array instead.")
+        in_memory = ArrayScene.of(array, geobox, nodata)
+        with (
+            rasterio.Env(**GDAL),
+            in_memory.written() as file,
+            placed(file, image_gsd_m or self.card.gsd_m) as source,
+        ):
+            found = self._on_own_pixels(plan(open_scene(source), self.card, Settings(**options)))
+        return found if isinstance(array, np.ndarray) else data_array(found, in_memory.geobox, self.legend)
+
+    def _on_own_pixels(self, planned: Plan) -> npt.NDArray[Any]:
+        """Classes or probabilities of a whole scene, on its own pixels."""
+        levels = planned.settings.probabilities
+        shape = planned.grid.shape.yx
+        found = np.full((len(self.legend), *shape) if levels else shape, NODATA, np.uint8)
+        for rows in self._rows(planned):
+            found[..., rows.rows, rows.cols] = rows.classes if rows.probabilities is None else rows.probabilities
+        down, across = map(nearest_exact, planned.scene.geobox.shape.yx, shape)
+        found = found[..., down, :][..., across]
+        return np.where(found == NODATA, np.float32(np.nan), found / np.float32(LEVELS)) if levels else found
+
+    def _engine(self, path: Path, batch_size: int, tta: TTA) -> Engine:
+        """Load an engine once for each batch size and test-time augmentation."""
+        if (batch_size, tta) not in self._engines:
+            self._engines[batch_size, tta] = self._load(path, batch_size, tta)
+        return self._engines[batch_size, tta]
+
+    def close(self) -> None:
+        """Release the network; the next prediction loads it again."""
+        self._engines.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Model({self.card.name!r}, version={self.card.version!r})"

@@ -1,0 +1,191 @@
+"""A model loaded once: the same classes from files, arrays and rows as from `geoseg.predict`."""
+
+import numpy as np
+import pytest
+import rasterio
+import xarray
+from odc.geo.geobox import GeoBox
+from standins import Echo, load_echo
+
+import geoseg
+from geoseg.errors import SceneError, UsageError
+from geoseg.models.legend import NODATA
+from geoseg.prediction.executors import DaskExecutor
+from geoseg.prediction.settings import Options, Settings
+
+SMALL = GeoBox((9, 9), rasterio.Affine.identity(), "EPSG:32633")
+
+
+@pytest.fixture
+def model(write_bundle):
+    """A model whose network echoes its input."""
+    return geoseg.Model(write_bundle(), load=load_echo)
+
+
+@pytest.fixture
+def opened():
+    """Pixels `(bands, rows, columns)` and grid of a raster file."""
+
+    def read(path):
+        with rasterio.open(path) as raster:
+            return raster.read(), GeoBox(raster.shape, raster.transform, raster.crs)
+
+    return read
+
+
+def classes_of(prediction):
+    with rasterio.open(prediction.outputs.classes) as raster:
+        return raster.read(1)
+
+
+def test_options_are_the_settings():
+    """Every field of `Settings` is a typed keyword, of the same type."""
+    assert Options.__annotations__ == {name: field.type for name, field in Settings.__dataclass_fields__.items()}
+
+
+def test_predict_is_the_one_liner(model, write_scene, noise, tmp_path):
+    """The model predicts a scene to the same files as `geoseg.predict`, which takes the model's path."""
+    scene = write_scene(noise(150, 130))
+    ours = model.predict(scene, folder=tmp_path / "a", confidence=True)
+    other = geoseg.predict(scene, model=model.path, load=load_echo, folder=tmp_path / "b", confidence=True)
+    assert ours.areas == other.areas
+    for one, two in zip(ours.outputs.files, other.outputs.files, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_loaded_once(write_bundle, write_scene, noise, tmp_path):
+    """The network is loaded at its first use, serves every scene, and goes with `close`."""
+    loads = []
+
+    def load(path, batch_size, tta):
+        loads.append((path, batch_size, tta))
+        return Echo()
+
+    with geoseg.Model(write_bundle(), load=load) as model:
+        assert not loads
+        for number in range(2):
+            model.predict(write_scene(noise(40, 40), f"{number}.tif"), folder=tmp_path)
+        model.predict_array(noise(30, 30))
+        assert loads == [(model.path, 1, "none")]
+        model.predict_array(noise(30, 30), tta="flips")
+        assert loads[1:] == [(model.path, 1, "flips")]
+    model.predict_array(noise(30, 30))
+    assert len(loads) == 3
+
+
+def test_cluster_loads_its_own(model, write_scene, noise, tmp_path):
+    """Workers of a cluster get the loader, not the loaded network."""
+    from distributed import Client, LocalCluster
+
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster, Client(cluster) as client:
+        found = model.predict(write_scene(noise(90, 90)), folder=tmp_path, executor=DaskExecutor(client=client))
+    assert not model._engines
+    assert found.outputs.classes.exists()
+
+
+def test_rows_are_the_classes(model, write_scene, noise, tmp_path):
+    """Rows follow one another from top to bottom; together they are the class raster, each with its place."""
+    scene = write_scene(noise(170, 90))
+    expected = classes_of(model.predict(scene, folder=tmp_path))
+    parts = list(model.rows(scene))
+    assert len(parts) > 1
+    assert [part.rows.start for part in parts[1:]] == [part.rows.stop for part in parts[:-1]]
+    np.testing.assert_array_equal(np.concatenate([part.classes for part in parts]), expected)
+
+
+def test_array_is_the_file(model, write_scene, noise, opened, tmp_path):
+    """An array with its grid gives what its file gives, on its own pixels even where the model works on others."""
+    for name, metres in (("same", 1.0), ("finer", 0.4), ("coarser", 2.5)):
+        scene = write_scene(
+            noise(120, 110), f"{name}.tif", transform=rasterio.Affine(metres, 0, 5e5, 0, -metres, 5.4e6)
+        )
+        expected = classes_of(model.predict(scene, folder=tmp_path, match_input=True))
+        np.testing.assert_array_equal(model.predict_array(*opened(scene)), expected)
+
+
+def test_array_without_georeference(model, noise):
+    """Pixels without a grid have the model's GSD, or the one that is given."""
+    pixels = noise(100, 80)
+    plain = model.predict_array(pixels)
+    assert (plain.shape, plain.dtype) == ((100, 80), np.uint8)
+    np.testing.assert_array_equal(plain, pixels[[number % 3 for number in range(5)]].argmax(axis=0))
+    assert (model.predict_array(pixels, image_gsd_m=2.0) != plain).any()
+
+
+def test_probabilities_and_nodata(model, noise):
+    """Probabilities are fractions, NaN where the array has no data."""
+    pixels = noise(64, 64)
+    pixels[:, :10] = 7
+    found = model.predict_array(pixels, nodata=7, probabilities=True)
+    assert (found.shape, found.dtype) == ((5, 64, 64), np.float32)
+    assert np.isnan(found[:, :10]).all()
+    inside = found[:, 12:]
+    np.testing.assert_allclose(inside, pixels[[0, 1, 2, 0, 1], 12:] / 254, atol=1e-6)
+    assert (model.predict_array(pixels, nodata=7)[:10] == NODATA).all()
+
+
+def test_data_array(model, write_scene, noise, opened):
+    """A DataArray comes back as one with its grid, class names and nodata, whatever the order of its dimensions."""
+    import odc.geo.xr  # noqa: F401 - the accessor
+
+    rioxarray = pytest.importorskip("rioxarray")
+    path = write_scene(noise(90, 70))
+    pixels, grid = opened(path)
+    expected = model.predict_array(pixels, grid)
+    with rioxarray.open_rasterio(path) as array:
+        for each in (array, array.transpose("y", "x", "band")):
+            found = model.predict_array(each)
+            assert isinstance(found, xarray.DataArray)
+            assert found.odc.geobox == grid
+            assert found.rio.crs == grid.crs
+            assert found.attrs["classes"] == list(model.legend.names)
+            assert found.attrs["nodata"] == NODATA
+            np.testing.assert_array_equal(found, expected)
+        levels = model.predict_array(array, probabilities=True)
+    assert levels.sizes == {"class": 5, "y": 90, "x": 70}
+    assert levels.odc.geobox == grid
+    np.testing.assert_array_equal(
+        levels.sel({"class": "road"}), model.predict_array(pixels, grid, probabilities=True)[2]
+    )
+
+
+def test_bands_by_name(model, noise):
+    """Named bands of a DataArray are found in any order."""
+    pixels = noise(50, 50)
+    array = xarray.DataArray(pixels[::-1], {"band": ["blue", "green", "red"]}, ("band", "y", "x"))
+    np.testing.assert_array_equal(model.predict_array(array), model.predict_array(pixels))
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "error", "words"),
+    [
+        ((40, 40), {}, UsageError, r"must be \(bands, rows, columns\); its shape is \(40, 40\)"),
+        ((3, 0, 4), {}, UsageError, "its shape"),
+        (
+            (3, 40, 40),
+            {"geobox": GeoBox((9, 9), rasterio.Affine.identity(), "EPSG:32633")},
+            UsageError,
+            "must be equal",
+        ),
+        ((3, 40, 40), {"aoi": (0, 0, 1, 1)}, UsageError, "slice the array"),
+        ((2, 40, 40), {}, SceneError, "2 bands"),
+    ],
+)
+def test_arrays_that_do_not_fit(model, shape, options, error, words):
+    """Arrays of other dimensions, sizes or bands are refused in one sentence."""
+    with pytest.raises(error, match=words):
+        model.predict_array(np.zeros(shape, np.uint8), **options)
+
+
+def test_array_types(model):
+    """A data type that GDAL does not store is refused, as is a DataArray without bands."""
+    with pytest.raises(SceneError, match="complex256"):
+        model.predict_array(np.zeros((3, 9, 9), np.complex256))
+    with pytest.raises(UsageError, match="its dimensions are y, x"):
+        model.predict_array(xarray.DataArray(np.zeros((9, 9), np.uint8), dims=("y", "x")))
+
+
+def test_shown(model):
+    """Models show name and version; the public names are listed for completion."""
+    assert repr(model) == "Model('stand-in', version='1')"
+    assert {"Model", "predict", "describe", "train", "polygonise"} <= set(dir(geoseg))
