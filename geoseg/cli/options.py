@@ -1,4 +1,4 @@
-"""Option types and options that commands share."""
+"""Options shared by commands, and their types."""
 
 import re
 from decimal import Decimal
@@ -43,7 +43,7 @@ class Area(click.ParamType[Any]):
     name = "area"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-        """Read four numbers as bounds, anything else as a path that must exist."""
+        """Read four numbers as bounds, and anything else as an existing path."""
         parts = value.split(",")
         try:
             bounds = tuple(float(part) for part in parts)
@@ -62,22 +62,22 @@ model = click.option(
     metavar="MODEL",
     help="A shipped model's name, or a .keras bundle.",
 )
-bands = click.option("--bands", type=Bands(), metavar="1,2,3", help="The scene's bands, in the order of the model's.")
-tile = click.option("--tile", type=click.IntRange(min=1), help="Side of a tile, in pixels.  [default: the model's]")
+bands = click.option("--bands", type=Bands(), metavar="1,2,3", help="Bands of the scene, in the order of the model's.")
+tile = click.option("--tile", type=click.IntRange(min=1), help="Side of a tile, pixels.  [default: the model's]")
 overlap = click.option(
     "--overlap",
     type=click.FloatRange(0, 0.5),
-    help="Share of a tile that neighbours have in common.  [default: the model's]",
+    help="Overlap of neighbouring tiles, as a fraction of a tile.  [default: the model's]",
 )
 gsd = click.option(
     "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
-    help="Metres per pixel to work at.  [default: the model's]",
+    help="Ground sample distance to predict at, metres.  [default: the model's]",
 )  # fmt: skip
-aoi = click.option("--aoi", type=Area(), metavar="FILE|W,S,E,N", help="Predict only here: polygons, or degrees.")
+aoi = click.option(
+    "--aoi", type=Area(), metavar="FILE|W,S,E,N", help="Area of interest: polygons, or bounds in degrees."
+)
 formats = click.option(
     "--format", "formats", type=click.Choice(["geojson", "gpkg", "flatgeobuf", "parquet"]), multiple=True,
-    default=["geojson"], show_default=True, help="Format of the road network; may be repeated.",
+    default=["geojson"], show_default=True, help="Format of the road network; repeatable.",
 )  # fmt: skip
-memory = click.option(
-    "--memory", type=ByteSize(), default="2GB", show_default=True, help="Resident memory to stay within."
-)
+memory = click.option("--memory", type=ByteSize(), default="2GB", show_default=True, help="Memory to stay within.")

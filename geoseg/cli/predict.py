@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @options.model
 @click.option(
     "-o", "--output", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR",
-    help="Where the results go.  [default: the current directory]",
+    help="Folder for the results.  [default: the current one]",
 )  # fmt: skip
 @options.bands
 @options.tile
@@ -31,10 +31,14 @@ if TYPE_CHECKING:
     "--window", type=click.Choice(["hann", "linear", "spline", "flat"]), help="Blend window.  [default: the model's]"
 )
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Tiles per step; raise on a GPU."
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Tiles per network call; raise it on a GPU.",
 )
 @options.gsd
-@click.option("--match-input", is_flag=True, help="Give rasters on the scene's own pixels.")
+@click.option("--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
 @options.aoi
 @click.option(
     "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
@@ -46,7 +50,7 @@ if TYPE_CHECKING:
 @options.formats
 @options.memory
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
-@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
 def command(
     scenes: tuple[str, ...],
     model: str,
@@ -58,9 +62,9 @@ def command(
 ) -> None:
     """Predict the classes and roads of each SCENE.
 
-    A scene is any raster that GDAL opens: a GeoTIFF, a VRT, a URL. Writes <scene>_classes.tif and .qml,
-    <scene>_roads.geojson (or what --format names) and .qml, and on request <scene>_confidence.tif and
-    <scene>_probabilities.tif. A stopped run goes on where it was when the same command is given again.
+    A scene is any raster that GDAL can open: a GeoTIFF, a VRT, a URL. Writes <scene>_classes.tif and .qml,
+    <scene>_roads.geojson (or the formats chosen with --format) and .qml, and on request <scene>_confidence.tif and
+    <scene>_probabilities.tif. A stopped run resumes when the same command is given again.
     """
     from rich.console import Console
 
@@ -70,7 +74,7 @@ def command(
     repeated = [name for name, count in stems.items() if count > 1]
     if repeated:
         raise UsageError(
-            f"several scenes are named {repeated[0]}; their results would replace each other: predict them apart."
+            f"several scenes are named {repeated[0]} and would overwrite each other's results; predict them separately."
         )
     console = Console(stderr=True, quiet=quiet, markup=False)  # file names may hold brackets
     failures = []
