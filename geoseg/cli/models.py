@@ -90,7 +90,7 @@ def card(model: str, *, output: Path | None, overwrite: bool) -> None:
 @click.option("--format", type=click.Choice(["onnx", "openvino", "savedmodel", "tflite"]), required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="PATH", help="File to write.")
 @options.tile
-@click.option("--check", "scene", metavar="SCENE", help="Compare on this raster.  [default: rendered scenes]")
+@click.option("--check", "source", metavar="SCENE", help="Compare on this raster.  [default: rendered scenes]")
 @_overwrite
 def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     """Export a model for ONNX Runtime, OpenVINO, TensorFlow or LiteRT.

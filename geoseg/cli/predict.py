@@ -31,12 +31,9 @@ if TYPE_CHECKING:
     "--window", type=click.Choice(["hann", "linear", "spline", "flat"]), help="Blend window.  [default: the model's]"
 )
 @click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
+    "--batch-size", type=click.IntRange(min=1), default=1, show_default=True,
     help="Tiles per network call; raise it on a GPU.",
-)
+)  # fmt: skip
 @options.gsd
 @click.option("--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
 @options.aoi

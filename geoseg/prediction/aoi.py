@@ -23,15 +23,15 @@ Bounds = tuple[float, float, float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Aoi:
-    """The part of a grid that a prediction is wanted for."""
+    """The part of a grid to predict."""
 
     geometry: BaseGeometry
-    """In pixels of the grid: x to the right, y down, (0, 0) at the outer corner of the first pixel."""
+    """In pixels of the grid: x right, y down, (0, 0) at the outer corner of the first pixel."""
     roi: Roi
-    """Rows and columns of the grid that hold it."""
+    """Rows and columns of the grid that contain it."""
 
     def outside(self, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
-        """Pixels of a region whose centre is not in the area, `(rows, columns)`."""
+        """Pixels `(rows, columns)` of a region whose centre is outside the area."""
         shape = (rows.stop - rows.start, cols.stop - cols.start)
         with unplaced():
             mask: npt.NDArray[np.bool_] = geometry_mask(
@@ -43,12 +43,12 @@ class Aoi:
 def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     """Place an area of interest on `grid`: the polygons of a vector file, or west, south, east, north in degrees.
 
-    None if nothing of it lies inside the grid.
+    None if it does not overlap the grid.
 
     Raises
     ------
     UsageError
-        If the file cannot be read, has no CRS or no area, or the bounds are out of order.
+        If the file cannot be read, has no CRS or no polygons, or the bounds are out of order.
     """
     geometry, crs = _of_file(Path(source)) if isinstance(source, str | Path) else _of_bounds(source)
     geometry = _near(grid, geometry, crs)
@@ -76,7 +76,7 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
 
 
 def _near(grid: GeoBox, geometry: BaseGeometry, crs: str) -> BaseGeometry:
-    """The part of `geometry` around the grid: far off, its CRS and the grid's may have no relation."""
+    """The part of `geometry` near the grid: further away its CRS may not be defined in the grid's."""
     bounds = grid.boundingbox
     to_area = Transformer.from_crs(crs_of(grid), crs, always_xy=True)
     left, bottom, right, top = to_area.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
@@ -90,16 +90,15 @@ def _of_bounds(bounds: Bounds) -> tuple[BaseGeometry, str]:
     west, south, east, north = bounds
     if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
         raise UsageError(
-            "the area of interest must be west, south, east, north in degrees, "
-            f"got {','.join(f'{value:g}' for value in bounds)}."
+            f"`aoi` must be west, south, east, north in degrees, got {','.join(f'{value:g}' for value in bounds)}."
         )
-    if west > east:  # across the antimeridian, as RFC 7946 has it
+    if west > east:  # across the antimeridian, as in RFC 7946
         return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)), "EPSG:4326"
     return shapely.box(west, south, east, north), "EPSG:4326"
 
 
 def _of_file(path: Path) -> tuple[BaseGeometry, str]:
-    import geopandas  # a third of a second that only this option costs
+    import geopandas  # takes a third of a second, and only this option needs it
 
     try:
         frame = geopandas.read_file(path)
@@ -111,5 +110,5 @@ def _of_file(path: Path) -> tuple[BaseGeometry, str]:
         raise UsageError(f"the area of interest {path} has no CRS; assign one to it.")
     geometry = frame.geometry.make_valid().union_all()
     if not geometry.area:
-        raise UsageError(f"the area of interest {path} holds no polygon.")
+        raise UsageError(f"the area of interest {path} has no polygon.")
     return geometry, frame.crs.to_wkt()

@@ -17,25 +17,25 @@ from .plan import Plan
 from .strips import Strip, read_strips
 
 _TILES_AHEAD = 4
-"""Scored tiles that may wait for the blending, and strips' tiles for the network: enough to keep it busy."""
+"""Scored tiles that may queue for blending: enough to keep the network busy."""
 
 Scored = tuple[Tile, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Finished rows of a block: no later tile can change them."""
+    """Finished rows of a block: no later tile overlaps them."""
 
     rows: slice
     """Rows of the grid."""
     cols: slice
     """Columns of the grid."""
     classes: npt.NDArray[np.uint8]
-    """`(rows, columns)`: class ids; `NODATA` where the scene has no data and outside the area of interest."""
+    """`(rows, columns)`: class ids; `NODATA` without data and outside the area of interest."""
     confidence: npt.NDArray[np.uint8] | None
-    """`(rows, columns)`: probability of the winning class in `LEVELS`; None where it is not asked for."""
+    """`(rows, columns)`: probability of the winning class in `LEVELS`; None unless requested."""
     probabilities: npt.NDArray[np.uint8] | None
-    """`(classes, rows, columns)`: probability of each class in `LEVELS`; None where it is not asked for."""
+    """`(classes, rows, columns)`: probability of each class in `LEVELS`; None unless requested."""
     road: npt.NDArray[np.uint8] | None
     """`(rows, columns)`: probability of road in `LEVELS`; None without roads, or with `probabilities`."""
 
@@ -46,7 +46,7 @@ def predict_block(plan: Plan, block: Roi, engine: Engine) -> Iterator[Rows]:
     Raises
     ------
     SceneError
-        If the scene cannot be read to its end.
+        If the scene turns out to be unreadable.
     """
     waiting: deque[Strip] = deque()
     strips = prefetch(_read(plan, block, waiting), depth=1)
@@ -59,14 +59,14 @@ def predict_block(plan: Plan, block: Roi, engine: Engine) -> Iterator[Rows]:
 
 
 def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
-    """Pass the strips on, and keep each in `waiting` until its rows are finished: they need its validity."""
+    """Pass strips on, and keep each in `waiting` until its rows are finished, for its validity mask."""
     for strip in read_strips(plan, block):
         waiting.append(strip)
         yield strip
 
 
 def _score(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> Iterator[Scored]:
-    """Score the tiles of a block in lattice order, in batches; tiles without data are zero and cost nothing."""
+    """Score the tiles of a block in lattice order, in batches; tiles without data score zero, without the network."""
     size = plan.settings.batch_size
     tiles = _tiles(plan, block, strips)
     while chunk := list(islice(tiles, size)):
@@ -78,7 +78,7 @@ def _score(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> I
 
 
 def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Tile, npt.NDArray[np.float32] | None]]:
-    """Cut strips into tiles, scaled for the network: `(tile, tile, bands)`, or None for a tile without any data."""
+    """Cut strips into tiles, scaled for the network: `(tile, tile, bands)`, or None for a tile without data."""
     strip = next(strips)
     for tile in plan.lattice.tiles(block):
         if tile.row != strip.row:
@@ -91,7 +91,7 @@ def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Ti
 
 
 def _valid(waiting: deque[Strip], rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
-    """Validity of finished rows, from the strip that holds them; earlier strips are let go."""
+    """Validity of finished rows, from the strip that holds them; drop earlier strips."""
     while waiting[0].rows.stop < rows.stop:
         waiting.popleft()
     strip = waiting[0]
@@ -104,7 +104,7 @@ def _valid(waiting: deque[Strip], rows: slice, cols: slice) -> npt.NDArray[np.bo
 def _finish(
     plan: Plan, rows: slice, cols: slice, scores: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
 ) -> Rows:
-    """Decide classes, and store probabilities, of blended scores `(rows, columns, classes)`."""
+    """Classes and quantised probabilities of blended scores `(rows, columns, classes)`."""
     classes = np.where(valid, scores.argmax(axis=-1), NODATA).astype(np.uint8)
     confidence = _levels(scores.max(axis=-1), valid) if plan.settings.confidence else None
     probabilities = _levels(np.moveaxis(scores, -1, 0), valid) if plan.settings.probabilities else None

@@ -1,4 +1,4 @@
-"""Run the blocks of a plan: here one after the other, or on the workers of a Dask cluster. The bytes are the same."""
+"""Run the blocks of a plan, in this process or on a Dask cluster, to the same bytes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
 Loader = Callable[[Path, int, TTA], Engine]
-"""Makes an engine from a bundle, a batch size and a kind of test-time augmentation."""
+"""Makes an engine from a bundle, a batch size and a test-time augmentation."""
 
 
 def load_keras(model: Path, batch_size: int, tta: TTA) -> Engine:
-    """Load a bundle on the installed Keras backend; the last one is kept, so that many scenes or blocks share it."""
+    """Load a bundle on the installed Keras backend; the last one is cached for further scenes and blocks."""
     status = model.stat()
     return _load_keras(model, batch_size, tta, (status.st_mtime_ns, status.st_size))
 
@@ -34,7 +34,7 @@ def _load_keras(model: Path, batch_size: int, tta: TTA, version: tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One block to predict: plain values, to be sent to any process that sees the scene, the model and the journal."""
+    """One block to predict: plain values, for any process that sees the scene, the model and the journal."""
 
     plan: Plan
     block: Roi
@@ -44,7 +44,7 @@ class Job:
 
 
 def run_block(job: Job) -> Iterator[int]:
-    """Predict what the journal lacks of a block, and yield the pixels of each piece as it is finished."""
+    """Predict the rest of a block that the journal lacks; yield the pixel count of each finished piece."""
     rest = job.journal.unfinished(job.plan, job.block)
     if rest is None:
         yield _pixels(job.block)
@@ -58,11 +58,11 @@ def run_block(job: Job) -> Iterator[int]:
 
 
 class Executor(Protocol):
-    """Runs jobs and yields the pixels finished, in any order; the first error of a job is raised unchanged."""
+    """Runs jobs and yields finished pixel counts, in any order; the first error of a job is raised unchanged."""
 
     @property
     def workers(self) -> int:
-        """Number of blocks that are predicted at the same time."""
+        """Number of blocks predicted at the same time."""
 
     def __call__(self, jobs: list[Job]) -> Iterator[int]:
         """Run all jobs."""
@@ -70,7 +70,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LocalExecutor:
-    """Runs blocks one after the other: the network itself uses all cores."""
+    """Runs blocks one after the other; the network itself uses all cores."""
 
     workers: int = 1
 
@@ -82,7 +82,7 @@ class LocalExecutor:
 
 @dataclass(frozen=True, kw_only=True)
 class DaskExecutor:
-    """Runs blocks on the workers of a Dask cluster that see the same files."""
+    """Runs blocks on the workers of a Dask cluster, which must see the same files."""
 
     client: "Client"
 
@@ -92,7 +92,7 @@ class DaskExecutor:
         return len(self.client.scheduler_info(n_workers=-1)["workers"])
 
     def __call__(self, jobs: list[Job]) -> Iterator[int]:
-        """Submit all jobs; on an error those not yet begun are cancelled."""
+        """Submit all jobs; an error cancels those not yet started."""
         from distributed import as_completed
 
         futures = self.client.map(_run_whole_block, jobs, pure=False)
@@ -108,7 +108,7 @@ def _run_whole_block(job: Job) -> int:
         return sum(run_block(job))
     except GeosegError as error:
         sendable = type(error)(str(error))
-    # Raised outside of the clause: a cause or context of GDAL's cannot be sent to another process.
+    # Raised outside the clause: an error of GDAL as its cause could not be pickled.
     raise sendable
 
 

@@ -21,51 +21,50 @@ from .plan import plan
 from .settings import Settings
 
 _TILES = 3
-"""Compared between the export and its original."""
+"""Number of tiles to compare."""
 _RENDERED_BANDS = ("red", "green", "blue", "nir")
 
 
 def export(
     model: str | Path,
-    target: str | Path,
+    output: str | Path,
     *,
     format: str,
     tile: int | None = None,
-    scene: str | Path | None = None,
+    source: str | Path | None = None,
     overwrite: bool = False,
 ) -> Export:
-    """Export a model, and compare it with its Keras network on tiles of a scene; raises if they differ by over 1e-4.
+    """Export a model, and compare it with its Keras network on tiles of a scene; fails if they differ by over 1e-4.
 
     Parameters
     ----------
     model
         Name of a shipped model, or path of a bundle.
-    target
+    output
         File to write: `.onnx`, `.xml` or `.tflite`; for `savedmodel` a folder.
     format
         `onnx`, `openvino`, `savedmodel` or `tflite`.
     tile
-        Side of the tiles that the export takes; the model's own if None.
-    scene
-        Raster to compare on, taken to have the model's metres per pixel if it has no georeference; scenes that geoseg
-        renders if None.
+        Side of the tiles that the export takes; the model's by default.
+    source
+        Raster to compare on, with the model's GSD if it has no georeference; rendered scenes by default.
     overwrite
-        Replace an export that exists.
+        Replace an existing export.
 
     Raises
     ------
     UsageError, SceneError, BundleError, OutputError
-        Each a sentence on what was found, what was expected, and what to do.
+        With one sentence: what was found, what was expected, what to do.
     """
     bundle = find_model(model)
     card = read_card(bundle)
     side = tile or card.tile
-    tiles = _rendered(card, side) if scene is None else _read(card, side, scene)
-    return export_bundle(bundle, Path(target), format=format, tiles=tiles, overwrite=overwrite)
+    tiles = _rendered(card, side) if source is None else _read(card, side, source)
+    return export_bundle(bundle, Path(output), format=format, tiles=tiles, overwrite=overwrite)
 
 
 def _rendered(card: Card, side: int) -> npt.NDArray[np.float32]:
-    """Network inputs `(tiles, side, side, bands)` of rendered scenes; others stand in for bands they lack."""
+    """Network inputs `(tiles, side, side, bands)` of rendered scenes; bands they lack are filled with others."""
     known = {name: number for number, name in enumerate(_RENDERED_BANDS)}
     bands = [known.get(name, number % len(known)) for number, name in enumerate(card.bands)]
     scenes = (render_scene(seed, (side, side)).image for seed in range(_TILES))
@@ -73,7 +72,7 @@ def _rendered(card: Card, side: int) -> npt.NDArray[np.float32]:
 
 
 def _read(card: Card, side: int, scene: str | Path) -> npt.NDArray[np.float32]:
-    """The first tiles of a scene that hold data, as a prediction would give them to the network."""
+    """The first tiles of a scene that have data, as prediction passes them to the network."""
     seen = _Onlooker(classes=len(card.legend))
     with placed(scene, card.gsd_m) as source:
         planned = plan(open_scene(source), card, Settings(tile=side))
@@ -87,7 +86,7 @@ def _read(card: Card, side: int, scene: str | Path) -> npt.NDArray[np.float32]:
 
 @dataclass(kw_only=True)
 class _Onlooker:
-    """An engine that keeps the tiles it is given, and knows nothing of them."""
+    """An engine that collects its tiles, and scores them zero."""
 
     classes: int
     tiles: list[npt.NDArray[np.float32]] = field(default_factory=list)

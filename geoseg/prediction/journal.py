@@ -1,7 +1,7 @@
-"""The journal of a run: finished rows on disk, so that a killed run goes on where it stopped.
+"""The journal of a run: finished rows on disk, from which a killed run resumes.
 
-A piece holds the finished rows of one tile row of one block. It is written under a temporary name and renamed, so it is
-there whole or not at all; the lattice alone decides where pieces begin, so any run of the same plan can use them.
+A piece holds the finished rows of one tile row of one block. Pieces are written atomically. The lattice alone decides
+where they begin, so any run of the same plan can use them.
 """
 
 import fcntl
@@ -33,36 +33,36 @@ _PUBLISHING = "publishing"
 
 @dataclass(frozen=True, kw_only=True)
 class Journal:
-    """A folder of pieces, beside the results they become."""
+    """A folder of pieces, next to the results."""
 
     work: Path
     """Hidden folder for all runs that write the same results."""
     folder: Path
-    """Folder in `work` for runs of one plan: what another plan left, or still writes, never meets its pieces."""
+    """Folder in `work` for runs of one plan, separate from the pieces of other plans."""
     grid: GeoBox
-    """The grid that rows and columns count in."""
+    """The grid that rows and columns refer to."""
 
     @property
     def publishing(self) -> bool:
-        """Whether a run of this plan has begun to rename its results."""
+        """Whether a run of this plan has started to rename its results."""
         return (self.folder / _PUBLISHING).exists()
 
     def begin_publishing(self) -> None:
-        """Remember that the results which appear from now on are this plan's own."""
+        """Record that results which appear from now on belong to this plan."""
         (self.folder / _PUBLISHING).touch()
 
     def making(self, result: Path) -> Path:
-        """File under which a result is made before it takes its name."""
+        """Temporary path of a result."""
         return self.folder / f"made_{result.name}"
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep every other process from writing the same results.
+        """Lock the results against other processes.
 
         Raises
         ------
         OutputError
-            If another process does so, or the disk is full or cannot be written.
+            If another process holds the lock, or the disk is full or not writable.
         """
         results = self.work.parent
         try:
@@ -73,19 +73,18 @@ class Journal:
                 self.folder.mkdir(exist_ok=True)
                 yield
         except OSError as error:
-            if error.errno is None:  # not the system's: GDAL's and Dask's own errors bear the name too
+            if error.errno is None:  # from GDAL or Dask, whose errors are OSErrors too
                 raise
             raise OutputError(
-                f"{results} cannot be written ({error.strerror}); "
-                "once that is mended, the same command goes on from here."
+                f"{results} cannot be written ({error.strerror}); the same command resumes once that is solved."
             ) from error
 
     def discard(self) -> None:
-        """Remove everything, also of other plans: the results are there, or will never be."""
+        """Remove the work folder, including other plans: the results are complete, or never will be."""
         shutil.rmtree(self.work, ignore_errors=True)
 
     def write(self, rows: Rows) -> None:
-        """Keep finished rows; the classes come last, since they mark the piece as complete."""
+        """Write finished rows; classes come last, since they mark the piece as complete."""
         if rows.probabilities is not None:
             self._write("probabilities", rows, rows.probabilities)
         if rows.road is not None:
@@ -109,7 +108,7 @@ class Journal:
             with partial.open("wb") as file:
                 file.write(memory.read())
                 file.flush()
-                os.fsync(file.fileno())  # else a power cut could leave the name without the content
+                os.fsync(file.fileno())  # else a power cut could leave the name without its content
             partial.replace(target)
 
     def piece(self, layer: str, rows: slice, cols: slice) -> Path:
@@ -117,7 +116,7 @@ class Journal:
         return self.folder / f"{layer}_{rows.start}-{rows.stop}_{cols.start}-{cols.stop}.tif"
 
     def unfinished(self, plan: Plan, block: Roi) -> Roi | None:
-        """The rest of a block that is still to be predicted; None if it is complete."""
+        """The part of a block still to predict; None if it is complete."""
         rows, cols = block
         for part in pieces(plan, block):
             if not self.piece("classes", part, cols).exists():
@@ -126,7 +125,7 @@ class Journal:
 
 
 def pieces(plan: Plan, block: Roi) -> list[slice]:
-    """Rows of the pieces that a block is predicted in, from top to bottom."""
+    """Rows of the pieces of a block, from top to bottom."""
     rows, _ = block
     axis = plan.lattice.rows
     starts = (axis.span(index).start for index in axis.touching(rows.start, rows.stop))
@@ -135,7 +134,7 @@ def pieces(plan: Plan, block: Roi) -> list[slice]:
 
 
 def journal(work: Path, plan: Plan, model: Path) -> Journal:
-    """The journal of a plan in `work`; nothing is written before it is held."""
+    """The journal of a plan in `work`; nothing is written before `held`."""
     identity = hashlib.sha256(_identity(plan, model).encode()).hexdigest()
     return Journal(work=work, folder=work / identity[:16], grid=plan.grid)
 
@@ -144,13 +143,13 @@ def _take(lock: int, results: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(f"another process is writing results of the same name to {results}; wait for it.") from None
+        raise OutputError(f"another process is writing the same results to {results}; wait for it.") from None
 
 
 def _identity(plan: Plan, model: Path) -> str:
-    """Everything that decides the pieces' bytes and places, as text."""
+    """Everything that determines bytes and positions of the pieces, as text."""
     settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.geometry.wkb_hex}
-    for free in ("batch_size", "memory", "formats", "match_input"):  # none of them changes a piece
+    for free in ("batch_size", "memory", "formats", "match_input"):  # do not change a piece
         del settings[free]
     return json.dumps(
         {
@@ -167,7 +166,7 @@ def _identity(plan: Plan, model: Path) -> str:
 
 
 def _fingerprint(source: str) -> list[str | int]:
-    """What tells a file from a later version of itself, without reading it; a URL has only its name."""
+    """Path, size and modification time of a file; of a URL only its name."""
     if not os.path.exists(source):  # noqa: PTH110 - GDAL names such as /vsizip/… are not paths
         return [source]
     stat = os.stat(source)  # noqa: PTH116

@@ -1,4 +1,4 @@
-"""Rasters of a result: which there are, and how they become Cloud Optimized GeoTIFFs."""
+"""Rasters of a result, and their conversion to Cloud Optimized GeoTIFFs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from geoseg.rasters.geotiff import check_complete, writing
 from .plan import Plan
 
 STRIP_ROWS = 512
-"""Rows that work rasters are written and read in."""
+"""Rows per strip of work rasters."""
 
 _COG = {
     "driver": "COG",
@@ -37,11 +37,11 @@ class Layer:
     bands: tuple[str, ...]
     """Descriptions of the bands."""
     overviews: str
-    """How overviews are resampled: `mode` for ids, `average` for quantities."""
+    """Resampling of overviews: `mode` for ids, `average` for quantities."""
 
 
 def layers(plan: Plan) -> list[Layer]:
-    """The rasters that the settings ask for."""
+    """The rasters that the settings request."""
     wanted = [Layer(name="classes", bands=("class",), overviews="mode")]
     if plan.settings.confidence:
         wanted.append(Layer(name="confidence", bands=("probability of the class",), overviews="average"))
@@ -51,16 +51,16 @@ def layers(plan: Plan) -> list[Layer]:
 
 
 ROAD = Layer(name="road", bands=("road",), overviews="average")
-"""The probability that roads are traced from where those of all classes are not kept."""
+"""Probability to trace roads from, if those of all classes are not kept."""
 
 
 def output_grid(plan: Plan) -> GeoBox:
-    """The part of the model's grid that is predicted."""
+    """The part of the grid to predict."""
     return plan.grid[plan.roi]
 
 
 def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
-    """Copy a mosaic to a Cloud Optimized GeoTIFF at `target`, and see that all of it is there.
+    """Copy a mosaic to a Cloud Optimized GeoTIFF at `target`, and check that it is complete.
 
     Raises
     ------

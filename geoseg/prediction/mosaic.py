@@ -1,4 +1,4 @@
-"""Put the pieces of a journal together: one work raster for each layer, described with legend and provenance."""
+"""Assemble the pieces of a journal: one work raster for each layer, with legend and provenance."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -26,29 +26,29 @@ Values = npt.NDArray[np.uint8]
 
 
 def assemble(plan: Plan, journal: Journal, layer: Layer) -> Path:
-    """Copy the pieces of a layer to one raster; returns a VRT that shows it with all that a viewer should know.
+    """Copy the pieces of a layer to one raster; returns a VRT that adds legend and provenance to it.
 
-    GDAL would read a VRT of the pieces themselves just as well, but the more of them, the more memory it holds.
+    GDAL could read a VRT of the pieces, but would need memory for each of them.
 
     Raises
     ------
     OSError
-        If the disk is full or the raster cannot be written.
+        If the disk is full or not writable.
     """
     target = journal.folder / f"whole_{layer.name}.tif"
     return _write(plan, layer, target, output_grid(plan), _strips(_piece_rows(plan, journal, layer)))
 
 
 def match_scene(plan: Plan, layer: Layer, mosaic: Path) -> Path:
-    """Give a mosaic on the scene's own pixels: each takes the value of the grid's pixel that holds its centre.
+    """Resample a mosaic to the scene's pixels: each takes the value of the grid pixel that contains its centre.
 
-    Returns the VRT of a work raster beside `mosaic`. With an area of interest it covers the scene's pixels whose
-    centres lie in the area's bounds.
+    Returns the VRT of a work raster next to `mosaic`. With an area of interest it covers the scene's pixels whose
+    centres are inside the bounds of the area.
 
     Raises
     ------
     OSError
-        If the disk is full or the raster cannot be written.
+        If the disk is full or not writable.
     """
     rows, cols = plan.scene_roi
     rows_of = nearest_exact(plan.scene.geobox.shape[0], plan.grid.shape[0])[rows] - plan.roi[0].start
@@ -66,7 +66,7 @@ def match_scene(plan: Plan, layer: Layer, mosaic: Path) -> Path:
 
 
 def _piece_rows(plan: Plan, journal: Journal, layer: Layer) -> Iterator[Values]:
-    """Rows of a layer from top to bottom, `(bands, rows, columns)`, over the whole width."""
+    """Rows `(bands, rows, columns)` of a layer from top to bottom, full width."""
     in_rows = sorted(plan.blocks, key=lambda block: (block[0].start, block[1].start))
     for _, blocks in groupby(in_rows, key=lambda block: block[0].start):
         beside = list(blocks)
@@ -79,7 +79,7 @@ def _piece_rows(plan: Plan, journal: Journal, layer: Layer) -> Iterator[Values]:
 
 
 def _strips(parts: Iterable[Values]) -> Iterator[Values]:
-    """The same rows, `STRIP_ROWS` at a time: whole tiles of a GeoTIFF, so that each is compressed once."""
+    """The same rows, `STRIP_ROWS` at a time: whole tiles of a GeoTIFF, each compressed once."""
     waiting: list[Values] = []
     for part in parts:
         waiting.append(part)
@@ -116,7 +116,7 @@ def _write(plan: Plan, layer: Layer, target: Path, place: GeoBox, strips: Iterab
 
 
 def _describe(plan: Plan, layer: Layer, raster: Path, place: GeoBox) -> Path:
-    """Write a VRT beside `raster` that shows it with the layer's legend and provenance."""
+    """Write a VRT of `raster` with the legend and provenance of the layer."""
     height, width = place.shape
     root = Xml.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
     Xml.SubElement(root, "SRS").text = crs_of(place).to_wkt()
@@ -138,7 +138,7 @@ def _describe(plan: Plan, layer: Layer, raster: Path, place: GeoBox) -> Path:
 
 
 def _describe_values(band: Xml.Element, plan: Plan, layer: Layer) -> None:
-    """What the numbers of a band mean: classes of the legend, or shares of `LEVELS`."""
+    """Add the meaning of a band's values: classes of the legend, or fractions of `LEVELS`."""
     if layer.name != "classes":
         Xml.SubElement(band, "ColorInterp").text = "Gray"
         Xml.SubElement(band, "Scale").text = repr(1 / LEVELS)
@@ -154,7 +154,7 @@ def _describe_values(band: Xml.Element, plan: Plan, layer: Layer) -> None:
 
 
 def _tags(plan: Plan) -> dict[str, str]:
-    """Provenance: nothing that differs between two runs of the same job."""
+    """Provenance tags, without anything that differs between two runs of the same job."""
     settings = {
         "gsd_m": plan.settings.gsd_m or plan.card.gsd_m,
         "tile": plan.lattice.tile,

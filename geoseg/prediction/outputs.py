@@ -1,4 +1,4 @@
-"""Where results go, and how: made in a work folder, then renamed, so that a path holds all of a file or none."""
+"""Paths of the results, and their publication: written in a work folder, then renamed."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .plan import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """The files of one prediction; None for what is not asked for."""
+    """The files of one prediction; None for those not requested."""
 
     classes: Path
     """Class raster (Cloud Optimized GeoTIFF)."""
@@ -24,15 +24,15 @@ class Outputs:
     probabilities: Path | None
     """Probability of every class (Cloud Optimized GeoTIFF)."""
     roads: dict[str, Path]
-    """Road network, by format; empty where none is traced."""
+    """Road network by format; empty if none is traced."""
     road_style: Path | None
     """QGIS style of the road network."""
     companions: tuple[Path, ...]
-    """Files of the same scene that other settings may have left: they go when the results are replaced."""
+    """Files of the same scene that other settings may have left, removed when results are replaced."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that are asked for; the class raster last, so that its presence means that all are there."""
+        """All requested files; the class raster comes last, so that its presence means all are there."""
         wanted = (*self.roads.values(), self.road_style, self.confidence, self.probabilities, self.style, self.classes)
         return tuple(path for path in wanted if path is not None)
 
@@ -106,5 +106,5 @@ def outputs(plan: Plan, folder: Path) -> Outputs:
 
 
 def _sidecar(path: Path) -> Path:
-    """Where GDAL keeps what a GeoTIFF has no place for, such as class names."""
+    """GDAL's `.aux.xml` sidecar, which holds the class names."""
     return path.with_name(f"{path.name}.aux.xml")

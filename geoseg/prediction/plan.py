@@ -1,4 +1,4 @@
-"""Plan a prediction: decide grid, lattice, blocks and cost, before a pixel is read."""
+"""Plan a prediction: grid, lattice, blocks and cost, before a pixel is read."""
 
 import math
 from dataclasses import dataclass
@@ -29,25 +29,25 @@ TILE_PIXEL_BYTES = 1_500
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that decides the bytes of a result, and what the run will cost."""
+    """Everything that determines the bytes of a result, and the cost of the run."""
 
     scene: Scene
     card: Card
     settings: Settings
     bands: tuple[int, ...]
-    """Numbers of the scene's bands that the network takes, from 1."""
+    """Band numbers of the scene that the network takes, from 1."""
     scaling: Scaling
     """From the scene's values to the network's."""
     grid: GeoBox
-    """The pixel lattice the network works on: the scene's extent and orientation at the working GSD."""
+    """Pixel grid of the network: extent and orientation of the scene at the working GSD."""
     lattice: Lattice
     """All tiles of the grid."""
     window: str
     """Family of the blend window."""
     roi: Roi
-    """Rows and columns of the grid that are predicted: all, or the bounds of the area of interest."""
+    """Rows and columns of the grid to predict: all, or the bounds of the area of interest."""
     scene_roi: Roi
-    """Rows and columns of the scene's own pixels whose centres lie in `roi`."""
+    """Rows and columns of the scene whose pixel centres are in `roi`."""
     aoi: Aoi | None
     """Outside this area the result is nodata."""
     blocks: tuple[Roi, ...]
@@ -55,12 +55,12 @@ class Plan:
 
     @property
     def road(self) -> int | None:
-        """The class that roads are traced from; None if they are not asked for, or the legend has none."""
+        """Class to trace roads from; None if not requested, or if the legend has no road."""
         return self.card.legend.road if self.settings.roads else None
 
     @property
     def tiles(self) -> int:
-        """Number of tiles that the network will see, counting those shared by two blocks twice."""
+        """Number of tiles to predict; those shared by two blocks count twice."""
         return sum(self.lattice.count_tiles(block) for block in self.blocks)
 
     @property
@@ -73,40 +73,40 @@ class Plan:
 
     @property
     def disk(self) -> int:
-        """Upper estimate of the disk that results and work files take together, in bytes."""
+        """Upper estimate of the disk space for results and work files, in bytes."""
         rows, cols = self.roi
         layers = 1 + self.settings.confidence + self.settings.probabilities * len(self.card.legend)
-        alone = self.road is not None and not self.settings.probabilities  # a work layer without a result
+        alone = self.road is not None and not self.settings.probabilities  # a work layer only
         # Twice in the work folder, in pieces and whole, and in the result with its overviews (a third more).
         return int((rows.stop - rows.start) * (cols.stop - cols.start) * (layers * (2 + 4 / 3) + alone * 2) / 2)
 
 
 def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> Plan:
-    """Decide how `scene` is predicted with the model of `card`.
+    """Plan the prediction of `scene` with the model of `card`.
 
-    The lattice depends on scene, model and tile settings alone; `workers` and the memory budget only decide the blocks.
+    The lattice depends on scene, model and tile settings alone; `workers` and the memory budget only affect the blocks.
 
     Raises
     ------
     SceneError
         If the scene does not fit the model: bands, data type, or a GSD too coarse for it.
     UsageError
-        If a setting cannot be used with this model; a MismatchError if it is this scene that it does not fit.
+        If a setting does not fit the model; a MismatchError if it does not fit this scene.
     BundleError
-        If the card asks for a window that there is not.
+        If the card names an unknown window.
     """
     if card.window not in FAMILIES:
-        raise BundleError(f"model {card.name} asks for the window {card.window!r}; there are {', '.join(FAMILIES)}.")
+        raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
     grid = _grid(scene, card, settings)
     lattice = _lattice(grid, card, settings)
     aoi = None if settings.aoi is None else read_aoi(settings.aoi, grid)
     if settings.aoi is not None and aoi is None:
-        raise MismatchError(f"the area of interest lies outside of {scene.source}.")
+        raise MismatchError(f"the area of interest is outside {scene.source}.")
     roi = lattice.roi if aoi is None else aoi.roi
     bands = _bands(scene, card, settings)
     scene_roi = _scene_roi(scene, grid, roi)
     if settings.match_input and 0 in (part.stop - part.start for part in scene_roi):
-        raise MismatchError(f"the area of interest holds the centre of none of the pixels of {scene.source}.")
+        raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")
     return Plan(
         scene=scene,
         card=card,
@@ -149,7 +149,7 @@ def _grid(scene: Scene, card: Card, settings: Settings) -> GeoBox:
 def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:
     tile = settings.tile or card.tile
     if tile % card.multiple:
-        raise UsageError(f"the tile of model {card.name} must be a multiple of {card.multiple} pixels, got {tile}.")
+        raise UsageError(f"`tile` must be a multiple of {card.multiple} pixels for model {card.name}, got {tile}.")
     overlap = card.overlap if settings.overlap is None and tile == card.tile else None
     if overlap is None:
         share = card.overlap / card.tile if settings.overlap is None else settings.overlap
@@ -158,14 +158,14 @@ def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:
 
 
 def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
-    """Choose the scene's bands by `--bands`, by what the file says they show, or by their number."""
+    """Choose the scene's bands: those set, else by colour interpretation, else all if their number fits."""
     wanted = f"the model needs {len(card.bands)} ({', '.join(card.bands)})"
     if settings.bands is not None:
         if len(settings.bands) != len(card.bands):
-            raise UsageError(f"--bands names {len(settings.bands)} bands; {wanted}.")
+            raise UsageError(f"`bands` names {len(settings.bands)} bands; {wanted}.")
         if max(settings.bands) > len(scene.bands):
             raise SceneError(
-                f"{scene.source} has {len(scene.bands)} bands; --bands asks for band {max(settings.bands)}."
+                f"{scene.source} has {len(scene.bands)} bands; `bands` asks for band {max(settings.bands)}."
             )
         return settings.bands
     names = [interpretation.name for interpretation in scene.bands]
@@ -179,8 +179,8 @@ def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
     if len(image) < len(card.bands):
         raise SceneError(f"{scene.source} has {len(image)} band{'s' * (len(image) > 1)}; {wanted}.")
     if len(image) > len(card.bands):
-        example = ",".join(str(number) for number in image[: len(card.bands)])
-        raise SceneError(f"{scene.source} has {len(image)} bands; {wanted}. Choose them with --bands {example}.")
+        example = image[: len(card.bands)]
+        raise SceneError(f"{scene.source} has {len(image)} bands; {wanted}. Choose them with `bands={example}`.")
     return image
 
 
@@ -195,18 +195,18 @@ def _scaling(scene: Scene, card: Card) -> Scaling:
 
 
 def _column_bytes(tile: int, classes: int, bands: int) -> int:
-    """Bytes a block needs per column: two strips of blended scores, the finished rows, and the strips read ahead."""
+    """Bytes per column of a block: two strips of blended scores, finished rows, and strips read ahead."""
     return tile * (classes * 4 * 3 + 4 * (bands + 1))
 
 
 def _max_columns(lattice: Lattice, card: Card, settings: Settings) -> int:
-    """Widest block that fits the memory; raises UsageError if not even one of two tiles does."""
+    """Widest block that fits the memory; raises UsageError if a block of two tiles does not."""
     column = _column_bytes(lattice.tile, len(card.legend), len(card.bands))
     needed = _engine_bytes(lattice.tile) + 2 * lattice.tile * column
     if settings.memory < needed:
         raise UsageError(
-            f"a memory of {settings.memory / 1e9:.2g}GB is too small for tiles of {lattice.tile} pixels; "
-            f"give at least {math.ceil(needed / 1e8) / 10:.1f}GB."
+            f"tiles of {lattice.tile} pixels do not fit a memory of {settings.memory / 1e9:.2g}GB; "
+            f"at least {math.ceil(needed / 1e8) / 10:.1f}GB are needed."
         )
     return (settings.memory - _engine_bytes(lattice.tile)) // column
 
@@ -216,7 +216,7 @@ def _engine_bytes(tile: int) -> int:
 
 
 def _scene_roi(scene: Scene, grid: GeoBox, roi: Roi) -> Roi:
-    """Rows and columns of the scene whose pixel centres lie in a region of the grid."""
+    """Rows and columns of the scene whose pixel centres are in a region of the grid."""
     rows, cols = (
         slice(*(int(edge) for edge in np.searchsorted(nearest_exact(native, worked), (part.start, part.stop))))
         for native, worked, part in zip(scene.geobox.shape, grid.shape, roi, strict=True)
@@ -225,7 +225,7 @@ def _scene_roi(scene: Scene, grid: GeoBox, roi: Roi) -> Roi:
 
 
 def _blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> list[Roi]:
-    """Cut `roi` between tiles: into columns that fit the memory, and into rows so that all workers have blocks."""
+    """Cut `roi` between tiles: into columns that fit the memory, and rows so that every worker has blocks."""
     rows, cols = roi
     width = cols.stop - cols.start
     # Each cut moves to the nearest tile, so that a block may grow by a stride.
@@ -235,7 +235,7 @@ def _blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> li
 
 
 def _cut(axis: Axis, span: slice, parts: int) -> list[slice]:
-    """Cut `span` where tiles start, into about `parts` pieces of like length; there may be fewer tiles than that."""
+    """Cut `span` at starts of tiles into about `parts` pieces of similar length, or fewer if there are fewer tiles."""
     starts = [axis.span(index).start for index in axis.touching(span.start, span.stop)]
     length = span.stop - span.start
     wanted = (span.start + part * length / parts for part in range(1, parts))

@@ -41,7 +41,7 @@ def test_compared_on_a_scene(compared, write_scene, write_bundle, noise, tmp_pat
     mask[:, :64] = 0
     scene = write_scene(pixels, mask=mask)
     bundle = write_bundle(tile=32, overlap=0, scaling={"uint16": {"offset": 0.0, "gain": 0.25}})
-    export(bundle, tmp_path / "model.onnx", format="onnx", scene=scene)
+    export(bundle, tmp_path / "model.onnx", format="onnx", source=scene)
     (tiles,) = compared
     assert tiles.shape == (3, 32, 32, 3)
     np.testing.assert_array_equal(tiles[0], np.moveaxis(pixels[:, :32, 64:96], 0, -1) / 4)
@@ -52,11 +52,11 @@ def test_compared_on_an_image_that_lies_nowhere(compared, write_bundle, noise, t
     pixels = noise(32, 64)
     image = tmp_path / "part 1.png"
     Image.fromarray(pixels.transpose(1, 2, 0)).save(image)
-    export(write_bundle(tile=32, overlap=0), tmp_path / "model.onnx", format="onnx", scene=image)
+    export(write_bundle(tile=32, overlap=0), tmp_path / "model.onnx", format="onnx", source=image)
     (tiles,) = compared
     np.testing.assert_array_equal(tiles[0], pixels[:, :, :32].transpose(1, 2, 0))
     with pytest.raises(SceneError) as caught:
-        export(write_bundle(bands=("a",) * 4, tile=32), tmp_path / "model.onnx", format="onnx", scene=image)
+        export(write_bundle(bands=("a",) * 4, tile=32), tmp_path / "model.onnx", format="onnx", source=image)
     assert f"{image} has 3 bands" in str(caught.value)
 
 
@@ -64,14 +64,14 @@ def test_scene_without_data(compared, write_scene, write_bundle, noise, tmp_path
     """A scene without data cannot be compared on: a SceneError says so."""
     scene = write_scene(noise(40, 40), mask=np.zeros((40, 40), np.uint8))
     with pytest.raises(SceneError, match="no data"):
-        export(write_bundle(tile=32, overlap=0), tmp_path / "model.onnx", format="onnx", scene=scene)
+        export(write_bundle(tile=32, overlap=0), tmp_path / "model.onnx", format="onnx", source=scene)
 
 
 def test_tile_that_does_not_fit(write_bundle, write_scene, noise, tmp_path):
     """A tile that the network cannot take is a UsageError, with a scene and without."""
     for scene in (None, write_scene(noise(40, 40))):
         with pytest.raises(UsageError, match="multiple of 16"):
-            export(write_bundle(), tmp_path / "model.onnx", format="onnx", tile=40, scene=scene)
+            export(write_bundle(), tmp_path / "model.onnx", format="onnx", tile=40, source=scene)
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
@@ -81,5 +81,5 @@ def test_shipped_model_on_real_tiles(name, real_data, tmp_path):
         pytest.importorskip(package)
     scene = min((real_data / "massachusetts_roads" / "images").glob("*.tif*"))
     target = tmp_path / f"aerial{exporting.FORMATS[name].suffix}"
-    assert export("aerial", target, format=name, tile=128, scene=scene).difference <= 1e-4
+    assert export("aerial", target, format=name, tile=128, source=scene).difference <= 1e-4
     assert target.exists()

@@ -255,7 +255,7 @@ except GeosegError as error:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 5, done.stderr
     assert len(done.stdout.strip().splitlines()) == 1
-    assert "goes on from here" in done.stdout
+    assert "resumes" in done.stdout
     assert str(out) in done.stdout
     assert done.stdout.count("disk full") <= 1
     assert ".scene.geoseg" not in done.stdout
