@@ -113,11 +113,11 @@ def _roads(
     **choices: Any,  # noqa: ANN401
 ) -> None:
     from geoseg.evaluation.roads import evaluate_roads, write_road_evaluation
-    from geoseg.evaluation.roads.report import refuse_existing_roads
+    from geoseg.evaluation.roads.report import check_road_reports
     from geoseg.evaluation.roads.tables import conditions, tables
 
     if folder is not None:
-        refuse_existing_roads(predicted, truth, folder, overwrite=overwrite)
+        check_road_reports(predicted, truth, folder, overwrite=overwrite)
     with _progress() as progress:
         evaluation = evaluate_roads(predicted, truth, progress=progress, relax_m=_metres(relax), **choices)
     if as_json:
@@ -143,7 +143,7 @@ def _rasters(
 ) -> None:
     from geoseg.evaluation import evaluate, evaluate_model
     from geoseg.evaluation.report.tables import conditions, tables
-    from geoseg.evaluation.report.write import refuse_existing, write_evaluation
+    from geoseg.evaluation.report.write import check_reports, write_evaluation
 
     predicting = {"bands": bands, "tta": tta, "image_gsd_m": image_gsd_m}
     given: dict[str, Any] = {name: value for name, value in predicting.items() if value is not None}
@@ -151,7 +151,7 @@ def _rasters(
         name = next(iter(given)).removesuffix("_m").replace("_", "-")
         raise UsageError(f"--{name} is for predicting; name a model with -m.")
     if folder is not None:
-        refuse_existing(folder, overwrite=overwrite)
+        check_reports(folder, overwrite=overwrite)
     with _progress() as progress:
         if model is None:
             evaluation = evaluate(predicted, truth, progress=progress, **choices)

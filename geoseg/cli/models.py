@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,21 +128,10 @@ def stac(model: str, *, output: Path, overwrite: bool) -> None:
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:
-    from geoseg.errors import OutputError
+    from geoseg.files import check_outputs, write_text
 
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; choose another name, or replace it with --overwrite.")
-    try:
-        if path.exists() and not path.is_file():  # a device or a pipe stays what it is
-            path.write_text(text, encoding="utf-8")
-        else:
-            place = path.resolve()  # and so does a link
-            with TemporaryDirectory(prefix=".item.", dir=place.parent) as folder:
-                new = Path(folder) / place.name
-                new.write_text(text, encoding="utf-8")
-                new.replace(place)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}).") from error
+    check_outputs([path], overwrite=overwrite)
+    write_text(path, text)
     click.echo(path)
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyogrio
 from pyproj import CRS
 
-from geoseg.vectors.targets import Targets, publish
+from geoseg.vectors.targets import Targets, writing
 
 from .geojson import write_geojson
 from .geopackage import write_geopackage
@@ -15,7 +15,7 @@ from .table import reading
 
 
 def write(wanted: Targets, table: Path, style: str, *, crs: CRS, longest: float) -> None:
-    """Write all files of a run beside a table in the work folder, then move them to their names.
+    """Write all files of a run beside a table in the work folder.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def write(wanted: Targets, table: Path, style: str, *, crs: CRS, longest: float)
     if wanted.style is not None:
         (folder / wanted.style.name).write_text(style, encoding="utf-8")
     for name, path in wanted.by_format.items():
-        with reading(table) as polygons:
+        with writing(folder / path.name), reading(table) as polygons:
             if name == "geojson":
                 write_geojson(polygons, folder / path.name, crs, longest)
             elif name == "gpkg":
@@ -43,7 +43,6 @@ def write(wanted: Targets, table: Path, style: str, *, crs: CRS, longest: float)
                 write_geoparquet(polygons, folder / path.name, crs)
             else:
                 _write_flatgeobuf(polygons, folder / path.name, crs)
-    publish(wanted, folder)
 
 
 def _write_flatgeobuf(table: pa.RecordBatchReader, path: Path, crs: CRS) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import rasterio
 
 from geoseg.errors import UsageError
+from geoseg.files import check_outputs, whole_files
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.scene import GDAL
-from geoseg.vectors.targets import refuse, targets, work_folder
+from geoseg.vectors.targets import targets
 
 from .class_raster import BAND_ROWS, ClassRaster, open_class_raster
 from .components import Values
@@ -85,12 +86,12 @@ def polygonise(
         if not 0 <= value < inf:
             raise UsageError(f"the {name} is a number from 0 upward, got {value}.")
     wanted = targets(output, formats, str(source))
-    refuse(wanted, overwrite=overwrite)
+    check_outputs(wanted.files, overwrite=overwrite)
     raster = open_class_raster(source)
     chosen = raster.classes.chosen(classes)
     placing = Placing(geobox=raster.scene.geobox)
     bands = raster.with_pixel_sizes(_sieved(raster, min_area_m2))
-    with rasterio.Env(**GDAL), work_folder(wanted) as folder:
+    with rasterio.Env(**GDAL), whole_files(wanted.files) as folder:
         faces = trace_faces(bands, raster.shape[1], chosen, simplify_m)
         found = (_found(each, placing) for each in _watched(faces, raster.shape[0], progress))
         totals = write_table(found, folder / "table.arrow", raster.classes)

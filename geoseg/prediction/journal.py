@@ -21,6 +21,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.io import MemoryFile
 
 from geoseg.errors import OutputError
+from geoseg.files import writing
 from geoseg.rasters.ground import crs_of
 from geoseg.tiling import Roi
 from geoseg.version import __version__
@@ -65,19 +66,13 @@ class Journal:
             If another process holds the lock, or the disk is full or not writable.
         """
         results = self.work.parent
-        try:
+        with writing(results, advice="; the same command resumes once that is solved"):
             results.mkdir(parents=True, exist_ok=True)
             self.work.mkdir(exist_ok=True)
             with (self.work / "lock").open("w") as lock:
                 _take(lock.fileno(), results)
                 self.folder.mkdir(exist_ok=True)
                 yield
-        except OSError as error:
-            if error.errno is None:  # from GDAL or Dask, whose errors are OSErrors too
-                raise
-            raise OutputError(
-                f"{results} cannot be written ({error.strerror}); the same command resumes once that is solved."
-            ) from error
 
     def discard(self) -> None:
         """Remove the work folder, including other plans: the results are complete, or never will be."""

@@ -1,10 +1,9 @@
 """Paths of the results, and their publication: written in a work folder, then renamed."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from geoseg.errors import OutputError
+from geoseg.files import check_outputs, discard, publish
 from geoseg.vectors.formats import VECTOR_ENDINGS
 
 from .journal import Journal
@@ -36,34 +35,15 @@ class Outputs:
         wanted = (*self.roads.values(), self.road_style, self.confidence, self.probabilities, self.style, self.classes)
         return tuple(path for path in wanted if path is not None)
 
-    def refuse_places(self, journal: Journal) -> None:
+    def check_places(self, journal: Journal) -> None:
         """Raise OutputError if a file cannot be made or take its name: it is too long, a folder's, or out of reach."""
-        folder = self.classes.parent
-        try:
-            ground = next(place for place in (folder, *folder.parents) if place.exists())
-            if not ground.is_dir():
-                raise OutputError(f"{ground} is not a folder; choose another with -o.")
-        except OSError as error:
-            raise OutputError(f"{folder} cannot be written ({error.strerror}); choose another with -o.") from error
-        for path in (*self.files, *self.companions):
-            longest = journal.making(_sidecar(path))
-            try:
-                # A folder that is still to be made takes names of the length that the one it will lie in takes.
-                for place in (longest, ground / longest.name, path):
-                    place.exists()
-                taken = path.is_dir()
-            except OSError as error:
-                raise OutputError(
-                    f"{path} cannot be written ({error.strerror}); choose another folder with -o, or rename the scene."
-                ) from error
-            if taken:
-                raise OutputError(f"{path} is a folder; move it away, or choose another folder with -o.")
+        wanted = (*self.files, *self.companions)
+        made = [path.with_name(journal.making(path).name) for path in wanted]  # longer names
+        check_outputs([*wanted, *made], overwrite=True, create=True, choose="another `folder`, or rename the scene")
 
     def refuse_existing(self) -> None:
         """Raise OutputError if one of the files exists."""
-        existing = [path for path in self.files if os.path.lexists(path)]
-        if existing:
-            raise OutputError(f"{existing[-1]} exists; choose another folder with -o, or replace it with --overwrite.")
+        check_outputs(reversed(self.files), overwrite=False, create=True, choose="another `folder`")
 
     def publish(self, journal: Journal, *, overwrite: bool) -> None:
         """Move all files, complete by now, to their final names, with the sidecars that GDAL wrote for them.
@@ -75,13 +55,13 @@ class Outputs:
             self.refuse_existing()
         journal.begin_publishing()
         if overwrite:
-            for path in self.companions:
-                path.unlink(missing_ok=True)
+            for path in set(self.companions).difference(self.files):
+                discard(path)
         for path in self.files:
             sidecar = _sidecar(path)
             if journal.making(sidecar).exists():
-                journal.making(sidecar).replace(sidecar)
-            journal.making(path).replace(path)
+                publish(journal.making(sidecar), sidecar)
+            publish(journal.making(path), path)
 
 
 def outputs(plan: Plan, folder: Path) -> Outputs:

@@ -98,7 +98,7 @@ def predict(
         planned = plan(open_scene(scene), read_card(bundle), Settings(**options), workers=executor.workers)
         files = outputs(planned, target)
         pieces = journal(target / f".{planned.scene.stem}.geoseg", planned, bundle)
-        files.refuse_places(pieces)
+        files.check_places(pieces)
         if not (overwrite or pieces.publishing):
             files.refuse_existing()
         with pieces.held():

@@ -9,6 +9,8 @@ import rasterio
 from rasterio._err import CPLE_BaseError  # GDAL's errors that rasterio passes on as they are
 from rasterio.errors import RasterioError
 
+from geoseg.files import discard
+
 
 def check_complete(path: Path, *, masked: bool = False) -> None:
     """Look for each tile in the file: what a full disk refuses while rasterio closes a raster is logged, not raised.
@@ -41,14 +43,14 @@ def writing(target: Path) -> Iterator[None]:
     OSError
         With the reason as its `strerror`: who holds the folder knows by which name people know it.
     """
-    target.unlink(missing_ok=True)
+    discard(target)
     try:
         yield
     except (RasterioError, CPLE_BaseError, OSError) as error:
-        raise OSError(errno.EIO, reason(error, target)) from error
+        raise OSError(errno.EIO, _reason(error, target)) from error
 
 
-def reason(error: Exception, work: Path) -> str:
+def _reason(error: Exception, work: Path) -> str:
     """Why a raster cannot be written: what the system says, or else what GDAL says, without the work file's name."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

@@ -1,6 +1,5 @@
 """Resize a scene or a label raster out of core, georeference kept."""
 
-import os
 from collections.abc import Iterator
 from math import inf, isqrt
 from pathlib import Path
@@ -13,15 +12,16 @@ from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.rpc import RPC
 from rasterio.windows import Window
 
 from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.files import check_outputs, discard, whole
 from geoseg.tiling import Roi
 
-from .geotiff import check_complete, reason
+from .geotiff import check_complete, writing
 from .resampling import Resampler
 from .scene import open_scene, opened, unplaced
 
@@ -103,21 +103,7 @@ def resize(
 def _check_target(target: Path, overwrite: bool) -> None:
     if target.suffix.lower() not in (".tif", ".tiff"):
         raise OutputError(f"{target.name} would be a GeoTIFF; give it a name that ends in .tif.")
-    try:
-        if not target.parent.is_dir():
-            raise OutputError(f"{target.parent} is not a directory; create it first.")
-        if target.is_dir():
-            raise OutputError(f"{target} is a folder; choose another name.")
-        if target.exists() and not overwrite:
-            raise OutputError(f"{target} exists already; choose another name or --overwrite.")
-        _partial(target).exists()  # the longest name, which may be too long
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written ({error.strerror}); choose another name.") from error
-
-
-def _partial(target: Path) -> Path:
-    """Where the target is made before it takes its name."""
-    return target.with_name(f".{target.name}.{os.getpid()}.part")
+    check_outputs([target], overwrite=overwrite)
 
 
 def _check_kind(scene: DatasetReader, labels: bool) -> None:
@@ -161,11 +147,10 @@ def _target_shape(
 
 
 def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: bool) -> None:
-    """Resize block by block into a temporary file, which takes the target's name when it is complete."""
-    partial = _partial(target)
+    """Resize block by block."""
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
     masked = [MaskFlags.per_dataset] in scene.mask_flag_enums
-    try:
+    with whole(target) as partial, writing(partial):
         with rasterio.open(partial, "w", **_profile(scene, shape)) as written:
             _describe(scene, written)
             for block in _blocks(scene, shape):
@@ -175,13 +160,9 @@ def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: b
                 if masked:
                     written.write_mask(valid[0], window=window)
         check_complete(partial, masked=masked)
-        for suffix in SIDECARS:
-            target.with_name(target.name + suffix).unlink(missing_ok=True)
-        partial.replace(target)
-    except (RasterioError, OSError) as error:
-        raise OutputError(f"{target} cannot be written ({reason(error, partial)}).") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        for place in (target, target.resolve()):
+            for suffix in SIDECARS:
+                discard(place.with_name(place.name + suffix))
 
 
 def _profile(scene: DatasetReader, shape: tuple[int, int]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import rasterio
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.files import check_outputs, whole_files
 from geoseg.rasters.ground import crs_of, ground_sample_distance
-from geoseg.vectors.targets import publish, refuse, targets, work_folder
+from geoseg.vectors.targets import targets
 
 from .network import RoadNetwork
 from .raster import road_raster
@@ -75,7 +76,7 @@ def roads(
     if road_class is not None and threshold is not None:
         raise UsageError("a raster holds class ids (--class) or probabilities (--threshold), not both.")
     wanted = targets(output, formats, str(source))
-    refuse(wanted, overwrite=overwrite)
+    check_outputs(wanted.files, overwrite=overwrite)
     settings = RoadSettings() if threshold is None else replace(RoadSettings(), threshold=threshold)
     with (
         rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES),
@@ -89,10 +90,9 @@ def roads(
         network = trace_roads(
             raster.read, grid.shape.yx, grid.transform, crs_of(grid), settings, workers=workers, progress=progress
         )
-    with work_folder(wanted) as folder:
+    with whole_files(wanted.files) as folder:
         if wanted.style is not None:
             (folder / wanted.style.name).write_text(edge_style(), encoding="utf-8")
         for name, path in wanted.by_format.items():
             write_roads(network, folder / path.name, name)
-        publish(wanted, folder)
     return TracedRoads(network=network, files=wanted.files)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geoseg.files import publish, write_text
 from geoseg.models.bundle import save_bundle
 from geoseg.models.engine import KerasEngine
 
@@ -46,7 +47,7 @@ def finish(recipe: Recipe, data: "Data", folder: RunFolder) -> Path:
             for kind, chosen in (("worst", extremes.worst), ("best", extremes.best))
         }
         document = {"epoch": epochs} | found | {"tiles": tiles}
-        folder.validation.write_text(json.dumps(document, indent=2), encoding="utf-8")
+        write_text(folder.validation, json.dumps(document, indent=2))
         metrics = {
             "images": len(images),
             "overall_accuracy": found["overall_accuracy"],
@@ -55,5 +56,5 @@ def finish(recipe: Recipe, data: "Data", folder: RunFolder) -> Path:
             "partial": found["partial"],
         }
         save_bundle(network, build_card(recipe, legend, epochs=epochs, metrics=metrics), new, mantissa_bits=bits)
-    new.replace(bundle)
+    publish(new, bundle)
     return write_report(folder.path)

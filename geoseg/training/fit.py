@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.files import whole
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 
 from .recipe.recipe import Recipe
@@ -139,9 +140,8 @@ def _calibration(batches: TrainingBatches, pixels: int) -> list[npt.NDArray[np.f
 def _keep(network: keras.Model, shipped: keras.Model, folder: RunFolder) -> None:
     """Store the network's weights, without the optimizer's, whole or not at all."""
     shipped.set_weights(copied_weights(network))
-    new = folder.best.with_name("new.weights.h5")
-    shipped.save_weights(new)
-    new.replace(folder.best)
+    with whole(folder.best) as new:
+        shipped.save_weights(new)
 
 
 def _scores(network: keras.Model, devices: int, tiles: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -1,7 +1,7 @@
-"""Which vector files a run writes: made in a work folder, then renamed; a path holds all of a file or none of it."""
+"""Which vector files a run writes."""
 
+import errno
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import UsageError
+from geoseg.files import discard
 
 from .formats import VECTOR_ENDINGS
 
@@ -71,39 +72,11 @@ def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
     return Targets(stem=stem, by_format=by_format, style=style)
 
 
-def refuse(wanted: Targets, *, overwrite: bool) -> None:
-    """Raise OutputError if there is no folder for the files, or one of them exists and must not be replaced."""
-    folder = wanted.stem.parent
-    if not folder.is_dir():
-        raise OutputError(f"{folder} is not a folder; create it first.")
-    for path in wanted.files:
-        if path.is_dir():
-            raise OutputError(f"{path} is a folder; choose another name.")
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists; choose another name, or replace it with --overwrite.")
-
-
-@contextmanager
-def work_folder(wanted: Targets) -> Iterator[Path]:
-    """Make a folder beside the files, gone afterwards; what cannot be written in it ends in an OutputError."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{wanted.stem.name}.", dir=wanted.stem.parent) as folder:
-            yield Path(folder)
-    except (OSError, *_UNWRITTEN) as error:
-        raise OutputError(f"{wanted.stem.name} cannot be written ({error}); is the disk full?") from error
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Remove what is there, and tell what a library cannot write as an OutputError; the system's own errors pass."""
-    path.unlink(missing_ok=True)
+    """Remove what a stopped run left there; what a library cannot write is an OSError with the reason as `strerror`."""
+    discard(path)
     try:
         yield
     except _UNWRITTEN as error:
-        raise OutputError(f"{path.name} cannot be written ({error}); is the disk full?") from error
-
-
-def publish(wanted: Targets, folder: Path) -> None:
-    """Move all files of a run, complete by now, from the work folder to their names."""
-    for path in wanted.files:
-        (folder / path.name).replace(path)
+        raise OSError(errno.EIO, f"{error}; is the disk full?") from error

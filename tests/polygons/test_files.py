@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from geoseg.errors import OutputError, UsageError
-from geoseg.vectors.targets import refuse, targets
+from geoseg.files import check_outputs
+from geoseg.vectors.targets import targets
 
 
 @pytest.mark.parametrize(
@@ -42,13 +43,13 @@ def test_refused_names(output, formats, message):
 def test_existing_files(tmp_path):
     """A file that exists is replaced only when that is asked for; a folder never is."""
     wanted = targets(tmp_path / "a.gpkg", ["geojson"], "scene.tif")
-    refuse(wanted, overwrite=False)
+    check_outputs(wanted.files, overwrite=False)
     (tmp_path / "a.geojson").touch()
-    with pytest.raises(OutputError, match=r"a\.geojson exists; choose another name, or replace it with --overwrite"):
-        refuse(wanted, overwrite=False)
-    refuse(wanted, overwrite=True)
+    with pytest.raises(OutputError, match=r"a\.geojson exists; choose another name or `overwrite=True`"):
+        check_outputs(wanted.files, overwrite=False)
+    check_outputs(wanted.files, overwrite=True)
     (tmp_path / "a.qml").mkdir()
     with pytest.raises(OutputError, match=r"a\.qml is a folder"):
-        refuse(wanted, overwrite=True)
+        check_outputs(wanted.files, overwrite=True)
     with pytest.raises(OutputError, match="is not a folder; create it first"):
-        refuse(targets(tmp_path / "none" / "a.gpkg", (), "scene.tif"), overwrite=True)
+        check_outputs(targets(tmp_path / "none" / "a.gpkg", (), "scene.tif").files, overwrite=True)

@@ -286,7 +286,7 @@ def test_an_existing_target_is_replaced_only_on_request(make, tmp_path):
     """Nothing is overwritten unasked; on request, what GDAL laid beside the old raster goes with it."""
     scene, target = make(photo(1, 8, 8), **UTM), tmp_path / "out.tif"
     target.write_text("precious")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match=r"out\.tif exists; choose another name or `overwrite=True`"):
         resize(scene, target, scale=2)
     assert target.read_text() == "precious"
     for suffix in (".ovr", ".aux.xml", ".msk"):
@@ -308,7 +308,11 @@ def test_a_scene_may_replace_itself(make):
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
-    [("out.png", r"ends in \.tif"), ("none/out.tif", "is not a directory"), ("x" * 250 + ".tif", "too long")],
+    [
+        ("out.png", r"ends in \.tif"),
+        ("none/out.tif", "none is not a folder; create it first"),
+        ("x" * 250 + ".tif", "too long"),
+    ],
 )
 def test_a_target_that_cannot_be_written_is_refused(make, tmp_path, name, sentence):
     """A wrong ending or a missing folder is named before anything is read."""

@@ -1,12 +1,11 @@
 """Write an evaluation to files: JSON for programs, Markdown and HTML for people."""
 
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from geoseg.errors import OutputError
 from geoseg.evaluation.result import Evaluation
+from geoseg.files import check_outputs, whole_files
 
 from .html import to_html
 from .markdown import to_markdown
@@ -42,19 +41,15 @@ def write_files(
     OutputError
         If one exists and `overwrite` is not set, or the folder cannot be written.
     """
-    refuse_existing(folder, writers, overwrite=overwrite)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".evaluation.", dir=folder) as work:
-            for name, write in writers.items():
-                write(Path(work) / name)
-            return tuple((Path(work) / name).replace(folder / name) for name in writers)
-    except OSError as error:
-        raise OutputError(f"the evaluation cannot be written to {folder} ({error}).") from error
+    check_reports(folder, writers, overwrite=overwrite)
+    paths = tuple(folder / name for name in writers)
+    with whole_files(paths) as work:
+        for name, write in writers.items():
+            write(work / name)
+    return paths
 
 
-def refuse_existing(folder: Path, names: Iterable[str] = REPORTS, *, overwrite: bool) -> None:
-    """Raise OutputError if a folder holds an evaluation that must not be replaced."""
-    for path in (folder / name for name in names):
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists; choose another folder with -o, or replace it with --overwrite.")
+def check_reports(folder: Path, names: Iterable[str] = REPORTS, *, overwrite: bool) -> None:
+    """Raise OutputError if an evaluation cannot be written to a folder, or one there must not be replaced."""
+    paths = [folder / name for name in names]
+    check_outputs(paths, overwrite=overwrite, create=True, choose="another `folder`")

@@ -8,7 +8,7 @@ from pathlib import Path
 from geoseg.evaluation.pairing import pair_roads
 from geoseg.evaluation.report.html import html_page, html_table
 from geoseg.evaluation.report.markdown import markdown_page
-from geoseg.evaluation.report.write import REPORTS, refuse_existing, text_writer, write_files
+from geoseg.evaluation.report.write import REPORTS, check_reports, text_writer, write_files
 
 from .difference_map import write_differences
 from .evaluate import RoadEvaluation
@@ -45,10 +45,10 @@ def write_road_evaluation(
     return write_files(writers, Path(folder), overwrite=overwrite)
 
 
-def refuse_existing_roads(predicted: Path, truth: Path, folder: Path, *, overwrite: bool) -> None:
-    """Raise OutputError if a folder holds files of an evaluation of these networks that must not be replaced."""
+def check_road_reports(predicted: Path, truth: Path, folder: Path, *, overwrite: bool) -> None:
+    """Raise OutputError if an evaluation of these networks cannot be written to a folder."""
     pairs, _ = pair_roads(predicted, truth)
-    refuse_existing(folder, (*REPORTS, *_maps([pair.name for pair in pairs])), overwrite=overwrite)
+    check_reports(folder, (*REPORTS, *_maps([pair.name for pair in pairs])), overwrite=overwrite)
 
 
 def _maps(names: list[str]) -> list[str]:

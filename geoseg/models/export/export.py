@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import BundleError, OutputError, UsageError
+from geoseg.files import check_outputs, whole_files
 from geoseg.models.backend import start_keras, without_chatter
 from geoseg.models.bundle import MEMBER, Card, load_network, read_card
 
@@ -95,20 +95,21 @@ def export_bundle(bundle: Path, target: Path, *, format: str, tiles: Tiles, over
         raise UsageError(f"Keras writes {format} on TensorFlow only; unset KERAS_BACKEND={keras.backend.backend()}.")
     network = load_network(bundle)
     expected = np.concatenate([keras.ops.convert_to_numpy(network(tile[None], training=False)) for tile in tiles])
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as work:
-            made = Path(work, target.name)
-            with without_chatter():
-                kind.write(network, card, made)
-                difference = float(np.abs(kind.run(made, tiles) - expected).max())
-            if not difference <= TOLERANCE:
-                raise BundleError(
-                    f"{bundle} as {format} differs from the Keras network by {difference:.2g}, "
-                    f"more than the {TOLERANCE:g} allowed; it was not written."
-                )
-            return Export(files=tuple(_publish(made, target, kind)), difference=difference, advice=kind.advice)
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written ({error.strerror or error}).") from error
+    files = _files(target, kind)
+    # The file that is opened comes last, so that its presence means that all are there.
+    with whole_files(files[::-1]) as work:
+        made = work / target.name
+        with without_chatter():
+            kind.write(network, card, made)
+            difference = float(np.abs(kind.run(made, tiles) - expected).max())
+        if not difference <= TOLERANCE:
+            raise BundleError(
+                f"{bundle} as {format} differs from the Keras network by {difference:.2g}, "
+                f"more than the {TOLERANCE:g} allowed; it was not written."
+            )
+        if target.is_dir():
+            shutil.rmtree(target.resolve())
+    return Export(files=tuple(files), difference=difference, advice=kind.advice)
 
 
 def _require(format: str, packages: tuple[str, ...]) -> None:
@@ -122,13 +123,13 @@ def _require(format: str, packages: tuple[str, ...]) -> None:
 def _check_target(target: Path, kind: _Format, *, overwrite: bool) -> None:
     if kind.suffix and target.suffix != kind.suffix:
         raise OutputError(f"{target} is no name for this format; give one that ends in {kind.suffix}.")
-    existing = [path for path in _files(target, kind) if path.exists()]
-    if existing and not overwrite:
-        raise OutputError(f"{existing[0]} exists; choose another name, or replace it with --overwrite.")
-    if target.is_dir() and not (target / "saved_model.pb").exists():
-        raise OutputError(f"{target} is a folder that holds no SavedModel; it is not replaced.")
-    if not target.absolute().parent.is_dir():
-        raise OutputError(f"{target.absolute().parent} is not a directory; create it first.")
+    if kind.suffix:
+        check_outputs(_files(target, kind), overwrite=overwrite)
+    else:
+        model = target / "saved_model.pb"
+        if target.is_dir() and not model.exists():
+            raise OutputError(f"{target} is a folder that holds no SavedModel; it is not replaced.")
+        check_outputs([model], overwrite=overwrite, create=True)
 
 
 def _card_for(card: Card, side: int) -> Card:
@@ -152,16 +153,6 @@ def _sidecar(path: Path) -> Path:
 def _weights(path: Path) -> Path:
     """Where OpenVINO keeps the weights of a graph."""
     return path.with_suffix(".bin")
-
-
-def _publish(made: Path, target: Path, kind: _Format) -> list[Path]:
-    """Move what was made to its place; the file that is opened comes last, so that its presence means all are there."""
-    files = _files(target, kind)
-    for source, final in reversed(list(zip(_files(made, kind), files, strict=True))):
-        if final.is_dir():
-            shutil.rmtree(final)
-        source.replace(final)
-    return files
 
 
 def _metadata(card: Card) -> str:

@@ -1,8 +1,7 @@
 """Chips: squares cut from labelled images, as GeoTIFFs on disk, for tools that want them so."""
 
-import os
-import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -12,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from affine import Affine
-from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
-from rasterio.errors import RasterioError
 
 from geoseg.datasets.discovery import Files, find_pairs
 from geoseg.errors import OutputError, SceneError
+from geoseg.files import check_outputs, whole
 from geoseg.models.legend import NODATA
+from geoseg.rasters.geotiff import writing
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.scene import opened, unplaced
 from geoseg.tiling import Lattice, Roi, Tile
@@ -84,7 +83,7 @@ def export_chips(
     """
     found = find_pairs(str(Path(images).absolute()), None if labels is None else str(Path(labels).absolute()))
     cut = Cut(size=size, overlap=overlap)
-    with unplaced(), _Folder(folder) as target:
+    with unplaced(), _filling(folder) as target:
         used = used_ids([files.label for files in found])
         return _counted(sum(_export_raw(files, used, cut, target) for files in found))
 
@@ -109,7 +108,7 @@ def export_recipe_chips(recipe: Recipe, folder: Path, *, size: int = 512, overla
     """
     data = open_data(recipe)
     cut = Cut(size=size, overlap=overlap)
-    with unplaced(), _Folder(folder) as target:
+    with unplaced(), _filling(folder) as target:
         return _counted(
             sum(
                 _export_encoded(pair, data.labels, recipe.card.bands, cut, target / side / pair.data_set)
@@ -127,28 +126,15 @@ def _counted(chips: int) -> int:
     return chips
 
 
-class _Folder:
-    """A folder that appears when it is complete."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-
-    def __enter__(self) -> Path:
-        if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
-            raise OutputError(f"{self._folder} exists and is not empty; name another folder for the chips.")
-        return self._partial
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            if kind is None and self._partial.exists():
-                if self._folder.exists():
-                    self._folder.rmdir()
-                self._partial.replace(self._folder)
-        except OSError as reason:
-            raise OutputError(f"{self._folder} cannot be written ({reason}).") from reason
-        finally:
-            shutil.rmtree(self._partial, ignore_errors=True)
+@contextmanager
+def _filling(folder: Path) -> Iterator[Path]:
+    """Yield a folder to fill, which takes its name when the block ends without an error."""
+    folder = folder.resolve()
+    if folder.is_dir() and any(folder.iterdir()):
+        raise OutputError(f"{folder} exists and is not empty; choose another `folder`.")
+    check_outputs([folder / "images"], overwrite=False, create=True, choose="another `folder`")
+    with whole(folder) as target:
+        yield target
 
 
 def _unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
@@ -257,23 +243,21 @@ def _write(
         shift = Affine.translation(tile.cols.start, tile.rows.start)
         place = {"crs": crs_of(pair.grid).to_wkt(), "transform": pair.grid.transform @ shift}
     count, height, width = bands.shape
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-            rasterio.open(
-                path, "w", driver="GTiff", count=count, height=height, width=width, dtype=bands.dtype,
-                nodata=None if labels is None else labels.nodata, compress="deflate", **place,
-            ) as chip,
-        ):  # fmt: skip
-            if interpretation:
-                chip.colorinterp = interpretation
-            chip.write(bands)
-            if valid is not None and not valid.all():
-                chip.write_mask(valid)
-            if labels is not None:
-                chip.update_tags(**labels.tags)
-                if labels.colours is not None:
-                    chip.write_colormap(1, labels.colours)
-    except (RasterioError, CPLE_BaseError, OSError) as error:
-        raise OutputError(f"{path} cannot be written ({error}).") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        writing(path),
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            path, "w", driver="GTiff", count=count, height=height, width=width, dtype=bands.dtype,
+            nodata=None if labels is None else labels.nodata, compress="deflate", **place,
+        ) as chip,
+    ):  # fmt: skip
+        if interpretation:
+            chip.colorinterp = interpretation
+        chip.write(bands)
+        if valid is not None and not valid.all():
+            chip.write_mask(valid)
+        if labels is not None:
+            chip.update_tags(**labels.tags)
+            if labels.colours is not None:
+                chip.write_colormap(1, labels.colours)

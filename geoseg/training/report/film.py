@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from geoseg.files import whole
 from geoseg.models.legend import Legend
 
 from .pictures import GAP, GREY_LEVELS, GREYS, palette
@@ -51,12 +52,10 @@ def write_film(frames: Sequence[Frame], epochs: int, legend: Legend, path: Path)
     shown = spread(frames, MOST)
     pictures = [_picture(frame, epochs, legend) for frame in shown]
     durations = [_SHOWN_MS] * (len(pictures) - 1) + [_LAST_MS]
-    new = path.with_name(f".{path.name}.new")
     # Exact colours: every frame has the one palette, which is neither optimised nor dithered.
-    pictures[0].save(
-        new, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False, disposal=1
-    )
-    new.replace(path)
+    exact = {"optimize": False, "disposal": 1}
+    with whole(path) as new:
+        pictures[0].save(new, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, **exact)
 
 
 def _picture(frame: Frame, epochs: int, legend: Legend) -> Image.Image:

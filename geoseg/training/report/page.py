@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from geoseg.files import write_text
 from geoseg.training.run.run_folder import Row
 
 from .contents import Contents, read_contents
@@ -65,7 +66,8 @@ def write_report(run: Path) -> Path:
         tiles={kind: list(_tiles(contents, kind)) for kind in ("worst", "best")},
         images=_images(contents),
     )
-    return _replaced(run / "report.html", page)
+    write_text(run / "report.html", page)
+    return run / "report.html"
 
 
 def _best_epoch(contents: Contents) -> float | None:
@@ -161,18 +163,12 @@ def _inlined(path: Path) -> str:
 
 def _written(path: Path, svg: str) -> str:
     """Write a plot, and return it as a data URI: names inside of it cannot clash with those of another."""
-    return _data_uri("image/svg+xml", _replaced(path, svg).read_bytes())
+    write_text(path, svg)
+    return _data_uri("image/svg+xml", svg.encode())
 
 
 def _data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _replaced(path: Path, text: str) -> Path:
-    """Write a file whole or not at all: someone may be looking at it."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    return new.replace(path)
 
 
 def _score(value: float | None) -> str:

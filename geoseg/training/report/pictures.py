@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from geoseg.files import whole
 from geoseg.models.legend import Legend
 from geoseg.training.run.best_and_worst import ScoredTile
 
@@ -47,7 +48,6 @@ def write_scene_frame(  # noqa: PLR0917 - in the order in which the pictures are
         Class ids `(height, width)` predicted tile by tile, and with tiles that overlap and blend.
     """
     folder = run / "scene"
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = {
         "image": photograph(image, MAX_SIDE),
         "truth": class_picture(truth, legend, MAX_SIDE),
@@ -77,7 +77,6 @@ def write_tile_pictures(run: Path, kind: str, tiles: Sequence[ScoredTile], legen
         `accuracy`.
     """
     folder = run / "tiles"
-    folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for number, tile in enumerate(tiles, start=1):
         file = f"{kind}_{number}.png"
@@ -142,6 +141,5 @@ def _reduced(size: tuple[int, int], most: int) -> tuple[int, int]:
 
 def _save(picture: Image.Image, path: Path) -> None:
     """Write a picture whole or not at all: a report may be made while the run goes on."""
-    new = path.with_name(f".{path.name}.new")
-    picture.save(new, "PNG", optimize=True)
-    new.replace(path)
+    with whole(path) as new:
+        picture.save(new, "PNG", optimize=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import OutputError, UsageError
+from geoseg.files import whole, write_text, writing
 from geoseg.training.recipe.load import load_recipe
 from geoseg.training.recipe.recipe import Recipe
 from geoseg.training.recipe.write import recipe_toml
@@ -48,12 +49,10 @@ def read_history(path: Path) -> list[Row]:
 
 def write_history(path: Path, rows: Sequence[Row]) -> None:
     """Replace a history by rows, whole or not at all."""
-    new = path.with_suffix(".csv.new")
-    with new.open("w", newline="", encoding="utf-8") as file:
+    with whole(path) as new, new.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(row | {"epoch": int(row["epoch"])} for row in map(dict, rows))
-    new.replace(path)
 
 
 def best_row(rows: Sequence[Row]) -> Row | None:
@@ -124,13 +123,11 @@ class RunFolder:
             )
         if epochs:
             self._check(recipe)
-        try:
+        with writing(self.path):
             if not epochs and self.backup.exists():
                 shutil.rmtree(self.backup)
             self.backup.mkdir(parents=True, exist_ok=True)
-            self.recipe.write_text(recipe_toml(recipe), encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"the run folder {self.path} cannot be made ({error.strerror}).") from error
+        write_text(self.recipe, recipe_toml(recipe))
 
     def _check(self, recipe: Recipe) -> None:
         before = load_recipe(self.recipe)

@@ -141,6 +141,6 @@ def test_files_are_not_replaced_unasked(evaluation, tmp_path):
     assert written[1].read_text() == "mine"
     write_evaluation(evaluation, tmp_path, overwrite=True)
     assert written[1].read_text() == to_markdown(evaluation)
-    with pytest.raises(OutputError, match="cannot be written to"):
+    with pytest.raises(OutputError, match=r"evaluation\.json is not a folder; choose another `folder`"):
         write_evaluation(evaluation, written[0] / "below")
     assert not list(tmp_path.glob(".evaluation*"))

@@ -97,7 +97,7 @@ def test_all_or_none(evaluation, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(report_module, "write_differences", full)
-    with pytest.raises(OutputError, match=r"cannot be written to .*No space left"):
+    with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\)"):
         write_road_evaluation(evaluation, tmp_path, overwrite=True)
     assert [path.name for path in tmp_path.iterdir() if "evaluation" in path.name] == []
     assert (tmp_path / "differences.gpkg").stat().st_size == 0

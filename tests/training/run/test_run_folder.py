@@ -103,5 +103,5 @@ def test_a_run_without_an_epoch_is_forgotten(tmp_path, recipe, resume):
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path, recipe):
     """Where a file stands in the way, the error names it."""
     (tmp_path / "run").write_text("")
-    with pytest.raises(OutputError, match="run cannot be made"):
+    with pytest.raises(OutputError, match=r"run cannot be written \(Not a directory\)"):
         RunFolder(path=tmp_path / "run").begin(recipe, resume=False)

@@ -1,0 +1,158 @@
+"""Write files whole or not at all, and refuse what must not be replaced.
+
+Devices, pipes and links keep what they are: a link's target is replaced, and a device or a pipe is written into.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .errors import OutputError
+
+_WORK = ".geoseg-"
+"""Prefix of work folders; short, so that any name that fits a folder fits its work folder."""
+_SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
+"""Endings of formats whose readers seek."""
+
+
+def check_outputs(
+    paths: Iterable[Path], *, overwrite: bool, create: bool = False, choose: str = "another name"
+) -> None:
+    """Refuse files that cannot be written, before any work is done for them.
+
+    Parameters
+    ----------
+    overwrite
+        Files may exist.
+    create
+        Their folders may be missing.
+    choose
+        Advice for the message: "choose …".
+
+    Raises
+    ------
+    OutputError
+        If a file exists, is a folder, has too long a name, or is a device or a pipe and the format needs a file; or if
+        its folder is missing, no folder, or not writable.
+    """
+    for path in paths:
+        place = _place(path)
+        ground = next(folder for folder in place.parents if os.path.lexists(folder))
+        if not ground.is_dir():
+            raise OutputError(f"{ground} is not a folder; choose {choose}.")
+        if ground != place.parent and not create:
+            raise OutputError(f"{path.parent} is not a folder; create it first.")
+        with writing(path, advice=f"; choose {choose}"):
+            with suppress(FileNotFoundError):
+                (ground / place.name).lstat()  # the name may be too long
+            if path.is_dir():
+                raise OutputError(f"{path} is a folder; choose {choose}.")
+            if _is_stream(path):
+                if path.suffix.lower() in _SEEKABLE:
+                    raise OutputError(f"{path} is a device or a pipe; a {path.suffix} must be a file.")
+            elif not os.access(ground, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if os.path.lexists(path) and not overwrite:
+            raise OutputError(f"{path} exists; choose {choose} or `overwrite=True`.")
+
+
+@contextmanager
+def writing(path: Path, *, advice: str = "") -> Iterator[None]:
+    """Turn an error of the system into an OutputError that names `path`.
+
+    An OSError without `errno` passes: GDAL's, HDF5's and Dask's own errors are OSErrors, too.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise _unwritten(path, error, advice) from error
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a path of the same name to write to; what is there takes its place when the block ends without an error.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written: for any OSError of the block.
+    """
+    with whole_files([path]) as folder:
+        yield folder / path.name
+
+
+@contextmanager
+def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield a work folder for files (or folders) of these names; they take their places together, in this order.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written: for any OSError of the block.
+    """
+    beside = None
+    try:
+        if not all(map(_is_stream, paths)):
+            beside = _place(paths[0]).parent
+            beside.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=_WORK, dir=beside) as folder:
+            yield Path(folder)
+            for path in paths:
+                publish(Path(folder, path.name), path)
+    except OSError as error:
+        raise _unwritten(paths[0] if len(paths) == 1 else paths[0].parent, error) from error
+
+
+def publish(made: Path, path: Path) -> None:
+    """Move a complete file, or a folder, to its name; an empty folder is replaced, too.
+
+    Raises
+    ------
+    OSError
+        If the system refuses.
+    """
+    if _is_stream(path):
+        with made.open("rb") as source, path.open("wb") as stream:
+            shutil.copyfileobj(source, stream)
+        return
+    place = _place(path)
+    try:
+        made.replace(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with TemporaryDirectory(prefix=_WORK, dir=place.parent) as near:  # the link leads to another disk
+            shutil.move(made, near)
+            Path(near, made.name).replace(place)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, whole or not at all; OutputError if the system refuses."""
+    with whole(path) as new:
+        new.write_text(text, encoding="utf-8")
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a link, if there is one; devices and pipes stay."""
+    if not _is_stream(path):
+        path.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: OSError, advice: str = "") -> OutputError:
+    return OutputError(f"{path} cannot be written ({error.strerror or error}){advice}.")
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path is a device or a pipe, maybe through a link, such as /dev/stdout."""
+    return path.exists() and not path.is_dir() and not _place(path).is_file()
+
+
+def _place(path: Path) -> Path:
+    """Return the absolute path with links followed."""
+    return Path(os.path.realpath(path))

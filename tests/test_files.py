@@ -1,0 +1,269 @@
+"""Files are written whole or not at all; devices, pipes and links keep what they are."""
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from geoseg.errors import OutputError
+from geoseg.files import check_outputs, discard, publish, whole, whole_files, write_text, writing
+
+AS_ROOT = os.geteuid() == 0
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """Return a named pipe with a reader, and a function that reads what is in it."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    yield path, lambda: os.read(reader, 65536)
+    os.close(reader)
+
+
+@pytest.fixture
+def device(tmp_path):
+    """Return a device of our own that swallows everything, as /dev/null does."""
+    path = tmp_path / "null"
+    try:
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        path.open("w").close()
+    except PermissionError:
+        pytest.skip("devices can be made by root only, and not everywhere")
+    return path
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path):
+    """Until the block ends there is the old file, then the new one; no work file is left."""
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with whole(target) as new:
+        assert new.name == "a.txt"
+        new.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), KeyboardInterrupt()])
+def test_an_error_leaves_nothing_behind(tmp_path, error):
+    """An error of the block reaches the caller as it is, and all that was there stays."""
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def write():
+        with whole_files([target, tmp_path / "b.txt"]) as folder:
+            (folder / "a.txt").write_text("new")
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        write()
+    assert raised.value is error
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_several_files_appear_together(tmp_path):
+    """Folders are made where they are missing; the files, of which one may be a folder, appear at the end."""
+    paths = [tmp_path / "out" / name for name in ("a.qml", "a.gpkg", "model")]
+    with whole_files(paths) as folder:
+        for name in ("a.qml", "a.gpkg"):
+            (folder / name).write_text(name)
+        (folder / "model").mkdir()
+        (folder / "model" / "graph").write_text("graph")
+        assert names(tmp_path / "out") == [folder.name]
+    assert names(tmp_path / "out") == ["a.gpkg", "a.qml", "model"]
+    assert (tmp_path / "out" / "model" / "graph").read_text() == "graph"
+
+
+def test_files_have_the_permissions_of_any_other(tmp_path):
+    """A work folder is its owner's alone; what is made in it is not."""
+    (tmp_path / "plain").touch()
+    write_text(tmp_path / "a", "")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_full_disk(tmp_path):
+    """A write that is refused is one sentence with the file's name and the system's reason."""
+    target = tmp_path / "a.txt"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        with pytest.raises(OutputError) as raised:
+            write_text(target, "x" * 2000)
+        with pytest.raises(OutputError) as several, whole_files([target, tmp_path / "b.txt"]) as folder:
+            (folder / "b.txt").write_text("x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert str(raised.value) == f"{target} cannot be written (File too large)."
+    assert str(several.value) == f"{tmp_path} cannot be written (File too large)."
+    assert names(tmp_path) == []
+
+
+@pytest.fixture
+def other_disk(tmp_path):
+    """Return a folder on a file system of its own, a few pages large."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = (
+        AS_ROOT
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder], capture_output=True, check=False
+        ).returncode
+    )
+    if mounted:
+        yield folder
+        subprocess.run(["umount", folder], check=True)
+    elif os.access("/dev/shm", os.W_OK) and Path("/dev/shm").stat().st_dev != tmp_path.stat().st_dev:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+            yield Path(memory)
+    else:
+        pytest.skip("there is one file system only")
+
+
+def test_a_link_to_another_disk(tmp_path, other_disk):
+    """A link's target is replaced, on whatever disk it is, and the link stays; where that disk is full, so does all."""
+    link, file = tmp_path / "a.txt", other_disk / "file.txt"
+    link.symlink_to(file)
+    for text in ("first", "second"):
+        made = tmp_path / "made"
+        made.write_text(text)
+        publish(made, link)
+        assert (link.is_symlink(), file.read_text()) == (True, text)
+    if other_disk.is_mount():
+        with pytest.raises(OutputError, match=r"a\.txt cannot be written \(No space left on device\)"):
+            write_text(link, "x" * 100_000)
+        assert file.read_text() == "second"
+    assert names(other_disk) == ["file.txt"]
+
+
+def test_links_stay_links(tmp_path):
+    """Writing to a link replaces the file that it leads to, or makes it; a link to a folder is that folder."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "old").write_text("old")
+    for name in ("old", "new"):
+        link = tmp_path / name
+        link.symlink_to(Path("data", name))
+        write_text(link, "text")
+        assert link.is_symlink()
+        assert (tmp_path / "data" / name).read_text() == "text"
+    empty = tmp_path / "empty"
+    empty.symlink_to("target")
+    (tmp_path / "target").mkdir()
+    with whole(empty) as folder:
+        folder.mkdir()
+        (folder / "chip").touch()
+    assert empty.is_symlink()
+    assert names(tmp_path / "target") == ["chip"]
+
+
+def test_pipes_and_devices_are_written_into(tmp_path, pipe):
+    """A pipe receives the complete file and stays a pipe, also behind a link; removing it is no way either."""
+    path, received = pipe
+    check_outputs([path], overwrite=True)
+    write_text(path, "text")
+    assert received() == b"text"
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    write_text(link, "more")
+    assert received() == b"more"
+    discard(path)
+    discard(link)
+    assert path.is_fifo()
+    assert link.is_symlink()
+
+
+def test_open_descriptors_are_written_into():
+    """What is named by a descriptor, such as /dev/stdout, is written into, be it a pipe or a file without a name."""
+    reader, writer = os.pipe()
+    write_text(Path(f"/dev/fd/{writer}"), "text")
+    assert os.read(reader, 9) == b"text"
+    os.close(reader)
+    os.close(writer)
+    with tempfile.TemporaryFile() as file:
+        write_text(Path(f"/proc/self/fd/{file.fileno()}"), "text")
+        assert file.read() == b"text"
+
+
+def test_devices_stay_devices(device):
+    """Whoever may write to a device neither replaces nor removes it, root included."""
+    write_text(device, "text")
+    with pytest.raises(OutputError, match="exists"):
+        check_outputs([device], overwrite=False)
+    discard(device)
+    assert device.is_char_device()
+
+
+def test_formats_that_seek_need_a_file(tmp_path):
+    """A pipe cannot be read as a GeoTIFF or a GeoPackage, which is said before anything is computed."""
+    for name in ("a.tif", "a.gpkg"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(OutputError, match=rf"{name} is a device or a pipe; a \.\w+ must be a file"):
+            check_outputs([tmp_path / name], overwrite=True)
+    os.mkfifo(tmp_path / "a.geojson")
+    check_outputs([tmp_path / "a.geojson"], overwrite=True)
+
+
+def test_what_exists_is_not_replaced_unasked(tmp_path):
+    """A file, and a link that leads nowhere, exist; the message names another way out."""
+    file, link, free = (tmp_path / name for name in ("a.txt", "b.txt", "c.txt"))
+    file.touch()
+    link.symlink_to("nowhere")
+    check_outputs([free], overwrite=False)
+    for path in (file, link):
+        with pytest.raises(OutputError) as raised:
+            check_outputs([free, path], overwrite=False)
+        assert str(raised.value) == f"{path} exists; choose another name or `overwrite=True`."
+    check_outputs([file, link, free], overwrite=True)
+    assert names(tmp_path) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_places_that_take_no_file(tmp_path, overwrite):
+    """A folder of that name, a missing folder, a file in a folder's place and an endless name are refused."""
+    (tmp_path / "file").touch()
+    for name, words in {
+        "": "is a folder; choose another name",
+        "none/a": "none is not a folder; create it first",
+        "file/a": "file is not a folder; choose another name",
+        "x" * 256: "cannot be written (File name too long); choose another name",
+    }.items():
+        with pytest.raises(OutputError) as raised:
+            check_outputs([tmp_path / name], overwrite=overwrite)
+        assert words in str(raised.value)
+    check_outputs([tmp_path / "none" / "a", tmp_path / ("x" * 255)], overwrite=overwrite, create=True)
+    with pytest.raises(OutputError, match="too long"):
+        check_outputs([tmp_path / "none" / ("x" * 256)], overwrite=overwrite, create=True)
+    assert names(tmp_path) == ["file"]
+
+
+def test_the_longest_name_can_be_written(tmp_path):
+    """A name that the folder takes is not too long for the work folder."""
+    write_text(tmp_path / ("x" * 255), "text")
+
+
+def test_a_folder_that_takes_no_files(tmp_path, monkeypatch):
+    """Where nothing may be written, that is said before the work and not after it."""
+    tmp_path.chmod(0o500)
+    if AS_ROOT:
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(OutputError, match=r"a\.txt cannot be written \(Permission denied\); choose another name"):
+        check_outputs([tmp_path / "a.txt"], overwrite=False)
+    tmp_path.chmod(0o700)
+
+
+def test_errors_of_libraries_pass(tmp_path):
+    """An OSError that is not the system's is left to those who know the library."""
+    with pytest.raises(OSError, match="not recognized"), writing(tmp_path):
+        raise OSError("not recognized as a supported file format")
