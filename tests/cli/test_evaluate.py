@@ -61,7 +61,7 @@ def test_what_cannot_be(run, pair, tmp_path):
     with pytest.raises(UsageError, match="--image-gsd is for predicting; name a model"):
         run(*pair, "--image-gsd", 1)
     (tmp_path / "evaluation.md").touch()
-    with pytest.raises(OutputError, match="replace it with --overwrite"):
+    with pytest.raises(OutputError, match=r"evaluation\.md exists; .*`overwrite=True`"):
         run(tmp_path / "nothing.tif", pair[1], "-o", tmp_path)
     with pytest.raises(UsageError, match=r"nothing\.tif does not exist"):
         run(tmp_path / "nothing.tif", pair[1], "-o", tmp_path, "--overwrite")
@@ -106,7 +106,7 @@ def test_options_of_the_other_kind(run, pair, networks, tmp_path):
     with pytest.raises(UsageError, match="roads have no pixels; give --relax in metres, got 3px"):
         run("--roads", *networks, "--relax", "3px")
     (tmp_path / "differences.gpkg").touch()
-    with pytest.raises(OutputError, match=r"differences\.gpkg exists; .* replace it with --overwrite"):
+    with pytest.raises(OutputError, match=r"differences\.gpkg exists; .*`overwrite=True`"):
         run("--roads", *networks, "-o", tmp_path)
     run("--roads", *networks, "-o", tmp_path, "--overwrite")
     assert (tmp_path / "differences.gpkg").stat().st_size

@@ -87,7 +87,7 @@ def test_card(run, tmp_path):
     assert target.read_text() == text
     assert "--overwrite" in run("card", "aerial", "-o", target, expect=5)
     run("card", "aerial", "-o", target, "--overwrite")
-    assert "cannot be written" in run("card", "aerial", "-o", tmp_path / "no" / "card.md", expect=5)
+    assert "create it first" in run("card", "aerial", "-o", tmp_path / "no" / "card.md", expect=5)
 
 
 def test_stac(run, tmp_path):

@@ -179,7 +179,7 @@ def test_a_folder_in_a_results_place(run, write_scene, write_bundle, noise, tmp_
     (out / name).mkdir(parents=True)
     for choice in ([], ["--overwrite"]):
         code, text = run("predict", scene, "-m", model, "-o", out, *choice)
-        refused((code, text), 5, f"{name} is a folder; move it away")
+        refused((code, text), 5, f"{name} is a folder; choose another --output")
         assert "--overwrite" not in text
         assert [path.name for path in out.iterdir()] == [name]
 

@@ -186,5 +186,5 @@ def test_bad_names(bundle, tmp_path, available):
     available("onnx")
     with pytest.raises(OutputError, match=r"ends in \.onnx"):
         export_bundle(bundle, tmp_path / "model.pb", format="onnx", tiles=noise(0))
-    with pytest.raises(OutputError, match="not a directory"):
+    with pytest.raises(OutputError, match="nowhere is not a folder; create it first"):
         export_bundle(bundle, tmp_path / "nowhere" / "model.onnx", format="onnx", tiles=noise(0))
