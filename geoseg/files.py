@@ -1,6 +1,6 @@
 """Write files whole or not at all, and refuse what must not be replaced.
 
-Devices, pipes and links keep what they are: a link's target is replaced, and a device or a pipe is written into.
+Links, devices and pipes are kept: writing to a link replaces its target, and a device or pipe is written into.
 """
 
 import errno
@@ -14,15 +14,15 @@ from tempfile import TemporaryDirectory
 from .errors import OutputError
 
 _WORK = ".geoseg-"
-"""Prefix of work folders; short, so that any name that fits a folder fits its work folder."""
+"""Prefix of work folders."""
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
-"""Endings of formats whose readers seek."""
+"""Formats that are read at random, by ending."""
 
 
 def check_outputs(
     paths: Iterable[Path], *, overwrite: bool, create: bool = False, choose: str = "another name"
 ) -> None:
-    """Refuse files that cannot be written, before any work is done for them.
+    """Refuse files that cannot be written, before any work is done.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def check_outputs(
     Raises
     ------
     OutputError
-        If a file exists, is a folder, has too long a name, or is a device or a pipe and the format needs a file; or if
-        its folder is missing, no folder, or not writable.
+        If a file exists, is a folder, has too long a name, or is a device or pipe where the format needs a file; or if
+        its folder is missing, not a folder, or not writable.
     """
     for path in paths:
         place = _place(path)
@@ -53,7 +53,7 @@ def check_outputs(
                 raise OutputError(f"{path} is a folder; choose {choose}.")
             if _is_stream(path):
                 if path.suffix.lower() in _SEEKABLE:
-                    raise OutputError(f"{path} is a device or a pipe; a {path.suffix} must be a file.")
+                    raise OutputError(f"{path} is a device or pipe; {path.suffix} needs a regular file.")
             elif not os.access(ground, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if os.path.lexists(path) and not overwrite:
@@ -62,7 +62,7 @@ def check_outputs(
 
 @contextmanager
 def writing(path: Path, *, advice: str = "") -> Iterator[None]:
-    """Turn an error of the system into an OutputError that names `path`.
+    """Turn an error of the operating system into an OutputError that names `path`.
 
     An OSError without `errno` passes: GDAL's, HDF5's and Dask's own errors are OSErrors, too.
     """
@@ -76,12 +76,12 @@ def writing(path: Path, *, advice: str = "") -> Iterator[None]:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield a path of the same name to write to; what is there takes its place when the block ends without an error.
+    """Yield a temporary path of the same name; its file replaces `path` when the block ends without an error.
 
     Raises
     ------
     OutputError
-        If it cannot be written: for any OSError of the block.
+        On any OSError in the block.
     """
     with whole_files([path]) as folder:
         yield folder / path.name
@@ -89,17 +89,16 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield a work folder for files (or folders) of these names; they take their places together, in this order.
+    """Yield a work folder; what is made in it by the names of `paths` replaces them at the end, in this order.
 
     Raises
     ------
     OutputError
-        If they cannot be written: for any OSError of the block.
+        On any OSError in the block.
     """
-    beside = None
     try:
-        if not all(map(_is_stream, paths)):
-            beside = _place(paths[0]).parent
+        beside = next((_place(path).parent for path in paths if not _is_stream(path)), None)
+        if beside is not None:
             beside.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=_WORK, dir=beside) as folder:
             yield Path(folder)
@@ -110,12 +109,12 @@ def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def publish(made: Path, path: Path) -> None:
-    """Move a complete file, or a folder, to its name; an empty folder is replaced, too.
+    """Move a complete file or folder to its final name; of folders, only an empty one is replaced.
 
     Raises
     ------
     OSError
-        If the system refuses.
+        If it cannot be moved.
     """
     if _is_stream(path):
         with made.open("rb") as source, path.open("wb") as stream:
@@ -133,13 +132,13 @@ def publish(made: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8, whole or not at all; OutputError if the system refuses."""
+    """Write a text in UTF-8, whole or not at all; raise OutputError if it cannot be written."""
     with whole(path) as new:
         new.write_text(text, encoding="utf-8")
 
 
 def discard(path: Path) -> None:
-    """Remove a file or a link, if there is one; devices and pipes stay."""
+    """Remove a file or link if it exists; leave devices and pipes."""
     if not _is_stream(path):
         path.unlink(missing_ok=True)
 
@@ -149,7 +148,7 @@ def _unwritten(path: Path, error: OSError, advice: str = "") -> OutputError:
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether a path is a device or a pipe, maybe through a link, such as /dev/stdout."""
+    """Whether a path is, or links to, a device or pipe, such as /dev/stdout."""
     return path.exists() and not path.is_dir() and not _place(path).is_file()
 
 

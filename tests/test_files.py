@@ -178,6 +178,12 @@ def test_pipes_and_devices_are_written_into(tmp_path, pipe):
     link.symlink_to(path)
     write_text(link, "more")
     assert received() == b"more"
+    with whole_files([path, tmp_path / "b"]) as folder:  # a pipe's folder need not take files
+        assert folder.parent == tmp_path
+        (folder / "pipe").write_text("first")
+        (folder / "b").write_text("second")
+    assert received() == b"first"
+    assert (tmp_path / "b").read_text() == "second"
     discard(path)
     discard(link)
     assert path.is_fifo()
@@ -209,7 +215,7 @@ def test_formats_that_seek_need_a_file(tmp_path):
     """A pipe cannot be read as a GeoTIFF or a GeoPackage, which is said before anything is computed."""
     for name in ("a.tif", "a.gpkg"):
         os.mkfifo(tmp_path / name)
-        with pytest.raises(OutputError, match=rf"{name} is a device or a pipe; a \.\w+ must be a file"):
+        with pytest.raises(OutputError, match=rf"{name} is a device or pipe; \.\w+ needs a regular file"):
             check_outputs([tmp_path / name], overwrite=True)
     os.mkfifo(tmp_path / "a.geojson")
     check_outputs([tmp_path / "a.geojson"], overwrite=True)

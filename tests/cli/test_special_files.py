@@ -82,7 +82,7 @@ def test_formats_that_need_a_file(run, classes, tmp_path, command, kind):
         except PermissionError:
             pytest.skip("only root can make a device")
     words = [classes if word == "CLASSES" else path if word == name else word for word in command]
-    assert f"{name} is a device or a pipe" in run(*words, "--overwrite", expect=5)
+    assert f"{name} is a device or pipe" in run(*words, "--overwrite", expect=5)
     assert stat.S_ISFIFO(path.stat().st_mode) or path.is_char_device()
     assert {each.name for each in tmp_path.iterdir()} == {classes.name, name}
 
@@ -120,7 +120,7 @@ def test_prediction_into_pipes_and_links(run, write_scene, write_bundle, noise, 
         assert raster.shape == (20, 20)
     other, _ = make_pipe("out/scene_confidence.tif")
     text = run("predict", scene, "-m", model, "-o", out, "-q", "--confidence", "--overwrite", expect=5)
-    assert "scene_confidence.tif is a device or a pipe" in text
+    assert "scene_confidence.tif is a device or pipe" in text
     assert other.is_fifo()
 
 
