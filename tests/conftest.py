@@ -14,7 +14,7 @@ from standins import load_echo, make_card
 
 from geoseg.models.bundle import MEMBER
 from geoseg.models.legend import LEVELS
-from geoseg.rasters.scene import unplaced
+from geoseg.rasters.open import unplaced
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("any machine", deadline=None)

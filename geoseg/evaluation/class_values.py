@@ -15,7 +15,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
-from geoseg.rasters.scene import reading
+from geoseg.rasters.open import reading
 
 from .class_mapping import Codes
 

@@ -10,7 +10,7 @@ import rasterio
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import Legend
 from geoseg.rasters.georeference import known_as
-from geoseg.rasters.scene import GDAL, opened, unplaced
+from geoseg.rasters.open import GDAL, opened, unplaced
 
 from .class_mapping import Meaning, meaning
 from .counts import ComparedImage, Comparison

@@ -14,7 +14,8 @@ from geoseg.models.shipped import find_model
 from geoseg.prediction.executors import Loader, load_keras
 from geoseg.prediction.predict import predict
 from geoseg.rasters.georeference import lies_nowhere, placed
-from geoseg.rasters.scene import is_placed, opened, unplaced
+from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.scene import is_placed
 
 from .criteria import Criteria
 from .evaluate import Progress, compare, no_progress

@@ -12,8 +12,9 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
+from geoseg.rasters.open import opened
 from geoseg.rasters.overlay import Overlay, overlay, pixel_size
-from geoseg.rasters.scene import is_placed, opened
+from geoseg.rasters.scene import is_placed
 
 from .class_mapping import Codes, Meaning
 from .class_values import Noticed, check_bands, check_beside, read_ids, read_levels

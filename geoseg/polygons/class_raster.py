@@ -12,7 +12,8 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.rasters.ground import ground_area, ground_sample_distance
-from geoseg.rasters.scene import Scene, open_scene, opened, unplaced
+from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.scene import Scene, open_scene
 
 from .classes import Classes, classes_of
 from .components import NOTHING, Ids, Values

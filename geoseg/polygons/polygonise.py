@@ -10,7 +10,7 @@ import rasterio
 from geoseg.errors import UsageError
 from geoseg.files import check_outputs, whole_files
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.scene import GDAL
+from geoseg.rasters.open import GDAL
 from geoseg.vectors.targets import targets
 
 from .class_raster import BAND_ROWS, ClassRaster, open_class_raster

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geoseg.errors import UsageError
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.scene import unplaced
+from geoseg.rasters.open import unplaced
 from geoseg.tiling import Roi
 
 Bounds = tuple[float, float, float, float]

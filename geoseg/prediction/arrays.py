@@ -15,7 +15,7 @@ from rasterio.io import MemoryFile
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.scene import unplaced
+from geoseg.rasters.open import unplaced
 
 if TYPE_CHECKING:
     from xarray import DataArray

@@ -16,7 +16,8 @@ from geoseg.models.engine import TTA, Engine
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.georeference import placed
-from geoseg.rasters.scene import GDAL, open_scene
+from geoseg.rasters.open import GDAL
+from geoseg.rasters.scene import open_scene
 from geoseg.tiling import nearest_exact
 from geoseg.tiling.progress import Progress, no_progress
 

@@ -11,7 +11,8 @@ from geoseg.errors import BundleError, OutputError, SceneError
 from geoseg.models.bundle import read_card
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.scene import GDAL, legible, on_disk, open_scene
+from geoseg.rasters.open import GDAL, legible, on_disk
+from geoseg.rasters.scene import open_scene
 from geoseg.roads import road_raster, trace_roads, write_roads
 from geoseg.roads.styles import edge_style
 from geoseg.tiling.progress import Progress, no_progress

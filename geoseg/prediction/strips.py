@@ -8,9 +8,9 @@ import numpy.typing as npt
 import rasterio
 
 from geoseg.errors import SceneError
+from geoseg.rasters.open import GDAL, opened
 from geoseg.rasters.read import read_pixels
 from geoseg.rasters.resampling import Resampler
-from geoseg.rasters.scene import GDAL, opened
 from geoseg.tiling import Roi, reflect
 
 from .plan import Plan

@@ -11,7 +11,8 @@ from affine import Affine
 
 from geoseg.errors import GeosegError
 
-from .scene import is_placed, on_disk, opened, stem, unplaced
+from .open import on_disk, opened, unplaced
+from .scene import is_placed, stem
 
 _ANYWHERE = "EPSG:32631"
 _ORIGIN = (500_000.0, 5_000_000.0)

@@ -23,7 +23,7 @@ from geoseg.tiling import Roi
 
 from .geotiff import check_complete, writing
 from .resampling import Resampler
-from .scene import open_scene, opened, unplaced
+from .scene import open_scene
 
 CACHE_BYTES = 256 * 2**20
 """GDAL's block cache. `rasterio.Env` takes bytes, where the environment variable takes megabytes."""

@@ -18,7 +18,8 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import LEVELS, NODATA, Legend
-from geoseg.rasters.scene import open_scene, opened
+from geoseg.rasters.open import opened
+from geoseg.rasters.scene import open_scene
 from geoseg.roads.skeleton.block import Read
 
 Values = npt.NDArray[np.generic]

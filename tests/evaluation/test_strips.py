@@ -15,8 +15,8 @@ from geoseg.evaluation.class_mapping import meaning
 from geoseg.evaluation.pairing import pair_rasters
 from geoseg.evaluation.strips import haloed, open_pair, strips
 from geoseg.models.legend import AERIAL
+from geoseg.rasters.open import unplaced
 from geoseg.rasters.resampling import Resampler
-from geoseg.rasters.scene import unplaced
 
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
 

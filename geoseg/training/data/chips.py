@@ -19,7 +19,7 @@ from geoseg.files import check_outputs, whole
 from geoseg.models.legend import NODATA
 from geoseg.rasters.geotiff import writing
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.scene import opened, unplaced
+from geoseg.rasters.open import opened, unplaced
 from geoseg.tiling import Lattice, Roi, Tile
 from geoseg.training.recipe.recipe import DataSet, Recipe, ScalingEntry
 

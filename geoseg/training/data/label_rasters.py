@@ -13,8 +13,9 @@ from rasterio.windows import Window
 
 from geoseg.datasets.discovery import VECTORS
 from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.open import opened
 from geoseg.rasters.resampling import Resampler
-from geoseg.rasters.scene import is_placed, opened
+from geoseg.rasters.scene import is_placed
 from geoseg.tiling import Roi
 
 from .label_values import Encoder

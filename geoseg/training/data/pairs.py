@@ -15,7 +15,8 @@ from rasterio.enums import ColorInterp
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
-from geoseg.rasters.scene import is_placed, open_scene, opened
+from geoseg.rasters.open import opened
+from geoseg.rasters.scene import is_placed, open_scene
 from geoseg.tiling import Roi
 from geoseg.training.recipe.recipe import Card, DataSet, ScalingEntry
 

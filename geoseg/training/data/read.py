@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import SceneError
+from geoseg.rasters.open import opened
 from geoseg.rasters.read import read_pixels
 from geoseg.rasters.resampling import Resampler
-from geoseg.rasters.scene import opened
 from geoseg.tiling import Roi
 
 from .label_rasters import read_values

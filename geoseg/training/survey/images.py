@@ -12,7 +12,8 @@ from rasterio.enums import ColorInterp
 
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError
-from geoseg.rasters.scene import Scene, is_placed, open_scene, opened, refuse_mixed_types, unplaced
+from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.scene import Scene, is_placed, open_scene, refuse_mixed_types
 from geoseg.training.data.pairs import check_label, refuse_palette
 
 from .labels import LabelLook, look_at_labels, thinned

@@ -15,7 +15,7 @@ from rasterio.enums import ColorInterp
 from geoseg.datasets.codings import CODINGS
 from geoseg.datasets.discovery import VECTORS
 from geoseg.errors import SceneError, UsageError
-from geoseg.rasters.scene import opened
+from geoseg.rasters.open import opened
 from geoseg.training.data.label_rasters import bands_of, is_coloured, packed_values, refuse_reals
 from geoseg.training.data.label_values import OTHERS
 from geoseg.training.data.label_vectors import NULL, attribute_values, read_features
