@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from rasterio._err import CPLE_BaseError  # GDAL's errors that rasterio passes on as they are
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
+from geoseg.rasters.ground import usable_crs
 from geoseg.rasters.open import reading
 
 from .class_mapping import Codes
@@ -80,10 +79,8 @@ def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) 
 
 def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
     """See that a raster holds class ids, or `coloured` classes; raises SceneError if not."""
-    try:
+    with usable_crs(raster.name):
         _ = raster.crs, raster.colorinterp
-    except (CRSError, CPLE_BaseError) as error:  # PROJ's are raised by whatever is asked for next
-        raise SceneError(f"{raster.name} has a CRS that cannot be understood ({error}); assign one to it.") from error
     dtype = raster.dtypes[0]
     found = f"{raster.name} has {raster.count} band{'s' if raster.count > 1 else ''} of {dtype}"
     if coloured:

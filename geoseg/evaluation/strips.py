@@ -12,8 +12,9 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
+from geoseg.rasters.ground import mean_gsd
 from geoseg.rasters.open import opened
-from geoseg.rasters.overlay import Overlay, overlay, pixel_size
+from geoseg.rasters.overlay import Overlay, overlay
 from geoseg.rasters.scene import is_placed
 
 from .class_mapping import Codes, Meaning
@@ -64,15 +65,15 @@ class Rasters:
     @property
     def gsd_m(self) -> float | None:
         """Mean distance of the prediction's pixels on the ground, in metres; None without a georeference."""
-        return pixel_size(self.predicted) if is_placed(self.predicted) else None
+        return mean_gsd(self.predicted) if is_placed(self.predicted) else None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of how the two were laid over each other."""
         if self.overlay is not None:
             return (
-                f"the truth ({pixel_size(self.truth):.3g} m, {self.truth.crs}) was taken on the prediction's grid "
-                f"({pixel_size(self.predicted):.3g} m, {self.predicted.crs}), nearest pixel.",
+                f"the truth ({mean_gsd(self.truth):.3g} m, {self.truth.crs}) was taken on the prediction's grid "
+                f"({mean_gsd(self.predicted):.3g} m, {self.predicted.crs}), nearest pixel.",
             )
         if is_placed(self.predicted) != is_placed(self.truth):
             which = "the truth" if is_placed(self.predicted) else "the prediction"
@@ -177,7 +178,7 @@ def _rows_at_a_time(rasters: Rasters) -> tuple[int, int]:
     """Rows to read at a time, and rows to compare at a time."""
     density = 1.0
     if rasters.overlay is not None:
-        density = max(1.0, (pixel_size(rasters.predicted) / pixel_size(rasters.truth)) ** 2)
+        density = max(1.0, (mean_gsd(rasters.predicted) / mean_gsd(rasters.truth)) ** 2)
     few = max(1, int(STRIP_PIXELS / rasters.predicted.width / density))
     block = rasters.predicted.block_shapes[0][0]
     if block > _TALLEST_BLOCK:

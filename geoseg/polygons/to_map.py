@@ -9,9 +9,9 @@ import numpy.typing as npt
 import shapely
 from odc.geo.geobox import GeoBox
 
-from geoseg.rasters.ground import Geodesy, apply_affine, crs_of, ground_sample_distance
+from geoseg.rasters.ground import Geodesy, crs_of, ground_sample_distance, place
 
-from .arcs import Points, Starts
+from .arcs import Starts
 from .faces import Faces
 
 Places = npt.NDArray[np.float64]
@@ -40,19 +40,17 @@ class Placing:
     def polygons(self, faces: Faces) -> npt.NDArray[np.object_]:
         """Polygons of faces `(faces,)` in the CRS: outer rings counter-clockwise, those of holes clockwise."""
         offsets = (faces.ring_start, faces.face_start)
-        made = shapely.from_ragged_array(shapely.GeometryType.POLYGON, self._places(faces.points), offsets)
+        made = shapely.from_ragged_array(
+            shapely.GeometryType.POLYGON, place(self.geobox.transform, faces.points), offsets
+        )
         if self.geobox.transform.determinant > 0:  # rows run upward on the map: all rings are mirrored
             made = shapely.orient_polygons(made)
         polygons: npt.NDArray[np.object_] = made
         return polygons
 
-    def _places(self, points: Points) -> Places:
-        x, y = points[:, 0].astype(np.float64), points[:, 1].astype(np.float64)
-        return np.column_stack(apply_affine(self.geobox.transform, x, y))
-
     def areas_m2(self, faces: Faces) -> npt.NDArray[np.float64]:
         """Area of each face on the ellipsoid `(faces,)`, holes left out."""
-        places, start = in_steps(self._places(faces.points), faces.ring_start, self.longest)
+        places, start = in_steps(place(self.geobox.transform, faces.points), faces.ring_start, self.longest)
         lon, lat = self._geodesy.lonlat(places[:, 0], places[:, 1])
         measure = self._geodesy.geod.polygon_area_perimeter
         rings = np.array([abs(measure(lon[a:b], lat[a:b])[0]) for a, b in pairwise(start.tolist())], np.float64)

@@ -1,6 +1,8 @@
 """CRS, ground sample distance and ellipsoidal lengths of a pixel grid."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +12,11 @@ import numpy.typing as npt
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import ProjError
+from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which rasterio passes on unconverted
+from rasterio.io import DatasetReader
+
+from geoseg.errors import SceneError
 
 Coordinates = npt.NDArray[Any]
 
@@ -43,6 +50,21 @@ class Geodesy:
         lon, lat = self._to_geodetic.transform(x, y)
         return lon * degrees, lat * degrees
 
+    def step_lengths(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Metres `(n - 1,)` on the ellipsoid between consecutive points `(n, 2)` in the CRS."""
+        lon, lat = self.lonlat(points[:, 0], points[:, 1])
+        lengths: npt.NDArray[np.float64] = self.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2]
+        return lengths
+
+
+@contextmanager
+def usable_crs(name: str) -> Iterator[None]:
+    """Refuse the raster `name` with a SceneError if PROJ or GDAL fails on its CRS, or left such an error behind."""
+    try:
+        yield
+    except (ProjError, CPLE_BaseError, ValueError) as error:  # rasterio's and odc-geo's CRSError among them
+        raise SceneError(f"{name} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
+
 
 def crs_of(geobox: GeoBox) -> CRS:
     """CRS of a geobox that has one, as scenes and their grids do."""
@@ -59,6 +81,22 @@ def ground_sample_distance(geobox: GeoBox) -> tuple[float, float]:
     """
     down, along = _ground_steps(geobox)
     return float(np.hypot(*down)), float(np.hypot(*along))
+
+
+def checked_gsd(name: str, geobox: GeoBox) -> tuple[float, float]:
+    """`ground_sample_distance` of the raster `name`; SceneError if its CRS is unusable or not defined there."""
+    with usable_crs(name):
+        gsd_m = ground_sample_distance(geobox)
+    if not all(0 < step < math.inf for step in gsd_m):
+        raise SceneError(f"{name} has its centre where its CRS is not defined on the ground; check its georeference.")
+    return gsd_m
+
+
+def mean_gsd(raster: DatasetReader) -> float:
+    """Geometric mean of both ground sample distances of a georeferenced raster; SceneError if it has none."""
+    with usable_crs(raster.name):
+        geobox = GeoBox(raster.shape, raster.transform, raster.crs)
+    return math.sqrt(math.prod(checked_gsd(raster.name, geobox)))
 
 
 def ground_area(geobox: GeoBox) -> float:
@@ -87,3 +125,8 @@ def _ground_steps(geobox: GeoBox) -> npt.NDArray[np.float64]:
 def apply_affine(transform: Affine, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
     """Where a transform takes the points x, y, arrays of one shape; Affine's operators are typed for one point."""
     return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
+
+
+def place(transform: Affine, points: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Apply a transform to points `(n, 2)`, given as x and y or as column and row."""
+    return np.column_stack(apply_affine(transform, *np.asarray(points, np.float64).T))

@@ -1,20 +1,17 @@
 """Where the truth of a prediction's pixel lies: the pixel whose area holds its centre."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
-from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
-from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError
 
-from .ground import Coordinates, apply_affine, ground_sample_distance
+from .ground import Coordinates, apply_affine
 from .scene import is_placed
 
 _BORDER = 1e-6
@@ -23,24 +20,6 @@ _SAME = 1e-3
 """Pixels by which grids may differ and be called the same."""
 
 Indices = npt.NDArray[np.int64]
-
-
-def pixel_size(raster: DatasetReader) -> float:
-    """Mean distance of a placed raster's pixels on the ground, in metres.
-
-    Raises
-    ------
-    SceneError
-        If its CRS has no place on the ground.
-    """
-    try:
-        down, along = ground_sample_distance(GeoBox(raster.shape, raster.transform, raster.crs))
-    except (ProjError, CRSError, ValueError) as error:
-        raise SceneError(f"{raster.name} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
-    size = math.sqrt(down * along)
-    if not 0 < size < math.inf:
-        raise SceneError(f"{raster.name} has its centre where its CRS is not defined; check its georeference.")
-    return size
 
 
 @dataclass(frozen=True, kw_only=True)

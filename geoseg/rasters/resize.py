@@ -9,7 +9,6 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio._err import CPLE_BaseError
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioIOError
@@ -22,8 +21,10 @@ from geoseg.files import check_outputs, discard, whole
 from geoseg.tiling import Roi
 
 from .geotiff import check_complete, writing
+from .ground import usable_crs
+from .open import opened, unplaced
 from .resampling import Resampler
-from .scene import open_scene
+from .scene import open_scene, refuse_mixed_types
 
 CACHE_BYTES = 256 * 2**20
 """GDAL's block cache. `rasterio.Env` takes bytes, where the environment variable takes megabytes."""
@@ -108,14 +109,11 @@ def _check_target(target: Path, overwrite: bool) -> None:
 
 def _check_kind(scene: DatasetReader, labels: bool) -> None:
     name, dtype = Path(scene.name).name, scene.dtypes[0]
-    if len(set(scene.dtypes)) > 1:
-        raise SceneError(f"{name} mixes data types ({', '.join(scene.dtypes)}); split it into one raster for each.")
+    refuse_mixed_types(name, scene)
     if not labels and (dtype.startswith("complex") or dtype in ("int64", "uint64")):
         raise SceneError(f"{name} holds {dtype} values; imagery must hold integers of up to 32 bits or real numbers.")
-    try:
+    with usable_crs(name):
         has_colours = ColorInterp.palette in scene.colorinterp
-    except CPLE_BaseError as error:  # left behind by PROJ, and raised by the first call after it
-        raise SceneError(f"{name} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
     if has_colours and not labels:
         raise UsageError(f"{name} has a colour table, so its values are labels that must not be mixed; add --labels.")
 

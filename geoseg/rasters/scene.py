@@ -8,13 +8,11 @@ from pathlib import Path
 import rasterio
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
-from pyproj.exceptions import ProjError
 from rasterio.enums import ColorInterp
-from rasterio.errors import CRSError
 
 from geoseg.errors import SceneError
 
-from .ground import crs_of, ground_sample_distance
+from .ground import checked_gsd, crs_of, usable_crs
 from .open import opened, unplaced
 
 
@@ -65,22 +63,13 @@ def open_scene(source: str | Path) -> Scene:
     source = str(source)
     # Without its overviews, a file that has no geotransform would show an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True) as dataset:
-        try:
+        with usable_crs(source):
             crs = dataset.crs
-        except CRSError as error:
-            raise SceneError(f"{source} has a CRS that cannot be understood ({error}); assign one to it.") from error
-        _check_placed(source, dataset, has_crs=crs is not None)
-        refuse_mixed_types(source, dataset)
-        try:
+            _check_placed(source, dataset, has_crs=crs is not None)
+            refuse_mixed_types(source, dataset)
             geobox = GeoBox(dataset.shape, dataset.transform, crs)
-            gsd_m = ground_sample_distance(geobox)
             Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # another planet has no way there
-        except (ProjError, CRSError, ValueError) as error:
-            raise SceneError(f"{source} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
-        if not all(math.isfinite(gsd) and gsd > 0 for gsd in gsd_m):
-            raise SceneError(
-                f"{source} has its centre where its CRS is not defined on the ground; check its georeference."
-            )
+            gsd_m = checked_gsd(source, geobox)
         return Scene(
             source=source,
             files=tuple(dataset.files) or (source,),
@@ -123,4 +112,5 @@ def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool
 
 def is_placed(raster: rasterio.DatasetReader) -> bool:
     """Whether a raster lies on the ground by a CRS and an affine transform."""
-    return raster.crs is not None and not raster.transform.is_identity
+    with usable_crs(raster.name):
+        return raster.crs is not None and not raster.transform.is_identity

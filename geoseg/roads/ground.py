@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyproj
 from rasterio import Affine
 
-from geoseg.rasters.ground import Geodesy, apply_affine
+from geoseg.rasters.ground import Geodesy, place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +27,11 @@ class Ground:
 
     def place(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return x and y in the CRS of points `(n, 2)` given as column and row."""
-        return np.column_stack(apply_affine(self.transform, points[:, 0], points[:, 1]))
+        return place(self.transform, points)
 
     def step_lengths(self, line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the geodesic metres `(n - 1,)` between consecutive points `(n, 2)` in the CRS."""
-        lon, lat = self._geodesy.lonlat(line[:, 0], line[:, 1])
-        lengths: npt.NDArray[np.float64] = self._geodesy.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2]
-        return lengths
+        return self._geodesy.step_lengths(line)
 
     def metric(self, column: float, row: float) -> npt.NDArray[np.float64]:
         """Return a matrix `(2, 2)` that takes a small step (columns, rows) at a place to metres.

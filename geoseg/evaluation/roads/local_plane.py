@@ -45,8 +45,7 @@ class Plane:
     def lengths(self, lines: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
         """Return the geodesic length `(lines,)` of lines on the plane, in metres."""
         points, owner = shapely.get_coordinates(lines, return_index=True)
-        lon, lat = self._geodesy.lonlat(points[:, 0], points[:, 1])
-        step = self._geodesy.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2] if len(points) else np.zeros(0)
+        step = self._geodesy.step_lengths(points) if len(points) else np.zeros(0)
         same = owner[1:] == owner[:-1]
         lengths = np.zeros(len(lines))
         np.add.at(lengths, owner[1:][same], step[same])

@@ -9,12 +9,11 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
-from pyproj.exceptions import ProjError
 from rasterio.enums import ColorInterp
 
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
-from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
+from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, usable_crs
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import is_placed, open_scene
 from geoseg.tiling import Roi
@@ -210,12 +209,10 @@ def positions(
         If the label's CRS cannot be used.
     """
     x, y = apply_affine(grid.transform, cols, rows)
-    try:
+    with usable_crs(label.name):
         crs = CRS.from_wkt(label.crs.to_wkt())
         if crs != crs_of(grid):
             x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
-    except ProjError as error:
-        raise SceneError(f"{label.name} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
     return apply_affine(~label.transform, x, y)
 
 
