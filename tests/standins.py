@@ -5,6 +5,9 @@ import numpy as np
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.legend import AERIAL
 
+DAMAGED_LEGENDS = ("{", "{}", "3", '{"classes": 3, "road": null}', "[" * 100_000)
+"""Texts that are no legend: cut off, empty, of another shape, nested deeper than Python recurses."""
+
 
 def make_card(**changes) -> Card:
     values = {

@@ -1,6 +1,5 @@
 """Evaluate predictions: rasters or folders of them against their truth."""
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,15 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import Legend
 from geoseg.rasters.georeference import known_as
 from geoseg.rasters.open import GDAL, opened, unplaced
+from geoseg.rasters.tags import legend_of, model_of
 
 from .class_mapping import Meaning, meaning
 from .counts import ComparedImage, Comparison
 from .criteria import Criteria
 from .pairing import Pair, pair_rasters
-from .provenance import Subject, model_of
+from .provenance import Subject
 from .result import Evaluation, summarise
 from .strips import open_pair, strips
-
-LEGEND_TAG = "GEOSEG_LEGEND"
-"""Where the rasters of geoseg keep their legend."""
 
 Progress = Callable[[int, int, str], None]
 """Told how many images are done, of how many, and which one is next."""
@@ -132,16 +129,6 @@ def _legend_of(pair: Pair, criteria: Criteria) -> Legend | None:
 
 
 def read_legend(raster: Path) -> Legend | None:
-    """Legend in the tags of a class raster of geoseg; None if there is none.
-
-    Raises
-    ------
-    SceneError
-        If the raster cannot be read, or the tag is not a legend.
-    """
+    """Legend in the tags of a class raster; None without one."""
     with opened(str(raster), overviews=True) as dataset:
-        text = dataset.tags().get(LEGEND_TAG)
-    try:
-        return None if text is None else Legend.from_json(json.loads(text))
-    except (KeyError, TypeError, ValueError) as error:
-        raise SceneError(f"{raster} has a tag {LEGEND_TAG} that is not a legend ({error}); remove it.") from error
+        return legend_of(dataset)

@@ -2,11 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import rasterio
-
-MODEL_TAG = "GEOSEG_MODEL"
-"""Where the rasters of geoseg keep the name and version of the model that made them."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Inference:
@@ -50,9 +45,3 @@ class Subject:
     def made_by(self, model: str | None) -> "Subject":
         """The same, with one more model, unless it is named already."""
         return self if model is None or model in self.models else replace(self, models=(*self.models, model))
-
-
-def model_of(raster: rasterio.DatasetReader) -> str | None:
-    """Name and version of the model that made a raster; None if it does not say."""
-    name: str | None = raster.tags().get(MODEL_TAG)
-    return name

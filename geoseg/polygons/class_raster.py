@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from rasterio.enums import MaskFlags
-from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -49,10 +48,7 @@ class ClassRaster:
         with opened(self.scene.source) as source:
             for top in range(0, source.height, BAND_ROWS):
                 window = Window(0, top, source.width, min(BAND_ROWS, source.height - top))
-                try:
-                    yield _read(source, window)
-                except RasterioIOError as error:
-                    raise SceneError(f"{source.name} cannot be read to its end: {error.__cause__ or error}") from error
+                yield _read(source, window)
 
     def with_pixel_sizes(self, bands: Iterator[Values]) -> Iterator[Band]:
         """Add to each band of the raster how large its pixels are."""

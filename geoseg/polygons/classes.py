@@ -1,7 +1,6 @@
 """What the class ids of a raster are called, how they are drawn, and which of them are asked for."""
 
 import colorsys
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ import numpy.typing as npt
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
-from geoseg.errors import SceneError, UsageError
-from geoseg.models.legend import Legend
+from geoseg.errors import UsageError
+from geoseg.rasters.tags import legend_of
 
 from .components import NOTHING
 
@@ -72,16 +71,10 @@ def classes_of(raster: DatasetReader) -> Classes:
     SceneError
         If geoseg's legend is there but damaged.
     """
-    text = raster.tags().get("GEOSEG_LEGEND")
-    if text is None:
+    legend = legend_of(raster)
+    if legend is None:
         named = {re.fullmatch(r"class_(\d+)", key): name for key, name in raster.tags(1).items()}
         return Classes(names={int(key[1]): name for key, name in named.items() if key}, colours=_colour_table(raster))
-    try:
-        legend = Legend.from_json(json.loads(text))
-    except (KeyError, TypeError, ValueError) as error:
-        raise SceneError(
-            f"{raster.name} has a GEOSEG_LEGEND tag that is not a legend ({error}); correct it, or remove it."
-        ) from error
     return Classes(
         names=dict(enumerate(legend.names)),
         colours={number: entry.colour for number, entry in enumerate(legend.classes)},

@@ -1,6 +1,5 @@
 """Assemble the pieces of a journal: one work raster for each layer, with legend and provenance."""
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -15,8 +14,8 @@ from rasterio.windows import Window
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.geotiff import check_complete, writing
 from geoseg.rasters.ground import crs_of
+from geoseg.rasters.tags import result_tags
 from geoseg.tiling import nearest_exact
-from geoseg.version import __version__
 
 from .journal import Journal, pieces
 from .layers import STRIP_ROWS, Layer, output_grid
@@ -154,7 +153,6 @@ def _describe_values(band: Xml.Element, plan: Plan, layer: Layer) -> None:
 
 
 def _tags(plan: Plan) -> dict[str, str]:
-    """Provenance tags, without anything that differs between two runs of the same job."""
     settings = {
         "gsd_m": plan.settings.gsd_m or plan.card.gsd_m,
         "tile": plan.lattice.tile,
@@ -163,11 +161,4 @@ def _tags(plan: Plan) -> dict[str, str]:
         "bands": list(plan.bands),
         "tta": plan.settings.tta,
     }
-    return {
-        "TIFFTAG_SOFTWARE": f"geoseg {__version__}",
-        "GEOSEG_SCENE": Path(plan.scene.source).name,
-        "GEOSEG_MODEL": f"{plan.card.name} {plan.card.version}",
-        "GEOSEG_MODEL_PROVENANCE": json.dumps(dict(plan.card.provenance)),
-        "GEOSEG_SETTINGS": json.dumps(settings),
-        "GEOSEG_LEGEND": json.dumps(plan.card.legend.to_json()),
-    }
+    return result_tags(plan.scene.source, plan.card, settings)

@@ -11,7 +11,6 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.rpc import RPC
 from rasterio.windows import Window
@@ -22,7 +21,7 @@ from geoseg.tiling import Roi
 
 from .geotiff import check_complete, writing
 from .ground import usable_crs
-from .open import opened, unplaced
+from .open import opened, reading, unplaced
 from .resampling import Resampler
 from .scene import open_scene, refuse_mixed_types
 
@@ -234,11 +233,9 @@ def _resample(
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return values and validity of a block of the target, each of shape (bands, rows, columns)."""
     window = Window.from_slices(*resampler.source(block))
-    try:
+    with reading(scene):
         values = scene.read(window=window)
         valid = scene.read_masks(window=window) != 0
-    except RasterioIOError as error:
-        raise SceneError(f"{scene.name} cannot be read to its end: {error.__cause__ or error}") from error
     resampled = resampler.nearest(values, block)
     for band, (colour, nodata) in enumerate(zip(scene.colorinterp, scene.nodatavals, strict=True)):
         if not labels and colour != ColorInterp.alpha:

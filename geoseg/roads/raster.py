@@ -1,6 +1,5 @@
 """Road probabilities from a raster that exists: class ids, or probabilities in any number format."""
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,13 +12,13 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio import Affine
 from rasterio.enums import MaskFlags
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
-from geoseg.models.legend import LEVELS, NODATA, Legend
+from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
+from geoseg.rasters.tags import legend_of
 from geoseg.roads.skeleton.block import Read
 
 Values = npt.NDArray[np.generic]
@@ -78,11 +77,8 @@ def road_raster(
 
         def read(rows: slice, cols: slice) -> npt.NDArray[np.uint8]:
             window = Window.from_slices(rows, cols)
-            try:
-                values = dataset.read(number, window=window)
-                mask = dataset.read_masks(number, window=window) if masked else None
-            except RasterioError as error:
-                raise SceneError(f"{source} cannot be read to its end: {error}.") from error
+            values = dataset.read(number, window=window)
+            mask = dataset.read_masks(number, window=window) if masked else None
             if mask is None:
                 return to_levels(values)
             if values.dtype.kind == "f":
@@ -106,12 +102,13 @@ def _meaning(
     scale, offset = float(dataset.scales[number - 1]), float(dataset.offsets[number - 1])
     plain = (scale, offset) == (1, 0)
     if road_class is None and not probability and not floating and plain:
-        road_class = _own_road_class(dataset)
-        if road_class is None:
+        legend = legend_of(dataset)
+        if legend is None or legend.road is None:
             raise UsageError(
                 f"{dataset.name} does not say what its values mean; name the class id of roads (--class), "
                 "or say that they are probabilities (--threshold)."
             )
+        road_class = legend.road
     if road_class is not None:
         wanted = road_class
         if not floating and not np.iinfo(dtype).min <= wanted <= np.iinfo(dtype).max:
@@ -148,12 +145,6 @@ def _levels(values: Values, scale: float, offset: float) -> npt.NDArray[np.uint8
     levels = values.astype(np.float32) * np.float32(scale * LEVELS) + np.float32(offset * LEVELS)
     known = np.isfinite(levels)
     return np.where(known, np.clip(np.rint(np.where(known, levels, 0)), 0, LEVELS), NODATA).astype(np.uint8)
-
-
-def _own_road_class(dataset: rasterio.DatasetReader) -> int | None:
-    """Return the road class of a class raster that geoseg wrote."""
-    tag = dataset.tags().get("GEOSEG_LEGEND")
-    return None if tag is None else Legend.from_json(json.loads(tag)).road
 
 
 FINEST_M = 0.3

@@ -7,6 +7,7 @@ import pytest
 import rasterio
 from scipy.ndimage import distance_transform_edt
 from sklearn.metrics import cohen_kappa_score, jaccard_score
+from standins import DAMAGED_LEGENDS
 
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import SceneError, UsageError
@@ -162,16 +163,23 @@ def test_legends_must_agree(write_ids, blobs):
         evaluate(maps[0], maps[2])
 
 
-def test_damaged_files(write_ids, blobs, tmp_path):
-    """Files that are no rasters, or whose legend is none, are refused by name."""
+def test_empty_files(write_ids, blobs, tmp_path):
+    """Files that are no rasters are refused by name."""
     ours, empty = write_ids(blobs(20, 20), "a.tif"), tmp_path / "b.tif"
     empty.touch()
     with pytest.raises(SceneError, match=r"b\.tif is empty"):
         evaluate(ours, empty)
+
+
+@pytest.mark.parametrize("text", DAMAGED_LEGENDS)
+def test_damaged_legend(write_ids, blobs, text):
+    """Of two rasters, the one whose legend cannot be read is named."""
+    ours, theirs = write_ids(blobs(20, 20), "a.tif"), write_ids(blobs(20, 20), "b.tif")
     with rasterio.open(ours, "r+") as dataset:
-        dataset.update_tags(GEOSEG_LEGEND='{"classes": 3}')
-    with pytest.raises(SceneError, match="tag GEOSEG_LEGEND that is not a legend"):
-        evaluate(ours, write_ids(blobs(20, 20), "c.tif"))
+        dataset.update_tags(GEOSEG_LEGEND=text)
+    for predicted, truth in ((ours, theirs), (theirs, ours)):
+        with pytest.raises(SceneError, match=r"a\.tif has a GEOSEG_LEGEND tag that is not a legend"):
+            evaluate(predicted, truth)
 
 
 def test_the_damaged_file_is_blamed(write_ids, blobs):

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import rasterio
+from standins import DAMAGED_LEGENDS
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import AERIAL
@@ -45,7 +46,7 @@ def test_colours_without_any(read):
     assert all(len(bytes.fromhex(colour[1:])) == 3 for colour in colours)
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"classes": 3, "road": null}'])
+@pytest.mark.parametrize("text", DAMAGED_LEGENDS)
 def test_damaged_legend(read, text):
     """A legend that is there but cannot be read is refused by name, not passed over."""
     with pytest.raises(SceneError, match=r"classes\.tif has a GEOSEG_LEGEND tag that is not a legend"):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio import Affine
+from standins import DAMAGED_LEGENDS
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import AERIAL
@@ -120,5 +121,14 @@ def test_broken_raster_is_an_error(write, values):
     """A raster that ends too soon is refused by name when it is read."""
     path = write(np.random.default_rng(0).integers(0, 9, (1, 40, 50), dtype=np.uint8))
     path.write_bytes(path.read_bytes()[:-1200])
-    with pytest.raises(SceneError, match=r"raster\.tif"):
+    with pytest.raises(SceneError, match=r"raster\.tif cannot be read as a raster: raster\.tif: TIFF"):
         levels(path, road_class=1)
+
+
+@pytest.mark.parametrize("text", DAMAGED_LEGENDS)
+def test_damaged_legend_is_refused(write, values, text):
+    """A damaged legend is refused by name, and does not hinder a class that is named."""
+    path = write(values, tags={"GEOSEG_LEGEND": text})
+    with pytest.raises(SceneError, match=r"raster\.tif has a GEOSEG_LEGEND tag that is not a legend"):
+        levels(path)
+    np.testing.assert_array_equal(levels(path, road_class=5), np.where(values[0] == 5, 254, 0))

@@ -1,0 +1,50 @@
+"""Legend and provenance in the tags of the rasters that geoseg writes."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import rasterio
+
+from geoseg.errors import SceneError
+from geoseg.models.bundle import Card
+from geoseg.models.legend import Legend
+from geoseg.version import __version__
+
+_LEGEND, _MODEL = "GEOSEG_LEGEND", "GEOSEG_MODEL"
+
+
+def result_tags(scene: str, card: Card, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Tags of a result: nothing that differs between two runs of the same job."""
+    return {
+        "TIFFTAG_SOFTWARE": f"geoseg {__version__}",
+        "GEOSEG_SCENE": Path(scene).name,
+        _MODEL: f"{card.name} {card.version}",
+        "GEOSEG_MODEL_PROVENANCE": json.dumps(dict(card.provenance)),
+        "GEOSEG_SETTINGS": json.dumps(settings),
+        _LEGEND: json.dumps(card.legend.to_json()),
+    }
+
+
+def legend_of(raster: rasterio.DatasetReader) -> Legend | None:
+    """Legend of a class raster that geoseg wrote; None without the tag.
+
+    Raises
+    ------
+    SceneError
+        If the tag is damaged.
+    """
+    text = raster.tags().get(_LEGEND)
+    try:
+        return None if text is None else Legend.from_json(json.loads(text))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise SceneError(
+            f"{raster.name} has a {_LEGEND} tag that is not a legend ({error}); correct it or remove it."
+        ) from error
+
+
+def model_of(raster: rasterio.DatasetReader) -> str | None:
+    """Name and version of the model that made a raster; None without the tag."""
+    name: str | None = raster.tags().get(_MODEL)
+    return name
