@@ -15,7 +15,9 @@ from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.ground import mean_gsd
 from geoseg.rasters.open import opened
 from geoseg.rasters.overlay import Overlay, overlay
+from geoseg.rasters.read import Masked, gather
 from geoseg.rasters.scene import is_placed
+from geoseg.tiling import Roi
 
 from .class_mapping import Codes, Meaning
 from .class_values import Noticed, check_bands, check_beside, read_ids, read_levels
@@ -188,20 +190,13 @@ def _rows_at_a_time(rasters: Rasters) -> tuple[int, int]:
 
 def _under(rasters: Rasters, overlay: Overlay, rows: slice) -> npt.NDArray[np.uint8]:
     """True ids under rows of the prediction, each from the truth's pixel that holds the centre."""
-    shape = (rows.stop - rows.start, rasters.predicted.width)
-    place = overlay.indices(rows, rasters.predicted.width)
-    inside = [(index >= 0) & (index < size) for index, size in zip(place, rasters.truth.shape, strict=True)]
-    if not all(part.any() for part in inside):
-        return np.full(shape, NODATA, np.uint8)
-    down, along = (
-        slice(int(index[part].min()), int(index[part].max()) + 1) for index, part in zip(place, inside, strict=True)
-    )
-    ids = read_ids(rasters.truth, (down, along), rasters.meaning.truth, rasters.in_truth)
-    row, column = (
-        np.clip(index - part.start, 0, part.stop - part.start - 1)
-        for index, part in zip(place, (down, along), strict=True)
-    )
-    return np.where(inside[0] & inside[1], ids[row, column], np.uint8(NODATA))
+
+    def read(roi: Roi) -> Masked:
+        ids = read_ids(rasters.truth, roi, rasters.meaning.truth, rasters.in_truth)
+        return ids, ids != NODATA
+
+    ids, valid = gather(read, rasters.truth.shape, *overlay.indices(rows, rasters.predicted.width))
+    return np.where(valid, ids, np.uint8(NODATA))
 
 
 def _probabilities(rasters: Rasters, rows: slice) -> list[Layers]:

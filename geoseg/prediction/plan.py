@@ -5,20 +5,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
+from geoseg.rasters.grid import grid_at
 from geoseg.rasters.scene import Scene
 from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, nearest_exact
 
 from .aoi import Aoi, read_aoi
 from .settings import Settings
 
-SAME_GSD = 0.05
-"""A scene whose GSD is within this share of the wanted one is used as it is: resampling would only blur it."""
 MAX_ENLARGEMENT = 4.0
 """Scenes are not enlarged further than this: the network would see invented detail."""
 ENGINE_BYTES = 900_000_000
@@ -126,8 +124,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> P
 def _grid(scene: Scene, card: Card, settings: Settings) -> GeoBox:
     """The scene's extent and orientation, with square pixels of the working GSD, as nearly as whole pixels allow."""
     gsd_m = settings.gsd_m or card.gsd_m
-    factors = [native / gsd_m for native in scene.gsd_m]
-    if max(factors) > MAX_ENLARGEMENT:
+    if max(scene.gsd_m) / gsd_m > MAX_ENLARGEMENT:
         found = f"{max(scene.gsd_m):.3g}" if max(scene.gsd_m) < 100 else f"{max(scene.gsd_m):.0f}"
         if settings.gsd_m is not None:
             raise MismatchError(
@@ -139,11 +136,7 @@ def _grid(scene: Scene, card: Card, settings: Settings) -> GeoBox:
             "that the model works at; "
             f"use a model for such imagery, or run on the pixels as they are with --gsd {found}."
         )
-    if all(abs(factor - 1) <= SAME_GSD for factor in factors):
-        return scene.geobox
-    rows, cols = (max(1, round(size * factor)) for size, factor in zip(scene.geobox.shape, factors, strict=True))
-    steps = Affine.scale(scene.geobox.shape[1] / cols, scene.geobox.shape[0] / rows)
-    return GeoBox((rows, cols), scene.geobox.transform @ steps, scene.geobox.crs)
+    return grid_at(gsd_m, scene.geobox, scene.gsd_m)
 
 
 def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:

@@ -1,6 +1,8 @@
-"""Read pixels as they lie in a raster, tell where there are any, and bring them into the range of networks."""
+"""Read regions of rasters with their validity: as they are, resampled to another grid, or pixel by pixel."""
 
-from typing import Protocol
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +12,16 @@ from rasterio.windows import Window
 
 from geoseg.tiling import Roi
 
+from .grid import Shape
+from .resampling import Resampler
+
 BRIGHTEST = 255
-"""What networks take is from 0 to this."""
+"""Networks take values from 0 to this."""
+PART_SIDE = 2048
+"""About the square of this many source pixels are held at a time."""
+
+Masked = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
+"""Pixels, and their validity `(rows, columns)`."""
 
 
 class Scaling(Protocol):
@@ -19,23 +29,29 @@ class Scaling(Protocol):
 
     @property
     def offset(self) -> float:
-        """What becomes 0."""
+        """Value that becomes 0."""
 
     @property
     def gain(self) -> float:
-        """By which the rest is multiplied."""
+        """Factor applied after the offset."""
 
 
-def read_pixels(
-    dataset: rasterio.DatasetReader, bands: tuple[int, ...], roi: Roi
-) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Pixels `(rows, columns, bands)` of a region, 0 where there are none, and where there are some `(rows, columns)`.
+def scaled(values: npt.NDArray[np.generic], scaling: Scaling) -> npt.NDArray[np.float32]:
+    """Scale pixels for a network: `(value - offset) * gain`, clipped to 0–255 as augmentation does."""
+    pixels = values.astype(np.float32)
+    pixels -= np.float32(scaling.offset)
+    pixels *= np.float32(scaling.gain)
+    return np.clip(pixels, 0, BRIGHTEST, out=pixels)
 
-    A pixel has data if any of the bands does by mask or nodata value, and none of them is NaN or infinite.
+
+def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], roi: Roi) -> Masked:
+    """Read pixels `(rows, columns, bands)` of a region, 0 where not valid.
+
+    A pixel is valid if the mask or nodata value of any band says so, and no band is NaN or infinite.
     """
     window = Window.from_slices(*roi)
     values = dataset.read(bands, window=window)
-    # Alpha says outright what has data; a nodata value beside it may well be a colour.
+    # Alpha is explicit; a nodata value beside it may well be a colour.
     if ColorInterp.alpha in dataset.colorinterp:
         valid = dataset.read(dataset.colorinterp.index(ColorInterp.alpha) + 1, window=window) > 0
     else:
@@ -45,9 +61,103 @@ def read_pixels(
     return np.where(valid[..., None], np.moveaxis(values, 0, -1), 0).astype(values.dtype, copy=False), valid
 
 
-def scaled(values: npt.NDArray[np.generic], scaling: Scaling) -> npt.NDArray[np.float32]:
-    """Pixels as networks take them: `(value - offset) * gain`, cut off at 0 and 255 as augmentation does."""
-    pixels = values.astype(np.float32)
-    pixels -= np.float32(scaling.offset)
-    pixels *= np.float32(scaling.gain)
-    return np.clip(pixels, 0, BRIGHTEST, out=pixels)
+def read_imagery(dataset: rasterio.DatasetReader, bands: tuple[int, ...], shape: Shape, roi: Roi) -> Masked:
+    """Read imagery `(rows, columns, bands)` of a region of a grid with `shape` over the ground of the dataset.
+
+    Lanczos-filtered in parts of bounded size; a pixel depends on its place in the grid alone. 0 where not valid.
+    """
+    if dataset.shape == shape:
+        return read_pixels(dataset, bands, roi)
+    resampler = Resampler(source_shape=dataset.shape, target_shape=shape)
+    pixels = np.zeros((*_shape(roi), len(bands)), dataset.dtypes[0])
+    valid = np.zeros(_shape(roi), bool)
+    for part, inside in _parts(dataset, shape, roi):
+        values, mask = read_pixels(dataset, bands, resampler.source(part))
+        valid[inside] = resampler.nearest(mask, part)
+        for band in range(len(bands)):
+            pixels[*inside, band] = np.where(valid[inside], resampler.lanczos(values[..., band], mask, part), 0)
+    return pixels, valid
+
+
+def read_nearest(dataset: rasterio.DatasetReader, read: Callable[[Roi], Masked], shape: Shape, roi: Roi) -> Masked:
+    """Read values `(rows, columns)` of a region of a grid with `shape`, as `read` gives them for the dataset's pixels.
+
+    Nearest-exact: each takes the pixel whose area holds its centre.
+    """
+    if dataset.shape == shape:
+        return read(roi)
+    resampler = Resampler(source_shape=dataset.shape, target_shape=shape)
+    found: npt.NDArray[Any] | None = None
+    valid = np.zeros(_shape(roi), bool)
+    for part, inside in _parts(dataset, shape, roi):
+        values, mask = read(resampler.source(part))
+        if found is None:
+            found = np.zeros(_shape(roi), values.dtype)
+        found[inside], valid[inside] = resampler.nearest(values, part), resampler.nearest(mask, part)
+    assert found is not None
+    return found, valid
+
+
+def gather(
+    read: Callable[[Roi], Masked],
+    shape: Shape,
+    rows: npt.NDArray[np.int64],
+    cols: npt.NDArray[np.int64],
+    *,
+    at_most: float = math.inf,
+) -> Masked:
+    """Pick single pixels `(n, m)` of a raster of `shape`, read as `read` gives its regions; not valid outside of it.
+
+    Parameters
+    ----------
+    read
+        Reads values and validity `(rows, columns)` of a region.
+    rows, cols
+        Position of each pixel, broadcast to `(n, m)`.
+    at_most
+        If more pixels of the raster would be read at once, `rows` and `cols`, then of the full shape, are halved.
+    """
+    inside = [(index >= 0) & (index < size) for index, size in zip((rows, cols), shape, strict=True)]
+    if not all(part.any() for part in inside):
+        valid = np.zeros(np.broadcast_shapes(rows.shape, cols.shape), bool)
+        return np.zeros(valid.shape, np.uint8), valid
+    down, along = (
+        slice(int(index[part].min()), int(index[part].max()) + 1)
+        for index, part in zip((rows, cols), inside, strict=True)
+    )
+    if (down.stop - down.start) * (along.stop - along.start) > at_most and len(rows) > 1:
+        half = len(rows) // 2
+        upper, lower = (
+            gather(read, shape, rows[part], cols[part], at_most=at_most) for part in (slice(half), slice(half, None))
+        )
+        return np.concatenate([upper[0], lower[0]]), np.concatenate([upper[1], lower[1]])
+    values, valid = read((down, along))
+    row, col = (
+        np.clip(index - part.start, 0, part.stop - part.start - 1)
+        for index, part in zip((rows, cols), (down, along), strict=True)
+    )
+    return values[row, col], valid[row, col] & inside[0] & inside[1]
+
+
+def _shape(roi: Roi) -> Shape:
+    return roi[0].stop - roi[0].start, roi[1].stop - roi[1].start
+
+
+def _parts(dataset: rasterio.DatasetReader, shape: Shape, roi: Roi) -> Iterator[tuple[Roi, Roi]]:
+    """Divide a region of a grid into parts made of a bounded number of source pixels; yields each with its place in it.
+
+    A raster stored in strips is read in strips: anything narrower would decode each strip again and again.
+    """
+    down, along = (native / worked for native, worked in zip(dataset.shape, shape, strict=True))
+    in_strips = dataset.block_shapes[0][1] == dataset.width
+    height, width = _shape(roi)
+    cols = width if in_strips else max(1, int(PART_SIDE / along))
+    rows = max(1, int(PART_SIDE**2 / (cols * along * down)))
+    for top in range(0, height, rows):
+        for left in range(0, width, cols):
+            bottom, right = min(top + rows, height), min(left + cols, width)
+            part = (
+                slice(roi[0].start + top, roi[0].start + bottom),
+                slice(roi[1].start + left, roi[1].start + right),
+            )
+            yield part, (slice(top, bottom), slice(left, right))

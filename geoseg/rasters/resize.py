@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from affine import Affine
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader, DatasetWriter
@@ -20,6 +20,7 @@ from geoseg.files import check_outputs, discard, whole
 from geoseg.tiling import Roi
 
 from .geotiff import check_complete, writing
+from .grid import scaled_shape
 from .ground import usable_crs
 from .open import opened, reading, unplaced
 from .resampling import Resampler
@@ -121,26 +122,26 @@ def _target_shape(
     scene: DatasetReader, gsd: float | None, scale: float | None, size: tuple[int, int] | None
 ) -> tuple[int, int]:
     """Return the target's height and width."""
+    too_large = f"The result would be larger than a GeoTIFF can be: at most {MAX_SIDE} pixels along each side."
     if size is not None:
         width, height = size
         if width < 1 or height < 1:
             raise UsageError(f"A raster needs at least one pixel along each side, found size {width}x{height}.")
-        wanted: tuple[float, float] = height, width
-    elif gsd is not None:
+        if max(size) > MAX_SIDE:
+            raise UsageError(too_large)
+        return height, width
+    if gsd is not None:
         if not 0 < gsd < inf:
             raise UsageError(f"The ground sample distance must be positive, found {gsd} m.")
-        down, along = open_scene(scene.name).gsd_m
-        wanted = scene.height * (down / gsd), scene.width * (along / gsd)
+        down, along = (step / gsd for step in open_scene(scene.name).gsd_m)
     else:
         assert scale is not None  # exactly one of the three is given
         if not 0 < scale < inf:
             raise UsageError(f"The scale must be positive, found {scale}.")
-        wanted = scene.height * scale, scene.width * scale
-    if max(wanted) > MAX_SIDE:
-        raise UsageError(
-            f"The result would be larger than a GeoTIFF can be: at most {MAX_SIDE} pixels along each side."
-        )
-    return max(1, round(wanted[0])), max(1, round(wanted[1]))
+        down = along = scale
+    if max(scene.height * down, scene.width * along) > MAX_SIDE:
+        raise UsageError(too_large)
+    return scaled_shape(scene.shape, (down, along))
 
 
 def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: bool) -> None:
@@ -190,7 +191,7 @@ def _profile(scene: DatasetReader, shape: tuple[int, int]) -> dict[str, Any]:
         rpcs |= {"samp_off": (rpcs["samp_off"] + 0.5) * cols - 0.5, "samp_scale": rpcs["samp_scale"] * cols}
         profile["rpcs"] = RPC(**rpcs)
     if not scene.transform.is_identity:
-        profile["transform"] = scene.transform @ Affine.scale(scene.width / width, scene.height / height)
+        profile["transform"] = GeoBox(scene.shape, scene.transform, None).zoom_to(shape).transform
     return profile | {"crs": scene.crs}
 
 

@@ -245,7 +245,7 @@ def test_resampled_scene_split(scene, network, tmp_path, monkeypatch):
     with rasterio.open(masked, "r+") as dataset:
         dataset.nodata = int(dataset.read(1)[100, 100])
     whole = predicted(masked, network, tmp_path / "whole", gsd_m=0.77)
-    monkeypatch.setattr("geoseg.prediction.strips.PART_SIDE", 50)
+    monkeypatch.setattr("geoseg.rasters.read.PART_SIDE", 50)
     budget = budget_of(130, monkeypatch)
     split = predicted(masked, network, tmp_path / "split", gsd_m=0.77, memory=budget, executor=LocalExecutor(workers=4))
     assert split == whole

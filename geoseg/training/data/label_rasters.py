@@ -1,6 +1,7 @@
 """Read label rasters on the grid of an image: each pixel takes the value of the label's pixel that holds its centre."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,12 @@ from rasterio.windows import Window
 from geoseg.datasets.discovery import VECTORS
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.open import opened
-from geoseg.rasters.resampling import Resampler
+from geoseg.rasters.read import PART_SIDE, gather, read_nearest
 from geoseg.rasters.scene import is_placed
 from geoseg.tiling import Roi
 
 from .label_values import Encoder
-from .pairs import Pair, positions, row_parts
-
-PART_PIXELS = 2048**2
-"""About this many of a label's own pixels are held at a time."""
+from .pairs import Pair, positions
 
 Values = tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]
 """Ids or packed colours `(rows, columns)`, and where there are some."""
@@ -32,13 +30,14 @@ def read_values(pair: Pair, coding: Encoder, roi: Roi) -> Values:
     """Ids or packed colours `(rows, columns)` of a region of the grid, and where there are some."""
     with opened(str(pair.label), overviews=True) as label:
         _check_kind(pair, coding, label)
-        if pair.grid is None or not is_placed(label):
-            return _stretched(pair, coding, label, roi)
-        with opened(str(pair.image), overviews=True) as image:
-            same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
-        if same:
-            return _stretched(pair, coding, label, roi)
-        return _gathered(coding, label, *_places(pair.grid, label, roi))
+        read = partial(_values, coding, label)
+        if pair.grid is not None and is_placed(label):
+            with opened(str(pair.image), overviews=True) as image:
+                same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
+            if not same:
+                return gather(read, label.shape, *_places(pair.grid, label, roi), at_most=PART_SIDE**2)
+        _check_size(pair, label)
+        return read_nearest(label, read, pair.shape, roi)
 
 
 def _places(
@@ -51,38 +50,13 @@ def _places(
     return np.where(inside, rows, -1).astype(np.int64), np.where(inside, cols, -1).astype(np.int64)
 
 
-def _gathered(
-    coding: Encoder, label: rasterio.DatasetReader, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]
-) -> Values:
-    """Values of single pixels of a label, in the shape of `rows` and `cols`; none where these are -1."""
-    inside = rows >= 0
-    if not inside.any():
-        return np.zeros(rows.shape, np.int32), inside
-    own = tuple(slice(int(part[inside].min()), int(part[inside].max()) + 1) for part in (rows, cols))
-    if (own[0].stop - own[0].start) * (own[1].stop - own[1].start) > PART_PIXELS and len(rows) > 1:
-        half = len(rows) // 2
-        halves = [_gathered(coding, label, rows[part], cols[part]) for part in (slice(half), slice(half, None))]
-        return np.concatenate([values for values, _ in halves]), np.concatenate([valid for _, valid in halves])
-    values, valid = _values(coding, label, (own[0], own[1]))
-    rows, cols = np.where(inside, rows - own[0].start, 0), np.where(inside, cols - own[1].start, 0)
-    return values[rows, cols], valid[rows, cols] & inside
-
-
-def _stretched(pair: Pair, coding: Encoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
-    """Values of a label raster that covers what the image covers; a pixel more or less is a matter of rounding."""
+def _check_size(pair: Pair, label: rasterio.DatasetReader) -> None:
+    """Raise SceneError unless a label covers what its image covers; a pixel more or less is a matter of rounding."""
     if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, pair.native, strict=True)):
         raise SceneError(
             f"{pair.label} has {label.width} × {label.height} pixels, its image {pair.native[1]} × {pair.native[0]}; "
             "give both a georeference, or make them one size."
         )
-    if pair.shape == pair.native == label.shape:
-        return _values(coding, label, roi)
-    resampler = Resampler(source_shape=label.shape, target_shape=pair.shape)
-    parts = []
-    for part in row_parts(pair, roi):
-        values, valid = _values(coding, label, resampler.source(part))
-        parts.append((resampler.nearest(values, part), resampler.nearest(valid, part)))
-    return np.concatenate([values for values, _ in parts]), np.concatenate([valid for _, valid in parts])
 
 
 def _check_kind(pair: Pair, coding: Encoder, label: rasterio.DatasetReader) -> None:

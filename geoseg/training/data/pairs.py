@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 from rasterio.enums import ColorInterp
 
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.grid import grid_at, shape_at
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, usable_crs
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import is_placed, open_scene
@@ -23,8 +23,6 @@ from .ground_squares import Blocks
 from .label_values import Encoder, LabelSets, encoder_of
 from .label_vectors import VectorCoding, vector_coding
 
-SAME_GSD = 0.05
-"""Images whose GSD is within this share of the card's are taken as they are, as scenes are when they are predicted."""
 FURTHEST = 100
 """Times that the pixels of an image may be larger or smaller than those of the card."""
 WHOLE_SIDE = 2048
@@ -35,8 +33,6 @@ CHUNK_SIDE, LEAST_SIDE = 512, 128
 """Sides of such a part where the image is stored in blocks: about, in its own pixels, and at least, in the grid's."""
 LATTICE = 17
 """Places along each side of an image that are looked up in its label, to see whether it lies there."""
-PART_PIXELS = 2048**2
-"""Resampling holds about this many of an image's own pixels at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +131,13 @@ def open_pair(
         if not is_placed(image):
             own = entry.gsd_m or gsd_m or 1.0
             _check_gsd(image.name, (own, own), gsd_m)
-            grid, shape = None, _shape(native, (own, own), gsd_m)
+            grid, shape = None, native if gsd_m is None else shape_at(gsd_m, native, (own, own))
             if not image.transform.is_identity:
                 plane = GeoBox(native, image.transform, None)
         else:
             scene = open_scene(files.image)
             _check_gsd(image.name, scene.gsd_m, gsd_m)
-            grid = _grid(scene.geobox, scene.gsd_m, gsd_m)
+            grid = scene.geobox if gsd_m is None else grid_at(gsd_m, scene.geobox, scene.gsd_m)
             shape = grid.shape.yx
         if not is_vector:
             check_label(files, grid)
@@ -225,25 +221,6 @@ def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> N
         )
 
 
-def _shape(native: tuple[int, int], gsd_m: tuple[float, float], wanted: float | None) -> tuple[int, int]:
-    if wanted is None:
-        return native
-    factors = [found / wanted for found in gsd_m]
-    if all(abs(factor - 1) <= SAME_GSD for factor in factors):
-        return native
-    rows, cols = (max(1, round(size * factor)) for size, factor in zip(native, factors, strict=True))
-    return rows, cols
-
-
-def _grid(geobox: GeoBox, gsd_m: tuple[float, float], wanted: float | None) -> GeoBox:
-    """The image's extent and orientation at the wanted GSD, as `geoseg.prediction.plan` lays the grid of a scene."""
-    native = geobox.shape.yx
-    shape = _shape(native, gsd_m, wanted)
-    if shape == native:
-        return geobox
-    return GeoBox(shape, geobox.transform @ Affine.scale(native[1] / shape[1], native[0] / shape[0]), geobox.crs)
-
-
 def _chunk(image: rasterio.DatasetReader, shape: tuple[int, int]) -> tuple[int, int]:
     """Height and width of parts of the grid that cost little more than their share of the file to read."""
     if max(np.prod(shape), image.width * image.height) <= WHOLE_SIDE**2 or image.driver in ("JPEG", "PNG"):
@@ -252,11 +229,3 @@ def _chunk(image: rasterio.DatasetReader, shape: tuple[int, int]) -> tuple[int, 
         return min(shape[0], max(1, CHUNK_PIXELS // shape[1])), shape[1]
     side = max(LEAST_SIDE, min(CHUNK_SIDE, CHUNK_SIDE * shape[0] // image.height))
     return side, side
-
-
-def row_parts(pair: Pair, roi: Roi) -> Iterator[Roi]:
-    """Cut a region of the grid into rows that are made of a bounded number of the image's pixels."""
-    down, along = (native / shape for native, shape in zip(pair.native, pair.shape, strict=True))
-    rows = max(1, int(PART_PIXELS / ((roi[1].stop - roi[1].start) * down * along)))
-    for top in range(roi[0].start, roi[0].stop, rows):
-        yield slice(top, min(top + rows, roi[0].stop)), roi[1]

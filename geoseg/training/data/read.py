@@ -5,13 +5,12 @@ import numpy.typing as npt
 
 from geoseg.errors import SceneError
 from geoseg.rasters.open import opened
-from geoseg.rasters.read import read_pixels
-from geoseg.rasters.resampling import Resampler
+from geoseg.rasters.read import read_imagery
 from geoseg.tiling import Roi
 
 from .label_rasters import read_values
 from .label_vectors import VectorCoding, draw
-from .pairs import Pair, row_parts
+from .pairs import Pair
 
 Labelled = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
 """Pixels `(rows, columns, bands)`, 0 where there are none, and label values `(rows, columns)`."""
@@ -35,20 +34,8 @@ def read_pair(pair: Pair, roi: Roi) -> Labelled:
 
 def read_image(pair: Pair, roi: Roi) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
     """Pixels `(rows, columns, bands)` of a region of the grid, 0 where there are none, and where there are some."""
-    shape = (roi[0].stop - roi[0].start, roi[1].stop - roi[1].start)
     with opened(str(pair.image), overviews=True) as image:
-        if pair.shape == pair.native:
-            return read_pixels(image, pair.bands, roi)
-        resampler = Resampler(source_shape=pair.native, target_shape=pair.shape)
-        pixels = np.zeros((*shape, len(pair.bands)), pair.dtype)
-        valid = np.zeros(shape, bool)
-        for part in row_parts(pair, roi):
-            rows = slice(part[0].start - roi[0].start, part[0].stop - roi[0].start)
-            values, mask = read_pixels(image, pair.bands, resampler.source(part))
-            valid[rows] = resampler.nearest(mask, part)
-            for band in range(len(pair.bands)):
-                pixels[rows, :, band] = np.where(valid[rows], resampler.lanczos(values[..., band], mask, part), 0)
-    return pixels, valid
+        return read_imagery(image, pair.bands, pair.shape, roi)
 
 
 def read_labels(pair: Pair, roi: Roi) -> npt.NDArray[np.uint8]:

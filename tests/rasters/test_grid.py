@@ -1,0 +1,39 @@
+"""Grids at another ground sample distance."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from rasterio import Affine
+
+from geoseg.rasters.grid import SAME_GSD, grid_at, scaled_shape, shape_at
+
+SIZES = st.integers(1, 50_000)
+GSDS = st.floats(0.01, 100)
+
+
+@given(shape=st.tuples(SIZES, SIZES), found=st.tuples(GSDS, GSDS), wanted=GSDS)
+def test_extent_is_kept(shape, found, wanted):
+    """A grid covers the ground of its raster, with pixels of the wanted GSD but for the rounding to whole pixels."""
+    geobox = GeoBox(shape, Affine(2, 0.5, 500_000, 0.5, -2, 5_400_000), "EPSG:32633")
+    grid = grid_at(wanted, geobox, found)
+    for corner, far in (((0, 0), (0, 0)), (geobox.shape.xy, grid.shape.xy)):
+        np.testing.assert_allclose(grid.transform @ far, geobox.transform @ corner, rtol=1e-12)
+    if grid.shape != geobox.shape:
+        for size, native, step in zip(grid.shape, shape, found, strict=True):
+            assert size == 1 or abs(size - native * step / wanted) <= 0.5
+
+
+@pytest.mark.parametrize(("found", "kept"), [((1.04, 0.96), True), ((1.06, 1.0), False), ((1.0, 0.94), False)])
+def test_nearly_the_same_gsd_is_the_same(found, kept):
+    """Within 5 % along both sides, a raster is used on its own pixels."""
+    geobox = GeoBox((500, 400), Affine(1, 0, 500_000, 0, -1, 5_400_000), "EPSG:32633")
+    assert SAME_GSD == 0.05
+    assert (shape_at(1.0, (500, 400), found) == (500, 400)) == kept
+    assert (grid_at(1.0, geobox, found) is geobox) == kept
+
+
+def test_a_pixel_remains():
+    """However coarse, a grid has a pixel."""
+    assert scaled_shape((500, 3), (1e-6, 0.4)) == (1, 1)
