@@ -1,4 +1,4 @@
-"""`geoseg resize`: a scene or a label raster at another resolution."""
+"""`geoseg resize`: write a raster at another resolution."""
 
 from pathlib import Path
 
@@ -16,28 +16,40 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
 
 @click.command("resize")
 @click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--gsd", type=float, metavar="M", help="Ground sample distance of OUT, in metres.")
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--gsd", "gsd_m", type=float, metavar="M", help="Ground sample distance of OUT, in metres.")
 @click.option("--scale", type=float, metavar="S", help="Pixels of OUT per pixel of IN, along each side.")
 @click.option("--size", callback=_size, metavar="WxH", help="Width and height of OUT, in pixels.")
-@click.option("--labels", is_flag=True, help="Values are class ids: take the nearest pixel, mix nothing.")
+@click.option("--labels", is_flag=True, help="Values are class ids: take the nearest pixel.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 def command(
     *,
     source: str,
-    target: Path,
-    gsd: float | None,
+    output: Path,
+    gsd_m: float | None,
     scale: float | None,
     size: tuple[int, int] | None,
     labels: bool,
     overwrite: bool,
 ) -> None:
-    """Write raster IN at another resolution to GeoTIFF OUT, over the same ground.
+    """Write raster IN at another resolution to the GeoTIFF OUT.
 
-    Give exactly one of --gsd, --scale and --size. Imagery is filtered with an antialiasing Lanczos kernel; masks, and
-    all values with --labels, are taken from the nearest pixel. Works in constant memory.
+    OUT covers the same ground. Give exactly one of --gsd, --scale and --size. Imagery is Lanczos-filtered, antialiased
+    when reducing; masks, and all values with --labels, take the nearest pixel. Memory use is constant.
     """
+    from rich.console import Console
+
     from geoseg.rasters.resize import resize
 
-    written = resize(source, target, gsd=gsd, scale=scale, size=size, labels=labels, overwrite=overwrite)
+    with Console(stderr=True, markup=False).status("resizing") as status:
+        written = resize(
+            source,
+            output,
+            gsd_m=gsd_m,
+            scale=scale,
+            size=size,
+            labels=labels,
+            overwrite=overwrite,
+            progress=lambda done, blocks, _item: status.update(f"resizing: {done / blocks:.0%}"),
+        )
     click.echo(written)

@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, discard, whole
 from geoseg.tiling import Roi
+from geoseg.tiling.progress import Progress, no_progress
 
 from .geotiff import check_complete, writing
 from .grid import scaled_shape
@@ -40,13 +41,14 @@ SIDECARS = (".aux.xml", ".ovr", ".msk")
 
 def resize(
     source: str | Path,
-    target: str | Path,
+    output: str | Path,
     *,
-    gsd: float | None = None,
+    gsd_m: float | None = None,
     scale: float | None = None,
     size: tuple[int, int] | None = None,
     labels: bool = False,
     overwrite: bool = False,
+    progress: Progress = no_progress,
 ) -> Path:
     """Write a raster at another resolution over the same ground, as a tiled GeoTIFF.
 
@@ -58,38 +60,40 @@ def resize(
     ----------
     source
         Any raster that GDAL opens.
-    target
+    output
         GeoTIFF to write; it appears when it is complete.
-    gsd
-        Ground sample distance wanted, in metres.
+    gsd_m
+        Ground sample distance of the output, in metres.
     scale
-        Target pixels per source pixel.
+        Output pixels per source pixel, along each side.
     size
-        Width and height wanted, in pixels.
+        Width and height of the output, in pixels.
     labels
-        The values are class ids: take the nearest, never mix.
+        Values are class ids: take the nearest pixel.
     overwrite
-        Replace an existing target.
+        Replace an existing output.
+    progress
+        Called with finished blocks, all blocks, and `""`.
 
     Returns
     -------
     Path
-        The target.
+        The output.
 
     Raises
     ------
     UsageError
-        If not exactly one of ``gsd``, ``scale`` and ``size`` is given, or it is not positive, or asks for more pixels
-        than a GeoTIFF can have, or imagery was asked for and the raster has a colour table.
+        If not exactly one of `gsd_m`, `scale` and `size` is given, it is not positive, it asks for more pixels than a
+        GeoTIFF can have, or the raster has a colour table and `labels` is not set.
     SceneError
-        If the source cannot be read, or its ground sample distance is needed and unknown.
+        If the source cannot be read, or `gsd_m` is given and the source has no georeference.
     OutputError
-        If the target exists and ``overwrite`` is not set, or cannot be written.
+        If the output exists and `overwrite` is not set, or it cannot be written.
     """
-    if sum(value is not None for value in (gsd, scale, size)) != 1:
-        raise UsageError("Give exactly one of gsd, scale and size.")
-    target = Path(target)
-    _check_target(target, overwrite)
+    if sum(value is not None for value in (gsd_m, scale, size)) != 1:
+        raise UsageError("give exactly one of `gsd_m`, `scale` and `size`.")
+    output = Path(output)
+    _check_target(output, overwrite)
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_TIFF_INTERNAL_MASK=True),
         unplaced(),
@@ -97,8 +101,8 @@ def resize(
         opened(str(source), overviews=True) as scene,
     ):
         _check_kind(scene, labels)
-        _write(scene, target, _target_shape(scene, gsd, scale, size), labels)
-    return target
+        _write(scene, output, _target_shape(scene, gsd_m, scale, size), labels, progress)
+    return output
 
 
 def _check_target(target: Path, overwrite: bool) -> None:
@@ -111,52 +115,54 @@ def _check_kind(scene: DatasetReader, labels: bool) -> None:
     name, dtype = Path(scene.name).name, scene.dtypes[0]
     refuse_mixed_types(name, scene)
     if not labels and (dtype.startswith("complex") or dtype in ("int64", "uint64")):
-        raise SceneError(f"{name} holds {dtype} values; imagery must hold integers of up to 32 bits or real numbers.")
+        raise SceneError(f"{name} holds {dtype} values; imagery must be integers of up to 32 bits or floats.")
     with usable_crs(name):
         has_colours = ColorInterp.palette in scene.colorinterp
     if has_colours and not labels:
-        raise UsageError(f"{name} has a colour table, so its values are labels that must not be mixed; add --labels.")
+        raise UsageError(f"{name} has a colour table, so its values are labels, not imagery; set `labels=True`.")
 
 
 def _target_shape(
-    scene: DatasetReader, gsd: float | None, scale: float | None, size: tuple[int, int] | None
+    scene: DatasetReader, gsd_m: float | None, scale: float | None, size: tuple[int, int] | None
 ) -> tuple[int, int]:
-    """Return the target's height and width."""
-    too_large = f"The result would be larger than a GeoTIFF can be: at most {MAX_SIDE} pixels along each side."
+    """Height and width of the output."""
+    too_large = f"the output would exceed the {MAX_SIDE} pixels that a GeoTIFF can have along a side."
     if size is not None:
         width, height = size
         if width < 1 or height < 1:
-            raise UsageError(f"A raster needs at least one pixel along each side, found size {width}x{height}.")
+            raise UsageError(f"`size` must be at least one pixel along each side, found {width}x{height}.")
         if max(size) > MAX_SIDE:
             raise UsageError(too_large)
         return height, width
-    if gsd is not None:
-        if not 0 < gsd < inf:
-            raise UsageError(f"The ground sample distance must be positive, found {gsd} m.")
-        down, along = (step / gsd for step in open_scene(scene.name).gsd_m)
+    if gsd_m is not None:
+        if not 0 < gsd_m < inf:
+            raise UsageError(f"`gsd_m` must be positive, found {gsd_m}.")
+        down, along = (step / gsd_m for step in open_scene(scene.name).gsd_m)
     else:
         assert scale is not None  # exactly one of the three is given
         if not 0 < scale < inf:
-            raise UsageError(f"The scale must be positive, found {scale}.")
+            raise UsageError(f"`scale` must be positive, found {scale}.")
         down = along = scale
     if max(scene.height * down, scene.width * along) > MAX_SIDE:
         raise UsageError(too_large)
     return scaled_shape(scene.shape, (down, along))
 
 
-def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: bool) -> None:
+def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: bool, progress: Progress) -> None:
     """Resize block by block."""
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
     masked = [MaskFlags.per_dataset] in scene.mask_flag_enums
     with whole(target) as partial, writing(partial):
         with rasterio.open(partial, "w", **_profile(scene, shape)) as written:
             _describe(scene, written)
-            for block in _blocks(scene, shape):
+            blocks = list(_blocks(scene, shape))
+            for done, block in enumerate(blocks, 1):
                 values, valid = _resample(scene, resampler, block, labels)
                 window = Window.from_slices(*block)
                 written.write(values, window=window)
                 if masked:
                     written.write_mask(valid[0], window=window)
+                progress(done, len(blocks), "")
         check_complete(partial, masked=masked)
         for place in (target, target.resolve()):
             for suffix in SIDECARS:

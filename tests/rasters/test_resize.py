@@ -193,7 +193,7 @@ def test_gsd_is_metres_on_the_ground(make, tmp_path, crs, pixel, gsd, expected):
     """The size follows from pixel size and unit of the CRS; a foot is not a metre."""
     origin = {"EPSG:32633": (500_000, 5_400_000), "EPSG:2263": (980_000, 200_000)}[crs]
     scene = make(photo(1, 40, 60), crs=crs, transform=Affine(pixel, 0, origin[0], 0, -pixel, origin[1]))
-    with opened(resize(scene, tmp_path / "out.tif", gsd=gsd)) as resized:
+    with opened(resize(scene, tmp_path / "out.tif", gsd_m=gsd)) as resized:
         assert (resized.width, resized.height) == expected
 
 
@@ -204,8 +204,18 @@ def test_gsd_of_a_geographic_scene_is_that_of_its_centre(make, tmp_path):
     geod = Geod(ellps="WGS84")
     width_m = geod.line_length([10, 10 + 200 * step], [60 - 100 * step] * 2)
     height_m = geod.line_length([10, 10], [60, 60 - 200 * step])
-    with opened(resize(scene, tmp_path / "out.tif", gsd=1.0)) as resized:
+    with opened(resize(scene, tmp_path / "out.tif", gsd_m=1.0)) as resized:
         assert (resized.width, resized.height) == (round(width_m), round(height_m))
+
+
+def test_progress_is_reported(make, tmp_path):
+    """Progress counts finished blocks up to all of them."""
+    reported = []
+    resize(
+        make(photo(1, 200, 200), **UTM), tmp_path / "out.tif", scale=0.7, progress=lambda *found: reported.append(found)
+    )
+    assert len(reported) > 1
+    assert reported == [(done, len(reported), "") for done in range(1, len(reported) + 1)]
 
 
 def test_ground_control_points_move_with_the_pixels(make, tmp_path):
@@ -243,7 +253,7 @@ def test_a_raster_without_georeference_is_resized_but_has_no_gsd(make, tmp_path)
         assert resized.shape == (40, 60)
         assert resized.transform.is_identity
     with pytest.raises(SceneError, match=r"scene\.tif"):
-        resize(scene, tmp_path / "metres.tif", gsd=1)
+        resize(scene, tmp_path / "metres.tif", gsd_m=1)
 
 
 def test_overviews_are_not_mistaken_for_pixels(make, tmp_path):
@@ -255,7 +265,7 @@ def test_overviews_are_not_mistaken_for_pixels(make, tmp_path):
     np.testing.assert_array_equal(opened(resize(scene, tmp_path / "out.tif", size=(40, 40))).read(), expected)
 
 
-@pytest.mark.parametrize("wanted", [{"scale": 1e-4}, {"size": (1, 1)}, {"gsd": 1e5}])
+@pytest.mark.parametrize("wanted", [{"scale": 1e-4}, {"size": (1, 1)}, {"gsd_m": 1e5}])
 def test_a_scene_can_shrink_to_one_pixel(make, tmp_path, wanted):
     """However small the result, it has a pixel, close to the mean of the scene."""
     values = photo(1, 60, 60)
@@ -266,7 +276,15 @@ def test_a_scene_can_shrink_to_one_pixel(make, tmp_path, wanted):
 
 @pytest.mark.parametrize(
     "wanted",
-    [{}, {"gsd": 1, "scale": 1}, {"scale": 0}, {"scale": -1}, {"scale": float("nan")}, {"gsd": 0}, {"size": (0, 5)}],
+    [
+        {},
+        {"gsd_m": 1, "scale": 1},
+        {"scale": 0},
+        {"scale": -1},
+        {"scale": float("nan")},
+        {"gsd_m": 0},
+        {"size": (0, 5)},
+    ],
 )
 def test_a_size_that_is_none_is_refused(make, tmp_path, wanted):
     """Exactly one of gsd, scale and size must be given, and be positive."""
@@ -275,10 +293,10 @@ def test_a_size_that_is_none_is_refused(make, tmp_path, wanted):
     assert not (tmp_path / "out.tif").exists()
 
 
-@pytest.mark.parametrize("wanted", [{"scale": 1e9}, {"gsd": 1e-300}, {"size": (99999999999, 1)}])
+@pytest.mark.parametrize("wanted", [{"scale": 1e9}, {"gsd_m": 1e-300}, {"size": (99999999999, 1)}])
 def test_a_result_that_no_file_can_hold_is_refused(make, tmp_path, wanted):
     """More pixels along a side than GDAL counts to are a mistake in the option."""
-    with pytest.raises(UsageError, match="larger than a GeoTIFF can be"):
+    with pytest.raises(UsageError, match="exceed the 2147483647 pixels"):
         resize(make(photo(1, 8, 8), **UTM), tmp_path / "out.tif", **wanted)
 
 
