@@ -18,6 +18,8 @@ from geoseg.models.bundle import read_card, save_bundle
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
 from geoseg.prediction.executors import DaskExecutor, LocalExecutor
+from geoseg.prediction.plan import plan
+from geoseg.rasters.scene import open_scene
 
 TESTS = Path(__file__).parents[1]
 
@@ -111,10 +113,8 @@ def test_rows_split(scene, network, reference, tmp_path, workers):
 def test_columns_split(scene, network, reference, tmp_path, monkeypatch):
     """A memory budget that holds only part of the width gives the same files."""
     budget = budget_of(130, monkeypatch)
-    plan = geoseg.plan(
-        geoseg.rasters.scene.open_scene(scene), geoseg.models.bundle.read_card(network), geoseg.Settings(memory=budget)
-    )
-    assert len(plan.blocks) == 3
+    planned = plan(open_scene(scene), read_card(network), geoseg.Settings(memory=budget))
+    assert len(planned.blocks) == 3
     assert predicted(scene, network, tmp_path, memory=budget) == reference
 
 

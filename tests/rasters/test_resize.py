@@ -101,7 +101,7 @@ def test_a_colour_table_is_not_mixed(make, tmp_path):
     scene = make(photo(1, 8, 8), **UTM)
     with rasterio.open(scene, "r+") as written:
         written.write_colormap(1, {1: (1, 2, 3, 255)})
-    with pytest.raises(UsageError, match=r"scene\.tif has a colour table.*add --labels"):
+    with pytest.raises(UsageError, match=r"scene\.tif has a colour table.*set `labels=True`"):
         resize(scene, tmp_path / "out.tif", scale=2)
 
 
