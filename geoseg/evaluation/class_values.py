@@ -1,4 +1,4 @@
-"""Read the values of class rasters and of probabilities, and refuse what is neither."""
+"""Read and check class rasters and rasters of probabilities."""
 
 import math
 from collections import Counter
@@ -21,20 +21,20 @@ from .class_mapping import Codes
 
 @dataclass(frozen=True, kw_only=True)
 class Noticed:
-    """What is noticed of a raster's values while they are read; it grows."""
+    """Values found so far in a raster."""
 
     unknown: Counter[int] = field(default_factory=Counter)
-    """Pixels by value that means nothing."""
+    """Pixels of each value that is not in the legend."""
     met: set[int] = field(default_factory=set)
-    """The values that were expected, and are there."""
+    """Expected values that were found."""
 
 
 def read_ids(raster: DatasetReader, roi: tuple[slice, slice], codes: Codes, noticed: Noticed) -> npt.NDArray[np.uint8]:
-    """Ids of a region `(rows, columns)`; what is expected and what means nothing is `noticed`."""
+    """Ids of a region `(rows, columns)`; adds expected and unknown values to `noticed`."""
     window = Window.from_slices(*roi)
     with reading(raster):
         values = _colours(raster, window) if codes.coloured else raster.read(1, window=window)
-        # GDAL would decode a raster again to find its nodata.
+        # GDAL would decode the raster a second time for the mask of a nodata value.
         if not codes.coloured and raster.mask_flag_enums[0] == [MaskFlags.nodata]:
             valid = np.asarray(values != raster.nodata)
         else:
@@ -55,7 +55,7 @@ def _valid(raster: DatasetReader, window: Window) -> npt.NDArray[np.bool_]:
 
 
 def _colours(raster: DatasetReader, window: Window) -> npt.NDArray[np.int32]:
-    """Colours `0xrrggbb` of a region `(rows, columns)`, those of a palette looked up."""
+    """Colours `0xrrggbb` of a region `(rows, columns)`, also from a palette."""
     if raster.count == 1:
         palette = np.array([raster.colormap(1).get(value, (0, 0, 0, 0)) for value in range(256)], np.int32)
         red, green, blue, _ = palette[raster.read(1, window=window)].transpose(2, 0, 1)
@@ -65,9 +65,9 @@ def _colours(raster: DatasetReader, window: Window) -> npt.NDArray[np.int32]:
 
 
 def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) -> npt.NDArray[np.uint8]:
-    """Probabilities `(bands, rows, columns)` in `LEVELS`, `NODATA` where there are none; real numbers are rounded.
+    """Probabilities `(bands, rows, columns)` in `LEVELS`, `NODATA` where not valid; floats are rounded.
 
-    `bands` are counted from 1; None for all.
+    `bands` are numbered from 1; None for all.
     """
     with reading(raster):
         values = raster.read(bands, window=window)
@@ -78,18 +78,18 @@ def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) 
 
 
 def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
-    """See that a raster holds class ids, or `coloured` classes; raises SceneError if not."""
+    """Raise SceneError unless a raster holds class ids, or colours if `coloured`."""
     with usable_crs(raster.name):
         _ = raster.crs, raster.colorinterp
     dtype = raster.dtypes[0]
     found = f"{raster.name} has {raster.count} band{'s' if raster.count > 1 else ''} of {dtype}"
     if coloured:
         if dtype != "uint8" or not (raster.count in (3, 4) or _has_palette(raster)):
-            raise SceneError(f"{found}; colours that stand for classes are three of uint8.")
+            raise SceneError(f"{found}; classes as colours need three bands of uint8.")
     elif raster.count in (3, 4):
-        raise SceneError(f"{found}; class ids are one (if its colours stand for classes, name their --coding).")
+        raise SceneError(f"{found}; class ids need one (if its colours are classes, name their `coding`).")
     elif raster.count != 1 or not dtype.startswith(("int", "uint")):
-        raise SceneError(f"{found}; class ids are one band of integers.")
+        raise SceneError(f"{found}; class ids need one band of integers.")
 
 
 def _has_palette(raster: DatasetReader) -> bool:
@@ -97,7 +97,7 @@ def _has_palette(raster: DatasetReader) -> bool:
 
 
 def check_beside(raster: DatasetReader, predicted: DatasetReader, *, bands: int) -> None:
-    """See that probabilities are of the prediction beside them; raises SceneError if not."""
+    """Raise SceneError unless probabilities belong to the prediction next to them."""
     if raster.shape != predicted.shape or raster.count != bands:
         raise SceneError(
             f"{raster.name} has {raster.count} bands of {raster.width} × {raster.height} pixels, where "
@@ -106,6 +106,6 @@ def check_beside(raster: DatasetReader, predicted: DatasetReader, *, bands: int)
     by_level = raster.dtypes[0] == "uint8" and all(math.isclose(scale * LEVELS, 1) for scale in raster.scales)
     if not by_level and raster.dtypes[0] not in ("float32", "float64"):
         raise SceneError(
-            f"{raster.name} holds {raster.dtypes[0]} of scale {raster.scales[0]:g}; probabilities are uint8 of scale "
-            f"1/{LEVELS}, or real numbers."
+            f"{raster.name} holds {raster.dtypes[0]} with scale {raster.scales[0]:g}; probabilities are uint8 with "
+            f"scale 1/{LEVELS}, or floats."
         )

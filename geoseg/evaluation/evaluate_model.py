@@ -13,7 +13,7 @@ from geoseg.models.engine import TTA
 from geoseg.models.shipped import find_model
 from geoseg.prediction.executors import Loader, load_keras
 from geoseg.prediction.predict import predict
-from geoseg.rasters.georeference import lies_nowhere, placed
+from geoseg.rasters.georeference import lacks_georeference, placed
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import is_placed
 
@@ -114,6 +114,6 @@ def _on_own_pixels(entry: Files) -> bool:
                 f"{entry.label} has {label.width} × {label.height} pixels and {entry.image} {image.width} × "
                 f"{image.height}; without a georeference they must have the same size."
             )
-        if label_placed and lies_nowhere(image):
+        if label_placed and lacks_georeference(image):
             raise SceneError(f"{entry.image} has no georeference, and its label has; give both one, or neither.")
     return not label_placed

@@ -1,4 +1,4 @@
-"""Read a prediction and its truth together, in strips with the rows around them that their scores depend on."""
+"""Read a prediction and its reference in strips, with a halo of rows that their scores depend on."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,20 +24,20 @@ from .class_values import Noticed, check_bands, check_beside, read_ids, read_lev
 from .pairing import Pair
 
 STRIP_PIXELS = 2**21
-"""Pixels that are compared at a time, about."""
+"""About as many pixels are compared at a time."""
 _TALLEST_BLOCK = 1024
-"""Rows of a raster's own blocks, up to which whole rows of blocks are read at a time: each is decoded once."""
+"""Up to this block height, whole rows of blocks are read, so that each block is decoded once."""
 
 Layers = npt.NDArray[np.uint8]
-"""`(layers, rows, columns)`: predicted ids, true ids, then probabilities if there are any."""
+"""`(layers, rows, columns)`: predicted ids, reference ids, then probabilities, if any."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Strip:
-    """Rows of a prediction with their truth."""
+    """Rows of a prediction and its reference."""
 
     core: slice
-    """The rows to count; those around them are there to be looked at."""
+    """Rows to count; the others are the halo."""
     predicted: npt.NDArray[np.uint8]
     """`(rows, columns)`: ids; `NODATA` where there is none."""
     truth: npt.NDArray[np.uint8]
@@ -58,7 +58,7 @@ class Rasters:
     probabilities: DatasetReader | None
     meaning: Meaning
     overlay: Overlay | None
-    """Where the prediction's pixels lie in the truth; None if the grids are one."""
+    """From pixels of the prediction to those of the reference; None if the grids are the same."""
     in_prediction: Noticed = field(default_factory=Noticed)
     """Complete when the strips have been read."""
     in_truth: Noticed = field(default_factory=Noticed)
@@ -66,12 +66,12 @@ class Rasters:
 
     @property
     def gsd_m(self) -> float | None:
-        """Mean distance of the prediction's pixels on the ground, in metres; None without a georeference."""
+        """Mean ground sample distance of the prediction, in metres; None without a georeference."""
         return mean_gsd(self.predicted) if is_placed(self.predicted) else None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of how the two were laid over each other."""
+        """Notes on how the two were overlaid."""
         if self.overlay is not None:
             return (
                 f"the truth ({mean_gsd(self.truth):.3g} m, {self.truth.crs}) was taken on the prediction's grid "
@@ -90,10 +90,10 @@ def open_pair(pair: Pair, meaning: Meaning) -> Iterator[Rasters]:
     Raises
     ------
     SceneError
-        If one cannot be read, has other bands than it should, or they cannot be laid over each other.
+        If one cannot be read, has the wrong bands, or they cannot be overlaid.
     """
     with ExitStack() as stack:
-        # All reads are at full resolution, where overviews cannot take its place.
+        # Overviews have no effect on reads at full resolution.
         predicted, truth = (
             stack.enter_context(opened(str(path), overviews=True)) for path in (pair.predicted, pair.truth)
         )
@@ -117,12 +117,12 @@ def open_pair(pair: Pair, meaning: Meaning) -> Iterator[Rasters]:
 
 
 def strips(rasters: Rasters, halo: int) -> Iterator[Strip]:
-    """Yield a pair from top to bottom in strips, each with `halo` rows above and below or up to the image's edge.
+    """Yield strips from top to bottom, each with `halo` rows above and below, fewer at the image's edge.
 
     Raises
     ------
     SceneError
-        At the end, if values were found that mean nothing, or no pixel of the prediction has a truth.
+        At the end, if values were found that are not in the legend, or no pixel of the prediction has a reference.
     """
     for layers, core in haloed(_pieces(rasters), halo):
         confidence = layers[2] if rasters.confidence is not None else None
@@ -131,10 +131,7 @@ def strips(rasters: Rasters, halo: int) -> Iterator[Strip]:
 
 
 def haloed(pieces: Iterator[Layers], halo: int) -> Iterator[tuple[Layers, slice]]:
-    """Join consecutive pieces so that each row is yielded once, as part of a core with `halo` rows on either side.
-
-    The image's own edges have no rows beyond them.
-    """
+    """Join consecutive pieces, so that each row is in one core, with `halo` rows on either side within the image."""
     rows: Layers | None = None
     above = 0
     for piece in pieces:
@@ -149,7 +146,7 @@ def haloed(pieces: Iterator[Layers], halo: int) -> Iterator[tuple[Layers, slice]
 
 
 def _pieces(rasters: Rasters) -> Iterator[Layers]:
-    """Yield the layers of a pair from top to bottom, a few rows at a time."""
+    """Yield the layers from top to bottom, a few rows at a time."""
     predicted, truth, meaning = rasters.predicted, rasters.truth, rasters.meaning
     height, width = predicted.shape
     covered = False
@@ -189,7 +186,7 @@ def _rows_at_a_time(rasters: Rasters) -> tuple[int, int]:
 
 
 def _under(rasters: Rasters, overlay: Overlay, rows: slice) -> npt.NDArray[np.uint8]:
-    """True ids under rows of the prediction, each from the truth's pixel that holds the centre."""
+    """Reference ids for rows of the prediction, each from the pixel that holds its centre."""
 
     def read(roi: Roi) -> Masked:
         ids = read_ids(rasters.truth, roi, rasters.meaning.truth, rasters.in_truth)
@@ -219,6 +216,6 @@ def _meaningless(name: str, counts: Counter[int], codes: Codes) -> str:
     value, pixels = counts.most_common(1)[0]
     more = f" (and {len(counts) - 1} other values)" if len(counts) > 1 else ""
     return (
-        f"{name} has {pixels} pixels of {codes.describe(value)}{more}, which is no class of the prediction; "
-        "leave it out with --ignore, or check that legend and truth belong together."
+        f"{name} has {pixels} pixels of {codes.describe(value)}{more}, which is not in the legend; "
+        "exclude it with `ignore`, or check that legend and reference belong together."
     )

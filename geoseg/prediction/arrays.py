@@ -15,7 +15,7 @@ from rasterio.io import MemoryFile
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.open import cause, unplaced
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -79,7 +79,9 @@ class ArrayScene:
                     file.colorinterp = [_colour(name) for name in self.bands or [""] * count]
                     file.write(self.pixels)
             except (RasterioError, TypeError, ValueError) as error:
-                raise SceneError(f"the {self.pixels.dtype} array cannot be stored as a raster: {error}.") from error
+                raise SceneError(
+                    f"the {self.pixels.dtype} array cannot be stored as a raster: {cause(error)}."
+                ) from error
             yield memory.name
 
 

@@ -1,4 +1,4 @@
-"""Ground for images that lie nowhere: prediction needs a place, and any will do."""
+"""Placeholder georeference for images without one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,24 +16,24 @@ from .scene import is_placed, stem
 
 _ANYWHERE = "EPSG:32631"
 _ORIGIN = (500_000.0, 5_000_000.0)
-"""On a central meridian, where a metre of the map is a metre but for 0.04 %."""
+"""On the central meridian, where the scale of the map is 0.9996."""
 
 
-def lies_nowhere(raster: rasterio.DatasetReader) -> bool:
-    """Whether a raster lacks its CRS or geotransform, and has no points either that it could be warped by."""
+def lacks_georeference(raster: rasterio.DatasetReader) -> bool:
+    """Whether a raster lacks a CRS or geotransform, and has neither ground control points nor RPCs."""
     return not is_placed(raster) and not raster.gcps[0] and raster.rpcs is None
 
 
 @contextmanager
 def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
-    """Give an image that lies nowhere some place on the ground; yields the scene to read, `image` itself if it has one.
+    """Yield a scene to read: `image` itself, or a VRT with a placeholder georeference if it has none.
 
-    Errors that speak of the scene are passed on with the name of the image.
+    Errors about the VRT are passed on with the name of the image.
 
     Parameters
     ----------
     gsd_m
-        Metres per pixel that the image is taken to have.
+        Metres per pixel of an image without georeference.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
     """
     image = str(image)
     with unplaced(), opened(image, overviews=True) as raster:
-        nowhere = lies_nowhere(raster)
-    if not nowhere:
+        georeferenced = not lacks_georeference(raster)
+    if georeferenced:
         yield image
         return
     with TemporaryDirectory(prefix="geoseg-") as folder:
@@ -59,7 +59,7 @@ def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
 
 @contextmanager
 def known_as(own: str, *, made: str) -> Iterator[None]:
-    """Pass on errors that speak of a temporary file with the name that its user knows."""
+    """Replace the name of the temporary file `made` in errors by the name that users know."""
     try:
         yield
     except GeosegError as error:

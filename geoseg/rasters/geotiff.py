@@ -1,4 +1,4 @@
-"""What rasterio leaves unsaid about GeoTIFFs that it has written."""
+"""Detect incomplete GeoTIFF writes."""
 
 import errno
 from collections.abc import Iterator
@@ -6,21 +6,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import rasterio
-from rasterio._err import CPLE_BaseError  # GDAL's errors that rasterio passes on as they are
+from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which rasterio passes on unconverted
 from rasterio.errors import RasterioError
 
 from geoseg.files import discard
 
+from .open import cause
+
 
 def check_complete(path: Path, *, masked: bool = False) -> None:
-    """Look for each tile in the file: what a full disk refuses while rasterio closes a raster is logged, not raised.
+    """Check that every tile is in the file: rasterio logs write errors on closing, as of a full disk, without raising.
 
-    `masked` files are those with an internal mask, whose tiles are looked for too.
+    The tiles of an internal mask are checked too if the file is `masked`.
 
     Raises
     ------
     OSError
-        If a tile is missing or cut off.
+        If a tile is missing or incomplete.
     """
     length = path.stat().st_size
     for name in (str(path), f"GTIFF_DIR:2:{path}") if masked else (str(path),):
@@ -36,12 +38,12 @@ def check_complete(path: Path, *, masked: bool = False) -> None:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Tell what GDAL cannot write as an error of the system; what a stopped run left under the name goes first.
+    """Turn GDAL's write errors into OSError; removes first what a stopped run left under the name.
 
     Raises
     ------
     OSError
-        With the reason as its `strerror`: who holds the folder knows by which name people know it.
+        With the reason as its `strerror`; the caller adds the name that users know.
     """
     discard(target)
     try:
@@ -51,8 +53,8 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def _reason(error: Exception, work: Path) -> str:
-    """Why a raster cannot be written: what the system says, or else what GDAL says, without the work file's name."""
+    """Reason of the operating system, or else GDAL's without the name of the work file."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    words = " ".join(str(error.__cause__ or error).split()).rstrip(".")
-    return f"{words.replace(str(work), work.name).removeprefix(f'{work.name}: ')}; is the disk full?"
+    words = cause(error).replace(str(work), work.name).removeprefix(f"{work.name}: ")
+    return f"{words}; is the disk full?"

@@ -1,4 +1,4 @@
-"""CRS, ground sample distance and ellipsoidal lengths of a pixel grid."""
+"""CRS of rasters, and ground sample distances, areas and lengths on the ellipsoid."""
 
 import math
 from collections.abc import Iterator
@@ -23,16 +23,16 @@ Coordinates = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Geodesy:
-    """The ellipsoid under a CRS.
+    """The ellipsoid of a CRS.
 
-    Places stay on the CRS's own datum: a shift to another would cost accuracy and not change a length worth naming.
+    Coordinates stay on the CRS's own datum: a datum shift would cost accuracy and hardly change a length.
     """
 
     crs: CRS
 
     @cached_property
     def geod(self) -> Geod:
-        """The ellipsoid; WGS 84 where the CRS names none."""
+        """The ellipsoid; WGS 84 if the CRS has none."""
         return self.crs.get_geod() or Geod(ellps="WGS84")
 
     @cached_property
@@ -44,8 +44,8 @@ class Geodesy:
         return Transformer.from_crs(self.crs.to_2d(), self._geodetic, always_xy=True)
 
     def lonlat(self, x: Any, y: Any) -> tuple[Any, Any]:  # noqa: ANN401 - numbers or arrays of them
-        """Longitude and latitude in degrees of x and y; infinite where the CRS is not defined."""
-        # Some national systems count in grads.
+        """Longitude and latitude in degrees; infinite where the CRS is not defined."""
+        # Some national systems use grads.
         degrees = math.degrees(self._geodetic.axis_info[0].unit_conversion_factor)
         lon, lat = self._to_geodetic.transform(x, y)
         return lon * degrees, lat * degrees
@@ -59,7 +59,10 @@ class Geodesy:
 
 @contextmanager
 def usable_crs(name: str) -> Iterator[None]:
-    """Refuse the raster `name` with a SceneError if PROJ or GDAL fails on its CRS, or left such an error behind."""
+    """Raise SceneError for the raster `name` if PROJ or GDAL fails on its CRS.
+
+    GDAL may report the failure only in the call after it.
+    """
     try:
         yield
     except (ProjError, CPLE_BaseError, ValueError) as error:  # rasterio's and odc-geo's CRSError among them
@@ -67,17 +70,17 @@ def usable_crs(name: str) -> Iterator[None]:
 
 
 def crs_of(geobox: GeoBox) -> CRS:
-    """CRS of a geobox that has one, as scenes and their grids do."""
+    """CRS of a georeferenced geobox."""
     if geobox.crs is None:
         raise ValueError("the geobox has no CRS.")
     return geobox.crs.proj
 
 
 def ground_sample_distance(geobox: GeoBox) -> tuple[float, float]:
-    """Metres on the ellipsoid between pixel centres around the middle of `geobox`: down a column, along a row.
+    """Metres on the ellipsoid between pixel centres in the middle of `geobox`: down a column, along a row.
 
-    Measured on the ground rather than read from the transform, so that geographic, Web Mercator and foot-based systems
-    need no case of their own. NaN where the CRS has no place on the ground.
+    Measured on the ellipsoid, not taken from the transform: geographic, Web Mercator and foot-based systems need no
+    special case. NaN where the CRS is not defined on the ground.
     """
     down, along = _ground_steps(geobox)
     return float(np.hypot(*down)), float(np.hypot(*along))
@@ -100,13 +103,13 @@ def mean_gsd(raster: DatasetReader) -> float:
 
 
 def ground_area(geobox: GeoBox) -> float:
-    """Area on the ground of the pixel in the middle of `geobox`, in m²; a sheared one is smaller than its sides say."""
+    """Area in m² of the pixel in the middle of `geobox`, shear included."""
     down, along = _ground_steps(geobox)
     return float(abs(down[0] * along[1] - down[1] * along[0]))
 
 
 def _ground_steps(geobox: GeoBox) -> npt.NDArray[np.float64]:
-    """Metres east and north of one step down a column and of one along a row, around the middle of `geobox`."""
+    """Metres east and north `(2, 2)` of a step down a column and of one along a row, in the middle of `geobox`."""
     crs = crs_of(geobox)
     if crs.get_geod() is None or crs.geodetic_crs is None:
         return np.full((2, 2), np.nan)
@@ -123,7 +126,7 @@ def _ground_steps(geobox: GeoBox) -> npt.NDArray[np.float64]:
 
 
 def apply_affine(transform: Affine, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
-    """Where a transform takes the points x, y, arrays of one shape; Affine's operators are typed for one point."""
+    """Apply a transform to x and y, arrays of one shape; Affine's operators are typed for single points."""
     return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
 
 

@@ -1,4 +1,4 @@
-"""Open rasters; what GDAL cannot open or read ends in one sentence."""
+"""Open rasters; a SceneError with GDAL's cause replaces the errors of opening and reading."""
 
 import os
 import warnings
@@ -13,15 +13,15 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from geoseg.errors import SceneError
 
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
-"""Bytes of GDAL's block cache, and number of files behind a VRT that it keeps open: its own defaults are a share of the
-machine's memory and 100, both of which a tall scene would fill."""
+"""Bytes of GDAL's block cache, and files of a VRT that it keeps open. A tall scene would fill GDAL's defaults, a share
+of the machine's memory and 100."""
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
-"""What the file of a whole picture ends with, by GDAL's driver; some programs write more behind it."""
+"""Last bytes of a complete image, by GDAL driver; some programs append more."""
 
 
 @contextmanager
 def unplaced() -> Iterator[None]:
-    """Let rasterio be silent about pixels that lie nowhere on the ground. For the main thread: filters are global."""
+    """Suppress NotGeoreferencedWarning. Only for the main thread: warning filters are global."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
@@ -29,9 +29,9 @@ def unplaced() -> Iterator[None]:
 
 @contextmanager
 def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster; what GDAL cannot open or read ends in a SceneError that names it.
+    """Open a raster; a SceneError names it if GDAL cannot open or read it.
 
-    Reduced reads are made from the full resolution unless `overviews` may silently take its place.
+    Reduced reads use the full resolution unless `overviews` are allowed.
     """
     try:
         with rasterio.open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
@@ -45,17 +45,22 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
 
 @contextmanager
 def reading(dataset: rasterio.DatasetReader) -> Iterator[None]:
-    """Name the raster that cannot be read, where several are open and the last would be blamed."""
+    """Name the raster that cannot be read: of several that are open, `opened` would name the last."""
     try:
         yield
     except RasterioError as error:
         raise SceneError(_unreadable(dataset.name, error)) from error
 
 
-def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
-    """Raise SceneError if the end of a PNG or JPEG file is missing: GDAL shows a PNG as far as it goes, the rest black.
+def cause(error: Exception) -> str:
+    """GDAL's message where rasterio's only refers to it, on one line without a full stop."""
+    return " ".join(str(error.__cause__ or error).split()).rstrip(".")
 
-    The preview within a JPEG may have an end of its own; what is cut off behind it GDAL refuses when it is read.
+
+def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
+    """Raise SceneError if the end of a PNG or JPEG file is missing, which GDAL fills with black in a PNG.
+
+    The thumbnail in a JPEG may have an end of its own; if the file is cut off after it, GDAL fails when reading.
     """
     if picture.driver not in _ENDS or not on_disk(source):
         return
@@ -65,12 +70,12 @@ def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
 
 
 def on_disk(source: str | Path) -> bool:
-    """Whether a source is a file that can be looked at here: no URL, nor behind a folder that may not be entered."""
+    """Whether a source is an accessible file: no URL, and not in a folder that may not be entered."""
     return os.path.exists(source)  # noqa: PTH110 - Path.exists raises where a folder is closed or a name too long
 
 
 def legible(name: str) -> str:
-    """A file name with the bytes that are not UTF-8 written as escapes, to be shown to people."""
+    """Escape the bytes of a file name that are not UTF-8, to display it."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
@@ -87,6 +92,4 @@ def _unreadable(source: str, error: RasterioError) -> str:
             return f"{source} is a folder; name the raster files in it."
         if length == 0:
             return f"{source} is empty (0 bytes)."
-    cause = error.__cause__ or error
-    reason = " ".join(str(cause).split()).removeprefix(f"{source}: ").rstrip(".")
-    return f"{source} cannot be read as a raster: {reason}."
+    return f"{source} cannot be read as a raster: {cause(error).removeprefix(f'{source}: ')}."

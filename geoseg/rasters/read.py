@@ -146,7 +146,7 @@ def _shape(roi: Roi) -> Shape:
 def _parts(dataset: rasterio.DatasetReader, shape: Shape, roi: Roi) -> Iterator[tuple[Roi, Roi]]:
     """Divide a region of a grid into parts made of a bounded number of source pixels; yields each with its place in it.
 
-    A raster stored in strips is read in strips: anything narrower would decode each strip again and again.
+    A raster stored in strips is read in strips: narrower reads would decode each strip repeatedly.
     """
     down, along = (native / worked for native, worked in zip(dataset.shape, shape, strict=True))
     in_strips = dataset.block_shapes[0][1] == dataset.width

@@ -1,4 +1,4 @@
-"""Resample blocks of a raster so that they join to what the whole raster gives, masked pixels left out."""
+"""Resample a raster block by block, bit-identical to resampling it whole; masked pixels have no weight."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,24 +10,24 @@ from scipy.sparse import csr_array
 from geoseg.tiling import Roi, lanczos_radius, lanczos_weights, nearest_exact, source_interval
 
 LEAST_SUPPORT = 0.25
-"""Share of the kernel that must lie on valid pixels; below, the nearest pixel is a better estimate than a quotient."""
+"""Share of the kernel that valid pixels must cover; below, the nearest pixel is a better estimate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resampler:
-    """The pixels of a target raster over the same ground as a source raster.
+    """From a source raster to a target raster over the same ground.
 
-    A block is read from ``source(block)`` and computed by `nearest` or `lanczos`. Each of its pixels depends on its
-    place in the whole target alone: any division into blocks gives the same bits.
+    A block is read from `source(block)` and computed by `nearest` or `lanczos`. Each pixel depends only on its position
+    in the whole target: any division into blocks gives the same bits.
     """
 
     source_shape: tuple[int, int]
-    """Height and width of the whole source, in its pixels."""
+    """Height and width of the whole source."""
     target_shape: tuple[int, int]
-    """Height and width of the whole target, in its pixels."""
+    """Height and width of the whole target."""
 
     def source(self, block: Roi) -> Roi:
-        """Return the rows and columns of the source that a block of the target is made of, by either kernel."""
+        """Rows and columns of the source that a block of the target depends on, with either kernel."""
         rows, cols = (
             source_interval(part.start, part.stop, n_out, n_in, lanczos_radius(n_out, n_in))
             for part, n_out, n_in in zip(block, self.target_shape, self.source_shape, strict=True)
@@ -35,19 +35,19 @@ class Resampler:
         return rows, cols
 
     def nearest(self, values: NDArray[Any], block: Roi) -> NDArray[Any]:
-        """Return the source pixels whose areas hold the centres of the block's pixels.
+        """Take the source pixels whose areas hold the centres of the block's pixels.
 
         Parameters
         ----------
         values
-            Shape ``(..., rows, columns)``: the source at ``source(block)``.
+            `(..., rows, columns)`: the source at `source(block)`.
         block
             Rows and columns of the target.
 
         Returns
         -------
         NDArray
-            Shape ``(..., rows of the block, columns of the block)``, of the same dtype.
+            `(..., rows of the block, columns of the block)`, of the same dtype.
         """
         rows, cols = (
             nearest_exact(n_out, n_in)[part] - origin.start
@@ -60,25 +60,25 @@ class Resampler:
     def lanczos(
         self, values: NDArray[Any], valid: NDArray[np.bool_], block: Roi, *, nodata: float | None = None
     ) -> NDArray[Any]:
-        """Return one band of a block, Lanczos-filtered over its valid pixels, rounded and clipped to its dtype.
+        """Lanczos-filter the valid pixels of one band of a block, rounded and clipped to its dtype.
 
-        The weights of masked pixels, and of pixels that are not finite, are shared out among the others (normalised
-        convolution, Knutsson & Westin, CVPR 1993). Where the source pixel nearest to a target pixel's centre is masked,
-        so is the target pixel: it takes that pixel's value.
+        The weights of pixels that are masked or not finite are shared among the others (normalised convolution,
+        Knutsson & Westin, CVPR 1993). Where the source pixel nearest to a target pixel's centre is masked, the target
+        pixel is masked too and takes its value.
 
         Parameters
         ----------
         values, valid
-            Shape ``(rows, columns)``: the source at ``source(block)``, and which of its pixels are not masked.
+            `(rows, columns)`: the source at `source(block)`, and which of its pixels are not masked.
         block
             Rows and columns of the target.
         nodata
-            A value that no valid pixel may take by filtering; it becomes the next one.
+            Value that no valid pixel may take by filtering; the next value is used instead.
 
         Returns
         -------
         NDArray
-            Shape ``(rows of the block, columns of the block)``, of the dtype of ``values``.
+            `(rows of the block, columns of the block)`, of the dtype of `values`.
         """
         dtype = values.dtype
         if np.issubdtype(dtype, np.floating):
@@ -96,14 +96,14 @@ class Resampler:
         return exact
 
     def _matrices(self, block: Roi, dtype: np.dtype[Any]) -> list[csr_array]:
-        """Return the kernels of the block's rows and columns, each of shape (target pixels, source pixels)."""
+        """Kernels of the block's rows and columns, each `(target pixels, source pixels)`."""
         matrices = []
         for part, origin, n_out, n_in in zip(
             block, self.source(block), self.target_shape, self.source_shape, strict=True
         ):
             taps, weights = lanczos_weights(part.start, part.stop, n_out, n_in)
             starts = np.arange(0, taps.size + 1, taps.shape[1])
-            # Taps that were clipped to the border weigh nothing, but must lie within the matrix.
+            # Taps clipped at the border have no weight, but need an index within the matrix.
             indices = np.clip(taps - origin.start, 0, origin.stop - origin.start - 1)
             shape = len(taps), origin.stop - origin.start
             matrices.append(csr_array((weights.astype(dtype).ravel(), indices.ravel(), starts), shape=shape))
@@ -116,7 +116,7 @@ def _filter(values: NDArray[Any], down: csr_array, across: csr_array) -> NDArray
 
 
 def _to_dtype(filtered: NDArray[Any], dtype: np.dtype[Any], nodata: float | None) -> NDArray[Any]:
-    """Round half up and clip, as GDAL does, and step off the nodata value towards the middle of the dtype."""
+    """Round half up and clip, as GDAL does; the nodata value becomes its neighbour."""
     if np.issubdtype(dtype, np.floating):
         values = filtered.astype(dtype)
         if nodata is not None:

@@ -1,4 +1,4 @@
-"""Resize a scene or a label raster out of core, georeference kept."""
+"""Write a raster at another resolution, block by block, with its georeference."""
 
 from collections.abc import Iterator
 from math import inf, isqrt
@@ -28,15 +28,15 @@ from .resampling import Resampler
 from .scene import open_scene, refuse_mixed_types
 
 CACHE_BYTES = 256 * 2**20
-"""GDAL's block cache. `rasterio.Env` takes bytes, where the environment variable takes megabytes."""
+"""GDAL's block cache in bytes, as `rasterio.Env` takes it; the environment variable is in megabytes."""
 BLOCK_PIXELS = 2048 * 2048
-"""Pixels of the source, or of the target where it has more, that are in memory at once, about."""
+"""About as many pixels are held at a time, of the source or the target, whichever has more."""
 TARGET_TILE = 256
-"""Side of the target's tiles."""
+"""Side of the output's tiles."""
 MAX_SIDE = 2**31 - 1
-"""Pixels along a side that GDAL counts to."""
+"""Most pixels that GDAL allows along a side."""
 SIDECARS = (".aux.xml", ".ovr", ".msk")
-"""What GDAL may have laid beside an older raster of the same name, and would apply to the new one."""
+"""Sidecars of an older raster of the same name, which GDAL would apply to the new one."""
 
 
 def resize(
@@ -52,9 +52,9 @@ def resize(
 ) -> Path:
     """Write a raster at another resolution over the same ground, as a tiled GeoTIFF.
 
-    Imagery is resampled with the Lanczos kernel, antialiased when reducing and clipped to its data type; masked pixels
-    add nothing to their neighbours. Labels, masks and alpha are nearest-exact: the source pixel whose area holds the
-    target pixel's centre. Data type, bands, nodata, mask, colours, names and tags are kept.
+    Imagery is Lanczos-filtered, antialiased when reducing, and clipped to its data type; masked pixels have no weight.
+    Labels, masks and alpha are nearest-exact: the source pixel whose area holds the output pixel's centre. Data type,
+    bands, nodata, mask, colours, names and tags are kept.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def resize(
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_TIFF_INTERNAL_MASK=True),
         unplaced(),
-        # All reads are at full resolution, where overviews cannot take its place.
+        # Overviews have no effect on reads at full resolution.
         opened(str(source), overviews=True) as scene,
     ):
         _check_kind(scene, labels)
@@ -107,7 +107,7 @@ def resize(
 
 def _check_target(target: Path, overwrite: bool) -> None:
     if target.suffix.lower() not in (".tif", ".tiff"):
-        raise OutputError(f"{target.name} would be a GeoTIFF; give it a name that ends in .tif.")
+        raise OutputError(f"{target.name} must end in .tif: the output is a GeoTIFF.")
     check_outputs([target], overwrite=overwrite)
 
 
@@ -191,7 +191,7 @@ def _profile(scene: DatasetReader, shape: tuple[int, int]) -> dict[str, Any]:
         moved = [GroundControlPoint(p.row * rows, p.col * cols, p.x, p.y, p.z, p.id, p.info) for p in gcps]
         return profile | {"gcps": moved, "crs": gcp_crs}
     if scene.rpcs is not None:
-        # Offsets count from the centre of the first pixel.
+        # Offsets are relative to the centre of the first pixel.
         rpcs = scene.rpcs.to_dict()
         rpcs |= {"line_off": (rpcs["line_off"] + 0.5) * rows - 0.5, "line_scale": rpcs["line_scale"] * rows}
         rpcs |= {"samp_off": (rpcs["samp_off"] + 0.5) * cols - 0.5, "samp_scale": rpcs["samp_scale"] * cols}
@@ -202,7 +202,7 @@ def _profile(scene: DatasetReader, shape: tuple[int, int]) -> dict[str, Any]:
 
 
 def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
-    """Copy what the bands mean; statistics are left behind, for they are another raster's."""
+    """Copy descriptions, colours and tags of the bands, but not statistics, which no longer hold."""
     written.colorinterp = scene.colorinterp
     written.descriptions = scene.descriptions
     written.units = [unit or "" for unit in scene.units]
@@ -216,9 +216,9 @@ def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
 
 
 def _blocks(scene: DatasetReader, shape: tuple[int, int]) -> Iterator[Roi]:
-    """Yield the target's blocks in row-major order, each made of a bounded number of source pixels.
+    """Yield the output's blocks in row-major order, each from a bounded number of source pixels.
 
-    A scene stored in strips is read in strips: anything narrower would decode each strip again and again.
+    A scene stored in strips is read in strips: narrower reads would decode each strip repeatedly.
     """
     height, width = shape
     in_strips = scene.block_shapes[0][1] == scene.width
@@ -231,14 +231,14 @@ def _blocks(scene: DatasetReader, shape: tuple[int, int]) -> Iterator[Roi]:
 
 
 def _whole_tiles(pixels: int) -> int:
-    """Round down to whole tiles of the target, which are then compressed once; less than a tile stays as it is."""
+    """Round down to whole tiles of the output, so that each is compressed once; less than a tile is kept."""
     return max(1, pixels // TARGET_TILE * TARGET_TILE or pixels)
 
 
 def _resample(
     scene: DatasetReader, resampler: Resampler, block: Roi, labels: bool
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return values and validity of a block of the target, each of shape (bands, rows, columns)."""
+    """Values and validity of a block of the output, each `(bands, rows, columns)`."""
     window = Window.from_slices(*resampler.source(block))
     with reading(scene):
         values = scene.read(window=window)

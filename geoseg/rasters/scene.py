@@ -1,4 +1,4 @@
-"""The scene: one georeferenced raster, looked at once and described by plain values."""
+"""Describe a georeferenced raster before its pixels are read."""
 
 import math
 import shlex
@@ -18,29 +18,29 @@ from .open import opened, unplaced
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What is known of a raster before a pixel of it is read."""
+    """Description of a georeferenced raster."""
 
     source: str
-    """Path or URL that GDAL opens."""
+    """Path or URL for GDAL."""
     files: tuple[str, ...]
-    """The source and what it is made of: sidecars, and the rasters behind a VRT."""
+    """The source, its sidecars, and the rasters behind a VRT."""
     geobox: GeoBox
-    """The raster's own pixel grid: shape, transform, CRS."""
+    """The raster's own grid: shape, transform, CRS."""
     gsd_m: tuple[float, float]
-    """Ground distance between neighbouring pixels down a column and along a row, in metres, at the scene's centre."""
+    """Ground sample distance at the centre, in metres: down a column, along a row."""
     dtype: str
     """NumPy data type of the bands."""
     bands: tuple[ColorInterp, ...]
-    """What each band shows."""
+    """Colour interpretation of each band."""
 
     @property
     def stem(self) -> str:
-        """Name of the scene without folder and ending; results are named after it."""
+        """File name without folder and extension; results are named after it."""
         return stem(self.source)
 
     @property
     def bounds_lonlat(self) -> tuple[float, float, float, float]:
-        """West, south, east and north of the scene in degrees."""
+        """West, south, east and north in degrees."""
         bounds = self.geobox.boundingbox
         to_lonlat = Transformer.from_crs(crs_of(self.geobox), "EPSG:4326", always_xy=True)
         west, south, east, north = to_lonlat.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
@@ -48,27 +48,27 @@ class Scene:
 
 
 def stem(source: str) -> str:
-    """Name of a source without folder and ending, and without the query of a URL."""
+    """File name of a source without folder, extension and URL query."""
     return Path(source.rstrip("/").split("?")[0] if "://" in source else source).stem
 
 
 def open_scene(source: str | Path) -> Scene:
-    """Describe a raster, or refuse it.
+    """Describe a raster.
 
     Raises
     ------
     SceneError
-        If it cannot be opened, or is not placed on the ground by a CRS and an affine transform.
+        If it cannot be opened, or is not georeferenced by a CRS and an affine transform.
     """
     source = str(source)
-    # Without its overviews, a file that has no geotransform would show an arbitrary one (seen in GDAL 3.10).
+    # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True) as dataset:
         with usable_crs(source):
             crs = dataset.crs
             _check_placed(source, dataset, has_crs=crs is not None)
             refuse_mixed_types(source, dataset)
             geobox = GeoBox(dataset.shape, dataset.transform, crs)
-            Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # another planet has no way there
+            Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # fails for other planets
             gsd_m = checked_gsd(source, geobox)
         return Scene(
             source=source,
@@ -81,7 +81,7 @@ def open_scene(source: str | Path) -> Scene:
 
 
 def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:
-    """Raise SceneError if bands are of several data types."""
+    """Raise SceneError if bands differ in data type."""
     if len(set(dataset.dtypes)) > 1:
         raise SceneError(f"{source} mixes data types ({', '.join(dataset.dtypes)}); geoseg needs one for all bands.")
 
@@ -89,21 +89,17 @@ def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:
 def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool) -> None:
     if dataset.count == 0:
         raise SceneError(
-            f"{source} has no bands; if it is a container, name one of its {len(dataset.subdatasets)} rasters."
+            f"{source} has no bands; if it is a container, name one of its {len(dataset.subdatasets)} subdatasets."
         )
     transform = dataset.transform
     if transform.is_identity:
         if dataset.gcps[0]:
-            raise SceneError(
-                f"{source} is placed by {len(dataset.gcps[0])} ground control points only; warp it first (`gdalwarp`)."
-            )
+            raise SceneError(f"{source} is georeferenced by ground control points only; warp it first (`gdalwarp`).")
         if dataset.rpcs is not None:
-            raise SceneError(
-                f"{source} is placed by rational polynomials (RPC) only; orthorectify it first (`gdalwarp -rpc`)."
-            )
+            raise SceneError(f"{source} is georeferenced by RPCs only; orthorectify it first (`gdalwarp -rpc`).")
     if not has_crs:
         command = f"rio edit-info --crs EPSG:… {shlex.quote(source)}"
-        raise SceneError(f"{source} has no CRS; assign the one it was made in (`{command}`).")
+        raise SceneError(f"{source} has no CRS; assign its own (`{command}`).")
     if transform.is_identity:
         raise SceneError(f"{source} has a CRS but no geotransform; assign one (`rio edit-info --transform …`).")
     if not transform.determinant or not all(map(math.isfinite, transform)):
@@ -111,6 +107,6 @@ def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool
 
 
 def is_placed(raster: rasterio.DatasetReader) -> bool:
-    """Whether a raster lies on the ground by a CRS and an affine transform."""
+    """Whether a raster is georeferenced by a CRS and an affine transform."""
     with usable_crs(raster.name):
         return raster.crs is not None and not raster.transform.is_identity

@@ -248,7 +248,7 @@ def test_negative_values(write_ids, blobs):
     truth = blobs(20, 20).astype(np.int32)
     truth[:2] = -1
     ours, theirs = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(truth, "b.tif")
-    with pytest.raises(SceneError, match=r"40 pixels of value -1, .* leave it out with --ignore"):
+    with pytest.raises(SceneError, match=r"40 pixels of value -1, .* exclude it with `ignore`"):
         evaluate(ours, theirs)
     evaluation = evaluate(ours, theirs, ignore=["-1"])
     assert (evaluation.scores.pixels, evaluation.notes) == (360, ())

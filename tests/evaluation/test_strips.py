@@ -143,7 +143,7 @@ def test_unknown_values_are_named(write_ids, blobs):
     truth = blobs(20, 30, seed=1).astype(np.uint16)
     truth[3, :7] = 999
     ours, theirs = write_ids(blobs(20, 30), "a.tif"), write_ids(truth, "b.tif")
-    with pytest.raises(SceneError, match=r"b\.tif has 7 pixels of value 999, which is no class"):
+    with pytest.raises(SceneError, match=r"b\.tif has 7 pixels of value 999, which is not in the legend"):
         read(ours, theirs)
     _, true, _ = read(ours, theirs, ignore=["999"])
     np.testing.assert_array_equal(true, np.where(truth == 999, 255, truth))
@@ -152,7 +152,7 @@ def test_unknown_values_are_named(write_ids, blobs):
 @pytest.mark.parametrize(
     ("bands", "dtype", "message"),
     [
-        (3, "uint8", r"3 bands of uint8; class ids are one .*--coding"),
+        (3, "uint8", r"3 bands of uint8; class ids need one .*`coding`"),
         (1, "float32", "1 band of float32"),
         (2, "uint8", "2 bands"),
     ],
@@ -173,7 +173,7 @@ def test_probabilities_of_another_prediction(write_ids, blobs):
     ):
         read(ours, write_ids(blobs(20, 20), "b.tif"))
     write_ids(np.zeros((5, 20, 20), np.uint8), "a_probabilities.tif")
-    with pytest.raises(SceneError, match="holds uint8 of scale 1; probabilities are uint8 of scale 1/254"):
+    with pytest.raises(SceneError, match="holds uint8 with scale 1; probabilities are uint8 with scale 1/254"):
         read(ours, write_ids(blobs(20, 20), "b.tif"))
 
 

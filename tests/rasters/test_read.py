@@ -1,4 +1,4 @@
-"""Regions of rasters, resampled and with their validity."""
+"""Regions of rasters, resampled, with their validity."""
 
 import numpy as np
 import pytest
@@ -85,7 +85,7 @@ def test_no_pixel_inside():
 
 
 def test_values_beyond_the_range_are_cut_off():
-    """What is darker than the offset is 0, what is too bright 255, and bytes that are taken as they are stay."""
+    """Values are clipped to 0–255, and bytes without scaling are kept."""
     values = np.array([0, 100, 400, 5000], np.uint16)
     np.testing.assert_array_equal(scaled(values, Scaling(offset=100, gain=0.25)), np.float32([0, 0, 75, 255]))
     levels = np.arange(256, dtype=np.uint8)

@@ -66,7 +66,7 @@ def test_lanczos_is_gdals(image, shape):
     """Lanczos is that of GDAL's whole-scene read, enlarging and reducing.
 
     Difference: integers may differ by one where the filtered value lies within float32 rounding of a half, because
-    GDAL sums in another order; real numbers differ by that rounding alone.
+    GDAL sums in another order; floats differ by that rounding alone.
     """
     found, expected = lanczos(image, shape), gdal(image, shape, Resampling.lanczos)
     if image.dtype == np.float32:
@@ -79,10 +79,10 @@ def test_lanczos_is_gdals(image, shape):
 
 @pytest.mark.parametrize("factor", [2, 3, 5])
 def test_lanczos_enlarging_follows_opencv(factor):
-    """Oracle for enlarging: OpenCV's INTER_LANCZOS4, on a smooth scene away from its border.
+    """Enlarging agrees with OpenCV's INTER_LANCZOS4 on a smooth scene away from its border.
 
-    Differences: OpenCV's kernel has four lobes, not three, and its border repeats the edge pixel, where ours ends at
-    the edge and shares the weight out. On a scene without detail near the pixel size, both draw the same surface.
+    Differences: OpenCV's kernel has four lobes, not three, and repeats the border pixel, where ours is cut off and
+    rescaled.
     """
     y, x = np.mgrid[:48, :64].astype(np.float32)
     image = 100 + 50 * np.sin(x / 5) * np.cos(y / 7)
@@ -107,7 +107,7 @@ def test_lanczos_reducing_does_not_alias_where_opencv_does():
 
 @given(shapes, shapes)
 def test_nearest_is_gdals(source_shape, target_shape):
-    """Nearest-exact is GDAL's nearest of the whole scene, at any ratio: no difference."""
+    """Nearest-exact equals GDAL's nearest-neighbour read of the whole scene, at any ratio."""
     image = np.arange(source_shape[0] * source_shape[1], dtype=np.uint16).reshape(source_shape)
     resampler = Resampler(source_shape=source_shape, target_shape=target_shape)
     found = resampler.nearest(image, whole(target_shape))
@@ -116,10 +116,10 @@ def test_nearest_is_gdals(source_shape, target_shape):
 
 @given(st.integers(1, 300), st.integers(1, 300))
 def test_nearest_is_opencvs_away_from_ties(n_out, n_in):
-    """Nearest-exact is OpenCV's INTER_NEAREST_EXACT, or its neighbour where OpenCV's ratio is rounded.
+    """Nearest-exact equals OpenCV's INTER_NEAREST_EXACT except at ties.
 
-    Difference: OpenCV steps with a ratio rounded to 1/65536 of a pixel, down from the first pixel's centre, so centres
-    that lie on, or within that error of, the border of two source pixels may fall to either side.
+    Difference: OpenCV steps from the first pixel's centre with a ratio rounded to 1/65536 of a pixel, so centres on the
+    border of two source pixels, or within that error of it, may go to either.
     """
     image = np.arange(n_in, dtype=np.float32)[None]
     theirs = cv2.resize(image, (n_out, 1), interpolation=cv2.INTER_NEAREST_EXACT)[0].astype(int)
@@ -132,7 +132,7 @@ def test_nearest_is_opencvs_away_from_ties(n_out, n_in):
 
 @given(st.data(), images((np.uint8, np.float32)), shapes, st.sampled_from([0, 255]))
 def test_masked_pixels_do_not_bleed(data, image, shape, other):
-    """What stands in masked pixels has no influence on valid ones: another value there gives the same result."""
+    """Values of masked pixels do not influence valid ones."""
     valid = np.random.default_rng(data.draw(st.integers(0, 99))).random(image.shape) < 0.7
     kept = Resampler(source_shape=image.shape, target_shape=shape).nearest(valid, whole(shape))
     changed = np.where(valid, image, other).astype(image.dtype)
@@ -141,7 +141,7 @@ def test_masked_pixels_do_not_bleed(data, image, shape, other):
 
 @given(images((np.float32,)), shapes)
 def test_a_constant_stays_constant_beside_masked_pixels(image, shape):
-    """Weights of masked pixels are shared out: nothing darkens, and nothing explodes, at the edge of the mask."""
+    """Weights of masked pixels are shared among the others: a constant stays constant at the edge of the mask."""
     valid = image < 128
     resampled = lanczos(np.where(valid, np.float32(90), np.float32(-9999)), shape, valid)
     kept = Resampler(source_shape=image.shape, target_shape=shape).nearest(valid, whole(shape))
@@ -150,7 +150,7 @@ def test_a_constant_stays_constant_beside_masked_pixels(image, shape):
 
 
 def test_scattered_valid_pixels_are_not_amplified():
-    """Where few pixels under the kernel are valid, on lobes of both signs, no quotient of small numbers comes out."""
+    """Few valid pixels under the kernel, on lobes of both signs, are not amplified."""
     rng = np.random.default_rng(0)
     image = rng.integers(100, 111, (200, 200)).astype(np.float32)
     for share in (0.02, 0.05, 0.1, 0.3):
@@ -163,7 +163,7 @@ def test_scattered_valid_pixels_are_not_amplified():
 
 
 def test_not_a_number_stays_where_it_is():
-    """A NaN or an infinity keeps its place and leaves its neighbours alone, although nothing declares it nodata."""
+    """NaN and infinity are treated as masked, although no nodata value declares them."""
     image = np.full((9, 9), 7, np.float32)
     image[4, 4], image[0, 8] = np.nan, np.inf
     resampled = lanczos(image, (27, 27))
@@ -175,7 +175,7 @@ def test_not_a_number_stays_where_it_is():
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32])
 def test_overshoot_is_clipped(dtype):
-    """Ringing beside an edge between a data type's extremes neither wraps round nor leaves the type."""
+    """Ringing at an edge between a data type's extremes is clipped, not wrapped."""
     info = np.iinfo(dtype)
     image = np.full((10, 20), info.min, dtype)
     image[:, 10:] = info.max
@@ -192,6 +192,6 @@ def test_a_valid_pixel_never_becomes_nodata(nodata, dtype, beside):
 
 
 def test_a_valid_real_number_never_becomes_nodata():
-    """The same for real numbers: the next number is as good as the same."""
+    """A filtered float that equals nodata moves to the next float."""
     found = lanczos(np.zeros((6, 6), np.float32), (12, 12), np.ones((6, 6), bool), nodata=0.0)
     assert ((found > 0) & (found < 1e-40)).all()

@@ -21,7 +21,7 @@ UTM = {"crs": "EPSG:32633", "transform": Affine(0.5, 0, 500_000, 0, -0.5, 5_400_
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    """Scenes of a few hundred pixels are worked in many blocks, as large ones are."""
+    """Resize scenes of a few hundred pixels in many blocks, as large ones are."""
     monkeypatch.setattr(geoseg.rasters.resize, "BLOCK_PIXELS", 64 * 64)
 
 
@@ -63,7 +63,7 @@ def opened(path):
 @pytest.mark.parametrize("size", [(101, 87), (400, 300), (211, 300)])
 @pytest.mark.parametrize("tiled", [True, False], ids=["tiles", "strips"])
 def test_imagery_is_gdals_whole_scene_read(make, tmp_path, dtype, size, tiled):
-    """Worked in blocks, imagery is what GDAL reads of the whole scene, to the rounding of a half (see docs)."""
+    """Resampled in blocks, imagery equals GDAL's read of the whole scene up to rounding (docs/resampling.md)."""
     layout = {} if tiled else {"tiled": False, "blockxsize": None, "blockysize": 3}
     scene = make(photo(2, 200, 211, dtype), **UTM, **layout)
     with opened(scene) as source:
@@ -81,7 +81,7 @@ def test_imagery_is_gdals_whole_scene_read(make, tmp_path, dtype, size, tiled):
 
 @pytest.mark.parametrize("size", [(101, 87), (500, 301)])
 def test_labels_are_gdals_nearest_and_gain_no_value(make, tmp_path, size):
-    """Labels keep their values, colours and nodata; each pixel is GDAL's nearest of the whole scene."""
+    """Labels keep values, colours and nodata, and equal GDAL's nearest-neighbour read of the whole scene."""
     ids = np.random.default_rng(0).choice(np.array([0, 3, 7, 200, 255], np.uint8), (1, 200, 211))
     colours = {3: (10, 20, 30, 255), 7: (200, 0, 0, 255)}
     scene = make(ids, nodata=255, **UTM)
@@ -97,7 +97,7 @@ def test_labels_are_gdals_nearest_and_gain_no_value(make, tmp_path, size):
 
 
 def test_a_colour_table_is_not_mixed(make, tmp_path):
-    """A raster with a colour table holds labels; resizing it as imagery is refused with the remedy."""
+    """A raster with a colour table is refused as imagery; the error names `labels`."""
     scene = make(photo(1, 8, 8), **UTM)
     with rasterio.open(scene, "r+") as written:
         written.write_colormap(1, {1: (1, 2, 3, 255)})
@@ -115,7 +115,7 @@ def test_a_colour_table_is_not_mixed(make, tmp_path):
     ids=["north up", "south up", "rotated"],
 )
 def test_the_outer_corners_stay_where_they_are(make, tmp_path, transform):
-    """The result covers the same ground to the last digit that a transform holds, whatever the orientation."""
+    """The outer corners are kept to the last digit, in any orientation."""
     scene = make(photo(1, 50, 70), crs="EPSG:32633", transform=transform)
     with opened(resize(scene, tmp_path / "out.tif", size=(33, 41))) as resized:
         assert resized.crs == "EPSG:32633"
@@ -126,7 +126,7 @@ def test_the_outer_corners_stay_where_they_are(make, tmp_path, transform):
 
 
 def test_meaning_of_bands_is_kept(make, tmp_path):
-    """Names, units, scales, tags and colour interpretation are copied; statistics of other pixels are not."""
+    """Names, units, scales, tags and colour interpretation are copied; statistics are not."""
     scene = make(photo(4, 20, 20, np.uint16), photometric="RGB", **UTM)
     with rasterio.open(scene, "r+") as written:
         written.descriptions = ("red", "green", "blue", "near infrared")
@@ -148,7 +148,7 @@ def test_meaning_of_bands_is_kept(make, tmp_path):
 
 @pytest.mark.parametrize("kind", ["nodata", "mask", "alpha"])
 def test_masked_pixels_stay_masked_and_do_not_bleed(make, tmp_path, kind):
-    """The mask is the nearest-exact one, in the form it had; beside it a constant scene stays constant."""
+    """The mask is nearest-exact and keeps its kind; next to it a constant scene stays constant."""
     valid = np.ones((80, 90), bool)
     valid[20:40, 30:60] = False
     valid[np.random.default_rng(1).random(valid.shape) < 0.05] = False
@@ -169,7 +169,7 @@ def test_masked_pixels_stay_masked_and_do_not_bleed(make, tmp_path, kind):
 
 
 def test_a_mask_file_becomes_an_internal_mask(make, tmp_path):
-    """A mask that lies beside the scene is read, and written into the result."""
+    """A mask in a sidecar is read, and written into the output."""
     scene = make(photo(1, 30, 30), **UTM)
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(scene, "r+") as written:
         written.write_mask(np.tri(30, dtype=bool))
@@ -190,7 +190,7 @@ def test_a_mask_file_becomes_an_internal_mask(make, tmp_path):
     ids=["enlarge", "reduce", "US feet"],
 )
 def test_gsd_is_metres_on_the_ground(make, tmp_path, crs, pixel, gsd, expected):
-    """The size follows from pixel size and unit of the CRS; a foot is not a metre."""
+    """The size follows from pixel size and unit of the CRS, feet included."""
     origin = {"EPSG:32633": (500_000, 5_400_000), "EPSG:2263": (980_000, 200_000)}[crs]
     scene = make(photo(1, 40, 60), crs=crs, transform=Affine(pixel, 0, origin[0], 0, -pixel, origin[1]))
     with opened(resize(scene, tmp_path / "out.tif", gsd_m=gsd)) as resized:
@@ -198,7 +198,7 @@ def test_gsd_is_metres_on_the_ground(make, tmp_path, crs, pixel, gsd, expected):
 
 
 def test_gsd_of_a_geographic_scene_is_that_of_its_centre(make, tmp_path):
-    """At 60 degrees north a degree of longitude is half as long: pixels square in degrees become square in metres."""
+    """At 60° north a degree of longitude is half as long: pixels square in degrees become square in metres."""
     step = 1e-5
     scene = make(photo(1, 200, 200), crs="EPSG:4326", transform=Affine(step, 0, 10, 0, -step, 60))
     geod = Geod(ellps="WGS84")
@@ -219,7 +219,7 @@ def test_progress_is_reported(make, tmp_path):
 
 
 def test_ground_control_points_move_with_the_pixels(make, tmp_path):
-    """A scene placed by ground control points stays placed by them."""
+    """Ground control points are scaled with the pixels."""
     points = [GroundControlPoint(r, c, 10 + c / 1e4, 50 - r / 1e4) for r, c in ((0, 0), (0, 40), (20, 0), (20, 40))]
     scene = make(photo(1, 20, 40), gcps=points, crs="EPSG:4326")
     with opened(resize(scene, tmp_path / "out.tif", size=(20, 30))) as resized:
@@ -230,7 +230,7 @@ def test_ground_control_points_move_with_the_pixels(make, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_rational_polynomials_move_with_the_pixels(make, tmp_path):
-    """Offsets count from the first pixel's centre: the ground seen at a corner of the scene stays the same."""
+    """RPC offsets are relative to the first pixel's centre: the corners of the scene keep their position."""
     linear = [0.0, 1.0, *[0.0] * 18]
     constant = [1.0, *[0.0] * 19]
     rpcs = RPC(
@@ -247,7 +247,7 @@ def test_rational_polynomials_move_with_the_pixels(make, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_a_raster_without_georeference_is_resized_but_has_no_gsd(make, tmp_path):
-    """A plain picture can be scaled; asking for metres is refused, for nothing says how large its pixels are."""
+    """An image without georeference can be scaled, but not resized to a GSD."""
     scene = make(photo(3, 20, 30))
     with opened(resize(scene, tmp_path / "out.tif", scale=2)) as resized:
         assert resized.shape == (40, 60)
@@ -257,7 +257,7 @@ def test_a_raster_without_georeference_is_resized_but_has_no_gsd(make, tmp_path)
 
 
 def test_overviews_are_not_mistaken_for_pixels(make, tmp_path):
-    """The result is made from the scene's own pixels, not from overviews that may show something else."""
+    """The output is made from the scene's own pixels, not from overviews that may differ."""
     scene = make(photo(1, 128, 128), **UTM)
     expected = opened(resize(scene, tmp_path / "clean.tif", size=(40, 40))).read()
     with rasterio.open(scene, "r+") as written:
@@ -267,7 +267,7 @@ def test_overviews_are_not_mistaken_for_pixels(make, tmp_path):
 
 @pytest.mark.parametrize("wanted", [{"scale": 1e-4}, {"size": (1, 1)}, {"gsd_m": 1e5}])
 def test_a_scene_can_shrink_to_one_pixel(make, tmp_path, wanted):
-    """However small the result, it has a pixel, close to the mean of the scene."""
+    """The smallest output has one pixel, close to the mean of the scene."""
     values = photo(1, 60, 60)
     with opened(resize(make(values, **UTM), tmp_path / "out.tif", **wanted)) as resized:
         assert resized.shape == (1, 1)
@@ -287,7 +287,7 @@ def test_a_scene_can_shrink_to_one_pixel(make, tmp_path, wanted):
     ],
 )
 def test_a_size_that_is_none_is_refused(make, tmp_path, wanted):
-    """Exactly one of gsd, scale and size must be given, and be positive."""
+    """Exactly one of `gsd_m`, `scale` and `size` must be given, and be positive."""
     with pytest.raises(UsageError):
         resize(make(photo(1, 8, 8), **UTM), tmp_path / "out.tif", **wanted)
     assert not (tmp_path / "out.tif").exists()
@@ -295,13 +295,13 @@ def test_a_size_that_is_none_is_refused(make, tmp_path, wanted):
 
 @pytest.mark.parametrize("wanted", [{"scale": 1e9}, {"gsd_m": 1e-300}, {"size": (99999999999, 1)}])
 def test_a_result_that_no_file_can_hold_is_refused(make, tmp_path, wanted):
-    """More pixels along a side than GDAL counts to are a mistake in the option."""
+    """An output with more pixels along a side than GDAL allows is refused."""
     with pytest.raises(UsageError, match="exceed the 2147483647 pixels"):
         resize(make(photo(1, 8, 8), **UTM), tmp_path / "out.tif", **wanted)
 
 
 def test_an_existing_target_is_replaced_only_on_request(make, tmp_path):
-    """Nothing is overwritten unasked; on request, what GDAL laid beside the old raster goes with it."""
+    """An existing file is replaced only on request, together with its sidecars."""
     scene, target = make(photo(1, 8, 8), **UTM), tmp_path / "out.tif"
     target.write_text("precious")
     with pytest.raises(OutputError, match=r"out\.tif exists; choose another name or `overwrite=True`"):
@@ -316,7 +316,7 @@ def test_an_existing_target_is_replaced_only_on_request(make, tmp_path):
 
 
 def test_a_scene_may_replace_itself(make):
-    """Source and target may be the same file: it is read to its end before it is replaced."""
+    """Source and output may be the same file: it is read completely before it is replaced."""
     scene = make(photo(1, 100, 100), **UTM)
     with opened(scene) as source:
         expected = source.read(out_shape=(1, 50, 50), resampling=Resampling.nearest)
@@ -327,20 +327,20 @@ def test_a_scene_may_replace_itself(make):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("out.png", r"ends in \.tif"),
+        ("out.png", r"end in \.tif"),
         ("none/out.tif", "none is not a folder; create it first"),
         ("x" * 250 + ".tif", "too long"),
     ],
 )
 def test_a_target_that_cannot_be_written_is_refused(make, tmp_path, name, sentence):
-    """A wrong ending or a missing folder is named before anything is read."""
+    """A wrong extension or a missing folder is refused before anything is read."""
     with pytest.raises(OutputError, match=sentence):
         resize(make(photo(1, 8, 8), **UTM), tmp_path / name, scale=2)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no raster at all"], ids=["missing", "empty", "foreign"])
 def test_an_unreadable_source_is_named(tmp_path, content):
-    """What GDAL cannot open ends in an error with the file's name."""
+    """The error names a file that GDAL cannot open."""
     if content is not None:
         (tmp_path / "broken.tif").write_bytes(content)
     with pytest.raises(SceneError, match=r"broken\.tif"):
@@ -348,7 +348,7 @@ def test_an_unreadable_source_is_named(tmp_path, content):
 
 
 def test_a_truncated_source_leaves_nothing_behind(make, tmp_path):
-    """A source that ends halfway is the scene's fault, and no part of the result remains."""
+    """A truncated source raises a SceneError and leaves no partial output."""
     scene = make(photo(3, 300, 300), **UTM)
     scene.write_bytes(scene.read_bytes()[: scene.stat().st_size // 2])
     with pytest.raises(SceneError, match=r"scene\.tif"):
@@ -361,7 +361,7 @@ def test_a_truncated_source_leaves_nothing_behind(make, tmp_path):
     [(photo(1, 8, 8).astype(np.complex64), "complex64"), (photo(1, 8, 8).astype(np.int64), "int64")],
 )
 def test_values_that_cannot_be_filtered_are_refused(make, tmp_path, values, sentence):
-    """Imagery of 64-bit integers or complex numbers is refused by name; as labels the former pass."""
+    """Imagery of 64-bit integers or complex numbers is refused; as labels, the integers are accepted."""
     scene = make(values, **UTM)
     with pytest.raises(SceneError, match=sentence):
         resize(scene, tmp_path / "out.tif", scale=2)
@@ -373,7 +373,7 @@ def test_values_that_cannot_be_filtered_are_refused(make, tmp_path, values, sent
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
 def test_a_full_disk_leaves_nothing_behind(make, tmp_path, share, masked):
-    """A write that fails, even the last one, which rasterio does not report, is an error, not a cut-off raster."""
+    """A failed write is an error, even the last one, which rasterio does not report, and leaves no partial output."""
     scene = make(photo(1, 600, 600), mask=photo(1, 600, 600)[0] > 9 if masked else None, **UTM)
     complete = resize(scene, tmp_path / "complete.tif", scale=1, labels=True).stat().st_size
     (tmp_path / "complete.tif").unlink()
@@ -390,7 +390,7 @@ def test_a_full_disk_leaves_nothing_behind(make, tmp_path, share, masked):
 
 
 def test_the_command_calls_the_function(make, tmp_path):
-    """`geoseg resize` passes on what it is given and prints the path it wrote."""
+    """`geoseg resize` passes its arguments on and prints the path of the output."""
     scene, target = make(photo(1, 20, 30), **UTM), tmp_path / "out.tif"
     result = CliRunner().invoke(command, [str(scene), str(target), "--size", "15x10", "--labels"])
     assert (result.exit_code, result.output) == (0, f"{target}\n")
@@ -404,7 +404,7 @@ def test_the_command_calls_the_function(make, tmp_path):
 
 @pytest.mark.parametrize("size", ["15", "15x", "x10", "-1x10", "1.5x2", "15x10x3"])
 def test_the_command_refuses_what_is_no_size(make, tmp_path, size):
-    """A size is two whole numbers of pixels; anything else is a usage error that shows the form."""
+    """A size is two integers; anything else is a usage error that shows the format."""
     scene = make(photo(1, 20, 30), **UTM)
     result = CliRunner().invoke(command, [str(scene), str(tmp_path / "out.tif"), "--size", size])
     assert result.exit_code == 2
@@ -412,7 +412,7 @@ def test_the_command_refuses_what_is_no_size(make, tmp_path, size):
 
 
 def test_a_crs_that_cannot_be_used_is_refused(make, tmp_path):
-    """Where PROJ refuses the scene's CRS, the result would lie nowhere: a sentence says so, and nothing is written."""
+    """A scene whose CRS PROJ refuses is refused, and nothing is written."""
     scene = make(photo(1, 8, 8), crs="+proj=tmerc +lat_0=45 +lon_0=9 +k=0.9 +datum=WGS84", transform=UTM["transform"])
     # GeoTIFF's key 3075 names the projection: from transverse Mercator to Mercator, which has no latitude of origin.
     before, after = (np.array([3075, 0, 1, code], "<u2").tobytes() for code in (1, 7))
