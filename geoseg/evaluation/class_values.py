@@ -15,6 +15,7 @@ from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.ground import usable_crs
 from geoseg.rasters.open import reading
+from geoseg.rasters.read import packed_colours
 
 from .class_mapping import Codes
 
@@ -33,7 +34,10 @@ def read_ids(raster: DatasetReader, roi: tuple[slice, slice], codes: Codes, noti
     """Ids of a region `(rows, columns)`; adds expected and unknown values to `noticed`."""
     window = Window.from_slices(*roi)
     with reading(raster):
-        values = _colours(raster, window) if codes.coloured else raster.read(1, window=window)
+        if codes.coloured:
+            values = packed_colours(raster, raster.read((1,) if raster.count == 1 else (1, 2, 3), window=window))
+        else:
+            values = raster.read(1, window=window)
         # GDAL would decode the raster a second time for the mask of a nodata value.
         if not codes.coloured and raster.mask_flag_enums[0] == [MaskFlags.nodata]:
             valid = np.asarray(values != raster.nodata)
@@ -52,16 +56,6 @@ def _valid(raster: DatasetReader, window: Window) -> npt.NDArray[np.bool_]:
     if all(MaskFlags.all_valid in flags for flags in raster.mask_flag_enums):
         return np.ones((window.height, window.width), bool)
     return np.asarray(raster.dataset_mask(window=window) != 0)
-
-
-def _colours(raster: DatasetReader, window: Window) -> npt.NDArray[np.int32]:
-    """Colours `0xrrggbb` of a region `(rows, columns)`, also from a palette."""
-    if raster.count == 1:
-        palette = np.array([raster.colormap(1).get(value, (0, 0, 0, 0)) for value in range(256)], np.int32)
-        red, green, blue, _ = palette[raster.read(1, window=window)].transpose(2, 0, 1)
-    else:
-        red, green, blue = raster.read((1, 2, 3), window=window).astype(np.int32)
-    return np.asarray(red << 16 | green << 8 | blue)
 
 
 def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) -> npt.NDArray[np.uint8]:

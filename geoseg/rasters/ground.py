@@ -18,6 +18,8 @@ from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError
 
+from .open import cause
+
 Coordinates = npt.NDArray[Any]
 
 
@@ -66,7 +68,7 @@ def usable_crs(name: str) -> Iterator[None]:
     try:
         yield
     except (ProjError, CPLE_BaseError, ValueError) as error:  # rasterio's and odc-geo's CRSError among them
-        raise SceneError(f"{name} has a CRS that PROJ cannot use ({error}); assign one to it.") from error
+        raise SceneError(f"{name} has a CRS that PROJ cannot use ({cause(error)}); assign one to it.") from error
 
 
 def crs_of(geobox: GeoBox) -> CRS:

@@ -61,6 +61,18 @@ def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], roi: Ro
     return np.where(valid[..., None], np.moveaxis(values, 0, -1), 0).astype(values.dtype, copy=False), valid
 
 
+def packed_colours(dataset: rasterio.DatasetReader, pixels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Colours `0xrrggbb` of pixels `(bands, rows, columns)`: three bands, or one that is looked up in its palette."""
+    if len(pixels) == 1:
+        colormap = dataset.colormap(1)
+        palette = np.array([colormap.get(value, (0, 0, 0, 0)) for value in range(256)], np.int32)
+        red, green, blue, _ = palette[pixels[0]].transpose(2, 0, 1)
+    else:
+        red, green, blue = pixels.astype(np.int32)
+    packed: npt.NDArray[np.int32] = red << 16 | green << 8 | blue
+    return packed
+
+
 def read_imagery(dataset: rasterio.DatasetReader, bands: tuple[int, ...], shape: Shape, roi: Roi) -> Masked:
     """Read imagery `(rows, columns, bands)` of a region of a grid with `shape` over the ground of the dataset.
 

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from geoseg.datasets.discovery import VECTORS
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.open import opened
-from geoseg.rasters.read import PART_SIDE, gather, read_nearest
+from geoseg.rasters.read import PART_SIDE, gather, packed_colours, read_nearest
 from geoseg.rasters.scene import is_placed
 from geoseg.tiling import Roi
 
@@ -55,7 +55,7 @@ def _check_size(pair: Pair, label: rasterio.DatasetReader) -> None:
     if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, pair.native, strict=True)):
         raise SceneError(
             f"{pair.label} has {label.width} × {label.height} pixels, its image {pair.native[1]} × {pair.native[0]}; "
-            "give both a georeference, or make them one size."
+            "georeference both, or resample them to one size."
         )
 
 
@@ -99,15 +99,7 @@ def packed_values(
         return ids
     if pixels.dtype != np.uint8:
         raise SceneError(f"{label.name} holds colours in {pixels.dtype}; colours of labels are of 8 bits.")
-    if len(pixels) == 1:
-        table = np.zeros((256, 3), np.int32)
-        for value, colour in label.colormap(1).items():
-            table[value] = colour[:3]
-        red, green, blue = table[pixels[0]].transpose(2, 0, 1)
-    else:
-        red, green, blue = pixels.astype(np.int32)
-    packed: npt.NDArray[np.int32] = red << 16 | green << 8 | blue
-    return packed
+    return packed_colours(label, pixels)
 
 
 def used_ids(labels: Sequence[Path]) -> frozenset[int]:
