@@ -13,7 +13,6 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
-from geoseg.rasters.ground import usable_crs
 from geoseg.rasters.open import reading
 from geoseg.rasters.read import packed_colours
 
@@ -73,8 +72,6 @@ def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) 
 
 def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
     """Raise SceneError unless a raster holds class ids, or colours if `coloured`."""
-    with usable_crs(raster.name):
-        _ = raster.crs, raster.colorinterp
     dtype = raster.dtypes[0]
     found = f"{raster.name} has {raster.count} band{'s' if raster.count > 1 else ''} of {dtype}"
     if coloured:

@@ -1,8 +1,6 @@
 """CRS of rasters, and ground sample distances, areas and lengths on the ellipsoid."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,13 +10,11 @@ import numpy.typing as npt
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Geod, Transformer
-from pyproj.exceptions import ProjError
-from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which rasterio passes on unconverted
 from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError
 
-from .open import cause
+from .open import usable_crs
 
 Coordinates = npt.NDArray[Any]
 
@@ -57,18 +53,6 @@ class Geodesy:
         lon, lat = self.lonlat(points[:, 0], points[:, 1])
         lengths: npt.NDArray[np.float64] = self.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2]
         return lengths
-
-
-@contextmanager
-def usable_crs(name: str) -> Iterator[None]:
-    """Raise SceneError for the raster `name` if PROJ or GDAL fails on its CRS.
-
-    GDAL may report the failure only in the call after it.
-    """
-    try:
-        yield
-    except (ProjError, CPLE_BaseError, ValueError) as error:  # rasterio's and odc-geo's CRSError among them
-        raise SceneError(f"{name} has a CRS that PROJ cannot use ({cause(error)}); assign one to it.") from error
 
 
 def crs_of(geobox: GeoBox) -> CRS:

@@ -8,6 +8,8 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import rasterio
+from pyproj.exceptions import ProjError
+from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which rasterio passes on unconverted
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError
@@ -35,12 +37,23 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
     """
     try:
         with rasterio.open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
+            with usable_crs(source):
+                _ = dataset.crs, dataset.colorinterp  # the first leaves an error of PROJ behind, the second raises it
             _refuse_cut_off(source, dataset)
             yield dataset
     except RasterioError as error:
         raise SceneError(_unreadable(source, error)) from error
     except UnicodeEncodeError as error:
         raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
+
+
+@contextmanager
+def usable_crs(name: str) -> Iterator[None]:
+    """Raise SceneError for the raster `name` if PROJ or GDAL fails on its CRS."""
+    try:
+        yield
+    except (ProjError, CPLE_BaseError, ValueError) as error:  # rasterio's and odc-geo's CRSError among them
+        raise SceneError(f"{name} has a CRS that PROJ cannot use ({cause(error)}); assign one to it.") from error
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .geotiff import check_complete, writing
 from .grid import scaled_shape
-from .ground import usable_crs
 from .open import opened, reading, unplaced
 from .resampling import Resampler
 from .scene import open_scene, refuse_mixed_types
@@ -116,9 +115,7 @@ def _check_kind(scene: DatasetReader, labels: bool) -> None:
     refuse_mixed_types(name, scene)
     if not labels and (dtype.startswith("complex") or dtype in ("int64", "uint64")):
         raise SceneError(f"{name} holds {dtype} values; imagery must be integers of up to 32 bits or floats.")
-    with usable_crs(name):
-        has_colours = ColorInterp.palette in scene.colorinterp
-    if has_colours and not labels:
+    if ColorInterp.palette in scene.colorinterp and not labels:
         raise UsageError(f"{name} has a colour table, so its values are labels, not imagery; set `labels=True`.")
 
 

@@ -12,8 +12,8 @@ from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError
 
-from .ground import checked_gsd, crs_of, usable_crs
-from .open import opened, unplaced
+from .ground import checked_gsd, crs_of
+from .open import opened, unplaced, usable_crs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +63,12 @@ def open_scene(source: str | Path) -> Scene:
     source = str(source)
     # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True) as dataset:
+        _check_placed(source, dataset)
+        refuse_mixed_types(source, dataset)
         with usable_crs(source):
-            crs = dataset.crs
-            _check_placed(source, dataset, has_crs=crs is not None)
-            refuse_mixed_types(source, dataset)
-            geobox = GeoBox(dataset.shape, dataset.transform, crs)
+            geobox = GeoBox(dataset.shape, dataset.transform, dataset.crs)
             Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # fails for other planets
-            gsd_m = checked_gsd(source, geobox)
+        gsd_m = checked_gsd(source, geobox)
         return Scene(
             source=source,
             files=tuple(dataset.files) or (source,),
@@ -86,7 +85,7 @@ def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:
         raise SceneError(f"{source} mixes data types ({', '.join(dataset.dtypes)}); geoseg needs one for all bands.")
 
 
-def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool) -> None:
+def _check_placed(source: str, dataset: rasterio.DatasetReader) -> None:
     if dataset.count == 0:
         raise SceneError(
             f"{source} has no bands; if it is a container, name one of its {len(dataset.subdatasets)} subdatasets."
@@ -97,7 +96,7 @@ def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool
             raise SceneError(f"{source} is georeferenced by ground control points only; warp it first (`gdalwarp`).")
         if dataset.rpcs is not None:
             raise SceneError(f"{source} is georeferenced by RPCs only; orthorectify it first (`gdalwarp -rpc`).")
-    if not has_crs:
+    if dataset.crs is None:
         command = f"rio edit-info --crs EPSG:… {shlex.quote(source)}"
         raise SceneError(f"{source} has no CRS; assign its own (`{command}`).")
     if transform.is_identity:
@@ -108,5 +107,4 @@ def _check_placed(source: str, dataset: rasterio.DatasetReader, *, has_crs: bool
 
 def is_placed(raster: rasterio.DatasetReader) -> bool:
     """Whether a raster is georeferenced by a CRS and an affine transform."""
-    with usable_crs(raster.name):
-        return raster.crs is not None and not raster.transform.is_identity
+    return raster.crs is not None and not raster.transform.is_identity

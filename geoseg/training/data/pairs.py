@@ -13,8 +13,8 @@ from rasterio.enums import ColorInterp
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.grid import grid_at, shape_at
-from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, usable_crs
-from geoseg.rasters.open import opened
+from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
+from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.scene import is_placed, open_scene
 from geoseg.tiling import Roi
 from geoseg.training.recipe.recipe import Card, DataSet, ScalingEntry

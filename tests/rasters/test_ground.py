@@ -1,0 +1,43 @@
+"""CRS and ground sample distances of rasters."""
+
+import numpy as np
+import pytest
+from odc.geo.geobox import GeoBox
+from pyproj import Geod
+from rasterio import Affine
+
+from geoseg.errors import SceneError
+from geoseg.rasters.ground import Geodesy, checked_gsd, crs_of, place
+from geoseg.rasters.open import opened
+
+
+def test_lengths_are_geodesic():
+    """Steps between points are as long as pyproj's geodesics, in whatever unit the CRS counts."""
+    points = np.array([[980_000, 200_000], [980_100, 200_050], [981_000, 199_000]], np.float64)
+    geodesy = Geodesy(crs=crs_of(GeoBox((1, 1), Affine.identity(), "EPSG:2263")))
+    lon, lat = geodesy.lonlat(*points.T)
+    expected = Geod(ellps="GRS80").line_lengths(lon, lat)[: len(points) - 1]
+    np.testing.assert_allclose(geodesy.step_lengths(points), expected)
+
+
+def test_points_are_transformed():
+    """A transform takes points as it takes each of them."""
+    transform, points = Affine(2, 0.5, 10, 0.25, -2, 20), np.array([[0, 0], [3, 4], [-1, 7]])
+    np.testing.assert_array_equal(place(transform, points), [transform @ point for point in points.tolist()])
+
+
+def test_gsd_of_a_raster_beyond_its_crs():
+    """A raster whose centre is outside the domain of its CRS is refused by name."""
+    far = GeoBox((10, 10), Affine(1, 0, 1e9, 0, -1, 1e9), "EPSG:32633")
+    with pytest.raises(SceneError, match=r"far\.tif has its centre where its CRS is not defined"):
+        checked_gsd("far.tif", far)
+
+
+def test_unusable_crs(write_scene, noise):
+    """A CRS that PROJ cannot use is refused by name when the raster is opened."""
+    path = write_scene(noise(8, 8), crs="+proj=tmerc +lat_0=45 +lon_0=9 +k=0.9 +datum=WGS84")
+    # GeoTIFF's key 3075 names the projection: from transverse Mercator to Mercator, which has no latitude of origin.
+    before, after = (np.array([3075, 0, 1, code], "<u2").tobytes() for code in (1, 7))
+    path.write_bytes(path.read_bytes().replace(before, after))
+    with pytest.raises(SceneError, match=r"scene\.tif has a CRS that PROJ cannot use"), opened(str(path)):
+        pass
