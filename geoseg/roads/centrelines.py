@@ -6,17 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.roads.graph.chains import Chains
-from geoseg.roads.graph.graph import Graph, component_of, dissolve, large
+from geoseg.roads.graph.graph import Graph, component_of, dissolve
 from geoseg.roads.graph.samples import Samples, samples
-from geoseg.roads.skeleton.stencil import Stencil
+from geoseg.roads.skeleton.grid_settings import GridSettings
 
+from .arrays import Flags, Floats, Ids
 from .ground import Ground
 from .network import FRACTIONS, Edges, Nodes, RoadNetwork
+from .settings import FAINT_NETWORK, FAINT_NETWORK_FACTOR, PLAZA_SHARE
 from .smooth_lines import draw
-
-Ids = npt.NDArray[np.int64]
-
-_PLAZA_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,37 +23,37 @@ class _Lines:
 
     start: Ids
     vertices: npt.NDArray[np.int32]
-    length_m: npt.NDArray[np.float64]
+    length_m: Floats
 
 
-def assemble(graph: Graph, chains: Chains, place: Ground, stencil: Stencil) -> RoadNetwork:
+def assemble(graph: Graph, chains: Chains, place: Ground, grid: GridSettings) -> RoadNetwork:
     """Make a network of a graph whose nodes of degree two are dissolved."""
     while True:
-        summed = samples(graph, chains, stencil.pixel_m)
-        lines = _drawn(graph, chains, summed.width_m, place, stencil)
+        summed = samples(graph, chains, grid.pixel_m)
+        lines = _drawn(graph, chains, summed.width_m, place, grid)
         gone = ~np.isfinite(lines.length_m)  # beyond what the CRS maps to the Earth
         points = lines.length_m == 0
         loops = (graph.ends[:, 0] == graph.ends[:, 1]) & (graph.ends[:, 0] >= 0)
-        gone |= points | (loops & (lines.length_m < stencil.settings.min_loop_m))
+        gone |= points | (loops & (lines.length_m < grid.settings.min_loop_m))
         if not gone.any():
             break
         graph = dissolve(_shrunk(graph, points).keep(~gone))
     component = component_of(graph)
-    kept = large(component, lines.length_m, summed.prob_mean, stencil.settings.min_component_m)
-    return _numbered(graph, lines, summed, np.where(kept, component, -1), place, stencil)
+    kept = _large(component, lines.length_m, summed.prob_mean, grid.settings.min_component_m)
+    return _numbered(graph, lines, summed, np.where(kept, component, -1), place, grid)
 
 
 def _drawn(
     graph: Graph,
     chains: Chains,
-    width_m: npt.NDArray[np.float64],
+    width_m: Floats,
     place: Ground,
-    stencil: Stencil,
+    grid: GridSettings,
 ) -> _Lines:
     counts: list[Ids] = [np.zeros(1, np.int64)]
     vertices: list[npt.NDArray[np.int32]] = [np.zeros((0, 2), np.int32)]
-    lengths: list[npt.NDArray[np.float64]] = [np.zeros(0)]
-    for points, start in draw(graph, chains, width_m, stencil):
+    lengths: list[Floats] = [np.zeros(0)]
+    for points, start in draw(graph, chains, width_m, grid):
         whole = np.rint(points * FRACTIONS).astype(np.int32)
         owner = np.repeat(np.arange(start.size - 1), np.diff(start))
         fresh = np.ones(len(whole), np.bool_)
@@ -71,7 +69,7 @@ def _drawn(
     )
 
 
-def _shrunk(graph: Graph, points: npt.NDArray[np.bool_]) -> Graph:
+def _shrunk(graph: Graph, points: Flags) -> Graph:
     """Make one node of the two ends of edges that have shrunk to a point."""
     label = np.arange(len(graph.place))
     for one, other in np.sort(graph.ends[points], axis=1).tolist():
@@ -80,13 +78,29 @@ def _shrunk(graph: Graph, points: npt.NDArray[np.bool_]) -> Graph:
     return replace(graph, ends=graph.at_ends(label, -1))
 
 
+def _large(component: Ids, length_m: Floats, prob: Floats, least_m: float) -> Flags:
+    """Tell of each edge `(edges,)` whether its network is long enough to be one, and not just noise.
+
+    Parameters
+    ----------
+    component, length_m, prob
+        Network, length and mean probability of each edge.
+    least_m
+        Length that a network must have; one of low probability more.
+    """
+    total_m = np.bincount(component, length_m)
+    mean = np.bincount(component, length_m * prob) / np.maximum(total_m, 1e-9)
+    kept: Flags = total_m >= least_m * np.where(mean < FAINT_NETWORK, FAINT_NETWORK_FACTOR, 1)
+    return kept[component]
+
+
 def _numbered(  # noqa: PLR0917 - all that is known of the edges
     graph: Graph,
     lines: _Lines,
     summed: Samples,
     component: Ids,
     place: Ground,
-    stencil: Stencil,
+    grid: GridSettings,
 ) -> RoadNetwork:
     """Number nodes, edges and components, but for edges whose component is -1."""
     chosen = np.flatnonzero(component >= 0)
@@ -102,7 +116,7 @@ def _numbered(  # noqa: PLR0917 - all that is known of the edges
     corners = np.empty((used.size, 2), np.int32)
     corners[index[:, 0]], corners[index[:, 1]] = vertices[start[:-1]], vertices[start[1:] - 1]
     degree = np.bincount(index.ravel(), minlength=used.size)
-    at_border = ((corners <= 0) | (corners >= np.array(stencil.shape[::-1]) * FRACTIONS)).any(axis=1)
+    at_border = ((corners <= 0) | (corners >= np.array(grid.shape[::-1]) * FRACTIONS)).any(axis=1)
     _, component = np.unique(component[chosen], return_inverse=True)
     return RoadNetwork(
         edges=Edges(
@@ -115,7 +129,7 @@ def _numbered(  # noqa: PLR0917 - all that is known of the edges
             prob_mean=summed.prob_mean[chosen],
             prob_min=summed.prob_min[chosen],
             gap_m=graph.gap_m[chosen],
-            kind=np.where(summed.plaza[chosen] > _PLAZA_SHARE, 2, np.where(ring, 1, 0)).astype(np.uint8),
+            kind=np.where(summed.plaza[chosen] > PLAZA_SHARE, 2, np.where(ring, 1, 0)).astype(np.uint8),
         ),
         nodes=Nodes(degree=degree, on_scene_edge=at_border & (degree == 1), vertices=corners),
         start=start,

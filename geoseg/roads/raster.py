@@ -1,6 +1,5 @@
 """Road probabilities from a raster that exists: class ids, or probabilities in any number format."""
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio import Affine
 from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
@@ -19,7 +17,8 @@ from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
-from geoseg.roads.skeleton.block import Read
+
+from .arrays import Read
 
 Values = npt.NDArray[np.generic]
 ToLevels = Callable[[Values], npt.NDArray[np.uint8]]
@@ -145,41 +144,3 @@ def _levels(values: Values, scale: float, offset: float) -> npt.NDArray[np.uint8
     levels = values.astype(np.float32) * np.float32(scale * LEVELS) + np.float32(offset * LEVELS)
     known = np.isfinite(levels)
     return np.where(known, np.clip(np.rint(np.where(known, levels, 0)), 0, LEVELS), NODATA).astype(np.uint8)
-
-
-FINEST_M = 0.3
-"""Pixels smaller than this are averaged: they cost time and show no more of a road."""
-
-_NODATA = 255
-
-
-def factor_for(pixel_m: float) -> int:
-    """Return how many pixels along each side become one."""
-    return max(math.ceil(FINEST_M / pixel_m - 0.01), 1)
-
-
-def coarsened(
-    read: Read, shape: tuple[int, int], transform: Affine, factor: int
-) -> tuple[Read, tuple[int, int], Affine]:
-    """Return a grid whose pixels are the means of `factor` × `factor` pixels; what is cut off by the scene counts less.
-
-    A pixel has data where one of those that it is the mean of has.
-    """
-    coarse_shape = math.ceil(shape[0] / factor), math.ceil(shape[1] / factor)
-
-    def averaged(rows: slice, cols: slice) -> npt.NDArray[np.uint8]:
-        fine = [
-            slice(part.start * factor, min(part.stop * factor, size))
-            for part, size in zip((rows, cols), shape, strict=True)
-        ]
-        levels = read(*fine)
-        short = [-size % factor for size in levels.shape]
-        levels = np.pad(levels, [(0, short[0]), (0, short[1])], constant_values=_NODATA)
-        squares = levels.reshape(levels.shape[0] // factor, factor, levels.shape[1] // factor, factor)
-        valid = squares <= LEVELS
-        count = valid.sum(axis=(1, 3), dtype=np.uint32)
-        total = np.where(valid, squares, 0).sum(axis=(1, 3), dtype=np.uint32)
-        mean = (2 * total + count) // np.maximum(2 * count, 1)
-        return np.where(count > 0, mean, _NODATA).astype(np.uint8)
-
-    return averaged, coarse_shape, transform @ Affine.scale(factor)

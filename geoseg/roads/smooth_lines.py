@@ -3,40 +3,43 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
 from geoseg.compiled import compiled
 from geoseg.roads.graph.chains import Chains
 from geoseg.roads.graph.graph import Graph
-from geoseg.roads.graph.junctions import bent, flat_of
-from geoseg.roads.graph.walking import Flat, walk
-from geoseg.roads.skeleton.stencil import NEAR_WIDTHS, Stencil
+from geoseg.roads.graph.junctions import bent
+from geoseg.roads.graph.walking import Flat, flat_of, walk
+from geoseg.roads.skeleton.grid_settings import GridSettings
 
-Ids = npt.NDArray[np.int64]
-Points = npt.NDArray[np.float64]
+from .arrays import Flags, Floats, Ids, Points
+from .settings import (
+    LEAVING_HALF_WIDTHS,
+    LEAVING_OBLIQUE,
+    SIMPLIFY_PX,
+    SMOOTH_PX,
+    TIP_HALF_WIDTHS,
+    TIP_HEADING_M,
+    TIP_HEADING_PX,
+)
 
 _BATCH = 4096
-_HEADING_M, _HEADING_PX = 8.0, 16.0  # stretch from which the direction of a dead end is taken
-_LEAST_TOLERANCE_PX = 0.25
-_OBLIQUE = 2.0  # times further away along a road the scene's edge may be than straight across
 _JUMP = 1.5  # pixels: where an edge jumps further, there are points between
-_LEAST_PX = 2.0  # smoothing is never narrower than the stairs of the skeleton
 
 
 def draw(
     graph: Graph,
     chains: Chains,
-    width_m: npt.NDArray[np.float64],
-    stencil: Stencil,
+    width_m: Floats,
+    grid: GridSettings,
 ) -> Iterator[tuple[Points, Ids]]:
     """Yield the lines of some thousand edges at a time: their vertices as column and row, and where each line starts.
 
     Lines of edges that meet in a node end in the same point; a ring ends where it starts; none leaves the grid.
     """
-    shape, pixel_m, settings = stencil.shape, stencil.pixel_m, stencil.settings
+    shape, pixel_m, settings = grid.shape, grid.pixel_m, grid.settings
     walked = flat_of(graph, chains)
-    sigma = max(settings.smooth_m / pixel_m, _LEAST_PX)
+    sigma = max(settings.smooth_m / pixel_m, SMOOTH_PX)
     offsets = np.arange(-np.ceil(3 * sigma), np.ceil(3 * sigma) + 1)
     weights = np.exp(-0.5 * (offsets / sigma) ** 2)
     weights /= weights.sum()
@@ -44,7 +47,7 @@ def draw(
     half_width = np.maximum(graph.half_width_m / pixel_m, 0.5)
     # At its end a road's skeleton leads to a corner: how wide the road is shows only further back.
     body = np.maximum(graph.at_ends(half_width, 0).max(axis=1), np.nan_to_num(width_m) / 2 / pixel_m)
-    bends = bent(graph, chains, stencil)
+    bends = bent(graph, chains, grid)
     for first in range(0, len(graph.ends), _BATCH):
         edges = np.arange(first, min(first + _BATCH, len(graph.ends)))
         points, start = _draw(
@@ -54,14 +57,15 @@ def draw(
             dead,
             graph.place,
             half_width,
-            body,
+            TIP_HALF_WIDTHS * body,
             bends,
             weights,
-            max(_HEADING_M / pixel_m, _HEADING_PX),
+            max(TIP_HEADING_M / pixel_m, TIP_HEADING_PX),
+            (LEAVING_HALF_WIDTHS, LEAVING_OBLIQUE),
             shape,
         )
         lines = np.asarray(shapely.linestrings(points, indices=np.repeat(np.arange(edges.size), np.diff(start))))
-        tolerance = max(settings.simplify_m / pixel_m, _LEAST_TOLERANCE_PX)
+        tolerance = max(settings.simplify_m / pixel_m, SIMPLIFY_PX)
         simple = np.asarray(shapely.simplify(lines, tolerance, preserve_topology=False))
         # A narrow loop would collapse onto its node.
         flat_loop = shapely.is_closed(lines) & (shapely.get_num_coordinates(simple) < 4)
@@ -75,13 +79,14 @@ def _draw(  # noqa: PLR0917 - compiled: plain arguments
     flat: Flat,
     edges: Ids,
     ends: Ids,
-    dead: npt.NDArray[np.bool_],
+    dead: Flags,
     place: Points,
-    half_width: npt.NDArray[np.float64],
-    body: npt.NDArray[np.float64],
-    bends: npt.NDArray[np.float64],
-    weights: npt.NDArray[np.float64],
+    half_width: Floats,
+    tip_reach: Floats,
+    bends: Floats,
+    weights: Floats,
     heading: float,
+    leaving: tuple[float, float],
     shape: tuple[int, int],
 ) -> tuple[Points, Ids]:
     start, first, last = flat[0], flat[1], flat[2]
@@ -101,14 +106,14 @@ def _draw(  # noqa: PLR0917 - compiled: plain arguments
             for side in range(2):
                 way = line if side == 0 else line[::-1]
                 node = ends[edge, side]
-                reach = 1.5 * body[edge] if dead[edge, side] else bends[edge, side]
+                reach = tip_reach[edge] if dead[edge, side] else bends[edge, side]
                 fork = raw[0] if side == 0 else raw[-1]
                 _straighten(way, place[node], fork, reach, dead[edge, side], heading)
         line = _smooth(line, weights, ring)
         if not ring:
             for side in range(2):
                 if dead[edge, side]:
-                    line = _reach_out(line, side, half_width[ends[edge, side]], heading, shape)
+                    line = _reach_out(line, side, half_width[ends[edge, side]], heading, leaving, shape)
         while filled + len(line) > len(result):
             larger = np.empty((2 * len(result), 2))
             larger[:filled] = result[:filled]
@@ -194,7 +199,7 @@ def _straighten(  # noqa: PLR0917 - compiled: plain arguments
 
 
 @compiled
-def _smooth(line: Points, weights: npt.NDArray[np.float64], ring: bool) -> Points:
+def _smooth(line: Points, weights: Floats, ring: bool) -> Points:
     """Smooth a line; a point reflection about its ends leaves them where they are, a ring goes on round."""
     size, radius = len(line), weights.size // 2
     padded = np.empty((size + 2 * radius, 2))
@@ -209,12 +214,8 @@ def _smooth(line: Points, weights: npt.NDArray[np.float64], ring: bool) -> Point
             span = line[size - 1] - line[0]
             before = line[0] - line[rest] if turns % 2 == 0 else line[size - 1 - rest] - line[size - 1]
             after = line[size - 1] - line[size - 1 - rest] if turns % 2 == 0 else line[rest] - line[0]
-            if turns % 2 == 0:
-                padded[radius - k] = line[0] + before - turns * span
-                padded[radius + size - 1 + k] = line[size - 1] + after + turns * span
-            else:
-                padded[radius - k] = line[0] + before - turns * span
-                padded[radius + size - 1 + k] = line[size - 1] + after + turns * span
+            padded[radius - k] = line[0] + before - turns * span
+            padded[radius + size - 1 + k] = line[size - 1] + after + turns * span
     result = np.empty((size, 2))
     for k in range(size):
         col, row = 0.0, 0.0
@@ -230,7 +231,9 @@ def _smooth(line: Points, weights: npt.NDArray[np.float64], ring: bool) -> Point
 
 
 @compiled
-def _reach_out(line: Points, side: int, half_width: float, heading: float, shape: tuple[int, int]) -> Points:
+def _reach_out(  # noqa: PLR0917 - compiled: plain arguments
+    line: Points, side: int, half_width: float, heading: float, leaving: tuple[float, float], shape: tuple[int, int]
+) -> Points:
     """Prolong a dead end to the end of the mask: thinning took it back by half a width; or to the edge of the scene."""
     way = line if side == 0 else line[::-1]
     far = min(len(way) - 1, int(heading))
@@ -246,8 +249,8 @@ def _reach_out(line: Points, side: int, half_width: float, heading: float, shape
         if step != 0:
             to_border = min(to_border, max(((size if step > 0 else 0) - at) / step, 0.0))
     # Roads may leave the scene at an acute angle.
-    near = NEAR_WIDTHS * half_width + 1
-    stretch = to_border if beside <= near and to_border <= _OBLIQUE * near else half_width
+    near = leaving[0] * half_width + 1
+    stretch = to_border if beside <= near and to_border <= leaving[1] * near else half_width
     result = np.empty((len(line) + 1, 2))
     tip = 0 if side == 0 else len(line)
     result[tip, 0], result[tip, 1] = way[0, 0] + stretch * east, way[0, 1] + stretch * south

@@ -6,8 +6,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from rasterio import Affine
 
 from geoseg.roads.graph.chains import Chains, splice
@@ -15,15 +13,16 @@ from geoseg.roads.graph.gaps import close_gaps
 from geoseg.roads.graph.graph import Graph, dissolve, graph_of
 from geoseg.roads.graph.islands import close_islands
 from geoseg.roads.graph.junctions import contract, refine
-from geoseg.roads.graph.spurs import drop_weak, prune
-from geoseg.roads.skeleton.block import Read, trace_block
+from geoseg.roads.graph.pruning import drop_faint, drop_spurs
+from geoseg.roads.skeleton.block import trace_block
+from geoseg.roads.skeleton.grid_settings import GridSettings, grid_settings
 from geoseg.roads.skeleton.pieces import Pieces
-from geoseg.roads.skeleton.stencil import Stencil, stencil
 
+from .arrays import Bytes, Read
 from .centrelines import assemble
+from .coarsening import coarsened, factor_for
 from .ground import Ground, ground
 from .network import RoadNetwork
-from .raster import coarsened, factor_for
 from .settings import RoadSettings
 
 Progress = Callable[[int, int], None]
@@ -65,20 +64,20 @@ def trace_roads(
     """
     settings = settings or RoadSettings()
     place = ground(transform, crs)
-    factor = factor_for(_stencil(place, shape, settings).pixel_m)
+    factor = factor_for(_grid_settings(place, shape, settings).pixel_m)
     if factor > 1:
         read, shape, transform = coarsened(read, shape, transform, factor)
         place = ground(transform, crs)
-    grid = _stencil(place, shape, settings)
+    grid = _grid_settings(place, shape, settings)
     chains = splice(_blocks(read, grid, block, workers, progress), shape[1])
     return assemble(tidy(graph_of(chains, grid), chains, read, grid), chains, place, grid)
 
 
-def _stencil(place: Ground, shape: tuple[int, int], settings: RoadSettings) -> Stencil:
-    return stencil(shape, place.metric(shape[1] / 2, shape[0] / 2), settings)
+def _grid_settings(place: Ground, shape: tuple[int, int], settings: RoadSettings) -> GridSettings:
+    return grid_settings(shape, place.metric(shape[1] / 2, shape[0] / 2), settings)
 
 
-def _blocks(read: Read, grid: Stencil, side: int, workers: int, progress: Progress) -> Iterator[Pieces]:
+def _blocks(read: Read, grid: GridSettings, side: int, workers: int, progress: Progress) -> Iterator[Pieces]:
     shape = grid.shape
     parts = [
         (slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1])))
@@ -88,7 +87,7 @@ def _blocks(read: Read, grid: Stencil, side: int, workers: int, progress: Progre
     total, done = shape[0] * shape[1], 0
     one_at_a_time = Lock()
 
-    def locked(rows: slice, cols: slice) -> npt.NDArray[np.uint8]:
+    def locked(rows: slice, cols: slice) -> Bytes:
         with one_at_a_time:
             return read(rows, cols)
 
@@ -110,13 +109,13 @@ def _blocks(read: Read, grid: Stencil, side: int, workers: int, progress: Progre
             progress(done, total)
 
 
-def tidy(graph: Graph, chains: Chains, read: Read, grid: Stencil) -> Graph:
+def tidy(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:
     """Make of a skeleton's graph that of the roads: each step sees what the one before it has left."""
     least_m = grid.settings.min_spur_m
-    graph = prune(graph, least_m)
-    graph = prune(contract(graph, chains, grid), least_m)
-    graph = prune(close_islands(graph, chains, grid), least_m)
+    graph = drop_spurs(graph, least_m)
+    graph = drop_spurs(contract(graph, chains, grid), least_m)
+    graph = drop_spurs(close_islands(graph, chains, grid), least_m)
     graph = refine(graph, chains, grid)
-    graph = drop_weak(prune(contract(graph, chains, grid), least_m), chains, grid)
+    graph = drop_faint(drop_spurs(contract(graph, chains, grid), least_m), chains, grid)
     graph = dissolve(close_gaps(graph, chains, read, grid))
-    return prune(close_islands(graph, chains, grid), least_m)
+    return drop_spurs(close_islands(graph, chains, grid), least_m)

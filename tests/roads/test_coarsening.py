@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from rasterio import Affine
 
-from geoseg.roads.raster import coarsened, factor_for
+from geoseg.roads.coarsening import coarsened, factor_for
 
 
 @pytest.mark.parametrize(

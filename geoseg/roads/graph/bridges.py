@@ -3,13 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from geoseg.roads.skeleton.stencil import Stencil
+from geoseg.roads.arrays import Floats, Ids
+from geoseg.roads.skeleton.grid_settings import GridSettings
 
-from .graph import Graph
-
-Ids = npt.NDArray[np.int64]
+from .graph import Graph, pixel_centres
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,17 +25,17 @@ class Bridges:
     pixel: Ids
     """Part of the graph, index into `Chains.code` and id of that pixel; -1 where it leads to a node."""
 
-    length_m: npt.NDArray[np.float64]
+    length_m: Floats
 
-    gap_m: npt.NDArray[np.float64]
+    gap_m: Floats
     """How much of the length lies off the road."""
 
 
-def bridged(graph: Graph, bridges: Bridges, stencil: Stencil) -> Graph:
+def bridged(graph: Graph, bridges: Bridges, grid: GridSettings) -> Graph:
     """Add bridges to a graph; nodes of degree two may be left where a ring was cut."""
-    head = _near_nodes(graph, bridges, stencil)
+    head = _near_nodes(graph, bridges, grid)
     open_ended = np.flatnonzero(head < 0)
-    graph, cut = _cut(graph, bridges.part[open_ended], bridges.at[open_ended], bridges.pixel[open_ended], stencil)
+    graph, cut = _cut(graph, bridges.part[open_ended], bridges.at[open_ended], bridges.pixel[open_ended], grid)
     head[open_ended] = cut
     return replace(
         graph,
@@ -48,25 +46,24 @@ def bridged(graph: Graph, bridges: Bridges, stencil: Stencil) -> Graph:
     )
 
 
-def _near_nodes(graph: Graph, bridges: Bridges, stencil: Stencil) -> Ids:
+def _near_nodes(graph: Graph, bridges: Bridges, grid: GridSettings) -> Ids:
     """Return the nodes that bridges lead to; those that meet a road next to its node lead to the node."""
     head = bridges.head.copy()
-    columns = stencil.shape[1]
-    edge = np.searchsorted(graph.start, bridges.part, side="right") - 1
-    pixel = np.column_stack([bridges.pixel % columns, bridges.pixel // columns]) + 0.5
+    edge = graph.edge_of(bridges.part)
+    pixel = pixel_centres(bridges.pixel, grid.shape[1])
     for side in (1, 0):
         node = graph.ends[edge, side]
-        apart_m = np.hypot(*(graph.place[node] - pixel).T) * stencil.pixel_m
-        near = (bridges.head < 0) & (node >= 0) & (apart_m <= graph.half_width_m[node] + 2 * stencil.pixel_m)
+        apart_m = np.hypot(*(graph.place[node] - pixel).T) * grid.pixel_m
+        near = (bridges.head < 0) & (node >= 0) & (apart_m <= graph.half_width_m[node] + 2 * grid.pixel_m)
         head[near] = node[near]
     return head
 
 
-def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, stencil: Stencil) -> tuple[Graph, Ids]:
+def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, grid: GridSettings) -> tuple[Graph, Ids]:
     """Cut edges at pixels of their parts; returns the new nodes there."""
     if not part.size:
         return graph, part
-    graph = _with_seams(graph, np.searchsorted(graph.start, part, side="right") - 1, stencil)
+    graph = _with_seams(graph, graph.edge_of(part), grid)
     _, first, place = np.unique(np.column_stack([part, at]), axis=0, return_index=True, return_inverse=True)
     part, at, pixel = part[first], at[first], pixel[first]
     along = np.where(graph.parts.first[part] > graph.parts.last[part], -at, at)
@@ -89,16 +86,16 @@ def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, stencil: Stencil) -> tupl
     empty = np.diff(graph.start) == 0
     starts_edge[moved[~empty]] = True
     start = np.append(np.flatnonzero(starts_edge), old.size)
-    owner = np.searchsorted(graph.start, old[start[:-1]], side="right") - 1
+    owner = graph.edge_of(old[start[:-1]])
     tail, head = graph.ends[owner, 0], graph.ends[owner, 1]
     tail[after_cut[start[:-1]]] = nodes
     head[before_cut[start[1:] - 1]] = nodes
     pixels = np.add.reduceat(np.abs(parts.last - parts.first) + 1, start[:-1])
     share = pixels / np.bincount(owner, pixels, len(graph.ends))[owner]
     half_width_m = graph.at_ends(graph.half_width_m, 0).max(axis=1)
-    cut_edge = np.searchsorted(graph.start, part, side="right") - 1
+    cut_edge = graph.edge_of(part)
     return Graph(
-        place=np.concatenate([graph.place, _centres(pixel, stencil)]),
+        place=np.concatenate([graph.place, pixel_centres(pixel, grid.shape[1])]),
         half_width_m=np.concatenate([graph.half_width_m, half_width_m[cut_edge]]),
         ends=np.concatenate([np.column_stack([tail, head]), graph.ends[empty]]),
         length_m=np.concatenate([graph.length_m[owner] * share, graph.length_m[empty]]),
@@ -108,7 +105,7 @@ def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, stencil: Stencil) -> tupl
     ), nodes[rank[place.ravel()]]
 
 
-def _with_seams(graph: Graph, edges: Ids, stencil: Stencil) -> Graph:
+def _with_seams(graph: Graph, edges: Ids, grid: GridSettings) -> Graph:
     """Give rings among some edges a node where they start."""
     rings = np.unique(edges[graph.ends[edges, 0] < 0])
     ends = graph.ends.copy()
@@ -116,12 +113,7 @@ def _with_seams(graph: Graph, edges: Ids, stencil: Stencil) -> Graph:
     pixel = graph.parts.first_id[graph.start[rings]]
     return replace(
         graph,
-        place=np.concatenate([graph.place, _centres(pixel, stencil)]),
+        place=np.concatenate([graph.place, pixel_centres(pixel, grid.shape[1])]),
         half_width_m=np.concatenate([graph.half_width_m, np.zeros(rings.size)]),
         ends=ends,
     )
-
-
-def _centres(pixel: Ids, stencil: Stencil) -> npt.NDArray[np.float64]:
-    columns = stencil.shape[1]
-    return np.column_stack([pixel % columns, pixel // columns]).astype(np.float64) + np.float64(0.5)

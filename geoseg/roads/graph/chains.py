@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.compiled import compiled
+from geoseg.roads.arrays import Bytes, Flags, Ids
+from geoseg.roads.skeleton.distance import Distance
 from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
-from geoseg.roads.skeleton.pieces import Pieces
+from geoseg.roads.skeleton.pieces import PLAZA, Pieces
 
-Ids = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
 Whole = TypeVar("Whole", bound=np.integer[Any])
 
 
@@ -26,10 +26,10 @@ class Chains:
     ends: Ids
     """Ids of the first and the last pixel `(chains, 2)`; a ring ends where it starts."""
 
-    ring: npt.NDArray[np.bool_]
+    ring: Flags
     """Whether a chain is a ring without nodes `(chains,)`."""
 
-    half_width: npt.NDArray[np.uint16]
+    half_width: Distance
     """Distance to the edge at the first and the last pixel `(chains, 2)`, in units of `distance.UNIT_M`; 0 in rings."""
 
     code: Bytes
@@ -119,7 +119,7 @@ def _second(  # noqa: PLR0917 - compiled: plain arguments
 @compiled
 def _survey(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids, ends: Ids, beyond: Ids, partner: Ids, code: Bytes, columns: int
-) -> tuple[Ids, Ids, Ids, npt.NDArray[np.bool_]]:
+) -> tuple[Ids, Ids, Ids, Flags]:
     """Return for each chain the end of a piece it starts at, its pixels, the ids of its first two, and if it is a ring.
 
     Of an open chain's two directions that is taken whose first two ids are smaller.
@@ -219,7 +219,7 @@ def _copy(  # noqa: PLR0917 - compiled: plain arguments
     samples: tuple[Bytes, Bytes, Bytes],
     first: Ids,
     begin: Ids,
-    ring: npt.NDArray[np.bool_],
+    ring: Flags,
     columns: int,
 ) -> tuple[Ids, Bytes, Bytes, Bytes, Ids]:
     code, level, width = samples
@@ -258,7 +258,7 @@ def _copy(  # noqa: PLR0917 - compiled: plain arguments
                 down = line[k + 1] // columns - line[k] // columns
                 right = line[k + 1] % columns - line[k] % columns
                 direction = direction_of[down + 1, right + 1]
-            new_code[begin[chain] + k] = direction | flag[k] & 8
+            new_code[begin[chain] + k] = direction | flag[k] & PLAZA
         chain_ends[chain, 0], chain_ends[chain, 1] = line[0], line[size - 1]
     return chain_ends, new_code, new_level, new_width, tail
 

@@ -3,22 +3,17 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.compiled import compiled
-from geoseg.roads.skeleton.block import Read
+from geoseg.roads.arrays import Bytes, Floats, Ids, Points, Read
+from geoseg.roads.settings import BESIDE_M
+from geoseg.roads.skeleton.grid_settings import GridSettings
 from geoseg.roads.skeleton.smoothing import blurred
-from geoseg.roads.skeleton.stencil import Stencil
-
-Points = npt.NDArray[np.float64]
-
-Values = npt.NDArray[np.float64]
 
 _SIDE = 1024
-_BESIDE_M = 12.0
 
 
-def evidence(read: Read, tails: Points, heads: Points, stencil: Stencil) -> tuple[Values, Values, Values]:
+def evidence(read: Read, tails: Points, heads: Points, grid: GridSettings) -> tuple[Floats, Floats, Floats]:
     """Look along straight lines for what is not road, and for the probability that is left there and beside.
 
     Parameters
@@ -27,7 +22,7 @@ def evidence(read: Read, tails: Points, heads: Points, stencil: Stencil) -> tupl
         The probabilities.
     tails, heads
         Column and row `(lines, 2)` of the ends of the lines.
-    stencil
+    grid
         Smoothing and threshold.
 
     Returns
@@ -39,24 +34,24 @@ def evidence(read: Read, tails: Points, heads: Points, stencil: Stencil) -> tupl
     share, mean, beside = np.zeros(len(tails)), np.ones(len(tails)), np.zeros(len(tails))
     step = heads - tails
     across = np.column_stack([-step[:, 1], step[:, 0]]) / np.maximum(np.hypot(*step.T), 1e-9)[:, None]
-    across *= _BESIDE_M / stencil.pixel_m
+    across *= BESIDE_M / grid.pixel_m
     for lines in _near_each_other(tails):
         corners = np.concatenate([tails[lines], heads[lines]])
-        margin = max(stencil.down.size, stencil.along.size) + int(_BESIDE_M / stencil.pixel_m) + 1
+        margin = max(grid.down.size, grid.along.size) + int(BESIDE_M / grid.pixel_m) + 1
         low = np.maximum(corners.min(axis=0).astype(int) - margin, 0)
-        high = np.minimum(corners.max(axis=0).astype(int) + margin + 1, stencil.shape[::-1])
+        high = np.minimum(corners.max(axis=0).astype(int) + margin + 1, grid.shape[::-1])
         levels = read(slice(low[1], high[1]), slice(low[0], high[0]))
-        smooth = blurred(levels, stencil.down, stencil.along)
+        smooth = blurred(levels, grid.down, grid.along)
         origin = low.astype(np.int64)
-        share[lines], mean[lines] = _look(smooth, tails[lines], heads[lines], origin, stencil.level)
+        share[lines], mean[lines] = _look(smooth, tails[lines], heads[lines], origin, grid.level)
         for side in (-1, 1):
             shifted = side * across[lines]
-            off, level = _look(smooth, tails[lines] + shifted, heads[lines] + shifted, origin, stencil.level)
+            off, level = _look(smooth, tails[lines] + shifted, heads[lines] + shifted, origin, grid.level)
             beside[lines] += np.where(off > 0, level, 0) / 2
     return share, mean, beside
 
 
-def _near_each_other(tails: Points) -> Iterator[npt.NDArray[np.int64]]:
+def _near_each_other(tails: Points) -> Iterator[Ids]:
     """Group lines by the part of the grid that they start in."""
     cell = tails.astype(np.int64) // _SIDE
     order = np.lexsort((cell[:, 0], cell[:, 1]))
@@ -65,9 +60,7 @@ def _near_each_other(tails: Points) -> Iterator[npt.NDArray[np.int64]]:
 
 
 @compiled
-def _look(
-    smooth: npt.NDArray[np.uint8], tails: Points, heads: Points, origin: npt.NDArray[np.int64], level: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _look(smooth: Bytes, tails: Points, heads: Points, origin: Ids, level: int) -> tuple[Floats, Floats]:
     share, mean = np.zeros(len(tails)), np.ones(len(tails))
     for line in range(len(tails)):
         steps = int(np.ceil(2 * np.hypot(heads[line, 0] - tails[line, 0], heads[line, 1] - tails[line, 1])))

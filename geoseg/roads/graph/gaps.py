@@ -3,28 +3,26 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from geoseg.compiled import compiled
-from geoseg.roads.skeleton.block import Read
+from geoseg.roads.arrays import Flags, Floats, Ids, Points, Read
+from geoseg.roads.settings import (
+    GAP_CANDIDATES,
+    GAP_CONTRAST,
+    GAP_HEADING_M,
+    GAP_TURN_COSINE,
+    GAP_TURN_DEG,
+    LEAVING_HALF_WIDTHS,
+)
+from geoseg.roads.skeleton.grid_settings import GridSettings
 from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
-from geoseg.roads.skeleton.stencil import NEAR_WIDTHS, Stencil
 
 from .bridges import Bridges, bridged
 from .chains import Chains
 from .evidence import evidence
-from .graph import Graph
-from .junctions import flat_of
-from .walking import Flat, walk
-
-Ids = npt.NDArray[np.int64]
-Points = npt.NDArray[np.float64]
-
-_NEIGHBOURS = 8  # dead ends looked at from each: where there are more, there is nothing to be told of roads
-_HEADING_M = 10.0
-_CONTRAST = 1.5  # times the probability beside a gap that must be left in it: haze shows no road
-_AHEAD = np.cos(np.radians(40))
+from .graph import Graph, pixel_centres
+from .walking import Flat, flat_of, walk
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,7 +33,7 @@ class _DeadEnds:
     place: Points
     heading: Points
     """Unit vectors `(ends, 2)`."""
-    body: npt.NDArray[np.float64]
+    body: Floats
     """Half-width of the road."""
     reach: float
     """How far ahead to look."""
@@ -56,20 +54,20 @@ class _Joins:
     pixel: Ids
     """Part, index into `Chains.code` and id of the pixel that it leads to, or -1."""
 
-    cost: npt.NDArray[np.float64]
+    cost: Floats
     """Distance in pixels, and more the less straight ahead it is."""
 
-    def __getitem__(self, index: npt.NDArray[np.generic]) -> "_Joins":
+    def __getitem__(self, index: Ids | Flags) -> "_Joins":
         return _Joins(**{name: values[index] for name, values in vars(self).items()})
 
 
-def close_gaps(graph: Graph, chains: Chains, read: Read, stencil: Stencil) -> Graph:
+def close_gaps(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:
     """Join dead ends to what lies ahead of them, the nearest first, if there is some probability all along the gap.
 
     The graph has no nodes of degree two; the result may have.
     """
-    pixel_m, columns, settings = stencil.pixel_m, stencil.shape[1], stencil.settings
-    tips = _tips(graph, stencil)
+    pixel_m, columns, settings = grid.pixel_m, grid.shape[1], grid.settings
+    tips = _tips(graph, grid)
     if not len(tips):
         return graph
     flat = flat_of(graph, chains)
@@ -78,16 +76,16 @@ def close_gaps(graph: Graph, chains: Chains, read: Read, stencil: Stencil) -> Gr
     ends = _DeadEnds(
         edge=tips[:, 0],
         place=graph.place[node],
-        heading=_headings(flat, columns, tips, body, _HEADING_M / pixel_m),
+        heading=_headings(flat, columns, tips, body, GAP_HEADING_M / pixel_m),
         body=body,
         reach=settings.max_gap_m / pixel_m,
     )
     joins = [_between_ends(ends), _to_lines(flat, columns, ends)]
     both = _Joins(**{name: np.concatenate([getattr(one, name) for one in joins]) for name in vars(joins[0])})
-    target = np.column_stack([both.pixel % columns, both.pixel // columns]).astype(np.float64) + np.float64(0.5)
+    target = pixel_centres(both.pixel, columns)
     target[both.other >= 0] = ends.place[both.other[both.other >= 0]]
-    share, mean, beside = evidence(read, ends.place[both.tip], target, stencil)
-    sound = (mean >= settings.min_gap_probability) & (mean >= _CONTRAST * beside)
+    share, mean, beside = evidence(read, ends.place[both.tip], target, grid)
+    sound = (mean >= settings.min_gap_probability) & (mean >= GAP_CONTRAST * beside)
     chosen = _choose(both, sound)
     both, target = both[chosen], target[chosen]
     length_m = np.hypot(*(target - ends.place[both.tip]).T) * pixel_m
@@ -100,18 +98,18 @@ def close_gaps(graph: Graph, chains: Chains, read: Read, stencil: Stencil) -> Gr
         length_m=length_m,
         gap_m=share[chosen] * length_m,
     )
-    return bridged(graph, bridges, stencil)
+    return bridged(graph, bridges, grid)
 
 
-def _tips(graph: Graph, stencil: Stencil) -> Ids:
+def _tips(graph: Graph, grid: GridSettings) -> Ids:
     """Return edge and side `(tips, 2)` of dead ends, but of those where a road leaves the scene."""
-    border = np.minimum(graph.place, np.array(stencil.shape[::-1]) - graph.place).min(axis=1)
-    inside = border > NEAR_WIDTHS * graph.half_width_m / stencil.pixel_m + 1
+    border = np.minimum(graph.place, np.array(grid.shape[::-1]) - graph.place).min(axis=1)
+    inside = border > LEAVING_HALF_WIDTHS * graph.half_width_m / grid.pixel_m + 1
     return np.argwhere((graph.at_ends(graph.degree, 0) == 1) & graph.at_ends(inside, False))
 
 
 @compiled
-def _headings(flat: Flat, columns: int, tips: Ids, body: npt.NDArray[np.float64], length: float) -> Points:
+def _headings(flat: Flat, columns: int, tips: Ids, body: Floats, length: float) -> Points:
     """Return the direction `(tips, 2)` in which each road ends; its last half-width leads to a corner of its end."""
     result = np.zeros((len(tips), 2))
     buffer = np.empty((512, 2))
@@ -137,8 +135,8 @@ def _headings(flat: Flat, columns: int, tips: Ids, body: npt.NDArray[np.float64]
 def _between_ends(ends: _DeadEnds) -> _Joins:
     """Pairs of dead ends that lie ahead of each other."""
     count = len(ends.place)
-    _, near = cKDTree(ends.place).query(ends.place, k=_NEIGHBOURS + 1, distance_upper_bound=ends.reach)
-    pairs = np.column_stack([np.repeat(np.arange(count), _NEIGHBOURS + 1), near.ravel()])
+    _, near = cKDTree(ends.place).query(ends.place, k=GAP_CANDIDATES + 1, distance_upper_bound=ends.reach)
+    pairs = np.column_stack([np.repeat(np.arange(count), GAP_CANDIDATES + 1), near.ravel()])
     pairs = np.unique(np.sort(pairs[pairs[:, 1] < count], axis=1), axis=0)
     one, other = pairs[pairs[:, 0] < pairs[:, 1]].T
     step = ends.place[other] - ends.place[one]
@@ -146,7 +144,7 @@ def _between_ends(ends: _DeadEnds) -> _Joins:
     forth = (step * ends.heading[one]).sum(axis=1) / distance
     back = -(step * ends.heading[other]).sum(axis=1) / distance
     # Ends that all but touch may face any way that is not backwards.
-    least = np.where(distance <= ends.body[one] + ends.body[other], 0.0, _AHEAD)
+    least = np.where(distance <= ends.body[one] + ends.body[other], 0.0, np.cos(np.radians(GAP_TURN_DEG)))
     facing = (forth >= least) & (back >= least)
     none = np.full(int(facing.sum()), -1)
     cost = distance * (3 - forth - back)
@@ -162,7 +160,9 @@ def _to_lines(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
     count = (int(cell[:, 1].max()) + 3) * across
     first = np.searchsorted(number[order], np.arange(count + 1))
     cells = across, first, order
-    part, at, pixel, cost = _scan(flat, columns, ends.edge, ends.place, ends.heading, ends.reach, cells)
+    part, at, pixel, cost = _scan(
+        flat, columns, ends.edge, ends.place, ends.heading, ends.reach, GAP_TURN_COSINE, cells
+    )
     found = np.flatnonzero(part >= 0)
     none = np.full(found.size, -1)
     return _Joins(tip=found, other=none, part=part[found], at=at[found], pixel=pixel[found], cost=cost[found])
@@ -176,8 +176,9 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
     place: Points,
     heading: Points,
     reach: float,
+    least_cosine: float,
     by_cell: tuple[int, Ids, Ids],
-) -> tuple[Ids, Ids, Ids, npt.NDArray[np.float64]]:
+) -> tuple[Ids, Ids, Ids, Floats]:
     """Show every pixel of every edge to the dead ends in the cells around it."""
     start, first, last, first_id, _, code = flat
     across, first_tip, tip_order = by_cell
@@ -206,7 +207,7 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
                         if distance > reach or distance == 0:
                             continue
                         ahead = (east * heading[tip, 0] + south * heading[tip, 1]) / distance
-                        if ahead < 0.77:  # cos 40°
+                        if ahead < least_cosine:
                             continue
                         cost = distance * (3 - 2 * ahead)
                         pixel = row * columns + col
@@ -225,7 +226,7 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
     return best_part, best_at, best_pixel, best
 
 
-def _choose(joins: _Joins, sound: npt.NDArray[np.bool_]) -> Ids:
+def _choose(joins: _Joins, sound: Flags) -> Ids:
     """Take the cheapest sound joins, none from or to a dead end that is joined already."""
     used: set[int] = set()
     chosen = []

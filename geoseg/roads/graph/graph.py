@@ -9,16 +9,14 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from geoseg.compiled import compiled
+from geoseg.roads.arrays import Bytes, Flags, Floats, Ids, Points
 from geoseg.roads.skeleton.distance import UNIT_M
+from geoseg.roads.skeleton.grid_settings import GridSettings
 from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
-from geoseg.roads.skeleton.stencil import Stencil
 
 from .chains import Chains
 
 Scalar = TypeVar("Scalar", bound=np.generic)
-Ids = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-Metres = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,20 +52,20 @@ class Parts:
 class Graph:
     """Nodes and edges; a node without edges is none."""
 
-    place: npt.NDArray[np.float64]
+    place: Points
     """Column and row of each node `(nodes, 2)`, whole numbers at pixel corners."""
 
-    half_width_m: Metres
+    half_width_m: Floats
     """Half-width of the road at each node `(nodes,)`."""
 
     ends: Ids
     """Nodes that each edge leads from and to `(edges, 2)`; -1 twice for a ring."""
 
-    length_m: Metres
+    length_m: Floats
     """Length of each edge along its pixels, by the local metric."""
 
-    gap_m: Metres
-    """Metres of each edge that were inferred across gaps."""
+    gap_m: Floats
+    """Floats of each edge that were inferred across gaps."""
 
     start: Ids
     """Index of each edge's first part in `parts`, `(edges + 1,)`; an edge without parts is a straight line."""
@@ -85,6 +83,10 @@ class Graph:
         """Return what nodes have `(nodes,)` at both ends of each edge `(edges, 2)`; `ring` where there is no node."""
         return np.append(values, np.asarray([ring], values.dtype))[self.ends]
 
+    def edge_of(self, parts: Ids) -> Ids:
+        """Return the edges that some parts belong to."""
+        return np.searchsorted(self.start, parts, side="right") - 1
+
     def keep(self, kept: Flags) -> "Graph":
         """Return the graph with some of its edges."""
         edges = np.flatnonzero(kept)
@@ -99,35 +101,34 @@ class Graph:
         )
 
 
-def graph_of(chains: Chains, stencil: Stencil) -> Graph:
+def graph_of(chains: Chains, grid: GridSettings) -> Graph:
     """Return the graph whose edges are the chains of a grid."""
-    columns = stencil.shape[1]
     ends = np.full((chains.ring.size, 2), -1, np.int64)
     nodes, index = np.unique(chains.ends[~chains.ring], return_inverse=True)
     ends[~chains.ring] = index.reshape(-1, 2)
     distance = np.zeros(nodes.size, np.uint16)
     distance[ends[~chains.ring]] = chains.half_width[~chains.ring]
     first, last = chains.start[:-1], chains.start[1:] - 1
+    steps_m = np.hypot(*(grid.metric @ np.stack([COLUMN_STEP, ROW_STEP])))
     return Graph(
-        place=np.column_stack([nodes % columns, nodes // columns]).astype(np.float64) + np.float64(0.5),
+        place=pixel_centres(nodes, grid.shape[1]),
         # To the centre of the nearest pixel outside it is half a pixel too far.
-        half_width_m=np.asarray(distance * UNIT_M - stencil.pixel_m / 2, np.float64),
+        half_width_m=np.asarray(distance * UNIT_M - grid.pixel_m / 2, np.float64),
         ends=ends,
-        length_m=_lengths(chains.start, chains.code, step_lengths(stencil)),
+        length_m=_lengths(chains.start, chains.code, steps_m),
         gap_m=np.zeros(chains.ring.size),
         start=np.arange(chains.ring.size + 1),
         parts=Parts(first=first, last=last, first_id=chains.ends[:, 0], last_id=chains.ends[:, 1]),
     )
 
 
-def step_lengths(stencil: Stencil) -> Metres:
-    """Return the metres of a step in each of the eight directions."""
-    lengths: Metres = np.hypot(*(stencil.metric @ np.stack([COLUMN_STEP, ROW_STEP])))
-    return lengths
+def pixel_centres(pixels: Ids, columns: int) -> Points:
+    """Return the centres of pixels, given by their ids in a grid of some columns."""
+    return np.column_stack([pixels % columns, pixels // columns]).astype(np.float64) + np.float64(0.5)
 
 
 @compiled
-def _lengths(start: Ids, code: npt.NDArray[np.uint8], steps: Metres) -> Metres:
+def _lengths(start: Ids, code: Bytes, steps: Floats) -> Floats:
     result = np.zeros(start.size - 1)
     for chain in range(start.size - 1):
         counts = np.zeros(8, np.int64)
@@ -164,10 +165,10 @@ def dissolve(graph: Graph) -> Graph:
     )
 
 
-def _sums(values: Metres, start: Ids) -> Metres:
+def _sums(values: Floats, start: Ids) -> Floats:
     if start.size == 1:
         return np.zeros(0)
-    sums: Metres = np.add.reduceat(values, start[:-1])
+    sums: Floats = np.add.reduceat(values, start[:-1])
     return sums
 
 
@@ -231,25 +232,3 @@ def component_of(graph: Graph) -> Ids:
     order = np.empty(first.size, np.int64)
     order[np.argsort(first)] = np.arange(first.size)
     return order[inverse]
-
-
-_WEAK, _WEAK_FACTOR = 0.5, 2.5
-"""Below this mean probability a network must be so many times as long."""
-
-
-def large(
-    component: Ids, length_m: npt.NDArray[np.float64], prob: npt.NDArray[np.float64], least_m: float
-) -> npt.NDArray[np.bool_]:
-    """Tell of each edge `(edges,)` whether its network is long enough to be one, and not just noise.
-
-    Parameters
-    ----------
-    component, length_m, prob
-        Network, length and mean probability of each edge.
-    least_m
-        Length that a network must have; one of low probability more.
-    """
-    total_m = np.bincount(component, length_m)
-    mean = np.bincount(component, length_m * prob) / np.maximum(total_m, 1e-9)
-    kept: npt.NDArray[np.bool_] = total_m >= least_m * np.where(mean < _WEAK, _WEAK_FACTOR, 1)
-    return kept[component]

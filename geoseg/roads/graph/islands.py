@@ -1,27 +1,21 @@
 """Make one road of two that part and meet again around no more than a hole in the road."""
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.compiled import compiled
-from geoseg.roads.skeleton.stencil import Stencil
+from geoseg.roads.arrays import Bytes, Floats, Ids
+from geoseg.roads.settings import ISLAND_HALF_WIDTHS, ISLAND_M
+from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .chains import Chains
 from .graph import Graph
-from .junctions import flat_of
-from .walking import Flat, walk
-
-Ids = npt.NDArray[np.int64]
-
-_LONGEST_M = 60.0
-_APART = 1.5
-"""Half-widths of the road before it parts, up to which its two sides may lie apart on the mean."""
+from .walking import Flat, flat_of, walk
 
 
-def close_islands(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
+def close_islands(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     """Of two short edges between the same nodes, no further apart than within one road, drop the narrower one."""
     low, high = graph.ends.min(axis=1), graph.ends.max(axis=1)
-    short = np.flatnonzero((low >= 0) & (low != high) & (graph.length_m < _LONGEST_M))
+    short = np.flatnonzero((low >= 0) & (low != high) & (graph.length_m < ISLAND_M))
     order = short[np.lexsort((short, high[short], low[short]))]
     one, other = order[:-1], order[1:]
     same = (low[one] == low[other]) & (high[one] == high[other])
@@ -29,9 +23,9 @@ def close_islands(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
     if not one.size:
         return graph
     walked = flat_of(graph, chains)
-    area, wide_one, wide_other = _between(walked, chains.width, stencil.shape[1], graph.ends, one, other)
-    apart_m = area * stencil.pixel_m**2 / (0.5 * (graph.length_m[one] + graph.length_m[other]))
-    reach_m = _APART * np.maximum(graph.half_width_m[low[one]], graph.half_width_m[high[one]])
+    area, wide_one, wide_other = _between(walked, chains.width, grid.shape[1], graph.ends, one, other)
+    apart_m = area * grid.pixel_m**2 / (0.5 * (graph.length_m[one] + graph.length_m[other]))
+    reach_m = ISLAND_HALF_WIDTHS * np.maximum(graph.half_width_m[low[one]], graph.half_width_m[high[one]])
     within = apart_m <= reach_m
     kept = np.ones(len(graph.ends), np.bool_)
     kept[np.where(wide_one >= wide_other, other, one)[within]] = False
@@ -40,8 +34,8 @@ def close_islands(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
 
 @compiled
 def _between(  # noqa: PLR0917 - compiled: plain arguments
-    flat: Flat, width: npt.NDArray[np.uint8], columns: int, ends: Ids, one: Ids, other: Ids
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    flat: Flat, width: Bytes, columns: int, ends: Ids, one: Ids, other: Ids
+) -> tuple[Floats, Floats, Floats]:
     """Return the area in pixels between each two edges, and the mean width of each."""
     start, first, last = flat[0], flat[1], flat[2]
     area = np.zeros(one.size)

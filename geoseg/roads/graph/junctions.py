@@ -3,36 +3,38 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.compiled import compiled
-from geoseg.roads.skeleton.stencil import Stencil
+from geoseg.roads.arrays import Flags, Floats, Ids, Points
+from geoseg.roads.settings import (
+    AXIS_M,
+    BENT_HALF_WIDTHS,
+    CROSSING_DEG,
+    CROSSING_HALF_WIDTHS,
+    CURVE_PX,
+    HOLD,
+    MEASURE_HALF_WIDTHS,
+    MEASURE_PX,
+    NOTCH,
+    SHIFT_HALF_WIDTHS,
+    SHIFT_PX,
+)
+from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .chains import Chains
 from .graph import Graph
-from .walking import Flat, walk
-
-Ids = npt.NDArray[np.int64]
-Metres = npt.NDArray[np.float64]
-
-_NOTCH = 0.8  # a little less, as the node of an acute junction lies where the area is wider than its roads
-_BENT = 1.5, 3.5  # half-widths: least and most
-_SQUARE = np.radians([45, 135])  # least and most angle between a road that leads across and those that it joins
-_APART = 1.25  # half-widths at the junctions, which are wider than their roads: there is a gap between the two roads
-_BEND = 2.0  # pixels off the line, at half its length, from which a road is taken to bend
-_FIT_M = 12.0
-"""How far from a node's surroundings a road's axis is taken for straight."""
+from .walking import Flat, flat_of, walk
 
 
-def contract(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
+def contract(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     """Merge junctions that are closer than a few half-widths; what was a short way around between them goes.
 
     Two roads side by side, such as carriageways, are not merged where a short road leads across from one to the other.
     """
-    settings, pixel_m = stencil.settings, stencil.pixel_m
+    settings, pixel_m = grid.settings, grid.pixel_m
     ends = graph.ends
     inner = (ends[:, 0] != ends[:, 1]) & (graph.at_ends(graph.degree, 0) > 2).all(axis=1)
-    inner &= ~_across(graph, chains, stencil)
+    inner &= ~_across(graph, chains, grid)
     edge = np.flatnonzero(inner)
     direct_m = np.hypot(*(graph.place[ends[edge, 0]] - graph.place[ends[edge, 1]]).T) * pixel_m
     apart_m = np.minimum(graph.length_m[edge], direct_m)
@@ -54,7 +56,7 @@ def contract(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
 
 
 @compiled
-def _merge(ends: Ids, apart_m: Metres, half_width_m: Metres, factor: float, least_m: float) -> Ids:
+def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, least_m: float) -> Ids:
     """Return for each node the one it is merged into, trying pairs in order; a cluster spans no more than its reach."""
     nodes = half_width_m.size
     parent = np.arange(nodes)
@@ -82,49 +84,50 @@ def _merge(ends: Ids, apart_m: Metres, half_width_m: Metres, factor: float, leas
     return parent
 
 
-def refine(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
+def refine(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     """Move junctions to where the axes of their roads meet: near a node the skeleton bends towards side roads."""
     flat = flat_of(graph, chains)
-    half_width = graph.half_width_m / stencil.pixel_m
-    bends = bent(graph, chains, stencil)
-    fit = _FIT_M / stencil.pixel_m
-    return replace(
-        graph, place=_meeting_points(flat, stencil.shape[1], graph.ends, graph.place, half_width, bends, fit)
+    furthest = SHIFT_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + SHIFT_PX
+    bends = bent(graph, chains, grid)
+    place = _meeting_points(
+        flat, grid.shape[1], graph.ends, graph.place, furthest, bends, AXIS_M / grid.pixel_m, CURVE_PX, HOLD
     )
+    return replace(graph, place=place)
 
 
-def bent(graph: Graph, chains: Chains, stencil: Stencil) -> Metres:
+def bent(graph: Graph, chains: Chains, grid: GridSettings) -> Floats:
     """Return how far from the junctions at its ends `(edges, 2)` the skeleton of each edge is bent, in pixels.
 
     Two roads that part at an acute angle are one area, with one middle, until the notch between them; 0 elsewhere.
     """
-    half_width = graph.half_width_m / stencil.pixel_m
-    end, before, after = _turns(graph, chains, stencil)
+    half_width = graph.half_width_m / grid.pixel_m
+    end, before, after = _turns(graph, chains, grid)
     least = np.minimum(np.minimum(before, after), np.pi)
-    notch = _NOTCH / np.maximum(np.sin(least / 2), 1e-6)
+    notch = NOTCH / np.maximum(np.sin(least / 2), 1e-6)
     result = np.zeros(graph.ends.size)
-    result[end] = half_width[graph.ends.ravel()[end]] * np.clip(notch, *_BENT)
+    result[end] = half_width[graph.ends.ravel()[end]] * np.clip(notch, *BENT_HALF_WIDTHS)
     return result.reshape(graph.ends.shape)
 
 
-def _across(graph: Graph, chains: Chains, stencil: Stencil) -> npt.NDArray[np.bool_]:
+def _across(graph: Graph, chains: Chains, grid: GridSettings) -> Flags:
     """Tell which edges lead straight across from one road to another beside it, over what is no road."""
-    end, before, after = _turns(graph, chains, stencil)
+    end, before, after = _turns(graph, chains, grid)
     square = np.zeros(graph.ends.size, np.bool_)
-    square[end] = (np.minimum(before, after) > _SQUARE[0]) & (np.maximum(before, after) < _SQUARE[1])
+    least, most = np.radians(CROSSING_DEG)
+    square[end] = (np.minimum(before, after) > least) & (np.maximum(before, after) < most)
     widest_m = graph.at_ends(graph.half_width_m, 0).max(axis=1)
-    apart = graph.length_m > _APART * widest_m + stencil.pixel_m
-    across: npt.NDArray[np.bool_] = square.reshape(graph.ends.shape).all(axis=1) & apart
+    apart = graph.length_m > CROSSING_HALF_WIDTHS * widest_m + grid.pixel_m
+    across: Flags = square.reshape(graph.ends.shape).all(axis=1) & apart
     return across
 
 
-def _turns(graph: Graph, chains: Chains, stencil: Stencil) -> tuple[Ids, Metres, Metres]:
+def _turns(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[Ids, Floats, Floats]:
     """Return the ends of edges at junctions, as indices into `ends.ravel()`, and the angles to the roads next to each.
 
     Angles are radians, 2 pi where no other road is at the node.
     """
-    half_width = graph.half_width_m / stencil.pixel_m
-    away = _directions(flat_of(graph, chains), stencil.shape[1], graph.ends, graph.degree, graph.place, half_width)
+    reach = MEASURE_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + MEASURE_PX
+    away = _directions(flat_of(graph, chains), grid.shape[1], graph.ends, graph.degree, graph.place, reach)
     end = np.flatnonzero(np.isfinite(away.ravel()))
     if not end.size:
         return end, np.zeros(0), np.zeros(0)
@@ -146,8 +149,8 @@ def _turns(graph: Graph, chains: Chains, stencil: Stencil) -> tuple[Ids, Metres,
 
 @compiled
 def _directions(  # noqa: PLR0917 - compiled: plain arguments
-    flat: Flat, columns: int, ends: Ids, degree: Ids, place: npt.NDArray[np.float64], half_width: Metres
-) -> Metres:
+    flat: Flat, columns: int, ends: Ids, degree: Ids, place: Points, reach: Floats
+) -> Floats:
     """Return the angle at which each edge leaves the junctions at its ends `(edges, 2)`; NaN elsewhere."""
     result = np.full(ends.shape, np.nan)
     buffer = np.empty((256, 2))
@@ -160,20 +163,14 @@ def _directions(  # noqa: PLR0917 - compiled: plain arguments
             at = 0
             for k in range(found):
                 at = k
-                if np.hypot(buffer[k, 0] - place[node, 0], buffer[k, 1] - place[node, 1]) > 3 * half_width[node] + 4:
+                if np.hypot(buffer[k, 0] - place[node, 0], buffer[k, 1] - place[node, 1]) > reach[node]:
                     break
             result[edge, side] = np.arctan2(buffer[at, 1] - place[node, 1], buffer[at, 0] - place[node, 0])
     return result
 
 
-def flat_of(graph: Graph, chains: Chains) -> Flat:
-    """Return what walks need."""
-    parts = graph.parts
-    return graph.start, parts.first, parts.last, parts.first_id, parts.last_id, chains.code
-
-
 @compiled
-def _axis(points: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
+def _axis(points: Points, mean: Floats, curve: float) -> tuple[Floats, float]:
     """Return the line that a road comes in on: its normal, and the product of that with its points.
 
     It is the line of least squares; of a road that bends, its tangent where it is nearest.
@@ -195,7 +192,7 @@ def _axis(points: npt.NDArray[np.float64], mean: npt.NDArray[np.float64]) -> tup
     spread = fourth - second * second / len(points) - third * third / max(second, 1e-9)
     c = bend / spread if spread > 1e-6 else 0.0
     nearest = (points[0, 0] - mean[0]) * along[0] + (points[0, 1] - mean[1]) * along[1]
-    if abs(c) * nearest * nearest < _BEND:
+    if abs(c) * nearest * nearest < curve:
         return normal, normal[0] * mean[0] + normal[1] * mean[1]
     b = -c * third / second
     rise = -c * second / len(points) + b * nearest + c * nearest * nearest
@@ -210,11 +207,13 @@ def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
     flat: Flat,
     columns: int,
     ends: Ids,
-    place: npt.NDArray[np.float64],
-    half_width: Metres,
-    bends: Metres,
+    place: Points,
+    furthest: Floats,
+    bends: Floats,
     fit: float,
-) -> npt.NDArray[np.float64]:
+    curve: float,
+    hold: float,
+) -> Points:
     """Solve for the points with the least squared distance to the lines fitted to the edges; all in pixels."""
     nodes = len(place)
     left = np.zeros((nodes, 2, 2))
@@ -241,7 +240,7 @@ def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
                     count += 1
             if count < 4:
                 continue
-            normal, offset = _axis(buffer[:count], mean / count)
+            normal, offset = _axis(buffer[:count], mean / count, curve)
             for i in range(2):
                 right[node, i] += count * normal[i] * offset
                 for j in range(2):
@@ -252,11 +251,11 @@ def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
         if weight[node] == 0:
             continue
         # Where all roads run one way, the node stays where it is along them.
-        hold = 0.05 * weight[node]
-        a, b, d = left[node, 0, 0] + hold, left[node, 0, 1], left[node, 1, 1] + hold
-        x, y = right[node, 0] + hold * place[node, 0], right[node, 1] + hold * place[node, 1]
+        held = hold * weight[node]
+        a, b, d = left[node, 0, 0] + held, left[node, 0, 1], left[node, 1, 1] + held
+        x, y = right[node, 0] + held * place[node, 0], right[node, 1] + held * place[node, 1]
         determinant = a * d - b * b
         col, row = (d * x - b * y) / determinant, (a * y - b * x) / determinant
-        if np.hypot(col - place[node, 0], row - place[node, 1]) <= 1.5 * half_width[node] + 2:
+        if np.hypot(col - place[node, 0], row - place[node, 1]) <= furthest[node]:
             result[node, 0], result[node, 1] = col, row
     return result

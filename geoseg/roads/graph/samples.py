@@ -3,33 +3,32 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.compiled import compiled
 from geoseg.models.legend import LEVELS
+from geoseg.roads.arrays import Bytes, Floats, Ids
+from geoseg.roads.settings import JUNCTION_SHARE
+from geoseg.roads.skeleton.pieces import PLAZA
 from geoseg.roads.skeleton.widths import UNKNOWN, WIDTH_UNIT_M
 
 from .chains import Chains
 from .graph import Graph
-from .junctions import flat_of
-from .walking import Flat
-
-Values = npt.NDArray[np.float64]
+from .walking import Flat, flat_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
     """Sums over the traced pixels of each edge `(edges,)`; gaps that were closed have none."""
 
-    prob_mean: Values
-    prob_min: Values
+    prob_mean: Floats
+    prob_min: Floats
     """Smoothed road probability, 0 to 1."""
 
-    width_m: Values
-    width_sd_m: Values
+    width_m: Floats
+    width_sd_m: Floats
     """Mean and standard deviation of the width, off the junctions; NaN where no pixel has one."""
 
-    plaza: Values
+    plaza: Floats
     """Share of the pixels that lie around a plaza."""
 
 
@@ -39,7 +38,7 @@ def samples(graph: Graph, chains: Chains, pixel_m: float) -> Samples:
     # At its ends a skeleton leads into other roads or to the corners of its own: there is no width to be had.
     near = np.zeros(graph.ends.shape, np.int64)
     _, _, _, widths, wide, _, _ = _sums(flat, chains.level, chains.width, near)
-    body_m = 0.75 * WIDTH_UNIT_M * wide / np.maximum(widths, 1)
+    body_m = JUNCTION_SHARE * WIDTH_UNIT_M * wide / np.maximum(widths, 1)
     at_node_m = graph.at_ends(graph.half_width_m, -pixel_m)
     near = np.where(at_node_m >= 0, np.maximum(at_node_m, body_m[:, None]) / pixel_m + 1, 0).astype(np.int64)
     count, level, lowest, widths, wide, wider, plaza = _sums(flat, chains.level, chains.width, near)
@@ -57,8 +56,8 @@ def samples(graph: Graph, chains: Chains, pixel_m: float) -> Samples:
 
 @compiled
 def _sums(
-    flat: Flat, level: npt.NDArray[np.uint8], width: npt.NDArray[np.uint8], near: npt.NDArray[np.int64]
-) -> tuple[Values, Values, Values, Values, Values, Values, Values]:
+    flat: Flat, level: Bytes, width: Bytes, near: Ids
+) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]:
     start, first, last, _, _, code = flat
     edges = start.size - 1
     count, total, lowest = np.zeros(edges), np.zeros(edges), np.full(edges, 255.0)
@@ -76,7 +75,7 @@ def _sums(
             for at in range(first[part], last[part] + step, step):
                 total[edge] += level[at]
                 lowest[edge] = min(lowest[edge], level[at])
-                plaza[edge] += code[at] >> 3 & 1
+                plaza[edge] += (code[at] & PLAZA) // PLAZA
                 if skipped <= index < end and width[at] != UNKNOWN:
                     widths[edge] += 1
                     wide[edge] += width[at]

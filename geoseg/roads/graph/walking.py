@@ -1,18 +1,24 @@
 """Follow an edge pixel by pixel from either end."""
 
-import numpy as np
-import numpy.typing as npt
-
 from geoseg.compiled import compiled
+from geoseg.roads.arrays import Bytes, Ids, Points
 from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
 
-Ids = npt.NDArray[np.int64]
-Flat = tuple[Ids, Ids, Ids, Ids, Ids, npt.NDArray[np.uint8]]
+from .chains import Chains
+from .graph import Graph
+
+Flat = tuple[Ids, Ids, Ids, Ids, Ids, Bytes]
 """What the walk needs, plain: `Graph.start`, the four arrays of `Graph.parts`, and `Chains.code`."""
 
 
+def flat_of(graph: Graph, chains: Chains) -> Flat:
+    """Return what walks need."""
+    parts = graph.parts
+    return graph.start, parts.first, parts.last, parts.first_id, parts.last_id, chains.code
+
+
 @compiled
-def walk(flat: Flat, columns: int, edge: int, side: int, points: npt.NDArray[np.float64]) -> int:
+def walk(flat: Flat, columns: int, edge: int, side: int, points: Points) -> int:
     """Write the centres of an edge's pixels, from its first (side 0) or last (side 1) on, until `points` is full.
 
     Parameters

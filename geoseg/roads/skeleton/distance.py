@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.compiled import compiled
+from geoseg.roads.arrays import Bytes, Floats
 
 from .mask import Runs, runs
 
@@ -18,7 +19,7 @@ _BACK = np.array([[0, -1], [-1, 0], [-1, -1], [-1, 1], [-1, -2], [-1, 2], [-2, -
 """Rows and columns of the steps that lead to pixels already passed when reading forward."""
 
 
-def step_costs(metric: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:
+def step_costs(metric: Floats) -> npt.NDArray[np.uint16]:
     """Return the length `(8,)` of each step under the matrix that takes (columns, rows) to metres."""
     lengths = np.hypot(*(metric @ _BACK[:, ::-1].T))
     costs: npt.NDArray[np.uint16] = np.minimum(np.rint(lengths / UNIT_M), FAR).astype(np.uint16)
@@ -26,7 +27,7 @@ def step_costs(metric: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:
 
 
 @compiled
-def distances(mask: npt.NDArray[np.uint8], costs: npt.NDArray[np.uint16]) -> Distance:
+def distances(mask: Bytes, costs: npt.NDArray[np.uint16]) -> Distance:
     """Return the distance `(rows, columns)` from the centre of each mask pixel to that of the nearest other one.
 
     Pixels that can reach none within the window hold at least `FAR`, and so do the window's outer two rings; distances

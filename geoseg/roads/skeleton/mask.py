@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.compiled import compiled
+from geoseg.roads.arrays import Bytes
 
 Runs = npt.NDArray[np.int32]
 
@@ -11,7 +12,7 @@ _WORD = 8  # bytes
 
 
 @compiled
-def runs(mask: npt.NDArray[np.uint8]) -> Runs:
+def runs(mask: Bytes) -> Runs:
     """Return the runs of a mask in reading order: row, first column, and the column after the last, `(runs, 3)`.
 
     Parameters
@@ -46,7 +47,7 @@ def runs(mask: npt.NDArray[np.uint8]) -> Runs:
 
 
 @compiled
-def fill_holes(mask: npt.NDArray[np.uint8], area: int, reach: int) -> None:
+def fill_holes(mask: Bytes, area: int, reach: int) -> None:
     """Fill, in place, background (4-connected) of at most `area` pixels that spans at most `reach` rows and columns.
 
     Both bounds keep the result local: what happens to a pixel depends on nothing further than `reach` from it.

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.compiled import compiled
+from geoseg.roads.arrays import Bytes, Ids
 
+from .distance import Distance
 from .mask import runs
-from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP
+from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP, neighbours_of
 
-Ids = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
+PLAZA = 8
+"""Bit of `Pieces.code` where the road leads around a plaza; the three below it are the direction."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,7 +29,7 @@ class Pieces:
     """Ids of the pixels before the first and after the last, in other blocks, `(pieces, 2)`; -1 at a node; -2 at both
     ends of a ring."""
 
-    half_width: npt.NDArray[np.uint16]
+    half_width: Distance
     """Distance to the edge at the first and the last pixel `(pieces, 2)`, in units of `distance.UNIT_M`."""
 
     code: Bytes
@@ -38,16 +39,7 @@ class Pieces:
     """Smoothed probability at each pixel."""
 
     width: Bytes
-    """Width of the road at each pixel, in units of `profiles.WIDTH_UNIT_M`."""
-
-
-@compiled
-def neighbours(skeleton: Bytes, row: int, col: int) -> int:
-    """Return the bit set of the neighbours that are part of the skeleton."""
-    found = 0
-    for side in range(8):
-        found |= skeleton[row + ROW_STEP[side], col + COLUMN_STEP[side]] << side
-    return found
+    """Width of the road at each pixel, in units of `widths.WIDTH_UNIT_M`."""
 
 
 @compiled
@@ -83,7 +75,7 @@ def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
         if not top <= row < bottom:
             continue
         for col in range(max(first, left), min(stop, right)):
-            around = neighbours(skeleton, row, col)
+            around = neighbours_of(skeleton, row, col)
             links[row, col] = LINKS[around]
             found[size] = row * cols + col
             size += 1

@@ -5,8 +5,7 @@ import numpy.typing as npt
 
 from geoseg.compiled import compiled
 from geoseg.models.legend import LEVELS
-
-Levels = npt.NDArray[np.uint8]
+from geoseg.roads.arrays import Bytes
 
 _ONE = 256
 
@@ -28,7 +27,7 @@ def kernel(sigma_px: float) -> npt.NDArray[np.uint32]:
 
 
 @compiled
-def blurred(levels: Levels, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint32]) -> Levels:
+def blurred(levels: Bytes, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint32]) -> Bytes:
     """Smooth levels `(rows, columns)` with one kernel down the columns and one along the rows.
 
     Where there is no data (above `LEVELS`) and beyond the window is zero.

@@ -6,9 +6,9 @@ is what every second road at 45° has become in the last but one iteration.
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.compiled import compiled
+from geoseg.roads.arrays import Bytes, Flags
 
 from .mask import runs
 from .neighbours import COLUMN_STEP, ROW_STEP
@@ -18,7 +18,7 @@ _WAITING = 7  # for both
 _SURROUNDED = 255
 
 
-def _removable() -> npt.NDArray[np.bool_]:
+def _removable() -> Flags:
     """Tabulate for each pass which of the 256 neighbourhoods let go of their centre (conditions G1 to G3)."""
     neighbours = (np.arange(256)[:, None] >> np.arange(8)) & 1 == 1
     x = {k: neighbours[:, (k - 1) % 8] for k in range(1, 10)}
@@ -34,8 +34,8 @@ _REMOVABLE = _removable()
 
 @compiled
 def thinned(  # noqa: PLR0912 - compiled: one loop
-    mask: npt.NDArray[np.uint8], iterations: int
-) -> npt.NDArray[np.uint8]:
+    mask: Bytes, iterations: int
+) -> Bytes:
     """Return what is left of a mask `(rows, columns)` of ones and zeros after so many iterations.
 
     An iteration has two passes that each look one pixel far: a pixel depends on nothing further from it than twice the
@@ -92,8 +92,8 @@ def thinned(  # noqa: PLR0912 - compiled: one loop
 
 
 @compiled
-def _neighbourhood(flat: npt.NDArray[np.uint8], place: int, cols: int) -> int:
-    """Return the bit set of the neighbours that are part of the mask, in the order of `compass`."""
+def _neighbourhood(flat: Bytes, place: int, cols: int) -> int:
+    """Return the bit set of the neighbours that are part of the mask, in the order of `neighbours`."""
     at, down = np.uint64(place), np.uint64(cols)  # unsigned: an index from the end would cost a test each time
     up = at - down
     low = at + down

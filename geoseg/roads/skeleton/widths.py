@@ -1,32 +1,26 @@
 """The width of a road, from the probability integrated across it."""
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.compiled import compiled
+from geoseg.roads.arrays import Bytes, Floats, Ids
 
-from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP
-from .pieces import neighbours
-
-Bytes = npt.NDArray[np.uint8]
+from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP, neighbours_of
 
 WIDTH_UNIT_M = 0.15
 UNKNOWN = 255
 """Where no end of the road was found."""
 
-_FLOOR, _RISE = 20, 12
-"""In levels: a profile ends where it falls below the floor, or rises again by so much from below the threshold."""
-
 
 @compiled
 def widths(  # noqa: PLR0917 - compiled: plain arguments
-    places: npt.NDArray[np.int64],
-    start: npt.NDArray[np.int64],
-    outside: npt.NDArray[np.int64],
+    places: Ids,
+    start: Ids,
+    outside: Ids,
     skeleton: Bytes,
     smooth: Bytes,
-    metric: npt.NDArray[np.float64],
-    level: int,
+    metric: Floats,
+    until: tuple[int, int, int],
     ahead: int,
     reach_m: float,
 ) -> Bytes:
@@ -40,8 +34,8 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
         Skeleton and smoothed probability `(rows, columns)` of the window.
     metric
         Matrix `(2, 2)` that takes a step (columns, rows) to metres.
-    level
-        Smoothed probability from which a pixel is road.
+    until
+        Levels: a profile ends where it falls below the first, or, once below the second, rises by the third.
     ahead
         Pixels ahead and behind from which the direction is taken; beyond the block too, but not beyond a node.
     reach_m
@@ -80,8 +74,8 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
             across = (inverse[0, 0] * -north + inverse[0, 1] * east) * scale
             along = (inverse[1, 0] * -north + inverse[1, 1] * east) * scale
             row, col = places[first + k] // cols, places[first + k] % cols
-            one, ended_one = _side(smooth, row, col, along, across, samples, level)
-            other, ended_other = _side(smooth, row, col, -along, -across, samples, level)
+            one, ended_one = _side(smooth, row, col, along, across, samples, until)
+            other, ended_other = _side(smooth, row, col, -along, -across, samples, until)
             width_m = ((one + other) + smooth[row, col]) / 254.0 * step_m
             known = ended_one and ended_other
             result[first + k] = min(int(np.rint(width_m / WIDTH_UNIT_M)), UNKNOWN - 1) if known else UNKNOWN
@@ -89,7 +83,7 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
 
 
 @compiled
-def _onward(skeleton: Bytes, last: int, beyond: int, line: npt.NDArray[np.int64]) -> int:
+def _onward(skeleton: Bytes, last: int, beyond: int, line: Ids) -> int:
     """Follow the skeleton out of the block into `line`, at most to the next node; returns how many pixels it found."""
     cols = skeleton.shape[1]
     count = 0
@@ -97,7 +91,7 @@ def _onward(skeleton: Bytes, last: int, beyond: int, line: npt.NDArray[np.int64]
         line[count] = beyond
         count += 1
         row, col = beyond // cols, beyond % cols
-        around = neighbours(skeleton, row, col)
+        around = neighbours_of(skeleton, row, col)
         if count == line.size or LINK_COUNT[around] != 2:
             return count
         for side in range(8):
@@ -109,9 +103,10 @@ def _onward(skeleton: Bytes, last: int, beyond: int, line: npt.NDArray[np.int64]
 
 @compiled
 def _side(  # noqa: PLR0917 - compiled: plain arguments
-    smooth: Bytes, row: int, col: int, down: float, right: float, samples: int, level: int
+    smooth: Bytes, row: int, col: int, down: float, right: float, samples: int, until: tuple[int, int, int]
 ) -> tuple[float, bool]:
     """Sum a profile to one side, in levels; tells also whether the road ended."""
+    floor, level, rise = until
     total, lowest = 0.0, 255.0
     for k in range(1, samples + 1):
         # Offsets from the pixel, not places in the window: they must round alike in every window.
@@ -123,7 +118,7 @@ def _side(  # noqa: PLR0917 - compiled: plain arguments
         upper = (1.0 - on) * smooth[r, c] + on * smooth[r, c + 1]
         lower = (1.0 - on) * smooth[r + 1, c] + on * smooth[r + 1, c + 1]
         value = (1.0 - low) * upper + low * lower
-        if value < _FLOOR or (lowest < level and value > lowest + _RISE):
+        if value < floor or (lowest < level and value > lowest + rise):
             return total, True
         lowest = min(lowest, value)
         total += value

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from geoseg.roads.graph.bridges import Bridges, bridged
 from geoseg.roads.graph.graph import Graph, Parts, component_of, dissolve
 from geoseg.roads.settings import RoadSettings
-from geoseg.roads.skeleton.stencil import stencil
+from geoseg.roads.skeleton.grid_settings import grid_settings
 
-GRID = stencil((1, 10_000), np.eye(2), RoadSettings())
+GRID = grid_settings((1, 10_000), np.eye(2), RoadSettings())
 
 
 @st.composite

@@ -6,7 +6,7 @@ from scipy import ndimage
 from skimage.morphology import thin
 
 from geoseg.roads import RoadSettings
-from geoseg.roads.skeleton.stencil import stencil
+from geoseg.roads.skeleton.grid_settings import grid_settings
 from geoseg.roads.skeleton.thinning import thinned
 
 
@@ -28,8 +28,8 @@ def test_every_iteration_is_that_of_scikit_image(seed, blur, share, iterations):
 @pytest.mark.parametrize("angle", range(0, 91, 9))
 @pytest.mark.parametrize("gsd", [0.5, 1.0])
 def test_iterations_suffice_for_the_widest_road(angle, gsd):
-    """A road as wide as one may be is thin after the iterations that the stencil counts, in any direction."""
-    grid = stencil((400, 400), np.diag([gsd, -gsd]), RoadSettings())
+    """A road as wide as one may be is thin after the iterations that the grid counts, in any direction."""
+    grid = grid_settings((400, 400), np.diag([gsd, -gsd]), RoadSettings())
     y, x = np.mgrid[-90:91, -90:91] * gsd
     across = x * np.sin(np.radians(angle)) - y * np.cos(np.radians(angle))
     mask = np.pad(np.abs(across) <= 19, 1).astype(np.uint8)

@@ -1,16 +1,17 @@
 """Drop spurs: dead ends that reach hardly beyond the edge of the road they leave."""
 
 import numpy as np
-import numpy.typing as npt
 
-from geoseg.roads.skeleton.stencil import Stencil
+from geoseg.roads.arrays import Flags
+from geoseg.roads.settings import DEAD_END_M, FAINT, FAINT_DEAD_END
+from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .chains import Chains
 from .graph import Graph, dissolve
 from .samples import samples
 
 
-def prune(graph: Graph, min_spur_m: float) -> Graph:
+def drop_spurs(graph: Graph, min_spur_m: float) -> Graph:
     """Drop spurs, but never so many that a road through a node or to it would end short; then join what is left.
 
     A skeleton starts a spur for every bump in a road's edge. It leads from the road's middle to the bump, so it is as
@@ -24,7 +25,7 @@ def prune(graph: Graph, min_spur_m: float) -> Graph:
         graph = dissolve(graph.keep(~spur))
 
 
-def _spurs(graph: Graph, min_spur_m: float) -> npt.NDArray[np.bool_]:
+def _spurs(graph: Graph, min_spur_m: float) -> Flags:
     degree, ends = graph.degree, graph.ends
     result = np.zeros(len(ends), np.bool_)
     dead = graph.at_ends(degree, 0) == 1
@@ -44,22 +45,15 @@ def _spurs(graph: Graph, min_spur_m: float) -> npt.NDArray[np.bool_]:
     return result
 
 
-_WEAK = 3 / 14
-"""Share of the way from the threshold to certainty that an edge's mean probability must have gone: 0.45 for 0.3."""
-
-_TWIG, _TWIG_M = 3 / 7, 100.0
-"""The same of an edge that ends blind and is not this long: 0.6 for 0.3."""
-
-
-def drop_weak(graph: Graph, chains: Chains, stencil: Stencil) -> Graph:
-    """Drop weak edges, and weaker ones than that where they end blind; gaps that this tears can still be closed."""
-    settings = stencil.settings
+def drop_faint(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
+    """Drop faint edges, and fainter ones than that where they end blind; gaps that this tears can still be closed."""
+    settings = grid.settings
     if settings.certain:
         return graph
     while True:
-        mean = samples(graph, chains, stencil.pixel_m).prob_mean
-        twig = (graph.at_ends(graph.degree, 0) == 1).any(axis=1) & (graph.length_m < _TWIG_M)
-        weak = mean < settings.threshold + (1 - settings.threshold) * np.where(twig, _TWIG, _WEAK)
-        if not weak.any():
+        mean = samples(graph, chains, grid.pixel_m).prob_mean
+        twig = (graph.at_ends(graph.degree, 0) == 1).any(axis=1) & (graph.length_m < DEAD_END_M)
+        faint = mean < settings.threshold + (1 - settings.threshold) * np.where(twig, FAINT_DEAD_END, FAINT)
+        if not faint.any():
             return graph
-        graph = prune(graph.keep(~weak), settings.min_spur_m)
+        graph = drop_spurs(graph.keep(~faint), settings.min_spur_m)

@@ -7,20 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.models.legend import LEVELS
-from geoseg.roads.settings import RoadSettings
+from geoseg.roads.arrays import Floats
+from geoseg.roads.settings import AHEAD_PX, HOLE_SIDES, PLAZA_RIM, RoadSettings
 
 from .distance import UNIT_M, step_costs
 from .smoothing import kernel
 
-AHEAD = 5
-"""Pixels ahead and behind from which the direction of a road is taken."""
-
-NEAR_WIDTHS = 1.5
-"""Half-widths (and a pixel) from the scene's edge within which a road that ends leaves the scene."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stencil:
+class GridSettings:
     """The tracer's settings on one grid."""
 
     shape: tuple[int, int]
@@ -28,7 +23,7 @@ class Stencil:
 
     settings: RoadSettings
 
-    metric: npt.NDArray[np.float64]
+    metric: Floats
     """Matrix `(2, 2)` that takes a step (columns, rows) to metres east and north in the middle of the grid."""
 
     down: npt.NDArray[np.uint32]
@@ -50,6 +45,9 @@ class Stencil:
     widest: int
     """Distance to the edge beyond which a place is carved out, in units of the distance."""
 
+    plaza_rim: int
+    """Distance to such a place within which a road leads around it, in the same units."""
+
     iterations: int
     """Iterations after which nothing is left to thin: each takes a pixel off either side, diagonally less."""
 
@@ -62,17 +60,18 @@ class Stencil:
         return math.sqrt(abs(float(np.linalg.det(self.metric))))
 
 
-def stencil(shape: tuple[int, int], metric: npt.NDArray[np.float64], settings: RoadSettings) -> Stencil:
+def grid_settings(shape: tuple[int, int], metric: Floats, settings: RoadSettings) -> GridSettings:
     """Return the settings on a grid with this shape and, in its middle, this local metric."""
     along_m, down_m = np.hypot(*metric)
     smallest = float(min(along_m, down_m))
     pixel_m2 = abs(float(np.linalg.det(metric)))
     down, along = kernel(settings.blur_m / down_m), kernel(settings.blur_m / along_m)
     hole_px = int(settings.max_hole_m2 / pixel_m2)
-    hole_reach = min(hole_px, math.ceil(4 * math.sqrt(settings.max_hole_m2) / smallest))
+    hole_reach = min(hole_px, math.ceil(HOLE_SIDES * math.sqrt(settings.max_hole_m2) / smallest))
     reach = math.ceil(settings.max_half_width_m / smallest) + 2
+    widest = round(settings.max_half_width_m / UNIT_M)
     iterations = math.ceil(math.sqrt(2) * reach) + 2
-    return Stencil(
+    return GridSettings(
         shape=shape,
         settings=settings,
         metric=metric,
@@ -82,7 +81,8 @@ def stencil(shape: tuple[int, int], metric: npt.NDArray[np.float64], settings: R
         hole_px=hole_px,
         hole_reach=hole_reach,
         costs=step_costs(metric),
-        widest=round(settings.max_half_width_m / UNIT_M),
+        widest=widest,
+        plaza_rim=int(PLAZA_RIM * widest),
         iterations=iterations,
-        halo=max(down.size, along.size) // 2 + hole_reach + 1 + reach + 2 * iterations + 2 + AHEAD + 2,
+        halo=max(down.size, along.size) // 2 + hole_reach + 1 + reach + 2 * iterations + 2 + AHEAD_PX + 2,
     )

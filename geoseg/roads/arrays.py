@@ -1,0 +1,23 @@
+"""Types of the tracer's arrays, and of the function that reads probabilities."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int64]
+"""Numbers of pixels, nodes and edges, indices and counts."""
+
+Bytes = npt.NDArray[np.uint8]
+"""Masks of ones and zeros, probabilities in `LEVELS`, codes."""
+
+Flags = npt.NDArray[np.bool_]
+
+Floats = npt.NDArray[np.float64]
+"""Metres, shares, and angles in radians."""
+
+Points = npt.NDArray[np.float64]
+"""Column and row `(points, 2)`; integers are pixel corners."""
+
+Read = Callable[[slice, slice], Bytes]
+"""Return the road probability `(rows, columns)` of a window of the grid in `LEVELS`, 255 where there is none."""
