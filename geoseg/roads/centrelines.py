@@ -14,7 +14,7 @@ from .arrays import Flags, Floats, Ids
 from .ground import Ground
 from .network import FRACTIONS, Edges, Nodes, RoadNetwork
 from .settings import FAINT_NETWORK, FAINT_NETWORK_FACTOR, PLAZA_SHARE
-from .smooth_lines import draw
+from .smooth_lines import draw_lines
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +26,7 @@ class _Lines:
     length_m: Floats
 
 
-def assemble(graph: Graph, chains: Chains, place: Ground, grid: GridSettings) -> RoadNetwork:
+def assemble_network(graph: Graph, chains: Chains, place: Ground, grid: GridSettings) -> RoadNetwork:
     """Make a network of a graph whose nodes of degree two are dissolved."""
     while True:
         summed = samples(graph, chains, grid.pixel_m)
@@ -53,7 +53,7 @@ def _drawn(
     counts: list[Ids] = [np.zeros(1, np.int64)]
     vertices: list[npt.NDArray[np.int32]] = [np.zeros((0, 2), np.int32)]
     lengths: list[Floats] = [np.zeros(0)]
-    for points, start in draw(graph, chains, width_m, grid):
+    for points, start in draw_lines(graph, chains, width_m, grid):
         whole = np.rint(points * FRACTIONS).astype(np.int32)
         owner = np.repeat(np.arange(start.size - 1), np.diff(start))
         fresh = np.ones(len(whole), np.bool_)

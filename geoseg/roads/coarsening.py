@@ -11,14 +11,12 @@ from .arrays import Bytes, Read
 from .settings import FINEST_M
 
 
-def factor_for(pixel_m: float) -> int:
+def coarsening_factor(pixel_m: float) -> int:
     """Return how many pixels along each side become one."""
     return max(math.ceil(FINEST_M / pixel_m - 0.01), 1)
 
 
-def coarsened(
-    read: Read, shape: tuple[int, int], transform: Affine, factor: int
-) -> tuple[Read, tuple[int, int], Affine]:
+def coarsen(read: Read, shape: tuple[int, int], transform: Affine, factor: int) -> tuple[Read, tuple[int, int], Affine]:
     """Return a grid whose pixels are the means of `factor` × `factor` pixels; what is cut off by the scene counts less.
 
     A pixel has data where one of those that it is the mean of has.

@@ -8,7 +8,7 @@ import shapely
 from geoseg.compiled import compiled
 from geoseg.roads.graph.chains import Chains
 from geoseg.roads.graph.graph import Graph
-from geoseg.roads.graph.junctions import bent
+from geoseg.roads.graph.junctions import bent_lengths
 from geoseg.roads.graph.walking import Flat, flat_of, walk
 from geoseg.roads.skeleton.grid_settings import GridSettings
 
@@ -27,7 +27,7 @@ _BATCH = 4096
 _JUMP = 1.5  # pixels: where an edge jumps further, there are points between
 
 
-def draw(
+def draw_lines(
     graph: Graph,
     chains: Chains,
     width_m: Floats,
@@ -47,7 +47,7 @@ def draw(
     half_width = np.maximum(graph.half_width_m / pixel_m, 0.5)
     # At its end a road's skeleton leads to a corner: how wide the road is shows only further back.
     body = np.maximum(graph.at_ends(half_width, 0).max(axis=1), np.nan_to_num(width_m) / 2 / pixel_m)
-    bends = bent(graph, chains, grid)
+    bends = bent_lengths(graph, chains, grid)
     for first in range(0, len(graph.ends), _BATCH):
         edges = np.arange(first, min(first + _BATCH, len(graph.ends)))
         points, start = _draw(

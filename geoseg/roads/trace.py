@@ -12,15 +12,15 @@ from geoseg.roads.graph.chains import Chains, splice
 from geoseg.roads.graph.gaps import close_gaps
 from geoseg.roads.graph.graph import Graph, dissolve, graph_of
 from geoseg.roads.graph.islands import close_islands
-from geoseg.roads.graph.junctions import contract, refine
+from geoseg.roads.graph.junctions import centre_junctions, merge_junctions
 from geoseg.roads.graph.pruning import drop_faint, drop_spurs
 from geoseg.roads.skeleton.block import trace_block
 from geoseg.roads.skeleton.grid_settings import GridSettings, grid_settings
 from geoseg.roads.skeleton.pieces import Pieces
 
 from .arrays import Bytes, Read
-from .centrelines import assemble
-from .coarsening import coarsened, factor_for
+from .centrelines import assemble_network
+from .coarsening import coarsen, coarsening_factor
 from .ground import Ground, ground
 from .network import RoadNetwork
 from .settings import RoadSettings
@@ -64,13 +64,13 @@ def trace_roads(
     """
     settings = settings or RoadSettings()
     place = ground(transform, crs)
-    factor = factor_for(_grid_settings(place, shape, settings).pixel_m)
+    factor = coarsening_factor(_grid_settings(place, shape, settings).pixel_m)
     if factor > 1:
-        read, shape, transform = coarsened(read, shape, transform, factor)
+        read, shape, transform = coarsen(read, shape, transform, factor)
         place = ground(transform, crs)
     grid = _grid_settings(place, shape, settings)
     chains = splice(_blocks(read, grid, block, workers, progress), shape[1])
-    return assemble(tidy(graph_of(chains, grid), chains, read, grid), chains, place, grid)
+    return assemble_network(tidy(graph_of(chains, grid), chains, read, grid), chains, place, grid)
 
 
 def _grid_settings(place: Ground, shape: tuple[int, int], settings: RoadSettings) -> GridSettings:
@@ -113,9 +113,9 @@ def tidy(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:
     """Make of a skeleton's graph that of the roads: each step sees what the one before it has left."""
     least_m = grid.settings.min_spur_m
     graph = drop_spurs(graph, least_m)
-    graph = drop_spurs(contract(graph, chains, grid), least_m)
+    graph = drop_spurs(merge_junctions(graph, chains, grid), least_m)
     graph = drop_spurs(close_islands(graph, chains, grid), least_m)
-    graph = refine(graph, chains, grid)
-    graph = drop_faint(drop_spurs(contract(graph, chains, grid), least_m), chains, grid)
+    graph = centre_junctions(graph, chains, grid)
+    graph = drop_faint(drop_spurs(merge_junctions(graph, chains, grid), least_m), chains, grid)
     graph = dissolve(close_gaps(graph, chains, read, grid))
     return drop_spurs(close_islands(graph, chains, grid), least_m)

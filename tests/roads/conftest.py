@@ -22,6 +22,19 @@ def paint():
 
 
 @pytest.fixture(scope="session")
+def paint_bands():
+    """Return a function that fills rectangles `(rows, columns, level)` of an empty grid, later ones over earlier."""
+
+    def painted(shape, *bands):
+        levels = np.zeros(shape, np.uint8)
+        for rows, cols, level in bands:
+            levels[rows, cols] = level
+        return levels
+
+    return painted
+
+
+@pytest.fixture(scope="session")
 def trace_levels():
     """Return a function that traces probabilities `(rows, columns)` in levels on a metric grid."""
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from rasterio import Affine
 
-from geoseg.roads.coarsening import coarsened, factor_for
+from geoseg.roads.coarsening import coarsen, coarsening_factor
 
 
 @pytest.mark.parametrize(
@@ -10,14 +10,14 @@ from geoseg.roads.coarsening import coarsened, factor_for
 )
 def test_fine_pixels_are_averaged_to_three_decimetres(pixel_m, factor):
     """As few pixels as give at least 0.3 m become one."""
-    assert factor_for(pixel_m) == factor
+    assert coarsening_factor(pixel_m) == factor
 
 
 def test_means_are_those_of_what_has_data():
     """Each pixel is the rounded mean of its square, read in whatever windows; nodata counts for nothing."""
     levels = np.random.default_rng(0).integers(0, 256, (23, 31), dtype=np.uint8)
     levels[:6, :6] = 255
-    read, shape, transform = coarsened(
+    read, shape, transform = coarsen(
         lambda rows, cols: levels[rows, cols], levels.shape, Affine(0.1, 0, 7, 0, -0.1, 9), 3
     )
     assert shape == (8, 11)

@@ -31,7 +31,7 @@ class Bridges:
     """How much of the length lies off the road."""
 
 
-def bridged(graph: Graph, bridges: Bridges, grid: GridSettings) -> Graph:
+def add_bridges(graph: Graph, bridges: Bridges, grid: GridSettings) -> Graph:
     """Add bridges to a graph; nodes of degree two may be left where a ring was cut."""
     head = _near_nodes(graph, bridges, grid)
     open_ended = np.flatnonzero(head < 0)

@@ -8,7 +8,7 @@ from geoseg.compiled import compiled
 from geoseg.roads.arrays import Bytes, Floats, Ids, Points, Read
 from geoseg.roads.settings import BESIDE_M
 from geoseg.roads.skeleton.grid_settings import GridSettings
-from geoseg.roads.skeleton.smoothing import blurred
+from geoseg.roads.skeleton.smoothing import blur
 
 _SIDE = 1024
 
@@ -41,7 +41,7 @@ def evidence(read: Read, tails: Points, heads: Points, grid: GridSettings) -> tu
         low = np.maximum(corners.min(axis=0).astype(int) - margin, 0)
         high = np.minimum(corners.max(axis=0).astype(int) + margin + 1, grid.shape[::-1])
         levels = read(slice(low[1], high[1]), slice(low[0], high[0]))
-        smooth = blurred(levels, grid.down, grid.along)
+        smooth = blur(levels, grid.down, grid.along)
         origin = low.astype(np.int64)
         share[lines], mean[lines] = _look(smooth, tails[lines], heads[lines], origin, grid.level)
         for side in (-1, 1):

@@ -18,7 +18,7 @@ from geoseg.roads.settings import (
 from geoseg.roads.skeleton.grid_settings import GridSettings
 from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
 
-from .bridges import Bridges, bridged
+from .bridges import Bridges, add_bridges
 from .chains import Chains
 from .evidence import evidence
 from .graph import Graph, pixel_centres
@@ -98,7 +98,7 @@ def close_gaps(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> 
         length_m=length_m,
         gap_m=share[chosen] * length_m,
     )
-    return bridged(graph, bridges, grid)
+    return add_bridges(graph, bridges, grid)
 
 
 def _tips(graph: Graph, grid: GridSettings) -> Ids:

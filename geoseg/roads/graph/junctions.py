@@ -26,7 +26,7 @@ from .graph import Graph
 from .walking import Flat, flat_of, walk
 
 
-def contract(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
+def merge_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     """Merge junctions that are closer than a few half-widths; what was a short way around between them goes.
 
     Two roads side by side, such as carriageways, are not merged where a short road leads across from one to the other.
@@ -84,18 +84,18 @@ def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, leas
     return parent
 
 
-def refine(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
+def centre_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     """Move junctions to where the axes of their roads meet: near a node the skeleton bends towards side roads."""
     flat = flat_of(graph, chains)
     furthest = SHIFT_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + SHIFT_PX
-    bends = bent(graph, chains, grid)
+    bends = bent_lengths(graph, chains, grid)
     place = _meeting_points(
         flat, grid.shape[1], graph.ends, graph.place, furthest, bends, AXIS_M / grid.pixel_m, CURVE_PX, HOLD
     )
     return replace(graph, place=place)
 
 
-def bent(graph: Graph, chains: Chains, grid: GridSettings) -> Floats:
+def bent_lengths(graph: Graph, chains: Chains, grid: GridSettings) -> Floats:
     """Return how far from the junctions at its ends `(edges, 2)` the skeleton of each edge is bent, in pixels.
 
     Two roads that part at an acute angle are one area, with one middle, until the notch between them; 0 elsewhere.

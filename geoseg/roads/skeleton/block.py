@@ -9,8 +9,8 @@ from .distance import Distance, distances
 from .grid_settings import GridSettings
 from .mask import fill_holes
 from .pieces import PLAZA, Pieces, walk_pieces
-from .smoothing import blurred
-from .thinning import thinned
+from .smoothing import blur
+from .thinning import thin
 from .widths import widths
 
 _FRAME = 3  # background around the scene: distance and thinning must see its edge
@@ -32,7 +32,7 @@ def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pie
         slice(max(part.start - grid.halo, 0), min(part.stop + grid.halo, size))
         for part, size in zip((rows, cols), grid.shape, strict=True)
     )
-    smooth = np.pad(blurred(read(*window), grid.down, grid.along), _FRAME)
+    smooth = np.pad(blur(read(*window), grid.down, grid.along), _FRAME)
     mask = (smooth >= grid.level).astype(np.uint8)
     origin = window[0].start - _FRAME, window[1].start - _FRAME
     core = (rows.start - origin[0], cols.start - origin[1], rows.stop - origin[0], cols.stop - origin[1])
@@ -41,7 +41,7 @@ def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pie
     plaza = _carve(mask, distance, grid)
     if plaza is not None:
         distance = distances(mask, grid.costs)
-    skeleton = thinned(mask, grid.iterations)
+    skeleton = thin(mask, grid.iterations)
     places, start, outside, code = walk_pieces(skeleton, *core)
     reach_m = grid.settings.max_half_width_m
     until = PROFILE_FLOOR, grid.level, PROFILE_RISE

@@ -27,7 +27,7 @@ def kernel(sigma_px: float) -> npt.NDArray[np.uint32]:
 
 
 @compiled
-def blurred(levels: Bytes, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint32]) -> Bytes:
+def blur(levels: Bytes, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint32]) -> Bytes:
     """Smooth levels `(rows, columns)` with one kernel down the columns and one along the rows.
 
     Where there is no data (above `LEVELS`) and beyond the window is zero.

@@ -33,7 +33,7 @@ _REMOVABLE = _removable()
 
 
 @compiled
-def thinned(  # noqa: PLR0912 - compiled: one loop
+def thin(  # noqa: PLR0912 - compiled: one loop
     mask: Bytes, iterations: int
 ) -> Bytes:
     """Return what is left of a mask `(rows, columns)` of ones and zeros after so many iterations.

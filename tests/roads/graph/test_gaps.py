@@ -4,18 +4,11 @@ import numpy as np
 import pytest
 
 
-def road(shape, *bands):
-    levels = np.zeros(shape, np.uint8)
-    for rows, cols, level in bands:
-        levels[rows, cols] = level
-    return levels
-
-
 @pytest.mark.parametrize(("level", "edges"), [(50, 1), (40, 1), (10, 2), (0, 2)])
-def test_gap_needs_evidence(trace_levels, level, edges):
+def test_gap_needs_evidence(trace_levels, paint_bands, level, edges):
     """Two roads 16 m apart in one line are one if a tenth is left of the probability between them, else two."""
     across = slice(46, 54)
-    levels = road(
+    levels = paint_bands(
         (100, 300), (across, slice(10, 140), 254), (across, slice(140, 156), level), (across, slice(156, 290), 254)
     )
     network = trace_levels(levels)
@@ -26,9 +19,9 @@ def test_gap_needs_evidence(trace_levels, level, edges):
         assert network.edges.length_m[0] == pytest.approx(280, abs=3)
 
 
-def test_dead_end_meets_the_road_ahead(trace_levels):
+def test_dead_end_meets_the_road_ahead(trace_levels, paint_bands):
     """A side road that stops 12 m short of a road, with evidence, ends in a junction on it."""
-    levels = road(
+    levels = paint_bands(
         (200, 300),
         (slice(26, 34), slice(10, 290), 254),
         (slice(34, 46), slice(146, 154), 60),

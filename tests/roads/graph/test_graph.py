@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geoseg.roads.graph.bridges import Bridges, bridged
+from geoseg.roads.graph.bridges import Bridges, add_bridges
 from geoseg.roads.graph.graph import Graph, Parts, component_of, dissolve
 from geoseg.roads.settings import RoadSettings
 from geoseg.roads.skeleton.grid_settings import grid_settings
@@ -103,7 +103,7 @@ def test_bridges_cut_what_they_meet(graph, data):
     bridges = Bridges(
         tail=tail, head=tail - 1, part=part, at=at, pixel=at, length_m=np.ones(count), gap_m=np.full(count, 0.5)
     )
-    done = bridged(graph, bridges, GRID)
+    done = add_bridges(graph, bridges, GRID)
     assert (done.ends[-count:, 0] == 0).all()
     for bridge in range(count):
         node = done.ends[len(done.ends) - count + bridge, 1]

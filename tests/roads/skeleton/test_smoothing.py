@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from geoseg.roads.skeleton.smoothing import blurred, kernel
+from geoseg.roads.skeleton.smoothing import blur, kernel
 
 
 @settings(deadline=None)  # the first call compiles
@@ -23,14 +23,14 @@ def test_kernel_keeps_what_is_there(sigma):
 def test_blur_is_gaussian(sigma):
     """Smoothing is within a hundredth of SciPy's Gaussian filter with zeros outside."""
     levels = np.random.default_rng(1).integers(0, 255, (60, 47), dtype=np.uint8)
-    found = blurred(levels, kernel(sigma[0]), kernel(sigma[1]))
+    found = blur(levels, kernel(sigma[0]), kernel(sigma[1]))
     expected = ndimage.gaussian_filter(levels.astype(float), sigma, mode="constant", truncate=4)
     assert np.abs(found - expected).max() < 2.5
 
 
 def test_full_probability_stays_full():
     """In the middle of a road the blur changes nothing."""
-    found = blurred(np.full((31, 31), 254, np.uint8), kernel(1.5), kernel(1.5))
+    found = blur(np.full((31, 31), 254, np.uint8), kernel(1.5), kernel(1.5))
     assert (found[8:-8, 8:-8] == 254).all()
 
 
@@ -40,4 +40,4 @@ def test_no_data_is_no_road():
     levels[10:20, 5:25] = 255
     known = np.where(levels == 255, 0, levels).astype(np.uint8)
     weights = kernel(1.2)
-    np.testing.assert_array_equal(blurred(levels, weights, weights), blurred(known, weights, weights))
+    np.testing.assert_array_equal(blur(levels, weights, weights), blur(known, weights, weights))

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from skimage.morphology import thin
+from skimage import morphology
 
 from geoseg.roads import RoadSettings
 from geoseg.roads.skeleton.grid_settings import grid_settings
-from geoseg.roads.skeleton.thinning import thinned
+from geoseg.roads.skeleton.thinning import thin
 
 
 @settings(deadline=None)  # the first call compiles
@@ -21,8 +21,8 @@ def test_every_iteration_is_that_of_scikit_image(seed, blur, share, iterations):
     """After any number of iterations the same pixels are left as in scikit-image's `thin`."""
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((40, 33)), blur)
     mask = np.pad(noise < np.quantile(noise, share), 1)
-    expected = thin(mask, max_num_iter=iterations) if iterations else mask
-    np.testing.assert_array_equal(thinned(mask.astype(np.uint8), iterations), expected)
+    expected = morphology.thin(mask, max_num_iter=iterations) if iterations else mask
+    np.testing.assert_array_equal(thin(mask.astype(np.uint8), iterations), expected)
 
 
 @pytest.mark.parametrize("angle", range(0, 91, 9))
@@ -33,8 +33,8 @@ def test_iterations_suffice_for_the_widest_road(angle, gsd):
     y, x = np.mgrid[-90:91, -90:91] * gsd
     across = x * np.sin(np.radians(angle)) - y * np.cos(np.radians(angle))
     mask = np.pad(np.abs(across) <= 19, 1).astype(np.uint8)
-    done = thinned(mask, grid.iterations)
-    np.testing.assert_array_equal(done, thinned(mask, 500))
+    done = thin(mask, grid.iterations)
+    np.testing.assert_array_equal(done, thin(mask, 500))
     assert done.sum() < 400
 
 
@@ -44,7 +44,7 @@ def test_diagonal_roads_are_not_wiped_out(width):
     y, x = np.mgrid[:60, :60]
     mask = ((x - y >= 0) & (x - y < width)).astype(np.uint8)
     mask[:2] = mask[-2:] = mask[:, :2] = mask[:, -2:] = 0
-    skeleton = thinned(mask, 40)
+    skeleton = thin(mask, 40)
     rows = np.flatnonzero(skeleton.any(axis=1))
     assert rows[0] < 2 + width + 1
     assert rows[-1] >= 57 - width - 1
