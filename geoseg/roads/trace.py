@@ -1,8 +1,7 @@
-"""Trace the road network of a raster that is read block by block."""
+"""Trace the road network of a raster, block by block."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
@@ -45,20 +44,20 @@ def trace_roads(
     Parameters
     ----------
     read
-        Gives the road probability `(rows, columns)` of a window of the grid, in `LEVELS`, 255 where there is none; of a
-        mask it gives 0 and 254. Called from one thread at a time.
+        Returns the road probability of a window of the grid `(rows, columns)` in `LEVELS`, 255 for nodata; of a mask,
+        0 and 254. Called from one thread at a time.
     shape
         Height and width of the grid.
     transform
-        From (column, row), whole numbers at pixel corners, to x and y; any invertible affine.
+        From (column, row) to x and y, integers at pixel corners; any invertible affine.
     crs
         The grid's CRS.
     settings
-        What is a road.
+        Choices of the tracer.
     block
-        Side of the blocks that the grid is cut into; decides time and memory, and not a bit of the result.
+        Rows and columns of a block: affects time and memory, not the result.
     workers
-        Threads that trace blocks; the same holds for them.
+        Threads that trace blocks; they do not affect the result.
     progress
         Called whenever a block is finished.
     """
@@ -78,39 +77,36 @@ def _grid_settings(place: Ground, shape: tuple[int, int], settings: RoadSettings
 
 
 def _blocks(read: Read, grid: GridSettings, side: int, workers: int, progress: Progress) -> Iterator[Pieces]:
-    shape = grid.shape
+    height, width = grid.shape
     parts = [
-        (slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1])))
-        for top in range(0, shape[0], side)
-        for left in range(0, shape[1], side)
+        (slice(top, min(top + side, height)), slice(left, min(left + side, width)))
+        for top in range(0, height, side)
+        for left in range(0, width, side)
     ]
-    total, done = shape[0] * shape[1], 0
+    done = 0
+    for (rows, cols), pieces in zip(parts, _pieces(read, parts, grid, workers), strict=True):
+        yield pieces
+        done += (rows.stop - rows.start) * (cols.stop - cols.start)
+        progress(done, height * width)
+
+
+def _pieces(read: Read, parts: list[tuple[slice, slice]], grid: GridSettings, workers: int) -> Iterator[Pieces]:
+    if workers == 1:
+        for rows, cols in parts:
+            yield trace_block(read, rows, cols, grid)
+        return
     one_at_a_time = Lock()
 
     def locked(rows: slice, cols: slice) -> Bytes:
         with one_at_a_time:
             return read(rows, cols)
 
-    if workers == 1:
-        for rows, cols in parts:
-            yield trace_block(read, rows, cols, grid)
-            done += (rows.stop - rows.start) * (cols.stop - cols.start)
-            progress(done, total)
-        return
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        running: deque[tuple[Future[Pieces], int]] = deque()
-        for rows, cols in parts:
-            pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
-            running.append((pool.submit(trace_block, locked, rows, cols, grid), pixels))
-        while running:
-            future, pixels = running.popleft()
-            yield future.result()
-            done += pixels
-            progress(done, total)
+        yield from pool.map(lambda part: trace_block(locked, part[0], part[1], grid), parts)
 
 
 def tidy(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:
-    """Make of a skeleton's graph that of the roads: each step sees what the one before it has left."""
+    """Turn the graph of a skeleton into that of the roads; each step builds on the one before."""
     least_m = grid.settings.min_spur_m
     graph = drop_spurs(graph, least_m)
     graph = drop_spurs(merge_junctions(graph, chains, grid), least_m)

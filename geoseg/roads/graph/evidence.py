@@ -1,35 +1,36 @@
-"""What the probabilities say between two places: read again, a part of the grid at a time."""
+"""Probability along straight lines such as gaps, read again, one part of the grid at a time."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from geoseg.compiled import compiled
+from geoseg.models.legend import LEVELS
 from geoseg.roads.arrays import Bytes, Floats, Ids, Points, Read
 from geoseg.roads.settings import BESIDE_M
 from geoseg.roads.skeleton.grid_settings import GridSettings
 from geoseg.roads.skeleton.smoothing import blur
 
-_SIDE = 1024
+_SIDE = 1024  # pixels of the squares that are read at a time
 
 
 def evidence(read: Read, tails: Points, heads: Points, grid: GridSettings) -> tuple[Floats, Floats, Floats]:
-    """Look along straight lines for what is not road, and for the probability that is left there and beside.
+    """Measure how much of each line is off the road, and the probability there and to its left and right.
 
     Parameters
     ----------
     read
         The probabilities.
     tails, heads
-        Column and row `(lines, 2)` of the ends of the lines.
+        Column and row of the ends of the lines `(lines, 2)`.
     grid
         Smoothing and threshold.
 
     Returns
     -------
     share, mean, beside
-        Of each line `(lines,)`: the share that lies off the road; the mean smoothed probability along that share, 1
-        where there is none; the same of lines 12 m to the left and to the right, the mean of both.
+        For each line `(lines,)`: the share off the road; the mean smoothed probability along that share, 1 if there
+        is none; and the same beside it, the mean of lines `BESIDE_M` to the left and right.
     """
     share, mean, beside = np.zeros(len(tails)), np.ones(len(tails)), np.zeros(len(tails))
     step = heads - tails
@@ -52,7 +53,7 @@ def evidence(read: Read, tails: Points, heads: Points, grid: GridSettings) -> tu
 
 
 def _near_each_other(tails: Points) -> Iterator[Ids]:
-    """Group lines by the part of the grid that they start in."""
+    """Group lines by the part of the grid in which they start."""
     cell = tails.astype(np.int64) // _SIDE
     order = np.lexsort((cell[:, 0], cell[:, 1]))
     cuts = np.flatnonzero((np.diff(cell[order], axis=0) != 0).any(axis=1)) + 1
@@ -67,7 +68,7 @@ def _look(smooth: Bytes, tails: Points, heads: Points, origin: Ids, level: int) 
         off, total = 0, 0
         for k in range(steps + 1):
             along = k / max(steps, 1)
-            # Pixels of the grid first: the window must not change how a place is rounded.
+            # Pixels of the grid first: rounding must not depend on the window.
             col = int(np.floor(tails[line, 0] + along * (heads[line, 0] - tails[line, 0]))) - origin[0]
             row = int(np.floor(tails[line, 1] + along * (heads[line, 1] - tails[line, 1]))) - origin[1]
             value = smooth[min(max(row, 0), smooth.shape[0] - 1), min(max(col, 0), smooth.shape[1] - 1)]
@@ -76,5 +77,5 @@ def _look(smooth: Bytes, tails: Points, heads: Points, origin: Ids, level: int) 
                 total += value
         share[line] = off / (steps + 1)
         if off:
-            mean[line] = total / off / 254
+            mean[line] = total / off / LEVELS
     return share, mean

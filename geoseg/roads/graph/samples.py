@@ -1,4 +1,4 @@
-"""What was sampled along the pixels of each edge, summed up."""
+"""Probability and width of each edge, from the samples along its pixels."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from .walking import Flat, flat_of
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
-    """Sums over the traced pixels of each edge `(edges,)`; gaps that were closed have none."""
+    """Statistics over the traced pixels of each edge `(edges,)`, closed gaps left out."""
 
     prob_mean: Floats
     prob_min: Floats
@@ -26,16 +26,16 @@ class Samples:
 
     width_m: Floats
     width_sd_m: Floats
-    """Mean and standard deviation of the width, off the junctions; NaN where no pixel has one."""
+    """Mean and standard deviation of the width away from junctions; NaN where it is unknown."""
 
     plaza: Floats
-    """Share of the pixels that lie around a plaza."""
+    """Share of the pixels that lead around a plaza."""
 
 
 def samples(graph: Graph, chains: Chains, pixel_m: float) -> Samples:
-    """Sum up what was sampled along the edges of a graph."""
+    """Compute the statistics of all edges."""
     flat = flat_of(graph, chains)
-    # At its ends a skeleton leads into other roads or to the corners of its own: there is no width to be had.
+    # Near its ends a skeleton leads into other roads or a corner of its own, where widths are meaningless.
     near = np.zeros(graph.ends.shape, np.int64)
     _, _, _, widths, wide, _, _ = _sums(flat, chains.level, chains.width, near)
     body_m = JUNCTION_SHARE * WIDTH_UNIT_M * wide / np.maximum(widths, 1)
@@ -75,7 +75,7 @@ def _sums(
             for at in range(first[part], last[part] + step, step):
                 total[edge] += level[at]
                 lowest[edge] = min(lowest[edge], level[at])
-                plaza[edge] += (code[at] & PLAZA) // PLAZA
+                plaza[edge] += code[at] & PLAZA > 0
                 if skipped <= index < end and width[at] != UNKNOWN:
                     widths[edge] += 1
                     wide[edge] += width[at]

@@ -1,15 +1,16 @@
-"""The width of a road, from the probability integrated across it."""
+"""Road widths: the probability integrated across the road."""
 
 import numpy as np
 
 from geoseg.compiled import compiled
+from geoseg.models.legend import LEVELS
 from geoseg.roads.arrays import Bytes, Floats, Ids
 
 from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP, neighbours_of
 
 WIDTH_UNIT_M = 0.15
 UNKNOWN = 255
-"""Where no end of the road was found."""
+"""Width where an edge of the road was not found."""
 
 
 @compiled
@@ -24,22 +25,22 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
     ahead: int,
     reach_m: float,
 ) -> Bytes:
-    """Return the width `(pixels,)` at each pixel of pieces, in units of 0.15 m.
+    """Return the width at each pixel of pieces `(pixels,)`, in units of `WIDTH_UNIT_M`.
 
     Parameters
     ----------
     places, start, outside
-        As `walk_pieces` returns them.
+        From `walk_pieces`.
     skeleton, smooth
-        Skeleton and smoothed probability `(rows, columns)` of the window.
+        Skeleton and smoothed probability of the window `(rows, columns)`.
     metric
-        Matrix `(2, 2)` that takes a step (columns, rows) to metres.
+        Matrix `(2, 2)` from a step (columns, rows) to metres.
     until
         Levels: a profile ends where it falls below the first, or, once below the second, rises by the third.
     ahead
-        Pixels ahead and behind from which the direction is taken; beyond the block too, but not beyond a node.
+        Pixels ahead and behind that give the direction; beyond the block too, but not beyond a node.
     reach_m
-        Furthest that a profile goes to either side.
+        Greatest length of a profile to either side.
     """
     cols = skeleton.shape[1]
     inverse = np.linalg.inv(metric)
@@ -76,7 +77,7 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
             row, col = places[first + k] // cols, places[first + k] % cols
             one, ended_one = _side(smooth, row, col, along, across, samples, until)
             other, ended_other = _side(smooth, row, col, -along, -across, samples, until)
-            width_m = ((one + other) + smooth[row, col]) / 254.0 * step_m
+            width_m = ((one + other) + smooth[row, col]) / LEVELS * step_m
             known = ended_one and ended_other
             result[first + k] = min(int(np.rint(width_m / WIDTH_UNIT_M)), UNKNOWN - 1) if known else UNKNOWN
     return result
@@ -84,7 +85,7 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
 
 @compiled
 def _onward(skeleton: Bytes, last: int, beyond: int, line: Ids) -> int:
-    """Follow the skeleton out of the block into `line`, at most to the next node; returns how many pixels it found."""
+    """Follow the skeleton out of the block, to the next node or until `line` is full; return the number of pixels."""
     cols = skeleton.shape[1]
     count = 0
     while True:
@@ -105,11 +106,11 @@ def _onward(skeleton: Bytes, last: int, beyond: int, line: Ids) -> int:
 def _side(  # noqa: PLR0917 - compiled: plain arguments
     smooth: Bytes, row: int, col: int, down: float, right: float, samples: int, until: tuple[int, int, int]
 ) -> tuple[float, bool]:
-    """Sum a profile to one side, in levels; tells also whether the road ended."""
+    """Return the sum of a profile to one side, in levels, and whether it reached the edge of the road."""
     floor, level, rise = until
     total, lowest = 0.0, 255.0
     for k in range(1, samples + 1):
-        # Offsets from the pixel, not places in the window: they must round alike in every window.
+        # Offsets from the pixel, not positions in the window, round alike in every window.
         at_row, at_col = np.floor(down * k), np.floor(right * k)
         low, on = down * k - at_row, right * k - at_col
         r, c = row + int(at_row), col + int(at_col)
