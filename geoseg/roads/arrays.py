@@ -20,4 +20,4 @@ Points = npt.NDArray[np.float64]
 """Column and row `(points, 2)`; integers are pixel corners."""
 
 Read = Callable[[slice, slice], Bytes]
-"""Return the road probability `(rows, columns)` of a window of the grid in `LEVELS`, 255 where there is none."""
+"""Return the road probability of a window of the grid `(rows, columns)` in `LEVELS`, 255 for nodata."""

@@ -1,4 +1,4 @@
-"""From a tidy graph to the network: draw and measure its edges, drop what is too small, number the rest."""
+"""From the tidied graph to the network: draw and measure edges, drop what is too small, number the rest."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ from .smooth_lines import draw_lines
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Lines:
-    """Lines of all edges, on the grid that vertices are kept on, without repeated vertices."""
+    """Lines of all edges, their vertices in `FRACTIONS` of a pixel, without repeated ones."""
 
     start: Ids
     vertices: npt.NDArray[np.int32]
@@ -27,11 +27,11 @@ class _Lines:
 
 
 def assemble_network(graph: Graph, chains: Chains, place: Ground, grid: GridSettings) -> RoadNetwork:
-    """Make a network of a graph whose nodes of degree two are dissolved."""
+    """Turn a graph without nodes of degree two into a network."""
     while True:
         summed = samples(graph, chains, grid.pixel_m)
         lines = _drawn(graph, chains, summed.width_m, place, grid)
-        gone = ~np.isfinite(lines.length_m)  # beyond what the CRS maps to the Earth
+        gone = ~np.isfinite(lines.length_m)  # outside the domain of the CRS
         points = lines.length_m == 0
         loops = (graph.ends[:, 0] == graph.ends[:, 1]) & (graph.ends[:, 0] >= 0)
         gone |= points | (loops & (lines.length_m < grid.settings.min_loop_m))
@@ -70,7 +70,7 @@ def _drawn(
 
 
 def _shrunk(graph: Graph, points: Flags) -> Graph:
-    """Make one node of the two ends of edges that have shrunk to a point."""
+    """Merge the two end nodes of edges that have shrunk to a point."""
     label = np.arange(len(graph.place))
     for one, other in np.sort(graph.ends[points], axis=1).tolist():
         if one >= 0:
@@ -79,14 +79,14 @@ def _shrunk(graph: Graph, points: Flags) -> Graph:
 
 
 def _large(component: Ids, length_m: Floats, prob: Floats, least_m: float) -> Flags:
-    """Tell of each edge `(edges,)` whether its network is long enough to be one, and not just noise.
+    """Return which edges `(edges,)` are in a component long enough not to be noise.
 
     Parameters
     ----------
     component, length_m, prob
-        Network, length and mean probability of each edge.
+        Component, length and mean probability of each edge.
     least_m
-        Length that a network must have; one of low probability more.
+        Least length of a component; of one with low probability `FAINT_NETWORK_FACTOR` times as much.
     """
     total_m = np.bincount(component, length_m)
     mean = np.bincount(component, length_m * prob) / np.maximum(total_m, 1e-9)
@@ -94,7 +94,7 @@ def _large(component: Ids, length_m: Floats, prob: Floats, least_m: float) -> Fl
     return kept[component]
 
 
-def _numbered(  # noqa: PLR0917 - all that is known of the edges
+def _numbered(  # noqa: PLR0917 - all attributes of the edges
     graph: Graph,
     lines: _Lines,
     summed: Samples,
@@ -102,7 +102,7 @@ def _numbered(  # noqa: PLR0917 - all that is known of the edges
     place: Ground,
     grid: GridSettings,
 ) -> RoadNetwork:
-    """Number nodes, edges and components, but for edges whose component is -1."""
+    """Number nodes, edges and components, without the edges whose component is -1."""
     chosen = np.flatnonzero(component >= 0)
     sizes = np.diff(lines.start)[chosen]
     start = np.concatenate([[0], np.cumsum(sizes)])

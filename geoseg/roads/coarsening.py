@@ -12,14 +12,14 @@ from .settings import FINEST_M
 
 
 def coarsening_factor(pixel_m: float) -> int:
-    """Return how many pixels along each side become one."""
+    """Return the number of pixels along each side that become one."""
     return max(math.ceil(FINEST_M / pixel_m - 0.01), 1)
 
 
 def coarsen(read: Read, shape: tuple[int, int], transform: Affine, factor: int) -> tuple[Read, tuple[int, int], Affine]:
-    """Return a grid whose pixels are the means of `factor` × `factor` pixels; what is cut off by the scene counts less.
+    """Return reader, shape and transform of a grid whose pixels are means of `factor` × `factor` pixels.
 
-    A pixel has data where one of those that it is the mean of has.
+    A mean is over the pixels within the scene that have data, and nodata if there are none.
     """
     coarse_shape = math.ceil(shape[0] / factor), math.ceil(shape[1] / factor)
 

@@ -74,8 +74,8 @@ MEASURE_HALF_WIDTHS, MEASURE_PX = 3.0, 4.0
 """Distance from a junction at which the direction of its roads is taken."""
 
 NOTCH = 0.8
-"""Half-widths over the sine of half the angle between two roads: where the notch between them begins. Less than 1, as
-the node of an acute junction lies where the area is wider than its roads."""
+"""The notch between two roads begins at this many half-widths over the sine of half their angle: less than 1, as the
+node of an acute junction is where the area is wider than its roads."""
 
 BENT_HALF_WIDTHS = 1.5, 3.5
 """Least and greatest length of the skeleton that is bent at a junction."""
@@ -159,8 +159,8 @@ SIMPLIFY_PX = 0.25
 """Least tolerance of the final simplification."""
 
 JUNCTION_SHARE = 0.75
-"""Share of an edge's mean width, in place of the half-width at a node if that is less, that is junction and not
-measured: a skeleton leads into other roads there, or to a corner of its own."""
+"""Widths are not measured within this share of an edge's mean width from its nodes, nor within their half-widths: a
+skeleton leads into other roads there, or to a corner."""
 
 PLAZA_SHARE = 0.5
 """An edge is a plaza if more than this share of its pixels leads around one."""

@@ -1,4 +1,4 @@
-"""Draw edges as smooth lines: pixel centres, straightened near nodes, smoothed with fixed ends, dead ends prolonged."""
+"""Draw edges as lines: pixel centres, straightened near nodes, smoothed between fixed ends, dead ends extended."""
 
 from collections.abc import Iterator
 
@@ -23,8 +23,8 @@ from .settings import (
     TIP_HEADING_PX,
 )
 
-_BATCH = 4096
-_JUMP = 1.5  # pixels: where an edge jumps further, there are points between
+_BATCH = 4096  # edges drawn at a time
+_JUMP = 1.5  # pixels, more than a diagonal step: longer steps of an edge are divided
 
 
 def draw_lines(
@@ -33,9 +33,9 @@ def draw_lines(
     width_m: Floats,
     grid: GridSettings,
 ) -> Iterator[tuple[Points, Ids]]:
-    """Yield the lines of some thousand edges at a time: their vertices as column and row, and where each line starts.
+    """Yield the lines of a few thousand edges at a time: column and row of their vertices, and where each line starts.
 
-    Lines of edges that meet in a node end in the same point; a ring ends where it starts; none leaves the grid.
+    Edges that share a node end in the same point; a ring ends where it starts; no line leaves the grid.
     """
     shape, pixel_m, settings = grid.shape, grid.pixel_m, grid.settings
     walked = flat_of(graph, chains)
@@ -45,7 +45,7 @@ def draw_lines(
     weights /= weights.sum()
     dead = graph.at_ends(graph.degree, 0) == 1
     half_width = np.maximum(graph.half_width_m / pixel_m, 0.5)
-    # At its end a road's skeleton leads to a corner: how wide the road is shows only further back.
+    # A dead end of a skeleton leads to a corner of the road, whose width shows only further back.
     body = np.maximum(graph.at_ends(half_width, 0).max(axis=1), np.nan_to_num(width_m) / 2 / pixel_m)
     bends = bent_lengths(graph, chains, grid)
     for first in range(0, len(graph.ends), _BATCH):
@@ -67,7 +67,7 @@ def draw_lines(
         lines = np.asarray(shapely.linestrings(points, indices=np.repeat(np.arange(edges.size), np.diff(start))))
         tolerance = max(settings.simplify_m / pixel_m, SIMPLIFY_PX)
         simple = np.asarray(shapely.simplify(lines, tolerance, preserve_topology=False))
-        # A narrow loop would collapse onto its node.
+        # A narrow loop would collapse to its node.
         flat_loop = shapely.is_closed(lines) & (shapely.get_num_coordinates(simple) < 4)
         simple = np.where(flat_loop | (shapely.length(simple) == 0), lines, simple)
         vertices, owner = shapely.get_coordinates(simple, return_index=True)
@@ -129,7 +129,7 @@ def _draw(  # noqa: PLR0917 - compiled: plain arguments
 
 @compiled
 def _strung(raw: Points, place: Points, ends: Ids) -> Points:
-    """Put the nodes at the ends of an edge's pixels, and points a pixel apart where it jumps."""
+    """Add the nodes at the ends of an edge's pixels, and points a pixel apart along longer steps."""
     ring = ends[0] < 0
     size = len(raw) + (1 if ring else 2)
     corners = np.empty((size, 2))
@@ -165,10 +165,10 @@ def _strung(raw: Points, place: Points, ends: Ids) -> Points:
 def _straighten(  # noqa: PLR0917 - compiled: plain arguments
     way: Points, node: Points, fork: Points, reach: float, dead: bool, heading: float
 ) -> None:
-    """Replace what lies within reach of an end, where a skeleton bends: to a side road, or to a corner.
+    """Straighten a line, in place, within reach of an end, where its skeleton bends towards a side road or a corner.
 
-    From the corner of a road's blunt end the axis is √2 half-widths away. A node may have moved back along a road from
-    where the skeleton forks: then the way leads to the fork, and past the node again.
+    The axis is √2 half-widths from the corner of a road's blunt end. A node may have been moved away from the fork of
+    the skeleton along a road: that road's line runs to the fork and passes the node again.
     """
     half = (len(way) + 1) // 2
     moved = np.hypot(fork[0] - node[0], fork[1] - node[1])
@@ -200,7 +200,7 @@ def _straighten(  # noqa: PLR0917 - compiled: plain arguments
 
 @compiled
 def _smooth(line: Points, weights: Floats, ring: bool) -> Points:
-    """Smooth a line; a point reflection about its ends leaves them where they are, a ring goes on round."""
+    """Smooth a line, extended by point reflection about its ends, which stay; a ring is continued."""
     size, radius = len(line), weights.size // 2
     padded = np.empty((size + 2 * radius, 2))
     padded[radius : radius + size] = line
@@ -209,7 +209,7 @@ def _smooth(line: Points, weights: Floats, ring: bool) -> Points:
             padded[radius - k] = line[(size - 1 - k) % (size - 1)]
             padded[radius + size - 1 + k] = line[k % (size - 1)]
         else:
-            # A line shorter than the kernel is reflected again and again.
+            # A line shorter than the kernel is reflected repeatedly.
             turns, rest = k // (size - 1), k % (size - 1)
             span = line[size - 1] - line[0]
             before = line[0] - line[rest] if turns % 2 == 0 else line[size - 1 - rest] - line[size - 1]
@@ -234,7 +234,7 @@ def _smooth(line: Points, weights: Floats, ring: bool) -> Points:
 def _reach_out(  # noqa: PLR0917 - compiled: plain arguments
     line: Points, side: int, half_width: float, heading: float, leaving: tuple[float, float], shape: tuple[int, int]
 ) -> Points:
-    """Prolong a dead end to the end of the mask: thinning took it back by half a width; or to the edge of the scene."""
+    """Extend a dead end by the half-width that thinning took, or to the edge of the scene if that is near."""
     way = line if side == 0 else line[::-1]
     far = min(len(way) - 1, int(heading))
     east, south = way[0, 0] - way[far, 0], way[0, 1] - way[far, 1]
@@ -248,7 +248,6 @@ def _reach_out(  # noqa: PLR0917 - compiled: plain arguments
         beside = min(beside, at, size - at)
         if step != 0:
             to_border = min(to_border, max(((size if step > 0 else 0) - at) / step, 0.0))
-    # Roads may leave the scene at an acute angle.
     near = leaving[0] * half_width + 1
     stretch = to_border if beside <= near and to_border <= leaving[1] * near else half_width
     result = np.empty((len(line) + 1, 2))

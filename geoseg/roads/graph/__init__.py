@@ -1,1 +1,1 @@
-"""The road graph: joined from blocks, then tidied."""
+"""The road graph: joined from the blocks, then tidied."""

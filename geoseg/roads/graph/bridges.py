@@ -1,4 +1,4 @@
-"""Add straight edges across gaps; a road that is met in its course is cut there."""
+"""Add straight edges across gaps, and cut the edges that they meet between nodes."""
 
 from dataclasses import dataclass, replace
 
@@ -12,27 +12,27 @@ from .graph import Graph, pixel_centres
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bridges:
-    """Edges to be, each `(bridges,)`."""
+    """New edges, each `(bridges,)`."""
 
     tail: Ids
-    """Node that each starts from."""
+    """Node where each starts."""
 
     head: Ids
-    """Node that it leads to, or -1 where it leads to a pixel."""
+    """Node where it ends, or -1 if it ends at a pixel."""
 
     part: Ids
     at: Ids
     pixel: Ids
-    """Part of the graph, index into `Chains.code` and id of that pixel; -1 where it leads to a node."""
+    """Part of the graph, index in `Chains.code` and id of that pixel; -1 if it ends at a node."""
 
     length_m: Floats
 
     gap_m: Floats
-    """How much of the length lies off the road."""
+    """Length off the road."""
 
 
 def add_bridges(graph: Graph, bridges: Bridges, grid: GridSettings) -> Graph:
-    """Add bridges to a graph; nodes of degree two may be left where a ring was cut."""
+    """Add bridges to a graph; a ring that is cut may leave a node of degree two."""
     head = _near_nodes(graph, bridges, grid)
     open_ended = np.flatnonzero(head < 0)
     graph, cut = _cut(graph, bridges.part[open_ended], bridges.at[open_ended], bridges.pixel[open_ended], grid)
@@ -47,7 +47,7 @@ def add_bridges(graph: Graph, bridges: Bridges, grid: GridSettings) -> Graph:
 
 
 def _near_nodes(graph: Graph, bridges: Bridges, grid: GridSettings) -> Ids:
-    """Return the nodes that bridges lead to; those that meet a road next to its node lead to the node."""
+    """Return the end node of each bridge or -1; a bridge that meets an edge close to its node ends there."""
     head = bridges.head.copy()
     edge = graph.edge_of(bridges.part)
     pixel = pixel_centres(bridges.pixel, grid.shape[1])
@@ -60,7 +60,7 @@ def _near_nodes(graph: Graph, bridges: Bridges, grid: GridSettings) -> Ids:
 
 
 def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, grid: GridSettings) -> tuple[Graph, Ids]:
-    """Cut edges at pixels of their parts; returns the new nodes there."""
+    """Cut edges at pixels of their parts; return the graph and the new node of each cut."""
     if not part.size:
         return graph, part
     graph = _with_seams(graph, graph.edge_of(part), grid)
@@ -72,7 +72,7 @@ def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, grid: GridSettings) -> tu
     rank[order] = np.arange(order.size)
     part, at, pixel = part[order], at[order], pixel[order]
     nodes = len(graph.place) + np.arange(part.size)
-    # A part with cuts becomes as many parts and one; those after a cut start an edge of their own.
+    # n cuts divide a part into n + 1; each that follows a cut starts a new edge.
     cuts = np.bincount(part, minlength=graph.parts.first.size)
     old = np.repeat(np.arange(cuts.size), cuts + 1)
     after_cut = np.zeros(old.size, np.bool_)
@@ -106,7 +106,7 @@ def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, grid: GridSettings) -> tu
 
 
 def _with_seams(graph: Graph, edges: Ids, grid: GridSettings) -> Graph:
-    """Give rings among some edges a node where they start."""
+    """Give the rings among some edges a node where they start."""
     rings = np.unique(edges[graph.ends[edges, 0] < 0])
     ends = graph.ends.copy()
     ends[rings] = (len(graph.place) + np.arange(rings.size))[:, None]

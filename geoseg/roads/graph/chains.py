@@ -1,4 +1,4 @@
-"""Join the pieces of all blocks to chains, in an order and a direction that the skeleton alone decides."""
+"""Join the pieces of all blocks to chains, whose order and direction do not depend on the blocks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -18,24 +18,24 @@ Whole = TypeVar("Whole", bound=np.integer[Any])
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chains:
-    """Runs of skeleton pixels from node to node, and rings; 3 bytes a pixel."""
+    """Runs of skeleton pixels from node to node, and rings; three bytes a pixel."""
 
     start: Ids
-    """Index of each chain's first pixel in `code`, `(chains + 1,)`; the last is their number."""
+    """Index of each chain's first pixel in `code`, and the number of pixels, `(chains + 1,)`."""
 
     ends: Ids
-    """Ids of the first and the last pixel `(chains, 2)`; a ring ends where it starts."""
+    """Ids of the first and last pixel `(chains, 2)`; a ring ends where it starts."""
 
     ring: Flags
-    """Whether a chain is a ring without nodes `(chains,)`."""
+    """Which chains are rings without nodes `(chains,)`."""
 
     half_width: Distance
-    """Distance to the edge at the first and the last pixel `(chains, 2)`, in units of `distance.UNIT_M`; 0 in rings."""
+    """As in `Pieces` `(chains, 2)`; 0 in rings."""
 
     code: Bytes
     level: Bytes
     width: Bytes
-    """As those of `Pieces`."""
+    """As in `Pieces`."""
 
 
 def splice(blocks: Iterable[Pieces], columns: int) -> Chains:
@@ -44,14 +44,14 @@ def splice(blocks: Iterable[Pieces], columns: int) -> Chains:
     Parameters
     ----------
     blocks
-        The pieces of each block of the grid.
+        Pieces of each block of the grid.
     columns
-        Width of the grid.
+        Columns of the grid.
 
     Raises
     ------
     ValueError
-        If a step from block to block is not met by exactly two pieces: the blocks do not cover the grid, or overlap.
+        If pieces do not meet in pairs at the edges of blocks: the blocks overlap or leave a part of the grid out.
     """
     gathered: dict[str, list[npt.NDArray[Any]]] = {name.name: [] for name in fields(Pieces)}
     filled = 0
@@ -60,7 +60,7 @@ def splice(blocks: Iterable[Pieces], columns: int) -> Chains:
             values.append(part.start[:-1] + filled if name == "start" else getattr(part, name))
         filled += part.code.size
     gathered["start"].append(np.array([filled]))
-    # Each list is let go before the next is joined: the samples of a large scene are most of its memory.
+    # Each list is freed before the next is joined: the samples of a large scene take most of its memory.
     start, ends, beyond, half_width, code, level, width = (
         np.concatenate(gathered.pop(name))
         for name in ("start", "ends", "beyond", "half_width", "code", "level", "width")
@@ -87,7 +87,7 @@ def splice(blocks: Iterable[Pieces], columns: int) -> Chains:
 
 
 def _partners(ends: Ids, beyond: Ids) -> Ids:
-    """Return for each end of a piece the end of the piece that goes on from there, or -1."""
+    """Return for each end of a piece the adjoining end of another piece, or -1."""
     partner = np.full(ends.size, -1, np.int64)
     leaving = np.flatnonzero(beyond >= 0)
     low, high = np.minimum(ends[leaving], beyond[leaving]), np.maximum(ends[leaving], beyond[leaving])
@@ -97,7 +97,7 @@ def _partners(ends: Ids, beyond: Ids) -> Ids:
     if one.size != other.size or (low[::2] != low[1::2]).any() or (high[::2] != high[1::2]).any():
         raise ValueError("a step of the skeleton from block to block is not met by two pieces.")
     if (ends[one] != beyond[other]).any() or (ends[other] != beyond[one]).any():
-        raise ValueError("two pieces that meet do not go on from each other.")
+        raise ValueError("two pieces that meet do not continue each other.")
     partner[one], partner[other] = other, one
     return partner
 
@@ -106,7 +106,7 @@ def _partners(ends: Ids, beyond: Ids) -> Ids:
 def _second(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids, ends: Ids, beyond: Ids, code: Bytes, columns: int, end: int
 ) -> int:
-    """Return the id of the pixel after an end, in the direction away from it."""
+    """Return the id of the second pixel from an end of a piece."""
     piece, side = end // 2, end % 2
     if start[piece + 1] - start[piece] == 1:
         next_block: int = beyond[2 * piece + 1 - side]
@@ -120,9 +120,9 @@ def _second(  # noqa: PLR0917 - compiled: plain arguments
 def _survey(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids, ends: Ids, beyond: Ids, partner: Ids, code: Bytes, columns: int
 ) -> tuple[Ids, Ids, Ids, Flags]:
-    """Return for each chain the end of a piece it starts at, its pixels, the ids of its first two, and if it is a ring.
+    """Return each chain's first end of a piece, number of pixels, first two ids, and whether it is a ring.
 
-    Of an open chain's two directions that is taken whose first two ids are smaller.
+    An open chain runs in the direction whose first two ids are smaller.
     """
     pieces = start.size - 1
     seen = np.zeros(pieces, np.bool_)
@@ -154,7 +154,7 @@ def _survey(  # noqa: PLR0917 - compiled: plain arguments
                         first[count], key[count, 0], key[count, 1] = end, ends[end], other
                 else:
                     ring[count] = True
-                    # Where pieces were joined, the first pixel is yet to be repeated.
+                    # A ring of several pieces does not repeat its first pixel yet.
                     pixels += 1 if partner[head] >= 0 else 0
                     line = np.empty(pixels, np.int64)
                     _follow(start, ends, partner, code, columns, head, line)
@@ -170,7 +170,7 @@ def _survey(  # noqa: PLR0917 - compiled: plain arguments
 def _follow(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids, ends: Ids, partner: Ids, code: Bytes, columns: int, head: int, line: Ids
 ) -> int:
-    """Write the ids of a chain's pixels into `line`; returns the end of a piece that it ends at."""
+    """Write the ids of a chain's pixels into `line`; return the end of a piece where it ends."""
     end, filled = head, 0
     while True:
         piece, side = end // 2, end % 2
@@ -265,7 +265,7 @@ def _copy(  # noqa: PLR0917 - compiled: plain arguments
 
 @compiled
 def _rotate(line: npt.NDArray[Whole], at: int, turn: bool) -> None:
-    """Let a ring, whose last value repeats the first, start at an index, and run the other way if it is to turn."""
+    """Start a ring, whose last value repeats the first, at an index, and turn it round if asked."""
     cycle = line[:-1].copy()
     size = cycle.size
     for k in range(size + 1):

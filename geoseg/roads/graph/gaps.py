@@ -1,4 +1,4 @@
-"""Close gaps: from dead end to dead end, and from dead end to the road ahead, where probabilities say there is one."""
+"""Close gaps between dead ends, and from dead ends to the road ahead, where probabilities suggest a road."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ from .walking import Flat, flat_of, walk
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _DeadEnds:
-    """Ends of roads within the scene; lengths and places in pixels."""
+    """Dead ends within the scene; lengths and positions in pixels."""
 
     edge: Ids
     place: Points
@@ -41,30 +41,30 @@ class _DeadEnds:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Joins:
-    """Gaps that may be closed."""
+    """Candidates: gaps that may be closed, each `(joins,)`."""
 
     tip: Ids
-    """Dead end (number of it) that each starts from."""
+    """Number of the dead end where each starts."""
 
     other: Ids
-    """Dead end that it leads to, or -1."""
+    """Number of the dead end that it leads to, or -1."""
 
     part: Ids
     at: Ids
     pixel: Ids
-    """Part, index into `Chains.code` and id of the pixel that it leads to, or -1."""
+    """Part, index in `Chains.code` and id of the pixel that it leads to, or -1."""
 
     cost: Floats
-    """Distance in pixels, and more the less straight ahead it is."""
+    """Distance in pixels, weighted by the turn."""
 
     def __getitem__(self, index: Ids | Flags) -> "_Joins":
         return _Joins(**{name: values[index] for name, values in vars(self).items()})
 
 
 def close_gaps(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:
-    """Join dead ends to what lies ahead of them, the nearest first, if there is some probability all along the gap.
+    """Join dead ends to each other and to roads ahead, cheapest first, where the probability along the gap allows it.
 
-    The graph has no nodes of degree two; the result may have.
+    The graph has no nodes of degree two; the result may.
     """
     pixel_m, columns, settings = grid.pixel_m, grid.shape[1], grid.settings
     tips = _tips(graph, grid)
@@ -102,7 +102,7 @@ def close_gaps(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> 
 
 
 def _tips(graph: Graph, grid: GridSettings) -> Ids:
-    """Return edge and side `(tips, 2)` of dead ends, but of those where a road leaves the scene."""
+    """Return edge and side of dead ends `(tips, 2)`, except where a road leaves the scene."""
     border = np.minimum(graph.place, np.array(grid.shape[::-1]) - graph.place).min(axis=1)
     inside = border > LEAVING_HALF_WIDTHS * graph.half_width_m / grid.pixel_m + 1
     return np.argwhere((graph.at_ends(graph.degree, 0) == 1) & graph.at_ends(inside, False))
@@ -110,7 +110,7 @@ def _tips(graph: Graph, grid: GridSettings) -> Ids:
 
 @compiled
 def _headings(flat: Flat, columns: int, tips: Ids, body: Floats, length: float) -> Points:
-    """Return the direction `(tips, 2)` in which each road ends; its last half-width leads to a corner of its end."""
+    """Return the direction of each dead end `(tips, 2)`, without its last half-width, which leads to a corner."""
     result = np.zeros((len(tips), 2))
     buffer = np.empty((512, 2))
     for tip in range(len(tips)):
@@ -133,7 +133,7 @@ def _headings(flat: Flat, columns: int, tips: Ids, body: Floats, length: float) 
 
 
 def _between_ends(ends: _DeadEnds) -> _Joins:
-    """Pairs of dead ends that lie ahead of each other."""
+    """Find pairs of dead ends that face each other."""
     count = len(ends.place)
     _, near = cKDTree(ends.place).query(ends.place, k=GAP_CANDIDATES + 1, distance_upper_bound=ends.reach)
     pairs = np.column_stack([np.repeat(np.arange(count), GAP_CANDIDATES + 1), near.ravel()])
@@ -143,7 +143,7 @@ def _between_ends(ends: _DeadEnds) -> _Joins:
     distance = np.maximum(np.hypot(*step.T), 1e-9)
     forth = (step * ends.heading[one]).sum(axis=1) / distance
     back = -(step * ends.heading[other]).sum(axis=1) / distance
-    # Ends that all but touch may face any way that is not backwards.
+    # Ends that almost touch may face any way but backwards.
     least = np.where(distance <= ends.body[one] + ends.body[other], 0.0, np.cos(np.radians(GAP_TURN_DEG)))
     facing = (forth >= least) & (back >= least)
     none = np.full(int(facing.sum()), -1)
@@ -152,7 +152,7 @@ def _between_ends(ends: _DeadEnds) -> _Joins:
 
 
 def _to_lines(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
-    """For each dead end the pixel of another edge that lies best ahead."""
+    """Find for each dead end the best pixel ahead on another edge."""
     cell = (ends.place // ends.reach).astype(np.int64)
     across = int(cell[:, 0].max()) + 3
     number = (cell[:, 1] + 1) * across + cell[:, 0] + 1
@@ -179,7 +179,7 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
     least_cosine: float,
     by_cell: tuple[int, Ids, Ids],
 ) -> tuple[Ids, Ids, Ids, Floats]:
-    """Show every pixel of every edge to the dead ends in the cells around it."""
+    """Offer every pixel of every edge to the dead ends in the nine cells around it; return the best pixel for each."""
     start, first, last, first_id, _, code = flat
     across, first_tip, tip_order = by_cell
     best_part, best_at, best_pixel = np.full(own.size, -1), np.full(own.size, -1), np.full(own.size, -1)
@@ -194,7 +194,7 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
                 x, y = col + 0.5, row + 0.5
                 home = (int(y / reach) + 1) * across + int(x / reach) + 1
                 for down in range(-1, 2):
-                    # Three cells side by side are one range, but never around the grid's edge.
+                    # Three adjacent cells of a row are one range, which must not wrap around the grid's edge.
                     low, high = home + down * across - 1, home + down * across + 1
                     if high < 0 or low >= cells or int(x / reach) + 1 >= across:
                         continue
@@ -227,7 +227,7 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
 
 
 def _choose(joins: _Joins, sound: Flags) -> Ids:
-    """Take the cheapest sound joins, none from or to a dead end that is joined already."""
+    """Return the cheapest sound joins, at most one for each dead end."""
     used: set[int] = set()
     chosen = []
     candidates = np.flatnonzero(sound)

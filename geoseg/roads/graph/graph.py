@@ -1,4 +1,4 @@
-"""The road graph while it is tidied: nodes, edges, and the runs of skeleton pixels that edges are made of."""
+"""The road graph: nodes, edges, the runs of skeleton pixels that make up an edge, and connected components."""
 
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -21,25 +21,24 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parts:
-    """Runs of pixels within chains, each in one direction."""
+    """Directed runs of pixels within chains."""
 
     first: Ids
     last: Ids
-    """Indices into `Chains.code` of the first and the last pixel; `first` is the larger one where the run goes against
-    its chain."""
+    """Indices of the first and last pixel in `Chains.code`; `first` is the larger if the run is against its chain."""
 
     first_id: Ids
     last_id: Ids
     """Ids of these pixels."""
 
     def __getitem__(self, index: Ids) -> "Parts":
-        """Choose parts."""
+        """Return a choice of the parts."""
         return Parts(
             first=self.first[index], last=self.last[index], first_id=self.first_id[index], last_id=self.last_id[index]
         )
 
     def turned(self, against: Flags) -> "Parts":
-        """Turn some parts round."""
+        """Return the parts, some of them reversed."""
         return Parts(
             first=np.where(against, self.last, self.first),
             last=np.where(against, self.first, self.last),
@@ -50,28 +49,28 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """Nodes and edges; a node without edges is none."""
+    """Nodes and edges; nodes without edges do not count."""
 
     place: Points
-    """Column and row of each node `(nodes, 2)`, whole numbers at pixel corners."""
+    """Column and row of each node `(nodes, 2)`; integers are pixel corners."""
 
     half_width_m: Floats
     """Half-width of the road at each node `(nodes,)`."""
 
     ends: Ids
-    """Nodes that each edge leads from and to `(edges, 2)`; -1 twice for a ring."""
+    """Start and end node of each edge `(edges, 2)`; both -1 for a ring."""
 
     length_m: Floats
     """Length of each edge along its pixels, by the local metric."""
 
     gap_m: Floats
-    """Floats of each edge that were inferred across gaps."""
+    """Length of each edge that was inferred across gaps."""
 
     start: Ids
-    """Index of each edge's first part in `parts`, `(edges + 1,)`; an edge without parts is a straight line."""
+    """Index of each edge's first part, and the number of parts, `(edges + 1,)`; an edge without is a straight line."""
 
     parts: Parts
-    """What the edges are made of, in their direction."""
+    """Parts of the edges, in their order and direction."""
 
     @property
     def degree(self) -> Ids:
@@ -80,15 +79,15 @@ class Graph:
         return np.bincount(ends, minlength=len(self.place))
 
     def at_ends(self, values: npt.NDArray[Scalar], ring: float) -> npt.NDArray[Scalar]:
-        """Return what nodes have `(nodes,)` at both ends of each edge `(edges, 2)`; `ring` where there is no node."""
+        """Return values of nodes `(nodes,)` at both ends of each edge `(edges, 2)`; `ring` for rings."""
         return np.append(values, np.asarray([ring], values.dtype))[self.ends]
 
     def edge_of(self, parts: Ids) -> Ids:
-        """Return the edges that some parts belong to."""
+        """Return the edge of each part."""
         return np.searchsorted(self.start, parts, side="right") - 1
 
     def keep(self, kept: Flags) -> "Graph":
-        """Return the graph with some of its edges."""
+        """Return the graph with only some of its edges."""
         edges = np.flatnonzero(kept)
         start, index = _parts_of(self, edges)
         return replace(
@@ -112,7 +111,7 @@ def graph_of(chains: Chains, grid: GridSettings) -> Graph:
     steps_m = np.hypot(*(grid.metric @ np.stack([COLUMN_STEP, ROW_STEP])))
     return Graph(
         place=pixel_centres(nodes, grid.shape[1]),
-        # To the centre of the nearest pixel outside it is half a pixel too far.
+        # The distance is to the centre of a background pixel: half a pixel too far.
         half_width_m=np.asarray(distance * UNIT_M - grid.pixel_m / 2, np.float64),
         ends=ends,
         length_m=_lengths(chains.start, chains.code, steps_m),
@@ -123,7 +122,7 @@ def graph_of(chains: Chains, grid: GridSettings) -> Graph:
 
 
 def pixel_centres(pixels: Ids, columns: int) -> Points:
-    """Return the centres of pixels, given by their ids in a grid of some columns."""
+    """Return the centres of pixels, given their ids and the columns of the grid."""
     return np.column_stack([pixels % columns, pixels // columns]).astype(np.float64) + np.float64(0.5)
 
 
@@ -140,16 +139,16 @@ def _lengths(start: Ids, code: Bytes, steps: Floats) -> Floats:
 
 
 def _parts_of(graph: Graph, edges: Ids) -> tuple[Ids, Ids]:
-    """Return the indices of the parts of some edges, one edge after the other, and where those of each start."""
+    """Return where the parts of each of some edges start, and the indices of these parts, edge by edge."""
     sizes = np.diff(graph.start)[edges]
     start = np.concatenate([[0], np.cumsum(sizes)])
     return start, np.arange(start[-1]) + np.repeat(graph.start[edges] - start[:-1], sizes)
 
 
 def dissolve(graph: Graph) -> Graph:
-    """Make one edge of the two that meet at a node of degree two, and a ring of what only leads back to itself."""
+    """Join the two edges at each node of degree two; an edge that then leads back to itself becomes a ring."""
     run_start, order, against, ends = _runs(graph.ends, graph.degree)
-    # Each run's edges in their order, turned into its direction: so are their parts.
+    # Edges and their parts in the order and direction of their run.
     start, index = _parts_of(graph, order)
     owner = np.repeat(np.arange(order.size), np.diff(start))
     flipped = against[owner]
@@ -174,7 +173,7 @@ def _sums(values: Floats, start: Ids) -> Floats:
 
 @compiled
 def _runs(ends: Ids, degree: Ids) -> tuple[Ids, Ids, Flags, Ids]:
-    """Return runs of edges joined at nodes of degree two: starts, edges, directions, and the nodes at their ends."""
+    """Return runs of edges joined at nodes of degree two: starts, edges, whether reversed, and end nodes."""
     edges = ends.shape[0]
     incident = np.full((degree.size, 2), -1, np.int64)
     for edge in range(edges):
@@ -219,7 +218,7 @@ def _runs(ends: Ids, degree: Ids) -> tuple[Ids, Ids, Flags, Ids]:
 
 
 def component_of(graph: Graph) -> Ids:
-    """Return the number of the network that each edge `(edges,)` is part of, counted in the order of the edges."""
+    """Return the number of each edge's connected component `(edges,)`, counted in the order of the edges."""
     nodes = len(graph.place)
     joined = graph.ends[:, 0] >= 0
     ends = graph.ends[joined]

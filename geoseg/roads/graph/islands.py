@@ -1,4 +1,4 @@
-"""Make one road of two that part and meet again around no more than a hole in the road."""
+"""Close islands: where two edges lead around a hole in one road, keep one."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .walking import Flat, flat_of, walk
 
 
 def close_islands(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
-    """Of two short edges between the same nodes, no further apart than within one road, drop the narrower one."""
+    """Drop the narrower of two short edges between the same nodes that are no further apart than one road is wide."""
     low, high = graph.ends.min(axis=1), graph.ends.max(axis=1)
     short = np.flatnonzero((low >= 0) & (low != high) & (graph.length_m < ISLAND_M))
     order = short[np.lexsort((short, high[short], low[short]))]
@@ -36,7 +36,7 @@ def close_islands(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
 def _between(  # noqa: PLR0917 - compiled: plain arguments
     flat: Flat, width: Bytes, columns: int, ends: Ids, one: Ids, other: Ids
 ) -> tuple[Floats, Floats, Floats]:
-    """Return the area in pixels between each two edges, and the mean width of each."""
+    """Return the area between each pair of edges, in pixels, and the mean width of either."""
     start, first, last = flat[0], flat[1], flat[2]
     area = np.zeros(one.size)
     means = np.zeros((2, one.size))
@@ -45,7 +45,7 @@ def _between(  # noqa: PLR0917 - compiled: plain arguments
         total = 0.0
         for turn in range(2):
             edge = one[k] if turn == 0 else other[k]
-            # There along the one, back along the other.
+            # There along one edge, back along the other.
             side = turn if ends[one[k], 0] == ends[edge, 0] else 1 - turn
             found = walk(flat, columns, edge, side, buffer)
             if turn == 0:

@@ -1,4 +1,4 @@
-"""Make one node of the several that a skeleton shows where roads meet, and put it where their axes cross."""
+"""Merge the nodes that a skeleton has where roads meet, and move the junction to where their axes cross."""
 
 from dataclasses import replace
 
@@ -27,9 +27,9 @@ from .walking import Flat, flat_of, walk
 
 
 def merge_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
-    """Merge junctions that are closer than a few half-widths; what was a short way around between them goes.
+    """Merge junctions within a few half-widths of each other, and drop the short loops that this makes.
 
-    Two roads side by side, such as carriageways, are not merged where a short road leads across from one to the other.
+    Parallel roads, such as carriageways, are not merged where a short road crosses from one to the other.
     """
     settings, pixel_m = grid.settings, grid.pixel_m
     ends = graph.ends
@@ -57,7 +57,7 @@ def merge_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
 
 @compiled
 def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, least_m: float) -> Ids:
-    """Return for each node the one it is merged into, trying pairs in order; a cluster spans no more than its reach."""
+    """Return for each node the one it is merged into; pairs are taken in order, and limit the span of a cluster."""
     nodes = half_width_m.size
     parent = np.arange(nodes)
     span_m = np.zeros(nodes)
@@ -85,7 +85,7 @@ def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, leas
 
 
 def centre_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
-    """Move junctions to where the axes of their roads meet: near a node the skeleton bends towards side roads."""
+    """Move junctions to where the axes of their roads meet: near a node, a skeleton bends towards side roads."""
     flat = flat_of(graph, chains)
     furthest = SHIFT_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + SHIFT_PX
     bends = bent_lengths(graph, chains, grid)
@@ -96,9 +96,9 @@ def centre_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
 
 
 def bent_lengths(graph: Graph, chains: Chains, grid: GridSettings) -> Floats:
-    """Return how far from the junctions at its ends `(edges, 2)` the skeleton of each edge is bent, in pixels.
+    """Return the distance from junctions within which the skeleton of each edge is bent `(edges, 2)`, in pixels.
 
-    Two roads that part at an acute angle are one area, with one middle, until the notch between them; 0 elsewhere.
+    It reaches to the notch between two roads: until there they are one area, with one middle. 0 at other nodes.
     """
     half_width = graph.half_width_m / grid.pixel_m
     end, before, after = _turns(graph, chains, grid)
@@ -110,7 +110,7 @@ def bent_lengths(graph: Graph, chains: Chains, grid: GridSettings) -> Floats:
 
 
 def _across(graph: Graph, chains: Chains, grid: GridSettings) -> Flags:
-    """Tell which edges lead straight across from one road to another beside it, over what is no road."""
+    """Find the edges that cross from one road to a parallel one, over ground that is no road, `(edges,)`."""
     end, before, after = _turns(graph, chains, grid)
     square = np.zeros(graph.ends.size, np.bool_)
     least, most = np.radians(CROSSING_DEG)
@@ -122,9 +122,9 @@ def _across(graph: Graph, chains: Chains, grid: GridSettings) -> Flags:
 
 
 def _turns(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[Ids, Floats, Floats]:
-    """Return the ends of edges at junctions, as indices into `ends.ravel()`, and the angles to the roads next to each.
+    """Return the ends of edges at junctions, and the angles to the next road on either side.
 
-    Angles are radians, 2 pi where no other road is at the node.
+    Ends are indices into `ends.ravel()`; angles are in radians, 2 π where no other road is at the node.
     """
     reach = MEASURE_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + MEASURE_PX
     away = _directions(flat_of(graph, chains), grid.shape[1], graph.ends, graph.degree, graph.place, reach)
@@ -134,7 +134,7 @@ def _turns(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[Ids, Float
     node = graph.ends.ravel()[end]
     order = np.lexsort((away.ravel()[end], node))
     end, node = end[order], node[order]
-    # The neighbours of a road around a node are those before and after it; the first follows the last.
+    # Roads around a node are sorted by angle; the first follows the last.
     first = np.searchsorted(node, node)
     last = np.searchsorted(node, node, side="right") - 1
     index = np.arange(end.size)
@@ -151,7 +151,7 @@ def _turns(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[Ids, Float
 def _directions(  # noqa: PLR0917 - compiled: plain arguments
     flat: Flat, columns: int, ends: Ids, degree: Ids, place: Points, reach: Floats
 ) -> Floats:
-    """Return the angle at which each edge leaves the junctions at its ends `(edges, 2)`; NaN elsewhere."""
+    """Return the direction of each edge at its junctions `(edges, 2)`, in radians; NaN at other nodes."""
     result = np.full(ends.shape, np.nan)
     buffer = np.empty((256, 2))
     for edge in range(len(ends)):
@@ -171,9 +171,9 @@ def _directions(  # noqa: PLR0917 - compiled: plain arguments
 
 @compiled
 def _axis(points: Points, mean: Floats, curve: float) -> tuple[Floats, float]:
-    """Return the line that a road comes in on: its normal, and the product of that with its points.
+    """Return the axis of a road near a junction: its normal, and the scalar product of that with its points.
 
-    It is the line of least squares; of a road that bends, its tangent where it is nearest.
+    It is the line of least squares, or where the road is curved, the tangent at its nearest point.
     """
     xx, xy, yy = 0.0, 0.0, 0.0
     for k in range(len(points)):
@@ -214,7 +214,7 @@ def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
     curve: float,
     hold: float,
 ) -> Points:
-    """Solve for the points with the least squared distance to the lines fitted to the edges; all in pixels."""
+    """Return the points with the least squared distances to the axes of their roads; all in pixels."""
     nodes = len(place)
     left = np.zeros((nodes, 2, 2))
     right = np.zeros((nodes, 2))
@@ -225,7 +225,7 @@ def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
             node = ends[edge, side]
             if bends[edge, side] == 0:
                 continue
-            # Beyond its middle an edge belongs to its other node.
+            # The second half of an edge belongs to its other node.
             found = min((walk(flat, columns, edge, side, buffer) + 1) // 2, len(buffer) // 2)
             near = bends[edge, side] + 1
             count = 0
@@ -250,7 +250,7 @@ def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
     for node in range(nodes):
         if weight[node] == 0:
             continue
-        # Where all roads run one way, the node stays where it is along them.
+        # Where all roads run one way, the node keeps its position along them.
         held = hold * weight[node]
         a, b, d = left[node, 0, 0] + held, left[node, 0, 1], left[node, 1, 1] + held
         x, y = right[node, 0] + held * place[node, 0], right[node, 1] + held * place[node, 1]

@@ -1,4 +1,4 @@
-"""Drop spurs: dead ends that reach hardly beyond the edge of the road they leave."""
+"""Drop spurs, which hardly reach beyond the edge of the road they leave, and edges of low probability."""
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from .samples import samples
 
 
 def drop_spurs(graph: Graph, min_spur_m: float) -> Graph:
-    """Drop spurs, but never so many that a road through a node or to it would end short; then join what is left.
+    """Drop spurs, shortest first, as long as two edges are left at their node; join edges at nodes of degree two.
 
-    A skeleton starts a spur for every bump in a road's edge. It leads from the road's middle to the bump, so it is as
-    long as the road's half-width and the bump are; what reaches `min_spur_m` beyond the edge is a side road.
+    A skeleton has a spur for every bump in a road's edge. It starts in the middle of the road, so its length is that of
+    the half-width and the bump; one that reaches `min_spur_m` beyond the edge is a side road.
     """
     graph = dissolve(graph)
     while True:
@@ -39,14 +39,14 @@ def _spurs(graph: Graph, min_spur_m: float) -> Flags:
     twig, root = twig[order], root[order]
     rank = np.arange(root.size) - np.searchsorted(root, root)
     count = np.searchsorted(root, root, side="right") - np.searchsorted(root, root)
-    # A road that forks at its end keeps the longer tine.
+    # Where a road forks at its end, the longer branch stays.
     kept = np.maximum(2 - (degree[root] - count), 0)
     result[twig[rank < count - kept]] = True
     return result
 
 
 def drop_faint(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
-    """Drop faint edges, and fainter ones than that where they end blind; gaps that this tears can still be closed."""
+    """Drop edges of low probability, dead ends sooner than others; gaps that this makes may be closed later."""
     settings = grid.settings
     if settings.certain:
         return graph

@@ -1,4 +1,4 @@
-"""Follow an edge pixel by pixel from either end."""
+"""Walk along an edge, pixel by pixel, from either end."""
 
 from geoseg.compiled import compiled
 from geoseg.roads.arrays import Bytes, Ids, Points
@@ -8,32 +8,32 @@ from .chains import Chains
 from .graph import Graph
 
 Flat = tuple[Ids, Ids, Ids, Ids, Ids, Bytes]
-"""What the walk needs, plain: `Graph.start`, the four arrays of `Graph.parts`, and `Chains.code`."""
+"""Arrays of a graph for compiled code: `Graph.start`, the four of `Graph.parts`, and `Chains.code`."""
 
 
 def flat_of(graph: Graph, chains: Chains) -> Flat:
-    """Return what walks need."""
+    """Return the arrays that `walk` needs."""
     parts = graph.parts
     return graph.start, parts.first, parts.last, parts.first_id, parts.last_id, chains.code
 
 
 @compiled
 def walk(flat: Flat, columns: int, edge: int, side: int, points: Points) -> int:
-    """Write the centres of an edge's pixels, from its first (side 0) or last (side 1) on, until `points` is full.
+    """Write the centres of an edge's pixels, until `points` is full.
 
     Parameters
     ----------
     flat, columns
-        The graph, and the width of the grid.
+        The graph, and the columns of the grid.
     edge, side
-        The edge, and the end to start from.
+        The edge, and the end to start from: 0 its first, 1 its last.
     points
-        Column and row `(points, 2)` to be written, whole numbers at pixel corners.
+        Written: column and row `(points, 2)`.
 
     Returns
     -------
     int
-        How many points were written.
+        Number of points written.
     """
     start, first, last, first_id, last_id, code = flat
     filled = 0

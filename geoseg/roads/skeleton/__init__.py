@@ -1,1 +1,1 @@
-"""Skeletons of road masks, traced block by block."""
+"""Skeletons of road masks, block by block."""

@@ -1,4 +1,4 @@
-"""One block of the grid: from probabilities to pieces of skeleton with samples."""
+"""Trace one block of the grid: from probabilities to pieces of skeleton."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .smoothing import blur
 from .thinning import thin
 from .widths import widths
 
-_FRAME = 3  # background around the scene: distance and thinning must see its edge
+_FRAME = 3  # background pixels around the scene, so that distances and thinning see its edge
 
 
 def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pieces:
@@ -22,11 +22,11 @@ def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pie
     Parameters
     ----------
     read
-        Called once, for the block and its surroundings.
+        Called once, for the block and the halo around it.
     rows, cols
-        The block. How the grid is cut into blocks changes no pixel and no sample of what is found.
+        The block. The result does not depend on how the grid is divided into blocks.
     grid
-        The tracer's settings on the grid.
+        Settings in pixels of the grid.
     """
     window = tuple(
         slice(max(part.start - grid.halo, 0), min(part.stop + grid.halo, size))
@@ -67,9 +67,9 @@ def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pie
 
 
 def _carve(mask: Bytes, distance: Distance, grid: GridSettings) -> Bytes | None:
-    """Take out of a mask what is wider than a road; returns what lies around it, if there is such a place."""
+    """Clear, in place, the parts of a mask too wide for a road; return the mask of the rims around them, if any."""
     inner = distance > grid.widest
-    # The window's outer rings know no distance.
+    # Distances are not known in the window's two outer rings.
     inner[:2] = inner[-2:] = inner[:, :2] = inner[:, -2:] = False
     if not inner.any():
         return None

@@ -1,4 +1,4 @@
-"""Distance to the background by a chamfer of steps to 16 neighbours, on any affine grid, in whole numbers."""
+"""Chamfer distance to the background with steps to 16 neighbours, on any affine grid, in integers."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +11,17 @@ from .mask import Runs, runs
 Distance = npt.NDArray[np.uint16]
 
 UNIT_M = 0.02
-"""Distances are whole numbers of this many metres."""
+"""Unit of distances."""
 
 FAR = 65_000
+"""Distance where no background is in reach."""
 
 _BACK = np.array([[0, -1], [-1, 0], [-1, -1], [-1, 1], [-1, -2], [-1, 2], [-2, -1], [-2, 1]])
-"""Rows and columns of the steps that lead to pixels already passed when reading forward."""
+"""Rows and columns of the steps back to pixels that come earlier in reading order."""
 
 
 def step_costs(metric: Floats) -> npt.NDArray[np.uint16]:
-    """Return the length `(8,)` of each step under the matrix that takes (columns, rows) to metres."""
+    """Return the length of each step `(8,)` in `UNIT_M`, given the matrix from (columns, rows) to metres."""
     lengths = np.hypot(*(metric @ _BACK[:, ::-1].T))
     costs: npt.NDArray[np.uint16] = np.minimum(np.rint(lengths / UNIT_M), FAR).astype(np.uint16)
     return costs
@@ -28,10 +29,10 @@ def step_costs(metric: Floats) -> npt.NDArray[np.uint16]:
 
 @compiled
 def distances(mask: Bytes, costs: npt.NDArray[np.uint16]) -> Distance:
-    """Return the distance `(rows, columns)` from the centre of each mask pixel to that of the nearest other one.
+    """Return the distance `(rows, columns)` from each mask pixel's centre to that of the nearest background pixel.
 
-    Pixels that can reach none within the window hold at least `FAR`, and so do the window's outer two rings; distances
-    are within 3 % of the Euclidean ones on square pixels.
+    On square pixels it is within 3 % of the Euclidean distance. Mask pixels without background in the window hold
+    `FAR` or more, as do those in the window's two outer rings.
     """
     rows, cols = mask.shape
     result = np.zeros((rows, cols), np.uint16)
@@ -45,7 +46,7 @@ def distances(mask: Bytes, costs: npt.NDArray[np.uint16]) -> Distance:
 
 @compiled
 def _sweep(result: Distance, spans: Runs, costs: npt.NDArray[np.uint16], step: int) -> None:
-    """Lower each distance to what the steps from pixels already passed allow, reading forward (1) or backward (-1)."""
+    """Lower each distance to the least by way of a pixel passed before, reading forward (1) or backward (-1)."""
     rows, cols = result.shape
     line = np.empty(cols, np.int32)
     cost = costs.astype(np.int32)
@@ -54,7 +55,7 @@ def _sweep(result: Distance, spans: Runs, costs: npt.NDArray[np.uint16], step: i
         first, stop = max(first, 2), min(stop, cols - 2)
         if first >= stop or row < 2 or row >= rows - 2:
             continue
-        # All but the step along the row, which waits for the pixel before, is done for many pixels at once.
+        # Only the step along the row depends on the pixel before: all others are vectorised.
         here, near, far = result[row, first:stop], result[row - step], result[row - 2 * step]
         above = near[first:stop]
         before, after = near[first - step : stop - step], near[first + step : stop + step]

@@ -1,4 +1,4 @@
-"""What the settings are in pixels of a grid, and how far a pixel of the skeleton looks."""
+"""The tracer's settings in pixels of a grid."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .smoothing import kernel
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GridSettings:
-    """The tracer's settings on one grid."""
+    """A grid, and the tracer's settings in its pixels."""
 
     shape: tuple[int, int]
     """Height and width of the grid."""
@@ -24,44 +24,44 @@ class GridSettings:
     settings: RoadSettings
 
     metric: Floats
-    """Matrix `(2, 2)` that takes a step (columns, rows) to metres east and north in the middle of the grid."""
+    """Matrix `(2, 2)` from a step (columns, rows) to metres in the middle of the grid."""
 
     down: npt.NDArray[np.uint32]
     along: npt.NDArray[np.uint32]
-    """Smoothing kernels down the columns and along the rows."""
+    """Smoothing kernels, down the columns and along the rows."""
 
     level: int
     """Smoothed probability from which a pixel is road, in `LEVELS`."""
 
     hole_px: int
-    """Area of the largest hole that is filled."""
+    """Pixels of the largest hole that is filled."""
 
     hole_reach: int
-    """Rows and columns that such a hole spans at most."""
+    """Most rows and columns that it spans."""
 
     costs: npt.NDArray[np.uint16]
-    """Lengths of chamfer steps."""
+    """Lengths of chamfer steps `(8,)`."""
 
     widest: int
-    """Distance to the edge beyond which a place is carved out, in units of the distance."""
+    """Distance to the background beyond which pixels are carved out as a plaza, in `distance.UNIT_M`."""
 
     plaza_rim: int
-    """Distance to such a place within which a road leads around it, in the same units."""
+    """Distance to a plaza within which a road leads around it, in the same unit."""
 
     iterations: int
-    """Iterations after which nothing is left to thin: each takes a pixel off either side, diagonally less."""
+    """Iterations that thin the widest road: each takes a pixel off either side, diagonally less."""
 
     halo: int
-    """Pixels around a block on which the block depends."""
+    """Pixels around a block on which its result depends."""
 
     @property
     def pixel_m(self) -> float:
-        """Side of a square as large as a pixel, metres."""
+        """Side of a square with the area of a pixel, metres."""
         return math.sqrt(abs(float(np.linalg.det(self.metric))))
 
 
 def grid_settings(shape: tuple[int, int], metric: Floats, settings: RoadSettings) -> GridSettings:
-    """Return the settings on a grid with this shape and, in its middle, this local metric."""
+    """Convert settings to a grid of this shape, with this metric in its middle."""
     along_m, down_m = np.hypot(*metric)
     smallest = float(min(along_m, down_m))
     pixel_m2 = abs(float(np.linalg.det(metric)))

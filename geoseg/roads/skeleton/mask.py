@@ -1,4 +1,7 @@
-"""Runs of mask pixels along rows: roads are few, and what walks over them need not look at all that lies between."""
+"""Road masks: the runs of road pixels in their rows, and small holes filled.
+
+Most of a mask is background: code that visits runs skips it.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +16,7 @@ _WORD = 8  # bytes
 
 @compiled
 def runs(mask: Bytes) -> Runs:
-    """Return the runs of a mask in reading order: row, first column, and the column after the last, `(runs, 3)`.
+    """Return the runs `(runs, 3)` of a mask in reading order: row, first column, column after the last.
 
     Parameters
     ----------
@@ -48,10 +51,10 @@ def runs(mask: Bytes) -> Runs:
 
 @compiled
 def fill_holes(mask: Bytes, area: int, reach: int) -> None:
-    """Fill, in place, background (4-connected) of at most `area` pixels that spans at most `reach` rows and columns.
+    """Fill, in place, 4-connected holes of at most `area` pixels that span at most `reach` rows and columns.
 
-    Both bounds keep the result local: what happens to a pixel depends on nothing further than `reach` from it.
-    Background that touches the window's edge stays.
+    Both limits keep the result local: a pixel depends on none further than `reach` from it. Background at the window's
+    edge is no hole.
 
     Parameters
     ----------
@@ -64,7 +67,7 @@ def fill_holes(mask: Bytes, area: int, reach: int) -> None:
     waiting = np.empty(4 * area + 8, np.int64)
     found = np.empty(area + 1, np.int64)
     for row, _, col in runs(mask):
-        # The first pixel of a hole, in reading order, has mask above and to its left.
+        # In reading order, the first pixel of a hole has mask above it and to its left.
         if row in (0, rows - 1) or col >= cols - 1 or mask[row, col] or mask[row - 1, col] != 1:
             continue
         count, pending, is_hole = 0, 1, True
@@ -95,7 +98,7 @@ def fill_holes(mask: Bytes, area: int, reach: int) -> None:
                 down = (side == 0) - (side == 1)
                 right = (side == 2) - (side == 3)
                 if mask[r + down, c + right] == 0:
-                    if r + down < row:  # then it is no hole, or not its first pixel
+                    if r + down < row:  # either no hole, or entered elsewhere than at its first pixel
                         is_hole = False
                         break
                     mask[r + down, c + right] = 2

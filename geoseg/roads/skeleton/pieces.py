@@ -1,4 +1,4 @@
-"""Follow the skeleton of one block from node to node; what leaves the block ends at the step that leaves it."""
+"""Follow the skeleton of one block: from node to node, around rings, and as far as the block's edge."""
 
 from dataclasses import dataclass
 
@@ -12,28 +12,27 @@ from .mask import runs
 from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP, neighbours_of
 
 PLAZA = 8
-"""Bit of `Pieces.code` where the road leads around a plaza; the three below it are the direction."""
+"""Bit of `Pieces.code` that marks the way around a plaza; the three bits below it are a direction."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pieces:
-    """Runs of skeleton pixels of one or more blocks; a pixel's id is row × width of the grid + column."""
+    """Runs of skeleton pixels within a block; a pixel's id is row × columns of the grid + column."""
 
     start: Ids
-    """Index of each piece's first pixel in `code`, `(pieces + 1,)`; the last is their number."""
+    """Index of each piece's first pixel in `code`, and the number of pixels, `(pieces + 1,)`."""
 
     ends: Ids
-    """Ids of the first and the last pixel `(pieces, 2)`."""
+    """Ids of the first and last pixel `(pieces, 2)`."""
 
     beyond: Ids
-    """Ids of the pixels before the first and after the last, in other blocks, `(pieces, 2)`; -1 at a node; -2 at both
-    ends of a ring."""
+    """Ids of the adjoining pixels in other blocks `(pieces, 2)`; -1 at a node, -2 at both ends of a ring."""
 
     half_width: Distance
-    """Distance to the edge at the first and the last pixel `(pieces, 2)`, in units of `distance.UNIT_M`."""
+    """Distance to the background at the first and last pixel `(pieces, 2)`, in units of `distance.UNIT_M`."""
 
     code: Bytes
-    """Direction from each pixel to the next, bits 0 to 2; bit 3 where the road leads around a plaza."""
+    """Direction from each pixel to the next, an index into `neighbours`, and the bit `PLAZA`."""
 
     level: Bytes
     """Smoothed probability at each pixel."""
@@ -53,18 +52,18 @@ def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
     skeleton
         Ones and zeros `(rows, columns)` of the window around the block.
     top, left, bottom, right
-        The block, in the window's pixels; it has at least two pixels of the window on all sides.
+        The block, in pixels of the window, at least two from its edges.
 
     Returns
     -------
     places
-        Index into the flattened window of each pixel `(pixels,)`, piece by piece.
+        Index of each pixel in the flattened window `(pixels,)`, piece by piece.
     start
-        Index of each piece's first pixel, and the number of pixels.
+        Index of each piece's first pixel in `places`, and the number of pixels, `(pieces + 1,)`.
     outside
-        Index into the flattened window of the pixel beyond either end `(pieces, 2)`, or -1 at a node, -2 in a ring.
+        Index of the pixel beyond either end in the flattened window `(pieces, 2)`; -1 at a node, -2 in a ring.
     code
-        Direction to the next pixel `(pixels,)`; the last pixel of a piece has none, and zero.
+        Direction to the next pixel `(pixels,)`, 0 at the last pixel of a piece.
     """
     cols = skeleton.shape[1]
     links = np.zeros(skeleton.shape, np.uint8)
@@ -79,7 +78,7 @@ def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
             links[row, col] = LINKS[around]
             found[size] = row * cols + col
             size += 1
-            # A node is part of each of its pieces.
+            # A node is a pixel of each of its pieces.
             arcs += 1 if LINK_COUNT[around] == 2 else LINK_COUNT[around]
     places = np.empty(size + arcs, np.int64)
     code = np.zeros(size + arcs, np.uint8)
@@ -87,7 +86,7 @@ def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
     outside = np.empty((arcs, 2), np.int64)
     count, filled = 0, 0
     left_to_walk = links.copy()
-    # First from nodes, then from where the skeleton enters the block, then around rings.
+    # First from nodes, then from the block's edge, then around rings.
     for phase in range(3):
         for pixel in found[:size]:
             row, col = pixel // cols, pixel % cols

@@ -1,4 +1,4 @@
-"""Gaussian smoothing of probabilities in whole numbers: a pixel's value is the same in whichever window it lies."""
+"""Gaussian smoothing of probabilities in integers: a pixel's value does not depend on the window it is read in."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ def kernel(sigma_px: float) -> npt.NDArray[np.uint32]:
     shape = np.exp(-0.5 * (offsets / max(sigma_px, 1e-3)) ** 2)
     exact = shape / shape.sum() * _ONE
     weights: npt.NDArray[np.uint32] = np.floor(exact).astype(np.uint32)
-    # What rounding down has left goes in pairs to where it was most, so that the kernel stays symmetric.
+    # Rounding remainders are added in pairs where they are largest: the kernel stays symmetric.
     pairs = (_ONE - int(weights.sum())) // 2
     most = np.argsort(weights[:radius] - exact[:radius], kind="stable")[:pairs]
     weights[most] += 1
@@ -30,14 +30,14 @@ def kernel(sigma_px: float) -> npt.NDArray[np.uint32]:
 def blur(levels: Bytes, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint32]) -> Bytes:
     """Smooth levels `(rows, columns)` with one kernel down the columns and one along the rows.
 
-    Where there is no data (above `LEVELS`) and beyond the window is zero.
+    Nodata (above `LEVELS`) and pixels outside the window count as zero.
     """
     rows, cols = levels.shape
     above, before = down.size // 2, along.size // 2
     result = np.zeros((rows, cols), np.uint8)
     column = np.zeros(cols + 2 * before, np.uint32)
     total = np.zeros(cols, np.uint32)
-    # Views of equal length let the compiler see that no index is out of bounds: it is four times as fast.
+    # Views of equal length let the compiler vectorise: four times as fast.
     middle = column[before : before + cols]
     for row in range(rows):
         middle[:] = 0
