@@ -1,4 +1,4 @@
-"""Masks painted from lines whose place and length are known, and networks traced from them."""
+"""Masks painted from known lines, and networks traced from them."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from geoseg.roads import trace_roads
 
 @pytest.fixture(scope="session")
 def paint():
-    """Return a function that paints lines, given in map coordinates, as roads: pixels whose centre they cover."""
+    """Return a function that paints lines, in map coordinates, as roads: pixels whose centre they cover."""
 
     def painted(shape, lines, *, width, transform=None):
         lines = [shapely.LineString(line) for line in lines]
@@ -47,7 +47,7 @@ def trace_levels():
 
 @pytest.fixture(scope="session")
 def tangle():
-    """Return levels of a tangle of rough roads with weak places, an open place, and a ring."""
+    """Return levels of a tangle of ragged roads with gaps, a plaza and a ring."""
     from scipy import ndimage
 
     rng = np.random.default_rng(8)

@@ -1,4 +1,4 @@
-"""The network is that of the raster, however it is cut into blocks and shared among workers."""
+"""The network does not depend on blocks and workers."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def columns(network):
 
 @pytest.fixture(scope="module")
 def whole(tangle, trace_levels):
-    """Return the network of the tangle, traced in one block."""
+    """Return the network of the tangle, traced as one block."""
     network = trace_levels(tangle, gsd=0.5, block=1000)
     assert len(network) > 40
     assert set(network.edges.kind.tolist()) == {0, 1, 2}
@@ -27,13 +27,13 @@ def whole(tangle, trace_levels):
 
 @pytest.mark.parametrize(("block", "workers"), [(1000, 3), (211, 1), (128, 2), (64, 3), (37, 1)])
 def test_blocks_and_workers_do_not_change_a_byte(tangle, trace_levels, whole, tmp_path, block, workers):
-    """Files of every format are the same to the last byte for five block sizes and several workers."""
+    """Files of every format are byte-identical for five block sizes and several workers."""
     network = trace_levels(tangle, gsd=0.5, block=block, workers=workers)
     for name, suffix in VECTOR_ENDINGS.items():
         one, other = tmp_path / f"one{suffix}", tmp_path / f"other{suffix}"
         write_roads(whole, one, name)
         write_roads(network, other, name)
-        # A GeoPackage names its layers, not its file: both could be either.
+        # A GeoPackage names its layers, not itself.
         assert one.read_bytes() == other.read_bytes(), name
 
 
@@ -46,7 +46,7 @@ def test_blocks_and_workers_do_not_change_a_byte(tangle, trace_levels, whole, tm
     gsd=st.sampled_from([0.5, 1.0, 2.0]),
 )
 def test_any_raster_gives_one_network(trace_levels, seed, blur, share, block, gsd):
-    """Probabilities at random, noise, blobs and all: nodes, vertices and attributes do not depend on the blocks."""
+    """Nodes, vertices and attributes do not depend on blocks, for random probabilities from noise to blobs."""
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((150, 130)), blur)
     ramp = np.clip((np.quantile(noise, share) - noise) / noise.std() * 2 + 0.3, 0, 1)
     levels = np.rint(ramp * 254).astype(np.uint8)

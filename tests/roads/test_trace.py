@@ -1,4 +1,4 @@
-"""Whole traces against closed forms: where roads lie, how long they are, and how they hang together."""
+"""Traced networks against closed forms: position, length and topology of roads."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -48,7 +48,7 @@ def node_degrees(roads):
 @pytest.mark.parametrize("angle", [0, 17, 45, 73, 90, 133])
 @pytest.mark.parametrize("width", [3, 7, 12])
 def test_straight_road(paint, angle, width):
-    """A straight road is one line within a pixel of the truth, 2 at its ends, of the right length and width."""
+    """A straight road is one line within a pixel of the reference, 2 at its ends, of the right length and width."""
     centre = np.array([110.3, 110.2])
     half = 90 * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
     truth = shapely.LineString([centre - half, centre + half])
@@ -61,7 +61,7 @@ def test_straight_road(paint, angle, width):
 
 
 def test_arc_has_the_length_of_its_radius(paint):
-    """A half circle of radius 80 m reads within 1.5 % of 80π m, and lies within 1 m of the circle, at its ends 2.5."""
+    """A half circle of radius 80 m is 80π m long within 1.5 %, and within 1 m of the circle, at its ends 2.5 m."""
     angles = np.linspace(0, np.pi, 200)
     truth = shapely.LineString(np.column_stack([100 + 80 * np.cos(angles), 95 - 80 * np.sin(angles)]))
     (road,) = trace(paint((110, 200), [truth], width=6))
@@ -74,7 +74,7 @@ def test_arc_has_the_length_of_its_radius(paint):
 
 @pytest.mark.parametrize(("radius", "rows"), [(60, 160), (1030, 2200)])
 def test_ring_is_closed(radius, rows):
-    """A ring without junctions is one closed line, also where it crosses the seams of three strips."""
+    """A ring without junctions is one closed line, across blocks too."""
     y, x = np.ogrid[:rows, : 2 * radius + 40]
     distance = np.hypot(x + 0.5 - radius - 20, y + 0.5 - rows / 2)
     (road,) = trace(np.abs(distance - radius) < 3.5)
@@ -85,7 +85,7 @@ def test_ring_is_closed(radius, rows):
 @pytest.mark.parametrize("row", [100.5, 1024.0, 1030.2])
 @pytest.mark.parametrize("lean", [0, 25])
 def test_crossing_is_one_node_of_degree_four(paint, row, lean):
-    """Two roads that cross make four edges that share one point, within 2 m of the crossing, seam or not."""
+    """Two roads that cross make four edges that share a point within 2 m of the crossing."""
     lines = [[(5, row), (195, row)], [(100 - lean, row - 90), (100 + lean, row + 90)]]
     roads = trace(paint((1200, 200), lines, width=7))
     assert len(roads) == 4
@@ -95,7 +95,7 @@ def test_crossing_is_one_node_of_degree_four(paint, row, lean):
 
 
 def test_side_road_is_a_node_of_degree_three(paint):
-    """A side road splits the road it joins; the through road stays within 3 m of its axis."""
+    """A side road splits the road it joins, which stays within 3 m of its axis."""
     roads = trace(paint((200, 200), [[(5, 60), (195, 60)], [(90, 60), (90, 190)]], width=8))
     assert sorted(node_degrees(roads).values()) == [1, 1, 1, 3]
     through = [line for line in in_pixels(roads) if line.bounds[3] < 70]
@@ -104,7 +104,7 @@ def test_side_road_is_a_node_of_degree_three(paint):
 
 
 def test_street_grid_is_routable(paint):
-    """A grid of 6 × 26 streets over two seams has the nodes, degrees and edges of the graph it was painted from."""
+    """A grid of 6 × 26 streets in two blocks has the nodes, degrees and edges of the graph it was painted from."""
     columns, rows = [30 + 40 * k for k in range(6)], [25 + 90 * k for k in range(26)]
     lines = [[(c, rows[0] - 3), (c, rows[-1] + 3)] for c in columns] + [[(27, r), (233, r)] for r in rows]
     roads = trace(paint((2300, 260), lines, width=6))
@@ -113,7 +113,7 @@ def test_street_grid_is_routable(paint):
 
 
 def test_pole_in_the_middle_of_the_scene(paint):
-    """Where all directions are south, roads have the widths and lengths that they have elsewhere."""
+    """Around a pole, where all directions are south, widths are as elsewhere."""
     mask = paint((400, 400), [[(20, 120), (380, 160)], [(250, 20), (250, 380)]], width=8)
     there = trace(mask, Affine(1, 0, -200, 0, -1, 200), "EPSG:3413")
     here = trace(mask)
@@ -123,7 +123,7 @@ def test_pole_in_the_middle_of_the_scene(paint):
 
 
 def test_road_reaches_the_edge_of_the_scene(paint):
-    """A road that runs out of the scene ends on its edge, and not outside."""
+    """A road that leaves the scene ends on its edge, not outside."""
     (road,) = trace(paint((300, 120), [[(40, -20), (70, 320)]], width=7))
     (line,) = in_pixels([road])
     assert sorted(y for _, y in line.coords)[:: len(line.coords) - 1] == pytest.approx([0, 300], abs=1e-6)
@@ -131,7 +131,7 @@ def test_road_reaches_the_edge_of_the_scene(paint):
 
 
 def test_spurs_are_dropped_and_the_road_is_one_again(paint):
-    """Teeth of 6 m along a road over a seam leave no node behind; a side road of 30 m stays."""
+    """Teeth of 6 m along a road leave no node behind; a side road of 30 m stays."""
     teeth = [[(60, row), (60 + side * 10, row)] for row in range(40, 1160, 16) for side in (-1, 1)]
     comb = [[(60, 10), (60, 1190)], *teeth]
     (road,) = trace(paint((1200, 120), comb, width=7))
@@ -142,13 +142,13 @@ def test_spurs_are_dropped_and_the_road_is_one_again(paint):
 
 @pytest.mark.parametrize(("length", "count"), [(12, 0), (30, 1)])
 def test_short_lone_roads_are_dropped(paint, length, count):
-    """A road that touches no other is kept from 25 m on."""
+    """An isolated road is kept from 25 m."""
     mask = paint((80, 80), [[(20, 40), (20 + length, 40)]], width=5)
     assert len(trace(mask)) == count
 
 
 def test_specks_and_pinholes_leave_no_trace(paint):
-    """Pinholes make no loops and specks no roads; a roundabout of 6 m radius keeps its loop."""
+    """Pinholes make no loops and specks no roads; a roundabout of 6 m radius stays a loop."""
     line = [[(10, 50), (190, 50)]]
     clean = paint((100, 200), line, width=9)
     noisy = clean.copy()
@@ -173,8 +173,8 @@ TRANSFORMS = {
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_lines_lie_in_the_grids_crs(paint, name):
-    """On any grid a road comes back within a pixel of the map coordinates that it was painted from."""
+def test_lines_are_in_the_grids_crs(paint, name):
+    """On any grid a road is within a pixel of the map coordinates it was painted from."""
     transform, crs, pixel = TRANSFORMS[name]
     truth = placed([(20.3, 30.7), (230.6, 260.4)], transform)
     mask = paint((300, 250), [truth], width=8 * pixel, transform=transform)
@@ -192,7 +192,7 @@ def test_lines_lie_in_the_grids_crs(paint, name):
 
 
 def test_length_is_geodesic_at_60_degrees_north(paint):
-    """In Web Mercator at 60° N a line of 1,000 map metres is 500 m on the ground, as UTM says too."""
+    """In Web Mercator at 60° N a line of 1,000 map metres is 500 m on the ground, as in UTM."""
     x, y = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True).transform(9.0, 60.0)
     transform = Affine(1, 0, x, 0, -1, y)
     truth = placed([(100, 150), (1100, 150)], transform)
@@ -206,13 +206,13 @@ def test_length_is_geodesic_at_60_degrees_north(paint):
 
 @pytest.mark.parametrize("shape", [(50, 50), (1500, 1), (1, 400), (1, 1)])
 def test_empty_masks_have_no_roads(shape):
-    """Nothing is traced where there is no road, in any shape of scene."""
+    """A scene of any shape without roads gives no edges."""
     assert trace(np.zeros(shape, bool)) == []
 
 
 @pytest.mark.parametrize("shape", [(1100, 1), (1, 400)])
 def test_scene_one_pixel_wide(shape):
-    """A scene one pixel wide and all road is a road from end to end."""
+    """A scene one pixel wide that is all road is one road from end to end."""
     (road,) = trace(np.ones(shape, bool))
     assert road.length_m == pytest.approx(max(shape) * SCALE, abs=1)
 
@@ -220,7 +220,7 @@ def test_scene_one_pixel_wide(shape):
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), blur=st.floats(0, 5), share=st.floats(0.1, 0.9), high=st.sampled_from([60, 1090]))
 def test_any_mask_makes_a_sound_network(seed, blur, share, high):
-    """Whatever the mask, lines stay in the scene, no node merely joins two roads, and no lone road is short."""
+    """For any mask, lines stay in the scene, only rings have nodes of degree two, and no isolated road is short."""
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((high, 70)), blur)
     roads = trace(noise < np.quantile(noise, share))
     degrees = node_degrees(roads)
@@ -235,14 +235,14 @@ def test_any_mask_makes_a_sound_network(seed, blur, share, high):
 
 
 def test_full_mask_is_traced():
-    """A scene that is road all over ends in finite lines within it."""
+    """A scene that is all road gives lines within it."""
     roads = trace(np.ones((1100, 300), bool))
     for line in in_pixels(roads):
         assert shapely.box(0, 0, 300, 1100).covers(line)
 
 
 def test_settings_are_metres_on_the_ground(paint):
-    """The same mask at half the pixel size is half as long: what is 40 m long becomes 20 m, and is dropped."""
+    """The same mask at half the pixel size is half as long: 40 m become 20 m, and are dropped."""
     mask = paint((80, 80), [[(20, 40), (60, 40)]], width=7)
     half = Affine(0.5, 0, 500_000, 0, -0.5, 1_000_000)
     assert len(trace(mask)) == 1

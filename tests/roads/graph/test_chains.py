@@ -1,4 +1,4 @@
-"""Pieces of any blocks become the chains of the whole skeleton."""
+"""Pieces of any blocks join to the chains of the whole skeleton."""
 
 from collections import Counter
 from itertools import pairwise
@@ -16,7 +16,7 @@ FRAME = 2
 
 
 def mixed_links(mask):
-    """Return all links of a mask by the definition of mixed adjacency, pixel by pixel."""
+    """Return all links of a mask by the definition of mixed adjacency."""
     width = mask.shape[1]
     road = set(zip(*(axis.tolist() for axis in np.nonzero(mask)), strict=True))
     links = set()
@@ -77,7 +77,7 @@ def pixels_of(chains, chain, width):
     wide=st.integers(1, 9),
 )
 def test_chains_partition_the_links(seed, density, height, width, high, wide):
-    """Whatever the blocks, every link is in exactly one chain, chains end at nodes only, and rings are closed."""
+    """For any blocks, each link is in exactly one chain, chains end only at nodes, and rings are closed."""
     rng = np.random.default_rng(seed)
     mask = rng.random((height, width)) < density
     links = mixed_links(mask)
@@ -106,7 +106,7 @@ def test_chains_partition_the_links(seed, density, height, width, high, wide):
 @example(seed=9197, density=0.25, high=2, wide=2)
 @given(seed=st.integers(0, 10_000), density=st.floats(0.1, 0.6), high=st.integers(1, 9), wide=st.integers(1, 9))
 def test_blocks_leave_no_trace(seed, density, high, wide):
-    """Order, direction and samples of the chains are those of the whole skeleton in one block."""
+    """Order, direction and samples of the chains are those of the skeleton in one block."""
     mask = np.random.default_rng(seed).random((17, 13)) < density
     whole, cut = splice(blocks(mask, 17, 13), 13), splice(blocks(mask, high, wide), 13)
     for name, values in vars(whole).items():
@@ -114,7 +114,7 @@ def test_blocks_leave_no_trace(seed, density, high, wide):
 
 
 def test_missing_block_is_noticed():
-    """Blocks that do not cover the grid are an error, not a network with a hole."""
+    """Blocks that do not cover the grid, or overlap, are an error."""
     parts = blocks(np.ones((1, 20)), 1, 5)
     with pytest.raises(ValueError, match="not met by two pieces"):
         splice(parts[:1] + parts[2:], 20)

@@ -1,4 +1,4 @@
-"""Gaps are closed where probabilities say that a road goes on."""
+"""Gaps are closed where probabilities suggest that the road continues."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 
 @pytest.mark.parametrize(("level", "edges"), [(50, 1), (40, 1), (10, 2), (0, 2)])
 def test_gap_needs_evidence(trace_levels, paint_bands, level, edges):
-    """Two roads 16 m apart in one line are one if a tenth is left of the probability between them, else two."""
+    """Two collinear roads 16 m apart are joined if the probability between them is 0.1 or more."""
     across = slice(46, 54)
     levels = paint_bands(
         (100, 300), (across, slice(10, 140), 254), (across, slice(140, 156), level), (across, slice(156, 290), 254)
@@ -20,7 +20,7 @@ def test_gap_needs_evidence(trace_levels, paint_bands, level, edges):
 
 
 def test_dead_end_meets_the_road_ahead(trace_levels, paint_bands):
-    """A side road that stops 12 m short of a road, with evidence, ends in a junction on it."""
+    """A side road that stops 12 m short of a road, with some probability between, ends in a junction on it."""
     levels = paint_bands(
         (200, 300),
         (slice(26, 34), slice(10, 290), 254),
@@ -35,7 +35,7 @@ def test_dead_end_meets_the_road_ahead(trace_levels, paint_bands):
 
 
 def test_ring_is_cut_where_a_road_meets_it(trace_levels):
-    """A road that stops short of a roundabout ends in a node on the ring, which leads back to it."""
+    """A road that stops short of a roundabout ends in a node on the ring, which becomes a loop."""
     y, x = np.mgrid[:200, :300]
     levels = np.where(np.abs(np.hypot(y - 100, x - 80) - 40) < 4, 254, 0).astype(np.uint8)
     levels[96:104, 124:135] = 60
@@ -48,7 +48,7 @@ def test_ring_is_cut_where_a_road_meets_it(trace_levels):
 
 
 def test_roads_side_by_side_stay_apart(trace_levels):
-    """Dead ends that face away from each other are not joined, however near and probable."""
+    """Dead ends that do not face each other are not joined, however near and probable."""
     levels = np.full((120, 300), 40, np.uint8)
     levels[40:47, 10:150] = 254
     levels[60:67, 10:150] = 254

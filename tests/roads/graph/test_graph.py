@@ -15,7 +15,7 @@ GRID = grid_settings((1, 10_000), np.eye(2), RoadSettings())
 
 @st.composite
 def graphs(draw):
-    """Random multigraphs whose edges are runs of pixels of a grid one pixel high, one run after the other."""
+    """Draw multigraphs whose edges are consecutive runs of pixels in a grid one pixel high."""
     nodes = draw(st.integers(1, 9))
     ends = draw(st.lists(st.tuples(st.integers(0, nodes - 1), st.integers(0, nodes - 1)), max_size=14))
     sizes = np.array(draw(st.lists(st.integers(1, 9), min_size=len(ends), max_size=len(ends))), np.int64)
@@ -53,7 +53,7 @@ def as_networkx(graph):
 @settings(deadline=None)  # the first call compiles
 @given(graph=graphs())
 def test_dissolving_leaves_no_node_of_degree_two(graph):
-    """Every pixel stays in one edge, lengths add up, other degrees and the components stay."""
+    """Every pixel stays in one edge; total length, other degrees and components stay the same."""
     done = dissolve(graph)
     assert 2 not in done.degree
     every = sorted(pixel for edge in range(len(graph.ends)) for pixel in pixels(graph, edge))
@@ -70,7 +70,7 @@ def test_dissolving_leaves_no_node_of_degree_two(graph):
 @settings(deadline=None)  # the first call compiles
 @given(graph=graphs(), data=st.data())
 def test_edges_run_from_node_to_node(graph, data):
-    """The parts of a dissolved edge follow each other as their edges did at the nodes between."""
+    """Consecutive parts of a dissolved edge share the node between them."""
     ends_of = {}
     for edge, (one, other) in enumerate(graph.ends.tolist()):
         run = pixels(graph, edge)
@@ -89,7 +89,7 @@ def test_edges_run_from_node_to_node(graph, data):
 @settings(deadline=None)  # the first call compiles
 @given(graph=graphs(), data=st.data())
 def test_bridges_cut_what_they_meet(graph, data):
-    """Bridges to pixels of edges, of rings too, cut these there: no pixel is lost, and each is in one component."""
+    """Bridges cut the edges and rings that they meet, at the pixel, and no pixel is lost."""
     graph = dissolve(graph)
     edges = len(graph.ends)
     if not edges:

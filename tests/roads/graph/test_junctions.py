@@ -2,7 +2,7 @@ import numpy as np
 
 
 def test_carriageways_are_crossed_one_by_one(trace_levels, paint):
-    """A street across two carriageways, 13 m from axis to axis, meets each of them in a node of its own."""
+    """A street across two carriageways, 13 m between axes, has a node with each."""
     carriageways = paint((200, 300), [[(-5, 90), (305, 90)], [(-5, 103), (305, 103)]], width=7)
     street = paint((200, 300), [[(150, -5), (150, 205)]], width=6)
     network = trace_levels(np.where(carriageways | street, 254, 0).astype(np.uint8))
@@ -12,7 +12,7 @@ def test_carriageways_are_crossed_one_by_one(trace_levels, paint):
 
 
 def test_crossing_roads_keep_their_axes(trace_levels, paint):
-    """Where two roads of different widths cross at 50°, lines stay on the axes, and one node is there."""
+    """Where roads of different widths cross at 50°, lines stay on the axes and meet in one node."""
     lines = [[(10, 100), (290, 100)], [(100, 20), (235, 180)]]
     mask = paint((200, 300), lines[:1], width=12) | paint((200, 300), lines[1:], width=6)
     network = trace_levels(np.where(mask, 254, 0).astype(np.uint8))

@@ -15,7 +15,7 @@ METRICS = {
 
 @pytest.mark.parametrize("name", METRICS)
 def test_distances_are_euclidean_on_the_ground(name):
-    """On any grid that is not too oblong the distance to the nearest background is right within 5 %."""
+    """The distance to the background is Euclidean within 5 % on square, oblong and rotated pixels."""
     metric = METRICS[name]
     noise = ndimage.gaussian_filter(np.random.default_rng(4).standard_normal((120, 140)), 7)
     mask = (np.abs(noise) < noise.std()).astype(np.uint8)
@@ -28,5 +28,5 @@ def test_distances_are_euclidean_on_the_ground(name):
 
 
 def test_without_background_it_is_far():
-    """Where no background is in sight the distance is not a small number."""
+    """Without background in the window the distance is `FAR` or more."""
     assert (distances(np.ones((9, 9), np.uint8), step_costs(np.eye(2))) >= FAR).all()

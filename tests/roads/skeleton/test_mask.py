@@ -14,7 +14,7 @@ from geoseg.roads.skeleton.mask import fill_holes, runs
     seed=st.integers(0, 99),
 )
 def test_runs_are_the_mask(shape, share, seed):
-    """Runs painted again are the mask; none is empty, none touches the next, and they are in reading order."""
+    """Runs repaint the mask, are in reading order, not empty, and do not touch each other."""
     mask = (np.random.default_rng(seed).random(shape) < share).astype(np.uint8)
     found = runs(mask)
     painted = np.zeros_like(mask)
@@ -28,14 +28,14 @@ def test_runs_are_the_mask(shape, share, seed):
 
 
 def test_many_runs():
-    """There is room for more runs than were allowed for at first."""
+    """The array of runs grows beyond its first size."""
     assert len(runs(np.tile(np.array([1, 0], np.uint8), (100, 50)))) == 5000
 
 
 @settings(deadline=None)  # the first call compiles
 @given(seed=st.integers(0, 10_000), density=st.floats(0.3, 0.9), area=st.integers(0, 14), reach=st.integers(1, 7))
 def test_small_holes_are_filled_and_nothing_else(seed, density, area, reach):
-    """What is filled are the background components of the definition, one by one."""
+    """Exactly those background components are filled that are within area and reach, off the window's edge."""
     mask = (np.random.default_rng(seed).random((23, 29)) < density).astype(np.uint8)
     labels, count = ndimage.label(mask == 0)
     expected = mask.copy()

@@ -18,7 +18,7 @@ from geoseg.roads.skeleton.thinning import thin
     iterations=st.integers(0, 12),
 )
 def test_every_iteration_is_that_of_scikit_image(seed, blur, share, iterations):
-    """After any number of iterations the same pixels are left as in scikit-image's `thin`."""
+    """After any number of iterations the pixels are those of scikit-image's `thin`."""
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((40, 33)), blur)
     mask = np.pad(noise < np.quantile(noise, share), 1)
     expected = morphology.thin(mask, max_num_iter=iterations) if iterations else mask
@@ -28,7 +28,7 @@ def test_every_iteration_is_that_of_scikit_image(seed, blur, share, iterations):
 @pytest.mark.parametrize("angle", range(0, 91, 9))
 @pytest.mark.parametrize("gsd", [0.5, 1.0])
 def test_iterations_suffice_for_the_widest_road(angle, gsd):
-    """A road as wide as one may be is thin after the iterations that the grid counts, in any direction."""
+    """The widest road is thin after `GridSettings.iterations`, in any direction."""
     grid = grid_settings((400, 400), np.diag([gsd, -gsd]), RoadSettings())
     y, x = np.mgrid[-90:91, -90:91] * gsd
     across = x * np.sin(np.radians(angle)) - y * np.cos(np.radians(angle))
@@ -39,8 +39,8 @@ def test_iterations_suffice_for_the_widest_road(angle, gsd):
 
 
 @pytest.mark.parametrize("width", range(1, 9))
-def test_diagonal_roads_are_not_wiped_out(width):
-    """A road at 45° keeps a skeleton from end to end, however wide it is."""
+def test_diagonal_roads_are_not_erased(width):
+    """A road at 45° has a skeleton from end to end, whatever its width."""
     y, x = np.mgrid[:60, :60]
     mask = ((x - y >= 0) & (x - y < width)).astype(np.uint8)
     mask[:2] = mask[-2:] = mask[:, :2] = mask[:, -2:] = 0
