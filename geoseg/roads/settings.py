@@ -55,99 +55,98 @@ class RoadSettings:
 FINEST_M = 0.3
 """Finer pixels are averaged: they cost time and show no more of a road."""
 
-HOLE_SIDES = 4.0
-"""Rows and columns that a filled hole may span, in sides of the largest square one. Limits how far a block looks."""
+HOLE_ELONGATION = 4.0
+"""Most rows or columns of a filled hole, in sides of the largest square one: limits how far a block must look."""
 
 PLAZA_RIM = 0.75
-"""Share of `max_half_width_m` within which a road leads around a plaza; the middle of the rim is at 0.5."""
+"""Share of `max_half_width_m` from a plaza within which a road leads around it; the middle of the rim is at 0.5."""
 
-AHEAD_PX = 5
-"""Pixels ahead and behind that give a road its direction: a skeleton's single steps only know eight."""
+PROFILE_AHEAD_PX = 5
+"""Pixels ahead and behind that give a road its direction: single steps of a skeleton have only eight."""
 
 PROFILE_FLOOR, PROFILE_RISE = 20, 12
-"""Levels. A profile across a road ends below the floor, or where it rises by this much from below the threshold: there
-another road begins."""
+"""Levels. A profile across a road ends below the floor, or where it rises this much from below the threshold: another
+road begins there."""
 
 # Junctions
 
-MEASURE_HALF_WIDTHS, MEASURE_PX = 3.0, 4.0
+DIRECTION_HALF_WIDTHS, DIRECTION_PX = 3.0, 4.0
 """Distance from a junction at which the direction of its roads is taken."""
 
-NOTCH = 0.8
-"""The notch between two roads begins at this many half-widths over the sine of half their angle: less than 1, as the
-node of an acute junction is where the area is wider than its roads."""
+NOTCH_HALF_WIDTHS = 0.8
+"""Distance of the notch between two roads, times the sine of half their angle: less than 1, as the node of an acute
+junction is where the area is wider than its roads."""
 
 BENT_HALF_WIDTHS = 1.5, 3.5
-"""Least and greatest length of the skeleton that is bent at a junction."""
+"""Least and greatest distance from a junction within which a skeleton is bent."""
 
-CROSSING_DEG = 45.0, 135.0
-"""Angles between a short road and the two it connects, such as carriageways, for these to stay apart."""
+CROSS_LINK_DEG = 45.0, 135.0
+"""Least and greatest angle between a cross link and the two parallel roads, such as carriageways, that stay apart."""
 
-CROSSING_HALF_WIDTHS = 1.25
-"""Such a road is longer than this and a pixel, in half-widths at its junctions, which are wider than their roads: there
-is a gap between the two roads."""
+CROSS_LINK_HALF_WIDTHS = 1.25
+"""Least length of a cross link, less a pixel. Junctions are wider than their roads: there is ground between these."""
 
-AXIS_M = 12.0
+AXIS_FIT_M = 12.0
 """Length beyond the bent skeleton to which a road's axis is fitted: so far a road is straight, or one simple curve."""
 
 CURVE_PX = 2.0
-"""A road whose parabola leaves its line by this much, at the end nearest the junction, is curved."""
+"""Distance between line and parabola, at the end nearest the junction, from which a road is curved."""
 
-HOLD = 0.05
-"""Weight of a junction's old place against the axes of its roads: it decides where all roads run one way."""
+OLD_PLACE_WEIGHT = 0.05
+"""Weight of a junction's old place against the axes of its roads; it decides where all roads run one way."""
 
-SHIFT_HALF_WIDTHS, SHIFT_PX = 1.5, 2.0
-"""Furthest that a junction moves."""
+MAX_SHIFT_HALF_WIDTHS, MAX_SHIFT_PX = 1.5, 2.0
+"""Greatest distance that a junction is moved."""
 
 ISLAND_M = 60.0
-"""Two edges between the same junctions that are shorter may be the sides of a hole in one road."""
+"""Length below which two edges between the same junctions may be the sides of a hole in one road."""
 
 ISLAND_HALF_WIDTHS = 1.5
-"""Mean distance up to which they are, in half-widths at the junctions."""
+"""Greatest mean distance between them, in half-widths at the junctions."""
 
 # Weak edges and networks
 
-FAINT = 3 / 14
-"""Share of the way from the threshold to 1 below which the mean probability of an edge is too low: 0.45 for 0.3."""
+FAINT_EDGE = 3 / 14
+"""Least mean probability of an edge, as a share of the way from the threshold to 1: 0.45 for 0.3."""
 
-FAINT_DEAD_END, DEAD_END_M = 3 / 7, 100.0
-"""The same for shorter dead ends, which are more often wrong: 0.6 for 0.3."""
+FAINT_DEAD_END, FAINT_DEAD_END_M = 3 / 7, 100.0
+"""The same for dead ends shorter than this, which are more often wrong: 0.6 for 0.3."""
 
 FAINT_NETWORK, FAINT_NETWORK_FACTOR = 0.5, 2.5
-"""Below this mean probability a network must be so many times longer than `min_component_m`."""
+"""Below this mean probability a network must be this many times as long as `min_component_m`."""
 
 # Gaps
 
 GAP_CANDIDATES = 8
-"""Nearest dead ends that one may be joined to: where there are more, none of them is evidence of a road."""
+"""Nearest dead ends considered for each: a crowd of more is noise."""
 
 GAP_HEADING_M = 10.0
 """Length of road from which the direction of a dead end is taken."""
 
-GAP_TURN_DEG = 40.0
-"""Greatest turn of either dead end towards the other."""
+GAP_END_DEG = 40.0
+"""Greatest angle between the direction of a dead end and that of another."""
 
-GAP_TURN_COSINE = 0.77
-"""Least cosine of the turn of a dead end towards another road: 40°, rounded."""
+GAP_ROAD_COSINE = 0.77
+"""Least cosine of the angle between the direction of a dead end and that of a road ahead: 40°, rounded."""
 
-BESIDE_M = 12.0
-"""Distance to the left and right at which a gap is compared with what surrounds it: beyond most roads."""
+GAP_BESIDE_M = 12.0
+"""Distance to the left and right at which probability is compared: beyond the edges of most roads."""
 
 GAP_CONTRAST = 1.5
-"""Probability along a gap over that beside it, at least: haze is no evidence of a road."""
+"""Least ratio of the probability along a gap to that beside it: haze is no evidence of a road."""
 
 # Edge of the scene
 
 LEAVING_HALF_WIDTHS = 1.5
-"""Half-widths, and a pixel, from the edge of the scene within which a dead end leaves the scene."""
+"""Distance from the edge of the scene, plus a pixel, within which a dead end leaves the scene."""
 
 LEAVING_OBLIQUE = 2.0
-"""Times that distance along the road, at most: roads may leave the scene at an acute angle."""
+"""Greatest distance along the road, in multiples of that: roads may leave the scene at an acute angle."""
 
 # Lines and attributes
 
 TIP_HALF_WIDTHS = 1.5
-"""Skeleton that is straightened at a dead end, which leads to a corner of the road: √2 half-widths and a little."""
+"""Length straightened at a dead end, where a skeleton leads to a corner of the road, √2 half-widths from its axis."""
 
 TIP_HEADING_M, TIP_HEADING_PX = 8.0, 16.0
 """Length of line, whichever is greater, from which the direction of a dead end is taken."""
@@ -158,9 +157,9 @@ SMOOTH_PX = 2.0
 SIMPLIFY_PX = 0.25
 """Least tolerance of the final simplification."""
 
-JUNCTION_SHARE = 0.75
-"""Widths are not measured within this share of an edge's mean width from its nodes, nor within their half-widths: a
-skeleton leads into other roads there, or to a corner."""
+JUNCTION_WIDTHS = 0.75
+"""Widths are not measured within this many mean widths of an edge from its nodes, nor within their half-widths: there a
+skeleton leads into other roads, or to a corner."""
 
 PLAZA_SHARE = 0.5
-"""An edge is a plaza if more than this share of its pixels leads around one."""
+"""Share of the pixels of an edge that lead around a plaza, above which the edge is one."""

@@ -7,7 +7,7 @@ import numpy as np
 from geoseg.compiled import compiled
 from geoseg.models.legend import LEVELS
 from geoseg.roads.arrays import Bytes, Floats, Ids, Points, Read
-from geoseg.roads.settings import BESIDE_M
+from geoseg.roads.settings import GAP_BESIDE_M
 from geoseg.roads.skeleton.grid_settings import GridSettings
 from geoseg.roads.skeleton.smoothing import blur
 
@@ -30,15 +30,15 @@ def evidence(read: Read, tails: Points, heads: Points, grid: GridSettings) -> tu
     -------
     share, mean, beside
         For each line `(lines,)`: the share off the road; the mean smoothed probability along that share, 1 if there
-        is none; and the same beside it, the mean of lines `BESIDE_M` to the left and right.
+        is none; and the same beside it, the mean of lines `GAP_BESIDE_M` to the left and right.
     """
     share, mean, beside = np.zeros(len(tails)), np.ones(len(tails)), np.zeros(len(tails))
     step = heads - tails
     across = np.column_stack([-step[:, 1], step[:, 0]]) / np.maximum(np.hypot(*step.T), 1e-9)[:, None]
-    across *= BESIDE_M / grid.pixel_m
+    across *= GAP_BESIDE_M / grid.pixel_m
     for lines in _near_each_other(tails):
         corners = np.concatenate([tails[lines], heads[lines]])
-        margin = max(grid.down.size, grid.along.size) + int(BESIDE_M / grid.pixel_m) + 1
+        margin = max(grid.down.size, grid.along.size) + int(GAP_BESIDE_M / grid.pixel_m) + 1
         low = np.maximum(corners.min(axis=0).astype(int) - margin, 0)
         high = np.minimum(corners.max(axis=0).astype(int) + margin + 1, grid.shape[::-1])
         levels = read(slice(low[1], high[1]), slice(low[0], high[0]))

@@ -10,9 +10,9 @@ from geoseg.roads.arrays import Flags, Floats, Ids, Points, Read
 from geoseg.roads.settings import (
     GAP_CANDIDATES,
     GAP_CONTRAST,
+    GAP_END_DEG,
     GAP_HEADING_M,
-    GAP_TURN_COSINE,
-    GAP_TURN_DEG,
+    GAP_ROAD_COSINE,
     LEAVING_HALF_WIDTHS,
 )
 from geoseg.roads.skeleton.grid_settings import GridSettings
@@ -144,7 +144,7 @@ def _between_ends(ends: _DeadEnds) -> _Joins:
     forth = (step * ends.heading[one]).sum(axis=1) / distance
     back = -(step * ends.heading[other]).sum(axis=1) / distance
     # Ends that almost touch may face any way but backwards.
-    least = np.where(distance <= ends.body[one] + ends.body[other], 0.0, np.cos(np.radians(GAP_TURN_DEG)))
+    least = np.where(distance <= ends.body[one] + ends.body[other], 0.0, np.cos(np.radians(GAP_END_DEG)))
     facing = (forth >= least) & (back >= least)
     none = np.full(int(facing.sum()), -1)
     cost = distance * (3 - forth - back)
@@ -161,7 +161,7 @@ def _to_lines(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
     first = np.searchsorted(number[order], np.arange(count + 1))
     cells = across, first, order
     part, at, pixel, cost = _scan(
-        flat, columns, ends.edge, ends.place, ends.heading, ends.reach, GAP_TURN_COSINE, cells
+        flat, columns, ends.edge, ends.place, ends.heading, ends.reach, GAP_ROAD_COSINE, cells
     )
     found = np.flatnonzero(part >= 0)
     none = np.full(found.size, -1)

@@ -7,17 +7,17 @@ import numpy as np
 from geoseg.compiled import compiled
 from geoseg.roads.arrays import Flags, Floats, Ids, Points
 from geoseg.roads.settings import (
-    AXIS_M,
+    AXIS_FIT_M,
     BENT_HALF_WIDTHS,
-    CROSSING_DEG,
-    CROSSING_HALF_WIDTHS,
+    CROSS_LINK_DEG,
+    CROSS_LINK_HALF_WIDTHS,
     CURVE_PX,
-    HOLD,
-    MEASURE_HALF_WIDTHS,
-    MEASURE_PX,
-    NOTCH,
-    SHIFT_HALF_WIDTHS,
-    SHIFT_PX,
+    DIRECTION_HALF_WIDTHS,
+    DIRECTION_PX,
+    MAX_SHIFT_HALF_WIDTHS,
+    MAX_SHIFT_PX,
+    NOTCH_HALF_WIDTHS,
+    OLD_PLACE_WEIGHT,
 )
 from geoseg.roads.skeleton.grid_settings import GridSettings
 
@@ -87,10 +87,18 @@ def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, leas
 def centre_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     """Move junctions to where the axes of their roads meet: near a node, a skeleton bends towards side roads."""
     flat = flat_of(graph, chains)
-    furthest = SHIFT_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + SHIFT_PX
+    furthest = MAX_SHIFT_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + MAX_SHIFT_PX
     bends = bent_lengths(graph, chains, grid)
     place = _meeting_points(
-        flat, grid.shape[1], graph.ends, graph.place, furthest, bends, AXIS_M / grid.pixel_m, CURVE_PX, HOLD
+        flat,
+        grid.shape[1],
+        graph.ends,
+        graph.place,
+        furthest,
+        bends,
+        AXIS_FIT_M / grid.pixel_m,
+        CURVE_PX,
+        OLD_PLACE_WEIGHT,
     )
     return replace(graph, place=place)
 
@@ -103,7 +111,7 @@ def bent_lengths(graph: Graph, chains: Chains, grid: GridSettings) -> Floats:
     half_width = graph.half_width_m / grid.pixel_m
     end, before, after = _turns(graph, chains, grid)
     least = np.minimum(np.minimum(before, after), np.pi)
-    notch = NOTCH / np.maximum(np.sin(least / 2), 1e-6)
+    notch = NOTCH_HALF_WIDTHS / np.maximum(np.sin(least / 2), 1e-6)
     result = np.zeros(graph.ends.size)
     result[end] = half_width[graph.ends.ravel()[end]] * np.clip(notch, *BENT_HALF_WIDTHS)
     return result.reshape(graph.ends.shape)
@@ -113,10 +121,10 @@ def _across(graph: Graph, chains: Chains, grid: GridSettings) -> Flags:
     """Find the edges that cross from one road to a parallel one, over ground that is no road, `(edges,)`."""
     end, before, after = _turns(graph, chains, grid)
     square = np.zeros(graph.ends.size, np.bool_)
-    least, most = np.radians(CROSSING_DEG)
+    least, most = np.radians(CROSS_LINK_DEG)
     square[end] = (np.minimum(before, after) > least) & (np.maximum(before, after) < most)
     widest_m = graph.at_ends(graph.half_width_m, 0).max(axis=1)
-    apart = graph.length_m > CROSSING_HALF_WIDTHS * widest_m + grid.pixel_m
+    apart = graph.length_m > CROSS_LINK_HALF_WIDTHS * widest_m + grid.pixel_m
     across: Flags = square.reshape(graph.ends.shape).all(axis=1) & apart
     return across
 
@@ -126,7 +134,7 @@ def _turns(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[Ids, Float
 
     Ends are indices into `ends.ravel()`; angles are in radians, 2 π where no other road is at the node.
     """
-    reach = MEASURE_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + MEASURE_PX
+    reach = DIRECTION_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + DIRECTION_PX
     away = _directions(flat_of(graph, chains), grid.shape[1], graph.ends, graph.degree, graph.place, reach)
     end = np.flatnonzero(np.isfinite(away.ravel()))
     if not end.size:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from geoseg.roads.arrays import Flags
-from geoseg.roads.settings import DEAD_END_M, FAINT, FAINT_DEAD_END
+from geoseg.roads.settings import FAINT_DEAD_END, FAINT_DEAD_END_M, FAINT_EDGE
 from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .chains import Chains
@@ -52,8 +52,8 @@ def drop_faint(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
         return graph
     while True:
         mean = samples(graph, chains, grid.pixel_m).prob_mean
-        twig = (graph.at_ends(graph.degree, 0) == 1).any(axis=1) & (graph.length_m < DEAD_END_M)
-        faint = mean < settings.threshold + (1 - settings.threshold) * np.where(twig, FAINT_DEAD_END, FAINT)
+        twig = (graph.at_ends(graph.degree, 0) == 1).any(axis=1) & (graph.length_m < FAINT_DEAD_END_M)
+        faint = mean < settings.threshold + (1 - settings.threshold) * np.where(twig, FAINT_DEAD_END, FAINT_EDGE)
         if not faint.any():
             return graph
         graph = drop_spurs(graph.keep(~faint), settings.min_spur_m)

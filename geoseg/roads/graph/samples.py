@@ -7,7 +7,7 @@ import numpy as np
 from geoseg.compiled import compiled
 from geoseg.models.legend import LEVELS
 from geoseg.roads.arrays import Bytes, Floats, Ids
-from geoseg.roads.settings import JUNCTION_SHARE
+from geoseg.roads.settings import JUNCTION_WIDTHS
 from geoseg.roads.skeleton.pieces import PLAZA
 from geoseg.roads.skeleton.widths import UNKNOWN, WIDTH_UNIT_M
 
@@ -38,7 +38,7 @@ def samples(graph: Graph, chains: Chains, pixel_m: float) -> Samples:
     # Near its ends a skeleton leads into other roads or a corner of its own, where widths are meaningless.
     near = np.zeros(graph.ends.shape, np.int64)
     _, _, _, widths, wide, _, _ = _sums(flat, chains.level, chains.width, near)
-    body_m = JUNCTION_SHARE * WIDTH_UNIT_M * wide / np.maximum(widths, 1)
+    body_m = JUNCTION_WIDTHS * WIDTH_UNIT_M * wide / np.maximum(widths, 1)
     at_node_m = graph.at_ends(graph.half_width_m, -pixel_m)
     near = np.where(at_node_m >= 0, np.maximum(at_node_m, body_m[:, None]) / pixel_m + 1, 0).astype(np.int64)
     count, level, lowest, widths, wide, wider, plaza = _sums(flat, chains.level, chains.width, near)

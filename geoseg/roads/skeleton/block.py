@@ -3,7 +3,7 @@
 import numpy as np
 
 from geoseg.roads.arrays import Bytes, Ids, Read
-from geoseg.roads.settings import AHEAD_PX, PROFILE_FLOOR, PROFILE_RISE
+from geoseg.roads.settings import PROFILE_AHEAD_PX, PROFILE_FLOOR, PROFILE_RISE
 
 from .distance import Distance, distances
 from .grid_settings import GridSettings
@@ -45,7 +45,7 @@ def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pie
     places, start, outside, code = walk_pieces(skeleton, *core)
     reach_m = grid.settings.max_half_width_m
     until = PROFILE_FLOOR, grid.level, PROFILE_RISE
-    width = widths(places, start, outside, skeleton, smooth, grid.metric, until, AHEAD_PX, reach_m)
+    width = widths(places, start, outside, skeleton, smooth, grid.metric, until, PROFILE_AHEAD_PX, reach_m)
     if plaza is not None:
         code |= PLAZA * plaza.ravel()[places]
     ends = np.column_stack([places[start[:-1]], places[start[1:] - 1]])

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from geoseg.models.legend import LEVELS
 from geoseg.roads.arrays import Floats
-from geoseg.roads.settings import AHEAD_PX, HOLE_SIDES, PLAZA_RIM, RoadSettings
+from geoseg.roads.settings import HOLE_ELONGATION, PLAZA_RIM, PROFILE_AHEAD_PX, RoadSettings
 
 from .distance import UNIT_M, step_costs
 from .smoothing import kernel
@@ -67,7 +67,7 @@ def grid_settings(shape: tuple[int, int], metric: Floats, settings: RoadSettings
     pixel_m2 = abs(float(np.linalg.det(metric)))
     down, along = kernel(settings.blur_m / down_m), kernel(settings.blur_m / along_m)
     hole_px = int(settings.max_hole_m2 / pixel_m2)
-    hole_reach = min(hole_px, math.ceil(HOLE_SIDES * math.sqrt(settings.max_hole_m2) / smallest))
+    hole_reach = min(hole_px, math.ceil(HOLE_ELONGATION * math.sqrt(settings.max_hole_m2) / smallest))
     reach = math.ceil(settings.max_half_width_m / smallest) + 2
     widest = round(settings.max_half_width_m / UNIT_M)
     iterations = math.ceil(math.sqrt(2) * reach) + 2
@@ -84,5 +84,5 @@ def grid_settings(shape: tuple[int, int], metric: Floats, settings: RoadSettings
         widest=widest,
         plaza_rim=int(PLAZA_RIM * widest),
         iterations=iterations,
-        halo=max(down.size, along.size) // 2 + hole_reach + 1 + reach + 2 * iterations + 2 + AHEAD_PX + 2,
+        halo=max(down.size, along.size) // 2 + hole_reach + 1 + reach + 2 * iterations + 2 + PROFILE_AHEAD_PX + 2,
     )
