@@ -60,3 +60,19 @@ def test_blocks_are_reported(trace_levels):
     assert told[-1] == (3500, 3500)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert len(told) == 6
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_failed_read_reaches_the_caller(trace_levels, workers):
+    """An exception of `read` ends the trace and is raised unchanged, whatever thread it comes from."""
+    error = OSError("read failed")
+
+    class Unreadable:
+        shape = (300, 300)
+
+        def __getitem__(self, window):
+            raise error
+
+    with pytest.raises(OSError, match="read failed") as caught:
+        trace_levels(Unreadable(), block=64, workers=workers)
+    assert caught.value is error
