@@ -21,6 +21,7 @@ from geoseg.models.backend import start_keras
 from geoseg.rendering import render_scene
 from geoseg.training.recipe.load import load_recipe, parse_recipe
 from geoseg.training.recipe.recipe import Recipe
+from geoseg.training.recipe.resolve import resolve
 
 start_keras()
 
@@ -29,7 +30,7 @@ import keras  # noqa: E402 - started quietly
 from geoseg.training.data.dataset import open_data  # noqa: E402
 from geoseg.training.fit import compiled, training_batches  # noqa: E402
 from geoseg.training.run.batches import Batch, TrainingBatches  # noqa: E402
-from geoseg.training.run.devices import choose_devices, spread  # noqa: E402
+from geoseg.training.run.devices import choose_devices, find_devices, spread  # noqa: E402
 
 
 class Repeated(keras.utils.PyDataset):
@@ -97,13 +98,12 @@ def rendered(folder: Path, changes: dict[str, int]) -> Recipe:
 
 def rounds(recipe: Recipe, steps: int, skip: int, count: int) -> Iterator[dict[str, tuple[float, float]]]:
     """Measure the three ways in alternation."""
-    names = choose_devices(None, batch=recipe.schedule.batch)
-    data = open_data(recipe)
-    batches = training_batches(
-        recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps + skip})}), data
-    )
+    names = choose_devices(find_devices(), None, batch=recipe.schedule.batch)
+    run = resolve(recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps + skip})}))
+    data = open_data(run)
+    batches = training_batches(run, data)
     with spread(names):
-        network = compiled(recipe, data, names)
+        network = compiled(run, data, names)
         repeated = Repeated(batches[0], steps + skip)
         training(network, Repeated(batches[0], 2), 1)
         for batches.epoch in range(1, count + 1):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .prediction.predict import predict as predict
     from .prediction.settings import Settings as Settings
     from .rasters.resize import resize as resize
+    from .training.data.chips import tile as tile
     from .training.train import Training as Training
     from .training.train import train as train
 
@@ -53,6 +54,7 @@ _HOMES = {
     "polygonise": "polygons",
     "predict": "prediction.predict",
     "resize": "rasters.resize",
+    "tile": "training.data.chips",
     "train": "training.train",
 }
 

@@ -30,16 +30,7 @@ def command(
 
     Training needs no chips: it samples windows from the rasters as they lie.
     """
-    from geoseg.errors import UsageError
-    from geoseg.training.data.chips import export_chips, export_recipe_chips
-    from geoseg.training.recipe.load import load_recipe
+    from geoseg.training.data.chips import tile
 
-    if source.suffix == ".toml":
-        if labels is not None:
-            raise UsageError(f"{source.name} names its labels itself; leave out {labels}.")
-        written = export_recipe_chips(load_recipe(source, overrides), folder, size=size, overlap=overlap)
-    else:
-        if overrides:
-            raise UsageError("--set changes a recipe, but none is given.")
-        written = export_chips(source, labels, folder, size=size, overlap=overlap)
+    written = tile(source, labels, folder=folder, size=size, overlap=overlap, overrides=overrides)
     click.echo(f"{written} chips in {folder}")

@@ -23,7 +23,7 @@ COLUMNS = {"loss": 10, "accuracy": 10, "jaccard": 10, "val_loss": 14, "val_accur
 @click.option("--init", is_flag=True, help="Print a recipe to begin with, for IMAGES and LABELS in place of RECIPE.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value: schedule.epochs=20.")
 @click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="The run's folder.  [default: runs/<name>]",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, at the epoch where it was stopped.")
@@ -37,7 +37,7 @@ def command(
     *,
     init: bool,
     overrides: tuple[str, ...],
-    output: Path | None,
+    folder: Path | None,
     resume: bool,
     devices: int | None,
     quiet: bool,
@@ -68,7 +68,7 @@ def command(
         shown = _Shown(console, bar, recipe.name, every=recipe.schedule.table_every, epochs=recipe.schedule.epochs)
         training = train(
             recipe,
-            output=output,
+            folder=folder,
             resume=resume,
             devices=devices,
             progress=shown.step,
@@ -100,7 +100,7 @@ def _bar(console: "Console") -> "Progress":
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("steps  loss {task.fields[loss]}", markup=False),
+        TextColumn("steps  {task.fields[loss]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -120,15 +120,15 @@ class _Shown:
         self._every = every
         self._epochs = epochs
         # Not started yet, so that the time before the first step is none of the run's pace.
-        self._task = bar.add_task(name, total=None, start=False, loss="–")
+        self._task = bar.add_task(name, total=None, start=False, loss="")
         self._headed = False
 
-    def step(self, done: int, total: int, logs: Mapping[str, float]) -> None:
+    def step(self, done: int, total: int, loss: str) -> None:
         """Move the bar."""
         if not self._bar.tasks[0].started:
             self._bar.update(self._task, completed=done, total=total)
             self._bar.start_task(self._task)
-        self._bar.update(self._task, completed=done, loss=f"{logs['loss']:.4f}" if "loss" in logs else "–")
+        self._bar.update(self._task, completed=done, loss=loss)
 
     def epoch(self, row: Mapping[str, float]) -> None:
         """Print a row of the table, every few epochs and at the end."""

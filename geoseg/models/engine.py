@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from geoseg.errors import UsageError
 
 from .backend import without_chatter
 from .bundle import load_network
+
+if TYPE_CHECKING:
+    import keras
 
 TTA = Literal["none", "flips", "d4"]
 
@@ -68,8 +71,9 @@ class KerasEngine:
         If the network cannot be loaded.
     """
 
-    def __init__(self, path: Path, *, batch_size: int = 1, tta: TTA = "none") -> None:
-        network = load_network(path)  # before the imports: it starts Keras quietly
+    def __init__(self, source: "Path | keras.Model", *, batch_size: int = 1, tta: TTA = "none") -> None:
+        # Before the imports: it starts Keras quietly.
+        network = load_network(source) if isinstance(source, Path) else source
         import keras
 
         from .folding import fold_batch_norm

@@ -1,60 +1,68 @@
-"""The end of a run: the best weights as a bundle, scored as `geoseg predict` will use it, and the report."""
+"""The end of a run: the best weights scored as `geoseg predict` will use them, and written as a bundle; the report."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geoseg.files import publish, write_text
+import keras
+import numpy as np
+
+from geoseg.files import whole, write_text
 from geoseg.models.bundle import save_bundle
 from geoseg.models.engine import KerasEngine
+from geoseg.models.weights import rounded
 
-from .recipe.card import build_card
-from .recipe.recipe import Recipe
+from .recipe.resolve import Run
 from .report import write_report, write_tile_pictures
 from .run.best_and_worst import Extremes
 from .run.network import build_shipped
 from .run.run_folder import RunFolder, best_row, read_history
-from .run.validation import class_map, validate
+from .run.validation import Image, class_map, validate
 
 if TYPE_CHECKING:
     from .data.dataset import Data
 
 
-def finish(recipe: Recipe, data: "Data", folder: RunFolder) -> Path:
-    """Write bundle, `validation.json` and report; the path of the report is returned."""
-    rows = read_history(folder.history)
-    best = best_row(rows)
+def finish(run: Run, data: "Data", folder: RunFolder) -> Path:
+    """Write bundle, `validation.json` and report; return the path of the report."""
+    best = best_row(read_history(folder.history))
     epochs = 0 if best is None else int(best["epoch"])
-    legend, images = data.labels.legend, data.validation_images()
-    network = build_shipped(recipe, legend)
+    network = build_shipped(run.network, run.card)
     network.load_weights(folder.best)
-    bundle = folder.bundle(recipe.name)
-    new = bundle.with_name(f"new-{bundle.name}")
-    metrics: dict[str, Any] = {}
-    bits = recipe.card.mantissa_bits
-    save_bundle(network, build_card(recipe, legend, epochs=epochs), new, mantissa_bits=bits)
-    if images:
-        engine, card = KerasEngine(new), recipe.card
-        extremes = Extremes(data.labels, tile=card.tile)
-        found = validate(
-            lambda pixels: class_map(engine, pixels, tile=card.tile, overlap=card.overlap, window=card.window),
-            images,
-            data.labels,
-            extremes,
-        )
-        tiles = {
-            kind: write_tile_pictures(folder.path, kind, chosen, legend)
-            for kind, chosen in (("worst", extremes.worst), ("best", extremes.best))
-        }
-        document = {"epoch": epochs} | found | {"tiles": tiles}
-        write_text(folder.validation, json.dumps(document, indent=2))
-        metrics = {
-            "images": len(images),
-            "overall_accuracy": found["overall_accuracy"],
-            "mean_iou": found["mean_iou"],
-            "iou": {entry["name"]: entry["iou"] for entry in found["classes"]},
-            "partial": found["partial"],
-        }
-        save_bundle(network, build_card(recipe, legend, epochs=epochs, metrics=metrics), new, mantissa_bits=bits)
-    publish(new, bundle)
+    if run.mantissa_bits is not None:  # the scores are those of the weights that the bundle keeps
+        network.set_weights([rounded(np.asarray(weight), run.mantissa_bits) for weight in network.get_weights()])
+    images = data.validation_images()
+    metrics = _validated(run, network, images, folder, epochs) if images else {}
+    card = replace(run.card, provenance={**run.card.provenance, "epochs": epochs, "metrics": metrics})
+    bundle = folder.bundle(card.name)
+    with whole(bundle) as new:
+        save_bundle(network, card, new, mantissa_bits=run.mantissa_bits)
     return write_report(folder.path)
+
+
+def _validated(
+    run: Run, network: keras.Model, images: tuple[Image, ...], folder: RunFolder, epochs: int
+) -> dict[str, Any]:
+    """Score the network on whole images, write `validation.json` and pictures of tiles; return the card's metrics."""
+    engine, card = KerasEngine(network), run.card
+    extremes = Extremes(run.labels, tile=card.tile)
+    found = validate(
+        lambda pixels: class_map(engine, pixels, tile=card.tile, overlap=card.overlap, window=card.window),
+        images,
+        run.labels,
+        extremes,
+    )
+    tiles = {
+        kind: write_tile_pictures(folder.path, kind, chosen, card.legend)
+        for kind, chosen in (("worst", extremes.worst), ("best", extremes.best))
+    }
+    document = {"epoch": epochs} | found | {"tiles": tiles}
+    write_text(folder.validation, json.dumps(document, indent=2))
+    return {
+        "images": len(images),
+        "overall_accuracy": found["overall_accuracy"],
+        "mean_iou": found["mean_iou"],
+        "iou": {entry["name"]: entry["iou"] for entry in found["classes"]},
+        "partial": found["partial"],
+    }

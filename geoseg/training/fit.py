@@ -12,18 +12,18 @@ import numpy.typing as npt
 
 from geoseg.files import whole
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
+from geoseg.tiling.progress import Progress
 
-from .recipe.recipe import Recipe
+from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
 from .run.augmentation import Augmenter, margin_side
-from .run.averaging import copied_weights
 from .run.batches import TrainingBatches
-from .run.callbacks import EpochDone, Judging, Progress, Recording, Stepping
-from .run.devices import choose_devices, share_statistics, spread
+from .run.callbacks import EpochDone, Judging, Recording, Stepping
+from .run.devices import share_statistics, spread
 from .run.fused_batch_norm import fused
 from .run.loss import build_loss
-from .run.network import build_optimizer, build_shipped, build_trained
-from .run.run_folder import Row, RunFolder, is_over, read_history
+from .run.network import build_optimizer, build_shipped, build_trained, copied_weights
+from .run.run_folder import Row, RunFolder, read_history
 from .run.validation import Image, Scorer, ValidationTiles, class_map, known_classes
 
 if TYPE_CHECKING:
@@ -35,15 +35,8 @@ SCENE_SIDE = 1024
 """Largest side of the scene that shows how training comes along, in pixels."""
 
 
-def run(
-    recipe: Recipe,
-    data: "Data",
-    folder: RunFolder,
-    *,
-    devices: int | None,
-    progress: Progress,
-    epoch_done: EpochDone,
-    remark: Callable[[str], None],
+def fit(
+    run: Run, data: "Data", folder: RunFolder, *, devices: Sequence[str], progress: Progress, epoch_done: EpochDone
 ) -> None:
     """Train until the schedule or the patience ends; the folder then holds the best weights.
 
@@ -52,30 +45,26 @@ def run(
     BundleError, OutputError, SceneError, UsageError
         Each a sentence on what was found, what was expected, and what to do.
     """
-    schedule = recipe.schedule
+    schedule = run.schedule
     rows = read_history(folder.history)
-    if len(rows) >= schedule.epochs or is_over(rows, schedule.patience):
-        return
-    for sentence in data.remarks():
-        remark(sentence)
-    names = choose_devices(devices, batch=schedule.batch)
-    keras.utils.set_random_seed(recipe.seed % 2**32)
+    keras.utils.set_random_seed(run.seed % 2**32)
     images = data.validation_images()
-    shipped = build_shipped(recipe, data.labels.legend)
-    with closing(training_batches(recipe, data)) as batches, spread(names):
-        network = compiled(recipe, data, names)
-        tiles = _tiles(recipe, images, data.labels.ignored, len(names))
+    shipped = build_shipped(run.network, run.card)
+    done = _reporting(schedule.table_every, folder, epoch_done)
+    with closing(training_batches(run, data)) as batches, spread(devices):
+        network = compiled(run, data, devices)
+        tiles = _tiles(run, images, len(devices))
         callbacks = [
             Stepping(batches, epochs=schedule.epochs, progress=progress),
             Judging(
                 tiles,
                 _calibration(batches, schedule.batch * schedule.window**2),
                 keep=partial(_keep, network, shipped, folder),
-                picture=_painter(recipe, data, images, partial(_scores, network, len(names)), folder),
+                picture=_painter(run, images, partial(_scores, network, len(devices)), folder),
                 picture_every=schedule.table_every,
                 rows=rows,
             ),
-            Recording(folder.history, rows, patience=schedule.patience, done=_reporting(recipe, folder, epoch_done)),
+            Recording(folder.history, rows, patience=schedule.patience, done=done),
             *_tensorboard(folder),
             # After all that a resumed run repeats if this was not done.
             keras.callbacks.BackupAndRestore(folder.backup, double_checkpoint=True, delete_checkpoint=False),
@@ -89,46 +78,46 @@ def run(
             raise
 
 
-def training_batches(recipe: Recipe, data: "Data") -> TrainingBatches:
-    """Augmented batches of the recipe's training windows."""
-    schedule = recipe.schedule
+def training_batches(run: Run, data: "Data") -> TrainingBatches:
+    """Augmented batches of the run's training windows."""
+    schedule = run.schedule
     augmenter = Augmenter(
-        recipe.augmentation,
+        run.augmentation,
         side=schedule.window,
-        ignored=data.labels.ignored,
-        colour=recipe.card.bands[:3] == ["red", "green", "blue"],
+        ignored=run.labels.ignored,
+        colour=run.card.bands[:3] == ("red", "green", "blue"),
     )
-    side = margin_side(recipe.augmentation, schedule.window)
+    side = margin_side(run.augmentation, schedule.window)
     return TrainingBatches(
-        partial(data.windows, side=side), augmenter, seed=recipe.seed, steps=schedule.steps, size=schedule.batch
+        partial(data.windows, side=side), augmenter, seed=run.seed, steps=schedule.steps, size=schedule.batch
     )
 
 
-def compiled(recipe: Recipe, data: "Data", devices: Sequence[str]) -> keras.Model:
+def compiled(run: Run, data: "Data", devices: Sequence[str]) -> keras.Model:
     """The network with its optimizer, loss and metrics."""
-    legend = data.labels.legend
-    network = build_trained(recipe, legend)
+    labels = run.labels
+    network = build_trained(run.network, run.card, precision=run.schedule.precision)
     # XLA gains TensorFlow nothing on a CPU, and takes minutes; JAX without it runs operation by operation.
     accelerated = keras.backend.backend() == "jax" or any("gpu" in name.lower() for name in devices)
     if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
         network = fused(network)
     share_statistics(network, devices)
     network.compile(
-        optimizer=build_optimizer(recipe.schedule),
-        loss=build_loss(recipe.loss, data.labels, data.class_pixels, sample=recipe.schedule.window**2),
-        metrics=[metric(data.labels.allowed, classes=len(legend)) for metric in (LabelAccuracy, LabelJaccard)],
+        optimizer=build_optimizer(run.schedule),
+        loss=build_loss(run.loss, labels, data.class_pixels, sample=run.schedule.window**2),
+        metrics=[metric(labels.allowed, classes=len(labels.legend)) for metric in (LabelAccuracy, LabelJaccard)],
         jit_compile=accelerated,
     )
     return network
 
 
-def _tiles(recipe: Recipe, images: Sequence[Image], ignored: int, devices: int) -> ValidationTiles | None:
+def _tiles(run: Run, images: Sequence[Image], devices: int) -> ValidationTiles | None:
     """Validation tiles, about as many pixels at once as in a training step; None if nothing is held out."""
     if not images:
         return None
-    at_once = recipe.schedule.batch * recipe.schedule.window**2 // recipe.card.tile**2
+    at_once = run.schedule.batch * run.schedule.window**2 // run.card.tile**2
     size = max(1, at_once // devices) * devices
-    return ValidationTiles(images, tile=recipe.card.tile, size=size, ignored=ignored)
+    return ValidationTiles(images, tile=run.card.tile, size=size, ignored=run.labels.ignored)
 
 
 def _calibration(batches: TrainingBatches, pixels: int) -> list[npt.NDArray[np.float32]]:
@@ -150,9 +139,7 @@ def _scores(network: keras.Model, devices: int, tiles: npt.NDArray[np.float32]) 
     return scores[:1]
 
 
-def _painter(
-    recipe: Recipe, data: "Data", images: Sequence[Image], score: Scorer, folder: RunFolder
-) -> Callable[[int], None]:
+def _painter(run: Run, images: Sequence[Image], score: Scorer, folder: RunFolder) -> Callable[[int], None]:
     """What shows the network's classes, blended and not, of the middle of the first validation image."""
     if not images:
         return lambda epoch: None
@@ -160,23 +147,23 @@ def _painter(
     inside = tuple(
         slice((size - min(size, SCENE_SIDE)) // 2, (size + min(size, SCENE_SIDE)) // 2) for size in labels.shape
     )
-    pixels, truth = pixels[inside], known_classes(labels[inside], data.labels)
-    card = recipe.card
+    pixels, truth = pixels[inside], known_classes(labels[inside], run.labels)
+    card = run.card
 
     def paint(epoch: int) -> None:
         blended = class_map(score, pixels, tile=card.tile, overlap=card.overlap, window=card.window)
         plain = class_map(score, pixels, tile=card.tile, overlap=0, window="flat")
-        write_scene_frame(folder.path, epoch, pixels, truth, plain, blended, data.labels.legend)
+        write_scene_frame(folder.path, epoch, pixels, truth, plain, blended, card.legend)
 
     return paint
 
 
-def _reporting(recipe: Recipe, folder: RunFolder, epoch_done: EpochDone) -> EpochDone:
+def _reporting(every: int, folder: RunFolder, epoch_done: EpochDone) -> EpochDone:
     """Tell of each epoch, and write the report of those so far as often as the recipe says."""
 
     def done(row: Row) -> None:
         epoch_done(row)
-        if row["epoch"] % recipe.schedule.table_every == 0:
+        if row["epoch"] % every == 0:
             write_report(folder.path)
 
     return done

@@ -1,4 +1,4 @@
-"""Train a recipe: from labelled images to a bundle, in a run folder that can be looked at."""
+"""Train a recipe: from labelled images to a bundle, in a run folder with history and report."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,85 +8,86 @@ from typing import TYPE_CHECKING
 
 from geoseg.errors import OutputError
 from geoseg.models.backend import start_keras
+from geoseg.tiling.progress import Progress, no_progress
 
-from .recipe.load import load_recipe
+from .recipe.load import as_recipe
 from .recipe.recipe import Recipe
-from .run.run_folder import Row, best_row, read_history
+from .recipe.resolve import resolve
+from .run.run_folder import Row, RunFolder, best_row, read_history
 
 if TYPE_CHECKING:
-    from .run.callbacks import EpochDone, Progress
+    from .run.callbacks import EpochDone
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a finished run left behind."""
+    """Files and best epoch of a finished run."""
 
     folder: Path
     bundle: Path
     report: Path
     best: Row
-    """The history's row of the epoch whose weights the bundle has."""
+    """History row of the epoch whose weights the bundle has."""
 
 
 def train(
     recipe: Recipe | str | Path,
     *,
-    output: str | Path | None = None,
+    folder: str | Path | None = None,
     overrides: Sequence[str] = (),
     resume: bool = False,
     devices: int | None = None,
-    progress: "Progress" = lambda done, total, logs: None,
+    progress: Progress = no_progress,
     epoch_done: "EpochDone" = lambda row: None,
     remark: Callable[[str], None] = lambda sentence: None,
 ) -> Training:
-    """Train a network, score it on what is held out, and write it as a bundle.
+    """Train a network, score it on the held-out images, and write it as a bundle.
 
     Parameters
     ----------
     recipe
         A recipe, or the path of one in TOML.
-    output
+    folder
         The run folder; `runs/<name>` by default.
     overrides
         Changes to the recipe's file, each `key.path=value`.
     resume
-        Go on with the run in the folder, at the epoch where it was killed.
+        Resume the run in the folder after its last complete epoch.
     devices
-        How many to spread each step over; by default all accelerators, or else the CPU.
+        Number of devices to spread each step over; by default all accelerators, or else the CPU.
     progress
-        Told of each step.
+        Called after each step, with the epoch's mean loss as text.
     epoch_done
-        Told the history's row of each epoch.
+        Called with the history row of each epoch.
     remark
-        Told, before the first step, what may not have been meant: a class without a labelled pixel, nothing held out.
+        Called before the first step with warnings about the data: a class without labelled pixels, nothing held out.
 
     Raises
     ------
     BundleError, OutputError, SceneError, UsageError
-        Each a sentence on what was found, what was expected, and what to do.
+        If the recipe, its data or the run folder cannot be used.
     """
-    if isinstance(recipe, Recipe):
-        if overrides:
-            raise ValueError("overrides change the file of a recipe; change a Recipe with `model_copy(update=…)`.")
-    else:
-        recipe = load_recipe(Path(recipe), overrides)
+    recipe = as_recipe(recipe, overrides)
     start_keras()
     from .data.dataset import open_data
     from .finish import finish
-    from .fit import run
-    from .recipe.card import build_card
-    from .run.run_folder import RunFolder
+    from .fit import fit
+    from .run.devices import choose_devices, find_devices
 
-    folder = RunFolder(path=Path(output or Path("runs") / recipe.name).absolute())
-    data = open_data(recipe)
-    build_card(recipe, data.labels.legend)  # refused now rather than after the last epoch
-    folder.begin(recipe, resume=resume)
+    run = resolve(recipe)
+    data = open_data(run)
+    names = choose_devices(find_devices(), devices, batch=run.schedule.batch)
+    files = RunFolder(path=Path(folder or Path("runs") / recipe.name).absolute())
+    files.begin(recipe, resume=resume)
     try:
-        run(recipe, data, folder, devices=devices, progress=progress, epoch_done=epoch_done, remark=remark)
-        report = finish(recipe, data, folder)
+        if not files.is_over(run.schedule):
+            for sentence in data.remarks():
+                remark(sentence)
+            fit(run, data, files, devices=names, progress=progress, epoch_done=epoch_done)
+        report = finish(run, data, files)
     except OSError as error:
-        reason = shorten(str(error), 200)  # HDF5 tells its own states as well
-        raise OutputError(f"the run in {folder.path} cannot be written or gone on with ({reason}).") from error
-    best = best_row(read_history(folder.history))
-    assert best is not None  # a run has an epoch at least
-    return Training(folder=folder.path, bundle=folder.bundle(recipe.name), report=report, best=best)
+        reason = shorten(str(error), 200)  # HDF5 adds its own state to the message
+        raise OutputError(f"cannot write to or resume the run in {files.path} ({reason}).") from error
+    best = best_row(read_history(files.history))
+    assert best is not None  # a run has at least one epoch
+    return Training(folder=files.path, bundle=files.bundle(recipe.name), report=report, best=best)

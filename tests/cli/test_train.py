@@ -23,8 +23,8 @@ def asked(monkeypatch, tmp_path):
         asked.recipe, asked.arguments = recipe, arguments
         remark("no pixel is labelled water.")
         for epoch in range(1, 7):
-            progress(2 * epoch - 2, 12, {})
-            progress(2 * epoch, 12, {"loss": 0.5})
+            progress(2 * epoch - 2, 12, "")
+            progress(2 * epoch, 12, "loss 0.5000")
             epoch_done({"epoch": float(epoch)} | ROW | asked.held_out)
         best = {"epoch": 4.0} | ROW | asked.held_out
         return SimpleNamespace(best=best, bundle=tmp_path / "tiny.keras", report=tmp_path / "report.html")
@@ -78,7 +78,7 @@ def test_options_reach_training(asked, recipe, tmp_path):
     """Values that are set change the recipe; folder, devices and resuming are passed on."""
     run(recipe, "--set", "schedule.batch=4", "--set", "seed=9", "-o", tmp_path / "run", "--resume", "--devices", "2")
     assert (asked.recipe.schedule.batch, asked.recipe.seed, asked.recipe.schedule.epochs) == (4, 9, 6)
-    assert asked.arguments == {"output": tmp_path / "run", "resume": True, "devices": 2}
+    assert asked.arguments == {"folder": tmp_path / "run", "resume": True, "devices": 2}
 
 
 def test_init_prints_a_recipe(monkeypatch, tmp_path):

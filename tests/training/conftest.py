@@ -11,6 +11,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.training.data.dataset import open_data
 from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.recipe.resolve import resolve
 
 UTM = "EPSG:32633"
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
@@ -72,7 +73,7 @@ def open_recipe(tmp_path):
             entry["images"] = str(tmp_path / entry["images"])
             if "labels" in entry:
                 entry["labels"] = str(tmp_path / entry["labels"])
-        return open_data(parse_recipe(document, source="test.toml"))
+        return open_data(resolve(parse_recipe(document, source="test.toml")))
 
     return open_
 

@@ -74,7 +74,7 @@ class Killed(BaseException):
 
 
 def kill_at(step):
-    def progress(done, total, logs):
+    def progress(done, total, loss):
         if done == step:
             raise Killed
 
@@ -91,7 +91,7 @@ def whole(recipe, tmp_path_factory):
         patch.setattr(geoseg.training.fit, "write_report", lambda run: told.append("report"))
         patch.setattr(geoseg.training.finish, "write_report", lambda run: run / "report.html")
         steps = []
-        training = train(recipe, output=folder, progress=lambda done, total, logs: steps.append((done, total)))
+        training = train(recipe, folder=folder, progress=lambda done, total, loss: steps.append((done, total)))
     return training, told, steps
 
 
@@ -148,10 +148,10 @@ def test_the_bundle_predicts(whole, imagery, tmp_path):
 def test_a_killed_run_ends_as_if_it_had_not_been(whole, recipe, tmp_path):
     """Killed in the midst of its second epoch and resumed, a run has the same history and the same network."""
     with pytest.raises(Killed):
-        train(recipe, output=tmp_path / "run", progress=kill_at(5))
+        train(recipe, folder=tmp_path / "run", progress=kill_at(5))
     assert len(read_history(tmp_path / "run" / "history.csv")) == 1
     steps = []
-    resumed = train(recipe, output=tmp_path / "run", resume=True, progress=lambda done, *_: steps.append(done))
+    resumed = train(recipe, folder=tmp_path / "run", resume=True, progress=lambda done, *_: steps.append(done))
     assert steps[0] == 3  # the epoch that was complete is not trained again
     for before, after in zip(
         read_history(whole[0].folder / "history.csv"), read_history(resumed.folder / "history.csv"), strict=True
@@ -168,7 +168,7 @@ def test_a_finished_run_is_not_trained_again(whole, recipe, monkeypatch):
     """To resume a run that has ended writes bundle and report anew, and takes no step."""
     training, *_ = whole
     before = (training.folder / "history.csv").read_bytes()
-    again = train(recipe, output=training.folder, resume=True, progress=kill_at(0))
+    again = train(recipe, folder=training.folder, resume=True, progress=kill_at(0))
     assert again.best == training.best
     assert (training.folder / "history.csv").read_bytes() == before
 
@@ -177,8 +177,8 @@ def test_a_run_that_lost_its_weights(whole, recipe, tmp_path):
     """What a run needs and is not there any more ends in a sentence that names the folder."""
     folder = shutil.copytree(whole[0].folder, tmp_path / "lost")
     (folder / "checkpoints" / "best.weights.h5").unlink()
-    with pytest.raises(OutputError, match=r"the run in .*lost cannot be written or gone on with \(.*best\.weights\.h5"):
-        train(recipe, output=folder, resume=True)
+    with pytest.raises(OutputError, match=r"cannot write to or resume the run in .*lost \(.*best\.weights\.h5"):
+        train(recipe, folder=folder, resume=True)
 
 
 def test_squares_of_ground_divide_several_images(recipe, tmp_path):
@@ -187,7 +187,7 @@ def test_squares_of_ground_divide_several_images(recipe, tmp_path):
     split = data.split.model_copy(update={"by": "block", "validation": 0.4, "block_m": 30.0})
     short = recipe.schedule.model_copy(update={"epochs": 1, "steps": 1})
     changed = recipe.model_copy(update={"data": [data.model_copy(update={"split": split})], "schedule": short})
-    training = train(changed, output=tmp_path / "run")
+    training = train(changed, folder=tmp_path / "run")
     document = json.loads((training.folder / "validation.json").read_text())
     assert [entry["name"] for entry in document["images"]] == ["scene0", "scene1", "scene2"]
     assert 0 < sum(entry["pixels"] for entry in document["images"]) < SCENES * SIDE**2
@@ -202,7 +202,7 @@ def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
 
     monkeypatch.setattr("geoseg.training.data.dataset.Data.windows", windows)
     with pytest.raises(SceneError, match="has become unreadable"):
-        train(recipe, output=tmp_path / "run")
+        train(recipe, folder=tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
 )
 def test_what_cannot_be_trained_is_refused_before_it_begins(recipe, tmp_path, monkeypatch, section, changes, words):
     """A recipe that does not fit its network or devices ends in a sentence that names the key."""
-    monkeypatch.setattr("geoseg.training.run.devices._devices", lambda: ["cpu:0", "cpu:1"])
+    monkeypatch.setattr("geoseg.training.run.devices.find_devices", lambda: ["cpu:0", "cpu:1"])
     changed = recipe.model_copy(update={section: getattr(recipe, section).model_copy(update=changes)})
     with pytest.raises(UsageError, match=words):
-        train(changed, output=tmp_path / "run", devices=2)
+        train(changed, folder=tmp_path / "run", devices=2)

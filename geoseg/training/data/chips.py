@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,22 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 
 from geoseg.datasets.discovery import Files, find_pairs
-from geoseg.errors import OutputError, SceneError
+from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, whole
+from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
 from geoseg.rasters.geotiff import writing
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened, unplaced
 from geoseg.tiling import Lattice, Roi, Tile
-from geoseg.training.recipe.recipe import DataSet, Recipe, ScalingEntry
+from geoseg.tiling.progress import Progress, no_progress
+from geoseg.training.recipe.load import as_recipe
+from geoseg.training.recipe.recipe import DataSet, Recipe
+from geoseg.training.recipe.resolve import Run, resolve
 
 from .dataset import open_data
 from .label_rasters import is_coloured, read_values, used_ids
-from .label_values import Encoder, LabelSets
+from .label_values import Encoder
 from .pairs import Pair, open_pair
 from .read import read_image, read_labels
 
@@ -46,6 +51,10 @@ class Cut:
             yield list(row)
 
 
+Job = tuple[str, Callable[[Path], int]]
+"""Name of an image, and what writes its chips below a folder and returns their number."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Labels:
     """What is written as labels of one image."""
@@ -60,70 +69,85 @@ class Labels:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def export_chips(
-    images: str | Path, labels: str | Path | None, folder: Path, *, size: int = 512, overlap: float = 0.25
+def tile(
+    source: Recipe | str | Path,
+    labels: str | Path | None = None,
+    *,
+    folder: str | Path,
+    size: int = 512,
+    overlap: float = 0.25,
+    overrides: Sequence[str] = (),
+    progress: Progress = no_progress,
 ) -> int:
-    """Cut images and labels as they are: `folder/images/NAME_ROW_COL.tif` and the same under `labels`.
+    """Cut labelled images into GeoTIFF chips of one size; return their number.
 
-    Chips are on the image's own pixels, labels warped to them by the nearest pixel where their grids differ; ids and
-    colours are kept. All chips have one size: beyond an image they are masked. A chip without a labelled pixel of the
-    image is left out.
+    Images and labels are cut as they are, to `folder/images/NAME_ROW_COL.tif` and the same under `labels`: on the
+    image's own pixels, with ids and colours kept; labels are warped to the image's grid by nearest neighbour where the
+    grids differ. The images of a recipe are cut as they are trained on, to `folder/training/SET/images/…` and
+    `folder/validation/SET/…`: at the card's GSD, with its bands, and labels as class ids of the legend, 255 where
+    unknown. A label that allows several classes gets an id of its own above theirs, which a tag of the file explains.
 
-    Returns
-    -------
-    int
-        Number of chips.
+    Chips are masked beyond the image; those without a labelled pixel are left out.
+
+    Parameters
+    ----------
+    source
+        Folder, pattern or file of images; or a recipe, or the path of one in TOML.
+    labels
+        Folder, pattern or file of labels; None where the folder's layout tells, and for a recipe.
+    folder
+        Where to write; must not exist, or be empty.
+    size
+        Side of a chip, in pixels.
+    overlap
+        Share of a chip that neighbours have in common, 0 to 0.5.
+    overrides
+        Changes to the recipe's file, each `key.path=value`.
+    progress
+        Called with the number of images done.
 
     Raises
     ------
-    OutputError
-        If the folder exists and is not empty, or cannot be written.
-    SceneError, UsageError
-        If images and labels cannot be paired or read.
+    BundleError, OutputError, SceneError, UsageError
+        If images and labels cannot be paired or read, or `folder` cannot be written.
     """
+    if size < 1 or not 0 <= overlap <= 0.5:
+        raise UsageError(f"`size` is at least 1 and `overlap` is 0 to 0.5, not {size} and {overlap}.")
+    cut = Cut(size=size, overlap=overlap)
+    if isinstance(source, Recipe) or Path(source).suffix == ".toml":
+        if labels is not None:
+            raise UsageError(f"a recipe names its own labels; leave out {labels}.")
+        find_jobs = partial(_recipe_jobs, as_recipe(source, overrides), cut)
+    elif overrides:
+        raise UsageError("`overrides` change a recipe, but none is given.")
+    else:
+        find_jobs = partial(_image_jobs, source, labels, cut)
+    written = 0
+    with unplaced(), _filling(Path(folder)) as target:
+        jobs = find_jobs()
+        for number, (name, write) in enumerate(jobs):
+            progress(number, len(jobs), name)
+            written += write(target)
+        progress(len(jobs), len(jobs), "")
+        if not written:
+            raise SceneError("there is no chip to write: no image has a labelled pixel.")
+    return written
+
+
+def _image_jobs(images: str | Path, labels: str | Path | None, cut: Cut) -> list[Job]:
     found = find_pairs(str(Path(images).absolute()), None if labels is None else str(Path(labels).absolute()))
-    cut = Cut(size=size, overlap=overlap)
-    with unplaced(), _filling(folder) as target:
-        used = used_ids([files.label for files in found])
-        return _counted(sum(_export_raw(files, used, cut, target) for files in found))
+    used = used_ids([files.label for files in found])
+    return [(files.name, partial(_export_raw, files, used, cut)) for files in found]
 
 
-def export_recipe_chips(recipe: Recipe, folder: Path, *, size: int = 512, overlap: float = 0.25) -> int:
-    """Cut the images of a recipe as they are trained on: `folder/training/SET/images/…`, `folder/validation/SET/…`.
-
-    Chips are at the card's GSD, with its bands; labels are the legend's class ids, 255 where they say nothing. A label
-    that allows several classes has an id of its own above theirs, which a tag of the file explains.
-
-    Returns
-    -------
-    int
-        Number of chips.
-
-    Raises
-    ------
-    OutputError
-        If the folder exists and is not empty, or cannot be written.
-    SceneError, UsageError
-        If the recipe's imagery cannot be found, divided or read.
-    """
-    data = open_data(recipe)
-    cut = Cut(size=size, overlap=overlap)
-    with unplaced(), _filling(folder) as target:
-        return _counted(
-            sum(
-                _export_encoded(pair, data.labels, recipe.card.bands, cut, target / side / pair.data_set)
-                for sides in data.sides
-                for side, pairs in (("training", sides.training), ("validation", sides.validation))
-                for pair in pairs
-            )
-        )
-
-
-def _counted(chips: int) -> int:
-    """The number of chips, if there are any."""
-    if not chips:
-        raise SceneError("there is no chip to write: no image has a labelled pixel.")
-    return chips
+def _recipe_jobs(recipe: Recipe, cut: Cut) -> list[Job]:
+    run = resolve(recipe)
+    return [
+        (pair.name, partial(_export_encoded, pair, run, cut, f"{side}/{pair.data_set}"))
+        for sides in open_data(run).sides
+        for side, pairs in (("training", sides.training), ("validation", sides.validation))
+        for pair in pairs
+    ]
 
 
 @contextmanager
@@ -148,7 +172,7 @@ def _unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
 def _export_raw(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
     with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
         bands = [number for number, band in enumerate(image.colorinterp, 1) if band != ColorInterp.alpha]
-        scaling = {image.dtypes[0]: ScalingEntry()}
+        scaling = {image.dtypes[0]: Scaling()}
         shown = [image.colorinterp[number - 1] for number in bands]
         interpretation = [band if band != ColorInterp.palette else ColorInterp.undefined for band in shown]
         coloured = is_coloured(label)
@@ -170,7 +194,8 @@ def _export_raw(files: Files, used: Collection[int], cut: Cut, target: Path) -> 
     return _export(pair, labels, interpretation, cut, target)
 
 
-def _export_encoded(pair: Pair, sets: LabelSets, bands: Sequence[str], cut: Cut, target: Path) -> int:
+def _export_encoded(pair: Pair, run: Run, cut: Cut, place: str, target: Path) -> int:
+    sets = run.labels
     names = [" or ".join(sets.legend.names[i] for i in ids) for ids in sets.allowed[:-1]]
 
     def read(roi: Roi) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
@@ -181,8 +206,8 @@ def _export_encoded(pair: Pair, sets: LabelSets, bands: Sequence[str], cut: Cut,
     tags = {f"CLASS_{value}": name for value, name in enumerate(names)}
     labels = Labels(read=read, fill=NODATA, nodata=NODATA, colours=sets.legend.colormap, tags=tags)
     known_bands = ColorInterp.__members__
-    interpretation = tuple(known_bands.get(band.lower(), ColorInterp.undefined) for band in bands)
-    return _export(pair, labels, interpretation, cut, target)
+    interpretation = tuple(known_bands.get(band.lower(), ColorInterp.undefined) for band in run.card.bands)
+    return _export(pair, labels, interpretation, cut, target / place)
 
 
 def _export(pair: Pair, labels: Labels, interpretation: Sequence[ColorInterp], cut: Cut, target: Path) -> int:

@@ -11,13 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.errors import NotGeoreferencedWarning
 
-from geoseg.errors import UsageError
+from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
 from geoseg.rasters.read import scaled
-from geoseg.training.recipe.recipe import Recipe, ScalingEntry
+from geoseg.training.recipe.resolve import Run
 
 from .cache import Cache
-from .label_values import LabelSets, label_sets
 from .pairs import Pair, open_pairs
 from .read import Labelled, read_pair
 from .rendered import Store, rendered_bands, rendered_labels, rendered_pixels, rendered_windows
@@ -62,10 +61,9 @@ class LabelledImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """What a recipe trains on and validates on."""
+    """What a run trains on and validates on."""
 
-    recipe: Recipe
-    labels: LabelSets
+    run: Run
     sides: tuple[Sides, ...]
     """Training and validation pairs of each data set, in the order of the recipe."""
     as_float: bool
@@ -74,11 +72,6 @@ class Data:
     """Parts of images that were read."""
     scenes: Store = field(repr=False)
     """Scenes that were rendered."""
-
-    @property
-    def bands(self) -> int:
-        """Number of bands of a window."""
-        return len(self.recipe.card.bands)
 
     @cached_property
     def surveys(self) -> tuple[Survey, ...]:
@@ -89,7 +82,7 @@ class Data:
         SceneError, UsageError
             If a label cannot be read, or has a value that the recipe does not explain.
         """
-        values = len(self.labels.allowed)
+        values = len(self.run.labels.allowed)
         for side in self.sides:
             survey(side.validation, values)
         return tuple(survey(side.training, values) for side in self.sides)
@@ -99,27 +92,28 @@ class Data:
 
         A pixel that is labelled as one of several classes counts for each of them with its part.
         """
+        run = self.run
         counts = self._surveyed_pixels().astype(np.float64)
-        if self.recipe.rendered is not None:
-            counts += rendered_pixels(self.recipe.rendered, self.recipe.card, self.labels, self.scenes)
-        classes = np.zeros(len(self.labels.legend))
-        for ids, count in zip(self.labels.allowed[:-1], counts[:-1], strict=True):
+        if run.rendered is not None:
+            counts += rendered_pixels(run.rendered, run.card, run.labels, self.scenes)
+        classes = np.zeros(len(run.labels.legend))
+        for ids, count in zip(run.labels.allowed[:-1], counts[:-1], strict=True):
             classes[list(ids)] += count / len(ids)
         return classes
 
     def _surveyed_pixels(self) -> npt.NDArray[np.int64]:
         """Pixels of each label value in the training images."""
-        return sum(
-            (surveyed.counts.sum(axis=0) for surveyed in self.surveys), np.zeros(len(self.labels.allowed), np.int64)
-        )
+        nothing = np.zeros(len(self.run.labels.allowed), np.int64)
+        return sum((surveyed.counts.sum(axis=0) for surveyed in self.surveys), nothing)
 
     def remarks(self) -> tuple[str, ...]:
         """Sentences on what a person may not have meant: a class that is never shown, nothing held out."""
+        labels, rendered = self.run.labels, self.run.rendered
         shown = set(np.flatnonzero(self._surveyed_pixels()[:-1]).tolist())
-        if self.recipe.rendered is not None:
-            shown |= set(rendered_labels(self.recipe.rendered, self.labels).tolist()) - {self.labels.ignored}
-        taught = {number for value in shown for number in self.labels.allowed[value]}
-        unseen = [name for number, name in enumerate(self.labels.legend.names) if number not in taught]
+        if rendered is not None:
+            shown |= set(rendered_labels(rendered, labels).tolist()) - {labels.ignored}
+        taught = {number for value in shown for number in labels.allowed[value]}
+        unseen = [name for number, name in enumerate(labels.legend.names) if number not in taught]
         remarks = []
         if unseen:
             remarks.append(
@@ -147,21 +141,21 @@ class Data:
         labels : NDArray[np.uint8]
             Shape `(side, side)`: values of `labels`.
         """
-        schedule, rendered = self.recipe.schedule, self.recipe.rendered
-        side = side or schedule.window
+        run = self.run
+        side = side or run.schedule.window
         *seeds, last, mix = (int(number) for number in np.random.SeedSequence(seed).generate_state(len(self.sides) + 2))
         trained = [surveyed.parts != () for surveyed in self.surveys]  # other data sets are there to validate on
-        shares = [entry.share for entry in compress(self.recipe.data, trained)]
+        shares = [entry.share for entry in compress(run.data, trained)]
         with ExitStack() as stack:
             streams = [
-                sampled_windows(surveyed, self.cache, side=side, balanced=schedule.balanced, seed=own)
+                sampled_windows(surveyed, self.cache, side=side, balanced=run.schedule.balanced, seed=own)
                 for surveyed, own in compress(zip(self.surveys, seeds, strict=True), trained)
             ]
-            if rendered is not None:
-                scenes = rendered_windows(rendered, self.recipe.card, self.labels, self.scenes, side=side, seed=last)
+            if run.rendered is not None:
+                scenes = rendered_windows(run.rendered, run.card, run.labels, self.scenes, side=side, seed=last)
                 stack.enter_context(closing(scenes))  # it has processes that would outlive it
                 streams.append(self._as_windows(scenes))
-                shares.append(rendered.share)
+                shares.append(run.rendered.share)
             yield from mixed(streams, shares, seed=mix)
 
     def _as_windows(self, scenes: Iterator[Labelled]) -> Iterator[Labelled]:
@@ -175,35 +169,25 @@ class Data:
         )
 
 
-def open_data(recipe: Recipe) -> Data:
-    """Find, describe and divide the labelled imagery of a recipe; no pixel is read yet.
+def open_data(run: Run) -> Data:
+    """Find, describe and divide the labelled imagery of a run; no pixel is read yet.
 
     Raises
     ------
     SceneError, UsageError
         If images or labels cannot be found, paired, opened or divided without a leak.
     """
-    if not recipe.data and recipe.rendered is None:
-        raise UsageError(f"recipe {recipe.name} has no data: name a data set, or rendered scenes.")
-    names = [entry.name for entry in recipe.data]
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise UsageError(f"two data sets are named {repeated[0]!r}; give each a name of its own.")
     # For good: windows are read in threads, where a filter that comes and goes would be another thread's, too.
     warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
-    sets = label_sets(recipe)
-    if recipe.rendered is not None:  # refused here rather than at the first window
-        rendered_bands(recipe.card)
-        rendered_labels(recipe.rendered, sets)
+    if run.rendered is not None:  # refused here rather than at the first window
+        rendered_bands(run.card)
+        rendered_labels(run.rendered, run.labels)
     sides = tuple(
-        split(open_pairs(entry, recipe.card, sets), entry, gsd_m=recipe.card.gsd_m, seed=recipe.seed)
-        for entry in recipe.data
+        split(open_pairs(entry, run.card, run.labels), entry, gsd_m=run.card.gsd_m, seed=run.seed) for entry in run.data
     )
-    if recipe.rendered is None:
+    if run.rendered is None:
         check_training(sides)
     refuse_overlaps(sides)
     pairs: list[Pair] = [pair for side in sides for pair in (*side.training, *side.validation)]
-    as_float = any(pair.dtype != "uint8" or pair.scaling != ScalingEntry() for pair in pairs)
-    return Data(
-        recipe=recipe, labels=sets, sides=sides, as_float=as_float, cache=Cache(as_float=as_float), scenes=Store()
-    )
+    as_float = any(pair.dtype != "uint8" or pair.scaling != Scaling() for pair in pairs)
+    return Data(run=run, sides=sides, as_float=as_float, cache=Cache(as_float=as_float), scenes=Store())

@@ -1,111 +1,16 @@
-"""Label values of training: classes, sets of classes for labels that know only part of the legend, and ignored."""
+"""Encode the values of label rasters, ids or colours, as label values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.datasets.codings import CODINGS, LEGENDS, Coding, translate
+from geoseg.datasets.codings import CODINGS, Coding, translate
 from geoseg.errors import UsageError
-from geoseg.models.legend import NODATA, Legend, LegendClass
-from geoseg.training.recipe.recipe import DataSet, LegendTable, Recipe
-
-OTHERS = "*"
-"""Key of `values` for every value without an entry of its own."""
-BACKGROUND = "background"
-"""Key of `values` for ground that no vector feature covers."""
-IGNORE = "ignore"
-"""What `values` maps to where a label says nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelSets:
-    """Which classes each value of a training label raster allows."""
-
-    legend: Legend
-    allowed: tuple[tuple[int, ...], ...]
-    """Class ids by label value: the single classes in order, then partial sets, and last all of them: ignored."""
-
-    @property
-    def ignored(self) -> int:
-        """Label value of pixels that say nothing."""
-        return len(self.allowed) - 1
-
-    @property
-    def allows(self) -> npt.NDArray[np.bool_]:
-        """Whether a label value allows a class `(label values, classes)`; losses have theirs from `allowed`."""
-        table = np.zeros((len(self.allowed), len(self.legend)), np.bool_)
-        for value, ids in enumerate(self.allowed):
-            table[value, list(ids)] = True
-        return table
-
-    def value(self, ids: Iterable[int]) -> int:
-        """Label value of a set of class ids."""
-        return self.allowed.index(tuple(sorted(set(ids))))
-
-
-def legend_of(recipe: Recipe) -> Legend:
-    """The legend that a recipe names or lists.
-
-    Raises
-    ------
-    UsageError
-        If there is no built-in legend of the name, or its table is not a legend.
-    """
-    if isinstance(recipe.legend, str):
-        if recipe.legend not in LEGENDS:
-            raise UsageError(
-                f"there is no legend {recipe.legend!r}; choose one of {', '.join(LEGENDS)}, or list classes."
-            )
-        return LEGENDS[recipe.legend]
-    return _listed(recipe.legend)
-
-
-def _listed(table: LegendTable) -> Legend:
-    names = [entry.name for entry in table.classes]
-    if table.road is not None and table.road not in names:
-        raise UsageError(f"legend.road names {table.road!r}, which is not one of its classes: {', '.join(names)}.")
-    try:
-        classes = tuple(LegendClass(name=entry.name, colour=entry.colour) for entry in table.classes)
-        return Legend(classes=classes, road=None if table.road is None else names.index(table.road))
-    except ValueError as error:
-        raise UsageError(f"the legend cannot be used: {error}") from error
-
-
-def label_sets(recipe: Recipe) -> LabelSets:
-    """All sets of classes that the labels of a recipe's data can tell apart.
-
-    Raises
-    ------
-    UsageError
-        If a data set names a class that the legend does not have.
-    """
-    legend = legend_of(recipe)
-    everything = tuple(range(len(legend)))
-    mappings = [(entry.name, entry.values) for entry in recipe.data]
-    if recipe.rendered is not None:
-        mappings.append(("rendered", recipe.rendered.values))
-    named = {classes_of(target, legend, name) for name, values in mappings for target in values.values()}
-    partial = sorted(ids for ids in named if 1 < len(ids) < len(legend))
-    sets = LabelSets(legend=legend, allowed=(*((i,) for i in everything), *partial, everything))
-    if len(sets.allowed) > NODATA + 1:
-        raise UsageError(f"the recipe names {len(partial)} sets of classes; labels hold {NODATA + 1} values at most.")
-    return sets
-
-
-def classes_of(target: str | list[str], legend: Legend, owner: str) -> tuple[int, ...]:
-    """Class ids that an entry of `values` allows; all of them for `ignore`."""
-    if target == IGNORE:
-        return tuple(range(len(legend)))
-    names = [target] if isinstance(target, str) else target
-    unknown = [name for name in names if name not in legend.names]
-    if unknown or not names:
-        raise UsageError(
-            f"data set {owner} maps values to {', '.join(map(repr, unknown)) or 'no class'}; "
-            f"the legend has {', '.join(legend.names)}, and `{IGNORE}` says nothing."
-        )
-    return tuple(sorted({legend.names.index(name) for name in names}))
+from geoseg.models.legend import NODATA
+from geoseg.training.recipe.label_sets import IGNORE, OTHERS, LabelSets, classes_of
+from geoseg.training.recipe.recipe import DataSet
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,9 +18,8 @@ from rasterio.features import rasterize
 from geoseg.errors import UsageError
 from geoseg.rasters.ground import crs_of, ground_sample_distance
 from geoseg.tiling import Roi
+from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets, classes_of
 from geoseg.training.recipe.recipe import DataSet
-
-from .label_values import BACKGROUND, OTHERS, LabelSets, classes_of
 
 if TYPE_CHECKING:
     import geopandas

@@ -12,15 +12,17 @@ from rasterio.enums import ColorInterp
 
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
+from geoseg.models.bundle import Card, Scaling
 from geoseg.rasters.grid import grid_at, shape_at
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
 from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.scene import is_placed, open_scene
 from geoseg.tiling import Roi
-from geoseg.training.recipe.recipe import Card, DataSet, ScalingEntry
+from geoseg.training.recipe.label_sets import LabelSets
+from geoseg.training.recipe.recipe import DataSet
 
 from .ground_squares import Blocks
-from .label_values import Encoder, LabelSets, encoder_of
+from .label_values import Encoder, encoder_of
 from .label_vectors import VectorCoding, vector_coding
 
 FURTHEST = 100
@@ -55,7 +57,7 @@ class Pair:
     """Numbers of the image's bands that the network takes, from 1."""
     dtype: str
     """NumPy data type of the image."""
-    scaling: ScalingEntry
+    scaling: Scaling
     """From the image's values to the network's."""
     coding: Encoder | VectorCoding
     """What the labels mean."""
@@ -86,11 +88,6 @@ def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
     UsageError
         If images and labels cannot be paired, or the labels' coding is not understood.
     """
-    if len(entry.bands) != len(card.bands):
-        raise UsageError(
-            f"data set {entry.name} takes bands {', '.join(map(str, entry.bands))}; "
-            f"the card has {len(card.bands)} ({', '.join(card.bands)})."
-        )
     if entry.coding == "vector":
         coding: Encoder | VectorCoding = vector_coding(entry, sets)
     else:
@@ -105,7 +102,7 @@ def open_pair(
     files: Files,
     entry: DataSet,
     coding: Encoder | VectorCoding,
-    scaling: Mapping[str, ScalingEntry],
+    scaling: Mapping[str, Scaling],
     *,
     gsd_m: float | None,
     ignored: int,
@@ -159,7 +156,7 @@ def open_pair(
         )
 
 
-def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping[str, ScalingEntry]) -> None:
+def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping[str, Scaling]) -> None:
     refuse_palette(image)
     if max(entry.bands) > image.count:
         raise SceneError(f"{image.name} has {image.count} bands; data set {entry.name} takes band {max(entry.bands)}.")

@@ -3,8 +3,8 @@
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from itertools import count, islice
@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import UsageError
+from geoseg.models.bundle import Card
 from geoseg.rendering import SurfaceClass, render_scene
-from geoseg.training.recipe.recipe import Card, Rendered
+from geoseg.training.recipe.label_sets import OTHERS, LabelSets, classes_of
+from geoseg.training.recipe.recipe import Rendered
 
-from .label_values import OTHERS, LabelSets, classes_of
 from .read import Labelled
 
 CHANNELS = ("red", "green", "blue", "nir")
@@ -31,10 +32,27 @@ STORE_BYTES = 2**30
 """Bytes of rendered scenes that are kept from one stream of windows to the next: about 650 of 640 pixels a side."""
 
 
-class Store:
-    """Scenes that were rendered, the oldest ones dropped."""
+def processes(count: int) -> Executor:
+    """Processes to render in: rendering holds Python's lock, so threads gain nothing.
 
-    def __init__(self, *, limit: int = STORE_BYTES) -> None:
+    They are spawned, for a fork of TensorFlow's process may hang.
+    """
+    return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+
+
+class Store:
+    """Rendered scenes, the oldest ones dropped.
+
+    Parameters
+    ----------
+    limit
+        Bytes to keep.
+    executor
+        Makes an executor of so many workers for the scenes that are missing.
+    """
+
+    def __init__(self, *, limit: int = STORE_BYTES, executor: Callable[[int], Executor] = processes) -> None:
+        self.executor = executor
         self._limit = limit
         self._scenes: dict[tuple[int, int], Labelled] = {}
         self._bytes = 0
@@ -131,7 +149,7 @@ def rendered_pixels(rendered: Rendered, card: Card, sets: LabelSets, store: Stor
 def _scenes(order: Sequence[int], side: int, gsd_m: float, store: Store) -> Generator[Labelled, None, None]:
     """Scenes of the seeds in `order`, those that are not in the store rendered ahead."""
     workers = max(1, min(8, (os.cpu_count() or 1) - 1))
-    pool: ProcessPoolExecutor | None = None
+    pool: Executor | None = None
     seeds = iter(order)
     ahead: deque[tuple[int, Labelled | Future[Labelled]]] = deque()
     try:
@@ -142,8 +160,7 @@ def _scenes(order: Sequence[int], side: int, gsd_m: float, store: Store) -> Gene
                     ahead.append((seed, known))
                     continue
                 if pool is None:
-                    # Rendering holds Python's lock, so threads gain nothing; a fork of TensorFlow's process may hang.
-                    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+                    pool = store.executor(workers)
                 ahead.append((seed, pool.submit(render, seed, side, gsd_m)))
             if not ahead:
                 return

@@ -19,6 +19,15 @@ _ARCHITECTURE = ("preset", "width", "depth", "encoder")
 """Keys that say how a network is built."""
 
 
+def as_recipe(recipe: Recipe | str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Load a recipe given as a path; one that is loaded already takes no overrides."""
+    if not isinstance(recipe, Recipe):
+        return load_recipe(Path(recipe), overrides)
+    if overrides:
+        raise UsageError("`overrides` change a recipe file; change a Recipe with `model_copy(update=…)`.")
+    return recipe
+
+
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe, with paths made absolute.
 
@@ -64,7 +73,7 @@ def _override(document: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     *parents, last = (part.strip() for part in key.split("."))
     if not equals or not last:
-        raise UsageError(f"--set {override} is not of the form key=value.")
+        raise UsageError(f"override {override} is not of the form key=value.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -73,9 +82,9 @@ def _override(document: dict[str, Any], override: str) -> None:
     for name in parents:
         table = _entry(table, name, override) if isinstance(table, list) else table.setdefault(name, {})
         if not isinstance(table, dict | list):
-            raise UsageError(f"--set {override}: {name} is a value, not a table.")
+            raise UsageError(f"override {override}: {name} is a value, not a table.")
     if isinstance(table, list):
-        raise UsageError(f"--set {override}: {key.rpartition('.')[0]} is a list; name one of its entries.")
+        raise UsageError(f"override {override}: {key.rpartition('.')[0]} is a list; name one of its entries.")
     table[last] = value
 
 
@@ -85,7 +94,7 @@ def _entry(entries: list[Any], name: str, override: str) -> Any:  # noqa: ANN401
     if not found and name.isdecimal():
         found = entries[int(name) :]
     if not found:
-        raise UsageError(f"--set {override}: there is no entry {name}.")
+        raise UsageError(f"override {override}: there is no entry {name}.")
     return found[0]
 
 

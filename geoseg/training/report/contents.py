@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.models.legend import Legend
-from geoseg.training.data.label_values import legend_of
+from geoseg.training.recipe.label_sets import legend_of
 from geoseg.training.recipe.load import load_recipe
 from geoseg.training.recipe.recipe import Recipe
 from geoseg.training.run.run_folder import Row, RunFolder, best_row, read_history
@@ -60,7 +60,7 @@ def read_contents(run: Path) -> Contents:
         folder=run,
         recipe=recipe,
         recipe_text=folder.recipe.read_text(encoding="utf-8"),
-        legend=legend_of(recipe),
+        legend=legend_of(recipe.legend),
         history=tuple(history),
         best=best_row(history) if validated else None,
         validation=json.loads(folder.validation.read_text(encoding="utf-8")) if folder.validation.exists() else None,

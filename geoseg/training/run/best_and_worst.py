@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.tiling import Lattice
-from geoseg.training.data.label_values import LabelSets
+from geoseg.training.recipe.label_sets import LabelSets
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import UsageError
+from geoseg.tiling.progress import Progress
 
-from .averaging import averaged
 from .batches import TrainingBatches
+from .network import averaged
 from .run_folder import Row, is_over, write_history
 from .validation import ValidationTiles
 
 Logs = dict[str, Any]
-Progress = Callable[[int, int, Mapping[str, float]], None]
-"""Told, after each step, how many steps are done, of how many, and the epoch's loss and metrics so far."""
 EpochDone = Callable[[Row], None]
 """Told the row of each epoch."""
 
@@ -38,11 +37,12 @@ class Stepping(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
         """Choose the epoch's batches."""
         self._batches.epoch = epoch
         self._before = epoch * len(self._batches)
-        self._progress(self._before, self._epochs * len(self._batches), {})
+        self._progress(self._before, self._epochs * len(self._batches), "")
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Tell how far the run is."""
-        self._progress(self._before + batch + 1, self._epochs * len(self._batches), logs or {})
+        """Report the step, with the epoch's mean loss so far."""
+        loss = f"loss {logs['loss']:.4f}" if logs and "loss" in logs else ""
+        self._progress(self._before + batch + 1, self._epochs * len(self._batches), loss)
 
 
 class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed

@@ -8,11 +8,13 @@ import keras
 from geoseg.errors import UsageError
 
 
-def choose_devices(count: int | None, *, batch: int) -> tuple[str, ...]:
+def choose_devices(found: Sequence[str], count: int | None, *, batch: int) -> tuple[str, ...]:
     """Names of the devices to train on.
 
     Parameters
     ----------
+    found
+        Names of all devices.
     count
         How many; None for all accelerators, or the CPU where there is none.
     batch
@@ -23,26 +25,20 @@ def choose_devices(count: int | None, *, batch: int) -> tuple[str, ...]:
     UsageError
         If there are not so many devices, or the batch cannot be divided among them.
     """
-    found = _accelerators() or _processors()
-    wanted = (len(found) if _accelerators() else 1) if count is None else count
-    if wanted > len(found):
-        raise UsageError(f"{wanted} devices are asked for; {keras.backend.backend()} sees {', '.join(found)}.")
+    accelerators = tuple(name for name in found if "cpu" not in name.lower())
+    usable = accelerators or tuple(found)
+    wanted = (len(accelerators) or 1) if count is None else count
+    if wanted > len(usable):
+        raise UsageError(f"{wanted} devices are asked for; {keras.backend.backend()} sees {', '.join(usable)}.")
     if wanted > 1 and keras.backend.backend() not in ("tensorflow", "jax"):
         raise UsageError(f"several devices need the TensorFlow or JAX backend, not {keras.backend.backend()}.")
     if batch % wanted:
         raise UsageError(f"a batch of {batch} windows cannot be divided among {wanted} devices; change schedule.batch.")
-    return found[:wanted]
+    return usable[:wanted]
 
 
-def _accelerators() -> tuple[str, ...]:
-    return tuple(name for name in _devices() if "cpu" not in name.lower())
-
-
-def _processors() -> tuple[str, ...]:
-    return tuple(name for name in _devices() if "cpu" in name.lower())
-
-
-def _devices() -> Sequence[str]:
+def find_devices() -> Sequence[str]:
+    """Names of the devices of Keras's backend, processors too."""
     match keras.backend.backend():
         case "tensorflow":
             import tensorflow as tf

@@ -6,11 +6,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.errors import UsageError
 from geoseg.models.losses.class_weights import effective_number, label_weights, median_frequency
 from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
 from geoseg.models.losses.regions import Lovasz, Tversky
-from geoseg.training.data.label_values import LabelSets
+from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import Loss, LossTerm
 
 Counts = npt.NDArray[np.float64]
@@ -31,11 +30,6 @@ def build_loss(choice: Loss, labels: LabelSets, pixels: Pixels, *, sample: int) 
         Called if weights depend on it, for it may take a while.
     sample
         Pixels of a training window.
-
-    Raises
-    ------
-    UsageError
-        If weights name a class that the legend does not have.
     """
     weights, counts = _class_weights(choice, labels, pixels, sample)
     return WeightedSum([(term.weight, _build_term(term, choice, labels, weights, counts)) for term in choice.terms])
@@ -56,13 +50,7 @@ def _class_weights(
         case "effective-number":
             counts = pixels()
             return effective_number(counts, sample=sample), counts
-    for name in choice.class_weights:
-        if name not in names:
-            raise UsageError(f"loss.class_weights names {name!r}; the legend has {', '.join(names)}.")
-    weights = np.array([choice.class_weights.get(name, 1.0) for name in names])
-    if not weights.any():
-        raise UsageError("loss.class_weights are 0 for every class; there would be nothing to learn.")
-    return weights, unknown
+    return np.array([choice.class_weights.get(name, 1.0) for name in names]), unknown
 
 
 def _build_term(

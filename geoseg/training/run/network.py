@@ -1,32 +1,32 @@
-"""The network of a recipe: to train in the recipe's precision, and to ship in float32."""
+"""The network of a run: built, optimised, and its weights averaged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from geoseg.errors import UsageError
-from geoseg.models.bundle import load_network, read_card
+from geoseg.models.bundle import Card, load_network, read_card
 from geoseg.models.legend import Legend
 from geoseg.models.networks.presets import build_preset
-from geoseg.models.shipped import find_model
-from geoseg.training.recipe.card import network_depth
-from geoseg.training.recipe.recipe import Recipe, Schedule
+from geoseg.training.recipe.recipe import Network, Schedule
 
 
-def build_trained(recipe: Recipe, legend: Legend) -> keras.Model:
-    """Build the network that is trained, with the weights that training begins with.
+def build_trained(choice: Network, card: Card, *, precision: str) -> keras.Model:
+    """Build the network to train in a precision, with the weights that training begins with.
 
     Raises
     ------
     BundleError, UsageError
         If the initial bundle cannot be loaded, or is of another network.
     """
-    with _policy(recipe.schedule.precision):
-        network = _build(recipe, len(legend), weights=recipe.network.encoder_weights)
-    if recipe.network.initial is not None:
-        _begin_with(find_model(recipe.network.initial), network, legend)
+    with _policy(precision):
+        network = _build(choice, card, weights=choice.encoder_weights)
+    if choice.initial is not None:
+        _begin_with(Path(choice.initial), network, card.legend)
     return network
 
 
@@ -52,21 +52,20 @@ def _begin_with(bundle: Path, network: keras.Model, legend: Legend) -> None:
     head.set_weights(weights)
 
 
-def build_shipped(recipe: Recipe, legend: Legend) -> keras.Model:
+def build_shipped(choice: Network, card: Card) -> keras.Model:
     """Build the same network in float32, for weights that are trained."""
-    return _build(recipe, len(legend), weights=None)
+    return _build(choice, card, weights=None)
 
 
-def _build(recipe: Recipe, classes: int, *, weights: str | None) -> keras.Model:
-    choice = recipe.network
+def _build(choice: Network, card: Card, *, weights: str | None) -> keras.Model:
     overrides = {"encoder": choice.encoder} if choice.encoder is not None else {}
     try:
         return build_preset(
             choice.preset,
-            bands=len(recipe.card.bands),
-            classes=classes,
+            bands=len(card.bands),
+            classes=len(card.legend),
             width=choice.width,
-            depth=network_depth(recipe),
+            depth=choice.depth,
             **overrides,
             **({} if weights is None else {"encoder_weights": weights}),
         )
@@ -100,3 +99,46 @@ def build_optimizer(schedule: Schedule) -> keras.optimizers.Optimizer:
     )
     averaging = {"use_ema": True, "ema_momentum": schedule.ema} if schedule.ema else {}
     return keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay, **averaging)
+
+
+@contextmanager
+def averaged(network: keras.Model, images: Sequence[npt.NDArray[np.float32]]) -> Iterator[None]:
+    """Put the averaged weights, with normalisation statistics of their own, in the place of the trained ones.
+
+    Parameters
+    ----------
+    network
+        Compiled; if its optimizer averages no weights, nothing is done.
+    images
+        Batches of training images `(windows, side, side, bands)` that statistics are measured on.
+    """
+    optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
+    if not optimizer.use_ema:
+        yield
+        return
+    trained = copied_weights(network)
+    optimizer.finalize_variable_values(network.trainable_variables)
+    # On JAX the network and the optimizer would now share arrays, which the network's next call may give away.
+    network.set_weights(copied_weights(network))
+    measure_statistics(network, images)
+    try:
+        yield
+    finally:
+        network.set_weights(trained)
+
+
+def copied_weights(network: keras.Model) -> list[npt.NDArray[np.generic]]:
+    """The network's weights in memory of their own."""
+    return [np.array(weight) for weight in network.get_weights()]
+
+
+def measure_statistics(network: keras.Model, images: Sequence[npt.NDArray[np.float32]]) -> None:
+    """Set the moving statistics of batch normalisation to their mean over batches of images."""
+    layers = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in layers]
+    for number, batch in enumerate(images):
+        for layer in layers:
+            layer.momentum = number / (number + 1)  # the moving mean is then the mean of all so far
+        network(batch, training=True)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum

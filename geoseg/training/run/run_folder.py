@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomli_w
+
 from geoseg.errors import OutputError, UsageError
 from geoseg.files import whole, write_text, writing
 from geoseg.training.recipe.load import load_recipe
-from geoseg.training.recipe.recipe import Recipe
-from geoseg.training.recipe.write import recipe_toml
+from geoseg.training.recipe.recipe import Recipe, Schedule
 
 COLUMNS = (
     "epoch",
@@ -106,6 +107,11 @@ class RunFolder:
         """The network with its card."""
         return self.path / f"{name}.keras"
 
+    def is_over(self, schedule: Schedule) -> bool:
+        """Whether the schedule or its patience has ended."""
+        rows = read_history(self.history)
+        return len(rows) >= schedule.epochs or is_over(rows, schedule.patience)
+
     def begin(self, recipe: Recipe, *, resume: bool) -> None:
         """Make the folder ready for a run, or find that it holds the same run; one without an epoch is forgotten.
 
@@ -119,7 +125,7 @@ class RunFolder:
         epochs = len(read_history(self.history))
         if epochs and not resume:
             raise OutputError(
-                f"{self.path} holds a run of {epochs} epochs; go on with --resume, or choose another folder with -o."
+                f"{self.path} holds a run of {epochs} epochs; resume it with `resume=True`, or choose another `folder`."
             )
         if epochs:
             self._check(recipe)
@@ -127,7 +133,7 @@ class RunFolder:
             if not epochs and self.backup.exists():
                 shutil.rmtree(self.backup)
             self.backup.mkdir(parents=True, exist_ok=True)
-        write_text(self.recipe, recipe_toml(recipe))
+        write_text(self.recipe, tomli_w.dumps(recipe.model_dump(exclude_none=True)))
 
     def _check(self, recipe: Recipe) -> None:
         before = load_recipe(self.recipe)

@@ -14,7 +14,7 @@ from geoseg.evaluation import matrix_scores as metrics
 from geoseg.evaluation.confusion import Confusion, Scores
 from geoseg.models.legend import NODATA
 from geoseg.tiling import Lattice, Tile, blend, reflect
-from geoseg.training.data.label_values import LabelSets
+from geoseg.training.recipe.label_sets import LabelSets
 
 from .best_and_worst import Extremes
 

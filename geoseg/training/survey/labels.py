@@ -17,8 +17,8 @@ from geoseg.datasets.discovery import VECTORS
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.open import opened
 from geoseg.training.data.label_rasters import bands_of, is_coloured, packed_values, refuse_reals
-from geoseg.training.data.label_values import OTHERS
 from geoseg.training.data.label_vectors import NULL, attribute_values, read_features
+from geoseg.training.recipe.label_sets import OTHERS
 
 if TYPE_CHECKING:
     import geopandas

@@ -17,8 +17,8 @@ from geoseg.models.networks.presets import DEFAULT_PRESET
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.scene import Scene
-from geoseg.training.data.label_values import BACKGROUND, IGNORE, OTHERS
 from geoseg.training.data.splits import footprint
+from geoseg.training.recipe.label_sets import BACKGROUND, IGNORE, OTHERS
 
 from .images import Look, look
 from .labels import FEW, LabelLook

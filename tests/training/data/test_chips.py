@@ -8,7 +8,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from geoseg.cli.tile import command
 from geoseg.errors import OutputError, SceneError, UsageError
-from geoseg.training.data.chips import export_chips, export_recipe_chips
+from geoseg.training.data.chips import tile
 from geoseg.training.recipe.load import parse_recipe
 
 PALETTE = {0: (10, 20, 30, 255), 1: (40, 50, 60, 255), 2: (70, 80, 90, 255)}
@@ -41,7 +41,7 @@ def pasted(folder, transform, shape):
 @pytest.mark.parametrize(("size", "overlap"), [(32, 0.25), (64, 0.0), (128, 0.5)])
 def test_chips_cover_the_image(town, tmp_path, size, overlap):
     """By their georeference, chips put together give the image and its labels, with colours; all have one size."""
-    count = export_chips(tmp_path, None, tmp_path / "chips", size=size, overlap=overlap)
+    count = tile(tmp_path, folder=tmp_path / "chips", size=size, overlap=overlap)
     image, labels = town
     place = Affine(1, 0, 500_000, 0, -1, 5_400_000)
     np.testing.assert_array_equal(pasted(tmp_path / "chips/images", place, image.shape), image)
@@ -60,7 +60,7 @@ def test_colours_are_kept(write_raster, coordinates, tmp_path):
     colours = np.random.default_rng(0).integers(0, 255, (3, 40, 40), np.uint8)
     write_raster("images/a.png", coordinates(40, 40), transform=None)
     write_raster("masks/a.png", colours, transform=None)
-    export_chips(tmp_path, None, tmp_path / "chips", size=40)
+    tile(tmp_path, folder=tmp_path / "chips", size=40)
     with pytest.warns(NotGeoreferencedWarning), rasterio.open(tmp_path / "chips/labels/a_000_000.tif") as chip:
         np.testing.assert_array_equal(chip.read(), colours)
 
@@ -71,7 +71,7 @@ def test_unlabelled_chips_are_left_out(write_raster, coordinates, tmp_path):
     valid[:32, :32] = False
     write_raster("images/a.tif", coordinates(64, 96), mask=valid)
     write_raster("labels/a.tif", np.ones((1, 64, 40), np.uint8))
-    assert export_chips(tmp_path, None, tmp_path / "chips", size=32, overlap=0) == 3
+    assert tile(tmp_path, folder=tmp_path / "chips", size=32, overlap=0) == 3
     found = pasted(tmp_path / "chips/labels", Affine(1, 0, 500_000, 0, -1, 5_400_000), (1, 64, 96))
     np.testing.assert_array_equal(found[0] == 1, valid & (np.arange(96) < 40))
 
@@ -84,7 +84,7 @@ def test_no_class_becomes_nodata(write_raster, coordinates, tmp_path):
         write_raster(f"images/{name}.tif", coordinates(48, 40))
     write_raster("masks/a.tif", mask)
     write_raster("masks/b.tif", np.full_like(mask, 254))
-    assert export_chips(tmp_path, None, tmp_path / "chips", size=64) == 2
+    assert tile(tmp_path, folder=tmp_path / "chips", size=64) == 2
     for name, values in (("a", {0, 255, 253}), ("b", {254, 253})):
         with rasterio.open(tmp_path / f"chips/labels/{name}_000_000.tif") as chip:
             assert chip.nodata == 253
@@ -96,7 +96,7 @@ def test_bands_keep_their_meaning(write_raster, tmp_path):
     image = np.ones((4, 32, 32), np.uint16)
     write_raster("images/a.tif", image, photometric="RGB", alpha="YES")
     write_raster("masks/a.tif", image[:1].astype(np.uint8))
-    export_chips(tmp_path, None, tmp_path / "chips", size=32)
+    tile(tmp_path, folder=tmp_path / "chips", size=32)
     with rasterio.open(tmp_path / "chips/images/a_000_000.tif") as chip:
         assert chip.colorinterp == (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
@@ -117,7 +117,7 @@ def test_what_makes_no_chips_is_refused(write_raster, coordinates, tmp_path, lab
     else:
         write_raster("masks/a.tif", label)
     with pytest.raises(SceneError, match=sentence):
-        export_chips(tmp_path, None, tmp_path / "chips", size=32)
+        tile(tmp_path, folder=tmp_path / "chips", size=32)
     assert not (tmp_path / "chips").exists()
 
 
@@ -127,7 +127,7 @@ def test_recipe(town, tmp_path):
     split = {"by": "block", "block_m": 30.0, "validation": 0.4}
     entry = {"name": "town", "images": str(tmp_path), "values": values, "split": split}
     recipe = parse_recipe({"name": "x", "data": [entry], "card": {"gsd_m": 2.0}}, source="x.toml")
-    export_recipe_chips(recipe, tmp_path / "chips", size=32)
+    tile(recipe, folder=tmp_path / "chips", size=32)
     place = Affine(2, 0, 500_000, 0, -2, 5_400_000)
     labels = town[1][:, 1::2, 1::2]
     parts = [
@@ -146,12 +146,12 @@ def test_nothing_is_overwritten_or_left_half(town, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
     with pytest.raises(OutputError, match="full exists and is not empty"):
-        export_chips(tmp_path, None, tmp_path / "full")
+        tile(tmp_path, folder=tmp_path / "full")
     (tmp_path / "images/b.tif").write_bytes((tmp_path / "images/a b.tif").read_bytes())
     (tmp_path / "labels/b.tif").write_bytes(b"")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(Exception, match=r"b\.tif is empty"):
-        export_chips(tmp_path, None, tmp_path / "chips")
+        tile(tmp_path, folder=tmp_path / "chips")
     assert sorted(tmp_path.iterdir()) == before
 
 

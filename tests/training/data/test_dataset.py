@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -9,6 +10,7 @@ from geoseg.rendering import SurfaceClass, render_scene
 from geoseg.training.data.dataset import Data, open_data
 from geoseg.training.recipe.load import load_recipe, parse_recipe
 from geoseg.training.recipe.recipe import Rendered
+from geoseg.training.recipe.resolve import resolve
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def two_sets(write_raster, open_recipe):
 def test_validation_images(two_sets):
     """Held-out images are read as the network takes them, with label values; unlabelled pixels are ignored."""
     truth, data = two_sets
-    assert data.labels.allowed == ((0,), (1,), (2,), (0, 2), (0, 1, 2))
+    assert data.run.labels.allowed == ((0,), (1,), (2,), (0, 2), (0, 1, 2))
     images = data.validation_images()
     assert [(image.data_set, image.name) for image in images] == [("a", "1"), ("b", "0"), ("b", "2")]
     for image in images:
@@ -72,8 +74,8 @@ def test_class_pixels_of_rendered_scenes(two_sets, open_recipe):
     truth, data = two_sets
     values = {"building": ["land", "water"], "vegetation": "ignore"}
     both = Data(
-        recipe=data.recipe.model_copy(update={"rendered": Rendered(scenes=3, side=48, seed=5, values=values)}),
-        labels=data.labels, sides=data.sides, as_float=data.as_float, cache=data.cache, scenes=data.scenes,
+        run=replace(data.run, rendered=Rendered(scenes=3, side=48, seed=5, values=values)),
+        sides=data.sides, as_float=data.as_float, cache=data.cache, scenes=data.scenes,
     )  # fmt: skip
     scenes = [render_scene(seed, (48, 48), gsd=1.0).classes for seed in (5, 6, 7)]
     pixels = {surface.name.lower(): (np.stack(scenes) == surface).sum() for surface in SurfaceClass}
@@ -100,7 +102,6 @@ def test_remarks(two_sets, write_raster, open_recipe):
 def test_windows_are_alike(two_sets):
     """Windows have one shape and data type, from whichever set they are, and none shows a held-out image."""
     truth, data = two_sets
-    assert data.bands == 3
     seen = set()
     for pixels, labels in islice(data.windows(0, side=16), 60):
         assert (pixels.shape, pixels.dtype, labels.shape) == ((16, 16, 3), np.float32, (16, 16))
@@ -142,12 +143,12 @@ def test_labels_are_checked_before_training(two_sets, write_raster):
 def test_recipes_without_imagery(data, sentence):
     """Imagery must be there, under names of its own."""
     with pytest.raises(UsageError, match=sentence):
-        open_data(parse_recipe({"name": "x", "data": data}, source="x.toml"))
+        open_data(resolve(parse_recipe({"name": "x", "data": data}, source="x.toml")))
 
 
 def test_shipped_recipe_on_real_imagery(real_data, shipped_recipe):
     """The aerial model holds out MBRSC tiles 1 and 3 and ten Massachusetts tiles, and trains on all others."""
-    data = open_data(load_recipe(shipped_recipe, [f"root={real_data}"]))
+    data = open_data(resolve(load_recipe(shipped_recipe, [f"root={real_data}"])))
     dubai, massachusetts = data.sides
     assert {pair.name.split("/")[0] for pair in dubai.validation} == {"Tile 1", "Tile 3"}
     assert (len(dubai.training), len(dubai.validation)) == (54, 18)
@@ -156,5 +157,5 @@ def test_shipped_recipe_on_real_imagery(real_data, shipped_recipe):
     assert [pair.name for pair in massachusetts.validation] == names[:50:5]
     pixels, labels = data.validation_images()[-1].read()
     # White collars are masked: black to the network, and without a label.
-    assert (pixels[labels == data.labels.ignored] == 0).mean() > 0.99
+    assert (pixels[labels == data.run.labels.ignored] == 0).mean() > 0.99
     assert set(np.unique(labels)) == {2, 5, 6}

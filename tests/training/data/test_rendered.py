@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -6,31 +7,25 @@ import pytest
 
 from geoseg.errors import UsageError
 from geoseg.rendering import render_scene
-from geoseg.training.data.label_values import label_sets
 from geoseg.training.data.rendered import FIRST, Store, rendered_windows
 from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.recipe.resolve import resolve
 
 
 def parsed(rendered, legend="aerial", **card):
     document = {"name": "x", "legend": legend, "data": [], "rendered": rendered, "card": card}
-    return parse_recipe(document, source="x.toml")
+    return resolve(parse_recipe(document, source="x.toml"))
 
 
-def windows(recipe, store, *, seed=0, side=32):
-    sets = label_sets(recipe)
-    return rendered_windows(recipe.rendered, recipe.card, sets, store, side=side, seed=seed)
+def windows(run, store, *, seed=0, side=32):
+    return rendered_windows(run.rendered, run.card, run.labels, store, side=side, seed=seed)
 
 
 # Rasterio silences this one where it rasterizes, but Python's filters are those of all threads at once.
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
-@pytest.fixture
-def in_threads(monkeypatch):
-    """Render in threads of this process, which start at once."""
-    monkeypatch.setattr(
-        "geoseg.training.data.rendered.ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n)
-    )
+in_threads = partial(Store, executor=ThreadPoolExecutor)  # threads of this process start at once
 
 
 def test_windows_show_rendered_scenes():
@@ -55,10 +50,10 @@ def test_windows_show_rendered_scenes():
     assert seen == {0, 1, 2}
 
 
-def test_windows_depend_on_the_seed_alone(in_threads):
+def test_windows_depend_on_the_seed_alone():
     """What is already in the store changes nothing, and is not rendered anew."""
     recipe = parsed({"scenes": FIRST + 3, "side": 32})
-    store, empty = Store(), Store(limit=1)
+    store, empty = in_threads(), in_threads(limit=1)
     streams = [windows(recipe, store), windows(recipe, store), windows(recipe, empty)]
     drawn = [list(islice(stream, 12)) for stream in streams]
     for one, *others in zip(*drawn, strict=True):
@@ -71,12 +66,12 @@ def test_windows_depend_on_the_seed_alone(in_threads):
     assert sum(empty.get(seed, 32) is not None for seed in range(1000, 1000 + FIRST + 3)) == 1
 
 
-def test_each_seed_begins_with_other_scenes(in_threads):
+def test_each_seed_begins_with_other_scenes():
     """A stream shows few scenes at first, and another seed shows others: over the epochs all are seen alike."""
     recipe = parsed({"scenes": 3 * FIRST, "side": 32})
     first = []
     for seed in (0, 1):
-        store = Store()
+        store = in_threads()
         stream = windows(recipe, store, seed=seed)
         next(stream)
         stream.close()
@@ -85,11 +80,11 @@ def test_each_seed_begins_with_other_scenes(in_threads):
     assert first[0] != first[1]
 
 
-def test_other_legends(in_threads):
+def test_other_legends():
     """The renderer's classes are mapped as labels of data sets are."""
     legend = {"classes": [{"name": "road", "colour": "#4a4a4a"}, {"name": "rest", "colour": "#ffffff"}]}
     recipe = parsed({"scenes": 1, "side": 64, "seed": 3, "values": {"water": "ignore", "*": "rest"}}, legend=legend)
-    stream = windows(recipe, Store(), side=64)
+    stream = windows(recipe, in_threads(), side=64)
     _, labels = next(stream)
     stream.close()
     classes = render_scene(3, (64, 64)).classes

@@ -7,7 +7,7 @@ from standins import make_card
 
 from geoseg.errors import BundleError, UsageError
 from geoseg.models.bundle import MEMBER
-from geoseg.training.data.label_values import label_sets
+from geoseg.training.recipe.label_sets import legend_of
 from geoseg.training.recipe.load import load_recipe
 from geoseg.training.recipe.recipe import Augmentation, Card, Recipe, Schedule
 
@@ -104,7 +104,7 @@ def test_overrides(write, override, found):
 @pytest.mark.parametrize("override", ["schedule.epochs", "=3", "data.suburb.share=1", "name.first=x", "data.share=2"])
 def test_overrides_that_lead_nowhere(write, override):
     """An override without a value, or into what is not there, is refused by itself."""
-    with pytest.raises(UsageError, match=re.escape(f"--set {override}")):
+    with pytest.raises(UsageError, match=re.escape(f"override {override}")):
         load_recipe(write(MINIMAL), [override])
 
 
@@ -166,7 +166,7 @@ def test_recipes_to_compare_with(shipped_recipe):
     assert [(entry.images, entry.split) for entry in roads.data] == [
         (entry.images, entry.split) for entry in aerial.data
     ]
-    assert label_sets(roads).legend.names == ("other", "road")
+    assert legend_of(roads.legend).names == ("other", "road")
     assert mbrsc.data[0].split.by == "image"
 
 

@@ -9,7 +9,7 @@ from scipy.ndimage import median_filter
 
 from geoseg.models.legend import AERIAL
 from geoseg.rendering import render_scene
-from geoseg.training.data.label_values import LabelSets
+from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.report import write_scene_frame, write_tile_pictures
 from geoseg.training.run.best_and_worst import Extremes
 from geoseg.training.run.run_folder import write_history

@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from geoseg.errors import UsageError
-from geoseg.training.run import devices
 from geoseg.training.run.devices import choose_devices
 
 STEP = """
@@ -22,8 +21,8 @@ import numpy as np
 from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.models.losses.regions import Lovasz, Tversky
-from geoseg.training.run.averaging import averaged
-from geoseg.training.run.devices import choose_devices, share_statistics, spread
+from geoseg.training.run.devices import choose_devices, find_devices, share_statistics, spread
+from geoseg.training.run.network import averaged
 
 SETS = ((0,), (1,), (2,), (0, 1), (0, 1, 2))
 kinds = {"allowed": SETS, "classes": 3}
@@ -52,7 +51,7 @@ def train(names):
         weights = [np.asarray(weight).ravel().tolist() for weight in network.get_weights()]
     return {"devices": names, "history": history, "scores": scores, "weights": weights}
 
-print(json.dumps([train(choose_devices(count, batch=4)) for count in (1, 2)]))
+print(json.dumps([train(choose_devices(find_devices(), count, batch=4)) for count in (1, 2)]))
 """
 
 
@@ -94,14 +93,12 @@ def test_two_devices_take_the_step_that_one_takes(backend):
         (["cpu:0", "cpu:1"], 2, ("cpu:0", "cpu:1")),
     ],
 )
-def test_devices_are_chosen_by_themselves(monkeypatch, found, count, chosen):
+def test_devices_are_chosen_by_themselves(found, count, chosen):
     """All accelerators by default, or one processor; as many as are asked for otherwise."""
-    monkeypatch.setattr(devices, "_devices", lambda: found)
-    assert choose_devices(count, batch=4) == chosen
+    assert choose_devices(found, count, batch=4) == chosen
 
 
-def test_more_devices_than_there_are_is_an_error(monkeypatch):
+def test_more_devices_than_there_are_is_an_error():
     """The error says which devices there are."""
-    monkeypatch.setattr(devices, "_devices", lambda: ["gpu:0", "cpu:0"])
     with pytest.raises(UsageError, match=r"2 devices are asked for.*gpu:0"):
-        choose_devices(2, batch=4)
+        choose_devices(["gpu:0", "cpu:0"], 2, batch=4)

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from geoseg.errors import UsageError
 from geoseg.models.legend import AERIAL
 from geoseg.models.losses.pixels import MarginalCrossEntropy
 from geoseg.models.losses.regions import Lovasz, Tversky
-from geoseg.training.data.label_values import LabelSets
+from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import Loss, LossTerm
 from geoseg.training.run.loss import build_loss
 
@@ -80,15 +79,3 @@ def test_pixels_are_not_counted_for_nothing():
 
     built(Loss(), never)
     built(Loss(class_weights={"road": 2.0}), never)
-
-
-def test_a_weight_of_no_class_is_an_error():
-    """A class weight that names no class of the legend is refused, by name."""
-    with pytest.raises(UsageError, match=r"'roads'.*building, land, road"):
-        built(Loss(class_weights={"roads": 2.0}))
-
-
-def test_weights_of_nothing_are_refused():
-    """Weights that are 0 for every class would leave nothing to learn."""
-    with pytest.raises(UsageError, match="0 for every class"):
-        built(Loss(class_weights=dict.fromkeys(AERIAL.names, 0.0)))

@@ -7,18 +7,14 @@ from standins import make_card
 
 from geoseg.errors import BundleError, UsageError
 from geoseg.models.bundle import load_network, save_bundle
-from geoseg.models.legend import Legend, LegendClass
 from geoseg.models.networks.presets import build_preset
 from geoseg.models.shipped import find_model
 from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.recipe.resolve import resolve
 from geoseg.training.run.network import build_trained
 
 BUILT = {"preset": "attention_resunet", "width": 4, "depth": 1}
 KNOWN = ("building", "land", "road", "vegetation", "water")
-
-
-def legend(*names):
-    return Legend(classes=tuple(LegendClass(name=name, colour=f"#0000{i:02x}") for i, name in enumerate(names)))
 
 
 @pytest.fixture
@@ -34,14 +30,16 @@ def begun(bundle, names, *, bands=("red", "green", "blue"), **network):
     recipe = parse_recipe(
         {
             "name": "own",
-            "data": [],
+            "data": [{"name": "town", "images": "images", "bands": list(range(1, len(bands) + 1))}],
+            "legend": {"classes": [{"name": name, "colour": f"#0000{i:02x}"} for i, name in enumerate(names)]},
             "network": {**BUILT, "initial": str(bundle), **network},
             "card": {"bands": list(bands)},
             "schedule": {"precision": "float32"},
         },
         source="own.toml",
     )
-    return build_trained(recipe, legend(*names))
+    run = resolve(recipe)
+    return build_trained(run.network, run.card, precision=run.schedule.precision)
 
 
 def test_the_same_classes(bundle):

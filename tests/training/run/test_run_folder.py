@@ -4,7 +4,6 @@ import pytest
 
 from geoseg.errors import OutputError, UsageError
 from geoseg.training.recipe.load import load_recipe, parse_recipe
-from geoseg.training.recipe.write import recipe_toml
 from geoseg.training.run.run_folder import COLUMNS, RunFolder, best_row, is_over, read_history, write_history
 
 RECIPE = {
@@ -69,9 +68,9 @@ def test_patience_counts_epochs_since_the_best(patience, over):
 
 def test_a_recipe_is_read_as_it_was_written(tmp_path, recipe):
     """The recipe of a run folder, defaults and all, is the recipe that was run."""
-    path = tmp_path / "recipe.toml"
-    path.write_text(recipe_toml(recipe), encoding="utf-8")
-    assert load_recipe(path).model_dump(exclude={"root"}) == recipe.model_dump(exclude={"root"})
+    folder = RunFolder(path=tmp_path / "run")
+    folder.begin(recipe, resume=False)
+    assert load_recipe(folder.recipe).model_dump(exclude={"root"}) == recipe.model_dump(exclude={"root"})
 
 
 def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
@@ -80,7 +79,7 @@ def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
     recipe = recipe.model_copy(update={"root": str(tmp_path)})
     folder.begin(recipe, resume=True)  # there is nothing to resume: it begins
     write_history(folder.history, [{"epoch": 1.0, "loss": 0.5}])
-    with pytest.raises(OutputError, match=r"1 epochs.*--resume"):
+    with pytest.raises(OutputError, match=r"1 epochs.*`resume=True`"):
         folder.begin(recipe, resume=False)
     folder.begin(recipe, resume=True)
     with pytest.raises(UsageError, match="another `seed`"):

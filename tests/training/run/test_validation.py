@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_s
 
 from geoseg.models.legend import AERIAL, NODATA
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
-from geoseg.training.data.label_values import LabelSets
+from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.run.best_and_worst import Extremes
 from geoseg.training.run.validation import ValidationTiles, class_map, known_classes, validate
 

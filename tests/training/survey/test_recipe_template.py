@@ -8,6 +8,7 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.training.data.dataset import open_data
 from geoseg.training.data.read import read_labels
 from geoseg.training.recipe.load import load_recipe
+from geoseg.training.recipe.resolve import resolve
 from geoseg.training.survey.recipe_template import describe_data
 
 SAMPLES = ["coast", "desert_city", "farmland", "satellite_16bit", "suburb"]
@@ -21,7 +22,7 @@ def start(tmp_path):
         path = tmp_path / "recipe.toml"
         path.write_text(describe_data(images, labels), encoding="utf-8")
         recipe = load_recipe(path)
-        return path.read_text(encoding="utf-8"), recipe, open_data(recipe)
+        return path.read_text(encoding="utf-8"), recipe, open_data(resolve(recipe))
 
     return start_
 
@@ -39,7 +40,7 @@ def class_pixels(data):
         for pair in (*sides.training, *sides.validation)
     ]
     counts = np.bincount(np.concatenate([part.ravel() for part in labels]), minlength=256)
-    return counts[: len(data.labels.legend)]
+    return counts[: len(data.run.labels.legend)]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -234,7 +235,7 @@ def test_values_of_an_attribute(start, write_raster, picture, tmp_path, kinds, v
     assert recipe.data[0].values == values
     assert "  # " in text.partition(f'"{next(iter(values))}" = "background"')[2].splitlines()[0]
     assert "ignored" in text.partition("[data.values]")[2].splitlines()[1]
-    pixels = dict(zip(data.labels.legend.names, class_pixels(data), strict=True))
+    pixels = dict(zip(data.run.labels.legend.names, class_pixels(data), strict=True))
     open_ground = 150 * 200 - 90 * 50 * len(kinds)
     assert pixels["background"] == (90 * 50 if "background" in kinds else open_ground)
     assert all(count == 90 * 50 for name, count in pixels.items() if name != "background")
@@ -251,7 +252,7 @@ def test_vectors(start, write_raster, picture, tmp_path, lines):
     geopandas.GeoDataFrame({"kind": ["wood", "lake"]}, geometry=placed, crs="EPSG:32633").to_file(tmp_path / "v.gpkg")
     _, recipe, data = start(tmp_path / "scene.tif", tmp_path / "v.gpkg")
     if lines:
-        assert (data.labels.legend.names, data.labels.legend.road) == (("background", "road"), 1)
+        assert (data.run.labels.legend.names, data.run.labels.legend.road) == (("background", "road"), 1)
     else:
-        assert (recipe.data[0].attribute, data.labels.legend.names) == ("kind", ("background", "lake", "wood"))
+        assert (recipe.data[0].attribute, data.run.labels.legend.names) == ("kind", ("background", "lake", "wood"))
     assert (data.class_pixels() > 0).all()

@@ -1,0 +1,159 @@
+"""Resolve a recipe: check it against legend and network, and split it into the parts that a run is made of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geoseg.errors import UsageError
+from geoseg.models.backend import start_keras
+from geoseg.models.bundle import Card, Scaling
+from geoseg.models.legend import Legend
+from geoseg.models.networks.presets import PRESETS
+from geoseg.models.shipped import find_model
+from geoseg.tiling.window import FAMILIES
+from geoseg.version import __version__
+
+from .label_sets import LabelSets, label_sets, legend_of
+from .recipe import Augmentation, DataSet, Loss, Network, Recipe, Rendered, Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A checked recipe in parts; modules take the part that they need."""
+
+    card: Card
+    """Card of the bundle, without the epochs and metrics that are known only at the end."""
+    mantissa_bits: int | None
+    """Bits of the weights' mantissas that the bundle keeps; None for all."""
+    labels: LabelSets
+    network: Network
+    """With its depth, and the path of its initial bundle."""
+    data: tuple[DataSet, ...]
+    rendered: Rendered | None
+    loss: Loss
+    augmentation: Augmentation
+    schedule: Schedule
+    seed: int
+
+
+def resolve(recipe: Recipe) -> Run:
+    """Check a recipe as far as this is possible without opening its imagery.
+
+    Raises
+    ------
+    BundleError
+        If the initial bundle does not exist.
+    UsageError
+        If values of the recipe contradict each other, or name a legend, class, preset, encoder or window that does not
+        exist.
+    """
+    legend = legend_of(recipe.legend)
+    network = _network(recipe.network)
+    multiple = 2 ** (network.depth or 0)
+    if recipe.schedule.window % multiple:
+        raise UsageError(f"schedule.window is a multiple of {multiple} for this network, not {recipe.schedule.window}.")
+    card = _card(recipe, legend, multiple)
+    _check_data(recipe)
+    _check_class_weights(recipe.loss, legend)
+    mappings = [(entry.name, entry.values) for entry in recipe.data]
+    if recipe.rendered is not None:
+        mappings.append(("rendered", recipe.rendered.values))
+    return Run(
+        card=card,
+        mantissa_bits=recipe.card.mantissa_bits,
+        labels=label_sets(legend, mappings),
+        network=network,
+        data=tuple(recipe.data),
+        rendered=recipe.rendered,
+        loss=recipe.loss,
+        augmentation=recipe.augmentation,
+        schedule=recipe.schedule,
+        seed=recipe.seed,
+    )
+
+
+def _network(network: Network) -> Network:
+    if network.preset not in PRESETS:
+        raise UsageError(f"preset {network.preset!r} is unknown; choose one of {', '.join(PRESETS)}.")
+    depth = network.depth or PRESETS[network.preset].depth
+    if network.encoder is not None:
+        start_keras()
+        from geoseg.models.networks.encoders import ENCODERS
+
+        if network.encoder not in ENCODERS:
+            raise UsageError(f"encoder {network.encoder!r} is unknown; choose one of {', '.join(ENCODERS)}.")
+        depth = ENCODERS[network.encoder].depth
+    initial = None if network.initial is None else str(find_model(network.initial))
+    return network.model_copy(update={"depth": depth, "initial": initial})
+
+
+def _card(recipe: Recipe, legend: Legend, multiple: int) -> Card:
+    choice = recipe.card
+    if choice.window not in FAMILIES:
+        raise UsageError(f"card.window {choice.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
+    try:
+        return Card(
+            name=recipe.name,
+            version=recipe.version,
+            bands=tuple(choice.bands),
+            scaling={dtype: Scaling(offset=entry.offset, gain=entry.gain) for dtype, entry in choice.scaling.items()},
+            gsd_m=choice.gsd_m,
+            tile=choice.tile,
+            overlap=choice.overlap,
+            window=choice.window,
+            multiple=multiple,
+            legend=legend,
+            provenance={
+                "geoseg": __version__,
+                "preset": recipe.network.preset,
+                "width": recipe.network.width,
+                "epochs": 0,
+                "license": choice.license,
+                "attribution": choice.attribution,
+                "metrics": {},
+                "recipe": _portable(recipe),
+            },
+        )
+    except ValueError as error:
+        raise UsageError(f"the recipe's card cannot be used: {error}") from error
+
+
+def _portable(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values, with relative paths: a bundle must not reveal the machine it was trained on."""
+    document: dict[str, Any] = recipe.model_dump(exclude_none=True, exclude={"root"})
+    for entry in document["data"]:
+        entry.update((key, _below(entry[key], recipe.root)) for key in ("images", "labels") if key in entry)
+    network = document["network"]
+    network.update((key, Path(network[key]).name) for key in ("encoder_weights", "initial") if key in network)
+    return document
+
+
+def _below(path: str, root: str) -> str:
+    """The path relative to `root`, or its last part if it is elsewhere."""
+    place = Path(path)
+    return str(place.relative_to(root)) if place.is_relative_to(root) else place.name
+
+
+def _check_data(recipe: Recipe) -> None:
+    if not recipe.data and recipe.rendered is None:
+        raise UsageError(f"recipe {recipe.name} has no data: name a data set, or rendered scenes.")
+    names = [entry.name for entry in recipe.data]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise UsageError(f"two data sets are named {repeated[0]!r}; give each a name of its own.")
+    for entry in recipe.data:
+        if len(entry.bands) != len(recipe.card.bands):
+            raise UsageError(
+                f"data set {entry.name} takes bands {', '.join(map(str, entry.bands))}; "
+                f"the card has {len(recipe.card.bands)} ({', '.join(recipe.card.bands)})."
+            )
+
+
+def _check_class_weights(loss: Loss, legend: Legend) -> None:
+    if isinstance(loss.class_weights, str):
+        return
+    for name in loss.class_weights:
+        if name not in legend.names:
+            raise UsageError(f"loss.class_weights names {name!r}; the legend has {', '.join(legend.names)}.")
+    if not any(loss.class_weights.get(name, 1.0) for name in legend.names):
+        raise UsageError("loss.class_weights are 0 for every class; there would be nothing to learn.")
