@@ -16,7 +16,7 @@ from geoseg.models.weights import rounded
 from .recipe.resolve import Run
 from .report import write_report, write_tile_pictures
 from .run.best_and_worst import Extremes
-from .run.network import build_shipped
+from .run.neural_network import build_shipped
 from .run.run_folder import RunFolder, best_row, read_history
 from .run.validation import Image, class_map, validate
 

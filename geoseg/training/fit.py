@@ -22,7 +22,7 @@ from .run.callbacks import EpochDone, Judging, Recording, Stepping
 from .run.devices import share_statistics, spread
 from .run.fused_batch_norm import fused
 from .run.loss import build_loss
-from .run.network import build_optimizer, build_shipped, build_trained, copied_weights
+from .run.neural_network import build_optimizer, build_shipped, build_trained, copied_weights
 from .run.run_folder import Row, RunFolder, read_history
 from .run.validation import Image, Scorer, ValidationTiles, class_map, known_classes
 

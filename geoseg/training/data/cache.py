@@ -10,7 +10,7 @@ from geoseg.rasters.read import scaled
 from geoseg.tiling import Roi, reflect
 
 from .pairs import Pair
-from .read import Labelled, read_pair
+from .read_pairs import Labelled, read_pair
 
 CACHE_BYTES = 2**30
 """Bytes of decoded pixels and labels that are kept: about 270 Mpx of red, green and blue in 8 bits."""

@@ -32,7 +32,7 @@ from .dataset import open_data
 from .label_rasters import is_coloured, read_values, used_ids
 from .label_values import Encoder
 from .pairs import Pair, open_pair
-from .read import read_image, read_labels
+from .read_pairs import read_image, read_labels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from geoseg.training.recipe.resolve import Run
 
 from .cache import Cache
 from .pairs import Pair, open_pairs
-from .read import Labelled, read_pair
+from .read_pairs import Labelled, read_pair
 from .rendered import Store, rendered_bands, rendered_labels, rendered_pixels, rendered_windows
 from .splits import Sides, check_training, refuse_overlaps, split
 from .windows import Survey, mixed, sampled_windows, survey

@@ -18,7 +18,7 @@ from geoseg.rendering import SurfaceClass, render_scene
 from geoseg.training.recipe.label_sets import OTHERS, LabelSets, classes_of
 from geoseg.training.recipe.recipe import Rendered
 
-from .read import Labelled
+from .read_pairs import Labelled
 
 CHANNELS = ("red", "green", "blue", "nir")
 """Bands that the renderer gives."""

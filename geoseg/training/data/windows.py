@@ -11,7 +11,7 @@ from geoseg.tiling import Roi
 
 from .cache import Cache
 from .pairs import Pair
-from .read import Labelled, read_labels
+from .read_pairs import Labelled, read_labels
 
 MOSTLY = 0.5
 """Windows with a larger share of ignored pixels are passed over."""

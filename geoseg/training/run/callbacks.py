@@ -14,7 +14,7 @@ from geoseg.errors import UsageError
 from geoseg.tiling.progress import Progress
 
 from .batches import TrainingBatches
-from .network import averaged
+from .neural_network import averaged
 from .run_folder import Row, is_over, write_history
 from .validation import ValidationTiles
 

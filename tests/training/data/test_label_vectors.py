@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from geoseg.errors import SceneError, UsageError
-from geoseg.training.data.read import read_labels
+from geoseg.training.data.read_pairs import read_labels
 
 WHOLE = (slice(0, 100), slice(0, 120))
 X, Y = 500_000, 5_400_000

@@ -10,7 +10,7 @@ from rasterio import Affine
 
 from geoseg.errors import UsageError
 from geoseg.training.data.ground_squares import Blocks, Ground
-from geoseg.training.data.read import read_image, read_labels
+from geoseg.training.data.read_pairs import read_image, read_labels
 
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
 

@@ -22,7 +22,7 @@ from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.models.losses.regions import Lovasz, Tversky
 from geoseg.training.run.devices import choose_devices, find_devices, share_statistics, spread
-from geoseg.training.run.network import averaged
+from geoseg.training.run.neural_network import averaged
 
 SETS = ((0,), (1,), (2,), (0, 1), (0, 1, 2))
 kinds = {"allowed": SETS, "classes": 3}

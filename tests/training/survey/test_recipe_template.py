@@ -6,7 +6,7 @@ from rasterio import Affine
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.training.data.dataset import open_data
-from geoseg.training.data.read import read_labels
+from geoseg.training.data.read_pairs import read_labels
 from geoseg.training.recipe.load import load_recipe
 from geoseg.training.recipe.resolve import resolve
 from geoseg.training.survey.recipe_template import describe_data

@@ -11,7 +11,7 @@ from geoseg.models.networks.presets import build_preset
 from geoseg.models.shipped import find_model
 from geoseg.training.recipe.load import parse_recipe
 from geoseg.training.recipe.resolve import resolve
-from geoseg.training.run.network import build_trained
+from geoseg.training.run.neural_network import build_trained
 
 BUILT = {"preset": "attention_resunet", "width": 4, "depth": 1}
 KNOWN = ("building", "land", "road", "vegetation", "water")

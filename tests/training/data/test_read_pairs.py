@@ -7,7 +7,7 @@ from rasterio import Affine
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.training.data.pairs import Pair
-from geoseg.training.data.read import read_image, read_labels, read_pair
+from geoseg.training.data.read_pairs import read_image, read_labels, read_pair
 
 
 def whole(pair: Pair):
