@@ -21,7 +21,7 @@ from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, read_pair
 from .rendered import Store, rendered_bands, rendered_labels, rendered_pixels, rendered_windows
 from .splits import Sides, check_training, refuse_overlaps, split
-from .windows import Survey, mixed, sampled_windows, survey
+from .windows import LabelCounts, count_labels, mixed, sampled_windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class Data:
     """Scenes that were rendered."""
 
     @cached_property
-    def surveys(self) -> tuple[Survey, ...]:
+    def label_counts(self) -> tuple[LabelCounts, ...]:
         """Label counts of each data set's training images; every label is read once, those of validation too.
 
         Raises
@@ -84,8 +84,8 @@ class Data:
         """
         values = len(self.run.labels.allowed)
         for side in self.sides:
-            survey(side.validation, values)
-        return tuple(survey(side.training, values) for side in self.sides)
+            count_labels(side.validation, values)
+        return tuple(count_labels(side.training, values) for side in self.sides)
 
     def class_pixels(self) -> npt.NDArray[np.float64]:
         """Pixels of each class `(classes,)` in the training images and the rendered scenes.
@@ -93,7 +93,7 @@ class Data:
         A pixel that is labelled as one of several classes counts for each of them with its part.
         """
         run = self.run
-        counts = self._surveyed_pixels().astype(np.float64)
+        counts = self._label_pixels().astype(np.float64)
         if run.rendered is not None:
             counts += rendered_pixels(run.rendered, run.card, run.labels, self.scenes)
         classes = np.zeros(len(run.labels.legend))
@@ -101,15 +101,15 @@ class Data:
             classes[list(ids)] += count / len(ids)
         return classes
 
-    def _surveyed_pixels(self) -> npt.NDArray[np.int64]:
+    def _label_pixels(self) -> npt.NDArray[np.int64]:
         """Pixels of each label value in the training images."""
         nothing = np.zeros(len(self.run.labels.allowed), np.int64)
-        return sum((surveyed.counts.sum(axis=0) for surveyed in self.surveys), nothing)
+        return sum((counted.counts.sum(axis=0) for counted in self.label_counts), nothing)
 
     def remarks(self) -> tuple[str, ...]:
         """Sentences on what a person may not have meant: a class that is never shown, nothing held out."""
         labels, rendered = self.run.labels, self.run.rendered
-        shown = set(np.flatnonzero(self._surveyed_pixels()[:-1]).tolist())
+        shown = set(np.flatnonzero(self._label_pixels()[:-1]).tolist())
         if rendered is not None:
             shown |= set(rendered_labels(rendered, labels).tolist()) - {labels.ignored}
         taught = {number for value in shown for number in labels.allowed[value]}
@@ -144,12 +144,12 @@ class Data:
         run = self.run
         side = side or run.schedule.window
         *seeds, last, mix = (int(number) for number in np.random.SeedSequence(seed).generate_state(len(self.sides) + 2))
-        trained = [surveyed.parts != () for surveyed in self.surveys]  # other data sets are there to validate on
+        trained = [counted.parts != () for counted in self.label_counts]  # other data sets are there to validate on
         shares = [entry.share for entry in compress(run.data, trained)]
         with ExitStack() as stack:
             streams = [
-                sampled_windows(surveyed, self.cache, side=side, balanced=run.schedule.balanced, seed=own)
-                for surveyed, own in compress(zip(self.surveys, seeds, strict=True), trained)
+                sampled_windows(counted, self.cache, side=side, balanced=run.schedule.balanced, seed=own)
+                for counted, own in compress(zip(self.label_counts, seeds, strict=True), trained)
             ]
             if run.rendered is not None:
                 scenes = rendered_windows(run.rendered, run.card, run.labels, self.scenes, side=side, seed=last)

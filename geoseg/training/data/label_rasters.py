@@ -71,7 +71,7 @@ def _check_kind(pair: Pair, coding: Encoder, label: rasterio.DatasetReader) -> N
             f"{pair.label} has {label.count} bands, but the coding of data set {coding.name} is ids, in one band; "
             "set its coding to colours."
         )
-    refuse_reals(label)
+    refuse_floats(label)
 
 
 def _values(coding: Encoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
@@ -115,7 +115,7 @@ def used_ids(labels: Sequence[Path]) -> frozenset[int]:
         if path.suffix.lower() in VECTORS:
             raise UsageError(f"{path} holds vector labels; cut a recipe that says what they are and how wide.")
         with opened(str(path), overviews=True) as label:
-            refuse_reals(label)
+            refuse_floats(label)
             if label.nodata is None and not is_coloured(label):
                 for _, window in label.block_windows(1):
                     used.update(np.unique(label.read(1, window=window)).tolist())
@@ -132,7 +132,7 @@ def bands_of(label: rasterio.DatasetReader) -> int:
     return int(label.count) - (ColorInterp.alpha in label.colorinterp)
 
 
-def refuse_reals(label: rasterio.DatasetReader) -> None:
+def refuse_floats(label: rasterio.DatasetReader) -> None:
     """Raise SceneError if a label raster does not hold integers."""
     if not label.dtypes[0].startswith(("int", "uint")):
         raise SceneError(f"{label.name} holds {label.dtypes[0]} values; labels are integers.")

@@ -20,7 +20,7 @@ ATTEMPTS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class LabelCounts:
     """How often each label value occurs in each part of the images of a data set."""
 
     parts: tuple[tuple[Pair, Roi], ...]
@@ -28,7 +28,7 @@ class Survey:
     """`(parts, label values)`: pixels, where the image has data or not."""
 
 
-def survey(pairs: Sequence[Pair], label_values: int) -> Survey:
+def count_labels(pairs: Sequence[Pair], label_values: int) -> LabelCounts:
     """Read all labels once.
 
     Raises
@@ -38,10 +38,10 @@ def survey(pairs: Sequence[Pair], label_values: int) -> Survey:
     """
     parts = tuple((pair, chunk) for pair in pairs for chunk in pair.chunks())
     counts = [np.bincount(read_labels(pair, chunk).ravel(), minlength=label_values) for pair, chunk in parts]
-    return Survey(parts=parts, counts=np.array(counts, np.int64).reshape(-1, label_values))
+    return LabelCounts(parts=parts, counts=np.array(counts, np.int64).reshape(-1, label_values))
 
 
-def sampled_windows(surveyed: Survey, cache: Cache, *, side: int, balanced: bool, seed: int) -> Iterator[Labelled]:
+def sampled_windows(counted: LabelCounts, cache: Cache, *, side: int, balanced: bool, seed: int) -> Iterator[Labelled]:
     """Endless windows of the images of one data set: pixels `(side, side, bands)`, label values `(side, side)`.
 
     A window lies in an image with a probability in proportion to the image's labelled pixels, anywhere in it alike. If
@@ -54,10 +54,10 @@ def sampled_windows(surveyed: Survey, cache: Cache, *, side: int, balanced: bool
         If there is hardly a window that is not.
     """
     random = np.random.default_rng(seed)
-    ignored = surveyed.counts.shape[1] - 1
-    labelled = surveyed.counts[:, :ignored]
+    ignored = counted.counts.shape[1] - 1
+    labelled = counted.counts[:, :ignored]
     if not labelled.any():
-        raise UsageError(f"data set {surveyed.parts[0][0].data_set} has no labelled pixel to train on.")
+        raise UsageError(f"data set {counted.parts[0][0].data_set} has no labelled pixel to train on.")
     present = np.flatnonzero(labelled.any(axis=0))
     everywhere = labelled.sum(axis=1)
     passed = 0
@@ -65,7 +65,7 @@ def sampled_windows(surveyed: Survey, cache: Cache, *, side: int, balanced: bool
         passed += 1
         value = random.choice(present) if balanced else None
         counts = everywhere if value is None else labelled[:, value]
-        pair, chunk = surveyed.parts[random.choice(len(counts), p=counts / counts.sum())]
+        pair, chunk = counted.parts[random.choice(len(counts), p=counts / counts.sum())]
         place = (
             _place(random, chunk) if value is None else _place_of(random, cache.part(pair, chunk)[1] == value, chunk)
         )
@@ -77,7 +77,7 @@ def sampled_windows(surveyed: Survey, cache: Cache, *, side: int, balanced: bool
             passed = 0
             yield pixels, labels
     raise UsageError(
-        f"of data set {surveyed.parts[0][0].data_set}, {ATTEMPTS} windows of {side} pixels one after another were "
+        f"of data set {counted.parts[0][0].data_set}, {ATTEMPTS} windows of {side} pixels one after another were "
         "mostly without labels or data; make schedule.window smaller, or see whether the images have data at all."
     )
 

@@ -16,7 +16,7 @@ from geoseg.datasets.codings import CODINGS
 from geoseg.datasets.discovery import VECTORS
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.open import opened
-from geoseg.training.data.label_rasters import bands_of, is_coloured, packed_values, refuse_reals
+from geoseg.training.data.label_rasters import bands_of, is_coloured, packed_values, refuse_floats
 from geoseg.training.data.label_vectors import NULL, attribute_values, read_features
 from geoseg.training.recipe.label_sets import OTHERS
 
@@ -109,7 +109,7 @@ def _look_at_rasters(paths: Sequence[Path]) -> LabelLook:
 
 def _holds_colours(label: rasterio.DatasetReader) -> bool:
     """Whether a label raster holds colours, by bands or palette, rather than ids; one that holds neither is refused."""
-    refuse_reals(label)
+    refuse_floats(label)
     if bands_of(label) == 2:
         raise SceneError(f"{label.name} has 2 bands; labels have one, of ids or with a palette, or three, of colours.")
     return is_coloured(label) or bool(label.colorinterp[0] == ColorInterp.palette)

@@ -7,7 +7,7 @@ from rasterio import Affine
 
 from geoseg.errors import UsageError
 from geoseg.training.data.cache import Cache
-from geoseg.training.data.windows import mixed, sampled_windows, survey
+from geoseg.training.data.windows import count_labels, mixed, sampled_windows
 
 IGNORED = 3
 
@@ -37,7 +37,7 @@ def windows(open_recipe):
         data = open_recipe(entry())
         pairs = [replace(pair, chunk=chunk) for pair in data.sides[0].training]
         cache = Cache(as_float=False, limit=limit)
-        stream = sampled_windows(survey(pairs, 4), cache, side=side, balanced=balanced, seed=seed)
+        stream = sampled_windows(count_labels(pairs, 4), cache, side=side, balanced=balanced, seed=seed)
         return list(islice(stream, count)), cache
 
     return sample
