@@ -1,4 +1,4 @@
-"""`geoseg tile`: labelled images cut into chips on disk."""
+"""`geoseg tile`: cut labelled images into chips on disk."""
 
 from pathlib import Path
 
@@ -10,25 +10,26 @@ import click
 @click.argument("labels", required=False, metavar="[LABELS]")
 @click.option(
     "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",
-    help="Where the chips go; must not exist, or be empty.",
+    help="Folder for the chips; must not exist, or be empty.",
 )  # fmt: skip
 @click.option("--size", type=click.IntRange(min=1), default=512, show_default=True, help="Side of a chip, in pixels.")
 @click.option(
     "--overlap", type=click.FloatRange(0, 0.5), default=0.25, show_default=True,
     help="Share of a chip that neighbours have in common.",
 )  # fmt: skip
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Another value in the recipe.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the recipe.")
 def command(
     source: Path, labels: str | None, *, folder: Path, size: int, overlap: float, overrides: tuple[str, ...]
 ) -> None:
     """Cut labelled images into GeoTIFF chips that keep their georeference.
 
-    IMAGES and LABELS are folders, patterns or files; LABELS may be left out where the folder's layout tells. Pixels and
-    label values stay as they are, in DIR/images and DIR/labels.
+    IMAGES and LABELS are folders, patterns or files; LABELS is optional if the folder has a customary layout. Pixels
+    and label values are kept, in DIR/images and DIR/labels.
 
-    A recipe is cut as it is trained on: at the model's GSD, labels as class ids, in DIR/training and DIR/validation.
+    The images of a recipe are cut as they are trained on, at the model's GSD with labels as class ids, in DIR/training
+    and DIR/validation.
 
-    Training needs no chips: it samples windows from the rasters as they lie.
+    Training does not need chips: it samples windows from the rasters directly.
     """
     from geoseg.training.data.chips import tile
 

@@ -1,4 +1,4 @@
-"""`geoseg train`: a recipe to a bundle; or labelled images to a recipe to begin with."""
+"""`geoseg train`: train a recipe, or write a recipe for labelled images."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,23 +15,29 @@ if TYPE_CHECKING:
     from geoseg.training.train import Training
 
 COLUMNS = {"loss": 10, "accuracy": 10, "jaccard": 10, "val_loss": 14, "val_accuracy": 14, "val_jaccard": 14}
-"""Of the table, with their widths: as much as 80 characters hold."""
+"""Columns of the table with their widths; they fit 80 characters."""
 
 
 @click.command("train")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECIPE")
-@click.option("--init", is_flag=True, help="Print a recipe to begin with, for IMAGES and LABELS in place of RECIPE.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value: schedule.epochs=20.")
+@click.option("--init", is_flag=True, help="Print a recipe to start from, given IMAGES and LABELS instead of RECIPE.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a value: schedule.epochs=20.",
+)
 @click.option(
     "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="The run's folder.  [default: runs/<name>]",
+    help="Run folder.  [default: runs/<name>]",
 )  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on with the run in the folder, at the epoch where it was stopped.")
+@click.option("--resume", is_flag=True, help="Resume the run in the folder after its last complete epoch.")
 @click.option(
     "--devices", type=click.IntRange(min=1), metavar="N",
-    help="Spread each step over N devices.  [default: all accelerators, or the CPU]",
+    help="Spread each step over N devices.  [default: all accelerators, else the CPU]",
 )  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
 def command(
     paths: tuple[Path, ...],
     *,
@@ -42,12 +48,12 @@ def command(
     devices: int | None,
     quiet: bool,
 ) -> None:
-    """Train a network by RECIPE, a TOML file, and write it as a bundle for `geoseg predict -m`.
+    """Train a network from RECIPE, a TOML file, and write it as a bundle for `geoseg predict -m`.
 
-    What the run leaves behind lies in its folder: history.csv, checkpoints/, validation.json, report.html and
-    <name>.keras. A stopped run goes on with --resume.
+    The run folder holds history.csv, checkpoints/, validation.json, report.html and <name>.keras. Resume an interrupted
+    run with --resume.
 
-    To write a recipe to begin with, after a look at the data:
+    To write a recipe to start from, based on the data:
 
     \b
         geoseg train --init images/ labels/ > recipe.toml
@@ -56,7 +62,7 @@ def command(
         _describe(paths)
         return
     if len(paths) > 1:
-        raise UsageError(f"one recipe is trained at a time, not {len(paths)}; for images and labels, say --init.")
+        raise UsageError(f"give one recipe, not {len(paths)}; for images and labels, add --init.")
     from rich.console import Console
 
     from geoseg.training.recipe.load import load_recipe
@@ -106,20 +112,20 @@ def _bar(console: "Console") -> "Progress":
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        # The time left is told from the pace of the last minutes, validation among it.
+        # Estimate the time left from the last minutes, validation included.
         speed_estimate_period=600,
     )
 
 
 class _Shown:
-    """What the console shows while a run goes on: a bar, and rows of a table."""
+    """Console output of a run: a progress bar, and rows of a table."""
 
     def __init__(self, console: "Console", bar: "Progress", name: str, *, every: int, epochs: int) -> None:
         self._console = console
         self._bar = bar
         self._every = every
         self._epochs = epochs
-        # Not started yet, so that the time before the first step is none of the run's pace.
+        # Started at the first step, so that the time before it does not count as pace.
         self._task = bar.add_task(name, total=None, start=False, loss="")
         self._headed = False
 

@@ -1,1 +1,1 @@
-"""Labelled imagery on disk: which files belong together, and how published data sets code their classes."""
+"""Labelled imagery on disk: pairs of files, and the class codings of published data sets."""

@@ -1,4 +1,4 @@
-"""Codings: how published data sets write classes as colours or ids, and the legends that go with them."""
+"""Class codings of published data sets, as colours or ids, and their legends."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from geoseg.models.legend import AERIAL, Legend, LegendClass
 
 @dataclass(frozen=True, kw_only=True)
 class Coding:
-    """What the values of a label raster mean."""
+    """Meaning of the values of a label raster."""
 
     coloured: bool
     """Values are colours `0xrrggbb`; otherwise ids."""
     names: Mapping[int, str]
     """Class name of each value."""
     silent: frozenset[str] = frozenset()
-    """Names that say nothing of the ground: ignored where the legend does not list them."""
+    """Names of unlabelled pixels: ignored unless the legend lists them."""
 
 
 _ISPRS = {
@@ -48,7 +48,7 @@ _CITYSCAPES = {
 }
 """Colour and label ids of each category (Cordts et al., 2016, arXiv:1604.01685)."""
 
-# Black is what the published labels with eroded boundaries leave out.
+# The published labels with eroded boundaries leave these out in black.
 _ISPRS_CODING = Coding(coloured=True, names=_ISPRS | {0x000000: "boundary"}, silent=frozenset({"boundary"}))
 
 CODINGS = {
@@ -68,7 +68,7 @@ CODINGS = {
         silent=frozenset({"void"}),
     ),
 }
-"""Built-in codings by name; `aerial` is that of the class rasters that geoseg writes."""
+"""Built-in codings by name; `aerial` has the colours of the class rasters that geoseg writes."""
 
 
 def _coloured_legend(names: Mapping[int, str], *, road: str | None = None) -> Legend:
@@ -91,10 +91,7 @@ LEGENDS = {
 def translate(
     values: npt.NDArray[np.integer], table: Mapping[int, int]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """What a table makes of ids or packed colours, and which of them it does not have; both of their shape.
-
-    What is made of those means nothing.
-    """
+    """Look up ids or packed colours in a table; return the results, and a mask of values without one."""
     if not table:
         return np.zeros(values.shape, np.uint8), np.ones(values.shape, np.bool_)
     keys = np.array(sorted(table), np.int64)

@@ -1,4 +1,4 @@
-"""Discovery: which label belongs to which image, by the folder conventions of the field."""
+"""Pair images with labels by the folder layouts customary in the field."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -18,15 +18,15 @@ _CONVENTIONS = {
     "4_Ortho_RGBIR": ("5_Labels_all",),
     "top": ("gts_for_participants",),
 }
-"""Folders of images, and what the folder of their labels beside them is called. The three image folders of Potsdam
-share their labels: the first that is there is taken. Capitals and small letters are alike."""
+"""Names of image folders, and of the label folders next to them, regardless of case. The three image folders of
+Potsdam share their labels: the first that exists is used."""
 
 IMAGE_MARK = re.compile("_(leftImg8bit|RGB|IRRG|RGBIR|sat|image|img)$")
-"""What marks a file as an image, at the end of its name without ending."""
+"""Suffix of image names, before the ending."""
 LABEL_MARK = re.compile("(_(gtFine_labelIds|label|labels|mask|gt))?(_noBoundary)?$")
-"""What marks a file as a label."""
+"""Suffix of label names."""
 OTHER_LABELS = re.compile("_(gtFine_color|gtFine_instanceIds|gtFine_labelTrainIds|gtFine_polygons)$")
-"""What marks labels that others are made of or from: they are passed over."""
+"""Suffix of other forms of the same labels, which are skipped."""
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -35,27 +35,27 @@ class Files:
     """An image and its labels."""
 
     name: str
-    """Path of the image within its folder, without ending, and without what marks it as an image."""
+    """Path of the image within its folder, without ending and image suffix."""
     image: Path
     label: Path
 
 
 def find_pairs(images: str, labels: str | None = None) -> list[Files]:
-    """Pair images with labels, in the order of their names.
+    """Pair images with labels, sorted by name.
 
     Parameters
     ----------
     images
         A folder, a glob pattern, or a file.
     labels
-        A folder, a glob pattern, a raster, or one vector file for all images. None to look for a folder with a
-        customary name: `labels`, `masks` or `gt` beside `images`, `gtFine` beside `leftImg8bit`, `5_Labels_all` beside
-        `2_Ortho_RGB`, `gts_for_participants` beside `top`.
+        A folder, a glob pattern, a raster, or one vector file for all images. None to look for a customary folder:
+        `labels`, `masks` or `gt` next to `images`, `gtFine` next to `leftImg8bit`, `5_Labels_all` next to
+        `2_Ortho_RGB`, `gts_for_participants` next to `top`.
 
     Raises
     ------
     UsageError
-        If there are no images, or some have no label or several.
+        If there are no images, or an image has no label or several.
     """
     folders = _beside(Path(images)) if labels is None else [(images, labels)]
     found = [pair for image_place, label_place in folders for pair in _paired(image_place, label_place)]
@@ -65,9 +65,9 @@ def find_pairs(images: str, labels: str | None = None) -> list[Files]:
 
 
 def _beside(root: Path) -> list[tuple[str, str]]:
-    """Folders of images at or below `root` that have a folder of labels beside them, and those."""
+    """Image folders at or below `root`, each with the label folder next to it."""
     if not root.is_dir():
-        raise UsageError(f"{root} is not a folder; name the labels of {root.name}, too.")
+        raise UsageError(f"{root} is not a folder; give its labels, too.")
     here = [root, *sorted(path for depth in ("*", "*/*") for path in root.glob(depth) if path.is_dir())]
     found = []
     for name, siblings in _CONVENTIONS.items():
@@ -79,10 +79,10 @@ def _beside(root: Path) -> list[tuple[str, str]]:
                 if _alike(path.name, sibling) and path.is_dir()
             ]
             if len(beside) > 1:
-                raise UsageError(f"{folder} has {beside[0].name} and {beside[1].name} beside it; name the labels.")
+                raise UsageError(f"{folder} has {beside[0].name} and {beside[1].name} next to it; give the labels.")
             found += [(folder, path) for path in beside]
     if not found:
-        raise UsageError(f"{root} holds no `images` with `labels`, `masks` or `gt` beside it; name the labels.")
+        raise UsageError(f"{root} has no folder images with labels, masks or gt next to it; give the labels.")
     first: dict[Path, tuple[str, str]] = {}
     for folder, labels in found:
         first.setdefault(labels, (str(folder), str(labels)))
@@ -94,7 +94,7 @@ def _alike(name: str, customary: str) -> bool:
 
 
 def _renamed(pair: Files, root: Path) -> Files:
-    """Put what distinguishes folders before the name: `Tile 1/images/part.jpg` is `Tile 1/part`."""
+    """Prefix the name with the folders that distinguish it: `Tile 1/images/part.jpg` is `Tile 1/part`."""
     parts = [
         part
         for part in pair.image.relative_to(root).parts[:-1]
@@ -105,7 +105,7 @@ def _renamed(pair: Files, root: Path) -> Files:
 
 
 def _paired(images: str, labels: str) -> Iterator[Files]:
-    """Pair the files of two places by their names."""
+    """Pair the files of two places by name."""
     image_files = dict(_keyed(images, RASTERS, IMAGE_MARK))
     if not image_files:
         raise UsageError(f"{images} holds no images ({', '.join(sorted(RASTERS))}).")
@@ -122,14 +122,14 @@ def _paired(images: str, labels: str) -> Iterator[Files]:
     if missing:
         raise UsageError(
             f"{len(missing)} of {len(image_files)} images in {images} have no label in {labels}, the first "
-            f"is {missing[0]}; labels have the name of their image."
+            f"is {missing[0]}; a label must have the name of its image."
         )
     for key, image in image_files.items():
         yield Files(name=key, image=image, label=label_files[key])
 
 
 def _keyed(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> Iterator[tuple[str, Path]]:
-    """Files of a folder or pattern with the names that images and labels have in common."""
+    """Files of a folder or pattern, by the name that an image and its label share."""
     root, paths = _listed(place)
     seen: dict[str, Path] = {}
     for path in sorted(paths):
@@ -138,13 +138,13 @@ def _keyed(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> Itera
             continue
         key = path.relative_to(root).with_name(mark.sub("", path.stem)).as_posix()
         if key in seen:
-            raise UsageError(f"{seen[key]} and {path.name} have one name; choose between them with a pattern.")
+            raise UsageError(f"{seen[key]} and {path.name} have the same name; select one with a pattern.")
         seen[key] = path
         yield key, path
 
 
 def _listed(place: str) -> tuple[Path, Iterable[Path]]:
-    """The folder of a place, and its files at any depth."""
+    """Folder of a place, and its files at any depth."""
     path = Path(place)
     if path.is_dir():
         return path, (file for file in path.rglob("*") if file.is_file())

@@ -1,6 +1,7 @@
 """The end of a run: the best weights scored as `geoseg predict` will use them, and written as a bundle; the report."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,10 @@ from .report import write_report, write_tile_pictures
 from .run.best_and_worst import Extremes
 from .run.neural_network import build_shipped
 from .run.run_folder import RunFolder, best_row, read_history
-from .run.validation import Image, class_map, validate
+from .run.validation import class_map, validate
 
 if TYPE_CHECKING:
-    from .data.dataset import Data
+    from .data.dataset import Data, LabelledImage
 
 
 def finish(run: Run, data: "Data", folder: RunFolder) -> Path:
@@ -42,7 +43,7 @@ def finish(run: Run, data: "Data", folder: RunFolder) -> Path:
 
 
 def _validated(
-    run: Run, network: keras.Model, images: tuple[Image, ...], folder: RunFolder, epochs: int
+    run: Run, network: keras.Model, images: "Sequence[LabelledImage]", folder: RunFolder, epochs: int
 ) -> dict[str, Any]:
     """Score the network on whole images, write `validation.json` and pictures of tiles; return the card's metrics."""
     engine, card = KerasEngine(network), run.card

@@ -1,9 +1,8 @@
-"""The training loop: Keras's `fit` with the recipe's data, loss and schedule; resumed where it was killed."""
+"""The training loop: Keras's `fit` with the data, loss and schedule of a run, resumed where it was interrupted."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import keras
@@ -24,26 +23,26 @@ from .run.fused_batch_norm import fused
 from .run.loss import build_loss
 from .run.neural_network import build_optimizer, build_shipped, build_trained, copied_weights
 from .run.run_folder import Row, RunFolder, read_history
-from .run.validation import Image, Scorer, ValidationTiles, class_map, known_classes
+from .run.validation import Scorer, ValidationTiles, class_map, known_classes
 
 if TYPE_CHECKING:
-    from .data.dataset import Data
+    from .data.dataset import Data, LabelledImage
 
 CALIBRATION_PIXELS = 2**21
-"""Of training windows that the normalisation statistics of averaged weights are measured on."""
+"""Pixels of training windows to measure the normalisation statistics of averaged weights on."""
 SCENE_SIDE = 1024
-"""Largest side of the scene that shows how training comes along, in pixels."""
+"""Largest side of the validation scene in the report, in pixels."""
 
 
 def fit(
     run: Run, data: "Data", folder: RunFolder, *, devices: Sequence[str], progress: Progress, epoch_done: EpochDone
 ) -> None:
-    """Train until the schedule or the patience ends; the folder then holds the best weights.
+    """Train until the schedule or the patience ends, and keep the best weights in the folder.
 
     Raises
     ------
     BundleError, OutputError, SceneError, UsageError
-        Each a sentence on what was found, what was expected, and what to do.
+        If the initial weights, the data or the run folder cannot be used.
     """
     schedule = run.schedule
     rows = read_history(folder.history)
@@ -65,8 +64,8 @@ def fit(
                 rows=rows,
             ),
             Recording(folder.history, rows, patience=schedule.patience, done=done),
-            *_tensorboard(folder),
-            # After all that a resumed run repeats if this was not done.
+            keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
+            # Last: a resumed run repeats all that came before an unfinished backup.
             keras.callbacks.BackupAndRestore(folder.backup, double_checkpoint=True, delete_checkpoint=False),
         ]
         try:
@@ -79,7 +78,7 @@ def fit(
 
 
 def training_batches(run: Run, data: "Data") -> TrainingBatches:
-    """Augmented batches of the run's training windows."""
+    """Augmented batches of training windows."""
     schedule = run.schedule
     augmenter = Augmenter(
         run.augmentation,
@@ -94,10 +93,10 @@ def training_batches(run: Run, data: "Data") -> TrainingBatches:
 
 
 def compiled(run: Run, data: "Data", devices: Sequence[str]) -> keras.Model:
-    """The network with its optimizer, loss and metrics."""
+    """Build the network and compile it with its optimizer, loss and metrics."""
     labels = run.labels
     network = build_trained(run.network, run.card, precision=run.schedule.precision)
-    # XLA gains TensorFlow nothing on a CPU, and takes minutes; JAX without it runs operation by operation.
+    # XLA takes minutes and gains TensorFlow nothing on a CPU; JAX without it runs operation by operation.
     accelerated = keras.backend.backend() == "jax" or any("gpu" in name.lower() for name in devices)
     if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
         network = fused(network)
@@ -111,8 +110,8 @@ def compiled(run: Run, data: "Data", devices: Sequence[str]) -> keras.Model:
     return network
 
 
-def _tiles(run: Run, images: Sequence[Image], devices: int) -> ValidationTiles | None:
-    """Validation tiles, about as many pixels at once as in a training step; None if nothing is held out."""
+def _tiles(run: Run, images: "Sequence[LabelledImage]", devices: int) -> ValidationTiles | None:
+    """Validation tiles in batches of about as many pixels as a training step; None if nothing is held out."""
     if not images:
         return None
     at_once = run.schedule.batch * run.schedule.window**2 // run.card.tile**2
@@ -127,39 +126,39 @@ def _calibration(batches: TrainingBatches, pixels: int) -> list[npt.NDArray[np.f
 
 
 def _keep(network: keras.Model, shipped: keras.Model, folder: RunFolder) -> None:
-    """Store the network's weights, without the optimizer's, whole or not at all."""
+    """Store the network's weights, without the optimizer's."""
     shipped.set_weights(copied_weights(network))
     with whole(folder.best) as new:
         shipped.save_weights(new)
 
 
 def _scores(network: keras.Model, devices: int, tiles: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Class probabilities `(tiles, side, side, classes)` of one tile; every device wants one."""
+    """Class probabilities `(1, side, side, classes)` of one tile, which every device gets a copy of."""
     scores: npt.NDArray[np.float32] = network.predict_on_batch(np.repeat(tiles, devices, axis=0))
     return scores[:1]
 
 
-def _painter(run: Run, images: Sequence[Image], score: Scorer, folder: RunFolder) -> Callable[[int], None]:
-    """What shows the network's classes, blended and not, of the middle of the first validation image."""
+def _painter(run: Run, images: "Sequence[LabelledImage]", score: Scorer, folder: RunFolder) -> Callable[[int], None]:
+    """Function that draws the predicted classes of the first validation image's centre, blended and not."""
     if not images:
         return lambda epoch: None
     pixels, labels = images[0].read()
     inside = tuple(
         slice((size - min(size, SCENE_SIDE)) // 2, (size + min(size, SCENE_SIDE)) // 2) for size in labels.shape
     )
-    pixels, truth = pixels[inside], known_classes(labels[inside], run.labels)
+    pixels, reference = pixels[inside], known_classes(labels[inside], run.labels)
     card = run.card
 
     def paint(epoch: int) -> None:
         blended = class_map(score, pixels, tile=card.tile, overlap=card.overlap, window=card.window)
         plain = class_map(score, pixels, tile=card.tile, overlap=0, window="flat")
-        write_scene_frame(folder.path, epoch, pixels, truth, plain, blended, card.legend)
+        write_scene_frame(folder.path, epoch, pixels, reference, plain, blended, card.legend)
 
     return paint
 
 
 def _reporting(every: int, folder: RunFolder, epoch_done: EpochDone) -> EpochDone:
-    """Tell of each epoch, and write the report of those so far as often as the recipe says."""
+    """Report each epoch to the caller, and write the run's report every few epochs."""
 
     def done(row: Row) -> None:
         epoch_done(row)
@@ -167,10 +166,3 @@ def _reporting(every: int, folder: RunFolder, epoch_done: EpochDone) -> EpochDon
             write_report(folder.path)
 
     return done
-
-
-def _tensorboard(folder: RunFolder) -> list[keras.callbacks.Callback]:
-    """Keras's callback where TensorBoard is installed; TensorFlow cannot write event files without it."""
-    if find_spec("tensorboard") is None:
-        return []
-    return [keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False)]

@@ -92,7 +92,7 @@ def test_init_prints_a_recipe(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [(["a.toml", "b.toml"], "one recipe"), (["--init", "a", "b", "c"], "not 3")]
+    ("arguments", "words"), [(["a.toml", "b.toml"], "give one recipe"), (["--init", "a", "b", "c"], "not 3")]
 )
 def test_more_than_can_be_meant_is_an_error(arguments, words):
     """Two recipes, or three folders, are refused in a sentence."""

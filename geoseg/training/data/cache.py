@@ -1,4 +1,4 @@
-"""A bounded cache of decoded parts of images, and windows that are put together from them."""
+"""A bounded cache of decoded image chunks, and windows assembled from them."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -13,11 +13,11 @@ from .pairs import Pair
 from .read_pairs import Labelled, read_pair
 
 CACHE_BYTES = 2**30
-"""Bytes of decoded pixels and labels that are kept: about 270 Mpx of red, green and blue in 8 bits."""
+"""Decoded pixels and labels to keep: about 270 Mpx of 8-bit red, green and blue."""
 
 
 class Cache:
-    """Parts of pairs as they were last read, the least recently used ones dropped. Threads may share it."""
+    """Least-recently-used cache of chunks of pairs; threads may share it."""
 
     def __init__(self, *, as_float: bool, limit: int = CACHE_BYTES) -> None:
         self._as_float = as_float
@@ -28,7 +28,7 @@ class Cache:
 
     @property
     def bytes(self) -> int:
-        """Bytes of what is kept."""
+        """Bytes in the cache."""
         return self._bytes
 
     def window(self, pair: Pair, top: int, left: int, side: int) -> Labelled:
@@ -43,7 +43,7 @@ class Cache:
         return pixels[inside], labels[inside]
 
     def part(self, pair: Pair, roi: Roi) -> Labelled:
-        """One of the pair's chunks."""
+        """Take a chunk of a pair from the cache, or read it."""
         key = (pair.data_set, pair.name, roi[0].start, roi[1].start)
         with self._lock:
             if key in self._parts:
@@ -60,7 +60,7 @@ class Cache:
         return part
 
     def _region(self, pair: Pair, roi: Roi) -> Labelled:
-        """Put a region of the grid together from the chunks that it touches."""
+        """Assemble a region of the grid from the chunks that it touches."""
         shape = (roi[0].stop - roi[0].start, roi[1].stop - roi[1].start)
         pixels = np.empty((*shape, len(pair.bands)), np.float32 if self._as_float else pair.dtype)
         labels = np.empty(shape, np.uint8)
@@ -72,7 +72,7 @@ class Cache:
 
 
 def _common(chunk: Roi, roi: Roi) -> tuple[Roi, Roi]:
-    """What two overlapping regions have in common, in rows and columns of each."""
+    """Intersection of two regions, in rows and columns of each."""
     starts = [max(part.start, wanted.start) for part, wanted in zip(chunk, roi, strict=True)]
     stops = [min(part.stop, wanted.stop) for part, wanted in zip(chunk, roi, strict=True)]
     of, to = (

@@ -1,4 +1,4 @@
-"""Chips: squares cut from labelled images, as GeoTIFFs on disk, for tools that want them so."""
+"""Cut labelled images into GeoTIFF chips, for tools that need them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ from .read_pairs import read_image, read_labels
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """How images are cut."""
+    """Size and overlap of chips."""
 
     size: int
     """Side of a chip, in pixels."""
@@ -45,24 +45,24 @@ class Cut:
     """Share of a chip that neighbours have in common, 0 to 0.5."""
 
     def strips(self, shape: tuple[int, int]) -> Iterator[list[Tile]]:
-        """Rows of chips that cover an image; those at its borders may reach beyond it."""
+        """Rows of chips that cover an image; chips at its edges may extend beyond it."""
         tiles = Lattice(shape=shape, tile=self.size, overlap=int(self.overlap * self.size)).tiles()
         for _, row in groupby(tiles, key=lambda tile: tile.row):
             yield list(row)
 
 
 Job = tuple[str, Callable[[Path], int]]
-"""Name of an image, and what writes its chips below a folder and returns their number."""
+"""Name of an image, and a function that writes its chips below a folder and returns their number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """What is written as labels of one image."""
+    """Labels of one image, as they are written."""
 
     read: Callable[[Roi], tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]
-    """Gives values `(bands, rows, columns)` of a region of the grid, and where they say something."""
+    """Read values `(bands, rows, columns)` of a region of the grid, and their validity mask."""
     fill: float
-    """Value where they do not."""
+    """Value of invalid pixels."""
     nodata: float | None
     colours: Mapping[int, tuple[int, ...]] | None = None
     """Colour table."""
@@ -81,11 +81,10 @@ def tile(
 ) -> int:
     """Cut labelled images into GeoTIFF chips of one size; return their number.
 
-    Images and labels are cut as they are, to `folder/images/NAME_ROW_COL.tif` and the same under `labels`: on the
-    image's own pixels, with ids and colours kept; labels are warped to the image's grid by nearest neighbour where the
-    grids differ. The images of a recipe are cut as they are trained on, to `folder/training/SET/images/…` and
-    `folder/validation/SET/…`: at the card's GSD, with its bands, and labels as class ids of the legend, 255 where
-    unknown. A label that allows several classes gets an id of its own above theirs, which a tag of the file explains.
+    Pixels and label values are kept, in `folder/images/NAME_ROW_COL.tif` and the same under `labels`; labels on
+    another grid are resampled to the image by nearest neighbour. The images of a recipe are cut as they are trained
+    on, to `folder/training/SET/images/…` and `folder/validation/SET/…`: at the card's GSD, with its bands, and labels
+    as class ids, 255 where unlabelled. A label of several classes gets a further id, which a tag of the file explains.
 
     Chips are masked beyond the image; those without a labelled pixel are left out.
 
@@ -94,7 +93,7 @@ def tile(
     source
         Folder, pattern or file of images; or a recipe, or the path of one in TOML.
     labels
-        Folder, pattern or file of labels; None where the folder's layout tells, and for a recipe.
+        Folder, pattern or file of labels; None for a folder with a customary layout, and for a recipe.
     folder
         Where to write; must not exist, or be empty.
     size
@@ -130,7 +129,7 @@ def tile(
             written += write(target)
         progress(len(jobs), len(jobs), "")
         if not written:
-            raise SceneError("there is no chip to write: no image has a labelled pixel.")
+            raise SceneError("no chip was written: no image has a labelled pixel.")
     return written
 
 
@@ -152,7 +151,7 @@ def _recipe_jobs(recipe: Recipe, cut: Cut) -> list[Job]:
 
 @contextmanager
 def _filling(folder: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which takes its name when the block ends without an error."""
+    """Yield a folder to fill; it takes its name when the block ends without an error."""
     folder = folder.resolve()
     if folder.is_dir() and any(folder.iterdir()):
         raise OutputError(f"{folder} exists and is not empty; choose another `folder`.")
@@ -162,11 +161,11 @@ def _filling(folder: Path) -> Iterator[Path]:
 
 
 def _unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
-    """The largest value of a data type that is not in use."""
+    """Largest value of a data type that no label uses."""
     for value in range(np.iinfo(dtype).max, np.iinfo(dtype).min - 1, -1):
         if value not in used:
             return value
-    raise SceneError(f"labels use every value of {dtype}, which leaves none for pixels without a label.")
+    raise SceneError(f"labels use every value of {dtype}; none is left for unlabelled pixels.")
 
 
 def _export_raw(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
@@ -211,7 +210,7 @@ def _export_encoded(pair: Pair, run: Run, cut: Cut, place: str, target: Path) ->
 
 
 def _export(pair: Pair, labels: Labels, interpretation: Sequence[ColorInterp], cut: Cut, target: Path) -> int:
-    """Write the chips of a pair, reading it strip by strip; return how many there are."""
+    """Write the chips of a pair, reading it strip by strip; return their number."""
     written = 0
     for tiles in cut.strips(pair.shape):
         rows, _ = _inside(tiles[0], pair.shape)[0]
@@ -233,7 +232,7 @@ def _export(pair: Pair, labels: Labels, interpretation: Sequence[ColorInterp], c
 
 
 def _inside(tile: Tile, shape: tuple[int, int]) -> tuple[Roi, Roi]:
-    """The part of a tile that lies in the image, in pixels of the image and of the tile."""
+    """Part of a tile inside the image, in pixels of the image and of the tile."""
     parts = [
         slice(max(0, part.start), min(part.stop, size))
         for part, size in zip((tile.rows, tile.cols), shape, strict=True)
@@ -246,7 +245,7 @@ def _inside(tile: Tile, shape: tuple[int, int]) -> tuple[Roi, Roi]:
 
 
 def _padded(values: npt.NDArray[Any], inside: Roi, cut: Cut, fill: float = 0) -> npt.NDArray[Any]:
-    """Values `(…, rows, columns)` as part of a whole chip."""
+    """Pad values `(…, rows, columns)` to a whole chip."""
     whole = np.full((*values.shape[:-2], cut.size, cut.size), fill, values.dtype)
     whole[..., inside[0], inside[1]] = values
     return whole
@@ -262,7 +261,7 @@ def _write(
     interpretation: Sequence[ColorInterp] = (),
     labels: Labels | None = None,
 ) -> None:
-    """Write a chip `(bands, rows, columns)` where it lies on the ground; with a mask if a pixel is not valid."""
+    """Write a chip `(bands, rows, columns)` with its georeference, and a mask if a pixel is invalid."""
     place = {}
     if pair.grid is not None:
         shift = Affine.translation(tile.cols.start, tile.rows.start)

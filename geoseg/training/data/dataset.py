@@ -1,11 +1,12 @@
-"""The labelled imagery of a recipe: windows to train on, and images to validate on."""
+"""Labelled imagery of a run: training windows and validation images."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import compress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,61 +27,39 @@ from .windows import LabelCounts, count_labels, mixed, sampled_windows
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledImage:
-    """An image to validate on, read when it is wanted."""
+    """A validation image."""
 
-    pair: Pair
-    as_float: bool
-    """Give pixels scaled for the network; otherwise as bytes."""
-
-    @property
-    def name(self) -> str:
-        """Name of the image within its data set."""
-        return self.pair.name
-
-    @property
-    def data_set(self) -> str:
-        """Name of its data set."""
-        return self.pair.data_set
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width at the model's GSD."""
-        return self.pair.shape
-
-    def read(self) -> Labelled:
-        """Pixels `(height, width, bands)` and label values `(height, width)` at the model's GSD.
-
-        Raises
-        ------
-        SceneError
-            If a file has become unreadable.
-        """
-        pixels, labels = read_pair(self.pair, (slice(0, self.shape[0]), slice(0, self.shape[1])))
-        return scaled(pixels, self.pair.scaling) if self.as_float else pixels, labels
+    name: str
+    """Within its data set."""
+    data_set: str
+    shape: tuple[int, int]
+    """Height and width at the model's GSD."""
+    read: Callable[[], tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]]
+    """Read pixels `(height, width, bands)`, scaled for the network if any image must be, and label values."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """What a run trains on and validates on."""
+    """Training windows and validation images of a run."""
 
     run: Run
     sides: tuple[Sides, ...]
     """Training and validation pairs of each data set, in the order of the recipe."""
     as_float: bool
-    """Windows are float32, scaled for the network, since an image is not of bytes that are taken as they are."""
+    """Windows are float32, scaled for the network: some images are not plain bytes."""
     cache: Cache = field(repr=False)
-    """Parts of images that were read."""
+    """Image chunks already read."""
     scenes: Store = field(repr=False)
-    """Scenes that were rendered."""
+    """Scenes already rendered."""
 
     @cached_property
     def label_counts(self) -> tuple[LabelCounts, ...]:
-        """Label counts of each data set's training images; every label is read once, those of validation too.
+        """Label counts of each data set's training images; reads every label once, validation labels too.
 
         Raises
         ------
         SceneError, UsageError
-            If a label cannot be read, or has a value that the recipe does not explain.
+            If a label cannot be read, or has a value that the recipe does not map.
         """
         values = len(self.run.labels.allowed)
         for side in self.sides:
@@ -90,7 +69,7 @@ class Data:
     def class_pixels(self) -> npt.NDArray[np.float64]:
         """Pixels of each class `(classes,)` in the training images and the rendered scenes.
 
-        A pixel that is labelled as one of several classes counts for each of them with its part.
+        A pixel whose label allows several classes is divided equally among them.
         """
         run = self.run
         counts = self._label_pixels().astype(np.float64)
@@ -107,7 +86,7 @@ class Data:
         return sum((counted.counts.sum(axis=0) for counted in self.label_counts), nothing)
 
     def remarks(self) -> tuple[str, ...]:
-        """Sentences on what a person may not have meant: a class that is never shown, nothing held out."""
+        """Warnings about likely mistakes: a class without training pixels, nothing held out."""
         labels, rendered = self.run.labels, self.run.rendered
         shown = set(np.flatnonzero(self._label_pixels()[:-1]).tolist())
         if rendered is not None:
@@ -117,22 +96,22 @@ class Data:
         remarks = []
         if unseen:
             remarks.append(
-                f"no pixel to train on is labelled {' or '.join(unseen)}, which the network cannot learn; where labels "
-                f"are ids, {NODATA} says nothing unless `values` maps it."
+                f"no training pixel is labelled {' or '.join(unseen)}, so the network cannot learn it; among ids, "
+                f"{NODATA} means unlabelled unless `values` maps it."
             )
         if not any(side.validation for side in self.sides):
             remarks.append("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
         return tuple(remarks)
 
     def windows(self, seed: int, *, side: int | None = None) -> Iterator[Labelled]:
-        """Endless windows to train on, in random order, the same for the same seed.
+        """Draw training windows without end; the same seed gives the same windows.
 
         Parameters
         ----------
         seed
-            Non-negative; another one gives other windows.
+            Non-negative.
         side
-            Pixels; the recipe's window if None.
+            Pixels; the schedule's window if None.
 
         Yields
         ------
@@ -144,7 +123,7 @@ class Data:
         run = self.run
         side = side or run.schedule.window
         *seeds, last, mix = (int(number) for number in np.random.SeedSequence(seed).generate_state(len(self.sides) + 2))
-        trained = [counted.parts != () for counted in self.label_counts]  # other data sets are there to validate on
+        trained = [counted.parts != () for counted in self.label_counts]  # others are for validation alone
         shares = [entry.share for entry in compress(run.data, trained)]
         with ExitStack() as stack:
             streams = [
@@ -163,23 +142,29 @@ class Data:
             yield pixels.astype(np.float32) if self.as_float else pixels, labels
 
     def validation_images(self) -> tuple[LabelledImage, ...]:
-        """Images that are held out, in the order of the recipe and of their names."""
+        """Held-out images, in the order of the recipe, then by name."""
         return tuple(
-            LabelledImage(pair=pair, as_float=self.as_float) for side in self.sides for pair in side.validation
+            LabelledImage(name=pair.name, data_set=pair.data_set, shape=pair.shape, read=partial(self._read, pair))
+            for side in self.sides
+            for pair in side.validation
         )
+
+    def _read(self, pair: Pair) -> Labelled:
+        pixels, labels = read_pair(pair, (slice(0, pair.shape[0]), slice(0, pair.shape[1])))
+        return scaled(pixels, pair.scaling) if self.as_float else pixels, labels
 
 
 def open_data(run: Run) -> Data:
-    """Find, describe and divide the labelled imagery of a run; no pixel is read yet.
+    """Find the labelled imagery of a run and split it for training and validation, without reading pixels.
 
     Raises
     ------
     SceneError, UsageError
-        If images or labels cannot be found, paired, opened or divided without a leak.
+        If images or labels cannot be found, paired, opened, or split without leakage.
     """
-    # For good: windows are read in threads, where a filter that comes and goes would be another thread's, too.
+    # Permanently: warning filters are shared by all threads, and windows are read in several.
     warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
-    if run.rendered is not None:  # refused here rather than at the first window
+    if run.rendered is not None:  # fail now rather than at the first window
         rendered_bands(run.card)
         rendered_labels(run.rendered, run.labels)
     sides = tuple(

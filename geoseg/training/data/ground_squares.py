@@ -11,27 +11,27 @@ from geoseg.rasters.ground import apply_affine, crs_of
 from geoseg.tiling import Roi
 
 Block = tuple[str, int, int]
-"""Name of the image if it lies nowhere on the ground, or else nothing; number of the square to the east and north."""
+"""Name of an image without georeference, otherwise empty; easting and northing index of the square."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """How squares are laid on the ground of an image."""
+    """Layout of squares on the ground of an image."""
 
     name: str
-    """The image's."""
+    """Name of the image."""
     grid: GeoBox | None
-    """Its pixels, if they are placed."""
+    """Its pixel grid; None without georeference."""
     gsd_m: float
-    """Side of its pixels."""
+    """Side of a pixel."""
     crs: CRS | None
-    """Projected CRS that squares are counted in, the same for all images of a data set."""
+    """Projected CRS of the squares, shared by all images of a data set."""
     side_m: float
 
     def numbers(
         self, rows: npt.NDArray[np.float64], cols: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Numbers of the squares at places of the grid, eastwards and northwards, in the arrays' common shape."""
+        """Easting and northing index of the square at each position of the grid, in the arrays' broadcast shape."""
         rows, cols = np.broadcast_arrays(rows, cols)
         if self.grid is None or self.crs is None:
             side = self.side_m / self.gsd_m
@@ -47,13 +47,13 @@ class Ground:
         return self.name if self.crs is None else ""
 
     def blocks(self, shape: tuple[int, int]) -> set[Block]:
-        """The squares that a fine lattice of places on an image of `shape` hits."""
+        """Squares hit by a fine lattice of points on an image of `shape`."""
         step = max(1.0, min(self.side_m / self.gsd_m, *shape) / 8)
         across, up = self.numbers(*np.ogrid[step / 2 : shape[0] : step, step / 2 : shape[1] : step])
         return {(self._owner, int(x), int(y)) for x, y in np.unique(np.stack([across, up], -1).reshape(-1, 2), axis=0)}
 
     def inside(self, chosen: frozenset[Block], roi: Roi) -> npt.NDArray[np.bool_]:
-        """Pixels `(rows, columns)` of a region whose centres lie in one of the chosen squares."""
+        """Mask `(rows, columns)` of a region's pixels whose centres are in one of the chosen squares."""
         rows, cols = np.ogrid[roi[0], roi[1]]
         across, up = self.numbers(rows + 0.5, cols + 0.5)
         corner = across.min(), up.min()
@@ -66,14 +66,14 @@ class Ground:
 
 @dataclass(frozen=True, kw_only=True)
 class Blocks:
-    """One side of a division by squares of ground."""
+    """Training or validation side of a split by squares of ground."""
 
     ground: Ground
     held_out: frozenset[Block]
     training: bool
-    """All squares but those held out; otherwise these alone."""
+    """All squares except those held out; otherwise only these."""
 
     def seen(self, roi: Roi) -> npt.NDArray[np.bool_]:
-        """Pixels `(rows, columns)` of a region whose labels may be seen."""
+        """Mask `(rows, columns)` of a region's pixels that are on this side."""
         inside = self.ground.inside(self.held_out, roi)
         return ~inside if self.training else inside

@@ -1,4 +1,4 @@
-"""Read label rasters on the grid of an image: each pixel takes the value of the label's pixel that holds its centre."""
+"""Read label rasters on an image's grid: each pixel takes the value of the label pixel that contains its centre."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,11 +23,11 @@ from .label_values import Encoder
 from .pairs import Pair, positions
 
 Values = tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]
-"""Ids or packed colours `(rows, columns)`, and where there are some."""
+"""Ids or packed colours `(rows, columns)`, and their validity mask."""
 
 
 def read_values(pair: Pair, coding: Encoder, roi: Roi) -> Values:
-    """Ids or packed colours `(rows, columns)` of a region of the grid, and where there are some."""
+    """Ids or packed colours `(rows, columns)` of a region of the grid, and their validity mask."""
     with opened(str(pair.label), overviews=True) as label:
         _check_kind(pair, coding, label)
         read = partial(_values, coding, label)
@@ -43,7 +43,7 @@ def read_values(pair: Pair, coding: Encoder, roi: Roi) -> Values:
 def _places(
     grid: GeoBox, label: rasterio.DatasetReader, roi: Roi
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row and column of the label's pixel whose area holds the centre of each pixel of a region, -1 where none does."""
+    """Row and column of the label pixel that contains the centre of each pixel of a region; -1 outside the label."""
     cols, rows = np.meshgrid(np.arange(roi[1].start, roi[1].stop) + 0.5, np.arange(roi[0].start, roi[0].stop) + 0.5)
     cols, rows = map(np.floor, positions(grid, label, cols, rows))
     inside = (rows >= 0) & (rows < label.height) & (cols >= 0) & (cols < label.width)
@@ -51,7 +51,7 @@ def _places(
 
 
 def _check_size(pair: Pair, label: rasterio.DatasetReader) -> None:
-    """Raise SceneError unless a label covers what its image covers; a pixel more or less is a matter of rounding."""
+    """Raise SceneError unless a label has the size of its image, give or take one pixel of rounding."""
     if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, pair.native, strict=True)):
         raise SceneError(
             f"{pair.label} has {label.width} × {label.height} pixels, its image {pair.native[1]} × {pair.native[0]}; "
@@ -75,7 +75,7 @@ def _check_kind(pair: Pair, coding: Encoder, label: rasterio.DatasetReader) -> N
 
 
 def _values(coding: Encoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
-    """Ids or packed colours of a region of the label's own pixels, and where there are some."""
+    """Ids or packed colours of a region in the label's own pixels, and their validity mask."""
     window = Window.from_slices(*roi)
     has_palette = label.colorinterp[0] == ColorInterp.palette
     bands = [1, 2, 3] if coding.coloured and not has_palette else [1]
@@ -87,33 +87,33 @@ def _values(coding: Encoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
 def packed_values(
     label: rasterio.DatasetReader, pixels: npt.NDArray[Any], *, coloured: bool
 ) -> npt.NDArray[np.integer]:
-    """Ids, or colours `0xrrggbb`, of the pixels `(bands, rows, columns)` of a label raster; a palette is looked up.
+    """Ids, or colours `0xrrggbb`, of the pixels `(bands, rows, columns)` of a label raster, through its palette if any.
 
     Raises
     ------
     SceneError
-        If colours are not of 8 bits.
+        If colours are not 8-bit.
     """
     if not coloured:
         ids: npt.NDArray[np.integer] = pixels[0]
         return ids
     if pixels.dtype != np.uint8:
-        raise SceneError(f"{label.name} holds colours in {pixels.dtype}; colours of labels are of 8 bits.")
+        raise SceneError(f"{label.name} holds {pixels.dtype} colours; colours of labels must be 8-bit.")
     return packed_colours(label, pixels)
 
 
 def used_ids(labels: Sequence[Path]) -> frozenset[int]:
-    """Ids in all label rasters that do not say which of theirs is nodata.
+    """Ids in all label rasters without a nodata value.
 
     Raises
     ------
     SceneError, UsageError
-        If a label cannot be read, or is no raster of integers.
+        If a label cannot be read, or is not an integer raster.
     """
     used: set[int] = set()
     for path in labels:
         if path.suffix.lower() in VECTORS:
-            raise UsageError(f"{path} holds vector labels; cut a recipe that says what they are and how wide.")
+            raise UsageError(f"{path} holds vector labels; to cut them, give a recipe that maps their values.")
         with opened(str(path), overviews=True) as label:
             refuse_floats(label)
             if label.nodata is None and not is_coloured(label):
@@ -123,7 +123,7 @@ def used_ids(labels: Sequence[Path]) -> frozenset[int]:
 
 
 def is_coloured(label: rasterio.DatasetReader) -> bool:
-    """Whether a label raster shows colours, in bands of their own."""
+    """Whether a label raster holds colours in separate bands."""
     return bands_of(label) >= 3
 
 

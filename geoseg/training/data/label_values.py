@@ -15,26 +15,26 @@ from geoseg.training.recipe.recipe import DataSet
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
-    """From the values of a data set's labels to label values."""
+    """Mapping from the ids or colours of a data set's labels to label values."""
 
     name: str
-    """The data set's, for errors."""
+    """Name of the data set, for errors."""
     coloured: bool
     """Values are colours `0xrrggbb`; otherwise ids."""
     table: Mapping[int, int]
-    """Label value of each value."""
+    """Label value by id or colour."""
     others: int | None
-    """Label value of all other values; None where there may be none."""
+    """Label value of all others; None to refuse them."""
 
     def encode(
         self, values: npt.NDArray[np.integer], valid: npt.NDArray[np.bool_], source: str
     ) -> npt.NDArray[np.uint8]:
-        """Translate ids or packed colours `(height, width)`; invalid ones are ignored, whatever they are.
+        """Translate ids or packed colours `(height, width)`; invalid pixels may have any value.
 
         Raises
         ------
         UsageError
-            If a value is in neither the coding nor the recipe: it is named, with its pixel count.
+            If neither the coding nor the recipe maps a value; the message counts its pixels.
         """
         labels, unknown = translate(values, self.table)
         unknown &= valid
@@ -49,20 +49,20 @@ class Encoder:
         first = np.argmax(counts)
         text = f"#{found[first]:06x}" if self.coloured else str(found[first])
         more = f" ({counts.sum()} pixels of {len(found)} unknown values in all)" if len(found) > 1 else ""
-        what = "colour" if self.coloured else "id"
+        kind = "colour" if self.coloured else "id"
         return (
-            f"{source} has {counts[first]} pixels of {what} {text}{more}, which data set {self.name} does not list; "
+            f"{source} has {counts[first]} pixels of {kind} {text}{more}, which data set {self.name} does not list; "
             f"map it in its `values` to a class, a list of classes, or `{IGNORE}` ({OTHERS!r} stands for all others)."
         )
 
 
 def encoder_of(entry: DataSet, sets: LabelSets) -> Encoder:
-    """How the label raster of a data set is read.
+    """Build the encoder for the label rasters of a data set.
 
     Raises
     ------
     UsageError
-        If the coding is unknown, or a key of `values` means nothing in it.
+        If the coding is unknown, or a key of `values` does not fit it.
     """
     if entry.coding in CODINGS:
         coding = CODINGS[entry.coding]
@@ -91,7 +91,7 @@ def encoder_of(entry: DataSet, sets: LabelSets) -> Encoder:
 
 
 def _by_name(entry: DataSet, coding: Coding, sets: LabelSets) -> dict[int, int]:
-    """Label values of a coding's classes: by `values`, by the legend's class of the same name, or by silence."""
+    """Label values of a coding's classes: from `values`, the legend's class of that name, or ignored."""
     table = {}
     for value, name in coding.names.items():
         if name in entry.values:
@@ -109,7 +109,7 @@ def _by_name(entry: DataSet, coding: Coding, sets: LabelSets) -> dict[int, int]:
 
 
 def _parsed(key: str, coding: Coding, entry: DataSet) -> int:
-    """The number of a key of `values`: an id, or a colour."""
+    """Parse a key of `values`: an id or a colour."""
     digits = key.removeprefix("#")
     try:
         if coding.coloured and len(digits) == 6 and key.startswith("#"):

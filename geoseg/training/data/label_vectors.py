@@ -1,4 +1,4 @@
-"""Vector labels: lines with a width and polygons, drawn on the pixels of an image."""
+"""Rasterise vector labels, polygons and lines with a width, on the pixels of an image."""
 
 import math
 from collections.abc import Mapping
@@ -26,35 +26,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NULL = "null"
-"""Key of `values` for features whose attribute has no value."""
+"""Key of `values` for features whose attribute is null."""
 POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VectorCoding:
-    """From the features of a data set to label values."""
+    """Mapping from the features of a data set to label values."""
 
     name: str
-    """The data set's, for errors."""
+    """Name of the data set, for errors."""
     attribute: str | None
-    """Attribute that names a feature's class; None where all features are of the class `*`."""
+    """Attribute that names a feature's class; None if all features map to `*`."""
     values: Mapping[str, int]
-    """Label value by attribute value, and by `*`; features of later ones are drawn over those of earlier ones."""
+    """Label value by attribute value or `*`; later entries are drawn over earlier ones."""
     background: int
     """Label value of ground that no feature covers."""
     background_listed: bool
-    """`values` says what that ground is, by a key that then is no attribute value."""
+    """`values` has the key `background`, which then cannot be an attribute value."""
     width_m: float
-    """Width that lines are drawn in."""
+    """Width of lines."""
 
 
 def vector_coding(entry: DataSet, sets: LabelSets) -> VectorCoding:
-    """How the vector labels of a data set are read.
+    """Build the mapping for the vector labels of a data set.
 
     Raises
     ------
     UsageError
-        If `values` does not say what features are.
+        If `values` does not map the features.
     """
     values = {
         key: sets.value(classes_of(target, sets.legend, entry.name))
@@ -63,7 +63,7 @@ def vector_coding(entry: DataSet, sets: LabelSets) -> VectorCoding:
     }
     if entry.attribute is None and OTHERS not in values:
         raise UsageError(
-            f"data set {entry.name} has vector labels; say what their features are: an `attribute` with `values`, "
+            f"data set {entry.name} has vector labels; map their features by an `attribute` with `values`, "
             f"or `values = {{ {OTHERS!r} = … }}` for all of them."
         )
     ground = entry.values.get(BACKGROUND)
@@ -78,7 +78,7 @@ def vector_coding(entry: DataSet, sets: LabelSets) -> VectorCoding:
 
 
 def draw(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -> npt.NDArray[np.uint8]:
-    """Label values `(rows, columns)` of a region of `grid`: a feature covers the pixels whose centres it holds.
+    """Label values `(rows, columns)` of a region of `grid`; a feature covers the pixels whose centres it contains.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def draw(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -> npt.NDArra
     features = read_features(path)
     to_grid = Transformer.from_crs(features.crs, crs_of(grid), always_xy=True)
     bounds = region.boundingbox
-    # Around the region by the width of a line, and a little more for what is straight in one CRS and not in the other.
+    # Extend the region by the width of a line, and a little more: straight edges may be curved in the other CRS.
     reach = coding.width_m / _metres(region) + 1
     left, bottom, right, top = bounds.left - reach, bounds.bottom - reach, bounds.right + reach, bounds.top + reach
     box = to_grid.transform_bounds(left, bottom, right, top, direction="INVERSE")
@@ -107,7 +107,7 @@ def draw(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -> npt.NDArra
 
 @lru_cache(maxsize=256)
 def read_features(path: Path) -> "geopandas.GeoDataFrame":
-    """Features of a file, with a spatial index; those without a geometry are left out.
+    """Read the features of a file that have a geometry.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def read_features(path: Path) -> "geopandas.GeoDataFrame":
     try:
         features = geopandas.read_file(path)
     except (DataSourceError, DataLayerError, OSError, ValueError, shapely.GEOSException) as error:
-        reason = str(error).split(".;")[0].rstrip(".")  # behind it, pyogrio gives advice on its arguments
+        reason = str(error).split(".;")[0].rstrip(".")  # pyogrio appends advice on its arguments
         raise UsageError(f"labels {path} cannot be read as a vector file ({reason}).") from error
     if not isinstance(features, geopandas.GeoDataFrame):
         raise UsageError(f"labels {path} are a table without geometry; give a file of lines or polygons.")
@@ -129,9 +129,9 @@ def read_features(path: Path) -> "geopandas.GeoDataFrame":
 
 
 def attribute_values(column: "pd.Series[Any]") -> list[str]:
-    """Values of an attribute as the keys of `values` have them.
+    """Values of an attribute as they are written in the keys of `values`.
 
-    A column of integers in which one is missing is read as floats: whole numbers have no decimal point here.
+    Integer columns with nulls are read as floats; their integers are written without a decimal point.
     """
     return [NULL if missing else _text(value) for value, missing in zip(column, column.isna(), strict=True)]
 
@@ -146,13 +146,13 @@ def _values(features: "geopandas.GeoDataFrame", coding: VectorCoding, path: Path
         return [OTHERS] * len(features)
     if coding.attribute not in features:
         names = ", ".join(str(name) for name in features.columns if name != "geometry")
-        raise UsageError(f"labels {path} have no attribute {coding.attribute!r}; theirs are {names}.")
+        raise UsageError(f"labels {path} have no attribute {coding.attribute!r}; they have {names}.")
     found = attribute_values(features[coding.attribute])
     if BACKGROUND in found and (coding.background_listed or OTHERS not in coding.values):
         raise UsageError(
             f"labels {path} have {found.count(BACKGROUND)} features here whose {coding.attribute} is {BACKGROUND!r}, "
-            f"which in the `values` of data set {coding.name} stands for ground that no feature covers; give these "
-            "features another value."
+            f"which in the `values` of data set {coding.name} stands for ground that no feature covers; rename it in "
+            "these features."
         )
     unknown = [value for value in found if value not in coding.values]
     if unknown and OTHERS not in coding.values:
@@ -164,12 +164,12 @@ def _values(features: "geopandas.GeoDataFrame", coding: VectorCoding, path: Path
 
 
 def _metres(grid: GeoBox) -> float:
-    """Metres of a unit of the grid's CRS, about."""
+    """Approximate metres per unit of the grid's CRS."""
     return min(ground_sample_distance(grid)) / math.hypot(grid.transform.a, grid.transform.d)
 
 
 def _widened(geometries: npt.NDArray[np.object_], crs: CRS, region: GeoBox, width_m: float) -> npt.NDArray[np.object_]:
-    """Geometries in the CRS of `region`; what is not polygonal gets a width, measured in metres on the ground."""
+    """Project geometries to the CRS of `region`; buffer lines and points to a width in metres on the ground."""
     lines = np.isin(shapely.get_type_id(geometries), POLYGONAL, invert=True)
     bounds = region.boundingbox
     middle = (bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2

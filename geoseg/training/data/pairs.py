@@ -1,4 +1,4 @@
-"""Pairs: an image and its labels on the model's pixel grid, described before a pixel is read."""
+"""Pairs of an image and its labels on the model's pixel grid, described without reading pixels."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ from .label_values import Encoder, encoder_of
 from .label_vectors import VectorCoding, vector_coding
 
 FURTHEST = 100
-"""Times that the pixels of an image may be larger or smaller than those of the card."""
+"""Largest ratio between an image's GSD and the card's, either way."""
 WHOLE_SIDE = 2048
-"""Images of at most the square of this many pixels, on the grid and on file, are read as a whole."""
+"""Images with at most the square of this many pixels, on the grid and in the file, are read whole."""
 CHUNK_PIXELS = 1024**2
-"""Pixels of the grid in a part of a larger image that is stored in strips."""
+"""Grid pixels in a chunk of a larger image that is stored in strips."""
 CHUNK_SIDE, LEAST_SIDE = 512, 128
-"""Sides of such a part where the image is stored in blocks: about, in its own pixels, and at least, in the grid's."""
+"""Side of a chunk of an image that is stored in blocks: typical, in image pixels, and smallest, in grid pixels."""
 LATTICE = 17
-"""Places along each side of an image that are looked up in its label, to see whether it lies there."""
+"""Points along each side of an image that are tested against the extent of its label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,26 +50,26 @@ class Pair:
     shape: tuple[int, int]
     """Height and width on the grid."""
     grid: GeoBox | None
-    """Pixels at the model's GSD; None where the image lies nowhere on the ground."""
+    """Grid at the model's GSD; None without georeference."""
     plane: GeoBox | None
-    """The image's own pixels as a world file lays them without a CRS, in a unit that is not known; None without one."""
+    """Grid of a world file without a CRS, in an unknown unit; None without one."""
     bands: tuple[int, ...]
-    """Numbers of the image's bands that the network takes, from 1."""
+    """Bands of the image that the network takes, counted from 1."""
     dtype: str
     """NumPy data type of the image."""
     scaling: Scaling
-    """From the image's values to the network's."""
+    """Scaling of the image's values for the network."""
     coding: Encoder | VectorCoding
-    """What the labels mean."""
+    """Mapping of the labels to label values."""
     ignored: int
-    """Label value of pixels that say nothing."""
+    """Label value of ignored pixels."""
     chunk: tuple[int, int]
-    """Height and width of the parts of the grid that are cheap to read one by one."""
+    """Height and width of the chunks of the grid that are cheap to read one by one."""
     part: Blocks | None = None
-    """The squares of ground whose labels may be seen; None for all."""
+    """Squares of ground whose labels are used; None for all."""
 
     def chunks(self, roi: Roi | None = None) -> Iterator[Roi]:
-        """Parts that cover a region of the grid, or all of it, row by row."""
+        """Chunks that cover a region of the grid, or all of it, row by row."""
         (down, along), (height, width) = self.chunk, self.shape
         rows, cols = roi or (slice(0, height), slice(0, width))
         for top in range(rows.start // down * down, rows.stop, down):
@@ -78,15 +78,15 @@ class Pair:
 
 
 def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
-    """Find and describe the pairs of a data set, in the order of their names.
+    """Find and describe the pairs of a data set, sorted by name.
 
     Raises
     ------
     SceneError
-        If an image cannot be opened, or does not have the bands or a data type that the card names; if a picture is cut
-        off, or a label lies elsewhere than its image.
+        If an image cannot be opened, is truncated, or lacks the bands or a data type of the card; or if a label does
+        not overlap its image.
     UsageError
-        If images and labels cannot be paired, or the labels' coding is not understood.
+        If images and labels cannot be paired, or the labels cannot be mapped.
     """
     if entry.coding == "vector":
         coding: Encoder | VectorCoding = vector_coding(entry, sets)
@@ -112,10 +112,10 @@ def open_pair(
     Raises
     ------
     SceneError
-        If image or label cannot be opened or is cut off, the image lacks a band or a scaling, or the label lies
-        elsewhere.
+        If image or label cannot be opened or is truncated, the image lacks a band or a scaling, or the label does not
+        overlap it.
     UsageError
-        If the label is a vector file and the coding is not, or the other way round.
+        If the label is a vector file and the coding is for rasters, or vice versa.
     """
     is_vector = files.label.suffix.lower() in VECTORS
     if is_vector != isinstance(coding, VectorCoding):
@@ -168,33 +168,30 @@ def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping
 
 
 def refuse_palette(image: rasterio.DatasetReader) -> None:
-    """Raise SceneError if the values of an image are no measure of what it shows, but numbers of colours."""
+    """Raise SceneError for a palette image, whose values are not measurements."""
     if ColorInterp.palette in image.colorinterp:
         raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
 
 
 def check_label(files: Files, grid: GeoBox | None) -> None:
-    """Check that a label raster can be opened, and touches its image where both are placed on the ground."""
+    """Check that a label raster can be opened, and overlaps its image if both have a georeference."""
     with opened(str(files.label), overviews=True) as label:
         if grid is None or not is_placed(label):
             return
         rows, cols = np.meshgrid(*(np.linspace(0, size, LATTICE) for size in grid.shape), indexing="ij")
         along, down = positions(grid, label, cols, rows)
-        # Not finite where the label's CRS is not defined.
+        # Not finite outside the domain of the label's CRS.
         if not all(
             (places[np.isfinite(places)] > 0).any() and (places[np.isfinite(places)] < size).any()
             for places, size in ((along, label.width), (down, label.height))
         ):
-            raise SceneError(
-                f"{files.label} lies elsewhere on the ground than its image {files.image}; "
-                "check the georeference of both."
-            )
+            raise SceneError(f"{files.label} does not overlap its image {files.image}; check the georeference of both.")
 
 
 def positions(
     grid: GeoBox, label: rasterio.DatasetReader, cols: Coordinates, rows: Coordinates
 ) -> tuple[Coordinates, Coordinates]:
-    """Where columns and rows of a grid lie in a label that is placed on the ground: columns and rows of its own.
+    """Convert columns and rows of a grid to columns and rows of a georeferenced label.
 
     Raises
     ------
@@ -210,7 +207,7 @@ def positions(
 
 
 def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> None:
-    """Raise UsageError where no image could be resampled to what is wanted in earnest."""
+    """Raise UsageError if an image's GSD is implausibly far from the card's."""
     if wanted is not None and not all(1 / FURTHEST <= step / wanted <= FURTHEST for step in found):
         raise UsageError(
             f"card.gsd_m is {wanted:g}, but {name} has pixels of {np.mean(found):.3g} m, more than {FURTHEST} times "
@@ -219,9 +216,9 @@ def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> N
 
 
 def _chunk(image: rasterio.DatasetReader, shape: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of parts of the grid that cost little more than their share of the file to read."""
+    """Height and width of chunks whose cost to read is little more than their share of the file."""
     if max(np.prod(shape), image.width * image.height) <= WHOLE_SIDE**2 or image.driver in ("JPEG", "PNG"):
-        return shape  # these two are decoded from their beginning, whatever is read
+        return shape  # both are decoded from the start, whatever is read
     if image.block_shapes[0][1] == image.width:
         return min(shape[0], max(1, CHUNK_PIXELS // shape[1])), shape[1]
     side = max(LEAST_SIDE, min(CHUNK_SIDE, CHUNK_SIDE * shape[0] // image.height))

@@ -1,4 +1,4 @@
-"""Read regions of a pair on the model's grid: the image resampled, its labels taken from the nearest pixel."""
+"""Read regions of a pair on the model's grid: the image resampled, its labels by nearest neighbour."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from .label_vectors import VectorCoding, draw
 from .pairs import Pair
 
 Labelled = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
-"""Pixels `(rows, columns, bands)`, 0 where there are none, and label values `(rows, columns)`."""
+"""Pixels `(rows, columns, bands)`, 0 where invalid, and label values `(rows, columns)`."""
 
 
 def read_pair(pair: Pair, roi: Roi) -> Labelled:
@@ -22,9 +22,9 @@ def read_pair(pair: Pair, roi: Roi) -> Labelled:
     Raises
     ------
     SceneError
-        If a file cannot be read, or the label does not lie on the image.
+        If a file cannot be read, or the label does not fit the image.
     UsageError
-        If the label has a value that the recipe does not explain.
+        If the label has a value that the recipe does not map.
     """
     pixels, valid = read_image(pair, roi)
     labels = read_labels(pair, roi)
@@ -33,16 +33,16 @@ def read_pair(pair: Pair, roi: Roi) -> Labelled:
 
 
 def read_image(pair: Pair, roi: Roi) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Pixels `(rows, columns, bands)` of a region of the grid, 0 where there are none, and where there are some."""
+    """Pixels `(rows, columns, bands)` of a region of the grid, 0 where invalid, and their validity mask."""
     with opened(str(pair.image), overviews=True) as image:
         return read_imagery(image, pair.bands, pair.shape, roi)
 
 
 def read_labels(pair: Pair, roi: Roi) -> npt.NDArray[np.uint8]:
-    """Label values `(rows, columns)` of a region of the grid, whether the image has data there or not."""
+    """Label values `(rows, columns)` of a region of the grid, regardless of the image's mask."""
     if isinstance(pair.coding, VectorCoding):
         if pair.grid is None:
-            raise SceneError(f"{pair.image} lies nowhere on the ground; vector labels need an image with a CRS.")
+            raise SceneError(f"{pair.image} has no georeference; vector labels need an image with a CRS.")
         labels = draw(pair.label, pair.coding, pair.grid, roi)
     else:
         values, valid = read_values(pair, pair.coding, roi)

@@ -1,4 +1,4 @@
-"""Rendered scenes as a data set: made ahead by other processes, a bounded number of them at hand."""
+"""Rendered scenes as a data set, made ahead in other processes and kept in bounded memory."""
 
 import multiprocessing
 import os
@@ -21,15 +21,15 @@ from geoseg.training.recipe.recipe import Rendered
 from .read_pairs import Labelled
 
 CHANNELS = ("red", "green", "blue", "nir")
-"""Bands that the renderer gives."""
+"""Bands of the renderer."""
 AT_HAND = 256
-"""Scenes that windows are drawn from at a time, at most."""
+"""Most scenes to draw windows from at a time."""
 FIRST = 8
-"""Scenes that are at hand before the first window is drawn."""
+"""Scenes to render before the first window is drawn."""
 WINDOWS_A_SCENE = 4
-"""Windows that are drawn until the next scene joins."""
+"""Windows to draw before the next scene is added."""
 STORE_BYTES = 2**30
-"""Bytes of rendered scenes that are kept from one stream of windows to the next: about 650 of 640 pixels a side."""
+"""Rendered scenes to keep between streams of windows: about 650 of 640 × 640 pixels."""
 
 
 def processes(count: int) -> Executor:
@@ -58,7 +58,7 @@ class Store:
         self._bytes = 0
 
     def get(self, seed: int, side: int) -> Labelled | None:
-        """The scene of a seed; None if it is not there."""
+        """Scene of a seed; None if it is not stored."""
         return self._scenes.get((seed, side))
 
     def put(self, seed: int, side: int, scene: Labelled) -> None:
@@ -77,11 +77,11 @@ def _size(scene: Labelled) -> int:
 def rendered_windows(
     rendered: Rendered, card: Card, sets: LabelSets, store: Store, *, side: int, seed: int
 ) -> Generator[Labelled, None, None]:
-    """Windows without end of rendered scenes: pixels `(side, side, bands)` in uint8, label values `(side, side)`.
+    """Draw windows of rendered scenes without end: pixels `(side, side, bands)` in uint8, label values `(side, side)`.
 
-    Scenes come in an order that is drawn from `seed`. Those at hand grow from a few, one for every few windows, so that
-    training need not wait for all of them; when there are more than fit, the oldest one leaves. Which scene a window
-    shows depends on the seed alone, not on how fast scenes are rendered or which are in the store.
+    The order of scenes is drawn from `seed`. Windows come from a few scenes at first, so that training need not wait;
+    a scene is added every few windows, and the oldest one dropped if there are too many. Which scene a window shows
+    depends on the seed alone, not on rendering speed or on the store.
     """
     bands, table = rendered_bands(card), rendered_labels(rendered, sets)
     random = np.random.default_rng(seed)
@@ -107,7 +107,7 @@ def rendered_bands(card: Card) -> list[int]:
     Raises
     ------
     UsageError
-        If it has none for a band.
+        If it lacks a band.
     """
     unknown = [band for band in card.bands if band not in CHANNELS]
     if unknown:
@@ -136,7 +136,7 @@ def rendered_labels(rendered: Rendered, sets: LabelSets) -> npt.NDArray[np.uint8
 
 
 def rendered_pixels(rendered: Rendered, card: Card, sets: LabelSets, store: Store) -> npt.NDArray[np.float64]:
-    """Pixels of each label value in all scenes, by the shares that the values have in the first few."""
+    """Pixels of each label value in all scenes, estimated from the first few."""
     table = rendered_labels(rendered, sets)
     few = min(FIRST, rendered.scenes)
     counts = np.zeros(len(sets.allowed))
@@ -147,7 +147,7 @@ def rendered_pixels(rendered: Rendered, card: Card, sets: LabelSets, store: Stor
 
 
 def _scenes(order: Sequence[int], side: int, gsd_m: float, store: Store) -> Generator[Labelled, None, None]:
-    """Scenes of the seeds in `order`, those that are not in the store rendered ahead."""
+    """Scenes of the seeds in `order`, from the store or rendered ahead."""
     workers = max(1, min(8, (os.cpu_count() or 1) - 1))
     pool: Executor | None = None
     seeds = iter(order)
@@ -180,8 +180,8 @@ def _finished(coming: Labelled | Future[Labelled]) -> Labelled:
         return coming.result()
     except BrokenProcessPool as error:
         raise UsageError(
-            "processes that render scenes ended early; a script that trains calls geoseg under "
-            "`if __name__ == '__main__':`, and needs memory for one more process."
+            "processes that render scenes ended early; in a script, call geoseg under `if __name__ == '__main__':`, "
+            "and leave memory for one more process."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Splits: which images, or which ground, are held out, and that none of it is trained on."""
+"""Split images, or squares of ground, into training and validation, and refuse leakage between them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,31 +23,31 @@ from .pairs import Pair
 Name = TypeVar("Name")
 
 EDGE_PX = 1.0
-"""Footprints are this much smaller than images, so that neighbours which only touch do not overlap."""
+"""Pixels to shrink footprints by, so that adjacent images do not overlap."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """The pairs of a data set to train on, and those to validate on; an image divided by blocks is on both sides."""
+    """Training and validation pairs of a data set; an image divided by blocks is on both sides."""
 
     training: tuple[Pair, ...]
     validation: tuple[Pair, ...]
 
 
 def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> Sides:
-    """Divide the pairs of a data set; what is drawn depends on `seed` and the names alone.
+    """Split the pairs of a data set; the draw depends on `seed` and the names alone.
 
-    A data set may hold out all of its images, if another is there to train on: see `check_training`.
+    A data set may hold out all its images if another has some to train on: see `check_training`.
 
     Raises
     ------
     UsageError
-        If names or groups do not fit the images, or have no effect.
+        If names or groups do not match the images, or have no effect.
     """
     if entry.split.groups and entry.split.by != "group":
         raise UsageError(
             f"data set {entry.name} has groups, but is split by {entry.split.by}; "
-            "set by = 'group' in its split, or leave the groups out."
+            "set by = 'group' in its split, or remove the groups."
         )
     if entry.split.by == "block":
         return _by_block(pairs, entry, gsd_m, seed)
@@ -68,14 +68,14 @@ def check_training(sides: Sequence[Sides]) -> None:
 
 
 def _groups(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
-    """Names of the images of each group; every image is in exactly one, and every pattern is of use."""
+    """Image names by group; every image is in exactly one, and every pattern matches an image."""
     for name, patterns in entry.split.groups.items():
         if not patterns:
             raise UsageError(f"data set {entry.name}: group {name} of its split has no image; remove it.")
         for pattern in patterns:
             if not any(fnmatchcase(pair.name, pattern) for pair in pairs):
                 raise UsageError(
-                    f"data set {entry.name}: {pattern!r} of group {name} is none of its {len(pairs)} images: "
+                    f"data set {entry.name}: {pattern!r} of group {name} matches none of its {len(pairs)} images: "
                     f"{_some([pair.name for pair in pairs])}."
                 )
     groups: dict[str, list[str]] = {name: [] for name in entry.split.groups}
@@ -84,14 +84,14 @@ def _groups(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
         if len(of) != 1:
             found = f"both {of[0]} and {of[1]}" if of else "none"
             raise UsageError(
-                f"data set {entry.name}: image {pair.name} must be in one group of its split, it is in {found}."
+                f"data set {entry.name}: image {pair.name} must be in one group of its split; it is in {found}."
             )
         groups[of[0]].append(pair.name)
     return groups
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first few names, for a sentence."""
+    """First few names, for a message."""
     return ", ".join(names[:5]) + ", …" * (len(names) > 5)
 
 
@@ -100,13 +100,14 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def _held_out(groups: dict[str, list[str]], entry: DataSet, seed: int) -> list[str]:
-    """Groups that are held out: those named, or a share of them by lot."""
+    """Held-out groups: those named, or a random share of them."""
     wanted = entry.split.validation
     if isinstance(wanted, list):
         for pattern in wanted:
             if not any(fnmatchcase(name, pattern) for name in groups):
                 raise UsageError(
-                    f"data set {entry.name} holds out {pattern!r}, none of its {len(groups)} {entry.split.by}s: "
+                    f"data set {entry.name} holds out {pattern!r}, which matches none of its {len(groups)} "
+                    f"{entry.split.by}s: "
                     f"{_some(list(groups))}."
                 )
         return [name for name in groups if _matches(name, wanted)]
@@ -114,9 +115,9 @@ def _held_out(groups: dict[str, list[str]], entry: DataSet, seed: int) -> list[s
 
 
 def _drawn(names: Sequence[Name], share: float, seed: int) -> list[Name]:
-    """A share of the names by lot; where it is neither 0 nor 1, one at least is held out, and one at least is not.
+    """Draw a share of the names; between 0 and 1, at least one name is drawn and at least one is not.
 
-    Of a single name, only a share of 1 is held out.
+    A single name is drawn only by a share of 1.
     """
     count = round(share * len(names))
     if 0 < share < 1:
@@ -154,7 +155,7 @@ def _by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: int) ->
 
 
 def _metric(grid: GeoBox) -> CRS:
-    """A projected CRS for the squares: the grid's own, or the UTM zone it lies in."""
+    """Projected CRS for the squares: the grid's own, or its UTM zone."""
     crs = crs_of(grid)
     if crs.is_projected:
         return crs
@@ -166,10 +167,10 @@ def _metric(grid: GeoBox) -> CRS:
 
 
 def refuse_overlaps(sides: Sequence[Sides]) -> None:
-    """Check that no file and no ground that is held out is trained on, in the same data set or in another.
+    """Check that no held-out file or ground is trained on, in any data set.
 
-    Images that a world file places without a CRS are compared within their data set, in their own unit. Those without a
-    place are told apart by their paths alone.
+    Images with a world file but no CRS are compared within their data set, in their own unit; images without any
+    georeference only by their paths.
 
     Raises
     ------
@@ -199,14 +200,14 @@ def _refuse_files(training: Sequence[Pair], validation: Sequence[Pair]) -> None:
 
 
 def _plane(pair: Pair) -> str | None:
-    """What footprints of comparable images share: the ground, named by nothing, or the plane of a data set."""
+    """Plane of a footprint: empty for the ground, the data set for world files, None without georeference."""
     if pair.grid is not None:
         return ""
     return None if pair.plane is None else pair.data_set
 
 
 def _parted(one: Pair, other: Pair) -> bool:
-    """Whether squares divide two images, so that no pixel of theirs is on both sides."""
+    """Whether squares divide both images, so that no ground is on both sides."""
     same_squares = one.grid is not None or one.name == other.name
     return one.part is not None and other.part is not None and one.data_set == other.data_set and same_squares
 
@@ -229,12 +230,12 @@ def _refuse_ground(training: Sequence[Pair], validation: Sequence[Pair]) -> None
 
 def _outline(pair: Pair) -> shapely.Polygon:
     grid = pair.plane if pair.grid is None else pair.grid
-    assert grid is not None  # `_plane` leaves all others out
+    assert grid is not None  # for all others `_plane` is None
     return footprint(grid)
 
 
 def footprint(grid: GeoBox) -> shapely.Polygon:
-    """Outline of an image in degrees, a pixel within its edges; without a CRS, in the unit of its transform."""
+    """Outline of an image in degrees, a pixel inside its edges; without a CRS, in the unit of its transform."""
     height, width = grid.shape
     top, left = min(EDGE_PX, height / 4), min(EDGE_PX, width / 4)
     inner = shapely.box(left, top, width - left, height - top)

@@ -1,4 +1,4 @@
-"""Windows: square samples of labelled images, drawn without end and the same for the same seed."""
+"""Draw square windows of labelled images without end, reproducibly."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from .pairs import Pair
 from .read_pairs import Labelled, read_labels
 
 MOSTLY = 0.5
-"""Windows with a larger share of ignored pixels are passed over."""
+"""Windows with a larger share of ignored pixels are skipped."""
 ATTEMPTS = 1000
-"""Windows that are passed over before giving up."""
+"""Windows to skip in a row before giving up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCounts:
-    """How often each label value occurs in each part of the images of a data set."""
+    """Pixels of each label value in each chunk of a data set's images."""
 
     parts: tuple[tuple[Pair, Roi], ...]
     counts: npt.NDArray[np.int64]
-    """`(parts, label values)`: pixels, where the image has data or not."""
+    """`(parts, label values)`, regardless of the images' masks."""
 
 
 def count_labels(pairs: Sequence[Pair], label_values: int) -> LabelCounts:
@@ -34,7 +34,7 @@ def count_labels(pairs: Sequence[Pair], label_values: int) -> LabelCounts:
     Raises
     ------
     SceneError, UsageError
-        If a label cannot be read or understood: better now than in the midst of training.
+        If a label cannot be read or mapped: better now than during training.
     """
     parts = tuple((pair, chunk) for pair in pairs for chunk in pair.chunks())
     counts = [np.bincount(read_labels(pair, chunk).ravel(), minlength=label_values) for pair, chunk in parts]
@@ -42,16 +42,16 @@ def count_labels(pairs: Sequence[Pair], label_values: int) -> LabelCounts:
 
 
 def sampled_windows(counted: LabelCounts, cache: Cache, *, side: int, balanced: bool, seed: int) -> Iterator[Labelled]:
-    """Endless windows of the images of one data set: pixels `(side, side, bands)`, label values `(side, side)`.
+    """Draw windows of one data set without end: pixels `(side, side, bands)`, label values `(side, side)`.
 
-    A window lies in an image with a probability in proportion to the image's labelled pixels, anywhere in it alike. If
-    `balanced`, it lies around a pixel of a label value that is drawn first, each value that occurs alike. Windows that
-    are mostly ignored are passed over.
+    Images are drawn in proportion to their labelled pixels, positions uniformly. If `balanced`, a label value is drawn
+    first, each that occurs with equal probability, and then a window around a pixel of it. Windows that are mostly
+    ignored are skipped.
 
     Raises
     ------
     UsageError
-        If there is hardly a window that is not.
+        If almost all windows are.
     """
     random = np.random.default_rng(seed)
     ignored = counted.counts.shape[1] - 1
@@ -69,7 +69,7 @@ def sampled_windows(counted: LabelCounts, cache: Cache, *, side: int, balanced: 
         place = (
             _place(random, chunk) if value is None else _place_of(random, cache.part(pair, chunk)[1] == value, chunk)
         )
-        if place is None:  # all such pixels of the part lie where the image has no data
+        if place is None:  # the image has no data at any such pixel of the part
             continue
         top, left = (_start(random, *of, side) for of in zip(place, pair.shape, strict=True))
         pixels, labels = cache.window(pair, top, left, side)
@@ -77,19 +77,19 @@ def sampled_windows(counted: LabelCounts, cache: Cache, *, side: int, balanced: 
             passed = 0
             yield pixels, labels
     raise UsageError(
-        f"of data set {counted.parts[0][0].data_set}, {ATTEMPTS} windows of {side} pixels one after another were "
-        "mostly without labels or data; make schedule.window smaller, or see whether the images have data at all."
+        f"data set {counted.parts[0][0].data_set}: {ATTEMPTS} windows of {side} pixels in a row were mostly without "
+        "labels or data; reduce schedule.window, or check the masks of the images."
     )
 
 
 def _place(random: np.random.Generator, chunk: Roi) -> tuple[int, int]:
-    """Any pixel of a part."""
+    """Draw a pixel of a part."""
     rows, cols = chunk
     return int(random.integers(rows.start, rows.stop)), int(random.integers(cols.start, cols.stop))
 
 
 def _place_of(random: np.random.Generator, chosen: npt.NDArray[np.bool_], chunk: Roi) -> tuple[int, int] | None:
-    """Any of the chosen pixels of a part; None if there is none."""
+    """Draw one of the chosen pixels of a part; None if there is none."""
     places = np.flatnonzero(chosen)
     if not places.size:
         return None
@@ -98,7 +98,7 @@ def _place_of(random: np.random.Generator, chosen: npt.NDArray[np.bool_], chunk:
 
 
 def _start(random: np.random.Generator, place: int, size: int, side: int) -> int:
-    """Where a window begins that holds `place`: any within the image alike, or any around all of a smaller image."""
+    """Draw the start of a window that contains `place`: within the image, or around all of a smaller image."""
     first = max(place - side + 1, min(0, size - side))
     last = min(place, max(0, size - side))
     return int(random.integers(first, last + 1))

@@ -1,1 +1,1 @@
-"""Recipes: what to train, on which data, for how long."""
+"""Recipes: network, data, loss and schedule of a training run."""

@@ -15,29 +15,29 @@ from .recipe import LegendTable
 Values = Mapping[str, str | list[str]]
 """Class, classes or `ignore` by label value, as in a data set's `values`."""
 OTHERS = "*"
-"""Key of `values` for every value without an entry of its own."""
+"""Key of `values` for all values without an entry of their own."""
 BACKGROUND = "background"
 """Key of `values` for ground that no vector feature covers."""
 IGNORE = "ignore"
-"""What `values` maps to where a label says nothing."""
+"""Target in `values` of unlabelled pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSets:
-    """Which classes each value of a training label raster allows."""
+    """Classes that each value of a training label raster allows."""
 
     legend: Legend
     allowed: tuple[tuple[int, ...], ...]
-    """Class ids by label value: the single classes in order, then partial sets, and last all of them: ignored."""
+    """Class ids by label value: single classes in order, then partial sets, and last all classes: ignored."""
 
     @property
     def ignored(self) -> int:
-        """Label value of pixels that say nothing."""
+        """Label value of ignored pixels."""
         return len(self.allowed) - 1
 
     @property
     def allows(self) -> npt.NDArray[np.bool_]:
-        """Whether a label value allows a class `(label values, classes)`; losses have theirs from `allowed`."""
+        """Whether a label value allows a class, `(label values, classes)`."""
         table = np.zeros((len(self.allowed), len(self.legend)), np.bool_)
         for value, ids in enumerate(self.allowed):
             table[value, list(ids)] = True
@@ -49,16 +49,16 @@ class LabelSets:
 
 
 def legend_of(choice: str | LegendTable) -> Legend:
-    """The legend that a recipe names or lists.
+    """Legend that a recipe names or lists.
 
     Raises
     ------
     UsageError
-        If there is no built-in legend of the name, or its table is not a legend.
+        If no built-in legend has the name, or the table is not a valid legend.
     """
     if isinstance(choice, str):
         if choice not in LEGENDS:
-            raise UsageError(f"there is no legend {choice!r}; choose one of {', '.join(LEGENDS)}, or list classes.")
+            raise UsageError(f"legend {choice!r} is unknown; choose one of {', '.join(LEGENDS)}, or list classes.")
         return LEGENDS[choice]
     names = [entry.name for entry in choice.classes]
     if choice.road is not None and choice.road not in names:
@@ -96,6 +96,6 @@ def classes_of(target: str | list[str], legend: Legend, owner: str) -> tuple[int
     if unknown or not names:
         raise UsageError(
             f"data set {owner} maps values to {', '.join(map(repr, unknown)) or 'no class'}; "
-            f"the legend has {', '.join(legend.names)}, and `{IGNORE}` says nothing."
+            f"the legend has {', '.join(legend.names)}, and `{IGNORE}` leaves pixels out."
         )
     return tuple(sorted({legend.names.index(name) for name in names}))

@@ -1,4 +1,4 @@
-"""Load a recipe: TOML with overrides, refused in one sentence where it cannot be understood."""
+"""Load a recipe from TOML with overrides; errors are one sentence that names the key."""
 
 import difflib
 import tomllib
@@ -16,7 +16,7 @@ from geoseg.models.shipped import find_model
 from .recipe import DataSet, Network, Recipe, Section
 
 _ARCHITECTURE = ("preset", "width", "depth", "encoder")
-"""Keys that say how a network is built."""
+"""Keys that define how a network is built."""
 
 
 def as_recipe(recipe: Recipe | str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -34,17 +34,17 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Parameters
     ----------
     path
-        TOML file. Paths in it are relative to its folder, those of data to its `root`.
+        TOML file. Paths in it are relative to its folder, paths of data to its `root`.
     overrides
-        `key.path=value`, the value in TOML or a bare word; data sets are named or counted: `data.dubai.share=2`. Paths
-        in them are relative to the recipe's folder, too.
+        `key.path=value`, the value in TOML or a bare word; data sets by name or number: `data.dubai.share=2`. Paths
+        are relative to the recipe's folder, too.
 
     Raises
     ------
     UsageError
-        If the file cannot be read, or a key or value cannot be understood: the key is named.
+        If the file cannot be read, or a key or value is invalid; the message names the key.
     BundleError
-        If its network is that of a bundle that cannot be read, or does not tell what its network is.
+        If the network is taken from a bundle that cannot be read, or does not record how it is built.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -64,7 +64,7 @@ def parse_recipe(document: dict[str, Any], *, source: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        # Of a value that may be of several types, what is wrong within it tells more than that it is not of the others.
+        # For a value of several possible types, the deepest error is the most specific.
         nearest = max(error.errors(), key=lambda found: len(_path(found, document)[0]))
         raise UsageError(f"recipe {source}: {_sentence(nearest, document)}.") from error
 
@@ -77,7 +77,7 @@ def _override(document: dict[str, Any], override: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word or path: quotes would have to survive the shell
+        value = text.strip()  # a bare word or path, whose quotes the shell removed
     table: Any = document
     for name in parents:
         table = _entry(table, name, override) if isinstance(table, list) else table.setdefault(name, {})
@@ -89,17 +89,17 @@ def _override(document: dict[str, Any], override: str) -> None:
 
 
 def _entry(entries: list[Any], name: str, override: str) -> Any:  # noqa: ANN401 - any TOML value
-    """The entry of a list of tables that has a name or a number from 0."""
+    """Entry of a list of tables by name, or by number from 0."""
     found = [entry for entry in entries if isinstance(entry, dict) and entry.get("name") == name]
     if not found and name.isdecimal():
         found = entries[int(name) :]
     if not found:
-        raise UsageError(f"override {override}: there is no entry {name}.")
+        raise UsageError(f"override {override}: the list has no entry {name}.")
     return found[0]
 
 
 def _check_keys(model: type[Section], table: dict[str, Any], prefix: str, source: str) -> None:
-    """Refuse a key that no field of `model` has, by the nearest that there is."""
+    """Refuse a key that is no field of `model`, and suggest the nearest."""
     for key, value in table.items():
         if key not in model.model_fields:
             known = [prefix + name for name in model.model_fields]
@@ -118,7 +118,7 @@ def _check_keys(model: type[Section], table: dict[str, Any], prefix: str, source
 
 
 def _section(annotation: Any) -> type[Section] | None:  # noqa: ANN401 - any type expression
-    """The table that a field holds, alone, as one of several types, or in a list; None if it holds none."""
+    """Table type of a field, alone, in a union or in a list; None if it has none."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     if getattr(annotation, "__origin__", None) is dict:
@@ -135,7 +135,7 @@ def _all_keys(model: type[Section], prefix: str) -> Iterator[str]:
 
 
 def _sentence(error: ErrorDetails, document: dict[str, Any]) -> str:
-    """What is wrong with which key."""
+    """Key and reason of an error."""
     parts, value = _path(error, document)
     key = ".".join(parts)
     if error["type"] == "missing":
@@ -147,11 +147,11 @@ def _sentence(error: ErrorDetails, document: dict[str, Any]) -> str:
 
 
 def _path(error: ErrorDetails, document: dict[str, Any]) -> tuple[list[str], Any]:
-    """The keys that lead to what is wrong, and its value."""
+    """Keys that lead to an error, and the value there."""
     keys: list[str] = []
     value: Any = document
     for part in error["loc"]:
-        # Between the keys stand names of the types that were tried: they are in no document.
+        # Pydantic puts names of the types that it tried between the keys.
         if isinstance(value, dict) and part in value:
             value = value[part]
             keys.append(str(part))
@@ -163,7 +163,7 @@ def _path(error: ErrorDetails, document: dict[str, Any]) -> tuple[list[str], Any
 
 
 def _placed(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe with absolute paths."""
+    """Make the paths of a recipe absolute."""
     root = (folder / Path(recipe.root).expanduser()).resolve()
 
     def placed(entry: DataSet) -> DataSet:
@@ -172,7 +172,7 @@ def _placed(recipe: Recipe, folder: Path) -> Recipe:
 
     network = recipe.network
     paths = {"encoder_weights": network.encoder_weights, "initial": network.initial}
-    # Weights may also be named: those that Keras knows, and shipped models.
+    # Weights may also be names, of shipped models or known to Keras; these have no ending.
     files = {
         key: str(folder / Path(value).expanduser()) for key, value in paths.items() if value and Path(value).suffix
     }
@@ -186,7 +186,7 @@ def _placed(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def _begun(network: Network) -> Network:
-    """The network of the bundle that it begins with, if the recipe says nothing else of it."""
+    """Take the network from the initial bundle, unless the recipe describes it."""
     if network.initial is None or not network.model_fields_set.isdisjoint(_ARCHITECTURE):
         return network
     bundle = find_model(network.initial)
@@ -197,5 +197,5 @@ def _begun(network: Network) -> Network:
         )
     except (KeyError, TypeError, ValidationError) as error:
         raise BundleError(
-            f"{bundle} does not tell how its network is built; say preset, width, depth and encoder in the recipe."
+            f"{bundle} does not record how its network is built; give preset, width, depth and encoder in the recipe."
         ) from error

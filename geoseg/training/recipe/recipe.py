@@ -1,4 +1,4 @@
-"""The recipe: everything that decides a training run, read from TOML and checked before any image is opened."""
+"""The recipe: all settings of a training run, as the tables of a TOML file."""
 
 from typing import Annotated, Literal
 
@@ -12,12 +12,12 @@ Weight = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
 
 LONGEST_NAME = 200
-"""Bytes: endings, and a mark while a file is being written, are added to it."""
+"""Bytes; endings are added to it."""
 
 
 def _file_name(text: str) -> str:
     if text in ("", ".", "..") or not text.isprintable() or set(text) & set("/\\") or len(text.encode()) > LONGEST_NAME:
-        raise ValueError(f"a file is named so; give it letters, no folder, and {LONGEST_NAME} bytes at most")
+        raise ValueError(f"it becomes a file name: no slashes, at most {LONGEST_NAME} bytes")
     return text
 
 
@@ -25,7 +25,7 @@ FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 class Section(BaseModel):
-    """A table of the recipe: frozen, and without keys that nobody reads."""
+    """A table of the recipe: frozen, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -39,63 +39,63 @@ class LegendEntry(Section):
 
 
 class LegendTable(Section):
-    """The classes that the network is to know, in the order of their ids."""
+    """Classes of the network, in the order of their ids."""
 
     classes: list[LegendEntry]
     road: str | None = None
-    """Name of the class that road networks are traced from."""
+    """Name of the class to trace road networks from."""
 
 
 class Network(Section):
-    """The network, in terms of `geoseg.models.networks.presets.build_preset`."""
+    """Arguments of `geoseg.models.networks.presets.build_preset`."""
 
     preset: str = DEFAULT_PRESET
     width: Positive = 16
     depth: Annotated[int, Field(gt=0, le=8)] | None = None
     """Number of halvings; None for the preset's own."""
     encoder: str | None = None
-    """Backbone in place of the preset's own encoder."""
+    """Backbone to replace the preset's own encoder."""
     encoder_weights: str | None = None
     """File of the backbone's published weights."""
     initial: str | None = None
-    """Bundle whose weights training begins with: a shipped model by name, or a file. A recipe that says nothing else of
-    the network has the bundle's; classes of other names are learnt anew."""
+    """Bundle whose weights to begin with: a shipped model by name, or a file. If no other key is given, the network is
+    the bundle's; classes that it does not know by name are learnt from scratch."""
 
 
 class ScalingEntry(Section):
-    """How values of one data type become the 0–255 that networks take: `(value - offset) * gain`, cut off there."""
+    """Scaling of one data type to the 0–255 of network inputs: `(value - offset) * gain`, clipped."""
 
     offset: float = 0.0
     gain: float = 1.0
 
 
 class Card(Section):
-    """What the bundle says of itself, beside the legend."""
+    """Card of the bundle, except for the legend."""
 
     bands: list[str] = ["red", "green", "blue"]
     gsd_m: Annotated[float, Field(gt=0)] = 1.0
-    """Ground sample distance that images are resampled to."""
+    """Ground sample distance to resample images to, in metres."""
     scaling: dict[str, ScalingEntry] = {"uint8": ScalingEntry()}
     """By NumPy data type of the images."""
     tile: Positive = 512
     overlap: Annotated[int, Field(ge=0)] = 128
     window: str = "hann"
     mantissa_bits: Annotated[int, Field(ge=1, le=23)] | None = None
-    """Bits of weights' mantissas that the bundle keeps: 10 halve it, and change scores in the fourth digit."""
+    """Mantissa bits of the weights to keep: 10 halve the file, and change scores in the fourth digit."""
     license: str | None = None
     attribution: str | None = None
 
 
 class Split(Section):
-    """How a data set is divided into training and validation."""
+    """Split of a data set into training and validation."""
 
     by: Literal["image", "group", "block"] = "image"
     """`image`: whole images. `group`: images that show the same ground go together. `block`: squares of ground."""
     validation: list[str] | Share = 0.2
-    """Names of what is held out (glob patterns of image names, or names of groups), or the share of it. An image's name
-    is its path within the folder, without ending and without `images/`: `Tile 1/image_part_001`."""
+    """Held-out images (glob patterns) or groups by name, or their share. An image's name is its path within the
+    folder, without ending and without `images/`: `Tile 1/image_part_001`."""
     groups: dict[str, list[str]] = {}
-    """By group name, glob patterns of the names of its images."""
+    """Glob patterns of image names, by group."""
     block_m: Annotated[float, Field(gt=0)] = 500.0
     """Side of a square, in metres."""
 
@@ -107,63 +107,63 @@ class DataSet(Section):
     images: str
     """Folder or glob pattern, relative to the recipe's `root`."""
     labels: str | None = None
-    """Folder, glob pattern or vector file, relative to `root`; None to find labels by the folder's convention."""
+    """Folder, glob pattern or vector file, relative to `root`; None to find labels by the folder layout."""
     coding: str = "ids"
-    """How labels name classes: `ids`, `colours`, `vector`, or a built-in coding such as `potsdam` or `mbrsc`."""
+    """Kind of labels: `ids`, `colours`, `vector`, or a built-in coding such as `potsdam` or `mbrsc`."""
     values: dict[str, str | list[str]] = {}
-    """By label value (id, `#rrggbb`, attribute value or the coding's class name) the legend's class; a list of
-    classes if the label does not tell which of them; `ignore` if it says nothing. `*` stands for all other values,
-    `null` for features without the attribute, and `background` for ground that no feature of vector labels covers
-    (ignored if it has no entry). Of features that cover the same ground, the one whose value stands later is seen."""
+    """Class of the legend by label value (id, `#rrggbb`, attribute value or class name of the coding); a list of
+    classes for a partial label; `ignore` for unlabelled pixels. `*` stands for all other values, `null` for features
+    whose attribute is null, and `background` for ground that no vector feature covers (ignored without an entry).
+    Where features overlap, the value listed later wins."""
     attribute: str | None = None
-    """Attribute of vector labels that names their class; None if all features are of one class, `values["*"]`."""
+    """Attribute of vector labels that names their class; None if all features map to `values["*"]`."""
     width_m: Annotated[float, Field(gt=0)] = 6.0
-    """Width that line labels are drawn in."""
+    """Width of line labels."""
     bands: list[Positive] = [1, 2, 3]
-    """Bands of the images that the network takes, counted from 1."""
+    """Bands of the images for the network, counted from 1."""
     gsd_m: Annotated[float, Field(gt=0)] | None = None
-    """Ground sample distance of images without a georeference; the card's if None."""
+    """Ground sample distance of images without georeference; the card's if None."""
     share: Annotated[float, Field(gt=0)] = 1.0
-    """Of the training windows, in proportion to the other sets'."""
+    """Share of the training windows, relative to the other data sets."""
     split: Split = Split()
 
 
 class Rendered(Section):
-    """Procedural scenes of geoseg's own renderer; their class names are those of `geoseg.rendering`."""
+    """Procedural scenes of `geoseg.rendering`, with its class names."""
 
     scenes: Positive = 100
     side: Positive = 640
-    """Pixels of the card's ground sample distance."""
+    """Pixels at the card's ground sample distance."""
     seed: Seed = 1000
-    """Of the first scene; the others follow."""
+    """Seed of the first scene; the others count up from it."""
     share: Annotated[float, Field(gt=0)] = 1.0
     values: dict[str, str | list[str]] = {}
-    """As for data sets; classes of the same name need no entry."""
+    """As for data sets; classes with a name of the legend need no entry."""
 
 
 class LossTerm(Section):
-    """One loss of the sum."""
+    """One term of the loss."""
 
     name: Literal["cross_entropy", "focal", "dice", "jaccard", "tversky", "lovasz"]
     weight: Annotated[float, Field(gt=0)] = 1.0
     gamma: Annotated[float, Field(ge=0)] = 2.0
-    """Of `focal`: how much less a pixel weighs that is already right."""
+    """Focusing parameter of `focal`: higher values down-weight easy pixels more."""
     alpha: Share = 0.5
     """Of `tversky`: weight of false positives; false negatives weigh `1 - alpha`."""
 
 
 class Loss(Section):
-    """What is minimised."""
+    """Loss function: a weighted sum of terms."""
 
     terms: Annotated[list[LossTerm], Field(min_length=1)] = [LossTerm(name="cross_entropy")]
     class_weights: Literal["none", "median-frequency", "effective-number"] | dict[str, Weight] = "none"
-    """By rule from the pixels of each class, or by class name: 1 for those that are not named."""
+    """A rule based on the pixels of each class, or weights by class name, 1 for the others."""
     boundary_weight: Annotated[float, Field(ge=0)] = 0.0
-    """Pixels beside another class weigh `1 + boundary_weight` in losses by pixel."""
+    """Pixels next to another class weigh `1 + boundary_weight` in pixelwise losses."""
 
 
 class Augmentation(Section):
-    """Random changes of training windows; 0 or false leaves one out."""
+    """Random changes of training windows; 0 or false turns one off."""
 
     flips: bool = True
     right_angles: bool = True
@@ -182,40 +182,40 @@ class Augmentation(Section):
 
 
 class Schedule(Section):
-    """How long, how much at a time, and how fast."""
+    """Length of training, batches, and learning rate."""
 
     epochs: Positive = 40
     steps: Positive = 100
-    """Steps of an epoch."""
+    """Steps per epoch."""
     batch: Positive = 8
-    """Windows of a step, over all devices."""
+    """Windows per step, over all devices."""
     window: Positive = 256
     """Side of a training window, in pixels."""
     balanced: bool = False
-    """Draw windows around pixels of a random class, so that rare ones are seen."""
+    """Draw windows around pixels of a random class, so that rare classes are seen."""
     rate: Annotated[float, Field(gt=0)] = 1e-3
-    """Highest learning rate, after the warm-up."""
+    """Peak learning rate, after the warm-up."""
     warmup: Share = 0.05
-    """Share of all steps."""
+    """Share of all steps for the warm-up."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.997
-    """Momentum of averaged weights; 0 for none."""
+    """Momentum of the averaged weights; 0 for no averaging."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "mixed_bfloat16"
     patience: Positive | None = None
-    """Epochs without a better validation score after which training stops; None to go to the end."""
+    """Stop after this many epochs without a better validation score; None to train to the end."""
     table_every: Positive = 5
-    """Epochs between tables of progress and pictures of the validation scene."""
+    """Epochs between progress rows, reports and pictures of the validation scene."""
 
 
 class Recipe(Section):
     """A training run."""
 
     name: FileName
-    """Of the bundle; that of the recipe's file if it is not given there."""
+    """Name of the bundle; the stem of the recipe file by default."""
     version: str = "0.1.0"
     seed: Seed = 0
     root: str = "."
-    """Folder that paths of data are relative to, itself relative to the recipe."""
+    """Folder that data paths are relative to, itself relative to the recipe."""
     legend: str | LegendTable = "aerial"
     """Name of a built-in legend (`aerial`, `potsdam`, `vaihingen`, `mbrsc`, `cityscapes`), or a table of its own."""
     network: Network = Network()

@@ -1,4 +1,4 @@
-"""What lies in a run folder, as far as the run has come."""
+"""Read a run folder, finished or not, for the report."""
 
 import json
 import re
@@ -23,24 +23,24 @@ class Contents:
     folder: Path
     recipe: Recipe
     recipe_text: str
-    """The recipe as it was run."""
+    """Recipe file of the run."""
     legend: Legend
     history: tuple[Row, ...]
-    """One row an epoch."""
+    """One row per epoch."""
     best: Row | None
-    """The row whose weights are kept; None where nothing is held out to tell."""
+    """Row whose weights are kept; None if nothing is held out."""
     validation: Mapping[str, Any] | None
-    """The document of `validation.json`; None while the run goes on."""
+    """Content of `validation.json`; None while training."""
     frames: tuple[Frame, ...]
-    """Pictures of the validation scene, in the order of epochs."""
+    """Pictures of the validation scene, by epoch."""
     image: Path | None
-    """The validation scene."""
+    """Validation scene."""
     truth: Path | None
-    """Its labels."""
+    """Labels of the validation scene."""
 
     @property
     def epochs(self) -> int:
-        """Epochs that are done."""
+        """Number of epochs done."""
         return int(self.history[-1]["epoch"]) if self.history else 0
 
 
@@ -50,7 +50,7 @@ def read_contents(run: Path) -> Contents:
     Raises
     ------
     UsageError
-        If it holds no recipe that can be read.
+        If its recipe cannot be read.
     """
     folder = RunFolder(path=run)
     recipe = load_recipe(folder.recipe)
@@ -71,7 +71,7 @@ def read_contents(run: Path) -> Contents:
 
 
 def _frames(scene: Path) -> list[Frame]:
-    """Epochs of which both pictures are there."""
+    """Epochs that have both pictures."""
     frames = []
     for plain in sorted(scene.glob("epoch_*_plain.png")):
         blended = plain.with_name(plain.name.replace("_plain", "_blended"))

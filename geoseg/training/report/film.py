@@ -1,4 +1,4 @@
-"""The film of the validation scene over the epochs."""
+"""Film of the validation scene over the epochs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from geoseg.models.legend import Legend
 from .pictures import GAP, GREY_LEVELS, GREYS, palette
 
 PANEL = 480
-"""Pixels of the longer side of a picture in the film."""
+"""Longer side of a picture in the film, in pixels."""
 MOST = 60
-"""Frames; of more epochs, evenly spaced ones are shown."""
+"""Most frames of a film; of more epochs, it shows evenly spaced ones."""
 _SHOWN_MS, _LAST_MS = 500, 2500
 _HEAD, _FOOT = 30, 10
-"""Rows of lettering above the pictures, and of the bar below."""
+"""Rows of text above the pictures, and of the bar below."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +30,13 @@ class Frame:
     plain: Path
     """Predicted tile by tile."""
     blended: Path
-    """With tiles that overlap and blend."""
+    """Predicted with overlapping tiles, blended."""
 
 
 def spread(frames: Sequence[Frame], most: int, *, wanted: float | None = None) -> list[Frame]:
-    """At most `most` frames, evenly spaced, the first, the last and that of the epoch `wanted` among them.
+    """At most `most` frames, evenly spaced, with the first, the last and that of the epoch `wanted`.
 
-    Where an epoch is wanted, `most` is 3 or more.
+    With a wanted epoch, `most` must be at least 3.
     """
     if len(frames) <= most:
         return list(frames)
@@ -52,7 +52,7 @@ def write_film(frames: Sequence[Frame], epochs: int, legend: Legend, path: Path)
     shown = spread(frames, MOST)
     pictures = [_picture(frame, epochs, legend) for frame in shown]
     durations = [_SHOWN_MS] * (len(pictures) - 1) + [_LAST_MS]
-    # Exact colours: every frame has the one palette, which is neither optimised nor dithered.
+    # Exact colours: all frames share one palette, neither optimised nor dithered.
     exact = {"optimize": False, "disposal": 1}
     with whole(path) as new:
         pictures[0].save(new, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, **exact)
@@ -73,7 +73,7 @@ def _picture(frame: Frame, epochs: int, legend: Legend) -> Image.Image:
 
 
 def _ids(path: Path) -> npt.NDArray[np.uint8]:
-    """Palette entries `(height, width)` of a class picture, reduced to the film's size."""
+    """Palette entries `(height, width)` of a class picture, scaled down for the film."""
     with Image.open(path) as picture:
         scale = min(1.0, PANEL / max(picture.size))
         width, height = (max(1, round(side * scale)) for side in picture.size)
@@ -81,7 +81,7 @@ def _ids(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def _lettering(width: int, starts: tuple[int, int], epoch: str) -> npt.NDArray[np.uint8]:
-    """Palette entries `(_HEAD, width)` of the line above the pictures."""
+    """Palette entries `(_HEAD, width)` of the text above the pictures."""
     strip = Image.new("L", (width, _HEAD), 255)
     draw = ImageDraw.Draw(strip)
     font = ImageFont.load_default(15)

@@ -1,4 +1,4 @@
-"""Pictures of images and class maps: PNG files in the run folder, small enough for a page."""
+"""Write images and class maps as PNG files in the run folder, small enough for a page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,26 +13,26 @@ from geoseg.models.legend import Legend
 from geoseg.training.run.best_and_worst import ScoredTile
 
 MAX_SIDE = 1024
-"""Scenes are reduced to this many pixels."""
+"""Longest side of a scene, in pixels."""
 TILE_SIDE = 320
-"""Tiles are reduced to this many pixels: a report shows many."""
+"""Longest side of a tile, in pixels: a report shows many."""
 GAP = 8
-"""White pixels between the parts of a picture."""
+"""White pixels between panels."""
 
 HATCH = (254, 255)
-"""Palette entries of what is not of one known class: a hatching that no class can be mistaken for."""
+"""Palette entries of the hatching for pixels not of a single known class."""
 _HATCH_GREYS = (206, 238)
 _HATCH_WIDTH = 4
 _MOST_CLASSES = 200
 GREYS, GREY_LEVELS = _MOST_CLASSES, 16
-"""First palette entry, and number, of greys from black to white, for lettering."""
+"""First palette entry, and number, of greys from black to white, for text."""
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Classes = npt.NDArray[np.uint8]
 
 
-def write_scene_frame(  # noqa: PLR0917 - in the order in which the pictures are made
-    run: Path, epoch: int, image: Pixels, truth: Classes, plain: Classes, blended: Classes, legend: Legend
+def write_scene_frame(  # noqa: PLR0917 - in the order of the pictures
+    run: Path, epoch: int, image: Pixels, reference: Classes, plain: Classes, blended: Classes, legend: Legend
 ) -> None:
     """Write the pictures of the validation scene after an epoch to `run/scene`.
 
@@ -41,16 +41,16 @@ def write_scene_frame(  # noqa: PLR0917 - in the order in which the pictures are
     epoch
         Counted from 1.
     image
-        Pixels `(height, width, bands)` in 0–255; red, green and blue are the first three.
-    truth
-        Label values `(height, width)`; what is no class of the legend is hatched.
+        Pixels `(height, width, bands)` in 0–255, red, green and blue first.
+    reference
+        Label values `(height, width)`; values outside the legend are hatched.
     plain, blended
-        Class ids `(height, width)` predicted tile by tile, and with tiles that overlap and blend.
+        Class ids `(height, width)` predicted tile by tile, and with overlapping tiles blended.
     """
     folder = run / "scene"
     pictures = {
         "image": photograph(image, MAX_SIDE),
-        "truth": class_picture(truth, legend, MAX_SIDE),
+        "truth": class_picture(reference, legend, MAX_SIDE),
         f"epoch_{epoch:04d}_plain": class_picture(plain, legend, MAX_SIDE),
         f"epoch_{epoch:04d}_blended": class_picture(blended, legend, MAX_SIDE),
     }
@@ -59,22 +59,19 @@ def write_scene_frame(  # noqa: PLR0917 - in the order in which the pictures are
 
 
 def write_tile_pictures(run: Path, kind: str, tiles: Sequence[ScoredTile], legend: Legend) -> list[dict[str, Any]]:
-    """Write image, truth and prediction of each tile side by side to `run/tiles`.
-
-    The files are numbered, `worst_1.png` and on: what is left of two images' names in a file name may be the same.
+    """Write image, reference and prediction of each tile side by side to `run/tiles`, as `worst_1.png` and so on.
 
     Parameters
     ----------
     kind
-        What the tiles are, as a word for names of files.
+        `best` or `worst`, for file names.
     tiles
-        In the order in which they are shown.
+        Tiles in the order of the report.
 
     Returns
     -------
     list
-        Of each tile the name of its `file`, its `image`, the `row` and `column` of its upper left pixel, and its
-        `accuracy`.
+        For each tile its `file` name, its `image`, the `row` and `column` of its upper left pixel, and its `accuracy`.
     """
     folder = run / "tiles"
     entries = []
@@ -90,7 +87,7 @@ def write_tile_pictures(run: Path, kind: str, tiles: Sequence[ScoredTile], legen
 def _side_by_side(tile: ScoredTile, legend: Legend) -> Image.Image:
     parts = [
         photograph(tile.image, TILE_SIDE),
-        class_picture(tile.truth, legend, TILE_SIDE).convert("RGB"),
+        class_picture(tile.reference, legend, TILE_SIDE).convert("RGB"),
         class_picture(tile.found, legend, TILE_SIDE).convert("RGB"),
     ]
     width, height = parts[0].size
@@ -101,7 +98,7 @@ def _side_by_side(tile: ScoredTile, legend: Legend) -> Image.Image:
 
 
 def photograph(image: Pixels, most: int) -> Image.Image:
-    """Pixels `(height, width, bands)` in 0–255 as a picture of at most `most` pixels a side, or in grey."""
+    """Picture of pixels `(height, width, bands)` in 0–255, at most `most` pixels a side; grey if bands are fewer."""
     bands = [0, 1, 2] if image.shape[-1] >= 3 else [0, 0, 0]
     values = np.clip(np.rint(image[..., bands]), 0, 255).astype(np.uint8)
     picture = Image.fromarray(values)
@@ -109,7 +106,7 @@ def photograph(image: Pixels, most: int) -> Image.Image:
 
 
 def class_picture(classes: Classes, legend: Legend, most: int) -> Image.Image:
-    """Class ids `(height, width)` as a palette picture in the legend's colours, of at most `most` pixels a side."""
+    """Palette picture of class ids `(height, width)` in the legend's colours, at most `most` pixels a side."""
     if len(legend) > _MOST_CLASSES:
         raise ValueError(f"a picture shows at most {_MOST_CLASSES} classes, the legend has {len(legend)}.")
     height, width = classes.shape
@@ -124,7 +121,7 @@ def class_picture(classes: Classes, legend: Legend, most: int) -> Image.Image:
 
 
 def palette(legend: Legend) -> list[int]:
-    """Red, green and blue of 256 entries: classes from 0, a ramp of greys from `GREYS` on, the hatching last."""
+    """Red, green and blue of 256 entries: classes from 0, greys from `GREYS`, the hatching last."""
     entries = np.zeros((256, 3), np.uint8)
     entries[: len(legend)] = [entry.rgb for entry in legend.classes]
     entries[GREYS : GREYS + GREY_LEVELS] = np.linspace(0, 255, GREY_LEVELS).round()[:, None]
@@ -134,12 +131,12 @@ def palette(legend: Legend) -> list[int]:
 
 
 def _reduced(size: tuple[int, int], most: int) -> tuple[int, int]:
-    """Width and height of a picture whose longer side is at most `most`."""
+    """Width and height scaled down so that the longer side is at most `most`."""
     scale = min(1.0, most / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    """Write a picture whole or not at all: a report may be made while the run goes on."""
+    """Write a picture atomically: a report may be written during training."""
     with whole(path) as new:
         picture.save(new, "PNG", optimize=True)

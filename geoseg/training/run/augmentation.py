@@ -1,4 +1,4 @@
-"""Random changes of training windows: stock Keras layers that move image and labels together."""
+"""Augment training windows with Keras layers that transform image and labels together."""
 
 import math
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ Labels = npt.NDArray[np.uint8]
 Pixel = np.uint8 | np.float32
 
 UNIT = (0.0, 1.0)
-"""Range of pixel values between the layers: Keras's `RandomSaturation` is right in no other."""
+"""Range of pixel values between the layers: Keras's `RandomSaturation` is correct in no other."""
 
 
 def margin_side(choice: Augmentation, side: int) -> int:
-    """Side of the square of ground, in pixels, that a window of `side` may show after rotation and zoom."""
+    """Side in pixels of the square of ground that a window of `side` may cover after rotation and zoom."""
     angle = math.radians(min(choice.rotation, 45))
     return math.ceil(side * (1 + choice.zoom) * (math.cos(angle) + math.sin(angle)))
 
 
 class GivenSeed(keras.random.SeedGenerator):  # type: ignore[misc]  # Keras is not typed
-    """Seeds that follow from a number given with each batch, where Keras's follow from how many came before."""
+    """Seeds derived from a number given with each batch; Keras's depend on how many were drawn before."""
 
     def __init__(self) -> None:
         super().__init__(seed=0, name="given_seed")
@@ -33,11 +33,11 @@ class GivenSeed(keras.random.SeedGenerator):  # type: ignore[misc]  # Keras is n
         self._draws = 0
 
     def give(self, seed: Any) -> None:  # noqa: ANN401 - a tensor
-        """Begin with a batch whose seed is the int32 scalar `seed`."""
+        """Start a batch whose seed is the int32 scalar `seed`."""
         self._given, self._draws = seed, 0
 
     def next(self, ordered: bool = True) -> Any:  # noqa: ANN401 - a tensor
-        """The next seed `(2,)` of the batch."""
+        """Draw the next seed `(2,)` of the batch."""
         import tensorflow as tf
 
         self._draws += 1
@@ -45,21 +45,21 @@ class GivenSeed(keras.random.SeedGenerator):  # type: ignore[misc]  # Keras is n
 
 
 class Augmenter:
-    """Changes batches at random: the same batch with the same seed in the same way, in whatever order they come.
+    """Changes batches at random; the result depends on batch and seed alone, not on the order of calls.
 
-    TensorFlow runs the layers on the CPU, whatever backend trains, so that the network does not wait for them. Several
+    TensorFlow runs the layers on the CPU, whichever backend trains, so that the network does not wait for them. Several
     threads may call at once.
 
     Parameters
     ----------
     choice
-        What is changed, and how much.
+        Changes and their strengths.
     side
-        Side of the windows that leave, in pixels.
+        Side of the augmented windows, in pixels.
     ignored
-        Label value of pixels that show nothing of the image.
+        Label value of pixels outside the image.
     colour
-        Whether the first three bands are red, green and blue: saturation and hue are those of these bands.
+        Whether the first three bands are red, green and blue, so that saturation and hue can be changed.
     """
 
     def __init__(self, choice: Augmentation, *, side: int, ignored: int, colour: bool) -> None:
@@ -85,7 +85,7 @@ class Augmenter:
         labels
             Label values `(windows, margin side, margin side)`.
         seed
-            What is drawn; 0 to 2**31 - 1.
+            0 to 2**31 - 1.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class Augmenter:
         return changed.numpy(), moved.numpy()
 
     def _oriented(self, images: Images, labels: Labels, random: np.random.Generator) -> tuple[Images, Labels]:
-        """Flip and turn each window: views cost nothing, where Keras computes both sides and picks, or interpolates."""
+        """Flip and rotate each window as a view; Keras would compute both results and pick, or interpolate."""
         oriented: tuple[Images, Labels] = np.empty_like(images), np.empty_like(labels)
         for number in range(len(images)):
             down, across = random.integers(2, size=2) * self._choice.flips
@@ -121,7 +121,7 @@ class Augmenter:
         import tensorflow as tf
 
         self._seed.give(seed)
-        # What a move uncovers is filled with 0, in images and masks: there, 0 has to stand for ignored.
+        # Layers fill uncovered pixels with 0, in images and masks, so 0 has to mean ignored.
         masks = self._ignored - tf.cast(labels, tf.float32)[..., None]
         moved = {"images": tf.cast(images, tf.float32) / 255, "segmentation_masks": masks}
         for layer in self._moves:
@@ -139,7 +139,7 @@ class Augmenter:
         return pixels * 255, tf.cast(self._ignored - moved["segmentation_masks"][..., 0], tf.uint8)
 
     def _noisy(self, pixels: Any) -> Any:  # noqa: ANN401 - a tensor
-        """Add normal noise, of another strength in each image; Keras's `GaussianNoise` has one for all."""
+        """Add normal noise of a random strength per image; Keras's `GaussianNoise` has one strength for all."""
         import tensorflow as tf
 
         strengths = tf.random.stateless_uniform([tf.shape(pixels)[0], 1, 1, 1], self._seed.next())
@@ -177,7 +177,7 @@ def _shades(choice: Augmentation) -> list[keras.layers.Layer]:
     if choice.brightness:
         layers.append(keras.layers.RandomBrightness(choice.brightness, value_range=UNIT))
     if choice.contrast:
-        # Of a single number Keras would only ever raise the contrast.
+        # With a single number Keras would only raise the contrast.
         layers.append(keras.layers.RandomContrast((choice.contrast, choice.contrast), value_range=UNIT))
     if choice.blur:
         layers.append(keras.layers.RandomGaussianBlur(kernel_size=5, sigma=(0.0, choice.blur), value_range=UNIT))

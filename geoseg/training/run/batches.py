@@ -1,4 +1,4 @@
-"""Batches of augmented windows, the same for the same seed, epoch and step, however often a run was interrupted."""
+"""Batches of augmented windows that depend on seed, epoch and step alone, so that runs can be resumed."""
 
 import os
 from collections import deque
@@ -21,26 +21,26 @@ Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
 Window = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
 
 WORKERS = min(8, os.cpu_count() or 1)
-"""Threads that augment, each a batch."""
+"""Threads that augment one batch each."""
 AHEAD = 2
-"""Finished batches that wait for the network."""
+"""Finished batches to queue for the network."""
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """Training batches of an epoch; whoever trains sets `epoch` when one begins.
+    """Training batches of an epoch; set `epoch` when one begins.
 
     Parameters
     ----------
     windows
-        Endless windows of the augmenter's margin side for a seed.
+        Draws windows of the augmenter's margin side without end, from a seed.
     augmenter
-        What changes them.
+        Augments them.
     seed
-        The run's.
+        Seed of the run.
     steps
-        Batches of an epoch.
+        Batches per epoch.
     size
-        Windows of a batch.
+        Windows per batch.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         super().__init__()
         self.epoch = 0
         self.error: Exception | None = None
-        """What reading or augmenting raised; TensorFlow shows whoever trains another error in its place."""
+        """Exception from reading or augmenting; TensorFlow raises another one in its place."""
         self._windows = windows
         self._augmenter = augmenter
         self._seed = seed
@@ -58,14 +58,14 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         self._lock = Lock()
         self._stream: Iterator[Batch] = iter(())
         self._next = (-1, -1)
-        # Keras looks at the first two batches before it begins.
+        # Keras inspects the first two batches before it begins.
         self._recent: deque[tuple[tuple[int, int], Batch]] = deque(maxlen=2)
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> Batch:
-        """A batch of the current epoch; to ask in order is cheap, to ask otherwise begins the epoch again."""
+        """A batch of the current epoch; any order but ascending restarts the epoch."""
         with self._lock:
             wanted = (self.epoch, step)
             for place, batch in self._recent:

@@ -1,4 +1,4 @@
-"""The tiles that a network finds easiest and hardest."""
+"""Best and worst tiles of the validation images."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ LEAST_LABELLED = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredTile:
-    """A tile, what is known of it, and what was found."""
+    """A tile with its labels and prediction."""
 
     source: str
     """Name of the image."""
@@ -28,47 +28,47 @@ class ScoredTile:
     """Share of the labelled pixels whose class their label allows."""
     image: Pixels
     """Pixels `(rows, columns, bands)`."""
-    truth: npt.NDArray[np.uint8]
+    reference: npt.NDArray[np.uint8]
     """Label values `(rows, columns)`."""
     found: npt.NDArray[np.uint8]
     """Class ids `(rows, columns)`."""
 
 
 class Extremes:
-    """Keeps the best and the worst of all tiles that are shown to it.
+    """Keeps the best and worst of all tiles added.
 
     Parameters
     ----------
     labels
-        What label values mean.
+        Classes that label values allow.
     tile
         Side of a tile, in pixels.
     count
-        How many to keep of either kind.
+        Tiles to keep of each kind.
     """
 
     def __init__(self, labels: LabelSets, *, tile: int, count: int = 4) -> None:
         self._tile = tile
         self._count = count
         self._allowed = labels.allows
-        self._says_something = np.array([len(ids) < len(labels.legend) for ids in labels.allowed])
+        self._labelled = np.array([len(ids) < len(labels.legend) for ids in labels.allowed])
         self._kept: list[ScoredTile] = []
 
     @property
     def worst(self) -> list[ScoredTile]:
-        """The worst first."""
+        """Worst tiles, the worst first."""
         return self._kept[: min(self._count, (len(self._kept) + 1) // 2)]
 
     @property
     def best(self) -> list[ScoredTile]:
-        """The best first; none of them among the worst."""
+        """Best tiles, the best first; none of them is among the worst."""
         return self._kept[::-1][: min(self._count, len(self._kept) // 2)]
 
-    def add(self, name: str, image: Pixels, truth: npt.NDArray[np.uint8], found: npt.NDArray[np.uint8]) -> None:
-        """Score the tiles of an image, which cover it without overlap."""
-        height, width = truth.shape
-        right = self._allowed[truth, found]
-        labelled = self._says_something[truth]
+    def add(self, name: str, image: Pixels, reference: npt.NDArray[np.uint8], found: npt.NDArray[np.uint8]) -> None:
+        """Score the tiles of an image, cut without overlap."""
+        height, width = reference.shape
+        right = self._allowed[reference, found]
+        labelled = self._labelled[reference]
         for place in Lattice(shape=(height, width), tile=self._tile, overlap=0).tiles():
             rows = slice(max(place.rows.start, 0), min(place.rows.stop, height))
             cols = slice(max(place.cols.start, 0), min(place.cols.stop, width))
@@ -81,9 +81,9 @@ class Extremes:
                 column=cols.start,
                 accuracy=float(right[rows, cols][counted].mean()),
                 image=image[rows, cols],
-                truth=truth[rows, cols],
+                reference=reference[rows, cols],
                 found=found[rows, cols],
             )
             kept = sorted([*self._kept, tile], key=lambda scored: scored.accuracy)
-            # As many as decide the best and worst; the arrays of the others are let go.
+            # Keep only candidates, so that the arrays of the others are freed.
             self._kept = kept if len(kept) <= 2 * self._count else kept[: self._count] + kept[-self._count :]

@@ -1,4 +1,4 @@
-"""What happens between the steps and epochs of a run, beside Keras's own callbacks."""
+"""Keras callbacks of a run: progress, validation and history."""
 
 import math
 import time
@@ -20,11 +20,11 @@ from .validation import ValidationTiles
 
 Logs = dict[str, Any]
 EpochDone = Callable[[Row], None]
-"""Told the row of each epoch."""
+"""Called with the history row of each epoch."""
 
 
 class Stepping(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """Gives each epoch its batches, and tells how far the run is."""
+    """Sets the epoch of the batches, and reports progress."""
 
     def __init__(self, batches: TrainingBatches, *, epochs: int, progress: Progress) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Stepping(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
         self._before = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Choose the epoch's batches."""
+        """Set the epoch of the batches."""
         self._batches.epoch = epoch
         self._before = epoch * len(self._batches)
         self._progress(self._before, self._epochs * len(self._batches), "")
@@ -46,23 +46,23 @@ class Stepping(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
 
 
 class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """At the end of each epoch, scores the averaged weights on the validation tiles and keeps the best.
+    """Scores the averaged weights on the validation tiles after each epoch, and keeps the best.
 
     Parameters
     ----------
     tiles
-        What to validate on; None if nothing is held out, and then the last weights are the best.
+        Validation tiles; None if nothing is held out, in which case the last weights are kept.
     calibration
-        Batches of training images, for the averaged weights' normalisation statistics.
+        Batches of training images to measure the averaged weights' normalisation statistics on.
     keep
-        Stores the weights that the network has at the time.
+        Stores the current weights of the network.
     picture
-        Shows what the network makes of a scene; told the epoch, from 1: the first, each that becomes the best, and the
-        last, be it that of an early stop.
+        Draws the prediction of a scene, called with the epoch from 1: for the first, each new best, and the last,
+        after an early stop too.
     picture_every
-        Epochs after which there is a picture in any case.
+        Epochs between further pictures.
     rows
-        History of the run until it was interrupted.
+        History of the run before it was interrupted.
     """
 
     def __init__(
@@ -86,19 +86,19 @@ class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not t
         self._unseen: int | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Find the best score of the epochs that were complete when the run was interrupted."""
+        """Find the best score of the epochs completed before an interruption."""
         if self._best is None:
             self._best = max((row.get("val_jaccard", -math.inf) for row in self._rows[:epoch]), default=-math.inf)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Add the validation scores to the epoch's logs, which callbacks after this one see."""
+        """Add the validation scores to the logs, for the callbacks after this one."""
         logs = {} if logs is None else logs
         with averaged(self.model, self._calibration):
             if self._tiles is not None:
                 scores = self.model.evaluate(self._tiles, verbose=0, return_dict=True)
                 logs.update({f"val_{name}": float(score) for name, score in scores.items()})
             score = logs.get("val_jaccard", math.inf)
-            # Of equals the latest, which `history.best_row` names, too.
+            # The latest of equals, as in `best_row`.
             is_best = self._best is None or score >= self._best
             if is_best:
                 self._best = score
@@ -110,26 +110,26 @@ class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not t
                 self._unseen = epoch + 1
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Show the last epoch of a run that stopped early, which nobody knew while it was judged."""
+        """Draw the last epoch of a run that stopped early."""
         if self._unseen is not None:
             with averaged(self.model, self._calibration):
                 self._picture(self._unseen)
 
 
 class Recording(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """Writes the history, a row an epoch, and refuses to go on from numbers that are none.
+    """Writes a history row per epoch, and stops the run on a loss that is not finite or when patience ends.
 
     Parameters
     ----------
     path
-        The CSV file.
+        CSV file.
     rows
-        Those of the run until it was interrupted.
+        History of the run before it was interrupted.
     patience
-        Epochs without a better validation score after which training stops; None to go to the end. (Keras's
-        `EarlyStopping` would begin to wait anew when a run is resumed.)
+        Epochs without a better validation score before training stops; None to train to the end. (Keras's
+        `EarlyStopping` would start counting again in a resumed run.)
     done
-        Told each row once it is written.
+        Called with each row once it is written.
     """
 
     def __init__(self, path: Path, rows: Sequence[Row], *, patience: int | None, done: EpochDone) -> None:
@@ -141,7 +141,7 @@ class Recording(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not
         self._started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Start the clock, and forget the row of an epoch that was not complete when the run was interrupted."""
+        """Start the clock, and drop the row of an epoch that was interrupted."""
         self._rows = self._rows[:epoch]
         self._started = time.monotonic()
 
@@ -151,7 +151,7 @@ class Recording(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not
         Raises
         ------
         UsageError
-            If the loss is not a number any more.
+            If the loss is not finite.
         """
         row = {
             "epoch": epoch + 1,

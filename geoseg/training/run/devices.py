@@ -1,4 +1,4 @@
-"""Devices that a step is spread over: each takes an equal part of the batch, and all take the same step."""
+"""Spread training steps over devices: each takes an equal part of the batch."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,20 +16,20 @@ def choose_devices(found: Sequence[str], count: int | None, *, batch: int) -> tu
     found
         Names of all devices.
     count
-        How many; None for all accelerators, or the CPU where there is none.
+        Number to use; None for all accelerators, or else the CPU.
     batch
-        Windows of a step.
+        Windows per step.
 
     Raises
     ------
     UsageError
-        If there are not so many devices, or the batch cannot be divided among them.
+        If there are fewer devices, or the batch cannot be divided among them.
     """
     accelerators = tuple(name for name in found if "cpu" not in name.lower())
     usable = accelerators or tuple(found)
     wanted = (len(accelerators) or 1) if count is None else count
     if wanted > len(usable):
-        raise UsageError(f"{wanted} devices are asked for; {keras.backend.backend()} sees {', '.join(usable)}.")
+        raise UsageError(f"`devices={wanted}` is too many; {keras.backend.backend()} has {', '.join(usable)}.")
     if wanted > 1 and keras.backend.backend() not in ("tensorflow", "jax"):
         raise UsageError(f"several devices need the TensorFlow or JAX backend, not {keras.backend.backend()}.")
     if batch % wanted:
@@ -38,7 +38,7 @@ def choose_devices(found: Sequence[str], count: int | None, *, batch: int) -> tu
 
 
 def find_devices() -> Sequence[str]:
-    """Names of the devices of Keras's backend, processors too."""
+    """Names of all devices of Keras's backend."""
     match keras.backend.backend():
         case "tensorflow":
             import tensorflow as tf
@@ -54,7 +54,7 @@ def find_devices() -> Sequence[str]:
 
 @contextmanager
 def spread(devices: Sequence[str]) -> Iterator[None]:
-    """Spread networks that are built and trained inside over the devices; with one of them, change nothing."""
+    """Spread networks that are built and trained in the block over several devices."""
     if len(devices) < 2:
         yield
     elif keras.backend.backend() == "tensorflow":
@@ -72,7 +72,7 @@ def spread(devices: Sequence[str]) -> Iterator[None]:
 
 
 def share_statistics(network: keras.Model, devices: Sequence[str]) -> None:
-    """Normalise by the statistics of the whole batch: TensorFlow's devices would each take those of their own part."""
+    """Normalise by statistics of the whole batch, where TensorFlow's devices would each use their own part."""
     if len(devices) > 1 and keras.backend.backend() == "tensorflow":
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):

@@ -1,4 +1,4 @@
-"""Batch normalisation in one operation, where Keras makes a step of a dozen."""
+"""Batch normalisation in one operation, where Keras takes a dozen."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from geoseg.models.backend import Tensor
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is not typed
-    """Batch normalisation of images by TensorFlow's fused operation; weights and results are those of its base.
+    """Batch normalisation by TensorFlow's fused operation, with the weights and results of its base class.
 
-    Without XLA, Keras' own becomes a chain of operations over whole feature maps, which took a third of a training step
-    of the default network on two cores.
+    Without XLA, Keras's own layer is a chain of operations over whole feature maps, a third of a training step of the
+    default network on two cores.
     """
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
@@ -20,7 +20,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
-        # Reduced precision is for the maps: the operation takes and gives statistics in float32.
+        # Only the maps have reduced precision: statistics are float32 in the operation.
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=self.gamma.value,
@@ -31,14 +31,14 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
             is_training=True,
         )
         pixels = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], tf.float32)
-        variance *= (pixels - 1) / pixels  # the operation gives the sample's, Keras keeps the population's
+        variance *= (pixels - 1) / pixels  # sample variance from the operation, population variance in Keras
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return outputs
 
 
 def fused(network: keras.Model) -> keras.Model:
-    """Copy a network of images, with its weights, whose batch normalisation is fused; TensorFlow only."""
+    """Copy a network with its weights, with fused batch normalisation; TensorFlow only."""
 
     def copied(layer: keras.Layer) -> keras.Layer:
         kind = FusedBatchNormalization if type(layer) is keras.layers.BatchNormalization else type(layer)

@@ -1,4 +1,4 @@
-"""The loss that a recipe asks for, made for the label values of its data."""
+"""Build the loss of a recipe for the label values of its data."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from geoseg.training.recipe.recipe import Loss, LossTerm
 
 Counts = npt.NDArray[np.float64]
 Pixels = Callable[[], Counts]
-"""Counts the training pixels of each class `(classes,)`."""
+"""Counts training pixels by class `(classes,)`."""
 
 
 def build_loss(choice: Loss, labels: LabelSets, pixels: Pixels, *, sample: int) -> keras.losses.Loss:
@@ -25,11 +25,11 @@ def build_loss(choice: Loss, labels: LabelSets, pixels: Pixels, *, sample: int) 
     choice
         The recipe's losses and weights.
     labels
-        What label values mean.
+        Classes that label values allow.
     pixels
-        Called if weights depend on it, for it may take a while.
+        Called only if weights depend on it, since it may take a while.
     sample
-        Pixels of a training window.
+        Pixels per training window.
     """
     weights, counts = _class_weights(choice, labels, pixels, sample)
     return WeightedSum([(term.weight, _build_term(term, choice, labels, weights, counts)) for term in choice.terms])
@@ -38,7 +38,7 @@ def build_loss(choice: Loss, labels: LabelSets, pixels: Pixels, *, sample: int) 
 def _class_weights(
     choice: Loss, labels: LabelSets, pixels: Pixels, sample: int
 ) -> tuple[npt.NDArray[np.float64], Counts]:
-    """Weight and pixels of each class; the latter all zero where nothing depends on them."""
+    """Weight and pixels of each class; pixels are zero if the weights do not depend on them."""
     names = labels.legend.names
     unknown = np.zeros(len(names))
     match choice.class_weights:

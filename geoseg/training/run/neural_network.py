@@ -16,12 +16,12 @@ from geoseg.training.recipe.recipe import Network, Schedule
 
 
 def build_trained(choice: Network, card: Card, *, precision: str) -> keras.Model:
-    """Build the network to train in a precision, with the weights that training begins with.
+    """Build the network to train, with its initial weights.
 
     Raises
     ------
     BundleError, UsageError
-        If the initial bundle cannot be loaded, or is of another network.
+        If the initial bundle cannot be loaded, or has another network.
     """
     with _policy(precision):
         network = _build(choice, card, weights=choice.encoder_weights)
@@ -31,15 +31,15 @@ def build_trained(choice: Network, card: Card, *, precision: str) -> keras.Model
 
 
 def _begin_with(bundle: Path, network: keras.Model, legend: Legend) -> None:
-    """Give a network the weights of a bundle; of its last layer, those of the classes that both know by name."""
+    """Load the weights of a bundle; in the last layer, only those of classes that both legends have by name."""
     initial = load_network(bundle)
     *ours, head = (layer for layer in network.layers if layer.weights)
     *theirs, known = (layer for layer in initial.layers if layer.weights)
     shapes = [[weight.shape for layer in layers for weight in layer.weights] for layers in (ours, theirs)]
     if shapes[0] != shapes[1]:
         raise UsageError(
-            f"the network in {bundle} is not the recipe's: its weights differ in shape. A recipe that gives neither "
-            "preset, width, depth nor encoder has the network of its initial bundle; the number of bands is its own."
+            f"the network in {bundle} is not the recipe's: its weights differ in shape. To use the bundle's network, "
+            "remove preset, width, depth and encoder from the recipe; the number of bands must be the same."
         )
     for mine, other in zip(ours, theirs, strict=True):
         mine.set_weights(other.get_weights())
@@ -53,7 +53,7 @@ def _begin_with(bundle: Path, network: keras.Model, legend: Legend) -> None:
 
 
 def build_shipped(choice: Network, card: Card) -> keras.Model:
-    """Build the same network in float32, for weights that are trained."""
+    """Build the same network in float32, to hold trained weights."""
     return _build(choice, card, weights=None)
 
 
@@ -75,7 +75,7 @@ def _build(choice: Network, card: Card, *, weights: str | None) -> keras.Model:
 
 @contextmanager
 def _policy(name: str) -> Iterator[None]:
-    """Only the network is built in mixed precision: augmentation layers made under it would round pixels to 8 bits."""
+    """Set the precision for the network alone: augmentation layers would round pixels to 8 bits."""
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(name)
     try:
@@ -87,7 +87,7 @@ def _policy(name: str) -> Iterator[None]:
 def build_optimizer(schedule: Schedule) -> keras.optimizers.Optimizer:
     """AdamW with warm-up, cosine decay and averaged weights (Loshchilov and Hutter, 2019, arXiv:1711.05101).
 
-    Gradients are not clipped: TensorFlow's devices would each clip those of their own part of the batch.
+    Gradients are not clipped: TensorFlow's devices would clip by their own part of the batch.
     """
     total = schedule.epochs * schedule.steps
     warmup = min(round(total * schedule.warmup), total - 1)
@@ -103,14 +103,14 @@ def build_optimizer(schedule: Schedule) -> keras.optimizers.Optimizer:
 
 @contextmanager
 def averaged(network: keras.Model, images: Sequence[npt.NDArray[np.float32]]) -> Iterator[None]:
-    """Put the averaged weights, with normalisation statistics of their own, in the place of the trained ones.
+    """Swap in the averaged weights, with normalisation statistics of their own, for the block.
 
     Parameters
     ----------
     network
-        Compiled; if its optimizer averages no weights, nothing is done.
+        Compiled; unchanged if its optimizer does not average weights.
     images
-        Batches of training images `(windows, side, side, bands)` that statistics are measured on.
+        Batches of training images `(windows, side, side, bands)` to measure statistics on.
     """
     optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
     if not optimizer.use_ema:
@@ -118,7 +118,7 @@ def averaged(network: keras.Model, images: Sequence[npt.NDArray[np.float32]]) ->
         return
     trained = copied_weights(network)
     optimizer.finalize_variable_values(network.trainable_variables)
-    # On JAX the network and the optimizer would now share arrays, which the network's next call may give away.
+    # On JAX network and optimizer would now share arrays, which the next call may donate.
     network.set_weights(copied_weights(network))
     measure_statistics(network, images)
     try:
@@ -128,17 +128,17 @@ def averaged(network: keras.Model, images: Sequence[npt.NDArray[np.float32]]) ->
 
 
 def copied_weights(network: keras.Model) -> list[npt.NDArray[np.generic]]:
-    """The network's weights in memory of their own."""
+    """Copy the weights of a network."""
     return [np.array(weight) for weight in network.get_weights()]
 
 
 def measure_statistics(network: keras.Model, images: Sequence[npt.NDArray[np.float32]]) -> None:
-    """Set the moving statistics of batch normalisation to their mean over batches of images."""
+    """Set the moving statistics of batch normalisation to the mean over batches of images."""
     layers = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
     for number, batch in enumerate(images):
         for layer in layers:
-            layer.momentum = number / (number + 1)  # the moving mean is then the mean of all so far
+            layer.momentum = number / (number + 1)  # makes the moving mean the mean of all so far
         network(batch, training=True)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

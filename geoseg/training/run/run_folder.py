@@ -25,14 +25,14 @@ COLUMNS = (
     "val_accuracy",
     "val_jaccard",
 )
-"""In the order of the file; those of validation are empty where nothing is held out."""
+"""Columns of the file in order; validation columns are empty if nothing is held out."""
 
 Row = Mapping[str, float]
-"""Numbers of an epoch by column; epochs count from 1."""
+"""Values of an epoch by column; epochs count from 1."""
 
 
 def read_history(path: Path) -> list[Row]:
-    """Rows of a history, in order; none if there is no file.
+    """Read the rows of a history; none if there is no file.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def read_history(path: Path) -> list[Row]:
         try:
             return [{key: float(row[key]) for key in COLUMNS if row[key]} for row in csv.DictReader(file)]
         except (KeyError, ValueError) as error:
-            raise OutputError(f"{path} is damaged ({error}); begin the run again, in another folder.") from error
+            raise OutputError(f"{path} is damaged ({error}); start the run again in another folder.") from error
 
 
 def write_history(path: Path, rows: Sequence[Row]) -> None:
@@ -57,7 +57,7 @@ def write_history(path: Path, rows: Sequence[Row]) -> None:
 
 
 def best_row(rows: Sequence[Row]) -> Row | None:
-    """The row with the best validation Jaccard index, the last one where nothing is held out, None of none."""
+    """Row with the best validation Jaccard index, the latest of equals; the last row if nothing is held out."""
     return max(rows, key=lambda row: (row.get("val_jaccard", -math.inf), row["epoch"]), default=None)
 
 
@@ -69,7 +69,7 @@ def is_over(rows: Sequence[Row], patience: int | None) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFolder:
-    """Paths of a run's files."""
+    """Files of a run."""
 
     path: Path
 
@@ -80,7 +80,7 @@ class RunFolder:
 
     @property
     def history(self) -> Path:
-        """One row an epoch; see `history.COLUMNS`."""
+        """One row per epoch; see `COLUMNS`."""
         return self.path / "history.csv"
 
     @property
@@ -90,7 +90,7 @@ class RunFolder:
 
     @property
     def backup(self) -> Path:
-        """What a killed run goes on from, as Keras's `BackupAndRestore` keeps it."""
+        """Checkpoint to resume from, of Keras's `BackupAndRestore`."""
         return self.path / "checkpoints" / "backup"
 
     @property
@@ -113,14 +113,14 @@ class RunFolder:
         return len(rows) >= schedule.epochs or is_over(rows, schedule.patience)
 
     def begin(self, recipe: Recipe, *, resume: bool) -> None:
-        """Make the folder ready for a run, or find that it holds the same run; one without an epoch is forgotten.
+        """Prepare the folder for a new run, or check that it holds the same run; one without an epoch is discarded.
 
         Raises
         ------
         OutputError
-            If there is a run already that is not to be resumed, or the folder cannot be made.
+            If the folder holds a run that is not to be resumed, or cannot be created.
         UsageError
-            If the run there is of another recipe.
+            If the run is of another recipe.
         """
         epochs = len(read_history(self.history))
         if epochs and not resume:
@@ -140,6 +140,6 @@ class RunFolder:
         for name in type(recipe).model_fields:
             if getattr(before, name) != getattr(recipe, name):
                 raise UsageError(
-                    f"the run in {self.path} has another `{name}` in its recipe; a run is resumed with the recipe that "
-                    "it began with."
+                    f"the run in {self.path} has another `{name}` in its recipe; resume it with the recipe that it "
+                    "began with."
                 )

@@ -1,10 +1,10 @@
-"""Validation: held-out images as batches of tiles while training, and blended as scenes are at its end."""
+"""Validate on held-out images: as batches of tiles during training, and as blended scenes at its end."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -18,49 +18,33 @@ from geoseg.training.recipe.label_sets import LabelSets
 
 from .best_and_worst import Extremes
 
+if TYPE_CHECKING:
+    from geoseg.training.data.dataset import LabelledImage
+
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Scorer = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """Class probabilities `(tiles, side, side, classes)` for pixels 0–255 `(tiles, side, side, bands)`."""
 
 
-class Image(Protocol):
-    """A labelled image, read when it is wanted."""
-
-    @property
-    def name(self) -> str:
-        """Within its data set."""
-
-    @property
-    def data_set(self) -> str:
-        """Name of its data set."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width at the model's GSD."""
-
-    def read(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
-        """Pixels `(height, width, bands)` and label values `(height, width)`."""
-
-
 class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """Tiles that cover the images without overlap, in batches of one size; what lies beyond an image is ignored.
+    """Tiles that cover the images without overlap, in batches of one size; pixels beyond an image are ignored.
 
     Parameters
     ----------
     images
-        Images to validate on.
+        Validation images.
     tile
         Side of a tile, in pixels.
     size
-        Tiles of a batch; the last one is filled up with ignored tiles.
+        Tiles per batch; the last batch is padded with ignored tiles.
     ignored
-        Label value of pixels that do not count.
+        Label value of ignored pixels.
     """
 
-    def __init__(self, images: Sequence[Image], *, tile: int, size: int, ignored: int) -> None:
+    def __init__(self, images: "Sequence[LabelledImage]", *, tile: int, size: int, ignored: int) -> None:
         super().__init__()
         self.error: Exception | None = None
-        """What reading raised; TensorFlow shows whoever validates another error in its place."""
+        """Exception from reading; TensorFlow raises another one in its place."""
         self._tile = tile
         self._size = size
         self._ignored = ignored
@@ -69,9 +53,9 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
             for number, image in enumerate(images)
             for place in Lattice(shape=image.shape, tile=tile, overlap=0).tiles()
         ]
-        # Tiles come image by image: the last one read is the one wanted, but for those of a batch's end.
+        # Tiles come image by image, and a batch may span two images.
         self._read = lru_cache(2)(lambda number: images[number].read())
-        # Keras asks in threads that TensorFlow makes and ends. PROJ's objects, shared with these, corrupt the heap.
+        # Keras calls from short-lived threads of TensorFlow; PROJ objects shared with these corrupt the heap.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="validation")
 
     def __len__(self) -> int:
@@ -101,7 +85,7 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
 
 
 def reflected(image: Pixels, place: Tile) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Pixels of a tile, reflected at the image's borders, and where it lies beyond them."""
+    """Pixels of a tile, reflected at the image's edges, and a mask of those beyond them."""
     rows, cols = np.ogrid[place.rows, place.cols]
     height, width = image.shape[:2]
     outside = (rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)
@@ -122,7 +106,10 @@ def class_map(score: Scorer, image: Pixels, *, tile: int, overlap: int, window: 
 
 
 def validate(
-    classify: Callable[[Pixels], npt.NDArray[np.uint8]], images: Sequence[Image], labels: LabelSets, extremes: Extremes
+    classify: Callable[[Pixels], npt.NDArray[np.uint8]],
+    images: "Sequence[LabelledImage]",
+    labels: LabelSets,
+    extremes: Extremes,
 ) -> dict[str, Any]:
     """Compare class maps with labels.
 
@@ -131,29 +118,28 @@ def validate(
     classify
         Class ids `(height, width)` of an image's pixels.
     images
-        What is held out.
+        Held-out images.
     labels
-        What label values mean.
+        Classes that label values allow.
     extremes
-        Shown every image.
+        Collects the best and worst tiles.
 
     Returns
     -------
     dict
-        Plain values: the `class_scores`, and under `matrix` the pixels of one known class `(classes, classes)` by true
-        and found class; under `partial_labels`, for each label of several classes that is shown, the names it allows
-        and its pixels by found class; under `images` name, data set, accuracy and mean IoU of each; and under `partial`
-        accuracy and mean Jaccard index as those of the history count: over all labelled pixels, and over the classes
-        that labels show.
+        Plain values: the `class_scores`; `matrix`, the confusion matrix of pixels of a single class; `partial_labels`,
+        for each label of several classes that occurs, the names it allows and its pixels by predicted class; `images`,
+        with name, data set, accuracy and mean IoU of each; and `partial`, accuracy and mean Jaccard index as in the
+        history: over all labelled pixels, and over the classes that occur in labels.
     """
     classes = len(labels.legend)
     whole = np.zeros((len(labels.allowed), classes), np.int64)
     entries = []
     for image in images:
-        pixels, truth = image.read()
+        pixels, reference = image.read()
         found = classify(pixels)
-        extremes.add(f"{image.name} ({image.data_set})", pixels, truth, found)
-        pairs = truth.ravel().astype(np.int64) * classes + found.ravel()
+        extremes.add(f"{image.name} ({image.data_set})", pixels, reference, found)
+        pairs = reference.ravel().astype(np.int64) * classes + found.ravel()
         own = np.bincount(pairs, minlength=whole.size).reshape(whole.shape)
         whole += own
         scores = class_scores(own, labels).to_json()
@@ -179,17 +165,17 @@ def validate(
 
 
 def class_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> Scores:
-    """Scores of pixels by label value and class found `(label values, classes)`.
+    """Scores of pixels by label value and predicted class `(label values, classes)`.
 
-    Of the pixels whose label allows several classes, those found as a class that it excludes are false positives of
-    that class: in its IoU, F1 and precision, and in the means of these. Of the others nothing is known, and they count
-    for nothing. Accuracy and kappa are those of the pixels of one known class.
+    A pixel whose label allows several classes but excludes the predicted one is a false positive of that class: it
+    counts in IoU, F1 and precision, and in their means. Other pixels of several classes are not counted. Accuracy and
+    kappa are over the pixels of a single class.
     """
     classes = len(labels.legend)
     confusion = Confusion(classes)
     confusion.matrix = table[:classes]
     scores = confusion.scores(labels.legend.names)
-    # One true class more, of all that is known not to be what was found there; nothing is ever found as it.
+    # One more reference class, never predicted: pixels known not to be of the predicted class.
     matrix = np.pad(table[:classes], ((0, 1), (0, 1)))
     matrix[classes, :classes] = np.where(labels.allows, 0, table)[classes:].sum(axis=0)
     iou, f1 = metrics.iou(matrix)[:classes], metrics.f1(matrix)[:classes]
@@ -214,7 +200,7 @@ def class_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> Scores:
 
 
 def partial_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> dict[str, float | None]:
-    """Accuracy and mean Jaccard index of pixels by label value and class found `(label values, classes)`."""
+    """Accuracy and mean Jaccard index of pixels by label value and predicted class `(label values, classes)`."""
     classes = len(labels.legend)
     allowed = labels.allows
     labelled = table[~allowed.all(axis=1)]
@@ -229,6 +215,6 @@ def partial_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> dict[str,
     }
 
 
-def known_classes(truth: npt.NDArray[np.uint8], labels: LabelSets) -> npt.NDArray[np.uint8]:
-    """Class ids `(height, width)` of label values, nodata where a label is not of one class."""
-    return np.where(truth < len(labels.legend), truth, NODATA).astype(np.uint8)
+def known_classes(reference: npt.NDArray[np.uint8], labels: LabelSets) -> npt.NDArray[np.uint8]:
+    """Class ids `(height, width)` of label values, nodata where a label is not a single class."""
+    return np.where(reference < len(labels.legend), reference, NODATA).astype(np.uint8)

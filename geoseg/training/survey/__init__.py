@@ -1,1 +1,1 @@
-"""A first look at labelled imagery, and the recipe it suggests."""
+"""Inspect labelled imagery and suggest a recipe."""

@@ -1,4 +1,4 @@
-"""Look at labelled imagery that nothing is known of: bands, values, ground, and labels."""
+"""Inspect unknown labelled imagery: bands, values, georeference and labels."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -19,24 +19,24 @@ from geoseg.training.data.pairs import check_label, refuse_palette
 from .labels import LabelLook, look_at_labels, thinned
 
 LOOKED_AT = 24
-"""Pairs that are opened, evenly spaced in the order of their names."""
+"""Number of pairs to open, evenly spaced by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What a set of labelled images holds."""
+    """Properties of a set of labelled images."""
 
     files: tuple[Files, ...]
     shapes: tuple[tuple[int, int], ...]
-    """Height and width of the images that were opened."""
+    """Height and width of the opened images."""
     scenes: tuple[Scene, ...]
-    """Those of them that lie on the ground."""
+    """Opened images with a georeference."""
     bands: tuple[tuple[ColorInterp, ...], ...]
-    """What the bands of an image show: more than one entry where images differ."""
+    """Colour interpretations of the bands; more than one entry if images differ."""
     chosen: tuple[int, ...]
-    """Numbers of the bands to train on, from 1: red, green and blue, or else the first three; alike in all images."""
+    """Bands to train on, counted from 1: red, green and blue, or else the first three; the same in all images."""
     limits: Mapping[str, tuple[float, float]]
-    """By data type, values that a hundredth of the valid pixels of the chosen bands lie below, and above."""
+    """First and 99th percentile of the valid pixels of the chosen bands, by data type."""
     labels: LabelLook
 
 
@@ -46,7 +46,7 @@ def look(images: str, labels: str | None) -> Look:
     Raises
     ------
     SceneError, UsageError
-        If images and labels cannot be paired, or one of them cannot be opened or trained on.
+        If images and labels cannot be paired, opened or trained on.
     """
     files = tuple(find_pairs(images, labels))
     opened_pairs = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, LOOKED_AT).astype(int))]
@@ -66,9 +66,7 @@ def look(images: str, labels: str | None) -> Look:
                     if not is_vector:
                         check_label(pair, scenes[-1].geobox)
                 elif is_vector:
-                    raise SceneError(
-                        f"{pair.image} lies nowhere on the ground; vector labels need an image with a CRS."
-                    )
+                    raise SceneError(f"{pair.image} has no georeference; vector labels need an image with a CRS.")
         return Look(
             files=files,
             shapes=tuple(shapes),
@@ -81,9 +79,9 @@ def look(images: str, labels: str | None) -> Look:
 
 
 def _check_image(image: rasterio.DatasetReader) -> None:
-    """Refuse what training cannot take."""
+    """Refuse images that training cannot use."""
     if not _chosen(image.colorinterp):
-        raise SceneError(f"{image.name} has no bands but alpha; images have one at least.")
+        raise SceneError(f"{image.name} has no band except alpha; it needs one at least.")
     refuse_palette(image)
     refuse_mixed_types(image.name, image)
     if image.dtypes[0].startswith("complex"):
@@ -98,19 +96,19 @@ def _chosen(bands: tuple[ColorInterp, ...]) -> tuple[int, ...]:
 
 
 def _chosen_alike(bands: Mapping[tuple[ColorInterp, ...], str]) -> tuple[int, ...]:
-    """The bands to train on, if they have the same numbers in all images, which are named for what they show."""
+    """Bands to train on, which must have the same numbers in all images."""
     names = {_chosen(shown): name for shown, name in bands.items()}
     if len(names) > 1:
         (one, first), (other, second) = list(names.items())[:2]
         raise SceneError(
-            f"{first} would be trained on by its bands {', '.join(map(str, one))}, and {second} by its bands "
-            f"{', '.join(map(str, other))}; give all images the same bands in one order, or look at each kind alone."
+            f"{first} would be trained on bands {', '.join(map(str, one))}, and {second} on bands "
+            f"{', '.join(map(str, other))}; give all images the same band order, or survey each kind separately."
         )
     return next(iter(names))
 
 
 def _valid_values(image: rasterio.DatasetReader) -> npt.NDArray[np.generic]:
-    """Values `(values,)` of pixels that training sees, as `geoseg.rasters.read` tells them from those without data."""
+    """Values `(values,)` of valid pixels, masked as in `geoseg.rasters.read`."""
     values, valid = thinned(image, list(_chosen(image.colorinterp)))
     if ColorInterp.alpha in image.colorinterp:
         alpha = image.read(image.colorinterp.index(ColorInterp.alpha) + 1, out_shape=valid.shape)
@@ -120,6 +118,6 @@ def _valid_values(image: rasterio.DatasetReader) -> npt.NDArray[np.generic]:
 
 def _limits(values: npt.NDArray[Any], dtype: str) -> tuple[float, float]:
     if not values.size:
-        raise SceneError(f"no pixel of the images of {dtype} that were looked at has data; check their nodata value.")
+        raise SceneError(f"no pixel of the {dtype} images surveyed has data; check their nodata value.")
     low, high = np.percentile(values, (1, 99))
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Look at labels that nothing is known of: their values, and the built-in coding that these are of, if any."""
+"""Inspect unknown labels: their values, and the built-in coding that fits them, if any."""
 
 import re
 from collections import Counter
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     import geopandas
 
 SAMPLE_SIDE = 1024
-"""Rasters are looked at through at most this many rows and columns."""
+"""Rasters are sampled by at most this many rows and columns."""
 FEW = 32
-"""An attribute with more values than this does not name classes."""
+"""Most values of an attribute that names classes."""
 EVIDENCE, CUSTOMARY_EVIDENCE = 3, 2
-"""Classes of a built-in coding that must be seen, since black and white are anyone's; fewer where names are customary,
-too."""
+"""Classes of a built-in coding that must occur, since many codings have black and white; fewer if file names fit it."""
 STRAY = 0.01
-"""Share of pixels that may have values which a built-in coding does not have, as a slip of the pen."""
+"""Largest share of pixels with values outside a built-in coding, such as slips in digitising."""
 _LAYOUTS = {
     "aerial": re.compile(r"_classes\.tif$"),
     "potsdam": re.compile("top_potsdam_|5_Labels_"),
@@ -39,20 +38,20 @@ _LAYOUTS = {
     "mbrsc": re.compile(r"Tile \d+/masks/"),
     "cityscapes": re.compile("_gtFine_labelIds"),
 }
-"""How labels of each built-in coding are customarily named."""
+"""Customary file names of labels of each built-in coding."""
 _IDENTIFIERS = frozenset({"id", "fid", "objectid"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelLook:
-    """What labels hold."""
+    """Properties of labels."""
 
     coding: str
-    """Coding of the recipe: a built-in one if nearly all values are its."""
+    """Coding for the recipe: a built-in one if it has nearly all values."""
     counts: Mapping[str, float]
-    """Share of each value in what was looked at: ids, colours `#rrggbb`, or values of the attribute."""
+    """Share of each value in the sample: ids, colours `#rrggbb`, or values of the attribute."""
     silent: frozenset[str] = frozenset()
-    """Values that say nothing: those that the built-in coding does not have, and features without the attribute."""
+    """Values to ignore: those outside the built-in coding, and null attributes."""
     attribute: str | None = None
     """Attribute of vector labels whose values look like classes."""
     lines: bool = False
@@ -70,14 +69,14 @@ def look_at_labels(paths: Sequence[Path]) -> LabelLook:
     vectors = {path.suffix.lower() in VECTORS: path for path in paths}
     if len(vectors) > 1:
         raise UsageError(
-            f"{vectors[True]} holds vectors and {vectors[False]} pixels; labels of a data set are of one kind: name "
-            "those of one kind with a pattern."
+            f"{vectors[True]} holds vectors and {vectors[False]} pixels; labels of a data set must be of one kind: "
+            "select one kind with a pattern."
         )
     return _look_at_features(list(dict.fromkeys(paths))) if True in vectors else _look_at_rasters(paths)
 
 
 def thinned(source: rasterio.DatasetReader, bands: list[int]) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Pixels `(bands, rows, columns)`, as they are, of evenly spaced rows and columns, and where any band has data."""
+    """Pixels `(bands, rows, columns)` of evenly spaced rows and columns, and where any band has data."""
     shape = len(bands), min(source.height, SAMPLE_SIDE), min(source.width, SAMPLE_SIDE)
     pixels: npt.NDArray[np.generic] = source.read(bands, out_shape=shape)
     valid: npt.NDArray[np.bool_] = (source.read_masks(bands, out_shape=shape) > 0).any(axis=0)
@@ -95,7 +94,7 @@ def _look_at_rasters(paths: Sequence[Path]) -> LabelLook:
             found, times = np.unique(packed_values(label, pixels, coloured=coloured)[valid], return_counts=True)
             counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
     if len(kinds) > 1:
-        raise SceneError(f"{kinds[True]} holds colours and {kinds[False]} ids; labels of a data set are of one kind.")
+        raise SceneError(f"{kinds[True]} holds colours and {kinds[False]} ids; use labels of one kind.")
     total = counts.total()
     builtin = _recognised(counts, paths[0], coloured=coloured)
     texts = {value: f"#{value:06x}" if coloured else str(value) for value in sorted(counts)}
@@ -108,7 +107,7 @@ def _look_at_rasters(paths: Sequence[Path]) -> LabelLook:
 
 
 def _holds_colours(label: rasterio.DatasetReader) -> bool:
-    """Whether a label raster holds colours, by bands or palette, rather than ids; one that holds neither is refused."""
+    """Whether a label raster holds colours, in bands or a palette, rather than ids; refuse other rasters."""
     refuse_floats(label)
     if bands_of(label) == 2:
         raise SceneError(f"{label.name} has 2 bands; labels have one, of ids or with a palette, or three, of colours.")
@@ -116,12 +115,12 @@ def _holds_colours(label: rasterio.DatasetReader) -> bool:
 
 
 def _recognised(counts: Counter[int], path: Path, *, coloured: bool) -> str | None:
-    """Name of the built-in coding that ids or packed colours are of, with at most a few strays among them."""
+    """Name of the built-in coding that ids or packed colours belong to, up to a few strays."""
     customary = {name for name, layout in _LAYOUTS.items() if layout.search(path.as_posix())}
     # Potsdam and Vaihingen have the same colours.
     for name in sorted(CODINGS, key=lambda name: name not in customary):
         coding = CODINGS[name]
-        if coding.coloured != coloured or not (coloured or name in customary):  # ids alone say nothing
+        if coding.coloured != coloured or not (coloured or name in customary):  # ids alone prove nothing
             continue
         seen = [value for value in counts if coding.names.get(value, "") not in {"", *coding.silent}]
         strays = sum(times for value, times in counts.items() if value not in coding.names)
@@ -151,7 +150,7 @@ def _look_at_features(paths: Sequence[Path]) -> LabelLook:
 
 
 def _class_attribute(files: "Sequence[geopandas.GeoDataFrame]") -> str | None:
-    """The first attribute of all files that has a few values; one that numbers features only if there is no other."""
+    """First attribute in all files with few values; identifiers only if there is no other."""
     shared = [name for name in files[0].columns if all(name in features for features in files)]
     few = [
         name

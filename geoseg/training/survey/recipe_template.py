@@ -1,4 +1,4 @@
-"""A commented recipe to begin with: what was found in labelled imagery, and settings that suit it."""
+"""Write a commented recipe to start from, with properties of the imagery and settings that suit it."""
 
 import colorsys
 import json
@@ -32,7 +32,7 @@ SQUARES = 3
 
 
 def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
-    """A commented recipe in TOML to begin with, for images and labels that `geoseg.datasets.discovery` pairs.
+    """Commented recipe in TOML for images and labels that `geoseg.datasets.discovery` pairs.
 
     Its comments report bands, data type, GSD, and the values of labels with their shares. Classes get placeholder names
     unless the labels are of a built-in coding.
@@ -40,7 +40,7 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
     Raises
     ------
     SceneError, UsageError
-        If images and labels cannot be paired, or one of them cannot be opened, or training would refuse them.
+        If images and labels cannot be paired or opened, or training would refuse them.
     """
     import jinja2
 
@@ -68,7 +68,7 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         bands=bands,
         gsd_m=_gsd(seen),
         window=_window(seen),
-        # The shipped model takes the images' bands, so that training can begin with its weights.
+        # Training can start from the shipped model's weights if its bands are those of the images.
         begins=tuple(bands) == read_card(find_model(DEFAULT_MODEL)).bands,
         model=DEFAULT_MODEL,
         preset=DEFAULT_PRESET,
@@ -114,7 +114,7 @@ def _values(labels: LabelLook) -> dict[str, str]:
     if labels.coding == "vector" and labels.attribute is None:
         return {BACKGROUND: BACKGROUND, OTHERS: "road" if labels.lines else "feature"}
     if labels.coding == "vector":
-        # Where features have the value that is the key of uncovered ground, they go without a key of their own.
+        # If features have the value `background`, the key of uncovered ground, they share the entry of all others.
         ground = OTHERS if BACKGROUND in labels.counts else BACKGROUND
         return {ground: BACKGROUND} | {value: value for value in labels.counts if value != BACKGROUND} | silent
     # Masks of two values are often 0 and 255.
@@ -124,7 +124,7 @@ def _values(labels: LabelLook) -> dict[str, str]:
 
 def _remark(value: str, labels: LabelLook) -> str:
     if value == BACKGROUND:
-        return "  # ground that no feature covers; it is ignored without this line"
+        return "  # ground that no feature covers; ignored without this line"
     if value == OTHERS and labels.attribute is not None:
         return "  # features of all other values; ground that no feature covers is ignored"
     return ""
@@ -138,13 +138,13 @@ def _classes(labels: LabelLook, values: Mapping[str, str]) -> dict[str, str]:
     if len(classes) < 2:
         found = " and ".join(labels.counts) if labels.counts else "nothing"
         raise UsageError(
-            f"the labels that were looked at hold {found} beside nodata; training needs two classes at least: check "
-            "the nodata value of the labels."
+            f"the labels surveyed hold {found} besides nodata; training needs at least two classes: check the nodata "
+            "value of the labels."
         )
     if len(classes) >= NODATA:
         raise UsageError(
-            f"the labels that were looked at hold {len(classes)} values, too many for classes ({NODATA - 1} at most); "
-            "were masks stored with a loss, as JPEG does? Save them as PNG or TIFF."
+            f"the labels surveyed hold {len(classes)} values, too many for classes ({NODATA - 1} at most); were masks "
+            "saved with lossy compression, such as JPEG? Save them as PNG or TIFF."
         )
     if labels.coding == "colours":
         return classes
@@ -184,7 +184,7 @@ def _split(seen: Look) -> dict[str, Any]:
     grouped = len(folders) > 1 and not at_root
     return {
         "overlapping": overlapping,
-        # Smaller than usual where otherwise an image's side would have too few of them.
+        # Smaller where an image would have too few blocks.
         "block_m": None if usual_m is None else float(f"{min(usual_m, shown_m / SQUARES):.2g}"),
         "groups": {folder: f"{escape(folder)}/*" for folder in folders} if grouped else {},
         "held_out": customary or 0.2,

@@ -105,7 +105,7 @@ def test_bands_keep_their_meaning(write_raster, tmp_path):
     ("label", "sentence"),
     [
         (np.ones((1, 32, 32), np.float32), "holds float32 values; labels are integers"),
-        (np.ones((3, 32, 32), np.uint16), "holds colours in uint16; colours of labels are of 8 bits"),
+        (np.ones((3, 32, 32), np.uint16), "holds uint16 colours; colours of labels must be 8-bit"),
         (None, "no image has a labelled pixel"),
     ],
 )

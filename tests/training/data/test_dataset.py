@@ -94,8 +94,8 @@ def test_remarks(two_sets, write_raster, open_recipe):
         write_raster(f"c/labels/{number}.tif", np.full((1, 20, 20), 255 * number, np.uint8), transform=place)
     alone = open_recipe({"name": "c", "images": "c", "split": {"validation": 0.0}})
     unseen, held_out = alone.remarks()
-    assert "no pixel to train on is labelled road or water" in unseen
-    assert "255 says nothing" in unseen
+    assert "no training pixel is labelled road or water" in unseen
+    assert "255 means unlabelled" in unseen
     assert "nothing is held out" in held_out
 
 

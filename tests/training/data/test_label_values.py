@@ -119,7 +119,7 @@ def test_codings_that_make_no_sense(entry, sentence):
 @pytest.mark.parametrize(
     ("legend", "sentence"),
     [
-        ("lunar", "no legend 'lunar'; choose one of aerial"),
+        ("lunar", "'lunar' is unknown; choose one of aerial"),
         ({"classes": [{"name": "a", "colour": "#000000"}]}, "a legend has 2 to"),
         ({"classes": [{"name": "a", "colour": "red"}, {"name": "b", "colour": "#000000"}]}, "written like #4a4a4a"),
         ({"road": "c", "classes": [{"name": n, "colour": "#000000"} for n in "ab"]}, "names 'c'"),

@@ -85,9 +85,9 @@ def test_ground_without_features_is_ignored(write_features, labels):
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ({"values": {}}, "say what its features are|say what their features are"),
+        ({"values": {}}, "map their features by"),
         ({"attribute": "kind", "values": {"lake": "water"}}, "have 2 features here whose kind is 'street'"),
-        ({"attribute": "type"}, "have no attribute 'type'; theirs are kind"),
+        ({"attribute": "type"}, "have no attribute 'type'; they have kind"),
     ],
 )
 def test_features_that_are_not_explained(write_features, labels, entry, sentence):
@@ -154,7 +154,7 @@ def test_image_without_a_place(write_raster, write_features, coordinates, only_p
     write_raster("image.png", coordinates(100, 120), transform=None)
     write_features([shapely.box(0, 0, 9, 9)])
     pair = only_pair(images="image.png", labels="labels.gpkg", coding="vector", values={"*": "water"})
-    with pytest.raises(SceneError, match="lies nowhere on the ground"):
+    with pytest.raises(SceneError, match="has no georeference"):
         read_labels(pair, WHOLE)
 
 

@@ -73,9 +73,9 @@ def test_misplaced_keys_name_their_table():
         ("schedule=3", r"schedule is 3: it should be a table"),
         ("network.depth=30", r"network\.depth is 30: input should be less than or equal to 8"),
         ("loss.terms=[]", r"loss\.terms is \[\]: list should have at least 1 item"),
-        ("name=../evil", r"name is '\.\./evil': a file is named so; give it letters, no folder, and 200 bytes"),
-        ("name=''", r"name is '': a file is named so"),
-        (f"name={'й' * 101}", "name is 'й+': a file is named so"),
+        ("name=../evil", r"name is '\.\./evil': it becomes a file name: no slashes, at most 200 bytes"),
+        ("name=''", r"name is '': it becomes a file name"),
+        (f"name={'й' * 101}", "name is 'й+': it becomes a file name"),
     ],
 )
 def test_wrong_values_name_the_key(write, override, sentence):
@@ -135,7 +135,7 @@ def test_a_bundle_that_does_not_tell(write, tmp_path):
     card = make_card(name="foreign")
     with zipfile.ZipFile(tmp_path / "foreign.keras", "w") as archive:
         archive.writestr(MEMBER, json.dumps(card.to_json()))
-    with pytest.raises(BundleError, match="say preset, width, depth and encoder"):
+    with pytest.raises(BundleError, match="give preset, width, depth and encoder"):
         load_recipe(write(MINIMAL), ["network={ initial = 'foreign.keras' }"])
 
 

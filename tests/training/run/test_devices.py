@@ -100,5 +100,5 @@ def test_devices_are_chosen_by_themselves(found, count, chosen):
 
 def test_more_devices_than_there_are_is_an_error():
     """The error says which devices there are."""
-    with pytest.raises(UsageError, match=r"2 devices are asked for.*gpu:0"):
+    with pytest.raises(UsageError, match=r"`devices=2` is too many.*gpu:0"):
         choose_devices(["gpu:0", "cpu:0"], 2, batch=4)

@@ -80,7 +80,7 @@ def test_nodata_is_no_value(seen, picture, hole):
 
 @pytest.mark.parametrize(
     ("dtype", "hole", "words"),
-    [("float32", np.nan, "no pixel of the images of float32"), ("complex64", 1, "holds complex64 values")],
+    [("float32", np.nan, "no pixel of the float32 images"), ("complex64", 1, "holds complex64 values")],
 )
 def test_pixels_that_cannot_be_trained_on(seen, picture, dtype, hole, words):
     """Images without a valid pixel, and of complex numbers, are refused in a sentence."""
@@ -98,7 +98,7 @@ def test_images_whose_bands_lie_elsewhere(seen, write_raster, picture, ids):
     """Images that would be trained on by bands of other numbers are refused, and both are named."""
     write_raster("images/b.tif", picture[:1])
     write_raster("labels/b.tif", ids)
-    with pytest.raises(SceneError, match=r"a\.tif .* bands 1, 2, 3, and .*b\.tif by its bands 1;"):
+    with pytest.raises(SceneError, match=r"a\.tif .* bands 1, 2, 3, and .*b\.tif on bands 1;"):
         seen(image_profile={"photometric": "RGB"})
 
 
@@ -140,7 +140,7 @@ def test_colours_of_a_palette(seen, ids):
     [
         (1, "float32", "holds float32 values; labels are integers"),
         (2, "uint8", "has 2 bands; labels have one, of ids or with a palette, or three, of colours"),
-        (3, "uint16", "of 8 bits"),
+        (3, "uint16", "must be 8-bit"),
     ],
 )
 def test_rasters_that_are_no_labels(seen, ids, bands, dtype, words):
@@ -211,7 +211,7 @@ def test_a_table_is_no_label(write_raster, picture, tmp_path):
 @pytest.mark.filterwarnings("ignore:'crs' was not provided:UserWarning")
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"crs": None}, "have no CRS"), ({"transform": {"transform": None}}, "lies nowhere on the ground")],
+    [({"crs": None}, "have no CRS"), ({"transform": {"transform": None}}, "has no georeference")],
 )
 def test_vectors_are_placed_on_the_ground(features, arguments, words):
     """Vectors without a CRS, or for an image without one, are refused as training does."""

@@ -149,7 +149,7 @@ def test_labels_elsewhere(write_raster, picture, tmp_path):
     """What training would refuse is refused here: labels that do not lie on their image."""
     write_raster("images/a.tif", picture)
     write_raster("labels/a.tif", np.ones((1, 150, 200), np.uint8), transform=Affine(1, 0, 9_000, 0, -1, 5_400_000))
-    with pytest.raises(SceneError, match=r"a\.tif lies elsewhere on the ground than its image"):
+    with pytest.raises(SceneError, match=r"a\.tif does not overlap its image"):
         describe_data(tmp_path)
 
 
@@ -163,7 +163,7 @@ def test_stray_colours_are_ignored(start, write_raster, picture, tmp_path):
     text, recipe, data = start(tmp_path)
     assert (recipe.legend, recipe.data[0].coding) == ("potsdam", "potsdam")
     assert recipe.data[0].values == {"#fcff00": "ignore"}
-    assert "# Coding potsdam does not have these, which 0.17% of the pixels have." in text
+    assert "# Values outside coding potsdam, in 0.17% of the pixels." in text
     assert class_pixels(data).sum() == 150 * 200 - 50
 
 
@@ -191,7 +191,7 @@ def test_images_that_differ(start, write_raster, picture, tmp_path):
     write_raster("labels/b.tif", labels, **east)
     text, recipe, data = start(tmp_path)
     assert "3 bands (red, green, blue) or 4 bands (red, green, blue, alpha) of uint8 or uint16" in text
-    assert "# They are not alike" in text
+    assert "# They differ" in text
     assert recipe.card.scaling["uint8"].gain == 1
     wanted = 255 / (8 * np.diff(np.percentile(picture, (1, 99))).item())
     assert recipe.card.scaling["uint16"].gain == pytest.approx(wanted, rel=1e-4)
@@ -207,10 +207,10 @@ def test_label_values_are_no_more_than_a_legend_holds(write_raster, picture, tmp
     with pytest.raises(UsageError, match=r"hold 29\d\d\d values, too many for classes \(254 at most\)"):
         describe_data(tmp_path)
     write_raster("labels/a.png", np.full((1, 150, 200), 7, np.uint8), transform=None)
-    with pytest.raises(UsageError, match="hold 7 beside nodata; training needs two classes"):
+    with pytest.raises(UsageError, match="hold 7 besides nodata; training needs at least two classes"):
         describe_data(tmp_path)
     write_raster("labels/a.png", np.zeros((1, 150, 200), np.uint8), transform=None, nodata=0)
-    with pytest.raises(UsageError, match="hold nothing beside nodata"):
+    with pytest.raises(UsageError, match="hold nothing besides nodata"):
         describe_data(tmp_path)
 
 
