@@ -218,7 +218,7 @@ def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
         ("card", {"gsd_m": 1e-3}, r"card.gsd_m is 0.001, but .*scene0.tif has pixels of 1 m, .* 100 times as large"),
         ("card", {"tile": 33}, "multiple of 2"),
         ("card", {"window": "blunt"}, "card.window 'blunt' is unknown; choose one of hann"),
-        ("schedule", {"window": 33}, "schedule.window is a multiple of 2"),
+        ("schedule", {"window": 33}, "schedule.window is 33; .* must be a multiple of 2"),
         ("schedule", {"batch": 3}, "3 windows cannot be divided among 2"),
     ],
 )

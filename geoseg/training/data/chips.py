@@ -118,7 +118,7 @@ def tile(
             raise UsageError(f"a recipe names its own labels; leave out {labels}.")
         find_jobs = partial(_recipe_jobs, as_recipe(source, overrides), cut)
     elif overrides:
-        raise UsageError("`overrides` change a recipe, but none is given.")
+        raise UsageError("there is no recipe for `overrides` to change.")
     else:
         find_jobs = partial(_image_jobs, source, labels, cut)
     written = 0

@@ -107,8 +107,7 @@ def _held_out(groups: dict[str, list[str]], entry: DataSet, seed: int) -> list[s
             if not any(fnmatchcase(name, pattern) for name in groups):
                 raise UsageError(
                     f"data set {entry.name} holds out {pattern!r}, which matches none of its {len(groups)} "
-                    f"{entry.split.by}s: "
-                    f"{_some(list(groups))}."
+                    f"{entry.split.by}s: {_some(list(groups))}."
                 )
         return [name for name in groups if _matches(name, wanted)]
     return _drawn(sorted(groups), wanted, seed)

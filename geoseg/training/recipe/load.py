@@ -24,7 +24,7 @@ def as_recipe(recipe: Recipe | str | Path, overrides: Sequence[str] = ()) -> Rec
     if not isinstance(recipe, Recipe):
         return load_recipe(Path(recipe), overrides)
     if overrides:
-        raise UsageError("`overrides` change a recipe file; change a Recipe with `model_copy(update=…)`.")
+        raise UsageError("a Recipe takes no `overrides`; change it with `model_copy(update=…)`.")
     return recipe
 
 

@@ -48,10 +48,11 @@ def resolve(recipe: Recipe) -> Run:
         exist.
     """
     legend = legend_of(recipe.legend)
-    network = _network(recipe.network)
-    multiple = 2 ** (network.depth or 0)
-    if recipe.schedule.window % multiple:
-        raise UsageError(f"schedule.window is a multiple of {multiple} for this network, not {recipe.schedule.window}.")
+    depth = _depth(recipe.network)
+    initial = None if recipe.network.initial is None else str(find_model(recipe.network.initial))
+    multiple, window = 2**depth, recipe.schedule.window
+    if window % multiple:
+        raise UsageError(f"schedule.window is {window}; for this network it must be a multiple of {multiple}.")
     card = _card(recipe, legend, multiple)
     _check_data(recipe)
     _check_class_weights(recipe.loss, legend)
@@ -62,7 +63,7 @@ def resolve(recipe: Recipe) -> Run:
         card=card,
         mantissa_bits=recipe.card.mantissa_bits,
         labels=label_sets(legend, mappings),
-        network=network,
+        network=recipe.network.model_copy(update={"depth": depth, "initial": initial}),
         data=tuple(recipe.data),
         rendered=recipe.rendered,
         loss=recipe.loss,
@@ -72,19 +73,18 @@ def resolve(recipe: Recipe) -> Run:
     )
 
 
-def _network(network: Network) -> Network:
+def _depth(network: Network) -> int:
+    """Number of halvings of a network."""
     if network.preset not in PRESETS:
         raise UsageError(f"preset {network.preset!r} is unknown; choose one of {', '.join(PRESETS)}.")
-    depth = network.depth or PRESETS[network.preset].depth
-    if network.encoder is not None:
-        start_keras()
-        from geoseg.models.networks.encoders import ENCODERS
+    if network.encoder is None:
+        return network.depth or PRESETS[network.preset].depth
+    start_keras()
+    from geoseg.models.networks.encoders import ENCODERS
 
-        if network.encoder not in ENCODERS:
-            raise UsageError(f"encoder {network.encoder!r} is unknown; choose one of {', '.join(ENCODERS)}.")
-        depth = ENCODERS[network.encoder].depth
-    initial = None if network.initial is None else str(find_model(network.initial))
-    return network.model_copy(update={"depth": depth, "initial": initial})
+    if network.encoder not in ENCODERS:
+        raise UsageError(f"encoder {network.encoder!r} is unknown; choose one of {', '.join(ENCODERS)}.")
+    return ENCODERS[network.encoder].depth
 
 
 def _card(recipe: Recipe, legend: Legend, multiple: int) -> Card:
