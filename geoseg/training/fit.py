@@ -17,7 +17,7 @@ from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
 from .run.augmentation import Augmenter, margin_side
 from .run.batches import TrainingBatches
-from .run.callbacks import EpochDone, Judging, Recording, Stepping
+from .run.callbacks import EpochDone, KeepBest, StepProgress, WriteHistory
 from .run.devices import share_statistics, spread
 from .run.fused_batch_norm import fused
 from .run.loss import build_loss
@@ -54,8 +54,8 @@ def fit(
         network = compiled(run, data, devices)
         tiles = _tiles(run, images, len(devices))
         callbacks = [
-            Stepping(batches, epochs=schedule.epochs, progress=progress),
-            Judging(
+            StepProgress(batches, epochs=schedule.epochs, progress=progress),
+            KeepBest(
                 tiles,
                 _calibration(batches, schedule.batch * schedule.window**2),
                 keep=partial(_keep, network, shipped, folder),
@@ -63,7 +63,7 @@ def fit(
                 picture_every=schedule.table_every,
                 rows=rows,
             ),
-            Recording(folder.history, rows, patience=schedule.patience, done=done),
+            WriteHistory(folder.history, rows, patience=schedule.patience, done=done),
             keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
             # Last: a resumed run repeats all that came before an unfinished backup.
             keras.callbacks.BackupAndRestore(folder.backup, double_checkpoint=True, delete_checkpoint=False),

@@ -23,7 +23,7 @@ EpochDone = Callable[[Row], None]
 """Called with the history row of each epoch."""
 
 
-class Stepping(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
+class StepProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
     """Sets the epoch of the batches, and reports progress."""
 
     def __init__(self, batches: TrainingBatches, *, epochs: int, progress: Progress) -> None:
@@ -45,7 +45,7 @@ class Stepping(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
         self._progress(self._before + batch + 1, self._epochs * len(self._batches), loss)
 
 
-class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
+class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
     """Scores the averaged weights on the validation tiles after each epoch, and keeps the best.
 
     Parameters
@@ -116,7 +116,7 @@ class Judging(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not t
                 self._picture(self._unseen)
 
 
-class Recording(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
+class WriteHistory(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
     """Writes a history row per epoch, and stops the run on a loss that is not finite or when patience ends.
 
     Parameters

@@ -16,14 +16,14 @@ from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, is_placed, open_scene, refuse_mixed_types
 from geoseg.training.data.pairs import check_label, refuse_palette
 
-from .labels import LabelLook, look_at_labels, thinned
+from .labels import LabelSurvey, survey_labels, thinned
 
-LOOKED_AT = 24
+SAMPLED_PAIRS = 24
 """Number of pairs to open, evenly spaced by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class ImageSurvey:
     """Properties of a set of labelled images."""
 
     files: tuple[Files, ...]
@@ -37,10 +37,10 @@ class Look:
     """Bands to train on, counted from 1: red, green and blue, or else the first three; the same in all images."""
     limits: Mapping[str, tuple[float, float]]
     """First and 99th percentile of the valid pixels of the chosen bands, by data type."""
-    labels: LabelLook
+    labels: LabelSurvey
 
 
-def look(images: str, labels: str | None) -> Look:
+def survey_images(images: str, labels: str | None) -> ImageSurvey:
     """Find pairs and open some of them.
 
     Raises
@@ -49,7 +49,7 @@ def look(images: str, labels: str | None) -> Look:
         If images and labels cannot be paired, opened or trained on.
     """
     files = tuple(find_pairs(images, labels))
-    opened_pairs = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, LOOKED_AT).astype(int))]
+    opened_pairs = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, SAMPLED_PAIRS).astype(int))]
     shapes, scenes = [], []
     bands: dict[tuple[ColorInterp, ...], str] = {}
     samples = defaultdict(list)
@@ -67,14 +67,14 @@ def look(images: str, labels: str | None) -> Look:
                         check_label(pair, scenes[-1].geobox)
                 elif is_vector:
                     raise SceneError(f"{pair.image} has no georeference; vector labels need an image with a CRS.")
-        return Look(
+        return ImageSurvey(
             files=files,
             shapes=tuple(shapes),
             scenes=tuple(scenes),
             bands=tuple(bands),
             chosen=_chosen_alike(bands),
             limits={dtype: _limits(np.concatenate(parts), dtype) for dtype, parts in samples.items()},
-            labels=look_at_labels([pair.label for pair in opened_pairs]),
+            labels=survey_labels([pair.label for pair in opened_pairs]),
         )
 
 

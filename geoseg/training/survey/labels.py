@@ -43,14 +43,14 @@ _IDENTIFIERS = frozenset({"id", "fid", "objectid"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelLook:
+class LabelSurvey:
     """Properties of labels."""
 
     coding: str
     """Coding for the recipe: a built-in one if it has nearly all values."""
     counts: Mapping[str, float]
     """Share of each value in the sample: ids, colours `#rrggbb`, or values of the attribute."""
-    silent: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
     """Values to ignore: those outside the built-in coding, and null attributes."""
     attribute: str | None = None
     """Attribute of vector labels whose values look like classes."""
@@ -58,7 +58,7 @@ class LabelLook:
     """Vector labels are lines."""
 
 
-def look_at_labels(paths: Sequence[Path]) -> LabelLook:
+def survey_labels(paths: Sequence[Path]) -> LabelSurvey:
     """Count the values of label rasters, or the features of vector labels.
 
     Raises
@@ -72,7 +72,7 @@ def look_at_labels(paths: Sequence[Path]) -> LabelLook:
             f"{vectors[True]} holds vectors and {vectors[False]} pixels; labels of a data set must be of one kind: "
             "select one kind with a pattern."
         )
-    return _look_at_features(list(dict.fromkeys(paths))) if True in vectors else _look_at_rasters(paths)
+    return _survey_features(list(dict.fromkeys(paths))) if True in vectors else _survey_rasters(paths)
 
 
 def thinned(source: rasterio.DatasetReader, bands: list[int]) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
@@ -83,7 +83,7 @@ def thinned(source: rasterio.DatasetReader, bands: list[int]) -> tuple[npt.NDArr
     return pixels, valid
 
 
-def _look_at_rasters(paths: Sequence[Path]) -> LabelLook:
+def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
     counts: Counter[int] = Counter()
     kinds: dict[bool, Path] = {}
     for path in paths:
@@ -99,10 +99,10 @@ def _look_at_rasters(paths: Sequence[Path]) -> LabelLook:
     builtin = _recognised(counts, paths[0], coloured=coloured)
     texts = {value: f"#{value:06x}" if coloured else str(value) for value in sorted(counts)}
     strays = set() if builtin is None else counts.keys() - CODINGS[builtin].names.keys()
-    return LabelLook(
+    return LabelSurvey(
         coding=builtin or ("colours" if coloured else "ids"),
         counts={text: counts[value] / total for value, text in texts.items()},
-        silent=frozenset(texts[value] for value in strays),
+        ignored=frozenset(texts[value] for value in strays),
     )
 
 
@@ -130,7 +130,7 @@ def _recognised(counts: Counter[int], path: Path, *, coloured: bool) -> str | No
     return None
 
 
-def _look_at_features(paths: Sequence[Path]) -> LabelLook:
+def _survey_features(paths: Sequence[Path]) -> LabelSurvey:
     files = [features for features in map(read_features, paths) if len(features)]
     if not files:
         more = f" and {len(paths) - 1} more files" if len(paths) > 1 else ""
@@ -139,12 +139,12 @@ def _look_at_features(paths: Sequence[Path]) -> LabelLook:
     lines = sum(int(features.geom_type.str.contains("Line").sum()) for features in files) > total / 2
     attribute = None if lines else _class_attribute(files)
     if attribute is None:
-        return LabelLook(coding="vector", counts={OTHERS: 1.0}, lines=lines)
+        return LabelSurvey(coding="vector", counts={OTHERS: 1.0}, lines=lines)
     counts = _values(files, attribute)
-    return LabelLook(
+    return LabelSurvey(
         coding="vector",
         counts={value: counts[value] / total for value in sorted(counts)},
-        silent=frozenset({NULL} & counts.keys()),
+        ignored=frozenset({NULL} & counts.keys()),
         attribute=attribute,
     )
 

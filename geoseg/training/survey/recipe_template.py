@@ -22,8 +22,8 @@ from geoseg.rasters.scene import Scene
 from geoseg.training.data.splits import footprint
 from geoseg.training.recipe.label_sets import BACKGROUND, IGNORE, OTHERS
 
-from .images import Look, look
-from .labels import FEW, LabelLook
+from .images import ImageSurvey, survey_images
+from .labels import FEW, LabelSurvey
 
 WINDOWS = (256, 128, 64)
 """Sides of a training window to choose from."""
@@ -45,7 +45,7 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
     import jinja2
 
     place = str(Path(images).absolute())
-    seen = look(place, None if labels is None else str(Path(labels).absolute()))
+    seen = survey_images(place, None if labels is None else str(Path(labels).absolute()))
     bands = _bands(seen)
     values = _values(seen.labels)
     environment = jinja2.Environment(
@@ -75,11 +75,11 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         classes=_classes(seen.labels, values),
         values=values,
         remarks={value: _remark(value, seen.labels) for value in values},
-        strays=sum(seen.labels.counts[value] for value in seen.labels.silent),
+        strays=sum(seen.labels.counts[value] for value in seen.labels.ignored),
     )
 
 
-def _found(seen: Look) -> dict[str, Any]:
+def _found(seen: ImageSurvey) -> dict[str, Any]:
     """Bands, sizes, GSDs, CRSs and shares of label values, as the first comments report them."""
     sizes = sorted({f"{width} × {height}" for height, width in seen.shapes}, key=len)
     steps = sorted({f"{np.mean(scene.gsd_m):.3g}" for scene in seen.scenes}, key=float)
@@ -106,23 +106,23 @@ def _system(scene: Scene) -> str:
     return f"EPSG:{code}" if code else crs.name
 
 
-def _values(labels: LabelLook) -> dict[str, str]:
+def _values(labels: LabelSurvey) -> dict[str, str]:
     """Class of each label value, or `ignore`, where the coding does not define it."""
-    silent = dict.fromkeys(sorted(labels.silent), IGNORE)
+    ignored = dict.fromkeys(sorted(labels.ignored), IGNORE)
     if labels.coding in CODINGS:
-        return silent if len(silent) <= FEW else {OTHERS: IGNORE}
+        return ignored if len(ignored) <= FEW else {OTHERS: IGNORE}
     if labels.coding == "vector" and labels.attribute is None:
         return {BACKGROUND: BACKGROUND, OTHERS: "road" if labels.lines else "feature"}
     if labels.coding == "vector":
         # If features have the value `background`, the key of uncovered ground, they share the entry of all others.
         ground = OTHERS if BACKGROUND in labels.counts else BACKGROUND
-        return {ground: BACKGROUND} | {value: value for value in labels.counts if value != BACKGROUND} | silent
+        return {ground: BACKGROUND} | {value: value for value in labels.counts if value != BACKGROUND} | ignored
     # Masks of two values are often 0 and 255.
     values = [value for value in labels.counts if value != str(NODATA) or len(labels.counts) == 2]
     return {value: f"class_{value.removeprefix('#')}" for value in values}
 
 
-def _remark(value: str, labels: LabelLook) -> str:
+def _remark(value: str, labels: LabelSurvey) -> str:
     if value == BACKGROUND:
         return "  # ground that no feature covers; ignored without this line"
     if value == OTHERS and labels.attribute is not None:
@@ -130,7 +130,7 @@ def _remark(value: str, labels: LabelLook) -> str:
     return ""
 
 
-def _classes(labels: LabelLook, values: Mapping[str, str]) -> dict[str, str]:
+def _classes(labels: LabelSurvey, values: Mapping[str, str]) -> dict[str, str]:
     """Colour of each class of the legend; none where a built-in legend fits."""
     if labels.coding in LEGENDS:
         return {}
@@ -156,7 +156,7 @@ def _colour(number: int, of: int) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _bands(seen: Look) -> list[str]:
+def _bands(seen: ImageSurvey) -> list[str]:
     kinds = {tuple(bands[number - 1].name for number in seen.chosen) for bands in seen.bands}
     names = list(kinds.pop())
     if kinds or len(set(names)) < len(names) or "undefined" in names:
@@ -164,16 +164,16 @@ def _bands(seen: Look) -> list[str]:
     return names
 
 
-def _gsd(seen: Look) -> float:
+def _gsd(seen: ImageSurvey) -> float:
     return float(np.median([np.mean(scene.gsd_m) for scene in seen.scenes])) if seen.scenes else 1.0
 
 
-def _window(seen: Look) -> int:
+def _window(seen: ImageSurvey) -> int:
     smallest = min(min(shape) for shape in seen.shapes)
     return next((side for side in WINDOWS if side <= smallest), WINDOWS[-1])
 
 
-def _split(seen: Look) -> dict[str, Any]:
+def _split(seen: ImageSurvey) -> dict[str, Any]:
     """Split by blocks where images are one or overlap, by folders where there are several, and else by images."""
     folders = sorted({pair.name.partition("/")[0] for pair in seen.files if "/" in pair.name})
     at_root = any("/" not in pair.name for pair in seen.files)
@@ -191,6 +191,6 @@ def _split(seen: Look) -> dict[str, Any]:
     }
 
 
-def _overlap(seen: Look) -> bool:
+def _overlap(seen: ImageSurvey) -> bool:
     shapes = [footprint(scene.geobox) for scene in seen.scenes]
     return any(one.intersects(other) for one, other in combinations(shapes, 2))

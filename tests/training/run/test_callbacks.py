@@ -1,10 +1,10 @@
-"""Judging: which epochs are kept, and which are shown."""
+"""Which epochs are kept, and which are shown."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from geoseg.training.run.callbacks import Judging
+from geoseg.training.run.callbacks import KeepBest
 
 
 class Network:
@@ -21,14 +21,14 @@ class Network:
 def judged(scores, *, epochs, rows=()):
     """Epochs that are kept and epochs that are shown where those after `rows` have these scores."""
     kept, shown, now = [], [], None
-    judging = Judging(object(), [], keep=lambda: kept.append(now), picture=shown.append, picture_every=5, rows=rows)
-    judging.set_model(Network(scores))
-    judging.set_params({"epochs": epochs})
-    judging.on_train_begin()
+    callback = KeepBest(object(), [], keep=lambda: kept.append(now), picture=shown.append, picture_every=5, rows=rows)
+    callback.set_model(Network(scores))
+    callback.set_params({"epochs": epochs})
+    callback.on_train_begin()
     for now in range(len(rows) + 1, len(rows) + len(scores) + 1):
-        judging.on_epoch_begin(now - 1)
-        judging.on_epoch_end(now - 1, {})
-    judging.on_train_end()
+        callback.on_epoch_begin(now - 1)
+        callback.on_epoch_end(now - 1, {})
+    callback.on_train_end()
     return kept, shown
 
 

@@ -9,7 +9,7 @@ import shapely
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import GeosegError, SceneError, UsageError
-from geoseg.training.survey.images import look
+from geoseg.training.survey.images import survey_images
 
 ISPRS = ((255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0))
 
@@ -31,7 +31,7 @@ def seen(write_raster, picture, ids, tmp_path):
     def seen_(image=None, label=None, *, place="labels", name="a", image_profile=None, **profile):
         write_raster(f"images/{name}.tif", picture if image is None else image, **(image_profile or {}))
         write_raster(f"{place}/{name}.tif", ids if label is None else label, **profile)
-        return look(str(tmp_path / "images"), str(tmp_path / place))
+        return survey_images(str(tmp_path / "images"), str(tmp_path / place))
 
     return seen_
 
@@ -45,7 +45,7 @@ def features(write_raster, picture, tmp_path):
         squares = [shapely.box(500_000 + x, 5_399_950, 500_020 + x, 5_400_000) for x in (0, 30)]
         (tmp_path / name).parent.mkdir(exist_ok=True)
         geopandas.GeoDataFrame(attributes, geometry=squares, crs=crs).to_file(tmp_path / name)
-        return look(str(tmp_path / "images"), str(tmp_path / name))
+        return survey_images(str(tmp_path / "images"), str(tmp_path / name))
 
     return features_
 
@@ -158,7 +158,7 @@ def test_labels_of_two_kinds(seen, features, write_raster, picture, ids, tmp_pat
     (tmp_path / "labels" / "b.tif").unlink()
     features("labels/b.gpkg", kind=["wood", "lake"])
     with pytest.raises(UsageError, match=r"b\.gpkg holds vectors and .*a\.tif pixels"):
-        look(str(tmp_path / "images"), str(tmp_path / "labels"))
+        survey_images(str(tmp_path / "images"), str(tmp_path / "labels"))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_vectors_in_two_systems(seen, features, write_raster, picture, tmp_path)
     write_raster("images/b.tif", picture)
     features("labels/a.gpkg", kind=["wood", "lake"])
     features("labels/b.gpkg", kind=["wood", "wood"], crs="EPSG:32634")
-    found = look(str(tmp_path / "images"), str(tmp_path / "labels")).labels
+    found = survey_images(str(tmp_path / "images"), str(tmp_path / "labels")).labels
     assert dict(found.counts) == {"lake": 0.25, "wood": 0.75}
 
 
@@ -197,7 +197,7 @@ def test_vectors_that_cannot_be_used(write_raster, picture, tmp_path, name, text
     write_raster("images/a.tif", picture)
     (tmp_path / name).write_text(text)
     with pytest.raises(UsageError, match=f"{name} {words}"):
-        look(str(tmp_path / "images"), str(tmp_path / name))
+        survey_images(str(tmp_path / "images"), str(tmp_path / name))
 
 
 def test_a_table_is_no_label(write_raster, picture, tmp_path):
@@ -205,7 +205,7 @@ def test_a_table_is_no_label(write_raster, picture, tmp_path):
     write_raster("images/a.tif", picture)
     pyogrio.write_dataframe(pd.DataFrame({"a": [1, 2]}), tmp_path / "v.gpkg")
     with pytest.raises(UsageError, match="without geometr"):
-        look(str(tmp_path / "images"), str(tmp_path / "v.gpkg"))
+        survey_images(str(tmp_path / "images"), str(tmp_path / "v.gpkg"))
 
 
 @pytest.mark.filterwarnings("ignore:'crs' was not provided:UserWarning")
