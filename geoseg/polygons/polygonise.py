@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -11,15 +12,16 @@ from geoseg.errors import UsageError
 from geoseg.files import check_outputs, whole_files
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
+from geoseg.vectors.layers import Layer
+from geoseg.vectors.qgis import polygon_style
 from geoseg.vectors.targets import targets
+from geoseg.vectors.write import write_files
 
 from .class_raster import BAND_ROWS, ClassRaster, open_class_raster
 from .components import Values
 from .faces import Faces, trace_faces
-from .files import write
 from .sieve import sieve
-from .style import polygon_style
-from .table import ClassTotal, Found, write_table
+from .table import SCHEMA, ClassTotal, Found, read_table, write_table
 from .to_map import Placing
 
 
@@ -88,16 +90,26 @@ def polygonise(
     wanted = targets(output, formats, str(source))
     check_outputs(wanted.files, overwrite=overwrite)
     raster = open_class_raster(source)
-    chosen = raster.classes.chosen(classes)
+    legend = raster.classes
+    chosen = legend.chosen(classes)
     placing = Placing(geobox=raster.scene.geobox)
     bands = raster.with_pixel_sizes(_sieved(raster, min_area_m2))
     with rasterio.Env(**GDAL), whole_files(wanted.files) as folder:
         faces = trace_faces(bands, raster.shape[1], chosen, simplify_m)
         found = (_found(each, placing) for each in _watched(faces, raster.shape[0], progress))
-        totals = write_table(found, folder / "table.arrow", raster.classes)
-        listed = sorted({number for number in raster.classes.names if chosen[number]} | totals.keys())
-        style = polygon_style(raster.classes, listed)
-        write(wanted, folder / "table.arrow", style, crs=crs_of(raster.scene.geobox), longest=placing.longest)
+        table = folder / "table.arrow"
+        totals = write_table(found, table, legend)
+        listed = sorted({number for number in legend.names if chosen[number]} | totals.keys())
+        layer = Layer(
+            name="polygons",
+            schema=SCHEMA,
+            batches=partial(read_table, table),
+            geometry_type="Polygon",
+            crs=crs_of(raster.scene.geobox),
+            style=polygon_style((number, legend.name(number), legend.colour(number)) for number in listed),
+            longest=placing.longest,
+        )
+        write_files([layer], wanted, folder)
     return Polygons(files=wanted.files, totals=totals)
 
 

@@ -1,7 +1,6 @@
 """Finished polygons as a table on disk, from which every format is written."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import shapely
+
+from geoseg.vectors.layers import GEOMETRY
 
 from .classes import Classes
 from .components import NOTHING, Values
@@ -19,7 +20,7 @@ SCHEMA = pa.schema(
         pa.field("class_id", pa.int32()),
         pa.field("name", pa.string()),
         pa.field("area_m2", pa.float64()),
-        pa.field("geometry", pa.binary(), metadata={"ARROW:extension:name": "ogc.wkb"}),
+        GEOMETRY,
     ]
 )
 ROWS = 4096
@@ -70,11 +71,9 @@ def write_table(found: Iterable[Found], path: Path, classes: Classes) -> dict[in
     }
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[pa.RecordBatchReader]:
-    """Open a table to be read batch by batch."""
+def read_table(path: Path) -> Iterator[pa.RecordBatch]:
+    """Read a table batch by batch."""
     with pa.OSFile(str(path), "rb") as file:
         table = pa.ipc.open_file(file)
-        yield pa.RecordBatchReader.from_batches(
-            SCHEMA, (table.get_batch(number) for number in range(table.num_record_batches))
-        )
+        for number in range(table.num_record_batches):
+            yield table.get_batch(number)

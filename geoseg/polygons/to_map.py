@@ -10,8 +10,8 @@ import shapely
 from odc.geo.geobox import GeoBox
 
 from geoseg.rasters.ground import Geodesy, crs_of, ground_sample_distance, place
+from geoseg.vectors.densify import densify
 
-from .arcs import Starts
 from .faces import Faces
 
 Places = npt.NDArray[np.float64]
@@ -50,40 +50,10 @@ class Placing:
 
     def areas_m2(self, faces: Faces) -> npt.NDArray[np.float64]:
         """Area of each face on the ellipsoid `(faces,)`, holes left out."""
-        places, start = in_steps(place(self.geobox.transform, faces.points), faces.ring_start, self.longest)
+        places, start = densify(place(self.geobox.transform, faces.points), faces.ring_start, self.longest)
         lon, lat = self._geodesy.lonlat(places[:, 0], places[:, 1])
         measure = self._geodesy.geod.polygon_area_perimeter
         rings = np.array([abs(measure(lon[a:b], lat[a:b])[0]) for a, b in pairwise(start.tolist())], np.float64)
         outer = faces.face_start[:-1]
         rings[outer] *= -1
         return -np.add.reduceat(rings, outer) if len(outer) else rings
-
-
-def in_steps(places: Places, start: Starts, longest: float) -> tuple[Places, Starts]:
-    """Put points on segments so that none is longer than `longest`.
-
-    A segment gets the same points, to the last bit, in whichever direction it runs: borders stay shared.
-
-    Parameters
-    ----------
-    places
-        Points of rings `(points, 2)`; a ring's last repeats its first.
-    start
-        Index of each ring's first point, `(rings + 1,)`; the last is their number.
-    longest
-        Length in the units of `places`.
-    """
-    length = np.append(np.hypot(*np.diff(places, axis=0).T), 0)
-    length[start[1:] - 1] = 0  # from the end of a ring to the next leads no segment
-    steps = np.maximum(1, np.ceil(length / longest)).astype(np.int64)
-    if (steps == 1).all():
-        return places, start
-    which = np.repeat(np.arange(len(places)), steps)
-    new_start = np.concatenate([[0], np.cumsum(steps)])
-    step = np.arange(len(which)) - new_start[which]
-    here, there = places[which], places[np.minimum(which + 1, len(places) - 1)]
-    backward = (here[:, 0] > there[:, 0]) | ((here[:, 0] == there[:, 0]) & (here[:, 1] > there[:, 1]))
-    low, high = np.where(backward[:, None], there, here), np.where(backward[:, None], here, there)
-    share = np.where(backward, steps[which] - step, step) / steps[which]
-    between = low + share[:, None] * (high - low)
-    return np.where((step == 0)[:, None], here, between), new_start[start]

@@ -13,10 +13,10 @@ from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.scene import open_scene
-from geoseg.roads import road_raster, trace_roads, write_roads
-from geoseg.roads.styles import edge_style
+from geoseg.roads import road_raster, trace_roads
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.vectors.qgis import class_style
+from geoseg.vectors.write import write_layers
 
 from .areas import AreaCounter, ClassArea
 from .executors import Executor, Job, Loader, LocalExecutor, load_keras
@@ -152,9 +152,10 @@ def _write_roads(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[Laye
         opened = road_raster(assemble(plan, pieces, ROAD), probability=True)
     with opened as raster:
         network = trace_roads(raster.read, raster.grid.shape.yx, raster.grid.transform, crs_of(raster.grid))
-    pieces.making(files.road_style).write_text(edge_style())
+    road_layers = network.layers()
+    pieces.making(files.road_style).write_text(road_layers[0].style)
     for name, path in files.roads.items():
-        write_roads(network, pieces.making(path), name)
+        write_layers(road_layers, pieces.making(path), name)
     return RoadTotals(count=len(network), length_km=network.length_km)
 
 

@@ -4,7 +4,6 @@ from .network import Edges, Nodes, RoadNetwork
 from .raster import RoadRaster, road_raster
 from .settings import RoadSettings
 from .trace import trace_roads
-from .write import write_roads
 
 __all__ = [
     "Edges",
@@ -14,5 +13,4 @@ __all__ = [
     "RoadSettings",
     "road_raster",
     "trace_roads",
-    "write_roads",
 ]

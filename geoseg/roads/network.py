@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import shapely
+
+from geoseg.vectors.layers import GEOMETRY, Layer
+from geoseg.vectors.qgis import edge_style, node_style
 
 from .ground import Ground
 
@@ -96,20 +100,25 @@ class RoadNetwork:
         """Return nodes in the grid's CRS, `(nodes, 2)`."""
         return self.ground.place(self.nodes.vertices[nodes] / FRACTIONS)
 
+    def layers(self) -> tuple[Layer, Layer]:
+        """Return the layers `edges` and `nodes` in the grid's CRS."""
+        crs = self.ground.crs
+        edges, nodes = partial(_edge_batches, self), partial(_node_batches, self)
+        return (
+            Layer(name="edges", schema=EDGES, batches=edges, geometry_type="LineString", crs=crs, style=edge_style()),
+            Layer(name="nodes", schema=NODES, batches=nodes, geometry_type="Point", crs=crs, style=node_style()),
+        )
+
 
 DECIMALS = {"length_m": 2, "width_m": 2, "width_sd_m": 2, "prob_mean": 3, "prob_min": 3, "gap_m": 2}
 """Digits that are written of each quantity: centimetres, and thousandths of a probability."""
-
-GEOMETRY = "geometry"
-
-_WKB = {b"ARROW:extension:name": b"geoarrow.wkb"}
 
 EDGES = pa.schema(
     [
         *(pa.field(name, pa.int64()) for name in ("id", "from_node", "to_node", "component_id")),
         *(pa.field(name, pa.float64()) for name in DECIMALS),
         pa.field("kind", pa.string()),
-        pa.field(GEOMETRY, pa.binary(), metadata=_WKB),
+        GEOMETRY,
     ]
 )
 NODES = pa.schema(
@@ -117,12 +126,12 @@ NODES = pa.schema(
         pa.field("node_id", pa.int64()),
         pa.field("degree", pa.int64()),
         pa.field("on_scene_edge", pa.bool_()),
-        pa.field(GEOMETRY, pa.binary(), metadata=_WKB),
+        GEOMETRY,
     ]
 )
 
 
-def attributes(network: RoadNetwork, edges: slice) -> dict[str, list[object]]:
+def _attributes(network: RoadNetwork, edges: slice) -> dict[str, list[object]]:
     """Return the attributes of some edges by name, as they are written; None where there is no width."""
     columns: dict[str, list[object]] = {"id": list(range(edges.start + 1, edges.stop + 1))}
     for name in ("from_node", "to_node", "component_id"):
@@ -135,16 +144,16 @@ def attributes(network: RoadNetwork, edges: slice) -> dict[str, list[object]]:
     return columns
 
 
-def edge_batches(network: RoadNetwork) -> Iterator[pa.RecordBatch]:
+def _edge_batches(network: RoadNetwork) -> Iterator[pa.RecordBatch]:
     """Yield the edges in the grid's CRS, under the schema `EDGES`."""
     for edges in network.batches():
         points, start = network.lines(edges)
         lines = shapely.linestrings(points, indices=np.repeat(np.arange(start.size - 1), np.diff(start)))
-        columns = {**attributes(network, edges), GEOMETRY: shapely.to_wkb(lines)}
+        columns = {**_attributes(network, edges), GEOMETRY.name: shapely.to_wkb(lines)}
         yield pa.RecordBatch.from_pydict(columns, schema=EDGES)
 
 
-def node_batches(network: RoadNetwork, size: int = 65_536) -> Iterator[pa.RecordBatch]:
+def _node_batches(network: RoadNetwork, size: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Yield the nodes in the grid's CRS, under the schema `NODES`."""
     count = len(network.nodes.degree)
     for first in range(0, count, size):
@@ -153,6 +162,6 @@ def node_batches(network: RoadNetwork, size: int = 65_536) -> Iterator[pa.Record
             "node_id": np.arange(some.start + 1, some.stop + 1),
             "degree": network.nodes.degree[some],
             "on_scene_edge": network.nodes.on_scene_edge[some],
-            GEOMETRY: shapely.to_wkb(shapely.points(network.node_points(some))),
+            GEOMETRY.name: shapely.to_wkb(shapely.points(network.node_points(some))),
         }
         yield pa.RecordBatch.from_pydict(columns, schema=NODES)

@@ -10,13 +10,12 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.files import check_outputs, whole_files
 from geoseg.rasters.ground import crs_of, ground_sample_distance
 from geoseg.vectors.targets import targets
+from geoseg.vectors.write import write_files
 
 from .network import RoadNetwork
 from .raster import road_raster
 from .settings import RoadSettings
-from .styles import edge_style
 from .trace import Progress, trace_roads
-from .write import write_roads
 
 COARSEST_M = 10.0
 """Side of a pixel beyond which a road and a plaza are the same."""
@@ -91,8 +90,5 @@ def roads(
             raster.read, grid.shape.yx, grid.transform, crs_of(grid), settings, workers=workers, progress=progress
         )
     with whole_files(wanted.files) as folder:
-        if wanted.style is not None:
-            (folder / wanted.style.name).write_text(edge_style(), encoding="utf-8")
-        for name, path in wanted.by_format.items():
-            write_roads(network, folder / path.name, name)
+        write_files(network.layers(), wanted, folder)
     return TracedRoads(network=network, files=wanted.files)

@@ -1,58 +1,138 @@
 """QGIS layer styles that are written beside results, so that dragging one into a map shows its legend."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Literal
 from xml.etree import ElementTree as Xml
 
 from geoseg.models.legend import Legend
 
+Symbol = Literal["line", "fill", "marker"]
+
+_KINDS = {"road": "255,106,0,255", "ring": "214,39,160,255", "plaza": "0,150,200,255"}
+_STATUSES = {"found": "0,158,115,255", "missed": "213,0,50,255", "false": "0,90,200,255"}
+"""Told apart by brightness as well, for those who do not see red or green."""
+
 
 def class_style(legend: Legend) -> str:
     """QML for a class raster: one colour and one name for each class id, nodata transparent."""
-    root = qgis_root()
+    root = _root()
     pipe = Xml.SubElement(root, "pipe")
     renderer = Xml.SubElement(pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1")
     palette = Xml.SubElement(renderer, "colorPalette")
     for value, entry in enumerate(legend.classes):
         Xml.SubElement(palette, "paletteEntry", value=str(value), color=entry.colour, label=entry.name, alpha="255")
-    return qml(root)
+    return _qml(root)
 
 
-def qgis_root() -> Xml.Element:
+def polygon_style(classes: Iterable[tuple[int, str, str]]) -> str:
+    """QML that fills polygons by `class_id`; classes are given as id, name and colour (`#4a4a4a`)."""
+    fill = {
+        "style": "solid",
+        "outline_color": "35,35,35,120",
+        "outline_style": "solid",
+        "outline_width": "0.1",
+        "outline_width_unit": "MM",
+        "joinstyle": "round",
+    }
+    categories = [
+        (str(number), name, {"color": ",".join(map(str, bytes.fromhex(colour[1:]))) + ",255", **fill})
+        for number, name, colour in classes
+    ]
+    return _category_style("class_id", "long", "fill", categories)
+
+
+def edge_style() -> str:
+    """QML for edges of a road network: a line colour for each kind, that stands out on imagery and class rasters."""
+    return _category_style(
+        "kind", "string", "line", [(kind, kind, _line(colour, "0.5", "round")) for kind, colour in _KINDS.items()]
+    )
+
+
+def node_style() -> str:
+    """QML for nodes: white dots with a dark rim, smaller than a line is long at any scale that shows single roads."""
+    return _single_style("marker", _dot("255,255,255,255", "60,60,60,255", "0.2", "1.2"))
+
+
+def difference_style(status: str) -> str:
+    """QML for lines of one status (`missed` or `false`), that stand out on imagery."""
+    return _single_style("line", _line(_STATUSES[status], "0.8", "flat"))
+
+
+def junction_style() -> str:
+    """QML for junctions: a dot for each, coloured by the field `status`."""
+    dots = [(status, status, _dot(colour, "255,255,255,255", "0.3", "2.2")) for status, colour in _STATUSES.items()]
+    return _category_style("status", "string", "marker", dots)
+
+
+def _line(colour: str, width: str, cap: str) -> dict[str, str]:
+    return {
+        "line_color": colour,
+        "line_width": width,
+        "line_width_unit": "MM",
+        "capstyle": cap,
+        "joinstyle": "round",
+    }
+
+
+def _dot(colour: str, rim: str, rim_width: str, size: str) -> dict[str, str]:
+    return {
+        "name": "circle",
+        "color": colour,
+        "outline_color": rim,
+        "outline_width": rim_width,
+        "size": size,
+        "size_unit": "MM",
+    }
+
+
+def _single_style(kind: Symbol, options: Mapping[str, str]) -> str:
+    """QML for a vector layer whose features all look alike."""
+    root = _root()
+    renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
+    _add_symbol(Xml.SubElement(renderer, "symbols"), 0, kind, options)
+    return _qml(root)
+
+
+def _category_style(
+    field: str,
+    field_type: Literal["string", "long"],
+    kind: Symbol,
+    categories: Iterable[tuple[str, str, Mapping[str, str]]],
+) -> str:
+    """QML for a vector layer drawn by the values of a field; categories are given as value, label and symbol options.
+
+    The order of attributes is part of the bytes that are promised not to change.
+    """
+    root = _root()
+    integer = field_type == "long"
+    order = {"enableorderby": "0"} if integer else {}
+    renderer = Xml.SubElement(
+        root, "renderer-v2", {"type": "categorizedSymbol", "attr": field, **order, "symbollevels": "0"}
+    )
+    listed = Xml.SubElement(renderer, "categories")
+    symbols = Xml.SubElement(renderer, "symbols")
+    for number, (value, label, options) in enumerate(categories):
+        shown = {"label": label, "symbol": str(number), "render": "true"}
+        typed = {"type": field_type, **shown} if integer else {**shown, "type": field_type}
+        Xml.SubElement(listed, "category", {"value": value, **typed})
+        _add_symbol(symbols, number, kind, options)
+    return _qml(root)
+
+
+def _root() -> Xml.Element:
     """The root element of a style that QGIS 3.22 and later read."""
     return Xml.Element("qgis", version="3.22", styleCategories="Symbology")
 
 
-def add_symbol(symbols: Xml.Element, number: int, kind: str, layer: str, options: Mapping[str, str]) -> None:
-    """Add a symbol of a vector layer by number: its kind (`line`, `fill`, `marker`), its one layer with options."""
+def _add_symbol(symbols: Xml.Element, number: int, kind: Symbol, options: Mapping[str, str]) -> None:
     symbol = Xml.SubElement(symbols, "symbol", type=kind, name=str(number), alpha="1")
-    part = Xml.SubElement(symbol, "layer", {"class": layer, "enabled": "1", "pass": "0", "locked": "0"})
+    layer = {"class": f"Simple{kind.title()}", "enabled": "1", "pass": "0", "locked": "0"}
+    part = Xml.SubElement(symbol, "layer", layer)
     for key, value in options.items():
         Xml.SubElement(part, "prop", k=key, v=value)
 
 
-def single_style(kind: str, layer: str, options: Mapping[str, str]) -> str:
-    """QML for a vector layer whose features all look alike."""
-    root = qgis_root()
-    renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
-    add_symbol(Xml.SubElement(renderer, "symbols"), 0, kind, layer, options)
-    return qml(root)
-
-
-def category_style(field: str, kind: str, layer: str, options: Mapping[str, Mapping[str, str]]) -> str:
-    """QML for a vector layer whose features look as the value of a text field says: options of the symbol by value."""
-    root = qgis_root()
-    renderer = Xml.SubElement(root, "renderer-v2", type="categorizedSymbol", attr=field, symbollevels="0")
-    categories = Xml.SubElement(renderer, "categories")
-    symbols = Xml.SubElement(renderer, "symbols")
-    for number, (value, look) in enumerate(options.items()):
-        Xml.SubElement(
-            categories, "category", value=value, label=value, symbol=str(number), render="true", type="string"
-        )
-        add_symbol(symbols, number, kind, layer, look)
-    return qml(root)
-
-
-def qml(root: Xml.Element) -> str:
+def _qml(root: Xml.Element) -> str:
     """The text of a style file."""
     Xml.indent(root)
     return (

@@ -2,13 +2,11 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Geod, Transformer
 
 from geoseg.polygons.faces import Faces
-from geoseg.polygons.to_map import Placing, in_steps
+from geoseg.polygons.to_map import Placing
 
 RING = np.array([[0, 0], [0, 100], [100, 100], [100, 0], [0, 0]], np.int32)
 HOLE = np.array([[20, 20], [40, 20], [40, 60], [20, 60], [20, 20]], np.int32)
@@ -85,15 +83,3 @@ def test_long_straight_borders_are_followed():
     zone = [(lon, lat) for lat, lons in ((60, (0, 20)), (50, (20, 0))) for lon in np.linspace(*lons, 20_001)]
     expected = abs(Geod(ellps="WGS84").polygon_area_perimeter(*zip(*zone, strict=True))[0])
     assert place.areas_m2(square(RING))[0] == pytest.approx(expected, rel=1e-6)
-
-
-@given(st.lists(st.tuples(*[st.integers(-40, 40)] * 2), min_size=3, max_size=8, unique=True), st.floats(0.5, 30))
-@settings(deadline=None)
-def test_steps_are_the_same_both_ways(corners, longest):
-    """No step is longer than asked, corners stay, and a ring walked backward has the same points to the last bit."""
-    ring = np.array([*corners, corners[0]]) / 7 + 500_000
-    places, start = in_steps(np.concatenate([ring, ring[::-1]]), np.array([0, len(ring), 2 * len(ring)]), longest)
-    there, back = places[: start[1]], places[start[1] :]
-    assert (np.hypot(*np.diff(there, axis=0).T) <= longest * (1 + 1e-9)).all()
-    assert {tuple(point) for point in ring.tolist()} <= {tuple(point) for point in there.tolist()}
-    np.testing.assert_array_equal(there, back[::-1])

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from geoseg.roads import write_roads
 from geoseg.vectors.formats import VECTOR_ENDINGS
+from geoseg.vectors.write import write_layers
 
 
 def columns(network):
@@ -31,8 +31,8 @@ def test_blocks_and_workers_do_not_change_a_byte(tangle, trace_levels, whole, tm
     network = trace_levels(tangle, gsd=0.5, block=block, workers=workers)
     for name, suffix in VECTOR_ENDINGS.items():
         one, other = tmp_path / f"one{suffix}", tmp_path / f"other{suffix}"
-        write_roads(whole, one, name)
-        write_roads(network, other, name)
+        write_layers(whole.layers(), one, name)
+        write_layers(network.layers(), other, name)
         # A GeoPackage names its layers, not itself.
         assert one.read_bytes() == other.read_bytes(), name
 

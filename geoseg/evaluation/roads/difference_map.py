@@ -6,27 +6,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyogrio
 import pyproj
 import shapely
 
-from geoseg.vectors.geopackage import COLUMN, VERSION, dated, embed_styles
-from geoseg.vectors.targets import writing
+from geoseg.vectors.layers import GEOMETRY, Layer
+from geoseg.vectors.qgis import difference_style, junction_style
+from geoseg.vectors.write import write_layers
 
 from .buffers import Lines
 from .junctions import Junctions
 from .local_plane import Plane, transformed
-from .styles import line_style, point_style
 
-_GEOMETRY = pa.field("geometry", pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
-_LINES = pa.schema([pa.field("length_m", pa.float64()), _GEOMETRY])
+_LINES = pa.schema([pa.field("length_m", pa.float64()), GEOMETRY])
 _JUNCTIONS = pa.schema(
     [
         pa.field("status", pa.string()),
         pa.field("true_degree", pa.int64()),
         pa.field("predicted_degree", pa.int64()),
         pa.field("offset_m", pa.float64()),
-        _GEOMETRY,
+        GEOMETRY,
     ]
 )
 
@@ -70,17 +68,32 @@ def write_differences(found: Differences, path: Path) -> None:
     OutputError
         If the file cannot be written.
     """
-    layers = {
-        "missed": ("LineString", _lines(found.missed, found.missed_m)),
-        "false": ("LineString", _lines(found.false, found.false_m)),
-        "junctions": ("Point", _junctions(found)),
-    }
-    names = {"geometry_name": "geometry", "GEOMETRY_NAME": COLUMN}
-    options = {"path": str(path), "driver": "GPKG", "crs": found.crs.to_wkt(), "VERSION": VERSION, **names}
-    with writing(path), dated():
-        for name, (kind, table) in layers.items():
-            pyogrio.write_arrow(table, layer=name, geometry_type=kind, append=path.exists(), **options)
-        embed_styles(path, {"missed": line_style("missed"), "false": line_style("false"), "junctions": point_style()})
+    crs, junctions = found.crs, _junctions(found)
+    layers = [
+        Layer(
+            name=name,
+            schema=_LINES,
+            batches=_lines(lines, length_m).to_batches,
+            geometry_type="LineString",
+            crs=crs,
+            style=difference_style(name),
+        )
+        for name, lines, length_m in (
+            ("missed", found.missed, found.missed_m),
+            ("false", found.false, found.false_m),
+        )
+    ]
+    layers.append(
+        Layer(
+            name="junctions",
+            schema=_JUNCTIONS,
+            batches=junctions.to_batches,
+            geometry_type="Point",
+            crs=crs,
+            style=junction_style(),
+        )
+    )
+    write_layers(layers, path, "gpkg")
 
 
 def _lines(lines: Lines, length_m: npt.NDArray[np.float64]) -> pa.Table:

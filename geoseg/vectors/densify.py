@@ -1,0 +1,37 @@
+"""Add vertices to long segments."""
+
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float64]
+Starts = npt.NDArray[np.int64]
+
+
+def densify(points: Points, start: Starts, longest: float) -> tuple[Points, Starts]:
+    """Put points on segments so that none is longer than `longest`.
+
+    A segment gets the same points, to the last bit, in whichever direction it runs: borders stay shared.
+
+    Parameters
+    ----------
+    points
+        Points of lines or rings `(points, 2)`; a ring's last repeats its first.
+    start
+        Index of each line's first point, `(lines + 1,)`; the last is their number.
+    longest
+        Length in the units of `points`.
+    """
+    length = np.append(np.hypot(*np.diff(points, axis=0).T), 0)
+    length[start[1:] - 1] = 0  # no segment leads from the end of a line to the next
+    steps = np.maximum(1, np.ceil(length / longest)).astype(np.int64)
+    if (steps == 1).all():
+        return points, start
+    which = np.repeat(np.arange(len(points)), steps)
+    new_start = np.concatenate([[0], np.cumsum(steps)])
+    step = np.arange(len(which)) - new_start[which]
+    here, there = points[which], points[np.minimum(which + 1, len(points) - 1)]
+    backward = (here[:, 0] > there[:, 0]) | ((here[:, 0] == there[:, 0]) & (here[:, 1] > there[:, 1]))
+    low, high = np.where(backward[:, None], there, here), np.where(backward[:, None], here, there)
+    share = np.where(backward, steps[which] - step, step) / steps[which]
+    between = low + share[:, None] * (high - low)
+    return np.where((step == 0)[:, None], here, between), new_start[start]

@@ -1,0 +1,117 @@
+"""Write a layer as GeoJSON (RFC 7946).
+
+The text is our own: GDAL's writer (`RFC7946=YES`) spaces it differently and names the layer, cuts lines at the
+antimeridian only where it reprojects them itself, leaves long segments straight in degrees, and changes by version.
+"""
+
+import json
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from pyproj import Transformer
+
+from geoseg.errors import SceneError
+
+from .densify import Starts, densify
+from .layers import GEOMETRY, Layer
+
+DECIMALS = 7  # of a degree: 1 cm
+
+Degrees = npt.NDArray[np.float64]
+
+
+def write_geojson(layer: Layer, path: Path) -> None:
+    """Write lines or polygons as a FeatureCollection in longitude and latitude on WGS 84, batch by batch.
+
+    Raises
+    ------
+    SceneError
+        If a polygon goes around a pole, which none in longitude and latitude can.
+    """
+    to_lonlat = Transformer.from_crs(layer.crs.to_2d(), "OGC:CRS84", always_xy=True)
+    separator = "\n"
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write('{"type": "FeatureCollection", "features": [')
+        for batch in layer.batches():
+            shapes = shapely.from_wkb(batch[GEOMETRY.name].to_numpy(zero_copy_only=False))
+            properties = batch.drop_columns([GEOMETRY.name]).to_pylist()
+            for values, geometry in zip(properties, _geometries(shapes, layer, to_lonlat), strict=True):
+                text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+                file.write(f'{separator}{{"type": "Feature", "properties": {text}, "geometry": {geometry}}}')
+                separator = ",\n"
+        file.write("\n]}\n")
+
+
+def _geometries(shapes: npt.NDArray[np.object_], layer: Layer, to_lonlat: Transformer) -> Iterable[str]:
+    """Return the JSON of geometries in degrees."""
+    _, points, offsets = shapely.to_ragged_array(shapes)
+    starts, *faces = (each.astype(np.int64) for each in offsets)
+    points, start = densify(points, starts, layer.longest)
+    lon, lat = to_lonlat.transform(points[:, 0], points[:, 1])
+    outside = np.abs(lon) > 180
+    lon[outside] = (lon[outside] + 180) % 360 - 180
+    if layer.geometry_type == "LineString":
+        return (json.dumps(_line(*line.T)) for line in np.split(np.column_stack([lon, lat]), start[1:-1]))
+    texts: list[str] = shapely.to_geojson(_polygons(lon, lat, start, faces[0])).tolist()
+    return texts
+
+
+def _line(lon: Degrees, lat: Degrees) -> dict[str, object]:
+    """Return a line, cut where it crosses the antimeridian (RFC 7946, 3.1.9)."""
+    jumps = np.flatnonzero(np.abs(np.diff(lon)) > 180)
+    parts: list[list[list[float]]] = []
+    part: list[list[float]] = []
+    first = 0
+    for jump in jumps.tolist():
+        side = float(np.copysign(180.0, lon[jump]))
+        onward = lon[jump + 1] + 2 * side  # the next longitude, counted on past the antimeridian
+        share = (side - lon[jump]) / (onward - lon[jump]) if onward != lon[jump] else 0.0
+        crossing = lat[jump] + share * (lat[jump + 1] - lat[jump])
+        parts.append(part + _positions(lon[first : jump + 1], lat[first : jump + 1]) + _positions([side], [crossing]))
+        part = _positions([-side], [crossing])
+        first = jump + 1
+    parts.append(part + _positions(lon[first:], lat[first:]))
+    # A vertex on the antimeridian itself would leave a part of no length.
+    lines = [line for line in map(_without_repeats, parts) if len(line) > 1]
+    if len(lines) > 1:
+        return {"type": "MultiLineString", "coordinates": lines}
+    return {"type": "LineString", "coordinates": lines[0] if lines else parts[0]}
+
+
+def _positions(lon: npt.ArrayLike, lat: npt.ArrayLike) -> list[list[float]]:
+    positions: list[list[float]] = np.round(np.column_stack([lon, lat]), DECIMALS).tolist()
+    return positions
+
+
+def _without_repeats(line: list[list[float]]) -> list[list[float]]:
+    return line[:1] + [after for before, after in pairwise(line) if after != before]
+
+
+def _polygons(lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts) -> npt.NDArray[np.object_]:
+    """Return polygons counter-clockwise (RFC 7946, 3.1.6), cut where they cross the antimeridian (3.1.9)."""
+    jumps = np.abs(np.diff(lon, append=lon[-1:])) > 180
+    jumps[ring_start[1:] - 1] = False  # from ring to ring
+    point_face = np.searchsorted(ring_start[face_start], np.arange(len(lon)), side="right") - 1
+    crossing = np.zeros(len(face_start) - 1, np.bool_)
+    crossing[point_face[jumps]] = True
+    lon[crossing[point_face] & (lon < 0)] += 360
+    degrees = np.round(np.column_stack([lon, lat]), DECIMALS)
+    made = shapely.from_ragged_array(shapely.GeometryType.POLYGON, degrees, (ring_start, face_start))
+    try:
+        made[crossing] = [_cut(polygon) for polygon in made[crossing]]
+    except shapely.GEOSException as error:
+        raise SceneError("the raster shows a pole, which GeoJSON has no place for; choose another format.") from error
+    oriented: npt.NDArray[np.object_] = shapely.orient_polygons(made)
+    return oriented
+
+
+def _cut(polygon: shapely.Polygon) -> shapely.Geometry:
+    """Cut a polygon, whose longitudes go on past 180°, there; what lies beyond is moved to the west."""
+    west, east = (shapely.intersection(polygon, shapely.box(lon, -90, lon + 180, 90)) for lon in (180, 0))
+    west = shapely.transform(west, lambda places: places - [360, 0])
+    parts = [part for side in (east, west) for part in shapely.get_parts(side) if part.geom_type == "Polygon"]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)

@@ -1,0 +1,42 @@
+"""A vector layer in the form that every format is written from."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+from pyproj import CRS
+
+if TYPE_CHECKING:
+    import geopandas
+
+GEOMETRY = pa.field("geometry", pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
+"""The geometry column of a layer's schema: well-known binary in the layer's CRS."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """Features of one geometry type with their CRS and style."""
+
+    name: str
+    schema: pa.Schema
+    """Attributes, then `GEOMETRY`."""
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+    """Start reading the features; called once for each format."""
+    geometry_type: Literal["Point", "LineString", "Polygon"]
+    crs: CRS
+    style: str
+    """QML."""
+    longest: float = inf
+    """Longest straight segment in GeoJSON, in units of the CRS: lines that are straight there are curved in degrees."""
+
+    def reader(self) -> pa.RecordBatchReader:
+        """Return the features as an Arrow stream."""
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
+
+    def to_geodataframe(self) -> "geopandas.GeoDataFrame":
+        """Return all features in the layer's CRS."""
+        import geopandas
+
+        return geopandas.GeoDataFrame.from_arrow(self.reader().read_all()).set_crs(self.crs)

@@ -1,0 +1,61 @@
+"""The network as layers: what the formats and a GIS get of it."""
+
+import geopandas
+import numpy as np
+import pytest
+import shapely
+
+from geoseg.vectors.write import write_layers
+
+ATTRIBUTES = [
+    *("id", "from_node", "to_node", "component_id", "length_m", "width_m", "width_sd_m"),
+    *("prob_mean", "prob_min", "gap_m", "kind"),
+]
+
+
+@pytest.fixture(scope="module")
+def network(tangle, trace_levels):
+    """Return a network with roads, a ring, an open place and gaps."""
+    return trace_levels(tangle, gsd=0.5)
+
+
+def test_edges_hold_the_network(network):
+    """Lines are in the grid's CRS to the millimetre, rounded attributes with their types, in the network's order."""
+    found = network.layers()[0].to_geodataframe()
+    assert found.crs == "EPSG:32632"
+    assert list(found.columns) == [*ATTRIBUTES, "geometry"]
+    assert all(found[column].dtype == np.int64 for column in ATTRIBUTES[:4])
+    assert len(found) == len(network)
+    for edge in range(len(network)):
+        assert shapely.equals_exact(found.geometry[edge], shapely.LineString(network.line(edge)), 1e-3)
+    np.testing.assert_array_equal(found["from_node"], network.edges.from_node)
+    np.testing.assert_allclose(found["length_m"], network.edges.length_m, atol=0.005)
+    np.testing.assert_allclose(found["width_m"], network.edges.width_m, atol=0.005)
+    np.testing.assert_array_equal(found["prob_mean"], np.round(network.edges.prob_mean, 3))
+    assert found["width_m"].isna().any()
+    assert set(found["kind"]) == {"road", "ring", "plaza"}
+
+
+def test_nodes_are_where_edges_end(network, tmp_path):
+    """Layer `nodes` has one point for each end that edges name, with its degree; edges end there exactly."""
+    path = tmp_path / "roads.gpkg"
+    write_layers(network.layers(), path, "gpkg")
+    nodes = geopandas.read_file(path, layer="nodes").set_index("node_id")
+    edges = geopandas.read_file(path, layer="edges")
+    ends = np.concatenate([edges["from_node"], edges["to_node"]])
+    assert sorted(set(ends.tolist())) == sorted(nodes.index)
+    np.testing.assert_array_equal(np.bincount(ends)[nodes.index], nodes["degree"])
+    corners = shapely.get_coordinates([line.boundary if not line.is_ring else line for line in edges.geometry])
+    assert set(map(tuple, shapely.get_coordinates(nodes.geometry))) <= set(map(tuple, corners))
+    for edge in edges.itertuples():
+        assert edge.geometry.coords[0] == nodes.geometry[edge.from_node].coords[0]
+        assert edge.geometry.coords[-1] == nodes.geometry[edge.to_node].coords[0]
+    assert (nodes["degree"][nodes["on_scene_edge"]] == 1).all()
+    assert nodes["on_scene_edge"].any()
+
+
+def test_empty_network_has_all_fields(trace_levels):
+    """No roads make an empty layer."""
+    found = trace_levels(np.zeros((40, 40), np.uint8)).layers()[0].to_geodataframe()
+    assert len(found) == 0
+    assert list(found.columns) == [*ATTRIBUTES, "geometry"]

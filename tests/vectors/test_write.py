@@ -1,0 +1,125 @@
+"""Every format, read back by other libraries."""
+
+import json
+import sqlite3
+import warnings
+from contextlib import closing
+
+import geopandas
+import numpy as np
+import pyarrow.parquet
+import pyogrio
+import pytest
+import shapely
+
+from geoseg.vectors.formats import VECTOR_ENDINGS
+from geoseg.vectors.targets import targets
+from geoseg.vectors.write import write_files, write_layers
+
+LINES = [
+    shapely.LineString([(500_000.125, 5_400_000), (500_100 + k, 5_400_050), (500_200, 5_400_000)]) for k in range(5)
+]
+POLYGONS = [shapely.box(500_000 + k, 5_400_000, 500_001 + k, 5_400_009) for k in range(0, 10, 2)]
+SHAPES = {"LineString": LINES, "Polygon": POLYGONS}
+
+
+def read(path, layer=None):
+    if path.suffix == ".parquet":
+        return geopandas.read_parquet(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a GeoPackage also has a table of styles
+        return pyogrio.read_dataframe(path, layer=layer)
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("name", ["gpkg", "flatgeobuf", "parquet"])
+def test_formats_hold_the_layer(layer, tmp_path, kind, name):
+    """Shapes come back exactly in the layer's CRS, attributes with their types."""
+    path = tmp_path / f"things{VECTOR_ENDINGS[name]}"
+    write_layers([layer(SHAPES[kind], geometry_type=kind)], path, name)
+    found = read(path, "things").sort_values("id", ignore_index=True)  # FlatGeobuf has an order of its own
+    assert found.crs == "EPSG:32633"
+    assert list(found.columns) == ["id", "width_m", "paved", "kind", "geometry"]
+    assert found["id"].dtype == np.int64
+    assert found["paved"].dtype == np.bool_
+    assert found["id"].tolist() == [1, 2, 3, 4, 5]
+    assert found["width_m"].tolist()[:1] == [3.25]
+    assert found["width_m"].isna().tolist() == [False, True, True, True, True]
+    assert set(found["kind"]) == {"Straße"}
+    assert found.geometry.tolist() == SHAPES[kind]
+
+
+@pytest.mark.parametrize("name", VECTOR_ENDINGS)
+def test_empty_layer_can_be_opened(layer, tmp_path, name):
+    """No features make a file without any, with all fields."""
+    path = tmp_path / f"things{VECTOR_ENDINGS[name]}"
+    write_layers([layer([])], path, name)
+    found = read(path)
+    assert len(found) == 0
+    if name != "geojson":  # which has no schema
+        assert [column for column in found.columns if column != "geometry"] == ["id", "width_m", "paved", "kind"]
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_geoparquet_metadata(layer, tmp_path, kind):
+    """A row group for each batch; the geometry's type and CRS stand in the file, for polygons their orientation."""
+    path = tmp_path / "things.parquet"
+    write_layers([layer(SHAPES[kind], geometry_type=kind)], path, "parquet")
+    metadata = pyarrow.parquet.read_metadata(path)
+    assert metadata.num_row_groups == 3
+    geo = json.loads(metadata.metadata[b"geo"])
+    assert geo["version"] == "1.1.0"
+    column = geo["columns"][geo["primary_column"]]
+    assert column["geometry_types"] == [kind]
+    assert column["crs"]["id"] == {"authority": "EPSG", "code": 32633}
+    assert column.get("orientation") == ("counterclockwise" if kind == "Polygon" else None)
+
+
+def test_geopackage_carries_its_styles(layer, tmp_path):
+    """Each layer has a style that QGIS uses by default, and nothing in the file tells when it was made."""
+    layers = [
+        layer(LINES, name="edges", style="<a />"),
+        layer(shapely.points([(1, 2)]).tolist(), name="nodes", geometry_type="Point", style="<b />"),
+    ]
+    path, again = tmp_path / "things.gpkg", tmp_path / "again.gpkg"
+    write_layers(layers, path, "gpkg")
+    with closing(sqlite3.connect(path)) as database:
+        columns = dict(database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns"))
+        styles = database.execute("SELECT f_table_name, f_geometry_column, useAsDefault, styleQML FROM layer_styles")
+        assert styles.fetchall() == [("edges", columns["edges"], 1, "<a />"), ("nodes", columns["nodes"], 1, "<b />")]
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert [len(read(path, name)) for name in ("edges", "nodes")] == [5, 1]
+    write_layers(layers, again, "gpkg")
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_flatgeobuf_names_its_layer(layer, tmp_path):
+    """One of several layers keeps its name, a sole one has that of its file."""
+    for layers, name in (([layer(LINES, name="edges"), layer([], name="nodes")], "edges"), ([layer(LINES)], "roads")):
+        write_layers(layers, tmp_path / "roads.fgb", "flatgeobuf")
+        assert pyogrio.list_layers(tmp_path / "roads.fgb")[0, 0] == name
+
+
+def test_files_of_a_run(layer, tmp_path):
+    """All files are made in the work folder, the style with them."""
+    wanted = targets("maps/things.gpkg", ["geojson", "parquet"], "scene.tif")
+    write_files([layer(LINES)], wanted, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in wanted.files)
+    assert (tmp_path / "things.qml").read_text() == "<qgis />"
+    assert len(read(tmp_path / "things.geojson")) == 5
+
+
+def test_file_that_cannot_be_written(layer, tmp_path):
+    """Errors of the libraries that write become an OSError."""
+    for name in ("gpkg", "flatgeobuf"):
+        with pytest.raises(OSError, match="is the disk full"):
+            write_layers([layer(LINES)], tmp_path / "none" / f"things{VECTOR_ENDINGS[name]}", name)
+
+
+def test_geodataframe(layer):
+    """A layer becomes a GeoDataFrame in its CRS, with the columns of a GeoPackage."""
+    frame = layer(LINES).to_geodataframe()
+    assert frame.crs == "EPSG:32633"
+    assert list(frame.columns) == ["id", "width_m", "paved", "kind", "geometry"]
+    assert frame.geometry.tolist() == LINES
+    assert len(layer([]).to_geodataframe()) == 0
