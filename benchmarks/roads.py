@@ -32,9 +32,8 @@ from geoseg.evaluation.roads.accuracy import accuracy
 from geoseg.evaluation.roads.apls import apls
 from geoseg.evaluation.roads.noding import LineGraph, line_graph
 from geoseg.evaluation.roads.synthetic import SyntheticRoads, clean, occluded, random_streets, rough
-from geoseg.roads import trace_roads
+from geoseg.roads import trace_network, trace_roads
 from geoseg.roads.network import FRACTIONS
-from geoseg.roads.trace_file import roads
 
 Levels = npt.NDArray[np.uint8]
 Lines = list[npt.NDArray[np.float64]]
@@ -48,7 +47,7 @@ PART = 8192
 
 def ours(levels: Levels) -> Lines:
     """Trace with geoseg; lines in pixels."""
-    network = trace_roads(lambda rows, cols: levels[rows, cols], levels.shape, PLACE, CRS)
+    network = trace_network(lambda rows, cols: levels[rows, cols], levels.shape, PLACE, CRS)
     return [network.vertices[first:last] / FRACTIONS for first, last in zip(network.start, network.start[1:])]  # noqa: B905
 
 
@@ -160,8 +159,7 @@ def child(way: str, raster: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         if way == "ours":
-            traced = roads(raster, Path(folder) / "roads.gpkg", formats=["geojson"], threshold=0.3)
-            count = len(traced.network)
+            count = len(trace_roads(raster, Path(folder) / "roads.gpkg", formats=["geojson"], threshold=0.3))
         else:
             with rasterio.open(raster) as source:
                 lines = usual(source.read(1))

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .prediction.predict import predict as predict
     from .prediction.settings import Settings as Settings
     from .rasters.resize import resize as resize
+    from .roads import RoadNetwork as RoadNetwork
+    from .roads import trace_roads as trace_roads
     from .training.data.chips import tile as tile
     from .training.train import Training as Training
     from .training.train import train as train
@@ -42,6 +44,7 @@ _HOMES = {
     "Polygons": "polygons",
     "Prediction": "prediction.predict",
     "RoadEvaluation": "evaluation.roads",
+    "RoadNetwork": "roads",
     "SceneError": "errors",
     "Settings": "prediction.settings",
     "Training": "training.train",
@@ -55,6 +58,7 @@ _HOMES = {
     "predict": "prediction.predict",
     "resize": "rasters.resize",
     "tile": "training.data.chips",
+    "trace_roads": "roads",
     "train": "training.train",
 }
 

@@ -76,8 +76,16 @@ gsd = click.option(
 aoi = click.option(
     "--aoi", type=Area(), metavar="FILE|W,S,E,N", help="Area of interest: polygons, or bounds in degrees."
 )
+_FORMATS = click.Choice(["geojson", "gpkg", "flatgeobuf", "parquet"])
 formats = click.option(
-    "--format", "formats", type=click.Choice(["geojson", "gpkg", "flatgeobuf", "parquet"]), multiple=True,
+    "--format", "formats", type=_FORMATS, multiple=True,
     default=["geojson"], show_default=True, help="Format of the road network; repeatable.",
 )  # fmt: skip
+vector_output = click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="OUT",
+    help="File to write: .geojson, .gpkg, .fgb or .parquet.",
+)  # fmt: skip
+more_formats = click.option(
+    "--format", "formats", type=_FORMATS, multiple=True, help="Another format to write; repeatable."
+)
 memory = click.option("--memory", type=ByteSize(), default="2GB", show_default=True, help="Memory to stay within.")

@@ -4,27 +4,23 @@ from pathlib import Path
 
 import click
 
+from . import options
+
 
 @click.command("polygons")
 @click.argument("source", metavar="CLASSES")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="OUT",
-    help="File to write; ends in .geojson, .gpkg, .fgb or .parquet.",
-)  # fmt: skip
-@click.option("--class", "classes", multiple=True, metavar="NAME|ID", help="Class to write; may be repeated.")
+@options.vector_output
+@click.option("--class", "classes", multiple=True, metavar="NAME|ID", help="Class to keep; repeatable.  [default: all]")
 @click.option(
     "--min-area", "min_area_m2", type=click.FloatRange(min=0), default=0.0, metavar="M2",
-    help="Smaller areas become part of their neighbours.",
+    help="Merge areas smaller than this, in m², into their neighbours.",
 )  # fmt: skip
 @click.option(
     "--simplify", "simplify_m", type=click.FloatRange(min=0), default=0.0, metavar="M",
-    help="How far borders may move to lose vertices; 1.5 pixels make straight lines of stairs.",
+    help="Distance that borders may move to lose vertices, metres; 1.5 pixels straighten stairs.",
 )  # fmt: skip
-@click.option(
-    "--format", "formats", multiple=True, type=click.Choice(["geojson", "gpkg", "flatgeobuf", "parquet"]),
-    help="Write this format too; may be repeated.",
-)  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@options.more_formats
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def command(
     *,
     source: str,
@@ -35,9 +31,9 @@ def command(
     formats: tuple[str, ...],
     overwrite: bool,
 ) -> None:
-    """Write the areas of class raster CLASSES as polygons that share their borders.
+    """Turn the areas of class raster CLASSES into polygons with shared borders.
 
-    Works on rasters of any height in constant memory. Lengths are metres, areas square metres on the ground.
+    Rasters may be of any height: memory use is constant. Lengths and areas are measured on the ground.
 
     \b
     geoseg polygons scene_classes.tif -o scene_areas.gpkg
@@ -56,7 +52,7 @@ def command(
             simplify_m=simplify_m,
             formats=formats,
             overwrite=overwrite,
-            progress=lambda done, rows: status.update(f"tracing borders: {done} of {rows} rows"),
+            progress=lambda done, rows, _: status.update(f"tracing borders: {done} of {rows} rows"),
         )
     for total in made.totals.values():
         ending = "" if total.count == 1 else "s"

@@ -1,115 +1,136 @@
-"""Turn a class raster of any size into polygons that share their borders."""
+"""Turn a class raster of any size into polygons with shared borders."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import rasterio
 
 from geoseg.errors import UsageError
-from geoseg.files import check_outputs, whole_files
+from geoseg.files import whole_files
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
+from geoseg.tiling.progress import Progress, no_progress
 from geoseg.vectors.layers import Layer
 from geoseg.vectors.qgis import polygon_style
-from geoseg.vectors.targets import targets
+from geoseg.vectors.targets import requested
 from geoseg.vectors.write import write_files
 
 from .class_raster import BAND_ROWS, ClassRaster, open_class_raster
 from .components import Values
-from .faces import Faces, trace_faces
+from .faces import Faces, Flags, trace_faces
 from .sieve import sieve
 from .table import SCHEMA, ClassTotal, Found, read_table, write_table
 from .to_map import Placing
 
+if TYPE_CHECKING:
+    import geopandas
 
-@dataclass(frozen=True, kw_only=True)
+LAYER = "polygons"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Polygons:
-    """What was written."""
+    """Polygons of a class raster."""
 
-    files: tuple[Path, ...]
-    """The style, if there is one, and one file for each format."""
+    files: tuple[Path, ...] = ()
+    """Files written: the style, if there is one, and one for each format."""
     totals: dict[int, ClassTotal]
-    """Name, count and area by class id, for the classes that there are."""
+    """Name, count and area by class id, for the classes present."""
+    layer: Layer | None = None
+    """The polygons in memory, if no files were written."""
+
+    def to_geodataframe(self) -> "geopandas.GeoDataFrame":
+        """Return the polygons with `id`, `class_id`, `name` and `area_m2`, in the raster's CRS.
+
+        Written polygons are read back from a file, as it is now. If GeoJSON is the only format, they are in longitude
+        and latitude.
+        """
+        if self.layer is not None:
+            return self.layer.to_geodataframe()
+        import geopandas
+
+        by_ending = {path.suffix.lower(): path for path in self.files}
+        if ".parquet" in by_ending:
+            return geopandas.read_parquet(by_ending[".parquet"])
+        if ".gpkg" in by_ending:
+            return geopandas.read_file(by_ending[".gpkg"], layer=LAYER)
+        if ".fgb" in by_ending:  # in the order of its spatial index
+            return geopandas.read_file(by_ending[".fgb"]).sort_values("id", ignore_index=True)
+        return geopandas.read_file(by_ending[".geojson"])
 
 
 def polygonise(
     source: str | Path,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
     classes: Iterable[str | int] = (),
     min_area_m2: float = 0.0,
     simplify_m: float = 0.0,
     formats: Sequence[str] = (),
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> Polygons:
-    """Write the connected areas of each class of a raster as polygons, in memory that does not grow with its height.
+    """Turn the 4-connected areas of each class of a raster into polygons.
 
-    Pixels belong together side by side, not corner to corner. Polygons have the fields `id`, `class_id`, `name` and
-    `area_m2` (geodesic). Neighbours share their borders to the last vertex, simplified or not.
+    Polygons have the fields `id`, `class_id`, `name` and `area_m2` (geodesic). Neighbours share their borders to the
+    last vertex, simplified or not. Memory use does not grow with the raster's height if `output` is given; if not, the
+    polygons are kept in memory.
 
     Parameters
     ----------
     source
-        Class raster: one band of whole numbers, with a CRS.
+        Class raster: one band of integers, with a CRS.
     output
-        File to write; its ending tells the format. A QGIS style goes beside all but a GeoPackage.
+        File to write, in the format of its ending: .geojson, .gpkg, .fgb or .parquet; a QGIS style is written next to
+        all but a GeoPackage, which contains it. `None` writes nothing.
     classes
-        Names or ids of the classes to write; none for all.
+        Names or ids of the classes to keep; all by default.
     min_area_m2
-        Areas smaller than this become part of their neighbours.
+        Smaller areas are merged into their neighbours.
     simplify_m
-        How far borders may move to lose vertices, metres. One and a half pixels make straight lines of stairs.
+        Distance that borders may move to lose vertices, metres; 1.5 pixels straighten the pixels' stairs.
     formats
-        Formats to write besides: geojson, gpkg, flatgeobuf, parquet.
+        More formats to write next to `output`: geojson, gpkg, flatgeobuf, parquet.
     overwrite
-        Replace files that exist.
+        Replace existing files.
     progress
-        Called with the rows that are done and with all of them.
-
-    Returns
-    -------
-    Polygons
-        Files, and totals by class.
+        Called with the number of rows traced and the total.
 
     Raises
     ------
     UsageError
-        If a value cannot be used, or the raster has no such class.
+        If an argument cannot be used, or the raster has no such class.
     SceneError
-        If the raster cannot be read, or is no class raster.
+        If the raster cannot be read or is not a class raster.
     OutputError
-        If a file exists and ``overwrite`` is not set, or cannot be written.
+        If a file exists and `overwrite` is not set, or cannot be written.
     """
-    for name, value in (("minimum area", min_area_m2), ("distance to simplify by", simplify_m)):
+    for name, value in (("min_area_m2", min_area_m2), ("simplify_m", simplify_m)):
         if not 0 <= value < inf:
-            raise UsageError(f"the {name} is a number from 0 upward, got {value}.")
-    wanted = targets(output, formats, str(source))
-    check_outputs(wanted.files, overwrite=overwrite)
+            raise UsageError(f"`{name}` is a number from 0 upward, got {value}.")
+    wanted = requested(output, formats, source, overwrite=overwrite)
     raster = open_class_raster(source)
-    legend = raster.classes
-    chosen = legend.chosen(classes)
+    chosen = raster.classes.chosen(classes)
     placing = Placing(geobox=raster.scene.geobox)
     bands = raster.with_pixel_sizes(_sieved(raster, min_area_m2))
-    with rasterio.Env(**GDAL), whole_files(wanted.files) as folder:
-        faces = trace_faces(bands, raster.shape[1], chosen, simplify_m)
-        found = (_found(each, placing) for each in _watched(faces, raster.shape[0], progress))
-        table = folder / "table.arrow"
-        totals = write_table(found, table, legend)
-        listed = sorted({number for number in legend.names if chosen[number]} | totals.keys())
-        layer = Layer(
-            name="polygons",
-            schema=SCHEMA,
-            batches=partial(read_table, table),
-            geometry_type="Polygon",
-            crs=crs_of(raster.scene.geobox),
-            style=polygon_style((number, legend.name(number), legend.colour(number)) for number in listed),
-            longest=placing.longest,
-        )
-        write_files([layer], wanted, folder)
+    faces = trace_faces(bands, raster.shape[1], chosen, simplify_m)
+    found = _found(faces, placing, raster.shape[0], progress)
+    with rasterio.Env(**GDAL):
+        if wanted is None:
+            with pa.BufferOutputStream() as memory:
+                totals = write_table(found, memory, raster.classes)
+                table = memory.getvalue()
+            return Polygons(totals=totals, layer=_layer(table, raster, chosen, placing, totals))
+        with whole_files(wanted.files) as folder:
+            path = str(folder / "table.arrow")
+            with pa.OSFile(path, "wb") as file:
+                totals = write_table(found, file, raster.classes)
+            write_files([_layer(path, raster, chosen, placing, totals)], wanted, folder)
     return Polygons(files=wanted.files, totals=totals)
 
 
@@ -119,13 +140,23 @@ def _sieved(raster: ClassRaster, min_area_m2: float) -> Iterator[Values]:
     return sieve(lambda: raster.with_pixel_areas(min_area_m2), raster.shape[1], raster.side_lengths)
 
 
-def _found(faces: Faces, placing: Placing) -> Found:
-    return Found(value=faces.value, area_m2=placing.areas_m2(faces), polygons=placing.polygons(faces))
-
-
-def _watched(faces: Iterator[Faces], rows: int, progress: Callable[[int, int], None] | None) -> Iterator[Faces]:
-    """Pass faces on, and tell how far the raster is read."""
+def _found(faces: Iterable[Faces], placing: Placing, rows: int, progress: Progress) -> Iterator[Found]:
     for number, each in enumerate(faces, 1):
-        yield each
-        if progress is not None:
-            progress(min(number * BAND_ROWS, rows), rows)
+        yield Found(value=each.value, area_m2=placing.areas_m2(each), polygons=placing.polygons(each))
+        progress(min(number * BAND_ROWS, rows), rows, "")
+
+
+def _layer(
+    table: str | pa.Buffer, raster: ClassRaster, chosen: Flags, placing: Placing, totals: dict[int, ClassTotal]
+) -> Layer:
+    legend = raster.classes
+    shown = sorted({number for number in legend.names if chosen[number]} | totals.keys())
+    return Layer(
+        name=LAYER,
+        schema=SCHEMA,
+        batches=partial(read_table, table),
+        geometry_type="Polygon",
+        crs=crs_of(raster.scene.geobox),
+        style=polygon_style((number, legend.name(number), legend.colour(number)) for number in shown),
+        longest=placing.longest,
+    )

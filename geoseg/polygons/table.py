@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +46,11 @@ class ClassTotal:
     area_m2: float
 
 
-def write_table(found: Iterable[Found], path: Path, classes: Classes) -> dict[int, ClassTotal]:
+def write_table(found: Iterable[Found], sink: pa.NativeFile, classes: Classes) -> dict[int, ClassTotal]:
     """Write polygons, numbered from 1; returns the totals of the classes that there are, by id."""
     count = 0
     counts, areas_m2 = np.zeros(NOTHING, np.int64), np.zeros(NOTHING, np.float64)
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
+    with pa.ipc.new_file(sink, SCHEMA) as writer:
         for batch in found:
             for begin in range(0, len(batch.value), ROWS):
                 rows = slice(begin, begin + ROWS)
@@ -71,9 +70,9 @@ def write_table(found: Iterable[Found], path: Path, classes: Classes) -> dict[in
     }
 
 
-def read_table(path: Path) -> Iterator[pa.RecordBatch]:
-    """Read a table batch by batch."""
-    with pa.OSFile(str(path), "rb") as file:
+def read_table(source: str | pa.Buffer) -> Iterator[pa.RecordBatch]:
+    """Read a table from a file or from memory, batch by batch."""
+    with pa.input_stream(source) as file:
         table = pa.ipc.open_file(file)
         for number in range(table.num_record_batches):
             yield table.get_batch(number)

@@ -13,7 +13,7 @@ from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.scene import open_scene
-from geoseg.roads import road_raster, trace_roads
+from geoseg.roads import road_raster, trace_network
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.vectors.qgis import class_style
 from geoseg.vectors.write import write_layers
@@ -151,7 +151,7 @@ def _write_roads(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[Laye
     else:
         opened = road_raster(assemble(plan, pieces, ROAD), probability=True)
     with opened as raster:
-        network = trace_roads(raster.read, raster.grid.shape.yx, raster.grid.transform, crs_of(raster.grid))
+        network = trace_network(raster.read, raster.grid.shape.yx, raster.grid.transform, crs_of(raster.grid))
     road_layers = network.layers()
     pieces.making(files.road_style).write_text(road_layers[0].style)
     for name, path in files.roads.items():

@@ -3,7 +3,8 @@
 from .network import Edges, Nodes, RoadNetwork
 from .raster import RoadRaster, road_raster
 from .settings import RoadSettings
-from .trace import trace_roads
+from .trace import trace_network
+from .trace_file import trace_roads
 
 __all__ = [
     "Edges",
@@ -12,5 +13,6 @@ __all__ = [
     "RoadRaster",
     "RoadSettings",
     "road_raster",
+    "trace_network",
     "trace_roads",
 ]

@@ -3,16 +3,23 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
+from geoseg.errors import UsageError
 from geoseg.vectors.layers import GEOMETRY, Layer
 from geoseg.vectors.qgis import edge_style, node_style
 
 from .ground import Ground
+
+if TYPE_CHECKING:
+    import geopandas
+    import networkx
 
 Ids = npt.NDArray[np.int64]
 Metres = npt.NDArray[np.float64]
@@ -72,6 +79,8 @@ class RoadNetwork:
     """Column and row of each vertex `(vertices, 2)`, whole numbers of pixels / 1024 from the grid's corner."""
     ground: Ground
     """Where the grid lies."""
+    files: tuple[Path, ...] = ()
+    """Files that it was written to: the style, if there is one, and one for each format."""
 
     def __len__(self) -> int:
         """Count the edges."""
@@ -99,6 +108,34 @@ class RoadNetwork:
     def node_points(self, nodes: slice = slice(None)) -> Points:
         """Return nodes in the grid's CRS, `(nodes, 2)`."""
         return self.ground.place(self.nodes.vertices[nodes] / FRACTIONS)
+
+    def to_geodataframe(self) -> "geopandas.GeoDataFrame":
+        """Return the edges in the grid's CRS, with the columns of the GeoPackage."""
+        return self.layers()[0].to_geodataframe()
+
+    def to_networkx(self) -> "networkx.MultiGraph":
+        """Return the network as a graph in the grid's CRS, which is the graph's attribute `crs`.
+
+        Nodes have their ids as keys, and the attributes `x`, `y`, `degree` and `on_scene_edge`; edges have the columns
+        of the GeoPackage, among them their `geometry`, and their `id` as key.
+
+        Raises
+        ------
+        UsageError
+            If networkx is not installed.
+        """
+        try:
+            import networkx
+        except ModuleNotFoundError as error:
+            raise UsageError("a graph needs networkx; install it with `pip install networkx`.") from error
+        graph = networkx.MultiGraph(crs=self.ground.crs)
+        x, y = self.node_points().T.tolist()
+        degree, on_scene_edge = self.nodes.degree.tolist(), self.nodes.on_scene_edge.tolist()
+        for node, values in enumerate(zip(x, y, degree, on_scene_edge, strict=True), 1):
+            graph.add_node(node, **dict(zip(("x", "y", "degree", "on_scene_edge"), values, strict=True)))
+        for edge in self.to_geodataframe().to_dict("records"):
+            graph.add_edge(edge["from_node"], edge["to_node"], key=edge["id"], **edge)
+        return graph
 
     def layers(self) -> tuple[Layer, Layer]:
         """Return the layers `edges` and `nodes` in the grid's CRS."""

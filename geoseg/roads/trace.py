@@ -1,6 +1,6 @@
 """Trace the road network of a raster, block by block."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
@@ -16,6 +16,7 @@ from geoseg.roads.graph.pruning import drop_faint, drop_spurs
 from geoseg.roads.skeleton.block import trace_block
 from geoseg.roads.skeleton.grid_settings import GridSettings, grid_settings
 from geoseg.roads.skeleton.pieces import Pieces
+from geoseg.tiling.progress import Progress, no_progress
 
 from .arrays import Bytes, Read
 from .centrelines import assemble_network
@@ -24,11 +25,8 @@ from .ground import Ground, ground
 from .network import RoadNetwork
 from .settings import RoadSettings
 
-Progress = Callable[[int, int], None]
-"""Told, whenever a block is finished, how many pixels of the grid are, and of how many."""
 
-
-def trace_roads(
+def trace_network(
     read: Read,
     shape: tuple[int, int],
     transform: Affine,
@@ -37,7 +35,7 @@ def trace_roads(
     *,
     block: int = 2048,
     workers: int = 1,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> RoadNetwork:
     """Trace the roads of a raster.
 
@@ -59,7 +57,7 @@ def trace_roads(
     workers
         Threads that trace blocks; they do not affect the result.
     progress
-        Called whenever a block is finished.
+        Called after each block with the number of pixels traced and the total.
     """
     settings = settings or RoadSettings()
     place = ground(transform, crs)
@@ -87,7 +85,7 @@ def _blocks(read: Read, grid: GridSettings, side: int, workers: int, progress: P
     for (rows, cols), pieces in zip(parts, _pieces(read, parts, grid, workers), strict=True):
         yield pieces
         done += (rows.stop - rows.start) * (cols.stop - cols.start)
-        progress(done, height * width)
+        progress(done, height * width, "")
 
 
 def _pieces(read: Read, parts: list[tuple[slice, slice]], grid: GridSettings, workers: int) -> Iterator[Pieces]:

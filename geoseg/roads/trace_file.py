@@ -1,21 +1,22 @@
-"""From a raster on disk to a road network on disk."""
+"""Trace the road network of a raster file, and write it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import rasterio
 
 from geoseg.errors import SceneError, UsageError
-from geoseg.files import check_outputs, whole_files
+from geoseg.files import whole_files
 from geoseg.rasters.ground import crs_of, ground_sample_distance
-from geoseg.vectors.targets import targets
+from geoseg.tiling.progress import Progress, no_progress
+from geoseg.vectors.targets import requested
 from geoseg.vectors.write import write_files
 
 from .network import RoadNetwork
 from .raster import road_raster
 from .settings import RoadSettings
-from .trace import Progress, trace_roads
+from .trace import trace_network
 
 COARSEST_M = 10.0
 """Side of a pixel beyond which a road and a plaza are the same."""
@@ -24,17 +25,9 @@ _CACHE_BYTES = 128 * 2**20
 """GDAL's block cache: blocks overlap, and what two of them need should be decompressed once."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TracedRoads:
-    """A network and the files that it was written to."""
-
-    network: RoadNetwork
-    files: tuple[Path, ...]
-
-
-def roads(
+def trace_roads(
     source: str | Path,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
     formats: Sequence[str] = (),
     road_class: int | None = None,
@@ -42,40 +35,44 @@ def roads(
     band: int | None = None,
     workers: int = 1,
     overwrite: bool = False,
-    progress: Progress = lambda done, total: None,
-) -> TracedRoads:
-    """Trace the roads of a raster and write them, with a QGIS style beside all but a GeoPackage.
+    progress: Progress = no_progress,
+) -> RoadNetwork:
+    """Trace the road network of a raster.
 
     Parameters
     ----------
     source
-        Raster of class ids or of road probabilities.
+        Raster of class ids or road probabilities.
     output
-        File to write; its ending names a format: .geojson, .gpkg, .fgb or .parquet.
+        File to write, in the format of its ending: .geojson, .gpkg, .fgb or .parquet; a QGIS style is written next to
+        all but a GeoPackage, which contains it. `None` writes nothing.
     formats
-        Further formats, written beside: geojson, gpkg, flatgeobuf, parquet.
+        More formats to write next to `output`: geojson, gpkg, flatgeobuf, parquet.
     road_class
-        Class id of roads; not needed for what geoseg wrote.
+        Class id of roads; not needed for rasters written by geoseg.
     threshold
-        The raster holds probabilities, and from this one on a pixel is road.
+        Lowest probability of a road pixel; the raster holds probabilities.
     band
-        Number of the band, from 1.
+        Band number, from 1; by default the band named "road", or the first.
     workers
-        Threads that trace blocks; they do not change the result.
+        Threads; they do not change the result.
     overwrite
-        Replace files that exist.
+        Replace existing files.
     progress
-        Called whenever a block is finished.
+        Called after each block with the number of pixels traced and the total.
 
     Raises
     ------
-    SceneError, UsageError, OutputError
-        Each a sentence on what was found, what was expected, and what to do.
+    UsageError
+        If an argument cannot be used, or the raster does not tell whether it holds classes or probabilities.
+    SceneError
+        If the raster cannot be read, has no georeference, or its pixels are larger than 10 m.
+    OutputError
+        If a file exists and `overwrite` is not set, or cannot be written.
     """
     if road_class is not None and threshold is not None:
-        raise UsageError("a raster holds class ids (--class) or probabilities (--threshold), not both.")
-    wanted = targets(output, formats, str(source))
-    check_outputs(wanted.files, overwrite=overwrite)
+        raise UsageError("a raster holds class ids (`road_class`) or probabilities (`threshold`), not both.")
+    wanted = requested(output, formats, source, overwrite=overwrite)
     settings = RoadSettings() if threshold is None else replace(RoadSettings(), threshold=threshold)
     with (
         rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES),
@@ -86,9 +83,11 @@ def roads(
         if pixel_m > COARSEST_M:
             raise SceneError(f"{source} has pixels of {pixel_m:g} m; roads are traced at {COARSEST_M:g} m or finer.")
         settings = replace(settings, certain=raster.certain)
-        network = trace_roads(
+        network = trace_network(
             raster.read, grid.shape.yx, grid.transform, crs_of(grid), settings, workers=workers, progress=progress
         )
+    if wanted is None:
+        return network
     with whole_files(wanted.files) as folder:
         write_files(network.layers(), wanted, folder)
-    return TracedRoads(network=network, files=wanted.files)
+    return replace(network, files=wanted.files)

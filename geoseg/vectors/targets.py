@@ -1,7 +1,6 @@
 """Which vector files a run writes."""
 
 import errno
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +10,9 @@ import pyarrow as pa
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geoseg.errors import UsageError
-from geoseg.files import discard
+from geoseg.files import check_outputs, discard
 
 from .formats import VECTOR_ENDINGS
-
-_UNWRITTEN = (DataSourceError, DataLayerError, pa.ArrowException, sqlite3.Error)
-"""What the libraries that write vector files raise where they cannot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +68,34 @@ def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
     return Targets(stem=stem, by_format=by_format, style=style)
 
 
+def requested(
+    output: str | Path | None, formats: Sequence[str], source: str | Path, *, overwrite: bool
+) -> Targets | None:
+    """Name the files of a run, none without an output, and refuse those that cannot be written.
+
+    Raises
+    ------
+    UsageError
+        As `targets`, or if there are formats and no output.
+    OutputError
+        As `check_outputs`.
+    """
+    if output is None:
+        if formats:
+            raise UsageError("`formats` are written beside `output`, which is not given.")
+        return None
+    wanted = targets(output, formats, str(source))
+    check_outputs(wanted.files, overwrite=overwrite)
+    return wanted
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Remove what a stopped run left there; what a library cannot write is an OSError with the reason as `strerror`."""
+    import sqlite3  # late: TensorFlow brings a SQLite of its own, whose version a GeoPackage then holds
+
     discard(path)
     try:
         yield
-    except _UNWRITTEN as error:
+    except (DataSourceError, DataLayerError, pa.ArrowException, sqlite3.Error) as error:
         raise OSError(errno.EIO, f"{error}; is the disk full?") from error

@@ -1,7 +1,6 @@
 """Write layers as GeoJSON, GeoPackage, FlatGeobuf or GeoParquet."""
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -102,6 +101,8 @@ def _dated() -> Iterator[None]:
 
 def _embed_styles(layers: Sequence[Layer], path: Path) -> None:
     """Put the QML of layers into a GeoPackage, where QGIS looks for it and uses it by default."""
+    import sqlite3
+
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(_STYLES)
         for layer in layers:

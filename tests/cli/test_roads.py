@@ -24,7 +24,7 @@ def run(*arguments):
 
 def test_roads_of_a_class_in_several_formats(mask, tmp_path):
     """The network of the class that is named is written in every format that is asked for, with a style beside."""
-    result = run(mask, "--class", 3, "-o", tmp_path / "roads.gpkg", "--roads-format", "geojson")
+    result = run(mask, "--class", 3, "-o", tmp_path / "roads.gpkg", "--format", "geojson")
     assert result.exit_code == 0
     names = {"roads.gpkg", "roads.geojson", "roads.qml"}
     assert names <= {path.name for path in tmp_path.iterdir()}

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import rasterio.features
 import shapely
+from geopandas.testing import assert_geodataframe_equal
 from pyproj import Geod
 
 from geoseg.errors import OutputError, SceneError, UsageError
@@ -67,6 +68,31 @@ def test_all_formats_hold_the_same(suburb, tmp_path):
     expected_lonlat = others[0].to_crs(4326).geometry
     assert lonlat.geometry.geom_equals_exact(expected_lonlat, 0.72e-7).all()
     assert shapely.coverage_is_valid(lonlat.geometry.values)
+
+
+def test_without_output(suburb, tmp_path):
+    """Nothing is written; the polygons, in memory, are those of the file."""
+    made = polygonise(suburb, classes=["road"], simplify_m=3)
+    assert made.files == ()
+    assert list(tmp_path.iterdir()) == [suburb]
+    written = polygonise(suburb, tmp_path / "areas.gpkg", classes=["road"], simplify_m=3)
+    assert made.totals == written.totals
+    assert_geodataframe_equal(made.to_geodataframe(), table_of(written.files[-1]), check_dtype=False)
+    with pytest.raises(UsageError, match=r"`formats` .* `output`"):
+        polygonise(suburb, formats=["gpkg"])
+
+
+@pytest.mark.parametrize("ending", [".gpkg", ".parquet", ".fgb", ".GeoJSON"])
+def test_geodataframe_of_written_polygons(suburb, tmp_path, ending):
+    """Written polygons are read back in order, in the raster's CRS but for GeoJSON."""
+    expected = polygonise(suburb).to_geodataframe()
+    found = polygonise(suburb, tmp_path / f"areas{ending}").to_geodataframe()
+    if ending == ".GeoJSON":
+        assert found.crs == "EPSG:4326"
+        found = found.drop(columns="geometry")
+        assert found.to_dict("list") == expected.drop(columns="geometry").to_dict("list")
+    else:
+        assert_geodataframe_equal(found, expected, check_dtype=False)
 
 
 def test_areas_and_totals(suburb, tmp_path):
@@ -190,8 +216,8 @@ def test_raster_without_data(write_classes, tmp_path):
 def test_progress(suburb, tmp_path):
     """Whoever watches is told of the rows that are done, up to all of them."""
     seen = []
-    polygonise(suburb, tmp_path / "areas.gpkg", progress=lambda done, rows: seen.append((done, rows)))
-    assert seen == [(512, 700), (700, 700)]
+    polygonise(suburb, tmp_path / "areas.gpkg", progress=lambda *units: seen.append(units))
+    assert seen == [(512, 700, ""), (700, 700, "")]
 
 
 @pytest.mark.parametrize(

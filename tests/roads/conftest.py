@@ -6,7 +6,7 @@ import shapely
 from rasterio import Affine
 from rasterio.features import rasterize
 
-from geoseg.roads import trace_roads
+from geoseg.roads import trace_network
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def trace_levels():
 
     def traced(levels, settings=None, *, gsd=1.0, crs="EPSG:32632", transform=None, **choices):
         transform = transform or Affine(gsd, 0, 500_000, 0, -gsd, 1_000_000)
-        return trace_roads(lambda rows, cols: levels[rows, cols], levels.shape, transform, crs, settings, **choices)
+        return trace_network(lambda rows, cols: levels[rows, cols], levels.shape, transform, crs, settings, **choices)
 
     return traced
 

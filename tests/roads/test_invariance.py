@@ -56,7 +56,7 @@ def test_any_raster_gives_one_network(trace_levels, seed, blur, share, block, gs
 def test_blocks_are_reported(trace_levels):
     """Progress counts pixels up to all of them."""
     told = []
-    trace_levels(np.zeros((50, 70), np.uint8), block=32, progress=lambda done, total: told.append((done, total)))
+    trace_levels(np.zeros((50, 70), np.uint8), block=32, progress=lambda done, total, _: told.append((done, total)))
     assert told[-1] == (3500, 3500)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert len(told) == 6

@@ -13,7 +13,7 @@ from rasterio import Affine
 from scipy import ndimage
 from shapely.affinity import affine_transform
 
-from geoseg.roads import RoadSettings, trace_roads
+from geoseg.roads import RoadSettings, trace_network
 
 UTM = "EPSG:32632"
 # Near the central meridian and the equator, where a metre of the grid is 0.9996 m of ground.
@@ -23,7 +23,7 @@ SCALE = 1 / 0.9996
 
 def trace(mask, transform=METRE, crs=UTM, limits=None):
     levels = np.where(mask, 254, 0).astype(np.uint8)
-    network = trace_roads(lambda rows, cols: levels[rows, cols], mask.shape, transform, crs, limits)
+    network = trace_network(lambda rows, cols: levels[rows, cols], mask.shape, transform, crs, limits)
     return [
         SimpleNamespace(
             line=network.line(edge), length_m=network.edges.length_m[edge], width_m=network.edges.width_m[edge]
