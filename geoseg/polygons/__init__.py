@@ -1,4 +1,4 @@
-"""Class rasters as polygons that share their borders, traced while rows stream by."""
+"""Class rasters to polygons with shared borders, streamed by rows."""
 
 from .polygonise import Polygons, polygonise
 from .table import ClassTotal

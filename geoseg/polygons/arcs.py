@@ -1,4 +1,4 @@
-"""Trace the borders of a band of faces: arcs from node to node along the sides of pixels."""
+"""Trace the borders in a band of faces as arcs along pixel sides, from node to node."""
 
 from dataclasses import dataclass
 
@@ -22,25 +22,24 @@ SOFT_START, SOFT_END = 1, 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arcs:
-    """Borders between two faces, from node to node, or closed where there is no node on them.
+    """Borders between two faces, from node to node; closed if there is no node on them.
 
-    Nodes are lattice points where three or four borders meet, and those where a border crosses from band to band.
+    Nodes are the lattice points where three or four borders meet, or where a border crosses into another band.
     """
 
     points: Points
-    """Lattice points `(points, 2)`: x and y, whole numbers at pixel corners, y from the top of the band; ends and
-    bends only."""
+    """Ends and bends `(points, 2)` as x and y: integers at pixel corners, y from the top of the band."""
     start: Starts
-    """Index of each arc's first point, `(arcs + 1,)`; the last is their number."""
+    """Offsets of the arcs in `points`, `(arcs + 1,)`."""
     left: Labels
     right: Labels
-    """Faces `(arcs,)` on either hand as one walks the arc on the map; -1 where there is none."""
+    """Faces to either side in the direction of the arc, `(arcs,)`; -1 for none."""
     leaving: Bytes
     arriving: Bytes
-    """Directions `(arcs,)` of the first and of the last step."""
+    """Directions of the first and last step, `(arcs,)`."""
     soft: Bytes
-    """`(arcs,)`: `SOFT_START` and `SOFT_END` for ends on the top line where the border only goes on into the band
-    above."""
+    """`SOFT_START` and `SOFT_END` for ends on the top line where the border merely continues in the band above,
+    `(arcs,)`."""
 
 
 def trace(faces: Labels) -> Arcs:
@@ -49,14 +48,14 @@ def trace(faces: Labels) -> Arcs:
     Parameters
     ----------
     faces
-        Faces `(rows + 2, columns + 2)`: those of the band within a frame. The frame's first row holds the faces of the
-        last row above, its last row repeats the last of the band; -1 elsewhere, and below the last band.
+        Faces of the band in a frame `(rows + 2, columns + 2)`. The first row of the frame holds the faces of the row
+        above the band, its last row repeats the band's last; -1 elsewhere, and below the last band.
 
     Returns
     -------
     Arcs
-        In the order of their first points; closed ones at the end. Borders on the band's top line are among them,
-        those on its bottom line belong to the next band.
+        In the order of their first points, closed arcs last. Borders on the band's top line are included, those on
+        its bottom line belong to the next band.
     """
     bends, ends = _survey(faces)
     points, start, left, right, leaving, arriving, soft = _trace(faces, bends, ends)
@@ -65,7 +64,7 @@ def trace(faces: Labels) -> Arcs:
 
 @compiled
 def _borders(faces: Labels, y: int, x: int) -> int:
-    """Mask of the directions in which a border leaves a lattice point."""
+    """Return the mask of directions in which borders leave a lattice point."""
     mask = 0
     if faces[y, x + 1] != faces[y + 1, x + 1]:
         mask |= 1 << EAST
@@ -85,13 +84,13 @@ def _degree(mask: int) -> int:
 
 @compiled
 def _is_node(mask: int, y: int) -> bool:
-    """Whether arcs end at a lattice point that has borders; at the bottom line all do."""
+    """Whether arcs end at a lattice point that has borders; all do on the bottom line."""
     return _degree(mask) != 2 or (y == 0 and mask & 1 << NORTH != 0)
 
 
 @compiled
 def _survey(faces: Labels) -> tuple[int, int]:
-    """Count the bends within arcs, and the ends of arcs."""
+    """Count the bends and the ends of arcs."""
     bends, ends = 0, 0
     for y in range(faces.shape[0] - 1):
         for x in range(faces.shape[1] - 1):
@@ -188,7 +187,7 @@ def _mark(walked: Bytes, y: int, x: int, direction: int) -> None:
 
 @compiled
 def _sides(faces: Labels, y: int, x: int, direction: int) -> tuple[int, int]:
-    """Faces on the left and on the right of a step."""
+    """Return the faces to the left and right of a step."""
     if direction == EAST:
         return faces[y, x + 1], faces[y + 1, x + 1]
     if direction == SOUTH:

@@ -1,4 +1,4 @@
-"""The class raster: looked at once, and read from top to bottom as often as it is needed."""
+"""Open a class raster and read it in bands."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +20,12 @@ from .faces import Band
 from .sieve import ENOUGH, MeasuredBand
 
 BAND_ROWS = 512
-"""Rows of a band: of the same height for all rasters and machines, because it decides where simplified borders keep a
-point."""
+"""Height of a band: fixed, because simplified borders keep a point where they cross into another band."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassRaster:
-    """A raster of class ids, placed on the ground."""
+    """A georeferenced raster of class ids."""
 
     scene: Scene
     classes: Classes
@@ -38,12 +37,12 @@ class ClassRaster:
         return rows, columns
 
     def read(self) -> Iterator[Values]:
-        """Yield class ids `(rows, columns)`, `BAND_ROWS` at a time from the top; `NOTHING` where there is no data.
+        """Yield class ids `(rows, columns)`, `BAND_ROWS` at a time from the top; `NOTHING` for nodata.
 
         Raises
         ------
         SceneError
-            If the raster cannot be read to its end, or holds a value that is no class id.
+            If the raster cannot be read to its end, or a value is not a class id.
         """
         with opened(self.scene.source) as source:
             for top in range(0, source.height, BAND_ROWS):
@@ -51,7 +50,7 @@ class ClassRaster:
                 yield _read(source, window)
 
     def with_pixel_sizes(self, bands: Iterator[Values]) -> Iterator[Band]:
-        """Add to each band of the raster how large its pixels are."""
+        """Add to each band the size of its pixels."""
         top = 0
         for values in bands:
             rows = slice(top, top + len(values))
@@ -64,7 +63,7 @@ class ClassRaster:
             top = rows.stop
 
     def with_pixel_areas(self, min_area_m2: float) -> Iterator[MeasuredBand]:
-        """Read the raster, and measure its pixels against a minimum area."""
+        """Read the raster, with the areas of its pixels relative to a minimum area."""
         top = 0
         for values in self.read():
             rows = slice(top, top + len(values))
@@ -74,9 +73,9 @@ class ClassRaster:
             top = rows.stop
 
     def _pixel_area(self, rows: slice, min_area_m2: float) -> Ids:
-        """Area of each row's pixel in shares of the minimum area; measured every so often, and drawn straight between.
+        """Return the area of a pixel in each row, as a fraction of the minimum area.
 
-        The rows that are measured are the same however the raster is cut.
+        Measured every `BAND_ROWS` rows, whatever the height of the bands, and interpolated.
         """
         height = self.shape[0]
         measured = np.arange(rows.start // BAND_ROWS, -(-rows.stop // BAND_ROWS) + 1) * BAND_ROWS
@@ -89,25 +88,25 @@ class ClassRaster:
 
     @property
     def side_lengths(self) -> tuple[int, int]:
-        """Lengths of a pixel's lower and of its left side, amid the raster, in whole 1024ths of the shorter."""
+        """Width and height of a pixel in the middle of the raster, in 1024ths of the smaller."""
         down, along = self.scene.gsd_m
         shorter = min(down, along)
         return round(1024 * along / shorter), round(1024 * down / shorter)
 
 
 def open_class_raster(source: str | Path) -> ClassRaster:
-    """Describe a class raster, or refuse it.
+    """Open a class raster.
 
     Raises
     ------
     SceneError
-        If it cannot be opened, is not placed on the ground, or holds anything but one band of whole numbers.
+        If it cannot be opened, has no georeference, or is not one band of integers.
     """
     scene = open_scene(source)
     if len(scene.bands) != 1:
         raise SceneError(f"{scene.source} has {len(scene.bands)} bands; a class raster has one.")
     if not np.issubdtype(np.dtype(scene.dtype), np.integer):
-        raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are whole numbers.")
+        raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are integers.")
     with unplaced(), opened(scene.source) as raster:
         return ClassRaster(scene=scene, classes=classes_of(raster))
 
@@ -124,7 +123,7 @@ def _read(source: DatasetReader, window: Window) -> Values:
     checked = numbers if valid is None else numbers[valid]
     if numbers.dtype != np.uint8 and checked.size and not 0 <= checked.min() <= checked.max() < NOTHING:
         wrong = int(checked.min() if checked.min() < 0 else checked.max())
-        raise SceneError(f"{source.name} holds the value {wrong}; class ids are whole numbers from 0 to {NOTHING - 1}.")
+        raise SceneError(f"{source.name} holds the value {wrong}; class ids are integers from 0 to {NOTHING - 1}.")
     values: Values = numbers.astype(np.uint16)
     if valid is not None:
         values[~valid] = NOTHING

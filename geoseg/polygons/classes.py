@@ -1,4 +1,4 @@
-"""What the class ids of a raster are called, how they are drawn, and which of them are asked for."""
+"""Names and colours of the classes of a raster."""
 
 import colorsys
 import re
@@ -18,26 +18,26 @@ from .components import NOTHING
 
 @dataclass(frozen=True, kw_only=True)
 class Classes:
-    """Names and colours by class id, as far as the raster tells them."""
+    """Names and colours by class id, where the raster has them."""
 
     names: Mapping[int, str]
     colours: Mapping[int, str]
     """Hexadecimal red, green, blue: `#4a4a4a`."""
 
     def name(self, number: int) -> str:
-        """Name of a class; its id in digits where it has none."""
+        """Return the name of a class, by default its id."""
         return self.names.get(number, str(number))
 
     def colour(self, number: int) -> str:
-        """Colour of a class; one of its own where the raster tells none."""
+        """Return the colour of a class, by default one derived from its id."""
         if number in self.colours:
             return self.colours[number]
-        # Steps by the golden angle keep neighbours in number apart in hue.
+        # Steps by the golden angle separate the hues of consecutive ids.
         red, green, blue = colorsys.hsv_to_rgb(number * 0.381966 % 1, 0.55, 0.85)
         return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
     def chosen(self, wanted: Iterable[str | int]) -> npt.NDArray[np.bool_]:
-        """Whether each class id `(65536,)` is asked for by name or id; all are if none is named.
+        """Return which class ids `(65536,)` are selected by name or id; all for an empty selection.
 
         Raises
         ------
@@ -56,20 +56,18 @@ class Classes:
         if wanted.isdecimal() and int(wanted) < NOTHING and (not self.names or int(wanted) in self.names):
             return int(wanted)
         if not self.names:
-            raise UsageError(
-                f"class {wanted!r} is not a whole number below {NOTHING}, and the raster names no classes."
-            )
+            raise UsageError(f"class {wanted!r} is not an integer below {NOTHING}, and the raster names no classes.")
         known = ", ".join(f"{name} ({number})" for number, name in self.names.items())
         raise UsageError(f"class {wanted!r} is not in the raster's legend: {known}.")
 
 
 def classes_of(raster: DatasetReader) -> Classes:
-    """Read the legend of a class raster: geoseg's own, else tags `class_<id>` and the colour table of its band.
+    """Read the legend of a class raster, or tags `class_<id>` and the colour table of its band.
 
     Raises
     ------
     SceneError
-        If geoseg's legend is there but damaged.
+        If the legend is damaged.
     """
     legend = legend_of(raster)
     if legend is None:
@@ -82,7 +80,7 @@ def classes_of(raster: DatasetReader) -> Classes:
 
 
 def _colour_table(raster: DatasetReader) -> dict[int, str]:
-    """Opaque colours of the colour table, if there is one; GDAL fills it up with black, which is left out."""
+    """Return the opaque colours of the colour table, without the black that GDAL pads it with."""
     if raster.colorinterp[0] != ColorInterp.palette:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""Connected components of a band of rows, and of the bands that came before it."""
+"""Label connected components, band by band."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,24 +12,24 @@ Labels = npt.NDArray[np.int32]
 Ids = npt.NDArray[np.int64]
 
 NOTHING = 65_535
-"""Value of a pixel without data; never a class id."""
+"""Value of nodata pixels; never a class id."""
 
 
 @compiled
 def label(values: Values, labels: Labels) -> Ids:  # noqa: PLR0912 - two scans, compiled
-    """Number the components of equal neighbours (side by side, not corner to corner) in the order of their first pixel.
+    """Number the 4-connected components of equal values in the order of their first pixels.
 
     Parameters
     ----------
     values
         Class ids `(rows, columns)`.
     labels
-        `(rows, columns)`: receives the numbers, from 0; -1 where there is no data.
+        Output `(rows, columns)`: numbers from 0; -1 for nodata.
 
     Returns
     -------
     Ids
-        First pixel of each component in reading order, as row × columns + column `(components,)`.
+        Flat index of each component's first pixel `(components,)`.
     """
     rows, columns = values.shape
     count = 0
@@ -66,7 +66,7 @@ def label(values: Values, labels: Labels) -> Ids:  # noqa: PLR0912 - two scans, 
                     parent[above] = parent[parent[above]]
                     above = parent[above]
                 parent[max(beside, above)] = min(beside, above)
-    # A parent comes before its child, so that one pass in order gives the final numbers.
+    # Parents precede their children: one pass gives the final numbers.
     components = 0
     for each in range(count):
         if parent[each] == each:
@@ -81,7 +81,7 @@ def label(values: Values, labels: Labels) -> Ids:  # noqa: PLR0912 - two scans, 
 
 @compiled
 def relabel(labels: Labels, numbers: Labels) -> None:
-    """Put `numbers[label]` in the place of each label; -1 stays."""
+    """Replace each label by `numbers[label]`, in place; -1 stays."""
     rows, columns = labels.shape
     for y in range(rows):
         for x in range(columns):
@@ -90,24 +90,24 @@ def relabel(labels: Labels, numbers: Labels) -> None:
 
 
 def join(above: Labels, value: Values, top: Labels, top_values: Values, count: int) -> tuple[Labels, int]:
-    """Unite components of a band with those that came down from above.
+    """Merge the components of a band with those of the band above.
 
     Parameters
     ----------
     above
-        Components `(columns,)` of the last row above; -1 where there is no data.
+        Components in the row above the band `(columns,)`; -1 for nodata.
     value
-        Class id of each component from above.
+        Class id of each component above.
     top, top_values
-        Components and class ids `(columns,)` of the band's first row.
+        Components and class ids in the band's first row `(columns,)`.
     count
-        Components of the band.
+        Number of components in the band.
 
     Returns
     -------
     tuple
-        United component of each from above and each of the band, `(value.size + count,)`, in the order of their first
-        pixels if those from above are in it; and how many there are.
+        Merged component of each component above, then of each in the band, `(value.size + count,)`; and their number.
+        They are in the order of their first pixels if those above are.
     """
     both = (above >= 0) & (top >= 0)
     both[both] = value[above[both]] == top_values[both]
@@ -119,5 +119,5 @@ def join(above: Labels, value: Values, top: Labels, top_values: Values, count: i
 
 
 def renumbered(labels: Labels, numbers: Labels) -> Labels:
-    """Put `numbers[label]` in the place of each label `(columns,)`; -1 stays."""
+    """Return `numbers[label]` for each label `(columns,)`; -1 stays."""
     return np.append(numbers, np.int32(-1))[labels]

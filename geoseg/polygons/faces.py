@@ -1,4 +1,4 @@
-"""Faces of a class raster whose bands stream by: each is handed on, with all of its rings, when its last row has."""
+"""Trace the faces of a class raster band by band; each is complete, with all its rings, after its last row."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,54 +19,54 @@ class Band:
     """Rows of a class raster."""
 
     values: Values
-    """Class ids `(rows, columns)`; `NOTHING` where there is none."""
+    """Class ids `(rows, columns)`; `NOTHING` for nodata."""
     pixel_m: tuple[float, float]
-    """Height and width of a pixel on the ground, metres."""
+    """Height and width of a pixel, metres."""
     last: bool
-    """No rows follow."""
+    """Whether this is the last band."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Faces:
-    """Connected components of one class each, with their borders."""
+    """Connected components with their borders."""
 
     value: Values
     """Class id of each `(faces,)`."""
     points: Points
-    """Lattice points of the raster `(points, 2)`: x and y, whole numbers at pixel corners."""
+    """Lattice points of the raster `(points, 2)` as x and y: integers at pixel corners."""
     ring_start: Starts
-    """Index of each ring's first point, `(rings + 1,)`; the last is their number."""
+    """Offsets of the rings in `points`, `(rings + 1,)`."""
     face_start: Starts
-    """Index of each face's first ring, which is its outer one, `(faces + 1,)`; the last is the number of rings."""
+    """Offsets of the faces in the rings, `(faces + 1,)`; the outer ring is first."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Open:
-    """Faces that may go on below."""
+    """Faces that may continue in the next band."""
 
     value: Values
     sides: list[list[Sides]]
-    """Sides found so far, one entry for each band that the face has borders in."""
+    """Sides found so far for each face, one entry for each band."""
     bottom: Labels
-    """Face of each pixel of the last row `(columns,)`; -1 where there is no data."""
+    """Faces in the last row `(columns,)`; -1 for nodata."""
 
 
 def trace_faces(bands: Iterable[Band], columns: int, wanted: Flags, tolerance_m: float = 0.0) -> Iterator[Faces]:
-    """Yield the faces that each band finishes, in the order of their first pixels.
+    """Yield, for each band, the faces that end in it, in the order of their first pixels.
 
-    Memory holds a band and the borders of faces that are not finished.
+    Memory holds one band and the borders of unfinished faces.
 
     Parameters
     ----------
     bands
-        The raster from top to bottom. How it is cut changes the order of the faces; and, where borders are simplified,
-        which points of them are kept, for those where a border crosses from band to band are.
+        The raster from top to bottom. The height of the bands changes the order of the faces and, because simplified
+        borders keep the points where they cross into another band, the points kept.
     columns
         Width of the raster.
     wanted
-        Whether to yield faces of each class id `(65536,)`.
+        Classes to yield, by class id `(65536,)`.
     tolerance_m
-        How far borders may move, metres; with 0 they stay on the sides of pixels.
+        Distance that borders may move, metres; 0 keeps them on the pixel sides.
     """
     waiting = _Open(value=np.zeros(0, np.uint16), sides=[], bottom=np.full(columns, -1, np.int32))
     top = 0
@@ -77,7 +77,7 @@ def trace_faces(bands: Iterable[Band], columns: int, wanted: Flags, tolerance_m:
 
 
 def _add(band: Band, top: int, waiting: _Open, wanted: Flags, tolerance_m: float) -> tuple[Faces, _Open]:
-    """Trace the borders of a band; returns what it finishes and what waits for the next."""
+    """Trace the borders of a band; return its finished and its open faces."""
     rows, columns = band.values.shape
     framed = np.full((rows + 2, columns + 2), -1, np.int32)
     within = framed[1:-1, 1:-1]
@@ -91,30 +91,30 @@ def _add(band: Band, top: int, waiting: _Open, wanted: Flags, tolerance_m: float
         framed[-1] = framed[-2]
     value = np.empty(count, np.uint16)
     value[united] = np.concatenate([waiting.value, new_value])
-    goes_on = np.zeros(count, np.bool_)
+    continues = np.zeros(count, np.bool_)
     if not band.last:
         bottom = within[-1]
-        goes_on[bottom[bottom >= 0]] = True
+        continues[bottom[bottom >= 0]] = True
     arcs = trace(framed)
     keep = simplify(arcs, within, count, band.pixel_m, tolerance_m) if tolerance_m > 0 else None
     found = sides(arcs, keep, wanted[value], top)
     parts = _parts(waiting.sides, united)
-    return _finish(found, parts, goes_on, value), _keep_open(found, parts, goes_on, value, within[-1])
+    return _finish(found, parts, continues, value), _keep_open(found, parts, continues, value, within[-1])
 
 
 def _parts(sides_of: list[list[Sides]], united: Labels) -> dict[int, list[Sides]]:
-    """Sides from above by united face."""
+    """Return the sides from the bands above by merged face."""
     parts: dict[int, list[Sides]] = {}
     for face, found in zip(united[: len(sides_of)].tolist(), sides_of, strict=True):
         parts.setdefault(face, []).extend(found)
     return parts
 
 
-def _finish(found: Sides, parts: dict[int, list[Sides]], goes_on: Flags, value: Values) -> Faces:
-    """Faces that do not go on, all sides of theirs joined to rings."""
-    done = [found.at(np.flatnonzero(~goes_on[found.face]))]
+def _finish(found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values) -> Faces:
+    """Return the faces that end in this band, their sides joined to rings."""
+    done = [found.at(np.flatnonzero(~continues[found.face]))]
     for face, earlier in parts.items():
-        if not goes_on[face]:
+        if not continues[face]:
             done += [part.of(0, len(part.face), face) for part in earlier]
     made = rings(together(done))
     faces, ring_counts = np.unique(made.face, return_counts=True)
@@ -122,9 +122,9 @@ def _finish(found: Sides, parts: dict[int, list[Sides]], goes_on: Flags, value: 
     return Faces(value=value[faces], points=made.points, ring_start=made.start, face_start=face_start)
 
 
-def _keep_open(found: Sides, parts: dict[int, list[Sides]], goes_on: Flags, value: Values, bottom: Labels) -> _Open:
-    """Faces that go on, numbered anew, with their sides from above and from the band."""
-    open_faces = np.flatnonzero(goes_on)
+def _keep_open(found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, bottom: Labels) -> _Open:
+    """Return the faces that continue, renumbered, with their sides so far."""
+    open_faces = np.flatnonzero(continues)
     begin, end = np.searchsorted(found.face, open_faces), np.searchsorted(found.face, open_faces, side="right")
     kept = []
     for face, low, high in zip(open_faces.tolist(), begin.tolist(), end.tolist(), strict=True):

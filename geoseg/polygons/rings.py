@@ -1,4 +1,4 @@
-"""Join the sides of finished faces to rings."""
+"""Join the sides of faces to rings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from .components import Ids, Labels
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """Directed arcs that have their face on the left, in the order of their faces."""
+    """Arcs directed so that their face is on the left, ordered by face."""
 
     face: Labels
     """Face of each `(sides,)`, ascending."""
     start: Starts
-    """Index of each side's first point, `(sides + 1,)`; the last is their number."""
+    """Offsets of the sides in `points`, `(sides + 1,)`."""
     points: Points
-    """Lattice points of the raster `(points, 2)`: x and y."""
+    """Lattice points of the raster `(points, 2)` as x and y."""
     leaving: Bytes
     arriving: Bytes
     soft: Bytes
-    """As those of `Arcs`, in the direction of the side."""
+    """As in `Arcs`, in the direction of the side."""
 
     def at(self, chosen: Starts) -> "Sides":
-        """Copy the sides at some indices."""
+        """Copy the sides at the given indices."""
         start = np.concatenate([[0], np.cumsum(np.diff(self.start)[chosen])])
         return Sides(
             face=self.face[chosen],
@@ -40,7 +40,7 @@ class Sides:
         )
 
     def of(self, first: int, last: int, face: int) -> "Sides":
-        """Copy the sides from `first` to before `last`, as those of one face."""
+        """Copy the sides in `first:last` as those of one face."""
         begin, end = self.start[first], self.start[last]
         return Sides(
             face=np.full(last - first, face, np.int32),
@@ -60,11 +60,11 @@ def sides(arcs: Arcs, keep: npt.NDArray[np.bool_] | None, wanted: npt.NDArray[np
     arcs
         Borders of a band.
     keep
-        Points to take `(points,)`; None takes all.
+        Points to keep `(points,)`; all for None.
     wanted
-        Faces to list sides of `(faces,)`.
+        Faces to keep `(faces,)`.
     top
-        Row of the raster that the band starts at.
+        First row of the band in the raster.
     """
     face = np.concatenate([arcs.left, arcs.right])
     chosen = np.flatnonzero((face >= 0) & wanted[face])
@@ -112,7 +112,7 @@ def _walk(  # noqa: PLR0917 - compiled
 
 
 def together(parts: Sequence[Sides]) -> Sides:
-    """Put lists of sides into one, in the order of their faces."""
+    """Concatenate lists of sides, ordered by face."""
     face = np.concatenate([part.face for part in parts])
     offsets = np.cumsum([0, *(len(part.points) for part in parts)])
     start = np.concatenate([part.start[:-1] + offset for part, offset in zip(parts, offsets[:-1], strict=True)])
@@ -132,7 +132,7 @@ def together(parts: Sequence[Sides]) -> Sides:
 
 @compiled
 def gather(points: Points, start: Starts, new_start: Starts) -> Points:
-    """Copy runs of points, each from an index in `start` on, to the places that `new_start` bounds."""
+    """Copy runs of points from offsets `start` to offsets `new_start`."""
     gathered = np.empty((new_start[-1], 2), np.int32)
     for side in range(start.size):
         for k in range(new_start[side + 1] - new_start[side]):
@@ -142,30 +142,25 @@ def gather(points: Points, start: Starts, new_start: Starts) -> Points:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rings:
-    """Borders of faces as closed rings; the outer ring of a face comes before those of its holes.
+    """Borders of faces as closed rings; the outer ring of a face precedes its holes.
 
-    On a map whose rows run downward outer rings run counter-clockwise, those of holes clockwise. Each starts at its
-    topmost point, the leftmost of several.
+    With rows running down, outer rings are counter-clockwise, holes clockwise. A ring starts at its topmost, then
+    leftmost, point.
     """
 
     face: Labels
     """Face of each ring `(rings,)`, ascending."""
     start: Starts
-    """Index of each ring's first point, `(rings + 1,)`; the last is their number."""
+    """Offsets of the rings in `points`, `(rings + 1,)`."""
     points: Points
-    """Lattice points of the raster `(points, 2)`; a ring's last repeats its first."""
+    """Lattice points of the raster `(points, 2)`; the last of a ring repeats its first."""
 
 
 def rings(sides: Sides) -> Rings:
-    """Join all sides of some faces to rings.
+    """Join all sides of faces to rings.
 
-    Where a face meets itself at a corner, a ring goes on along the other face that it came along: rings touch there,
-    and none touches itself.
-
-    Parameters
-    ----------
-    sides
-        All sides of the faces.
+    Where a face meets itself at a corner, a ring turns to stay with the same neighbour: rings touch each other there,
+    never themselves.
     """
     bounds = np.flatnonzero(np.diff(sides.face, prepend=-1, append=-1))
     ids = sides.points[:, 1].astype(np.int64) << 32 | sides.points[:, 0]
@@ -229,7 +224,7 @@ def _rings(  # noqa: PLR0917 - compiled
 def _next(  # noqa: PLR0917 - compiled
     side: int, from_id: Ids, to_id: Ids, leaving: Bytes, arriving: Bytes, order: Ids, low: int, high: int
 ) -> int:
-    """Side of the same face that goes on where this one ends; to the right where there are two."""
+    """Return the side of the same face that starts where this one ends; of two, the one to the right."""
     stop = high
     while low < high:
         middle = (low + high) // 2
@@ -247,7 +242,7 @@ def _next(  # noqa: PLR0917 - compiled
 
 @compiled
 def _without_straight(raw: Points, soft: npt.NDArray[np.bool_], size: int) -> int:
-    """Drop soft points that lie straight between their neighbours; returns how many points are left."""
+    """Drop soft points in line with their neighbours; return the number of points left."""
     drop = np.zeros(size, np.bool_)
     for k in range(size):
         if soft[k]:
@@ -265,9 +260,9 @@ def _without_straight(raw: Points, soft: npt.NDArray[np.bool_], size: int) -> in
 
 @compiled
 def _write(raw: Points, size: int, line: Points, filled: int) -> tuple[int, int, int]:
-    """Write a ring from its first point in reading order; returns where it ends, that point's id, and twice its area.
+    """Write a ring from its topmost, leftmost point; return its end, that point's id, and twice the area.
 
-    The area is positive for a ring that runs counter-clockwise where rows run downward.
+    With rows running down, the area of counter-clockwise rings is positive.
     """
     head = 0
     for k in range(1, size):

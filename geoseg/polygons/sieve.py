@@ -1,4 +1,4 @@
-"""Give the ground of components that are too small to their neighbours, decided while bands stream by."""
+"""Merge small components into their neighbours, band by band."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,58 +15,58 @@ from .components import NOTHING, Ids, Labels, Values, join, label, relabel, renu
 Flags = npt.NDArray[np.bool_]
 
 ENOUGH = 1 << 40
-"""The minimum area. Areas are whole numbers of this share of it, so that it does not matter in which order they add."""
+"""The minimum area. Areas are integers relative to it, so that the order of summation does not matter."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MeasuredBand:
-    """Rows of a class raster, and how large its pixels are."""
+    """Rows of a class raster with the area of their pixels."""
 
     values: Values
-    """Class ids `(rows, columns)`; `NOTHING` where there is none."""
+    """Class ids `(rows, columns)`; `NOTHING` for nodata."""
     pixel_area: Ids
-    """Area of a pixel in each row `(rows,)`, in shares of the minimum area: `ENOUGH` is all of it."""
+    """Area of a pixel in each row `(rows,)`; `ENOUGH` is the minimum area."""
     last: bool
-    """No rows follow."""
+    """Whether this is the last band."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Regions:
-    """Components that go on below, are too small and not decided, or lie beside one that is."""
+    """Components that continue in the next band, small ones not yet assigned, and their neighbours."""
 
     value: Values
     area: Ids
-    """Shares of the minimum area, at most `ENOUGH`."""
+    """At most `ENOUGH`."""
     pairs: Labels
-    """Regions side by side `(pairs, 2)`, one of them at least too small."""
+    """Adjacent regions `(pairs, 2)`, at least one of them small."""
     length: Ids
-    """Length of their common border `(pairs,)`."""
+    """Length of the shared border `(pairs,)`."""
     slot: Ids
-    """Numbers of the labels of regions too small, counted through all bands `(slots,)`."""
+    """Labels in small regions, numbered through all bands `(slots,)`."""
     slot_region: Labels
     """Region of each slot."""
     bottom: Labels
-    """Region of each pixel of the last row `(columns,)`; -1 where there is no data."""
+    """Regions in the last row `(columns,)`; -1 for nodata."""
 
 
 def sieve(read: Callable[[], Iterable[MeasuredBand]], columns: int, side_lengths: tuple[int, int]) -> Iterator[Values]:
-    """Yield the bands of a raster in which no component is smaller than the minimum area.
+    """Yield the bands of a raster without components smaller than the minimum area.
 
-    A component that is too small takes the class with which it has the longest border, of the neighbours that are not;
-    the lowest class id of several. One that has none waits until its neighbours have taken theirs. Where all of a group
-    that lies by itself are too small, it becomes one component of the class that covers most of it, or no data if that
-    is still too small.
+    A small component takes the class of the large neighbours with which it shares the longest border, the lowest class
+    id of equals. One without large neighbours waits until its own neighbours have taken a class. A group of small
+    components surrounded by nodata becomes one component of the class that covers most of it, or nodata if the group is
+    small too.
 
-    Memory holds a band, and two bytes for each component of each band.
+    Memory holds one band, and two bytes for each component in each band.
 
     Parameters
     ----------
     read
-        Gives the raster from top to bottom, twice. How it is cut changes nothing.
+        Read the raster from top to bottom; called twice. The height of the bands does not change the result.
     columns
         Width of the raster.
     side_lengths
-        Lengths of a pixel's lower and of its left side, in any whole unit.
+        Width and height of a pixel, as integers in any unit.
     """
     decisions = _decide(read(), columns, side_lengths)
     for band, decision in zip(read(), decisions, strict=True):
@@ -74,7 +74,7 @@ def sieve(read: Callable[[], Iterable[MeasuredBand]], columns: int, side_lengths
 
 
 def _decided(values: Values, decision: Values) -> Values:
-    """Put the class of each label in the place of its pixels."""
+    """Replace each component by its class."""
     labels = np.empty(values.shape, np.int32)
     label(values, labels)
     decided: Values = np.append(decision, np.uint16(NOTHING))[labels]
@@ -82,7 +82,7 @@ def _decided(values: Values, decision: Values) -> Values:
 
 
 def _decide(bands: Iterable[MeasuredBand], columns: int, side_lengths: tuple[int, int]) -> list[Values]:
-    """Return the class of each label of each band."""
+    """Return the class of each component, by band."""
     decisions: list[Values] = []
     offsets = [0]
     regions = _Regions(
@@ -98,12 +98,12 @@ def _decide(bands: Iterable[MeasuredBand], columns: int, side_lengths: tuple[int
         regions, own = _add(regions, band, offsets[-1], side_lengths)
         decisions.append(own)
         offsets.append(offsets[-1] + len(own))
-        goes_on = np.zeros(len(regions.value), np.bool_)
+        continues = np.zeros(len(regions.value), np.bool_)
         if not band.last:
-            goes_on[regions.bottom[regions.bottom >= 0]] = True
+            continues[regions.bottom[regions.bottom >= 0]] = True
         small = regions.area < ENOUGH
         cluster = _clusters(regions, small)
-        ready = small & ~np.isin(cluster, cluster[small & goes_on])
+        ready = small & ~np.isin(cluster, cluster[small & continues])
         value = _assign(regions, ready, cluster)
         settled = ready[regions.slot_region]
         slots, values = regions.slot[settled], value[regions.slot_region[settled]]
@@ -111,12 +111,12 @@ def _decide(bands: Iterable[MeasuredBand], columns: int, side_lengths: tuple[int
         for number in np.unique(bands_of).tolist():
             chosen = bands_of == number
             decisions[number][slots[chosen] - offsets[number]] = values[chosen]
-        regions = _still_needed(regions, small & ~ready, goes_on)
+        regions = _still_needed(regions, small & ~ready, continues)
     return decisions
 
 
 def _add(regions: _Regions, band: MeasuredBand, offset: int, side_lengths: tuple[int, int]) -> tuple[_Regions, Values]:
-    """Unite regions with the components of a band; returns them, and the class of each label of the band."""
+    """Merge regions with the components of a band; return them, and the class of each component of the band."""
     framed = np.full((len(band.values) + 1, band.values.shape[1]), -1, np.int32)
     labels = framed[1:]
     first = label(band.values, labels)
@@ -162,9 +162,9 @@ def _areas(labels: Labels, pixel_area: Ids, count: int) -> Ids:
 
 @compiled
 def _borders(framed: Labels, small: Flags, along: int, down: int) -> tuple[Labels, Ids]:
-    """List the pixel sides between two regions, one of which is small: their regions and lengths.
+    """List pixel sides between two regions, one of them small, by regions and length.
 
-    The first row is the last one above: only the sides below it count.
+    The first row is the last of the band above; only the sides below it count.
     """
     rows, columns = framed.shape
     pairs, length = np.empty((0, 2), np.int32), np.empty(0, np.int64)
@@ -189,7 +189,7 @@ def _borders(framed: Labels, small: Flags, along: int, down: int) -> tuple[Label
 
 
 def _summed(pairs: Labels, length: Ids) -> tuple[Labels, Ids]:
-    """Put equal pairs together."""
+    """Sum the lengths of equal pairs."""
     keys, which = np.unique(pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1], return_inverse=True)
     total = np.zeros(len(keys), np.int64)
     np.add.at(total, which, length)
@@ -197,7 +197,7 @@ def _summed(pairs: Labels, length: Ids) -> tuple[Labels, Ids]:
 
 
 def _clusters(regions: _Regions, small: Flags) -> Labels:
-    """Number the groups of regions that are too small and hang together `(regions,)`."""
+    """Number the connected groups of small regions `(regions,)`."""
     pairs = regions.pairs[small[regions.pairs].all(axis=1)]
     count = len(regions.value)
     graph = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
@@ -206,7 +206,7 @@ def _clusters(regions: _Regions, small: Flags) -> Labels:
 
 
 def _assign(regions: _Regions, ready: Flags, cluster: Labels) -> Values:
-    """Return the classes `(regions,)` after regions that are ready have taken theirs from their neighbours."""
+    """Return the classes `(regions,)` once the ready regions have taken those of their neighbours."""
     value = regions.value.copy()
     settled = regions.area >= ENOUGH
     todo = ready.copy()
@@ -226,7 +226,7 @@ def _assign(regions: _Regions, ready: Flags, cluster: Labels) -> Values:
 
 
 def _fill_islands(regions: _Regions, todo: Flags, cluster: Labels, value: Values) -> None:
-    """Give the groups of which no region is large enough one class each, or none."""
+    """Give each group without a large region one class, or nodata."""
     keys, which = np.unique(cluster[todo].astype(np.int64) * (NOTHING + 1) + value[todo], return_inverse=True)
     area = np.zeros(len(keys), np.int64)
     np.add.at(area, which, regions.area[todo])
@@ -238,16 +238,16 @@ def _fill_islands(regions: _Regions, todo: Flags, cluster: Labels, value: Values
 
 
 def _largest(keys: Ids, classes: Ids, amounts: Ids) -> tuple[Ids, Ids]:
-    """Return each key once, with the class of its largest amount, the lowest of several."""
+    """Return each key once, with the class of its largest amount, the lowest of equals."""
     order = np.lexsort((classes, -amounts, keys))
     found, first = np.unique(keys[order], return_index=True)
     return found, classes[order][first]
 
 
-def _still_needed(regions: _Regions, undecided: Flags, goes_on: Flags) -> _Regions:
-    """Forget regions that nothing waits for, and number the others anew."""
+def _still_needed(regions: _Regions, undecided: Flags, continues: Flags) -> _Regions:
+    """Drop regions that are no longer needed, and renumber the others."""
     beside = undecided[regions.pairs].any(axis=1)
-    kept = undecided | goes_on
+    kept = undecided | continues
     kept[regions.pairs[beside].ravel()] = True
     numbers = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
     waiting = undecided[regions.slot_region]

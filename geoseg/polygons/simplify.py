@@ -1,4 +1,4 @@
-"""Simplify the borders of a band, each once for both of its faces, so that no two cross or touch."""
+"""Simplify the borders of a band, once for both faces, so that none cross or touch."""
 
 import heapq
 import math
@@ -14,34 +14,35 @@ from .components import Labels
 Flags = npt.NDArray[np.bool_]
 
 CLEARANCE = 0.1
-"""Pixels that a new border keeps from every other bend: more than coordinates lose when they are rounded."""
+"""Distance that a new border keeps from other bends, pixels: more than coordinates lose by rounding."""
 MOST_LOST = 0.25
-"""Share of its pixels in a band that a face may lose: what is narrower than the tolerance does not become a sliver."""
+"""Share of its pixels in a band that a face may lose: faces narrower than the tolerance must not become slivers."""
 
 
 def simplify(arcs: Arcs, within: Labels, count: int, pixel_m: tuple[float, float], tolerance_m: float) -> Flags:
-    """Choose the points of arcs to keep; nodes are kept, so that bands are simplified one by one.
+    """Choose the points of arcs to keep; nodes stay, so that bands are simplified one by one.
 
-    Points go in the order of how little the border moves. One may go if the border stays within the tolerance of every
-    point that it had at first, sweeps over no other border, and takes no more than a quarter of a face away.
+    Points are removed in ascending order of the distance that the border moves. A point may go if the border stays
+    within the tolerance of all its original points, sweeps over no other border, and takes no more than a quarter of a
+    face.
 
     Parameters
     ----------
     arcs
         All borders of a band.
     within
-        Face of each pixel of the band `(rows, columns)`; -1 where there is none.
+        Faces of the band `(rows, columns)`; -1 for none.
     count
-        Faces.
+        Number of faces.
     pixel_m
         Height and width of a pixel, metres.
     tolerance_m
-        How far a border may move, metres.
+        Distance that borders may move, metres.
 
     Returns
     -------
     Flags
-        Whether each point is kept `(points,)`.
+        Points kept `(points,)`.
     """
     ends = _ends(arcs, within.shape[1] + 1)
     may_lose = MOST_LOST * _pixels(within, count)
@@ -52,7 +53,7 @@ def simplify(arcs: Arcs, within: Labels, count: int, pixel_m: tuple[float, float
 
 
 def _ends(arcs: Arcs, stride: int) -> Starts:
-    """Number the pair of nodes that each arc leads from and to `(arcs,)`, whichever way."""
+    """Number the pair of nodes that each arc connects, in either direction, `(arcs,)`."""
     ids = arcs.points[:, 1].astype(np.int64) * stride + arcs.points[:, 0]
     ends = np.sort(np.column_stack([ids[arcs.start[:-1]], ids[arcs.start[1:] - 1]]), axis=1)
     numbers: Starts = np.unique(ends, axis=0, return_inverse=True)[1]
@@ -85,7 +86,7 @@ def _simplify(  # noqa: PLR0912, PLR0917 - one loop over all arcs, compiled
 ) -> Flags:
     keep = np.ones(len(points), np.bool_)
     bends = np.zeros((rows + 1, columns + 1), np.bool_)
-    straight = np.zeros(start.size, np.bool_)  # whether a straight arc leads from one node of a pair to the other
+    straight = np.zeros(start.size, np.bool_)  # whether a straight arc connects a pair of nodes
     longest = 0
     for arc in range(start.size - 1):
         longest = max(longest, start[arc + 1] - start[arc])
@@ -98,7 +99,7 @@ def _simplify(  # noqa: PLR0912, PLR0917 - one loop over all arcs, compiled
         size = len(line)
         kept = size
         closed = line[0, 0] == line[-1, 0] and line[0, 1] == line[-1, 1]
-        # Two straight arcs would be one. That of an arc from bottom line to bottom line may be in the next band.
+        # Two straight arcs would coincide; if both ends are on the bottom line, the other may be in the next band.
         bulging = straight[ends[arc]] or (line[0, 1] == rows and line[-1, 1] == rows)
         least = 4 if closed else 3 if bulging else 2
         if size <= least:
@@ -114,8 +115,8 @@ def _simplify(  # noqa: PLR0912, PLR0917 - one loop over all arcs, compiled
         while waiting and kept > least:
             metres, k = heapq.heappop(waiting)
             if not keep[start[arc] + k] or metres != moved[k]:
-                continue  # put in again since, at its new cost
-            # Pixels that go from the left face to the right one, or the other way.
+                continue  # queued again at a new cost
+            # Pixels that pass from the left face to the right one; negative for the reverse.
             given = -_doubled_area(line[before[k]], line[k], line[after[k]]) / 2
             loser = left[arc] if given > 0 else right[arc]
             if (loser >= 0 and abs(given) > may_lose[loser]) or not _free(line, before[k], k, after[k], bends):
@@ -140,19 +141,19 @@ def _simplify(  # noqa: PLR0912, PLR0917 - one loop over all arcs, compiled
 
 @compiled
 def _doubled_area(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32], c: npt.NDArray[np.int32]) -> int:
-    """Twice the area of a triangle; negative if its corners run counter-clockwise where rows run downward."""
+    """Return twice the area of a triangle; with rows running down, negative if counter-clockwise."""
     return int((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
 
 
 @compiled
 def _is_corner(point: npt.NDArray[np.int32], rows: int, columns: int) -> bool:
-    """Whether a bend is a corner of the raster, which stays as it is."""
+    """Whether a bend is a corner of the raster, which stays."""
     return bool((point[0] == 0 or point[0] == columns) and (point[1] == 0 or point[1] == rows))
 
 
 @compiled
 def _moved(line: Points, a: int, c: int, down: float, along: float) -> float:
-    """Greatest distance of the points between two of a line from the straight way from one to the other, metres."""
+    """Return the greatest distance of the points between `a` and `c` from the segment that joins them, metres."""
     ux, uy = (line[c, 0] - line[a, 0]) * along, (line[c, 1] - line[a, 1]) * down
     length = ux * ux + uy * uy
     most = 0.0
@@ -165,9 +166,9 @@ def _moved(line: Points, a: int, c: int, down: float, along: float) -> float:
 
 @compiled
 def _free(line: Points, a: int, b: int, c: int, bends: Flags) -> bool:
-    """Whether no bend lies in the triangle of three points of a line, or close to its side from `a` to `c`.
+    """Whether no bend is in the triangle of three points of a line, or near its side from `a` to `c`.
 
-    A border that enters the triangle must end in it or leave by that side, for it does not cross the other two.
+    A border that enters the triangle ends in it or leaves by that side: it does not cross the other two.
     """
     ax, ay, bx, by, cx, cy = line[a, 0], line[a, 1], line[b, 0], line[b, 1], line[c, 0], line[c, 1]
     ux, uy = cx - ax, cy - ay

@@ -1,4 +1,4 @@
-"""Finished polygons as a table on disk, from which every format is written."""
+"""Polygons as an Arrow file, on disk or in memory, from which every format is written."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,23 +23,23 @@ SCHEMA = pa.schema(
     ]
 )
 ROWS = 4096
-"""Polygons of a batch: so many are in memory while a format is written."""
+"""Polygons in a batch; one batch is in memory while a format is written."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Found:
-    """Polygons of some classes."""
+    """Traced polygons."""
 
     value: Values
     """Class ids `(polygons,)`."""
     area_m2: npt.NDArray[np.float64]
     polygons: npt.NDArray[np.object_]
-    """Shapely polygons in the CRS of the raster `(polygons,)`."""
+    """Shapely polygons in the raster's CRS `(polygons,)`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassTotal:
-    """The polygons of a class."""
+    """Count and geodesic area of the polygons of a class."""
 
     name: str
     count: int
@@ -47,7 +47,7 @@ class ClassTotal:
 
 
 def write_table(found: Iterable[Found], sink: pa.NativeFile, classes: Classes) -> dict[int, ClassTotal]:
-    """Write polygons, numbered from 1; returns the totals of the classes that there are, by id."""
+    """Write polygons, numbered from 1; return the totals of the classes present, by id."""
     count = 0
     counts, areas_m2 = np.zeros(NOTHING, np.int64), np.zeros(NOTHING, np.float64)
     with pa.ipc.new_file(sink, SCHEMA) as writer:

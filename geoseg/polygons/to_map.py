@@ -1,4 +1,4 @@
-"""From lattice points of a raster to places on the ground, and the areas between them."""
+"""Place faces on the map and measure their areas."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,12 +17,12 @@ from .faces import Faces
 Places = npt.NDArray[np.float64]
 
 LONGEST_M = 1000.0
-"""Straight lines of the CRS are followed on the ellipsoid in steps of this length: the way between bulges by 3 cm."""
+"""Step in which straight lines of the CRS are followed on the ellipsoid: a geodesic of this length deviates by 3 cm."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placing:
-    """The grid of a raster."""
+    """Placement of faces by the grid of their raster."""
 
     geobox: GeoBox
 
@@ -38,18 +38,17 @@ class Placing:
         return LONGEST_M * float(min(np.hypot(t.a, t.d) / along_m, np.hypot(t.b, t.e) / down_m))
 
     def polygons(self, faces: Faces) -> npt.NDArray[np.object_]:
-        """Polygons of faces `(faces,)` in the CRS: outer rings counter-clockwise, those of holes clockwise."""
+        """Return the polygons of faces `(faces,)` in the CRS: outer rings counter-clockwise, holes clockwise."""
         offsets = (faces.ring_start, faces.face_start)
-        made = shapely.from_ragged_array(
-            shapely.GeometryType.POLYGON, place(self.geobox.transform, faces.points), offsets
-        )
-        if self.geobox.transform.determinant > 0:  # rows run upward on the map: all rings are mirrored
+        points = place(self.geobox.transform, faces.points)
+        made = shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, offsets)
+        if self.geobox.transform.determinant > 0:  # rows run up the map: rings are mirrored
             made = shapely.orient_polygons(made)
         polygons: npt.NDArray[np.object_] = made
         return polygons
 
     def areas_m2(self, faces: Faces) -> npt.NDArray[np.float64]:
-        """Area of each face on the ellipsoid `(faces,)`, holes left out."""
+        """Return the area of each face on the ellipsoid `(faces,)`, without its holes."""
         places, start = densify(place(self.geobox.transform, faces.points), faces.ring_start, self.longest)
         lon, lat = self._geodesy.lonlat(places[:, 0], places[:, 1])
         measure = self._geodesy.geod.polygon_area_perimeter

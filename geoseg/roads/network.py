@@ -1,4 +1,4 @@
-"""A traced road network: columns of edges and nodes, and the lines of the edges."""
+"""A road network: attributes of edges and nodes, and the edges' lines."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ Metres = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float64]
 
 KINDS = ("road", "ring", "plaza")
-"""What an edge is: a road from node to node; a closed way without junctions; the way around an open place."""
+"""Kinds of edges: a road between nodes, a closed road without junctions, the way around an open space."""
 
 FRACTIONS = 1024
-"""Vertices are kept as whole numbers of this share of a pixel."""
+"""Vertices are integers in this fraction of a pixel."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,19 +38,19 @@ class Edges:
 
     from_node: Ids
     to_node: Ids
-    """Ids of the nodes at either end, from 1."""
+    """Node ids, from 1."""
     component_id: Ids
-    """Number of the connected network, from 1."""
+    """Connected component, from 1."""
     length_m: Metres
     """Geodesic length of the line."""
     width_m: Metres
     width_sd_m: Metres
-    """Mean and standard deviation along the edge; NaN where no width could be measured."""
+    """Mean and standard deviation along the edge; NaN if no width could be measured."""
     prob_mean: Metres
     prob_min: Metres
-    """Road probability along the edge where it was seen, 0 to 1."""
+    """Road probability along the observed part of the edge, 0 to 1."""
     gap_m: Metres
-    """How much of the length was inferred across gaps."""
+    """Length inferred across gaps."""
     kind: npt.NDArray[np.uint8]
     """Index into `KINDS`."""
 
@@ -60,27 +60,27 @@ class Nodes:
     """Attributes of the nodes, each `(nodes,)`."""
 
     degree: Ids
-    """Edges that end here; one that leads back counts twice."""
+    """Number of edge ends; a loop counts twice."""
     on_scene_edge: npt.NDArray[np.bool_]
-    """Whether a road leaves the scene here."""
+    """Whether a road leaves the scene at the node."""
     vertices: npt.NDArray[np.int32]
-    """Place `(nodes, 2)` as `RoadNetwork.vertices`."""
+    """Column and row `(nodes, 2)`, as `RoadNetwork.vertices`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RoadNetwork:
-    """Centrelines with their attributes; the id of an edge or node is its index and 1."""
+    """Centrelines with their attributes; the id of an edge or node is its index + 1."""
 
     edges: Edges
     nodes: Nodes
     start: Ids
-    """Index of each edge's first vertex, and the number of vertices, `(edges + 1,)`."""
+    """Offsets of the edges in `vertices`, `(edges + 1,)`."""
     vertices: npt.NDArray[np.int32]
-    """Column and row of each vertex `(vertices, 2)`, whole numbers of pixels / 1024 from the grid's corner."""
+    """Column and row of each vertex `(vertices, 2)`, integers in 1024ths of a pixel from the grid's corner."""
     ground: Ground
-    """Where the grid lies."""
+    """Georeference of the grid."""
     files: tuple[Path, ...] = ()
-    """Files that it was written to: the style, if there is one, and one for each format."""
+    """Files written: the style, if there is one, and one for each format."""
 
     def __len__(self) -> int:
         """Count the edges."""
@@ -97,16 +97,16 @@ class RoadNetwork:
             yield slice(first, min(first + size, len(self)))
 
     def lines(self, edges: slice) -> tuple[Points, Ids]:
-        """Return the vertices of some edges in the grid's CRS, `(vertices, 2)`, and where each line starts and ends."""
+        """Return the vertices of edges in the grid's CRS `(vertices, 2)`, and the offsets of their lines."""
         start = self.start[edges.start : edges.stop + 1]
         return self.ground.place(self.vertices[start[0] : start[-1]] / FRACTIONS), start - start[0]
 
     def line(self, edge: int) -> Points:
-        """Return the vertices of one edge in the grid's CRS, `(vertices, 2)`."""
+        """Return the vertices of an edge in the grid's CRS `(vertices, 2)`."""
         return self.lines(slice(edge, edge + 1))[0]
 
     def node_points(self, nodes: slice = slice(None)) -> Points:
-        """Return nodes in the grid's CRS, `(nodes, 2)`."""
+        """Return nodes in the grid's CRS `(nodes, 2)`."""
         return self.ground.place(self.nodes.vertices[nodes] / FRACTIONS)
 
     def to_geodataframe(self) -> "geopandas.GeoDataFrame":
@@ -114,10 +114,10 @@ class RoadNetwork:
         return self.layers()[0].to_geodataframe()
 
     def to_networkx(self) -> "networkx.MultiGraph":
-        """Return the network as a graph in the grid's CRS, which is the graph's attribute `crs`.
+        """Return a graph in the grid's CRS, which is its attribute `crs`.
 
-        Nodes have their ids as keys, and the attributes `x`, `y`, `degree` and `on_scene_edge`; edges have the columns
-        of the GeoPackage, among them their `geometry`, and their `id` as key.
+        Nodes have the attributes `x`, `y`, `degree` and `on_scene_edge`, edges the columns of the GeoPackage, including
+        `geometry`. Keys are the ids of nodes and edges.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class RoadNetwork:
 
 
 DECIMALS = {"length_m": 2, "width_m": 2, "width_sd_m": 2, "prob_mean": 3, "prob_min": 3, "gap_m": 2}
-"""Digits that are written of each quantity: centimetres, and thousandths of a probability."""
+"""Decimals written: centimetres, and thousandths of a probability."""
 
 EDGES = pa.schema(
     [
@@ -169,7 +169,7 @@ NODES = pa.schema(
 
 
 def _attributes(network: RoadNetwork, edges: slice) -> dict[str, list[object]]:
-    """Return the attributes of some edges by name, as they are written; None where there is no width."""
+    """Return the attributes of edges as written; None for a missing width."""
     columns: dict[str, list[object]] = {"id": list(range(edges.start + 1, edges.stop + 1))}
     for name in ("from_node", "to_node", "component_id"):
         columns[name] = getattr(network.edges, name)[edges].tolist()
@@ -182,7 +182,7 @@ def _attributes(network: RoadNetwork, edges: slice) -> dict[str, list[object]]:
 
 
 def _edge_batches(network: RoadNetwork) -> Iterator[pa.RecordBatch]:
-    """Yield the edges in the grid's CRS, under the schema `EDGES`."""
+    """Yield the edges in the grid's CRS."""
     for edges in network.batches():
         points, start = network.lines(edges)
         lines = shapely.linestrings(points, indices=np.repeat(np.arange(start.size - 1), np.diff(start)))
@@ -191,7 +191,7 @@ def _edge_batches(network: RoadNetwork) -> Iterator[pa.RecordBatch]:
 
 
 def _node_batches(network: RoadNetwork, size: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """Yield the nodes in the grid's CRS, under the schema `NODES`."""
+    """Yield the nodes in the grid's CRS."""
     count = len(network.nodes.degree)
     for first in range(0, count, size):
         some = slice(first, min(first + size, count))

@@ -19,10 +19,10 @@ from .settings import RoadSettings
 from .trace import trace_network
 
 COARSEST_M = 10.0
-"""Side of a pixel beyond which a road and a plaza are the same."""
+"""Largest pixel, metres: beyond, roads and plazas are indistinguishable."""
 
 _CACHE_BYTES = 128 * 2**20
-"""GDAL's block cache: blocks overlap, and what two of them need should be decompressed once."""
+"""GDAL's block cache, so that the overlap of blocks is decompressed once."""
 
 
 def trace_roads(

@@ -8,21 +8,21 @@ Starts = npt.NDArray[np.int64]
 
 
 def densify(points: Points, start: Starts, longest: float) -> tuple[Points, Starts]:
-    """Put points on segments so that none is longer than `longest`.
+    """Divide segments longer than `longest`; return the points and the offsets of the lines.
 
-    A segment gets the same points, to the last bit, in whichever direction it runs: borders stay shared.
+    A segment gets the same points, bit for bit, in either direction: shared borders stay shared.
 
     Parameters
     ----------
     points
-        Points of lines or rings `(points, 2)`; a ring's last repeats its first.
+        Points of lines or rings `(points, 2)`; the last of a ring repeats its first.
     start
-        Index of each line's first point, `(lines + 1,)`; the last is their number.
+        Offsets of the lines in `points`, `(lines + 1,)`.
     longest
         Length in the units of `points`.
     """
     length = np.append(np.hypot(*np.diff(points, axis=0).T), 0)
-    length[start[1:] - 1] = 0  # no segment leads from the end of a line to the next
+    length[start[1:] - 1] = 0  # no segment joins one line to the next
     steps = np.maximum(1, np.ceil(length / longest)).astype(np.int64)
     if (steps == 1).all():
         return points, start

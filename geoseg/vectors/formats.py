@@ -1,4 +1,4 @@
-"""The vector formats that results are written in."""
+"""Vector formats of results."""
 
 VECTOR_ENDINGS = {"geojson": ".geojson", "gpkg": ".gpkg", "flatgeobuf": ".fgb", "parquet": ".parquet"}
-"""Formats of road networks and polygons, and their file name endings."""
+"""File name endings by format."""

@@ -25,12 +25,12 @@ Degrees = npt.NDArray[np.float64]
 
 
 def write_geojson(layer: Layer, path: Path) -> None:
-    """Write lines or polygons as a FeatureCollection in longitude and latitude on WGS 84, batch by batch.
+    """Write lines or polygons as a FeatureCollection in longitude and latitude (WGS 84), batch by batch.
 
     Raises
     ------
     SceneError
-        If a polygon goes around a pole, which none in longitude and latitude can.
+        If a polygon contains a pole.
     """
     to_lonlat = Transformer.from_crs(layer.crs.to_2d(), "OGC:CRS84", always_xy=True)
     separator = "\n"
@@ -47,7 +47,7 @@ def write_geojson(layer: Layer, path: Path) -> None:
 
 
 def _geometries(shapes: npt.NDArray[np.object_], layer: Layer, to_lonlat: Transformer) -> Iterable[str]:
-    """Return the JSON of geometries in degrees."""
+    """Return geometries in degrees, as JSON."""
     _, points, offsets = shapely.to_ragged_array(shapes)
     starts, *faces = (each.astype(np.int64) for each in offsets)
     points, start = densify(points, starts, layer.longest)
@@ -68,14 +68,14 @@ def _line(lon: Degrees, lat: Degrees) -> dict[str, object]:
     first = 0
     for jump in jumps.tolist():
         side = float(np.copysign(180.0, lon[jump]))
-        onward = lon[jump + 1] + 2 * side  # the next longitude, counted on past the antimeridian
+        onward = lon[jump + 1] + 2 * side  # the next longitude, past the antimeridian
         share = (side - lon[jump]) / (onward - lon[jump]) if onward != lon[jump] else 0.0
         crossing = lat[jump] + share * (lat[jump + 1] - lat[jump])
         parts.append(part + _positions(lon[first : jump + 1], lat[first : jump + 1]) + _positions([side], [crossing]))
         part = _positions([-side], [crossing])
         first = jump + 1
     parts.append(part + _positions(lon[first:], lat[first:]))
-    # A vertex on the antimeridian itself would leave a part of no length.
+    # A vertex on the antimeridian leaves a part of no length.
     lines = [line for line in map(_without_repeats, parts) if len(line) > 1]
     if len(lines) > 1:
         return {"type": "MultiLineString", "coordinates": lines}
@@ -94,7 +94,7 @@ def _without_repeats(line: list[list[float]]) -> list[list[float]]:
 def _polygons(lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts) -> npt.NDArray[np.object_]:
     """Return polygons counter-clockwise (RFC 7946, 3.1.6), cut where they cross the antimeridian (3.1.9)."""
     jumps = np.abs(np.diff(lon, append=lon[-1:])) > 180
-    jumps[ring_start[1:] - 1] = False  # from ring to ring
+    jumps[ring_start[1:] - 1] = False  # between rings
     point_face = np.searchsorted(ring_start[face_start], np.arange(len(lon)), side="right") - 1
     crossing = np.zeros(len(face_start) - 1, np.bool_)
     crossing[point_face[jumps]] = True
@@ -104,13 +104,13 @@ def _polygons(lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts
     try:
         made[crossing] = [_cut(polygon) for polygon in made[crossing]]
     except shapely.GEOSException as error:
-        raise SceneError("the raster shows a pole, which GeoJSON has no place for; choose another format.") from error
+        raise SceneError("a polygon contains a pole, which GeoJSON cannot represent; choose another format.") from error
     oriented: npt.NDArray[np.object_] = shapely.orient_polygons(made)
     return oriented
 
 
 def _cut(polygon: shapely.Polygon) -> shapely.Geometry:
-    """Cut a polygon, whose longitudes go on past 180°, there; what lies beyond is moved to the west."""
+    """Cut a polygon at 180°, and move the part beyond to the west."""
     west, east = (shapely.intersection(polygon, shapely.box(lon, -90, lon + 180, 90)) for lon in (180, 0))
     west = shapely.transform(west, lambda places: places - [360, 0])
     parts = [part for side in (east, west) for part in shapely.get_parts(side) if part.geom_type == "Polygon"]

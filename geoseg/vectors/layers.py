@@ -1,4 +1,4 @@
-"""A vector layer in the form that every format is written from."""
+"""A vector layer, from which every format is written."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import geopandas
 
 GEOMETRY = pa.field("geometry", pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
-"""The geometry column of a layer's schema: well-known binary in the layer's CRS."""
+"""Geometry column of a layer: well-known binary in the layer's CRS."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,13 +23,13 @@ class Layer:
     schema: pa.Schema
     """Attributes, then `GEOMETRY`."""
     batches: Callable[[], Iterator[pa.RecordBatch]]
-    """Start reading the features; called once for each format."""
+    """Read the features; called once for each format."""
     geometry_type: Literal["Point", "LineString", "Polygon"]
     crs: CRS
     style: str
     """QML."""
     longest: float = inf
-    """Longest straight segment in GeoJSON, in units of the CRS: lines that are straight there are curved in degrees."""
+    """Longest segment in GeoJSON, in units of the CRS: straight lines of the CRS are curves in degrees."""
 
     def reader(self) -> pa.RecordBatchReader:
         """Return the features as an Arrow stream."""

@@ -1,4 +1,4 @@
-"""QGIS layer styles that are written beside results, so that dragging one into a map shows its legend."""
+"""QGIS styles for results, with class names and colours."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -10,11 +10,11 @@ Symbol = Literal["line", "fill", "marker"]
 
 _KINDS = {"road": "255,106,0,255", "ring": "214,39,160,255", "plaza": "0,150,200,255"}
 _STATUSES = {"found": "0,158,115,255", "missed": "213,0,50,255", "false": "0,90,200,255"}
-"""Told apart by brightness as well, for those who do not see red or green."""
+"""Differ in brightness too, for colour-blind readers."""
 
 
 def class_style(legend: Legend) -> str:
-    """QML for a class raster: one colour and one name for each class id, nodata transparent."""
+    """Return the QML of a class raster: name and colour of each class, nodata transparent."""
     root = _root()
     pipe = Xml.SubElement(root, "pipe")
     renderer = Xml.SubElement(pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1")
@@ -25,7 +25,7 @@ def class_style(legend: Legend) -> str:
 
 
 def polygon_style(classes: Iterable[tuple[int, str, str]]) -> str:
-    """QML that fills polygons by `class_id`; classes are given as id, name and colour (`#4a4a4a`)."""
+    """Return the QML of polygons filled by `class_id`; classes are given as id, name and colour (`#4a4a4a`)."""
     fill = {
         "style": "solid",
         "outline_color": "35,35,35,120",
@@ -42,24 +42,24 @@ def polygon_style(classes: Iterable[tuple[int, str, str]]) -> str:
 
 
 def edge_style() -> str:
-    """QML for edges of a road network: a line colour for each kind, that stands out on imagery and class rasters."""
+    """Return the QML of road edges: a colour for each kind, visible on imagery and class rasters."""
     return _category_style(
         "kind", "string", "line", [(kind, kind, _line(colour, "0.5", "round")) for kind, colour in _KINDS.items()]
     )
 
 
 def node_style() -> str:
-    """QML for nodes: white dots with a dark rim, smaller than a line is long at any scale that shows single roads."""
+    """Return the QML of road nodes: small white dots with a dark rim."""
     return _single_style("marker", _dot("255,255,255,255", "60,60,60,255", "0.2", "1.2"))
 
 
 def difference_style(status: str) -> str:
-    """QML for lines of one status (`missed` or `false`), that stand out on imagery."""
+    """Return the QML of lines of one status, `missed` or `false`."""
     return _single_style("line", _line(_STATUSES[status], "0.8", "flat"))
 
 
 def junction_style() -> str:
-    """QML for junctions: a dot for each, coloured by the field `status`."""
+    """Return the QML of junctions: dots coloured by `status`."""
     dots = [(status, status, _dot(colour, "255,255,255,255", "0.3", "2.2")) for status, colour in _STATUSES.items()]
     return _category_style("status", "string", "marker", dots)
 
@@ -86,7 +86,7 @@ def _dot(colour: str, rim: str, rim_width: str, size: str) -> dict[str, str]:
 
 
 def _single_style(kind: Symbol, options: Mapping[str, str]) -> str:
-    """QML for a vector layer whose features all look alike."""
+    """Return the QML of a layer with one symbol."""
     root = _root()
     renderer = Xml.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
     _add_symbol(Xml.SubElement(renderer, "symbols"), 0, kind, options)
@@ -99,9 +99,9 @@ def _category_style(
     kind: Symbol,
     categories: Iterable[tuple[str, str, Mapping[str, str]]],
 ) -> str:
-    """QML for a vector layer drawn by the values of a field; categories are given as value, label and symbol options.
+    """Return the QML of a layer drawn by the values of a field; categories are value, label and symbol options.
 
-    The order of attributes is part of the bytes that are promised not to change.
+    Attributes have a different order for each type of field: styles are compared byte by byte.
     """
     root = _root()
     integer = field_type == "long"
@@ -120,7 +120,7 @@ def _category_style(
 
 
 def _root() -> Xml.Element:
-    """The root element of a style that QGIS 3.22 and later read."""
+    """Return the root element of a style, for QGIS 3.22 and later."""
     return Xml.Element("qgis", version="3.22", styleCategories="Symbology")
 
 
@@ -133,7 +133,7 @@ def _add_symbol(symbols: Xml.Element, number: int, kind: Symbol, options: Mappin
 
 
 def _qml(root: Xml.Element) -> str:
-    """The text of a style file."""
+    """Return the text of a style file."""
     Xml.indent(root)
     return (
         '<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM">\n' + Xml.tostring(root, encoding="unicode") + "\n"

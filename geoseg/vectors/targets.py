@@ -1,4 +1,4 @@
-"""Which vector files a run writes."""
+"""Name the vector files of a run."""
 
 import errno
 from collections.abc import Iterator, Sequence
@@ -20,26 +20,25 @@ class Targets:
     """The files of one run."""
 
     stem: Path
-    """Path of all files, but for their endings."""
+    """Path of all files, without the ending."""
 
     by_format: dict[str, Path]
     style: Path | None
-    """QGIS style, which QGIS finds beside a file of the same name; None where all that is written is a GeoPackage,
-    which carries its own."""
+    """QGIS style, which QGIS finds by its name; None if only a GeoPackage is written, which contains its styles."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files; the style first, so that it is there when a layer is opened."""
+        """All files, the style first: it is there before a layer can be opened."""
         return (*([] if self.style is None else [self.style]), *self.by_format.values())
 
 
 def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
-    """Name the files of a run: that of the output's ending, and those of the formats.
+    """Name the files of a run from its output file and further formats.
 
     Raises
     ------
     UsageError
-        If there is no format, or one that is unknown, or the style would take the place of the raster's.
+        If there is no format or an unknown one, or the style would replace the raster's.
     """
     output = Path(output)
     unknown = [each for each in formats if each not in VECTOR_ENDINGS]
@@ -51,9 +50,9 @@ def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
     wanted = dict.fromkeys([*([ending] if ending else []), *formats])
     if not wanted:
         endings = ", ".join(VECTOR_ENDINGS.values())
-        raise UsageError(f"{output.name} names no format; let it end in {endings}, or name a format beside it.")
+        raise UsageError(f"{output.name} has no known ending ({endings}); add one, or give `formats`.")
     if stem.name in ("", ".", ".."):
-        raise UsageError(f"{output} is no name for a file.")
+        raise UsageError(f"{output} is not a file name.")
     style = None if set(wanted) == {"gpkg"} else stem.with_name(f"{stem.name}.qml")
     if (
         style is not None
@@ -61,7 +60,7 @@ def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
         and stem.name == Path(source).stem
         and stem.parent.resolve() == Path(source).parent.resolve()
     ):
-        raise UsageError(f"{style.name} is the style of {Path(source).name}; choose another name.")
+        raise UsageError(f"{style.name} is the style of {Path(source).name}; choose another `output` name.")
     by_format = {
         name: output if name == ending else stem.with_name(f"{stem.name}{VECTOR_ENDINGS[name]}") for name in wanted
     }
@@ -71,18 +70,18 @@ def targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
 def requested(
     output: str | Path | None, formats: Sequence[str], source: str | Path, *, overwrite: bool
 ) -> Targets | None:
-    """Name the files of a run, none without an output, and refuse those that cannot be written.
+    """Name the files of a run and check that they can be written; None without an output.
 
     Raises
     ------
     UsageError
-        As `targets`, or if there are formats and no output.
+        See `targets`; also if there are formats but no output.
     OutputError
-        As `check_outputs`.
+        See `check_outputs`.
     """
     if output is None:
         if formats:
-            raise UsageError("`formats` are written beside `output`, which is not given.")
+            raise UsageError("`formats` are written next to `output`; give `output` too.")
         return None
     wanted = targets(output, formats, str(source))
     check_outputs(wanted.files, overwrite=overwrite)
@@ -91,7 +90,7 @@ def requested(
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Remove what a stopped run left there; what a library cannot write is an OSError with the reason as `strerror`."""
+    """Remove an existing file, and turn errors of the libraries that write into an OSError with a `strerror`."""
     import sqlite3  # late: TensorFlow brings a SQLite of its own, whose version a GeoPackage then holds
 
     discard(path)

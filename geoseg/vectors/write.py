@@ -14,10 +14,10 @@ from .layers import GEOMETRY, Layer
 from .targets import Targets, writing
 
 _VERSION = "1.2"
-"""Of GeoPackage: the latest that no GDAL of these years warns of."""
+"""GeoPackage version: the latest that current GDALs read without a warning."""
 
 _COLUMN = "geom"
-"""Name of the geometry in a GeoPackage."""
+"""Geometry column in a GeoPackage."""
 
 _DATE = "2000-01-01T00:00:00.000Z"
 _STYLES = """
@@ -29,7 +29,7 @@ CREATE TABLE layer_styles (
 
 
 def write_files(layers: Sequence[Layer], wanted: Targets, folder: Path) -> None:
-    """Write all files of a run in the work folder; the style is the first layer's."""
+    """Write all files of a run to a work folder; the style is the first layer's."""
     if wanted.style is not None:
         (folder / wanted.style.name).write_text(layers[0].style, encoding="utf-8")
     for file_format, path in wanted.by_format.items():
@@ -37,15 +37,15 @@ def write_files(layers: Sequence[Layer], wanted: Targets, folder: Path) -> None:
 
 
 def write_layers(layers: Sequence[Layer], path: Path, file_format: str) -> None:
-    """Write layers to a file, batch by batch; a file that exists is replaced.
+    """Write layers to a file, batch by batch; an existing file is replaced.
 
-    A GeoPackage holds all layers, with their styles; the other formats hold the first. GeoJSON is in longitude and
-    latitude (RFC 7946), the others are in the layer's CRS. The same layers make the same bytes at any time.
+    A GeoPackage holds all layers and their styles, the other formats only the first layer. GeoJSON is in longitude and
+    latitude (RFC 7946), the others in the layer's CRS. The bytes do not depend on the date.
 
     Parameters
     ----------
     layers
-        Layers, the main one first.
+        Main layer first.
     path
         File to write.
     file_format
@@ -60,7 +60,7 @@ def write_layers(layers: Sequence[Layer], path: Path, file_format: str) -> None:
         if file_format == "gpkg":
             _write_geopackage(layers, path)
         elif file_format == "flatgeobuf":
-            # The sole layer is named after its file.
+            # A single layer is named after its file.
             _write_with_gdal(layers[0], path, layers[0].name if len(layers) > 1 else path.stem, driver="FlatGeobuf")
         elif file_format == "parquet":
             _write_geoparquet(layers[0], path)
@@ -90,7 +90,7 @@ def _write_geopackage(layers: Sequence[Layer], path: Path) -> None:
 
 @contextmanager
 def _dated() -> Iterator[None]:
-    """Write one date in the place of today's: a file that is made again is the same file."""
+    """Let GDAL write a fixed date instead of today's."""
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _DATE})
     try:
@@ -100,7 +100,7 @@ def _dated() -> Iterator[None]:
 
 
 def _embed_styles(layers: Sequence[Layer], path: Path) -> None:
-    """Put the QML of layers into a GeoPackage, where QGIS looks for it and uses it by default."""
+    """Store the QML of layers in a GeoPackage as QGIS's default styles."""
     import sqlite3
 
     with closing(sqlite3.connect(path)) as database, database:
@@ -120,7 +120,7 @@ def _embed_styles(layers: Sequence[Layer], path: Path) -> None:
 
 
 def _write_geoparquet(layer: Layer, path: Path) -> None:
-    """Write GeoParquet 1.1, a row group for each batch."""
+    """Write GeoParquet 1.1 with a row group for each batch."""
     column = {"encoding": "WKB", "geometry_types": [layer.geometry_type], "crs": layer.crs.to_json_dict()}
     if layer.geometry_type == "Polygon":
         column["orientation"] = "counterclockwise"

@@ -49,7 +49,11 @@ def test_command(run, classes, tmp_path):
     ("arguments", "code", "message"),
     [
         (["none.tif", "-o", "areas.gpkg"], 3, "none.tif does not exist"),
-        (["classes.tif", "-o", "areas"], 2, "names no format"),
+        (
+            ["classes.tif", "-o", "areas"],
+            2,
+            ".parquet); add one, or give --format",
+        ),
         (["classes.tif", "-o", "areas.gpkg", "--class", "tundra"], 2, "is not in the raster's legend"),
         (["classes.tif", "-o", "areas.gpkg", "--min-area", "-1"], 2, "--min-area"),
         (["classes.tif", "-o", "areas.gpkg", "--format", "shp"], 2, "--format"),

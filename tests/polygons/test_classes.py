@@ -69,9 +69,9 @@ def test_choice():
     [
         ({0: "water", 7: "wood"}, "tundra", r"'tundra' is not in the raster's legend: water \(0\), wood \(7\)"),
         ({0: "water"}, "5", "'5' is not in the raster's legend"),
-        ({}, "water", "'water' is not a whole number below 65535, and the raster names no classes"),
-        ({}, "65535", "is not a whole number below 65535"),
-        ({}, "-1", "is not a whole number"),
+        ({}, "water", "'water' is not an integer below 65535, and the raster names no classes"),
+        ({}, "65535", "is not an integer below 65535"),
+        ({}, "-1", "is not an integer"),
     ],
 )
 def test_unknown_class(names, wanted, message):

@@ -223,8 +223,8 @@ def test_progress(suburb, tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.zeros((4, 4), np.float32), "holds float32 values; class ids are whole numbers"),
-        (np.full((4, 4), -3, np.int16), "holds the value -3; class ids are whole numbers from 0 to 65534"),
+        (np.zeros((4, 4), np.float32), "holds float32 values; class ids are integers"),
+        (np.full((4, 4), -3, np.int16), "holds the value -3; class ids are integers from 0 to 65534"),
         (np.full((4, 4), 65_535, np.uint16), "holds the value 65535"),
     ],
 )
@@ -253,7 +253,7 @@ def test_cut_off_raster(suburb, tmp_path):
 @pytest.mark.parametrize("wrong", [{"min_area_m2": -1}, {"simplify_m": float("nan")}, {"min_area_m2": float("inf")}])
 def test_impossible_numbers(suburb, tmp_path, wrong):
     """Areas and lengths that are none are refused."""
-    with pytest.raises(UsageError, match="is a number from 0 upward"):
+    with pytest.raises(UsageError, match=r"`(min_area_m2|simplify_m)` is a number from 0 upward"):
         polygonise(suburb, tmp_path / "areas.gpkg", **wrong)
 
 

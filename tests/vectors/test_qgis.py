@@ -148,15 +148,19 @@ def test_qgis_shows_networks(tmp_path, show, layer):
 
     Parquet opens where QGIS was built with it; Debian's was not.
     """
-    lines = [shapely.LineString([(500_000, 5_400_000 + y), (500_100, 5_400_000 + y)]) for y in (0, 50, 100)]
-    edges = layer(lines, name="edges", style=qgis.edge_style(), kinds=["road", "ring", "plaza"])
-    points = shapely.points([(500_000, 5_400_000), (500_100, 5_400_100)]).tolist()
+    # Several lines of each kind: one that falls between two pixels has none of its pure colour.
+    lines = [
+        shapely.LineString([(500_000, y - 3), (500_000, y), (500_100, y), (500_100, y + 3)])
+        for y in 5_400_000 + 7.3 * np.arange(12)
+    ]
+    edges = layer(lines, name="edges", style=qgis.edge_style(), kinds=4 * ["road", "ring", "plaza"])
+    points = shapely.points([(500_000, 5_400_000), (500_050, 5_400_050), (500_100, 5_400_100)]).tolist()
     nodes = layer(points, name="nodes", geometry_type="Point", style=qgis.node_style())
     wanted = targets(tmp_path / "roads.gpkg", ["geojson", "flatgeobuf", "parquet"], "scene.tif")
     write_files([edges, nodes], wanted, tmp_path)
     package, *others = wanted.by_format.values()
     dots, *found = show(f"{package}|layername=nodes", f"{package}|layername=edges", *others)
-    assert (dots["count"], dots["renderer"]) == (2, "singleSymbol")
+    assert (dots["count"], dots["renderer"]) == (3, "singleSymbol")
     assert "#ff6a00" not in dots["colours"]
     assert len(dots["colours"]) > 3
     for path, each in zip(wanted.by_format.values(), found, strict=True):
@@ -164,7 +168,7 @@ def test_qgis_shows_networks(tmp_path, show, layer):
             continue
         assert each["crs"] == ("EPSG:4326" if path.suffix == ".geojson" else "EPSG:32633")
         assert each["fields"] == ["id", "width_m", "paved", "kind"]
-        assert (each["count"], each["renderer"]) == (3, "categorizedSymbol")
+        assert (each["count"], each["renderer"]) == (12, "categorizedSymbol")
         assert {"#ff6a00", "#d627a0", "#0096c8"} <= set(each["colours"])
 
 

@@ -27,11 +27,11 @@ def test_names(output, formats, files):
 @pytest.mark.parametrize(
     ("output", "formats", "message"),
     [
-        ("areas", (), "areas names no format; let it end in .geojson, .gpkg, .fgb, .parquet"),
-        ("areas.shp", (), "areas.shp names no format"),
+        ("areas", (), r"areas has no known ending \(.geojson, .gpkg, .fgb, .parquet\); add one, or give `formats`"),
+        ("areas.shp", (), "areas.shp has no known ending"),
         ("areas", ("shapefile",), "format 'shapefile' is unknown; choose from geojson"),
-        ("maps/scene.gpkg", ("geojson",), "scene.qml is the style of scene.tif; choose another name"),
-        ("..", ("gpkg",), "is no name for a file"),
+        ("maps/scene.gpkg", ("geojson",), "scene.qml is the style of scene.tif; choose another `output` name"),
+        ("..", ("gpkg",), "is not a file name"),
     ],
 )
 def test_refused_names(output, formats, message):
