@@ -129,10 +129,10 @@ class RoadNetwork:
         except ModuleNotFoundError as error:
             raise UsageError("a graph needs networkx; install it with `pip install networkx`.") from error
         graph = networkx.MultiGraph(crs=self.ground.crs)
-        x, y = self.node_points().T.tolist()
-        degree, on_scene_edge = self.nodes.degree.tolist(), self.nodes.on_scene_edge.tolist()
-        for node, values in enumerate(zip(x, y, degree, on_scene_edge, strict=True), 1):
-            graph.add_node(node, **dict(zip(("x", "y", "degree", "on_scene_edge"), values, strict=True)))
+        names = ("x", "y", "degree", "on_scene_edge")
+        columns = (*self.node_points().T.tolist(), self.nodes.degree.tolist(), self.nodes.on_scene_edge.tolist())
+        for node, values in enumerate(zip(*columns, strict=True), 1):
+            graph.add_node(node, **dict(zip(names, values, strict=True)))
         for edge in self.to_geodataframe().to_dict("records"):
             graph.add_edge(edge["from_node"], edge["to_node"], key=edge["id"], **edge)
         return graph

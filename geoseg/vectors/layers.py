@@ -1,6 +1,6 @@
 """A vector layer, from which every format is written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +10,8 @@ from pyproj import CRS
 
 if TYPE_CHECKING:
     import geopandas
+
+GeometryType = Literal["Point", "LineString", "Polygon"]
 
 GEOMETRY = pa.field("geometry", pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
 """Geometry column of a layer: well-known binary in the layer's CRS."""
@@ -22,9 +24,9 @@ class Layer:
     name: str
     schema: pa.Schema
     """Attributes, then `GEOMETRY`."""
-    batches: Callable[[], Iterator[pa.RecordBatch]]
+    batches: Callable[[], Iterable[pa.RecordBatch]]
     """Read the features; called once for each format."""
-    geometry_type: Literal["Point", "LineString", "Polygon"]
+    geometry_type: GeometryType
     crs: CRS
     style: str
     """QML."""

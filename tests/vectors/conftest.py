@@ -36,7 +36,7 @@ def layer():
         return Layer(
             name=name,
             schema=SCHEMA,
-            batches=lambda: iter(table.to_batches(max_chunksize=2)),
+            batches=lambda: table.to_batches(max_chunksize=2),
             geometry_type=geometry_type,
             crs=CRS.from_user_input(crs),
             style=style,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyproj
 import shapely
 
-from geoseg.vectors.layers import GEOMETRY, Layer
+from geoseg.vectors.layers import GEOMETRY, GeometryType, Layer
 from geoseg.vectors.qgis import difference_style, junction_style
 from geoseg.vectors.write import write_layers
 
@@ -61,38 +61,23 @@ def differences(plane: Plane, crs: pyproj.CRS, missed: Lines, false: Lines, junc
 
 
 def write_differences(found: Differences, path: Path) -> None:
-    """Write the layers `missed`, `false` and `junctions`, with QGIS styles that are used by default.
+    """Write a GeoPackage with the layers `missed`, `false` and `junctions`; OSError if that is impossible."""
 
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
-    crs, junctions = found.crs, _junctions(found)
-    layers = [
-        Layer(
+    def layer(name: str, table: pa.Table, geometry_type: GeometryType, style: str) -> Layer:
+        return Layer(
             name=name,
-            schema=_LINES,
-            batches=_lines(lines, length_m).to_batches,
-            geometry_type="LineString",
-            crs=crs,
-            style=difference_style(name),
+            schema=table.schema,
+            batches=table.to_batches,
+            geometry_type=geometry_type,
+            crs=found.crs,
+            style=style,
         )
-        for name, lines, length_m in (
-            ("missed", found.missed, found.missed_m),
-            ("false", found.false, found.false_m),
-        )
+
+    layers = [
+        layer("missed", _lines(found.missed, found.missed_m), "LineString", difference_style("missed")),
+        layer("false", _lines(found.false, found.false_m), "LineString", difference_style("false")),
+        layer("junctions", _junctions(found), "Point", junction_style()),
     ]
-    layers.append(
-        Layer(
-            name="junctions",
-            schema=_JUNCTIONS,
-            batches=junctions.to_batches,
-            geometry_type="Point",
-            crs=crs,
-            style=junction_style(),
-        )
-    )
     write_layers(layers, path, "gpkg")
 
 
