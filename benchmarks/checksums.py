@@ -5,6 +5,9 @@ sample rasters; each command runs in a process of its own in an empty folder, so
 written. Networks run on two cores or more in any order: compare tables of one machine only.
 """
 
+from requirements import require
+
+# isort: split
 import argparse
 import hashlib
 import shlex
@@ -125,6 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, help="empty folder for the files; a temporary one otherwise")
     options = parser.parse_args()
+    require("onnx", "openvino", "ai_edge_litert")
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(exist_ok=True)

@@ -4,6 +4,9 @@ The scenes are painted in the colours of their true classes, which the stand-in 
 and roads are as dense as in the rendered scenes. `--model aerial` takes a network, and scenes as a camera sees them.
 """
 
+import requirements  # noqa: F401 - first, to name what is missing
+
+# isort: split
 import argparse
 import subprocess
 import sys

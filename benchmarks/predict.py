@@ -4,6 +4,9 @@ Each figure is taken in a process of its own, after the network is loaded and ha
 that a drift of the machine meets all of them. `python benchmarks/predict.py --help` says what can be chosen.
 """
 
+import requirements  # noqa: F401 - first, to name what is missing
+
+# isort: split
 import argparse
 import json
 import statistics

@@ -1,10 +1,13 @@
 """The road tracer against networks whose truth is known, and against the chain of libraries that people use.
 
 `python benchmarks/roads.py quality` scores both on random streets, segmented well and badly; `speed` times both from a
-tiled GeoTIFF to files; `memory` takes the peak on a mosaic of any size. The usual chain (threshold, small objects
-removed, skeletonize, sknw, simplification) needs `pip install sknw`.
+tiled GeoTIFF to files; `memory` takes the peak on a mosaic of any size. The usual chain is threshold, small objects
+removed, skeletonize, sknw, simplification.
 """
 
+from requirements import require
+
+# isort: split
 import argparse
 import json
 import statistics
@@ -24,14 +27,14 @@ import rasterio
 import shapely
 from rasterio import Affine
 from rasterio.windows import Window
+from road_accuracy import accuracy
 from scenes import peak_bytes
 from skimage.measure import label
 from skimage.morphology import skeletonize
+from synthetic_roads import SyntheticRoads, clean, occluded, random_streets, rough
 
-from geoseg.evaluation.roads.accuracy import accuracy
 from geoseg.evaluation.roads.apls import apls
 from geoseg.evaluation.roads.noding import LineGraph, line_graph
-from geoseg.evaluation.roads.synthetic import SyntheticRoads, clean, occluded, random_streets, rough
 from geoseg.roads import trace_network, trace_roads
 from geoseg.roads.network import FRACTIONS
 
@@ -224,6 +227,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=6, help="how often the mosaic repeats it, across and down")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    if options.what in ("quality", "speed") and "usual" in options.ways:
+        require("sknw")
     if options.what == "child":
         way, raster = options.arguments
         print(json.dumps(child(way, Path(raster))))

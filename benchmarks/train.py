@@ -5,6 +5,9 @@ all of them; each is compiled, and has filled its buffers, before it is measured
 and again. Without a recipe, rendered scenes written to a folder are trained on, with the recipe's defaults.
 """
 
+import requirements  # noqa: F401 - first, to name what is missing
+
+# isort: split
 import argparse
 import os
 import statistics

@@ -6,11 +6,11 @@ import shapely
 from PIL import Image
 from rasterio import Affine
 from rasterio.features import rasterize
+from road_accuracy import accuracy
+from synthetic_roads import clean, occluded, random_streets, rough
 
-from geoseg.evaluation.roads.accuracy import accuracy
 from geoseg.evaluation.roads.apls import apls
 from geoseg.evaluation.roads.noding import line_graph
-from geoseg.evaluation.roads.synthetic import clean, occluded, random_streets, rough
 
 GSD = 0.5
 SEEDS = range(2)

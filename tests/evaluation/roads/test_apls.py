@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthetic_roads import random_streets
 
 from geoseg.evaluation.roads.apls import apls
 from geoseg.evaluation.roads.noding import line_graph
-from geoseg.evaluation.roads.synthetic import random_streets
 
 
 def grid_streets(columns, rows, step=100.0):

@@ -5,6 +5,7 @@ from dataclasses import asdict, fields
 
 import numpy as np
 import pytest
+from synthetic_roads import random_streets
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.evaluation.roads import RoadScores, evaluate_roads
@@ -12,7 +13,6 @@ from geoseg.evaluation.roads.apls import apls
 from geoseg.evaluation.roads.local_plane import plane_around
 from geoseg.evaluation.roads.noding import road_graph
 from geoseg.evaluation.roads.read import read_roads
-from geoseg.evaluation.roads.synthetic import random_streets
 
 PERFECT = (
     "apls_truth_to_predicted", "apls_predicted_to_truth", "apls_harmonic", "apls_arithmetic", "topo_precision",

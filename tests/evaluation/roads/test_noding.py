@@ -5,9 +5,9 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic_roads import random_streets
 
 from geoseg.evaluation.roads.noding import TOUCH_M, road_graph
-from geoseg.evaluation.roads.synthetic import random_streets
 
 
 def lines_of(*lines):

@@ -6,10 +6,10 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic_roads import random_streets
 
 from geoseg.evaluation.roads import routing
 from geoseg.evaluation.roads.routing import even_stops, snapped, spaced_stops
-from geoseg.evaluation.roads.synthetic import random_streets
 
 
 def lengths(graph, stops, sources, **limits):

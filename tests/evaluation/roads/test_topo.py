@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic_roads import random_streets
 
-from geoseg.evaluation.roads.synthetic import random_streets
 from geoseg.evaluation.roads.topo import Topo, topo
 
 

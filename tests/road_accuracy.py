@@ -6,8 +6,8 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 
-from .noding import LineGraph
-from .routing import even_stops
+from geoseg.evaluation.roads.noding import LineGraph
+from geoseg.evaluation.roads.routing import even_stops
 
 _STEP_M = 1.0
 

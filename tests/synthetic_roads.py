@@ -10,7 +10,7 @@ from rasterio.features import rasterize
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.spatial import Delaunay
 
-from .noding import LineGraph, Points, line_graph
+from geoseg.evaluation.roads.noding import LineGraph, Points, line_graph
 
 Levels = npt.NDArray[np.uint8]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from road_accuracy import accuracy
 
-from geoseg.evaluation.roads.accuracy import accuracy
 from geoseg.evaluation.roads.noding import line_graph
 
 CROSS = [np.array([(0.0, 0.0), end]) for end in ((100.0, 0.0), (-100.0, 0.0), (0.0, 100.0), (0.0, -100.0))]
