@@ -93,7 +93,7 @@ def test_readme_goes_from_labels_to_maps(folder):
             with rasterio.open(folder / name / "scene.tif", "w", **profile | {"count": len(values)}) as target:
                 target.write(values)
     road = shapely.LineString([(500_000, 5_399_950), (500_140, 5_399_940)])
-    geopandas.GeoSeries([road], crs="EPSG:32633").to_crs(4326).to_file(folder / "true_roads.geojson")
+    geopandas.GeoSeries([road], crs="EPSG:32633").to_crs(4326).to_file(folder / "reference_roads.geojson")
     shutil.copy(find_model("aerial"), folder / "runs/city/city.keras")
     for command in commands:
         if command == "geoseg train city.toml":

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from geoseg.evaluation.report.tables import Table
+    from geoseg.evaluation.report.sections import Table
 
 
 def show(tables: "Iterable[Table]", sentences: Iterable[str]) -> None:

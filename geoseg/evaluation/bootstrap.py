@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from . import matrix_scores as metrics
+from . import matrix_scores
 from .counts import Comparison
 from .matrix_scores import Counts, Floats
 from .relaxed import near_scores
 
 SHARE = 0.95
 """Of the resamples, that lies within an interval."""
-_AT_ONCE = 64
+_BATCH = 64
 """Resamples that are scored together."""
 
 
@@ -21,15 +21,15 @@ def statistics(matrix: Counts, relaxed: Counts, boundary: Counts, scored: Collec
     Means are over the classes `scored`, of those that truth or prediction has.
     """
     classes = sorted(scored)
-    iou, f1 = metrics.iou(matrix), metrics.f1(matrix)
+    iou, f1 = matrix_scores.iou(matrix), matrix_scores.f1(matrix)
     boundary_f1 = near_scores(boundary)[2]
     return {
-        "overall_accuracy": metrics.overall_accuracy(matrix),
-        "mean_iou": metrics.mean_of_defined(iou[..., classes]),
-        "mean_f1": metrics.mean_of_defined(f1[..., classes]),
-        "frequency_weighted_iou": metrics.frequency_weighted_iou(matrix),
-        "kappa": metrics.kappa(matrix),
-        "boundary_f1": metrics.mean_of_defined(boundary_f1[..., classes]),
+        "overall_accuracy": matrix_scores.overall_accuracy(matrix),
+        "mean_iou": matrix_scores.mean_of_defined(iou[..., classes]),
+        "mean_f1": matrix_scores.mean_of_defined(f1[..., classes]),
+        "frequency_weighted_iou": matrix_scores.frequency_weighted_iou(matrix),
+        "kappa": matrix_scores.kappa(matrix),
+        "boundary_f1": matrix_scores.mean_of_defined(boundary_f1[..., classes]),
         "class_iou": iou,
         "class_f1": f1,
         "class_boundary_f1": boundary_f1,
@@ -51,8 +51,8 @@ def intervals(
         for name in ("", "relaxed", "boundary")
     ]
     parts = []
-    for first in range(0, resamples, _AT_ONCE):
-        number = min(_AT_ONCE, resamples - first)
+    for first in range(0, resamples, _BATCH):
+        number = min(_BATCH, resamples - first)
         drawn = random.integers(len(comparisons), size=(number, len(comparisons)))
         times = np.stack([np.bincount(each, minlength=len(comparisons)) for each in drawn])
         matrix, relaxed, boundary = (np.tensordot(times, stack, axes=1) for stack in stacks)

@@ -1,56 +1,13 @@
 """The confusion matrix of predicted and true classes, counted pixel by pixel, and the table of its scores."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import matrix_scores as metrics
-from .document import plain
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassScores:
-    """Scores of one class; NaN where they are 0 / 0."""
-
-    id: int
-    name: str
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    support: int
-    """True pixels of the class."""
-    iou: float
-    f1: float
-    precision: float
-    recall: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """Scores of a confusion matrix; NaN where they are 0 / 0."""
-
-    classes: tuple[ClassScores, ...]
-    """The classes that are scored, by id."""
-    pixels: int
-    """Pixels that were compared."""
-    unpredicted: int
-    """Pixels with a true class and without a predicted one; they are not scored."""
-    overall_accuracy: float
-    mean_iou: float
-    """Over the classes that truth or prediction has."""
-    mean_f1: float
-    """Over the classes that truth or prediction has."""
-    frequency_weighted_iou: float
-    kappa: float
-    """Cohen's."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; None for NaN."""
-        document: dict[str, Any] = plain(self)
-        return document
+from . import matrix_scores
+from .scores import ClassScores, Scores
 
 
 class Confusion:
@@ -102,14 +59,14 @@ class Confusion:
         """
         matrix = self.matrix
         columns = {
-            "true_positives": metrics.true_positives(matrix),
-            "false_positives": metrics.false_positives(matrix),
-            "false_negatives": metrics.false_negatives(matrix),
+            "true_positives": matrix_scores.true_positives(matrix),
+            "false_positives": matrix_scores.false_positives(matrix),
+            "false_negatives": matrix_scores.false_negatives(matrix),
             "support": matrix.sum(axis=1),
-            "iou": metrics.iou(matrix),
-            "f1": metrics.f1(matrix),
-            "precision": metrics.precision(matrix),
-            "recall": metrics.recall(matrix),
+            "iou": matrix_scores.iou(matrix),
+            "f1": matrix_scores.f1(matrix),
+            "precision": matrix_scores.precision(matrix),
+            "recall": matrix_scores.recall(matrix),
         }
         occurring = matrix.sum(axis=0) + matrix.sum(axis=1) > 0
         scored = [i for i in range(self.classes) if i not in self.ignored and (names is not None or occurring[i])]
@@ -124,11 +81,11 @@ class Confusion:
             ),
             pixels=int(matrix.sum()),
             unpredicted=int(self.unpredicted.sum()),
-            overall_accuracy=float(metrics.overall_accuracy(matrix)),
-            mean_iou=float(metrics.mean_of_defined(columns["iou"][scored])),
-            mean_f1=float(metrics.mean_of_defined(columns["f1"][scored])),
-            frequency_weighted_iou=float(metrics.frequency_weighted_iou(matrix)),
-            kappa=float(metrics.kappa(matrix)),
+            overall_accuracy=float(matrix_scores.overall_accuracy(matrix)),
+            mean_iou=float(matrix_scores.mean_of_defined(columns["iou"][scored])),
+            mean_f1=float(matrix_scores.mean_of_defined(columns["f1"][scored])),
+            frequency_weighted_iou=float(matrix_scores.frequency_weighted_iou(matrix)),
+            kappa=float(matrix_scores.kappa(matrix)),
         )
 
     def to_json(self, names: Sequence[str] | None = None) -> dict[str, Any]:

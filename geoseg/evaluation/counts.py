@@ -12,9 +12,8 @@ from geoseg.models.legend import NODATA
 from .calibration import calibration_counts
 from .class_mapping import Meaning
 from .confusion import Confusion
-from .distance import reach
 from .matrix_scores import Counts
-from .relaxed import boundaries, near_counts, near_other_class, sweep_counts
+from .relaxed import boundaries, near_counts, near_other_class, reach, sweep_counts
 
 
 @dataclass(frozen=True, kw_only=True)

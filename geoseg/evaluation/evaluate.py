@@ -1,8 +1,7 @@
-"""Evaluate predictions: rasters or folders of them against their truth."""
+"""Evaluate class rasters: files or folders of them against reference rasters."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 import rasterio
 
@@ -11,54 +10,81 @@ from geoseg.models.legend import Legend
 from geoseg.rasters.georeference import known_as
 from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.tags import legend_of, model_of
+from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import Meaning, meaning
 from .counts import ComparedImage, Comparison
 from .criteria import Criteria
+from .distance import Distance
 from .pairing import Pair, pair_rasters
-from .provenance import Subject
-from .result import Evaluation, summarise
+from .result import Evaluation, Subject
 from .strips import open_pair, strips
-
-Progress = Callable[[int, int, str], None]
-"""Told how many images are done, of how many, and which one is next."""
-
-
-def no_progress(done: int, count: int, name: str) -> None:
-    """Tell nobody."""
+from .summary import summarise
 
 
 def evaluate(
-    prediction: str | Path,
-    truth: str | Path,
+    predicted: str | Path,
+    reference: str | Path,
     *,
+    ignore: Collection[int | str] = (),
+    erode: Distance | float | str = 0.0,
+    relax: Distance | float | str = 3.0,
+    protocol: str | None = None,
+    coding: str | None = None,
+    single: str | None = None,
+    bootstrap: int = 0,
+    seed: int = 0,
     progress: Progress = no_progress,
-    **choices: Any,  # noqa: ANN401
 ) -> Evaluation:
-    """Compare a class raster, or a folder of them, with the truth, in memory that does not grow with their height.
+    """Compare class rasters with reference rasters, in memory that does not grow with their height.
 
-    Truths on another grid are taken from the pixel that holds the centre of the prediction's; rasters without
-    georeference must have one size. Probabilities are found beside the class raster, as `geoseg predict` names them.
+    A reference on another grid is sampled at the pixel centres of the prediction; rasters without a georeference must
+    have the same size. Probabilities are found next to the class raster, as `geoseg predict` names them.
 
     Parameters
     ----------
-    prediction
+    predicted
         Raster of class ids, or a folder of such rasters.
-    truth
-        Raster or folder; in folders, files are matched by their names without `_classes` and ending.
+    reference
+        Raster or folder; in folders, files are matched by name, without `_classes` and extension.
+    ignore
+        Ids or names of reference classes that are not compared.
+    erode
+        Reference pixels this near to another reference class are not compared: pixels, or metres as in `"1.5m"`.
+    relax
+        Offset that relaxed and boundary scores tolerate: pixels, or metres as in `"1.5m"`.
+    protocol
+        `"isprs"` erodes by 3 pixels; `"isprs-no-clutter"` also ignores the clutter class.
+    coding
+        Built-in coding of the reference's colours or ids, such as `"potsdam"`; None if they are the prediction's ids.
+    single
+        `"NAME"` or `"NAME=VALUE"`: compare one class of the prediction, by name or id, with one value of the reference.
+    bootstrap
+        Resamples of the images for 95 % intervals; 0 for none.
+    seed
+        Of the resamples.
     progress
         Called before each image.
-    **choices
-        Fields of `Criteria`.
 
     Raises
     ------
-    SceneError, UsageError
-        Each a sentence on what was found, what was expected, and what to do.
+    SceneError
+        If a raster cannot be read, or the two cannot be compared.
+    UsageError
+        If no files match, or an option does not fit them.
     """
-    criteria = Criteria(**choices)
-    pairs, notes = pair_rasters(Path(prediction), Path(truth))
-    subject = Subject(prediction=str(prediction), truth=str(truth))
+    criteria = Criteria(
+        ignore=tuple(ignore),
+        erode=erode,
+        relax=relax,
+        protocol=protocol,
+        coding=coding,
+        single=single,
+        bootstrap=bootstrap,
+        seed=seed,
+    )
+    pairs, notes = pair_rasters(Path(predicted), Path(reference))
+    subject = Subject(prediction=str(predicted), truth=str(reference))
     return compare(pairs, criteria, subject, count=len(pairs), notes=tuple(notes), progress=progress)
 
 

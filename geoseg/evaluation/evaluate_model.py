@@ -1,10 +1,9 @@
 """Evaluate a model: predict labelled images into a folder that is thrown away, and compare."""
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from geoseg.datasets.discovery import RASTERS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
@@ -16,12 +15,13 @@ from geoseg.prediction.predict import predict
 from geoseg.rasters.georeference import lacks_georeference, placed
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import is_placed
+from geoseg.tiling.progress import Progress, no_progress
 
 from .criteria import Criteria
-from .evaluate import Progress, compare, no_progress
+from .distance import Distance
+from .evaluate import compare
 from .pairing import Pair
-from .provenance import Inference, Subject
-from .result import Evaluation
+from .result import Evaluation, Inference, Subject
 
 
 def evaluate_model(
@@ -32,13 +32,20 @@ def evaluate_model(
     bands: tuple[int, ...] | None = None,
     tta: TTA = "none",
     image_gsd_m: float | None = None,
+    ignore: Collection[int | str] = (),
+    erode: Distance | float | str = 0.0,
+    relax: Distance | float | str = 3.0,
+    protocol: str | None = None,
+    coding: str | None = None,
+    single: str | None = None,
+    bootstrap: int = 0,
+    seed: int = 0,
     load: Loader = load_keras,
     progress: Progress = no_progress,
-    **choices: Any,  # noqa: ANN401
 ) -> Evaluation:
-    """Predict images with a model, and compare with their labels on the model's grid.
+    """Predict images with a model, and compare the classes with labels on the model's grid.
 
-    Images whose labels have no georeference are compared on their own pixels, which must be as many.
+    Images whose labels have no georeference are compared on their own pixels; sizes must agree.
 
     Parameters
     ----------
@@ -49,20 +56,35 @@ def evaluate_model(
     bands, tta
         As in `geoseg.Settings`.
     image_gsd_m
-        Metres per pixel of images that have no georeference; the model's own by default.
+        Metres per pixel of images without a georeference; the model's by default.
+    ignore, erode, relax, protocol, coding, single, bootstrap, seed
+        As in `geoseg.evaluate`.
     load
-        What makes an engine from a bundle.
+        Makes an engine from a bundle.
     progress
         Called before each image.
-    **choices
-        Fields of `Criteria`.
 
     Raises
     ------
-    SceneError, BundleError, OutputError, UsageError
-        Each a sentence on what was found, what was expected, and what to do.
+    SceneError
+        If an image or label cannot be read, or the two cannot be compared.
+    BundleError
+        If the model cannot be loaded.
+    OutputError
+        If a prediction cannot be written to the temporary folder.
+    UsageError
+        If no files match, or an option does not fit them.
     """
-    criteria = Criteria(**choices)
+    criteria = Criteria(
+        ignore=tuple(ignore),
+        erode=erode,
+        relax=relax,
+        protocol=protocol,
+        coding=coding,
+        single=single,
+        bootstrap=bootstrap,
+        seed=seed,
+    )
     bundle = find_model(model)
     gsd_m = image_gsd_m or read_card(bundle).gsd_m
     inference = Inference(bundle=str(bundle), tta=tta, bands=bands, image_gsd_m=gsd_m)

@@ -4,6 +4,7 @@ The same counts score boundaries: of the pixels on a predicted boundary, how man
 round (Csurka et al., 2013).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,10 @@ import numpy.typing as npt
 
 from geoseg.models.legend import LEVELS, NODATA
 
-from .distance import dilate
 from .matrix_scores import Counts, Floats, quotient
+
+_ROUNDING = 1e-9
+"""Pixels by which rounding may change a distance."""
 
 
 def near_other_class(ids: npt.NDArray[np.uint8], radius: float) -> npt.NDArray[np.bool_]:
@@ -150,3 +153,38 @@ def sweep(counts: Counts) -> Sweep:
     return Sweep(
         precision=precision, recall=recall, break_even=float(break_even), threshold=float((before + step) / LEVELS)
     )
+
+
+def dilate(values: npt.NDArray[np.uint8], radius: float, combine: np.ufunc) -> npt.NDArray[np.uint8]:
+    """Combine the values of all pixels whose centres lie within `radius` of a pixel's centre.
+
+    The disc is made of runs along rows, each grown from the next shorter one, so that the cost grows with the radius
+    and not with the area.
+
+    Parameters
+    ----------
+    values
+        `(rows, columns)`; zero must change nothing under `combine`, for that is what lies beyond the edge.
+    radius
+        In pixels.
+    combine
+        `np.maximum`, or `np.bitwise_or` for a set of classes in the bits of a pixel.
+    """
+    rows, cols = values.shape
+    wide, width = values.copy(), 0
+    discs = np.zeros_like(values)
+    for down in range(min(reach(radius), rows - 1), -1, -1):
+        half_width = math.floor(math.sqrt(max(radius**2 - down**2, 0)) + _ROUNDING)
+        for shift in range(width + 1, min(half_width, cols - 1) + 1):
+            combine(wide[:, shift:], values[:, :-shift], out=wide[:, shift:])
+            combine(wide[:, :-shift], values[:, shift:], out=wide[:, :-shift])
+        width = max(width, half_width)
+        combine(discs[down:], wide[: rows - down], out=discs[down:])
+        if down:
+            combine(discs[:-down], wide[down:], out=discs[:-down])
+    return discs
+
+
+def reach(radius: float) -> int:
+    """Rows, up and down, that a disc of `radius` pixels reaches."""
+    return math.floor(radius + _ROUNDING)

@@ -1,72 +1,74 @@
-"""The result of an evaluation: every score as a plain value, for people and for JSON."""
+"""The result of an evaluation: scores as plain values, as tables, and as a report."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.errors import UsageError
-
-from .bootstrap import intervals, statistics
-from .calibration import Calibration, calibrate
-from .class_mapping import Codes
-from .confusion import ClassScores, Scores
-from .counts import ComparedImage, Comparison, total
+from . import tables
+from .calibration import Calibration
 from .criteria import Criteria
 from .document import plain
-from .matrix_scores import Counts, Floats
 from .pairing import some_of
-from .provenance import Subject
-from .relaxed import Sweep, near_scores, sweep
+from .report.plots import plot_confusion, plot_precision_recall, plot_reliability
+from .report.sections import Figure, Table
+from .report.write import write_report
+from .scores import ClassEvaluation, ImageEvaluation, Interval, Scores
 
-Interval = tuple[float, float]
-"""Ends of a 95 % confidence interval."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NearScores:
-    """Scores that forgive a distance; NaN where they are 0 / 0."""
-
-    precision: float
-    recall: float
-    f1: float
+_PLOTTED_CLASSES = 40
+"""A confusion matrix of more classes is a table only."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassEvaluation:
-    """All scores of one class."""
+class Inference:
+    """How a model was run on images."""
 
-    scores: ClassScores
-    boundary: NearScores
-    relaxed: NearScores
-    sweep: Sweep | None
-    """Relaxed precision and recall by threshold; None where there are no probabilities."""
-    intervals: Mapping[str, Interval]
-    """By score: `iou`, `f1`, `boundary_f1`, `relaxed_f1`; empty without bootstrap."""
+    bundle: str
+    """Path of the model's bundle."""
+    tta: str
+    """Orientations averaged over."""
+    bands: tuple[int, ...] | None
+    """Band numbers read from the images; None if chosen automatically."""
+    image_gsd_m: float
+    """Metres per pixel assumed for images without a georeference."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageEvaluation:
-    """The scores of one image."""
+class Subject:
+    """Files and models evaluated."""
 
-    name: str
     prediction: str
+    """Path of the class rasters as given; for a model, of its images."""
     truth: str
-    scores: Scores
-    boundary_f1: float
-    """Mean over classes."""
-    relaxed_f1: Mapping[str, float]
-    """By class name."""
-    notes: tuple[str, ...]
-    """What a reader must know about this comparison."""
+    """Path of the reference data as given."""
+    models: tuple[str, ...] = ()
+    """Name and version of the models that made the predictions; empty if the rasters have no such tag."""
+    inference: Inference | None = None
+    """None if the predictions existed already."""
+
+    def sentence(self) -> str:
+        """Describe the subject in a sentence."""
+        if self.inference is None:
+            makers = f" (made by {', '.join(self.models)})" if self.models else ""
+            return f"{self.prediction}{makers} against {self.truth}."
+        run = self.inference
+        bands = "" if run.bands is None else f", bands {','.join(map(str, run.bands))}"
+        return (
+            f"Model {', '.join(self.models)} ({run.bundle}; tta {run.tta}{bands}; images without a georeference at "
+            f"{run.image_gsd_m:g} m) on {self.prediction} against {self.truth}."
+        )
+
+    def made_by(self, model: str | None) -> "Subject":
+        """Add a model unless it is listed already."""
+        return self if model is None or model in self.models else replace(self, models=(*self.models, model))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """How well predictions agree with the truth, over the pixels of all images together and of each."""
+    """How well predictions agree with reference data: over all images together, and image by image."""
 
     subject: Subject
     criteria: Criteria
@@ -74,170 +76,110 @@ class Evaluation:
     boundary_f1: float
     """Mean over classes."""
     classes: tuple[ClassEvaluation, ...]
-    """The classes that are scored."""
+    """Scored classes."""
     matrix: npt.NDArray[np.int64]
-    """`(classes, classes)`: pixels by true class (rows) and predicted class (columns), ignored classes included."""
+    """`(classes, classes)`: pixels by reference class (rows) and predicted class (columns), ignored ones included."""
     names: tuple[str, ...]
     """Names of the matrix's classes."""
     calibration: Calibration | None
-    """None where there are no probabilities."""
+    """None without probabilities."""
     intervals: Mapping[str, Interval]
     """95 % intervals of the overall scores, by name; empty without bootstrap."""
     images: tuple[ImageEvaluation, ...]
     notes: tuple[str, ...]
-    """What a reader must know about this evaluation."""
+    """Remarks on the whole evaluation."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; None for what is not defined."""
+        """Return plain values; None for undefined scores."""
         document: dict[str, Any] = plain(self)
         overall = document.pop("scores")
         del overall["classes"]
         classes = [{**entry.pop("scores"), **entry} for entry in document.pop("classes")]
         return {**overall, **document, "classes": classes}
 
+    def write(self, folder: str | Path, *, overwrite: bool = False) -> tuple[Path, ...]:
+        """Write `evaluation.json`, `evaluation.md` and `evaluation.html` to a folder; return their paths.
 
-def summarise(
-    images: Sequence[ComparedImage], criteria: Criteria, subject: Subject, notes: tuple[str, ...]
-) -> Evaluation:
-    """Score images together and one by one; classes without names are known by their ids, those that occur.
-
-    Raises
-    ------
-    UsageError
-        If the criteria leave out all pixels, or no truth has the value that one class is compared with.
-    """
-    names, comparisons = images[0].meaning.names, [image.comparison for image in images]
-    if not any(each.confusion.matrix.any() for each in comparisons):
-        raise UsageError(f"nothing is left to compare: all true pixels are left out by {criteria.what_is_left_out()}.")
-    if names is None:
-        classes = max(each.highest for each in comparisons) + 1
-        comparisons = [each.resized(classes) for each in comparisons]
-    everything = total(comparisons)
-    scores = everything.confusion.scores(names)
-    scored = [entry.id for entry in scores.classes]
-    ends: Mapping[str, Floats] = {}
-    if criteria.bootstrap:
-        ends = intervals(comparisons, scored, resamples=criteria.bootstrap, seed=criteria.seed)
-    return Evaluation(
-        subject=subject,
-        criteria=criteria,
-        scores=scores,
-        boundary_f1=float(_statistics(everything, scored)["boundary_f1"]),
-        classes=tuple(_class(everything, entry, ends) for entry in scores.classes),
-        matrix=everything.confusion.matrix,
-        names=names or tuple(str(number) for number in range(everything.rules.classes)),
-        calibration=None if everything.calibration is None else calibrate(everything.calibration),
-        intervals={name: _interval(pair) for name, pair in ends.items() if not name.startswith("class_")},
-        images=tuple(
-            _image(image, comparison, names, scores) for image, comparison in zip(images, comparisons, strict=True)
-        ),
-        notes=(
-            *notes,
-            *without_probabilities(images),
-            *unmet(images, criteria),
-            *_warnings(everything, scores, criteria),
-        ),
-    )
-
-
-def _image(
-    image: ComparedImage, comparison: Comparison, names: tuple[str, ...] | None, overall: Scores
-) -> ImageEvaluation:
-    """Score one image, in the classes that are scored of all."""
-    found = _statistics(comparison, [entry.id for entry in overall.classes])
-    return ImageEvaluation(
-        name=image.name,
-        prediction=image.prediction,
-        truth=image.truth,
-        scores=comparison.confusion.scores(names),
-        boundary_f1=float(found["boundary_f1"]),
-        relaxed_f1={entry.name: float(found["class_relaxed_f1"][entry.id]) for entry in overall.classes},
-        notes=image.notes,
-    )
-
-
-def _class(everything: Comparison, scores: ClassScores, ends: Mapping[str, Floats]) -> ClassEvaluation:
-    sweeps = everything.sweeps
-    return ClassEvaluation(
-        scores=scores,
-        boundary=_near(everything.boundary, scores.id),
-        relaxed=_near(everything.relaxed, scores.id),
-        sweep=None if sweeps is None else sweep(sweeps[scores.id]),
-        intervals={
-            name.removeprefix("class_"): _interval(pair[:, scores.id])
-            for name, pair in ends.items()
-            if name.startswith("class_")
-        },
-    )
-
-
-def _near(counts: Counts, number: int) -> NearScores:
-    precision, recall, f1 = near_scores(counts)
-    return NearScores(precision=float(precision[number]), recall=float(recall[number]), f1=float(f1[number]))
-
-
-def _statistics(comparison: Comparison, scored: Sequence[int]) -> dict[str, Floats]:
-    return statistics(comparison.confusion.matrix, comparison.relaxed, comparison.boundary, scored)
-
-
-def _interval(ends: Floats) -> Interval:
-    return float(ends[0]), float(ends[1])
-
-
-def _warnings(everything: Comparison, scores: Scores, criteria: Criteria) -> tuple[str, ...]:
-    """What looks like a misunderstanding between the files and the command."""
-    value_named = "=" in (criteria.single or "")
-    found = []
-    if scores.unpredicted:
-        found.append(f"{scores.unpredicted:,} true pixels have no prediction and are not scored.")
-    if sum(entry.support > 0 for entry in scores.classes) == 1 and everything.unlabelled and not value_named:
-        found.append(
-            f"The truth has one class only, and {everything.unlabelled:,} pixels without any: "
-            "if its 255 stands for a class, name it with --class NAME=255."
+        Raises
+        ------
+        OutputError
+            If one exists and `overwrite` is not set, or the folder cannot be written.
+        """
+        return write_report(
+            Path(folder),
+            document=self.to_json(),
+            sentences=self.sentences(),
+            sections=self.sections,
+            overwrite=overwrite,
         )
-    return tuple(found)
 
+    def tables(self) -> tuple[Table, ...]:
+        """Tables short enough for a terminal; that of the images if there are several."""
+        shown = (
+            tables.overall(self.scores, self.boundary_f1, self.calibration, self.intervals),
+            tables.by_class(self.classes),
+            tables.near(self.classes, str(self.criteria.relax)),
+        )
+        return (*shown, tables.images(self.images)) if len(self.images) > 1 else shown
 
-def without_probabilities(images: Sequence[ComparedImage]) -> Iterator[str]:
-    """Say which scores are left out because not all images have the probabilities that they are made from."""
-    lacking = {
-        "break-even points": tuple(image.name for image in images if image.comparison.sweeps is None),
-        "the calibration error": tuple(image.name for image in images if image.comparison.calibration is None),
-    }
-    for names in dict.fromkeys(lacking.values()):
-        if 0 < len(names) < len(images):
-            scores = " and ".join(score for score, without in lacking.items() if without == names)
-            verb = "has" if len(names) == 1 else "have"
-            yield (
-                f"{len(names)} of {len(images)} images {verb} no probabilities for {scores}, which need those of all: "
-                f"{some_of(names)}."
+    def sections(self) -> Iterator[Table | Figure]:
+        """Yield all tables and figures of the report."""
+        overall, *by_class = self.tables()[:3]
+        yield overall
+        occurring = tables.occurring(self.matrix)
+        if len(occurring) <= _PLOTTED_CLASSES:
+            yield Figure(
+                title="Confusion",
+                note="Share of each reference class predicted as each class; the diagonal is recall.",
+                svg=plot_confusion(self.matrix[np.ix_(occurring, occurring)], [self.names[i] for i in occurring]),
             )
-
-
-def unmet(images: Sequence[ComparedImage], criteria: Criteria) -> Iterator[str]:
-    """Say which values the user spoke of and no image has.
-
-    Raises
-    ------
-    UsageError
-        If one class is to be compared with a value that no truth has.
-    """
-    asked = images[0].meaning
-    in_truth = set(chain.from_iterable(image.met_in_truth for image in images))
-    in_prediction = set(chain.from_iterable(image.met_in_prediction for image in images))
-    if asked.single_values and not asked.single_values & in_truth:
-        values = _named(asked.single_values, asked.truth)
-        if "=" in (criteria.single or ""):
-            raise UsageError(
-                f"--class {criteria.single}: no pixel of any truth has {values}; name a value that stands for the "
-                "class (nodata and masked pixels do not count)."
+        yield from by_class
+        if any(entry.sweep is not None for entry in self.classes):
+            yield Figure(
+                title="Relaxed precision and recall",
+                note="At every threshold of the class's probability; dots are the break-even points.",
+                svg=plot_precision_recall(self.classes),
             )
-        yield f"No truth has a pixel of the class ({values}): its scores say nothing of what was found."
-    if missing := asked.predicted.expected - in_prediction:
-        yield f"No prediction has a pixel of {_named(missing, asked.predicted)}, and no legend says what it means."
-    if missing := asked.ignored_values - in_truth:
-        yield f"No truth has a pixel of {_named(missing, asked.truth)}, to be ignored."
+        if self.calibration is not None:
+            yield Figure(
+                title="Calibration",
+                note="Calibrated probabilities follow the diagonal; stronger bars have more pixels.",
+                svg=plot_reliability(self.calibration),
+            )
+        yield tables.confusion(self.matrix, self.names)
+        yield tables.images(self.images)
 
+    def sentences(self) -> tuple[str, ...]:
+        """Describe the data and the criteria, then add all notes."""
+        criteria, count = self.criteria, len(self.images)
+        found = [
+            self.subject.sentence(),
+            f"{count} image{'s' if count > 1 else ''}, {self.scores.pixels:,} pixels compared.",
+        ]
+        if criteria.single is not None:
+            found.append(f"One class against all others: {criteria.single}.")
+        if criteria.coding is not None:
+            found.append(f"Reference coding: {criteria.coding}.")
+        if criteria.protocol is not None:
+            found.append(f"Protocol {criteria.protocol}.")
+        if str(criteria.erode) != "0 px":
+            found.append(f"Reference pixels within {criteria.erode} of another class are not compared.")
+        if criteria.ignore:
+            found.append(f"Not compared: {', '.join(map(str, criteria.ignore))}.")
+        if criteria.bootstrap:
+            found.append(f"Intervals: 95 % of {criteria.bootstrap} resamples of the images, seed {criteria.seed}.")
+        return (*found, *self.notes, *self._notes_of_images())
 
-def _named(values: Iterable[int], codes: Codes) -> str:
-    return " or ".join(codes.describe(value) for value in sorted(values))
+    def _notes_of_images(self) -> Iterator[str]:
+        """Yield each note once, with the images it is about."""
+        about: dict[str, list[str]] = {}
+        for image in self.images:
+            for note in image.notes:
+                about.setdefault(note, []).append(image.name)
+        for note, names in about.items():
+            if len(names) == 1:
+                yield f"{names[0]}: {note}"
+            elif len(names) == len(self.images):
+                yield f"All {len(names)} images: {note}"
+            else:
+                yield f"{len(names)} of {len(self.images)} images ({some_of(names)}): {note}"

@@ -35,14 +35,16 @@ def run():
 
 def test_json(run, pair):
     """JSON on standard output is the evaluation's, and nothing else."""
-    found = json.loads(run(*pair, "--json", "--erode", 1, "--relax", "2m", "--ignore", "water", "--ignore", 0))
+    found = json.loads(
+        run("rasters", *pair, "--json", "--erode", 1, "--relax", "2m", "--ignore", "water", "--ignore", 0)
+    )
     assert found == evaluate(*pair, erode=1, relax="2m", ignore=["water", "0"]).to_json()
     assert [entry["name"] for entry in found["classes"]] == ["land", "road", "vegetation"]
 
 
 def test_tables(run, pair, tmp_path):
     """The terminal shows every class with its scores; files are written where asked."""
-    shown = run(*pair, "-o", tmp_path / "report", "--class", "road")
+    shown = run("rasters", *pair, "-o", tmp_path / "report", "--class", "road")
     evaluation = evaluate(*pair, single="road")
     road = evaluation.classes[1].scores
     line = next(line.split() for line in shown.splitlines() if line.startswith("road"))
@@ -57,14 +59,12 @@ def test_tables(run, pair, tmp_path):
 
 
 def test_what_cannot_be(run, pair, tmp_path):
-    """Options of predicting need a model; an evaluation that is there is refused before anything is read."""
-    with pytest.raises(UsageError, match="--image-gsd is for predicting; name a model"):
-        run(*pair, "--image-gsd", 1)
+    """An existing evaluation is refused before anything is read."""
     (tmp_path / "evaluation.md").touch()
-    with pytest.raises(OutputError, match=r"evaluation\.md exists; .*`overwrite=True`"):
-        run(tmp_path / "nothing.tif", pair[1], "-o", tmp_path)
+    with pytest.raises(OutputError, match="choose another `folder` or `overwrite=True`"):
+        run("rasters", tmp_path / "nothing.tif", pair[1], "-o", tmp_path)
     with pytest.raises(UsageError, match=r"nothing\.tif does not exist"):
-        run(tmp_path / "nothing.tif", pair[1], "-o", tmp_path, "--overwrite")
+        run("rasters", tmp_path / "nothing.tif", pair[1], "-o", tmp_path, "--overwrite")
 
 
 @pytest.fixture
@@ -78,13 +78,13 @@ def networks(tmp_path):
 
 
 def test_roads(run, networks, tmp_path):
-    """`--roads` shows the scores of networks, as tables or as JSON, and writes a map of differences."""
-    found = json.loads(run("--roads", *networks, "--json", "--buffer", 1, "--relax", "5m", "--seed", 3))
+    """`roads` shows the scores of networks, as tables or as JSON, and writes a map of differences."""
+    found = json.loads(run("roads", *networks, "--json", "--buffer", 1, "--relax", 5, "--seed", 3))
     evaluation = evaluate_roads(*networks, buffer_m=1, relax_m=5, seed=3)
     assert found == evaluation.to_json()
     assert found["completeness"] == pytest.approx(181 / 200, abs=1e-4)
     assert found["relaxed_recall"] == pytest.approx(185 / 200, abs=1e-4)
-    shown = run("--roads", *networks, "--relax", 5, "-o", tmp_path / "report")
+    shown = run("roads", *networks, "--relax", 5, "-o", tmp_path / "report")
     assert re.search(r"completeness within 3 m +0\.915", shown)
     assert re.search(r"relaxed F1 within 5 m +0\.961", shown)
     assert re.search(r"length in km +0\.200 +0\.180", shown)
@@ -93,20 +93,25 @@ def test_roads(run, networks, tmp_path):
     ]  # fmt: skip
 
 
-def test_options_of_the_other_kind(run, pair, networks, tmp_path):
-    """What says nothing about roads is refused with them, the buffer without them, and pixels of relaxing."""
-    for option, value in (
-        ("--model", "aerial"), ("--ignore", "water"), ("--erode", "1"), ("--protocol", "isprs"), ("--class", "road"),
-        ("--coding", "mbrsc"), ("--bootstrap", "9"), ("--bands", "1,2,3"), ("--tta", "flips"), ("--image-gsd", "1"),
-    ):  # fmt: skip
-        with pytest.raises(UsageError, match=f"{option} is for class rasters; leave it out with --roads"):
-            run("--roads", *networks, option, value)
-    with pytest.raises(UsageError, match="--buffer is for road networks; add --roads"):
-        run(*pair, "--buffer", 3)
-    with pytest.raises(UsageError, match="roads have no pixels; give --relax in metres, got 3px"):
-        run("--roads", *networks, "--relax", "3px")
+def test_options_belong_to_their_command():
+    """Each command has the options that say something about what it compares, and no others."""
+    shared = {"folder", "overwrite", "as_json", "seed"}
+    rasters = shared | {"ignore", "erode", "relax", "protocol", "single", "coding", "bootstrap"}
+    expected = {
+        "rasters": rasters | {"predicted", "reference"},
+        "model": rasters | {"model", "images", "labels", "bands", "tta", "image_gsd_m"},
+        "roads": shared | {"predicted", "reference", "buffer_m", "relax_m"},
+    }
+    assert {name: {each.name for each in part.params} for name, part in command.commands.items()} == expected
+
+
+def test_road_reports_are_not_replaced_unasked(run, networks, tmp_path):
+    """An existing map of differences is refused, or replaced with `--overwrite`; distances are metres."""
+    result = CliRunner().invoke(command, ["roads", *map(str, networks), "--relax", "3px"])
+    assert result.exit_code == 2
+    assert "'3px' is not a valid float" in result.stderr
     (tmp_path / "differences.gpkg").touch()
-    with pytest.raises(OutputError, match=r"differences\.gpkg exists; .*`overwrite=True`"):
-        run("--roads", *networks, "-o", tmp_path)
-    run("--roads", *networks, "-o", tmp_path, "--overwrite")
+    with pytest.raises(OutputError, match=r"differences\.gpkg exists; choose another `folder` or `overwrite=True`"):
+        run("roads", *networks, "-o", tmp_path)
+    run("roads", *networks, "-o", tmp_path, "--overwrite")
     assert (tmp_path / "differences.gpkg").stat().st_size

@@ -13,7 +13,6 @@ from click.testing import CliRunner
 import geoseg
 from geoseg.cli import main
 from geoseg.evaluation import evaluate
-from geoseg.evaluation.report.write import write_evaluation
 from geoseg.models.legend import AERIAL
 
 
@@ -99,7 +98,7 @@ def test_vectors_into_a_pipe(run, classes, make_pipe, command):
 def test_evaluation_into_a_pipe(classes, make_pipe):
     """The JSON of an evaluation goes through a pipe."""
     path, received = make_pipe("report/evaluation.json")
-    written = write_evaluation(evaluate(classes, classes), path.parent, overwrite=True)
+    written = evaluate(classes, classes).write(path.parent, overwrite=True)
     assert received()
     assert path.is_fifo()
     assert [each.is_file() for each in written] == [False, True, True]

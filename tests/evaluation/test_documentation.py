@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import shapely
 from click.testing import CliRunner
-from standins import load_echo
 
 from geoseg.cli.evaluate import command
 from geoseg.datasets.codings import LEGENDS
@@ -26,9 +25,9 @@ EXAMPLE, ROADS_EXAMPLE = re.findall("```py\n(.*?)```", PAGE, re.DOTALL)
 
 @pytest.fixture
 def folder(write_ids, blobs, noise, tmp_path, monkeypatch):
-    """A working folder with the files that the page speaks of, and an echo in place of the network."""
+    """A working folder with the files that the page names."""
     write_ids(blobs(30, 40), "north_classes.tif", legend=AERIAL)
-    write_ids(blobs(30, 40, seed=1), "truth.tif")
+    write_ids(blobs(30, 40, seed=1), "reference.tif")
     colours = np.array([entry.rgb for entry in LEGENDS["potsdam"].classes], np.uint8)
     for number, name in enumerate(("north", "south")):
         truth = blobs(40, 50, seed=number)
@@ -41,12 +40,14 @@ def folder(write_ids, blobs, noise, tmp_path, monkeypatch):
         write_ids(colours[truth].transpose(2, 0, 1), f"{tile}_label.tif", folder="5_Labels_all")
     streets = shapely.LineString([(500_000, 5_400_000), (500_200, 5_400_000), (500_200, 5_400_300)])
     (tmp_path / "road_maps").mkdir()
-    (tmp_path / "true_roads").mkdir()
-    for name in ("north_roads.gpkg", "true_roads.geojson", "road_maps/south_roads.gpkg", "true_roads/south.geojson"):
+    (tmp_path / "reference_roads").mkdir()
+    for name in (
+        "north_roads.gpkg",
+        "reference_roads.geojson",
+        "road_maps/south_roads.gpkg",
+        "reference_roads/south.geojson",
+    ):
         geopandas.GeoSeries([streets], crs="EPSG:32633").to_file(tmp_path / name)
-    monkeypatch.setattr(
-        "geoseg.prediction.executors._load_keras", lambda model, batch, tta, version: load_echo(model, batch, tta)
-    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -65,7 +66,7 @@ def test_command(folder, line):
 def test_example(folder, blobs, capsys):
     """The example runs on arrays of ids, and prints a line for each class."""
     assert len(COMMANDS) >= 9
-    exec(compile(EXAMPLE, "example", "exec"), {"predicted": blobs(20, 20), "truth": blobs(20, 20, seed=1)})
+    exec(compile(EXAMPLE, "example", "exec"), {"predicted": blobs(20, 20), "reference": blobs(20, 20, seed=1)})
     assert len(capsys.readouterr().out.splitlines()) >= len(AERIAL) + 3
 
 

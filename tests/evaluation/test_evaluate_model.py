@@ -7,7 +7,6 @@ from rasterio import Affine
 import geoseg
 from geoseg.errors import BundleError, SceneError, UsageError
 from geoseg.evaluation import evaluate, evaluate_model
-from geoseg.evaluation.report.tables import conditions
 
 ROWS, COLS = 90, 70
 
@@ -62,7 +61,7 @@ def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
         "models": ["stand-in 1"],
         "inference": {"bundle": str(bundle), "tta": "flips", "bands": [3, 2, 1], "image_gsd_m": 0.5},
     }
-    assert conditions(evaluation)[0] == (
+    assert evaluation.sentences()[0] == (
         f"Model stand-in 1 ({bundle}; tta flips, bands 3,2,1; images without a georeference at 0.5 m) on "
         f"{scene.parent} against {label.parent}."
     )

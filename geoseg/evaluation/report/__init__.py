@@ -1,1 +1,1 @@
-"""Evaluations as tables, charts, Markdown and HTML."""
+"""Reports: tables and figures as JSON, Markdown and HTML."""

@@ -1,22 +1,14 @@
-"""An evaluation in Markdown."""
+"""Reports in Markdown."""
 
 from collections.abc import Iterable
 
-from geoseg.evaluation.result import Evaluation
-
-from .tables import Table, by_class, conditions, confusion, images, near, overall
+from .sections import Table
 
 
-def to_markdown(evaluation: Evaluation) -> str:
-    """A page of tables, with what was compared and how."""
-    tables = [build(evaluation) for build in (overall, by_class, near, confusion, images)]
-    return markdown_page(conditions(evaluation), tables)
-
-
-def markdown_page(sentences: Iterable[str], tables: Iterable[Table]) -> str:
-    """A page of sentences and tables."""
+def markdown_page(title: str, sentences: Iterable[str], tables: Iterable[Table]) -> str:
+    """Format a title, a list of sentences, and tables."""
     listed = "\n".join(f"* {_escaped(sentence)}" for sentence in sentences)
-    return "\n\n".join(["# Evaluation", listed, *map(_table, tables)]) + "\n"
+    return "\n\n".join([f"# {title}", listed, *map(_table, tables)]) + "\n"
 
 
 def _table(table: Table) -> str:
@@ -27,5 +19,5 @@ def _table(table: Table) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text whose characters mean themselves in a table."""
+    """Escape the characters that Markdown would interpret."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")

@@ -1,55 +1,58 @@
-"""Write an evaluation to files: JSON for programs, Markdown and HTML for people."""
+"""Write a report to files: JSON for programs, Markdown and HTML for people."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from geoseg.evaluation.result import Evaluation
 from geoseg.files import check_outputs, whole_files
 
-from .html import to_html
-from .markdown import to_markdown
+from .markdown import markdown_page
+from .page import html_page
+from .sections import Figure, Table
 
 REPORTS = ("evaluation.json", "evaluation.md", "evaluation.html")
 
-
-def write_evaluation(evaluation: Evaluation, folder: str | Path, *, overwrite: bool = False) -> tuple[Path, ...]:
-    """Write `evaluation.json`, `evaluation.md` and `evaluation.html` to a folder, and return their paths.
-
-    Raises
-    ------
-    OutputError
-        If one exists and `overwrite` is not set, or the folder cannot be written.
-    """
-    texts = (json.dumps(evaluation.to_json(), indent=2) + "\n", to_markdown(evaluation), to_html(evaluation))
-    writers = {name: text_writer(text) for name, text in zip(REPORTS, texts, strict=True)}
-    return write_files(writers, Path(folder), overwrite=overwrite)
+Writer = Callable[[Path], object]
+"""Writes one file to a path."""
 
 
-def text_writer(text: str) -> Callable[[Path], object]:
-    """A function that writes a text to the path it is given."""
-    return lambda path: path.write_text(text, encoding="utf-8")
-
-
-def write_files(
-    writers: Mapping[str, Callable[[Path], object]], folder: Path, *, overwrite: bool = False
+def write_report(
+    folder: Path,
+    *,
+    document: Mapping[str, Any],
+    sentences: Iterable[str],
+    sections: Callable[[], Iterable[Table | Figure]],
+    maps: Mapping[str, Writer] | None = None,
+    overwrite: bool,
 ) -> tuple[Path, ...]:
-    """Write files to a folder, each by a function that takes a path; they get their names when all are complete.
+    """Write `evaluation.json`, `.md` and `.html`, and `maps` by name, to a folder; return their paths.
+
+    All files get their names when the last one is complete.
 
     Raises
     ------
     OutputError
-        If one exists and `overwrite` is not set, or the folder cannot be written.
+        If a file exists and `overwrite` is not set, or the folder cannot be written.
     """
-    check_reports(folder, writers, overwrite=overwrite)
-    paths = tuple(folder / name for name in writers)
+    maps = maps or {}
+    check_reports(folder, maps, overwrite=overwrite)
+    shown, told = tuple(sections()), tuple(sentences)
+    texts = (
+        json.dumps(document, indent=2) + "\n",
+        markdown_page("Evaluation", told, (part for part in shown if isinstance(part, Table))),
+        html_page("Evaluation", told, shown),
+    )
+    paths = tuple(folder / name for name in (*REPORTS, *maps))
     with whole_files(paths) as work:
-        for name, write in writers.items():
+        for name, text in zip(REPORTS, texts, strict=True):
+            (work / name).write_text(text, encoding="utf-8")
+        for name, write in maps.items():
             write(work / name)
     return paths
 
 
-def check_reports(folder: Path, names: Iterable[str] = REPORTS, *, overwrite: bool) -> None:
+def check_reports(folder: Path, maps: Iterable[str] = (), *, overwrite: bool) -> None:
     """Raise OutputError if an evaluation cannot be written to a folder, or one there must not be replaced."""
-    paths = [folder / name for name in names]
+    paths = [folder / name for name in (*REPORTS, *maps)]
     check_outputs(paths, overwrite=overwrite, create=True, choose="another `folder`")

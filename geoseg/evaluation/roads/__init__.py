@@ -1,15 +1,7 @@
-"""Compare road networks with the truth, and make networks whose truth is known."""
+"""Compare road networks with reference networks: APLS, TOPO, buffers and junctions."""
 
-from .evaluate import RoadComparison, RoadCriteria, RoadEvaluation, evaluate_roads
-from .report import write_road_evaluation
+from .evaluate import evaluate_roads
+from .result import RoadComparison, RoadCriteria, RoadEvaluation
 from .scores import NetworkSize, RoadScores
 
-__all__ = [
-    "NetworkSize",
-    "RoadComparison",
-    "RoadCriteria",
-    "RoadEvaluation",
-    "RoadScores",
-    "evaluate_roads",
-    "write_road_evaluation",
-]
+__all__ = ["NetworkSize", "RoadComparison", "RoadCriteria", "RoadEvaluation", "RoadScores", "evaluate_roads"]

@@ -1,118 +1,71 @@
-"""Compare road networks with the truth: files or folders of them."""
+"""Evaluate road networks: files or folders of them against reference networks."""
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import shapely
 
-from geoseg.errors import UsageError
-from geoseg.evaluation.document import plain
 from geoseg.evaluation.pairing import RoadPair, pair_roads
+from geoseg.tiling.progress import Progress, no_progress
 
 from .apls import SNAP_M, apls
 from .buffers import Lines, Nearness, parts_beyond
-from .difference_map import Differences, differences
+from .difference_map import differences
 from .junctions import REACH_M, match_junctions
 from .local_plane import Plane, plane_around
 from .noding import LineGraph, road_graph
 from .read import Roads, read_roads
-from .scores import Measured, RoadScores, network_size, road_scores
+from .result import RoadComparison, RoadCriteria, RoadEvaluation
+from .scores import Measured, network_size, road_scores
 from .topo import topo
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoadCriteria:
-    """Choices for one evaluation of roads."""
-
-    buffer_m: float = 3.0
-    """Distance within which a line counts for completeness, correctness and quality."""
-    relax_m: float = 3.0
-    """Distance that relaxed scores forgive."""
-    snap_m: float = SNAP_M
-    """How far from a network APLS looks for a place on it."""
-    junction_m: float = REACH_M
-    """How far apart a junction of the truth and one of the prediction may be."""
-    seed: int = 0
-    """Of the places that are drawn where a network has too many for APLS or TOPO."""
-
-    def __post_init__(self) -> None:
-        for name in ("buffer_m", "relax_m", "snap_m", "junction_m"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise UsageError(f"{name} is a distance in metres above zero, got {value}.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoadComparison:
-    """One pair of networks."""
-
-    name: str
-    prediction: str
-    truth: str
-    scores: RoadScores
-    differences: Differences
-    """What was missed and what is false, in the truth's CRS."""
-    notes: tuple[str, ...]
-    """What a reader must know about this comparison."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoadEvaluation:
-    """How well predicted networks agree with the truth, together and each."""
-
-    criteria: RoadCriteria
-    scores: RoadScores
-    pairs: tuple[RoadComparison, ...]
-    notes: tuple[str, ...]
-    """What a reader must know about this evaluation."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; None for what is not defined."""
-        pairs = [
-            {"name": pair.name, "prediction": pair.prediction, "truth": pair.truth, **plain(pair.scores)}
-            | {"notes": list(pair.notes)}
-            for pair in self.pairs
-        ]
-        return {**plain(self.scores), "criteria": plain(self.criteria), "pairs": pairs, "notes": list(self.notes)}
 
 
 def evaluate_roads(
     predicted: str | Path,
-    truth: str | Path,
+    reference: str | Path,
     *,
-    progress: Callable[[int, int, str], None] = lambda done, count, name: None,
-    **choices: Any,  # noqa: ANN401
+    buffer_m: float = 3.0,
+    relax_m: float = 3.0,
+    snap_m: float = SNAP_M,
+    junction_m: float = REACH_M,
+    seed: int = 0,
+    progress: Progress = no_progress,
 ) -> RoadEvaluation:
-    """Compare predicted road networks with true ones.
+    """Compare predicted road networks with reference networks.
 
     Parameters
     ----------
-    predicted, truth
+    predicted, reference
         Vector files with lines, in any CRS, or folders whose files are matched by name.
+    buffer_m
+        Distance within which a line counts for completeness, correctness and quality.
+    relax_m
+        Offset that relaxed scores tolerate.
+    snap_m
+        Distance within which APLS snaps a place to the other network.
+    junction_m
+        Greatest distance between matching junctions.
+    seed
+        Of the places drawn where a network has too many for APLS or TOPO.
     progress
-        Called with the number of pairs done, their number, and the name of the next.
-    **choices
-        The fields of `RoadCriteria`.
+        Called before each pair.
 
     Raises
     ------
     UsageError
-        If the files or the choices do not go together.
+        If no files match, or a distance is not positive.
     SceneError
-        If a file cannot be read, holds no lines, or is not placed on the Earth.
+        If a file cannot be read, holds no lines, or has no CRS tied to the Earth.
     """
-    criteria = RoadCriteria(**choices)
-    pairs, left = pair_roads(Path(predicted), Path(truth))
+    criteria = RoadCriteria(buffer_m=buffer_m, relax_m=relax_m, snap_m=snap_m, junction_m=junction_m, seed=seed)
+    pairs, left = pair_roads(Path(predicted), Path(reference))
     compared, measured = [], []
     for number, pair in enumerate(pairs):
         progress(number, len(pairs), pair.name)
         found, comparison = _compare(pair, criteria)
         measured.append(found)
         compared.append(comparison)
+    progress(len(pairs), len(pairs), "")
     return RoadEvaluation(criteria=criteria, scores=road_scores(measured), pairs=tuple(compared), notes=tuple(left))
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from geoseg.evaluation.report.page import render
+from geoseg.evaluation.report.plots import plot_confusion
 from geoseg.files import write_text
 from geoseg.training.run.run_folder import Row
 
 from .contents import Contents, read_contents
 from .film import spread, write_film
-from .plots import plot_confusion, plot_curves
+from .plots import plot_curves
 
 _SHOWN_EPOCHS = 24
 """Epochs of the validation scene that the page carries; the film may have more."""
@@ -32,13 +34,11 @@ def write_report(run: Path) -> Path:
     UsageError
         If the folder holds no recipe that can be read.
     """
-    import jinja2
-
     contents = read_contents(run)
-    loader = jinja2.PackageLoader("geoseg.training.report", package_path=".")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"score": _score, "duration": _duration, "count": _count}
-    page = environment.get_template("report.html.jinja").render(
+    page = render(
+        "report.html.jinja",
+        package=__package__,
+        filters={"score": _score, "duration": _duration, "count": _count},
         contents=contents,
         recipe=contents.recipe,
         validation=contents.validation,
@@ -162,9 +162,9 @@ def _inlined(path: Path) -> str:
 
 
 def _written(path: Path, svg: str) -> str:
-    """Write a plot, and return it as a data URI: names inside of it cannot clash with those of another."""
+    """Write a plot, and return it."""
     write_text(path, svg)
-    return _data_uri("image/svg+xml", svg.encode())
+    return svg
 
 
 def _data_uri(kind: str, content: bytes) -> str:

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.evaluation import matrix_scores as metrics
-from geoseg.evaluation.confusion import Confusion, Scores
+from geoseg.evaluation import matrix_scores
+from geoseg.evaluation.confusion import Confusion
+from geoseg.evaluation.scores import Scores
 from geoseg.models.legend import NODATA
 from geoseg.tiling import Lattice, Tile, blend, reflect
 from geoseg.training.recipe.label_sets import LabelSets
@@ -178,23 +179,23 @@ def class_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> Scores:
     # One more reference class, never predicted: pixels known not to be of the predicted class.
     matrix = np.pad(table[:classes], ((0, 1), (0, 1)))
     matrix[classes, :classes] = np.where(labels.allows, 0, table)[classes:].sum(axis=0)
-    iou, f1 = metrics.iou(matrix)[:classes], metrics.f1(matrix)[:classes]
+    iou, f1 = matrix_scores.iou(matrix)[:classes], matrix_scores.f1(matrix)[:classes]
     columns = {
-        "false_positives": metrics.false_positives(matrix),
+        "false_positives": matrix_scores.false_positives(matrix),
         "iou": iou,
         "f1": f1,
-        "precision": metrics.precision(matrix),
+        "precision": matrix_scores.precision(matrix),
     }
     support = table[:classes].sum(axis=1)
-    weighted = metrics.quotient((support * np.nan_to_num(iou)).sum(), support.sum())
+    weighted = matrix_scores.quotient((support * np.nan_to_num(iou)).sum(), support.sum())
     return replace(
         scores,
         classes=tuple(
             replace(entry, **{key: column[entry.id].item() for key, column in columns.items()})
             for entry in scores.classes
         ),
-        mean_iou=float(metrics.mean_of_defined(iou)),
-        mean_f1=float(metrics.mean_of_defined(f1)),
+        mean_iou=float(matrix_scores.mean_of_defined(iou)),
+        mean_f1=float(matrix_scores.mean_of_defined(f1)),
         frequency_weighted_iou=float(weighted),
     )
 

@@ -13,10 +13,6 @@ from rasterio import Affine
 
 from geoseg.errors import OutputError
 from geoseg.evaluation import evaluate
-from geoseg.evaluation.report.html import to_html
-from geoseg.evaluation.report.markdown import to_markdown
-from geoseg.evaluation.report.tables import conditions
-from geoseg.evaluation.report.write import write_evaluation
 from geoseg.models.legend import LEVELS, Legend, LegendClass
 
 AWKWARD = Legend(classes=tuple(LegendClass(name=name, colour="#112233") for name in ("a|b", "<i>c</i>", "d_e*f")))
@@ -59,7 +55,7 @@ class Text(HTMLParser):
 
 def test_json_is_complete(evaluation, tmp_path):
     """The JSON file is standard JSON and holds every score."""
-    path = write_evaluation(evaluation, tmp_path / "new" / "report")[0]
+    path = evaluation.write(tmp_path / "new" / "report")[0]
     document = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert document["mean_iou"] == evaluation.scores.mean_iou
     assert document["boundary_f1"] == evaluation.boundary_f1
@@ -85,8 +81,9 @@ def test_what_was_evaluated(evaluation, tmp_path):
         "prediction": str(maps), "truth": str(truth), "models": ["city 1.2"], "inference": None,
     }  # fmt: skip
     sentence = f"{maps} (made by city 1.2) against {truth}."
-    assert sentence in to_html(tagged)
-    assert sentence.replace("_", "\\_") in to_markdown(tagged)
+    _, markdown, page = tagged.write(tmp_path / "report")
+    assert sentence in page.read_text()
+    assert sentence.replace("_", "\\_") in markdown.read_text()
     assert evaluation.subject.models == ()
 
 
@@ -96,34 +93,53 @@ def test_equal_notes_are_told_once(write_ids, blobs):
         crs = {"crs": None} if name in "ab" else {"transform": PLACE @ Affine.scale(0.5)} if name == "c" else {}
         last = write_ids(blobs(side, side), f"{name}_classes.tif", folder="maps")
         write_ids(blobs(side, side), f"{name}.tif", folder="truth", **crs)
-    sentences = conditions(evaluate(last.parent, last.parent.parent / "truth"))
+    sentences = evaluate(last.parent, last.parent.parent / "truth").sentences()
     assert sum("no georeference" in sentence for sentence in sentences) == 1
     assert "2 of 4 images (a, b): the truth has no georeference; compared pixel by pixel." in sentences
     assert any(sentence.startswith("c: the truth (0.5 m") for sentence in sentences)
     for name in "cd":
         write_ids(blobs(20, 20), f"{name}.tif", folder="truth", crs=None)
-    sentences = conditions(evaluate(last.parent, last.parent.parent / "truth"))
+    sentences = evaluate(last.parent, last.parent.parent / "truth").sentences()
     assert "All 4 images: the truth has no georeference; compared pixel by pixel." in sentences
 
 
-def test_html_is_one_whole_page(evaluation):
+def test_html_is_one_whole_page(evaluation, tmp_path):
     """The page closes all it opens, loads nothing, and shows names as they are."""
-    page = to_html(evaluation)
+    page = evaluation.write(tmp_path / "report")[2].read_text()
     parser = Text()
     parser.feed(page)
     assert not parser.open
-    assert not parser.loads
+    assert all(link.startswith("#") for link in parser.loads)
+    assert not re.search(r"https?://|url\((?!#)", page)
     assert not {"script", "link", "img", "iframe", "i"} & set(parser.tags)
-    assert parser.tags.count("svg") == 2
-    for svg in re.findall("<svg.*?</svg>", page):
+    assert parser.tags.count("svg") == 3
+    for svg in re.findall("<svg.*?</svg>", page, re.DOTALL):
         Xml.fromstring(svg)
     assert "<i>c</i>" in parser.text
     assert f"{evaluation.scores.mean_iou:.3f}" in parser.text
 
 
-def test_markdown_tables_are_regular(evaluation):
+def test_plots_take_the_colours_of_the_page(evaluation, tmp_path):
+    """Plots have no colour of their own but that of text on dark cells: pages can be light or dark."""
+    page = evaluation.write(tmp_path / "report")[2].read_text()
+    plots = "".join(re.findall("<svg.*?</svg>", page, re.DOTALL))
+    assert set(re.findall(r": (#\w{6})", plots)) <= {"#fdfdfe"}
+    used = set(re.findall(r"var\(--(\w+)\)", plots))
+    light, dark = re.findall(r":root \{(.*?)\}", page, re.DOTALL)[:2]
+    assert {"ink", "card", "blue"} <= used <= set(re.findall(r"--(\w+):", light))
+    assert {"ink", "card"} <= set(re.findall(r"--(\w+):", dark))
+
+
+def test_reports_have_the_same_bytes(evaluation, tmp_path):
+    """The same evaluation gives the same files, plots included."""
+    first, second = (evaluation.write(tmp_path / name) for name in ("one", "two"))
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_markdown_tables_are_regular(evaluation, tmp_path):
     """Every row of a table has the cells of its header, whatever classes are called."""
-    blocks = [block for block in to_markdown(evaluation).split("\n\n") if block.startswith("|")]
+    text = evaluation.write(tmp_path / "report")[1].read_text()
+    blocks = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(blocks) == 5
     for block in blocks:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.strip().splitlines()}) == 1
@@ -133,14 +149,14 @@ def test_markdown_tables_are_regular(evaluation):
 
 def test_files_are_not_replaced_unasked(evaluation, tmp_path):
     """What is there stays, unless it is to be replaced; a folder that cannot be made is named."""
-    written = write_evaluation(evaluation, tmp_path)
+    written = evaluation.write(tmp_path)
     assert [path.name for path in written] == ["evaluation.json", "evaluation.md", "evaluation.html"]
     written[1].write_text("mine")
     with pytest.raises(OutputError, match=r"evaluation\.json exists"):
-        write_evaluation(evaluation, tmp_path)
+        evaluation.write(tmp_path)
     assert written[1].read_text() == "mine"
-    write_evaluation(evaluation, tmp_path, overwrite=True)
-    assert written[1].read_text() == to_markdown(evaluation)
+    evaluation.write(tmp_path, overwrite=True)
+    assert written[1].read_text().startswith("# Evaluation")
     with pytest.raises(OutputError, match=r"evaluation\.json is not a folder; choose another `folder`"):
-        write_evaluation(evaluation, written[0] / "below")
+        evaluation.write(written[0] / "below")
     assert not list(tmp_path.glob(".evaluation*"))

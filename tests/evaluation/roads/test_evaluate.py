@@ -164,7 +164,7 @@ def test_refused(write_roads, tmp_path):
     with pytest.raises(UsageError, match="have one name; keep one of them"):
         evaluate_roads(write_roads([[(0, 0), (9, 0)]], "maps/a.fgb").parent, road.parent)
     for value in (0, -1, float("nan"), float("inf")):
-        with pytest.raises(UsageError, match="buffer_m is a distance in metres above zero"):
+        with pytest.raises(UsageError, match="`buffer_m` must be a positive distance in metres"):
             evaluate_roads(road, road, buffer_m=value)
     nowhere = write_roads([[(0, 0), (9, 0)]], "b.shp")
     nowhere.with_suffix(".prj").unlink()

@@ -11,8 +11,7 @@ import pyogrio
 import pytest
 
 from geoseg.errors import OutputError
-from geoseg.evaluation.roads import evaluate_roads, write_road_evaluation
-from geoseg.evaluation.roads import report as report_module
+from geoseg.evaluation.roads import evaluate_roads
 
 TRUTH = [[(-200, 0), (0, 0), (200, 0)], [(0, 0), (0, 100)], [(150, 0), (150, 90)]]
 FOUND = [[(-200, 1), (0, 1), (200, 1)], [(0, 1), (0, 101)], [(-100, 1), (-100, -50)]]
@@ -26,7 +25,7 @@ def evaluation(write_roads):
 
 def test_map_of_differences(evaluation, tmp_path):
     """What is missed, false and found lies where it is, in the truth's CRS, with geodesic lengths."""
-    path = write_road_evaluation(evaluation, tmp_path / "new" / "report")[-1]
+    path = evaluation.write(tmp_path / "new" / "report")[-1]
     assert path.name == "differences.gpkg"
     missed, false, junctions = (pyogrio.read_dataframe(path, layer=layer) for layer in ("missed", "false", "junctions"))
     assert {frame.crs.to_epsg() for frame in (missed, false, junctions)} == {4326}
@@ -44,7 +43,7 @@ def test_map_of_differences(evaluation, tmp_path):
 
 def test_every_layer_has_its_style(evaluation, tmp_path):
     """QGIS finds a style for each layer, junctions coloured by what became of them; made again, it is the same."""
-    path = write_road_evaluation(evaluation, tmp_path)[-1]
+    path = evaluation.write(tmp_path)[-1]
     with closing(sqlite3.connect(path)) as database:
         styles = dict(database.execute("SELECT f_table_name, styleQML FROM layer_styles WHERE useAsDefault"))
     assert styles.keys() == {"missed", "false", "junctions"}
@@ -53,19 +52,19 @@ def test_every_layer_has_its_style(evaluation, tmp_path):
     colours = [re.search('line_color" v="(.*?)"', styles[name])[1] for name in ("missed", "false")]
     assert len(set(colours)) == 2
     before = path.read_bytes()
-    assert write_road_evaluation(evaluation, tmp_path, overwrite=True)[-1].read_bytes() == before
+    assert evaluation.write(tmp_path, overwrite=True)[-1].read_bytes() == before
 
 
 def test_nothing_to_show(write_roads, tmp_path):
     """A perfect prediction has a map whose layers are there, and empty."""
     road = write_roads(TRUTH[:1], "a.gpkg")
-    path = write_road_evaluation(evaluate_roads(road, road), tmp_path / "report")[-1]
+    path = evaluate_roads(road, road).write(tmp_path / "report")[-1]
     assert [geopandas.read_file(path, layer=layer).shape[0] for layer in ("missed", "false", "junctions")] == [0, 0, 0]
 
 
 def test_reports(evaluation, tmp_path):
     """JSON is the evaluation's; Markdown and HTML show the same scores, in tables whose rows are whole."""
-    paths = write_road_evaluation(evaluation, tmp_path)
+    paths = evaluation.write(tmp_path)
     assert [path.name for path in paths[:3]] == ["evaluation.json", "evaluation.md", "evaluation.html"]
     document, markdown, page = (path.read_text() for path in paths[:3])
     assert json.loads(document) == evaluation.to_json()
@@ -82,7 +81,7 @@ def test_pairs_have_a_map_each(write_roads, tmp_path):
     for name in ("a", "b"):
         write_roads(FOUND, f"maps/{name}.gpkg")
         folder = write_roads(TRUTH, f"truth/{name}.gpkg").parent
-    paths = write_road_evaluation(evaluate_roads(tmp_path / "maps", folder), tmp_path / "report")
+    paths = evaluate_roads(tmp_path / "maps", folder).write(tmp_path / "report")
     assert [path.name for path in paths[3:]] == ["a_differences.gpkg", "b_differences.gpkg"]
     assert re.search(r"^\| b \| 0\.", paths[1].read_text(), re.MULTILINE)
 
@@ -91,13 +90,13 @@ def test_all_or_none(evaluation, tmp_path, monkeypatch):
     """What exists is not replaced unasked, and if one file cannot be written there is none."""
     (tmp_path / "differences.gpkg").touch()
     with pytest.raises(OutputError, match=r"differences\.gpkg exists"):
-        write_road_evaluation(evaluation, tmp_path)
+        evaluation.write(tmp_path)
 
     def full(differences, path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(report_module, "write_differences", full)
+    monkeypatch.setattr("geoseg.evaluation.roads.result.write_differences", full)
     with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\)"):
-        write_road_evaluation(evaluation, tmp_path, overwrite=True)
+        evaluation.write(tmp_path, overwrite=True)
     assert [path.name for path in tmp_path.iterdir() if "evaluation" in path.name] == []
     assert (tmp_path / "differences.gpkg").stat().st_size == 0

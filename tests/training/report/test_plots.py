@@ -3,7 +3,8 @@ from xml.etree import ElementTree as Xml
 
 import numpy as np
 
-from geoseg.training.report.plots import TRAINING, VALIDATION, plot_confusion, plot_curves
+from geoseg.evaluation.report.plots import plot_confusion
+from geoseg.training.report.plots import TRAINING, VALIDATION, plot_curves
 
 HISTORY = [
     {"epoch": n, "seconds": 1.0, "learning_rate": 1e-3, "loss": 2.0 / n, "accuracy": 0.1 * n, "jaccard": 0.05 * n}
@@ -60,7 +61,7 @@ def test_confusion():
     """Each cell has the share of its row; a class that has no true pixels has an empty row."""
     matrix = np.array([[3, 1, 0], [0, 0, 0], [1, 0, 999_999]])
     shown = texts(plot_confusion(matrix, ["building", "land", "road"]))
-    for words in ("75 %", "25 %", "<1", "100 %", "building", "land", "road", "predicted", "true"):
+    for words in ("75 %", "25 %", "<1", "100 %", "building", "land", "road", "predicted", "reference"):
         assert any(words in text for text in shown), words
     assert sum(bool(re.fullmatch(r"<1|0|\d+ %", text)) for text in shown) == 6
 
