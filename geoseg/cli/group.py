@@ -14,7 +14,7 @@ from geoseg.version import __version__
 COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
 
 _PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
-_PYTHON_ONLY = re.compile(r"[()'\" ]")
+_PYTHON_ONLY = re.compile(r"[\[\]()'\" ]")
 """Characters that a value has in Python and not on the command line."""
 
 

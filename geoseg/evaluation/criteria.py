@@ -45,7 +45,7 @@ class Criteria:
         if self.protocol not in PROTOCOLS:
             raise UsageError(f"protocol {self.protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}.")
         if Distance.parse(self.erode).value:
-            raise UsageError(f"protocol {self.protocol} says how far classes are eroded; leave --erode out.")
+            raise UsageError(f"protocol {self.protocol} sets the erosion; leave `erode` out.")
         object.__setattr__(self, "erode", _ISPRS_EROSION)
 
     def rules(self, meaning: Meaning, gsd_m: float | None) -> Rules:
@@ -63,13 +63,13 @@ class Criteria:
             relax=Distance.parse(self.relax).pixels(gsd_m),
         )
 
-    def what_is_left_out(self) -> str:
-        """What keeps true pixels from being compared, for people; empty if nothing does."""
-        causes = [f"--ignore {', '.join(map(str, self.ignore))}"] if self.ignore else []
+    def exclusions(self) -> str:
+        """Name the options that exclude reference pixels; empty if none does."""
+        causes = [f"`ignore={[*self.ignore]}`"] if self.ignore else []
         if self.protocol is not None:
-            causes.append(f"protocol {self.protocol}")
+            causes.append(f"`protocol='{self.protocol}'`")
         elif Distance.parse(self.erode).value:
-            causes.append(f"--erode {self.erode}")
+            causes.append(f"`erode='{self.erode}'`")
         return " and ".join(causes)
 
     def _clutter(self, meaning: Meaning) -> set[int]:
@@ -77,5 +77,5 @@ class Criteria:
             return set()
         clutter = {i for i, name in enumerate(meaning.names or ()) if name.lower().startswith("clutter")}
         if not clutter:
-            raise UsageError("no class is called clutter; use protocol isprs, and --ignore for the class that is.")
+            raise UsageError("no class is called clutter; use `protocol='isprs'`, and `ignore` to exclude a class.")
         return clutter

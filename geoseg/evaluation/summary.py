@@ -29,7 +29,7 @@ def summarise(
     """
     names, comparisons = images[0].meaning.names, [image.comparison for image in images]
     if not any(each.confusion.matrix.any() for each in comparisons):
-        raise UsageError(f"nothing is left to compare: all true pixels are left out by {criteria.what_is_left_out()}.")
+        raise UsageError(f"nothing is left to compare: {criteria.exclusions()} excluded all reference pixels.")
     if names is None:
         classes = max(each.highest for each in comparisons) + 1
         comparisons = [each.resized(classes) for each in comparisons]
@@ -110,11 +110,11 @@ def _warnings(everything: Comparison, scores: Scores, criteria: Criteria) -> tup
     value_named = "=" in (criteria.single or "")
     found = []
     if scores.unpredicted:
-        found.append(f"{scores.unpredicted:,} true pixels have no prediction and are not scored.")
+        found.append(f"{scores.unpredicted:,} reference pixels have no prediction and are not scored.")
     if sum(entry.support > 0 for entry in scores.classes) == 1 and everything.unlabelled and not value_named:
         found.append(
-            f"The truth has one class only, and {everything.unlabelled:,} pixels without any: "
-            "if its 255 stands for a class, name it with --class NAME=255."
+            f"The reference has one class only, and {everything.unlabelled:,} pixels without any: "
+            "if its 255 stands for a class, compare that class alone, as NAME=255."
         )
     return tuple(found)
 
@@ -150,14 +150,14 @@ def unmet(images: Sequence[ComparedImage], criteria: Criteria) -> Iterator[str]:
         values = _named(asked.single_values, asked.truth)
         if "=" in (criteria.single or ""):
             raise UsageError(
-                f"--class {criteria.single}: no pixel of any truth has {values}; name a value that stands for the "
+                f"`single={criteria.single!r}`: no reference pixel has {values}; name a value that stands for the "
                 "class (nodata and masked pixels do not count)."
             )
-        yield f"No truth has a pixel of the class ({values}): its scores say nothing of what was found."
+        yield f"No reference pixel has the class ({values}): its scores do not tell how much of it was found."
     if missing := asked.predicted.expected - in_prediction:
-        yield f"No prediction has a pixel of {_named(missing, asked.predicted)}, and no legend says what it means."
+        yield f"No predicted pixel has {_named(missing, asked.predicted)}, and there is no legend to look it up in."
     if missing := asked.ignored_values - in_truth:
-        yield f"No truth has a pixel of {_named(missing, asked.truth)}, to be ignored."
+        yield f"No reference pixel has {_named(missing, asked.truth)}, which is to be ignored."
 
 
 def _named(values: Iterable[int], codes: Codes) -> str:

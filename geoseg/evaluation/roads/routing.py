@@ -64,14 +64,14 @@ def even_stops(graph: LineGraph, step_m: float) -> Stops:
     return Stops(edge=edge, along_m=along_m, place=place)
 
 
-_AT_ONCE = 2**23
-"""Lengths of ways that are held at a time: 64 MiB."""
+BATCH = 2**23
+"""Path lengths held at a time: 64 MiB."""
 _NO_LENGTH_M = 1e-9
 """Between two stops in one place: a sparse matrix takes zero for no way."""
 
 
 def ways(
-    graph: LineGraph, stops: Stops, sources: Ids, *, limit_m: float = np.inf
+    graph: LineGraph, stops: Stops, sources: Ids, *, limit_m: float = np.inf, batch: int = BATCH
 ) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
     """Yield the lengths of the shortest ways from some stops to all, a few sources at a time.
 
@@ -82,7 +82,9 @@ def ways(
     sources
         Which stops to start from.
     limit_m
-        How far to go.
+        Longest path to follow.
+    batch
+        Lengths to hold at a time.
 
     Yields
     ------
@@ -91,7 +93,7 @@ def ways(
     """
     nodes = len(graph.place)
     matrix = _network(graph, stops)
-    at_once = max(_AT_ONCE // max(matrix.shape[0], 1), 1)
+    at_once = max(batch // max(matrix.shape[0], 1), 1)
     for first in range(0, len(sources), at_once):
         part = slice(first, min(first + at_once, len(sources)))
         yield part, dijkstra(matrix, directed=False, indices=nodes + sources[part], limit=limit_m)[:, nodes:]

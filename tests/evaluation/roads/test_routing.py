@@ -42,16 +42,16 @@ def test_ways_are_those_of_networkx(seed, step):
         np.testing.assert_allclose(row, wanted, atol=1e-4)
 
 
-def test_a_few_sources_at_a_time(monkeypatch):
+def test_a_few_sources_at_a_time():
     """The memory that ways may take does not change them."""
     graph = random_streets(3, 300).truth
     stops = spaced_stops(graph, 20)
     sources = np.arange(len(stops.edge))
     whole = lengths(graph, stops, sources)
-    monkeypatch.setattr(routing, "_AT_ONCE", 3 * (len(stops.edge) + len(graph.place)))
-    assert len(list(routing.ways(graph, stops, sources))) > 10
-    assert np.array_equal(lengths(graph, stops, sources), whole)
-    limited = lengths(graph, stops, sources, limit_m=100)
+    batch = 3 * (len(stops.edge) + len(graph.place))
+    assert len(list(routing.ways(graph, stops, sources, batch=batch))) > 10
+    assert np.array_equal(lengths(graph, stops, sources, batch=batch), whole)
+    limited = lengths(graph, stops, sources, limit_m=100, batch=batch)
     assert np.array_equal(limited, np.where(whole <= 100, whole, np.inf))
 
 
