@@ -1,4 +1,4 @@
-"""Scores of whole evaluations, and how far they would move with other images: the bootstrap (Efron, 1979)."""
+"""Scores of a whole evaluation with bootstrap intervals over images (Efron, 1979)."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,15 +10,15 @@ from .matrix_scores import Counts, Floats
 from .relaxed import near_scores
 
 SHARE = 0.95
-"""Of the resamples, that lies within an interval."""
+"""Share of the resamples within an interval."""
 _BATCH = 64
-"""Resamples that are scored together."""
+"""Resamples scored together."""
 
 
 def statistics(matrix: Counts, relaxed: Counts, boundary: Counts, scored: Collection[int]) -> dict[str, Floats]:
-    """All scores of counts `(…, classes, classes)` and `(…, 4, classes)`: `(…)`, or by class `(…, classes)`.
+    """Score counts `(…, classes, classes)` and `(…, 4, classes)`: `(…)`, or by class `(…, classes)`.
 
-    Means are over the classes `scored`, of those that truth or prediction has.
+    Means are over the `scored` classes present in reference or prediction.
     """
     classes = sorted(scored)
     iou, f1 = matrix_scores.iou(matrix), matrix_scores.f1(matrix)
@@ -42,8 +42,7 @@ def intervals(
 ) -> Mapping[str, Floats]:
     """Percentile intervals of `statistics`, each `(2, …)`, over images drawn with replacement.
 
-    A score that a resample leaves undefined, for want of its class, does not count in the interval; one that all leave
-    undefined is NaN.
+    Resamples without the class of a score do not count for its interval; NaN if no resample has it.
     """
     random = np.random.default_rng(seed)
     stacks = [
@@ -61,7 +60,7 @@ def intervals(
 
 
 def _percentiles(values: Floats) -> Floats:
-    """Ends of the middle `SHARE` of `(resamples, …)`, without NaN."""
+    """Ends of the middle `SHARE` of `(resamples, …)`, ignoring NaN."""
     defined = ~np.isnan(values).all(axis=0)
     ends = np.full((2, *values.shape[1:]), np.nan)
     ends[:, defined] = np.nanquantile(values[:, defined], [(1 - SHARE) / 2, (1 + SHARE) / 2], axis=0)

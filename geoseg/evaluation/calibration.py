@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: expected calibration error (Guo et al., 2017)."""
+"""Expected calibration error of probabilities (Guo et al., 2017)."""
 
 from dataclasses import dataclass
 
@@ -21,28 +21,28 @@ class Bin:
     confidence: float
     """Mean probability of the predicted class; NaN for an empty bin."""
     accuracy: float
-    """Share of right pixels; NaN for an empty bin."""
+    """Share of correct pixels; NaN for an empty bin."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """How confidence compares with accuracy."""
+    """Confidence against accuracy."""
 
     error: float
-    """Expected calibration error: mean over pixels of the distance between their bin's confidence and accuracy."""
+    """Expected calibration error: mean over pixels of the difference between confidence and accuracy of their bin."""
     bins: tuple[Bin, ...]
     """From the least to the most confident."""
 
 
 def calibration_counts(levels: npt.NDArray[np.uint8], right: npt.NDArray[np.bool_]) -> Counts:
-    """Count compared pixels by level of confidence: `(2, LEVELS + 1)`, all and right ones.
+    """Count compared pixels by level of confidence, `(2, LEVELS + 1)`: all, and correct ones.
 
     Parameters
     ----------
     levels
         `(pixels,)`: probability of the predicted class in `LEVELS`.
     right
-        `(pixels,)`: whether the class is the true one.
+        `(pixels,)`: whether the class is correct.
     """
     return np.stack([np.bincount(values, minlength=LEVELS + 1) for values in (levels, levels[right])])
 

@@ -1,4 +1,4 @@
-"""What the values of predictions and truths mean: from pixel values to the ids that are compared."""
+"""Map pixel values of predictions and references to the class ids compared."""
 
 import re
 from collections.abc import Collection, Mapping, Set
@@ -17,21 +17,21 @@ _NUMBER = re.compile("-?[0-9]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Codes:
-    """How pixel values become ids."""
+    """Mapping from pixel values to class ids."""
 
     ids: Mapping[int, int]
-    """Id of each value, `NODATA` for those that are not compared."""
+    """Id of each value; `NODATA` if not compared."""
     rest: int | None = None
-    """Id of all other values; None if there must not be any."""
+    """Id of all other values; None if they are unknown."""
     coloured: bool = False
     """Values are colours `0xrrggbb`."""
     foreign: Mapping[int, str] | None = None
-    """Names of values that stand for classes which the prediction does not know."""
+    """Names of values whose class is not in the legend of the prediction."""
     expected: Set[int] = frozenset()
-    """Values that the user speaks of, and that might be nowhere."""
+    """Values named by the user, which may not occur."""
 
     def decode(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        """Ids of integer `values`, and which values are unknown; both of their shape."""
+        """Ids of integer `values`, and a mask of unknown ones; both of the same shape."""
         if values.dtype == np.uint8:
             ids, unknown = self._look_up(np.arange(256))
             return ids[values], unknown[values]
@@ -43,30 +43,30 @@ class Codes:
         return ids, unknown if self.rest is None else np.zeros_like(unknown)
 
     def describe(self, value: int) -> str:
-        """Name a value for people."""
+        """Name a value in a message."""
         code = f"colour #{value:06x}" if self.coloured else f"value {value}"
         return f"{code} ({self.foreign[value]})" if self.foreign and value in self.foreign else code
 
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
-    """The classes that are compared, and how both sides write them."""
+    """The classes compared, and their values on both sides."""
 
     names: tuple[str, ...] | None
-    """Class names by id; None where classes are known by their ids alone."""
+    """Class names by id; None without a legend."""
     classes: int
     ignored: frozenset[int]
-    """Ids of classes that are not scored."""
+    """Ids of classes not scored."""
     predicted: Codes
     truth: Codes
     single: int | None = None
-    """Id, in the prediction, of the one class that is compared with all others; None if all classes are."""
+    """Predicted id of the one class compared with all others; None to compare all classes."""
     bands: int | None = None
-    """Bands of a raster of probabilities: classes of the prediction; None if it does not say how many there are."""
+    """Bands of a raster of probabilities: classes of the prediction; None without a legend."""
     ignored_values: frozenset[int] = frozenset()
-    """Values of the truth that are ignored by number: nothing yet says that there are any."""
+    """Reference values ignored by number; they may not occur."""
     single_values: frozenset[int] = frozenset()
-    """Values of the truth that stand for the one class; empty if all classes are compared."""
+    """Reference values of the one class; empty if all classes are compared."""
 
 
 def meaning(
@@ -76,23 +76,23 @@ def meaning(
     coding: str | None = None,
     single: str | None = None,
 ) -> Meaning:
-    """Decide what is compared.
+    """Decide which classes and values are compared.
 
     Parameters
     ----------
     legend
-        The prediction's; None if it has none.
+        The prediction's, if any.
     ignore
-        Ids, values or class names of the truth that are not compared.
+        Ids, values or class names of the reference to exclude.
     coding
-        Built-in coding of the truth; None if its values are ids of the prediction's classes.
+        Built-in coding of the reference; None if its values are the prediction's ids.
     single
-        `NAME` or `NAME=VALUE`: compare this class of the prediction, by name or id, with this value of the truth.
+        `NAME` or `NAME=VALUE`: compare this predicted class, by name or id, with this reference value.
 
     Raises
     ------
     UsageError
-        If a name is not known.
+        If a name is unknown.
     """
     built_in = None if coding is None else _coding(coding)
     if legend is None and coding is not None:
@@ -104,18 +104,18 @@ def meaning(
     ids = {number: number for number in range(classes)} | {NODATA: NODATA}
     numbers: frozenset[int] = frozenset()
     if built_in is not None:
-        truth, ignored = _coded(names or (), built_in, [str(entry) for entry in ignore])
+        reference, ignored = _coded(names or (), built_in, [str(entry) for entry in ignore])
     else:
         values = [_id(str(entry), names) for entry in ignore]
         numbers = _numbers(ignore)
-        truth = Codes(ids=ids | {value: NODATA for value in values if not 0 <= value < classes}, expected=numbers)
+        reference = Codes(ids=ids | {value: NODATA for value in values if not 0 <= value < classes}, expected=numbers)
         ignored = [value for value in values if 0 <= value < classes]
     return Meaning(
         names=names,
         classes=classes,
         ignored=frozenset(ignored),
         predicted=Codes(ids=ids),
-        truth=truth,
+        truth=reference,
         bands=None if names is None else classes,
         ignored_values=numbers,
     )
@@ -128,7 +128,7 @@ def _coding(name: str) -> Coding:
 
 
 def _id(text: str, names: tuple[str, ...] | None) -> int:
-    """Id that is given as a number or as a class name."""
+    """Return the id given as a number or as a class name."""
     if names is not None and text in names:
         return names.index(text)
     if _NUMBER.fullmatch(text) is None:
@@ -138,12 +138,12 @@ def _id(text: str, names: tuple[str, ...] | None) -> int:
 
 
 def _numbers(ignore: Collection[int | str]) -> frozenset[int]:
-    """What is ignored by number; a name is known to be one of the legend's."""
+    """Values ignored by number."""
     return frozenset(int(entry) for entry in ignore if _NUMBER.fullmatch(str(entry)))
 
 
 def _coded(names: tuple[str, ...], coding: Coding, ignore: Collection[str]) -> tuple[Codes, list[int]]:
-    """Codes of a coded truth, and ids of the classes that are ignored."""
+    """Codes of a coded reference, and ids of ignored classes."""
     strangers = [name for name in ignore if name not in names and name not in coding.names.values()]
     ignored = [_id(name, names) for name in ignore if name in names or name in strangers]
     if beyond := [number for number in ignored if not 0 <= number < len(names)]:
@@ -170,7 +170,7 @@ def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collec
         true = _id(value, names) if value else number
         numbers, wanted_values = _numbers(ignore), frozenset({true})
         silent = {NODATA: NODATA} | {_id(entry, names): NODATA for entry in ignore}
-        truth = Codes(ids=silent | {true: 1}, rest=0, expected=numbers | wanted_values)
+        reference = Codes(ids=silent | {true: 1}, rest=0, expected=numbers | wanted_values)
     else:
         wanted = value or label
         unknown = [entry for entry in (wanted, *ignore) if entry not in coding.names.values()]
@@ -178,7 +178,7 @@ def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collec
             raise UsageError(f"the coding has no class {unknown[0]!r}; it has {', '.join(coding.names.values())}.")
         numbers, wanted_values = frozenset(), frozenset(code for code, name in coding.names.items() if name == wanted)
         left_out = coding.silent.union(ignore)
-        truth = Codes(
+        reference = Codes(
             ids={
                 code: 1 if name == wanted else NODATA if name in left_out else 0 for code, name in coding.names.items()
             },
@@ -189,11 +189,11 @@ def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collec
         names=(f"not {label}", label),
         classes=2,
         ignored=frozenset(),
-        # A legend answers for its classes; a number alone may be a slip.
+        # A class of the legend may be absent; a bare number may be a slip.
         predicted=Codes(
             ids={NODATA: NODATA} | {number: 1}, rest=0, expected=frozenset() if names is not None else {number}
         ),
-        truth=truth,
+        truth=reference,
         single=number,
         bands=None if names is None else len(names),
         ignored_values=numbers,

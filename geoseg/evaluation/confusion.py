@@ -1,4 +1,4 @@
-"""The confusion matrix of predicted and true classes, counted pixel by pixel, and the table of its scores."""
+"""Confusion matrix of predicted and reference classes, counted pixel by pixel."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -11,31 +11,33 @@ from .scores import ClassScores, Scores
 
 
 class Confusion:
-    """Counts pairs of true and predicted classes.
+    """Count pairs of reference and predicted classes.
 
     Parameters
     ----------
     classes
         Number of classes; their ids are 0 to `classes - 1`.
     ignored
-        Ids whose true pixels are not compared, and which have no scores of their own. To predict one of them where the
-        truth is another class remains an error.
+        Ids whose reference pixels are not compared, and which have no scores. Predicting one where the reference has
+        another class is still an error.
     """
 
     def __init__(self, classes: int, *, ignored: Collection[int] = ()) -> None:
         self.classes = classes
         self.ignored = frozenset(ignored)
         self.matrix: npt.NDArray[np.int64] = np.zeros((classes, classes), np.int64)
-        """`(classes, classes)`: pixels by true class (rows) and predicted class (columns)."""
+        """`(classes, classes)`: pixels by reference class (rows) and predicted class (columns)."""
         self.unpredicted: npt.NDArray[np.int64] = np.zeros(classes, np.int64)
-        """`(classes,)`: pixels of each true class whose predicted value is no class, such as nodata."""
+        """`(classes,)`: pixels of each reference class without a predicted class, such as nodata."""
 
-    def add(self, predicted: npt.NDArray[Any], truth: npt.NDArray[Any]) -> None:
-        """Count the pixels of two arrays of class ids of one shape; true values that are no class are passed over."""
-        if predicted.shape != truth.shape:
-            raise ValueError(f"prediction and truth have one shape, not {predicted.shape} and {truth.shape}.")
+    def add(self, predicted: npt.NDArray[Any], reference: npt.NDArray[Any]) -> None:
+        """Count the pixels of two arrays of class ids of one shape; pixels without a reference class are skipped."""
+        if predicted.shape != reference.shape:
+            raise ValueError(
+                f"prediction and reference must have the same shape, not {predicted.shape} and {reference.shape}."
+            )
         side = self.classes + 1
-        true, found = (_ids(values, self.classes) for values in (truth, predicted))
+        true, found = (_ids(values, self.classes) for values in (reference, predicted))
         counts = np.bincount(true * side + found, minlength=side * side).reshape(side, side)
         scored = [number for number in range(self.classes) if number not in self.ignored]
         self.matrix[scored] += counts[scored, :-1]
@@ -50,12 +52,12 @@ class Confusion:
         return both
 
     def scores(self, names: Sequence[str] | None = None) -> Scores:
-        """Score what was counted so far.
+        """Score the counts so far.
 
         Parameters
         ----------
         names
-            Class names by id; None to call classes by their ids and to list those alone that occur.
+            Class names by id; None to name classes by id, and to list only those that occur.
         """
         matrix = self.matrix
         columns = {
@@ -89,11 +91,11 @@ class Confusion:
         )
 
     def to_json(self, names: Sequence[str] | None = None) -> dict[str, Any]:
-        """The scores, and the matrix they come from, as plain values."""
+        """Return the scores and the matrix as plain values."""
         return self.scores(names).to_json() | {"matrix": self.matrix.tolist()}
 
 
 def _ids(values: npt.NDArray[Any], classes: int) -> npt.NDArray[np.intp]:
-    """Values as flat indices; what is no class becomes `classes`."""
+    """Flatten values to indices; unknown values become `classes`."""
     flat = values.ravel()
     return np.where((flat >= 0) & (flat < classes), flat, classes).astype(np.intp)

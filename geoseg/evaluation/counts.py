@@ -1,4 +1,4 @@
-"""Everything that is counted of a predicted and a true class raster: sums over pixels, so that images add up."""
+"""Counts of a predicted against a reference class raster: sums over pixels, so that images add up."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,20 +18,20 @@ from .relaxed import boundaries, near_counts, near_other_class, reach, sweep_cou
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """How pixels are compared."""
+    """Rules for comparing pixels."""
 
     classes: int
     """Number of classes."""
     ignored: Collection[int] = ()
-    """Ids of classes whose true pixels are not compared."""
+    """Ids of classes whose reference pixels are not compared."""
     erode: float = 0.0
-    """Pixels this near to another true class are not compared; relaxed and boundary scores judge them by themselves."""
+    """Pixels this near to another reference class are excluded, except from relaxed and boundary scores."""
     relax: float = 3.0
-    """Distance that relaxed and boundary scores forgive."""
+    """Offset that relaxed and boundary scores tolerate, pixels."""
 
     @property
     def halo(self) -> int:
-        """Rows above and below a strip that its pixels' counts depend on."""
+        """Rows above and below a strip that its counts depend on."""
         return max(reach(self.erode), reach(self.relax) + 1)
 
 
@@ -46,27 +46,27 @@ class Comparison:
         self.boundary: Counts = np.zeros((4, rules.classes), np.int64)
         """`(4, classes)`: see `near_counts`."""
         self.unlabelled = 0
-        """Pixels whose truth is no class, such as nodata."""
+        """Pixels without a reference class, such as nodata."""
         self.sweeps: Counts | None = None
-        """`(classes, 3, LEVELS + 1)`: see `sweep_counts`; None where there are no probabilities of every class."""
+        """`(classes, 3, LEVELS + 1)`: see `sweep_counts`; None without probabilities of every class."""
         self.calibration: Counts | None = None
-        """`(2, LEVELS + 1)`: see `calibration_counts`; None where there are no probabilities."""
+        """`(2, LEVELS + 1)`: see `calibration_counts`; None without probabilities."""
 
     def add(
         self,
         predicted: npt.NDArray[np.uint8],
-        truth: npt.NDArray[np.uint8],
+        reference: npt.NDArray[np.uint8],
         core: slice = slice(None),
         *,
         confidence: npt.NDArray[np.uint8] | None = None,
         probabilities: npt.NDArray[np.uint8] | None = None,
     ) -> None:
-        """Count the rows `core` of a strip that has `rules.halo` rows more on either side, or ends with the image.
+        """Count the rows `core` of a strip, which has `rules.halo` more rows on either side within the image.
 
         Parameters
         ----------
-        predicted, truth
-            `(rows, columns)`: class ids; `NODATA` where there is none.
+        predicted, reference
+            `(rows, columns)`: class ids, or `NODATA`.
         core
             Rows to count.
         confidence
@@ -75,11 +75,15 @@ class Comparison:
             `(classes, rows, columns)`: probability of every class in `LEVELS`.
         """
         rules = self.rules
-        judged = np.where(near_other_class(truth, rules.erode), np.uint8(NODATA), truth) if rules.erode else truth
+        judged = (
+            np.where(near_other_class(reference, rules.erode), np.uint8(NODATA), reference)
+            if rules.erode
+            else reference
+        )
         self.confusion.add(predicted[core], judged[core])
-        self.unlabelled += int(np.count_nonzero(truth[core] == NODATA))
-        unscored = np.isin(truth, [*rules.ignored, NODATA]) | (predicted == NODATA)
-        found, true = (np.where(unscored, np.uint8(NODATA), ids) for ids in (predicted, truth))
+        self.unlabelled += int(np.count_nonzero(reference[core] == NODATA))
+        unscored = np.isin(reference, [*rules.ignored, NODATA]) | (predicted == NODATA)
+        found, true = (np.where(unscored, np.uint8(NODATA), ids) for ids in (predicted, reference))
         self.relaxed += near_counts(found, true, rules.relax, core, rules.classes)
         self.boundary += near_counts(boundaries(found), boundaries(true), rules.relax, core, rules.classes)
         if probabilities is not None:
@@ -92,18 +96,18 @@ class Comparison:
             confidence = np.take_along_axis(probabilities, chosen[None], axis=0)[0]
         if confidence is not None:
             compared = (~unscored & (judged != NODATA) & (confidence != NODATA))[core]
-            right = (predicted == truth)[core][compared]
+            right = (predicted == reference)[core][compared]
             self.calibration = _sum([self.calibration, calibration_counts(confidence[core][compared], right)])
 
     @property
     def highest(self) -> int:
-        """Highest class id that truth or prediction has; -1 if there is none."""
+        """Highest class id in reference or prediction; -1 for none."""
         confusion = self.confusion
         pixels = confusion.matrix.sum(axis=0) + confusion.matrix.sum(axis=1) + confusion.unpredicted
         return int(np.max(np.flatnonzero(pixels), initial=-1))
 
     def resized(self, classes: int) -> "Comparison":
-        """The same counts for more classes, or for fewer where the others have no pixels; without probabilities'."""
+        """Return the counts for more classes, or for fewer if the others are empty; drops sweeps."""
         result = Comparison(replace(self.rules, classes=classes))
         both = min(classes, self.rules.classes)
         result.confusion.matrix[:both, :both] = self.confusion.matrix[:both, :both]
@@ -115,7 +119,7 @@ class Comparison:
 
 
 def total(comparisons: Sequence[Comparison]) -> Comparison:
-    """Add up the counts of images; those of probabilities only where every image has them."""
+    """Sum the counts of images; those of probabilities only if every image has them."""
     result = Comparison(comparisons[0].rules)
     result.confusion = reduce(Confusion.__add__, (each.confusion for each in comparisons))
     result.unlabelled = sum(each.unlabelled for each in comparisons)
@@ -129,24 +133,24 @@ def total(comparisons: Sequence[Comparison]) -> Comparison:
 
 
 def _sum(counts: Iterable[Counts | None]) -> Counts:
-    """Sum of what is there."""
+    """Sum the counts that are not None."""
     return np.asarray(np.sum([part for part in counts if part is not None], axis=0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedImage:
-    """What was counted of one image, and where."""
+    """Counts of one image."""
 
     name: str
     prediction: str
     model: str | None
-    """Name and version of the model that made the prediction; None if it does not say."""
-    truth: str
+    """Name and version of the model that made the prediction, if known."""
+    reference: str
     meaning: Meaning
     """The same for all images of an evaluation."""
     comparison: Comparison
     met_in_prediction: frozenset[int]
-    """Of the values that were expected in the prediction, those that it has."""
+    """Expected values that occur in the prediction."""
     met_in_truth: frozenset[int]
-    """Of the values that were expected in the truth, those that it has."""
+    """Expected values that occur in the reference."""
     notes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a user may choose about an evaluation."""
+"""Options for an evaluation."""
 
 from dataclasses import dataclass
 
@@ -15,31 +15,24 @@ _ISPRS_EROSION = Distance(value=3)
 
 @dataclass(frozen=True, kw_only=True)
 class Criteria:
-    """Choices for one evaluation."""
+    """Options of one evaluation: see `evaluate`."""
 
     ignore: tuple[int | str, ...] = ()
-    """Ids or names of true classes that are not compared."""
     erode: Distance | float | str = 0.0
-    """True pixels this near to another true class are not compared: pixels, or metres as in `1.5m`."""
     relax: Distance | float | str = 3.0
-    """Distance that relaxed and boundary scores forgive: pixels, or metres as in `1.5m`."""
     protocol: str | None = None
     """One of `PROTOCOLS`."""
     coding: str | None = None
-    """Built-in coding of the truth's colours or ids; None if they are ids of the prediction's classes."""
     single: str | None = None
-    """`NAME` or `NAME=VALUE`: compare one class of the prediction, by name or id, with one value of the truth."""
     bootstrap: int = 0
-    """Resamples of the images that confidence intervals are made from; 0 for none."""
     seed: int = 0
-    """Of the resamples."""
 
     def __post_init__(self) -> None:
         for name in ("erode", "relax"):
             object.__setattr__(self, name, Distance.parse(getattr(self, name)))
         object.__setattr__(self, "ignore", tuple(self.ignore))
         if self.bootstrap < 0:
-            raise UsageError(f"the number of resamples is 0 or more, got {self.bootstrap}.")
+            raise UsageError(f"`bootstrap` must be 0 or more resamples, got {self.bootstrap}.")
         if self.protocol is None:
             return
         if self.protocol not in PROTOCOLS:
@@ -49,7 +42,7 @@ class Criteria:
         object.__setattr__(self, "erode", _ISPRS_EROSION)
 
     def rules(self, meaning: Meaning, gsd_m: float | None) -> Rules:
-        """How the pixels of an image are compared.
+        """Rules for the pixels of an image.
 
         Raises
         ------

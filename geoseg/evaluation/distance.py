@@ -7,12 +7,12 @@ from typing import Literal
 from geoseg.errors import UsageError
 
 _PROJECTION = 2e-3
-"""Share by which a metre on a map may be longer than on the ground: within it, pixels of 1 m are 1 m apart."""
+"""Tolerated scale error of a projection: pixels of 1 m count as 1 m apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Distance:
-    """A distance in pixels of the prediction, or on the ground."""
+    """A distance in pixels of the prediction, or in metres."""
 
     value: float
     unit: Literal["px", "m"] = "px"
@@ -24,7 +24,7 @@ class Distance:
         Raises
         ------
         UsageError
-            If it is none of them.
+            If it is none of these.
         """
         if isinstance(text, Distance):
             return text
@@ -34,12 +34,12 @@ class Distance:
         return cls(value=float(match[1]), unit="m" if match[2] == "m" else "px")
 
     def pixels(self, gsd_m: float | None) -> float:
-        """The distance in pixels of `gsd_m` metres each.
+        """Convert to pixels of `gsd_m` metres.
 
         Raises
         ------
         UsageError
-            If it is given in metres, and the size of a pixel is unknown.
+            If it is in metres and `gsd_m` is None.
         """
         if self.unit == "px":
             return self.value

@@ -1,4 +1,4 @@
-"""Results as plain values that JSON can hold."""
+"""Results as plain JSON values."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from .distance import Distance
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401, PLR0911 - one line for each kind of value
-    """Turn dataclasses, arrays and tuples into dicts, lists and numbers; NaN, which JSON lacks, into None."""
+    """Convert dataclasses, arrays and tuples to dicts, lists and numbers, and NaN to None."""
     match value:
         case Distance():
             return str(value)

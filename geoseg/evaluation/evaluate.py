@@ -97,9 +97,9 @@ def compare(
     notes: tuple[str, ...],
     progress: Progress,
 ) -> Evaluation:
-    """Evaluate `count` pairs, each used up before the next is asked for."""
+    """Evaluate `count` pairs, each completely before the next is requested."""
     if criteria.bootstrap and count < 2:
-        raise UsageError("confidence intervals are made by drawing among images: they need at least two.")
+        raise UsageError("confidence intervals resample the images: they need at least two.")
     images: list[ComparedImage] = []
     legends: list[Legend | None] = []
     for pair in pairs:
@@ -107,7 +107,9 @@ def compare(
         with rasterio.Env(**GDAL), unplaced(), known_as(pair.source, made=str(pair.predicted)):
             legends.append(_legend_of(pair, criteria))
             if legends[-1] != legends[0]:
-                raise SceneError(f"{pair.source} has another legend than {images[0].prediction}; evaluate them apart.")
+                raise SceneError(
+                    f"{pair.source} has a different legend from {images[0].prediction}; evaluate them separately."
+                )
             asked = meaning(legends[0], ignore=criteria.ignore, coding=criteria.coding, single=criteria.single)
             images.append(_compare(pair, asked, criteria))
             subject = subject.made_by(images[-1].model)
@@ -131,9 +133,9 @@ def _compare(pair: Pair, asked: Meaning, criteria: Criteria) -> ComparedImage:
             name=pair.name,
             prediction=pair.source,
             model=model_of(rasters.predicted),
-            truth=str(pair.truth),
+            reference=str(pair.truth),
             meaning=asked,
-            # What a legend does not bound is kept as small as it turned out.
+            # Without a legend, keep only as many classes as occur.
             comparison=comparison if asked.names is not None else comparison.resized(comparison.highest + 1),
             met_in_prediction=frozenset(rasters.in_prediction.met),
             met_in_truth=frozenset(rasters.in_truth.met),
@@ -142,13 +144,13 @@ def _compare(pair: Pair, asked: Meaning, criteria: Criteria) -> ComparedImage:
 
 
 def _legend_of(pair: Pair, criteria: Criteria) -> Legend | None:
-    """Legend of a prediction, or else of a truth that needs no coding; None if neither says what its ids mean."""
+    """Legend of a prediction, or else of a reference without coding; None if neither has one."""
     ours, theirs = read_legend(pair.predicted), read_legend(pair.truth)
     if criteria.coding is not None or criteria.single is not None:
         return ours
     if ours is not None and theirs is not None and ours.names != theirs.names:
         raise SceneError(
-            f"{pair.source} has the classes {', '.join(ours.names)}, and {pair.truth} {', '.join(theirs.names)}; "
+            f"{pair.source} has the classes {', '.join(ours.names)}, but {pair.truth} has {', '.join(theirs.names)}; "
             "their ids cannot be compared."
         )
     return ours or theirs

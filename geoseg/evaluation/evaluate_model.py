@@ -1,4 +1,4 @@
-"""Evaluate a model: predict labelled images into a folder that is thrown away, and compare."""
+"""Evaluate a model: predict labelled images in a temporary folder, and compare."""
 
 from collections.abc import Collection, Generator
 from contextlib import closing
@@ -92,7 +92,7 @@ def evaluate_model(
     files = find_pairs(str(images), str(labels))
     for entry in files:
         if entry.label.suffix.lower() not in RASTERS:
-            raise UsageError(f"{entry.label} is no raster; draw vector labels into one first.")
+            raise UsageError(f"{entry.label} is not a raster; rasterise vector labels first.")
 
     def predicted() -> Generator[Pair, None, None]:
         for entry in files:
@@ -119,12 +119,12 @@ def evaluate_model(
                     source=str(entry.image),
                 )
 
-    with closing(predicted()) as pairs:  # an error of comparing leaves no folder behind
+    with closing(predicted()) as pairs:  # removes the folder on an error, too
         return compare(pairs, criteria, subject, count=len(files), notes=(), progress=progress)
 
 
 def _on_own_pixels(entry: Files) -> bool:
-    """Whether an image and its label are compared on the image's pixels; raises SceneError if they do not fit."""
+    """Whether to compare on the image's own pixels; raises SceneError if image and label do not match."""
     with (
         unplaced(),
         opened(str(entry.image), overviews=True) as image,
@@ -137,5 +137,5 @@ def _on_own_pixels(entry: Files) -> bool:
                 f"{image.height}; without a georeference they must have the same size."
             )
         if label_placed and lacks_georeference(image):
-            raise SceneError(f"{entry.image} has no georeference, and its label has; give both one, or neither.")
+            raise SceneError(f"{entry.image} has no georeference, but its label has; give both one, or neither.")
     return not label_placed

@@ -1,7 +1,7 @@
 """Scores of confusion matrices, in closed form.
 
-A matrix is `(…, classes, classes)` with truth down the rows and prediction along the columns; leading axes are
-matrices of their own. What is 0 / 0 is NaN: a class that neither truth nor prediction has is not scored.
+A matrix is `(…, classes, classes)`, reference in rows and prediction in columns; leading axes stack matrices. A score
+of 0 / 0 is NaN: a class in neither reference nor prediction has no score.
 """
 
 import numpy as np
@@ -18,17 +18,17 @@ def quotient(dividend: npt.ArrayLike, divisor: npt.ArrayLike) -> Floats:
 
 
 def true_positives(matrix: Counts) -> Counts:
-    """Pixels of each class `(…, classes)` that were found."""
+    """Correct pixels of each class `(…, classes)`."""
     return np.asarray(np.diagonal(matrix, axis1=-2, axis2=-1))
 
 
 def false_positives(matrix: Counts) -> Counts:
-    """Pixels `(…, classes)` that were taken for a class and are another."""
+    """Pixels predicted as each class whose reference is another, `(…, classes)`."""
     return np.asarray(matrix.sum(axis=-2) - true_positives(matrix))
 
 
 def false_negatives(matrix: Counts) -> Counts:
-    """Pixels of a class `(…, classes)` that were taken for another."""
+    """Reference pixels of each class predicted as another, `(…, classes)`."""
     return np.asarray(matrix.sum(axis=-1) - true_positives(matrix))
 
 
@@ -45,34 +45,34 @@ def f1(matrix: Counts) -> Floats:
 
 
 def precision(matrix: Counts) -> Floats:
-    """Share of the pixels taken for a class that are of it, `(…, classes)`; users' accuracy."""
+    """Share of the predicted pixels of each class that are correct, `(…, classes)`: user's accuracy."""
     return quotient(true_positives(matrix), matrix.sum(axis=-2))
 
 
 def recall(matrix: Counts) -> Floats:
-    """Share of the pixels of a class that were found, `(…, classes)`; producers' accuracy."""
+    """Share of the reference pixels of each class that are found, `(…, classes)`: producer's accuracy."""
     return quotient(true_positives(matrix), matrix.sum(axis=-1))
 
 
 def overall_accuracy(matrix: Counts) -> Floats:
-    """Share of all pixels that are right, `(…)`."""
+    """Share of correct pixels `(…)`."""
     return quotient(true_positives(matrix).sum(axis=-1), matrix.sum(axis=(-2, -1)))
 
 
 def frequency_weighted_iou(matrix: Counts) -> Floats:
-    """Mean of the classes' IoU `(…)`, each weighted with its share of the true pixels."""
+    """Mean IoU of the classes `(…)`, weighted by their share of the reference pixels."""
     support = matrix.sum(axis=-1)
     return quotient((support * np.nan_to_num(iou(matrix))).sum(axis=-1), support.sum(axis=-1))
 
 
 def kappa(matrix: Counts) -> Floats:
-    """Cohen's kappa `(…)`: agreement beyond what the class shares alone would give (Cohen, 1960)."""
+    """Cohen's kappa `(…)`: agreement beyond chance (Cohen, 1960)."""
     total = matrix.sum(axis=(-2, -1)).astype(np.float64)
     by_chance = (matrix.sum(axis=-1) * matrix.sum(axis=-2, dtype=np.float64)).sum(axis=-1)
     return quotient(true_positives(matrix).sum(axis=-1) * total - by_chance, total**2 - by_chance)
 
 
 def mean_of_defined(scores: Floats) -> Floats:
-    """Mean over the last axis, of what is not NaN; NaN where nothing is."""
+    """Mean over the last axis, ignoring NaN; NaN if all are."""
     defined = ~np.isnan(scores)
     return quotient(np.where(defined, scores, 0).sum(axis=-1), defined.sum(axis=-1))

@@ -1,4 +1,4 @@
-"""Which files are compared: predictions, their probabilities, and the truth of the same name."""
+"""Pair predictions and their probabilities with reference files of the same name."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -10,7 +10,7 @@ from geoseg.errors import UsageError
 from geoseg.vectors.formats import VECTOR_ENDINGS
 
 CLASSES = "_classes"
-"""What geoseg appends to the name of a scene for its class raster."""
+"""Suffix of geoseg's class rasters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,66 +22,66 @@ class Pair:
     """Class ids."""
     truth: Path
     confidence: Path | None
-    """Probability of the predicted class; None where there is no such file."""
+    """Probability of the predicted class; None without such a file."""
     probabilities: Path | None
-    """Probability of every class; None where there is no such file."""
+    """Probability of every class; None without such a file."""
     source: str
-    """What to call the prediction: its path, or that of the image it was made from."""
+    """Name of the prediction in messages: its path, or that of the predicted image."""
 
 
-def pair_rasters(predicted: Path, truth: Path) -> tuple[list[Pair], list[str]]:
-    """Pair predictions with truths, and say which files are left over.
+def pair_rasters(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]:
+    """Pair predictions with references, and list unpaired files.
 
-    Two files make a pair whatever their names; in folders names decide: `north_classes.tif` or `north.tif` goes with
-    `north_classes.png` or `north.png`. What is left over is paired without what marks images and labels, as in
-    training: `north_RGB_classes.tif` with `north_label.tif`. A folder that holds `_classes` rasters is known by them:
-    what else lies there is no class raster.
+    Two files always make a pair; in folders names decide: `north_classes.tif` or `north.tif` matches
+    `north_classes.png` or `north.png`. The rest are matched without the marks of images and labels, as in
+    training: `north_RGB_classes.tif` with `north_label.tif`. In a folder with `_classes` rasters, other rasters are
+    skipped.
 
     Raises
     ------
     UsageError
-        If a path does not exist, one is a folder and the other a file, no names match, or one name stands for several.
+        If a path does not exist, one is a folder and the other a file, no names match, or a name is ambiguous.
     """
-    if not are_folders(predicted, truth):
-        return [_pair(_key(predicted), predicted, truth)], []
-    ours, theirs = (by_name(folder, RASTERS, CLASSES) for folder in (predicted, truth))
+    if not are_folders(predicted, reference):
+        return [_pair(_key(predicted), predicted, reference)], []
+    ours, theirs = (by_name(folder, RASTERS, CLASSES) for folder in (predicted, reference))
     pairs = {name: (ours.pop(name), theirs.pop(name)) for name in sorted(ours.keys() & theirs.keys())}
     theirs = {name: path for name, path in theirs.items() if not OTHER_LABELS.search(path.stem)}
     bare_ours, bare_theirs = _bare(ours, IMAGE_MARK), _bare(theirs, LABEL_MARK)
     for name in bare_ours.keys() & bare_theirs.keys():
-        for folder, keys in ((predicted, bare_ours[name]), (truth, bare_theirs[name])):
+        for folder, keys in ((predicted, bare_ours[name]), (reference, bare_theirs[name])):
             all_keys = [*keys, name] if name in pairs else keys
             if len(all_keys) > 1:
-                raise UsageError(f"{some_of(all_keys)} in {folder} have one name, {name}; keep one of them there.")
+                raise UsageError(f"{some_of(all_keys)} in {folder} share the name {name}; keep only one of them.")
         pairs[name] = ours.pop(bare_ours[name][0]), theirs.pop(bare_theirs[name][0])
     if not pairs:
         raise UsageError(
-            f"no raster in {predicted} ({some_of(ours)}) has the name of one in {truth} ({some_of(theirs)})."
+            f"no raster in {predicted} ({some_of(ours)}) matches one in {reference} ({some_of(theirs)}) by name."
         )
     left = [
         f"{len(names_left)} in {folder} without a counterpart: {some_of(names_left)}."
-        for folder, names_left in ((predicted, ours), (truth, theirs))
+        for folder, names_left in ((predicted, ours), (reference, theirs))
         if names_left
     ]
     return [_pair(name, *pairs[name]) for name in sorted(pairs)], left
 
 
 def _bare(names: Iterable[str], mark: re.Pattern[str]) -> dict[str, list[str]]:
-    """Names by what is left of them without a mark."""
+    """Group names by the part without the mark."""
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(mark.sub("", name), []).append(name)
     return found
 
 
-def _pair(name: str, predicted: Path, truth: Path) -> Pair:
+def _pair(name: str, predicted: Path, reference: Path) -> Pair:
     confidence, probabilities = (
         predicted.with_name(f"{_key(predicted)}_{kind}.tif") for kind in ("confidence", "probabilities")
     )
     return Pair(
         name=name,
         predicted=predicted,
-        truth=truth,
+        truth=reference,
         confidence=confidence if confidence.exists() else None,
         probabilities=probabilities if probabilities.exists() else None,
         source=str(predicted),
@@ -92,24 +92,24 @@ def _key(path: Path) -> str:
     return path.stem.removesuffix(CLASSES)
 
 
-def are_folders(predicted: Path, truth: Path) -> bool:
-    """Whether both are folders, and not both files; raise UsageError if neither holds, or one does not exist."""
-    for path in (predicted, truth):
+def are_folders(predicted: Path, reference: Path) -> bool:
+    """Whether both are folders rather than files; raise UsageError if they are mixed or missing."""
+    for path in (predicted, reference):
         if not path.exists():
             raise UsageError(f"{path} does not exist.")
-    if predicted.is_dir() != truth.is_dir():
-        folder, file = (predicted, truth) if predicted.is_dir() else (truth, predicted)
+    if predicted.is_dir() != reference.is_dir():
+        folder, file = (predicted, reference) if predicted.is_dir() else (reference, predicted)
         raise UsageError(f"{folder} is a folder and {file} is a file; give two files or two folders.")
     return predicted.is_dir()
 
 
 def by_name(folder: Path, endings: Collection[str], mark: str) -> dict[str, Path]:
-    """Files of a folder by the name of their scene; where some bear geoseg's mark, the others hold something else.
+    """Files of a folder by scene name; if some have geoseg's suffix, only those.
 
     Raises
     ------
     UsageError
-        If two have one name.
+        If two share a name.
     """
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and path.name[0] != ".")
     marked = [path for path in paths if path.stem.endswith(mark)]
@@ -117,54 +117,53 @@ def by_name(folder: Path, endings: Collection[str], mark: str) -> dict[str, Path
     for path in marked or paths:
         name = path.stem.removesuffix(mark)
         if name in found:
-            raise UsageError(f"{found[name]} and {path.name} have one name; keep one of them in the folder.")
+            raise UsageError(f"{found[name]} and {path.name} share a name; keep only one of them.")
         found[name] = path
     return found
 
 
 def some_of(names: Iterable[str]) -> str:
-    """The first of some names, for people."""
+    """List the first few names."""
     ordered = sorted(names)
     return ", ".join(ordered[:3]) + (" …" if len(ordered) > 3 else "") or "none"
 
 
 ROADS = "_roads"
-"""What geoseg appends to the name of a scene for its road network."""
+"""Suffix of geoseg's road networks."""
 _ENDINGS = (*VECTOR_ENDINGS.values(), ".json", ".shp")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoadPair:
-    """The networks of one place."""
+    """Two networks to compare."""
 
     name: str
     predicted: Path
-    truth: Path
+    reference: Path
 
 
-def pair_roads(predicted: Path, truth: Path) -> tuple[list[RoadPair], list[str]]:
-    """Pair predictions with truths, and say which files are left over.
+def pair_roads(predicted: Path, reference: Path) -> tuple[list[RoadPair], list[str]]:
+    """Pair predictions with references, and list unpaired files.
 
-    Two files make a pair whatever their names; in folders names decide: `north_roads.gpkg` or `north.gpkg` goes with
+    Two files always make a pair; in folders names decide: `north_roads.gpkg` or `north.gpkg` matches
     `north_roads.geojson` or `north.geojson`.
 
     Raises
     ------
     UsageError
-        If a path does not exist, one is a folder and the other a file, two files of a folder have one name, or no names
-        match.
+        If a path does not exist, one is a folder and the other a file, no names match, or a name is ambiguous.
     """
-    if not are_folders(predicted, truth):
-        return [RoadPair(name=predicted.stem.removesuffix(ROADS), predicted=predicted, truth=truth)], []
-    ours, theirs = (by_name(folder, _ENDINGS, ROADS) for folder in (predicted, truth))
+    if not are_folders(predicted, reference):
+        return [RoadPair(name=predicted.stem.removesuffix(ROADS), predicted=predicted, reference=reference)], []
+    ours, theirs = (by_name(folder, _ENDINGS, ROADS) for folder in (predicted, reference))
     names = sorted(ours.keys() & theirs.keys())
     if not names:
         raise UsageError(
-            f"no road file in {predicted} ({len(ours)} there) has the name of one in {truth} ({len(theirs)} there)."
+            f"no road file in {predicted} ({some_of(ours)}) matches one in {reference} ({some_of(theirs)}) by name."
         )
     left = [
         f"{folder} has {len(others)} without a counterpart, such as {min(others)}."
-        for folder, others in ((predicted, ours.keys() - theirs.keys()), (truth, theirs.keys() - ours.keys()))
+        for folder, others in ((predicted, ours.keys() - theirs.keys()), (reference, theirs.keys() - ours.keys()))
         if others
     ]
-    return [RoadPair(name=name, predicted=ours[name], truth=theirs[name]) for name in names], left
+    return [RoadPair(name=name, predicted=ours[name], reference=theirs[name]) for name in names], left

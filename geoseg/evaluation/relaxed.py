@@ -1,7 +1,7 @@
-"""Relaxed scores: a pixel is right if the other side has its class within a few pixels (Mnih and Hinton, 2010).
+"""Relaxed scores: a pixel is correct if the other side has its class within a few pixels (Mnih and Hinton, 2010).
 
-The same counts score boundaries: of the pixels on a predicted boundary, how many lie near a true one, and the other way
-round (Csurka et al., 2013).
+The same counts score boundaries: the share of predicted boundary pixels near a reference boundary, and vice versa
+(Csurka et al., 2013).
 """
 
 import math
@@ -21,13 +21,13 @@ _ROUNDING = 1e-9
 def near_other_class(ids: npt.NDArray[np.uint8], radius: float) -> npt.NDArray[np.bool_]:
     """Pixels within `radius` of a pixel of another class, `(rows, columns)`.
 
-    These are what an erosion of each class by a disc takes away. Neither the edge of the image nor pixels without a
-    class are another class.
+    An erosion of each class by a disc removes them. Neither the edge of the image nor pixels without a class count as
+    another class.
 
     Parameters
     ----------
     ids
-        `(rows, columns)`: class ids; `NODATA` where there is none.
+        `(rows, columns)`: class ids, or `NODATA`.
     radius
         In pixels.
     """
@@ -38,7 +38,7 @@ def near_other_class(ids: npt.NDArray[np.uint8], radius: float) -> npt.NDArray[n
 
 
 def boundaries(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Class ids of the pixels that share a side with a pixel of another class; `NODATA` elsewhere."""
+    """Class ids of the pixels 4-connected to another class; `NODATA` elsewhere."""
     other = np.zeros(ids.shape, bool)
     for one, next_one in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
         differ = (ids[one] != ids[next_one]) & (ids[one] != NODATA) & (ids[next_one] != NODATA)
@@ -48,16 +48,16 @@ def boundaries(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def near_counts(
-    predicted: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], radius: float, core: slice, classes: int
+    predicted: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8], radius: float, core: slice, classes: int
 ) -> Counts:
-    """Count, for each class, predicted pixels, those near a true one, true pixels, those near a predicted one.
+    """Count, by class, predicted pixels, those near a reference one, reference pixels, those near a predicted one.
 
     Parameters
     ----------
-    predicted, truth
-        `(rows, columns)`: class ids; `NODATA` where there is none.
+    predicted, reference
+        `(rows, columns)`: class ids, or `NODATA`.
     radius
-        In pixels; rows beyond the core must reach as far.
+        In pixels; the rows around the core must reach as far.
     core
         Rows to count.
     classes
@@ -70,14 +70,14 @@ def near_counts(
     """
     counts = np.zeros((4, NODATA + 1), np.int64)
     counts[0] = np.bincount(predicted[core].ravel(), minlength=NODATA + 1)
-    counts[2] = np.bincount(truth[core].ravel(), minlength=NODATA + 1)
+    counts[2] = np.bincount(reference[core].ravel(), minlength=NODATA + 1)
     present = np.flatnonzero(counts[0] + counts[2])
     present = present[present < classes]
     for first in range(0, len(present), 8):  # eight classes at a time, one in each bit
         group = present[first : first + 8]
         bits = np.zeros(NODATA + 1, np.uint8)
         bits[group] = 1 << np.arange(len(group))
-        for row, here, there in ((1, predicted, truth), (3, truth, predicted)):
+        for row, here, there in ((1, predicted, reference), (3, reference, predicted)):
             near = dilate(bits[there], radius, np.bitwise_or)[core] & bits[here[core]] != 0
             counts[row] += np.bincount(here[core][near], minlength=NODATA + 1)
     return counts[:, :classes]
@@ -87,7 +87,7 @@ def near_scores(counts: Counts) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1, each `(…, classes)`, of counts `(…, 4, classes)`; NaN where they are 0 / 0."""
     found, found_near, true, true_near = np.moveaxis(counts, -2, 0)
     precision, recall = quotient(found_near, found), quotient(true_near, true)
-    # A class that one side alone has is missed altogether.
+    # A class on one side only scores 0.
     both = np.nan_to_num(precision) + np.nan_to_num(recall)
     product = np.nan_to_num(precision) * np.nan_to_num(recall)
     f1 = np.where(both > 0, 2 * product / np.where(both > 0, both, 1), 0)
@@ -99,23 +99,23 @@ def sweep_counts(
 ) -> Counts:
     """Count the pixels of one class by probability, so that relaxed scores follow for every threshold.
 
-    A true pixel is near a predicted one at all thresholds up to the highest probability around it: one dilation takes
-    the place of one for each threshold.
+    A reference pixel is near a predicted one at all thresholds up to the highest probability around it: one dilation
+    serves all thresholds.
 
     Parameters
     ----------
     levels
-        `(rows, columns)`: probability of the class in `LEVELS`; `NODATA` where there is none.
+        `(rows, columns)`: probability of the class in `LEVELS`, or `NODATA`.
     true, known
-        `(rows, columns)`: pixels of the class, and pixels that are compared.
+        `(rows, columns)`: reference pixels of the class, and pixels compared.
     radius, core
         As for `near_counts`.
 
     Returns
     -------
     Counts
-        `(3, LEVELS + 1)`: by level, compared pixels, those near a true one, and true pixels by the highest level near
-        them.
+        `(3, LEVELS + 1)`: by level, compared pixels, those near a reference one, and reference pixels by the highest
+        level near them.
     """
     raised = np.where(known & (levels != NODATA), levels, np.uint8(NODATA)) + np.uint8(1)  # nodata wraps to zero
     near = dilate(true.astype(np.uint8), radius, np.maximum)[core] != 0
@@ -129,11 +129,11 @@ class Sweep:
     """Relaxed precision and recall of one class by threshold."""
 
     precision: Floats
-    """`(LEVELS + 1,)`: where a pixel is predicted if its probability is at least `level / LEVELS`; NaN for none."""
+    """`(LEVELS + 1,)`: of pixels whose probability is at least `level / LEVELS`; NaN if none is."""
     recall: Floats
     """`(LEVELS + 1,)`."""
     break_even: float
-    """Where precision and recall are equal, interpolated between thresholds; NaN if they are nowhere."""
+    """Value at which precision equals recall, interpolated between thresholds; NaN if they never do."""
     threshold: float
     """Probability of the break-even point."""
 
@@ -156,15 +156,15 @@ def sweep(counts: Counts) -> Sweep:
 
 
 def dilate(values: npt.NDArray[np.uint8], radius: float, combine: np.ufunc) -> npt.NDArray[np.uint8]:
-    """Combine the values of all pixels whose centres lie within `radius` of a pixel's centre.
+    """Combine the values of all pixels whose centres are within `radius` of a pixel's centre.
 
-    The disc is made of runs along rows, each grown from the next shorter one, so that the cost grows with the radius
-    and not with the area.
+    The disc consists of runs along rows, each grown from the next shorter one, so that the cost grows with the radius,
+    not with the area.
 
     Parameters
     ----------
     values
-        `(rows, columns)`; zero must change nothing under `combine`, for that is what lies beyond the edge.
+        `(rows, columns)`; zero must be neutral under `combine`: it pads the edge.
     radius
         In pixels.
     combine
@@ -186,5 +186,5 @@ def dilate(values: npt.NDArray[np.uint8], radius: float, combine: np.ufunc) -> n
 
 
 def reach(radius: float) -> int:
-    """Rows, up and down, that a disc of `radius` pixels reaches."""
+    """Rows that a disc of `radius` pixels reaches up and down."""
     return math.floor(radius + _ROUNDING)

@@ -1,4 +1,4 @@
-"""Score comparisons together and one by one, and note what looks like a misunderstanding."""
+"""Score all comparisons together and one by one, and note likely mistakes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -20,12 +20,12 @@ from .scores import ClassEvaluation, ClassScores, ImageEvaluation, Interval, Nea
 def summarise(
     images: Sequence[ComparedImage], criteria: Criteria, subject: Subject, notes: tuple[str, ...]
 ) -> Evaluation:
-    """Score images together and one by one; classes without names are known by their ids, those that occur.
+    """Score images together and one by one; without names, classes that occur are named by id.
 
     Raises
     ------
     UsageError
-        If the criteria leave out all pixels, or no truth has the value that one class is compared with.
+        If the criteria exclude all pixels, or no reference has the value of the one class.
     """
     names, comparisons = images[0].meaning.names, [image.comparison for image in images]
     if not any(each.confusion.matrix.any() for each in comparisons):
@@ -64,12 +64,12 @@ def summarise(
 def _image(
     image: ComparedImage, comparison: Comparison, names: tuple[str, ...] | None, overall: Scores
 ) -> ImageEvaluation:
-    """Score one image, in the classes that are scored of all."""
+    """Score one image, for the classes scored over all images."""
     found = _statistics(comparison, [entry.id for entry in overall.classes])
     return ImageEvaluation(
         name=image.name,
         prediction=image.prediction,
-        truth=image.truth,
+        truth=image.reference,
         scores=comparison.confusion.scores(names),
         boundary_f1=float(found["boundary_f1"]),
         relaxed_f1={entry.name: float(found["class_relaxed_f1"][entry.id]) for entry in overall.classes},
@@ -106,7 +106,7 @@ def _interval(ends: Floats) -> Interval:
 
 
 def _warnings(everything: Comparison, scores: Scores, criteria: Criteria) -> tuple[str, ...]:
-    """What looks like a misunderstanding between the files and the command."""
+    """Note likely mistakes in files or options."""
     value_named = "=" in (criteria.single or "")
     found = []
     if scores.unpredicted:
@@ -120,7 +120,7 @@ def _warnings(everything: Comparison, scores: Scores, criteria: Criteria) -> tup
 
 
 def without_probabilities(images: Sequence[ComparedImage]) -> Iterator[str]:
-    """Say which scores are left out because not all images have the probabilities that they are made from."""
+    """Note the scores left out because some images lack probabilities."""
     lacking = {
         "break-even points": tuple(image.name for image in images if image.comparison.sweeps is None),
         "the calibration error": tuple(image.name for image in images if image.comparison.calibration is None),
@@ -130,18 +130,18 @@ def without_probabilities(images: Sequence[ComparedImage]) -> Iterator[str]:
             scores = " and ".join(score for score, without in lacking.items() if without == names)
             verb = "has" if len(names) == 1 else "have"
             yield (
-                f"{len(names)} of {len(images)} images {verb} no probabilities for {scores}, which need those of all: "
+                f"{len(names)} of {len(images)} images {verb} no probabilities for {scores}, which need them for all: "
                 f"{some_of(names)}."
             )
 
 
 def unmet(images: Sequence[ComparedImage], criteria: Criteria) -> Iterator[str]:
-    """Say which values the user spoke of and no image has.
+    """Note the values that the user named and no image has.
 
     Raises
     ------
     UsageError
-        If one class is to be compared with a value that no truth has.
+        If no reference has the value of the one class.
     """
     asked = images[0].meaning
     in_truth = set(chain.from_iterable(image.met_in_truth for image in images))

@@ -119,7 +119,7 @@ def test_nothing_counted():
 
 def test_shapes_must_agree():
     """Arrays of two shapes are refused, and so are matrices of other classes."""
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="must have the same shape"):
         counted(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8))
     with pytest.raises(ValueError, match="different classes"):
         _ = Confusion(2) + Confusion(3)

@@ -158,7 +158,7 @@ def test_legends_must_agree(write_ids, blobs):
     ]
     for name in "abc":
         write_ids(blobs(20, 20), f"{name}.tif", folder="truth")
-    with pytest.raises(SceneError, match=r"b_classes\.tif has another legend than .*a_classes\.tif"):
+    with pytest.raises(SceneError, match=r"b_classes\.tif has a different legend from .*a_classes\.tif"):
         evaluate(maps[0].parent, maps[0].parent.parent / "truth")
     with pytest.raises(SceneError, match="has the classes building, land"):
         evaluate(maps[0], maps[2])
@@ -211,7 +211,7 @@ def test_probabilities_of_some_images(write_ids, blobs):
     assert evaluation.calibration is None
     assert all(entry.sweep is None for entry in evaluation.classes)
     assert evaluation.notes == (
-        "1 of 3 images has no probabilities for break-even points and the calibration error, which need those of all: "
+        "1 of 3 images has no probabilities for break-even points and the calibration error, which need them for all: "
         "b.",
     )
     write_ids(np.zeros((20, 20), np.uint8), "b_confidence.tif", folder="maps", levels=True)

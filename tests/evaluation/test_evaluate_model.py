@@ -95,11 +95,11 @@ def test_what_cannot_be_evaluated(write_ids, write_bundle, echo, blobs, image, t
     with pytest.raises(SceneError, match=r"70 × 89 pixels and .* 70 × 90; without a georeference"):
         evaluate_model(bundle, scene, label, load=echo)
     label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels")
-    with pytest.raises(SceneError, match="has no georeference, and its label has"):
+    with pytest.raises(SceneError, match="has no georeference, but its label has"):
         evaluate_model(bundle, scene, label, load=echo)
     vector = tmp_path / "scene.geojson"
     vector.write_text("{}")
-    with pytest.raises(UsageError, match=r"scene\.geojson is no raster"):
+    with pytest.raises(UsageError, match=r"scene\.geojson is not a raster"):
         evaluate_model(bundle, scene, vector, load=echo)
     with pytest.raises(BundleError, match="there is no model nothing"):
         evaluate_model("nothing", scene, label, load=echo)

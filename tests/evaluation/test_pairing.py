@@ -57,7 +57,7 @@ def test_marks_of_images_and_labels(folders):
 )
 def test_marks_that_leave_one_name(folders, ours, theirs, several):
     """Files that are one without their marks are not chosen from."""
-    with pytest.raises(UsageError, match=f"{several} in .* have one name, a; keep one"):
+    with pytest.raises(UsageError, match=f"{several} in .* share the name a; keep only one"):
         pair_rasters(*folders(ours, theirs))
 
 
@@ -86,8 +86,8 @@ def test_what_cannot_be_paired(folders):
         pair_rasters(maps / "nothing.tif", truth)
     with pytest.raises(UsageError, match=r"is a folder and .*c\.tif is a file"):
         pair_rasters(maps, truth / "c.tif")
-    with pytest.raises(UsageError, match="have one name"):
+    with pytest.raises(UsageError, match="share a name"):
         pair_rasters(maps, truth)
     (maps / "b.png").unlink()
-    with pytest.raises(UsageError, match=r"no raster in .*maps \(a, b\) has the name of one in .*truth \(c\)"):
+    with pytest.raises(UsageError, match=r"no raster in .*maps \(a, b\) matches one in .*truth \(c\) by name"):
         pair_rasters(maps, truth)

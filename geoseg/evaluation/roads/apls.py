@@ -1,8 +1,7 @@
 """Average path length similarity (A. Van Etten et al., SpaceNet: A Remote Sensing Dataset and Challenge Series, 2018).
 
-How far it is from place to place in one network is compared with how far it is in the other. Implementations differ in
-where the places lie, and in how both directions are joined: here these are nodes and points every 50 m, and the means
-are named.
+Path lengths between places are compared in two networks. Implementations differ in the places, here nodes and points
+every 50 m, and in the mean of both directions, here given by name.
 """
 
 from dataclasses import dataclass
@@ -16,19 +15,19 @@ from .routing import Stops, snapped, spaced_stops, ways
 STEP_M = 50.0
 SNAP_M = 4.0
 SOURCES = 1000
-"""Places that paths start from, at most; all places are ends."""
+"""At most this many places are starts of paths; all are ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Apls:
-    """Similarity, 0 to 1; places are taken from the one network and looked for in the other."""
+    """Similarity, 0 to 1, of places of one network snapped to the other."""
 
     truth_to_found: float
     found_to_truth: float
 
     @property
     def harmonic(self) -> float:
-        """Harmonic mean of both directions, as the SpaceNet challenges and CosmiQ's `apls` have it."""
+        """Harmonic mean of both directions: APLS of the SpaceNet challenges and CosmiQ's `apls`."""
         one, other = self.truth_to_found, self.found_to_truth
         return 2 * one * other / (one + other) if one + other else 0.0
 
@@ -39,7 +38,7 @@ class Apls:
 
 
 def apls(
-    truth: LineGraph,
+    reference: LineGraph,
     found: LineGraph,
     *,
     step_m: float = STEP_M,
@@ -47,24 +46,24 @@ def apls(
     sources: int = SOURCES,
     seed: int = 0,
 ) -> Apls:
-    """Compare path lengths in two networks. Two empty networks are alike; an empty one is like no other.
+    """Compare path lengths in two networks: 1 for two empty networks, 0 if one is empty.
 
     Parameters
     ----------
-    truth, found
+    reference, found
         Networks in the same plane.
     step_m
-        Places are the nodes of a network, and points along its lines at most this far apart.
+        Greatest distance between places along a line.
     snap_m
-        Places are looked for this far away in the other network.
+        Distance within which places are snapped to the other network.
     sources
-        Paths start from so many places of a network, drawn at random, or from all if there are no more.
+        Paths start from this many places of a network, drawn at random, or from all if there are fewer.
     seed
-        Of the draw.
+        Seed of the draw.
     """
     return Apls(
-        truth_to_found=_one_way(truth, found, step_m=step_m, snap_m=snap_m, sources=sources, seed=seed),
-        found_to_truth=_one_way(found, truth, step_m=step_m, snap_m=snap_m, sources=sources, seed=seed),
+        truth_to_found=_one_way(reference, found, step_m=step_m, snap_m=snap_m, sources=sources, seed=seed),
+        found_to_truth=_one_way(found, reference, step_m=step_m, snap_m=snap_m, sources=sources, seed=seed),
     )
 
 
@@ -82,7 +81,7 @@ def _one_way(source: LineGraph, target: LineGraph, *, step_m: float, snap_m: flo
     for part, way in ways(source, stops, starts):
         counted = np.isfinite(way) & (way > 0)
         direct, around = way[counted], _elsewhere(target, fallen, there, starts[part])[counted]
-        lost += float(np.minimum(np.abs(around - direct) / direct, 1).sum())  # where there is no way, 1
+        lost += float(np.minimum(np.abs(around - direct) / direct, 1).sum())  # without a path, 1
         count += len(direct)
     if not count:  # rings too short for two places
         return float(len(which) == len(stops.edge))
@@ -90,7 +89,7 @@ def _one_way(source: LineGraph, target: LineGraph, *, step_m: float, snap_m: flo
 
 
 def _elsewhere(target: LineGraph, fallen: Stops, there: Ids, starts: Ids) -> npt.NDArray[np.float64]:
-    """Return the ways `(starts, stops)` in the other network; infinite from or to a place that is not there."""
+    """Return path lengths `(starts, stops)` in the other network; infinite from or to a place that was not found."""
     lengths = np.full((len(starts), len(there)), np.inf)
     rows = np.flatnonzero(there[starts] >= 0)
     columns = np.flatnonzero(there >= 0)

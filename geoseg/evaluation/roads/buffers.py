@@ -1,4 +1,4 @@
-"""How much of a network lies near another: lengths, and the parts that do not."""
+"""Lengths of a network within a distance of another, and the parts beyond."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ import shapely
 
 _ROUNDING_M = 1e-6
 _SEGMENTS = 16
-"""Of a quarter of a circle: a buffer is nowhere narrower than 0.2 % of its radius."""
+"""Segments of a quarter circle: a buffer is at most 0.2 % narrower than its radius."""
 _VERTICES = 32
-"""Lines are cut to so many before buffers are made, which keeps these small."""
+"""Lines are cut into pieces of this many vertices, which keeps their buffers small."""
 
 Lines = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Nearness:
-    """Lengths of two networks, in metres, and of what lies within a distance of the other."""
+    """Lengths of two networks, in metres, in all and within a distance of the other."""
 
     true_m: float = 0.0
     true_near_m: float = 0.0
@@ -25,7 +25,7 @@ class Nearness:
     found_near_m: float = 0.0
 
     def __add__(self, other: "Nearness") -> "Nearness":
-        """Lengths of both."""
+        """Sum the lengths."""
         return Nearness(
             true_m=self.true_m + other.true_m,
             true_near_m=self.true_near_m + other.true_near_m,
@@ -35,22 +35,22 @@ class Nearness:
 
     @property
     def recall(self) -> float:
-        """Share of the true length that is near the found: completeness. NaN without truth."""
+        """Completeness: share of the reference length near the found network. NaN without reference."""
         return _quotient(self.true_near_m, self.true_m)
 
     @property
     def precision(self) -> float:
-        """Share of the found length that is near the true: correctness. NaN where nothing was found."""
+        """Correctness: share of the found length near the reference. NaN if nothing was found."""
         return _quotient(self.found_near_m, self.found_m)
 
     @property
     def quality(self) -> float:
-        """Found and near, over all found and what was missed (C. Heipke et al., 1997). NaN for two empty networks."""
+        """Found near length over found and missed length (C. Heipke et al., 1997). NaN for two empty networks."""
         return _quotient(self.found_near_m, self.found_m + self.true_m - self.true_near_m)
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall; zero if one side is empty, NaN if both are."""
+        """Harmonic mean of precision and recall; 0 if one network is empty, NaN if both are."""
         if not self.true_m or not self.found_m:
             return 0.0 if self.true_m or self.found_m else np.nan
         return _quotient(2 * self.precision * self.recall, self.precision + self.recall) if self.found_near_m else 0.0
@@ -61,12 +61,12 @@ def _quotient(part: float, whole: float) -> float:
 
 
 def parts_beyond(lines: Lines, others: Lines, distance_m: float) -> Lines:
-    """Return the parts of lines `(lines,)` that are farther than a distance from all others: LineStrings `(parts,)`."""
+    """Return the parts of lines `(lines,)` farther than a distance from all others: LineStrings `(parts,)`."""
     areas = shapely.buffer(_cut(others), distance_m + _ROUNDING_M, quad_segs=_SEGMENTS)
     line, area = shapely.STRtree(areas).query(lines, predicate="intersects")
     order = np.argsort(line, kind="stable")
     line, area = line[order], area[order]
-    # One area after the other is taken away from each line, from all lines at once.
+    # Subtract one area at a time from each line, for all lines at once.
     turn = np.arange(len(line)) - np.searchsorted(line, line)
     rest = lines.copy()
     for number in range(int(turn.max(initial=-1)) + 1):
@@ -78,11 +78,11 @@ def parts_beyond(lines: Lines, others: Lines, distance_m: float) -> Lines:
 
 
 def _cut(lines: Lines) -> Lines:
-    """Return the same lines in pieces of few vertices."""
+    """Cut lines into pieces of few vertices."""
     points, owner = shapely.get_coordinates(lines, return_index=True)
     steps = np.flatnonzero(owner[1:] == owner[:-1])
     position = np.arange(len(points)) - np.searchsorted(owner, owner)
-    # Each piece ends with the vertex with which the next one starts.
+    # Consecutive pieces share a vertex.
     piece = owner[steps] * (len(points) // _VERTICES + 1) + position[steps] // _VERTICES
     starts = np.flatnonzero(np.r_[True, np.diff(piece) != 0]) if len(piece) else np.zeros(0, np.int64)
     counts = np.diff(np.r_[starts, len(piece)])

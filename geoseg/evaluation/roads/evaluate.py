@@ -70,30 +70,30 @@ def evaluate_roads(
 
 
 def _compare(pair: RoadPair, criteria: RoadCriteria) -> tuple[Measured, RoadComparison]:
-    true, predicted = read_roads(pair.truth), read_roads(pair.predicted)
+    true, predicted = read_roads(pair.reference), read_roads(pair.predicted)
     middle = true if len(true.lines) else predicted
     plane = plane_around(middle.lines, middle.crs)
-    truth, found = _graph(plane, true, pair.truth), _graph(plane, predicted, pair.predicted)
-    missed, false = _beyond(truth, found, criteria.buffer_m)
-    junctions = match_junctions(truth, found, reach_m=criteria.junction_m)
-    relaxed = (missed, false) if criteria.relax_m == criteria.buffer_m else _beyond(truth, found, criteria.relax_m)
-    near = _nearness(plane, truth, found, missed, false)
+    reference, found = _graph(plane, true, pair.reference), _graph(plane, predicted, pair.predicted)
+    missed, false = _beyond(reference, found, criteria.buffer_m)
+    junctions = match_junctions(reference, found, reach_m=criteria.junction_m)
+    relaxed = (missed, false) if criteria.relax_m == criteria.buffer_m else _beyond(reference, found, criteria.relax_m)
+    near = _nearness(plane, reference, found, missed, false)
     measured = Measured(
-        true=network_size(truth, near.true_m),
+        true=network_size(reference, near.true_m),
         predicted=network_size(found, near.found_m),
         near=near,
-        relaxed=_nearness(plane, truth, found, *relaxed),
-        apls=apls(truth, found, snap_m=criteria.snap_m, seed=criteria.seed),
-        topo=topo(truth, found, seed=criteria.seed),
+        relaxed=_nearness(plane, reference, found, *relaxed),
+        apls=apls(reference, found, snap_m=criteria.snap_m, seed=criteria.seed),
+        topo=topo(reference, found, seed=criteria.seed),
         junctions=junctions,
     )
     comparison = RoadComparison(
         name=pair.name,
         prediction=str(pair.predicted),
-        truth=str(pair.truth),
+        truth=str(pair.reference),
         scores=road_scores([measured]),
         differences=differences(plane, true.crs, missed, false, junctions),
-        notes=(*true.notes, *predicted.notes, *_warnings(truth, found, pair)),
+        notes=(*true.notes, *predicted.notes, *_warnings(reference, found, pair)),
     )
     return measured, comparison
 
@@ -102,13 +102,15 @@ def _graph(plane: Plane, roads: Roads, path: Path) -> LineGraph:
     return road_graph(plane.put(roads.lines, roads.crs, str(path)))
 
 
-def _beyond(truth: LineGraph, found: LineGraph, distance_m: float) -> tuple[Lines, Lines]:
-    return parts_beyond(truth.lines, found.lines, distance_m), parts_beyond(found.lines, truth.lines, distance_m)
+def _beyond(reference: LineGraph, found: LineGraph, distance_m: float) -> tuple[Lines, Lines]:
+    return parts_beyond(reference.lines, found.lines, distance_m), parts_beyond(
+        found.lines, reference.lines, distance_m
+    )
 
 
-def _nearness(plane: Plane, truth: LineGraph, found: LineGraph, missed: Lines, false: Lines) -> Nearness:
+def _nearness(plane: Plane, reference: LineGraph, found: LineGraph, missed: Lines, false: Lines) -> Nearness:
     true_m, found_m, missed_m, false_m = (
-        float(plane.lengths(lines).sum()) for lines in (truth.lines, found.lines, missed, false)
+        float(plane.lengths(lines).sum()) for lines in (reference.lines, found.lines, missed, false)
     )
     return Nearness(
         true_m=true_m,
@@ -118,12 +120,14 @@ def _nearness(plane: Plane, truth: LineGraph, found: LineGraph, missed: Lines, f
     )
 
 
-def _warnings(truth: LineGraph, found: LineGraph, pair: RoadPair) -> tuple[str, ...]:
-    """What looks like a misunderstanding between the files."""
-    empty = [path.name for graph, path in ((truth, pair.truth), (found, pair.predicted)) if not len(graph.lines)]
+def _warnings(reference: LineGraph, found: LineGraph, pair: RoadPair) -> tuple[str, ...]:
+    """Note likely mistakes in the files."""
+    empty = [
+        path.name for graph, path in ((reference, pair.reference), (found, pair.predicted)) if not len(graph.lines)
+    ]
     if empty:
-        return (f"{' and '.join(empty)} without any road.",)
-    one, other = (shapely.total_bounds(graph.lines) for graph in (truth, found))
+        return (f"{' and '.join(empty)} without any roads.",)
+    one, other = (shapely.total_bounds(graph.lines) for graph in (reference, found))
     if np.any(one[:2] > other[2:]) or np.any(other[:2] > one[2:]):
-        return ("the two networks lie in different places; is the CRS of each the right one?",)
+        return ("the networks do not overlap; check the CRS of each.",)
     return ()

@@ -1,4 +1,4 @@
-"""Which junctions of the truth were found."""
+"""Match junctions of a network with those of the reference."""
 
 from dataclasses import dataclass
 
@@ -13,43 +13,43 @@ REACH_M = 8.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Junctions:
-    """Places where three roads or more meet, of two networks: first those that both have, then missed, then false."""
+    """Places where three or more roads meet: matched ones first, then missed, then false."""
 
     place: Points
-    """x and y `(junctions, 2)`, of the truth where it has the junction."""
+    """x and y `(junctions, 2)`, in the reference if it has the junction."""
     true_degree: Ids
-    """Roads that meet `(junctions,)`; 0 where the truth has no junction."""
+    """Number of roads `(junctions,)` in the reference; 0 without a junction."""
     found_degree: Ids
-    """Roads that meet in the found network `(junctions,)`; 0 where it has no junction."""
+    """Number of roads `(junctions,)` in the found network; 0 without a junction."""
     offset_m: npt.NDArray[np.float64]
-    """Distance of both `(junctions,)`; NaN where there is but one."""
+    """Distance of matched junctions `(junctions,)`; NaN for the others."""
 
     @property
     def found(self) -> int:
-        """How many both have."""
+        """Number of matched junctions."""
         return int(((self.true_degree > 0) & (self.found_degree > 0)).sum())
 
     @property
     def right_degree(self) -> int:
-        """How many both have, with as many roads."""
+        """Number of matched junctions with the same number of roads."""
         return int((self.true_degree == self.found_degree).sum())
 
     @property
     def missed(self) -> int:
-        """How many only the truth has."""
+        """Number in the reference only."""
         return int((self.found_degree == 0).sum())
 
     @property
     def false(self) -> int:
-        """How many only the found network has."""
+        """Number in the found network only."""
         return int((self.true_degree == 0).sum())
 
 
-def match_junctions(truth: LineGraph, found: LineGraph, *, reach_m: float = REACH_M) -> Junctions:
-    """Match junctions one to one: the nearest first, none farther apart than `reach_m`."""
-    true_degree, found_degree = truth.degree, found.degree
+def match_junctions(reference: LineGraph, found: LineGraph, *, reach_m: float = REACH_M) -> Junctions:
+    """Match junctions one to one, nearest first, at most `reach_m` apart."""
+    true_degree, found_degree = reference.degree, found.degree
     ours, theirs = np.flatnonzero(true_degree > 2), np.flatnonzero(found_degree > 2)
-    pairs = cKDTree(truth.place[ours]).sparse_distance_matrix(
+    pairs = cKDTree(reference.place[ours]).sparse_distance_matrix(
         cKDTree(found.place[theirs]), reach_m, output_type="ndarray"
     )
     pairs = np.sort(pairs, order=["v", "i", "j"])
@@ -64,7 +64,7 @@ def match_junctions(truth: LineGraph, found: LineGraph, *, reach_m: float = REAC
     missed, false = ours[free_ours], theirs[free_theirs]
     nothing = np.zeros(len(missed) + len(false), np.int64)
     return Junctions(
-        place=np.concatenate([truth.place[one], truth.place[missed], found.place[false]]),
+        place=np.concatenate([reference.place[one], reference.place[missed], found.place[false]]),
         true_degree=np.concatenate([true_degree[one], true_degree[missed], nothing[: len(false)]]),
         found_degree=np.concatenate([found_degree[other], nothing[: len(missed)], found_degree[false]]),
         offset_m=np.concatenate([both[:, 2], np.full(len(nothing), np.nan)]),

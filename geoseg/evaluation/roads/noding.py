@@ -1,7 +1,7 @@
-"""Lines as people draw them, made into a graph: cut where they meet, counted once, whole from junction to junction.
+"""Turn digitised lines into a graph: cut where they meet, without duplicates, whole from junction to junction.
 
-Lines meet at a vertex that they share, and where one ends on another. Lines that cross without a common vertex do not
-meet: one passes over the other.
+Lines meet at shared vertices, and where one ends on another. Lines that cross without a shared vertex do not meet: one
+is a bridge.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LineGraph:
-    """Lines that meet where they share an end point."""
+    """Lines connected at shared end points."""
 
     lines: npt.NDArray[np.object_]
     """Shapely LineStrings `(edges,)`."""
@@ -44,7 +44,7 @@ class LineGraph:
 
 
 def line_graph(lines: Sequence[Points], *, grid_m: float = 0.01) -> LineGraph:
-    """Make a graph of lines, each `(points, 2)` in metres; ends within `grid_m` of each other are one node."""
+    """Build a graph of lines, each `(points, 2)` in metres; ends within `grid_m` of each other are one node."""
     points = np.concatenate([*lines, np.zeros((0, 2))])
     owner = np.repeat(np.arange(len(lines)), [len(points) for points in lines])
     whole = np.asarray(shapely.linestrings(points, indices=owner))
@@ -54,29 +54,28 @@ def line_graph(lines: Sequence[Points], *, grid_m: float = 0.01) -> LineGraph:
 
 
 GRID_M = 1e-3
-"""Vertices are one if they lie in the same cell of this size: projections differ by rounding."""
+"""Vertices in the same cell of this size are identical: projections differ by rounding."""
 TOUCH_M = 0.05
-"""An end this near to another line lies on it: files hold seven decimals of a degree, which is a centimetre."""
+"""An end this near to another line is on it: files hold seven decimals of a degree, about a centimetre."""
 
 
 def road_graph(lines: npt.NDArray[np.object_]) -> LineGraph:
-    """Make a graph of LineStrings `(lines,)` in a plane, in metres.
+    """Build a graph of LineStrings `(lines,)` in a plane, in metres.
 
-    What is drawn twice counts once. The graph does not depend on how a road is cut into lines, on their order, or on
-    the direction in which they are drawn.
+    Duplicates count once. The graph does not depend on how roads are cut into lines, nor on their order or direction.
     """
     place, ends, steps = _vertices(lines)
     one = _joined_ends(place, ends)
     steps = _cut_where_touched(place, np.unique(one[ends]), _distinct(one[steps]))
     if not len(steps):
         return line_graph([])
-    # Steps come in the order of their places, which makes the result canonical.
+    # Steps are sorted by place, which makes the result canonical.
     whole = shapely.line_merge(shapely.multilinestrings(np.asarray(shapely.linestrings(place[steps]))))
     return line_graph([shapely.get_coordinates(line) for line in shapely.get_parts(whole)], grid_m=GRID_M)
 
 
 def _vertices(lines: npt.NDArray[np.object_]) -> tuple[Points, Ids, Ids]:
-    """Return the distinct vertices `(vertices, 2)`, which of them end a line, and steps between them `(steps, 2)`."""
+    """Return distinct vertices `(vertices, 2)`, the ids of line ends, and steps between vertices `(steps, 2)`."""
     points, owner = shapely.get_coordinates(lines, return_index=True)
     _, first, vertex = np.unique(np.rint(points / GRID_M), axis=0, return_index=True, return_inverse=True)
     vertex = vertex.ravel()
@@ -87,27 +86,27 @@ def _vertices(lines: npt.NDArray[np.object_]) -> tuple[Points, Ids, Ids]:
 
 
 def _distinct(steps: Ids) -> Ids:
-    """Each step once, whatever its direction, and none from a vertex to itself."""
+    """Remove duplicate steps, in either direction, and steps from a vertex to itself."""
     steps = np.sort(steps, axis=1)
     distinct: Ids = np.unique(steps[steps[:, 0] != steps[:, 1]], axis=0)
     return distinct
 
 
 def _joined_ends(place: Points, ends: Ids) -> Ids:
-    """Return the vertex `(vertices,)` that stands for each: ends and the vertices that they touch are one."""
+    """Return the representative `(vertices,)` of each vertex: an end and the vertices it touches are one."""
     if not len(ends):
         return np.arange(len(place))
     near = cKDTree(place[ends]).sparse_distance_matrix(cKDTree(place), TOUCH_M, output_type="coo_matrix")
     pairs = coo_array((np.ones(near.nnz), (ends[near.row], near.col)), shape=(len(place),) * 2)
     _, group = connected_components(pairs, directed=False)
-    order = np.lexsort((~np.isin(np.arange(len(place)), ends), group))  # an end stands for its group
+    order = np.lexsort((~np.isin(np.arange(len(place)), ends), group))  # an end represents its group
     _, first = np.unique(group[order], return_index=True)
     standing: Ids = order[first][group]
     return standing
 
 
 def _cut_where_touched(place: Points, ends: Ids, steps: Ids) -> Ids:
-    """Cut steps where an end lies on them."""
+    """Cut steps at the ends that touch them."""
     if not len(steps):
         return steps
     tree = shapely.STRtree(np.asarray(shapely.linestrings(place[steps])))

@@ -1,4 +1,4 @@
-"""Road networks from vector files."""
+"""Read road networks from vector files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from geoseg.errors import SceneError
 
 LAYER = "edges"
-"""Layer that is read where a file has several: what geoseg calls the lines of its own networks."""
+"""Layer read from a file with several: geoseg's name for the lines of a network."""
 _COLLECTIONS = (
     shapely.GeometryType.MULTIPOINT,
     shapely.GeometryType.MULTILINESTRING,
@@ -29,23 +29,23 @@ class Roads:
     """Lines of a file."""
 
     lines: npt.NDArray[np.object_]
-    """LineStrings `(lines,)` in two dimensions, none empty, in the CRS."""
+    """LineStrings `(lines,)` in two dimensions, none empty."""
     crs: pyproj.CRS
     notes: tuple[str, ...]
-    """Sentences on what was left out."""
+    """Notes on skipped features."""
 
 
 def read_roads(path: Path) -> Roads:
-    """Read the lines of a vector file: GeoJSON, GeoPackage, FlatGeobuf, GeoParquet, Shapefile, or what else GDAL opens.
+    """Read the lines of a vector file: GeoJSON, GeoPackage, FlatGeobuf, GeoParquet, Shapefile, or others GDAL opens.
 
     Raises
     ------
     SceneError
-        If the file cannot be read, has several layers and none of them is called `edges`, holds features but no lines,
-        or is not placed on the Earth.
+        If the file cannot be read, has several layers but none called `edges`, holds features but no lines, or has no
+        CRS tied to the Earth.
     """
     try:
-        with np.errstate(invalid="ignore"):  # coordinates that are no numbers are told below
+        with np.errstate(invalid="ignore"):  # NaN coordinates are refused below
             shapes, crs = _parquet(path) if path.suffix.lower() == ".parquet" else _gdal(path)
     except (DataSourceError, DataLayerError, OSError, ValueError, pa.ArrowException, shapely.GEOSException) as error:
         raise SceneError(f"{path} cannot be read as a vector file ({error}).") from error
@@ -58,20 +58,20 @@ def read_roads(path: Path) -> Roads:
     ]
     others = len(parts) - len(lines)
     if others and not len(lines):
-        raise SceneError(f"{path} holds no lines, but {others:,} points or polygons; give the centrelines of roads.")
+        raise SceneError(f"{path} holds {others:,} points or polygons, but no lines; use road centrelines.")
     if crs is None:
         raise SceneError(f"{path} has no CRS; assign the right one, for example with ogr2ogr -a_srs.")
     placed = pyproj.CRS.from_user_input(crs)
     if placed.geodetic_crs is None:
         raise SceneError(f"the CRS of {path}, {placed.name}, is not tied to the Earth; assign one that is.")
     if not np.isfinite(shapely.get_coordinates(lines)).all():
-        raise SceneError(f"{path} holds coordinates that are no numbers; mend or remove these lines.")
-    notes = (f"{path.name}: {others:,} features that are no lines are left out.",) if others else ()
+        raise SceneError(f"{path} has NaN or infinite coordinates; fix or remove these lines.")
+    notes = (f"{path.name}: {others:,} features other than lines are skipped.",) if others else ()
     return Roads(lines=lines, crs=placed, notes=notes)
 
 
 def _parquet(path: Path) -> tuple[npt.NDArray[np.object_], object]:
-    """GeoParquet, which GDAL reads only where it was built to."""
+    """Read GeoParquet, which GDAL supports only in some builds."""
     frame = geopandas.read_parquet(path, columns=None)
     return np.asarray(frame.geometry.array), frame.crs
 
@@ -80,9 +80,9 @@ def _gdal(path: Path) -> tuple[npt.NDArray[np.object_], object]:
     layers = pyogrio.list_layers(path)
     spatial = [name for name, kind in layers if kind is not None]
     if len(spatial) > 1 and LAYER not in spatial:
-        raise SceneError(f"{path} has the layers {', '.join(spatial)}; give a file with one, or call it {LAYER}.")
+        raise SceneError(f"{path} has the layers {', '.join(spatial)}; use a file with one layer, or name it {LAYER}.")
     if not spatial:
-        raise SceneError(f"{path} has no layer with geometry; give the centrelines of roads.")
+        raise SceneError(f"{path} has no layer with geometry; use road centrelines.")
     layer = LAYER if LAYER in spatial else spatial[0]
     meta, _, shapes, _ = pyogrio.raw.read(path, layer=layer, columns=[])
     return shapely.from_wkb(shapes), meta["crs"]

@@ -1,4 +1,4 @@
-"""Shortest ways between places on the lines of a network."""
+"""Shortest paths between places on the lines of a network."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,18 +17,17 @@ class Stops:
     """Places on the lines of a network."""
 
     edge: Ids
-    """Line on which each stop lies `(stops,)`."""
+    """Line of each stop `(stops,)`."""
     along_m: npt.NDArray[np.float64]
-    """How far from the start of its line `(stops,)`."""
+    """Distance from the start of its line `(stops,)`."""
     place: Points
     """x and y `(stops, 2)`."""
 
 
 def spaced_stops(graph: LineGraph, step_m: float) -> Stops:
-    """Return all nodes and, between them, points at equal distances of at most `step_m`.
+    """Return all nodes, and points between them at equal distances of at most `step_m`.
 
-    A line without such a point gets one in its middle if it is at least three quarters of the step long, as SpaceNet
-    has it.
+    A shorter line gets one in its middle if it is at least three quarters of the step long, as in SpaceNet.
     """
     length_m = graph.length_m
     pieces = np.maximum(np.ceil(length_m / step_m).astype(np.int64), np.where(length_m >= 0.75 * step_m, 2, 1))
@@ -45,7 +44,7 @@ def spaced_stops(graph: LineGraph, step_m: float) -> Stops:
 
 
 def snapped(graph: LineGraph, place: Points, reach_m: float) -> tuple[Ids, Stops]:
-    """Find the nearest places on a network: which of the places `(places, 2)` are within reach, and where they fall."""
+    """Snap places `(places, 2)` to a network: return the indices of those within reach, and their stops."""
     points = np.asarray(shapely.points(place))
     tree = shapely.STRtree(graph.lines)
     which, edge = tree.query_nearest(points, max_distance=reach_m, all_matches=False)
@@ -67,20 +66,20 @@ def even_stops(graph: LineGraph, step_m: float) -> Stops:
 BATCH = 2**23
 """Path lengths held at a time: 64 MiB."""
 _NO_LENGTH_M = 1e-9
-"""Between two stops in one place: a sparse matrix takes zero for no way."""
+"""Length between two stops in one place: zero would mean no path in a sparse matrix."""
 
 
 def ways(
     graph: LineGraph, stops: Stops, sources: Ids, *, limit_m: float = np.inf, batch: int = BATCH
 ) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
-    """Yield the lengths of the shortest ways from some stops to all, a few sources at a time.
+    """Yield the lengths of the shortest paths from some stops to all, a few sources at a time.
 
     Parameters
     ----------
     graph, stops
-        A network and places on it.
+        Network, and places on it.
     sources
-        Which stops to start from.
+        Stops to start from.
     limit_m
         Longest path to follow.
     batch
@@ -89,7 +88,7 @@ def ways(
     Yields
     ------
     slice, array
-        Which of the sources; metres `(these, stops)`, infinite where there is no way.
+        Part of the sources; metres `(sources, stops)`, infinite without a path.
     """
     nodes = len(graph.place)
     matrix = _network(graph, stops)
@@ -100,9 +99,9 @@ def ways(
 
 
 def _network(graph: LineGraph, stops: Stops) -> csr_array:
-    """Return lengths `(nodes + stops, nodes + stops)` of the pieces of lines between nodes and stops."""
+    """Return lengths `(nodes + stops, nodes + stops)` of the line pieces between nodes and stops."""
     edges, nodes, count = len(graph.lines), len(graph.place), len(stops.edge)
-    # All of a line in its order; of what lies in one place, the line's start comes first and its end last.
+    # Along each line; at the same place, the line's start comes first and its end last.
     vertex = np.concatenate([graph.ends[:, 0], nodes + np.arange(count), graph.ends[:, 1]])
     on = np.concatenate([np.arange(edges), stops.edge, np.arange(edges)])
     length_m = graph.length_m
@@ -112,7 +111,7 @@ def _network(graph: LineGraph, stops: Stops) -> csr_array:
     same = on[1:] == on[:-1]
     ends = np.sort(np.column_stack([vertex[:-1], vertex[1:]])[same], axis=1)
     weight = np.maximum(np.diff(along_m)[same], _NO_LENGTH_M)
-    # Of several lines between two places the shortest counts; a sparse matrix would add them up.
+    # Keep the shortest of several lines between two places; a sparse matrix would add them up.
     best = np.lexsort((weight, ends[:, 1], ends[:, 0]))
     ends, weight = ends[best], weight[best]
     fresh = np.r_[True, (np.diff(ends, axis=0) != 0).any(axis=1)] & (ends[:, 0] != ends[:, 1])

@@ -1,4 +1,4 @@
-"""What is measured of two road networks, and the scores of one pair or of many."""
+"""Measurements of two road networks, and the scores of one pair or many."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,27 +16,27 @@ from .topo import Topo
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSize:
-    """How much there is of a network."""
+    """Size of a network."""
 
     length_km: float
-    """On the ellipsoid."""
+    """Geodesic."""
     components: int
-    """Parts that are not connected."""
+    """Connected components."""
     junctions: int
-    """Places where three roads or more meet."""
+    """Places where three or more roads meet."""
     dead_ends: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What is counted and measured of one pair."""
+    """Measurements of one pair."""
 
     true: NetworkSize
     predicted: NetworkSize
     near: Nearness
     """Within the buffer."""
     relaxed: Nearness
-    """Within the distance of the relaxed scores."""
+    """Within the tolerance of the relaxed scores."""
     apls: Apls
     topo: Topo
     junctions: Junctions
@@ -44,38 +44,38 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class RoadScores:
-    """Scores of one pair of networks, or of several together; NaN where one is 0 / 0."""
+    """Scores of one pair of networks, or of several together; NaN for 0 / 0."""
 
     apls_truth_to_predicted: float
-    """Paths of the truth, looked for in the prediction; for several pairs the mean, as for the next three."""
+    """Paths of the reference compared with the prediction; mean over pairs, as are the next three."""
     apls_predicted_to_truth: float
     apls_harmonic: float
-    """Harmonic mean of both directions: what SpaceNet calls APLS."""
+    """Harmonic mean of both directions: SpaceNet's APLS."""
     apls_arithmetic: float
     topo_precision: float
     topo_recall: float
     topo_f1: float
     completeness: float
-    """Share of the true length within the buffer of the prediction."""
+    """Share of the reference length within the buffer of the prediction."""
     correctness: float
-    """Share of the predicted length within the buffer of the truth."""
+    """Share of the predicted length within the buffer of the reference."""
     quality: float
     relaxed_precision: float
     relaxed_recall: float
     relaxed_f1: float
     junctions_found: int
     junctions_right_degree: int
-    """Of those found, the ones with as many roads as in the truth."""
+    """Those found with the same number of roads as in the reference."""
     junctions_missed: int
     junctions_false: int
     length_error: float
-    """Predicted length over true length, less 1."""
+    """Predicted over reference length, less 1."""
     true: NetworkSize
     predicted: NetworkSize
 
 
 def network_size(graph: LineGraph, length_m: float) -> NetworkSize:
-    """Count what a network consists of."""
+    """Measure a network."""
     nodes, degree = len(graph.place), graph.degree
     links = coo_array((np.ones(len(graph.ends)), graph.ends.T), shape=(nodes, nodes))
     return NetworkSize(
@@ -87,7 +87,7 @@ def network_size(graph: LineGraph, length_m: float) -> NetworkSize:
 
 
 def road_scores(measured: Sequence[Measured]) -> RoadScores:
-    """Score pairs together: lengths and counts are added up, and APLS, which has no counts, is the mean."""
+    """Score pairs together: sums of lengths and counts, and the mean of APLS."""
     near = sum((each.near for each in measured), Nearness())
     relaxed = sum((each.relaxed for each in measured), Nearness())
     topo = sum((each.topo for each in measured), Topo())

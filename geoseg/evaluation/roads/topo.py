@@ -1,8 +1,8 @@
-"""TOPO: is the same around a place? (J. Biagioni and J. Eriksson, Inferring Road Maps from GPS Traces, 2012).
+"""TOPO compares the surroundings of places (J. Biagioni and J. Eriksson, Inferring Road Maps from GPS Traces, 2012).
 
-From a place on the truth, holes are dug every 5 m along all ways of up to 300 m; from the same place in the found
-network, marbles are laid likewise. A marble falls into a hole within 15 m of it, and a hole takes one marble. What is
-near but cannot be reached from the place counts as missing, which is how TOPO sees broken roads.
+From a place on the reference, holes are dug every 5 m along all paths of up to 300 m; from the same place in the found
+network, marbles are laid the same way. A marble falls into a hole within 15 m, and a hole takes one marble. Roads that
+cannot be reached from the place count as missing, which makes TOPO sensitive to gaps.
 """
 
 from dataclasses import dataclass
@@ -19,43 +19,43 @@ RADIUS_M = 300.0
 STEP_M = 5.0
 HOLE_M = 15.0
 SEEDS = 200
-"""Places to look around from, at most."""
+"""Maximum number of places."""
 _BETWEEN_SEEDS_M = 50.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Topo:
-    """Holes and marbles around all places together."""
+    """Holes and marbles of all places."""
 
     holes: int = 0
     marbles: int = 0
     matched: int = 0
 
     def __add__(self, other: "Topo") -> "Topo":
-        """Counts of both."""
+        """Sum the counts."""
         return Topo(
             holes=self.holes + other.holes, marbles=self.marbles + other.marbles, matched=self.matched + other.matched
         )
 
     @property
     def precision(self) -> float:
-        """Share of the marbles that fall into a hole; NaN without marbles."""
+        """Share of marbles in a hole; NaN without marbles."""
         return self.matched / self.marbles if self.marbles else np.nan
 
     @property
     def recall(self) -> float:
-        """Share of the holes that take a marble; NaN without holes."""
+        """Share of holes with a marble; NaN without holes."""
         return self.matched / self.holes if self.holes else np.nan
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of both; NaN if there is neither."""
+        """Harmonic mean of both; NaN without holes and marbles."""
         both = self.holes + self.marbles
         return 2 * self.matched / both if both else np.nan
 
 
 def topo(
-    truth: LineGraph,
+    reference: LineGraph,
     found: LineGraph,
     *,
     radius_m: float = RADIUS_M,
@@ -68,26 +68,25 @@ def topo(
 
     Parameters
     ----------
-    truth, found
+    reference, found
         Networks in the same plane.
     radius_m
-        How far to go along the lines.
+        Longest path from a place.
     step_m
-        Distance of holes, and of marbles.
+        Distance between holes, and between marbles.
     hole_m
-        How far from a hole a marble may lie.
+        Greatest distance of a marble from its hole.
     seeds
-        So many places are drawn at random from the nodes of the truth and points every 50 m, or all are taken if there
-        are no more.
+        Number of places drawn at random from the nodes of the reference and points every 50 m; all if there are fewer.
     seed
-        Of the draw.
+        Seed of the draw.
     """
-    if not len(truth.lines):
+    if not len(reference.lines):
         return Topo()
-    starts = spaced_stops(truth, _BETWEEN_SEEDS_M).place
+    starts = spaced_stops(reference, _BETWEEN_SEEDS_M).place
     if len(starts) > seeds:
         starts = starts[np.sort(np.random.default_rng(seed).choice(len(starts), seeds, replace=False))]
-    holes = _reached(truth, starts, radius_m, step_m, hole_m)
+    holes = _reached(reference, starts, radius_m, step_m, hole_m)
     marbles = _reached(found, starts, radius_m, step_m, hole_m)
     total = Topo()
     for dug, laid in zip(holes, marbles, strict=True):
@@ -96,7 +95,7 @@ def topo(
 
 
 def _reached(graph: LineGraph, starts: Points, radius_m: float, step_m: float, reach_m: float) -> list[Points]:
-    """Return, for each place to start from `(starts, 2)`, the points every step on all ways from it `(points, 2)`."""
+    """Return, for each start `(starts, 2)`, the points `(points, 2)` every step along all paths from it."""
     found: list[Points] = [np.zeros((0, 2))] * len(starts)
     if not len(graph.lines):
         return found
@@ -114,7 +113,7 @@ def _reached(graph: LineGraph, starts: Points, radius_m: float, step_m: float, r
 
 
 def _matched(holes: Points, marbles: Points, reach_m: float) -> int:
-    """Return how many marbles, at most, fall into a hole of their own."""
+    """Return the greatest number of marbles that fall into holes of their own."""
     if not len(holes) or not len(marbles):
         return 0
     near = cKDTree(holes).query_ball_point(marbles, reach_m)

@@ -159,9 +159,9 @@ def test_refused(write_roads, tmp_path):
         evaluate_roads(tmp_path / "nothing.gpkg", road)
     with pytest.raises(UsageError, match=r"maps is a folder and .* is a file"):
         evaluate_roads(road.parent, road)
-    with pytest.raises(UsageError, match=r"no road file in .* has the name of one"):
+    with pytest.raises(UsageError, match=r"no road file in .*maps \(a\) matches one in .*truth \(b\) by name"):
         evaluate_roads(road.parent, write_roads([[(0, 0), (9, 0)]], "truth/b.gpkg").parent)
-    with pytest.raises(UsageError, match="have one name; keep one of them"):
+    with pytest.raises(UsageError, match="share a name; keep only one of them"):
         evaluate_roads(write_roads([[(0, 0), (9, 0)]], "maps/a.fgb").parent, road.parent)
     for value in (0, -1, float("nan"), float("inf")):
         with pytest.raises(UsageError, match="`buffer_m` must be a positive distance in metres"):
@@ -177,7 +177,7 @@ def test_different_places_are_told(write_roads):
     one, other = write_roads([[(0, 0), (9, 0)]], "a.gpkg"), write_roads([[(0, 0), (9, 0)]], "b.gpkg", shift=(5000, 0))
     result = evaluate_roads(one, other)
     assert result.scores.quality == 0
-    assert "lie in different places" in result.pairs[0].notes[0]
+    assert "the networks do not overlap" in result.pairs[0].notes[0]
 
 
 def test_json_has_every_score(write_roads):

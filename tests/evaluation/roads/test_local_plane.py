@@ -46,5 +46,5 @@ def test_what_is_not_on_the_earth():
     """Coordinates beyond what a CRS is defined for end in a sentence."""
     line = np.array([shapely.LineString([(0, 0), (1, 1)])])
     beyond = np.array([shapely.LineString([(0, 0), (1, 95)])])
-    with pytest.raises(SceneError, match=r"a\.shp has lines where its CRS, WGS 84, is not defined"):
+    with pytest.raises(SceneError, match=r"a\.shp has lines outside the domain of its CRS, WGS 84"):
         plane_around(line, WGS84).put(beyond, WGS84, "a.shp")

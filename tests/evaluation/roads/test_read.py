@@ -31,7 +31,7 @@ def test_layers(write_roads, tmp_path):
     pyogrio.write_dataframe(pandas.DataFrame({"a": [1]}), path, layer="table", append=True)
     assert len(read_roads(path).lines) == 2
     write_roads(ROADS[:1], "several.gpkg", layer="other", mode="a")
-    with pytest.raises(SceneError, match="has the layers lines, other; give a file with one, or call it edges"):
+    with pytest.raises(SceneError, match="has the layers lines, other; use a file with one layer, or name it edges"):
         read_roads(path)
     write_roads(ROADS[:1], "several.gpkg", layer="edges", mode="a")
     assert len(read_roads(path).lines) == 1
@@ -47,7 +47,7 @@ def test_shapes_of_all_kinds(write_roads):
     roads = read_roads(path)
     assert len(roads.lines) == 3
     assert not shapely.has_z(roads.lines).any()
-    assert roads.notes == ("a.gpkg: 2 features that are no lines are left out.",)
+    assert roads.notes == ("a.gpkg: 2 features other than lines are skipped.",)
 
 
 def test_no_roads(write_roads):
@@ -57,7 +57,7 @@ def test_no_roads(write_roads):
 
 def test_refused(write_roads, tmp_path):
     """Points alone, no CRS, coordinates that are none, and files that are no vector files."""
-    with pytest.raises(SceneError, match="holds no lines, but 1 points or polygons"):
+    with pytest.raises(SceneError, match="holds 1 points or polygons, but no lines"):
         read_roads(write_roads([shapely.Point(1, 1)], "points.gpkg"))
     nowhere = write_roads(ROADS, "nowhere.shp")
     nowhere.with_suffix(".prj").unlink()
@@ -72,7 +72,7 @@ def test_refused(write_roads, tmp_path):
         read_roads(local)
     broken = write_roads([[(0, 0), (50, 3), (100, 7)]], "broken.gpkg")
     broken.write_bytes(broken.read_bytes().replace(struct.pack("<d", NORTH + 3), struct.pack("<d", float("nan"))))
-    with pytest.raises(SceneError, match="coordinates that are no numbers"):
+    with pytest.raises(SceneError, match="NaN or infinite coordinates"):
         read_roads(broken)
     for name in ("text.gpkg", "text.geojson", "text.parquet", "text.shp"):
         (tmp_path / name).write_text("not a vector file")
