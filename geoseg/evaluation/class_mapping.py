@@ -58,7 +58,7 @@ class Meaning:
     ignored: frozenset[int]
     """Ids of classes not scored."""
     predicted: Codes
-    truth: Codes
+    reference: Codes
     single: int | None = None
     """Predicted id of the one class compared with all others; None to compare all classes."""
     bands: int | None = None
@@ -115,7 +115,7 @@ def meaning(
         classes=classes,
         ignored=frozenset(ignored),
         predicted=Codes(ids=ids),
-        truth=reference,
+        reference=reference,
         bands=None if names is None else classes,
         ignored_values=numbers,
     )
@@ -193,7 +193,7 @@ def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collec
         predicted=Codes(
             ids={NODATA: NODATA} | {number: 1}, rest=0, expected=frozenset() if names is not None else {number}
         ),
-        truth=reference,
+        reference=reference,
         single=number,
         bands=None if names is None else len(names),
         ignored_values=numbers,

@@ -151,6 +151,6 @@ class ComparedImage:
     comparison: Comparison
     met_in_prediction: frozenset[int]
     """Expected values that occur in the prediction."""
-    met_in_truth: frozenset[int]
+    met_in_reference: frozenset[int]
     """Expected values that occur in the reference."""
     notes: tuple[str, ...]

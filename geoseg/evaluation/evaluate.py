@@ -18,7 +18,7 @@ from .criteria import Criteria
 from .distance import Distance
 from .pairing import Pair, pair_rasters
 from .result import Evaluation, Subject
-from .strips import open_pair, strips
+from .strips import STRIP_PIXELS, open_pair, strips
 from .summary import summarise
 
 
@@ -95,9 +95,10 @@ def compare(
     *,
     count: int,
     notes: tuple[str, ...],
-    progress: Progress,
+    progress: Progress = no_progress,
+    strip_pixels: int = STRIP_PIXELS,
 ) -> Evaluation:
-    """Evaluate `count` pairs, each completely before the next is requested."""
+    """Evaluate `count` pairs, each completely before the next is requested, reading about `strip_pixels` at a time."""
     if criteria.bootstrap and count < 2:
         raise UsageError("confidence intervals resample the images: they need at least two.")
     images: list[ComparedImage] = []
@@ -111,20 +112,20 @@ def compare(
                     f"{pair.source} has a different legend from {images[0].prediction}; evaluate them separately."
                 )
             asked = meaning(legends[0], ignore=criteria.ignore, coding=criteria.coding, single=criteria.single)
-            images.append(_compare(pair, asked, criteria))
+            images.append(_compare(pair, asked, criteria, strip_pixels))
             subject = subject.made_by(images[-1].model)
     progress(count, count, "")
     return summarise(images, criteria, subject, notes)
 
 
-def _compare(pair: Pair, asked: Meaning, criteria: Criteria) -> ComparedImage:
+def _compare(pair: Pair, asked: Meaning, criteria: Criteria, strip_pixels: int) -> ComparedImage:
     with open_pair(pair, asked) as rasters:
         rules = criteria.rules(asked, rasters.gsd_m)
         comparison = Comparison(rules)
-        for strip in strips(rasters, rules.halo):
+        for strip in strips(rasters, rules.halo, pixels=strip_pixels):
             comparison.add(
                 strip.predicted,
-                strip.truth,
+                strip.reference,
                 strip.core,
                 confidence=strip.confidence,
                 probabilities=strip.probabilities,
@@ -133,25 +134,25 @@ def _compare(pair: Pair, asked: Meaning, criteria: Criteria) -> ComparedImage:
             name=pair.name,
             prediction=pair.source,
             model=model_of(rasters.predicted),
-            reference=str(pair.truth),
+            reference=str(pair.reference),
             meaning=asked,
             # Without a legend, keep only as many classes as occur.
             comparison=comparison if asked.names is not None else comparison.resized(comparison.highest + 1),
             met_in_prediction=frozenset(rasters.in_prediction.met),
-            met_in_truth=frozenset(rasters.in_truth.met),
+            met_in_reference=frozenset(rasters.in_reference.met),
             notes=rasters.notes,
         )
 
 
 def _legend_of(pair: Pair, criteria: Criteria) -> Legend | None:
     """Legend of a prediction, or else of a reference without coding; None if neither has one."""
-    ours, theirs = read_legend(pair.predicted), read_legend(pair.truth)
+    ours, theirs = read_legend(pair.predicted), read_legend(pair.reference)
     if criteria.coding is not None or criteria.single is not None:
         return ours
     if ours is not None and theirs is not None and ours.names != theirs.names:
         raise SceneError(
-            f"{pair.source} has the classes {', '.join(ours.names)}, but {pair.truth} has {', '.join(theirs.names)}; "
-            "their ids cannot be compared."
+            f"{pair.source} has the classes {', '.join(ours.names)}, but {pair.reference} has "
+            f"{', '.join(theirs.names)}; their ids cannot be compared."
         )
     return ours or theirs
 

@@ -113,7 +113,7 @@ def evaluate_model(
                 yield Pair(
                     name=entry.name,
                     predicted=made.outputs.classes,
-                    truth=entry.label,
+                    reference=entry.label,
                     confidence=None,
                     probabilities=made.outputs.probabilities,
                     source=str(entry.image),

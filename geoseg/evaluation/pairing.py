@@ -20,7 +20,7 @@ class Pair:
     name: str
     predicted: Path
     """Class ids."""
-    truth: Path
+    reference: Path
     confidence: Path | None
     """Probability of the predicted class; None without such a file."""
     probabilities: Path | None
@@ -81,7 +81,7 @@ def _pair(name: str, predicted: Path, reference: Path) -> Pair:
     return Pair(
         name=name,
         predicted=predicted,
-        truth=reference,
+        reference=reference,
         confidence=confidence if confidence.exists() else None,
         probabilities=probabilities if probabilities.exists() else None,
         source=str(predicted),

@@ -40,7 +40,7 @@ class Strip:
     """Rows to count; the others are the halo."""
     predicted: npt.NDArray[np.uint8]
     """`(rows, columns)`: ids; `NODATA` where there is none."""
-    truth: npt.NDArray[np.uint8]
+    reference: npt.NDArray[np.uint8]
     """`(rows, columns)`: ids; `NODATA` where there is none."""
     confidence: npt.NDArray[np.uint8] | None
     """`(rows, columns)`: probability of the predicted class in `LEVELS`."""
@@ -53,7 +53,7 @@ class Rasters:
     """The open rasters of a pair."""
 
     predicted: DatasetReader
-    truth: DatasetReader
+    reference: DatasetReader
     confidence: DatasetReader | None
     probabilities: DatasetReader | None
     meaning: Meaning
@@ -61,7 +61,7 @@ class Rasters:
     """From pixels of the prediction to those of the reference; None if the grids are the same."""
     in_prediction: Noticed = field(default_factory=Noticed)
     """Complete when the strips have been read."""
-    in_truth: Noticed = field(default_factory=Noticed)
+    in_reference: Noticed = field(default_factory=Noticed)
     """Complete when the strips have been read."""
 
     @property
@@ -73,11 +73,9 @@ class Rasters:
     def notes(self) -> tuple[str, ...]:
         """Notes on how the two were overlaid."""
         if self.overlay is not None:
-            return (
-                f"the truth ({mean_gsd(self.truth):.3g} m, {self.truth.crs}) was taken on the prediction's grid "
-                f"({mean_gsd(self.predicted):.3g} m, {self.predicted.crs}), nearest pixel.",
-            )
-        if is_placed(self.predicted) != is_placed(self.truth):
+            ours, theirs = (f"({mean_gsd(raster):.3g} m, {raster.crs})" for raster in (self.predicted, self.reference))
+            return (f"the truth {theirs} was taken on the prediction's grid {ours}, nearest pixel.",)
+        if is_placed(self.predicted) != is_placed(self.reference):
             which = "the truth" if is_placed(self.predicted) else "the prediction"
             return (f"{which} has no georeference; compared pixel by pixel.",)
         return ()
@@ -94,11 +92,11 @@ def open_pair(pair: Pair, meaning: Meaning) -> Iterator[Rasters]:
     """
     with ExitStack() as stack:
         # Overviews have no effect on reads at full resolution.
-        predicted, truth = (
-            stack.enter_context(opened(str(path), overviews=True)) for path in (pair.predicted, pair.truth)
+        predicted, reference = (
+            stack.enter_context(opened(str(path), overviews=True)) for path in (pair.predicted, pair.reference)
         )
         check_bands(predicted, coloured=False)
-        check_bands(truth, coloured=meaning.truth.coloured)
+        check_bands(reference, coloured=meaning.reference.coloured)
         confidence = probabilities = None
         if pair.probabilities is not None and meaning.bands is not None:
             probabilities = stack.enter_context(opened(str(pair.probabilities), overviews=True))
@@ -108,26 +106,28 @@ def open_pair(pair: Pair, meaning: Meaning) -> Iterator[Rasters]:
             check_beside(confidence, predicted, bands=1)
         yield Rasters(
             predicted=predicted,
-            truth=truth,
+            reference=reference,
             confidence=confidence,
             probabilities=probabilities,
             meaning=meaning,
-            overlay=overlay(predicted, truth),
+            overlay=overlay(predicted, reference),
         )
 
 
-def strips(rasters: Rasters, halo: int) -> Iterator[Strip]:
-    """Yield strips from top to bottom, each with `halo` rows above and below, fewer at the image's edge.
+def strips(rasters: Rasters, halo: int, *, pixels: int = STRIP_PIXELS) -> Iterator[Strip]:
+    """Yield strips of about `pixels` from top to bottom, each with `halo` rows above and below within the image.
 
     Raises
     ------
     SceneError
         At the end, if values were found that are not in the legend, or no pixel of the prediction has a reference.
     """
-    for layers, core in haloed(_pieces(rasters), halo):
+    for layers, core in haloed(_pieces(rasters, pixels), halo):
         confidence = layers[2] if rasters.confidence is not None else None
         probabilities = layers[2:] if rasters.probabilities is not None else None
-        yield Strip(core=core, predicted=layers[0], truth=layers[1], confidence=confidence, probabilities=probabilities)
+        yield Strip(
+            core=core, predicted=layers[0], reference=layers[1], confidence=confidence, probabilities=probabilities
+        )
 
 
 def haloed(pieces: Iterator[Layers], halo: int) -> Iterator[tuple[Layers, slice]]:
@@ -145,18 +145,18 @@ def haloed(pieces: Iterator[Layers], halo: int) -> Iterator[tuple[Layers, slice]
         yield rows, slice(above, rows.shape[1])
 
 
-def _pieces(rasters: Rasters) -> Iterator[Layers]:
+def _pieces(rasters: Rasters, pixels: int) -> Iterator[Layers]:
     """Yield the layers from top to bottom, a few rows at a time."""
-    predicted, truth, meaning = rasters.predicted, rasters.truth, rasters.meaning
+    predicted, reference, meaning = rasters.predicted, rasters.reference, rasters.meaning
     height, width = predicted.shape
     covered = False
-    at_a_time, step = _rows_at_a_time(rasters)
+    at_a_time, step = _rows_at_a_time(rasters, pixels)
     for top in range(0, height, at_a_time):
         rows = slice(top, min(top + at_a_time, height))
         whole = slice(0, width)
         found = read_ids(predicted, (rows, whole), meaning.predicted, rasters.in_prediction)
         if rasters.overlay is None:
-            true = read_ids(truth, (rows, whole), meaning.truth, rasters.in_truth)
+            true = read_ids(reference, (rows, whole), meaning.reference, rasters.in_reference)
         else:
             true = _under(rasters, rasters.overlay, rows)
         covered |= bool(((true != NODATA) & (found != NODATA)).any())
@@ -165,20 +165,20 @@ def _pieces(rasters: Rasters) -> Iterator[Layers]:
             yield layers[:, first : first + step]
     for raster, codes, noticed in (
         (predicted, meaning.predicted, rasters.in_prediction),
-        (truth, meaning.truth, rasters.in_truth),
+        (reference, meaning.reference, rasters.in_reference),
     ):
         if noticed.unknown:
             raise SceneError(_meaningless(raster.name, noticed.unknown, codes))
     if not covered:
-        raise SceneError(f"no pixel of {predicted.name} has a class in {truth.name}: do they show the same ground?")
+        raise SceneError(f"no pixel of {predicted.name} has a class in {reference.name}: do they show the same ground?")
 
 
-def _rows_at_a_time(rasters: Rasters) -> tuple[int, int]:
+def _rows_at_a_time(rasters: Rasters, pixels: int) -> tuple[int, int]:
     """Rows to read at a time, and rows to compare at a time."""
     density = 1.0
     if rasters.overlay is not None:
-        density = max(1.0, (mean_gsd(rasters.predicted) / mean_gsd(rasters.truth)) ** 2)
-    few = max(1, int(STRIP_PIXELS / rasters.predicted.width / density))
+        density = max(1.0, (mean_gsd(rasters.predicted) / mean_gsd(rasters.reference)) ** 2)
+    few = max(1, int(pixels / rasters.predicted.width / density))
     block = rasters.predicted.block_shapes[0][0]
     if block > _TALLEST_BLOCK:
         return few, few
@@ -189,10 +189,10 @@ def _under(rasters: Rasters, overlay: Overlay, rows: slice) -> npt.NDArray[np.ui
     """Reference ids for rows of the prediction, each from the pixel that holds its centre."""
 
     def read(roi: Roi) -> Masked:
-        ids = read_ids(rasters.truth, roi, rasters.meaning.truth, rasters.in_truth)
+        ids = read_ids(rasters.reference, roi, rasters.meaning.reference, rasters.in_reference)
         return ids, ids != NODATA
 
-    ids, valid = gather(read, rasters.truth.shape, *overlay.indices(rows, rasters.predicted.width))
+    ids, valid = gather(read, rasters.reference.shape, *overlay.indices(rows, rasters.predicted.width))
     return np.where(valid, ids, np.uint8(NODATA))
 
 

@@ -144,10 +144,10 @@ def unmet(images: Sequence[ComparedImage], criteria: Criteria) -> Iterator[str]:
         If no reference has the value of the one class.
     """
     asked = images[0].meaning
-    in_truth = set(chain.from_iterable(image.met_in_truth for image in images))
+    in_reference = set(chain.from_iterable(image.met_in_reference for image in images))
     in_prediction = set(chain.from_iterable(image.met_in_prediction for image in images))
-    if asked.single_values and not asked.single_values & in_truth:
-        values = _named(asked.single_values, asked.truth)
+    if asked.single_values and not asked.single_values & in_reference:
+        values = _named(asked.single_values, asked.reference)
         if "=" in (criteria.single or ""):
             raise UsageError(
                 f"`single={criteria.single!r}`: no reference pixel has {values}; name a value that stands for the "
@@ -156,8 +156,8 @@ def unmet(images: Sequence[ComparedImage], criteria: Criteria) -> Iterator[str]:
         yield f"No reference pixel has the class ({values}): its scores do not tell how much of it was found."
     if missing := asked.predicted.expected - in_prediction:
         yield f"No predicted pixel has {_named(missing, asked.predicted)}, and there is no legend to look it up in."
-    if missing := asked.ignored_values - in_truth:
-        yield f"No reference pixel has {_named(missing, asked.truth)}, which is to be ignored."
+    if missing := asked.ignored_values - in_reference:
+        yield f"No reference pixel has {_named(missing, asked.reference)}, which is to be ignored."
 
 
 def _named(values: Iterable[int], codes: Codes) -> str:

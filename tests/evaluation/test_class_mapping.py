@@ -17,26 +17,26 @@ def test_ids_of_a_legend():
     """Ids of the legend are themselves, nodata is nothing, others are unknown."""
     found = meaning(AERIAL)
     assert found.classes == found.bands == 5
-    ids, unknown = found.truth.decode(np.array([0, 4, 5, 255, -1, 70_000]))
+    ids, unknown = found.reference.decode(np.array([0, 4, 5, 255, -1, 70_000]))
     assert ids[:2].tolist() == [0, 4]
     assert unknown.tolist() == [False, False, True, False, True, True]
     bytes_in = np.array([0, 4, 5, 255], np.uint8)
-    np.testing.assert_array_equal(found.truth.decode(bytes_in)[1], unknown[:4])
+    np.testing.assert_array_equal(found.reference.decode(bytes_in)[1], unknown[:4])
 
 
 def test_without_a_legend():
     """Every id below nodata is a class."""
     found = meaning(None)
     assert (found.names, found.bands, found.classes) == (None, None, 255)
-    assert decoded(found.truth, [0, 254, 255]) == [0, 254, 255]
+    assert decoded(found.reference, [0, 254, 255]) == [0, 254, 255]
 
 
 def test_ignored_by_id_and_name():
     """Classes are left out by id or name, values that are no class by value."""
     found = meaning(AERIAL, ignore=["road", 4, "99"])
     assert found.ignored == {2, 4}
-    assert decoded(found.truth, [2, 99]) == [2, 255]
-    assert decoded(meaning(AERIAL, ignore=["-1"]).truth, [-1, 0]) == [255, 0]
+    assert decoded(found.reference, [2, 99]) == [2, 255]
+    assert decoded(meaning(AERIAL, ignore=["-1"]).reference, [-1, 0]) == [255, 0]
     with pytest.raises(UsageError, match="no class 'roads': classes are building, land"):
         meaning(AERIAL, ignore=["roads"])
     with pytest.raises(UsageError, match="has no class names"):
@@ -46,13 +46,13 @@ def test_ignored_by_id_and_name():
 def test_coding_goes_by_name():
     """Coded values become the legend's classes by name; those it lacks are unknown, unless ignored."""
     found = meaning(AERIAL, coding="potsdam")
-    assert decoded(found.truth, [0x0000FF, 0x000000]) == [0, 255]
-    assert found.truth.decode(np.array([0x00FF00]))[1].all()
-    assert found.truth.describe(0x00FF00) == "colour #00ff00 (tree)"
-    assert not meaning(AERIAL, coding="potsdam", ignore=["tree"]).truth.decode(np.array([0x00FF00]))[1].any()
+    assert decoded(found.reference, [0x0000FF, 0x000000]) == [0, 255]
+    assert found.reference.decode(np.array([0x00FF00]))[1].all()
+    assert found.reference.describe(0x00FF00) == "colour #00ff00 (tree)"
+    assert not meaning(AERIAL, coding="potsdam", ignore=["tree"]).reference.decode(np.array([0x00FF00]))[1].any()
     own = meaning(LEGENDS["potsdam"], coding="potsdam", ignore=["clutter"])
     assert own.ignored == {5}
-    assert decoded(own.truth, [0xFF0000]) == [5]
+    assert decoded(own.reference, [0xFF0000]) == [5]
     with pytest.raises(UsageError, match="no class 17: classes are impervious surface"):
         meaning(LEGENDS["potsdam"], coding="potsdam", ignore=["17"])
     with pytest.raises(UsageError, match="coding 'berlin' is unknown; choose one of "):
@@ -63,7 +63,7 @@ def test_coding_without_a_legend():
     """A prediction without legend is taken to have the coding's own classes, in its order."""
     found = meaning(None, coding="cityscapes")
     assert found.names == LEGENDS["cityscapes"].names
-    assert decoded(found.truth, [0, 7, 33]) == [0, 1, 7]
+    assert decoded(found.reference, [0, 7, 33]) == [0, 1, 7]
 
 
 @pytest.mark.parametrize("single", ["road=1", "2=1"])
@@ -73,18 +73,21 @@ def test_one_class_against_all_others(single):
     assert found.names == ("not road", "road")
     assert (found.single, found.bands) == (2, 5)
     assert decoded(found.predicted, [0, 2, 4, 255]) == [0, 1, 0, 255]
-    assert decoded(found.truth, [0, 1, 2, 7, 255]) == [0, 1, 0, 255, 255]
+    assert decoded(found.reference, [0, 1, 2, 7, 255]) == [0, 1, 0, 255, 255]
 
 
 def test_one_class_of_a_mask():
     """A mask's 255 may stand for the class; without a value, the truth has the prediction's id or the coding's name."""
-    assert decoded(meaning(AERIAL, single="road=255").truth, [0, 255]) == [0, 1]
+    assert decoded(meaning(AERIAL, single="road=255").reference, [0, 255]) == [0, 1]
     both = meaning(None, single="255")
-    assert decoded(both.predicted, [0, 7, 255]) == decoded(both.truth, [0, 7, 255]) == [0, 0, 1]
-    assert decoded(meaning(AERIAL, single="road").truth, [0, 1, 2]) == [0, 0, 1]
+    assert decoded(both.predicted, [0, 7, 255]) == decoded(both.reference, [0, 7, 255]) == [0, 0, 1]
+    assert decoded(meaning(AERIAL, single="road").reference, [0, 1, 2]) == [0, 0, 1]
     coded = meaning(AERIAL, single="road", coding="mbrsc")
-    assert decoded(coded.truth, [0x6EC1E4, 0x3C1098, 0x9B9B9B]) == [1, 0, 255]
-    assert decoded(meaning(AERIAL, single="vegetation=tree", coding="potsdam").truth, [0x00FF00, 0x00FFFF]) == [1, 0]
+    assert decoded(coded.reference, [0x6EC1E4, 0x3C1098, 0x9B9B9B]) == [1, 0, 255]
+    assert decoded(meaning(AERIAL, single="vegetation=tree", coding="potsdam").reference, [0x00FF00, 0x00FFFF]) == [
+        1,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(

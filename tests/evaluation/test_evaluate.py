@@ -12,8 +12,10 @@ from standins import DAMAGED_LEGENDS
 
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import SceneError, UsageError
-from geoseg.evaluation import evaluate
-from geoseg.evaluation import strips as reading
+from geoseg.evaluation import Criteria, evaluate
+from geoseg.evaluation.evaluate import compare
+from geoseg.evaluation.pairing import pair_rasters
+from geoseg.evaluation.result import Subject
 from geoseg.models.legend import AERIAL, LEVELS
 
 
@@ -31,7 +33,7 @@ def test_scores_of_a_raster(write_ids, blobs):
     assert not evaluation.notes
 
 
-def test_strip_height_changes_nothing(write_ids, blobs, monkeypatch):
+def test_strip_height_changes_nothing(write_ids, blobs):
     """With any strip height the evaluation, with erosion and probabilities, is the same to the last bit."""
     random = np.random.default_rng(0)
     weights = random.random((5, 70, 40)) ** 4
@@ -39,10 +41,12 @@ def test_strip_height_changes_nothing(write_ids, blobs, monkeypatch):
     ours = write_ids(weights.argmax(axis=0).astype(np.uint8), "a_classes.tif", legend=AERIAL)
     write_ids(levels, "a_probabilities.tif", levels=True)
     theirs = write_ids(blobs(70, 40), "b.tif")
-    documents = []
-    for pixels in (1, 40 * 7, 10**6):
-        monkeypatch.setattr(reading, "STRIP_PIXELS", pixels)
-        documents.append(json.dumps(evaluate(ours, theirs, erode=2, relax=4, ignore=["water"]).to_json()))
+    pairs, _ = pair_rasters(ours, theirs)
+    criteria, subject = Criteria(erode=2, relax=4, ignore=["water"]), Subject(prediction="a", truth="b")
+    documents = [
+        json.dumps(compare(pairs, criteria, subject, count=1, notes=(), strip_pixels=pixels).to_json())
+        for pixels in (1, 40 * 7, 10**6)
+    ]
     assert documents[0] == documents[1] == documents[2]
     assert json.loads(documents[0])["calibration"]["error"] > 0
 

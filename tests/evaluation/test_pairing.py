@@ -24,7 +24,7 @@ def test_names_without_suffix_and_ending(folders):
     """`a_classes.tif` goes with `a.png`, and `b.tif` would not be a class raster beside it; left-overs are named."""
     ours = ["a_classes.tif", "a_classes.tif.aux.xml", "a_classes.qml", "a_probabilities.tif", "b_classes.tif", "b.tif"]
     pairs, notes = pair_rasters(*folders(ours, ["a.png", "b.tif"]))
-    assert [(pair.name, pair.predicted.name, pair.truth.name) for pair in pairs] == [
+    assert [(pair.name, pair.predicted.name, pair.reference.name) for pair in pairs] == [
         ("a", "a_classes.tif", "a.png"),
         ("b", "b_classes.tif", "b.tif"),
     ]
@@ -38,7 +38,7 @@ def test_marks_of_images_and_labels(folders):
     ours = ["top_2_10_RGB_classes.tif", "top_2_11_RGB_classes.tif", "a_mask_classes.tif", "b_leftImg8bit_classes.tif"]
     theirs = ["top_2_10_label.tif", "a_mask.tif", "b_gtFine_labelIds.png", "b_gtFine_color.png"]
     pairs, notes = pair_rasters(*folders(ours, theirs))
-    assert [(pair.name, pair.predicted.name, pair.truth.name) for pair in pairs] == [
+    assert [(pair.name, pair.predicted.name, pair.reference.name) for pair in pairs] == [
         ("a_mask", "a_mask_classes.tif", "a_mask.tif"),
         ("b", "b_leftImg8bit_classes.tif", "b_gtFine_labelIds.png"),
         ("top_2_10", "top_2_10_RGB_classes.tif", "top_2_10_label.tif"),

@@ -10,10 +10,9 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
 from geoseg.errors import SceneError
-from geoseg.evaluation import strips as reading
 from geoseg.evaluation.class_mapping import meaning
 from geoseg.evaluation.pairing import pair_rasters
-from geoseg.evaluation.strips import haloed, open_pair, strips
+from geoseg.evaluation.strips import STRIP_PIXELS, haloed, open_pair, strips
 from geoseg.models.legend import AERIAL
 from geoseg.rasters.open import unplaced
 from geoseg.rasters.resampling import Resampler
@@ -21,11 +20,13 @@ from geoseg.rasters.resampling import Resampler
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
 
 
-def read(predicted, truth, *, legend=AERIAL, halo=0, **asked):
+def read(predicted, truth, *, legend=AERIAL, halo=0, pixels=STRIP_PIXELS, **asked):
     """Predicted and true ids of a pair, the cores of all strips joined, with the notes."""
     (pair,), _ = pair_rasters(predicted, truth)
     with unplaced(), open_pair(pair, meaning(legend, **asked)) as rasters:
-        parts = [(strip.predicted[strip.core], strip.truth[strip.core]) for strip in strips(rasters, halo)]
+        parts = [
+            (strip.predicted[strip.core], strip.reference[strip.core]) for strip in strips(rasters, halo, pixels=pixels)
+        ]
         return *(np.concatenate(side) for side in zip(*parts, strict=True)), rasters.notes
 
 
@@ -47,36 +48,34 @@ def test_halo(heights, halo):
 
 
 @pytest.mark.parametrize("pixels", [1, 300, 10_000])
-def test_strips_join(write_ids, blobs, monkeypatch, pixels):
+def test_strips_join(write_ids, blobs, pixels):
     """Whatever a strip may hold, the strips join to the rasters as they lie."""
-    monkeypatch.setattr(reading, "STRIP_PIXELS", pixels)
     predicted, truth = blobs(70, 30), blobs(70, 30, seed=1)
     ours = write_ids(predicted, "a.tif", tiled=True, blockxsize=16, blockysize=16)
-    found, true, notes = read(ours, write_ids(truth, "b.tif"), halo=4)
+    found, true, notes = read(ours, write_ids(truth, "b.tif"), halo=4, pixels=pixels)
     np.testing.assert_array_equal(found, predicted)
     np.testing.assert_array_equal(true, truth)
     assert not notes
 
 
-def test_strips_do_not_grow(write_ids, monkeypatch):
+def test_strips_do_not_grow(write_ids):
     """A strip holds no more pixels however tall the raster is."""
-    monkeypatch.setattr(reading, "STRIP_PIXELS", 640)
     tallest = []
     for height in (200, 2000):
         ids = np.zeros((height, 32), np.uint8)
         pair = pair_rasters(write_ids(ids, "a.tif"), write_ids(ids, "b.tif"))[0][0]
         with open_pair(pair, meaning(None)) as rasters:
-            tallest.append(max(len(strip.predicted) for strip in strips(rasters, 4)))
+            tallest.append(max(len(strip.predicted) for strip in strips(rasters, 4, pixels=640)))
     assert tallest[0] == tallest[1] <= 640 // 32 + 2 * 4
 
 
 @pytest.mark.parametrize("finer", [(3, 3), (2, 2), (1.7, 2.3), (0.5, 0.4)])
-def test_truth_of_another_resolution(write_ids, blobs, monkeypatch, finer):
+def test_truth_of_another_resolution(write_ids, blobs, finer):
     """Over the same ground, the truth is nearest-exact: what geoseg's resampling of labels gives, in any strips."""
-    monkeypatch.setattr(reading, "STRIP_PIXELS", 500)
     truth = blobs(round(60 * finer[0]), round(50 * finer[1]))
     place = PLACE @ Affine.scale(50 / truth.shape[1], 60 / truth.shape[0])
-    _, true, notes = read(write_ids(blobs(60, 50), "a.tif"), write_ids(truth, "b.tif", transform=place))
+    ours, theirs = write_ids(blobs(60, 50), "a.tif"), write_ids(truth, "b.tif", transform=place)
+    _, true, notes = read(ours, theirs, pixels=500)
     expected = Resampler(source_shape=truth.shape, target_shape=(60, 50)).nearest(truth, (slice(0, 60), slice(0, 50)))
     np.testing.assert_array_equal(true, expected)
     assert "nearest pixel" in notes[0]
@@ -91,14 +90,14 @@ def test_truth_of_another_resolution(write_ids, blobs, monkeypatch, finer):
         ("EPSG:32632", Affine(1.1, 0, 940_900, 0, -0.8, 5_412_000)),
     ],
 )
-def test_truth_on_another_grid(write_ids, blobs, monkeypatch, crs, place):
+def test_truth_on_another_grid(write_ids, blobs, crs, place):
     """Shifted, rotated, south-up or in another CRS, the truth is the pixel under the centre, as GDAL's exact warp."""
-    monkeypatch.setattr(reading, "STRIP_PIXELS", 400)
     truth = blobs(80, 90)
     if crs == "EPSG:32632":
         (x,), (y,) = rasterio.warp.transform("EPSG:32633", crs, [500_000], [5_400_000])
         place = Affine(1.1, 0, x - 5.2, 0, -0.8, y + 9.1)
-    _, true, _ = read(write_ids(blobs(60, 50), "a.tif"), write_ids(truth, "b.tif", crs=crs, transform=place))
+    ours, theirs = write_ids(blobs(60, 50), "a.tif"), write_ids(truth, "b.tif", crs=crs, transform=place)
+    _, true, _ = read(ours, theirs, pixels=400)
     expected = np.full((60, 50), 255, np.uint8)
     reproject(
         truth, expected, src_crs=crs, src_transform=place, dst_crs="EPSG:32633", dst_transform=PLACE,
