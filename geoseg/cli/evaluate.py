@@ -87,9 +87,10 @@ def rasters(
     as_json: bool,
     **criteria: Any,  # noqa: ANN401
 ) -> None:
-    """Compare class rasters PREDICTED with REFERENCE: two files, or two folders matched by file name.
+    """Compare class rasters with reference rasters.
 
-    The grids may differ: the reference is sampled at the pixel centres of the prediction.
+    PREDICTED and REFERENCE are two files, or two folders whose files are matched by name. The grids may differ: the
+    reference is sampled at the pixel centres of the prediction.
 
     \b
     geoseg evaluate rasters scene_classes.tif reference.tif
@@ -129,9 +130,10 @@ def model(
     as_json: bool,
     **choices: Any,  # noqa: ANN401
 ) -> None:
-    """Predict IMAGES with MODEL, and compare with LABELS: files, folders or patterns, matched by file name.
+    """Predict images with a model, and compare with their labels.
 
-    MODEL is a shipped model's name, or a .keras bundle.
+    MODEL is a shipped model's name, or a .keras bundle. IMAGES and LABELS are files, folders or glob patterns, matched
+    by name.
 
     \b
     geoseg evaluate model aerial images labels --tta flips
@@ -170,9 +172,10 @@ def roads(
     as_json: bool,
     **criteria: Any,  # noqa: ANN401
 ) -> None:
-    """Compare road networks PREDICTED with REFERENCE: two vector files, or two folders matched by file name.
+    """Compare road networks with reference networks.
 
-    Networks may be in any CRS; they are compared in metres.
+    PREDICTED and REFERENCE are two vector files, or two folders whose files are matched by name, in any CRS. They are
+    compared in metres.
 
     \b
     geoseg evaluate roads scene_roads.gpkg reference.geojson -o report
