@@ -1,4 +1,9 @@
-"""Run a source ahead of its consumer, in one background thread with a bounded buffer."""
+"""Run a source ahead of its consumer, in one background thread with a bounded buffer.
+
+Not on `concurrent.futures`: an executor cannot close the source in its own thread when the garbage collector finds the
+iterator or the interpreter exits. It takes no work after its own collection or at exit, and its locks, which are not
+reentrant, deadlock if the collector runs while one is held.
+"""
 
 import atexit
 import threading
@@ -75,12 +80,12 @@ class _Buffer(Generic[T]):
         self._changed = threading.Condition(threading.RLock())
 
     def put(self, item: T) -> bool:
-        """Wait for room and add an item; False if the consumer has left."""
+        """Add an item and wait for room for the next; False if the consumer has left."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._items) < self._depth or self._left)
             if not self._left:
                 self._items.append(item)
             self._changed.notify_all()
+            self._changed.wait_for(lambda: len(self._items) < self._depth or self._left)
             return not self._left
 
     def end(self, error: BaseException | None) -> None:

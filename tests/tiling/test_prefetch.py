@@ -76,6 +76,22 @@ def test_the_source_really_runs_ahead():
     assert list(items) == [2]
 
 
+def test_the_source_does_not_start_an_item_without_room():
+    """A full buffer stops the source before its next item, not after it: an item may be large."""
+    started = threading.Event()
+
+    def source():
+        yield 0
+        yield 1
+        started.set()
+        yield 2
+
+    items = prefetch(source(), depth=1)
+    assert next(items) == 0
+    assert not started.wait(0.1)
+    assert list(items) == [1, 2]
+
+
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_an_error_of_the_source_arrives_unchanged(count):
     """After the items before it comes the very exception, its traceback reaching into the source."""
