@@ -1,28 +1,34 @@
 """Options shared by commands, and their types."""
 
 import re
-from decimal import Decimal
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-SIZE_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-
 
 class ByteSize(click.ParamType[int]):
-    """A number of bytes: `2GB`, `800M`."""
+    """A number of bytes: `2GB`, `800M`, `2GiB`.
+
+    Parsed by Dask and not by pydantic, which reads `1,5GB` as one byte.
+    """
 
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
         """Read a size; an int passes."""
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", value.strip(), re.IGNORECASE)
-        if match is None:
+        from dask.utils import parse_bytes  # a fifth of a second
+
+        try:
+            size = int(parse_bytes(value))
+        except OverflowError:  # too large for a float, and for any machine
+            size = sys.maxsize
+        except ValueError:
+            size = -1
+        if size < 0:
             self.fail(f"{value!r} is not a size such as 2GB or 800MB.", param, ctx)
-        return int(Decimal(match[1]) * SIZE_UNITS[match[2].upper()])
+        return size
 
 
 class Bands(click.ParamType[tuple[int, ...]]):
