@@ -108,12 +108,16 @@ class Card:
         )
 
 
-def _typed(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
-    """A value of a card that is of a kind; raises KeyError if it is missing and TypeError if it is of another."""
-    value = document[key]
-    if not isinstance(value, kind):
-        raise TypeError(f"{key} is a {kind.__name__}, not {value!r}")
-    return value
+@dataclass(frozen=True, kw_only=True)
+class Anatomy:
+    """The parts of a network."""
+
+    layers: Mapping[str, int]
+    """Number of layers by kind, most frequent first."""
+    parameters: int
+    """Numbers that were trained or measured: kernels, biases, and the statistics of normalisations."""
+    keras_version: str
+    """What saved the network."""
 
 
 def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: int | None = None) -> None:
@@ -131,18 +135,6 @@ def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: 
         compact_archive(path, mantissa_bits=mantissa_bits)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(MEMBER, json.dumps(card.to_json(), indent=2))
-
-
-def _starting_at_zero(config: Any) -> Any:  # noqa: ANN401 - any part of a configuration
-    """The configuration of a network with zeros for every initializer."""
-    match config:
-        case {"module": "keras.initializers"}:
-            return config | {"class_name": "Zeros", "config": {}}
-        case dict():
-            return {key: _starting_at_zero(part) for key, part in config.items()}
-        case list() | tuple():
-            return [_starting_at_zero(part) for part in config]
-    return config
 
 
 def read_card(path: Path) -> Card:
@@ -177,6 +169,30 @@ def read_card(path: Path) -> Card:
         raise BundleError(f"the {MEMBER} of model {path} is not a geoseg card ({missing}).") from error
 
 
+def read_anatomy(path: Path) -> Anatomy:
+    """Count the layers and parameters of a bundle.
+
+    Raises
+    ------
+    BundleError
+        If the file is not a bundle, or holds no functional Keras network.
+    """
+    read_card(path)  # says best what is wrong with a file that is no bundle
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+            metadata = json.loads(archive.read("metadata.json"))
+            weights = archive.read("model.weights.h5")
+        kinds = Counter(str(layer["class_name"]) for layer in config["config"]["layers"])
+        return Anatomy(
+            layers=dict(kinds.most_common()),
+            parameters=_count(weights),
+            keras_version=str(metadata["keras_version"]),
+        )
+    except (zipfile.BadZipFile, OSError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {error}).") from error
+
+
 def load_network(path: Path) -> "keras.Model":
     """Load the network of a bundle in Keras's safe mode.
 
@@ -208,6 +224,38 @@ def load_network(path: Path) -> "keras.Model":
     return network
 
 
+def _typed(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
+    """A value of a card that is of a kind; raises KeyError if it is missing and TypeError if it is of another."""
+    value = document[key]
+    if not isinstance(value, kind):
+        raise TypeError(f"{key} is a {kind.__name__}, not {value!r}")
+    return value
+
+
+def _starting_at_zero(config: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+    """The configuration of a network with zeros for every initializer."""
+    match config:
+        case {"module": "keras.initializers"}:
+            return config | {"class_name": "Zeros", "config": {}}
+        case dict():
+            return {key: _starting_at_zero(part) for key, part in config.items()}
+        case list() | tuple():
+            return [_starting_at_zero(part) for part in config]
+    return config
+
+
+def _count(weights: bytes) -> int:
+    """Numbers in all arrays of a Keras weights file."""
+    import h5py  # a tenth of a second
+
+    sizes: list[int] = []
+    with h5py.File(io.BytesIO(weights)) as file:
+        file.visititems(
+            lambda _name, item: sizes.append(math.prod(item.shape)) if isinstance(item, h5py.Dataset) else None
+        )
+    return sum(sizes)
+
+
 def _takes(network: "keras.Model", side: int) -> bool:
     """Whether tiles of `side` pixels go through the network and come out in their own size."""
     import keras
@@ -227,51 +275,3 @@ def _reason(error: BaseException) -> str:
     """The first line of what an error says, or else the error's name."""
     lines = str(error).strip().splitlines()
     return shorten(lines[0], 200).rstrip(".:") if lines else type(error).__name__
-
-
-@dataclass(frozen=True, kw_only=True)
-class Anatomy:
-    """The parts of a network."""
-
-    layers: Mapping[str, int]
-    """Number of layers by kind, most frequent first."""
-    parameters: int
-    """Numbers that were trained or measured: kernels, biases, and the statistics of normalisations."""
-    keras_version: str
-    """What saved the network."""
-
-
-def read_anatomy(path: Path) -> Anatomy:
-    """Count the layers and parameters of a bundle.
-
-    Raises
-    ------
-    BundleError
-        If the file is not a bundle, or holds no functional Keras network.
-    """
-    read_card(path)  # says best what is wrong with a file that is no bundle
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-            metadata = json.loads(archive.read("metadata.json"))
-            weights = archive.read("model.weights.h5")
-        kinds = Counter(str(layer["class_name"]) for layer in config["config"]["layers"])
-        return Anatomy(
-            layers=dict(kinds.most_common()),
-            parameters=_count(weights),
-            keras_version=str(metadata["keras_version"]),
-        )
-    except (zipfile.BadZipFile, OSError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {error}).") from error
-
-
-def _count(weights: bytes) -> int:
-    """Numbers in all arrays of a Keras weights file."""
-    import h5py  # a tenth of a second
-
-    sizes: list[int] = []
-    with h5py.File(io.BytesIO(weights)) as file:
-        file.visititems(
-            lambda _name, item: sizes.append(math.prod(item.shape)) if isinstance(item, h5py.Dataset) else None
-        )
-    return sum(sizes)

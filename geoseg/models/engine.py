@@ -28,34 +28,13 @@ ORIENTATIONS: dict[TTA, tuple[tuple[int, bool], ...]] = {
 """Quarter turns and mirroring of each orientation: subgroups of the symmetries of the square."""
 
 
-def oriented(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:
-    """Mean of `score` over the orientations of `tta`, each turned back.
-
-    `pixels` is `(tiles, side, side, bands)`; the result is `(tiles, side, side, classes)`, summed in a fixed order.
-    """
-    orientations = ORIENTATIONS[tta]
-    if len(orientations) == 1:
-        return score(pixels)
-    total = sum(_turned_back(score, pixels, orientations))
-    return np.asarray(total, np.float32) / np.float32(len(orientations))
-
-
-def _turned_back(
-    score: Callable[[Pixels], Scores], pixels: Pixels, orientations: tuple[tuple[int, bool], ...]
-) -> Iterator[Scores]:
-    for turns, mirrored in orientations:
-        turned = np.rot90(pixels[:, :, ::-1] if mirrored else pixels, turns, axes=(1, 2))
-        scores = np.rot90(score(np.ascontiguousarray(turned)), -turns, axes=(1, 2))
-        yield scores[:, :, ::-1] if mirrored else scores
-
-
 class Engine(Protocol):
     """Scores batches of tiles; the same tile gives the same scores whatever batch it is in."""
 
     classes: int
     """Number of scores of each pixel."""
 
-    def __call__(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def __call__(self, pixels: Pixels) -> Scores:
         """Class probabilities `(tiles, side, side, classes)` for network inputs `(tiles, side, side, bands)`."""
 
 
@@ -91,7 +70,7 @@ class KerasEngine:
         self._compiled_for: tuple[int, ...] = ()
         self.classes: int = self._network.output_shape[-1]
 
-    def __call__(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def __call__(self, pixels: Pixels) -> Scores:
         """Class probabilities `(tiles, side, side, classes)`; raises ValueError for more tiles than the batch size.
 
         Raises
@@ -111,7 +90,7 @@ class KerasEngine:
                 "time; lower --batch-size or --tile."
             ) from error
 
-    def _score(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _score(self, pixels: Pixels) -> Scores:
         if pixels.shape[1:] != self._compiled_for:
             # TensorFlow would retrace for tiles of any size, and UpSampling2D cannot be traced without one.
             self._network.make_predict_function(force=True)
@@ -120,6 +99,27 @@ class KerasEngine:
         padded = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.float32)]) if missing else pixels
         batches = (padded[start : start + self._tiles_at_once] for start in range(0, len(padded), self._tiles_at_once))
         return np.concatenate([self._network.predict_on_batch(batch) for batch in batches])[: len(pixels)]
+
+
+def oriented(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:
+    """Mean of `score` over the orientations of `tta`, each turned back.
+
+    `pixels` is `(tiles, side, side, bands)`; the result is `(tiles, side, side, classes)`, summed in a fixed order.
+    """
+    orientations = ORIENTATIONS[tta]
+    if len(orientations) == 1:
+        return score(pixels)
+    total = sum(_turned_back(score, pixels, orientations))
+    return np.asarray(total, np.float32) / np.float32(len(orientations))
+
+
+def _turned_back(
+    score: Callable[[Pixels], Scores], pixels: Pixels, orientations: tuple[tuple[int, bool], ...]
+) -> Iterator[Scores]:
+    for turns, mirrored in orientations:
+        turned = np.rot90(pixels[:, :, ::-1] if mirrored else pixels, turns, axes=(1, 2))
+        scores = np.rot90(score(np.ascontiguousarray(turned)), -turns, axes=(1, 2))
+        yield scores[:, :, ::-1] if mirrored else scores
 
 
 def _is_out_of_memory(error: Exception) -> bool:

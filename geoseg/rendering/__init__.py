@@ -2,7 +2,7 @@
 
 from .render import RenderedScene, render_scene
 from .road import Road
-from .style import STYLES, Style
+from .scene_styles import STYLES, Style
 from .surfaces import CLASS_COLOURS, SurfaceClass
 
 __all__ = ["CLASS_COLOURS", "STYLES", "RenderedScene", "Road", "Style", "SurfaceClass", "render_scene"]

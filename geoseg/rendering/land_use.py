@@ -9,8 +9,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from .road import Road
+from .scene_styles import Climate, Style, draw
 from .street_lattice import Bounds
-from .style import Climate, Style, draw
 
 Use = Literal["plots", "commercial", "field", "orchard", "wood", "open"]
 

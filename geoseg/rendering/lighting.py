@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .canvas import Canvas
-from .style import Style, draw
+from .scene_styles import Style, draw
 
 _TALLEST_M = 45.0
 _SKYLIGHT = np.array([0.20, 0.235, 0.29, 0.13], np.float32)  # share of all light on level ground: blue sky

@@ -6,8 +6,8 @@ import numpy.typing as npt
 from .boxes import Boxes, boxes
 from .canvas import Canvas
 from .lighting import Sun
+from .scene_styles import Climate, Style
 from .settlement import FLAT, GABLE, Settlement
-from .style import Climate, Style
 from .surfaces import VEGETATED, Reflectance, SurfaceClass, reflectances
 
 _PITCHED: dict[Climate, list[Reflectance]] = {

@@ -10,8 +10,8 @@ from shapely.geometry.base import BaseGeometry
 from .boxes import Boxes, Floats, boxes, stack
 from .canvas import Canvas
 from .road import Line, Road, along, length, offset, stations
+from .scene_styles import Style
 from .street_network import RoadPlan
-from .style import Style
 from .surfaces import ROAD_SURFACES, VEGETATED, SurfaceClass, reflectances
 
 PAVEMENT_M = 2.0

@@ -12,10 +12,10 @@ from .lighting import draw_sun, radiance, shade
 from .paint_buildings import paint_buildings, paint_pools, paint_yards
 from .paint_roads import paint_cars, paint_roads
 from .road import Road
+from .scene_styles import Style, draw_style
 from .sensor import draw_sensor, expose, integrate
 from .settlement import plan_settlement
 from .street_network import plan_roads
-from .style import Style, draw_style
 from .surfaces import SurfaceClass
 from .terrain import paint_ground
 from .vegetation import paint_trees, plant

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from .canvas import OVERSAMPLING
-from .style import Style, draw
+from .scene_styles import Style, draw
 
 _AIRLIGHT = np.array([0.45, 0.7, 1.0, 0.15], np.float32)
 

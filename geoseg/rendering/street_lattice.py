@@ -9,7 +9,7 @@ import numpy.typing as npt
 import shapely
 
 from .road import Line, Road
-from .style import Style, draw
+from .scene_styles import Style, draw
 
 Bounds = tuple[float, float, float, float]
 Warp = Callable[[Line], Line]

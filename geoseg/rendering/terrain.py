@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from .canvas import Canvas
 from .land_use import Parcel
-from .style import Style, draw
+from .scene_styles import Style, draw
 from .surfaces import VEGETATED, SurfaceClass, reflectances
 from .texture import fractal_noise, wave
 

@@ -12,9 +12,9 @@ from .canvas import Canvas
 from .land_use import Parcel
 from .lighting import Sun
 from .road import along, length
+from .scene_styles import Climate, Style, draw
 from .settlement import Settlement
 from .street_network import RoadPlan
-from .style import Climate, Style, draw
 from .surfaces import Reflectance, SurfaceClass
 from .texture import fractal_noise
 

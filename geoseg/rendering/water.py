@@ -7,8 +7,8 @@ from shapely.geometry.base import BaseGeometry
 
 from .canvas import Canvas
 from .road import Line, offset
+from .scene_styles import Style
 from .street_lattice import Bounds
-from .style import Style
 from .surfaces import GROUND, SurfaceClass
 
 _WATER_COLOURS = np.array(

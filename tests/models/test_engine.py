@@ -5,7 +5,7 @@ from standins import make_card
 
 from geoseg.errors import UsageError
 from geoseg.models.bundle import load_network, save_bundle
-from geoseg.models.engine import KerasEngine, oriented
+from geoseg.models.engine import ORIENTATIONS, KerasEngine, oriented
 from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
 
 
@@ -111,3 +111,55 @@ def test_other_errors_pass(bundle, monkeypatch):
     monkeypatch.setattr(engine._network, "predict_on_batch", broken)
     with pytest.raises(ValueError, match="shape"):
         engine(tiles(1))
+
+
+@pytest.fixture
+def asymmetric():
+    """Two tiles without any symmetry."""
+    return np.arange(2 * 6 * 6 * 3, dtype=np.float32).reshape(2, 6, 6, 3)
+
+
+def shifted(pixels):
+    """A network that looks to its right: it commutes with no orientation but the first."""
+    return np.roll(pixels, 1, axis=2)[..., :2] * np.float32(2)
+
+
+@pytest.mark.parametrize("tta", ORIENTATIONS)
+def test_orientations_are_undone(asymmetric, tta):
+    """A network that echoes its input gives the same with and without augmentation, to the bit."""
+    np.testing.assert_array_equal(oriented(tta, asymmetric, lambda turned: turned), asymmetric)
+
+
+@pytest.mark.parametrize("tta", ORIENTATIONS)
+def test_orientations_are_distinct(asymmetric, tta):
+    """A kind of augmentation shows the network each of its 1, 4 or 8 orientations once."""
+    seen = []
+
+    def score(turned):
+        seen.append(turned.tobytes())
+        return turned
+
+    oriented(tta, asymmetric, score)
+    assert len(set(seen)) == len(seen) == {"none": 1, "flips": 4, "d4": 8}[tta]
+
+
+def test_flips_are_mirror_images(asymmetric):
+    """Flips are the four mirror images, left and right or top and bottom: the mean agrees with a loop by hand."""
+    axes = [(), (1,), (2,), (1, 2)]
+    by_hand = sum(np.flip(shifted(np.flip(asymmetric, axis)), axis) for axis in axes) / 4
+    np.testing.assert_array_equal(oriented("flips", asymmetric, shifted), by_hand)
+
+
+def test_d4_is_the_symmetry_of_the_square(asymmetric):
+    """D4 is the flips of the tile and of its transpose: the mean agrees with a loop by hand."""
+    axes = [(), (1,), (2,), (1, 2)]
+    upright = sum(np.flip(shifted(np.flip(asymmetric, axis)), axis) for axis in axes)
+    across = asymmetric.transpose(0, 2, 1, 3)
+    transposed = sum(np.flip(shifted(np.flip(across, axis)), axis) for axis in axes).transpose(0, 2, 1, 3)
+    np.testing.assert_array_equal(oriented("d4", asymmetric, shifted), (upright + transposed) / 8)
+    assert not np.array_equal(oriented("d4", asymmetric, shifted), shifted(asymmetric))
+
+
+def test_scores_stay_float32(asymmetric):
+    """The mean does not widen the scores."""
+    assert oriented("d4", asymmetric, shifted).dtype == np.float32
