@@ -25,8 +25,8 @@ _SHA256 = "1220"
 """Multihash prefix: the algorithm, and 32 bytes."""
 
 
-def stac_item(bundle: Path, target: Path) -> dict[str, Any]:
-    """Describe a bundle as a STAC item that is to be written to `target`: its asset is referred to from there.
+def stac_item(bundle: Path, output: Path) -> dict[str, Any]:
+    """Describe a bundle as a STAC item that is to be written to `output`: its asset is referred to from there.
 
     A model is for any place and time, unless its card knows better: the item spans the world, and no date is claimed.
 
@@ -48,7 +48,7 @@ def stac_item(bundle: Path, target: Path) -> dict[str, Any]:
         },
         "bbox": list(_WORLD),
         "properties": _properties(card, anatomy),
-        "assets": {"model": _asset(card, bundle, target)},
+        "assets": {"model": _asset(card, bundle, output)},
         "links": [],
     }
 
@@ -145,10 +145,10 @@ def _hyperparameters(card: Card) -> Iterable[tuple[str, Any]]:
             yield _ascii(key), value
 
 
-def _asset(card: Card, bundle: Path, target: Path) -> dict[str, Any]:
+def _asset(card: Card, bundle: Path, output: Path) -> dict[str, Any]:
     content = bundle.read_bytes()
     return {
-        "href": Path(os.path.relpath(bundle.absolute(), target.absolute().parent)).as_posix(),
+        "href": Path(os.path.relpath(bundle.absolute(), output.absolute().parent)).as_posix(),
         "title": f"{card.name} {card.version}: Keras network with card",
         "type": "application/octet-stream; framework=keras",
         "roles": ["mlm:model", "mlm:weights"],

@@ -12,7 +12,8 @@ from standins import make_card
 from geoseg.errors import BundleError, OutputError, UsageError
 from geoseg.models.bundle import MEMBER, Card, load_network, save_bundle
 from geoseg.models.export import export
-from geoseg.models.export.export import FORMATS, TOLERANCE, export_bundle
+from geoseg.models.export.export import TOLERANCE, export_bundle
+from geoseg.models.export.runtimes import FORMATS
 from geoseg.models.networks.unet import build_unet
 
 NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "savedmodel": "model", "tflite": "model.tflite"}

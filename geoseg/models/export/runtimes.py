@@ -1,0 +1,187 @@
+"""The runtimes that networks are exported to: how each format is written, and run for comparison."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.models.bundle import MEMBER, Card
+
+if TYPE_CHECKING:
+    import keras
+    import onnx
+
+Tiles = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """How one format is written and run."""
+
+    suffix: str
+    """Of the file to open; empty for a folder."""
+    companions: tuple[Callable[[Path], Path], ...] = ()
+    """From the file to open, the paths of those that lie beside it."""
+    packages: tuple[str, ...] = ()
+    """Modules that writing and checking need beside geoseg's own dependencies."""
+    on_tensorflow: bool = False
+    """Whether Keras writes it from TensorFlow alone."""
+    write: "Callable[[keras.Model, Card, Path], None]"
+    """Writes a network, for tiles of the card's side."""
+    run: Callable[[Path, Tiles], Tiles]
+    """Runs a file on tiles `(tiles, side, side, bands)`: probabilities `(tiles, side, side, classes)`."""
+    advice: str = ""
+    """What a user must do to run it as `run` does; empty if nothing."""
+
+    def files(self, output: Path) -> list[Path]:
+        """Files that belong together, the one to open first."""
+        return [output, *(companion(output) for companion in self.companions)]
+
+
+def _sidecar(path: Path) -> Path:
+    """Where the card lies, for formats that have no place for it."""
+    return path.with_name(f"{path.name}.json")
+
+
+def _weights(path: Path) -> Path:
+    """Where OpenVINO keeps the weights of a graph."""
+    return path.with_suffix(".bin")
+
+
+def _metadata(card: Card) -> str:
+    return json.dumps(card.to_json(), indent=2)
+
+
+def _onnx_model(network: "keras.Model", card: Card) -> "onnx.ModelProto":
+    """The graph, with the card and with what QGIS's Deepness plugin reads of a model."""
+    from onnx.helper import set_model_props
+
+    from geoseg.models.folding import fold_batch_norm
+
+    from .onnx import to_onnx
+
+    model = to_onnx(fold_batch_norm(network), card.tile)
+    plugin: dict[str, Any] = {
+        "model_type": "Segmentor",
+        "class_names": dict(enumerate(card.legend.names)),
+        "resolution": card.gsd_m * 100,
+        "tile_size": card.tile,
+        "tiles_overlap": round(100 * card.overlap / card.tile),
+        # The plugin divides by 255 first; the network takes 0–255.
+        "standardization_mean": [0.0] * len(card.bands),
+        "standardization_std": [1 / 255] * len(card.bands),
+    }
+    set_model_props(model, {MEMBER: _metadata(card)} | {key: json.dumps(value) for key, value in plugin.items()})
+    return model
+
+
+def _write_onnx(network: "keras.Model", card: Card, path: Path) -> None:
+    path.write_bytes(_onnx_model(network, card).SerializeToString())
+
+
+def _run_onnx(path: Path, tiles: Tiles) -> Tiles:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (scores,) = session.run(None, {"pixels": _channels_first(tiles)})
+    return _channels_last(scores)
+
+
+# The file cannot say so: of what it may carry as `runtime_options`, OpenVINO's CPU plugin reads no precision.
+_OPENVINO_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
+_OPENVINO_ADVICE = (
+    f'compile it with compile_model(path, "CPU", {json.dumps(_OPENVINO_EXACT)}): left alone, OpenVINO computes in '
+    "bfloat16 or float16 where the processor can, and probabilities differ by some hundredths or tenths"
+)
+
+
+def _write_openvino(network: "keras.Model", card: Card, path: Path) -> None:
+    import openvino
+
+    # `convert_model` would do the same and report its use to the makers of OpenVINO.
+    graph = openvino.Core().read_model(_onnx_model(network, card).SerializeToString())
+    openvino.save_model(graph, path, compress_to_fp16=False)
+    _sidecar(path).write_text(_metadata(card))
+
+
+def _run_openvino(path: Path, tiles: Tiles) -> Tiles:
+    import openvino
+
+    model = openvino.Core().compile_model(path, "CPU", _OPENVINO_EXACT)
+    return _channels_last(model(_channels_first(tiles))[0])
+
+
+def _write_saved_model(network: "keras.Model", card: Card, path: Path) -> None:
+    import tensorflow as tf
+
+    # A tile without a size cannot be traced: UpSampling2D asks for it.
+    signature = [tf.TensorSpec((None, card.tile, card.tile, len(card.bands)), tf.float32, name="pixels")]
+    network.export(path, format="tf_saved_model", input_signature=signature, verbose=False)
+    extra = path / "assets.extra"  # TensorFlow's place for what only its user reads
+    extra.mkdir()
+    (extra / MEMBER).write_text(_metadata(card))
+
+
+def _run_saved_model(path: Path, tiles: Tiles) -> Tiles:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(path)  # held: its function does not keep its variables alive
+    return np.asarray(loaded.serve(tiles))
+
+
+def _write_tflite(network: "keras.Model", card: Card, path: Path) -> None:
+    import tensorflow as tf
+
+    # Of one tile: runtimes on small devices want every size fixed.
+    signature = [tf.TensorSpec((1, card.tile, card.tile, len(card.bands)), tf.float32, name="pixels")]
+    network.export(path, format="litert", input_signature=signature, verbose=False)
+    _sidecar(path).write_text(_metadata(card))
+
+
+def _run_tflite(path: Path, tiles: Tiles) -> Tiles:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    scores = []
+    for tile in tiles:
+        interpreter.set_tensor(entry["index"], tile[None])
+        interpreter.invoke()
+        scores.append(interpreter.get_tensor(result["index"]))
+    return np.concatenate(scores)
+
+
+def _channels_first(tiles: Tiles) -> Tiles:
+    return np.ascontiguousarray(tiles.transpose(0, 3, 1, 2))
+
+
+def _channels_last(scores: Tiles) -> Tiles:
+    return scores.transpose(0, 2, 3, 1)
+
+
+FORMATS = {
+    "onnx": Format(suffix=".onnx", packages=("onnx", "onnxruntime"), write=_write_onnx, run=_run_onnx),
+    "openvino": Format(
+        suffix=".xml",
+        companions=(_weights, _sidecar),
+        packages=("onnx", "openvino"),
+        write=_write_openvino,
+        run=_run_openvino,
+        advice=_OPENVINO_ADVICE,
+    ),
+    "savedmodel": Format(suffix="", on_tensorflow=True, write=_write_saved_model, run=_run_saved_model),
+    "tflite": Format(
+        suffix=".tflite",
+        companions=(_sidecar,),
+        packages=("ai_edge_litert",),
+        on_tensorflow=True,
+        write=_write_tflite,
+        run=_run_tflite,
+    ),
+}
+"""Formats by name."""
