@@ -1,4 +1,4 @@
-"""Loops over pixels and vertices, compiled."""
+"""Compile loops over pixels and vertices with numba."""
 
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -9,9 +9,9 @@ Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
 def compiled(kernel: Kernel) -> Kernel:
-    """Compile a function with numba, cached on disk; while it runs, other Python threads run too.
+    """Compile a function that releases the GIL, cached on disk.
 
-    Where neither the package's folder nor the user's cache can be written, each process compiles anew.
+    If neither the package's folder nor the user's cache is writable, each process compiles it again.
     """
     try:
         return cast("Kernel", njit(nogil=True, cache=True)(kernel))

@@ -1,4 +1,4 @@
-"""Tile lattice, blend windows, rolling accumulation, prefetch: integers and NumPy; no file, no network."""
+"""Tile lattice, blend windows, rolling blending and prefetching, in integers and NumPy, without files or networks."""
 
 from .blend import blend
 from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval

@@ -1,4 +1,4 @@
-"""Rolling blending: weighted tile scores meet in a strip one tile row high, and finished rows leave it."""
+"""Blend weighted tile scores in a rolling strip one tile row high."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,33 +15,33 @@ Scores = NDArray[np.float32]
 def blend(
     scored: Iterable[tuple[Tile, Scores]], lattice: Lattice, family: str, roi: Roi | None = None
 ) -> Iterator[tuple[slice, Scores]]:
-    """Yield the blended scores of a region, as soon as no later tile can touch them.
+    """Yield the blended scores of a region as soon as no later tile can touch them.
 
-    A pixel's score is summed over columns first, then over rows, whatever region it is computed in: two regions agree
-    bit for bit where they overlap. Memory is two strips of ``tile`` rows across the region, however high it is.
+    Scores are summed over columns, then over rows, so two regions agree bit for bit where they overlap. Memory is two
+    strips of ``tile`` rows across the region, regardless of its height.
 
     Parameters
     ----------
     scored
-        The tiles of ``lattice.tiles(roi)``, in that order, each with its scores of shape ``(tile, tile, classes)``.
+        The tiles of ``lattice.tiles(roi)`` in that order, with scores of shape ``(tile, tile, classes)``.
     lattice
-        Where the tiles lie.
+        Positions of the tiles.
     family
-        The window they are weighted with, one of `FAMILIES`.
+        Blend window, one of `FAMILIES`.
     roi
-        Rows and columns wanted, by default the whole scene.
+        Rows and columns to blend; the whole scene by default.
 
     Yields
     ------
     rows : slice
-        Rows of the grid; each row of the region comes once, in order, a tile row's worth at a time.
+        Rows of the grid: consecutive, each yielded once, a tile row's worth at a time.
     scores : NDArray[np.float32]
-        Shape ``(rows, width of the region, classes)``; a new array each time, the caller's to keep or change.
+        Shape ``(rows, width of the region, classes)``; a new array that the caller may keep or change.
 
     Raises
     ------
     ValueError
-        If a tile is missing, surplus, or out of order, or its scores have another shape.
+        If a tile is missing, surplus or out of order, or its scores have the wrong shape.
     """
     rows, cols = lattice.roi if roi is None else roi
     tile_rows, _ = lattice.touching(roi)
@@ -69,7 +69,7 @@ def blend(
 def _blend_columns(
     source: Iterator[tuple[Tile, Scores]], lattice: Lattice, family: str, row: int, region: Roi
 ) -> Scores:
-    """Blend one row of tiles from left to right, not yet weighted along the rows."""
+    """Blend one row of tiles from left to right, not yet weighted vertically."""
     rows, cols = region
     strip: Scores | None = None
     for col in lattice.cols.touching(cols.start, cols.stop):
@@ -82,7 +82,7 @@ def _blend_columns(
         span = _clip(tile.cols, cols)
         cropped = scores[_within(rows, tile.rows), _within(span, tile.cols)]
         target = strip[:, _within(span, cols)]
-        # Columns and classes as one axis: NumPy's inner loop then runs over a whole row, not over a handful of classes.
+        # Columns and classes as one axis, so that NumPy's inner loop runs over a row rather than a few classes.
         weights = np.repeat(_weights(lattice.cols, col, family, span), classes).reshape(-1, classes)
         shared = max(0, min(lattice.cols.alone(col).start, span.stop) - span.start)
         target[:, :shared] += cropped[:, :shared] * weights[:shared]
@@ -92,7 +92,7 @@ def _blend_columns(
 
 
 def _take(source: Iterator[tuple[Tile, Scores]], lattice: Lattice, row: int, col: int) -> tuple[Tile, Scores]:
-    """Return the next tile and its scores, which must be those of this place in the lattice."""
+    """Return the next tile and its scores, checked against the expected lattice position."""
     try:
         tile, scores = next(source)
     except StopIteration:
@@ -110,7 +110,7 @@ def _weights(axis: Axis, index: int, family: str, span: slice) -> NDArray[np.flo
 
 
 def _within(span: slice, frame: slice) -> slice:
-    """Place a span of the grid in an array that starts where ``frame`` does."""
+    """Convert a span of the grid to indices of an array that covers ``frame``."""
     return slice(span.start - frame.start, span.stop - frame.start)
 
 

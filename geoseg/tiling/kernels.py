@@ -1,7 +1,7 @@
-"""Index arithmetic of resampling: which source pixels a target pixel is made of, and with which weights.
+"""Source indices and weights for resampling by nearest-exact and Lanczos.
 
-Pixels are areas: pixel ``i`` of ``n`` covers the scene from ``i / n`` to ``(i + 1) / n``. Indices and weights depend on
-a pixel's place in the whole target alone, so whatever is computed from them is the same in any block.
+Pixels are areas: pixel ``i`` of ``n`` covers the scene from ``i / n`` to ``(i + 1) / n``. Indices and weights depend
+only on a pixel's position in the whole target, so results are the same in any block.
 """
 
 from fractions import Fraction
@@ -15,11 +15,11 @@ LANCZOS_LOBES = 3
 
 
 def nearest_exact(n_out: int, n_in: int) -> NDArray[np.int64]:
-    """Return, for each target pixel, the source pixel whose area holds the target pixel's centre.
+    """Return the source pixel that contains the centre of each target pixel.
 
-    The centre of target pixel ``i`` lies at ``(2 i + 1) / (2 n_out)`` of the scene, so the index is
-    ``floor((2 i + 1) n_in / (2 n_out))``, in integers and without rounding. A centre on the border of two source pixels
-    belongs to the latter.
+    The centre of target pixel ``i`` is at ``(2 i + 1) / (2 n_out)`` of the scene, so the index is
+    ``floor((2 i + 1) n_in / (2 n_out))``, exact in integers. A centre on the border of two source pixels belongs to the
+    second.
 
     Returns
     -------
@@ -31,20 +31,20 @@ def nearest_exact(n_out: int, n_in: int) -> NDArray[np.int64]:
 
 
 def lanczos_radius(n_out: int, n_in: int) -> Fraction:
-    """Return the kernel's half width in source pixels: 3, times the reduction factor when reducing."""
+    """Return the kernel's half width in source pixels: 3, times the reduction factor when downsampling."""
     _check_sizes(n_out, n_in)
     return LANCZOS_LOBES * max(Fraction(1), Fraction(n_in, n_out))
 
 
 def source_interval(start: int, stop: int, n_out: int, n_in: int, radius: Fraction) -> slice:
-    """Return the source pixels that meet the kernels of target pixels ``start:stop``.
+    """Return the source pixels under the kernels of target pixels ``start:stop``.
 
     Parameters
     ----------
     start, stop
         Target pixels, ``0 <= start < stop <= n_out``.
     n_out, n_in
-        Length of the whole target and of the whole source, each in its own pixels.
+        Length of the whole target and source in pixels.
     radius
         Half width of the kernel around a target pixel's centre, in source pixels.
 
@@ -55,7 +55,7 @@ def source_interval(start: int, stop: int, n_out: int, n_in: int, radius: Fracti
     """
     _check_sizes(n_out, n_in)
     if not 0 <= start < stop <= n_out:
-        raise ValueError(f"Target pixels must lie within 0:{n_out}, found {start}:{stop}.")
+        raise ValueError(f"Target pixels must be within 0:{n_out}, found {start}:{stop}.")
     scale, half = Fraction(n_in, n_out), Fraction(1, 2)
     first = floor((start + half) * scale - radius)
     last = ceil((stop - half) * scale + radius)
@@ -66,20 +66,20 @@ def lanczos_weights(start: int, stop: int, n_out: int, n_in: int) -> tuple[NDArr
     """Return the taps of target pixels ``start:stop``: source indices and weights.
 
     The kernel is ``sinc(x) sinc(x / 3)`` for ``|x| < 3`` (Duchon 1979, "Lanczos filtering in one and two dimensions",
-    J. Appl. Meteorol. 18), stretched by the reduction factor so that reducing does not alias. Weights are divided by
-    their sum over the source; beyond its border there is nothing.
+    J. Appl. Meteorol. 18), stretched by the reduction factor to avoid aliasing. Weights are normalised over the pixels
+    inside the source.
 
     Returns
     -------
     indices : NDArray[np.int64]
         Shape ``(stop - start, taps)``, clipped to the source.
     weights : NDArray[np.float64]
-        Same shape; zero where an index was clipped; each row sums to one.
+        Same shape, zero where an index was clipped; each row sums to one.
     """
     radius = lanczos_radius(n_out, n_in)
     stretch = float(radius / LANCZOS_LOBES)
     doubled = (2 * np.arange(start, stop, dtype=np.int64) + 1) * n_in
-    # The pixels whose centre lies within the radius; the whole part is kept in integers, exact however far along.
+    # Pixels whose centre is within the radius, in integers: exact at any position.
     first = doubled // (2 * n_out) - ceil(radius)
     indices = first[:, None] + np.arange(2 * ceil(radius) + 1)
     distance = ((2 * indices + 1) * n_out - doubled[:, None]) / (2 * n_out)
@@ -91,4 +91,4 @@ def lanczos_weights(start: int, stop: int, n_out: int, n_in: int) -> tuple[NDArr
 
 def _check_sizes(n_out: int, n_in: int) -> None:
     if n_out < 1 or n_in < 1:
-        raise ValueError(f"Resampling needs at least one pixel on both sides, found {n_in} to {n_out}.")
+        raise ValueError(f"Resampling needs at least one source and one target pixel, found {n_in} and {n_out}.")

@@ -1,4 +1,4 @@
-"""The tile lattice of a scene: which squares the network sees, fixed by scene shape, tile and overlap alone."""
+"""The tile lattice of a scene, fixed by scene shape, tile size and overlap."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,28 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 Roi = tuple[slice, slice]
-"""Rows and columns of a region of the grid, each a slice with start and stop inside the scene and no step."""
+"""Rows and columns of a region of the grid: slices inside the scene without a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
     """The tiles along one axis of a scene.
 
-    The stride is constant and no overlap is wider than half a tile, so at most two tiles meet at a pixel. Where the
-    tiles reach further than the scene, the excess is split evenly between both ends.
+    The stride is constant and the overlap at most half a tile, so at most two tiles cover a pixel. Where the tiles
+    exceed the scene, the excess is split evenly between both ends.
 
     Raises
     ------
     ValueError
-        If the scene has no pixel, the tile has none, or the overlap is negative or wider than half a tile.
+        If the scene or the tile is empty, or the overlap is negative or more than half a tile.
     """
 
     size: int
-    """Length of the scene along this axis, in pixels of the grid."""
+    """Length of the scene, in pixels of the grid."""
     tile: int
     """Length of a tile, in pixels."""
     overlap: int
-    """Pixels that a tile shares with its neighbour."""
+    """Pixels shared by neighbouring tiles."""
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -38,7 +38,7 @@ class Axis:
             raise ValueError(f"A tile needs at least one pixel, found {self.tile}.")
         if not 0 <= self.overlap <= self.tile // 2:
             raise ValueError(
-                f"The overlap of {self.tile} px tiles must lie between 0 and {self.tile // 2} px, found {self.overlap}."
+                f"The overlap of {self.tile} px tiles must be between 0 and {self.tile // 2} px, found {self.overlap}."
             )
 
     @property
@@ -53,18 +53,18 @@ class Axis:
 
     @property
     def start(self) -> int:
-        """Where the first tile starts: zero, or negative by half of what the tiles cover too much."""
+        """Start of the first tile: zero, or minus half of the excess."""
         return -((self.count * self.stride + self.overlap - self.size) // 2)
 
     def span(self, index: int) -> slice:
-        """Pixels of tile ``index``; border tiles may start below zero and stop beyond the scene."""
+        """Pixels of tile ``index``; border tiles may exceed the scene."""
         if not 0 <= index < self.count:
             raise ValueError(f"There is no tile {index} among {self.count}.")
         start = self.start + index * self.stride
         return slice(start, start + self.tile)
 
     def touching(self, start: int, stop: int) -> range:
-        """Indices of the tiles whose span meets the pixels ``start <= pixel < stop``."""
+        """Indices of the tiles that cover any pixel of ``start:stop``."""
         if start >= stop:
             return range(0)
         first = (start - self.start - self.tile) // self.stride + 1
@@ -72,7 +72,7 @@ class Axis:
         return range(max(0, first), min(self.count, last + 1))
 
     def alone(self, index: int) -> slice:
-        """Pixels of tile ``index`` that no other tile covers; empty, between two overlaps, at half a tile's overlap."""
+        """Pixels of tile ``index`` that no other tile covers; an empty slice if the overlaps meet."""
         span = self.span(index)
         start = span.start + (self.overlap if index > 0 else 0)
         stop = span.stop - (self.overlap if index < self.count - 1 else 0)
@@ -81,12 +81,12 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One square network input, in pixels of the grid; it may reach beyond the scene, where the image is reflected."""
+    """One square network input, in pixels of the grid; beyond the scene the image is reflected."""
 
     row: int
-    """Index of the tile along the rows' axis."""
+    """Index of the tile row."""
     col: int
-    """Index of the tile along the columns' axis."""
+    """Index of the tile column."""
     rows: slice
     """Rows of the grid, ``stop - start`` is the tile size."""
     cols: slice
@@ -108,10 +108,10 @@ class Lattice:
     tile: int
     """Side of a tile, in pixels."""
     overlap: int
-    """Pixels that neighbouring tiles share along each axis."""
+    """Pixels shared by neighbouring tiles along each axis."""
 
     def __post_init__(self) -> None:
-        # Built here, not on first use, so that a wrong lattice cannot exist.
+        # Built at once, so that an invalid lattice cannot exist.
         _ = self.rows, self.cols
 
     @cached_property
@@ -133,21 +133,21 @@ class Lattice:
         return self.rows.count * self.cols.count
 
     def touching(self, roi: Roi | None = None) -> tuple[range, range]:
-        """Tile rows and tile columns that meet a region, by default the whole scene.
+        """Tile rows and tile columns that touch a region, by default the whole scene.
 
         Raises
         ------
         ValueError
-            If the region is empty or leaves the scene.
+            If the region is empty or not inside the scene.
         """
         rows, cols = self.roi if roi is None else roi
         for part, size, name in ((rows, self.shape[0], "rows"), (cols, self.shape[1], "columns")):
             if part.step not in (None, 1) or not 0 <= part.start < part.stop <= size:
-                raise ValueError(f"A region's {name} must lie within 0:{size} and hold a pixel, found {part}.")
+                raise ValueError(f"A region's {name} must be within 0:{size} and not empty, found {part}.")
         return self.rows.touching(rows.start, rows.stop), self.cols.touching(cols.start, cols.stop)
 
     def count_tiles(self, roi: Roi | None = None) -> int:
-        """Return how many tiles `tiles` yields for the same region."""
+        """Return the number of tiles that `tiles` yields for a region."""
         rows, cols = self.touching(roi)
         return len(rows) * len(cols)
 
@@ -162,8 +162,8 @@ class Lattice:
 def reflect(start: int, stop: int, size: int) -> NDArray[np.intp]:
     """Return the source index of each position of ``start:stop``, mirrored at the borders of ``0:size``.
 
-    The border pixel is not repeated (NumPy's pad mode ``reflect``); the mirror image is periodic, so any distance
-    works. A source of one pixel is repeated.
+    The border pixel is not repeated (NumPy's pad mode ``reflect``). Reflection is periodic, so any distance works. A
+    source of one pixel is repeated.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def reflect(start: int, stop: int, size: int) -> NDArray[np.intp]:
         Shape ``(stop - start,)``, each ``0 <= index < size``.
     """
     if size < 1:
-        raise ValueError(f"There is nothing to reflect in {size} pixels.")
+        raise ValueError(f"Reflection needs at least one pixel, found {size}.")
     period = max(1, 2 * (size - 1))
     folded = np.arange(start, stop, dtype=np.intp) % period
     return np.minimum(folded, period - folded) if size > 1 else np.zeros_like(folded)

@@ -1,8 +1,7 @@
 """Run a source ahead of its consumer, in one background thread with a bounded buffer.
 
-Not on `concurrent.futures`: an executor cannot close the source in its own thread when the garbage collector finds the
-iterator or the interpreter exits. It takes no work after its own collection or at exit, and its locks, which are not
-reentrant, deadlock if the collector runs while one is held.
+Not built on `concurrent.futures`: an executor takes no work after it is collected or while the interpreter exits, so
+the source could not be closed in its own thread; and its locks deadlock if the collector runs inside `submit`.
 """
 
 import atexit
@@ -17,10 +16,9 @@ T = TypeVar("T")
 def prefetch(source: Iterable[T], depth: int = 2) -> Iterator[T]:
     """Yield the items of a source that runs up to ``depth`` items ahead in a background thread.
 
-    The thread starts with the first item asked for and is joined when the items end, the source raises, or the
-    iterator is closed or collected. A source that is a generator is then closed, in the thread it ran in. What the
-    source raises reaches the consumer as the same object, after the items before it; what it raises while it is being
-    closed early comes out of ``close``.
+    The thread starts when the first item is requested and is joined when the source ends or raises, or the iterator is
+    closed or collected. A generator is then closed in that thread. An exception of the source is re-raised unchanged
+    after the items before it; one raised while closing early is re-raised by ``close``.
 
     Raises
     ------
@@ -33,12 +31,12 @@ def prefetch(source: Iterable[T], depth: int = 2) -> Iterator[T]:
 
 
 def _consume(source: Iterable[T], buffer: "_Buffer[T]") -> Generator[T, None, None]:
-    # A daemon, so that an iterator left open cannot keep the interpreter from its exit handlers, which then close it.
+    # A daemon, so that an open iterator does not keep the interpreter from its exit handlers, which close it.
     thread = threading.Thread(target=_produce, args=(source, buffer), name="prefetch", daemon=True)
 
     def leave() -> None:
         buffer.leave()
-        # The collector may run this in the very thread it would wait for; that thread ends by itself.
+        # The collector may run this in the background thread, which cannot wait for itself and ends anyway.
         if threading.current_thread() is not thread:
             thread.join()
 
@@ -62,21 +60,21 @@ def _produce(source: Iterable[T], buffer: "_Buffer[T]") -> None:
         finally:
             if isinstance(iterator, Generator):
                 iterator.close()
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the consumer's
+    except BaseException as error:  # noqa: BLE001 - re-raised in the consumer
         buffer.end(error)
     else:
         buffer.end(None)
 
 
 class _Buffer(Generic[T]):
-    """What source and consumer share; iterating over it yields the items and raises the source's error."""
+    """Bounded buffer between source and consumer; iteration yields the items and raises the source's exception."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
         self._items: deque[T] = deque()
         self._ended = self._left = False
         self._error: BaseException | None = None
-        # Reentrant, for the collector may call `leave` in the midst of `put`.
+        # Reentrant: the collector may call `leave` during `put`.
         self._changed = threading.Condition(threading.RLock())
 
     def put(self, item: T) -> bool:
@@ -89,13 +87,13 @@ class _Buffer(Generic[T]):
             return not self._left
 
     def end(self, error: BaseException | None) -> None:
-        """Add no more items; the source ended, or raised an error."""
+        """Mark the end of the source, or its exception."""
         with self._changed:
             self._ended, self._error = True, error
             self._changed.notify_all()
 
     def leave(self) -> None:
-        """Take no more items, nor an error that stands behind them."""
+        """Discard remaining items and any exception after them."""
         with self._changed:
             if not self._left:
                 self._left, self._error = True, None
@@ -103,13 +101,13 @@ class _Buffer(Generic[T]):
             self._changed.notify_all()
 
     def raise_error(self) -> None:
-        """Raise what the source raised, once."""
+        """Raise the source's exception once."""
         error, self._error = self._error, None
         if error is not None:
             try:
                 raise error
             finally:
-                del error  # its traceback holds this frame
+                del error  # break the cycle through its traceback
 
     def __iter__(self) -> Iterator[T]:
         while True:
@@ -120,5 +118,5 @@ class _Buffer(Generic[T]):
                 item = self._items.popleft()
                 self._changed.notify_all()
             yield item
-            del item  # the consumer alone decides how long it lives
+            del item  # only the consumer keeps it alive
         self.raise_error()

@@ -1,4 +1,4 @@
-"""The window a tile's scores are weighted with: ramps whose shifted copies sum to exactly one."""
+"""Blend windows whose overlapping weights sum to exactly one."""
 
 from functools import lru_cache
 
@@ -11,12 +11,12 @@ FAMILIES = ("hann", "linear", "spline", "flat")
 """Names of the ramps."""
 
 STEPS = 4096
-"""Ramps are multiples of 1/4096: products of two have at most 24 bits, so float32 holds them and their sums exactly."""
+"""Ramps are multiples of 1/4096: float32 holds products of two (24 bits) and their sums exactly."""
 
 
 @lru_cache(maxsize=16)
 def ramp(family: str, overlap: int) -> NDArray[np.float32]:
-    """Return the weights of a tile where it takes over from its predecessor; the predecessor's are ``1 - ramp``.
+    """Return the weights of a tile in the overlap with its predecessor, whose weights are ``1 - ramp``.
 
     With ``t`` running from 0 to 1 at the pixel centres of the overlap:
 
@@ -25,9 +25,9 @@ def ramp(family: str, overlap: int) -> NDArray[np.float32]:
     * ``linear``: ``t``, the rising half of the triangular (Bartlett) window (same source).
     * ``spline``: ``2 t**2`` below one half and ``1 - 2 (1 - t)**2`` above, the squared triangular window of
       Chevalier's "Make smooth predictions by blending image patches" (Vooban, 2017; ``power=2``).
-    * ``flat``: 0, then 1 from the middle on: no blending.
+    * ``flat``: 0, then 1 from the middle: no blending.
 
-    Each obeys ``ramp(t) + ramp(1 - t) = 1``, so nothing has to be divided by a sum.
+    Each satisfies ``ramp(t) + ramp(1 - t) = 1``, so no normalisation is needed.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def ramp(family: str, overlap: int) -> NDArray[np.float32]:
     Raises
     ------
     ValueError
-        If there is no such family.
+        If the family is unknown.
     """
     t = (np.arange(overlap) + 0.5) / max(1, overlap)
     match family:
@@ -50,20 +50,19 @@ def ramp(family: str, overlap: int) -> NDArray[np.float32]:
         case "flat":
             weights = (t > 0.5).astype(np.float64)
         case _:
-            raise ValueError(f"There is no window {family!r}; choose one of {', '.join(FAMILIES)}.")
+            raise ValueError(f"window {family!r} is unknown; choose one of {', '.join(FAMILIES)}.")
     quantised: NDArray[np.float32] = (np.rint(weights * STEPS) / STEPS).astype(np.float32)
     quantised.flags.writeable = False
     return quantised
 
 
 def taper(axis: Axis, index: int, family: str) -> NDArray[np.float32]:
-    """Return the weights of a tile along one axis: ramp up, ones, ramp down; no ramp towards the scene's border.
+    """Return the weights of a tile along one axis: ramp up, ones, ramp down; no ramp at the scene's border.
 
     Returns
     -------
     NDArray[np.float32]
-        Shape ``(tile,)``. Summed over the tiles at a pixel they give exactly one, and so do the outer products of two
-        axes.
+        Shape ``(tile,)``. At each pixel the weights of all tiles sum to exactly one, as do outer products of two axes.
     """
     span, alone, up = axis.span(index), axis.alone(index), ramp(family, axis.overlap)
     weights = np.ones(axis.tile, np.float32)

@@ -7,7 +7,7 @@ from geoseg.tiling import FAMILIES, Lattice, blend, reflect, taper
 
 
 def echo(image, tiles):
-    """A network that gives back its input, read with reflection at the borders."""
+    """A network that returns its input, read with reflection at the borders."""
     height, width = image.shape[:2]
     for tile in tiles:
         rows = reflect(tile.rows.start, tile.rows.stop, height)
@@ -16,7 +16,7 @@ def echo(image, tiles):
 
 
 def noise(tiles, lattice, classes=3):
-    """A network whose tiles disagree: each has scores of its own, drawn from its place in the lattice."""
+    """A network whose tiles disagree: each has its own random scores, seeded by its lattice position."""
     for tile in tiles:
         rng = np.random.default_rng([tile.row, tile.col])
         yield tile, rng.random((lattice.tile, lattice.tile, classes), dtype=np.float32)
@@ -50,7 +50,7 @@ def test_an_echo_reproduces_the_scene(lattice, family, classes, seed):
 
 @given(st.data(), lattices(), st.sampled_from(FAMILIES))
 def test_a_region_has_the_bits_of_the_whole(data, lattice, family):
-    """Invariance: a pixel's score is the same bit for bit in whatever region it is computed, even if tiles disagree."""
+    """Invariance: a pixel's score is bit-identical in every region, even if tiles disagree."""
     whole = joined(blend(noise(lattice.tiles(), lattice), lattice, family))
     roi = data.draw(regions(lattice.shape))
     part = joined(blend(noise(lattice.tiles(roi), lattice), lattice, family, roi))
@@ -72,7 +72,7 @@ def test_blending_is_the_weighted_sum(lattice, family):
 
 @given(st.data(), lattices())
 def test_rows_come_once_in_order_and_early(data, lattice):
-    """The rows of a region follow on each other without gap, and no more tiles are taken than they need."""
+    """The rows of a region are consecutive, and no more tiles are taken than they need."""
     roi = data.draw(regions(lattice.shape))
     taken = []
 
@@ -93,7 +93,7 @@ def test_rows_come_once_in_order_and_early(data, lattice):
 
 
 def test_yielded_rows_are_the_callers():
-    """Rows may be kept or changed while blending goes on: they share no memory with what follows."""
+    """Rows may be kept or changed during blending: they share no memory with later ones."""
     lattice = Lattice(shape=(40, 10), tile=8, overlap=4)
     reference = joined(blend(noise(lattice.tiles(), lattice), lattice, "hann"))
     kept = []
@@ -135,7 +135,7 @@ def test_wrong_tiles_are_refused(change, sentence):
     ],
 )
 def test_wrong_scores_are_refused(shape, sentence):
-    """Scores of another tile size or with another number of classes are named with their place."""
+    """Scores of the wrong tile size or number of classes are reported with their position."""
     lattice = Lattice(shape=(8, 12), tile=8, overlap=4)
     first, second = lattice.tiles()
     scored = [(first, np.zeros((8, 8, 3), np.float32)), (second, np.zeros(shape, np.float32))]

@@ -20,7 +20,7 @@ def parts(draw):
 
 @given(lengths, lengths)
 def test_nearest_exact_holds_the_centre(n_out, n_in):
-    """Each target pixel's centre lies in the area of its source pixel, in exact fractions."""
+    """The source pixel contains the target pixel's centre, in exact fractions."""
     for target, source in enumerate(nearest_exact(n_out, n_in)):
         centre = Fraction(2 * target + 1, 2 * n_out)
         assert Fraction(int(source), n_in) <= centre < Fraction(int(source) + 1, n_in)
@@ -34,7 +34,7 @@ def test_nearest_exact_enlarges_by_repetition(n_in, factor):
 
 @given(parts())
 def test_weights_of_a_part_are_those_of_the_whole(part):
-    """Taps depend on the place in the whole target alone: any division into blocks has the same bits."""
+    """Taps depend only on the position in the whole target: any division into blocks has the same bits."""
     start, stop, n_out, n_in = part
     for piece, whole in zip(
         lanczos_weights(start, stop, n_out, n_in), lanczos_weights(0, n_out, n_out, n_in), strict=True
@@ -51,7 +51,7 @@ def test_weights_keep_a_constant(part):
 
 @given(parts())
 def test_the_source_interval_holds_every_tap_that_weighs(part):
-    """No pixel outside `source_interval` has a weight, and the interval lies within the source."""
+    """No pixel outside `source_interval` has a weight, and the interval is inside the source."""
     start, stop, n_out, n_in = part
     interval = source_interval(start, stop, n_out, n_in, lanczos_radius(n_out, n_in))
     assert 0 <= interval.start < interval.stop <= n_in
@@ -76,26 +76,26 @@ def test_weights_follow_the_kernel(n_out, n_in):
 
 
 def test_the_same_size_changes_nothing():
-    """At scale one each pixel has weight one and no other has any, to the rounding of sin(pi)."""
+    """At scale one each pixel has weight one and all others zero, to the rounding of sin(pi)."""
     taps, weights = lanczos_weights(0, 9, 9, 9)
     np.testing.assert_array_equal(taps[np.abs(weights) > 1e-15], np.arange(9))
 
 
 @pytest.mark.parametrize(("n_out", "n_in", "radius"), [(10, 10, 3), (20, 10, 3), (10, 20, 6), (2, 3, Fraction(9, 2))])
 def test_the_kernel_widens_when_reducing(n_out, n_in, radius):
-    """Three source pixels, times the reduction factor where there is one."""
+    """Three source pixels, times the reduction factor when downsampling."""
     assert lanczos_radius(n_out, n_in) == radius
 
 
 @pytest.mark.parametrize("lengths", [(0, 5), (5, 0)])
 def test_nothing_cannot_be_resampled(lengths):
     """An axis without pixels is refused."""
-    with pytest.raises(ValueError, match="at least one pixel on both sides"):
+    with pytest.raises(ValueError, match="at least one source and one target pixel"):
         nearest_exact(*lengths)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 2), (3, 3), (4, 11)])
 def test_a_part_outside_the_target_is_refused(start, stop):
-    """Target pixels must lie within the target."""
+    """Target pixels must be within the target."""
     with pytest.raises(ValueError, match=f"within 0:10, found {start}:{stop}"):
         source_interval(start, stop, 10, 20, Fraction(1))

@@ -28,7 +28,7 @@ def test_every_pixel_lies_in_one_or_two_tiles(axis):
 
 @given(axes())
 def test_no_tile_is_superfluous_and_the_excess_is_split_evenly(axis):
-    """One tile less would not cover the scene; both ends reach beyond it by the same, give or take a pixel."""
+    """One tile fewer would not cover the scene; the excess at both ends differs by at most a pixel."""
     before, after = -axis.span(0).start, axis.span(axis.count - 1).stop - axis.size
     assert 0 <= after - before <= 1
     assert axis.count == 1 or (axis.count - 1) * axis.stride + axis.overlap < axis.size
@@ -44,7 +44,7 @@ def test_neighbours_share_exactly_the_overlap(axis):
 
 @given(axes(), st.integers(-70, 270), st.integers(-70, 270))
 def test_touching_is_exact(axis, start, stop):
-    """`touching` names the tiles that share a pixel with the interval, found by comparing pixel sets, and no other."""
+    """`touching` gives exactly the tiles that share a pixel with the interval, as found by comparing pixel sets."""
     wanted = set(range(start, stop))
     expected = [i for i in range(axis.count) if wanted & set(range(axis.span(i).start, axis.span(i).stop))]
     assert list(axis.touching(start, stop)) == expected
@@ -72,12 +72,12 @@ def test_a_scene_up_to_one_tile_takes_one_tile(size):
     [
         ({"size": 0, "tile": 8, "overlap": 0}, "A scene needs at least one pixel along each axis, found 0."),
         ({"size": 8, "tile": 0, "overlap": 0}, "A tile needs at least one pixel, found 0."),
-        ({"size": 8, "tile": 8, "overlap": 5}, "The overlap of 8 px tiles must lie between 0 and 4 px, found 5."),
-        ({"size": 8, "tile": 8, "overlap": -1}, "The overlap of 8 px tiles must lie between 0 and 4 px, found -1."),
+        ({"size": 8, "tile": 8, "overlap": 5}, "The overlap of 8 px tiles must be between 0 and 4 px, found 5."),
+        ({"size": 8, "tile": 8, "overlap": -1}, "The overlap of 8 px tiles must be between 0 and 4 px, found -1."),
     ],
 )
 def test_an_impossible_axis_is_refused(values, sentence):
-    """What cannot be tiled ends in one sentence that names the value."""
+    """Invalid sizes are refused in one sentence that gives the value."""
     with pytest.raises(ValueError, match=re.escape(sentence)):
         Axis(**values)
 
@@ -128,8 +128,8 @@ def test_tiles_of_a_region_are_the_whole_lattice_filtered(case):
 
 @pytest.mark.parametrize("rows", [slice(0, 0), slice(5, 3), slice(-1, 4), slice(0, 11), slice(0, 10, 2)])
 def test_a_region_outside_the_scene_is_refused(rows):
-    """An empty region, one that leaves the scene, or one with a step has no tiles."""
-    with pytest.raises(ValueError, match="A region's rows must lie within 0:10"):
+    """An empty region, one not inside the scene, or one with a step is refused."""
+    with pytest.raises(ValueError, match="A region's rows must be within 0:10"):
         list(Lattice(shape=(10, 10), tile=4, overlap=1).tiles((rows, slice(0, 10))))
 
 
@@ -141,6 +141,6 @@ def test_reflect_is_numpys_reflection(size, before, after):
 
 
 def test_reflect_needs_a_source():
-    """There is no mirror image of nothing."""
-    with pytest.raises(ValueError, match="nothing to reflect"):
+    """An empty source is refused."""
+    with pytest.raises(ValueError, match="at least one pixel, found 0"):
         reflect(0, 1, 0)

@@ -17,7 +17,7 @@ WAIT = 30
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left():
-    """Whatever happens to source or consumer, no thread outlives the iterator."""
+    """Whatever happens in source or consumer, no thread outlives the iterator."""
     before = threading.active_count()
     yield
     assert threading.active_count() == before
@@ -62,7 +62,7 @@ def test_the_source_runs_in_another_thread_and_never_too_far_ahead(depth):
 
 
 def test_the_source_really_runs_ahead():
-    """The next item is made while the consumer still holds the one before: the source need not be asked for it."""
+    """The next item is made, unrequested, while the consumer still holds the one before."""
     second_made = threading.Event()
 
     def source():
@@ -94,7 +94,7 @@ def test_the_source_does_not_start_an_item_without_room():
 
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_an_error_of_the_source_arrives_unchanged(count):
-    """After the items before it comes the very exception, its traceback reaching into the source."""
+    """After the items before it, the same exception is raised, with a traceback into the source."""
     error = OSError("the disk is gone")
     items = prefetch(Source(count, error), depth=3)
     assert [next(items) for _ in range(count)] == list(range(count))
@@ -106,7 +106,7 @@ def test_an_error_of_the_source_arrives_unchanged(count):
 
 
 def test_even_keyboard_interrupt_arrives():
-    """Nothing that a source raises ends the items silently, not even what is no `Exception`."""
+    """No exception of a source ends the items silently, not even one that is no `Exception`."""
     with pytest.raises(KeyboardInterrupt):
         list(prefetch(Source(2, KeyboardInterrupt())))
 
@@ -118,7 +118,7 @@ def test_a_source_that_cannot_be_iterated_is_an_error():
 
 
 def test_closing_early_closes_the_source_in_its_thread():
-    """`close` returns when the source has been closed, in the thread it ran in, and has made no more items."""
+    """`close` returns when the source has been closed in its own thread, without making more items."""
     source = Source()
     items = prefetch(source, depth=2)
     assert next(items) == 0
@@ -128,7 +128,7 @@ def test_closing_early_closes_the_source_in_its_thread():
 
 
 def test_collecting_early_closes_the_source():
-    """An iterator that nobody holds any more leaves nothing behind."""
+    """An iterator without references leaves nothing behind."""
     source = Source()
     items = prefetch(source)
     next(items)
@@ -152,7 +152,7 @@ def test_an_error_of_the_consumer_does_not_deadlock():
 
 
 def test_an_error_while_closing_is_not_lost():
-    """If the source cannot clean up, who closes the iterator hears of it."""
+    """An exception of the source while it cleans up is raised by `close`."""
 
     def source():
         try:
@@ -201,7 +201,7 @@ def test_collection_in_the_background_thread_does_not_deadlock():
 
 
 def test_collection_in_the_consumers_thread_does_not_deadlock():
-    """An iterator that is found in a reference cycle while its buffer is full is closed and joined."""
+    """An iterator found in a reference cycle while its buffer is full is closed and joined."""
     source = Source()
 
     class Cycle:
@@ -216,7 +216,7 @@ def test_collection_in_the_consumers_thread_does_not_deadlock():
 
 
 def test_an_error_ahead_of_the_consumer_is_not_raised_early():
-    """A consumer that leaves before the item that fails never hears of it, as without prefetching."""
+    """A consumer that stops before the failing item never sees the exception, as without prefetching."""
     source = Source(2, OSError("never reached"))
     items = prefetch(source, depth=5)
     next(items)
@@ -234,7 +234,7 @@ def test_nothing_starts_before_the_first_item():
 
 
 def test_an_abandoned_iterator_lets_the_interpreter_exit():
-    """A program that ends in the middle of the items ends, and the source is closed before the interpreter goes."""
+    """A program that ends with items left exits, and the source is closed before the interpreter is gone."""
     program = """
 from geoseg.tiling import prefetch
 
@@ -252,6 +252,6 @@ print(next(items))
 
 
 def test_a_buffer_without_room_is_refused():
-    """Depth zero would never hand over an item."""
+    """With depth zero no item would ever arrive."""
     with pytest.raises(ValueError, match="at least one item, found depth 0"):
         prefetch([], depth=0)

@@ -28,7 +28,7 @@ def summed(axis, family):
 
 @given(axes(), st.sampled_from(FAMILIES))
 def test_shifted_copies_sum_to_exactly_one(axis, family):
-    """The weights of all tiles at a pixel sum to 1.0, not to a number near it, for any size, tile and overlap."""
+    """The weights of all tiles at a pixel sum to exactly 1.0, for any size, tile and overlap."""
     assert (summed(axis, family) == 1).all()
 
 
@@ -63,7 +63,7 @@ def test_ramps_rise_in_steps_of_one_in_4096(family, overlap):
 
 @given(st.sampled_from(BLENDING), st.integers(0, 300))
 def test_blending_favours_no_side(family, overlap):
-    """Read backwards, a ramp is what it leaves to its predecessor."""
+    """Reversed, a ramp is the weight of the predecessor."""
     weights = ramp(family, overlap)
     np.testing.assert_array_equal(weights[::-1], 1 - weights)
 
@@ -104,7 +104,7 @@ def test_flat_switches_once_in_the_middle(overlap):
 
 
 def test_no_ramp_towards_the_border():
-    """A scene of one tile is taken as it is; the outer sides of border tiles too."""
+    """There is no ramp in a scene of one tile, nor on the outer sides of border tiles."""
     assert (taper(Axis(size=5, tile=8, overlap=4), 0, "hann") == 1).all()
     axis = Axis(size=20, tile=8, overlap=4)
     assert (taper(axis, 0, "hann")[:4] == 1).all()
@@ -119,6 +119,6 @@ def test_ramps_are_shared_and_cannot_be_changed():
 
 
 def test_an_unknown_window_is_refused_by_name():
-    """The error names what was asked for and what there is."""
-    with pytest.raises(ValueError, match="no window 'gauss'; choose one of hann, linear, spline, flat"):
+    """The error gives the requested name and the known ones."""
+    with pytest.raises(ValueError, match="window 'gauss' is unknown; choose one of hann, linear, spline, flat"):
         ramp("gauss", 8)
