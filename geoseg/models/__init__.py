@@ -1,1 +1,1 @@
-"""Networks, losses, legends, bundles and engines: Keras; no raster."""
+"""Keras networks, losses, legends, bundles and engines, independent of rasters."""

@@ -1,8 +1,7 @@
-"""Start Keras and its backend without the start-up chatter that they write past Python.
+"""Start Keras and its backend without their start-up log lines.
 
-TensorFlow logs from C++ static initialisers, straight to file descriptor 2 and before any logging level is read
-(`TF_CPP_MIN_LOG_LEVEL` does not reach these lines): which instructions it uses, that there is no CUDA. A user of the
-command line takes them for errors. Lines that report no fault are dropped here, all others are passed on.
+TensorFlow logs CPU instructions and missing GPUs from C++ static initialisers, straight to file descriptor 2 and before
+it reads `TF_CPP_MIN_LOG_LEVEL`. Users take these lines for errors, so harmless ones are dropped; all others pass.
 """
 
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 Tensor = Any
-"""A tensor of the backend, or a symbolic one: Keras publishes no type for them."""
+"""A tensor of the backend, or a symbolic one; Keras publishes no type for them."""
 
 _CHATTER = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog"
@@ -29,29 +28,29 @@ _CHATTER = re.compile(
 )
 
 _REDIRECTING = threading.Lock()
-"""File descriptor 2 belongs to the process: two threads that redirect it at a time could lose it."""
+"""File descriptor 2 belongs to the process: two threads redirecting it at once could lose it."""
 
 
 def start_keras() -> None:
-    """Import Keras with its backend and start the devices, quietly; does nothing where Keras is imported already."""
+    """Import Keras with its backend and start the devices, quietly; does nothing if Keras is imported."""
     with without_chatter():
         if "keras" in sys.modules:
             return
         with _without_new_home():
-            import keras  # takes seconds, and most commands do without
+            import keras  # takes seconds, and most commands do not need it
 
-            keras.ops.zeros(1)  # TensorFlow looks for devices at its first operation, and logs what it does not find
+            keras.ops.zeros(1)  # TensorFlow looks for devices, and logs missing ones, at its first operation
 
 
 @contextmanager
 def without_chatter() -> Iterator[None]:
-    """Hold back what the process writes to file descriptor 2, and pass on all but the chatter at the end."""
+    """Hold back output to file descriptor 2, then pass on all but harmless log lines."""
     try:
         stderr = os.dup(2)
-    except OSError:  # a process without standard error shows nothing anyway
+    except OSError:  # no standard error, nothing to hide
         yield
         return
-    # A file and not a pipe: nobody reads while the import runs, and a full pipe would block it.
+    # A file, since a full pipe that nobody reads would block the import.
     with _REDIRECTING, os.fdopen(stderr, "wb", buffering=0) as shown, tempfile.TemporaryFile() as held:
         sys.stderr.flush()
         os.dup2(held.fileno(), 2)
@@ -66,7 +65,7 @@ def without_chatter() -> Iterator[None]:
 
 @contextmanager
 def _without_new_home() -> Iterator[None]:
-    """Keep Keras from creating `~/.keras` where there is none; where there is one, its settings count."""
+    """Keep Keras from creating `~/.keras`; an existing one is used."""
     if "KERAS_HOME" in os.environ or Path("~/.keras").expanduser().exists():
         yield
         return

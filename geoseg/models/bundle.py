@@ -1,4 +1,4 @@
-"""The model bundle: one `.keras` file that also carries `geoseg.json`, all it takes to use the network on a scene."""
+"""The model bundle: one `.keras` file with `geoseg.json`, which says how to use the network on a scene."""
 
 import io
 import json
@@ -27,68 +27,68 @@ FORMAT = 1
 _Kind = TypeVar("_Kind")
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
-"""What reading a damaged archive raises; a RuntimeError is an encrypted or otherwise unsupported one."""
+"""Exceptions from reading a damaged archive; RuntimeError for an encrypted or unsupported one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling:
-    """How values of one data type become the 0–255 that networks take: `(value - offset) * gain`, cut off there."""
+    """Scaling of one data type to network inputs: `(value - offset) * gain`, clipped to 0–255."""
 
     offset: float = 0.0
     gain: float = 1.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.offset) and math.isfinite(self.gain) and self.gain):
-            raise ValueError(f"a scaling has a finite offset and gain, the gain not 0, not {self.offset}, {self.gain}.")
+            raise ValueError(f"offset and gain must be finite and the gain not 0, not {self.offset}, {self.gain}.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a bundle says of its network: the content of `geoseg.json`."""
+    """Description of a bundle's network: the content of `geoseg.json`."""
 
     name: str
     version: str
     bands: tuple[str, ...]
     """Names of the input bands in order."""
     scaling: Mapping[str, Scaling]
-    """By NumPy data type of the scene; other types are refused."""
+    """By NumPy data type of the scene; other types are rejected."""
     gsd_m: float
-    """Ground sample distance the network was trained at, in metres."""
+    """Ground sample distance of the training data, in metres."""
     tile: int
     """Side of a tile, in pixels."""
     overlap: int
-    """Pixels that neighbouring tiles share."""
+    """Pixels shared by neighbouring tiles."""
     window: str
-    """Family of the blend window."""
+    """Blend window, one of `geoseg.tiling.FAMILIES`."""
     multiple: int
-    """Tile sides are multiples of this: two to the depth of the network."""
+    """Tile sides must be multiples of this: 2 to the power of the network's depth."""
     legend: Legend
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    """Preset, training data, licences, metrics: for people and for tags."""
+    """Preset, training data, licences and metrics, for people and for tags."""
 
     def __post_init__(self) -> None:
         if not self.bands or not self.scaling:
-            raise ValueError("a card names at least one band and one data type.")
+            raise ValueError("a card needs at least one band and one data type.")
         for text in (self.name, self.version, *self.bands, *self.scaling, self.window, *self.legend.names):
             if not (text and text.isprintable()):
-                raise ValueError(f"names are printable text, not {text!r}.")
+                raise ValueError(f"names must be printable text, not {text!r}.")
         if not 0 < self.gsd_m < math.inf:
-            raise ValueError(f"the ground sample distance is a positive number of metres, not {self.gsd_m}.")
+            raise ValueError(f"the ground sample distance must be a positive number of metres, not {self.gsd_m}.")
         if self.multiple < 1 or not 1 <= self.tile < 2**31 or self.tile % self.multiple:
-            raise ValueError(f"the tile is a positive multiple of {self.multiple}, not {self.tile}.")
+            raise ValueError(f"the tile must be a positive multiple of {self.multiple}, not {self.tile}.")
         if not 0 <= self.overlap <= self.tile // 2:
-            raise ValueError(f"the overlap is between 0 and half of the tile of {self.tile}, not {self.overlap}.")
+            raise ValueError(f"the overlap must be between 0 and half the tile of {self.tile}, not {self.overlap}.")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, as JSON has them, that `from_json` reads back."""
+        """Return JSON values that `from_json` reads back."""
         plain = {"format": FORMAT, "bands": list(self.bands), "legend": self.legend.to_json()}
         return asdict(self) | plain | {"provenance": dict(self.provenance)}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Card":
-        """Read a card that `to_json` wrote; raises KeyError, OverflowError, TypeError or ValueError if not."""
+        """Read a card written by `to_json`; raises KeyError, OverflowError, TypeError or ValueError if invalid."""
         if document["format"] != FORMAT:
-            raise ValueError(f"its format is {document['format']}, this geoseg reads {FORMAT}")
+            raise ValueError(f"its format is {document['format']}; this version of geoseg reads {FORMAT}")
         scaling = {
             dtype: Scaling(offset=float(entry["offset"]), gain=float(entry["gain"]))
             for dtype, entry in _typed(document, "scaling", dict).items()
@@ -110,21 +110,21 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class Anatomy:
-    """The parts of a network."""
+    """Size of a network."""
 
     layers: Mapping[str, int]
     """Number of layers by kind, most frequent first."""
     parameters: int
-    """Numbers that were trained or measured: kernels, biases, and the statistics of normalisations."""
+    """Number of kernel, bias and normalisation values."""
     keras_version: str
-    """What saved the network."""
+    """Version of Keras that saved the network."""
 
 
 def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: int | None = None) -> None:
-    """Write `model` and its `card` to `path`, which ends in `.keras`; weights cut to `mantissa_bits` take less room.
+    """Write `model` and its `card` to `path`, which ends in `.keras`; weights cut to `mantissa_bits` shrink the file.
 
-    Of the model only the network is kept: a loss or an optimizer would need geoseg to load, and triple the file. Nor
-    are its initializers kept: random numbers that the weights replace at once cost JAX half a minute on loading.
+    Loss and optimizer are dropped: they would need geoseg to load, and triple the file. So are initializers: drawing
+    random numbers that the weights replace costs JAX half a minute on loading.
     """
     network = model.__class__.from_config(_starting_at_zero(model.get_config()))
     network.set_weights(model.get_weights())
@@ -138,35 +138,35 @@ def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: 
 
 
 def read_card(path: Path) -> Card:
-    """Read the card of a bundle, without loading Keras.
+    """Read the card of a bundle without loading Keras.
 
     Raises
     ------
     BundleError
-        If the file is missing, is not a `.keras` archive, or carries no valid `geoseg.json`.
+        If the file is missing, is not a `.keras` archive, or has no valid `geoseg.json`.
     """
     if path.suffix != ".keras":
-        raise BundleError(f"model {path} is not a .keras file; give a bundle that geoseg saved.")
+        raise BundleError(f"model {path} is not a .keras file; use a bundle saved by geoseg.")
     try:
         with zipfile.ZipFile(path) as archive:
             text = archive.read(MEMBER)
     except FileNotFoundError:
-        raise BundleError(f"model {path} does not exist; `geoseg models` lists those that are shipped.") from None
+        raise BundleError(f"model {path} does not exist; `geoseg models` lists the shipped models.") from None
     except KeyError:
         raise BundleError(
-            f"model {path} carries no {MEMBER}, so its bands, scale and legend are unknown; save it with geoseg."
+            f"model {path} has no {MEMBER}, so its bands, scaling and legend are unknown; save it with geoseg."
         ) from None
     except _DAMAGED as error:
         raise BundleError(f"model {path} cannot be read as a .keras archive ({_reason(error)}).") from error
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"the {MEMBER} of model {path} is not JSON ({error}).") from error
+        raise BundleError(f"the {MEMBER} of model {path} is not valid JSON ({error}).") from error
     try:
         return Card.from_json(document)
     except (KeyError, OverflowError, TypeError, ValueError) as error:
         missing = f"it has no {error}" if isinstance(error, KeyError) else _reason(error)
-        raise BundleError(f"the {MEMBER} of model {path} is not a geoseg card ({missing}).") from error
+        raise BundleError(f"the {MEMBER} of model {path} is not a valid card ({missing}).") from error
 
 
 def read_anatomy(path: Path) -> Anatomy:
@@ -175,9 +175,9 @@ def read_anatomy(path: Path) -> Anatomy:
     Raises
     ------
     BundleError
-        If the file is not a bundle, or holds no functional Keras network.
+        If the file is not a bundle or contains no functional Keras network.
     """
-    read_card(path)  # says best what is wrong with a file that is no bundle
+    read_card(path)  # raises the clearest error if the file is not a bundle
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -199,7 +199,7 @@ def load_network(path: Path) -> "keras.Model":
     Raises
     ------
     BundleError
-        If the card cannot be read, Keras cannot load the network, or the two do not fit each other.
+        If the card cannot be read, Keras cannot load the network, or the network does not match the card.
     """
     card = read_card(path)
     start_keras()
@@ -214,26 +214,26 @@ def load_network(path: Path) -> "keras.Model":
     found = network.input_shape, network.output_shape
     expected = (None, None, None, len(card.bands)), (None, None, None, len(card.legend))
     if found != expected:
-        raise BundleError(f"the network in {path} has input and output {found}; by its card they are {expected}.")
+        raise BundleError(f"the network in {path} has input and output shapes {found}; its card expects {expected}.")
     for side in (card.tile, card.tile + card.multiple):
         if not _takes(network, side):
             raise BundleError(
-                f"the network in {path} takes no tiles of {side} pixels; "
-                f"its card says {card.tile}, and all multiples of {card.multiple}."
+                f"the network in {path} does not accept tiles of {side} pixels; "
+                f"its card promises {card.tile} and all multiples of {card.multiple}."
             )
     return network
 
 
 def _typed(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
-    """A value of a card that is of a kind; raises KeyError if it is missing and TypeError if it is of another."""
+    """Return a value of a card; raises KeyError if it is missing and TypeError if it is of another type."""
     value = document[key]
     if not isinstance(value, kind):
-        raise TypeError(f"{key} is a {kind.__name__}, not {value!r}")
+        raise TypeError(f"{key} must be a {kind.__name__}, not {value!r}")
     return value
 
 
 def _starting_at_zero(config: Any) -> Any:  # noqa: ANN401 - any part of a configuration
-    """The configuration of a network with zeros for every initializer."""
+    """Replace every initializer in a network's configuration by zeros."""
     match config:
         case {"module": "keras.initializers"}:
             return config | {"class_name": "Zeros", "config": {}}
@@ -245,7 +245,7 @@ def _starting_at_zero(config: Any) -> Any:  # noqa: ANN401 - any part of a confi
 
 
 def _count(weights: bytes) -> int:
-    """Numbers in all arrays of a Keras weights file."""
+    """Count the numbers in all arrays of a Keras weights file."""
     import h5py  # a tenth of a second
 
     sizes: list[int] = []
@@ -257,10 +257,10 @@ def _count(weights: bytes) -> int:
 
 
 def _takes(network: "keras.Model", side: int) -> bool:
-    """Whether tiles of `side` pixels go through the network and come out in their own size."""
+    """Whether the network accepts tiles of `side` pixels and returns scores of the same size."""
     import keras
 
-    # Concatenate looks at its inputs when it is built, and not when shapes are asked for.
+    # Concatenate checks its inputs when it is built, not when shapes are computed.
     joins = [layer.input for layer in network.layers if isinstance(layer, keras.layers.Concatenate)]
     probe = keras.Model(network.inputs, [*network.outputs, *(part for parts in joins for part in parts)])
     try:
@@ -272,6 +272,6 @@ def _takes(network: "keras.Model", side: int) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what an error says, or else the error's name."""
+    """Return the first line of an error's message, or its class name."""
     lines = str(error).strip().splitlines()
     return shorten(lines[0], 200).rstrip(".:") if lines else type(error).__name__

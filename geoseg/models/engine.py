@@ -1,4 +1,4 @@
-"""Engines: run a bundle's network on tiles, averaged over orientations on request."""
+"""Engines: run a bundle's network on tiles, with optional test-time augmentation."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,24 +25,24 @@ ORIENTATIONS: dict[TTA, tuple[tuple[int, bool], ...]] = {
     "flips": ((0, False), (0, True), (2, False), (2, True)),
     "d4": tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
 }
-"""Quarter turns and mirroring of each orientation: subgroups of the symmetries of the square."""
+"""Quarter turns and mirroring of each orientation: subgroups of the symmetries of a square."""
 
 
 class Engine(Protocol):
-    """Scores batches of tiles; the same tile gives the same scores whatever batch it is in."""
+    """Scores batches of tiles; a tile's scores do not depend on its batch."""
 
     classes: int
-    """Number of scores of each pixel."""
+    """Number of scores per pixel."""
 
     def __call__(self, pixels: Pixels) -> Scores:
-        """Class probabilities `(tiles, side, side, classes)` for network inputs `(tiles, side, side, bands)`."""
+        """Return probabilities `(tiles, side, side, classes)` of network inputs `(tiles, side, side, bands)`."""
 
 
 class KerasEngine:
     """A network on the installed Keras backend: TensorFlow, JAX or PyTorch.
 
-    The network sees batches of one size, so that it is compiled once and a tile's scores do not depend on how many
-    share its batch: tiles one by one on a CPU, batches that are padded to `batch_size` on a GPU.
+    All batches have one size, so the network is compiled once and a tile's scores do not depend on its batch: single
+    tiles on a CPU, batches padded to `batch_size` on a GPU.
 
     Raises
     ------
@@ -51,19 +51,19 @@ class KerasEngine:
     """
 
     def __init__(self, source: "Path | keras.Model", *, batch_size: int = 1, tta: TTA = "none") -> None:
-        # Before the imports: it starts Keras quietly.
+        # Before the imports, since it starts Keras quietly.
         network = load_network(source) if isinstance(source, Path) else source
         import keras
 
         from .folding import fold_batch_norm
 
-        with without_chatter():  # to copy a network, Keras imports TensorFlow whichever backend runs
+        with without_chatter():  # to copy a network, Keras imports TensorFlow on every backend
             self._network = fold_batch_norm(network)
-        # XLA gains TensorFlow nothing on a CPU and delays the first tile; JAX without it runs operation by operation.
+        # XLA only delays the first tile of TensorFlow on a CPU; without it JAX runs operation by operation.
         self._network.compile(jit_compile=keras.backend.backend() == "jax")
         self._batch_size = batch_size
-        # On a CPU a larger batch is no faster, and TensorFlow picks kernels by batch size, whose scores differ in the
-        # last bits (with 96 px tiles, for one).
+        # On a CPU larger batches are no faster, and TensorFlow picks kernels by batch size whose scores differ in the
+        # last bits (with 96 px tiles, for example).
         on_cpu = "cpu" in str(self._network.weights[0].value.device).lower()
         self._tiles_at_once = 1 if on_cpu else batch_size
         self._tta = tta
@@ -71,12 +71,12 @@ class KerasEngine:
         self.classes: int = self._network.output_shape[-1]
 
     def __call__(self, pixels: Pixels) -> Scores:
-        """Class probabilities `(tiles, side, side, classes)`; raises ValueError for more tiles than the batch size.
+        """Return probabilities `(tiles, side, side, classes)`; ValueError for more tiles than the batch size.
 
         Raises
         ------
         UsageError
-            If the device has not the memory for so many tiles of this size.
+            If the device has too little memory for tiles of this number and size.
         """
         if len(pixels) > self._batch_size:
             raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
@@ -86,13 +86,13 @@ class KerasEngine:
             if not _is_out_of_memory(error):
                 raise
             raise UsageError(
-                f"the memory does not hold the network with {self._tiles_at_once} x {pixels.shape[1]} px square at a "
-                "time; lower --batch-size or --tile."
+                f"too little memory for {self._tiles_at_once} tile(s) of {pixels.shape[1]} px at a time; "
+                "lower `batch_size` or `tile`."
             ) from error
 
     def _score(self, pixels: Pixels) -> Scores:
         if pixels.shape[1:] != self._compiled_for:
-            # TensorFlow would retrace for tiles of any size, and UpSampling2D cannot be traced without one.
+            # TensorFlow would retrace for any tile size, and UpSampling2D cannot be traced without one.
             self._network.make_predict_function(force=True)
             self._compiled_for = pixels.shape[1:]
         missing = -len(pixels) % self._tiles_at_once
@@ -102,7 +102,7 @@ class KerasEngine:
 
 
 def oriented(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:
-    """Mean of `score` over the orientations of `tta`, each turned back.
+    """Average `score` over the orientations of `tta`, each turned back.
 
     `pixels` is `(tiles, side, side, bands)`; the result is `(tiles, side, side, classes)`, summed in a fixed order.
     """
@@ -123,7 +123,7 @@ def _turned_back(
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether any backend says so: they have no class of error in common, but write one of these."""
+    """Whether a backend ran out of memory; they share no exception class, only these messages."""
     return isinstance(error, MemoryError) or any(
         words in str(error) for words in ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory")
     )

@@ -1,4 +1,4 @@
-"""Fold batch normalisation into the convolutions that feed it: the same function in fewer passes over the pixels."""
+"""Fold batch normalisation into the preceding convolutions, to save passes over the pixels."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ _FOLDABLE = ("Conv2D", "DepthwiseConv2D")
 
 
 def fold_batch_norm(network: keras.Model) -> keras.Model:
-    """A copy of `network` for inference, without the batch normalisations that directly follow a convolution.
+    """Copy a network for inference, with batch normalisations folded into the convolutions before them.
 
-    At inference a normalisation is `scale * x + shift` for each channel, and so is a part of the linear convolution
-    before it. Scores agree with the original's up to float32 rounding. Left as they are: a normalisation that follows
-    anything but a linear Conv2D or DepthwiseConv2D, whose convolution has another consumer, that is itself an output,
-    or that normalises by batch statistics (`training=True`); and networks that are not functional.
+    At inference a normalisation is `scale * x + shift` per channel, so the linear convolution before it can include it.
+    Scores agree with the original's up to float32 rounding. Not folded: a normalisation after anything but a linear
+    Conv2D or DepthwiseConv2D, after a convolution with other consumers, one that is itself an output, or one that uses
+    batch statistics (`training=True`). Networks that are not functional are returned as they are.
     """
     config = network.get_config()
     if "input_layers" not in config:
@@ -37,7 +37,7 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
 
 
 def _folds(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Names of the normalisations that can be folded, each with the convolution that takes it up."""
+    """Yield the names of normalisations that can be folded, each with its convolution."""
     layers = {layer["name"]: layer for layer in config["layers"]}
     consumers = Counter(_sources([layer["inbound_nodes"] for layer in layers.values()]))
     outputs = set(_sources(config["output_layers"]))
@@ -53,7 +53,7 @@ def _folds(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
             and convolution["config"]["activation"] == "linear"
             and convolution["config"]["data_format"] == "channels_last"
             and norm["config"]["axis"] in (-1, 3)
-            and consumers[source] == 1  # so it has one call, too
+            and consumers[source] == 1  # hence one call
             and source not in outputs
             and not node["kwargs"].get("training")
         ):
@@ -61,7 +61,7 @@ def _folds(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _sources(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a configuration
-    """Names of the layers whose tensors a part of a functional configuration refers to."""
+    """Yield the names of layers whose tensors a part of a functional configuration uses."""
     match value:
         case {"keras_history": [name, _, _]} | [str(name), int(), int()]:
             yield name
@@ -74,7 +74,7 @@ def _sources(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a confi
 
 
 def _without(config: dict[str, Any], folds: dict[str, str]) -> dict[str, Any]:
-    """The configuration without folded normalisations: who read them reads their convolution, which gains a bias."""
+    """Remove folded normalisations: their consumers read the convolution, which gains a bias."""
 
     def rewired(value: Any) -> Any:  # noqa: ANN401
         match value:
@@ -96,13 +96,13 @@ def _without(config: dict[str, Any], folds: dict[str, str]) -> dict[str, Any]:
 
 
 def _folded_weights(convolution: keras.Layer, norm: keras.Layer) -> list[npt.NDArray[np.float32]]:
-    """Kernel and bias of a convolution that also does what `norm` did; computed in float64."""
+    """Return kernel and bias of a convolution that includes `norm`, computed in float64."""
     mean, variance = _wide(norm.moving_mean), _wide(norm.moving_variance)
     gain = _wide(norm.gamma) if norm.scale else np.ones_like(mean)
     shift = _wide(norm.beta) if norm.center else np.zeros_like(mean)
     gain = gain / np.sqrt(variance + norm.epsilon)
     kernel, *bias = (np.asarray(values, np.float64) for values in convolution.get_weights())
-    # The last axis of a kernel counts output channels; depthwise kernels count them on the last two.
+    # Output channels are the last axis of a kernel, the last two of a depthwise kernel.
     per_channel = gain.reshape(kernel.shape[2:]) if isinstance(convolution, keras.layers.DepthwiseConv2D) else gain
     shift = shift + (sum(bias) - mean) * gain
     return [(kernel * per_channel).astype(np.float32), shift.astype(np.float32)]

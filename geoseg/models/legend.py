@@ -1,4 +1,4 @@
-"""The legend: what the class ids of a raster mean, and how they are drawn."""
+"""The legend: names and colours of the class ids of a raster."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from operator import index
 from typing import Any
 
 NODATA = 255
-"""Value of class rasters where the scene has no data; never a class id."""
+"""Nodata value of class rasters, never a class id."""
 LEVELS = 254
-"""Probabilities are stored as integers of this many levels; 255 is nodata."""
+"""Probabilities are stored as integers from 0 to this; 255 is nodata."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,28 +22,28 @@ class LegendClass:
 
     def __post_init__(self) -> None:
         if not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
-            raise ValueError(f"the colour of {self.name} is written like #4a4a4a, not {self.colour}.")
+            raise ValueError(f"the colour of {self.name} must be like #4a4a4a, not {self.colour}.")
 
     @property
     def rgb(self) -> tuple[int, int, int]:
-        """Red, green and blue in 0–255."""
+        """Red, green and blue, 0–255."""
         red, green, blue = bytes.fromhex(self.colour[1:])
         return red, green, blue
 
 
 @dataclass(frozen=True, kw_only=True)
 class Legend:
-    """Classes by id, the position in `classes`, and which of them is road."""
+    """Classes by id (their position in `classes`), and which of them is road."""
 
     classes: tuple[LegendClass, ...]
     road: int | None = None
-    """Id of the class that road networks are traced from; None where the model knows no roads."""
+    """Id of the class that road networks are traced from; None if there is none."""
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) < NODATA:
             raise ValueError(f"a legend has 2 to {NODATA - 1} classes, not {len(self.classes)}.")
         if len(set(self.names)) < len(self.classes):
-            raise ValueError(f"classes have names of their own, not {', '.join(self.names)}.")
+            raise ValueError(f"class names must be unique, not {', '.join(self.names)}.")
         if self.road is not None and not 0 <= self.road < len(self.classes):
             raise ValueError(f"road class {self.road} is not one of the {len(self.classes)} classes.")
 
@@ -57,16 +57,16 @@ class Legend:
 
     @property
     def colormap(self) -> dict[int, tuple[int, int, int, int]]:
-        """Red, green, blue, alpha by pixel value, for a raster's colour table; nodata is transparent."""
+        """Colour table: red, green, blue and alpha by pixel value; nodata is transparent."""
         return {i: (*entry.rgb, 255) for i, entry in enumerate(self.classes)} | {NODATA: (0, 0, 0, 0)}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values that `from_json` reads back."""
+        """Return JSON values that `from_json` reads back."""
         return {"classes": [asdict(entry) for entry in self.classes], "road": self.road}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Legend":
-        """Read a legend that `to_json` wrote; raises KeyError, TypeError or ValueError if it is not one."""
+        """Read a legend written by `to_json`; raises KeyError, TypeError or ValueError if invalid."""
         entries: Sequence[Mapping[str, str]] = document["classes"]
         classes = tuple(LegendClass(name=str(entry["name"]), colour=entry["colour"]) for entry in entries)
         road = document["road"]
@@ -83,4 +83,4 @@ AERIAL = Legend(
     ),
     road=2,
 )
-"""Legend of the model that geoseg ships."""
+"""Legend of the shipped model."""

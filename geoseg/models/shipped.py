@@ -1,4 +1,4 @@
-"""The model bundles that come with geoseg."""
+"""Find the model bundles shipped with geoseg."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -9,18 +9,18 @@ DEFAULT_MODEL = "aerial"
 
 
 def shipped_models() -> dict[str, Path]:
-    """Paths of the shipped bundles by name."""
+    """Return the paths of the shipped bundles by name."""
     folder = Path(str(files("geoseg"))) / "bundles"
     return {path.stem: path for path in sorted(folder.glob("*.keras"))}
 
 
 def find_model(name: str | Path) -> Path:
-    """Path of a bundle: a shipped one by name, or a file.
+    """Return the path of a bundle, given the name of a shipped one or a file.
 
     Raises
     ------
     BundleError
-        If there is neither, or the file cannot be looked at.
+        If there is neither, or the file is not accessible.
     """
     shipped = shipped_models()
     if str(name) in shipped:
@@ -30,7 +30,7 @@ def find_model(name: str | Path) -> Path:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise BundleError(
-            f"there is no model {name}: neither a file, nor one of those shipped ({', '.join(shipped)})."
+            f"there is no model {name}: neither a file nor a shipped model ({', '.join(shipped)})."
         ) from None
     except OSError as error:
         raise BundleError(f"model {name} cannot be opened ({error.strerror}).") from error

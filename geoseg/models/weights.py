@@ -1,4 +1,4 @@
-"""Make the weights in a `.keras` archive take less room, in a form that Keras reads like any other."""
+"""Round and compress the weights of a `.keras` archive, still readable by Keras."""
 
 import io
 import zipfile
@@ -12,14 +12,14 @@ WEIGHTS = "model.weights.h5"
 """Member of a `.keras` archive."""
 
 MANTISSA_BITS = 23
-"""Of a float32: weights that keep this many are as they were."""
+"""Of a float32; weights that keep this many are unchanged."""
 
 
 def compact_archive(path: Path, *, mantissa_bits: int) -> None:
     """Round the weights of the `.keras` archive at `path` and store them compressed.
 
-    HDF5 puts the bytes of like weight side by side before it compresses them: what rounding cleared costs nothing, and
-    10 bits, the mantissa of a float16, halve the file. Unlike a float16 the weights keep their range.
+    HDF5 groups bytes of equal significance before compressing them, so bits cleared by rounding cost nothing: 10 bits,
+    the mantissa of a float16, halve the file. Unlike float16, the weights keep their range.
 
     Raises
     ------
@@ -27,18 +27,18 @@ def compact_archive(path: Path, *, mantissa_bits: int) -> None:
         If `mantissa_bits` is not between 1 and 23.
     """
     if not 1 <= mantissa_bits <= MANTISSA_BITS:
-        raise ValueError(f"a float32 keeps 1 to {MANTISSA_BITS} bits of its mantissa, not {mantissa_bits}.")
+        raise ValueError(f"`mantissa_bits` must be 1 to {MANTISSA_BITS}, not {mantissa_bits}.")
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     members[WEIGHTS] = _compacted(members[WEIGHTS], mantissa_bits)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
-            # Keras seeks in the weights, which only a stored member makes quick.
+            # Keras seeks in the weights, which is fast only in a member that is not compressed.
             archive.writestr(name, content, zipfile.ZIP_STORED if name == WEIGHTS else zipfile.ZIP_DEFLATED)
 
 
 def rounded(values: npt.NDArray[np.float32], mantissa_bits: int) -> npt.NDArray[np.float32]:
-    """The nearest float32 with `mantissa_bits` bits of mantissa, ties to even."""
+    """Round to the nearest float32 with `mantissa_bits` bits of mantissa, ties to even."""
     dropped = MANTISSA_BITS - mantissa_bits
     if dropped == 0:
         return values
@@ -61,6 +61,6 @@ def _copy(source: h5py.Group, target: h5py.Group, mantissa_bits: int) -> None:
             _copy(entry, target.create_group(name), mantissa_bits)
             continue
         values = rounded(entry[()], mantissa_bits) if entry.dtype == np.float32 else entry[()]
-        # The index of a compressed array is as large as a small array itself.
+        # The index of a compressed array takes as much space as a small array.
         filters = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if values.size >= 2048 else {}
         target.create_dataset(name, data=values, **filters).attrs.update(entry.attrs)

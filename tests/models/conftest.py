@@ -1,4 +1,4 @@
-"""Networks that several tests look at and none changes: building one takes Keras a good part of a second."""
+"""Networks shared by read-only tests: Keras takes most of a second to build one."""
 
 import os
 from functools import cache

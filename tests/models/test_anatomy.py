@@ -11,7 +11,7 @@ from geoseg.models.bundle import read_anatomy, save_bundle
 
 @pytest.mark.parametrize("preset", ["attention_resunet", "fusionnet"])
 def test_counts_are_those_of_keras(preset, narrow, tmp_path):
-    """Layers and parameters, read from the file, are what Keras counts in the network."""
+    """Layers and parameters read from the file are those that Keras counts in the network."""
     network = narrow(preset, 3)
     save_bundle(network, make_card(), tmp_path / "network.keras")
     anatomy = read_anatomy(tmp_path / "network.keras")
@@ -22,7 +22,7 @@ def test_counts_are_those_of_keras(preset, narrow, tmp_path):
 
 
 def test_bundle_without_a_network(write_bundle, tmp_path):
-    """A file with a card and no network, or with a damaged one, is a BundleError."""
+    """A file with a card but no network, or a damaged one, is a BundleError."""
     with pytest.raises(BundleError, match=r"config\.json"):
         read_anatomy(write_bundle())
     path = write_bundle("damaged.keras")

@@ -23,7 +23,7 @@ a line without an end"""
 
 
 def test_faults_are_passed_on_and_chatter_is_not(capfd):
-    """Of what is written past Python to standard error, lines that report no fault are dropped, and no others."""
+    """Of the lines written past Python to standard error, only harmless ones are dropped."""
     with without_chatter():
         os.write(2, CHATTER + FAULTS)
     os.write(2, CHATTER)
@@ -31,7 +31,7 @@ def test_faults_are_passed_on_and_chatter_is_not(capfd):
 
 
 def test_faults_are_passed_on_where_the_import_fails(capfd):
-    """An import that fails has said why by the time its error is raised."""
+    """The output of a failed import appears before its exception is raised."""
 
     def fail():
         with without_chatter():
@@ -44,7 +44,7 @@ def test_faults_are_passed_on_where_the_import_fails(capfd):
 
 
 def run(code, **environment):
-    """Run Python code in a process of its own and return it, finished."""
+    """Run Python code in a separate process and return its result."""
     clean = {name: value for name, value in os.environ.items() if name not in ("KERAS_HOME", "PYTHONWARNINGS")}
     return subprocess.run(
         [sys.executable, "-c", code], env=clean | environment, cwd="/", capture_output=True, text=True, check=True
@@ -65,7 +65,7 @@ def test_keras_starts_quietly_and_leaves_no_trace(tmp_path):
 
 
 def test_the_user_s_keras_settings_count(tmp_path):
-    """Where there is a `~/.keras`, it is Keras's home as ever."""
+    """An existing `~/.keras` remains Keras's home."""
     (tmp_path / ".keras").mkdir()
     code = (
         "import os\n"
@@ -80,7 +80,7 @@ def test_the_user_s_keras_settings_count(tmp_path):
 
 
 def test_cards_and_presets_need_no_keras():
-    """Everything that lists or describes models does without Keras, which takes seconds to load."""
+    """Listing or describing models does not load Keras, which takes seconds."""
     code = (
         "import sys, geoseg.models.engine, geoseg.models.networks.presets, geoseg.models.engine\n"
         "print(*{'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"

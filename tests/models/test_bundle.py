@@ -27,7 +27,7 @@ def saved(tmp_path_factory):
 
 @pytest.fixture
 def rewritten(saved, tmp_path):
-    """Copy the saved bundle, other than the original in the content of one member; None leaves it out."""
+    """Copy the saved bundle with other content in one member, or without it if None."""
 
     def rewrite(member, content):
         path = tmp_path / "rewritten.keras"
@@ -42,7 +42,7 @@ def rewritten(saved, tmp_path):
 
 
 def sentence(error):
-    """The message, which is one line that ends in a full stop and names the file."""
+    """The message: one line that ends in a full stop and names the file."""
     message = str(error.value)
     assert "\n" not in message
     assert message.endswith(".")
@@ -51,12 +51,12 @@ def sentence(error):
 
 
 def test_card_round_trip(saved):
-    """What a card says of a network is read back from the bundle unchanged."""
+    """A card is read back from the bundle unchanged."""
     assert read_card(saved) == make_card()
 
 
 def test_a_card_of_its_own_values_survives_json():
-    """Scaling, provenance and a legend without a road survive JSON; the values are JSON's own, lists and not tuples."""
+    """Scaling, provenance and a legend without a road survive JSON; the values are JSON's own: lists, not tuples."""
     card = make_card(
         bands=("red", "green", "blue", "nir"),
         scaling={"uint8": Scaling(), "uint16": Scaling(offset=10.0, gain=0.0625)},
@@ -82,13 +82,13 @@ def test_a_card_of_its_own_values_survives_json():
     ],
 )
 def test_impossible_cards_are_refused(changes):
-    """A card that no scene could be predicted with cannot be made."""
-    with pytest.raises(ValueError, match=r"a card names|ground sample distance|tile"):
+    """A card that cannot be used for prediction is refused."""
+    with pytest.raises(ValueError, match=r"a card needs|ground sample distance|tile"):
         make_card(**changes)
 
 
 def test_a_trained_network_is_saved_without_its_training(tmp_path):
-    """A compiled network leaves loss and optimizer behind: it loads with plain Keras, with the weights it learnt."""
+    """A compiled network is saved without loss and optimizer: it loads in plain Keras with its trained weights."""
     network = tiny()
     network.compile(optimizer="adam", loss=MarginalCrossEntropy([[0], [1, 2]], classes=len(AERIAL)), jit_compile=False)
     network.train_on_batch(np.ones((1, 2, 2, 3), np.float32), np.array([[[0, 1], [1, 1]]]))
@@ -101,7 +101,7 @@ def test_a_trained_network_is_saved_without_its_training(tmp_path):
 
 
 def test_a_bundle_replaces_an_older_one(tmp_path):
-    """Saving twice to one path leaves the second network and the second card."""
+    """Saving twice to one path keeps the second network and card."""
     path = tmp_path / "model.keras"
     save_bundle(tiny(), make_card(name="first"), path)
     save_bundle(tiny(bands=2), make_card(name="second", bands=("red", "nir")), path)
@@ -110,14 +110,14 @@ def test_a_bundle_replaces_an_older_one(tmp_path):
 
 
 def test_a_missing_file(tmp_path):
-    """A path without a file is said to be that."""
+    """A missing file is reported as such."""
     with pytest.raises(BundleError) as error:
         read_card(tmp_path / "missing.keras")
     assert "does not exist" in sentence(error)
 
 
 def test_another_kind_of_file(tmp_path):
-    """A file that is not named as Keras wants it is refused before a scene is read, not when the network is loaded."""
+    """A file without Keras's suffix is refused before a scene is read, not when the network is loaded."""
     path = tmp_path / "scene.tif"
     path.write_bytes(b"II*\x00")
     with pytest.raises(BundleError) as error:
@@ -127,7 +127,7 @@ def test_another_kind_of_file(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"not a zip archive", bytes(1000)], ids=["empty", "text", "zeros"])
 def test_a_file_that_is_no_archive(tmp_path, content):
-    """Whatever else is in the file, the error names the file and what it should be."""
+    """Whatever the file contains, the error names it and the expected format."""
     path = tmp_path / "model.keras"
     path.write_bytes(content)
     with pytest.raises(BundleError) as error:
@@ -136,7 +136,7 @@ def test_a_file_that_is_no_archive(tmp_path, content):
 
 
 def test_a_folder(tmp_path):
-    """A folder of a bundle's name is refused like a broken file."""
+    """A folder named like a bundle is refused like a broken file."""
     path = tmp_path / "model.keras"
     path.mkdir()
     with pytest.raises(BundleError) as error:
@@ -145,18 +145,18 @@ def test_a_folder(tmp_path):
 
 
 def test_a_foreign_network(tmp_path):
-    """A network that Keras saved alone says nothing of bands, scale and legend: the error says so, loaded or read."""
+    """A network saved by Keras alone lacks bands, scaling and legend: the error says so, loaded or read."""
     path = tmp_path / "foreign.keras"
     tiny().save(path)
     for read in (read_card, load_network):
         with pytest.raises(BundleError) as error:
             read(path)
-        assert f"carries no {MEMBER}" in sentence(error)
+        assert f"has no {MEMBER}" in sentence(error)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9, 0.999])
 def test_a_truncated_archive(saved, tmp_path, share):
-    """A bundle that broke off while it was copied is refused, wherever it broke."""
+    """A truncated bundle is refused, wherever it ends."""
     path = tmp_path / "truncated.keras"
     whole = saved.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
@@ -175,7 +175,7 @@ def test_a_card_that_is_not_json(rewritten, content):
 
 @pytest.mark.parametrize("key", make_card().to_json())
 def test_a_card_with_a_missing_key(rewritten, key):
-    """A card without one of its keys is refused, and the key named."""
+    """A card without one of its keys is refused, and the error names the key."""
     document = make_card().to_json()
     del document[key]
     with pytest.raises(BundleError) as error:
@@ -201,25 +201,25 @@ def test_a_card_with_a_missing_key(rewritten, key):
     ],
 )
 def test_a_card_with_a_wrong_value(rewritten, key, value):
-    """A value of a wrong kind is refused where it is read, not where it is used."""
+    """A value of the wrong type is refused when it is read, not when it is used."""
     with pytest.raises(BundleError) as error:
         read_card(rewritten(MEMBER, json.dumps(make_card().to_json() | {key: value})))
-    assert "is not a geoseg card" in sentence(error)
+    assert "is not a valid card" in sentence(error)
 
 
 @pytest.mark.parametrize("document", [[], None, "card", 1])
 def test_json_that_is_no_card(rewritten, document):
-    """JSON of another kind is refused like a card that misses its keys."""
+    """Other JSON is refused like a card with missing keys."""
     with pytest.raises(BundleError) as error:
         read_card(rewritten(MEMBER, json.dumps(document)))
-    assert "is not a geoseg card" in sentence(error)
+    assert "is not a valid card" in sentence(error)
 
 
 def test_a_card_of_another_format(rewritten):
-    """A card of a format to come is refused with both numbers."""
+    """A card of a later format is refused, and the error gives both numbers."""
     with pytest.raises(BundleError) as error:
         read_card(rewritten(MEMBER, json.dumps(make_card().to_json() | {"format": 2})))
-    assert "its format is 2, this geoseg reads 1" in sentence(error)
+    assert "its format is 2; this version of geoseg reads 1" in sentence(error)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_card_of_another_format(rewritten):
     ],
 )
 def test_a_network_that_keras_cannot_load(rewritten, member, content):
-    """Where the card is good and the network is not, the error names Keras and its version."""
+    """If the card is valid but the network is not, the error names Keras and its version."""
     path = rewritten(member, content)
     read_card(path)
     with pytest.raises(BundleError) as error:
@@ -243,7 +243,7 @@ def test_a_network_that_keras_cannot_load(rewritten, member, content):
 
 
 def test_code_in_a_network_is_not_run(tmp_path):
-    """Safe mode: a network with a Python function inside is refused: loading it would run what a stranger wrote."""
+    """Safe mode: a network with a Python function is refused, since loading it would run untrusted code."""
     pixels = keras.Input((None, None, 3))
     body = keras.layers.Lambda(lambda values: values * 2, output_shape=(None, None, 3))(pixels)
     path = tmp_path / "code.keras"
@@ -256,7 +256,7 @@ def test_code_in_a_network_is_not_run(tmp_path):
 
 
 def test_a_network_of_another_depth(tmp_path):
-    """A card whose tiles the network's halvings do not divide is refused when the network is loaded."""
+    """A card whose tiles the network cannot halve often enough is refused when the network is loaded."""
     pixels = keras.Input((None, None, 3))
     coarse = keras.layers.UpSampling2D()(keras.layers.MaxPooling2D()(pixels))
     joined = keras.layers.Concatenate()([pixels, coarse])
@@ -273,14 +273,14 @@ def test_a_network_of_another_depth(tmp_path):
         else:
             with pytest.raises(BundleError) as error:
                 load_network(path)
-            assert "takes no tiles of" in sentence(error)
+            assert "does not accept tiles of" in sentence(error)
 
 
 @pytest.mark.parametrize("network", [tiny(bands=4), tiny(classes=3)], ids=["bands", "classes"])
 def test_a_network_that_does_not_fit_its_card(tmp_path, network):
-    """A network of other bands or classes than its card would give a wrong map: it is refused."""
+    """A network with other bands or classes than its card is refused: it would give a wrong map."""
     path = tmp_path / "misfit.keras"
     save_bundle(network, make_card(), path)
     with pytest.raises(BundleError) as error:
         load_network(path)
-    assert "by its card" in sentence(error)
+    assert "its card expects" in sentence(error)

@@ -11,7 +11,7 @@ from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """The default network at the width that is shipped, untrained."""
+    """The default network at the shipped width, untrained."""
     keras.utils.set_random_seed(3)
     path = tmp_path_factory.mktemp("bundle") / "default.keras"
     save_bundle(build_preset(DEFAULT_PRESET, bands=3, classes=5, width=16), make_card(), path)
@@ -33,7 +33,7 @@ def tiles(count, side=64):
 
 
 def test_scores_are_the_network_s(bundle, single):
-    """The engine gives what the bundle's network gives, up to the rounding that folding its normalisations changes."""
+    """The engine gives the scores of the bundle's network, up to rounding by folded normalisations."""
     expected = keras.ops.convert_to_numpy(load_network(bundle)(tiles(1), training=False))
     scores = single(tiles(1))
     assert scores.dtype == np.float32
@@ -43,7 +43,7 @@ def test_scores_are_the_network_s(bundle, single):
 
 @pytest.mark.parametrize("side", [64, 96, 128])
 def test_scores_do_not_depend_on_the_batch(single, fives, side):
-    """A tile has the same scores, bit for bit, alone and with any batch-mates, in any place of any batch.
+    """A tile has the same scores, bit for bit, alone and at any position of any batch.
 
     On a CPU: at 96 px, TensorFlow's kernels for five tiles round differently from those for one.
     """
@@ -55,7 +55,7 @@ def test_scores_do_not_depend_on_the_batch(single, fives, side):
 
 
 def test_tiles_may_change_size(single):
-    """An engine that has scored tiles of one size scores those of another, and then the first again, alike."""
+    """An engine can switch to another tile size and back, with the same scores."""
     first, other = single(tiles(1, 32)), single(tiles(1, 48))
     assert other.shape == (1, 48, 48, 5)
     np.testing.assert_array_equal(single(tiles(1, 32)), first)
@@ -63,7 +63,7 @@ def test_tiles_may_change_size(single):
 
 @pytest.mark.parametrize("tta", ["flips", "d4"])
 def test_augmented_scores(bundle, single, tta):
-    """With test-time augmentation the engine averages its own scores over the orientations."""
+    """Test-time augmentation averages the engine's scores over the orientations."""
     engine = KerasEngine(bundle, batch_size=2, tta=tta)
     np.testing.assert_array_equal(
         engine(tiles(2, 32)), oriented(tta, tiles(2, 32), lambda turned: pairs(single, turned))
@@ -75,7 +75,7 @@ def pairs(single, turned):
 
 
 def test_too_many_tiles(fives):
-    """More tiles than the engine was made for are refused, not silently split."""
+    """More tiles than the batch size are refused, not silently split."""
     with pytest.raises(ValueError, match="6 tiles do not fit a batch of 5"):
         fives(tiles(6))
 
@@ -90,19 +90,19 @@ def test_too_many_tiles(fives):
     ],
 )
 def test_too_little_memory_is_told(bundle, monkeypatch, error):
-    """Whatever a backend raises when a device is full becomes a sentence that says what to lower."""
+    """Each backend's out-of-memory error becomes a sentence that says what to lower."""
     engine = KerasEngine(bundle)
 
     def full(batch):
         raise error
 
     monkeypatch.setattr(engine._network, "predict_on_batch", full)
-    with pytest.raises(UsageError, match="1 x 64 px square at a time; lower --batch-size or --tile"):
+    with pytest.raises(UsageError, match=r"1 tile\(s\) of 64 px at a time; lower `batch_size` or `tile`"):
         engine(tiles(1))
 
 
 def test_other_errors_pass(bundle, monkeypatch):
-    """An error that is not about memory reaches the caller as it is."""
+    """Other errors reach the caller unchanged."""
     engine = KerasEngine(bundle)
 
     def broken(batch):
@@ -120,19 +120,19 @@ def asymmetric():
 
 
 def shifted(pixels):
-    """A network that looks to its right: it commutes with no orientation but the first."""
+    """A network that reads the pixel to one side: it commutes with the first orientation only."""
     return np.roll(pixels, 1, axis=2)[..., :2] * np.float32(2)
 
 
 @pytest.mark.parametrize("tta", ORIENTATIONS)
 def test_orientations_are_undone(asymmetric, tta):
-    """A network that echoes its input gives the same with and without augmentation, to the bit."""
+    """A network that echoes its input gives the same bits with and without augmentation."""
     np.testing.assert_array_equal(oriented(tta, asymmetric, lambda turned: turned), asymmetric)
 
 
 @pytest.mark.parametrize("tta", ORIENTATIONS)
 def test_orientations_are_distinct(asymmetric, tta):
-    """A kind of augmentation shows the network each of its 1, 4 or 8 orientations once."""
+    """The network sees each of the 1, 4 or 8 orientations once."""
     seen = []
 
     def score(turned):

@@ -8,7 +8,7 @@ from geoseg.models.networks.presets import PRESETS, build_preset
 
 
 def unsettle(network):
-    """Give the normalisations statistics as after training: untrained ones are close to the identity."""
+    """Give the normalisations statistics as after training; untrained ones are close to the identity."""
     rng = np.random.default_rng(7)
     for layer in network.layers:
         if isinstance(layer, layers.BatchNormalization):
@@ -43,7 +43,7 @@ def shared(pixels):
 
 
 def norm_of_two(pixels):
-    """One normalisation with two calls, each after a convolution of its own."""
+    """One normalisation with two calls, each after its own convolution."""
     layer = layers.BatchNormalization()
     return layers.Add()([layer(conv(pixels)), layer(conv(pixels))])
 
@@ -55,7 +55,7 @@ def branched(pixels):
 
 
 def nested(pixels):
-    """A network within the network: it is copied as it is."""
+    """A nested network, copied unchanged."""
     inner = keras.Input((None, None, 3))
     return layers.ReLU()(keras.Model(inner, layers.ReLU()(norm(conv(inner))))(pixels))
 
@@ -84,7 +84,7 @@ KEPT = {
 
 
 def build(body):
-    """A network that ends in an activation, on tiles of 8 px: the side is known for the sake of normalised rows."""
+    """A network that ends in an activation, on tiles of 8 px: normalised rows need a known side."""
     pixels = keras.Input((8, 8, 3))
     return unsettle(keras.Model(pixels, layers.ReLU()(body(pixels))))
 
@@ -96,7 +96,7 @@ def tiles():
 
 @pytest.mark.parametrize("case", FOLDED)
 def test_normalisation_after_a_linear_convolution_is_folded(case, tiles):
-    """Every linear Conv2D and DepthwiseConv2D takes up the normalisation that follows it, and scores stay the same."""
+    """The normalisation after a linear Conv2D or DepthwiseConv2D is folded, and scores stay the same."""
     keras.utils.set_random_seed(0)
     network = build(FOLDED[case])
     folded = fold_batch_norm(network)
@@ -106,7 +106,7 @@ def test_normalisation_after_a_linear_convolution_is_folded(case, tiles):
 
 @pytest.mark.parametrize("case", KEPT)
 def test_other_normalisations_stay(case, tiles):
-    """What no convolution can take up alone stays, and scores stay the same."""
+    """A normalisation that no single convolution can include stays, and scores stay the same."""
     keras.utils.set_random_seed(0)
     network = build(KEPT[case])
     folded = fold_batch_norm(network)
@@ -115,7 +115,7 @@ def test_other_normalisations_stay(case, tiles):
 
 
 def test_outputs_stay(tiles):
-    """A normalisation that is an output keeps its place, and so does a convolution that is one."""
+    """A normalisation or convolution that is an output stays."""
     keras.utils.set_random_seed(0)
     pixels = keras.Input((8, 8, 3))
     features, ends = conv(pixels), norm(conv(pixels))
@@ -128,7 +128,7 @@ def test_outputs_stay(tiles):
 
 @pytest.mark.parametrize("body", [nested, conv], ids=["nested network", "no normalisation"])
 def test_networks_with_nothing_to_fold_keep_their_scores(body, tiles):
-    """A network without a foldable normalisation of its own is returned as good as it came."""
+    """A network without a foldable normalisation is returned unchanged."""
     network = build(body)
     np.testing.assert_array_equal(scores(fold_batch_norm(network), tiles), scores(network, tiles))
 
@@ -141,7 +141,7 @@ def test_sequences_are_left_alone():
 
 @pytest.mark.parametrize("preset", ["attention_resunet", "efficientnet_unet"])
 def test_presets_lose_every_normalisation(preset):
-    """The networks of geoseg keep no normalisation and no other layer less, and scores agree within 1e-4."""
+    """All normalisations of geoseg's networks are folded, no other layer is lost, and scores agree within 1e-4."""
     keras.utils.set_random_seed(0)
     network = unsettle(build_preset(preset, bands=3, classes=5, width=4))
     folded = fold_batch_norm(network)

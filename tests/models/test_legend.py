@@ -16,7 +16,7 @@ def test_rgb_are_the_bytes_of_the_colour():
 
 
 def test_colormap_has_every_class_and_transparent_nodata():
-    """A raster's colour table names each id once, opaque, and leaves nodata unseen."""
+    """The colour table has each id once, opaque, and transparent nodata."""
     colormap = AERIAL.colormap
     assert set(colormap) == {*range(len(AERIAL)), NODATA}
     assert colormap[NODATA][3] == 0
@@ -25,7 +25,7 @@ def test_colormap_has_every_class_and_transparent_nodata():
 
 @pytest.mark.parametrize("legend", [AERIAL, Legend(classes=classes(2)), Legend(classes=classes(254), road=253)])
 def test_json_round_trip(legend):
-    """A legend survives JSON unchanged, also where no class is road."""
+    """A legend survives JSON unchanged, with or without a road class."""
     assert Legend.from_json(json.loads(json.dumps(legend.to_json()))) == legend
 
 
@@ -39,19 +39,19 @@ def test_json_round_trip(legend):
     ],
 )
 def test_impossible_legends_are_refused(count, road, message):
-    """A class id is a byte other than nodata, and the road is one of the classes."""
+    """A class id is a byte other than nodata, and road is one of the classes."""
     with pytest.raises(ValueError, match=message):
         Legend(classes=classes(count), road=road)
 
 
 def test_names_are_distinct():
-    """Two classes of one name could not be told apart in a table."""
-    with pytest.raises(ValueError, match="names of their own"):
+    """Two classes with the same name could not be distinguished."""
+    with pytest.raises(ValueError, match="must be unique"):
         Legend(classes=(*classes(2), LegendClass(name="class 0", colour="#123456")))
 
 
 @pytest.mark.parametrize("colour", ["4a4a4a", "#4a4a4", "#4a4a4a4a", "grey", "#4a4a4g"])
 def test_colours_are_six_digits(colour):
-    """A colour that could not be drawn is refused when the legend is read, not when the raster is written."""
+    """An invalid colour is refused when the legend is read, not when the raster is written."""
     with pytest.raises(ValueError, match=re.escape(f"not {colour}")):
         LegendClass(name="road", colour=colour)

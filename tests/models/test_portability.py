@@ -1,4 +1,4 @@
-"""Bundles leave this process: for plain Keras without geoseg, and for other backends."""
+"""Bundles load in plain Keras without geoseg, and on other backends."""
 
 import importlib.util
 import os
@@ -42,7 +42,7 @@ np.save("scores.npy", engine(np.load("tiles.npy")))
 
 
 def run(code, folder, **environment):
-    """Run Python code in a process of its own, in a folder, and return it, finished."""
+    """Run Python code in a separate process in a folder and return its result."""
     finished = subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
@@ -57,7 +57,7 @@ def run(code, folder, **environment):
 
 @pytest.mark.slow
 def test_bundles_need_no_geoseg(tmp_path, narrow):
-    """Every preset's bundle loads with plain Keras in safe mode where geoseg cannot be imported, to the same scores."""
+    """Every preset's bundle loads in plain Keras, in safe mode and without geoseg, with the same scores."""
     tiles = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
     np.save(tmp_path / "tiles.npy", tiles)
     networks = {name: narrow(name, 3) for name in PRESETS}

@@ -1,4 +1,4 @@
-"""The model bundles that come with geoseg."""
+"""The shipped model bundles."""
 
 import tomllib
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_what_is_shipped():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_cards(name):
-    """A shipped bundle is small, licensed, and of the version, scale and classes that its recipe says."""
+    """A shipped bundle is small, licensed, and has the version, scale and classes of its recipe."""
     path = shipped_models()[name]
     assert path.stat().st_size <= 12e6
     card = read_card(path)
@@ -56,7 +56,7 @@ def suburb(real_data, tmp_path, write_scene):
 
 
 def test_roads_beat_the_default_on_roads(suburb):
-    """Both models find the streets of a suburb, and the one that knows nothing else finds them better."""
+    """Both models find the streets of a suburb, and the roads model finds them better."""
     found = {}
     for name in RECIPES:
         scores = evaluate_model(name, *suburb, single="road=1", relax=3).to_json()

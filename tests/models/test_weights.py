@@ -14,7 +14,7 @@ from geoseg.models.weights import compact_archive, rounded
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """A small network with random weights, as trained ones have: zeros would compress to nothing."""
+    """A small network with random weights, which compress like trained ones, unlike zeros."""
     keras.utils.set_random_seed(5)
     path = tmp_path_factory.mktemp("bundle") / "small.keras"
     save_bundle(build_preset("attention_resunet", bands=3, classes=5, width=16), make_card(), path)
@@ -23,7 +23,7 @@ def bundle(tmp_path_factory):
 
 @pytest.mark.parametrize(("bits", "share"), [(23, 1.0), (10, 0.6)])
 def test_archive_is_smaller_and_loads(bundle, tmp_path, bits, share):
-    """Keras loads the rounded weights to the bit, and the file shrinks; all bits kept, nothing changes."""
+    """Keras loads exactly the rounded weights, and the file shrinks; with all bits kept, no weight changes."""
     path = tmp_path / "compact.keras"
     shutil.copy(bundle, path)
     compact_archive(path, mantissa_bits=bits)
@@ -35,7 +35,7 @@ def test_archive_is_smaller_and_loads(bundle, tmp_path, bits, share):
 
 @given(st.floats(-(2.0**99), 2.0**99, width=32), st.integers(1, 22))
 def test_rounding_is_to_the_nearest(value, bits):
-    """Against exact arithmetic: the significand, scaled to an integer, is rounded half to even."""
+    """Against exact arithmetic: the significand as an integer is rounded half to even."""
     fraction, exponent = np.frexp(np.float64(np.float32(value)))
     expected = np.ldexp(np.rint(np.ldexp(fraction, bits + 1)), exponent - bits - 1)
     normal = value == 0 or abs(value) >= 2.0**-125
