@@ -1,1 +1,1 @@
-"""Losses, class weights and training metrics that understand partial labels."""
+"""Losses, class weights and training metrics for partial labels."""

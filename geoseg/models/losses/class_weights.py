@@ -1,4 +1,4 @@
-"""Weights that keep a loss from being about the commonest classes alone."""
+"""Class weights that keep frequent classes from dominating a loss."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ Counts = npt.NDArray[np.integer] | npt.NDArray[np.floating]
 
 
 def median_frequency(pixels: Counts) -> Weights:
-    """Median of the classes' pixel counts over each class's own (Eigen and Fergus, 2015, arXiv:1411.4734).
+    """Return the median of pixel counts over each class's count (Eigen and Fergus, 2015, arXiv:1411.4734).
 
     Parameters
     ----------
     pixels
-        Count of each class, `(classes,)`. A class without pixels weighs nothing.
+        Count of each class, `(classes,)`; a class without pixels has weight 0.
     """
     counts = np.asarray(pixels, np.float64)
     shown = counts > 0
@@ -23,18 +23,18 @@ def median_frequency(pixels: Counts) -> Weights:
 
 
 def effective_number(pixels: Counts, *, sample: int, beta: float = 0.9999) -> Weights:
-    """`(1 - beta) / (1 - beta**n)` for n samples of a class, with a mean of 1 (Cui et al., 2019, arXiv:1901.05555).
+    """Return `(1 - beta) / (1 - beta**n)` for n samples, scaled to mean 1 (Cui et al., 2019, arXiv:1901.05555).
 
-    Neighbouring pixels repeat each other: a sample is a window's worth of pixels; a class may have a fraction of one.
+    Neighbouring pixels are redundant, so a sample is a window of pixels; a class may have a fraction of one.
 
     Parameters
     ----------
     pixels
-        Count of each class, `(classes,)`. A class without pixels weighs nothing.
+        Count of each class, `(classes,)`; a class without pixels has weight 0.
     sample
         Pixels of a sample.
     beta
-        How fast more samples cease to tell anything new.
+        How fast additional samples lose information.
     """
     samples = np.asarray(pixels, np.float64) / sample
     shown = samples > 0
@@ -44,16 +44,16 @@ def effective_number(pixels: Counts, *, sample: int, beta: float = 0.9999) -> We
 
 
 def label_weights(allowed: Sequence[Sequence[int]], weights: Weights, pixels: Counts) -> list[float]:
-    """Weight of each label value: the mean of the weights of its classes, each counted by its pixels.
+    """Return the weight of each label value: the mean weight of its classes, weighted by their pixels.
 
     Parameters
     ----------
     allowed
-        For each label value, in order, the class ids it allows.
+        Allowed class ids of each label value, in order.
     weights
         Weight of each class, `(classes,)`.
     pixels
-        Count of each class, `(classes,)`; where none of a label's classes has any, they count alike.
+        Count of each class, `(classes,)`; classes of a label without any pixels count equally.
     """
     counts = [np.asarray(pixels, np.float64)[list(ids)] for ids in allowed]
     return [

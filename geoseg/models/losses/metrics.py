@@ -1,4 +1,4 @@
-"""Metrics while training, for labels that know only part of the legend."""
+"""Training metrics for partial labels."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from .pixels import allowed_matrix
 
 
 class LabelAccuracy(keras.metrics.Mean):  # type: ignore[misc]  # Keras is not typed
-    """Share of the labelled pixels whose class is one that their label allows.
+    """Share of labelled pixels whose predicted class their label allows.
 
     Parameters
     ----------
     allowed
-        For each label value, in order, the class ids it allows; one that allows all is not labelled.
+        Allowed class ids of each label value, in order; a value that allows all is unlabelled.
     classes
         Number of classes of the network.
     """
@@ -35,12 +35,12 @@ class LabelAccuracy(keras.metrics.Mean):  # type: ignore[misc]  # Keras is not t
 
 
 class LabelJaccard(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
-    """Mean Jaccard index of the classes that are shown, each over the pixels where it is known whether they are of it.
+    """Mean Jaccard index of the classes present, each over the pixels known to belong to it or not.
 
     Parameters
     ----------
     allowed
-        For each label value, in order, the class ids it allows.
+        Allowed class ids of each label value, in order.
     classes
         Number of classes of the network.
     """
@@ -50,7 +50,7 @@ class LabelJaccard(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not 
         self.matrix = allowed_matrix(allowed, classes)
         self.member = self.matrix * (self.matrix.sum(axis=1, keepdims=True) == 1)
         self.table = self.add_weight(shape=self.matrix.shape, initializer="zeros", name="table")
-        """Pixels by label value and class found `(label values, classes)`."""
+        """Pixels by label value and predicted class `(label values, classes)`."""
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         """Count pixels: label values `(tiles, height, width)`, probabilities `(tiles, height, width, classes)`."""
@@ -61,7 +61,7 @@ class LabelJaccard(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not 
         self.table.assign_add(ops.reshape(counts, (label_values, classes)))
 
     def result(self) -> Tensor:
-        """Mean over the classes with a pixel that is known to be of them; 0 if there is none."""
+        """Return the mean over classes with a pixel known to belong to them; 0 if there is none."""
         table = ops.convert_to_tensor(self.table)
         shown = ops.matmul(ops.sum(table, axis=1), self.member)
         right = ops.sum(table * self.member, axis=0)
@@ -72,6 +72,6 @@ class LabelJaccard(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not 
 
 
 def _flat(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-    """Label values and most probable classes, each `(pixels,)`."""
+    """Return label values and most probable classes, each `(pixels,)`."""
     found = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
     return ops.reshape(ops.cast(y_true, "int32"), (-1,)), ops.reshape(found, (-1,))

@@ -1,4 +1,4 @@
-"""Losses for labels that know only part of the legend: by pixel here, by region in `regions`, and sums of both."""
+"""Pixel losses for partial labels, and sums of losses."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from geoseg.models.backend import Tensor
 
 
 def allowed_matrix(allowed: Sequence[Sequence[int]], classes: int) -> npt.NDArray[np.float32]:
-    """Ones `(label values, classes)` where a label value allows a class, else zeros."""
+    """Return ones `(label values, classes)` where a label value allows a class, else zeros."""
     matrix = np.zeros((len(allowed), classes), np.float32)
     for value, ids in enumerate(allowed):
         matrix[value, list(ids)] = 1
@@ -21,24 +21,24 @@ def allowed_matrix(allowed: Sequence[Sequence[int]], classes: int) -> npt.NDArra
 class MarginalCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
     """Negative log of the total probability of the classes that a label allows.
 
-    A label value stands for a set of classes. A fully labelled pixel allows one class; "not road" allows every class
-    but road; an ignored pixel allows all of them, and then its loss and gradient are zero. With one class a label this
-    is categorical cross-entropy; the marginal for partial labels follows Shi et al., 2021, Marginal loss and exclusion
-    loss (arXiv:2007.03868).
+    A label value is a set of classes: one class for a fully labelled pixel, every class but road for "not road", all
+    classes for an ignored pixel, whose loss and gradient are zero. With one class per label this is categorical
+    cross-entropy; the marginal for partial labels follows Shi et al., 2021, Marginal loss and exclusion loss
+    (arXiv:2007.03868).
 
     Parameters
     ----------
     allowed
-        For each label value, in order, the class ids it allows.
+        Allowed class ids of each label value, in order.
     weights
-        For each label value the factor of its pixels' loss; ones if None.
+        Factor of the loss for each label value; ones if None.
     classes
         Number of classes of the network.
     gamma
-        Exponent of the focal factor `(1 - probability)**gamma`, which lets pixels that are already right weigh less
-        (Lin et al., 2017, arXiv:1708.02002); 0 for plain cross-entropy.
+        Exponent of the focal factor `(1 - probability)**gamma`, which gives correct pixels less weight (Lin et al.,
+        2017, arXiv:1708.02002); 0 for plain cross-entropy.
     boundary_weight
-        Pixels that share an edge with a pixel whose label excludes theirs weigh `1 + boundary_weight`.
+        Pixels 4-connected to a pixel whose label excludes theirs have weight `1 + boundary_weight`.
     """
 
     def __init__(
@@ -53,28 +53,28 @@ class MarginalCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is
         super().__init__(name="marginal_cross_entropy")
         self.matrix = allowed_matrix(allowed, classes)
         factors = np.ones(len(allowed), np.float32) if weights is None else np.asarray(weights, np.float32)
-        # Probabilities sum to one up to rounding only: the loss of an ignored pixel is zero by its weight.
+        # Probabilities sum to one only up to rounding, so a zero weight makes the loss of an ignored pixel zero.
         self.weights = np.where(self.matrix.all(axis=1), np.float32(0), factors)
         self.gamma = gamma
         self.boundary_weight = boundary_weight
         self.disjoint = (self.matrix @ self.matrix.T == 0).astype(np.float32)
-        """Ones `(label values, label values)` where two labels have no class in common."""
+        """Ones `(label values, label values)` where two labels share no class."""
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Loss of each pixel `(tiles, height, width)` for label values `(tiles, height, width)` and probabilities."""
+        """Return the loss `(tiles, height, width)` for label values of this shape and probabilities."""
         values = ops.cast(y_true, "int32")
         allowed = ops.take(self.matrix, values, axis=0)
         probability = ops.sum(allowed * ops.cast(y_pred, "float32"), axis=-1)
         loss = -ops.take(self.weights, values) * ops.log(ops.clip(probability, 1e-6, 1.0))
         if self.gamma:
-            # Away from 1, where rounding may carry a marginal, and the power has no gradient.
+            # Clipped below 1, which rounding may exceed and where the power has no gradient.
             loss = loss * (1 - ops.clip(probability, 0.0, 1 - 1e-6)) ** self.gamma
         if self.boundary_weight:
             loss = loss * (1 + self.boundary_weight * self._boundary(values))
         return loss
 
     def _boundary(self, values: Tensor) -> Tensor:
-        """Ones where one of the four neighbours has a label that excludes the pixel's own, else zeros."""
+        """Return ones where one of the 4 neighbours has a label that excludes the pixel's, else zeros."""
         table = self.disjoint.ravel()
         across = ops.take(table, values[:, :, 1:] * len(self.disjoint) + values[:, :, :-1])
         down = ops.take(table, values[:, 1:] * len(self.disjoint) + values[:, :-1])
@@ -88,7 +88,7 @@ class MarginalCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is
 
 
 class WeightedSum(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
-    """A sum of losses, each with its weight; those by region count once for each image, those by pixel as their mean.
+    """Weighted sum of losses; region losses count once per image, pixel losses as their mean.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class WeightedSum(keras.losses.Loss):  # type: ignore[misc]  # Keras is not type
         self.terms = tuple(terms)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Sum of the terms, of the shape that the most detailed of them has; its mean is the sum of their means."""
+        """Return the sum of the terms in the shape of the most detailed; its mean is the sum of their means."""
         total = 0.0
         for weight, loss in self.terms:
             part = weight * loss.call(y_true, y_pred)

@@ -1,4 +1,4 @@
-"""Losses by region: how well the pixels of a class, taken together, meet those that are labelled so."""
+"""Region losses: overlap of the predicted and labelled pixels of each class."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,20 @@ from .pixels import allowed_matrix
 
 
 class RegionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
-    """Mean, over the classes that an image is known to show, of one minus how well prediction and label overlap.
+    """Mean of one minus the overlap of prediction and label, over the classes labelled in an image.
 
-    Whether a pixel is of a class is known if its label allows that class alone, or excludes it; other pixels do not
-    count for the class. A class that an image does not show has no overlap to speak of; what is predicted of it there
-    is missing from those that it shows. Images are scored one by one, so that the loss of a batch is the same on
-    however many devices it is spread.
+    A pixel counts for a class if its label allows that class alone, or excludes it. Classes not labelled in an image
+    have no overlap; predicting them there lowers the overlap of the others. Images are scored one by one, so the loss
+    of a batch does not depend on the number of devices.
 
     Parameters
     ----------
     allowed
-        For each label value, in order, the class ids it allows.
+        Allowed class ids of each label value, in order.
     classes
         Number of classes of the network.
     weights
-        For each class its weight in the mean; equal ones if None.
+        Weight of each class in the mean; equal if None.
     """
 
     def __init__(
@@ -35,13 +34,13 @@ class RegionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
         super().__init__(name=type(self).__name__.lower())
         matrix = allowed_matrix(allowed, classes)
         self.member = matrix * (matrix.sum(axis=1, keepdims=True) == 1)
-        """Ones `(label values, classes)` where a label is known to be of the class."""
+        """Ones `(label values, classes)` where a label allows the class alone."""
         self.known = self.member + (1 - matrix)
-        """Ones `(label values, classes)` where a label is known to be of the class, or not to be."""
+        """Ones `(label values, classes)` where a label allows the class alone, or excludes it."""
         self.weights = np.ones(classes, np.float32) if weights is None else np.asarray(weights, np.float32)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Loss of each image `(tiles,)` for label values `(tiles, height, width)` and probabilities."""
+        """Return the loss `(tiles,)` for label values `(tiles, height, width)` and probabilities."""
         values = ops.cast(y_true, "int32")
         member = ops.take(self.member, values, axis=0)
         probability = ops.take(self.known, values, axis=0) * ops.cast(y_pred, "float32")
@@ -50,7 +49,7 @@ class RegionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
         return total / ops.maximum(ops.sum(weights, axis=-1), 1e-6)
 
     def class_losses(self, member: Tensor, probability: Tensor) -> Tensor:
-        """Loss `(tiles, classes)` for membership and probability `(tiles, height, width, classes)`, 0 if unknown."""
+        """Return the loss `(tiles, classes)` for membership and probability `(tiles, height, width, classes)`."""
         raise NotImplementedError
 
 
@@ -82,7 +81,7 @@ class Tversky(RegionLoss):
         self.beta = beta
 
     def class_losses(self, member: Tensor, probability: Tensor) -> Tensor:
-        """By probabilities in place of counts; Keras's own `Tversky` (3.15) takes each weight for the other."""
+        """Use probabilities as counts; Keras's own `Tversky` (3.15) swaps the two weights."""
         right = ops.sum(member * probability, axis=(1, 2))
         false_positive = ops.sum((1 - member) * probability, axis=(1, 2))
         false_negative = ops.sum(member * (1 - probability), axis=(1, 2))
@@ -91,18 +90,18 @@ class Tversky(RegionLoss):
 
 
 class Lovasz(RegionLoss):
-    """The Lovász extension of one minus the Jaccard index, at the errors of a class's pixels.
+    """Lovász extension of one minus the Jaccard index, evaluated at the errors of a class's pixels.
 
     Berman et al., 2018, The Lovász-Softmax loss (arXiv:1705.08790): convex in the errors, and equal to one minus the
     Jaccard index where each is 0 or 1.
     """
 
     def class_losses(self, member: Tensor, probability: Tensor) -> Tensor:
-        """Sum of sorted errors, each times what it adds to the loss of the larger ones."""
+        """Sum the sorted errors, each times its increment to the loss of the larger ones."""
         classes = member.shape[-1]
         errors = ops.reshape(ops.abs(member - probability), (ops.shape(member)[0], -1, classes))
         member = ops.reshape(member, (ops.shape(member)[0], -1, classes))
-        # Unknown pixels have no error: they come last, and what they add is multiplied by zero.
+        # Unknown pixels have no error: they come last, and their increment is multiplied by zero.
         order = ops.argsort(-errors, axis=1)
         errors, member = ops.take_along_axis(errors, order, axis=1), ops.take_along_axis(member, order, axis=1)
         total = ops.sum(member, axis=1, keepdims=True)

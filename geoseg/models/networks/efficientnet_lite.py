@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0 from stock layers: a backbone that `keras.applications` lacks.
+"""EfficientNet-Lite0 from stock layers, a backbone missing from `keras.applications`.
 
-Against EfficientNet-B0 it has no squeeze-and-excitation, and ReLU6 for swish (Tan and Le, arXiv:1905.11946; Liu, 2020,
-"Higher accuracy on vision models with EfficientNet-Lite"): nothing averages over a whole tile, so that a pixel's score
-depends on its surroundings alone.
+Unlike EfficientNet-B0 it has no squeeze-and-excitation, and ReLU6 instead of swish (Tan and Le, arXiv:1905.11946; Liu,
+2020, "Higher accuracy on vision models with EfficientNet-Lite"): nothing averages over a whole tile, so a pixel's score
+depends only on its surroundings.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from geoseg.models.backend import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class _Stage:
-    """A run of inverted residual blocks; the first one has the stride."""
+    """A sequence of inverted residual blocks; the first has the stride."""
 
     blocks: int
     kernel: int
@@ -31,16 +31,16 @@ _STAGES = (
     _Stage(blocks=3, kernel=5, stride=1, expansion=6, channels=112),
     _Stage(blocks=4, kernel=5, stride=2, expansion=6, channels=192),
 )
-"""Table 1 of Tan and Le (2019), without the last stage, which serves classification."""
+"""Table 1 of Tan and Le (2019) without the last stage, which is for classification."""
 
 _TAPPED = (0, 1, 2, 4, 5)
-"""Stages after which the resolution falls, and the last one: at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's."""
+"""Stages before the resolution is halved, and the last one: 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's."""
 
 _EPSILON = 1e-3
 
 
 def lite0_features(pixels: Tensor) -> list[Tensor]:
-    """Feature maps on raw `pixels` (0–255), finest first: 16, 24, 40, 112 and 192 channels at 1/2 to 1/32."""
+    """Return feature maps of raw `pixels` (0–255), finest first: 16, 24, 40, 112, 192 channels at 1/2 to 1/32."""
     tensor = layers.Rescaling(1 / 128, offset=-127 / 128, name="backbone_scaling")(pixels)
     tensor = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(tensor)
     tensor = _norm(tensor, "stem_norm", active=True)

@@ -1,4 +1,4 @@
-"""Backbones as encoders of the U-Net: those of `keras.applications`, and EfficientNet-Lite0."""
+"""Encoders of the U-Net: backbones of `keras.applications`, and EfficientNet-Lite0."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,16 +17,16 @@ from .efficientnet_lite import lite0_features
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
-    """Where a backbone's feature maps are tapped."""
+    """A backbone and the layers that its features are taken from."""
 
     depth: int
     """Number of halvings between the input and the bottleneck."""
     application: str | None = None
-    """Name of the constructor in `keras.applications`; None for EfficientNet-Lite0, which is ours."""
+    """Name of the constructor in `keras.applications`; None for our EfficientNet-Lite0."""
     taps: tuple[str, ...] = ()
-    """Names of the application's layers that give the skips, finest first; the last one is the bottleneck."""
+    """Layers of the application for the skips, finest first; the last is the bottleneck."""
     mean: tuple[float, float, float] | None = None
-    """Red, green and blue that the published weights expect subtracted; None where the backbone scales by itself."""
+    """Red, green and blue to subtract for the published weights; None if the backbone scales its input."""
 
 
 _EFFICIENTNET_TAPS = (
@@ -51,28 +51,28 @@ ENCODERS = {
 """Encoders by name."""
 
 _DEVIATION = (0.229, 0.224, 0.225)
-"""Of red, green and blue over ImageNet, as a share of 255; from `keras.applications.efficientnet`."""
+"""Standard deviation of red, green and blue in ImageNet, divided by 255; from `keras.applications.efficientnet`."""
 
 
 def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[Tensor]:
-    """Feature maps of backbone `name` on raw `pixels`, finest first, one for each tap.
+    """Return the feature maps of backbone `name` on raw `pixels`, finest first.
 
-    `weights` is a file of the published weights, `imagenet` (which Keras downloads), or None for a random start.
+    `weights` is a file of the published weights, `imagenet` (downloaded by Keras), or None for random weights.
 
     Raises
     ------
     ValueError
-        If `imagenet` is asked of a backbone that Keras does not download.
+        If Keras cannot download weights of this backbone.
     UsageError
         If the weights cannot be read or downloaded.
     """
     encoder = ENCODERS[name]
     if encoder.application is None:
         if weights == "imagenet":
-            raise ValueError(f"Keras cannot download weights of {name}; give a file of them.")
+            raise ValueError(f"Keras cannot download weights of {name}; use a file.")
         features = lite0_features(pixels)
         if weights is not None:
-            with _told(weights):
+            with _naming(weights):
                 keras.Model(pixels, features).load_weights(weights)
         return features
     scaled = pixels
@@ -81,27 +81,27 @@ def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[
         offset = [-value for value in encoder.mean] if bands == 3 else [-sum(encoder.mean) / 3] * bands
         scaled = layers.Rescaling(1.0, offset=offset, name="backbone_scaling")(pixels)
     build = getattr(keras.applications, encoder.application)
-    with _told(weights):
+    with _naming(weights):
         backbone = build(include_top=False, weights=weights, input_tensor=scaled)
     if weights is not None and encoder.mean is not None:
         # The published weights were trained on blue, green, red.
         _change_kernel(backbone.get_layer("block1_conv1"), lambda kernel: kernel[:, :, ::-1])
     if weights not in (None, "imagenet") and encoder.mean is None:
-        # For `imagenet`, but not for a file of the same weights, Keras divides by the root of the deviation once more.
+        # For `imagenet`, but not for a file of the same weights, Keras also divides by the root of the deviation.
         _change_kernel(backbone.get_layer("stem_conv"), lambda kernel: kernel / np.sqrt(_DEVIATION)[:, None])
     return [backbone.get_layer(tap).output for tap in encoder.taps]
 
 
 @contextmanager
-def _told(weights: str | None) -> Iterator[None]:
-    """Say which weights could not be had. Keras raises a plain Exception where a download fails."""
+def _naming(weights: str | None) -> Iterator[None]:
+    """Turn errors into one that names the weights; Keras raises a plain Exception for a failed download."""
     try:
         yield
     except Exception as error:
         if weights is None:
             raise
         reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split()).rstrip(".")
-        raise UsageError(f"published weights of the encoder, {weights}, cannot be had: {reason}.") from error
+        raise UsageError(f"the published encoder weights {weights} cannot be loaded: {reason}.") from error
 
 
 def _change_kernel(

@@ -1,4 +1,4 @@
-"""Network presets by name: each is a line of parameters for `build_unet`, with the paper it follows."""
+"""Network presets by name: parameters for `build_unet`, with their papers."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A named choice of `build_unet` parameters."""
+    """A named set of `build_unet` parameters."""
 
     depth: int
     block: str = "plain"
     skip: str = "concat"
     encoder: str | None = None
     paper: str
-    """Where the architecture and its parts were published."""
+    """Publication of the architecture and its parts."""
 
     def parameters(self) -> dict[str, Any]:
-        """Keyword arguments for `build_unet`."""
+        """Return keyword arguments for `build_unet`."""
         return {"depth": self.depth, "block": self.block, "skip": self.skip, "encoder": self.encoder}
 
 
@@ -61,9 +61,9 @@ def build_preset(
     Raises
     ------
     ValueError
-        If no preset has this name.
+        If the preset is unknown.
     """
-    from .unet import build_unet  # Keras is loaded when a network is built, not when presets are listed
+    from .unet import build_unet  # loads Keras, which listing presets does not need
 
     if name not in PRESETS:
         raise ValueError(f"preset {name!r} is unknown; choose one of {', '.join(PRESETS)}.")

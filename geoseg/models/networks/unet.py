@@ -1,7 +1,7 @@
-"""One parametric U-Net, built from stock Keras layers only.
+"""A parametric U-Net of stock Keras layers.
 
-A network saved from here loads with plain `keras.saving.load_model(path, safe_mode=True)`, on every Keras backend,
-without geoseg installed. It takes raw pixel values, since it scales them itself, and returns class probabilities.
+A saved network loads with plain `keras.saving.load_model(path, safe_mode=True)`, on every Keras backend and without
+geoseg. It scales raw pixel values itself and returns class probabilities.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Block = Literal["plain", "residual"]
 Skip = Literal["concat", "add", "attention", "attention_add"]
 
 MAX_WIDENING = 16
-"""Levels stop doubling their channels at this multiple of `width`."""
+"""Channels stop doubling at this multiple of `width`."""
 
 
 def build_unet(
@@ -35,14 +35,14 @@ def build_unet(
 ) -> keras.Model:
     """Build a U-Net from pixels `(tiles, height, width, bands)` to probabilities `(tiles, height, width, classes)`.
 
-    Height and width must be multiples of `2 ** depth`. Pixels are raw, in 0–255.
+    Height and width must be multiples of `2 ** depth`. Pixels are raw values, 0–255.
 
     Parameters
     ----------
     depth
         Number of halvings between the input and the bottleneck; fixed at 4 by `vgg16` and at 5 by the EfficientNets.
     width
-        Channels at full resolution; doubled at each level down to `MAX_WIDENING * width`.
+        Channels at full resolution, doubled at each level up to `MAX_WIDENING * width`.
     block
         `plain`: two 3 × 3 convolutions (Ronneberger et al., 2015). `residual`: the same with a projected shortcut
         (He et al., 2016; Zhang et al., 2018).
@@ -50,7 +50,7 @@ def build_unet(
         How encoder features join the decoder: `concat` (Ronneberger et al., 2015), `add` (Quan et al., 2021),
         `attention` (gated, then concatenated: Oktay et al., 2018) or `attention_add` (gated, then added).
     encoder
-        Name of a backbone in `ENCODERS`, or None for blocks of the decoder's own kind.
+        Name of a backbone in `ENCODERS`, or None for the same blocks as the decoder.
     encoder_weights
         File of the backbone's published weights, or `imagenet`; only with `encoder` and 3 bands.
 
@@ -64,11 +64,11 @@ def build_unet(
     if skip not in get_args(Skip):
         raise ValueError(f"skip {skip!r} is unknown; choose one of {', '.join(get_args(Skip))}.")
     if encoder is None and encoder_weights is not None:
-        raise ValueError("encoder_weights needs an encoder.")
+        raise ValueError("`encoder_weights` needs an `encoder`.")
     if encoder is not None and encoder not in ENCODERS:
         raise ValueError(f"encoder {encoder!r} is unknown; choose one of {', '.join(ENCODERS)}.")
     if encoder is not None and depth != ENCODERS[encoder].depth:
-        raise ValueError(f"{encoder} has {ENCODERS[encoder].depth} levels; depth {depth} does not fit it.")
+        raise ValueError(f"encoder {encoder} needs a depth of {ENCODERS[encoder].depth}, not {depth}.")
     if encoder_weights is not None and bands != 3:
         raise ValueError(f"published weights of {encoder} are for red, green and blue, not for {bands} bands.")
 
@@ -87,7 +87,7 @@ def build_unet(
     for level in reversed(range(depth)):
         decoded = _join(decoded, features[level], widths[level], skip, f"skip_{level}")
         decoded = convolve(decoded, widths[level], f"decoder_{level}")
-    # float32 whatever the mixed-precision policy: blended probabilities are compared for equality.
+    # float32 even with mixed precision: blended probabilities are compared for equality.
     scores = layers.Conv2D(classes, 1, activation="softmax", dtype="float32", name="probabilities")(decoded)
     return keras.Model(pixels, scores, name=name)
 
@@ -103,7 +103,7 @@ def _encode(tensor: Tensor, widths: list[int], convolve: Callable[[Tensor, int, 
 
 
 def _join(coarse: Tensor, fine: Tensor, width: int, skip: Skip, name: str) -> Tensor:
-    """Bring the decoder's `coarse` features to the resolution of the encoder's `fine` ones and merge the two."""
+    """Upsample the decoder's `coarse` features and merge them with the encoder's `fine` ones."""
     if skip.startswith("attention"):
         fine = _attention_gate(coarse, fine, name)
     up = layers.UpSampling2D(name=f"{name}_up")(coarse)
@@ -116,7 +116,7 @@ def _join(coarse: Tensor, fine: Tensor, width: int, skip: Skip, name: str) -> Te
 
 
 def _attention_gate(coarse: Tensor, fine: Tensor, name: str) -> Tensor:
-    """Weight each pixel of `fine` by the attention that `coarse` pays it: the gate of Oktay et al. (2018), figure 2."""
+    """Weight each pixel of `fine` by attention from `coarse`: the gate of Oktay et al. (2018), figure 2."""
     channels = max(fine.shape[-1] // 2, 1)
     query = layers.Conv2D(channels, 1, name=f"{name}_gate_query")(coarse)
     key = layers.Conv2D(channels, 2, strides=2, use_bias=False, name=f"{name}_gate_key")(fine)
@@ -127,7 +127,7 @@ def _attention_gate(coarse: Tensor, fine: Tensor, name: str) -> Tensor:
 
 
 def _conv_norm(tensor: Tensor, width: int, name: str, *, kernel: int = 3) -> Tensor:
-    # The bias would be cancelled by the normalisation's own.
+    # A bias would be cancelled by the normalisation.
     tensor = layers.Conv2D(
         width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(tensor)

@@ -14,7 +14,7 @@ def test_median_frequency_gives_every_class_the_median_s_part_of_the_loss():
 
 
 def test_effective_number_is_its_series():
-    """A class's weight is one over the sum of beta**i over its samples, up to the factor that makes the mean 1."""
+    """A class's weight is one over the sum of beta**i over its samples, scaled to a mean of 1."""
     pixels, beta = np.array([3, 40, 700]) * 64, 0.99
     expected = np.array([1 / sum(beta**i for i in range(samples)) for samples in (3, 40, 700)])
     weights = effective_number(pixels, sample=64, beta=beta)
@@ -22,7 +22,7 @@ def test_effective_number_is_its_series():
 
 
 def test_effective_number_goes_from_inverse_frequency_to_none():
-    """With few samples a class weighs one over their number, with very many all classes weigh the same."""
+    """With few samples the weight is one over their number; with very many, all weights are equal."""
     few, many = np.array([1, 2, 4]), np.array([1, 2, 4]) * 10**8
     np.testing.assert_allclose(effective_number(few, sample=100) * few, [12 / 7] * 3, rtol=1e-4)
     np.testing.assert_allclose(effective_number(many, sample=100), 1)
@@ -30,12 +30,12 @@ def test_effective_number_goes_from_inverse_frequency_to_none():
 
 @pytest.mark.parametrize("rule", [median_frequency, lambda pixels: effective_number(pixels, sample=10)])
 def test_no_pixels_no_weight(rule):
-    """Where nothing is labelled no class has a weight, and nothing is divided by zero."""
+    """Without labelled pixels all weights are zero, without a division by zero."""
     assert not rule(np.zeros(3, np.int64)).any()
 
 
 def test_a_partial_label_weighs_what_its_classes_do():
-    """A label of several classes weighs the mean of theirs, by their pixels, so that the parts add up to the whole."""
+    """A label of several classes has their mean weight, weighted by pixels, so that the parts sum to the whole."""
     weights, pixels = np.array([4.0, 1.0, 0.5]), np.array([100, 400, 0])
     single, other, both, rest = label_weights([[0], [1], [0, 1], [2]], weights, pixels)
     assert (single, other, rest) == (4.0, 1.0, 0.5)

@@ -31,21 +31,21 @@ def scored(metric, values):
     ],
 )
 def test_fully_labelled_pixels_are_scored_as_ever(metric, expected):
-    """With one class a label, accuracy and Jaccard index of all batches together are scikit-learn's."""
+    """With one class per label, accuracy and Jaccard index over all batches equal scikit-learn's."""
     truth, found = zip(*((t.ravel(), p.argmax(-1).ravel()) for t, p in batches(CLASSES)), strict=True)
     score = scored(metric(ALLOWED, classes=CLASSES), CLASSES)
     assert score == pytest.approx(expected(np.concatenate(truth), np.concatenate(found)), rel=1e-5)
 
 
 def test_accuracy_counts_what_a_label_allows():
-    """A pixel is right if its label allows the class found; pixels whose label allows all do not count."""
+    """A pixel is correct if its label allows the predicted class; pixels whose label allows all do not count."""
     pairs = [(v, c) for t, p in batches(6) for v, c in zip(t.ravel(), p.argmax(-1).ravel(), strict=True) if v != 5]
     expected = np.mean([c in ALLOWED[v] for v, c in pairs])
     assert scored(LabelAccuracy(ALLOWED, classes=CLASSES), 6) == pytest.approx(expected, rel=1e-5)
 
 
 def test_jaccard_counts_a_class_where_it_is_known():
-    """Of each class, only pixels count whose label is that class, or excludes it."""
+    """A class is scored on the pixels whose label is that class or excludes it."""
     truth, found = (
         np.concatenate(a) for a in zip(*((t.ravel(), p.argmax(-1).ravel()) for t, p in batches(6)), strict=True)
     )
@@ -57,7 +57,7 @@ def test_jaccard_counts_a_class_where_it_is_known():
 
 
 def test_classes_that_are_not_shown_do_not_count():
-    """The mean is over the classes that labels show; a class found where none is shown lowers the others' scores."""
+    """The mean is over the labelled classes; predicting an unlabelled class lowers their scores."""
     metric = LabelJaccard(ALLOWED, classes=CLASSES)
     metric.update_state(np.array([[[0, 0, 1, 1]]]), np.eye(CLASSES, dtype=np.float32)[np.array([[[0, 3, 1, 1]]])])
     assert float(metric.result()) == pytest.approx((1 / 2 + 1) / 2)
@@ -65,7 +65,7 @@ def test_classes_that_are_not_shown_do_not_count():
 
 @pytest.mark.parametrize("metric", [LabelAccuracy, LabelJaccard])
 def test_an_epoch_starts_from_nothing(metric):
-    """After a reset, and where nothing is labelled, the score is 0."""
+    """After a reset, and without labelled pixels, the score is 0."""
     metric = metric(ALLOWED, classes=CLASSES)
     assert scored(metric, 6) > 0
     metric.reset_state()
@@ -74,7 +74,7 @@ def test_an_epoch_starts_from_nothing(metric):
 
 
 def test_fit_reports_metrics():
-    """Compiled metrics are reported by fit under their names, whatever the backend compiles."""
+    """`fit` reports compiled metrics under their names on every backend."""
     network = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Dense(CLASSES, activation="softmax")])
     network.compile(
         loss="sparse_categorical_crossentropy",

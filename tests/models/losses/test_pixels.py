@@ -22,7 +22,7 @@ def loss_map(loss, labels, probabilities):
 
 
 def test_one_class_a_label_is_categorical_cross_entropy(probabilities):
-    """Where each label allows one class, the loss is Keras's categorical cross-entropy."""
+    """With one class per label, the loss is Keras's categorical cross-entropy."""
     labels = np.random.default_rng(1).integers(0, CLASSES, probabilities.shape[:3])
     expected = keras.losses.SparseCategoricalCrossentropy()(labels, probabilities)
     loss = MarginalCrossEntropy(ALLOWED, classes=CLASSES)(labels, probabilities)
@@ -30,14 +30,14 @@ def test_one_class_a_label_is_categorical_cross_entropy(probabilities):
 
 
 def test_a_set_of_classes_is_scored_by_its_total(probabilities):
-    """A label "not road" costs the negative log of the probability of all the other classes together."""
+    """The loss of "not road" is the negative log of the total probability of all other classes."""
     labels = np.full(probabilities.shape[:3], NOT_ROAD)
     loss = loss_map(MarginalCrossEntropy(ALLOWED, classes=CLASSES), labels, probabilities)
     np.testing.assert_allclose(loss, -np.log(1 - probabilities[..., ROAD]), rtol=1e-5)
 
 
 def test_weights_scale_the_loss_of_their_label(probabilities):
-    """A label's weight is a factor of its own pixels' loss and of no others'."""
+    """A label's weight scales the loss of its own pixels only."""
     labels = np.random.default_rng(1).integers(0, len(ALLOWED), probabilities.shape[:3])
     weights = [1.0, 0.5, 2.0, 0.0, 3.0, 1.0]
     plain = loss_map(MarginalCrossEntropy(ALLOWED, classes=CLASSES), labels, probabilities)
@@ -46,7 +46,7 @@ def test_weights_scale_the_loss_of_their_label(probabilities):
 
 
 def test_certainty_of_a_wrong_class_has_a_finite_loss():
-    """A probability of zero for what the label allows gives a large loss, not an infinite one."""
+    """Zero probability of all allowed classes gives a large but finite loss."""
     wrong = np.eye(CLASSES, dtype=np.float32)[None, None, :1]
     (loss,) = loss_map(MarginalCrossEntropy(ALLOWED, classes=CLASSES), np.array([[[1]]]), wrong).ravel()
     np.testing.assert_allclose(loss, -np.log(1e-6), rtol=1e-5)
@@ -54,7 +54,7 @@ def test_certainty_of_a_wrong_class_has_a_finite_loss():
 
 @pytest.mark.parametrize(("label", "learns"), [(IGNORED, False), (NOT_ROAD, True), (0, True)])
 def test_an_ignored_pixel_teaches_nothing(label, learns):
-    """An ignored pixel has neither loss nor gradient: a step of the optimizer leaves every weight as it was."""
+    """An ignored pixel has neither loss nor gradient: an optimizer step changes no weight."""
     keras.utils.set_random_seed(0)
     pixels = np.random.default_rng(0).normal(size=(1, 4, 4, 3)).astype(np.float32)
     network = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Dense(CLASSES, activation="softmax")])
@@ -69,7 +69,7 @@ def test_an_ignored_pixel_teaches_nothing(label, learns):
 
 
 def test_focal_loss_is_keras_focal_loss(probabilities):
-    """With one class a label, the focal factor gives Keras's categorical focal cross-entropy."""
+    """With one class per label, the focal factor gives Keras's categorical focal cross-entropy."""
     labels = np.random.default_rng(1).integers(0, CLASSES, probabilities.shape[:3])
     onehot = np.eye(CLASSES, dtype=np.float32)[labels]
     expected = keras.losses.categorical_focal_crossentropy(onehot, probabilities, alpha=1.0, gamma=3.0)
@@ -78,7 +78,7 @@ def test_focal_loss_is_keras_focal_loss(probabilities):
 
 
 def test_pixels_beside_another_class_weigh_more(probabilities):
-    """A pixel is on a boundary if a pixel across one of its edges has a label that excludes its own, and no other."""
+    """Exactly the pixels with a 4-connected neighbour whose label excludes theirs are on a boundary."""
     labels = np.random.default_rng(5).integers(0, len(ALLOWED), probabilities.shape[:3])
     boundary = np.zeros(labels.shape, bool)
     for tile, row, col in np.ndindex(labels.shape):

@@ -1,4 +1,4 @@
-"""Losses by region, against closed forms, stock Keras and the definition of the Lovász extension."""
+"""Region losses, against closed forms, stock Keras and the definition of the Lovász extension."""
 
 import keras
 import numpy as np
@@ -44,7 +44,7 @@ def known_pixels(truth, category):
 
 
 def mean_over_classes(truth, probability, loss_of_class):
-    """Of each image, the mean loss of the classes that it is known to show."""
+    """Mean loss of the classes labelled in each image."""
     means = []
     for labelled, scores in zip(truth, probability.astype(np.float64), strict=True):
         found = []
@@ -65,7 +65,7 @@ def tversky(alpha, beta):
 
 
 def lovasz(member, score):
-    """The extension of a set function: errors in falling order, each times what its pixel adds to the function."""
+    """The extension of a set function: errors in descending order, each times the increment by its pixel."""
     errors = np.abs(member - score)
     total, wrong, before = 0.0, np.zeros(len(member), bool), 0.0
     for pixel in np.argsort(-errors, kind="stable"):
@@ -81,14 +81,14 @@ def lovasz(member, score):
     [("dice", tversky(0.5, 0.5)), ("jaccard", tversky(1, 1)), ("tversky", tversky(0.3, 0.7)), ("lovasz", lovasz)],
 )
 def test_classes_are_scored_over_the_pixels_where_they_are_known(name, of_class):
-    """A loss by region is its definition over the pixels whose membership is known, averaged over the classes shown."""
+    """A region loss is its definition over the pixels of known membership, averaged over the labelled classes."""
     truth, probability = labels(), probabilities()
     expected = mean_over_classes(truth, probability, of_class)
     np.testing.assert_allclose(losses(LOSSES[name], truth, probability), expected, rtol=1e-4)
 
 
 def test_dice_is_keras_dice_where_all_is_labelled():
-    """With one class a label, Dice is Keras's own, class by class and image by image."""
+    """With one class per label, Dice equals Keras's, class by class and image by image."""
     truth, probability = labels(values=CLASSES), probabilities()
     onehot = np.eye(CLASSES, dtype=np.float32)[truth]
     expected = ops.convert_to_numpy(keras.losses.dice(onehot, probability, axis=(1, 2))).mean(axis=-1)
@@ -97,7 +97,7 @@ def test_dice_is_keras_dice_where_all_is_labelled():
 
 @pytest.mark.parametrize("name", ["dice", "jaccard", "tversky", "lovasz"])
 def test_a_certain_right_answer_costs_nothing_and_a_wrong_one_all(name):
-    """Probabilities of 0 and 1 give a loss of 0 where they are right everywhere, of 1 where they are wrong."""
+    """Probabilities of 0 and 1 give a loss of 0 if all are right, of 1 if all are wrong."""
     truth = labels(values=CLASSES)
     right = np.eye(CLASSES, dtype=np.float32)[truth]
     np.testing.assert_allclose(losses(LOSSES[name], truth, right), 0, atol=1e-6)
@@ -128,14 +128,14 @@ def pixels(labelled, scores):
 
 
 def test_an_image_that_shows_no_class_for_sure_costs_nothing():
-    """Where no pixel is known to be of any class, there is no region to score."""
+    """Without a pixel of known class there is no region to score."""
     truth = np.full((1, 6, 5), NOT_ROAD)
     for name in ("dice", "lovasz"):
         assert losses(LOSSES[name], truth, probabilities((1, 6, 5))) == 0
 
 
 def gradients(loss, truth, logits):
-    """Of the mean loss by the logits, on whatever backend runs."""
+    """Gradient of the mean loss with respect to the logits, on any backend."""
     match keras.backend.backend():
         case "jax":
             import jax
@@ -154,7 +154,7 @@ def gradients(loss, truth, logits):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_are_finite_and_pass_ignored_pixels_by(name):
-    """Every loss has finite gradients, also at certain probabilities, and none at ignored pixels."""
+    """Every loss has finite gradients, even at probabilities of 0 and 1, and none at ignored pixels."""
     truth = labels()
     drawn = np.random.default_rng(3).normal(size=(*truth.shape, CLASSES)).astype(np.float32)
     for logits in (drawn, 200 * drawn):
@@ -166,14 +166,14 @@ def test_gradients_are_finite_and_pass_ignored_pixels_by(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_labels_of_ignored_pixels_do_not_matter(name):
-    """Ignoring a part of an image gives the loss of what remains, whatever was predicted there."""
+    """Ignoring part of an image gives the loss of the rest, whatever was predicted there."""
     truth, probability = labels(), probabilities()
     other = np.where((truth == IGNORED)[..., None], probabilities(seed=9), probability)
     np.testing.assert_allclose(losses(LOSSES[name], truth, probability), losses(LOSSES[name], truth, other), rtol=1e-6)
 
 
 def test_a_sum_is_the_weighted_sum_of_its_terms():
-    """The loss of a batch is the sum of the terms' losses of the batch, each times its weight."""
+    """The loss of a batch is the weighted sum of the terms' losses."""
     truth, probability = labels(), probabilities()
     total = WeightedSum([(1.0, LOSSES["focal"]), (0.5, LOSSES["dice"]), (2.0, LOSSES["lovasz"])])
     expected = sum(

@@ -44,7 +44,7 @@ def test_vgg_takes_red_green_blue(tiles, tmp_path):
 
 
 def test_efficientnet_from_a_file_is_that_of_keras(tiles, tmp_path, monkeypatch):
-    """Published weights give the same features from a file as when Keras fetches them and scales pixels once more."""
+    """Published weights give the same features from a file as when Keras downloads them and scales pixels again."""
     keras.utils.set_random_seed(0)
     path = str(tmp_path / "efficientnet.weights.h5")
     keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=(None, None, 3)).save_weights(path)
@@ -56,7 +56,7 @@ def test_efficientnet_from_a_file_is_that_of_keras(tiles, tmp_path, monkeypatch)
 
 
 def test_lite0_keeps_published_weights(tiles, tmp_path):
-    """Weights of the tapped features come back from a file, and Keras is not asked to download any."""
+    """Weights are read back from a file, and Keras downloads none."""
     keras.utils.set_random_seed(1)
     pixels = keras.Input((None, None, 3))
     reference = keras.Model(pixels, lite0_features(pixels))

@@ -67,7 +67,7 @@ def test_a_closed_gate_closes_the_skip():
 
 
 def test_a_mixed_precision_policy_leaves_probabilities_in_float32():
-    """Probabilities are blended and compared: they are float32 whatever precision the network is trained in."""
+    """Probabilities are blended and compared: they are float32 in every training precision."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         network = build_unet(bands=3, classes=2, depth=1, width=2)
@@ -83,19 +83,19 @@ def test_a_mixed_precision_policy_leaves_probabilities_in_float32():
         ({"block": "dense"}, "block 'dense' is unknown; choose one of plain, residual"),
         ({"skip": "none"}, "skip 'none' is unknown; choose one of concat, add, attention, attention_add"),
         ({"encoder": "resnet50"}, "encoder 'resnet50' is unknown; choose one of vgg16, efficientnetb0"),
-        ({"encoder": "vgg16", "depth": 5}, "vgg16 has 4 levels; depth 5 does not fit it"),
-        ({"encoder": "efficientnetb0", "depth": 4}, "efficientnetb0 has 5 levels; depth 4 does not fit it"),
-        ({"encoder_weights": "imagenet"}, "encoder_weights needs an encoder"),
+        ({"encoder": "vgg16", "depth": 5}, "vgg16 needs a depth of 4, not 5"),
+        ({"encoder": "efficientnetb0", "depth": 4}, "efficientnetb0 needs a depth of 5, not 4"),
+        ({"encoder_weights": "imagenet"}, "`encoder_weights` needs an `encoder`"),
         ({"encoder": "vgg16", "encoder_weights": "imagenet", "bands": 4}, "red, green and blue, not for 4 bands"),
     ],
 )
 def test_parameters_that_do_not_fit(parameters, message):
-    """A parameter that is unknown, or does not go with the others, is refused by name and with the choice there is."""
+    """A parameter that is unknown, or does not fit the others, is refused by name and with the valid choices."""
     with pytest.raises(ValueError, match=message):
         build_unet(**({"bands": 3, "classes": CLASSES} | parameters))
 
 
 def test_an_unknown_preset():
-    """A preset that is not in the table is refused with the names that are."""
+    """An unknown preset is refused with the known names."""
     with pytest.raises(ValueError, match="preset 'segnet' is unknown; choose one of unet, deep_unet"):
         build_preset("segnet", bands=3, classes=CLASSES)
