@@ -1,4 +1,4 @@
-"""`geoseg models`: the bundles that are shipped, and what can be learned from and made of any bundle."""
+"""`geoseg models`: list, show and export models."""
 
 import json
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _model = click.argument("model", metavar="NAME|FILE")
-_overwrite = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+_overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 
 
 @click.group("models", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """List the shipped models and the network presets, or look into one model.
+    """List shipped models and network presets, or show and export a model.
 
-    A model is a shipped one's name, or a .keras bundle.
+    A model is the name of a shipped one, or a .keras bundle.
     """
     if context.invoked_subcommand is None:
         _list()
@@ -32,9 +32,9 @@ def command(context: click.Context) -> None:
 @_model
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(model: str, *, as_json: bool) -> None:
-    """Show what a model takes and gives, what it is made of, and where it comes from."""
+    """Show a model's input, classes, network and provenance."""
     from geoseg.models.bundle import read_anatomy, read_card
-    from geoseg.models.export.markdown import values_taken
+    from geoseg.models.export.markdown import describe_scaling
     from geoseg.models.shipped import find_model
 
     path = find_model(model)
@@ -48,10 +48,10 @@ def show(model: str, *, as_json: bool) -> None:
     rows = {
         "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
         "bands": ", ".join(card.bands),
-        "values": "; ".join(values_taken(card)),
+        "values": "; ".join(describe_scaling(card)),
         "GSD": f"{card.gsd_m:g} m",
         "tile": f"{card.tile} px, a multiple of {card.multiple}",
-        "overlap": f"{card.overlap} px, blended by {card.window}",
+        "overlap": f"{card.overlap} px, blended with a {card.window} window",
         "parameters": f"{anatomy.parameters:,}",
         "layers": f"{sum(anatomy.layers.values())}: "
         + ", ".join(f"{count} {kind}" for kind, count in anatomy.layers.items()),
@@ -94,19 +94,19 @@ def card(model: str, *, output: Path | None, overwrite: bool) -> None:
 def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     """Export a model for ONNX Runtime, OpenVINO, TensorFlow or LiteRT.
 
-    PATH ends in .onnx, .xml (OpenVINO) or .tflite; for savedmodel it is a folder. The export is run beside the Keras
-    network on tiles of a scene, and written only if no probability differs by more than 0.0001. The card travels with
-    it: inside an ONNX file, in assets.extra/ of a SavedModel, and beside the others as a .json file.
+    PATH ends in .onnx, .xml (OpenVINO) or .tflite; for savedmodel it is a folder. The export is compared with the Keras
+    network on tiles of a scene, and written only if no probability differs by more than 0.0001. The card is stored
+    inside an ONNX file, in assets.extra/ of a SavedModel, and next to the other formats as a .json file.
 
-    An OpenVINO export gives these probabilities when it is compiled with INFERENCE_PRECISION_HINT set to f32. Left
-    alone, OpenVINO computes in half precision where the processor can.
+    To get these probabilities from OpenVINO, compile with INFERENCE_PRECISION_HINT set to f32. By default it computes
+    in half precision on processors that support it.
     """
     from geoseg.prediction.export import export as run
 
     exported = run(model, choices.pop("output"), **choices)
     for path in exported.files:
         click.echo(path)
-    click.echo(f"probabilities differ from the Keras network's by {exported.difference:.1g} at most", err=True)
+    click.echo(f"probabilities differ from the Keras network's by at most {exported.difference:.1g}", err=True)
     if exported.advice:
         click.echo(exported.advice, err=True)
 
@@ -115,7 +115,7 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
 @_model
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
-    help="Where the item is written; it refers to the model from there.",
+    help="STAC item to write, with a relative link to the model.",
 )  # fmt: skip
 @_overwrite
 def stac(model: str, *, output: Path, overwrite: bool) -> None:
@@ -165,7 +165,7 @@ def _legend(classes: list[dict[str, str]]) -> "Table":
 
 
 def _flat(values: Any, name: str = "") -> Iterable[tuple[str, str]]:  # noqa: ANN401 - any JSON value
-    """Name and text of every value in nested provenance."""
+    """Yield name and text of each value in nested provenance."""
     match values:
         case dict():
             for key, part in values.items():
@@ -203,5 +203,5 @@ def _console() -> "Console":
 
     console = Console(markup=False)  # file names may hold brackets
     if not console.is_terminal:
-        console.width = 100  # a pipe has no width, and rich would fold rows at 80 columns
+        console.width = 100  # rich would wrap the rows of a pipe at 80 columns
     return console

@@ -31,14 +31,14 @@ def run():
 
 
 def test_bare_lists(run):
-    """Without a sub-command, shipped models and presets are listed, as ever."""
+    """Without a subcommand, shipped models and presets are listed."""
     text = run()
     for name in ("aerial", "attention_resunet", "efficientnet_unet"):
         assert name in text
 
 
 def test_show(run):
-    """A shipped model is shown by name: bands, scale, tile, legend, and the size of its network."""
+    """A shipped model is shown by name: bands, GSD, tile, legend, and the size of its network."""
     text = run("show", "aerial")
     network = load_network(find_model("aerial"))
     parameters = network.count_params()
@@ -53,17 +53,17 @@ def test_show(run):
 
 
 def test_show_says_how_values_are_taken(run, tmp_path):
-    """Offset and gain of each data type are shown, and what the card leaves open is a dash."""
+    """Offset and gain of each data type are shown, and missing values as a dash."""
     scaling = {"uint8": Scaling(), "uint16": Scaling(offset=100, gain=0.25)}
     card = make_card(scaling=scaling, provenance={"license": None})
     save_bundle(build_unet(bands=3, classes=5, depth=1, width=4), card, tmp_path / "own.keras")
     text = run("show", tmp_path / "own.keras")
-    assert "uint8 as it is; uint16 as (value - 100) × 0.25" in " ".join(text.split())
+    assert "uint8 unscaled; uint16 as (value - 100) × 0.25" in " ".join(text.split())
     assert re.search("license +–", text)
 
 
 def test_show_loads_no_backend(tmp_path):
-    """Showing a model, its card or its STAC item takes no Keras."""
+    """Showing a model, its card or its STAC item does not load Keras."""
     script = """
 import sys
 from click.testing import CliRunner
@@ -79,7 +79,7 @@ sys.exit(", ".join(sorted({"keras", "tensorflow", "jax", "torch", "rasterio"} & 
 
 
 def test_card(run, tmp_path):
-    """The card is printed, or written to a file that is replaced on request only."""
+    """The card is printed, or written to a file that is replaced only on request."""
     text = run("card", "aerial")
     assert text.startswith("# aerial")
     target = tmp_path / "card.md"
@@ -91,7 +91,7 @@ def test_card(run, tmp_path):
 
 
 def test_stac(run, tmp_path):
-    """The STAC item is written as JSON, and leads to the bundle."""
+    """The STAC item is written as JSON and links to the bundle."""
     target = tmp_path / "item.json"
     run("stac", "aerial", "-o", target)
     item = json.loads(target.read_text())
@@ -129,7 +129,7 @@ def test_stac_where_nothing_can_be_written(run, tmp_path, monkeypatch):
 
 
 def test_export(run, tmp_path):
-    """An export names the files it wrote; a missing model and a wrong name are one sentence and their exit code."""
+    """An export lists its files; a missing model and a wrong name give one sentence and an exit code."""
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     target = tmp_path / "aerial.onnx"
@@ -142,7 +142,7 @@ def test_export(run, tmp_path):
 
 
 def test_export_advises(tmp_path):
-    """What a user must do to get the same scores of an OpenVINO export is said where it is made."""
+    """An OpenVINO export prints how to get the same scores."""
     pytest.importorskip("onnx")
     pytest.importorskip("openvino")
     bundle, target = tmp_path / "own.keras", tmp_path / "own.xml"

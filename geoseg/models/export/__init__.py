@@ -1,1 +1,1 @@
-"""Bundles in other formats: ONNX, OpenVINO, SavedModel, TFLite, STAC, Markdown."""
+"""Export bundles to ONNX, OpenVINO, SavedModel, TFLite, STAC and Markdown."""

@@ -1,4 +1,4 @@
-"""Export a bundle's network for other runtimes; what does not give the scores of the original is not written."""
+"""Export a bundle's network for other runtimes, if its scores match the original's."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -15,19 +15,19 @@ from geoseg.models.bundle import Card, load_network, read_card
 from .runtimes import FORMATS, Format, Tiles
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability between an export and the network it was made from."""
+"""Largest difference allowed between probabilities of an export and its network."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """An export that was written."""
+    """A written export."""
 
     files: tuple[Path, ...]
-    """What belongs together, the one to open first."""
+    """Its files, the one to open first."""
     difference: float
-    """Largest difference of a probability from the network's, over the tiles it was checked on."""
+    """Largest difference from the network's probabilities on the checked tiles."""
     advice: str
-    """What its user must do to have the same; empty if nothing."""
+    """How to get the same probabilities; empty if nothing needs to be done."""
 
 
 def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, overwrite: bool = False) -> Export:
@@ -38,19 +38,19 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
     output
         File to write, with the format's suffix; a folder for `savedmodel`.
     format
-        One of `FORMATS`. `onnx` and `openvino` take and give channels first, `(tiles, bands, side, side)`; `savedmodel`
-        and `tflite` channels last. `tflite` takes one tile at a time, the others any number.
+        One of `FORMATS`. `onnx` and `openvino` are channels first, `(tiles, bands, side, side)`; `savedmodel` and
+        `tflite` channels last. `tflite` takes one tile at a time, the others any number.
     tiles
-        Network inputs `(tiles, side, side, bands)` in 0–255 to compare on; the export is for tiles of their side.
+        Network inputs `(tiles, side, side, bands)`, 0–255, to compare on; they also set the tile size of the export.
     overwrite
-        Replace an export that exists.
+        Replace an existing export.
 
     Raises
     ------
     UsageError
-        If a package is missing, Keras runs on a backend that cannot write the format, or the side does not fit.
+        If a package is missing, Keras's backend cannot write the format, or the network does not accept the tile size.
     BundleError
-        If the network cannot be loaded or translated, or its export gives other scores.
+        If the network cannot be loaded or translated, or its export gives different scores.
     OutputError
         If the output exists, has another suffix, or cannot be written.
     """
@@ -64,11 +64,11 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
     import keras
 
     if kind.on_tensorflow and keras.backend.backend() != "tensorflow":
-        raise UsageError(f"Keras writes {format} on TensorFlow only; unset KERAS_BACKEND={keras.backend.backend()}.")
+        raise UsageError(f"Keras exports {format} only on TensorFlow; unset KERAS_BACKEND={keras.backend.backend()}.")
     network = load_network(bundle)
     expected = np.concatenate([keras.ops.convert_to_numpy(network(tile[None], training=False)) for tile in tiles])
     files = kind.files(output)
-    # The file that is opened comes last, so that its presence means that all are there.
+    # The file to open comes last, so that its presence means that all are complete.
     with whole_files(files[::-1]) as work:
         made = work / output.name
         with without_chatter():
@@ -76,8 +76,8 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
             difference = float(np.abs(kind.run(made, tiles) - expected).max())
         if not difference <= TOLERANCE:
             raise BundleError(
-                f"{bundle} as {format} differs from the Keras network by {difference:.2g}, "
-                f"more than the {TOLERANCE:g} allowed; it was not written."
+                f"{bundle} as {format} differs from the Keras network by {difference:.2g}; "
+                f"at most {TOLERANCE:g} is allowed, so it was not written."
             )
         if output.is_dir():
             shutil.rmtree(output.resolve())
@@ -88,26 +88,26 @@ def _require(format: str, packages: tuple[str, ...]) -> None:
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise UsageError(
-            f"exporting to {format} needs {' and '.join(missing)}, not installed here: pip install 'geoseg[{format}]'."
+            f"exporting to {format} needs {' and '.join(missing)}; install with pip install 'geoseg[{format}]'."
         )
 
 
 def _check_target(output: Path, kind: Format, *, overwrite: bool) -> None:
     if kind.suffix and output.suffix != kind.suffix:
-        raise OutputError(f"{output} is no name for this format; give one that ends in {kind.suffix}.")
+        raise OutputError(f"{output} has the wrong suffix; use a name that ends in {kind.suffix}.")
     if kind.suffix:
         check_outputs(kind.files(output), overwrite=overwrite)
     else:
         model = output / "saved_model.pb"
         if output.is_dir() and not model.exists():
-            raise OutputError(f"{output} is a folder that holds no SavedModel; it is not replaced.")
+            raise OutputError(f"{output} is a folder without a SavedModel and is not replaced; choose another name.")
         check_outputs([model], overwrite=overwrite, create=True)
 
 
 def _card_for(card: Card, side: int) -> Card:
-    """The card of an export for tiles of `side`, with the same share of overlap."""
+    """Return the card for tiles of `side` pixels, with the same relative overlap."""
     if side == card.tile:
         return card
     if side < 1 or side % card.multiple:
-        raise UsageError(f"the tile of model {card.name} must be a multiple of {card.multiple} pixels, got {side}.")
+        raise UsageError(f"`tile` must be a multiple of {card.multiple} pixels for model {card.name}, got {side}.")
     return replace(card, tile=side, overlap=card.overlap * side // card.tile)

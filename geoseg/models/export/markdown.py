@@ -1,4 +1,4 @@
-"""A bundle's card as people read it: Markdown, from all that the bundle says of itself."""
+"""Model cards in Markdown."""
 
 import json
 import shlex
@@ -8,11 +8,11 @@ from typing import Any
 from geoseg.models.bundle import Anatomy, Card
 
 _FIRST = ("license", "attribution", "data", "split", "metrics")
-"""What a reader looks for first, in this order; the rest of the provenance follows as it stands."""
+"""Provenance that comes first, in this order."""
 
 
 def card_text(card: Card, anatomy: Anatomy) -> str:
-    """Write a model card in Markdown."""
+    """Return a bundle's model card in Markdown."""
     road = None if card.legend.road is None else card.legend.names[card.legend.road]
     parts = [
         f"# {card.name} {card.version}",
@@ -24,8 +24,8 @@ def card_text(card: Card, anatomy: Anatomy) -> str:
             [
                 ("bands", ", ".join(card.bands)),
                 ("ground sample distance", f"{card.gsd_m:g} m"),
-                ("values", "; ".join(values_taken(card))),
-                ("tile", f"{card.tile} px, {card.overlap} px of overlap, blended by {card.window}"),
+                ("values", "; ".join(describe_scaling(card))),
+                ("tile", f"{card.tile} px, overlap {card.overlap} px, blended with a {card.window} window"),
             ],
         ),
         "## Classes",
@@ -50,15 +50,15 @@ def card_text(card: Card, anatomy: Anatomy) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def values_taken(card: Card) -> Iterable[str]:
-    """How the values of each data type become those that the network takes."""
+def describe_scaling(card: Card) -> Iterable[str]:
+    """Describe the scaling of each data type to network inputs."""
     for dtype, scaling in card.scaling.items():
         plain = scaling.offset == 0 and scaling.gain == 1
-        yield f"{dtype} as it is" if plain else f"{dtype} as (value - {scaling.offset:g}) × {scaling.gain:g}"
+        yield f"{dtype} unscaled" if plain else f"{dtype} as (value - {scaling.offset:g}) × {scaling.gain:g}"
 
 
 def _provenance(provenance: Mapping[str, Any]) -> Iterable[str]:
-    """Sections for tables and long texts, after one table of all that fits a line."""
+    """Yield one table of short values, then a section for each table or long text."""
     keys = [key for key in _FIRST if key in provenance] + [key for key in provenance if key not in _FIRST]
     short = [(_words(key), _cell(provenance[key])) for key in keys if _is_short(provenance[key])]
     if short:
@@ -71,7 +71,7 @@ def _provenance(provenance: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _section(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """A table for what has rows, and a block for what is laid out already."""
+    """Format a value as a table, a list, or a preformatted block."""
     match value:
         case str():
             return f"```\n{value.strip()}\n```"
@@ -85,7 +85,7 @@ def _section(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def _records(records: Sequence[Mapping[str, Any]]) -> str:
-    """A table of rows that share most of their keys."""
+    """Format records that share most of their keys as a table."""
     columns = list(dict.fromkeys(key for record in records for key in record))
     rows = [[_cell(record[key]) if key in record else "" for key in columns] for record in records]
     return _table([_words(column) for column in columns], rows)

@@ -1,7 +1,7 @@
 """Write a network as an ONNX graph, channels first, layer by layer.
 
-Keras's own exporter keeps channels last, which ONNX's operators do not know: runtimes spend a good part of their time
-on transposing. It also needs TensorFlow, while this reads settings and weights on any backend.
+Keras's own exporter keeps channels last, which ONNX operators do not support, so runtimes spend much of their time on
+transposing. It also needs TensorFlow, while this reads settings and weights on any backend.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ from onnx import TensorProto, helper, numpy_helper
 from geoseg.errors import BundleError
 
 OPSET = 17
-"""What runtimes since 2022 read; nothing here needs a later one."""
+"""Supported by runtimes since 2022."""
 IR_VERSION = 8
-"""The file format that came with this operator set."""
+"""File format version of this operator set."""
 
 
 @dataclass
 class _Graph:
-    """Nodes and constants so far; a tensor is referred to by its name."""
+    """Nodes and constants so far; tensors are identified by name."""
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
@@ -44,13 +44,13 @@ class _Graph:
 def to_onnx(network: keras.Model, side: int) -> onnx.ModelProto:
     """Write a functional `network` as ONNX: pixels `(tiles, bands, side, side)` to `(tiles, classes, side, side)`.
 
-    Input and output are called `pixels` and `probabilities`. The side of every feature map must be a multiple of the
-    stride that reduces it, as a bundle's `multiple` grants.
+    Input and output are named `pixels` and `probabilities`. The side of every feature map must be a multiple of the
+    stride that reduces it, as a bundle's `multiple` ensures.
 
     Raises
     ------
     BundleError
-        If a layer, or a setting of one, has no translation here.
+        If a layer or one of its settings is not supported.
     """
     graph = _Graph()
     (entry,), (result,) = network.inputs, network.outputs
@@ -75,7 +75,7 @@ def to_onnx(network: keras.Model, side: int) -> onnx.ModelProto:
         producer_name="geoseg",
     )
     model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
-    # Inference loses sight of it where feature maps are enlarged.
+    # Shape inference loses it where feature maps are upsampled.
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "tiles"
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -123,7 +123,7 @@ def _convolved(
 
 
 def _pads(layer: keras.Layer, reach: Sequence[int]) -> list[int]:
-    """Zeros before and after each axis, the odd one after: `same` as TensorFlow has it, on multiples of the stride."""
+    """Return zero padding before and after each axis, the odd one after, as TensorFlow's `same`."""
     if layer.padding == "valid":
         return [0, 0, 0, 0]
     missing = [max(size - step, 0) for size, step in zip(reach, layer.strides, strict=True)]
@@ -186,7 +186,7 @@ def _scaled(
     scale: npt.NDArray[np.floating],
     offset: npt.NDArray[np.floating],
 ) -> str:
-    """Write `scale * x + offset`, of one value each or one for each band."""
+    """Write `scale * x + offset`, with one value for all bands or one per band."""
     factor = graph.constant(f"{layer.name}/scale", scale.reshape(-1, 1, 1))
     summand = graph.constant(f"{layer.name}/offset", offset.reshape(-1, 1, 1))
     return graph.add("Add", layer.name, [graph.add("Mul", f"{layer.name}/scaled", [*sources, factor]), summand])
@@ -209,7 +209,7 @@ def _up_sampling(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
         "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
     }
     if layer.interpolation not in how:
-        raise _untranslated(layer, f"an enlargement by {layer.interpolation} interpolation")
+        raise _untranslated(layer, f"an upsampling by {layer.interpolation} interpolation")
     scales = graph.constant(f"{layer.name}/scales", (1, 1, *layer.size))
     return graph.add("Resize", layer.name, [*sources, "", scales], **how[layer.interpolation])
 
@@ -244,7 +244,7 @@ def _global_pooling(graph: _Graph, layer: keras.Layer, sources: list[str]) -> st
 
 
 def _reshape(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
-    """Channels alone become a map of one pixel, as squeeze-and-excitation does; other reshapings mix axes."""
+    """Reshape channels to a map of one pixel, as in squeeze-and-excitation; other reshapings mix axes."""
     channels = layer.input.shape[-1]
     if len(layer.input.shape) != 2 or tuple(layer.target_shape) != (1, 1, channels):
         raise _untranslated(layer, "a reshaping of more than channels")
@@ -253,7 +253,7 @@ def _reshape(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
 
 
 def _unchanged(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
-    """At inference these do nothing."""
+    """Skip a layer that does nothing at inference."""
     return sources[0]
 
 
@@ -275,4 +275,4 @@ _WRITERS: dict[str, Callable[[_Graph, keras.Layer, list[str]], str]] = {
     "UpSampling2D": _up_sampling,
     "ZeroPadding2D": _zero_padding,
 }
-"""By kind of layer, what writes it into a graph from the names of its inputs and returns the name of its output."""
+"""Writers by layer class: from the names of a layer's inputs to the name of its output."""

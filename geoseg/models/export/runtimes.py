@@ -1,4 +1,4 @@
-"""The runtimes that networks are exported to: how each format is written, and run for comparison."""
+"""Write networks in the formats of other runtimes, and run them for comparison."""
 
 import json
 from collections.abc import Callable
@@ -20,35 +20,35 @@ Tiles = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """How one format is written and run."""
+    """An export format."""
 
     suffix: str
-    """Of the file to open; empty for a folder."""
+    """Suffix of the file to open; empty for a folder."""
     companions: tuple[Callable[[Path], Path], ...] = ()
-    """From the file to open, the paths of those that lie beside it."""
+    """Functions from the file to open to the files next to it."""
     packages: tuple[str, ...] = ()
-    """Modules that writing and checking need beside geoseg's own dependencies."""
+    """Optional modules needed for writing and checking."""
     on_tensorflow: bool = False
-    """Whether Keras writes it from TensorFlow alone."""
+    """Whether Keras can write it only on TensorFlow."""
     write: "Callable[[keras.Model, Card, Path], None]"
-    """Writes a network, for tiles of the card's side."""
+    """Writes a network for tiles of the card's size."""
     run: Callable[[Path, Tiles], Tiles]
     """Runs a file on tiles `(tiles, side, side, bands)`: probabilities `(tiles, side, side, classes)`."""
     advice: str = ""
-    """What a user must do to run it as `run` does; empty if nothing."""
+    """How to run it as `run` does; empty if nothing needs to be done."""
 
     def files(self, output: Path) -> list[Path]:
-        """Files that belong together, the one to open first."""
+        """Return the files of an export, the one to open first."""
         return [output, *(companion(output) for companion in self.companions)]
 
 
 def _sidecar(path: Path) -> Path:
-    """Where the card lies, for formats that have no place for it."""
+    """Return the path of the card, for formats that cannot contain it."""
     return path.with_name(f"{path.name}.json")
 
 
 def _weights(path: Path) -> Path:
-    """Where OpenVINO keeps the weights of a graph."""
+    """Return the path of the weights of an OpenVINO graph."""
     return path.with_suffix(".bin")
 
 
@@ -57,7 +57,7 @@ def _metadata(card: Card) -> str:
 
 
 def _onnx_model(network: "keras.Model", card: Card) -> "onnx.ModelProto":
-    """The graph, with the card and with what QGIS's Deepness plugin reads of a model."""
+    """Return the graph with the card and the metadata of QGIS's Deepness plugin."""
     from onnx.helper import set_model_props
 
     from geoseg.models.folding import fold_batch_norm
@@ -71,7 +71,7 @@ def _onnx_model(network: "keras.Model", card: Card) -> "onnx.ModelProto":
         "resolution": card.gsd_m * 100,
         "tile_size": card.tile,
         "tiles_overlap": round(100 * card.overlap / card.tile),
-        # The plugin divides by 255 first; the network takes 0–255.
+        # The plugin divides by 255 first; the network expects 0–255.
         "standardization_mean": [0.0] * len(card.bands),
         "standardization_std": [1 / 255] * len(card.bands),
     }
@@ -91,18 +91,18 @@ def _run_onnx(path: Path, tiles: Tiles) -> Tiles:
     return _channels_last(scores)
 
 
-# The file cannot say so: of what it may carry as `runtime_options`, OpenVINO's CPU plugin reads no precision.
+# This cannot be stored in the file: OpenVINO's CPU plugin ignores a precision in `runtime_options`.
 _OPENVINO_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 _OPENVINO_ADVICE = (
-    f'compile it with compile_model(path, "CPU", {json.dumps(_OPENVINO_EXACT)}): left alone, OpenVINO computes in '
-    "bfloat16 or float16 where the processor can, and probabilities differ by some hundredths or tenths"
+    f'compile it with compile_model(path, "CPU", {json.dumps(_OPENVINO_EXACT)}); by default OpenVINO computes in '
+    "bfloat16 or float16 on processors that support it, and probabilities differ by hundredths to tenths"
 )
 
 
 def _write_openvino(network: "keras.Model", card: Card, path: Path) -> None:
     import openvino
 
-    # `convert_model` would do the same and report its use to the makers of OpenVINO.
+    # `convert_model` would do the same, but reports usage to OpenVINO's developers.
     graph = openvino.Core().read_model(_onnx_model(network, card).SerializeToString())
     openvino.save_model(graph, path, compress_to_fp16=False)
     _sidecar(path).write_text(_metadata(card))
@@ -118,10 +118,10 @@ def _run_openvino(path: Path, tiles: Tiles) -> Tiles:
 def _write_saved_model(network: "keras.Model", card: Card, path: Path) -> None:
     import tensorflow as tf
 
-    # A tile without a size cannot be traced: UpSampling2D asks for it.
+    # UpSampling2D cannot be traced without a tile size.
     signature = [tf.TensorSpec((None, card.tile, card.tile, len(card.bands)), tf.float32, name="pixels")]
     network.export(path, format="tf_saved_model", input_signature=signature, verbose=False)
-    extra = path / "assets.extra"  # TensorFlow's place for what only its user reads
+    extra = path / "assets.extra"  # TensorFlow's folder for files of applications
     extra.mkdir()
     (extra / MEMBER).write_text(_metadata(card))
 
@@ -129,14 +129,14 @@ def _write_saved_model(network: "keras.Model", card: Card, path: Path) -> None:
 def _run_saved_model(path: Path, tiles: Tiles) -> Tiles:
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(path)  # held: its function does not keep its variables alive
+    loaded = tf.saved_model.load(path)  # keeps the variables of its function alive
     return np.asarray(loaded.serve(tiles))
 
 
 def _write_tflite(network: "keras.Model", card: Card, path: Path) -> None:
     import tensorflow as tf
 
-    # Of one tile: runtimes on small devices want every size fixed.
+    # A batch of one: runtimes on small devices need fixed sizes.
     signature = [tf.TensorSpec((1, card.tile, card.tile, len(card.bands)), tf.float32, name="pixels")]
     network.export(path, format="litert", input_signature=signature, verbose=False)
     _sidecar(path).write_text(_metadata(card))

@@ -1,6 +1,6 @@
-"""A bundle as an item of a SpatioTemporal Asset Catalog, with the Machine Learning Model extension.
+"""Describe a bundle as a STAC item with the Machine Learning Model extension.
 
-Fields are those of STAC 1.1 (stacspec.org) and of the extensions in `EXTENSIONS`.
+Fields follow STAC 1.1 (stacspec.org) and `EXTENSIONS`.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ EXTENSIONS = (
 _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _TASKS = ["semantic-segmentation"]
 _SHA256 = "1220"
-"""Multihash prefix: the algorithm, and 32 bytes."""
+"""Multihash prefix: algorithm, and length of 32 bytes."""
 
 
 def stac_item(bundle: Path, output: Path) -> dict[str, Any]:
-    """Describe a bundle as a STAC item that is to be written to `output`: its asset is referred to from there.
+    """Return a STAC item whose asset link is relative to `output`, where the item will be written.
 
-    A model is for any place and time, unless its card knows better: the item spans the world, and no date is claimed.
+    Models are not bound to a place or time, so the item spans the world and has no date.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _input(card: Card) -> dict[str, Any]:
 
 
 def _value_scaling(card: Card) -> list[dict[str, Any]] | None:
-    """One scaling for all bands, or null where values are taken as they are or it depends on their type."""
+    """Return one scaling for all bands; null if values are not scaled or scaling depends on their type."""
     scalings = set(card.scaling.values())
     if len(scalings) != 1:
         return None
@@ -138,7 +138,7 @@ def _output(card: Card) -> dict[str, Any]:
 
 
 def _hyperparameters(card: Card) -> Iterable[tuple[str, Any]]:
-    """How tiles are cut and blended, and what one number or word says of the training."""
+    """Yield the tiling, and provenance that is a single number or line."""
     yield from (("tile", card.tile), ("overlap", card.overlap), ("window", card.window), ("multiple", card.multiple))
     for key, value in card.provenance.items():
         if isinstance(value, int | float | str) and key not in ("license", "attribution") and "\n" not in str(value):
@@ -160,25 +160,25 @@ def _asset(card: Card, bundle: Path, output: Path) -> dict[str, Any]:
 
 
 def _bands(card: Card) -> list[dict[str, Any]]:
-    """What the core wants at an asset before it allows it among the properties, where the extension wants it."""
+    """Return bands; the core requires them at an asset, and the extension among the properties, too."""
     return [{"name": name, "gsd": card.gsd_m} for name in card.bands]
 
 
 def _identifier(text: str) -> str:
-    """A text without spaces and without the signs of ASCII that mean something in paths; letters of any script stay."""
+    """Replace spaces and ASCII punctuation, which may have a meaning in paths; letters of any script stay."""
     return re.sub(r"(?:\s|[^0-9A-Za-z_.\-\u0080-\U0010ffff])+", "_", text)
 
 
 def _ascii(text: str) -> str:
-    """ASCII letters, digits, hyphens and underscores: what all extensions allow in names.
+    """Convert to ASCII letters, digits, hyphens and underscores, which all extensions allow in names.
 
-    Other letters are written in Punycode (RFC 3492) after `xn--`, as in names of hosts: different texts stay different.
+    Other letters become Punycode (RFC 3492) after `xn--`, as in host names, so different texts stay different.
     """
     name = _identifier(text).replace(".", "_")
     return name if name.isascii() else "xn--" + name.encode("punycode").decode()
 
 
 def _model_name(text: str) -> str:
-    """A name that begins with a letter, ends with a letter or digit, and has three signs: so the extension wants it."""
+    """Return a name as the extension requires: a letter first, a letter or digit last, at least three characters."""
     name = _ascii(text).strip("-_")
     return name if re.fullmatch(r"[a-zA-Z].+[a-zA-Z0-9]", name) else f"model-{name}".rstrip("-")

@@ -1,4 +1,4 @@
-"""Exports: the scores of the original in another runtime, with the card, or nothing."""
+"""Exports give the original's scores in another runtime, with the card, or are not written."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture
 def available():
-    """Skip what this environment cannot write."""
+    """Skip formats that this environment cannot write."""
 
     def check(name):
         for package in FORMATS[name].packages:
@@ -47,7 +47,7 @@ def noise(seed, side=32, count=1):
 
 
 def run(name, path, tiles, advice=""):
-    """Run an export as its user would, without geoseg, and as advised."""
+    """Run an export as a user would, without geoseg and as advised."""
     first = np.ascontiguousarray(tiles.transpose(0, 3, 1, 2))
     if name == "onnx":
         import onnxruntime
@@ -71,7 +71,7 @@ def run(name, path, tiles, advice=""):
 
 
 def read_card(name, path):
-    """Read the card from where the documentation says that it is."""
+    """Read the card from its documented location."""
     if name == "onnx":
         import onnx
 
@@ -82,7 +82,7 @@ def read_card(name, path):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_export(name, bundle, tmp_path, available):
-    """Run as advised, an export gives the network's probabilities to 1e-4 on other tiles, and brings the card."""
+    """Run as advised, an export gives the network's probabilities to 1e-4 on other tiles, and contains the card."""
     available(name)
     target = tmp_path / NAMES[name]
     exported = export_bundle(bundle, target, format=name, tiles=noise(0))
@@ -97,7 +97,7 @@ def test_export(name, bundle, tmp_path, available):
 
 
 def test_other_side(bundle, tmp_path, available):
-    """An export for tiles of another side says so in its card, with the same share of overlap."""
+    """An export for another tile size has it in its card, with the same relative overlap."""
     available("onnx")
     target = tmp_path / "model.onnx"
     export_bundle(bundle, target, format="onnx", tiles=noise(0, side=48))
@@ -109,7 +109,7 @@ def test_other_side(bundle, tmp_path, available):
 
 
 def test_keys_for_qgis(bundle, tmp_path, available):
-    """An ONNX file says in the keys of QGIS's Deepness plugin what it is, and that it takes values of 0–255."""
+    """An ONNX file has the metadata of QGIS's Deepness plugin, for values of 0–255."""
     available("onnx")
     import onnx
 
@@ -125,7 +125,7 @@ def test_keys_for_qgis(bundle, tmp_path, available):
 
 @pytest.mark.parametrize("difference", [2e-4, float("nan")])
 def test_what_differs_is_not_written(difference, bundle, tmp_path, available, monkeypatch):
-    """An export whose probabilities differ by more than 1e-4, or are no numbers, is refused and leaves no file."""
+    """An export whose probabilities differ by more than 1e-4, or are NaN, is refused and leaves no file."""
     available("onnx")
     exact = FORMATS["onnx"].run
     wrong = dataclasses.replace(FORMATS["onnx"], run=lambda path, tiles: exact(path, tiles) + np.float32(difference))
@@ -137,7 +137,7 @@ def test_what_differs_is_not_written(difference, bundle, tmp_path, available, mo
 
 @pytest.mark.parametrize("name", ["onnx", "openvino", "tflite"])
 def test_missing_package(name, bundle, tmp_path, monkeypatch):
-    """Without a package that a format needs, one sentence names it and the extra that brings it."""
+    """If a package is missing, one sentence names it and the extra that installs it."""
     monkeypatch.setattr(export, "find_spec", lambda package: None)
     with pytest.raises(UsageError) as caught:
         export_bundle(bundle, tmp_path / NAMES[name], format=name, tiles=noise(0))
@@ -149,7 +149,7 @@ def test_missing_package(name, bundle, tmp_path, monkeypatch):
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="the backend that can")
 @pytest.mark.parametrize("name", ["savedmodel", "tflite"])
 def test_other_backends(name, bundle, tmp_path):
-    """What Keras writes on TensorFlow alone is refused elsewhere, by the name of the setting."""
+    """A format that needs TensorFlow is refused on other backends, and the error names the setting."""
     for package in FORMATS[name].packages:
         pytest.importorskip(package)
     with pytest.raises(UsageError, match="KERAS_BACKEND"):
@@ -157,13 +157,13 @@ def test_other_backends(name, bundle, tmp_path):
 
 
 def test_unknown_format(bundle, tmp_path):
-    """An unknown format is answered with those that there are."""
+    """An unknown format is refused with the known ones."""
     with pytest.raises(UsageError, match="onnx, openvino, savedmodel, tflite"):
         export_bundle(bundle, tmp_path / "model.pb", format="pb", tiles=noise(0))
 
 
 def test_nothing_is_replaced_unasked(bundle, tmp_path, available):
-    """An existing file, or one that would lie beside the target, is replaced on request only."""
+    """An existing file, or one next to it, is replaced only on request."""
     available("openvino")
     target = tmp_path / "model.xml"
     (tmp_path / "model.bin").write_text("mine")
@@ -175,7 +175,7 @@ def test_nothing_is_replaced_unasked(bundle, tmp_path, available):
 
 
 def test_folders_of_others_are_not_replaced(bundle, tmp_path):
-    """A folder that is no SavedModel is kept whatever is asked."""
+    """A folder that is no SavedModel is never replaced."""
     (tmp_path / "thesis").mkdir()
     with pytest.raises(OutputError, match="not replaced"):
         export_bundle(bundle, tmp_path / "thesis", format="savedmodel", tiles=noise(0), overwrite=True)

@@ -28,19 +28,19 @@ def tables(text):
 
 
 def test_card_says_what_the_bundle_says():
-    """Input, classes and network of the card stand in tables that a Markdown parser finds."""
+    """Input, classes and network of the card are tables that a Markdown parser finds."""
     card = make_card(scaling={"uint8": Scaling(), "uint16": Scaling(offset=100, gain=0.25)})
     found = tables(card_text(card, ANATOMY))
     given = dict(found["Input"][1:])
     assert given["bands"] == "red, green, blue"
-    assert given["values"] == "uint8 as it is; uint16 as (value - 100) × 0.25"
+    assert given["values"] == "uint8 unscaled; uint16 as (value - 100) × 0.25"
     assert [row[1] for row in found["Classes"][1:]] == list(AERIAL.names)
     assert [row[1] for row in found["Classes"] if row[3] == "yes"] == ["road"]
     assert dict(found["Network"][1:])["parameters"] == "2,144,425"
 
 
 def test_command_can_be_typed():
-    """A name with spaces and signs of the shell is one word of the card's command."""
+    """A name with spaces and shell characters is one word of the card's command."""
     text = card_text(make_card(name="My city | test"), ANATOMY)
     (command,) = (line for line in text.splitlines() if line.startswith("geoseg predict"))
     assert shlex.split(command) == ["geoseg", "predict", "scene.tif", "-m", "My city | test.keras"]

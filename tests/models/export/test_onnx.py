@@ -1,4 +1,4 @@
-"""The ONNX graph against Keras, layer kind by layer kind and network by network."""
+"""The ONNX graph against Keras, for each layer class and network."""
 
 import keras
 import numpy as np
@@ -43,7 +43,7 @@ def agree(network, tiles, *, fold=False, atol=1e-4):
     ],
 )
 def test_presets(preset, encoder):
-    """The ONNX graph of a folded network gives the probabilities of the network to 1e-4, whatever it is made of."""
+    """The ONNX graph of every folded network gives its probabilities to 1e-4."""
     keras.utils.set_random_seed(0)
     network = build_preset(preset, bands=3, classes=5, width=2, encoder=encoder)
     last = network.get_layer("probabilities")  # untrained, it would hardly differ from pixel to pixel
@@ -72,14 +72,14 @@ def test_presets(preset, encoder):
     ids=lambda make: type(make()).__name__,
 )
 def test_layer(make):
-    """Each layer alone gives what it gives in Keras; `same` padding is TensorFlow's, the odd zero after."""
+    """Each layer alone gives the same output as in Keras; `same` padding is TensorFlow's, the odd zero after."""
     keras.utils.set_random_seed(1)
     entry = keras.Input((None, None, 3), name="pixels")
     agree(keras.Model(entry, make()(entry)), noise(12), atol=1e-3)
 
 
 def test_batch_norm_that_cannot_be_folded():
-    """A normalisation that follows no convolution keeps its own statistics."""
+    """A normalisation without a convolution before it keeps its statistics."""
     entry = keras.Input((None, None, 3), name="pixels")
     norm = layers.BatchNormalization()
     network = keras.Model(entry, norm(entry))
@@ -89,7 +89,7 @@ def test_batch_norm_that_cannot_be_folded():
 
 
 def test_squeeze_and_excitation():
-    """Channels that weigh themselves, as EfficientNets have them, keep their order through pooling and reshaping."""
+    """Squeeze-and-excitation, as in EfficientNets, keeps channels in order through pooling and reshaping."""
     entry = keras.Input((None, None, 3), name="pixels")
     squeezed = layers.Reshape((1, 1, 3))(layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(entry)))
     excited = layers.Conv2D(3, 1, activation="sigmoid", kernel_initializer="random_normal")(squeezed)
@@ -110,7 +110,7 @@ def test_squeeze_and_excitation():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_has_no_translation_is_refused(named, make):
-    """A layer or setting that has no translation is refused by name, not written as something like it."""
+    """An unsupported layer or setting is refused by name, not approximated."""
     entry = keras.Input((8, 8, 3), name="pixels")
     with pytest.raises(BundleError, match=named):
         to_onnx(keras.Model(entry, make(entry)), 8)

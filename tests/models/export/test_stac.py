@@ -21,7 +21,7 @@ LEGEND = Legend(
 
 @pytest.fixture
 def made(narrow, tmp_path):
-    """The item of a bundle in a folder beside its own, the bundle, and where the item would lie."""
+    """The item of a bundle in a neighbouring folder, the bundle, and the item's path."""
 
     def make(**changes):
         bundle, target = tmp_path / "models" / "narrow.keras", tmp_path / "catalog" / "item.json"
@@ -34,7 +34,7 @@ def made(narrow, tmp_path):
 
 
 def test_other_libraries(made):
-    """PySTAC's copy of the core's schema takes the item; stac-model, the extension's own model, takes its fields."""
+    """The item is valid by PySTAC's copy of the core schema, its fields by stac-model, the extension's own model."""
     item, _, _ = made(legend=LEGEND, provenance={"preset": "attention_resunet", "license": "MIT", "attribution": "us"})
     validate_dict(item | {"stac_extensions": []})  # extensions' schemas would be asked for over the network
     fields = MLModelProperties.model_validate(
@@ -45,13 +45,13 @@ def test_other_libraries(made):
 
 @pytest.mark.parametrize("name", ["narrow", "x", "7 hills", "2.5 m", "_roads_", "?", "город", "Zürich 12."])
 def test_model_name(made, name):
-    """The extension's name begins with a letter, ends with a letter or digit, and has three signs."""
+    """The extension's name starts with a letter, ends with a letter or digit, and has at least three characters."""
     item, _, _ = made(name=name)
     assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]", item["properties"]["mlm:name"])
 
 
 def test_core_fields(made):
-    """The item has what the STAC 1.1 specification requires of every item, and is plain JSON."""
+    """The item has all fields that STAC 1.1 requires, and is plain JSON."""
     item, _, _ = made()
     assert json.loads(json.dumps(item, allow_nan=False)) == item
     assert item["type"] == "Feature"
@@ -69,7 +69,7 @@ def test_core_fields(made):
 
 
 def test_model_fields(made):
-    """The item has what the extension requires of a model, its inputs and its outputs, in the forms it asks for."""
+    """The item has the fields that the extension requires of a model, its inputs and its outputs."""
     item, _, _ = made(provenance={"preset": "attention_resunet", "license": "Apache-2.0", "attribution": "us"})
     properties = item["properties"]
     assert any("/mlm/v1." in uri for uri in item["stac_extensions"])
@@ -94,7 +94,7 @@ def test_model_fields(made):
 
 
 def test_names_of_any_script(made):
-    """The id keeps letters of any script; where the extension takes ASCII only, different names stay different."""
+    """The id keeps letters of any script; where the extension allows only ASCII, different names stay different."""
     names = ("дорога", "здание", "low veg. 1")
     legend = Legend(classes=tuple(LegendClass(name=name, colour="#00ffff") for name in names))
     item, _, _ = made(name="Мой город | a/b:c", legend=legend)
@@ -107,7 +107,7 @@ def test_names_of_any_script(made):
 
 
 def test_classes(made):
-    """Classes carry id, a name of letters and digits, the legend's own name, and the colour as the extension has it."""
+    """Classes have an id, a name of letters and digits, the legend's name, and the colour in the extension's form."""
     item, _, _ = made(legend=LEGEND, bands=("red", "green", "blue"))
     classes = item["properties"]["mlm:output"][0]["classification:classes"]
     assert [entry["value"] for entry in classes] == [0, 1]
@@ -117,7 +117,7 @@ def test_classes(made):
 
 
 def test_asset(made):
-    """The asset leads from the item to the bundle, with its size and the multihash of its content."""
+    """The asset links from the item to the bundle, with its size and the multihash of its content."""
     item, bundle, target = made()
     (asset,) = item["assets"].values()
     assert (target.parent / asset["href"]).resolve() == bundle
@@ -138,7 +138,7 @@ def test_asset(made):
     ],
 )
 def test_scaling(made, scaling, expected):
-    """One scaling for all is given as the extension has it; none where values are taken as they are or it depends."""
+    """A single scaling is given in the extension's form; none if it is the identity or depends on the data type."""
     item, _, _ = made(scaling=scaling)
     (entry,) = item["properties"]["mlm:input"]
     assert entry["value_scaling"] == expected
