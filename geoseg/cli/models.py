@@ -33,14 +33,14 @@ def command(context: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(model: str, *, as_json: bool) -> None:
     """Show a model's input, classes, network and provenance."""
-    from geoseg.models.bundle import read_anatomy, read_card
+    from geoseg.models.bundle import read_card, read_summary
     from geoseg.models.export.markdown import describe_scaling
     from geoseg.models.shipped import find_model
 
     path = find_model(model)
-    card, anatomy = read_card(path), read_anatomy(path)
+    card, summary = read_card(path), read_summary(path)
     if as_json:
-        made_of = {"layers": dict(anatomy.layers), "parameters": anatomy.parameters, "keras": anatomy.keras_version}
+        made_of = {"layers": dict(summary.layers), "parameters": summary.parameters, "keras": summary.keras_version}
         click.echo(json.dumps({"path": str(path), "bytes": path.stat().st_size} | card.to_json() | made_of, indent=2))
         return
     facts = _table(f"{card.name} {card.version}", "", "", header=False)
@@ -52,10 +52,10 @@ def show(model: str, *, as_json: bool) -> None:
         "GSD": f"{card.gsd_m:g} m",
         "tile": f"{card.tile} px, a multiple of {card.multiple}",
         "overlap": f"{card.overlap} px, blended with a {card.window} window",
-        "parameters": f"{anatomy.parameters:,}",
-        "layers": f"{sum(anatomy.layers.values())}: "
-        + ", ".join(f"{count} {kind}" for kind, count in anatomy.layers.items()),
-        "saved by": f"Keras {anatomy.keras_version}",
+        "parameters": f"{summary.parameters:,}",
+        "layers": f"{sum(summary.layers.values())}: "
+        + ", ".join(f"{count} {kind}" for kind, count in summary.layers.items()),
+        "saved by": f"Keras {summary.keras_version}",
         "road network": f"traced from {road}",
     }
     for key, value in (rows | dict(_flat(card.provenance))).items():
@@ -72,12 +72,12 @@ def show(model: str, *, as_json: bool) -> None:
 @_overwrite
 def card(model: str, *, output: Path | None, overwrite: bool) -> None:
     """Print a model's card in Markdown."""
-    from geoseg.models.bundle import read_anatomy, read_card
+    from geoseg.models.bundle import read_card, read_summary
     from geoseg.models.export.markdown import card_text
     from geoseg.models.shipped import find_model
 
     path = find_model(model)
-    text = card_text(read_card(path), read_anatomy(path))
+    text = card_text(read_card(path), read_summary(path))
     if output is None:
         click.echo(text, nl=False)
     else:

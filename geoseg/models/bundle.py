@@ -109,7 +109,7 @@ class Card:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anatomy:
+class NetworkSummary:
     """Size of a network."""
 
     layers: Mapping[str, int]
@@ -169,7 +169,7 @@ def read_card(path: Path) -> Card:
         raise BundleError(f"the {MEMBER} of model {path} is not a valid card ({missing}).") from error
 
 
-def read_anatomy(path: Path) -> Anatomy:
+def read_summary(path: Path) -> NetworkSummary:
     """Count the layers and parameters of a bundle.
 
     Raises
@@ -184,7 +184,7 @@ def read_anatomy(path: Path) -> Anatomy:
             metadata = json.loads(archive.read("metadata.json"))
             weights = archive.read("model.weights.h5")
         kinds = Counter(str(layer["class_name"]) for layer in config["config"]["layers"])
-        return Anatomy(
+        return NetworkSummary(
             layers=dict(kinds.most_common()),
             parameters=_count(weights),
             keras_version=str(metadata["keras_version"]),

@@ -5,13 +5,13 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from geoseg.models.bundle import Anatomy, Card
+from geoseg.models.bundle import Card, NetworkSummary
 
 _FIRST = ("license", "attribution", "data", "split", "metrics")
 """Provenance that comes first, in this order."""
 
 
-def card_text(card: Card, anatomy: Anatomy) -> str:
+def card_text(card: Card, summary: NetworkSummary) -> str:
     """Return a bundle's model card in Markdown."""
     road = None if card.legend.road is None else card.legend.names[card.legend.road]
     parts = [
@@ -40,9 +40,9 @@ def card_text(card: Card, anatomy: Anatomy) -> str:
         _table(
             ("", ""),
             [
-                ("parameters", f"{anatomy.parameters:,}"),
-                ("layers", ", ".join(f"{count} {kind}" for kind, count in anatomy.layers.items())),
-                ("saved by", f"Keras {anatomy.keras_version}"),
+                ("parameters", f"{summary.parameters:,}"),
+                ("layers", ", ".join(f"{count} {kind}" for kind, count in summary.layers.items())),
+                ("saved by", f"Keras {summary.keras_version}"),
             ],
         ),
         *_provenance(card.provenance),

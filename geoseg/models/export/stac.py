@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from geoseg.models.bundle import Anatomy, Card, read_anatomy, read_card
+from geoseg.models.bundle import Card, NetworkSummary, read_card, read_summary
 
 EXTENSIONS = (
     "https://stac-extensions.github.io/mlm/v1.5.0/schema.json",
@@ -35,7 +35,7 @@ def stac_item(bundle: Path, output: Path) -> dict[str, Any]:
     BundleError
         If the bundle cannot be read.
     """
-    card, anatomy = read_card(bundle), read_anatomy(bundle)
+    card, summary = read_card(bundle), read_summary(bundle)
     west, south, east, north = _WORLD
     return {
         "type": "Feature",
@@ -47,13 +47,13 @@ def stac_item(bundle: Path, output: Path) -> dict[str, Any]:
             "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]],
         },
         "bbox": list(_WORLD),
-        "properties": _properties(card, anatomy),
+        "properties": _properties(card, summary),
         "assets": {"model": _asset(card, bundle, output)},
         "links": [],
     }
 
 
-def _properties(card: Card, anatomy: Anatomy) -> dict[str, Any]:
+def _properties(card: Card, summary: NetworkSummary) -> dict[str, Any]:
     provenance = card.provenance
     licence = {"license": provenance["license"]} if provenance.get("license") else {}
     source = {"mlm:pretrained_source": provenance["attribution"]} if provenance.get("attribution") else {}
@@ -71,8 +71,8 @@ def _properties(card: Card, anatomy: Anatomy) -> dict[str, Any]:
         "mlm:architecture": str(provenance.get("preset", "U-Net")),
         "mlm:tasks": _TASKS,
         "mlm:framework": "Keras",
-        "mlm:framework_version": anatomy.keras_version,
-        "mlm:total_parameters": anatomy.parameters,
+        "mlm:framework_version": summary.keras_version,
+        "mlm:total_parameters": summary.parameters,
         "mlm:pretrained": True,
         **source,
         "mlm:accelerator": None,

@@ -3,11 +3,11 @@ import shlex
 from markdown_it import MarkdownIt
 from standins import make_card
 
-from geoseg.models.bundle import Anatomy, Scaling
+from geoseg.models.bundle import NetworkSummary, Scaling
 from geoseg.models.export.markdown import card_text
 from geoseg.models.legend import AERIAL
 
-ANATOMY = Anatomy(layers={"Conv2D": 40, "Add": 13}, parameters=2_144_425, keras_version="3.15.1")
+ANATOMY = NetworkSummary(layers={"Conv2D": 40, "Add": 13}, parameters=2_144_425, keras_version="3.15.1")
 
 
 def tables(text):
