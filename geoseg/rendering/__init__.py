@@ -1,4 +1,4 @@
-"""Procedural scenes with known truth, for samples, tests and training."""
+"""Render procedural scenes with ground truth, for samples, tests and training."""
 
 from .render import RenderedScene, render_scene
 from .road import Road

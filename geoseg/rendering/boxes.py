@@ -32,18 +32,18 @@ class Boxes:
         return np.stack([-self.axis[:, 1], self.axis[:, 0]], axis=1)
 
     def at(self, along: Floats, across: Floats) -> Floats:
-        """Points (n, 2) given in each rectangle's own frame, in metres from its centre."""
+        """Return points (n, 2) given in each rectangle's frame, in metres from its centre."""
         return np.asarray(self.centre + along[:, None] * self.axis + across[:, None] * self.across)
 
     def polygons(self, grow_m: float = 0.0) -> npt.NDArray[np.object_]:
-        """Outlines as shapely polygons (n,), widened on all sides."""
+        """Return outlines as shapely polygons (n,), buffered on all sides."""
         half = self.half + grow_m
         corners = [self.at(i * half[:, 0], j * half[:, 1]) for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))]
         return np.asarray(shapely.polygons(np.stack(corners, axis=1)), object)
 
 
 def boxes(centre: Floats, axis: Floats, half_length: Floats | float, half_width: Floats | float) -> Boxes:
-    """Build rectangles; half sides may be one number for all."""
+    """Build rectangles; a half side may be one number for all."""
     half = np.stack([np.broadcast_to(half_length, len(centre)), np.broadcast_to(half_width, len(centre))], axis=1)
     return Boxes(
         centre=np.asarray(centre, float).reshape(-1, 2), axis=np.asarray(axis, float).reshape(-1, 2), half=half
@@ -60,7 +60,7 @@ def stack(parts: list[Boxes]) -> Boxes:
 
 
 def first_of_overlapping(outlines: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
-    """Mask (n,) of a subset of polygons without overlaps, earlier ones preferred."""
+    """Return a mask (n,) of polygons without overlaps, preferring earlier ones."""
     kept = np.ones(len(outlines), bool)
     later, earlier = shapely.STRtree(outlines).query(outlines, predicate="intersects")
     order = np.argsort(later, kind="stable")
@@ -71,7 +71,7 @@ def first_of_overlapping(outlines: npt.NDArray[np.object_]) -> npt.NDArray[np.bo
 
 
 def clear_of(obstacles: shapely.STRtree, areas: Boxes) -> npt.NDArray[np.bool_]:
-    """Mask (n,) of rectangles that touch no obstacle."""
+    """Return a mask (n,) of rectangles that touch no obstacle."""
     clear = np.ones(len(areas), bool)
     clear[obstacles.query(areas.polygons(), predicate="intersects")[0]] = False
     return clear

@@ -1,4 +1,4 @@
-"""The layers a scene is painted on: twice the resolution of the image, with a margin that casts shadows into it."""
+"""The layers that a scene is painted on, at twice the image's resolution and with a margin for its shadows."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,7 +17,7 @@ MARGIN_M = 32.0
 
 
 class Canvas:
-    """Albedo, true class, object height and slope lighting of the ground, one cell per half pixel.
+    """Albedo, class, object height and slope lighting of the ground, in cells of half a pixel.
 
     Ground coordinates are metres, x to the right and y downwards, with the image's upper left corner at the origin.
 
@@ -30,12 +30,11 @@ class Canvas:
     heights
         (height, width) float32 metres above the ground.
     lighting
-        (height, width) float32 direct light relative to level ground: 1 on level ground, 0 facing away.
+        (height, width) float32 direct light: 1 on level ground, 0 facing away.
     grain
-        (height, width) float32 noise of zero mean and unit variance, with features of metres. One field serves all
-        materials: no cell shows two of them.
+        (height, width) float32 noise of zero mean and unit variance, with features of metres, shared by all materials.
     drift
-        The same with features of tens of metres.
+        The same, with features of tens of metres.
     """
 
     def __init__(self, rng: np.random.Generator, shape: tuple[int, int], gsd: float) -> None:
@@ -52,7 +51,7 @@ class Canvas:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of the canvas in metres, margin included."""
+        """Left, top, right and bottom of the canvas in metres, including the margin."""
         height, width = self.shape
         return (
             self.origin_m,
@@ -68,7 +67,7 @@ class Canvas:
 
         Returns
         -------
-        (height, width) int32: each shape's value, its position from 1 on where no values are given, and 0 elsewhere.
+        (height, width) int32: each shape's value, by default its position from 1; 0 elsewhere.
         """
         shapes = list(shapes)
         values = np.arange(1, len(shapes) + 1) if values is None else values
@@ -80,14 +79,14 @@ class Canvas:
         return burnt
 
     def cells_at(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """Flat index of the cell that holds each point (n, 2) in metres; points outside take the nearest cell."""
+        """Return the flat index of the cell at each point (n, 2) in metres, the nearest cell for points outside."""
         cells = np.floor((points - self.origin_m) / self.cell_m).astype(np.int64)
         columns = np.clip(cells[:, 0], 0, self.shape[1] - 1)
         rows = np.clip(cells[:, 1], 0, self.shape[0] - 1)
         return np.asarray(rows * self.shape[1] + columns, np.int64)
 
     def cells_along(self, starts: npt.NDArray[np.float64], ends: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """Flat indices, each once, of the cells that segments from starts (n, 2) to ends (n, 2) in metres pass."""
+        """Return the unique flat indices of cells along segments from starts (n, 2) to ends (n, 2) in metres."""
         count = np.ceil(np.hypot(*(ends - starts).T) / (0.7 * self.cell_m)).astype(np.int64) + 1
         of = np.repeat(np.arange(len(count)), count)
         step = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
@@ -103,7 +102,7 @@ class Canvas:
 
         Returns
         -------
-        Flat indices, the rectangle each belongs to, and where along its length it lies, -1 to 1.
+        Flat indices, the rectangle of each, and the position along its length, -1 to 1.
         """
         step = 0.8 * self.cell_m
         count = np.maximum(1, np.round(2.0 * areas.half / step)).astype(np.int64)
@@ -117,7 +116,7 @@ class Canvas:
         return self.cells_at(points[inside]), of[inside], along[inside]
 
     def points_of(self, cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return x and y in metres of the centres of cells given by flat index."""
+        """Return x and y in metres of cell centres, given flat indices."""
         rows, columns = np.divmod(cells, self.shape[1])
         half = np.float32(0.5)
         step, origin = np.float32(self.cell_m), np.float32(self.origin_m)
@@ -133,7 +132,7 @@ class Canvas:
         *,
         opacity: float | npt.NDArray[np.float32] = 1.0,
     ) -> None:
-        """Lay colour over cells (n,), given by flat index; `colour` is (4, n) or (4, 1) linear reflectance."""
+        """Paint cells (n,), given flat indices; `colour` is (4, n) or (4, 1) linear reflectance."""
         flat = self.albedo.reshape(4, -1)
         for band in range(4):
             if isinstance(opacity, float) and opacity == 1.0:
@@ -143,6 +142,6 @@ class Canvas:
                 flat[band, cells] = below + (colour[band] - below) * np.float32(opacity)
 
     def crop(self, layer: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Cut the margin off a layer whose last two axes are those of the canvas."""
+        """Crop the margin from a layer whose last two axes are the canvas'."""
         inner = slice(self._margin, -self._margin)
         return layer[..., inner, inner]

@@ -1,4 +1,4 @@
-"""What the land between the roads is used for: plots, commerce, fields, woods, open ground."""
+"""Plan the use of land between roads: plots, commerce, fields, woods, open ground."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,29 +17,29 @@ Use = Literal["plots", "commercial", "field", "orchard", "wood", "open"]
 
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
-    """A piece of ground of one use."""
+    """A parcel of one land use."""
 
     area: BaseGeometry
     """Polygon in metres."""
     use: Use
     ground: str
-    """Main ground, a key of `GROUND`."""
+    """Main ground cover, a key of `GROUND`."""
     second: str
-    """Ground that shows through in patches."""
+    """Ground cover of patches."""
     patches: float
-    """About the share of the second ground, -1 (none) to 1 (all)."""
+    """Approximate share of patches, -1 (none) to 1 (all)."""
     tone: float = 1.0
-    """Brightness relative to the table's reflectance."""
+    """Brightness relative to the reflectance in `GROUND`."""
     roughness: float = 0.1
-    """Relative brightness of the fine texture."""
+    """Relative amplitude of the fine texture."""
     row_spacing_m: float = 3.0
     """Distance between crop rows in metres."""
     row_heading: float = 0.0
     """Direction across the rows in radians."""
     row_strength: float = 0.0
-    """Relative brightness swing between rows."""
+    """Relative amplitude of crop rows."""
     tree_cover: float = 0.0
-    """Share of a 5 m grid's cells that bear a tree."""
+    """Share of the cells of a 5 m grid with a tree."""
 
 
 _OPEN: dict[Climate, tuple[list[str], list[str]]] = {
@@ -73,7 +73,7 @@ _YARDS: dict[Climate, tuple[list[str], list[str]]] = {
 
 
 def plan_land(rng: np.random.Generator, style: Style, roads: list[Road], bounds: Bounds) -> list[Parcel]:
-    """Divide the whole scene, within bounds in metres, into parcels; their areas cover it without gaps."""
+    """Divide the scene, with bounds in metres, into parcels without gaps."""
     frame = shapely.box(*bounds).buffer(60.0, join_style="mitre")
     lines = [shapely.LineString(road.line) for road in roads]
     faces = shapely.get_parts(shapely.polygonize([shapely.union_all([*lines, frame.boundary])]))
@@ -88,7 +88,7 @@ def plan_land(rng: np.random.Generator, style: Style, roads: list[Road], bounds:
         elif lot < built_up:
             inner = face.buffer(-60.0) if large and "rural" not in style.layouts else shapely.Polygon()
             if inner.area > 4_000.0:
-                # houses line the streets of a large block; what lies behind them is open
+                # houses line the streets of a large block; the interior is open
                 parcels.append(palette.parcel(face.difference(inner), "plots"))
                 parcels += _open(rng, palette, inner, fields, wooded < woodland)
             elif large:
@@ -101,7 +101,7 @@ def plan_land(rng: np.random.Generator, style: Style, roads: list[Road], bounds:
 
 
 def _districts(rng: np.random.Generator, faces: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
-    """A number from 0 to 1 for each face, evenly spread over the scene and alike among neighbours."""
+    """Return a number from 0 to 1 for each face, evenly distributed and similar among neighbours."""
     centres = shapely.get_coordinates(shapely.centroid(faces))
     heading, phase = rng.uniform(0.0, 2.0 * np.pi, (2, 4))
     wavelength = rng.uniform(250.0, 1200.0, 4)
@@ -125,7 +125,7 @@ def _open(
 
 
 def _divide(rng: np.random.Generator, area: BaseGeometry, largest: float) -> list[BaseGeometry]:
-    """Halve an area across its longer side until its parts are small enough."""
+    """Halve an area across its longer side until the parts are small enough."""
     if area.area < largest * rng.uniform(0.6, 1.6):
         return [area]
     corners = shapely.get_coordinates(shapely.oriented_envelope(area))[:4]
@@ -146,7 +146,7 @@ def _divide(rng: np.random.Generator, area: BaseGeometry, largest: float) -> lis
 
 
 class _Palette:
-    """Grounds of one scene: neighbouring parcels of one use resemble each other."""
+    """Ground covers of one scene: parcels of one use look alike."""
 
     def __init__(self, rng: np.random.Generator, climate: Climate) -> None:
         self._rng = rng

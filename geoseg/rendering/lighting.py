@@ -1,4 +1,4 @@
-"""Sunlight: direction, cast shadows, and the light that reaches the sensor."""
+"""Sunlight: direction, cast shadows, and light at the sensor."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .canvas import Canvas
 from .scene_styles import Style, draw
 
 _TALLEST_M = 45.0
-_SKYLIGHT = np.array([0.20, 0.235, 0.29, 0.13], np.float32)  # share of all light on level ground: blue sky
+_SKYLIGHT = np.array([0.20, 0.235, 0.29, 0.13], np.float32)  # share of total light on level ground, bluish
 _PENUMBRA_M = 0.8
 
 
@@ -24,7 +24,7 @@ class Sun:
     """Radians above the horizon."""
 
     def facing(self, slope_x: npt.NDArray[np.float32], slope_y: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Direct light on a surface that rises by these slopes along x and y, relative to level ground."""
+        """Return direct light on a surface with these slopes along x and y, relative to level ground."""
         tangent = np.float32(1.0 / np.tan(self.elevation))
         across = slope_x * np.float32(self.towards[0]) + slope_y * np.float32(self.towards[1])
         steepness = np.sqrt(np.float32(1.0) + slope_x * slope_x + slope_y * slope_y)
@@ -41,15 +41,15 @@ def draw_sun(rng: np.random.Generator, style: Style) -> Sun:
 
 
 def shade(canvas: Canvas, sun: Sun, darkness: float) -> npt.NDArray[np.float32]:
-    """Direct light (height, width) on the canvas after cast shadows, relative to level ground in the sun.
+    """Return direct light (height, width) on the canvas with cast shadows, relative to level ground in the sun.
 
-    The height of the shadow plane over each cell is the greatest of all heights towards the sun, each less the drop of
-    a ray over its distance. Doubling the distance in each step finds it in as many steps as its length has bits.
+    The shadow's height over each cell is the maximum of all heights towards the sun, each less the drop of a ray over
+    its distance. Doubling the distance in each step finds it in a logarithmic number of steps.
 
     Parameters
     ----------
     darkness
-        Share of direct light that a shadow takes, 0 to 1.
+        Share of direct light removed by a shadow, 0 to 1.
     """
     drop_per_m = np.tan(sun.elevation)
     plane = canvas.heights.copy()
@@ -66,7 +66,7 @@ def shade(canvas: Canvas, sun: Sun, darkness: float) -> npt.NDArray[np.float32]:
 
 
 def _raise_to(plane: npt.NDArray[np.float32], shift: tuple[int, int], drop: np.float32) -> None:
-    """Raise each cell to the plane `shift` cells away, less the ray's drop."""
+    """Raise each cell to the plane `shift` cells away, less the drop of the ray."""
     here, there = [], []
     for step, size in zip(shift, plane.shape, strict=True):
         bounded = int(np.clip(step, -size, size))
@@ -78,7 +78,7 @@ def _raise_to(plane: npt.NDArray[np.float32], shift: tuple[int, int], drop: np.f
 
 
 def radiance(canvas: Canvas, direct: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Reflected light (4, height, width) without the canvas' margin; level white ground in the sun gives 1."""
+    """Return reflected light (4, height, width) without the margin; level white ground in the sun gives 1."""
     light = canvas.crop(direct)
     out = np.empty((4, *light.shape), np.float32)
     for band, albedo in enumerate(canvas.crop(canvas.albedo)):

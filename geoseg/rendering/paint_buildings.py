@@ -1,4 +1,4 @@
-"""Yards and buildings on the canvas."""
+"""Paint yards and buildings."""
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ _DRIVES = ["yard_asphalt", "concrete", "paving", "gravel", "pale_soil"]
 def _fill(
     canvas: Canvas, areas: Boxes, colours: npt.NDArray[np.float32], roughness: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Paint rectangles in colours (n, 4); return the cells and the rectangle each belongs to."""
+    """Paint rectangles in colours (n, 4); return the cells and the rectangle of each."""
     burnt = canvas.burn(areas.polygons()).ravel()
     cells = np.flatnonzero(burnt)
     of = burnt[cells].astype(np.int64) - 1
@@ -50,7 +50,7 @@ def _fill(
 
 
 def paint_yards(rng: np.random.Generator, canvas: Canvas, style: Style, settlement: Settlement) -> None:
-    """Paint plots, drives and patios; roads go over them, and buildings later."""
+    """Paint plots, drives and patios, before roads and buildings."""
     names = [str(name) for name in rng.choice(_YARD_PATCHES[style.climate], len(settlement.plots))]
     tones = rng.uniform(0.75, 1.25, (len(names), 1)).astype(np.float32)
     shown = rng.random(len(names)) < rng.uniform(0.3, 0.9)
@@ -68,7 +68,7 @@ def paint_yards(rng: np.random.Generator, canvas: Canvas, style: Style, settleme
 
 
 def _paint_boundaries(rng: np.random.Generator, canvas: Canvas, style: Style, plots: Boxes) -> None:
-    """Fence, wall or hedge plots along their sides and back; walls are too thin to change a cell's class."""
+    """Paint fences, walls or hedges along sides and back of plots; walls are too thin to change a cell's class."""
     fenced = plots[rng.random(len(plots)) < rng.uniform(0.0, 0.9)]
     half = fenced.half
     corners = [fenced.at(i * half[:, 0], j * half[:, 1]) for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
@@ -86,7 +86,7 @@ def _paint_boundaries(rng: np.random.Generator, canvas: Canvas, style: Style, pl
 
 
 def _paint_belongings(rng: np.random.Generator, canvas: Canvas, plots: Boxes) -> None:
-    """Strew plots with small things too mixed to have a class of their own."""
+    """Scatter small objects on plots, too mixed for a class of their own."""
     on = plots[np.repeat(np.arange(len(plots)), rng.poisson(rng.uniform(0.0, 4.0), len(plots)))]
     count = len(on)
     centre = on.at(*(rng.uniform(-0.95, 0.95, (2, count)) * on.half.T))
@@ -97,7 +97,7 @@ def _paint_belongings(rng: np.random.Generator, canvas: Canvas, plots: Boxes) ->
 
 
 def paint_pools(rng: np.random.Generator, canvas: Canvas, pools: Boxes) -> None:
-    """Paint swimming pools within a paved rim."""
+    """Paint swimming pools with a paved rim."""
     rim = Boxes(centre=pools.centre, axis=pools.axis, half=pools.half + 1.2)
     cells, _ = _fill(canvas, rim, reflectances(["concrete"] * len(pools)), 0.03)
     canvas.classes.ravel()[cells] = SurfaceClass.LAND
@@ -107,7 +107,7 @@ def paint_pools(rng: np.random.Generator, canvas: Canvas, pools: Boxes) -> None:
 
 
 def paint_buildings(rng: np.random.Generator, canvas: Canvas, style: Style, sun: Sun, settlement: Settlement) -> None:
-    """Paint roofs, lit by their slopes, with ridges, parapets and stains, and raise the canvas by their heights."""
+    """Paint roofs with lit slopes, parapets and stains, and raise the canvas to their heights."""
     buildings = settlement.buildings
     if not len(buildings.footprint):
         return
@@ -123,7 +123,7 @@ def paint_buildings(rng: np.random.Generator, canvas: Canvas, style: Style, sun:
     to_end, to_side = half[of, 0] - np.abs(along), half[of, 1] - np.abs(across)
 
     roof = buildings.roof[of]
-    # the ridge runs along the longer side; a hip also falls towards the shorter ones
+    # the ridge follows the longer side; a hip roof also slopes towards the shorter sides
     sidewise = half[of, 1] <= half[of, 0]
     hipped = np.where(roof == GABLE, sidewise, to_side < to_end)
     pitch = rng.uniform(0.35, 0.8, len(box)).astype(np.float32)[buildings.house][of]
@@ -149,7 +149,7 @@ def paint_buildings(rng: np.random.Generator, canvas: Canvas, style: Style, sun:
 def _colours(
     rng: np.random.Generator, climate: Climate, house: npt.NDArray[np.int64], roof: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
-    """Roof colours (n, 4), one for each house, from a few that the place is built in."""
+    """Return roof colours (n, 4), one for each house, from the few of a scene."""
     pitched, flat = np.array(_PITCHED[climate], np.float32), np.array(_FLAT[climate], np.float32)
     favourites = rng.dirichlet(np.full(len(pitched), 0.8)), rng.dirichlet(np.full(len(flat), 0.8))
     count = int(house.max()) + 1

@@ -1,4 +1,4 @@
-"""Roads on the canvas: pavements, carriageways, junction corners, turning circles, markings, bridges and cars."""
+"""Paint roads: pavements, carriageways, corners, turning circles, markings, bridges and cars."""
 
 from collections import Counter
 
@@ -29,7 +29,7 @@ _CAR_SHARES = [0.18, 0.28, 0.14, 0.12, 0.13, 0.04, 0.05, 0.03, 0.02, 0.01]
 
 
 def paint_roads(rng: np.random.Generator, canvas: Canvas, style: Style, plan: RoadPlan) -> None:
-    """Paint every road of the plan, those on bridges over the others, with their markings and traffic."""
+    """Paint all roads, bridges on top, with markings and traffic."""
     ground = [road for road in plan.local if not road.bridge]
     if "rural" not in style.layouts and ground:
         _paint_pavements(rng, canvas, ground)
@@ -64,13 +64,13 @@ def _paint_pavements(rng: np.random.Generator, canvas: Canvas, roads: list[Road]
 
 
 def outline(road: Road) -> BaseGeometry:
-    """Area of a carriageway."""
+    """Return the area of a carriageway."""
     path = shapely.LineString(road.line)
     return path.buffer(road.width_m / 2, quad_segs=4, cap_style="flat" if road.bridge else "round")
 
 
 def _paint_layer(rng: np.random.Generator, canvas: Canvas, roads: list[Road], *, marked: float) -> None:
-    """Paint roads that lie on one level, their markings as fresh as `marked`: 0 for none, 1 for new."""
+    """Paint roads on one level, with markings from 0 (none) to 1 (new)."""
     if not roads:
         return
     areas: list[BaseGeometry] = [outline(road) for road in roads]
@@ -106,18 +106,18 @@ def _paint_layer(rng: np.random.Generator, canvas: Canvas, roads: list[Road], *,
 
 
 def _per_surface_tone(rng: np.random.Generator, roads: list[Road]) -> npt.NDArray[np.float32]:
-    """Brightness of each road: alike within a surface, as a town paves its streets in one campaign."""
+    """Return the brightness of each road, similar within a surface: towns pave many streets at once."""
     base = {surface: rng.uniform(0.75, 1.3) for surface in sorted({road.surface for road in roads})}
     return np.array([base[road.surface] * rng.uniform(0.93, 1.07) for road in roads], np.float32)
 
 
 def _corners(areas: list[BaseGeometry]) -> BaseGeometry:
-    """Carriageways with kerbs rounded where they meet."""
+    """Return carriageways with rounded kerbs at junctions."""
     return shapely.union_all(areas).buffer(3.0, quad_segs=2).buffer(-3.0, quad_segs=2)
 
 
 def _raise_decks(canvas: Canvas, roads: list[Road]) -> None:
-    """Paint parapets and lift decks over what they cross, so that they cast a shadow there but not on their ramps."""
+    """Paint parapets and raise decks over water and roads, so that they cast shadows there but not on their ramps."""
     decks = [shapely.LineString(road.line).buffer(road.width_m / 2 + 0.8, cap_style="flat") for road in roads]
     cells = np.flatnonzero(canvas.burn(decks, np.ones(len(decks), np.int64)))
     below = canvas.classes.ravel()[cells]
@@ -128,7 +128,7 @@ def _raise_decks(canvas: Canvas, roads: list[Road]) -> None:
 
 
 def _paint_wear(rng: np.random.Generator, canvas: Canvas, roads: list[Road]) -> None:
-    """Darken or polish the wheel paths, and wear the middle of unpaved roads."""
+    """Darken or lighten the wheel paths."""
     paths = [np.empty((0, 2, 2))]
     for road in roads:
         lanes = max(1, round(road.width_m / 3.5))
@@ -144,7 +144,7 @@ def _paint_wear(rng: np.random.Generator, canvas: Canvas, roads: list[Road]) -> 
 
 
 def _paint_markings(canvas: Canvas, roads: list[Road], freshness: float) -> None:
-    """Paint edge lines and dashes; a line thinner than a cell covers its share of the cell."""
+    """Paint edge lines and dashes; opacity is the share of a cell that a line covers."""
     lines = [np.empty((0, 2, 2))]
     for road in roads:
         if road.surface not in _PAINTED or road.width_m < 6.0 or length(road.line) < 12.0:
@@ -166,7 +166,7 @@ def _paint_markings(canvas: Canvas, roads: list[Road], freshness: float) -> None
 
 
 def _segments(line: Line) -> Floats:
-    """Start and end of each segment, (n, 2, 2)."""
+    """Return start and end of each segment, (n, 2, 2)."""
     return np.stack([line[:-1], line[1:]], axis=1)
 
 
@@ -179,7 +179,7 @@ def _dashes(road: Road, shift: float) -> Floats:
 
 
 def _traffic(rng: np.random.Generator, plan: RoadPlan) -> Boxes:
-    """Moving and parked vehicles."""
+    """Place moving and parked vehicles."""
     flow, parked = rng.uniform(0.0, 0.006), rng.uniform(0.0, 0.06)
     groups = []
     for road in plan.roads:
@@ -207,7 +207,7 @@ def _vehicles(
 
 
 def paint_cars(rng: np.random.Generator, canvas: Canvas, cars: Boxes) -> None:
-    """Paint vehicles with dark windscreens; they hide the ground but do not change its class."""
+    """Paint vehicles with dark windscreens; they do not change the class of the ground."""
     ground = canvas.classes.ravel()[canvas.cells_at(cars.centre)]
     cars = cars[(ground == SurfaceClass.ROAD) | (ground == SurfaceClass.LAND)]
     cells, of, towards = canvas.cells_within(cars)

@@ -1,4 +1,4 @@
-"""A rendered scene: image, true classes and true road network from one seed."""
+"""Render a scene: image, classes and road network from one seed."""
 
 from dataclasses import dataclass, replace
 
@@ -26,20 +26,20 @@ _STAGES = 12
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedScene:
-    """A scene with known truth."""
+    """A rendered image with its ground truth."""
 
     image: npt.NDArray[np.uint8]
     """(height, width, 4) red, green, blue and near-infrared."""
     classes: npt.NDArray[np.uint8]
-    """(height, width) `SurfaceClass` of the true surface: a road under a tree is road."""
+    """(height, width) `SurfaceClass` of the surface: a road under a tree is road."""
     roads: tuple[Road, ...]
-    """Edges of the road network in pixels. They meet at shared end points only; a bridge may pass over other edges."""
+    """Edges of the road network in pixels. They meet only at shared end points; bridges may cross other edges."""
     light: npt.NDArray[np.float32]
-    """(height, width, 4) linear light before exposure, noise included: level white ground in the sun is about 1."""
+    """(height, width, 4) linear light before exposure, with noise: level white ground in the sun is about 1."""
 
 
 def render_scene(seed: int, shape: tuple[int, int], *, gsd: float = 1.0, style: Style | None = None) -> RenderedScene:
-    """Render the scene of a seed; the same arguments give the same bytes.
+    """Render the scene of a seed; equal arguments give equal bytes.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def render_scene(seed: int, shape: tuple[int, int], *, gsd: float = 1.0, style: 
     gsd
         Ground sample distance in metres per pixel.
     style
-        Kind of country; drawn from the seed where None.
+        Type of landscape; drawn from the seed if None.
     """
-    # one stream a stage: a change in one leaves the draws of the others alone
+    # one random stream per stage, so that a change in one does not affect the others
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(_STAGES)]
     style = draw_style(streams[0]) if style is None else style
     sun = draw_sun(streams[0], style)
@@ -85,7 +85,7 @@ def render_scene(seed: int, shape: tuple[int, int], *, gsd: float = 1.0, style: 
 
 
 def _majority(classes: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Reduce classes to pixels: the most frequent of the cells, and of equals the first of building, road, water."""
+    """Reduce cells to pixels by majority; ties go to the first class in `precedence`."""
     precedence = [
         SurfaceClass.ROAD,
         SurfaceClass.BUILDING,
@@ -106,7 +106,7 @@ def _majority(classes: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
 
 
 def _in_pixels(roads: list[Road], shape: tuple[int, int], gsd: float) -> tuple[Road, ...]:
-    """Clip roads to the image and express them in its pixels."""
+    """Clip roads to the image, in its pixels."""
     frame = shapely.box(0.0, 0.0, shape[1], shape[0])
     clipped = []
     for road in roads:

@@ -1,4 +1,4 @@
-"""The road as a value, and exact cutting of lines, so that pieces share their end points to the last bit."""
+"""Roads, and exact cutting of lines: pieces share end points to the last bit."""
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -17,14 +17,13 @@ class Road:
     """One edge of the road network."""
 
     line: Line
-    """True centreline, (n, 2) float64 x and y: pixels with corners as integers in a rendered scene, and metres while
-    a scene is laid out."""
+    """Centreline, (n, 2) float64 x and y: metres during planning, pixels with integer corners in a rendered scene."""
     width_m: float
     """Width of the carriageway in metres."""
     surface: str
     """A key of `ROAD_SURFACES`."""
     bridge: bool = False
-    """Whether it crosses water or another road on a bridge."""
+    """Whether it is a bridge over water or another road."""
 
     @property
     def ends(self) -> tuple[Node, Node]:
@@ -37,13 +36,13 @@ def _node(point: Line) -> Node:
 
 
 def stations(line: Line) -> npt.NDArray[np.float64]:
-    """Distance of each vertex from the line's start, (n,) float64, in the line's unit."""
+    """Return the distance of each vertex from the start, (n,) float64, in the line's unit."""
     steps = np.hypot(*np.diff(line, axis=0).T)
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def along(line: Line, distances: npt.NDArray[np.float64]) -> tuple[Line, Line]:
-    """Points (n, 2) and unit tangents (n, 2) at distances from the line's start."""
+    """Return points (n, 2) and unit tangents (n, 2) at distances from the start."""
     run = stations(line)
     points = np.stack([np.interp(distances, run, line[:, axis]) for axis in (0, 1)], axis=1)
     segment = np.clip(np.searchsorted(run, distances, side="right") - 1, 0, len(line) - 2)
@@ -52,14 +51,14 @@ def along(line: Line, distances: npt.NDArray[np.float64]) -> tuple[Line, Line]:
 
 
 def offset(line: Line, distance: float) -> Line:
-    """Shift a smooth line sideways, to the right of its direction where y points down."""
+    """Shift a smooth line sideways, to the right if y points down."""
     tangents = np.gradient(line, axis=0)
     tangents /= np.maximum(np.hypot(*tangents.T), 1e-9)[:, None]
     return np.asarray(line + distance * np.stack([-tangents[:, 1], tangents[:, 0]], axis=1))
 
 
 def cut(line: Line, distances: npt.NDArray[np.float64]) -> list[Line]:
-    """Cut a line at ascending distances from its start; neighbouring pieces share the very same point."""
+    """Cut a line at ascending distances from its start; neighbouring pieces share exactly the same point."""
     run = stations(line)
     points, _ = along(line, distances)
     pieces = []
@@ -72,12 +71,12 @@ def cut(line: Line, distances: npt.NDArray[np.float64]) -> list[Line]:
 
 
 def length(line: Line) -> float:
-    """Length in the line's unit."""
+    """Return the length in the line's unit."""
     return float(stations(line)[-1])
 
 
 def cross(road: Road, obstacle: BaseGeometry, *, bridge: bool, longest_m: float, abutment_m: float) -> list[Road]:
-    """Carry a road over an obstacle on bridges, or end it in front.
+    """Bridge an obstacle, or end the road before it.
 
     Parameters
     ----------
@@ -86,11 +85,11 @@ def cross(road: Road, obstacle: BaseGeometry, *, bridge: bool, longest_m: float,
     obstacle
         Area in metres.
     bridge
-        Whether a bridge may be built; a road that starts or ends over the obstacle gets none.
+        Whether to bridge; not where the road starts or ends inside the obstacle.
     longest_m
-        Wider obstacles are not bridged.
+        Longest bridge.
     abutment_m
-        How far a bridge reaches beyond the obstacle, and how far a dead end keeps away from it.
+        Length of a bridge beyond the obstacle, and distance of a dead end from it.
     """
     path = shapely.LineString(road.line)
     inside = path.intersection(obstacle)
@@ -107,7 +106,7 @@ def cross(road: Road, obstacle: BaseGeometry, *, bridge: bool, longest_m: float,
     spans.sort()
     merged: list[tuple[float, float]] = []
     for begin, end in spans:
-        # a stretch of firm ground too short to stand on belongs to the bridge
+        # short gaps between obstacles are bridged, too
         if merged and begin - merged[-1][1] < 12.0:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
@@ -129,7 +128,7 @@ def cross(road: Road, obstacle: BaseGeometry, *, bridge: bool, longest_m: float,
 
 
 def join_chains(roads: list[Road]) -> list[Road]:
-    """Join roads of one kind that meet where nothing else does, so that every node left is a junction or an end."""
+    """Join equal roads that meet at a node of degree 2, so that all other nodes are junctions or ends."""
     lines = dict(enumerate(roads))
     at_node: defaultdict[Node, list[int]] = defaultdict(list)
     for key, road in lines.items():
@@ -147,6 +146,6 @@ def join_chains(roads: list[Road]) -> list[Road]:
         lines[keys[0]] = replace(first, line=np.concatenate([head, tail[1:]]))
         del lines[keys[1]]
         far = _node(tail[-1])
-        # the joined road takes the removed one's place at its far end; a closed loop lists it twice there
+        # the joined road replaces the removed one at its far end; a closed loop lists it twice
         at_node[far][at_node[far].index(keys[1])] = keys[0]
     return list(lines.values())

@@ -1,4 +1,4 @@
-"""What kinds of country there are to render: ranges from which each scene draws its own values."""
+"""Types of landscape to render, as ranges from which each scene draws its values."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,20 +13,20 @@ WaterBody = Literal["none", "river", "lake", "sea"]
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """Ranges and choices of a kind of country; every range is (least, greatest)."""
+    """Ranges and choices of a landscape; ranges are (least, greatest)."""
 
     climate: Climate = "temperate"
-    """Palette of grounds, trees and roofs."""
+    """Palette of ground, trees and roofs."""
     layouts: tuple[Layout, ...] = ("curved",)
     """Street layouts to choose from."""
     block_m: Range = (60.0, 110.0)
     """Distance between neighbouring streets in metres."""
     connected: Range = (0.75, 0.95)
-    """Share of the street links that exist; the rest leave dead ends and larger blocks."""
+    """Share of street links built; missing links leave dead ends and larger blocks."""
     unpaved: Range = (0.0, 0.1)
-    """Share of streets surfaced with gravel or sand."""
+    """Share of gravel or sand streets."""
     motorway: float = 0.15
-    """Chance of a dual carriageway."""
+    """Probability of a dual carriageway."""
     roundabouts: Range = (0.0, 0.15)
     """Share of suitable junctions built as roundabouts."""
     built_up: Range = (0.6, 0.95)
@@ -58,19 +58,19 @@ class Style:
     relief: Range = (0.02, 0.10)
     """Strength of terrain shading."""
     sun_azimuth_deg: Range = (100.0, 260.0)
-    """Direction the light comes from, clockwise from north (the top of the image)."""
+    """Azimuth of the sun, clockwise from north (the top of the image)."""
     sun_elevation_deg: Range = (32.0, 62.0)
-    """Height of the sun above the horizon."""
+    """Elevation of the sun above the horizon."""
     blur_px: Range = (0.3, 0.65)
     """Standard deviation of the optical blur in pixels."""
     sharpening: Range = (0.2, 1.1)
-    """Strength of the unsharp mask that image vendors apply."""
+    """Strength of the vendor's unsharp mask."""
     noise: Range = (0.6, 2.2)
-    """Standard deviation of sensor noise in mid-grey, in grey levels of 255."""
+    """Standard deviation of sensor noise at mid-grey, in grey levels of 255."""
     haze: Range = (0.0, 0.012)
-    """Reflectance that the air adds in blue; less in longer wavelengths."""
+    """Reflectance added by haze in blue; less at longer wavelengths."""
     brightness: Range = (70.0, 115.0)
-    """Mean grey level that the exposure aims for."""
+    """Target mean grey level of the exposure."""
     contrast: Range = (1.15, 1.7)
     """Contrast about the mean."""
     saturation: Range = (0.85, 1.25)
@@ -180,7 +180,7 @@ STYLES: dict[str, Style] = {
         contrast=(1.0, 1.6),
     ),
 }
-"""Kinds of country by name; a seed without a style draws one of them."""
+"""Landscapes by name; a seed without a style draws one of them."""
 
 
 def draw_style(rng: np.random.Generator) -> Style:

@@ -1,4 +1,4 @@
-"""From light to numbers: pixel integration, optical blur, noise, haze and the vendor's tone curve."""
+"""Turn light into pixel values: integration, optical blur, noise, haze and the vendor's tone curve."""
 
 from dataclasses import dataclass
 
@@ -14,18 +14,18 @@ _AIRLIGHT = np.array([0.45, 0.7, 1.0, 0.15], np.float32)
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
-    """One camera on one day."""
+    """A camera and its exposure."""
 
     blur_px: float
     """Standard deviation of the optical blur in pixels."""
     sharpening: float
     """Strength of the unsharp mask."""
     noise: float
-    """Standard deviation of noise in mid-grey, in grey levels of 255."""
+    """Standard deviation of noise at mid-grey, in grey levels of 255."""
     haze: float
-    """Reflectance that the air adds in blue."""
+    """Reflectance added by haze in blue."""
     brightness: float
-    """Mean grey level aimed for."""
+    """Target mean grey level."""
     contrast: float
     """Contrast about the mean."""
     saturation: float
@@ -50,7 +50,7 @@ def draw_sensor(rng: np.random.Generator, style: Style) -> Sensor:
 
 
 def integrate(rng: np.random.Generator, light: npt.NDArray[np.float32], sensor: Sensor) -> npt.NDArray[np.float32]:
-    """Collect light (4, height, width), twice as fine as the image, into noisy pixels (4, height/2, width/2)."""
+    """Integrate light (4, height, width) into noisy pixels (4, height/2, width/2)."""
     step = OVERSAMPLING
     pixels = sum(light[:, i::step, j::step] for i in range(step) for j in range(step)) / np.float32(step * step)
     pixels = pixels * np.array(sensor.balance, np.float32)[:, None, None] + (sensor.haze * _AIRLIGHT)[:, None, None]
@@ -61,15 +61,15 @@ def integrate(rng: np.random.Generator, light: npt.NDArray[np.float32], sensor: 
             softer = ndimage.gaussian_filter(soft[band], 1.0, truncate=2.0)
             soft[band] += np.float32(sensor.sharpening) * (soft[band] - softer)
     np.maximum(soft, np.float32(0.0), out=soft)
-    # shot noise grows with the root of the light; on the tone curve below, a root too, it is even
+    # shot noise grows with the square root of light, so it is uniform after the square-root tone curve
     grain = rng.standard_normal(soft.shape, dtype=np.float32)
     spread = np.float32(sensor.noise / 128.0) * (np.sqrt(soft * np.float32(0.25)) + np.float32(0.03))
     return np.asarray(np.maximum(soft + grain * spread, np.float32(0.0)), np.float32)
 
 
 def expose(pixels: npt.NDArray[np.float32], sensor: Sensor) -> npt.NDArray[np.uint8]:
-    """Turn pixels (4, height, width) of linear light into an image (height, width, 4) uint8 as vendors deliver it."""
-    # a square root stands in for the tone curve: exactly rounded on every processor, unlike a power
+    """Turn linear light (4, height, width) into an image (height, width, 4) uint8 as delivered by vendors."""
+    # a square root as tone curve: exactly rounded on every processor, unlike a power
     grey = np.sqrt(pixels)
     mean = float(grey[:3].mean(dtype=np.float64))
     gain = np.clip(sensor.brightness / max(mean * 255.0, 1e-3), 0.55, 1.6)

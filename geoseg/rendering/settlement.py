@@ -19,7 +19,7 @@ FLAT, GABLE, HIP = 0, 1, 2
 
 @dataclass(frozen=True, kw_only=True)
 class Buildings:
-    """Footprints with what stands on them."""
+    """Building footprints with heights and roofs."""
 
     footprint: Boxes
     eaves_m: Floats
@@ -27,18 +27,18 @@ class Buildings:
     roof: npt.NDArray[np.int64]
     """(n,) `FLAT`, `GABLE` or `HIP`."""
     house: npt.NDArray[np.int64]
-    """(n,) number of the house that this footprint is a part of: wings share their house's roof colour."""
+    """(n,) number of the house of each footprint: wings share the roof colour of their house."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """Everything built that is not a road."""
+    """Everything built except roads."""
 
     buildings: Buildings
     plots: Boxes
-    """One plot for each house along a street; its axis runs along the street, its width away from it."""
+    """One plot per house, with its axis along the street."""
     drives: Boxes
-    """Paved ways from the street to the house, and patios."""
+    """Driveways and patios."""
     pools: Boxes
     parked: Boxes
     """Vehicles in car parks and on drives."""
@@ -56,7 +56,7 @@ def plan_settlement(
     attached = style.storeys[1] > 4 and rng.random() < 0.6
     house, wing = _houses(rng, style, plots, street_side, attached=attached)
     ok = clear_of(blocked, house) & clear_of(blocked, wing)
-    # party walls touch: there, a hand's breadth of overlap on the inside of a bend is no collision
+    # party walls touch, and may overlap slightly on the inside of a bend
     gap_m = -0.7 if attached else 0.6
     ok[ok] = first_of_overlapping(shapely.union(house[ok].polygons(gap_m), wing[ok].polygons(gap_m)))
     plots, house, wing, street_side = plots[ok], house[ok], wing[ok], street_side[ok]
@@ -104,7 +104,7 @@ def plan_settlement(
 
 
 def _plots(rng: np.random.Generator, style: Style, plan: RoadPlan, parcels: list[Parcel]) -> tuple[Boxes, Floats]:
-    """Plots on both sides of every street in built-up parcels; also +1 or -1: on which side of them the street lies."""
+    """Return plots on both sides of streets in built-up parcels, and the side of the street, +1 or -1."""
     frontage = draw(rng, style.frontage_m)
     deep = frontage * rng.uniform(1.1, 1.7)
     rows = 2 if style.storeys[1] > 4 else 1
@@ -134,7 +134,7 @@ def _plots(rng: np.random.Generator, style: Style, plan: RoadPlan, parcels: list
 def _houses(
     rng: np.random.Generator, style: Style, plots: Boxes, street_side: Floats, *, attached: bool
 ) -> tuple[Boxes, Boxes]:
-    """One house a plot, towards its street, and a wing at right angles; attached houses fill their frontage."""
+    """Return a house per plot, towards the street, and a perpendicular wing; attached houses fill their frontage."""
     count = len(plots)
     least, most = style.house_m
     long = np.minimum(rng.uniform((least + most) / 2, most, count), 2.0 * plots.half[:, 0] - 1.5) / 2
@@ -199,7 +199,7 @@ def _pools(
 
 
 def _roof_clutter(rng: np.random.Generator, roofs: Boxes) -> tuple[npt.NDArray[np.int64], Boxes]:
-    """Small structures on flat roofs; also the roof each stands on."""
+    """Return the roof numbers and boxes of small structures on flat roofs."""
     each = rng.poisson(np.clip(roofs.half.prod(axis=1) / 60.0, 1.5, 8.0))
     on = np.repeat(np.arange(len(roofs)), each)
     roof = roofs[on]
@@ -213,7 +213,7 @@ def _roof_clutter(rng: np.random.Generator, roofs: Boxes) -> tuple[npt.NDArray[n
 def _commerce(
     rng: np.random.Generator, parcels: list[Parcel], blocked: shapely.STRtree, houses: Boxes
 ) -> tuple[Boxes, Boxes]:
-    """Halls of commercial parcels, clear of houses and of what is blocked, and the cars parked around them."""
+    """Return halls on commercial parcels, clear of houses and obstacles, and the cars parked around them."""
     halls, cars = [], []
     built = shapely.STRtree(houses.polygons(2.0))
     for parcel in parcels:
@@ -247,7 +247,7 @@ def _commerce(
 
 
 def _car_park(rng: np.random.Generator, yard: BaseGeometry, axis: Floats, halls: Boxes) -> Boxes:
-    """Cars in double rows with lanes between, where no hall stands."""
+    """Return cars in double rows with lanes between, clear of halls."""
     normal = np.array([-axis[1], axis[0]])
     reach = float(np.hypot(yard.bounds[2] - yard.bounds[0], yard.bounds[3] - yard.bounds[1])) / 2
     bays = np.arange(-reach, reach, 2.6)

@@ -1,4 +1,4 @@
-"""Street lattices bent by a smooth warp that cannot fold, so that streets meet at lattice points and nowhere else."""
+"""Lay out streets on a lattice bent by a smooth warp that cannot fold, so streets meet only at lattice points."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _WIDTHS_M = {
     False: ([6.0, 7.0, 8.0], [9.0, 12.0, 12.0, 14.0], 5.0),
     True: ([4.0, 5.0, 6.0], [6.0, 7.0, 9.0], 3.0),
 }
-"""Widths of streets, of main streets, and of unpaved ones, by whether the layout is rural."""
+"""Widths of streets, main streets and unpaved streets, by whether the layout is rural."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +28,12 @@ class _Street:
     width_m: float
     surface: str
     chance: float
-    """Chance of each of its links to exist."""
+    """Probability of each of its links."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Town:
-    """What the streets of one scene have in common."""
+    """Common properties of a scene's streets."""
 
     side: _Street
     main: _Street
@@ -41,19 +41,19 @@ class _Town:
     unpaved: float
     """Share of tracks."""
     main_every: int
-    """Every how many lattice lines a main street runs."""
+    """Number of lattice lines between main streets."""
     main_first: tuple[int, int]
     """First main street of rows and of columns."""
 
     def street(self, rng: np.random.Generator, number: int, direction: int) -> _Street:
-        """Choose the kind of a lattice line; rows are direction 0, columns 1."""
+        """Choose the street of a lattice line; rows are direction 0, columns 1."""
         if number % self.main_every == self.main_first[direction]:
             return self.main
         return self.track if rng.random() < self.unpaved else self.side
 
 
 def draw_warp(rng: np.random.Generator, *, straight: bool) -> Warp:
-    """Draw a smooth displacement whose gradient stays below one: it bends lines and never folds them."""
+    """Draw a smooth displacement with a gradient below one, which bends lines without folding them."""
     gradient = 0.08 if straight else rng.uniform(0.45, 0.85)
     waves = 4
     wavelength = rng.uniform(220.0, 800.0, waves)
@@ -73,7 +73,7 @@ def draw_warp(rng: np.random.Generator, *, straight: bool) -> Warp:
 
 
 def draw_streets(rng: np.random.Generator, style: Style, bounds: Bounds) -> list[Road]:
-    """Draw the streets within bounds (left, top, right, bottom) in metres; noded, before water and motorways."""
+    """Draw noded streets within bounds (left, top, right, bottom) in metres, before water and motorways."""
     left, top, right, bottom = bounds
     layout = style.layouts[int(rng.integers(len(style.layouts)))]
     spacing = draw(rng, style.block_m)
@@ -99,7 +99,7 @@ def draw_streets(rng: np.random.Generator, style: Style, bounds: Bounds) -> list
         count = max(5 if layout == "rings" else 2, int(span[link] / VERTEX_STEP_M) + 1)
         share = np.linspace(0.0, 1.0, count)[:, None]
         begin, end = corners[link]
-        # rounding gives links that share a lattice point the very same coordinates
+        # rounded, so that links share exactly the same coordinates at a lattice point
         line = np.round(warp(place(begin + share * (end - begin))), 4)
         if window.intersects(shapely.LineString(line)):
             roads.append(Road(line=line, width_m=kinds[link].width_m, surface=kinds[link].surface))
@@ -124,7 +124,7 @@ def _draw_town(rng: np.random.Generator, style: Style, *, rural: bool) -> _Town:
 def _grid_links(
     rng: np.random.Generator, town: _Town, reach: float, spacing: float, ratio: float
 ) -> tuple[Line, list[_Street]]:
-    """Links of a grid, (n, 2, 2) lattice points, and the street each belongs to."""
+    """Return the links of a grid, (n, 2, 2) lattice points, and the street of each."""
     rows, columns = _uneven(rng, reach, spacing), _uneven(rng, reach, spacing * ratio)
     links, kinds = [], []
     for j, v in enumerate(rows):
@@ -139,7 +139,7 @@ def _grid_links(
 def _ring_links(
     rng: np.random.Generator, town: _Town, rings: int, spacing: float, spokes: int = 32
 ) -> tuple[Line, list[_Street]]:
-    """Links of rings and spokes, (n, 2, 2) points as turn and radius, and the street each belongs to."""
+    """Return the links of rings and spokes, (n, 2, 2) turns and radii, and the street of each."""
     radii, turns = np.arange(1, rings + 1) * spacing, np.linspace(0.0, 1.0, spokes + 1)
     links, kinds = [], []
     for j, radius in enumerate(radii):
@@ -173,7 +173,7 @@ def _polar(rng: np.random.Generator, centre: Line) -> Warp:
     start = rng.uniform(0.0, 1.0)
 
     def place(points: Line) -> Line:
-        # turn 1 is turn 0: the same number must go in, or the ring would not close to the last bit
+        # turn 1 is turn 0: from the same number, so that the ring closes to the last bit
         angle = 2.0 * np.pi * (np.mod(points[:, 0], 1.0) + start)
         return np.asarray(centre + points[:, 1:] * np.stack([np.cos(angle), np.sin(angle)], axis=1))
 
@@ -181,7 +181,7 @@ def _polar(rng: np.random.Generator, centre: Line) -> Warp:
 
 
 def _first_ring(spoke: int) -> int:
-    """Innermost ring of a spoke, so that neighbouring spokes are at least half a block apart."""
+    """Return the innermost ring of a spoke; neighbouring spokes are at least half a block apart."""
     ring, every = 0, 8
     while spoke % every:
         every //= 2

@@ -23,24 +23,24 @@ _LEAST_ARM_ANGLE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class RoadPlan:
-    """Roads of a scene, in metres, before anything is painted."""
+    """Planned roads of a scene, in metres."""
 
     local: list[Road]
-    """Streets, avenues and tracks; noded."""
+    """Noded streets, avenues and tracks."""
     motorways: list[Road]
-    """Carriageways of the dual carriageway, crossed by `local` on bridges only."""
+    """Carriageways of the motorway, crossed by `local` only on bridges."""
     islands: Line
     """(n, 2) centres of roundabouts."""
 
     @property
     def roads(self) -> list[Road]:
-        """All roads, those on top last."""
+        """All roads, bridges last."""
         on_ground = [road for road in self.local if not road.bridge]
         return [*on_ground, *self.motorways, *(road for road in self.local if road.bridge)]
 
 
 def plan_roads(rng: np.random.Generator, style: Style, bounds: Bounds, water: BaseGeometry) -> RoadPlan:
-    """Lay out all roads within bounds (left, top, right, bottom) in metres, bridging or avoiding the water."""
+    """Plan all roads within bounds (left, top, right, bottom) in metres, bridging or avoiding water."""
     warp = draw_warp(rng, straight=rng.random() < 0.3)
     motorways: list[Road] = []
     corridor: BaseGeometry = shapely.Polygon()
@@ -52,7 +52,7 @@ def plan_roads(rng: np.random.Generator, style: Style, bounds: Bounds, water: Ba
         main = road.width_m >= 9.0
         for piece in cross(road, water, bridge=main or rng.random() < 0.4, longest_m=_LONGEST_BRIDGE_M, abutment_m=5.0):
             if piece.bridge:
-                # where water runs beside the motorway a bridge would have to cross both: leave the gap
+                # next to a motorway the bridge would have to cross both: leave a gap
                 if not shapely.LineString(piece.line).intersects(corridor):
                     local.append(piece)
                 continue
@@ -69,7 +69,7 @@ def plan_roads(rng: np.random.Generator, style: Style, bounds: Bounds, water: Ba
 
 
 def _motorway(rng: np.random.Generator, bounds: Bounds, warp: Warp) -> tuple[list[Road], BaseGeometry]:
-    """Lay a dual carriageway across the scene; also return the corridor no street enters at grade."""
+    """Return a dual carriageway across the scene, and its corridor, which streets cross only on bridges."""
     left, top, right, bottom = bounds
     centre = np.array([rng.uniform(left, right), rng.uniform(top, bottom)])
     angle = rng.uniform(0.0, np.pi)
@@ -93,7 +93,7 @@ def _motorway(rng: np.random.Generator, bounds: Bounds, warp: Warp) -> tuple[lis
 
 
 def _reachable(roads: list[Road], bounds: Bounds) -> list[Road]:
-    """Drop roads that no path joins to the edge of the scene."""
+    """Drop roads without a path to the edge of the scene."""
     if not roads:
         return roads
     nodes: dict[Node, int] = {}
@@ -108,11 +108,11 @@ def _reachable(roads: list[Road], bounds: Bounds) -> list[Road]:
 
 
 def _with_roundabouts(rng: np.random.Generator, roads: list[Road], share: float) -> tuple[list[Road], Line]:
-    """Turn a share of the junctions that have room for it into roundabouts; lines are in metres and stay noded.
+    """Turn a share of the suitable junctions into roundabouts; lines are in metres and stay noded.
 
     Returns
     -------
-    The roads, and the roundabouts' centres (n, 2).
+    Roads, and centres (n, 2) of the roundabouts.
     """
     arms: defaultdict[Node, list[int]] = defaultdict(list)
     for key, road in enumerate(roads):
@@ -152,11 +152,11 @@ def _has_room(node: Node, keys: list[int], roads: dict[int, Road], radius: float
 
 
 def _trim(road: Road, node: Node, radius: float) -> tuple[Line, Road]:
-    """End a road on the circle around its node; also return that end point."""
+    """End a road at the circle around its node; return the end point and the road."""
     starts_here = road.ends[0] == node
     line = road.line if starts_here else road.line[::-1]
     away = np.hypot(*(line - np.array(node)).T)
-    # the last crossing, should the road swing back into the circle
+    # the last crossing, in case the road re-enters the circle
     last = int(np.flatnonzero(away <= radius)[-1])
     share = (radius - away[last]) / (away[last + 1] - away[last])
     run = stations(line)
@@ -165,7 +165,7 @@ def _trim(road: Road, node: Node, radius: float) -> tuple[Line, Road]:
 
 
 def _ring(node: Node, radius: float, ends: list[Line]) -> list[Line] | None:
-    """Arcs between neighbouring arms; None where two arms enter too close to each other."""
+    """Return arcs between neighbouring arms; None if two arms are too close."""
     centre = np.array(node)
     angles = np.array([np.arctan2(*(end - centre)[::-1]) for end in ends])
     order = np.argsort(angles)

@@ -1,4 +1,4 @@
-"""The classes a rendered scene is labelled with, and the reflectances its materials are painted with."""
+"""Classes of rendered scenes, and reflectances of their materials."""
 
 from enum import IntEnum
 
@@ -9,7 +9,7 @@ from geoseg.models.legend import AERIAL
 
 
 class SurfaceClass(IntEnum):
-    """Class ids of the true surface; the order is the legend of the default model."""
+    """Class ids, in the order of the default model's legend."""
 
     BUILDING = 0
     LAND = 1
@@ -60,7 +60,7 @@ ROAD_SURFACES: dict[str, Reflectance] = {
 VEGETATED = frozenset(
     {"lawn", "grass", "dry_grass", "litter", "forest_floor", "heath", "maize", "beet", "wheat", "rape", "stubble"}
 )
-"""Grounds that count as vegetation; every other ground is land."""
+"""Ground covers of class vegetation; all others are land."""
 
 
 def reflectances(names: list[str], table: dict[str, Reflectance] = GROUND) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Bare and grown ground: relief, patches, crop rows and fine texture."""
+"""Paint the ground: relief, patches, crop rows and fine texture."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ def paint_ground(
 
     Returns
     -------
-    (height, width) int32 on the canvas: one more than the position of the parcel a cell belongs to, 0 for none.
+    (height, width) int32 on the canvas: position of each cell's parcel, from 1; 0 for none.
     """
     label = canvas.burn([parcel.area for parcel in parcels])
     broad, fine = canvas.drift, canvas.grain
@@ -50,7 +50,7 @@ def _add_rows(
     cells = np.flatnonzero(strength[label.ravel()] > 0.0)
     if not cells.size:
         return
-    # rows closer together than a cell can show would alias into moiré
+    # rows finer than the cells would alias
     spacing = np.maximum([parcel.row_spacing_m for parcel in parcels], 3.0 * canvas.cell_m)
     heading = np.array([parcel.row_heading for parcel in parcels])
     step_x, step_y = (np.cos(heading) / spacing).astype(np.float32), (np.sin(heading) / spacing).astype(np.float32)
@@ -63,7 +63,7 @@ def _add_rows(
 
 
 def _shade_relief(rng: np.random.Generator, canvas: Canvas, strength: float) -> None:
-    """Light the slopes of a smooth fractal surface; only its gradient along the light matters to an observer."""
+    """Light the slopes of a smooth fractal surface along a fixed direction."""
     ground = fractal_noise(rng, canvas.shape, coarsest=220.0 / canvas.cell_m, finest=4.0, roughness=0.5)
     slope = np.diff(ground, axis=1, prepend=ground[:, :1]) + np.diff(ground, axis=0, prepend=ground[:1])
     scale = np.float32(strength * 12.0 / canvas.cell_m)

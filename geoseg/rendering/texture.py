@@ -1,4 +1,4 @@
-"""Fractal noise: octaves are added coarse to fine, each level enlarging the sum of those before it."""
+"""Fractal noise: octaves are added from coarse to fine, upsampling the sum at each level."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,14 @@ def fractal_noise(
     finest: float = 1.0,
     roughness: float = 0.5,
 ) -> npt.NDArray[np.float32]:
-    """Noise of about zero mean and unit variance.
+    """Return noise of about zero mean and unit variance.
 
     Parameters
     ----------
     coarsest, finest
-        Feature sizes in pixels between which octaves are laid.
+        Largest and smallest feature size in pixels.
     roughness
-        Amplitude ratio of an octave to the one twice its size.
+        Ratio of an octave's amplitude to that of the next coarser one.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def fractal_noise(
 
 
 def _enlarge(field: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """Double a field with the quadratic B-spline and crop it to `shape`."""
+    """Upsample a field by 2 with a quadratic B-spline and crop it to `shape`."""
     near, far = np.float32(0.75), np.float32(0.25)
     tall = np.empty((2 * (field.shape[0] - 2), field.shape[1]), np.float32)
     scaled = near * field[1:-1]
@@ -62,6 +62,6 @@ def _enlarge(field: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDAr
 
 
 def wave(phase: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Approximate sin(2π phase) by parabolas: plain arithmetic, hence the same bytes on every processor."""
+    """Approximate sin(2π phase) by parabolas, with the same bytes on every processor."""
     turn = phase - np.floor(phase) - np.float32(0.5)
     return np.asarray(np.float32(-16.0) * turn * (np.float32(0.5) - np.abs(turn)), np.float32)

@@ -1,4 +1,4 @@
-"""Trees: where they grow, and crowns on the canvas."""
+"""Plant trees and paint their crowns."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ class Trees:
     height_m: Floats
     """(n,)"""
     bare: npt.NDArray[np.bool_]
-    """(n,) whether it has dropped its leaves."""
+    """(n,) whether the tree is leafless."""
 
 
 def plant(
@@ -54,7 +54,7 @@ def plant(
     label: npt.NDArray[np.int32],
     settlement: Settlement,
 ) -> Trees:
-    """Place trees of woods, open ground, plots, streets, hedgerows and orchards; none stands on road, roof or water.
+    """Place trees in woods, open ground, plots, streets, hedgerows and orchards, but not on roads, roofs or water.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def plant(
 
 
 def _bareness(rng: np.random.Generator, style: Style, place: Floats) -> Floats:
-    """Chance of each tree to be bare; deciduous and evergreen trees stand in groups."""
+    """Return each tree's probability of being bare; deciduous and evergreen trees form groups."""
     share = draw(rng, style.leaf_off)
     heading = rng.uniform(0.0, 2.0 * np.pi, 4)
     wavelength = rng.uniform(60.0, 300.0, 4)
@@ -106,7 +106,7 @@ def _scattered(rng: np.random.Generator, canvas: Canvas, parcels: list[Parcel], 
     cover = np.array([0.0, *(parcel.tree_cover for parcel in parcels)])[label.ravel()[canvas.cells_at(place)]]
     clumps = fractal_noise(rng, (len(rows), len(columns)), coarsest=24.0, roughness=0.6).ravel()
     chance = np.clip(cover * (1.0 + 1.1 * clumps), 0.0, 1.0)
-    # closed woods keep small clearings only
+    # dense woods have only small clearings
     chance = np.where(cover > 0.5, np.clip(cover + 0.25 * clumps, 0.0, 1.0), chance)
     return np.asarray(place[rng.random(len(place)) < chance])
 
@@ -115,7 +115,7 @@ def _on_plots(rng: np.random.Generator, mean: float, settlement: Settlement) -> 
     plots = settlement.plots
     on = np.repeat(np.arange(len(plots)), rng.poisson(mean, len(plots)))
     plot = plots[on]
-    # mostly near the boundary, where gardens have their trees
+    # mostly near the boundary, as in gardens
     spread = np.sign(rng.uniform(-1.0, 1.0, (len(on), 2))) * rng.uniform(0.0, 1.0, (len(on), 2)) ** 0.6
     return plot.at(spread[:, 0] * plot.half[:, 0], spread[:, 1] * plot.half[:, 1])
 
@@ -176,14 +176,13 @@ def _contains(area: BaseGeometry, place: Floats) -> npt.NDArray[np.bool_]:
 
 
 def paint_trees(rng: np.random.Generator, canvas: Canvas, style: Style, sun: Sun, trees: Trees) -> None:
-    """Paint crowns, the taller over the lower, raise the canvas by them, and light them by their slopes.
+    """Paint crowns, taller ones on top, with lit slopes, and raise the canvas to their heights.
 
-    A crown hides what is below it and makes bare or grown ground vegetation; the class of roads, buildings and water
-    under it stays.
+    A crown turns land into vegetation; roads, buildings and water under it keep their class.
     """
     crown_height = np.zeros(canvas.shape[0] * canvas.shape[1], np.float32)
     owner = np.zeros(crown_height.shape, np.int32)
-    # a bare tree is a trunk with thin limbs: it casts a streak and hides little
+    # a bare tree is narrow: it casts a thin shadow and hides little
     radius = np.where(trees.bare, np.minimum(0.35 * trees.radius_m, 1.0), trees.radius_m) / canvas.cell_m
     row_col = np.floor((trees.place - canvas.origin_m) / canvas.cell_m).astype(np.int64)[:, ::-1]
     size = np.clip(np.round(radius), 1, 40).astype(np.int64)
@@ -234,7 +233,7 @@ def _stamp(
     layers: tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]],
     numbers: npt.NDArray[np.int64],
 ) -> None:
-    """Stamp crowns of one radius in cells on flat layers of height and tree number, keeping the highest surface."""
+    """Stamp crowns of one radius in cells on flat layers of height and tree number, keeping the highest."""
     steps = np.arange(-radius, radius + 1)
     rows, columns = np.meshgrid(steps, steps, indexing="ij")
     ratio = (rows**2 + columns**2) / (radius + 0.3) ** 2 + rng.normal(0.0, 0.07, rows.shape)
@@ -247,7 +246,7 @@ def _stamp(
     crown_height, owner = layers
     higher = height > crown_height[where]
     where, height, number = where[higher], height[higher], number[higher]
-    # later entries win: they are the taller trees
+    # later entries are taller and overwrite earlier ones
     crown_height[where] = height
     owner[where] = number
 

@@ -1,4 +1,4 @@
-"""Water bodies: their shapes, their shores, and how they look."""
+"""Plan and paint water bodies and their shores."""
 
 import numpy as np
 import shapely
@@ -25,7 +25,7 @@ _WATER_COLOURS = np.array(
 
 
 def plan_water(rng: np.random.Generator, style: Style, bounds: Bounds) -> BaseGeometry:
-    """Area under water, in metres; empty where the style draws none."""
+    """Return the area of water, in metres; empty if the style draws none."""
     body = style.water[int(rng.integers(len(style.water)))]
     left, top, right, bottom = bounds
     window = shapely.box(*bounds)
@@ -44,7 +44,7 @@ def plan_water(rng: np.random.Generator, style: Style, bounds: Bounds) -> BaseGe
 
 
 def _rough(rng: np.random.Generator, count: int, coarsest: int) -> Line:
-    """Roughness along a line, (count,) float64 of about unit variance."""
+    """Return roughness along a line, (count,) float64 of about unit variance."""
     total = np.zeros(count)
     where = np.arange(count)
     step, amplitude = float(coarsest), 1.0
@@ -102,11 +102,11 @@ def _sea(rng: np.random.Generator, bounds: Bounds) -> BaseGeometry:
 
 
 def paint_water(rng: np.random.Generator, canvas: Canvas, style: Style, water: BaseGeometry) -> None:
-    """Paint water and its shore: a strip of sand or mud, shallows, ripples, glint, and foam where waves break."""
+    """Paint water and its shore: sand or mud, shallows, ripples, glint and foam."""
     if water.is_empty:
         return
     wet = canvas.burn([water]) > 0
-    # distances change slowly: a grid of about 1.5 m is fine enough
+    # distances on a grid of about 1.5 m are accurate enough
     coarse = max(1, round(1.5 / canvas.cell_m))
     small = wet[::coarse, ::coarse]
     grid = coarse * canvas.cell_m

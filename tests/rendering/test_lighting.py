@@ -8,7 +8,7 @@ from geoseg.rendering.lighting import Sun, shade
 @pytest.mark.parametrize("azimuth_deg", [0, 90, 180, 270])
 @pytest.mark.parametrize("elevation_deg", [30, 45, 60])
 def test_shadow_of_a_post(azimuth_deg, elevation_deg):
-    """A wall 10 m high casts a shadow away from the sun, 10 m over the tangent of the sun's elevation long."""
+    """A 10 m wall casts a shadow away from the sun, as long as 10 m over the tangent of the sun's elevation."""
     canvas = Canvas(np.random.default_rng(0), (80, 80), 1.0)
     azimuth, elevation = np.deg2rad([azimuth_deg, elevation_deg])
     towards = (float(np.sin(azimuth)), float(-np.cos(azimuth)))

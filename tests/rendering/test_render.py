@@ -31,7 +31,7 @@ def test_shapes_and_types(scene):
 
 
 def test_same_seed_same_bytes():
-    """A seed gives the same bytes in another process, whatever its hash seed and whatever was rendered before."""
+    """A seed gives the same bytes in another process, with any hash seed and after any other scene."""
     code = (
         "import hashlib; from geoseg.rendering import render_scene; s = render_scene(3, (90, 70));"
         "lines = b''.join(r.line.tobytes() + r.surface.encode() for r in s.roads);"
@@ -43,7 +43,7 @@ def test_same_seed_same_bytes():
 
 
 def test_global_random_state_is_left_alone():
-    """Rendering neither reads nor moves NumPy's global generator."""
+    """Rendering neither reads nor changes NumPy's global generator."""
     np.random.seed(1)  # noqa: NPY002 - the global generator is what is tested
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     first = digest(render_scene(8, (32, 32)))
@@ -60,7 +60,7 @@ def test_seeds_differ():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 77), (65, 2), (33, 40)])
 @pytest.mark.parametrize("gsd", [0.4, 2.5])
 def test_any_size_and_gsd(shape, gsd):
-    """Odd, tiny and narrow scenes have the shape asked for at any ground sample distance."""
+    """Odd, tiny and narrow scenes have the requested shape at any ground sample distance."""
     scene = render_scene(2, shape, gsd=gsd)
     assert scene.image.shape == (*shape, 4)
     assert scene.classes.shape == shape
@@ -74,7 +74,7 @@ def test_every_style_shows_several_classes():
 
 
 def test_centrelines_run_on_road(scene):
-    """Every point along every centreline lies on the class road, also under trees, shadows and on bridges."""
+    """Every point of every centreline is on class road, also under trees, in shadows and on bridges."""
     height, width = scene.classes.shape
     for road in scene.roads:
         line = shapely.LineString(road.line)
@@ -96,7 +96,7 @@ def test_roads_lie_inside_the_image(scene):
 @pytest.mark.parametrize("name", ["suburb", "desert_city", "dense_city", "coast"])
 @pytest.mark.parametrize("seed", [3, 5])
 def test_roads_meet_at_end_points_only(name, seed):
-    """The network is noded: lines share points only where both end, unless one passes over the other on a bridge."""
+    """The network is noded: lines share only end points, except where one is a bridge over the other."""
     style = dataclasses.replace(STYLES[name], motorway=1.0, roundabouts=(0.3, 0.6))
     roads = render_scene(seed, (400, 400), style=style).roads
     lines = np.array([shapely.LineString(road.line) for road in roads])
@@ -111,7 +111,7 @@ def test_roads_meet_at_end_points_only(name, seed):
 
 
 def test_bridges_cross_motorways_without_a_node():
-    """Streets pass over a dual carriageway on bridges, and neither line has a vertex of the network there."""
+    """Streets cross a dual carriageway on bridges, without a node."""
     style = dataclasses.replace(STYLES["dense_city"], motorway=1.0, water=("none",))
     crossings = 0
     for seed in range(3):
@@ -160,7 +160,7 @@ def test_widths_agree_with_classes(gsd):
 
 
 def test_trees_hide_roads_but_not_their_class():
-    """Street trees change the picture of roads and leave their class alone."""
+    """Street trees change the image of roads but not their class."""
     bare, lined = (
         render_scene(
             6, (300, 300), style=dataclasses.replace(STYLES["suburb"], street_trees=(share, share), motorway=0.0)
@@ -174,7 +174,7 @@ def test_trees_hide_roads_but_not_their_class():
 
 
 def test_image_statistics_are_those_of_aerial_photographs(scene):
-    """Mean 45 to 190, spread 15 to 120 grey levels, and neighbouring pixels alike but not equal."""
+    """Mean 45 to 190, standard deviation 15 to 120 grey levels, and neighbouring pixels similar but not equal."""
     grey = scene.image[..., :3].astype(float).mean(axis=2)
     assert 45 < grey.mean() < 190
     assert 15 < grey.std() < 120

@@ -17,7 +17,7 @@ def road(*points, width_m=6.0, surface="asphalt"):
 
 @given(st.lists(st.floats(0.01, 129.99), min_size=1, max_size=6, unique=True))
 def test_cut_pieces_make_up_the_line(distances):
-    """Pieces add up to the line, share their end points to the last bit, and end where asked."""
+    """Pieces add up to the line, share end points to the last bit, and end at the given distances."""
     marks = np.sort(np.array(distances))
     pieces = cut(LINE, marks)
     assert len(pieces) == len(marks) + 1
@@ -42,7 +42,7 @@ def test_offset_goes_to_the_right():
 
 
 def test_cross_builds_one_bridge_with_abutments():
-    """A bridge spans the obstacle and its abutments; the road goes on at both its ends."""
+    """A bridge spans the obstacle and its abutments; the road continues at both ends."""
     pieces = cross(road((0, 0), (100, 0)), shapely.box(40, -9, 60, 9), bridge=True, longest_m=50, abutment_m=5)
     assert [piece.bridge for piece in pieces] == [False, True, False]
     np.testing.assert_allclose(pieces[1].line, [[35, 0], [65, 0]])
@@ -61,7 +61,7 @@ def test_cross_ends_in_front_of_what_it_cannot_bridge(obstacle, bridge):
 
 
 def test_cross_leaves_a_road_in_the_open_as_it_is():
-    """A road that meets no obstacle comes back unchanged."""
+    """A road without an obstacle is returned unchanged."""
     open_road = road((0, 0), (100, 0))
     assert cross(open_road, shapely.box(0, 50, 9, 60), bridge=True, longest_m=50, abutment_m=5) == [open_road]
 

@@ -68,7 +68,7 @@ def test_bands():
 
 
 def test_masked_collar(name):
-    """The coast has an internal mask with a slanted edge; its classes are no data there. The others have none."""
+    """The coast has an internal mask with a slanted edge, where its classes are nodata. The others have none."""
     with rasterio.open(FOLDER / f"{name}.tif") as image, rasterio.open(FOLDER / f"{name}_classes.tif") as classes:
         valid = image.dataset_mask() > 0
         assert classes.nodata == 255
@@ -82,7 +82,7 @@ def test_masked_collar(name):
 
 
 def test_classes_have_colours(name):
-    """The class raster holds known ids only, at least three of them, with the legend's colours."""
+    """The class raster has only known ids, at least three of them, with the legend's colours."""
     with rasterio.open(FOLDER / f"{name}_classes.tif") as classes:
         colours = classes.colormap(1)
         assert classes.tags(1)["class_2"] == "road"
@@ -93,7 +93,7 @@ def test_classes_have_colours(name):
 
 
 def test_roads_lie_on_the_class_road(name):
-    """Centrelines in longitude and latitude fall on the class road when brought back to the grid."""
+    """Centrelines in longitude and latitude are on class road when transformed back to the grid."""
     with rasterio.open(FOLDER / f"{name}_classes.tif") as raster:
         classes = raster.read(1)
         to_map = Transformer.from_crs(4326, raster.crs, always_xy=True)
@@ -115,7 +115,7 @@ def test_roads_lie_on_the_class_road(name):
 
 
 def test_script_rebuilds_the_files(tmp_path):
-    """Running the script gives the committed classes and roads, and an image within the noise of other libraries."""
+    """The script gives the committed classes and roads, and an image within the noise of other library versions."""
     spec = importlib.util.spec_from_file_location("render", FOLDER / "render.py")
     render = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(render)
