@@ -1,7 +1,7 @@
-"""Peak resident memory of `geoseg predict` by height of the scene, with a stand-in for the network.
+"""Peak resident memory of `geoseg predict` by scene height, with a stand-in for the network.
 
-The scenes are painted in the colours of their true classes, which the stand-in reads, noise and all: every stage runs,
-and roads are as dense as in the rendered scenes. `--model aerial` takes a network, and scenes as a camera sees them.
+The scenes show their classes as noisy colours, which the stand-in scores, so every stage runs with realistic road
+density. `--model aerial` runs a network on rendered images instead.
 """
 
 import requirements  # noqa: F401 - first, to name what is missing
@@ -22,12 +22,12 @@ from geoseg.models.engine import TTA
 
 
 class Colours:
-    """Scores a pixel by how near it is to the colour of each class."""
+    """Scores pixels by their similarity to the colour of each class."""
 
     classes = len(COLOURS)
 
     def __call__(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Scores `(tiles, side, side, classes)` of pixels `(tiles, side, side, 3)`."""
+        """Return scores `(tiles, side, side, classes)` of pixels `(tiles, side, side, 3)`."""
         scores = np.empty((*pixels.shape[:3], self.classes), np.float32)
         for number, colour in enumerate(COLOURS.astype(np.float32)):
             scores[..., number] = 1 / (1 + np.square(pixels - colour).sum(axis=-1))
@@ -40,11 +40,11 @@ def load(model: Path, batch_size: int, tta: TTA) -> Colours:
 
 
 def main() -> None:
-    """Measure each height in a process of its own."""
+    """Measure each height in a separate process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument("--heights", type=int, nargs="+", default=[4_000, 16_000, 64_000])
-    parser.add_argument("--model", help="a network in place of the stand-in")
+    parser.add_argument("--model", help="network to use instead of the stand-in")
     parser.add_argument("--child", metavar="SCENE", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:

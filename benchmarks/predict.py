@@ -1,7 +1,7 @@
-"""What `geoseg predict` costs beside the bare network, and beside the loop that users write.
+"""Time `geoseg predict` against the bare network, and against the loop that users write.
 
-Each figure is taken in a process of its own, after the network is loaded and has seen one tile; the ways alternate, so
-that a drift of the machine meets all of them. `python benchmarks/predict.py --help` says what can be chosen.
+Each run is a separate process, timed once the network is loaded and has scored a tile. The ways alternate, so a drift
+of the machine affects all of them.
 """
 
 import requirements  # noqa: F401 - first, to name what is missing
@@ -31,7 +31,7 @@ from geoseg.rasters.scene import open_scene
 
 
 def bare(scene: Path) -> float:
-    """Seconds that the compiled network takes for the scene's tiles, all in memory."""
+    """Time the compiled network on the scene's tiles, in memory."""
     model = find_model("aerial")
     planned = plan(open_scene(scene), read_card(model), Settings())
     tiles = []
@@ -49,7 +49,7 @@ def bare(scene: Path) -> float:
 
 
 def ours(scene: Path) -> float:
-    """Seconds that `geoseg.predict` takes: read, score, blend, trace, write."""
+    """Time `geoseg.predict`: read, score, blend, trace, write."""
     engine = load_keras(find_model("aerial"), 1, "none")
     engine(np.zeros((1, 512, 512, 3), np.float32))
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ def ours(scene: Path) -> float:
 
 
 def loop(scene: Path) -> float:
-    """Seconds of the usual script: the scene in memory, `model.predict` per tile, full-size float32 sum and weight."""
+    """Time the usual script: scene in memory, `model.predict` per tile, full-size float32 sums and weights."""
     model = find_model("aerial")
     card, network = read_card(model), load_network(model)
     network.predict(np.zeros((1, 512, 512, 3), np.float32), verbose=0)
@@ -90,7 +90,7 @@ WAYS = {"bare": bare, "ours": ours, "loop": loop}
 
 
 def main() -> None:
-    """Measure in alternation and print medians and ratios."""
+    """Run all ways alternately and print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=6000, help="side of the scene, in pixels")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=["bare", "ours"])
@@ -114,7 +114,7 @@ def main() -> None:
 
 
 def show(measured: dict[str, list[dict[str, float]]]) -> None:
-    """Print a table: median seconds, their range, ratio to the first way round by round (median), peak memory."""
+    """Print median and range in seconds, median ratio to the first way, and peak memory."""
     first = next(iter(measured.values()))
     print(f"{'way':<6} {'median s':>9} {'min':>7} {'max':>7} {'ratio':>6} {'peak MB':>8}")
     for way, runs in measured.items():

@@ -1,5 +1,6 @@
-"""Scenes to measure on: rendered once, laid out side by side, written strip by strip."""
+"""Scenes for benchmarks: mosaics of a few rendered scenes, written strip by strip. Linux only."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,20 @@ from rasterio.windows import Window
 from geoseg.models.legend import AERIAL
 from geoseg.rendering import render_scene
 
+if sys.platform != "linux":
+    raise SystemExit("Benchmarks read their peak memory from /proc: run them on Linux.")
+
 SIDE = 1000
 """Side of a rendered scene, in pixels of 1 m."""
-
 
 COLOURS = np.array([list(bytes.fromhex(each.colour[1:])) for each in AERIAL.classes], np.uint8)
 """Red, green, blue of each class of the legend."""
 
 
 def write_scene(path: Path, *, height: int, width: int, seeds: int = 4, painted: bool = False) -> Path:
-    """Write a tiled deflate GeoTIFF of `height` × `width` pixels, in which `seeds` rendered scenes alternate.
+    """Write a tiled deflate GeoTIFF of `height` × `width` pixels that repeats `seeds` rendered scenes.
 
-    Painted scenes show each pixel in the colour of its true class, with some noise.
+    Painted scenes show the colour of each pixel's class, with some noise.
     """
     rendered = [np.moveaxis(_picture(seed, painted=painted), -1, 0) for seed in range(seeds)]
     profile = {"count": 3, "height": height, "width": width, "dtype": "uint8", "crs": "EPSG:32633"}
@@ -47,8 +50,8 @@ def _picture(seed: int, *, painted: bool) -> npt.NDArray[np.uint8]:
 
 
 def peak_bytes() -> int:
-    """Peak resident memory of this process; the resource module would count its parent's from before the start too."""
+    """Return the peak resident memory of this process; the resource module would include its parent's."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024
-    raise OSError("this system does not tell the peak memory of a process.")
+    raise OSError("/proc/self/status has no VmHWM: run this on Linux.")

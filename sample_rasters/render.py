@@ -1,4 +1,4 @@
-"""Render the sample rasters with their true classes and roads; the same library versions give the same bytes."""
+"""Render the sample rasters with their classes and roads; the same library versions give the same bytes."""
 
 import json
 import math
@@ -26,7 +26,7 @@ COLLAR = shapely.Polygon([(118, 0), (1000, 131), (873, 900), (0, 781), (0, 690)]
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One sample raster at a fictional place."""
+    """A sample raster at a fictional place."""
 
     name: str
     style: str
@@ -38,13 +38,13 @@ class Sample:
     gsd: float = 1.0
     """Metres on the ground per pixel."""
     valid: shapely.Polygon | None = None
-    """Area with imagery, in pixels; everything where None."""
+    """Area with imagery, in pixels; everything if None."""
     satellite: bool = False
-    """Whether to deliver four 16-bit bands as satellite vendors do, rather than an 8-bit RGB aerial image."""
+    """Whether to write four 16-bit bands, like satellite vendors, instead of an 8-bit RGB aerial image."""
 
 
 def north_up(left: float, top: float, across: float, down: float) -> Affine:
-    """Transform of a north-up raster from its upper left corner and pixel sizes."""
+    """Return the transform of a north-up raster from its upper left corner and pixel size."""
     return Affine(across, 0.0, left, 0.0, -down, top)
 
 
@@ -112,7 +112,7 @@ def write_image(sample: Sample, scene: RenderedScene, valid: npt.NDArray[np.bool
     """Write an RGB image as JPEG in a tiled GeoTIFF, or a satellite image losslessly."""
     if sample.satellite:
         bands = np.stack([scene.light[..., band] for band in VENDOR_BANDS.values()])
-        # direct sun on white ground comes near full scale; detectors never return zero where there is imagery
+        # direct sun on white ground is near full scale; detectors never return zero inside the image
         numbers = np.clip(np.rint(bands * SATELLITE_FULL_SCALE), 1, SATELLITE_FULL_SCALE).astype(np.uint16)
         options = {"compress": "deflate", "predictor": 2, "zlevel": 9}
     else:
@@ -132,7 +132,7 @@ def write_image(sample: Sample, scene: RenderedScene, valid: npt.NDArray[np.bool
 
 
 def write_classes(sample: Sample, classes: npt.NDArray[np.uint8], path: Path) -> None:
-    """Write class ids with a colour table and their names as tags."""
+    """Write class ids with a colour table, and class names as tags."""
     with rasterio.open(
         path, "w", **profile(sample, count=1, dtype=np.uint8, compress="deflate", zlevel=9, nodata=NODATA)
     ) as raster:
@@ -142,14 +142,14 @@ def write_classes(sample: Sample, classes: npt.NDArray[np.uint8], path: Path) ->
 
 
 def profile(sample: Sample, **rest: object) -> dict[str, object]:
-    """Creation options that all rasters of a sample share."""
+    """Return the creation options of all rasters of a sample."""
     height, width = sample.shape
     place = {"height": height, "width": width, "crs": sample.crs, "transform": sample.transform}
     return {"driver": "GTiff", "tiled": True, "blockxsize": 256, "blockysize": 256, **place, **rest}
 
 
 def clipped(roads: tuple[Road, ...], area: shapely.Polygon) -> list[Road]:
-    """Cut roads to the area with imagery and drop vertices that do not bend them."""
+    """Clip roads to the area with imagery and drop collinear vertices."""
     return [
         replace(road, line=np.array(part.coords))
         for road in roads
