@@ -62,7 +62,7 @@ class KerasEngine:
         # XLA only delays the first tile of TensorFlow on a CPU; without it JAX runs operation by operation.
         self._network.compile(jit_compile=keras.backend.backend() == "jax")
         self._batch_size = batch_size
-        # On a CPU larger batches are no faster, and TensorFlow picks kernels by batch size whose scores differ in the
+        # On a CPU larger batches are no faster, and TensorFlow picks other kernels for them, whose scores differ in the
         # last bits (with 96 px tiles, for example).
         on_cpu = "cpu" in str(self._network.weights[0].value.device).lower()
         self._tiles_at_once = 1 if on_cpu else batch_size
