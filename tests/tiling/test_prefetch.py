@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from geoseg.tiling import prefetch
 
 WAIT = 30
-"""Seconds after which a test that hangs fails; no test passes by waiting."""
+"""Seconds after which a hanging test fails."""
 
 
 @pytest.fixture(autouse=True)
