@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 """Metres, shares, and angles in radians."""
 
 Points = npt.NDArray[np.float64]
-"""Column and row `(points, 2)`; integers are pixel corners."""
+"""Column and row, integers at pixel corners, or x and y in the CRS, `(points, 2)`."""
 
 Read = Callable[[slice, slice], Bytes]
 """Return the road probability of a window of the grid `(rows, columns)` in `LEVELS`, 255 for nodata."""

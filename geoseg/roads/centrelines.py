@@ -11,8 +11,8 @@ from geoseg.roads.graph.samples import Samples, samples
 from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .arrays import Flags, Floats, Ids
-from .ground import Ground
 from .network import FRACTIONS, Edges, Nodes, RoadNetwork
+from .placement import Placement
 from .settings import FAINT_NETWORK, FAINT_NETWORK_FACTOR, PLAZA_SHARE
 from .smooth_lines import draw_lines
 
@@ -26,11 +26,11 @@ class _Lines:
     length_m: Floats
 
 
-def assemble_network(graph: Graph, chains: Chains, place: Ground, grid: GridSettings) -> RoadNetwork:
+def assemble_network(graph: Graph, chains: Chains, placement: Placement, grid: GridSettings) -> RoadNetwork:
     """Turn a graph without nodes of degree two into a network."""
     while True:
         summed = samples(graph, chains, grid.pixel_m)
-        lines = _drawn(graph, chains, summed.width_m, place, grid)
+        lines = _drawn(graph, chains, summed.width_m, placement, grid)
         gone = ~np.isfinite(lines.length_m)  # outside the domain of the CRS
         points = lines.length_m == 0
         loops = (graph.ends[:, 0] == graph.ends[:, 1]) & (graph.ends[:, 0] >= 0)
@@ -40,14 +40,14 @@ def assemble_network(graph: Graph, chains: Chains, place: Ground, grid: GridSett
         graph = dissolve(_shrunk(graph, points).keep(~gone))
     component = component_of(graph)
     kept = _large(component, lines.length_m, summed.prob_mean, grid.settings.min_component_m)
-    return _numbered(graph, lines, summed, np.where(kept, component, -1), place, grid)
+    return _numbered(graph, lines, summed, np.where(kept, component, -1), placement, grid)
 
 
 def _drawn(
     graph: Graph,
     chains: Chains,
     width_m: Floats,
-    place: Ground,
+    placement: Placement,
     grid: GridSettings,
 ) -> _Lines:
     counts: list[Ids] = [np.zeros(1, np.int64)]
@@ -59,7 +59,7 @@ def _drawn(
         fresh = np.ones(len(whole), np.bool_)
         fresh[1:] = (whole[1:] != whole[:-1]).any(axis=1) | (owner[1:] != owner[:-1])
         whole, owner = whole[fresh], owner[fresh]
-        steps = place.step_lengths(place.place(whole / FRACTIONS))
+        steps = placement.step_lengths(placement.place(whole / FRACTIONS))
         within = owner[1:] == owner[:-1]
         lengths.append(np.asarray(np.bincount(owner[1:][within], steps[within], start.size - 1), np.float64))
         counts.append(np.bincount(owner, minlength=start.size - 1))
@@ -99,7 +99,7 @@ def _numbered(  # noqa: PLR0917 - all attributes of the edges
     lines: _Lines,
     summed: Samples,
     component: Ids,
-    place: Ground,
+    placement: Placement,
     grid: GridSettings,
 ) -> RoadNetwork:
     """Number nodes, edges and components, without the edges whose component is -1."""
@@ -134,5 +134,5 @@ def _numbered(  # noqa: PLR0917 - all attributes of the edges
         nodes=Nodes(degree=degree, on_scene_edge=at_border & (degree == 1), vertices=corners),
         start=start,
         vertices=vertices,
-        ground=place,
+        placement=placement,
     )

@@ -15,15 +15,12 @@ from geoseg.errors import UsageError
 from geoseg.vectors.layers import GEOMETRY, Layer
 from geoseg.vectors.qgis import edge_style, node_style
 
-from .ground import Ground
+from .arrays import Bytes, Flags, Floats, Ids, Points
+from .placement import Placement
 
 if TYPE_CHECKING:
     import geopandas
     import networkx
-
-Ids = npt.NDArray[np.int64]
-Metres = npt.NDArray[np.float64]
-Points = npt.NDArray[np.float64]
 
 KINDS = ("road", "ring", "plaza")
 """Kinds of edges: a road between nodes, a closed road without junctions, the way around an open space."""
@@ -41,17 +38,17 @@ class Edges:
     """Node ids, from 1."""
     component_id: Ids
     """Connected component, from 1."""
-    length_m: Metres
+    length_m: Floats
     """Geodesic length of the line."""
-    width_m: Metres
-    width_sd_m: Metres
+    width_m: Floats
+    width_sd_m: Floats
     """Mean and standard deviation along the edge; NaN if no width could be measured."""
-    prob_mean: Metres
-    prob_min: Metres
+    prob_mean: Floats
+    prob_min: Floats
     """Road probability along the observed part of the edge, 0 to 1."""
-    gap_m: Metres
+    gap_m: Floats
     """Length inferred across gaps."""
-    kind: npt.NDArray[np.uint8]
+    kind: Bytes
     """Index into `KINDS`."""
 
 
@@ -61,7 +58,7 @@ class Nodes:
 
     degree: Ids
     """Number of edge ends; a loop counts twice."""
-    on_scene_edge: npt.NDArray[np.bool_]
+    on_scene_edge: Flags
     """Whether a road leaves the scene at the node."""
     vertices: npt.NDArray[np.int32]
     """Column and row `(nodes, 2)`, as `RoadNetwork.vertices`."""
@@ -77,7 +74,7 @@ class RoadNetwork:
     """Offsets of the edges in `vertices`, `(edges + 1,)`."""
     vertices: npt.NDArray[np.int32]
     """Column and row of each vertex `(vertices, 2)`, integers in 1024ths of a pixel from the grid's corner."""
-    ground: Ground
+    placement: Placement
     """Georeference of the grid."""
     files: tuple[Path, ...] = ()
     """Files written: the style, if there is one, and one for each format."""
@@ -99,7 +96,7 @@ class RoadNetwork:
     def lines(self, edges: slice) -> tuple[Points, Ids]:
         """Return the vertices of edges in the grid's CRS `(vertices, 2)`, and the offsets of their lines."""
         start = self.start[edges.start : edges.stop + 1]
-        return self.ground.place(self.vertices[start[0] : start[-1]] / FRACTIONS), start - start[0]
+        return self.placement.place(self.vertices[start[0] : start[-1]] / FRACTIONS), start - start[0]
 
     def line(self, edge: int) -> Points:
         """Return the vertices of an edge in the grid's CRS `(vertices, 2)`."""
@@ -107,7 +104,7 @@ class RoadNetwork:
 
     def node_points(self, nodes: slice = slice(None)) -> Points:
         """Return nodes in the grid's CRS `(nodes, 2)`."""
-        return self.ground.place(self.nodes.vertices[nodes] / FRACTIONS)
+        return self.placement.place(self.nodes.vertices[nodes] / FRACTIONS)
 
     def to_geodataframe(self) -> "geopandas.GeoDataFrame":
         """Return the edges in the grid's CRS, with the columns of the GeoPackage."""
@@ -128,7 +125,7 @@ class RoadNetwork:
             import networkx
         except ModuleNotFoundError as error:
             raise UsageError("a graph needs networkx; install it with `pip install networkx`.") from error
-        graph = networkx.MultiGraph(crs=self.ground.crs)
+        graph = networkx.MultiGraph(crs=self.placement.crs)
         names = ("x", "y", "degree", "on_scene_edge")
         columns = (*self.node_points().T.tolist(), self.nodes.degree.tolist(), self.nodes.on_scene_edge.tolist())
         for node, values in enumerate(zip(*columns, strict=True), 1):
@@ -139,7 +136,7 @@ class RoadNetwork:
 
     def layers(self) -> tuple[Layer, Layer]:
         """Return the layers `edges` and `nodes` in the grid's CRS."""
-        crs = self.ground.crs
+        crs = self.placement.crs
         edges, nodes = partial(_edge_batches, self), partial(_node_batches, self)
         return (
             Layer(name="edges", schema=EDGES, batches=edges, geometry_type="LineString", crs=crs, style=edge_style()),
@@ -174,7 +171,7 @@ def _attributes(network: RoadNetwork, edges: slice) -> dict[str, list[object]]:
     for name in ("from_node", "to_node", "component_id"):
         columns[name] = getattr(network.edges, name)[edges].tolist()
     for name, decimals in DECIMALS.items():
-        values: npt.NDArray[np.float64] = getattr(network.edges, name)[edges]
+        values: Floats = getattr(network.edges, name)[edges]
         rounded = np.round(values, decimals)
         columns[name] = [None if value != value else value for value in rounded.tolist()]  # noqa: PLR0124 - NaN
     columns["kind"] = [KINDS[kind] for kind in network.edges.kind[edges].tolist()]

@@ -55,6 +55,9 @@ class RoadSettings:
 FINEST_M = 0.3
 """Finer pixels are averaged: they cost time and show no more of a road."""
 
+COARSEST_M = 10.0
+"""Largest pixels that are traced: in larger ones, roads and plazas are indistinguishable."""
+
 HOLE_ELONGATION = 4.0
 """Most rows or columns of a filled hole, in sides of the largest square one: limits how far a block must look."""
 

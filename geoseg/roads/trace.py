@@ -21,8 +21,8 @@ from geoseg.tiling.progress import Progress, no_progress
 from .arrays import Bytes, Read
 from .centrelines import assemble_network
 from .coarsening import coarsen, coarsening_factor
-from .ground import Ground, ground
 from .network import RoadNetwork
+from .placement import Placement, placement_of
 from .settings import RoadSettings
 
 
@@ -60,18 +60,18 @@ def trace_network(
         Called after each block with the number of pixels traced and the total.
     """
     settings = settings or RoadSettings()
-    place = ground(transform, crs)
-    factor = coarsening_factor(_grid_settings(place, shape, settings).pixel_m)
+    placement = placement_of(transform, crs)
+    factor = coarsening_factor(_grid_settings(placement, shape, settings).pixel_m)
     if factor > 1:
         read, shape, transform = coarsen(read, shape, transform, factor)
-        place = ground(transform, crs)
-    grid = _grid_settings(place, shape, settings)
+        placement = placement_of(transform, crs)
+    grid = _grid_settings(placement, shape, settings)
     chains = splice(_blocks(read, grid, block, workers, progress), shape[1])
-    return assemble_network(tidy(graph_of(chains, grid), chains, read, grid), chains, place, grid)
+    return assemble_network(tidy(graph_of(chains, grid), chains, read, grid), chains, placement, grid)
 
 
-def _grid_settings(place: Ground, shape: tuple[int, int], settings: RoadSettings) -> GridSettings:
-    return grid_settings(shape, place.metric(shape[1] / 2, shape[0] / 2), settings)
+def _grid_settings(placement: Placement, shape: tuple[int, int], settings: RoadSettings) -> GridSettings:
+    return grid_settings(shape, placement.metric(shape[1] / 2, shape[0] / 2), settings)
 
 
 def _blocks(read: Read, grid: GridSettings, side: int, workers: int, progress: Progress) -> Iterator[Pieces]:

@@ -15,11 +15,8 @@ from geoseg.vectors.write import write_files
 
 from .network import RoadNetwork
 from .raster import road_raster
-from .settings import RoadSettings
+from .settings import COARSEST_M, RoadSettings
 from .trace import trace_network
-
-COARSEST_M = 10.0
-"""Largest pixel, metres: beyond, roads and plazas are indistinguishable."""
 
 _CACHE_BYTES = 128 * 2**20
 """GDAL's block cache, so that the overlap of blocks is decompressed once."""

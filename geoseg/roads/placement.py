@@ -1,4 +1,4 @@
-"""From pixels of a grid to places on the Earth, and the lengths between them."""
+"""The placement of a grid: from its pixels to coordinates, and lengths on the ground."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +13,11 @@ from geoseg.rasters.ground import Geodesy, place
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
-    """A grid's placement: affine transform and CRS."""
+class Placement:
+    """Transform and CRS of a grid."""
 
     transform: Affine
-    """From (column, row), whole numbers at pixel corners, to the CRS's x and y."""
+    """From (column, row), integers at pixel corners, to x and y in the CRS."""
 
     crs: pyproj.CRS
 
@@ -26,7 +26,7 @@ class Ground:
         return Geodesy(crs=self.crs)
 
     def place(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return x and y in the CRS of points `(n, 2)` given as column and row."""
+        """Return x and y in the CRS of points given as column and row, both `(n, 2)`."""
         return place(self.transform, points)
 
     def step_lengths(self, line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -34,10 +34,9 @@ class Ground:
         return self._geodesy.step_lengths(line)
 
     def metric(self, column: float, row: float) -> npt.NDArray[np.float64]:
-        """Return a matrix `(2, 2)` that takes a small step (columns, rows) at a place to metres.
+        """Return the matrix `(2, 2)` from a small step (columns, rows) at a pixel to metres.
 
-        Its frame has the columns' direction for its first axis: there is always one, where near a pole no direction is
-        north for all four sides of a pixel.
+        The first axis of its frame is the direction along a row, which is always defined; north is not, near a pole.
         """
         steps = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [-1, -1], [1, 1], [1, -1], [-1, 1]]) / 2
         placed = self.place(steps + [column, row])  # noqa: RUF005 - a sum of coordinates
@@ -48,6 +47,6 @@ class Ground:
         return np.array([[along, lean], [0, np.sqrt(max(down**2 - lean**2, 0))]])
 
 
-def ground(transform: Affine, crs: Any) -> Ground:  # noqa: ANN401 - whatever pyproj or rasterio calls a CRS
-    """Return the placement of a grid whose CRS is anything that pyproj can read."""
-    return Ground(transform=transform, crs=pyproj.CRS.from_user_input(crs))
+def placement_of(transform: Affine, crs: Any) -> Placement:  # noqa: ANN401 - whatever pyproj or rasterio calls a CRS
+    """Return the placement of a grid whose CRS is anything pyproj can read."""
+    return Placement(transform=transform, crs=pyproj.CRS.from_user_input(crs))
