@@ -1,4 +1,4 @@
-"""Types of the tracer's arrays, and of the function that reads probabilities."""
+"""Array types of the tracer, and the type of the function that reads probabilities."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Ids = npt.NDArray[np.int64]
-"""Numbers of pixels, nodes and edges, indices and counts."""
+"""Ids, indices and counts."""
 
 Bytes = npt.NDArray[np.uint8]
 """Masks of ones and zeros, probabilities in `LEVELS`, codes."""

@@ -12,15 +12,12 @@ from .settings import FINEST_M
 
 
 def coarsening_factor(pixel_m: float) -> int:
-    """Return the number of pixels along each side that become one."""
+    """Return the side of the square of pixels to average into one."""
     return max(math.ceil(FINEST_M / pixel_m - 0.01), 1)
 
 
 def coarsen(read: Read, shape: tuple[int, int], transform: Affine, factor: int) -> tuple[Read, tuple[int, int], Affine]:
-    """Return reader, shape and transform of a grid whose pixels are means of `factor` × `factor` pixels.
-
-    A mean is over the pixels within the scene that have data, and nodata if there are none.
-    """
+    """Return reader, shape and transform of a grid whose pixels are means of `factor` × `factor` valid pixels."""
     coarse_shape = math.ceil(shape[0] / factor), math.ceil(shape[1] / factor)
 
     def averaged(rows: slice, cols: slice) -> Bytes:

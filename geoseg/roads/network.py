@@ -1,5 +1,6 @@
-"""A road network: attributes of edges and nodes, and the edges' lines."""
+"""A road network: lines of the edges, and attributes of edges and nodes."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
     import networkx
 
 KINDS = ("road", "ring", "plaza")
-"""Kinds of edges: a road between nodes, a closed road without junctions, the way around an open space."""
-
+"""Kinds of edges: a road between nodes, a closed road without junctions, a road around an open space."""
 FRACTIONS = 1024
-"""Vertices are integers in this fraction of a pixel."""
+"""Units of vertices in a pixel."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Edges:
-    """Attributes of the edges, each `(edges,)`."""
+    """Attributes of edges, each `(edges,)`."""
 
     from_node: Ids
     to_node: Ids
@@ -39,7 +39,7 @@ class Edges:
     component_id: Ids
     """Connected component, from 1."""
     length_m: Floats
-    """Geodesic length of the line."""
+    """Geodesic length."""
     width_m: Floats
     width_sd_m: Floats
     """Mean and standard deviation along the edge; NaN if no width could be measured."""
@@ -54,19 +54,19 @@ class Edges:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Nodes:
-    """Attributes of the nodes, each `(nodes,)`."""
+    """Attributes of nodes, each `(nodes,)`."""
 
     degree: Ids
     """Number of edge ends; a loop counts twice."""
     on_scene_edge: Flags
     """Whether a road leaves the scene at the node."""
     vertices: npt.NDArray[np.int32]
-    """Column and row `(nodes, 2)`, as `RoadNetwork.vertices`."""
+    """Column and row `(nodes, 2)`, in the unit of `RoadNetwork.vertices`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RoadNetwork:
-    """Centrelines with their attributes; the id of an edge or node is its index + 1."""
+    """Centrelines and their attributes; the id of an edge or node is its index + 1."""
 
     edges: Edges
     nodes: Nodes
@@ -75,9 +75,8 @@ class RoadNetwork:
     vertices: npt.NDArray[np.int32]
     """Column and row of each vertex `(vertices, 2)`, integers in 1024ths of a pixel from the grid's corner."""
     placement: Placement
-    """Georeference of the grid."""
     files: tuple[Path, ...] = ()
-    """Files written: the style, if there is one, and one for each format."""
+    """Files written: one for each format, and the QGIS style."""
 
     def __len__(self) -> int:
         """Count the edges."""
@@ -87,11 +86,6 @@ class RoadNetwork:
     def length_km(self) -> float:
         """Geodesic length of all edges, kilometres."""
         return float(self.edges.length_m.sum()) / 1000
-
-    def batches(self, size: int = 16_384) -> Iterator[slice]:
-        """Yield slices that cover all edges."""
-        for first in range(0, len(self), size):
-            yield slice(first, min(first + size, len(self)))
 
     def lines(self, edges: slice) -> tuple[Points, Ids]:
         """Return the vertices of edges in the grid's CRS `(vertices, 2)`, and the offsets of their lines."""
@@ -107,14 +101,14 @@ class RoadNetwork:
         return self.placement.place(self.nodes.vertices[nodes] / FRACTIONS)
 
     def to_geodataframe(self) -> "geopandas.GeoDataFrame":
-        """Return the edges in the grid's CRS, with the columns of the GeoPackage."""
+        """Return the edges in the grid's CRS, with the columns of a GeoPackage."""
         return self.layers()[0].to_geodataframe()
 
     def to_networkx(self) -> "networkx.MultiGraph":
         """Return a graph in the grid's CRS, which is its attribute `crs`.
 
-        Nodes have the attributes `x`, `y`, `degree` and `on_scene_edge`, edges the columns of the GeoPackage, including
-        `geometry`. Keys are the ids of nodes and edges.
+        Nodes have the attributes `x`, `y`, `degree` and `on_scene_edge`, edges the columns of `to_geodataframe`. Keys
+        are the ids of nodes and edges.
 
         Raises
         ------
@@ -146,56 +140,48 @@ class RoadNetwork:
 
 DECIMALS = {"length_m": 2, "width_m": 2, "width_sd_m": 2, "prob_mean": 3, "prob_min": 3, "gap_m": 2}
 """Decimals written: centimetres, and thousandths of a probability."""
-
 EDGES = pa.schema(
     [
-        *(pa.field(name, pa.int64()) for name in ("id", "from_node", "to_node", "component_id")),
-        *(pa.field(name, pa.float64()) for name in DECIMALS),
-        pa.field("kind", pa.string()),
+        *((name, pa.int64()) for name in ("id", "from_node", "to_node", "component_id")),
+        *((name, pa.float64()) for name in DECIMALS),
+        ("kind", pa.string()),
         GEOMETRY,
     ]
 )
-NODES = pa.schema(
-    [
-        pa.field("node_id", pa.int64()),
-        pa.field("degree", pa.int64()),
-        pa.field("on_scene_edge", pa.bool_()),
-        GEOMETRY,
-    ]
-)
+NODES = pa.schema([("node_id", pa.int64()), ("degree", pa.int64()), ("on_scene_edge", pa.bool_()), GEOMETRY])
 
 
-def _attributes(network: RoadNetwork, edges: slice) -> dict[str, list[object]]:
-    """Return the attributes of edges as written; None for a missing width."""
+def _edge_columns(network: RoadNetwork, edges: slice) -> dict[str, list[object]]:
+    """Return the attributes of edges as written; None for an unknown width."""
     columns: dict[str, list[object]] = {"id": list(range(edges.start + 1, edges.stop + 1))}
     for name in ("from_node", "to_node", "component_id"):
         columns[name] = getattr(network.edges, name)[edges].tolist()
     for name, decimals in DECIMALS.items():
-        values: Floats = getattr(network.edges, name)[edges]
-        rounded = np.round(values, decimals)
-        columns[name] = [None if value != value else value for value in rounded.tolist()]  # noqa: PLR0124 - NaN
+        rounded = np.round(getattr(network.edges, name)[edges], decimals)
+        columns[name] = [None if math.isnan(value) else value for value in rounded.tolist()]
     columns["kind"] = [KINDS[kind] for kind in network.edges.kind[edges].tolist()]
     return columns
 
 
+def _slices(count: int, size: int) -> Iterator[slice]:
+    for first in range(0, count, size):
+        yield slice(first, min(first + size, count))
+
+
 def _edge_batches(network: RoadNetwork) -> Iterator[pa.RecordBatch]:
-    """Yield the edges in the grid's CRS."""
-    for edges in network.batches():
+    for edges in _slices(len(network), 16_384):
         points, start = network.lines(edges)
         lines = shapely.linestrings(points, indices=np.repeat(np.arange(start.size - 1), np.diff(start)))
-        columns = {**_attributes(network, edges), GEOMETRY.name: shapely.to_wkb(lines)}
+        columns = {**_edge_columns(network, edges), GEOMETRY.name: shapely.to_wkb(lines)}
         yield pa.RecordBatch.from_pydict(columns, schema=EDGES)
 
 
-def _node_batches(network: RoadNetwork, size: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """Yield the nodes in the grid's CRS."""
-    count = len(network.nodes.degree)
-    for first in range(0, count, size):
-        some = slice(first, min(first + size, count))
+def _node_batches(network: RoadNetwork) -> Iterator[pa.RecordBatch]:
+    for nodes in _slices(len(network.nodes.degree), 65_536):
         columns = {
-            "node_id": np.arange(some.start + 1, some.stop + 1),
-            "degree": network.nodes.degree[some],
-            "on_scene_edge": network.nodes.on_scene_edge[some],
-            GEOMETRY.name: shapely.to_wkb(shapely.points(network.node_points(some))),
+            "node_id": np.arange(nodes.start + 1, nodes.stop + 1),
+            "degree": network.nodes.degree[nodes],
+            "on_scene_edge": network.nodes.on_scene_edge[nodes],
+            GEOMETRY.name: shapely.to_wkb(shapely.points(network.node_points(nodes))),
         }
         yield pa.RecordBatch.from_pydict(columns, schema=NODES)

@@ -1,15 +1,15 @@
-"""The placement of a grid: from its pixels to coordinates, and lengths on the ground."""
+"""Georeference of a grid: coordinates of its pixels, and lengths on the ground."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyproj
 from rasterio import Affine
 
 from geoseg.rasters.ground import Geodesy, place
+
+from .arrays import Floats, Points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,25 +18,24 @@ class Placement:
 
     transform: Affine
     """From (column, row), integers at pixel corners, to x and y in the CRS."""
-
     crs: pyproj.CRS
 
     @cached_property
     def _geodesy(self) -> Geodesy:
         return Geodesy(crs=self.crs)
 
-    def place(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return x and y in the CRS of points given as column and row, both `(n, 2)`."""
+    def place(self, points: Points) -> Points:
+        """Convert columns and rows to x and y in the CRS, both `(n, 2)`."""
         return place(self.transform, points)
 
-    def step_lengths(self, line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def step_lengths(self, line: Points) -> Floats:
         """Return the geodesic metres `(n - 1,)` between consecutive points `(n, 2)` in the CRS."""
         return self._geodesy.step_lengths(line)
 
-    def metric(self, column: float, row: float) -> npt.NDArray[np.float64]:
-        """Return the matrix `(2, 2)` from a small step (columns, rows) at a pixel to metres.
+    def metric(self, column: float, row: float) -> Floats:
+        """Return the matrix `(2, 2)` that converts a small step (columns, rows) at a pixel to metres.
 
-        The first axis of its frame is the direction along a row, which is always defined; north is not, near a pole.
+        Its first axis is the direction along a row, since north is undefined at a pole.
         """
         steps = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [-1, -1], [1, 1], [1, -1], [-1, 1]]) / 2
         placed = self.place(steps + [column, row])  # noqa: RUF005 - a sum of coordinates
@@ -45,8 +44,3 @@ class Placement:
         # The squared diagonals differ by four times the scalar product of the sides.
         lean = (one**2 - other**2) / (4 * along)
         return np.array([[along, lean], [0, np.sqrt(max(down**2 - lean**2, 0))]])
-
-
-def placement_of(transform: Affine, crs: Any) -> Placement:  # noqa: ANN401 - whatever pyproj or rasterio calls a CRS
-    """Return the placement of a grid whose CRS is anything pyproj can read."""
-    return Placement(transform=transform, crs=pyproj.CRS.from_user_input(crs))

@@ -1,4 +1,4 @@
-"""Road probabilities from a raster that exists: class ids, or probabilities in any number format."""
+"""Read class ids, or probabilities of any data type, as road probabilities."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,71 +18,57 @@ from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
 
-from .arrays import Read
+from .arrays import Bytes, Read
 
 Values = npt.NDArray[np.generic]
-ToLevels = Callable[[Values], npt.NDArray[np.uint8]]
+ToLevels = Callable[[Values], Bytes]
 
 _TOLERANCE = 0.01
-"""How far values may lie beyond 0 and 1, by rounding or ringing, and still be probabilities."""
+"""How far probabilities may be below 0 or above 1, from rounding or ringing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoadRaster:
-    """Road probabilities that can be read window by window."""
+    """Road probabilities, read window by window."""
 
     read: Read
     grid: GeoBox
     """Shape, transform and CRS."""
-
     certain: bool
-    """Probabilities are 0 or 1: the raster holds classes."""
+    """Whether probabilities are 0 or 1, since the raster holds classes."""
 
 
 @contextmanager
 def road_raster(
     source: str | Path, *, band: int | None = None, road_class: int | None = None, probability: bool = False
 ) -> Iterator[RoadRaster]:
-    """Open a raster as road probabilities.
+    """Open a raster as road probabilities; by default the band named "road", or the first.
 
-    Parameters
-    ----------
-    source
-        Raster that GDAL opens.
-    band
-        Number of the band, from 1; by default the one that is called "road", or the first.
-    road_class
-        Class id of roads: the raster holds classes. By default that of a class raster that geoseg wrote.
-    probability
-        The raster holds probabilities even if it does not look so: whole numbers are shares of the largest that their
-        type can hold, or of what the band's scale says.
+    `road_class` is needed for classes unless geoseg wrote the raster, and `probability` for unscaled integer
+    probabilities, which are divided by the largest value of their type.
 
-    Raises
-    ------
-    SceneError
-        If the raster cannot be read or is not placed on the ground.
-    UsageError
-        If it has no such band, or does not say what its values mean.
+    Raises SceneError if the raster cannot be read or has no georeference, UsageError if there is no such band or the
+    meaning of its values is unknown.
     """
     scene = open_scene(source)
-    # All reads are at full resolution, where overviews cannot take its place; without them GDAL tells no band names.
+    # GDAL reports no band names if it ignores overviews; reads at full resolution do not use them.
     with opened(scene.source, overviews=True) as dataset:
         if band is not None and not 1 <= band <= dataset.count:
             raise UsageError(f"{source} has {dataset.count} bands; there is no band {band}.")
         number = band or _road_band(dataset)
-        to_levels, certain = _meaning(dataset, number, road_class, probability=probability)
-        # Where classes have no data is no road either.
+        to_levels, certain = _interpret(dataset, number, road_class, probability=probability)
+        # Nodata of a class raster is not road.
         masked = not certain and MaskFlags.all_valid not in dataset.mask_flag_enums[number - 1]
 
-        def read(rows: slice, cols: slice) -> npt.NDArray[np.uint8]:
+        def read(rows: slice, cols: slice) -> Bytes:
             window = Window.from_slices(rows, cols)
             values = dataset.read(number, window=window)
-            mask = dataset.read_masks(number, window=window) if masked else None
-            if mask is None:
+            if not masked:
                 return to_levels(values)
+            missing = dataset.read_masks(number, window=window) == 0
             if values.dtype.kind == "f":
-                values[mask == 0] = np.nan
-            return np.where(mask == 0, np.uint8(NODATA), to_levels(values))
+                values[missing] = np.nan
+            return np.where(missing, np.uint8(NODATA), to_levels(values))
 
         yield RoadRaster(read=read, grid=scene.geobox, certain=certain)
 
@@ -92,10 +78,10 @@ def _road_band(dataset: rasterio.DatasetReader) -> int:
     return names.index("road") + 1 if "road" in names else 1
 
 
-def _meaning(
+def _interpret(
     dataset: rasterio.DatasetReader, number: int, road_class: int | None, *, probability: bool
 ) -> tuple[ToLevels, bool]:
-    """Decide what the values of a band are: how they become levels, and whether they are classes."""
+    """Return the conversion of a band's values to levels, and whether they are classes."""
     dtype = np.dtype(dataset.dtypes[number - 1])
     floating = dtype.kind == "f"
     scale, offset = float(dataset.scales[number - 1]), float(dataset.offsets[number - 1])
@@ -104,43 +90,40 @@ def _meaning(
         legend = legend_of(dataset)
         if legend is None or legend.road is None:
             raise UsageError(
-                f"{dataset.name} does not say what its values mean; name the class id of roads (--class), "
-                "or say that they are probabilities (--threshold)."
+                f"{dataset.name} does not record whether it holds classes or probabilities; "
+                "state the class id of roads (`road_class`) or the lowest probability of a road (`threshold`)."
             )
         road_class = legend.road
     if road_class is not None:
-        wanted = road_class
-        if not floating and not np.iinfo(dtype).min <= wanted <= np.iinfo(dtype).max:
-            raise UsageError(f"{dataset.name} holds {dtype} values; none of them can be {wanted}.")
-        return lambda values: np.where(values == wanted, np.uint8(LEVELS), np.uint8(0)), True
+        if not floating and not np.iinfo(dtype).min <= road_class <= np.iinfo(dtype).max:
+            raise UsageError(f"{dataset.name} holds {dtype} values; `road_class` cannot be {road_class}.")
+        return lambda values: np.where(values == road_class, np.uint8(LEVELS), np.uint8(0)), True
     if plain and not floating:
         scale = 1 / np.iinfo(dtype).max
     if dtype == np.uint8:
         table = _levels(np.arange(256), scale, offset)
         return lambda values: table[values], False
 
-    def to_levels(values: Values) -> npt.NDArray[np.uint8]:
+    def to_levels(values: Values) -> Bytes:
         if floating:
-            _refuse_improbable(dataset.name, values, scale, offset)
+            _check_range(dataset.name, values, scale, offset)
         return _levels(values, scale, offset)
 
     return to_levels, False
 
 
-def _refuse_improbable(name: str, values: Values, scale: float, offset: float) -> None:
-    """Raise SceneError if a number is far from 0 to 1: heights and percentages are numbers too."""
+def _check_range(name: str, values: Values, scale: float, offset: float) -> None:
+    """Raise SceneError if values are not probabilities but, for instance, heights or percentages."""
     known = values[np.isfinite(values)]
-    if not known.size:
-        return
-    for value in (known.min(), known.max()):
+    for value in (known.min(), known.max()) if known.size else ():
         if not -_TOLERANCE <= float(value) * scale + offset <= 1 + _TOLERANCE:
             raise SceneError(
-                f"{name} holds {value:g}, which is no probability from 0 to 1; give its band a scale, "
-                "or name the class id of roads (--class)."
+                f"{name} holds {value:g}, which is not a probability from 0 to 1; set a scale for its band, "
+                "or state the class id of roads (`road_class`)."
             )
 
 
-def _levels(values: Values, scale: float, offset: float) -> npt.NDArray[np.uint8]:
+def _levels(values: Values, scale: float, offset: float) -> Bytes:
     levels = values.astype(np.float32) * np.float32(scale * LEVELS) + np.float32(offset * LEVELS)
     known = np.isfinite(levels)
     return np.where(known, np.clip(np.rint(np.where(known, levels, 0)), 0, LEVELS), NODATA).astype(np.uint8)

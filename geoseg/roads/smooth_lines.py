@@ -1,4 +1,4 @@
-"""Draw edges as lines: pixel centres, straightened near nodes, smoothed between fixed ends, dead ends extended."""
+"""Draw edges as lines through pixel centres: straighten them near nodes, smooth them, extend dead ends."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ import shapely
 from geoseg.compiled import compiled
 from geoseg.roads.graph.chains import Chains
 from geoseg.roads.graph.graph import Graph
-from geoseg.roads.graph.junctions import bent_lengths
-from geoseg.roads.graph.walking import Flat, flat_of, walk
+from geoseg.roads.graph.junctions import measure_bends
+from geoseg.roads.graph.walking import Flat, flatten, walk
 from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .arrays import Flags, Floats, Ids, Points
@@ -27,31 +27,26 @@ _BATCH = 4096  # edges drawn at a time
 _JUMP = 1.5  # pixels, more than a diagonal step: longer steps of an edge are divided
 
 
-def draw_lines(
-    graph: Graph,
-    chains: Chains,
-    width_m: Floats,
-    grid: GridSettings,
-) -> Iterator[tuple[Points, Ids]]:
-    """Yield the lines of a few thousand edges at a time: column and row of their vertices, and where each line starts.
+def draw_lines(graph: Graph, chains: Chains, width_m: Floats, grid: GridSettings) -> Iterator[tuple[Points, Ids]]:
+    """Yield the lines of a few thousand edges at a time: column and row of the vertices, and offset of each line.
 
     Edges that share a node end in the same point; a ring ends where it starts; no line leaves the grid.
     """
     shape, pixel_m, settings = grid.shape, grid.pixel_m, grid.settings
-    walked = flat_of(graph, chains)
+    flat = flatten(graph, chains)
     sigma = max(settings.smooth_m / pixel_m, SMOOTH_PX)
     offsets = np.arange(-np.ceil(3 * sigma), np.ceil(3 * sigma) + 1)
     weights = np.exp(-0.5 * (offsets / sigma) ** 2)
     weights /= weights.sum()
     dead = graph.at_ends(graph.degree, 0) == 1
     half_width = np.maximum(graph.half_width_m / pixel_m, 0.5)
-    # A dead end of a skeleton leads to a corner of the road, whose width shows only further back.
+    # A dead end of a skeleton leads to a corner; the road's width is measured further back.
     body = np.maximum(graph.at_ends(half_width, 0).max(axis=1), np.nan_to_num(width_m) / 2 / pixel_m)
-    bends = bent_lengths(graph, chains, grid)
+    bends = measure_bends(graph, chains, grid)
     for first in range(0, len(graph.ends), _BATCH):
         edges = np.arange(first, min(first + _BATCH, len(graph.ends)))
         points, start = _draw(
-            walked,
+            flat,
             edges,
             graph.ends,
             dead,
@@ -101,7 +96,7 @@ def _draw(  # noqa: PLR0917 - compiled: plain arguments
         raw = np.empty((pixels, 2))
         walk(flat, shape[1], edge, 0, raw)
         ring = ends[edge, 0] < 0
-        line = _strung(raw, place, ends[edge])
+        line = _connect(raw, place, ends[edge])
         if not ring:
             for side in range(2):
                 way = line if side == 0 else line[::-1]
@@ -113,7 +108,7 @@ def _draw(  # noqa: PLR0917 - compiled: plain arguments
         if not ring:
             for side in range(2):
                 if dead[edge, side]:
-                    line = _reach_out(line, side, half_width[ends[edge, side]], heading, leaving, shape)
+                    line = _extend(line, side, half_width[ends[edge, side]], heading, leaving, shape)
         while filled + len(line) > len(result):
             larger = np.empty((2 * len(result), 2))
             larger[:filled] = result[:filled]
@@ -128,8 +123,8 @@ def _draw(  # noqa: PLR0917 - compiled: plain arguments
 
 
 @compiled
-def _strung(raw: Points, place: Points, ends: Ids) -> Points:
-    """Add the nodes at the ends of an edge's pixels, and points a pixel apart along longer steps."""
+def _connect(raw: Points, place: Points, ends: Ids) -> Points:
+    """Add nodes at the ends of an edge's pixel centres, and points about a pixel apart along longer steps."""
     ring = ends[0] < 0
     size = len(raw) + (1 if ring else 2)
     corners = np.empty((size, 2))
@@ -167,8 +162,8 @@ def _straighten(  # noqa: PLR0917 - compiled: plain arguments
 ) -> None:
     """Straighten a line, in place, within reach of an end, where its skeleton bends towards a side road or a corner.
 
-    The axis is √2 half-widths from the corner of a road's blunt end. A node may have been moved away from the fork of
-    the skeleton along a road: that road's line runs to the fork and passes the node again.
+    If a node was moved along a road, away from the fork of the skeleton, that road's line passes it on the way to the
+    fork.
     """
     half = (len(way) + 1) // 2
     moved = np.hypot(fork[0] - node[0], fork[1] - node[1])
@@ -200,7 +195,7 @@ def _straighten(  # noqa: PLR0917 - compiled: plain arguments
 
 @compiled
 def _smooth(line: Points, weights: Floats, ring: bool) -> Points:
-    """Smooth a line, extended by point reflection about its ends, which stay; a ring is continued."""
+    """Smooth a line between fixed ends, about which it is point-reflected; a ring wraps around."""
     size, radius = len(line), weights.size // 2
     padded = np.empty((size + 2 * radius, 2))
     padded[radius : radius + size] = line
@@ -231,10 +226,10 @@ def _smooth(line: Points, weights: Floats, ring: bool) -> Points:
 
 
 @compiled
-def _reach_out(  # noqa: PLR0917 - compiled: plain arguments
+def _extend(  # noqa: PLR0917 - compiled: plain arguments
     line: Points, side: int, half_width: float, heading: float, leaving: tuple[float, float], shape: tuple[int, int]
 ) -> Points:
-    """Extend a dead end by the half-width that thinning took, or to the edge of the scene if that is near."""
+    """Extend a dead end by the half-width lost in thinning, or to the edge of the scene if that is near."""
     way = line if side == 0 else line[::-1]
     far = min(len(way) - 1, int(heading))
     east, south = way[0, 0] - way[far, 0], way[0, 1] - way[far, 1]

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
+import pyproj
 from rasterio import Affine
 
 from geoseg.roads.graph.chains import Chains, splice
 from geoseg.roads.graph.gaps import close_gaps
-from geoseg.roads.graph.graph import Graph, dissolve, graph_of
+from geoseg.roads.graph.graph import Graph, build_graph, dissolve
 from geoseg.roads.graph.islands import close_islands
 from geoseg.roads.graph.junctions import centre_junctions, merge_junctions
 from geoseg.roads.graph.pruning import drop_faint, drop_spurs
@@ -22,7 +24,7 @@ from .arrays import Bytes, Read
 from .centrelines import assemble_network
 from .coarsening import coarsen, coarsening_factor
 from .network import RoadNetwork
-from .placement import Placement, placement_of
+from .placement import Placement
 from .settings import RoadSettings
 
 
@@ -30,81 +32,60 @@ def trace_network(
     read: Read,
     shape: tuple[int, int],
     transform: Affine,
-    crs: Any,  # noqa: ANN401 - whatever pyproj or rasterio calls a CRS
+    crs: Any,  # noqa: ANN401 - anything pyproj reads
     settings: RoadSettings | None = None,
     *,
     block: int = 2048,
     workers: int = 1,
     progress: Progress = no_progress,
 ) -> RoadNetwork:
-    """Trace the roads of a raster.
+    """Trace the roads of a grid from its probabilities; a mask is 0 and 254.
 
-    Parameters
-    ----------
-    read
-        Returns the road probability of a window of the grid `(rows, columns)` in `LEVELS`, 255 for nodata; of a mask,
-        0 and 254. Called from one thread at a time.
-    shape
-        Height and width of the grid.
-    transform
-        From (column, row) to x and y, integers at pixel corners; any invertible affine.
-    crs
-        The grid's CRS.
-    settings
-        Choices of the tracer.
-    block
-        Rows and columns of a block: affects time and memory, not the result.
-    workers
-        Threads that trace blocks; they do not affect the result.
-    progress
-        Called after each block with the number of pixels traced and the total.
+    `read` is called from one thread at a time. `transform` is any invertible affine from (column, row) to x and y.
+    Neither `block`, in pixels, nor the number of `workers` affects the result. `progress` counts pixels.
     """
     settings = settings or RoadSettings()
-    placement = placement_of(transform, crs)
+    placement = Placement(transform=transform, crs=pyproj.CRS.from_user_input(crs))
     factor = coarsening_factor(_grid_settings(placement, shape, settings).pixel_m)
     if factor > 1:
         read, shape, transform = coarsen(read, shape, transform, factor)
-        placement = placement_of(transform, crs)
+        placement = replace(placement, transform=transform)
     grid = _grid_settings(placement, shape, settings)
-    chains = splice(_blocks(read, grid, block, workers, progress), shape[1])
-    return assemble_network(tidy(graph_of(chains, grid), chains, read, grid), chains, placement, grid)
+    chains = splice(_trace_blocks(read, grid, block, workers, progress), shape[1])
+    return assemble_network(tidy(build_graph(chains, grid), chains, read, grid), chains, placement, grid)
 
 
 def _grid_settings(placement: Placement, shape: tuple[int, int], settings: RoadSettings) -> GridSettings:
     return grid_settings(shape, placement.metric(shape[1] / 2, shape[0] / 2), settings)
 
 
-def _blocks(read: Read, grid: GridSettings, side: int, workers: int, progress: Progress) -> Iterator[Pieces]:
+def _trace_blocks(read: Read, grid: GridSettings, side: int, workers: int, progress: Progress) -> Iterator[Pieces]:
     height, width = grid.shape
-    parts = [
+    blocks = [
         (slice(top, min(top + side, height)), slice(left, min(left + side, width)))
         for top in range(0, height, side)
         for left in range(0, width, side)
     ]
-    done = 0
-    for (rows, cols), pieces in zip(parts, _pieces(read, parts, grid, workers), strict=True):
-        yield pieces
-        done += (rows.stop - rows.start) * (cols.stop - cols.start)
-        progress(done, height * width, "")
+    lock = Lock()
 
-
-def _pieces(read: Read, parts: list[tuple[slice, slice]], grid: GridSettings, workers: int) -> Iterator[Pieces]:
-    if workers == 1:
-        for rows, cols in parts:
-            yield trace_block(read, rows, cols, grid)
-        return
-    one_at_a_time = Lock()
-
-    def locked(rows: slice, cols: slice) -> Bytes:
-        with one_at_a_time:
+    def read_alone(rows: slice, cols: slice) -> Bytes:
+        with lock:
             return read(rows, cols)
 
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        yield from pool.map(lambda part: trace_block(locked, part[0], part[1], grid), parts)
+    def trace(block: tuple[slice, slice]) -> Pieces:
+        return trace_block(read_alone, *block, grid)
+
+    done = 0
+    with ThreadPoolExecutor(workers) as pool:
+        traced = map(trace, blocks) if workers == 1 else pool.map(trace, blocks)
+        for (rows, cols), pieces in zip(blocks, traced, strict=True):
+            yield pieces
+            done += (rows.stop - rows.start) * (cols.stop - cols.start)
+            progress(done, height * width, "")
 
 
 def tidy(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:
-    """Turn the graph of a skeleton into that of the roads; each step builds on the one before."""
+    """Turn the graph of a skeleton into a graph of roads; each step relies on the one before."""
     least_m = grid.settings.min_spur_m
     graph = drop_spurs(graph, least_m)
     graph = drop_spurs(merge_junctions(graph, chains, grid), least_m)

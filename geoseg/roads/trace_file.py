@@ -1,4 +1,4 @@
-"""Trace the road network of a raster file, and write it."""
+"""Trace the road network of a raster file and write it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,18 +41,18 @@ def trace_roads(
     source
         Raster of class ids or road probabilities.
     output
-        File to write, in the format of its ending: .geojson, .gpkg, .fgb or .parquet; a QGIS style is written next to
-        all but a GeoPackage, which contains it. `None` writes nothing.
+        File to write, in the format of its extension: .geojson, .gpkg, .fgb or .parquet. A QGIS style is written next
+        to all but a GeoPackage, which contains it. `None` writes nothing.
     formats
         More formats to write next to `output`: geojson, gpkg, flatgeobuf, parquet.
     road_class
         Class id of roads; not needed for rasters written by geoseg.
     threshold
-        Lowest probability of a road pixel; the raster holds probabilities.
+        Lowest probability of a road pixel, if the raster holds probabilities.
     band
         Band number, from 1; by default the band named "road", or the first.
     workers
-        Threads; they do not change the result.
+        Threads; they do not affect the result.
     overwrite
         Replace existing files.
     progress
@@ -61,14 +61,14 @@ def trace_roads(
     Raises
     ------
     UsageError
-        If an argument cannot be used, or the raster does not tell whether it holds classes or probabilities.
+        If an argument is invalid, or the raster does not record whether it holds classes or probabilities.
     SceneError
         If the raster cannot be read, has no georeference, or its pixels are larger than 10 m.
     OutputError
         If a file exists and `overwrite` is not set, or cannot be written.
     """
     if road_class is not None and threshold is not None:
-        raise UsageError("a raster holds class ids (`road_class`) or probabilities (`threshold`), not both.")
+        raise UsageError("a raster holds classes (`road_class`) or probabilities (`threshold`), not both.")
     wanted = requested(output, formats, source, overwrite=overwrite)
     settings = RoadSettings() if threshold is None else replace(RoadSettings(), threshold=threshold)
     with (

@@ -23,7 +23,7 @@ def run(*arguments):
 
 
 def test_roads_of_a_class_in_several_formats(mask, tmp_path):
-    """The network of the class that is named is written in every format that is asked for, with a style beside."""
+    """The network of a class is written in each requested format, with a style next to it."""
     result = run(mask, "--class", 3, "-o", tmp_path / "roads.gpkg", "--format", "geojson")
     assert result.exit_code == 0
     names = {"roads.gpkg", "roads.geojson", "roads.qml"}
@@ -44,7 +44,7 @@ def test_workers_do_not_change_the_files(mask, tmp_path):
 
 
 def test_existing_files_are_kept(mask, tmp_path):
-    """What is there is replaced only on demand, and nothing else is left behind."""
+    """Existing files are replaced only on request, and no other files are left."""
     target = tmp_path / "roads.geojson"
     target.write_text("precious")
     with pytest.raises(OutputError, match="exists"):
@@ -56,16 +56,16 @@ def test_existing_files_are_kept(mask, tmp_path):
 
 
 def test_contradictions_are_refused(mask, tmp_path):
-    """A raster cannot hold classes and probabilities at once, nor values that nothing explains."""
+    """A raster cannot hold classes and probabilities at once, nor values of unknown meaning."""
     with pytest.raises(UsageError, match="not both"):
         run(mask, "--class", 3, "--threshold", 0.5, "-o", tmp_path / "roads.gpkg")
-    with pytest.raises(UsageError, match="does not say what its values mean"):
+    with pytest.raises(UsageError, match="does not record whether it holds classes or probabilities"):
         run(mask, "-o", tmp_path / "roads.gpkg")
     assert not (tmp_path / "roads.gpkg").exists()
 
 
 def test_threshold_decides_what_is_road(write_scene, tmp_path):
-    """A road of probability 0.4 is there from 0.2 on and not from 0.5 on."""
+    """A road of probability 0.4 is found at threshold 0.2 and not at 0.5."""
     pixels = np.zeros((1, 200, 300), np.float32)
     pixels[0, 96:104] = 0.4
     path = write_scene(pixels, "probability.tif")
@@ -75,7 +75,7 @@ def test_threshold_decides_what_is_road(write_scene, tmp_path):
 
 
 def test_coarse_rasters_are_refused(write_scene, tmp_path):
-    """Where a pixel is wider than a road there is none to be traced."""
+    """Rasters with pixels wider than a road are refused."""
     coarse = write_scene(np.ones((1, 20, 30), np.uint8), "coarse.tif", transform=Affine(30, 0, 5e5, 0, -30, 5e6))
     with pytest.raises(SceneError, match=r"pixels of 30.* m; roads are traced at 10 m or finer"):
         run(coarse, "--class", 1, "-o", tmp_path / "roads.gpkg")

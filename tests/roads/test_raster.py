@@ -15,7 +15,7 @@ WHOLE = slice(0, 40), slice(0, 50)
 
 @pytest.fixture
 def write(tmp_path):
-    """Write bands `(bands, rows, columns)` as a raster, described as told; returns its path."""
+    """Return a function that writes bands `(bands, rows, columns)` as a raster and returns its path."""
 
     def written(bands, *, tags=None, scale=None, descriptions=(), **profile):
         path = tmp_path / "raster.tif"
@@ -45,15 +45,15 @@ def levels(path, **choices):
         return raster.read(*WHOLE)
 
 
-def test_class_raster_of_ours_says_what_is_road(write, values):
-    """A raster with our legend needs no option; any class can be named instead."""
+def test_our_class_rasters_record_the_road_class(write, values):
+    """A raster with our legend needs no option; any other class can be chosen."""
     path = write(values, tags={"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())})
     np.testing.assert_array_equal(levels(path), np.where(values[0] == AERIAL.road, 254, 0))
     np.testing.assert_array_equal(levels(path, road_class=5), np.where(values[0] == 5, 254, 0))
 
 
-def test_probabilities_of_ours_are_taken_as_they_are(write, values):
-    """Bytes with the scale 1/254 and nodata 255 are levels; the band called road is read."""
+def test_our_probabilities_are_levels(write, values):
+    """uint8 values with the scale 1/254 and nodata 255 are levels; the band named road is read."""
     bands = np.concatenate([values, values * 40, values])
     bands[1, :5] = 255
     path = write(bands, scale=1 / 254, nodata=255, descriptions=("land", "road", "water"))
@@ -63,7 +63,7 @@ def test_probabilities_of_ours_are_taken_as_they_are(write, values):
 
 @pytest.mark.parametrize(("dtype", "largest"), [("uint8", 255), ("uint16", 65_535), ("float32", 1.0), ("float64", 1.0)])
 def test_foreign_probabilities(write, dtype, largest):
-    """Shares of the largest whole number, or numbers from 0 to 1, become levels; what is not a number has no data."""
+    """Integers as shares of the largest of their type, and floats from 0 to 1, become levels; NaN is nodata."""
     share = np.random.default_rng(0).random((1, 40, 50))
     share[0, 0, :2] = 0, 1
     stored = (share * largest).astype(dtype)
@@ -75,8 +75,8 @@ def test_foreign_probabilities(write, dtype, largest):
     np.testing.assert_allclose(found, expected, atol=1 if dtype == "uint16" else 0.51)
 
 
-def test_nodata_of_probabilities_is_none(write):
-    """Nodata is no probability, whatever its number."""
+def test_nodata_of_probabilities(write):
+    """The nodata value of a band is nodata, not a probability."""
     stored = np.full((1, 40, 50), 0.75, np.float32)
     stored[0, 3] = -9999
     found = levels(write(stored, nodata=-9999))
@@ -84,17 +84,17 @@ def test_nodata_of_probabilities_is_none(write):
     assert (np.delete(found, 3, axis=0) == round(0.75 * 254)).all()
 
 
-def test_values_without_meaning_are_refused(write, values):
-    """Whole numbers that no tag explains need an option, and so does a band that is not there."""
+def test_values_of_unknown_meaning_are_refused(write, values):
+    """Integers without a legend or scale need an option; a missing band is refused."""
     path = write(values)
-    with pytest.raises(UsageError, match="--class"):
+    with pytest.raises(UsageError, match=r"`road_class`.*`threshold`"):
         levels(path)
     with pytest.raises(UsageError, match="there is no band 2"):
         levels(path, band=2, road_class=1)
 
 
-def test_a_band_s_scale_and_offset_count(write):
-    """Percentages with a scale, and an offset, are probabilities."""
+def test_scale_and_offset_of_a_band(write):
+    """Percentages with a scale and an offset are probabilities."""
     stored = np.full((1, 40, 50), 30, np.float32)
     path = write(stored, scale=0.01)
     with rasterio.open(path, "r+") as dataset:
@@ -103,22 +103,22 @@ def test_a_band_s_scale_and_offset_count(write):
 
 
 @pytest.mark.parametrize("value", [-3.0, 1.5, 740.0])
-def test_numbers_that_are_no_probabilities_are_refused(write, value):
-    """Heights, percentages and class ids in floating point are not taken for probabilities."""
+def test_values_far_from_probabilities_are_refused(write, value):
+    """Heights, percentages and class ids stored as floats are not mistaken for probabilities."""
     stored = np.full((1, 40, 50), 0.5, np.float32)
     stored[0, 7, 9] = value
-    with pytest.raises(SceneError, match=f"holds {value:g}, which is no probability"):
+    with pytest.raises(SceneError, match=f"holds {value:g}, which is not a probability"):
         levels(write(stored))
 
 
-def test_class_that_no_pixel_can_have_is_refused(write, values):
-    """A class id beyond the data type is a slip of the pen."""
-    with pytest.raises(UsageError, match="none of them can be 300"):
+def test_impossible_class_is_refused(write, values):
+    """A class id outside the range of the data type is refused."""
+    with pytest.raises(UsageError, match="`road_class` cannot be 300"):
         levels(write(values), road_class=300)
 
 
-def test_broken_raster_is_an_error(write, values):
-    """A raster that ends too soon is refused by name when it is read."""
+def test_truncated_raster_is_an_error(write, values):
+    """The error of a truncated raster names the file."""
     path = write(np.random.default_rng(0).integers(0, 9, (1, 40, 50), dtype=np.uint8))
     path.write_bytes(path.read_bytes()[:-1200])
     with pytest.raises(SceneError, match=r"raster\.tif cannot be read as a raster: raster\.tif: TIFF"):
@@ -127,7 +127,7 @@ def test_broken_raster_is_an_error(write, values):
 
 @pytest.mark.parametrize("text", DAMAGED_LEGENDS)
 def test_damaged_legend_is_refused(write, values, text):
-    """A damaged legend is refused by name, and does not hinder a class that is named."""
+    """The error of a damaged legend names the file; with an explicit class the legend is not read."""
     path = write(values, tags={"GEOSEG_LEGEND": text})
     with pytest.raises(SceneError, match=r"raster\.tif has a GEOSEG_LEGEND tag that is not a legend"):
         levels(path)

@@ -1,1 +1,1 @@
-"""The road graph: joined from the blocks, then tidied."""
+"""Join skeleton pieces to a road graph, and tidy it."""

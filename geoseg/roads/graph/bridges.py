@@ -1,4 +1,4 @@
-"""Add straight edges across gaps, and cut the edges that they meet between nodes."""
+"""Add straight edges across gaps, and cut the edges they meet between nodes."""
 
 from dataclasses import dataclass, replace
 
@@ -15,28 +15,25 @@ class Bridges:
     """New edges, each `(bridges,)`."""
 
     tail: Ids
-    """Node where each starts."""
-
+    """Start node."""
     head: Ids
-    """Node where it ends, or -1 if it ends at a pixel."""
-
+    """End node; -1 at a pixel."""
     part: Ids
     at: Ids
     pixel: Ids
-    """Part of the graph, index in `Chains.code` and id of that pixel; -1 if it ends at a node."""
-
+    """End pixel: its part, index in `Chains.code` and id; -1 at a node."""
     length_m: Floats
-
     gap_m: Floats
     """Length off the road."""
 
 
 def add_bridges(graph: Graph, bridges: Bridges, grid: GridSettings) -> Graph:
     """Add bridges to a graph; a ring that is cut may leave a node of degree two."""
-    head = _near_nodes(graph, bridges, grid)
+    head = _snap_to_nodes(graph, bridges, grid)
     open_ended = np.flatnonzero(head < 0)
-    graph, cut = _cut(graph, bridges.part[open_ended], bridges.at[open_ended], bridges.pixel[open_ended], grid)
-    head[open_ended] = cut
+    graph, head[open_ended] = _cut(
+        graph, bridges.part[open_ended], bridges.at[open_ended], bridges.pixel[open_ended], grid
+    )
     return replace(
         graph,
         ends=np.concatenate([graph.ends, np.column_stack([bridges.tail, head])]),
@@ -46,8 +43,8 @@ def add_bridges(graph: Graph, bridges: Bridges, grid: GridSettings) -> Graph:
     )
 
 
-def _near_nodes(graph: Graph, bridges: Bridges, grid: GridSettings) -> Ids:
-    """Return the end node of each bridge or -1; a bridge that meets an edge close to its node ends there."""
+def _snap_to_nodes(graph: Graph, bridges: Bridges, grid: GridSettings) -> Ids:
+    """Return the end node of each bridge, or else a node near its end pixel; -1 if there is neither."""
     head = bridges.head.copy()
     edge = graph.edge_of(bridges.part)
     pixel = pixel_centres(bridges.pixel, grid.shape[1])
@@ -60,10 +57,10 @@ def _near_nodes(graph: Graph, bridges: Bridges, grid: GridSettings) -> Ids:
 
 
 def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, grid: GridSettings) -> tuple[Graph, Ids]:
-    """Cut edges at pixels of their parts; return the graph and the new node of each cut."""
+    """Cut edges at pixels of their parts; return the graph and the new node at each pixel."""
     if not part.size:
         return graph, part
-    graph = _with_seams(graph, graph.edge_of(part), grid)
+    graph = _open_rings(graph, graph.edge_of(part), grid)
     _, first, place = np.unique(np.column_stack([part, at]), axis=0, return_index=True, return_inverse=True)
     part, at, pixel = part[first], at[first], pixel[first]
     along = np.where(graph.parts.first[part] > graph.parts.last[part], -at, at)
@@ -72,7 +69,7 @@ def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, grid: GridSettings) -> tu
     rank[order] = np.arange(order.size)
     part, at, pixel = part[order], at[order], pixel[order]
     nodes = len(graph.place) + np.arange(part.size)
-    # n cuts divide a part into n + 1; each that follows a cut starts a new edge.
+    # n cuts divide a part into n + 1; after each cut, a new edge starts.
     cuts = np.bincount(part, minlength=graph.parts.first.size)
     old = np.repeat(np.arange(cuts.size), cuts + 1)
     after_cut = np.zeros(old.size, np.bool_)
@@ -105,8 +102,8 @@ def _cut(graph: Graph, part: Ids, at: Ids, pixel: Ids, grid: GridSettings) -> tu
     ), nodes[rank[place.ravel()]]
 
 
-def _with_seams(graph: Graph, edges: Ids, grid: GridSettings) -> Graph:
-    """Give the rings among some edges a node where they start."""
+def _open_rings(graph: Graph, edges: Ids, grid: GridSettings) -> Graph:
+    """Add a node at the start of each ring among some edges."""
     rings = np.unique(edges[graph.ends[edges, 0] < 0])
     ends = graph.ends.copy()
     ends[rings] = (len(graph.place) + np.arange(rings.size))[:, None]

@@ -1,4 +1,4 @@
-"""Join the pieces of all blocks to chains, whose order and direction do not depend on the blocks."""
+"""Join the pieces of all blocks to chains; their order and direction do not depend on the blocks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -18,20 +18,16 @@ Whole = TypeVar("Whole", bound=np.integer[Any])
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chains:
-    """Runs of skeleton pixels from node to node, and rings; three bytes a pixel."""
+    """Runs of skeleton pixels from node to node, and rings; three bytes per pixel."""
 
     start: Ids
-    """Index of each chain's first pixel in `code`, and the number of pixels, `(chains + 1,)`."""
-
+    """Offsets of the chains in `code`, `(chains + 1,)`."""
     ends: Ids
     """Ids of the first and last pixel `(chains, 2)`; a ring ends where it starts."""
-
     ring: Flags
-    """Which chains are rings without nodes `(chains,)`."""
-
+    """Whether a chain is a ring without nodes `(chains,)`."""
     half_width: Distance
     """As in `Pieces` `(chains, 2)`; 0 in rings."""
-
     code: Bytes
     level: Bytes
     width: Bytes
@@ -39,55 +35,37 @@ class Chains:
 
 
 def splice(blocks: Iterable[Pieces], columns: int) -> Chains:
-    """Join pieces; the order of the blocks does not matter.
+    """Join the pieces of blocks, in any order, of a grid with some columns.
 
-    Parameters
-    ----------
-    blocks
-        Pieces of each block of the grid.
-    columns
-        Columns of the grid.
-
-    Raises
-    ------
-    ValueError
-        If pieces do not meet in pairs at the edges of blocks: the blocks overlap or leave a part of the grid out.
+    Raises ValueError if blocks overlap or are missing, so that pieces do not meet in pairs.
     """
-    gathered: dict[str, list[npt.NDArray[Any]]] = {name.name: [] for name in fields(Pieces)}
+    gathered: dict[str, list[npt.NDArray[Any]]] = {field.name: [] for field in fields(Pieces)}
     filled = 0
-    for part in blocks:
+    for pieces in blocks:
         for name, values in gathered.items():
-            values.append(part.start[:-1] + filled if name == "start" else getattr(part, name))
-        filled += part.code.size
+            values.append(pieces.start[:-1] + filled if name == "start" else getattr(pieces, name))
+        filled += pieces.code.size
     gathered["start"].append(np.array([filled]))
-    # Each list is freed before the next is joined: the samples of a large scene take most of its memory.
+    # Each list is freed before the next is joined: samples take most of the memory of a large scene.
     start, ends, beyond, half_width, code, level, width = (
-        np.concatenate(gathered.pop(name))
-        for name in ("start", "ends", "beyond", "half_width", "code", "level", "width")
+        np.concatenate(gathered.pop(field.name)) for field in fields(Pieces)
     )
     partner = _partners(ends.ravel(), beyond.ravel())
     first, size, key, ring = _survey(start, ends.ravel(), beyond.ravel(), partner, code, columns)
     order = np.lexsort((key[:, 1], key[:, 0]))
     first, size, ring = first[order], size[order], ring[order]
     begin = np.concatenate([[0], np.cumsum(size)])
-    copied = _copy(start, ends.ravel(), partner, (code, level, width), first, begin, ring, columns)
-    chain_ends, chain_code, chain_level, chain_width, tail = copied
+    ends, code, level, width, tail = _copy(
+        start, ends.ravel(), partner, (code, level, width), first, begin, ring, columns
+    )
     half_width = half_width.ravel()
     half_width = np.column_stack([half_width[first], half_width[tail]])
     half_width[ring] = 0
-    return Chains(
-        start=begin,
-        ends=chain_ends,
-        ring=ring,
-        half_width=half_width,
-        code=chain_code,
-        level=chain_level,
-        width=chain_width,
-    )
+    return Chains(start=begin, ends=ends, ring=ring, half_width=half_width, code=code, level=level, width=width)
 
 
 def _partners(ends: Ids, beyond: Ids) -> Ids:
-    """Return for each end of a piece the adjoining end of another piece, or -1."""
+    """Return the end of another piece that adjoins each end of a piece, or -1."""
     partner = np.full(ends.size, -1, np.int64)
     leaving = np.flatnonzero(beyond >= 0)
     low, high = np.minimum(ends[leaving], beyond[leaving]), np.maximum(ends[leaving], beyond[leaving])
@@ -95,9 +73,9 @@ def _partners(ends: Ids, beyond: Ids) -> Ids:
     leaving, low, high = leaving[order], low[order], high[order]
     one, other = leaving[::2], leaving[1::2]
     if one.size != other.size or (low[::2] != low[1::2]).any() or (high[::2] != high[1::2]).any():
-        raise ValueError("a step of the skeleton from block to block is not met by two pieces.")
+        raise ValueError("the skeleton does not continue in the adjoining block: blocks overlap or are missing.")
     if (ends[one] != beyond[other]).any() or (ends[other] != beyond[one]).any():
-        raise ValueError("two pieces that meet do not continue each other.")
+        raise ValueError("two adjoining pieces do not continue each other.")
     partner[one], partner[other] = other, one
     return partner
 
@@ -120,9 +98,9 @@ def _second(  # noqa: PLR0917 - compiled: plain arguments
 def _survey(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids, ends: Ids, beyond: Ids, partner: Ids, code: Bytes, columns: int
 ) -> tuple[Ids, Ids, Ids, Flags]:
-    """Return each chain's first end of a piece, number of pixels, first two ids, and whether it is a ring.
+    """Return for each chain the end of a piece where it starts, its pixel count, first two ids, and if it is a ring.
 
-    An open chain runs in the direction whose first two ids are smaller.
+    An open chain has the direction in which its first two ids are smaller.
     """
     pieces = start.size - 1
     seen = np.zeros(pieces, np.bool_)
@@ -154,7 +132,7 @@ def _survey(  # noqa: PLR0917 - compiled: plain arguments
                         first[count], key[count, 0], key[count, 1] = end, ends[end], other
                 else:
                     ring[count] = True
-                    # A ring of several pieces does not repeat its first pixel yet.
+                    # A ring of several pieces does not yet repeat its first pixel.
                     pixels += 1 if partner[head] >= 0 else 0
                     line = np.empty(pixels, np.int64)
                     _follow(start, ends, partner, code, columns, head, line)
@@ -170,7 +148,7 @@ def _survey(  # noqa: PLR0917 - compiled: plain arguments
 def _follow(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids, ends: Ids, partner: Ids, code: Bytes, columns: int, head: int, line: Ids
 ) -> int:
-    """Write the ids of a chain's pixels into `line`; return the end of a piece where it ends."""
+    """Write the ids of a chain's pixels into `line`; return the end of its last piece."""
     end, filled = head, 0
     while True:
         piece, side = end // 2, end % 2
@@ -192,8 +170,8 @@ def _follow(  # noqa: PLR0917 - compiled: plain arguments
 
 
 @compiled
-def _samples(start: Ids, partner: Ids, values: Bytes, head: int, line: Bytes) -> None:
-    """Write the samples of a chain's pixels into `line`."""
+def _copy_samples(start: Ids, partner: Ids, values: Bytes, head: int, line: Bytes) -> None:
+    """Write the values of a chain's pixels into `line`."""
     end, filled = head, 0
     while True:
         piece, side = end // 2, end % 2
@@ -242,9 +220,9 @@ def _copy(  # noqa: PLR0917 - compiled: plain arguments
         line, flag = buffer[:size], flags[:size]
         here = slice(begin[chain], begin[chain + 1])
         tail[chain] = _follow(start, ends, partner, code, columns, first[chain], line)
-        _samples(start, partner, code, first[chain], flag)
-        _samples(start, partner, level, first[chain], new_level[here])
-        _samples(start, partner, width, first[chain], new_width[here])
+        _copy_samples(start, partner, code, first[chain], flag)
+        _copy_samples(start, partner, level, first[chain], new_level[here])
+        _copy_samples(start, partner, width, first[chain], new_width[here])
         if ring[chain]:
             at = int(line[:-1].argmin())
             turn = line[at - 1 if at else size - 2] < line[at + 1]
@@ -265,7 +243,7 @@ def _copy(  # noqa: PLR0917 - compiled: plain arguments
 
 @compiled
 def _rotate(line: npt.NDArray[Whole], at: int, turn: bool) -> None:
-    """Start a ring, whose last value repeats the first, at an index, and turn it round if asked."""
+    """Start a closed ring at an index, and reverse it if `turn`."""
     cycle = line[:-1].copy()
     size = cycle.size
     for k in range(size + 1):

@@ -1,4 +1,4 @@
-"""Probability along straight lines such as gaps, read again, one part of the grid at a time."""
+"""Re-read probability along gap candidates, one part of the grid at a time."""
 
 from collections.abc import Iterator
 
@@ -11,49 +11,36 @@ from geoseg.roads.settings import GAP_BESIDE_M
 from geoseg.roads.skeleton.grid_settings import GridSettings
 from geoseg.roads.skeleton.smoothing import blur
 
-_SIDE = 1024  # pixels of the squares that are read at a time
+_SIDE = 1024  # pixels of a cell
 
 
-def evidence(read: Read, tails: Points, heads: Points, grid: GridSettings) -> tuple[Floats, Floats, Floats]:
-    """Measure how much of each line is off the road, and the probability there and to its left and right.
+def probe_lines(read: Read, tails: Points, heads: Points, grid: GridSettings) -> tuple[Floats, Floats, Floats]:
+    """Measure the share of each line `(lines,)` off the road, and the mean probability along that share and beside it.
 
-    Parameters
-    ----------
-    read
-        The probabilities.
-    tails, heads
-        Column and row of the ends of the lines `(lines, 2)`.
-    grid
-        Smoothing and threshold.
-
-    Returns
-    -------
-    share, mean, beside
-        For each line `(lines,)`: the share off the road; the mean smoothed probability along that share, 1 if there
-        is none; and the same beside it, the mean of lines `GAP_BESIDE_M` to the left and right.
+    Probabilities are smoothed. Without a share off the road, the mean is 1. Beside is the mean of two lines,
+    `GAP_BESIDE_M` to the left and right.
     """
     share, mean, beside = np.zeros(len(tails)), np.ones(len(tails)), np.zeros(len(tails))
     step = heads - tails
     across = np.column_stack([-step[:, 1], step[:, 0]]) / np.maximum(np.hypot(*step.T), 1e-9)[:, None]
     across *= GAP_BESIDE_M / grid.pixel_m
-    for lines in _near_each_other(tails):
+    for lines in _by_cell(tails):
         corners = np.concatenate([tails[lines], heads[lines]])
         margin = max(grid.down.size, grid.along.size) + int(GAP_BESIDE_M / grid.pixel_m) + 1
         low = np.maximum(corners.min(axis=0).astype(int) - margin, 0)
         high = np.minimum(corners.max(axis=0).astype(int) + margin + 1, grid.shape[::-1])
-        levels = read(slice(low[1], high[1]), slice(low[0], high[0]))
-        smooth = blur(levels, grid.down, grid.along)
+        smooth = blur(read(slice(low[1], high[1]), slice(low[0], high[0])), grid.down, grid.along)
         origin = low.astype(np.int64)
-        share[lines], mean[lines] = _look(smooth, tails[lines], heads[lines], origin, grid.level)
+        share[lines], mean[lines] = _probe(smooth, tails[lines], heads[lines], origin, grid.level)
         for side in (-1, 1):
             shifted = side * across[lines]
-            off, level = _look(smooth, tails[lines] + shifted, heads[lines] + shifted, origin, grid.level)
+            off, level = _probe(smooth, tails[lines] + shifted, heads[lines] + shifted, origin, grid.level)
             beside[lines] += np.where(off > 0, level, 0) / 2
     return share, mean, beside
 
 
-def _near_each_other(tails: Points) -> Iterator[Ids]:
-    """Group lines by the part of the grid in which they start."""
+def _by_cell(tails: Points) -> Iterator[Ids]:
+    """Group lines by the cell of the grid where they start."""
     cell = tails.astype(np.int64) // _SIDE
     order = np.lexsort((cell[:, 0], cell[:, 1]))
     cuts = np.flatnonzero((np.diff(cell[order], axis=0) != 0).any(axis=1)) + 1
@@ -61,14 +48,14 @@ def _near_each_other(tails: Points) -> Iterator[Ids]:
 
 
 @compiled
-def _look(smooth: Bytes, tails: Points, heads: Points, origin: Ids, level: int) -> tuple[Floats, Floats]:
+def _probe(smooth: Bytes, tails: Points, heads: Points, origin: Ids, level: int) -> tuple[Floats, Floats]:
     share, mean = np.zeros(len(tails)), np.ones(len(tails))
     for line in range(len(tails)):
         steps = int(np.ceil(2 * np.hypot(heads[line, 0] - tails[line, 0], heads[line, 1] - tails[line, 1])))
         off, total = 0, 0
         for k in range(steps + 1):
             along = k / max(steps, 1)
-            # Pixels of the grid first: rounding must not depend on the window.
+            # Rounded in the grid, so that the result does not depend on the window.
             col = int(np.floor(tails[line, 0] + along * (heads[line, 0] - tails[line, 0]))) - origin[0]
             row = int(np.floor(tails[line, 1] + along * (heads[line, 1] - tails[line, 1]))) - origin[1]
             value = smooth[min(max(row, 0), smooth.shape[0] - 1), min(max(col, 0), smooth.shape[1] - 1)]

@@ -1,4 +1,4 @@
-"""Close gaps between dead ends, and from dead ends to the road ahead, where probabilities suggest a road."""
+"""Close gaps between dead ends, and from dead ends to roads ahead, where probabilities suggest a road."""
 
 from dataclasses import dataclass
 
@@ -20,9 +20,9 @@ from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
 
 from .bridges import Bridges, add_bridges
 from .chains import Chains
-from .evidence import evidence
+from .evidence import probe_lines
 from .graph import Graph, pixel_centres
-from .walking import Flat, flat_of, walk
+from .walking import Flat, flatten, walk
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,27 +33,23 @@ class _DeadEnds:
     place: Points
     heading: Points
     """Unit vectors `(ends, 2)`."""
-    body: Floats
-    """Half-width of the road."""
+    half_width: Floats
     reach: float
-    """How far ahead to look."""
+    """Search distance."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Joins:
-    """Candidates: gaps that may be closed, each `(joins,)`."""
+    """Gaps that may be closed, each `(joins,)`."""
 
     tip: Ids
-    """Number of the dead end where each starts."""
-
+    """Index of the dead end where it starts."""
     other: Ids
-    """Number of the dead end that it leads to, or -1."""
-
+    """Index of the dead end where it ends; -1 at a pixel."""
     part: Ids
     at: Ids
     pixel: Ids
-    """Part, index in `Chains.code` and id of the pixel that it leads to, or -1."""
-
+    """Pixel where it ends, as in `Bridges`; -1 at a dead end."""
     cost: Floats
     """Distance in pixels, weighted by the turn."""
 
@@ -64,27 +60,27 @@ class _Joins:
 def close_gaps(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:
     """Join dead ends to each other and to roads ahead, cheapest first, where the probability along the gap allows it.
 
-    The graph has no nodes of degree two; the result may.
+    The graph must not have nodes of degree two; the result may.
     """
     pixel_m, columns, settings = grid.pixel_m, grid.shape[1], grid.settings
-    tips = _tips(graph, grid)
+    tips = _find_dead_ends(graph, grid)
     if not len(tips):
         return graph
-    flat = flat_of(graph, chains)
+    flat = flatten(graph, chains)
     node = graph.ends[tips[:, 0], tips[:, 1]]
-    body = graph.half_width_m[node] / pixel_m
+    half_width = graph.half_width_m[node] / pixel_m
     ends = _DeadEnds(
         edge=tips[:, 0],
         place=graph.place[node],
-        heading=_headings(flat, columns, tips, body, GAP_HEADING_M / pixel_m),
-        body=body,
+        heading=_headings(flat, columns, tips, half_width, GAP_HEADING_M / pixel_m),
+        half_width=half_width,
         reach=settings.max_gap_m / pixel_m,
     )
-    joins = [_between_ends(ends), _to_lines(flat, columns, ends)]
+    joins = [_pair_dead_ends(ends), _find_roads_ahead(flat, columns, ends)]
     both = _Joins(**{name: np.concatenate([getattr(one, name) for one in joins]) for name in vars(joins[0])})
     target = pixel_centres(both.pixel, columns)
     target[both.other >= 0] = ends.place[both.other[both.other >= 0]]
-    share, mean, beside = evidence(read, ends.place[both.tip], target, grid)
+    share, mean, beside = probe_lines(read, ends.place[both.tip], target, grid)
     sound = (mean >= settings.min_gap_probability) & (mean >= GAP_CONTRAST * beside)
     chosen = _choose(both, sound)
     both, target = both[chosen], target[chosen]
@@ -101,8 +97,8 @@ def close_gaps(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> 
     return add_bridges(graph, bridges, grid)
 
 
-def _tips(graph: Graph, grid: GridSettings) -> Ids:
-    """Return edge and side of dead ends `(tips, 2)`, except where a road leaves the scene."""
+def _find_dead_ends(graph: Graph, grid: GridSettings) -> Ids:
+    """Return edge and side of dead ends `(tips, 2)`, roads that leave the scene excepted."""
     border = np.minimum(graph.place, np.array(grid.shape[::-1]) - graph.place).min(axis=1)
     inside = border > LEAVING_HALF_WIDTHS * graph.half_width_m / grid.pixel_m + 1
     return np.argwhere((graph.at_ends(graph.degree, 0) == 1) & graph.at_ends(inside, False))
@@ -110,7 +106,7 @@ def _tips(graph: Graph, grid: GridSettings) -> Ids:
 
 @compiled
 def _headings(flat: Flat, columns: int, tips: Ids, body: Floats, length: float) -> Points:
-    """Return the direction of each dead end `(tips, 2)`, without its last half-width, which leads to a corner."""
+    """Return the direction of each dead end `(tips, 2)`, ignoring its last half-width, which leads to a corner."""
     result = np.zeros((len(tips), 2))
     buffer = np.empty((512, 2))
     for tip in range(len(tips)):
@@ -132,7 +128,7 @@ def _headings(flat: Flat, columns: int, tips: Ids, body: Floats, length: float) 
     return result
 
 
-def _between_ends(ends: _DeadEnds) -> _Joins:
+def _pair_dead_ends(ends: _DeadEnds) -> _Joins:
     """Find pairs of dead ends that face each other."""
     count = len(ends.place)
     _, near = cKDTree(ends.place).query(ends.place, k=GAP_CANDIDATES + 1, distance_upper_bound=ends.reach)
@@ -144,15 +140,15 @@ def _between_ends(ends: _DeadEnds) -> _Joins:
     forth = (step * ends.heading[one]).sum(axis=1) / distance
     back = -(step * ends.heading[other]).sum(axis=1) / distance
     # Ends that almost touch may face any way but backwards.
-    least = np.where(distance <= ends.body[one] + ends.body[other], 0.0, np.cos(np.radians(GAP_END_DEG)))
+    least = np.where(distance <= ends.half_width[one] + ends.half_width[other], 0.0, np.cos(np.radians(GAP_END_DEG)))
     facing = (forth >= least) & (back >= least)
     none = np.full(int(facing.sum()), -1)
     cost = distance * (3 - forth - back)
     return _Joins(tip=one[facing], other=other[facing], part=none, at=none, pixel=none, cost=cost[facing])
 
 
-def _to_lines(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
-    """Find for each dead end the best pixel ahead on another edge."""
+def _find_roads_ahead(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
+    """Find the best pixel ahead of each dead end on another edge."""
     cell = (ends.place // ends.reach).astype(np.int64)
     across = int(cell[:, 0].max()) + 3
     number = (cell[:, 1] + 1) * across + cell[:, 0] + 1
@@ -179,7 +175,7 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
     least_cosine: float,
     by_cell: tuple[int, Ids, Ids],
 ) -> tuple[Ids, Ids, Ids, Floats]:
-    """Offer every pixel of every edge to the dead ends in the nine cells around it; return the best pixel for each."""
+    """Offer every pixel to the dead ends in the nine cells around it; return the best pixel for each dead end."""
     start, first, last, first_id, _, code = flat
     across, first_tip, tip_order = by_cell
     best_part, best_at, best_pixel = np.full(own.size, -1), np.full(own.size, -1), np.full(own.size, -1)

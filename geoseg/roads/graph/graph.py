@@ -1,4 +1,4 @@
-"""The road graph: nodes, edges, the runs of skeleton pixels that make up an edge, and connected components."""
+"""The road graph: nodes, edges, and the runs of skeleton pixels that form an edge."""
 
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -25,20 +25,16 @@ class Parts:
 
     first: Ids
     last: Ids
-    """Indices of the first and last pixel in `Chains.code`; `first` is the larger if the run is against its chain."""
-
+    """Indices of the first and last pixel in `Chains.code`; `first` is larger in a run against its chain."""
     first_id: Ids
     last_id: Ids
     """Ids of these pixels."""
 
     def __getitem__(self, index: Ids) -> "Parts":
-        """Return a choice of the parts."""
-        return Parts(
-            first=self.first[index], last=self.last[index], first_id=self.first_id[index], last_id=self.last_id[index]
-        )
+        return Parts(**{name: values[index] for name, values in vars(self).items()})
 
     def turned(self, against: Flags) -> "Parts":
-        """Return the parts, some of them reversed."""
+        """Reverse some of the parts."""
         return Parts(
             first=np.where(against, self.last, self.first),
             last=np.where(against, self.first, self.last),
@@ -53,24 +49,18 @@ class Graph:
 
     place: Points
     """Column and row of each node `(nodes, 2)`; integers are pixel corners."""
-
     half_width_m: Floats
-    """Half-width of the road at each node `(nodes,)`."""
-
+    """Half-width of the road at each node."""
     ends: Ids
     """Start and end node of each edge `(edges, 2)`; both -1 for a ring."""
-
     length_m: Floats
-    """Length of each edge along its pixels, by the local metric."""
-
+    """Length of each edge along its pixels."""
     gap_m: Floats
-    """Length of each edge that was inferred across gaps."""
-
+    """Length of each edge across gaps."""
     start: Ids
-    """Index of each edge's first part, and the number of parts, `(edges + 1,)`; an edge without is a straight line."""
-
+    """Offsets of the edges in `parts`, `(edges + 1,)`; an edge without parts is a straight line."""
     parts: Parts
-    """Parts of the edges, in their order and direction."""
+    """In the order and direction of the edges."""
 
     @property
     def degree(self) -> Ids:
@@ -87,7 +77,7 @@ class Graph:
         return np.searchsorted(self.start, parts, side="right") - 1
 
     def keep(self, kept: Flags) -> "Graph":
-        """Return the graph with only some of its edges."""
+        """Drop all other edges."""
         edges = np.flatnonzero(kept)
         start, index = _parts_of(self, edges)
         return replace(
@@ -100,8 +90,8 @@ class Graph:
         )
 
 
-def graph_of(chains: Chains, grid: GridSettings) -> Graph:
-    """Return the graph whose edges are the chains of a grid."""
+def build_graph(chains: Chains, grid: GridSettings) -> Graph:
+    """Turn each chain into an edge."""
     ends = np.full((chains.ring.size, 2), -1, np.int64)
     nodes, index = np.unique(chains.ends[~chains.ring], return_inverse=True)
     ends[~chains.ring] = index.reshape(-1, 2)
@@ -122,7 +112,7 @@ def graph_of(chains: Chains, grid: GridSettings) -> Graph:
 
 
 def pixel_centres(pixels: Ids, columns: int) -> Points:
-    """Return the centres of pixels, given their ids and the columns of the grid."""
+    """Convert the ids of pixels to their centres."""
     return np.column_stack([pixels % columns, pixels // columns]).astype(np.float64) + np.float64(0.5)
 
 
@@ -139,16 +129,16 @@ def _lengths(start: Ids, code: Bytes, steps: Floats) -> Floats:
 
 
 def _parts_of(graph: Graph, edges: Ids) -> tuple[Ids, Ids]:
-    """Return where the parts of each of some edges start, and the indices of these parts, edge by edge."""
+    """Return the indices of the parts of some edges, after their offsets by edge."""
     sizes = np.diff(graph.start)[edges]
     start = np.concatenate([[0], np.cumsum(sizes)])
     return start, np.arange(start[-1]) + np.repeat(graph.start[edges] - start[:-1], sizes)
 
 
 def dissolve(graph: Graph) -> Graph:
-    """Join the two edges at each node of degree two; an edge that then leads back to itself becomes a ring."""
+    """Join the two edges at each node of degree two; an edge joined to itself becomes a ring."""
     run_start, order, against, ends = _runs(graph.ends, graph.degree)
-    # Edges and their parts in the order and direction of their run.
+    # Parts in the order and direction of their run.
     start, index = _parts_of(graph, order)
     owner = np.repeat(np.arange(order.size), np.diff(start))
     flipped = against[owner]
@@ -173,7 +163,7 @@ def _sums(values: Floats, start: Ids) -> Floats:
 
 @compiled
 def _runs(ends: Ids, degree: Ids) -> tuple[Ids, Ids, Flags, Ids]:
-    """Return runs of edges joined at nodes of degree two: starts, edges, whether reversed, and end nodes."""
+    """Return the runs of edges between other nodes: offsets, edges, whether an edge is reversed, and end nodes."""
     edges = ends.shape[0]
     incident = np.full((degree.size, 2), -1, np.int64)
     for edge in range(edges):
@@ -217,8 +207,8 @@ def _runs(ends: Ids, degree: Ids) -> tuple[Ids, Ids, Flags, Ids]:
     return start[: count + 1], order[:filled], against[:filled], run_ends[:count]
 
 
-def component_of(graph: Graph) -> Ids:
-    """Return the number of each edge's connected component `(edges,)`, counted in the order of the edges."""
+def label_components(graph: Graph) -> Ids:
+    """Number the connected component of each edge `(edges,)`, in the order of the edges."""
     nodes = len(graph.place)
     joined = graph.ends[:, 0] >= 0
     ends = graph.ends[joined]

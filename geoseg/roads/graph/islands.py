@@ -1,4 +1,4 @@
-"""Close islands: where two edges lead around a hole in one road, keep one."""
+"""Keep one of two edges around a hole in a road."""
 
 import numpy as np
 
@@ -9,11 +9,11 @@ from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .chains import Chains
 from .graph import Graph
-from .walking import Flat, flat_of, walk
+from .walking import Flat, flatten, walk
 
 
 def close_islands(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
-    """Drop the narrower of two short edges between the same nodes that are no further apart than one road is wide."""
+    """Drop the narrower of two short edges between the same nodes if they are within the width of one road."""
     low, high = graph.ends.min(axis=1), graph.ends.max(axis=1)
     short = np.flatnonzero((low >= 0) & (low != high) & (graph.length_m < ISLAND_M))
     order = short[np.lexsort((short, high[short], low[short]))]
@@ -22,21 +22,20 @@ def close_islands(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     one, other = one[same], other[same]
     if not one.size:
         return graph
-    walked = flat_of(graph, chains)
-    area, wide_one, wide_other = _between(walked, chains.width, grid.shape[1], graph.ends, one, other)
+    flat = flatten(graph, chains)
+    area, width_one, width_other = _compare(flat, chains.width, grid.shape[1], graph.ends, one, other)
     apart_m = area * grid.pixel_m**2 / (0.5 * (graph.length_m[one] + graph.length_m[other]))
     reach_m = ISLAND_HALF_WIDTHS * np.maximum(graph.half_width_m[low[one]], graph.half_width_m[high[one]])
-    within = apart_m <= reach_m
     kept = np.ones(len(graph.ends), np.bool_)
-    kept[np.where(wide_one >= wide_other, other, one)[within]] = False
+    kept[np.where(width_one >= width_other, other, one)[apart_m <= reach_m]] = False
     return graph.keep(kept)
 
 
 @compiled
-def _between(  # noqa: PLR0917 - compiled: plain arguments
+def _compare(  # noqa: PLR0917 - compiled: plain arguments
     flat: Flat, width: Bytes, columns: int, ends: Ids, one: Ids, other: Ids
 ) -> tuple[Floats, Floats, Floats]:
-    """Return the area between each pair of edges, in pixels, and the mean width of either."""
+    """Return the area between each pair of edges, in pixels, and the mean width of each edge."""
     start, first, last = flat[0], flat[1], flat[2]
     area = np.zeros(one.size)
     means = np.zeros((2, one.size))
@@ -45,7 +44,7 @@ def _between(  # noqa: PLR0917 - compiled: plain arguments
         total = 0.0
         for turn in range(2):
             edge = one[k] if turn == 0 else other[k]
-            # There along one edge, back along the other.
+            # Out along one edge, back along the other.
             side = turn if ends[one[k], 0] == ends[edge, 0] else 1 - turn
             found = walk(flat, columns, edge, side, buffer)
             if turn == 0:

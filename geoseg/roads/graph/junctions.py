@@ -1,4 +1,4 @@
-"""Merge the nodes that a skeleton has where roads meet, and move the junction to where their axes cross."""
+"""Merge the nodes of a skeleton where roads meet, and move each junction to the intersection of their axes."""
 
 from dataclasses import replace
 
@@ -23,18 +23,18 @@ from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .chains import Chains
 from .graph import Graph
-from .walking import Flat, flat_of, walk
+from .walking import Flat, flatten, walk
 
 
 def merge_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
-    """Merge junctions within a few half-widths of each other, and drop the short loops that this makes.
+    """Merge junctions within a few half-widths of each other, and drop short loops that result.
 
-    Parallel roads, such as carriageways, are not merged where a short road crosses from one to the other.
+    Parallel roads, such as carriageways, stay apart where a short road links them.
     """
     settings, pixel_m = grid.settings, grid.pixel_m
     ends = graph.ends
     inner = (ends[:, 0] != ends[:, 1]) & (graph.at_ends(graph.degree, 0) > 2).all(axis=1)
-    inner &= ~_across(graph, chains, grid)
+    inner &= ~_find_cross_links(graph, chains, grid)
     edge = np.flatnonzero(inner)
     direct_m = np.hypot(*(graph.place[ends[edge, 0]] - graph.place[ends[edge, 1]]).T) * pixel_m
     apart_m = np.minimum(graph.length_m[edge], direct_m)
@@ -57,7 +57,7 @@ def merge_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
 
 @compiled
 def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, least_m: float) -> Ids:
-    """Return for each node the one it is merged into; pairs are taken in order, and limit the span of a cluster."""
+    """Return the node into which each node is merged; pairs are merged in order, within the largest span allowed."""
     nodes = half_width_m.size
     parent = np.arange(nodes)
     span_m = np.zeros(nodes)
@@ -85,31 +85,22 @@ def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, leas
 
 
 def centre_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
-    """Move junctions to where the axes of their roads meet: near a node, a skeleton bends towards side roads."""
-    flat = flat_of(graph, chains)
-    furthest = MAX_SHIFT_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + MAX_SHIFT_PX
-    bends = bent_lengths(graph, chains, grid)
-    place = _meeting_points(
-        flat,
-        grid.shape[1],
-        graph.ends,
-        graph.place,
-        furthest,
-        bends,
-        AXIS_FIT_M / grid.pixel_m,
-        CURVE_PX,
-        OLD_PLACE_WEIGHT,
-    )
+    """Move junctions to the intersection of their roads' axes, as a skeleton bends towards side roads."""
+    flat, columns, pixel_m = flatten(graph, chains), grid.shape[1], grid.pixel_m
+    furthest = MAX_SHIFT_HALF_WIDTHS * (graph.half_width_m / pixel_m) + MAX_SHIFT_PX
+    bends = measure_bends(graph, chains, grid)
+    fit = AXIS_FIT_M / pixel_m
+    place = _intersect(flat, columns, graph.ends, graph.place, furthest, bends, fit, CURVE_PX, OLD_PLACE_WEIGHT)
     return replace(graph, place=place)
 
 
-def bent_lengths(graph: Graph, chains: Chains, grid: GridSettings) -> Floats:
-    """Return the distance from junctions within which the skeleton of each edge is bent `(edges, 2)`, in pixels.
+def measure_bends(graph: Graph, chains: Chains, grid: GridSettings) -> Floats:
+    """Return the length of skeleton that is bent at the junctions of each edge `(edges, 2)`, in pixels; 0 elsewhere.
 
-    It reaches to the notch between two roads: until there they are one area, with one middle. 0 at other nodes.
+    It ends at the notch between two roads: up to there they share one area and its middle.
     """
     half_width = graph.half_width_m / grid.pixel_m
-    end, before, after = _turns(graph, chains, grid)
+    end, before, after = _measure_angles(graph, chains, grid)
     least = np.minimum(np.minimum(before, after), np.pi)
     notch = NOTCH_HALF_WIDTHS / np.maximum(np.sin(least / 2), 1e-6)
     result = np.zeros(graph.ends.size)
@@ -117,9 +108,9 @@ def bent_lengths(graph: Graph, chains: Chains, grid: GridSettings) -> Floats:
     return result.reshape(graph.ends.shape)
 
 
-def _across(graph: Graph, chains: Chains, grid: GridSettings) -> Flags:
-    """Find the edges that cross from one road to a parallel one, over ground that is no road, `(edges,)`."""
-    end, before, after = _turns(graph, chains, grid)
+def _find_cross_links(graph: Graph, chains: Chains, grid: GridSettings) -> Flags:
+    """Return which edges `(edges,)` link two parallel roads with ground between them."""
+    end, before, after = _measure_angles(graph, chains, grid)
     square = np.zeros(graph.ends.size, np.bool_)
     least, most = np.radians(CROSS_LINK_DEG)
     square[end] = (np.minimum(before, after) > least) & (np.maximum(before, after) < most)
@@ -129,20 +120,20 @@ def _across(graph: Graph, chains: Chains, grid: GridSettings) -> Flags:
     return across
 
 
-def _turns(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[Ids, Floats, Floats]:
+def _measure_angles(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[Ids, Floats, Floats]:
     """Return the ends of edges at junctions, and the angles to the next road on either side.
 
-    Ends are indices into `ends.ravel()`; angles are in radians, 2 π where no other road is at the node.
+    Ends are indices into `ends.ravel()`; angles are in radians, 2 π if there is no other road.
     """
     reach = DIRECTION_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + DIRECTION_PX
-    away = _directions(flat_of(graph, chains), grid.shape[1], graph.ends, graph.degree, graph.place, reach)
+    away = _directions(flatten(graph, chains), grid.shape[1], graph.ends, graph.degree, graph.place, reach)
     end = np.flatnonzero(np.isfinite(away.ravel()))
     if not end.size:
         return end, np.zeros(0), np.zeros(0)
     node = graph.ends.ravel()[end]
     order = np.lexsort((away.ravel()[end], node))
     end, node = end[order], node[order]
-    # Roads around a node are sorted by angle; the first follows the last.
+    # Roads at a node are sorted by angle; the first follows the last.
     first = np.searchsorted(node, node)
     last = np.searchsorted(node, node, side="right") - 1
     index = np.arange(end.size)
@@ -159,7 +150,7 @@ def _turns(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[Ids, Float
 def _directions(  # noqa: PLR0917 - compiled: plain arguments
     flat: Flat, columns: int, ends: Ids, degree: Ids, place: Points, reach: Floats
 ) -> Floats:
-    """Return the direction of each edge at its junctions `(edges, 2)`, in radians; NaN at other nodes."""
+    """Return the direction of each edge at its junctions `(edges, 2)`, in radians; NaN elsewhere."""
     result = np.full(ends.shape, np.nan)
     buffer = np.empty((256, 2))
     for edge in range(len(ends)):
@@ -178,10 +169,10 @@ def _directions(  # noqa: PLR0917 - compiled: plain arguments
 
 
 @compiled
-def _axis(points: Points, mean: Floats, curve: float) -> tuple[Floats, float]:
-    """Return the axis of a road near a junction: its normal, and the scalar product of that with its points.
+def _fit_axis(points: Points, mean: Floats, curve: float) -> tuple[Floats, float]:
+    """Return the axis of a road near a junction as its normal, and the normal's scalar product with its points.
 
-    It is the line of least squares, or where the road is curved, the tangent at its nearest point.
+    The axis is the least-squares line, or, if the road is curved, the tangent of a parabola at the nearest point.
     """
     xx, xy, yy = 0.0, 0.0, 0.0
     for k in range(len(points)):
@@ -190,7 +181,7 @@ def _axis(points: Points, mean: Floats, curve: float) -> tuple[Floats, float]:
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     along = np.array([np.cos(angle), np.sin(angle)])
     normal = np.array([-along[1], along[0]])
-    # A parabola over the line: across = a + b · t + c · t², where across and t have no mean and no covariance.
+    # The parabola is across = a + b · t + c · t²; across and t have zero mean and zero covariance.
     second, third, fourth, bend = 0.0, 0.0, 0.0, 0.0
     for k in range(len(points)):
         x, y = points[k, 0] - mean[0], points[k, 1] - mean[1]
@@ -211,7 +202,7 @@ def _axis(points: Points, mean: Floats, curve: float) -> tuple[Floats, float]:
 
 
 @compiled
-def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
+def _intersect(  # noqa: PLR0917 - compiled: one loop, plain arguments
     flat: Flat,
     columns: int,
     ends: Ids,
@@ -222,7 +213,7 @@ def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
     curve: float,
     hold: float,
 ) -> Points:
-    """Return the points with the least squared distances to the axes of their roads; all in pixels."""
+    """Return the point closest to the axes of each node's roads, by least squares; all in pixels."""
     nodes = len(place)
     left = np.zeros((nodes, 2, 2))
     right = np.zeros((nodes, 2))
@@ -248,7 +239,7 @@ def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
                     count += 1
             if count < 4:
                 continue
-            normal, offset = _axis(buffer[:count], mean / count, curve)
+            normal, offset = _fit_axis(buffer[:count], mean / count, curve)
             for i in range(2):
                 right[node, i] += count * normal[i] * offset
                 for j in range(2):
@@ -258,7 +249,7 @@ def _meeting_points(  # noqa: PLR0917 - compiled: one loop, plain arguments
     for node in range(nodes):
         if weight[node] == 0:
             continue
-        # Where all roads run one way, the node keeps its position along them.
+        # If all roads are parallel, the node keeps its position along them.
         held = hold * weight[node]
         a, b, d = left[node, 0, 0] + held, left[node, 0, 1], left[node, 1, 1] + held
         x, y = right[node, 0] + held * place[node, 0], right[node, 1] + held * place[node, 1]

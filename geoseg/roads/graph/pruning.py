@@ -1,4 +1,4 @@
-"""Drop spurs, which hardly reach beyond the edge of the road they leave, and edges of low probability."""
+"""Drop spurs, which hardly reach beyond the edge of their road, and edges of low probability."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from geoseg.roads.settings import FAINT_DEAD_END, FAINT_DEAD_END_M, FAINT_EDGE
 from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .chains import Chains
+from .edge_statistics import measure_edges
 from .graph import Graph, dissolve
-from .samples import samples
 
 
 def drop_spurs(graph: Graph, min_spur_m: float) -> Graph:
-    """Drop spurs, shortest first, as long as two edges are left at their node; join edges at nodes of degree two.
+    """Drop spurs, shortest first, while more than two edges meet at their node; join edges at nodes of degree two.
 
-    A skeleton has a spur for every bump in a road's edge. It starts in the middle of the road, so its length is that of
-    the half-width and the bump; one that reaches `min_spur_m` beyond the edge is a side road.
+    A skeleton has a spur for every bump of a road's edge. Spurs start in the middle of the road, so their length is the
+    half-width plus the bump; those that reach `min_spur_m` beyond the edge are side roads.
     """
     graph = dissolve(graph)
     while True:
@@ -39,19 +39,19 @@ def _spurs(graph: Graph, min_spur_m: float) -> Flags:
     twig, root = twig[order], root[order]
     rank = np.arange(root.size) - np.searchsorted(root, root)
     count = np.searchsorted(root, root, side="right") - np.searchsorted(root, root)
-    # Where a road forks at its end, the longer branch stays.
+    # Of a fork at the end of a road, the longer branch stays.
     kept = np.maximum(2 - (degree[root] - count), 0)
     result[twig[rank < count - kept]] = True
     return result
 
 
 def drop_faint(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
-    """Drop edges of low probability, dead ends sooner than others; gaps that this makes may be closed later."""
+    """Drop edges of low probability, with a higher limit for dead ends; gaps that result may be closed later."""
     settings = grid.settings
     if settings.certain:
         return graph
     while True:
-        mean = samples(graph, chains, grid.pixel_m).prob_mean
+        mean = measure_edges(graph, chains, grid.pixel_m).prob_mean
         twig = (graph.at_ends(graph.degree, 0) == 1).any(axis=1) & (graph.length_m < FAINT_DEAD_END_M)
         faint = mean < settings.threshold + (1 - settings.threshold) * np.where(twig, FAINT_DEAD_END, FAINT_EDGE)
         if not faint.any():

@@ -1,4 +1,4 @@
-"""Walk along an edge, pixel by pixel, from either end."""
+"""Walk along an edge from either end, pixel by pixel."""
 
 from geoseg.compiled import compiled
 from geoseg.roads.arrays import Bytes, Ids, Points
@@ -8,32 +8,20 @@ from .chains import Chains
 from .graph import Graph
 
 Flat = tuple[Ids, Ids, Ids, Ids, Ids, Bytes]
-"""Arrays of a graph for compiled code: `Graph.start`, the four of `Graph.parts`, and `Chains.code`."""
+"""A graph as compiled code takes it: `Graph.start`, the four arrays of `Graph.parts`, and `Chains.code`."""
 
 
-def flat_of(graph: Graph, chains: Chains) -> Flat:
-    """Return the arrays that `walk` needs."""
+def flatten(graph: Graph, chains: Chains) -> Flat:
+    """Return the arrays of a graph for compiled code."""
     parts = graph.parts
     return graph.start, parts.first, parts.last, parts.first_id, parts.last_id, chains.code
 
 
 @compiled
 def walk(flat: Flat, columns: int, edge: int, side: int, points: Points) -> int:
-    """Write the centres of an edge's pixels, until `points` is full.
+    """Write pixel centres of an edge, from its start (side 0) or end (1), to `points` `(points, 2)` until that is full.
 
-    Parameters
-    ----------
-    flat, columns
-        The graph, and the columns of the grid.
-    edge, side
-        The edge, and the end to start from: 0 its first, 1 its last.
-    points
-        Written: column and row `(points, 2)`.
-
-    Returns
-    -------
-    int
-        Number of points written.
+    `columns` are those of the grid. Returns the number of points written.
     """
     start, first, last, first_id, last_id, code = flat
     filled = 0

@@ -1,1 +1,1 @@
-"""Skeletons of road masks, block by block."""
+"""Trace the skeleton of a road mask, block by block."""

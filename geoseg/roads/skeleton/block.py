@@ -11,22 +11,15 @@ from .mask import fill_holes
 from .pieces import PLAZA, Pieces, walk_pieces
 from .smoothing import blur
 from .thinning import thin
-from .widths import widths
+from .widths import measure_widths
 
-_FRAME = 3  # background pixels around the scene, so that distances and thinning see its edge
+_FRAME = 3  # background pixels around the scene, for distances and thinning at its edge
 
 
 def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pieces:
-    """Trace the roads of a block.
+    """Trace the roads of a block; `read` is called once, for the block and its halo.
 
-    Parameters
-    ----------
-    read
-        Called once, for the block and the halo around it.
-    rows, cols
-        The block. The result does not depend on how the grid is divided into blocks.
-    grid
-        Settings in pixels of the grid.
+    The skeleton of the grid does not depend on its division into blocks.
     """
     window = tuple(
         slice(max(part.start - grid.halo, 0), min(part.stop + grid.halo, size))
@@ -38,14 +31,14 @@ def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pie
     core = (rows.start - origin[0], cols.start - origin[1], rows.stop - origin[0], cols.stop - origin[1])
     fill_holes(mask, grid.hole_px, grid.hole_reach)
     distance = distances(mask, grid.costs)
-    plaza = _carve(mask, distance, grid)
+    plaza = _carve_plazas(mask, distance, grid)
     if plaza is not None:
         distance = distances(mask, grid.costs)
     skeleton = thin(mask, grid.iterations)
     places, start, outside, code = walk_pieces(skeleton, *core)
     reach_m = grid.settings.max_half_width_m
     until = PROFILE_FLOOR, grid.level, PROFILE_RISE
-    width = widths(places, start, outside, skeleton, smooth, grid.metric, until, PROFILE_AHEAD_PX, reach_m)
+    width = measure_widths(places, start, outside, skeleton, smooth, grid.metric, until, PROFILE_AHEAD_PX, reach_m)
     if plaza is not None:
         code |= PLAZA * plaza.ravel()[places]
     ends = np.column_stack([places[start[:-1]], places[start[1:] - 1]])
@@ -66,10 +59,10 @@ def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pie
     )
 
 
-def _carve(mask: Bytes, distance: Distance, grid: GridSettings) -> Bytes | None:
-    """Clear, in place, the parts of a mask too wide for a road; return the mask of the rims around them, if any."""
+def _carve_plazas(mask: Bytes, distance: Distance, grid: GridSettings) -> Bytes | None:
+    """Clear, in place, the parts of a mask too wide for a road; return the mask of their rims, if any."""
     inner = distance > grid.widest
-    # Distances are not known in the window's two outer rings.
+    # Distances are unknown in the two outer rings of the window.
     inner[:2] = inner[-2:] = inner[:, :2] = inner[:, -2:] = False
     if not inner.any():
         return None

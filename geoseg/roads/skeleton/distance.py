@@ -1,4 +1,4 @@
-"""Chamfer distance to the background with steps to 16 neighbours, on any affine grid, in integers."""
+"""Integer chamfer distance to the background on any affine grid, with steps to 16 neighbours."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +12,14 @@ Distance = npt.NDArray[np.uint16]
 
 UNIT_M = 0.02
 """Unit of distances."""
-
 FAR = 65_000
-"""Distance where no background is in reach."""
-
+"""Distance without background in the window."""
 _BACK = np.array([[0, -1], [-1, 0], [-1, -1], [-1, 1], [-1, -2], [-1, 2], [-2, -1], [-2, 1]])
-"""Rows and columns of the steps back to pixels that come earlier in reading order."""
+"""Steps `(8, 2)` in rows and columns to pixels earlier in reading order."""
 
 
 def step_costs(metric: Floats) -> npt.NDArray[np.uint16]:
-    """Return the length of each step `(8,)` in `UNIT_M`, given the matrix from (columns, rows) to metres."""
+    """Return the lengths of the steps `(8,)` in `UNIT_M`, given the matrix from (columns, rows) to metres."""
     lengths = np.hypot(*(metric @ _BACK[:, ::-1].T))
     costs: npt.NDArray[np.uint16] = np.minimum(np.rint(lengths / UNIT_M), FAR).astype(np.uint16)
     return costs
@@ -29,10 +27,10 @@ def step_costs(metric: Floats) -> npt.NDArray[np.uint16]:
 
 @compiled
 def distances(mask: Bytes, costs: npt.NDArray[np.uint16]) -> Distance:
-    """Return the distance `(rows, columns)` from each mask pixel's centre to that of the nearest background pixel.
+    """Return the distance `(rows, columns)` from each mask pixel to the nearest background pixel, between centres.
 
-    On square pixels it is within 3 % of the Euclidean distance. Mask pixels without background in the window hold
-    `FAR` or more, as do those in the window's two outer rings.
+    On square pixels it is within 3 % of the Euclidean distance. It is `FAR` or more in the two outer rings of the
+    window, and everywhere if the window has no background.
     """
     rows, cols = mask.shape
     result = np.zeros((rows, cols), np.uint16)
@@ -46,7 +44,7 @@ def distances(mask: Bytes, costs: npt.NDArray[np.uint16]) -> Distance:
 
 @compiled
 def _sweep(result: Distance, spans: Runs, costs: npt.NDArray[np.uint16], step: int) -> None:
-    """Lower each distance to the least by way of a pixel passed before, reading forward (1) or backward (-1)."""
+    """Lower each distance to the least through a pixel already visited, in reading order (1) or against it (-1)."""
     rows, cols = result.shape
     line = np.empty(cols, np.int32)
     cost = costs.astype(np.int32)
@@ -55,7 +53,7 @@ def _sweep(result: Distance, spans: Runs, costs: npt.NDArray[np.uint16], step: i
         first, stop = max(first, 2), min(stop, cols - 2)
         if first >= stop or row < 2 or row >= rows - 2:
             continue
-        # Only the step along the row depends on the pixel before: all others are vectorised.
+        # Only the step along the row depends on the previous pixel: all others are vectorised.
         here, near, far = result[row, first:stop], result[row - step], result[row - 2 * step]
         above = near[first:stop]
         before, after = near[first - step : stop - step], near[first + step : stop + step]

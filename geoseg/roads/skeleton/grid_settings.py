@@ -20,39 +20,28 @@ class GridSettings:
 
     shape: tuple[int, int]
     """Height and width of the grid."""
-
     settings: RoadSettings
-
     metric: Floats
-    """Matrix `(2, 2)` from a step (columns, rows) to metres in the middle of the grid."""
-
+    """Matrix `(2, 2)` that converts a step (columns, rows) in the middle of the grid to metres."""
     down: npt.NDArray[np.uint32]
     along: npt.NDArray[np.uint32]
     """Smoothing kernels, down the columns and along the rows."""
-
     level: int
     """Smoothed probability from which a pixel is road, in `LEVELS`."""
-
     hole_px: int
-    """Pixels of the largest hole that is filled."""
-
+    """Pixels of the largest filled hole."""
     hole_reach: int
-    """Most rows and columns that it spans."""
-
+    """Most rows or columns of a filled hole."""
     costs: npt.NDArray[np.uint16]
     """Lengths of chamfer steps `(8,)`."""
-
     widest: int
     """Distance to the background beyond which pixels are carved out as a plaza, in `distance.UNIT_M`."""
-
     plaza_rim: int
     """Distance to a plaza within which a road leads around it, in the same unit."""
-
     iterations: int
-    """Iterations that thin the widest road: each takes a pixel off either side, diagonally less."""
-
+    """Iterations that thin the widest road: each removes a pixel on either side, less on diagonals."""
     halo: int
-    """Pixels around a block on which its result depends."""
+    """Pixels around a block that affect its result."""
 
     @property
     def pixel_m(self) -> float:
@@ -61,7 +50,7 @@ class GridSettings:
 
 
 def grid_settings(shape: tuple[int, int], metric: Floats, settings: RoadSettings) -> GridSettings:
-    """Convert settings to a grid of this shape, with this metric in its middle."""
+    """Convert settings to pixels of a grid, given the metric in its middle."""
     along_m, down_m = np.hypot(*metric)
     smallest = float(min(along_m, down_m))
     pixel_m2 = abs(float(np.linalg.det(metric)))

@@ -1,6 +1,6 @@
-"""Road masks: the runs of road pixels in their rows, and small holes filled.
+"""Find the runs of road pixels in the rows of a mask, and fill small holes.
 
-Most of a mask is background: code that visits runs skips it.
+Most of a mask is background, which loops over runs skip.
 """
 
 import numpy as np
@@ -16,13 +16,7 @@ _WORD = 8  # bytes
 
 @compiled
 def runs(mask: Bytes) -> Runs:
-    """Return the runs `(runs, 3)` of a mask in reading order: row, first column, column after the last.
-
-    Parameters
-    ----------
-    mask
-        Ones and zeros `(rows, columns)`, contiguous.
-    """
+    """Return the runs `(runs, 3)` of a contiguous mask in reading order: row, first column, column after the last."""
     cols = mask.shape[1]
     flat = mask.reshape(-1)
     words = flat[: flat.size // _WORD * _WORD].view(np.uint64)
@@ -53,15 +47,7 @@ def runs(mask: Bytes) -> Runs:
 def fill_holes(mask: Bytes, area: int, reach: int) -> None:
     """Fill, in place, 4-connected holes of at most `area` pixels that span at most `reach` rows and columns.
 
-    Both limits keep the result local: a pixel depends on none further than `reach` from it. Background at the window's
-    edge is no hole.
-
-    Parameters
-    ----------
-    mask
-        Ones and zeros `(rows, columns)`.
-    area, reach
-        In pixels.
+    A pixel depends on none further than `reach` from it. Background at the window's edge is no hole.
     """
     rows, cols = mask.shape
     waiting = np.empty(4 * area + 8, np.int64)
@@ -98,7 +84,7 @@ def fill_holes(mask: Bytes, area: int, reach: int) -> None:
                 down = (side == 0) - (side == 1)
                 right = (side == 2) - (side == 3)
                 if mask[r + down, c + right] == 0:
-                    if r + down < row:  # either no hole, or entered elsewhere than at its first pixel
+                    if r + down < row:  # no hole, or not entered at its first pixel
                         is_hole = False
                         break
                     mask[r + down, c + right] = 2

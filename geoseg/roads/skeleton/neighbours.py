@@ -1,4 +1,4 @@
-"""The eight neighbours of a pixel, counter-clockwise from east, and which of them a skeleton pixel is linked to."""
+"""The eight neighbours of a pixel, counter-clockwise from east, and the links between skeleton pixels."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ COLUMN_STEP: Ids = np.array([1, 1, 0, -1, -1, -1, 0, 1])
 def _links() -> Bytes:
     """Tabulate the links of a pixel for each of the 256 neighbourhoods (mixed adjacency).
 
-    4-connected pixels are linked; diagonal neighbours only if they share no 4-connected one, so that the corners of a
-    staircase are not triangles.
+    Diagonal neighbours are linked only if they share no 4-connected neighbour, so that steps of a staircase are not
+    triangles.
     """
     there = (np.arange(256)[:, None] >> np.arange(8)) & 1 == 1
     linked = there.copy()
@@ -24,15 +24,14 @@ def _links() -> Bytes:
 
 
 LINKS = _links()
-"""Bit set of linked neighbours `(256,)`, by the bit set of neighbours in the skeleton."""
-
+"""Bit set of linked neighbours `(256,)` for each bit set of neighbours in the skeleton."""
 LINK_COUNT: Bytes = np.unpackbits(LINKS[:, None], axis=1).sum(axis=1).astype(np.uint8)
-"""Number of linked neighbours `(256,)`, by the same."""
+"""Number of linked neighbours `(256,)`, likewise."""
 
 
 @compiled
 def neighbours_of(skeleton: Bytes, row: int, col: int) -> int:
-    """Return the bit set of the neighbours in the skeleton."""
+    """Return the bit set of a pixel's neighbours in the skeleton."""
     found = 0
     for side in range(8):
         found |= skeleton[row + ROW_STEP[side], col + COLUMN_STEP[side]] << side

@@ -1,4 +1,4 @@
-"""Follow the skeleton of one block: from node to node, around rings, and as far as the block's edge."""
+"""Cut the skeleton of a block into pieces: from node to node, around rings, and up to the block's edge."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from .mask import runs
 from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP, neighbours_of
 
 PLAZA = 8
-"""Bit of `Pieces.code` that marks the way around a plaza; the three bits below it are a direction."""
+"""Bit of `Pieces.code` for roads around a plaza; the three lower bits are a direction."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,23 +20,17 @@ class Pieces:
     """Runs of skeleton pixels within a block; a pixel's id is row × columns of the grid + column."""
 
     start: Ids
-    """Index of each piece's first pixel in `code`, and the number of pixels, `(pieces + 1,)`."""
-
+    """Offsets of the pieces in `code`, `(pieces + 1,)`."""
     ends: Ids
     """Ids of the first and last pixel `(pieces, 2)`."""
-
     beyond: Ids
     """Ids of the adjoining pixels in other blocks `(pieces, 2)`; -1 at a node, -2 at both ends of a ring."""
-
     half_width: Distance
     """Distance to the background at the first and last pixel `(pieces, 2)`, in units of `distance.UNIT_M`."""
-
     code: Bytes
     """Direction from each pixel to the next, an index into `neighbours`, and the bit `PLAZA`."""
-
     level: Bytes
     """Smoothed probability at each pixel."""
-
     width: Bytes
     """Width of the road at each pixel, in units of `widths.WIDTH_UNIT_M`."""
 
@@ -45,25 +39,11 @@ class Pieces:
 def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
     skeleton: Bytes, top: int, left: int, bottom: int, right: int
 ) -> tuple[Ids, Ids, Ids, Bytes]:
-    """Cut the skeleton within a block into pieces.
+    """Cut the skeleton within a block into pieces; the block is at least two pixels inside the window.
 
-    Parameters
-    ----------
-    skeleton
-        Ones and zeros `(rows, columns)` of the window around the block.
-    top, left, bottom, right
-        The block, in pixels of the window, at least two from its edges.
-
-    Returns
-    -------
-    places
-        Index of each pixel in the flattened window `(pixels,)`, piece by piece.
-    start
-        Index of each piece's first pixel in `places`, and the number of pixels, `(pieces + 1,)`.
-    outside
-        Index of the pixel beyond either end in the flattened window `(pieces, 2)`; -1 at a node, -2 in a ring.
-    code
-        Direction to the next pixel `(pixels,)`, 0 at the last pixel of a piece.
+    Returns the index of each pixel in the flattened window `(pixels,)`, the offsets of the pieces `(pieces + 1,)`, the
+    index of the pixel beyond either end `(pieces, 2)`, -1 at a node or -2 in a ring, and the direction from each pixel
+    to the next `(pixels,)`, 0 at the end of a piece.
     """
     cols = skeleton.shape[1]
     links = np.zeros(skeleton.shape, np.uint8)
@@ -78,7 +58,7 @@ def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
             links[row, col] = LINKS[around]
             found[size] = row * cols + col
             size += 1
-            # A node is a pixel of each of its pieces.
+            # A node belongs to each of its pieces.
             arcs += 1 if LINK_COUNT[around] == 2 else LINK_COUNT[around]
     places = np.empty(size + arcs, np.int64)
     code = np.zeros(size + arcs, np.uint8)

@@ -1,4 +1,4 @@
-"""Gaussian smoothing of probabilities in integers: a pixel's value does not depend on the window it is read in."""
+"""Smooth probabilities in integers, so that a pixel's value does not depend on the window."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ def kernel(sigma_px: float) -> npt.NDArray[np.uint32]:
     shape = np.exp(-0.5 * (offsets / max(sigma_px, 1e-3)) ** 2)
     exact = shape / shape.sum() * _ONE
     weights: npt.NDArray[np.uint32] = np.floor(exact).astype(np.uint32)
-    # Rounding remainders are added in pairs where they are largest: the kernel stays symmetric.
+    # The largest rounding remainders are added in pairs, to keep the kernel symmetric.
     pairs = (_ONE - int(weights.sum())) // 2
     most = np.argsort(weights[:radius] - exact[:radius], kind="stable")[:pairs]
     weights[most] += 1
@@ -37,7 +37,7 @@ def blur(levels: Bytes, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint
     result = np.zeros((rows, cols), np.uint8)
     column = np.zeros(cols + 2 * before, np.uint32)
     total = np.zeros(cols, np.uint32)
-    # Views of equal length let the compiler vectorise: four times as fast.
+    # Views of equal length are vectorised by the compiler: four times as fast.
     middle = column[before : before + cols]
     for row in range(rows):
         middle[:] = 0

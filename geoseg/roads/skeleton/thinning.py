@@ -1,8 +1,8 @@
 """Thin a mask to lines one pixel wide, visiting only pixels whose neighbourhood has changed.
 
 Rule and result are those of `skimage.morphology.thin` (Z. Guo and R. Hall, 1989; L. Lam, S. Lee and C. Suen, 1992).
-Zhang and Suen's rule, in `skeletonize`, erases diagonal lines two pixels wide, which every second road at 45° becomes
-before its last iteration.
+Zhang and Suen's rule, as in `skeletonize`, erases diagonal lines two pixels wide, and with them every second road at
+45°.
 """
 
 import numpy as np
@@ -13,13 +13,13 @@ from geoseg.roads.arrays import Bytes, Flags
 from .mask import runs
 from .neighbours import COLUMN_STEP, ROW_STEP
 
-_QUEUED = (2, 4)  # bits of a pixel in the queue of the first or second pass; bit 1 is the mask
+_QUEUED = (2, 4)  # bits of pixels queued for the first and second pass; bit 1 is the mask
 _WAITING = 7  # in the mask and both queues
 _SURROUNDED = 255
 
 
 def _removable() -> Flags:
-    """Tabulate for each pass the neighbourhoods `(2, 256)` whose centre is removed (conditions G1 to G3)."""
+    """Tabulate whether the centre of a neighbourhood is removed in each pass `(2, 256)` (conditions G1 to G3)."""
     neighbours = (np.arange(256)[:, None] >> np.arange(8)) & 1 == 1
     x = {k: neighbours[:, (k - 1) % 8] for k in range(1, 10)}
     odd, even = (1, 3, 5, 7), (2, 4, 6, 8)
@@ -33,13 +33,11 @@ _REMOVABLE = _removable()
 
 
 @compiled
-def thin(  # noqa: PLR0912 - compiled: one loop
-    mask: Bytes, iterations: int
-) -> Bytes:
+def thin(mask: Bytes, iterations: int) -> Bytes:  # noqa: PLR0912 - compiled: one loop
     """Return a mask `(rows, columns)` of ones and zeros after some iterations of thinning.
 
-    An iteration has two passes that each look one pixel far: a pixel depends on none further away than twice the
-    iterations. The outermost ring of the window counts as background.
+    An iteration has two passes that look one pixel far each, so a pixel depends on none further away than twice the
+    number of iterations. The outermost ring of the window counts as background.
     """
     result = mask.copy()
     result[0] = result[-1] = 0
@@ -93,7 +91,7 @@ def thin(  # noqa: PLR0912 - compiled: one loop
 
 @compiled
 def _neighbourhood(flat: Bytes, place: int, cols: int) -> int:
-    """Return the bit set of the neighbours in the mask, in the order of `neighbours`."""
+    """Return the bit set of a pixel's neighbours in the mask, in the order of `neighbours`."""
     at, down = np.uint64(place), np.uint64(cols)  # unsigned: spares the test for negative indices
     up = at - down
     low = at + down

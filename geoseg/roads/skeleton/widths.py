@@ -1,4 +1,4 @@
-"""Road widths: the probability integrated across the road."""
+"""Measure road widths: integrate the probability across the road."""
 
 import numpy as np
 
@@ -10,11 +10,11 @@ from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP, neighbours_of
 
 WIDTH_UNIT_M = 0.15
 UNKNOWN = 255
-"""Width where an edge of the road was not found."""
+"""Width if an edge of the road was not found."""
 
 
 @compiled
-def widths(  # noqa: PLR0917 - compiled: plain arguments
+def measure_widths(  # noqa: PLR0917 - compiled: plain arguments
     places: Ids,
     start: Ids,
     outside: Ids,
@@ -25,22 +25,11 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
     ahead: int,
     reach_m: float,
 ) -> Bytes:
-    """Return the width at each pixel of pieces `(pixels,)`, in units of `WIDTH_UNIT_M`.
+    """Return the width at each pixel of the pieces from `walk_pieces` `(pixels,)`, in units of `WIDTH_UNIT_M`.
 
-    Parameters
-    ----------
-    places, start, outside
-        From `walk_pieces`.
-    skeleton, smooth
-        Skeleton and smoothed probability of the window `(rows, columns)`.
-    metric
-        Matrix `(2, 2)` from a step (columns, rows) to metres.
-    until
-        Levels: a profile ends where it falls below the first, or, once below the second, rises by the third.
-    ahead
-        Pixels ahead and behind that give the direction; beyond the block too, but not beyond a node.
-    reach_m
-        Greatest length of a profile to either side.
+    A profile across the road extends up to `reach_m` to either side. It ends where its level falls below the first of
+    `until`, or rises by the third after falling below the second. The direction of the road at a pixel is that of the
+    line from `ahead` pixels behind to `ahead` pixels ahead, beyond the block if need be, but not beyond a node.
     """
     cols = skeleton.shape[1]
     inverse = np.linalg.inv(metric)
@@ -60,9 +49,9 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
                 line[ahead + size + k] = places[first + (1 + k) % (size - 1)]
         else:
             if outside[piece, 0] >= 0:
-                before = _onward(skeleton, places[first], outside[piece, 0], line[:ahead][::-1])
+                before = _follow(skeleton, places[first], outside[piece, 0], line[:ahead][::-1])
             if outside[piece, 1] >= 0:
-                after = _onward(skeleton, places[first + size - 1], outside[piece, 1], line[ahead + size :])
+                after = _follow(skeleton, places[first + size - 1], outside[piece, 1], line[ahead + size :])
         for k in range(size):
             back = line[max(ahead + k - ahead, ahead - before)]
             forth = line[min(ahead + k + ahead, ahead + size - 1 + after)]
@@ -75,8 +64,8 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
             across = (inverse[0, 0] * -north + inverse[0, 1] * east) * scale
             along = (inverse[1, 0] * -north + inverse[1, 1] * east) * scale
             row, col = places[first + k] // cols, places[first + k] % cols
-            one, ended_one = _side(smooth, row, col, along, across, samples, until)
-            other, ended_other = _side(smooth, row, col, -along, -across, samples, until)
+            one, ended_one = _integrate(smooth, row, col, along, across, samples, until)
+            other, ended_other = _integrate(smooth, row, col, -along, -across, samples, until)
             width_m = ((one + other) + smooth[row, col]) / LEVELS * step_m
             known = ended_one and ended_other
             result[first + k] = min(int(np.rint(width_m / WIDTH_UNIT_M)), UNKNOWN - 1) if known else UNKNOWN
@@ -84,8 +73,8 @@ def widths(  # noqa: PLR0917 - compiled: plain arguments
 
 
 @compiled
-def _onward(skeleton: Bytes, last: int, beyond: int, line: Ids) -> int:
-    """Follow the skeleton out of the block, to the next node or until `line` is full; return the number of pixels."""
+def _follow(skeleton: Bytes, last: int, beyond: int, line: Ids) -> int:
+    """Follow the skeleton out of the block to the next node, or until `line` is full; return the number of pixels."""
     cols = skeleton.shape[1]
     count = 0
     while True:
@@ -103,14 +92,14 @@ def _onward(skeleton: Bytes, last: int, beyond: int, line: Ids) -> int:
 
 
 @compiled
-def _side(  # noqa: PLR0917 - compiled: plain arguments
+def _integrate(  # noqa: PLR0917 - compiled: plain arguments
     smooth: Bytes, row: int, col: int, down: float, right: float, samples: int, until: tuple[int, int, int]
 ) -> tuple[float, bool]:
-    """Return the sum of a profile to one side, in levels, and whether it reached the edge of the road."""
+    """Return the sum of the levels on one side, and whether the edge of the road was found."""
     floor, level, rise = until
     total, lowest = 0.0, 255.0
     for k in range(1, samples + 1):
-        # Offsets from the pixel, not positions in the window, round alike in every window.
+        # Offsets from the pixel are rounded, so that the result does not depend on the window.
         at_row, at_col = np.floor(down * k), np.floor(right * k)
         low, on = down * k - at_row, right * k - at_col
         r, c = row + int(at_row), col + int(at_col)

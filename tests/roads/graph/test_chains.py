@@ -1,4 +1,4 @@
-"""Pieces of any blocks join to the chains of the whole skeleton."""
+"""Pieces of any blocks are joined to the chains of the whole skeleton."""
 
 from collections import Counter
 from itertools import pairwise
@@ -106,17 +106,17 @@ def test_chains_partition_the_links(seed, density, height, width, high, wide):
 @example(seed=9197, density=0.25, high=2, wide=2)
 @given(seed=st.integers(0, 10_000), density=st.floats(0.1, 0.6), high=st.integers(1, 9), wide=st.integers(1, 9))
 def test_blocks_leave_no_trace(seed, density, high, wide):
-    """Order, direction and samples of the chains are those of the skeleton in one block."""
+    """Order, direction and samples of chains do not depend on the blocks."""
     mask = np.random.default_rng(seed).random((17, 13)) < density
     whole, cut = splice(blocks(mask, 17, 13), 13), splice(blocks(mask, high, wide), 13)
     for name, values in vars(whole).items():
         np.testing.assert_array_equal(getattr(cut, name), values, name)
 
 
-def test_missing_block_is_noticed():
-    """Blocks that do not cover the grid, or overlap, are an error."""
+def test_missing_block_is_an_error():
+    """Blocks that overlap or do not cover the grid are an error."""
     parts = blocks(np.ones((1, 20)), 1, 5)
-    with pytest.raises(ValueError, match="not met by two pieces"):
+    with pytest.raises(ValueError, match="blocks overlap or are missing"):
         splice(parts[:1] + parts[2:], 20)
-    with pytest.raises(ValueError, match="not met by two pieces"):
+    with pytest.raises(ValueError, match="blocks overlap or are missing"):
         splice([*parts, parts[1]], 20)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoseg.roads.graph.bridges import Bridges, add_bridges
-from geoseg.roads.graph.graph import Graph, Parts, component_of, dissolve
+from geoseg.roads.graph.graph import Graph, Parts, dissolve, label_components
 from geoseg.roads.settings import RoadSettings
 from geoseg.roads.skeleton.grid_settings import grid_settings
 
@@ -52,8 +52,8 @@ def as_networkx(graph):
 
 @settings(deadline=None)  # the first call compiles
 @given(graph=graphs())
-def test_dissolving_leaves_no_node_of_degree_two(graph):
-    """Every pixel stays in one edge; total length, other degrees and components stay the same."""
+def test_dissolved_graphs_have_no_node_of_degree_two(graph):
+    """Every pixel stays in one edge; total length, other degrees and components do not change."""
     done = dissolve(graph)
     assert 2 not in done.degree
     every = sorted(pixel for edge in range(len(graph.ends)) for pixel in pixels(graph, edge))
@@ -64,7 +64,7 @@ def test_dissolving_leaves_no_node_of_degree_two(graph):
     rings = int((done.ends[:, 0] < 0).sum())
     before = nx.number_connected_components(as_networkx(graph))
     assert nx.number_connected_components(as_networkx(done)) + rings == before
-    assert len(set(component_of(done).tolist())) == before
+    assert len(set(label_components(done).tolist())) == before
 
 
 @settings(deadline=None)  # the first call compiles
@@ -88,8 +88,8 @@ def test_edges_run_from_node_to_node(graph, data):
 
 @settings(deadline=None)  # the first call compiles
 @given(graph=graphs(), data=st.data())
-def test_bridges_cut_what_they_meet(graph, data):
-    """Bridges cut the edges and rings that they meet, at the pixel, and no pixel is lost."""
+def test_bridges_cut_edges(graph, data):
+    """Bridges cut edges and rings at the pixel they meet, and no pixel is lost."""
     graph = dissolve(graph)
     edges = len(graph.ends)
     if not edges:

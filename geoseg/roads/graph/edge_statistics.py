@@ -1,4 +1,4 @@
-"""Probability and width of each edge, from the samples along its pixels."""
+"""Probability and width of each edge, from those of its pixels."""
 
 from dataclasses import dataclass
 
@@ -13,29 +13,27 @@ from geoseg.roads.skeleton.widths import UNKNOWN, WIDTH_UNIT_M
 
 from .chains import Chains
 from .graph import Graph
-from .walking import Flat, flat_of
+from .walking import Flat, flatten
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Samples:
-    """Statistics over the traced pixels of each edge `(edges,)`, closed gaps left out."""
+class EdgeStatistics:
+    """Statistics over the traced pixels of each edge `(edges,)`, without closed gaps."""
 
     prob_mean: Floats
     prob_min: Floats
     """Smoothed road probability, 0 to 1."""
-
     width_m: Floats
     width_sd_m: Floats
-    """Mean and standard deviation of the width away from junctions; NaN where it is unknown."""
-
+    """Mean and standard deviation of the width away from junctions; NaN if unknown."""
     plaza: Floats
-    """Share of the pixels that lead around a plaza."""
+    """Share of pixels around a plaza."""
 
 
-def samples(graph: Graph, chains: Chains, pixel_m: float) -> Samples:
+def measure_edges(graph: Graph, chains: Chains, pixel_m: float) -> EdgeStatistics:
     """Compute the statistics of all edges."""
-    flat = flat_of(graph, chains)
-    # Near its ends a skeleton leads into other roads or a corner of its own, where widths are meaningless.
+    flat = flatten(graph, chains)
+    # Near its ends a skeleton leads into other roads or to a corner, where widths are meaningless.
     near = np.zeros(graph.ends.shape, np.int64)
     _, _, _, widths, wide, _, _ = _sums(flat, chains.level, chains.width, near)
     body_m = JUNCTION_WIDTHS * WIDTH_UNIT_M * wide / np.maximum(widths, 1)
@@ -45,7 +43,7 @@ def samples(graph: Graph, chains: Chains, pixel_m: float) -> Samples:
     with np.errstate(invalid="ignore", divide="ignore"):
         width = wide / widths
         variance = np.maximum(wider / widths - width**2, 0)
-        return Samples(
+        return EdgeStatistics(
             prob_mean=np.where(count > 0, level / count / LEVELS, 0),
             prob_min=np.where(count > 0, lowest / LEVELS, 0),
             width_m=width * WIDTH_UNIT_M,
