@@ -1,4 +1,4 @@
-"""`geoseg roads`: the road network of a raster."""
+"""`geoseg roads`: trace the road network of a raster."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from . import options
 @click.command("roads")
 @click.argument("source", metavar="RASTER")
 @options.vector_output
-@click.option("--class", "road_class", type=int, metavar="N", help="Class id of roads; RASTER holds classes.")
+@click.option("--class", "road_class", type=int, metavar="N", help="Class id of roads, if RASTER holds classes.")
 @click.option(
     "--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="F",
-    help="Lowest probability of a road pixel; RASTER holds probabilities.",
+    help="Lowest probability of a road pixel, if RASTER holds probabilities.",
 )  # fmt: skip
-@click.option("--band", type=click.IntRange(min=1), help="Band to read.  [default: the one named road, or the first]")
+@click.option("--band", type=click.IntRange(min=1), help="Band to read.  [default: the band named road, or the first]")
 @options.more_formats
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Tracing threads.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
@@ -30,10 +30,9 @@ def command(
     workers: int,
     overwrite: bool,
 ) -> None:
-    """Trace the road network of RASTER, which holds class ids or road probabilities.
+    """Trace the road network of RASTER, which holds class ids or road probabilities and may be of any size.
 
-    Rasters written by geoseg record which; for others, give the road class or a threshold. Rasters may be of any size.
-    The network does not depend on the number of workers.
+    Rasters written by geoseg record which they hold; for others, give --class or --threshold.
 
     \b
     geoseg roads scene_classes.tif -o scene_roads.gpkg

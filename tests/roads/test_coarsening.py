@@ -9,11 +9,11 @@ from geoseg.roads.coarsening import coarsen, coarsening_factor
     ("pixel_m", "factor"), [(0.05, 6), (0.1, 3), (0.15, 2), (0.2, 2), (0.299, 1), (0.3, 1), (2, 1)]
 )
 def test_fine_pixels_are_averaged_to_three_decimetres(pixel_m, factor):
-    """The fewest pixels that make at least 0.3 m become one."""
+    """The smallest square with sides of at least 0.3 m becomes one pixel."""
     assert coarsening_factor(pixel_m) == factor
 
 
-def test_means_leave_nodata_out():
+def test_means_ignore_nodata():
     """Each pixel is the rounded mean of the valid pixels of its square, in any window."""
     levels = np.random.default_rng(0).integers(0, 256, (23, 31), dtype=np.uint8)
     levels[:6, :6] = 255
@@ -32,7 +32,7 @@ def test_means_leave_nodata_out():
 
 
 def test_fine_raster_gives_the_same_network(paint, trace_levels):
-    """A street 6 m wide has its position, length and width at 0.1 m a pixel."""
+    """At 0.1 m pixels, a street 6 m wide has the correct position, length and width."""
     transform = Affine(0.1, 0, 500_000, 0, -0.1, 1_000_000)
     line = [(500_005, 999_975), (500_075, 999_960)]
     mask = paint((500, 800), [line], width=6, transform=transform)

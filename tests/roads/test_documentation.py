@@ -1,4 +1,4 @@
-"""The Python example of docs/roads.md runs as it is written."""
+"""The Python example of docs/roads.md runs unchanged."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_example(capsys, monkeypatch):
-    """It prints the size of the network, and its two forms agree with it."""
+    """It prints the number of edges, which its GeoDataFrame and graph have."""
     monkeypatch.chdir(ROOT)
     names = {}
     exec(compile(EXAMPLE, "example", "exec"), names)

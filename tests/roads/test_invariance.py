@@ -53,18 +53,18 @@ def test_any_raster_gives_one_network(trace_levels, seed, blur, share, block, gs
     assert columns(trace_levels(levels, gsd=gsd, block=block)) == columns(trace_levels(levels, gsd=gsd, block=400))
 
 
-def test_blocks_are_reported(trace_levels):
-    """Progress counts pixels up to all of them."""
-    told = []
-    trace_levels(np.zeros((50, 70), np.uint8), block=32, progress=lambda done, total, _: told.append((done, total)))
-    assert told[-1] == (3500, 3500)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert len(told) == 6
+def test_progress_by_blocks(trace_levels):
+    """Progress counts all pixels, block by block."""
+    calls = []
+    trace_levels(np.zeros((50, 70), np.uint8), block=32, progress=lambda done, total, _: calls.append((done, total)))
+    assert calls[-1] == (3500, 3500)
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+    assert len(calls) == 6
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_failed_read_reaches_the_caller(trace_levels, workers):
-    """An exception of `read` ends the trace and is raised unchanged, whatever thread it comes from."""
+    """An exception of `read` is raised unchanged, from any thread."""
     error = OSError("read failed")
 
     class Unreadable:

@@ -1,4 +1,4 @@
-"""The network as layers: what the formats and a GIS get of it."""
+"""Layers and attributes of a network, as written to files."""
 
 import geopandas
 import numpy as np
@@ -15,12 +15,12 @@ ATTRIBUTES = [
 
 @pytest.fixture(scope="module")
 def network(tangle, trace_levels):
-    """Return a network with roads, a ring, an open place and gaps."""
+    """Return a network with roads, a ring, a plaza and gaps."""
     return trace_levels(tangle, gsd=0.5)
 
 
 def test_edges_hold_the_network(network):
-    """Lines are in the grid's CRS to the millimetre, rounded attributes with their types, in the network's order."""
+    """Lines in the grid's CRS are exact to the millimetre; attributes are rounded and typed."""
     found = network.layers()[0].to_geodataframe()
     assert found.crs == "EPSG:32632"
     assert list(found.columns) == [*ATTRIBUTES, "geometry"]
@@ -37,7 +37,7 @@ def test_edges_hold_the_network(network):
 
 
 def test_nodes_are_where_edges_end(network, tmp_path):
-    """Layer `nodes` has one point for each end that edges name, with its degree; edges end there exactly."""
+    """Layer `nodes` has a point for each end of the edges, with its degree; edges end exactly there."""
     path = tmp_path / "roads.gpkg"
     write_layers(network.layers(), path, "gpkg")
     nodes = geopandas.read_file(path, layer="nodes").set_index("node_id")
@@ -55,7 +55,7 @@ def test_nodes_are_where_edges_end(network, tmp_path):
 
 
 def test_empty_network_has_all_fields(trace_levels):
-    """No roads make an empty layer."""
+    """Without roads, the layer is empty and has all columns."""
     found = trace_levels(np.zeros((40, 40), np.uint8)).layers()[0].to_geodataframe()
     assert len(found) == 0
     assert list(found.columns) == [*ATTRIBUTES, "geometry"]

@@ -40,7 +40,7 @@ def found(trace_levels):
 
 @pytest.mark.parametrize(("name", "least"), [("clean", 0.97), ("rough", 0.96), ("occluded", 0.92)])
 def test_paths_are_those_of_the_reference(found, name, least):
-    """Path lengths are like those of the reference (APLS, harmonic)."""
+    """Path lengths agree with those of the reference (APLS, harmonic mean)."""
     assert np.mean([apls(truth, network).harmonic for truth, network in found[name]]) >= least
 
 
@@ -62,7 +62,7 @@ def test_rough_roads_are_in_place(found):
 
 
 def painted(areas, size):
-    """Return levels of `size` × `size` pixels, in proportion to how much of each the areas cover."""
+    """Return levels of `size` × `size` pixels in proportion to the area covered."""
     fine = rasterize([(area, 1) for area in areas], out_shape=(2 * size, 2 * size), transform=Affine.scale(0.5))
     return np.rint(fine.reshape(size, 2, size, 2).mean(axis=(1, 3)) * 254).astype(np.uint8)
 
@@ -85,7 +85,7 @@ def test_roundabout_keeps_its_ring(trace_levels):
 
 
 def test_dual_carriageway_stays_two(trace_levels):
-    """Two carriageways 8 m wide and 5 m apart are two roads without cross links."""
+    """Two carriageways 8 m wide and 5 m apart remain two roads without cross links."""
     pair = [road([(10, y), (590, y + 60)], 16) for y in (200, 226)]
     network = trace_levels(painted(pair, 600), gsd=GSD)
     assert len(network) == 2
@@ -93,7 +93,7 @@ def test_dual_carriageway_stays_two(trace_levels):
 
 
 def test_ramps_leave_at_acute_angles(trace_levels):
-    """A ramp that leaves a motorway at 12° and one that joins it make a junction of three roads each."""
+    """A ramp that leaves a motorway at 12° and one that joins it each make a junction of three roads."""
     motorway = road([(10, 300), (790, 300)], 22)
     ramps = [
         road([(200, 300), (350, 330), (430, 380), (470, 500)], 10),

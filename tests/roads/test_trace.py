@@ -48,7 +48,7 @@ def node_degrees(roads):
 @pytest.mark.parametrize("angle", [0, 17, 45, 73, 90, 133])
 @pytest.mark.parametrize("width", [3, 7, 12])
 def test_straight_road(paint, angle, width):
-    """A straight road is one line within a pixel of the reference, 2 at its ends, of the right length and width."""
+    """A straight road is one line within a pixel of the reference, 2 at its ends, of the correct length and width."""
     centre = np.array([110.3, 110.2])
     half = 90 * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
     truth = shapely.LineString([centre - half, centre + half])
@@ -61,7 +61,7 @@ def test_straight_road(paint, angle, width):
 
 
 def test_arc_has_the_length_of_its_radius(paint):
-    """A half circle of radius 80 m is 80π m long within 1.5 %, and within 1 m of the circle, at its ends 2.5 m."""
+    """A half circle of radius 80 m is 80π m long within 1.5 %, and within 1 m of the circle, 2.5 m at its ends."""
     angles = np.linspace(0, np.pi, 200)
     truth = shapely.LineString(np.column_stack([100 + 80 * np.cos(angles), 95 - 80 * np.sin(angles)]))
     (road,) = trace(paint((110, 200), [truth], width=6))
@@ -74,7 +74,7 @@ def test_arc_has_the_length_of_its_radius(paint):
 
 @pytest.mark.parametrize(("radius", "rows"), [(60, 160), (1030, 2200)])
 def test_ring_is_closed(radius, rows):
-    """A ring without junctions is one closed line, across blocks too."""
+    """A ring without junctions is one closed line, even across blocks."""
     y, x = np.ogrid[:rows, : 2 * radius + 40]
     distance = np.hypot(x + 0.5 - radius - 20, y + 0.5 - rows / 2)
     (road,) = trace(np.abs(distance - radius) < 3.5)
@@ -113,7 +113,7 @@ def test_street_grid_is_routable(paint):
 
 
 def test_pole_in_the_middle_of_the_scene(paint):
-    """Around a pole, where all directions are south, widths are as elsewhere."""
+    """Widths are correct around a pole, where all directions are south."""
     mask = paint((400, 400), [[(20, 120), (380, 160)], [(250, 20), (250, 380)]], width=8)
     there = trace(mask, Affine(1, 0, -200, 0, -1, 200), "EPSG:3413")
     here = trace(mask)
@@ -131,7 +131,7 @@ def test_road_reaches_the_edge_of_the_scene(paint):
 
 
 def test_spurs_are_dropped_and_the_road_is_one_again(paint):
-    """Teeth of 6 m along a road leave no node behind; a side road of 30 m stays."""
+    """Teeth of 6 m along a road leave no node; a side road of 30 m stays."""
     teeth = [[(60, row), (60 + side * 10, row)] for row in range(40, 1160, 16) for side in (-1, 1)]
     comb = [[(60, 10), (60, 1190)], *teeth]
     (road,) = trace(paint((1200, 120), comb, width=7))
@@ -174,7 +174,7 @@ TRANSFORMS = {
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_lines_are_in_the_grids_crs(paint, name):
-    """On any grid a road is within a pixel of the map coordinates it was painted from."""
+    """On any grid, a road is within a pixel of its map coordinates."""
     transform, crs, pixel = TRANSFORMS[name]
     truth = placed([(20.3, 30.7), (230.6, 260.4)], transform)
     mask = paint((300, 250), [truth], width=8 * pixel, transform=transform)
@@ -192,7 +192,7 @@ def test_lines_are_in_the_grids_crs(paint, name):
 
 
 def test_length_is_geodesic_at_60_degrees_north(paint):
-    """In Web Mercator at 60° N a line of 1,000 map metres is 500 m on the ground, as in UTM."""
+    """In Web Mercator at 60° N, 1,000 map metres are 500 m on the ground, as in UTM."""
     x, y = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True).transform(9.0, 60.0)
     transform = Affine(1, 0, x, 0, -1, y)
     truth = placed([(100, 150), (1100, 150)], transform)
@@ -212,7 +212,7 @@ def test_empty_masks_have_no_roads(shape):
 
 @pytest.mark.parametrize("shape", [(1100, 1), (1, 400)])
 def test_scene_one_pixel_wide(shape):
-    """A scene one pixel wide that is all road is one road from end to end."""
+    """A scene one pixel wide, all road, is one road from end to end."""
     (road,) = trace(np.ones(shape, bool))
     assert road.length_m == pytest.approx(max(shape) * SCALE, abs=1)
 

@@ -22,7 +22,7 @@ def raster(tangle, write_scene):
     return write_scene(np.minimum(tangle, 254)[None], "tangle.tif", transform=PLACE)
 
 
-def test_network_is_that_of_its_files(raster, tmp_path):
+def test_network_and_files_agree(raster, tmp_path):
     """Without an output nothing is written; with one, files and network hold the same edges."""
     network = geoseg.trace_roads(raster, threshold=0.3)
     assert network.files == ()
@@ -36,7 +36,7 @@ def test_network_is_that_of_its_files(raster, tmp_path):
 
 
 def test_graph(raster):
-    """Nodes have their place and degree, edges their attributes and lines, which end at their nodes."""
+    """Nodes have their position and degree, edges their attributes and lines, which end at their nodes."""
     network = geoseg.trace_roads(raster, threshold=0.3)
     graph, frame = network.to_networkx(), network.to_geodataframe().set_index("id")
     assert isinstance(graph, networkx.MultiGraph)
@@ -54,7 +54,7 @@ def test_graph(raster):
 
 
 def test_graph_without_networkx(raster, monkeypatch):
-    """Without networkx, the error says how to install it."""
+    """Without networkx, the error explains how to install it."""
     network = geoseg.trace_roads(raster, threshold=0.3)
     monkeypatch.setitem(sys.modules, "networkx", None)
     with pytest.raises(UsageError, match="pip install networkx"):
@@ -68,10 +68,10 @@ def test_empty_network(write_scene):
 
 
 def test_progress(raster):
-    """Progress counts pixels up to all of them."""
-    told = []
-    geoseg.trace_roads(raster, threshold=0.3, progress=lambda *units: told.append(units))
-    assert told == [(420 * 380, 420 * 380, "")]
+    """Progress counts all pixels."""
+    calls = []
+    geoseg.trace_roads(raster, threshold=0.3, progress=lambda *units: calls.append(units))
+    assert calls == [(420 * 380, 420 * 380, "")]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,6 @@ def test_progress(raster):
     ],
 )
 def test_contradictions(raster, wrong, message):
-    """Arguments that exclude each other are refused by name."""
+    """The error of contradictory arguments names them."""
     with pytest.raises(UsageError, match=message):
         geoseg.trace_roads(raster, **wrong)

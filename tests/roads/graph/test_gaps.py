@@ -20,7 +20,7 @@ def test_gap_needs_evidence(trace_levels, paint_bands, level, edges):
 
 
 def test_dead_end_meets_the_road_ahead(trace_levels, paint_bands):
-    """A side road that stops 12 m short of a road, with some probability between, ends in a junction on it."""
+    """A side road that stops 12 m short of a road is extended to it if there is some probability between them."""
     levels = paint_bands(
         (200, 300),
         (slice(26, 34), slice(10, 290), 254),
@@ -35,7 +35,7 @@ def test_dead_end_meets_the_road_ahead(trace_levels, paint_bands):
 
 
 def test_ring_is_cut_where_a_road_meets_it(trace_levels):
-    """A road that stops short of a roundabout ends in a node on the ring, which becomes a loop."""
+    """A road that stops short of a roundabout is extended to a node on the ring, which becomes a loop."""
     y, x = np.mgrid[:200, :300]
     levels = np.where(np.abs(np.hypot(y - 100, x - 80) - 40) < 4, 254, 0).astype(np.uint8)
     levels[96:104, 124:135] = 60
@@ -47,8 +47,8 @@ def test_ring_is_cut_where_a_road_meets_it(trace_levels):
     assert network.edges.length_m[loop][0] == pytest.approx(2 * np.pi * 40, rel=0.03)
 
 
-def test_roads_side_by_side_stay_apart(trace_levels):
-    """Dead ends that do not face each other are not joined, however near and probable."""
+def test_parallel_dead_ends_stay_apart(trace_levels):
+    """Dead ends that do not face each other are not joined, however close and probable."""
     levels = np.full((120, 300), 40, np.uint8)
     levels[40:47, 10:150] = 254
     levels[60:67, 10:150] = 254

@@ -12,7 +12,7 @@ def test_carriageways_are_crossed_one_by_one(trace_levels, paint):
 
 
 def test_crossing_roads_keep_their_axes(trace_levels, paint):
-    """Where roads of different widths cross at 50°, lines stay on the axes and meet in one node."""
+    """At a crossing of roads of different widths at 50°, lines stay on the axes and meet in one node."""
     lines = [[(10, 100), (290, 100)], [(100, 20), (235, 180)]]
     mask = paint((200, 300), lines[:1], width=12) | paint((200, 300), lines[1:], width=6)
     network = trace_levels(np.where(mask, 254, 0).astype(np.uint8))

@@ -5,7 +5,7 @@ from geoseg.roads.settings import RoadSettings
 
 @pytest.mark.parametrize(("reach", "edges"), [(3, 1), (6, 1), (14, 3)])
 def test_spurs_are_measured_from_the_edge_of_the_road(trace_levels, paint_bands, reach, edges):
-    """A bump of 3 m or 6 m leaves no side road, one of 14 m is one, whether the road is 8 m or 30 m wide."""
+    """On roads 8 m and 30 m wide, bumps of 3 m and 6 m make no side road, and one of 14 m does."""
     for half in (4, 15):
         levels = paint_bands(
             (140, 300),
@@ -16,7 +16,7 @@ def test_spurs_are_measured_from_the_edge_of_the_road(trace_levels, paint_bands,
 
 
 def test_haze_is_no_road(trace_levels, paint_bands):
-    """A faint band between two roads is dropped; a road that is as faint in one section stays whole."""
+    """A faint band between two roads is dropped; a road with an equally faint section stays whole."""
     roads = [(slice(26, 34), slice(10, 290), 254), (slice(166, 174), slice(10, 290), 254)]
     haze = trace_levels(paint_bands((200, 300), *roads, (slice(34, 166), slice(146, 154), 95)))
     assert len(haze) == 2
@@ -29,7 +29,7 @@ def test_haze_is_no_road(trace_levels, paint_bands):
 
 @pytest.mark.parametrize("threshold", [0.1, 0.5, 0.7, 0.95])
 def test_certain_roads_meet_any_threshold(trace_levels, paint_bands, threshold):
-    """Roads of probability 1 are found at every threshold, side roads and dead ends too."""
+    """Roads of probability 1, with side roads and dead ends, are found at every threshold."""
     roads = [(slice(26, 34), slice(10, 290), 254), (slice(34, 90), slice(146, 154), 254)]
     network = trace_levels(paint_bands((120, 300), *roads), RoadSettings(threshold=threshold))
     assert sorted(network.nodes.degree.tolist()) == [1, 1, 1, 3]

@@ -40,7 +40,7 @@ def test_iterations_suffice_for_the_widest_road(angle, gsd):
 
 @pytest.mark.parametrize("width", range(1, 9))
 def test_diagonal_roads_are_not_erased(width):
-    """A road at 45° has a skeleton from end to end, whatever its width."""
+    """A road at 45° of any width has a skeleton from end to end."""
     y, x = np.mgrid[:60, :60]
     mask = ((x - y >= 0) & (x - y < width)).astype(np.uint8)
     mask[:2] = mask[-2:] = mask[:, :2] = mask[:, -2:] = 0

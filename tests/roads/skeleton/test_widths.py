@@ -8,7 +8,7 @@ from rasterio.features import rasterize
 @pytest.mark.parametrize("angle", [0, 13, 30, 45, 76, 90])
 @pytest.mark.parametrize("width", [3.0, 5.5, 9.3, 16.0])
 def test_width_is_that_of_the_road(trace_levels, angle, width):
-    """The width is right within 0.2 m at 0.5 m a pixel, if pixels hold the share that the road covers, and even."""
+    """At 0.5 m pixels that hold their share of road, the width is constant and correct within 0.2 m."""
     step = 60 * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
     area = shapely.LineString([75 - step, 75 + step]).buffer(width / 2, cap_style="flat")
     fine = rasterize([area], out_shape=(1200, 1200), transform=Affine.scale(0.125))
@@ -20,7 +20,7 @@ def test_width_is_that_of_the_road(trace_levels, angle, width):
 
 
 def test_neighbouring_roads_do_not_add_up(trace_levels, paint):
-    """Two roads with 3 m between them each have their own width."""
+    """Two roads 3 m apart each have their own width."""
     mask = paint((120, 300), [[(5, 50), (295, 50)], [(5, 60), (295, 60)]], width=7)
     network = trace_levels(np.where(mask, 254, 0).astype(np.uint8))
     assert len(network) == 2
@@ -28,7 +28,7 @@ def test_neighbouring_roads_do_not_add_up(trace_levels, paint):
 
 
 def test_half_a_probability_is_half_a_road(trace_levels):
-    """The width is the integral of the probability, which is reported too."""
+    """The width is the integral of the probability, which is also reported."""
     levels = np.zeros((60, 200), np.uint8)
     levels[26:34, 10:190] = 127
     network = trace_levels(levels)
