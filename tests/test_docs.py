@@ -22,8 +22,10 @@ PAGES = [ROOT / "README.md", ROOT / "sample_rasters" / "README.md", *sorted((ROO
 
 def blocks(language):
     """Code blocks of all pages in a language, with the page they stand on."""
-    fence = re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    return [(page.name, block) for page in PAGES for block in fence.findall(page.read_text())]
+    fence = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return [
+        (page.name, block) for page in PAGES for found, block in fence.findall(page.read_text()) if found == language
+    ]
 
 
 COMMANDS = sorted(
