@@ -1,6 +1,6 @@
-"""Write files whole or not at all, and refuse what must not be replaced.
+"""Write files atomically, and refuse to replace existing ones.
 
-Links, devices and pipes are kept: writing to a link replaces its target, and a device or pipe is written into.
+Writing to a link replaces its target; devices and pipes are written to directly.
 """
 
 import errno
@@ -16,28 +16,15 @@ from .errors import OutputError
 _WORK = ".geoseg-"
 """Prefix of work folders."""
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
-"""Formats that are read at random, by ending."""
+"""Endings of formats that need random access."""
 
 
 def check_outputs(
     paths: Iterable[Path], *, overwrite: bool, create: bool = False, choose: str = "another name"
 ) -> None:
-    """Refuse files that cannot be written, before any work is done.
+    """Raise OutputError for files that cannot be written, before any work is done.
 
-    Parameters
-    ----------
-    overwrite
-        Files may exist.
-    create
-        Their folders may be missing.
-    choose
-        Advice for the message: "choose …".
-
-    Raises
-    ------
-    OutputError
-        If a file exists, is a folder, has too long a name, or is a device or pipe where the format needs a file; or if
-        its folder is missing, not a folder, or not writable.
+    With `overwrite` files may exist, with `create` their folders may be missing; messages advise to choose `choose`.
     """
     for path in paths:
         place = _place(path)
@@ -57,14 +44,14 @@ def check_outputs(
             elif not os.access(ground, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if os.path.lexists(path) and not overwrite:
-            raise OutputError(f"{path} exists; choose {choose} or `overwrite=True`.")
+            raise OutputError(f"{path} exists; choose {choose}, or replace it with `overwrite=True`.")
 
 
 @contextmanager
 def writing(path: Path, *, advice: str = "") -> Iterator[None]:
     """Turn an error of the operating system into an OutputError that names `path`.
 
-    An OSError without `errno` passes: GDAL's, HDF5's and Dask's own errors are OSErrors, too.
+    OSErrors without `errno` pass: they are errors of GDAL, HDF5 or Dask.
     """
     try:
         yield
@@ -76,25 +63,16 @@ def writing(path: Path, *, advice: str = "") -> Iterator[None]:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path of the same name; its file replaces `path` when the block ends without an error.
-
-    Raises
-    ------
-    OutputError
-        On any OSError in the block.
-    """
+    """Yield a temporary path of the same name, whose file replaces `path` at the end; OSErrors become OutputErrors."""
     with whole_files([path]) as folder:
         yield folder / path.name
 
 
 @contextmanager
 def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield a work folder; what is made in it by the names of `paths` replaces them at the end, in this order.
+    """Yield a work folder, whose files named like `paths` replace them at the end, in this order.
 
-    Raises
-    ------
-    OutputError
-        On any OSError in the block.
+    OSErrors become OutputErrors.
     """
     try:
         beside = next((_place(path).parent for path in paths if not _is_stream(path)), None)
@@ -109,13 +87,7 @@ def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def publish(made: Path, path: Path) -> None:
-    """Move a complete file or folder to its final name; of folders, only an empty one is replaced.
-
-    Raises
-    ------
-    OSError
-        If it cannot be moved.
-    """
+    """Move a complete file or folder to its final name; a folder replaces an empty one only."""
     if _is_stream(path):
         with made.open("rb") as source, path.open("wb") as stream:
             shutil.copyfileobj(source, stream)
@@ -132,7 +104,7 @@ def publish(made: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8, whole or not at all; raise OutputError if it cannot be written."""
+    """Write text atomically, in UTF-8."""
     with whole(path) as new:
         new.write_text(text, encoding="utf-8")
 

@@ -230,7 +230,7 @@ def test_what_exists_is_not_replaced_unasked(tmp_path):
     for path in (file, link):
         with pytest.raises(OutputError) as raised:
             check_outputs([free, path], overwrite=False)
-        assert str(raised.value) == f"{path} exists; choose another name or `overwrite=True`."
+        assert str(raised.value) == f"{path} exists; choose another name, or replace it with `overwrite=True`."
     check_outputs([file, link, free], overwrite=True)
     assert names(tmp_path) == ["a.txt", "b.txt"]
 

@@ -31,9 +31,6 @@ ORIENTATIONS: dict[TTA, tuple[tuple[int, bool], ...]] = {
 class Engine(Protocol):
     """Scores batches of tiles; a tile's scores do not depend on its batch."""
 
-    classes: int
-    """Number of scores per pixel."""
-
     def __call__(self, pixels: Pixels) -> Scores:
         """Return probabilities `(tiles, side, side, classes)` of network inputs `(tiles, side, side, bands)`."""
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from odc.geo.roi import roi_shape
 from pyogrio.errors import DataSourceError
 from pyproj import Transformer
 from rasterio.features import geometry_mask
@@ -18,7 +19,7 @@ from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import unplaced
 from geoseg.tiling import Roi
 
-Bounds = tuple[float, float, float, float]
+from .settings import Bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,26 +33,19 @@ class Aoi:
 
     def outside(self, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
         """Pixels `(rows, columns)` of a region whose centre is outside the area."""
-        shape = (rows.stop - rows.start, cols.stop - cols.start)
+        transform = Affine.translation(cols.start, rows.start)
         with unplaced():
-            mask: npt.NDArray[np.bool_] = geometry_mask(
-                [self.geometry], shape, Affine.translation(cols.start, rows.start)
-            )
+            mask: npt.NDArray[np.bool_] = geometry_mask([self.geometry], roi_shape((rows, cols)), transform)
         return mask
 
 
 def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
-    """Place an area of interest on `grid`: the polygons of a vector file, or west, south, east, north in degrees.
+    """Project the polygons of a vector file, or bounds in degrees, to pixels of `grid`; None if they do not overlap it.
 
-    None if it does not overlap the grid.
-
-    Raises
-    ------
-    UsageError
-        If the file cannot be read, has no CRS or no polygons, or the bounds are out of order.
+    A UsageError reports an unreadable file, one without CRS or polygons, and bounds out of order.
     """
-    geometry, crs = _of_file(Path(source)) if isinstance(source, str | Path) else _of_bounds(source)
-    geometry = _near(grid, geometry, crs)
+    geometry, crs = _read_polygons(Path(source)) if isinstance(source, str | Path) else _box(source)
+    geometry = _clip_near(grid, geometry, crs)
     if geometry.is_empty:
         return None
     # Long edges are densified first: a straight line in one CRS is a curve in another.
@@ -60,14 +54,14 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     project = Transformer.from_crs(crs, crs_of(grid), always_xy=True)
     to_pixels = ~grid.transform
 
-    def place(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def pixels(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         x, y = project.transform(points[:, 0], points[:, 1])
         columns, rows = to_pixels @ (np.asarray(x), np.asarray(y))
         return np.column_stack([columns, rows])
 
-    placed = shapely.transform(dense, place)
     height, width = grid.shape
-    inside = shapely.intersection(shapely.make_valid(placed), shapely.box(0, 0, width, height))
+    projected = shapely.make_valid(shapely.transform(dense, pixels))
+    inside = shapely.intersection(projected, shapely.box(0, 0, width, height))
     if not inside.area:
         return None
     left, top, right, bottom = inside.bounds
@@ -75,8 +69,8 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     return Aoi(geometry=inside, roi=roi)
 
 
-def _near(grid: GeoBox, geometry: BaseGeometry, crs: str) -> BaseGeometry:
-    """The part of `geometry` near the grid: further away its CRS may not be defined in the grid's."""
+def _clip_near(grid: GeoBox, geometry: BaseGeometry, crs: str) -> BaseGeometry:
+    """Clip to the surroundings of the grid: the grid's CRS may not be defined further away."""
     bounds = grid.boundingbox
     to_area = Transformer.from_crs(crs_of(grid), crs, always_xy=True)
     left, bottom, right, top = to_area.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
@@ -86,7 +80,7 @@ def _near(grid: GeoBox, geometry: BaseGeometry, crs: str) -> BaseGeometry:
     return geometry.intersection(shapely.box(left - margin, bottom - margin, right + margin, top + margin))
 
 
-def _of_bounds(bounds: Bounds) -> tuple[BaseGeometry, str]:
+def _box(bounds: Bounds) -> tuple[BaseGeometry, str]:
     west, south, east, north = bounds
     if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
         raise UsageError(
@@ -97,8 +91,8 @@ def _of_bounds(bounds: Bounds) -> tuple[BaseGeometry, str]:
     return shapely.box(west, south, east, north), "EPSG:4326"
 
 
-def _of_file(path: Path) -> tuple[BaseGeometry, str]:
-    import geopandas  # takes a third of a second, and only this option needs it
+def _read_polygons(path: Path) -> tuple[BaseGeometry, str]:
+    import geopandas  # slow to import, and needed only here
 
     try:
         frame = geopandas.read_file(path)

@@ -13,13 +13,12 @@ from geoseg.rasters.ground import ground_area
 
 @dataclass(frozen=True, kw_only=True)
 class ClassArea:
-    """Extent of one class."""
+    """Share and ground area of one class."""
 
     name: str
     share: float
     """Fraction of the valid pixels, 0 to 1."""
     area_m2: float
-    """Area on the ground."""
 
 
 class AreaCounter:
@@ -33,7 +32,7 @@ class AreaCounter:
         self._area_m2 = np.zeros(len(legend))
 
     def count(self, strips: Iterable[npt.NDArray[np.uint8]]) -> None:
-        """Count all strips `(rows, columns)`; pixel areas are taken at the middle of each strip."""
+        """Count all strips `(rows, columns)`; every pixel has the area of the one in the middle of its strip."""
         top = 0
         for strip in strips:
             counts = np.bincount(strip.ravel(), minlength=NODATA + 1)[: len(self._legend)]

@@ -1,4 +1,4 @@
-"""Arrays as scenes: NumPy and xarray in, NumPy and xarray out."""
+"""NumPy and xarray arrays as scenes, and results as DataArrays."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArrayScene:
-    """Pixels in memory, with all that a raster file says of them."""
+    """Pixels in memory, with the metadata of a raster file."""
 
     pixels: npt.NDArray[Any]
     """`(bands, rows, columns)`."""
     geobox: GeoBox | None
-    """Their grid; None without a georeference."""
+    """None without a georeference."""
     nodata: float | None
     bands: tuple[str, ...] = ()
-    """Names of the bands; empty if they have none."""
+    """Names of the bands, if they have any."""
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or 0 in self.pixels.shape:
@@ -42,13 +42,7 @@ class ArrayScene:
 
     @classmethod
     def of(cls, array: "npt.NDArray[Any] | DataArray", geobox: GeoBox | None, nodata: float | None) -> Self:
-        """Take an array, or a DataArray with its grid, nodata value and band names.
-
-        Raises
-        ------
-        UsageError
-            If it is not three-dimensional, is empty, or does not fit the geobox.
-        """
+        """Take the grid, nodata value and band names from a DataArray, unless they are given."""
         if isinstance(array, np.ndarray):
             return cls(pixels=array, geobox=geobox, nodata=nodata)
         import odc.geo.xr  # noqa: F401 - adds the accessor `.odc`
@@ -68,7 +62,7 @@ class ArrayScene:
 
     @contextmanager
     def written(self) -> Iterator[str]:
-        """Hold the pixels in a GeoTIFF in memory, and yield its name; raises SceneError if GDAL cannot store them."""
+        """Write the pixels to a GeoTIFF in memory, and yield its name; raises SceneError if GDAL cannot store them."""
         count, height, width = self.pixels.shape
         profile = {"count": count, "height": height, "width": width, "dtype": self.pixels.dtype, "nodata": self.nodata}
         if self.geobox is not None:
@@ -76,7 +70,10 @@ class ArrayScene:
         with MemoryFile(ext=".tif") as memory, unplaced():
             try:
                 with memory.open(driver="GTiff", bigtiff="if_safer", photometric="minisblack", **profile) as file:
-                    file.colorinterp = [_colour(name) for name in self.bands or [""] * count]
+                    file.colorinterp = [
+                        ColorInterp.__members__.get(name.lower(), ColorInterp.undefined)
+                        for name in self.bands or [""] * count
+                    ]
                     file.write(self.pixels)
             except (RasterioError, TypeError, ValueError) as error:
                 raise SceneError(
@@ -85,13 +82,8 @@ class ArrayScene:
             yield memory.name
 
 
-def _colour(name: str) -> ColorInterp:
-    """Colour interpretation of that name, if there is one."""
-    return ColorInterp.__members__.get(name.lower(), ColorInterp.undefined)
-
-
-def data_array(found: npt.NDArray[Any], geobox: GeoBox | None, legend: Legend) -> "DataArray":
-    """Class ids `(rows, columns)` or probabilities `(classes, rows, columns)` as a DataArray with names and grid."""
+def to_data_array(found: npt.NDArray[Any], geobox: GeoBox | None, legend: Legend) -> "DataArray":
+    """Add grid and class names to class ids `(rows, columns)` or probabilities `(classes, rows, columns)`."""
     from odc.geo.xr import xr_coords
     from xarray import DataArray
 

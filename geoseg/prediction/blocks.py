@@ -24,30 +24,26 @@ Scored = tuple[Tile, npt.NDArray[np.float32]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Finished rows of a block: no later tile overlaps them."""
+    """Finished rows of a block, which no later tile overlaps.
+
+    Probabilities are integers from 0 to `LEVELS`. All layers are `NODATA` where the scene has no data and outside the
+    area of interest.
+    """
 
     rows: slice
-    """Rows of the grid."""
     cols: slice
-    """Columns of the grid."""
     classes: npt.NDArray[np.uint8]
-    """`(rows, columns)`: class ids; `NODATA` without data and outside the area of interest."""
+    """Class ids `(rows, columns)`."""
     confidence: npt.NDArray[np.uint8] | None
-    """`(rows, columns)`: probability of the winning class in `LEVELS`; None unless requested."""
+    """Probability of the winning class `(rows, columns)`; None unless requested."""
     probabilities: npt.NDArray[np.uint8] | None
-    """`(classes, rows, columns)`: probability of each class in `LEVELS`; None unless requested."""
+    """Probability of each class `(classes, rows, columns)`; None unless requested."""
     road: npt.NDArray[np.uint8] | None
-    """`(rows, columns)`: probability of road in `LEVELS`; None without roads, or with `probabilities`."""
+    """Probability of road `(rows, columns)`; None without roads, or with `probabilities`."""
 
 
 def predict_block(plan: Plan, block: Roi, engine: Engine) -> Iterator[Rows]:
-    """Yield the finished rows of a block from top to bottom.
-
-    Raises
-    ------
-    SceneError
-        If the scene turns out to be unreadable.
-    """
+    """Yield the finished rows of a block from top to bottom; raises SceneError if the scene cannot be read."""
     waiting: deque[Strip] = deque()
     strips = prefetch(_read(plan, block, waiting), depth=1)
     scored = prefetch(_score(plan, block, strips, engine), depth=_TILES_AHEAD)
@@ -59,7 +55,7 @@ def predict_block(plan: Plan, block: Roi, engine: Engine) -> Iterator[Rows]:
 
 
 def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
-    """Pass strips on, and keep each in `waiting` until its rows are finished, for its validity mask."""
+    """Read strips, and keep each in `waiting` for its validity mask until its rows are finished."""
     for strip in read_strips(plan, block):
         waiting.append(strip)
         yield strip
@@ -91,7 +87,7 @@ def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Ti
 
 
 def _valid(waiting: deque[Strip], rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
-    """Validity of finished rows, from the strip that holds them; drop earlier strips."""
+    """Take the validity mask of finished rows from the strip that holds them, and drop earlier strips."""
     while waiting[0].rows.stop < rows.stop:
         waiting.popleft()
     strip = waiting[0]
@@ -104,15 +100,14 @@ def _valid(waiting: deque[Strip], rows: slice, cols: slice) -> npt.NDArray[np.bo
 def _finish(
     plan: Plan, rows: slice, cols: slice, scores: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
 ) -> Rows:
-    """Classes and quantised probabilities of blended scores `(rows, columns, classes)`."""
+    """Choose classes and quantise probabilities of blended scores `(rows, columns, classes)`."""
     classes = np.where(valid, scores.argmax(axis=-1), NODATA).astype(np.uint8)
-    confidence = _levels(scores.max(axis=-1), valid) if plan.settings.confidence else None
-    probabilities = _levels(np.moveaxis(scores, -1, 0), valid) if plan.settings.probabilities else None
-    alone = plan.road is not None and probabilities is None
-    road = _levels(scores[..., plan.road], valid) if alone else None
+    confidence = _quantise(scores.max(axis=-1), valid) if plan.settings.confidence else None
+    probabilities = _quantise(np.moveaxis(scores, -1, 0), valid) if plan.settings.probabilities else None
+    road = None if plan.road is None or probabilities is not None else _quantise(scores[..., plan.road], valid)
     return Rows(rows=rows, cols=cols, classes=classes, confidence=confidence, probabilities=probabilities, road=road)
 
 
-def _levels(probability: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+def _quantise(probability: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     levels = np.clip(np.rint(probability * LEVELS), 0, LEVELS)
     return np.where(valid, levels, NODATA).astype(np.uint8)

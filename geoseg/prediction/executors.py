@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from odc.geo.roi import roi_shape
 
 from geoseg.errors import GeosegError
 from geoseg.models.engine import TTA, Engine, KerasEngine
@@ -18,11 +21,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
 Loader = Callable[[Path, int, TTA], Engine]
-"""Makes an engine from a bundle, a batch size and a test-time augmentation."""
+"""Loads an engine from a bundle, for a batch size and a test-time augmentation."""
 
 
 def load_keras(model: Path, batch_size: int, tta: TTA) -> Engine:
-    """Load a bundle on the installed Keras backend; the last one is cached for further scenes and blocks."""
+    """Load a bundle on the installed Keras backend; the last engine is cached."""
     status = model.stat()
     return _load_keras(model, batch_size, tta, (status.st_mtime_ns, status.st_size))
 
@@ -34,7 +37,7 @@ def _load_keras(model: Path, batch_size: int, tta: TTA, version: tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One block to predict: plain values, for any process that sees the scene, the model and the journal."""
+    """One block to predict, in any process that can read the scene and the model and write the journal."""
 
     plan: Plan
     block: Roi
@@ -44,13 +47,13 @@ class Job:
 
 
 def run_block(job: Job) -> Iterator[int]:
-    """Predict the rest of a block that the journal lacks; yield the pixel count of each finished piece."""
+    """Predict the part of a block that the journal lacks; yields the pixel count of each finished piece."""
     rest = job.journal.unfinished(job.plan, job.block)
-    if rest is None:
-        yield _pixels(job.block)
-        return
-    if (done := _pixels(job.block) - _pixels(rest)) > 0:
+    done = prod(roi_shape(job.block)) - (0 if rest is None else prod(roi_shape(rest)))
+    if done:
         yield done
+    if rest is None:
+        return
     engine = job.load(job.model, job.plan.settings.batch_size, job.plan.settings.tta)
     for rows in predict_block(job.plan, rest, engine):
         job.journal.write(rows)
@@ -58,7 +61,7 @@ def run_block(job: Job) -> Iterator[int]:
 
 
 class Executor(Protocol):
-    """Runs jobs and yields finished pixel counts, in any order; the first error of a job is raised unchanged."""
+    """Runs jobs in any order and yields finished pixel counts; raises the first error of a job."""
 
     @property
     def workers(self) -> int:
@@ -70,12 +73,12 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LocalExecutor:
-    """Runs blocks one after the other; the network itself uses all cores."""
+    """Runs blocks one after the other in this process; the network itself uses all cores."""
 
     workers: int = 1
 
     def __call__(self, jobs: list[Job]) -> Iterator[int]:
-        """Run all jobs in this process."""
+        """Run all jobs."""
         for job in jobs:
             yield from run_block(job)
 
@@ -108,10 +111,5 @@ def _run_whole_block(job: Job) -> int:
         return sum(run_block(job))
     except GeosegError as error:
         sendable = type(error)(str(error))
-    # Raised outside the clause: an error of GDAL as its cause could not be pickled.
+    # Raised outside the clause, without its cause: GDAL's errors cannot be pickled.
     raise sendable
-
-
-def _pixels(roi: Roi) -> int:
-    rows, cols = roi
-    return int((rows.stop - rows.start) * (cols.stop - cols.start))

@@ -1,7 +1,5 @@
-"""Export a model for other runtimes, checked on a scene."""
+"""Export a model for other runtimes, and compare it with its Keras network on a scene."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -45,9 +43,9 @@ def export(
     format
         `onnx`, `openvino`, `savedmodel` or `tflite`.
     tile
-        Side of the tiles that the export takes; the model's by default.
+        Side of the export's input, pixels; the model's by default.
     source
-        Raster to compare on, with the model's GSD if it has no georeference; rendered scenes by default.
+        Raster to compare on, assumed to have the model's GSD if it has no georeference; rendered scenes by default.
     overwrite
         Replace an existing export.
 
@@ -59,39 +57,31 @@ def export(
     bundle = find_model(model)
     card = read_card(bundle)
     side = tile or card.tile
-    tiles = _rendered(card, side) if source is None else _read(card, side, source)
+    tiles = _render_tiles(card, side) if source is None else _read_tiles(card, side, source)
     return export_bundle(bundle, Path(output), format=format, tiles=tiles, overwrite=overwrite)
 
 
-def _rendered(card: Card, side: int) -> npt.NDArray[np.float32]:
-    """Network inputs `(tiles, side, side, bands)` of rendered scenes; bands they lack are filled with others."""
+def _render_tiles(card: Card, side: int) -> npt.NDArray[np.float32]:
+    """Render network inputs `(tiles, side, side, bands)`; bands that cannot be rendered are filled with others."""
     known = {name: number for number, name in enumerate(_RENDERED_BANDS)}
     bands = [known.get(name, number % len(known)) for number, name in enumerate(card.bands)]
     scenes = (render_scene(seed, (side, side)).image for seed in range(_TILES))
     return np.stack([image[..., bands] for image in scenes]).astype(np.float32)
 
 
-def _read(card: Card, side: int, scene: str | Path) -> npt.NDArray[np.float32]:
-    """The first tiles of a scene that have data, as prediction passes them to the network."""
-    seen = _Onlooker(classes=len(card.legend))
+def _read_tiles(card: Card, side: int, scene: str | Path) -> npt.NDArray[np.float32]:
+    """Read the first tiles of a scene that have data, as prediction passes them to the network."""
+    tiles: list[npt.NDArray[np.float32]] = []
+
+    def collect(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        tiles.extend(pixels)
+        return np.zeros((*pixels.shape[:-1], len(card.legend)), np.float32)
+
     with placed(scene, card.gsd_m) as source:
         planned = plan(open_scene(source), card, Settings(tile=side))
-        rows: Iterator[object] = chain.from_iterable(predict_block(planned, block, seen) for block in planned.blocks)
-        while len(seen.tiles) < _TILES and next(rows, None) is not None:
-            pass
-    if not seen.tiles:
+        for _ in chain.from_iterable(predict_block(planned, block, collect) for block in planned.blocks):
+            if len(tiles) >= _TILES:
+                break
+    if not tiles:
         raise SceneError(f"{scene} has no data to compare on.")
-    return np.stack(seen.tiles[:_TILES])
-
-
-@dataclass(kw_only=True)
-class _Onlooker:
-    """An engine that collects its tiles, and scores them zero."""
-
-    classes: int
-    tiles: list[npt.NDArray[np.float32]] = field(default_factory=list)
-
-    def __call__(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Keep tiles `(tiles, side, side, bands)`; every score is zero."""
-        self.tiles.extend(pixels)
-        return np.zeros((*pixels.shape[:-1], self.classes), np.float32)
+    return np.stack(tiles[:_TILES])

@@ -4,6 +4,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Unpack
 
+from odc.geo.roi import roi_shape
+
 from geoseg.models.bundle import read_card
 from geoseg.models.shipped import DEFAULT_MODEL, find_model, shipped_models
 from geoseg.rasters.ground import crs_of
@@ -14,29 +16,27 @@ from .settings import Options, Settings
 
 
 def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options: Unpack[Options]) -> dict[str, Any]:
-    """Describe a scene with the plan of its prediction, or a model with its card, as plain JSON values.
-
-    Nothing is predicted, and no network is loaded.
+    """Describe a scene and its planned run, or a model, as JSON values; no network is loaded.
 
     Parameters
     ----------
     source
         Scene, or name or path of a model.
     model
-        Model to plan the prediction of a scene with.
+        Model of the planned run.
     **options
         Fields of `Settings`.
 
     Raises
     ------
     SceneError, BundleError, UsageError
-        As `predict` would, as far as the plan shows it.
+        As `predict` raises them before it reads a pixel.
     """
     if str(source) in shipped_models() or Path(source).suffix == ".keras":
         return _describe_model(source)
     planned = plan(open_scene(source), read_card(find_model(model)), Settings(**options))
     found, grid = planned.scene, planned.grid
-    rows, cols = planned.roi
+    height, width = roi_shape(planned.roi)
     crs = crs_of(found.geobox)
     return {
         "scene": found.source,
@@ -51,7 +51,7 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
         "grid_size": [grid.shape[1], grid.shape[0]],
         "grid_transform": list(grid.transform)[:6],
         "resampled": grid.shape != found.geobox.shape,
-        "output_size": [cols.stop - cols.start, rows.stop - rows.start],
+        "output_size": [width, height],
         "tile": planned.lattice.tile,
         "overlap": planned.lattice.overlap,
         "window": planned.window,
@@ -63,7 +63,7 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
 
 
 def _describe_model(name: str | Path) -> dict[str, Any]:
-    """The card of a bundle with the size of its file."""
+    """Describe a bundle by its card, path and file size."""
     path = find_model(name)
     card: dict[str, Any] = read_card(path).to_json()
     legend = card.pop("legend")

@@ -1,7 +1,7 @@
 """The journal of a run: finished rows on disk, from which a killed run resumes.
 
-A piece holds the finished rows of one tile row of one block. Pieces are written atomically. The lattice alone decides
-where they begin, so any run of the same plan can use them.
+A piece holds the finished rows of one tile row of one block, and is written atomically. Its position depends on the
+lattice alone, so any run of the same plan can use it.
 """
 
 import fcntl
@@ -23,6 +23,7 @@ from rasterio.io import MemoryFile
 from geoseg.errors import OutputError
 from geoseg.files import writing
 from geoseg.rasters.ground import crs_of
+from geoseg.rasters.open import on_disk
 from geoseg.tiling import Roi
 from geoseg.version import __version__
 
@@ -37,11 +38,10 @@ class Journal:
     """A folder of pieces, next to the results."""
 
     work: Path
-    """Hidden folder for all runs that write the same results."""
+    """Hidden folder shared by all runs that write the same results."""
     folder: Path
-    """Folder in `work` for runs of one plan, separate from the pieces of other plans."""
+    """Folder in `work` for the pieces of one plan."""
     grid: GeoBox
-    """The grid that rows and columns refer to."""
 
     @property
     def publishing(self) -> bool:
@@ -49,54 +49,49 @@ class Journal:
         return (self.folder / _PUBLISHING).exists()
 
     def begin_publishing(self) -> None:
-        """Record that results which appear from now on belong to this plan."""
+        """Record that results published from now on are of this plan."""
         (self.folder / _PUBLISHING).touch()
 
-    def making(self, result: Path) -> Path:
+    def work_file(self, result: Path) -> Path:
         """Temporary path of a result."""
         return self.folder / f"made_{result.name}"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Lock the results against other processes.
-
-        Raises
-        ------
-        OutputError
-            If another process holds the lock, or the disk is full or not writable.
-        """
+    def lock(self) -> Iterator[None]:
+        """Create the folders, and lock the results against other processes; raises OutputError if either fails."""
         results = self.work.parent
         with writing(results, advice="; the same command resumes once that is solved"):
             results.mkdir(parents=True, exist_ok=True)
             self.work.mkdir(exist_ok=True)
             with (self.work / "lock").open("w") as lock:
-                _take(lock.fileno(), results)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise OutputError(
+                        f"another process is writing the same results to {results}; wait for it."
+                    ) from None
                 self.folder.mkdir(exist_ok=True)
                 yield
 
     def discard(self) -> None:
-        """Remove the work folder, including other plans: the results are complete, or never will be."""
+        """Remove the work folder, with the pieces of other plans."""
         shutil.rmtree(self.work, ignore_errors=True)
 
     def write(self, rows: Rows) -> None:
         """Write finished rows; classes come last, since they mark the piece as complete."""
-        if rows.probabilities is not None:
-            self._write("probabilities", rows, rows.probabilities)
-        if rows.road is not None:
-            self._write("road", rows, rows.road[None])
-        if rows.confidence is not None:
-            self._write("confidence", rows, rows.confidence[None])
-        self._write("classes", rows, rows.classes[None])
+        for layer in ("probabilities", "road", "confidence", "classes"):
+            values = getattr(rows, layer)
+            if values is not None:
+                self._write(layer, rows, values if values.ndim == 3 else values[None])
 
     def _write(self, layer: str, rows: Rows, values: npt.NDArray[np.uint8]) -> None:
         bands, height, width = values.shape
-        # GDAL compresses in memory and Python writes: a full disk is then an OSError, not a line on standard error.
+        # Compressed in memory and written by Python: GDAL would only log a full disk.
         place = self.grid[rows.rows, rows.cols]
         profile = {"driver": "GTiff", "dtype": "uint8", "count": bands, "height": height, "width": width}
+        profile |= {"compress": "deflate", "zlevel": 1}
         with MemoryFile() as memory:
-            with memory.open(
-                **profile, transform=place.transform, crs=crs_of(place), compress="deflate", zlevel=1
-            ) as dataset:
+            with memory.open(**profile, transform=place.transform, crs=crs_of(place)) as dataset:
                 dataset.write(values)
             target = self.piece(layer, rows.rows, rows.cols)
             partial = target.with_suffix(".part")
@@ -111,7 +106,7 @@ class Journal:
         return self.folder / f"{layer}_{rows.start}-{rows.stop}_{cols.start}-{cols.stop}.tif"
 
     def unfinished(self, plan: Plan, block: Roi) -> Roi | None:
-        """The part of a block still to predict; None if it is complete."""
+        """Rows and columns of a block still to predict; None if it is complete."""
         rows, cols = block
         for part in pieces(plan, block):
             if not self.piece("classes", part, cols).exists():
@@ -128,24 +123,17 @@ def pieces(plan: Plan, block: Roi) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def journal(work: Path, plan: Plan, model: Path) -> Journal:
-    """The journal of a plan in `work`; nothing is written before `held`."""
+def open_journal(work: Path, plan: Plan, model: Path) -> Journal:
+    """Name the journal of a plan in `work`; nothing is written before `lock`."""
     identity = hashlib.sha256(_identity(plan, model).encode()).hexdigest()
     return Journal(work=work, folder=work / identity[:16], grid=plan.grid)
 
 
-def _take(lock: int, results: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputError(f"another process is writing the same results to {results}; wait for it.") from None
-
-
 def _identity(plan: Plan, model: Path) -> str:
-    """Everything that determines bytes and positions of the pieces, as text."""
+    """Serialise everything that determines bytes and positions of the pieces."""
     settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.geometry.wkb_hex}
-    for free in ("batch_size", "memory", "formats", "match_input"):  # do not change a piece
-        del settings[free]
+    for name in ("batch_size", "memory", "formats", "match_input"):  # do not change a piece
+        del settings[name]
     return json.dumps(
         {
             "geoseg": __version__,
@@ -161,8 +149,8 @@ def _identity(plan: Plan, model: Path) -> str:
 
 
 def _fingerprint(source: str) -> list[str | int]:
-    """Path, size and modification time of a file; of a URL only its name."""
-    if not os.path.exists(source):  # noqa: PTH110 - GDAL names such as /vsizip/… are not paths
+    """Path, size and modification time of a file; the name alone of a URL or a GDAL path such as /vsizip/…."""
+    if not on_disk(source):
         return [source]
     stat = os.stat(source)  # noqa: PTH116
     return [os.path.abspath(source), stat.st_size, stat.st_mtime_ns]  # noqa: PTH100

@@ -33,15 +33,15 @@ class Layer:
     """One raster of a result."""
 
     name: str
-    """Name of the layer in the journal."""
+    """Field of `Rows`, and name of the pieces."""
     bands: tuple[str, ...]
-    """Descriptions of the bands."""
+    """Band descriptions."""
     overviews: str
     """Resampling of overviews: `mode` for ids, `average` for quantities."""
 
 
-def layers(plan: Plan) -> list[Layer]:
-    """The rasters that the settings request."""
+def requested_layers(plan: Plan) -> list[Layer]:
+    """Rasters that the settings request; the classes come first."""
     wanted = [Layer(name="classes", bands=("class",), overviews="mode")]
     if plan.settings.confidence:
         wanted.append(Layer(name="confidence", bands=("probability of the class",), overviews="average"))
@@ -51,7 +51,7 @@ def layers(plan: Plan) -> list[Layer]:
 
 
 ROAD = Layer(name="road", bands=("road",), overviews="average")
-"""Probability to trace roads from, if those of all classes are not kept."""
+"""Probability to trace roads from, if the probabilities of all classes are not requested."""
 
 
 def output_grid(plan: Plan) -> GeoBox:
@@ -60,20 +60,14 @@ def output_grid(plan: Plan) -> GeoBox:
 
 
 def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
-    """Copy a mosaic to a Cloud Optimized GeoTIFF at `target`, and check that it is complete.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or the file cannot be written.
-    """
+    """Copy a mosaic to a Cloud Optimized GeoTIFF; raises OSError if it is incomplete."""
     with writing(target):
         rasterio.shutil.copy(mosaic, target, **_COG, overview_resampling=layer.overviews)
         check_complete(target)
 
 
 def read_rows(raster: Path) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield the first band of a raster from top to bottom, `STRIP_ROWS` rows at a time, `(rows, columns)`."""
+    """Yield strips `(rows, columns)` of the first band from top to bottom, `STRIP_ROWS` rows each."""
     with rasterio.open(raster) as source:
         for top in range(0, source.height, STRIP_ROWS):
             height = min(STRIP_ROWS, source.height - top)

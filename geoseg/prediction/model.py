@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from geoseg.rasters.scene import open_scene
 from geoseg.tiling import nearest_exact
 from geoseg.tiling.progress import Progress, no_progress
 
-from .arrays import ArrayScene, data_array
+from .arrays import ArrayScene, to_data_array
 from .blocks import Rows, predict_block
 from .executors import Executor, Loader, LocalExecutor, load_keras
 from .plan import Plan, plan
@@ -31,16 +31,18 @@ from .settings import Options, Settings
 if TYPE_CHECKING:
     from xarray import DataArray
 
+Array = TypeVar("Array", npt.NDArray[Any], "DataArray")
+
 
 class Model:
-    """A shipped model by name, or a bundle by path. The network is loaded at its first use and kept until `close`.
+    """A shipped model or a bundle. The network is loaded at its first use and kept until `close`.
 
     Parameters
     ----------
     name
         Name of a shipped model, or path of a bundle.
     load
-        Makes an engine from a bundle; Keras by default.
+        Loads an engine from a bundle; Keras by default.
 
     Raises
     ------
@@ -50,7 +52,6 @@ class Model:
 
     def __init__(self, name: str | Path = DEFAULT_MODEL, *, load: Loader = load_keras) -> None:
         self.path = find_model(name).absolute()
-        """The bundle."""
         self.card: Card = read_card(self.path)
         """Bands, scaling, GSD, tile, legend and provenance."""
         self._load = load
@@ -72,7 +73,7 @@ class Model:
         **options: Unpack[Options],
     ) -> Prediction:
         """Predict a scene and write the results to `folder`; see `geoseg.predict`."""
-        # Workers of a cluster load their own engines: a loaded one cannot be sent there.
+        # A cluster's workers load their own engines: a loaded one cannot be sent to them.
         local = executor is None or isinstance(executor, LocalExecutor)
         return predict(
             source,
@@ -88,8 +89,8 @@ class Model:
     def rows(self, source: str | Path, **options: Unpack[Options]) -> Iterator[Rows]:
         """Yield the finished rows of a scene from top to bottom, on the model's grid; nothing is written.
 
-        A scene wider than `memory` allows comes in several columns, one after the other. `match_input` and `formats`
-        have no effect here.
+        A scene wider than `memory` allows is predicted in columns, one after the other. `match_input` and `formats`
+        have no effect.
 
         Raises
         ------
@@ -105,37 +106,15 @@ class Model:
         for block in planned.blocks:
             yield from predict_block(planned, block, engine)
 
-    @overload
     def predict_array(
         self,
-        array: npt.NDArray[Any],
+        array: Array,
         geobox: GeoBox | None = None,
         *,
         nodata: float | None = None,
         image_gsd_m: float | None = None,
         **options: Unpack[Options],
-    ) -> npt.NDArray[Any]: ...
-
-    @overload
-    def predict_array(
-        self,
-        array: "DataArray",
-        geobox: GeoBox | None = None,
-        *,
-        nodata: float | None = None,
-        image_gsd_m: float | None = None,
-        **options: Unpack[Options],
-    ) -> "DataArray": ...
-
-    def predict_array(
-        self,
-        array: "npt.NDArray[Any] | DataArray",
-        geobox: GeoBox | None = None,
-        *,
-        nodata: float | None = None,
-        image_gsd_m: float | None = None,
-        **options: Unpack[Options],
-    ) -> "npt.NDArray[Any] | DataArray":
+    ) -> Array:
         """Predict pixels in memory, on their own grid.
 
         Parameters
@@ -143,10 +122,10 @@ class Model:
         array
             Bands first, `(bands, rows, columns)`; a DataArray may have its dimensions in any order.
         geobox
-            Grid of the array; a DataArray brings its own (`.odc` or `.rio`). Without one, pixels are taken to be square
-            and `image_gsd_m` wide.
+            Grid of the array; by default that of the DataArray (`.odc` or `.rio`). Without one, pixels are assumed
+            square and `image_gsd_m` wide.
         nodata
-            Value of pixels without data; a DataArray brings its own.
+            Value of pixels without data; by default that of the DataArray.
         image_gsd_m
             Metres per pixel of an array without georeference; the model's GSD by default.
         **options
@@ -155,8 +134,8 @@ class Model:
         Returns
         -------
         numpy.ndarray or xarray.DataArray
-            The kind that was passed: class ids `(rows, columns)` in uint8, 255 where there is no data; or
-            probabilities `(classes, rows, columns)` in float32, NaN where there is no data.
+            The type of `array`: class ids `(rows, columns)` in uint8, 255 without data; or probabilities
+            `(classes, rows, columns)` in float32, NaN without data.
 
         Raises
         ------
@@ -171,11 +150,11 @@ class Model:
             in_memory.written() as file,
             placed(file, image_gsd_m or self.card.gsd_m) as source,
         ):
-            found = self._on_own_pixels(plan(open_scene(source), self.card, Settings(**options)))
-        return found if isinstance(array, np.ndarray) else data_array(found, in_memory.geobox, self.legend)
+            found = self._predict_pixels(plan(open_scene(source), self.card, Settings(**options)))
+        return found if isinstance(array, np.ndarray) else to_data_array(found, in_memory.geobox, self.legend)
 
-    def _on_own_pixels(self, planned: Plan) -> npt.NDArray[Any]:
-        """Classes or probabilities of a whole scene, on its own pixels."""
+    def _predict_pixels(self, planned: Plan) -> npt.NDArray[Any]:
+        """Predict classes or probabilities of a whole scene, on its own pixels."""
         levels = planned.settings.probabilities
         shape = planned.grid.shape.yx
         found = np.full((len(self.legend), *shape) if levels else shape, NODATA, np.uint8)

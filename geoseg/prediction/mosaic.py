@@ -28,11 +28,6 @@ def assemble(plan: Plan, journal: Journal, layer: Layer) -> Path:
     """Copy the pieces of a layer to one raster; returns a VRT that adds legend and provenance to it.
 
     GDAL could read a VRT of the pieces, but would need memory for each of them.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or not writable.
     """
     target = journal.folder / f"whole_{layer.name}.tif"
     return _write(plan, layer, target, output_grid(plan), _strips(_piece_rows(plan, journal, layer)))
@@ -41,13 +36,7 @@ def assemble(plan: Plan, journal: Journal, layer: Layer) -> Path:
 def match_scene(plan: Plan, layer: Layer, mosaic: Path) -> Path:
     """Resample a mosaic to the scene's pixels: each takes the value of the grid pixel that contains its centre.
 
-    Returns the VRT of a work raster next to `mosaic`. With an area of interest it covers the scene's pixels whose
-    centres are inside the bounds of the area.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or not writable.
+    Returns the VRT of a work raster that covers `plan.scene_roi`.
     """
     rows, cols = plan.scene_roi
     rows_of = nearest_exact(plan.scene.geobox.shape[0], plan.grid.shape[0])[rows] - plan.roi[0].start
@@ -65,7 +54,7 @@ def match_scene(plan: Plan, layer: Layer, mosaic: Path) -> Path:
 
 
 def _piece_rows(plan: Plan, journal: Journal, layer: Layer) -> Iterator[Values]:
-    """Rows `(bands, rows, columns)` of a layer from top to bottom, full width."""
+    """Read rows `(bands, rows, columns)` of a layer from top to bottom, full width."""
     in_rows = sorted(plan.blocks, key=lambda block: (block[0].start, block[1].start))
     for _, blocks in groupby(in_rows, key=lambda block: block[0].start):
         beside = list(blocks)
@@ -78,7 +67,7 @@ def _piece_rows(plan: Plan, journal: Journal, layer: Layer) -> Iterator[Values]:
 
 
 def _strips(parts: Iterable[Values]) -> Iterator[Values]:
-    """The same rows, `STRIP_ROWS` at a time: whole tiles of a GeoTIFF, each compressed once."""
+    """Regroup rows into strips of `STRIP_ROWS`: whole tiles of a GeoTIFF, each compressed once."""
     waiting: list[Values] = []
     for part in parts:
         waiting.append(part)

@@ -1,4 +1,4 @@
-"""Paths of the results, and their publication: written in a work folder, then renamed."""
+"""Paths of the results, which are written in a work folder and renamed at the end."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,41 +15,39 @@ class Outputs:
     """The files of one prediction; None for those not requested."""
 
     classes: Path
-    """Class raster (Cloud Optimized GeoTIFF)."""
     style: Path
     """QGIS style of the class raster."""
     confidence: Path | None
-    """Probability of the winning class (Cloud Optimized GeoTIFF)."""
+    """Probability of the winning class."""
     probabilities: Path | None
-    """Probability of every class (Cloud Optimized GeoTIFF)."""
+    """Probability of every class."""
     roads: dict[str, Path]
     """Road network by format; empty if none is traced."""
     road_style: Path | None
     """QGIS style of the road network."""
     companions: tuple[Path, ...]
-    """Files of the same scene that other settings may have left, removed when results are replaced."""
+    """Files of the same scene that other settings may have written; overwriting removes them."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All requested files; the class raster comes last, so that its presence means all are there."""
+        """All requested files; the class raster comes last: if it exists, all do."""
         wanted = (*self.roads.values(), self.road_style, self.confidence, self.probabilities, self.style, self.classes)
         return tuple(path for path in wanted if path is not None)
 
     def check_places(self, journal: Journal) -> None:
-        """Raise OutputError if a file cannot be made or take its name: it is too long, a folder's, or out of reach."""
+        """Raise OutputError if a result or its work file cannot be written."""
         wanted = (*self.files, *self.companions)
-        made = [path.with_name(journal.making(path).name) for path in wanted]  # longer names
-        check_outputs([*wanted, *made], overwrite=True, create=True, choose="another `folder`, or rename the scene")
+        work = [path.with_name(journal.work_file(path).name) for path in wanted]  # longer names
+        check_outputs([*wanted, *work], overwrite=True, create=True, choose="another `folder`, or rename the scene")
 
     def refuse_existing(self) -> None:
-        """Raise OutputError if one of the files exists."""
+        """Raise OutputError if a result exists."""
         check_outputs(reversed(self.files), overwrite=False, create=True, choose="another `folder`")
 
     def publish(self, journal: Journal, *, overwrite: bool) -> None:
-        """Move all files, complete by now, to their final names, with the sidecars that GDAL wrote for them.
+        """Move all complete files and their GDAL sidecars to their final names.
 
-        What an earlier run wrote is replaced only with `overwrite`, and then all of it: a road network must not lie
-        beside a class raster that it was not traced from.
+        `overwrite` also removes the companions: a road network must not stay next to another run's class raster.
         """
         if not (overwrite or journal.publishing):
             self.refuse_existing()
@@ -59,12 +57,12 @@ class Outputs:
                 discard(path)
         for path in self.files:
             sidecar = _sidecar(path)
-            if journal.making(sidecar).exists():
-                publish(journal.making(sidecar), sidecar)
-            publish(journal.making(path), path)
+            if journal.work_file(sidecar).exists():
+                publish(journal.work_file(sidecar), sidecar)
+            publish(journal.work_file(path), path)
 
 
-def outputs(plan: Plan, folder: Path) -> Outputs:
+def name_outputs(plan: Plan, folder: Path) -> Outputs:
     """Name the files of a prediction in `folder`."""
     settings, stem = plan.settings, plan.scene.stem
     confidence, probabilities = folder / f"{stem}_confidence.tif", folder / f"{stem}_probabilities.tif"

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 from odc.geo.geobox import GeoBox
+from odc.geo.roi import roi_shape
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
@@ -18,7 +19,7 @@ from .aoi import Aoi, read_aoi
 from .settings import Settings
 
 MAX_ENLARGEMENT = 4.0
-"""Scenes are not enlarged further than this: the network would see invented detail."""
+"""Largest enlargement of a scene: beyond it, the network would see invented detail."""
 ENGINE_BYTES = 900_000_000
 """Resident memory of the libraries and TensorFlow, measured on two cores."""
 TILE_PIXEL_BYTES = 1_500
@@ -27,19 +28,18 @@ TILE_PIXEL_BYTES = 1_500
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that determines the bytes of a result, and the cost of the run."""
+    """Everything that determines the bytes of a result and the cost of a run."""
 
     scene: Scene
     card: Card
     settings: Settings
     bands: tuple[int, ...]
-    """Band numbers of the scene that the network takes, from 1."""
+    """Band numbers of the scene, from 1, in the order of the model's bands."""
     scaling: Scaling
     """From the scene's values to the network's."""
     grid: GeoBox
     """Pixel grid of the network: extent and orientation of the scene at the working GSD."""
     lattice: Lattice
-    """All tiles of the grid."""
     window: str
     """Family of the blend window."""
     roi: Roi
@@ -47,51 +47,41 @@ class Plan:
     scene_roi: Roi
     """Rows and columns of the scene whose pixel centres are in `roi`."""
     aoi: Aoi | None
-    """Outside this area the result is nodata."""
+    """Area of interest; the result is nodata outside of it."""
     blocks: tuple[Roi, ...]
     """Regions that cover `roi`, each predicted by one worker."""
 
     @property
     def road(self) -> int | None:
-        """Class to trace roads from; None if not requested, or if the legend has no road."""
+        """Id of the road class; None if the legend has none, or roads are not requested."""
         return self.card.legend.road if self.settings.roads else None
 
     @property
     def tiles(self) -> int:
-        """Number of tiles to predict; those shared by two blocks count twice."""
+        """Number of tiles to predict; a tile shared by two blocks counts twice."""
         return sum(self.lattice.count_tiles(block) for block in self.blocks)
 
     @property
     def memory(self) -> int:
         """Estimated peak resident memory of one worker, in bytes."""
         widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
-        return _engine_bytes(self.lattice.tile) + widest * _column_bytes(
-            self.lattice.tile, len(self.card.legend), len(self.bands)
-        )
+        return _engine_bytes(self.lattice.tile) + widest * _column_bytes(self.lattice.tile, self.card)
 
     @property
     def disk(self) -> int:
         """Upper estimate of the disk space for results and work files, in bytes."""
-        rows, cols = self.roi
         layers = 1 + self.settings.confidence + self.settings.probabilities * len(self.card.legend)
         alone = self.road is not None and not self.settings.probabilities  # a work layer only
         # Twice in the work folder, in pieces and whole, and in the result with its overviews (a third more).
-        return int((rows.stop - rows.start) * (cols.stop - cols.start) * (layers * (2 + 4 / 3) + alone * 2) / 2)
+        return int(math.prod(roi_shape(self.roi)) * (layers * (2 + 4 / 3) + alone * 2) / 2)
 
 
 def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> Plan:
     """Plan the prediction of `scene` with the model of `card`.
 
     The lattice depends on scene, model and tile settings alone; `workers` and the memory budget only affect the blocks.
-
-    Raises
-    ------
-    SceneError
-        If the scene does not fit the model: bands, data type, or a GSD too coarse for it.
-    UsageError
-        If a setting does not fit the model; a MismatchError if it does not fit this scene.
-    BundleError
-        If the card names an unknown window.
+    A SceneError reports a scene that does not fit the model, a UsageError a setting that does not fit the model, and a
+    MismatchError one that does not fit the scene.
     """
     if card.window not in FAMILIES:
         raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
@@ -103,7 +93,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> P
     roi = lattice.roi if aoi is None else aoi.roi
     bands = _bands(scene, card, settings)
     scene_roi = _scene_roi(scene, grid, roi)
-    if settings.match_input and 0 in (part.stop - part.start for part in scene_roi):
+    if settings.match_input and 0 in roi_shape(scene_roi):
         raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")
     return Plan(
         scene=scene,
@@ -122,19 +112,19 @@ def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> P
 
 
 def _grid(scene: Scene, card: Card, settings: Settings) -> GeoBox:
-    """The scene's extent and orientation, with square pixels of the working GSD, as nearly as whole pixels allow."""
+    """Divide the scene's extent into square pixels of the working GSD, as nearly as whole pixels allow."""
     gsd_m = settings.gsd_m or card.gsd_m
-    if max(scene.gsd_m) / gsd_m > MAX_ENLARGEMENT:
-        found = f"{max(scene.gsd_m):.3g}" if max(scene.gsd_m) < 100 else f"{max(scene.gsd_m):.0f}"
+    coarsest = max(scene.gsd_m)
+    if coarsest / gsd_m > MAX_ENLARGEMENT:
+        found = f"{coarsest:.3g}" if coarsest < 100 else f"{coarsest:.0f}"
         if settings.gsd_m is not None:
             raise MismatchError(
-                f"the chosen ground sample distance of {gsd_m:g} m is too fine for {scene.source}, whose pixels of "
-                f"{found} m are enlarged {MAX_ENLARGEMENT:g} times at most; choose --gsd {found}."
+                f"{scene.source} has pixels of {found} m, which can be enlarged {MAX_ENLARGEMENT:g} times at most, "
+                f"not to {gsd_m:g} m; choose `gsd_m={found}`."
             )
         raise SceneError(
-            f"{scene.source} has pixels of {found} m, too coarse to be enlarged to the {gsd_m:g} m "
-            "that the model works at; "
-            f"use a model for such imagery, or run on the pixels as they are with --gsd {found}."
+            f"{scene.source} has pixels of {found} m, too coarse for a model that works at {gsd_m:g} m; "
+            f"use a model for such imagery, or keep the scene's pixels with `gsd_m={found}`."
         )
     return grid_at(gsd_m, scene.geobox, scene.gsd_m)
 
@@ -143,23 +133,21 @@ def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:
     tile = settings.tile or card.tile
     if tile % card.multiple:
         raise UsageError(f"`tile` must be a multiple of {card.multiple} pixels for model {card.name}, got {tile}.")
-    overlap = card.overlap if settings.overlap is None and tile == card.tile else None
-    if overlap is None:
-        share = card.overlap / card.tile if settings.overlap is None else settings.overlap
-        overlap = int(share * tile)
+    if settings.overlap is None and tile == card.tile:
+        overlap = card.overlap
+    else:
+        overlap = int(tile * (card.overlap / card.tile if settings.overlap is None else settings.overlap))
     return Lattice(shape=grid.shape.yx, tile=tile, overlap=overlap)
 
 
 def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
-    """Choose the scene's bands: those set, else by colour interpretation, else all if their number fits."""
+    """Choose the scene's bands: from the settings, else by colour interpretation, else all if their number fits."""
     wanted = f"the model needs {len(card.bands)} ({', '.join(card.bands)})"
     if settings.bands is not None:
         if len(settings.bands) != len(card.bands):
             raise UsageError(f"`bands` names {len(settings.bands)} bands; {wanted}.")
         if max(settings.bands) > len(scene.bands):
-            raise SceneError(
-                f"{scene.source} has {len(scene.bands)} bands; `bands` asks for band {max(settings.bands)}."
-            )
+            raise SceneError(f"{scene.source} has {len(scene.bands)} bands; `bands` names band {max(settings.bands)}.")
         return settings.bands
     names = [interpretation.name for interpretation in scene.bands]
     if all(names.count(name) == 1 for name in card.bands):
@@ -168,7 +156,7 @@ def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
         raise SceneError(
             f"{scene.source} is a palette image; {wanted}. Expand it first (`gdal_translate -expand rgb`)."
         )
-    image = tuple(i for i, interpretation in enumerate(scene.bands, 1) if interpretation != ColorInterp.alpha)
+    image = tuple(number for number, colour in enumerate(scene.bands, 1) if colour != ColorInterp.alpha)
     if len(image) < len(card.bands):
         raise SceneError(f"{scene.source} has {len(image)} band{'s' * (len(image) > 1)}; {wanted}.")
     if len(image) > len(card.bands):
@@ -180,26 +168,25 @@ def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
 def _scaling(scene: Scene, card: Card) -> Scaling:
     if scene.dtype not in card.scaling:
         raise SceneError(
-            f"{scene.source} holds {scene.dtype} values; "
-            f"model {card.name} has a scaling for {', '.join(card.scaling)} only. "
-            "Convert the scene to one of these (`gdal_translate -ot … -scale …`)."
+            f"{scene.source} holds {scene.dtype} values; model {card.name} takes {', '.join(card.scaling)} only. "
+            "Convert the scene (`gdal_translate -ot … -scale …`)."
         )
     return card.scaling[scene.dtype]
 
 
-def _column_bytes(tile: int, classes: int, bands: int) -> int:
+def _column_bytes(tile: int, card: Card) -> int:
     """Bytes per column of a block: two strips of blended scores, finished rows, and strips read ahead."""
-    return tile * (classes * 4 * 3 + 4 * (bands + 1))
+    return tile * (len(card.legend) * 4 * 3 + 4 * (len(card.bands) + 1))
 
 
 def _max_columns(lattice: Lattice, card: Card, settings: Settings) -> int:
     """Widest block that fits the memory; raises UsageError if a block of two tiles does not."""
-    column = _column_bytes(lattice.tile, len(card.legend), len(card.bands))
+    column = _column_bytes(lattice.tile, card)
     needed = _engine_bytes(lattice.tile) + 2 * lattice.tile * column
     if settings.memory < needed:
         raise UsageError(
-            f"tiles of {lattice.tile} pixels do not fit a memory of {settings.memory / 1e9:.2g}GB; "
-            f"at least {math.ceil(needed / 1e8) / 10:.1f}GB are needed."
+            f"tiles of {lattice.tile} pixels need at least {math.ceil(needed / 1e8) / 10:.1f}GB; "
+            f"`memory` is {settings.memory / 1e9:.2g}GB."
         )
     return (settings.memory - _engine_bytes(lattice.tile)) // column
 
@@ -221,7 +208,7 @@ def _blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> li
     """Cut `roi` between tiles: into columns that fit the memory, and rows so that every worker has blocks."""
     rows, cols = roi
     width = cols.stop - cols.start
-    # Each cut moves to the nearest tile, so that a block may grow by a stride.
+    # Cuts move to the nearest tile, so a block may grow by a stride.
     across = 1 if width <= max_columns else math.ceil(width / (max_columns - lattice.cols.stride))
     down = 1 if workers == 1 else math.ceil(2 * workers / across)
     return [(part, column) for column in _cut(lattice.cols, cols, across) for part in _cut(lattice.rows, rows, down)]

@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Unpack
 
 import rasterio
+from odc.geo.roi import roi_shape
 
 from geoseg.errors import BundleError, OutputError, SceneError
 from geoseg.models.bundle import read_card
@@ -20,10 +22,10 @@ from geoseg.vectors.write import write_layers
 
 from .areas import AreaCounter, ClassArea
 from .executors import Executor, Job, Loader, LocalExecutor, load_keras
-from .journal import Journal, journal
-from .layers import ROAD, Layer, layers, output_grid, read_rows, write_cog
+from .journal import Journal, open_journal
+from .layers import ROAD, Layer, output_grid, read_rows, requested_layers, write_cog
 from .mosaic import assemble, match_scene
-from .outputs import Outputs, outputs
+from .outputs import Outputs, name_outputs
 from .plan import Plan, plan
 from .settings import Options, Settings
 
@@ -33,9 +35,9 @@ class RoadTotals:
     """Size of a road network."""
 
     count: int
-    """Edges."""
+    """Number of edges."""
     length_km: float
-    """Geodesic length of all edges."""
+    """Geodesic length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +65,12 @@ def predict(
 ) -> Prediction:
     """Predict the classes and roads of a scene, and write them to `folder`.
 
-    A run that was stopped resumes when it is called again with the same arguments.
+    A stopped run resumes when called again with the same arguments.
 
     Parameters
     ----------
     source
-        Raster file, VRT or URL that GDAL can open.
+        Raster file, VRT or URL for GDAL.
     model
         Name of a shipped model, or path of a bundle.
     folder
@@ -78,7 +80,7 @@ def predict(
     executor
         Runs the blocks: `LocalExecutor()` by default, or `DaskExecutor(client=…)`.
     load
-        Makes an engine from a bundle; Keras by default.
+        Loads an engine from a bundle; Keras by default.
     progress
         Called with finished pixels, all pixels, and `""`.
     **options
@@ -90,77 +92,72 @@ def predict(
         With one sentence: what was found, what was expected, what to do.
     """
     executor = executor or LocalExecutor()
-    # The workers of a cluster have working folders of their own.
+    # Absolute, since a cluster's workers may run in other folders.
     bundle, target = find_model(model).absolute(), Path(folder).absolute()
     scene = str(Path(source).absolute()) if on_disk(source) else str(source)
     if legible(str(target)) != str(target):
         raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
     with rasterio.Env(**GDAL):
         planned = plan(open_scene(scene), read_card(bundle), Settings(**options), workers=executor.workers)
-        files = outputs(planned, target)
-        pieces = journal(target / f".{planned.scene.stem}.geoseg", planned, bundle)
-        files.check_places(pieces)
-        if not (overwrite or pieces.publishing):
+        files = name_outputs(planned, target)
+        journal = open_journal(target / f".{planned.scene.stem}.geoseg", planned, bundle)
+        files.check_places(journal)
+        if not (overwrite or journal.publishing):
             files.refuse_existing()
-        with pieces.held():
+        jobs = [Job(plan=planned, block=block, model=bundle, journal=journal, load=load) for block in planned.blocks]
+        done, total = 0, prod(roi_shape(planned.roi))
+        with journal.lock():
             try:
-                _run(planned, bundle, pieces, executor=executor, load=load, progress=progress)
-                prediction = _finish(planned, pieces, files, overwrite=overwrite)
+                for pixels in executor(jobs):
+                    done += pixels
+                    progress(done, total, "")
+                prediction = _write_results(planned, journal, files, overwrite=overwrite)
             except (SceneError, BundleError):
                 # A file stays unreadable; a server may answer the next time.
                 if on_disk(scene):
-                    pieces.discard()
+                    journal.discard()
                 raise
-            pieces.discard()
+            journal.discard()
     return prediction
 
 
-def _run(plan: Plan, bundle: Path, pieces: Journal, *, executor: Executor, load: Loader, progress: Progress) -> None:
-    jobs = [Job(plan=plan, block=block, model=bundle, journal=pieces, load=load) for block in plan.blocks]
-    rows, cols = plan.roi
-    total, done = (rows.stop - rows.start) * (cols.stop - cols.start), 0
-    for pixels in executor(jobs):
-        done += pixels
-        progress(done, total, "")
-
-
-def _finish(plan: Plan, pieces: Journal, files: Outputs, *, overwrite: bool) -> Prediction:
+def _write_results(plan: Plan, journal: Journal, files: Outputs, *, overwrite: bool) -> Prediction:
     """Write every file in the work folder, then publish them all."""
-    mosaics = {layer: assemble(plan, pieces, layer) for layer in layers(plan)}
+    mosaics = {layer: assemble(plan, journal, layer) for layer in requested_layers(plan)}
     (classes,) = (mosaic for layer, mosaic in mosaics.items() if layer.name == "classes")
-    tally = AreaCounter(plan.card.legend, output_grid(plan))
-    with ThreadPoolExecutor(max_workers=1) as beside:  # one core compresses rasters while the other traces roads
-        rasters = beside.submit(_write_rasters, plan, pieces, files, mosaics)
-        tally.count(read_rows(classes))
-        roads = _write_roads(plan, pieces, files, mosaics)
+    counter = AreaCounter(plan.card.legend, output_grid(plan))
+    with ThreadPoolExecutor(max_workers=1) as pool:  # one core compresses rasters while the other traces roads
+        rasters = pool.submit(_write_rasters, plan, journal, files, mosaics)
+        counter.count(read_rows(classes))
+        roads = _write_roads(plan, journal, files, mosaics)
         rasters.result()
-    if not tally.pixels.any():
+    if not counter.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")
-    files.publish(pieces, overwrite=overwrite)
-    return Prediction(source=plan.scene.source, outputs=files, areas=tally.areas(), roads=roads)
+    files.publish(journal, overwrite=overwrite)
+    return Prediction(source=plan.scene.source, outputs=files, areas=counter.areas(), roads=roads)
 
 
-def _write_roads(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> RoadTotals | None:
-    """Trace the roads from their probability, if requested."""
+def _write_roads(plan: Plan, journal: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> RoadTotals | None:
+    """Trace roads from their probability, if requested."""
     if files.road_style is None or plan.road is None:
         return None
     probabilities = [mosaic for layer, mosaic in mosaics.items() if layer.name == "probabilities"]
     if probabilities:
         opened = road_raster(probabilities[0], band=plan.road + 1, probability=True)
     else:
-        opened = road_raster(assemble(plan, pieces, ROAD), probability=True)
+        opened = road_raster(assemble(plan, journal, ROAD), probability=True)
     with opened as raster:
         network = trace_network(raster.read, raster.grid.shape.yx, raster.grid.transform, crs_of(raster.grid))
     road_layers = network.layers()
-    pieces.making(files.road_style).write_text(road_layers[0].style)
+    journal.work_file(files.road_style).write_text(road_layers[0].style)
     for name, path in files.roads.items():
-        write_layers(road_layers, pieces.making(path), name)
+        write_layers(road_layers, journal.work_file(path), name)
     return RoadTotals(count=len(network), length_km=network.length_km)
 
 
-def _write_rasters(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> None:
-    """Write the requested rasters, on the grid or on the scene's pixels, and the style of the classes."""
+def _write_rasters(plan: Plan, journal: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> None:
+    """Write the requested rasters, on the model's grid or the scene's, and the style of the classes."""
     targets = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}
     with rasterio.Env(**GDAL):
         for layer, mosaic in mosaics.items():
@@ -169,5 +166,5 @@ def _write_rasters(plan: Plan, pieces: Journal, files: Outputs, mosaics: dict[La
                 raise ValueError(f"layer {layer.name} was not requested.")
             if plan.settings.match_input:
                 mosaic = match_scene(plan, layer, mosaic)  # noqa: PLW2901
-            write_cog(mosaic, pieces.making(target), layer)
-    pieces.making(files.style).write_text(class_style(plan.card.legend))
+            write_cog(mosaic, journal.work_file(target), layer)
+    journal.work_file(files.style).write_text(class_style(plan.card.legend))

@@ -13,7 +13,7 @@ Bounds = tuple[float, float, float, float]
 
 
 class Options(TypedDict, total=False):
-    """Keywords of `predict` and its siblings: the fields of `Settings`, each of them optional."""
+    """Fields of `Settings` as optional keywords of public calls."""
 
     bands: tuple[int, ...] | None
     tile: int | None
@@ -46,7 +46,7 @@ class Settings:
     batch_size: int = 1
     """Tiles per network call. Raise it on a GPU; a CPU gains nothing."""
     gsd_m: float | None = None
-    """Ground sample distance to predict at, metres."""
+    """Ground sample distance (GSD) to predict at, metres."""
     match_input: bool = False
     """Write rasters on the scene's pixel grid instead of the model's."""
     aoi: Path | str | Bounds | None = None
@@ -62,26 +62,26 @@ class Settings:
     formats: tuple[str, ...] = ("geojson",)
     """Formats of the road network: geojson, gpkg, flatgeobuf, parquet."""
     memory: int = 2 * 10**9
-    """Bytes of resident memory to stay within; sets the width of a block."""
+    """Limit of resident memory in bytes; sets the width of a block."""
 
     def __post_init__(self) -> None:
         if self.bands is not None:
             object.__setattr__(self, "bands", tuple(int(number) for number in self.bands))
         if self.bands is not None and (not self.bands or min(self.bands) < 1):
-            raise UsageError(f"bands are numbered from 1, got {','.join(map(str, self.bands))}.")
+            raise UsageError(f"`bands` are numbered from 1, got {','.join(map(str, self.bands))}.")
         if self.tile is not None and not 1 <= self.tile < 2**31:
-            raise UsageError(f"the tile must be 1 to {2**31 - 1} pixels wide, got {self.tile}.")
+            raise UsageError(f"`tile` must be 1 to {2**31 - 1} pixels, got {self.tile}.")
         if self.overlap is not None and not 0 <= self.overlap <= 0.5:
-            raise UsageError(f"the overlap must be a fraction of the tile from 0 to 0.5, got {self.overlap}.")
+            raise UsageError(f"`overlap` must be a fraction of the tile from 0 to 0.5, got {self.overlap}.")
         if self.window is not None and self.window not in FAMILIES:
-            raise UsageError(f"window {self.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
+            raise UsageError(f"`window` {self.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
         if self.tta not in ORIENTATIONS:
-            raise UsageError(f"tta {self.tta!r} is unknown; choose one of {', '.join(ORIENTATIONS)}.")
+            raise UsageError(f"`tta` {self.tta!r} is unknown; choose one of {', '.join(ORIENTATIONS)}.")
         if self.batch_size < 1:
-            raise UsageError(f"the batch size must be at least 1, got {self.batch_size}.")
+            raise UsageError(f"`batch_size` must be at least 1, got {self.batch_size}.")
         unknown = [name for name in self.formats if name not in VECTOR_ENDINGS]
         if unknown or not self.formats:
             found = ", ".join(unknown) or "nothing"
-            raise UsageError(f"road formats are {', '.join(VECTOR_ENDINGS)}; got {found}.")
+            raise UsageError(f"`formats` are {', '.join(VECTOR_ENDINGS)}, got {found}.")
         if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
-            raise UsageError(f"the ground sample distance must be a positive number of metres, got {self.gsd_m}.")
+            raise UsageError(f"`gsd_m` must be a positive number of metres, got {self.gsd_m}.")

@@ -22,9 +22,9 @@ class Strip:
     row: int
     """Index of the tile row in the lattice."""
     rows: slice
-    """Rows of the grid; they may reach beyond the scene."""
+    """Rows of the grid; may extend beyond the scene."""
     cols: slice
-    """Columns of the grid from the first tile of the block to the last; they may reach beyond the scene."""
+    """Columns of the grid from the block's first tile to its last; may extend beyond the scene."""
     pixels: npt.NDArray[np.generic]
     """`(rows, columns, bands)` in the scene's data type; 0 where it has no data."""
     valid: npt.NDArray[np.bool_]
@@ -32,19 +32,10 @@ class Strip:
 
 
 def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
-    """Yield the strips of a block from top to bottom.
-
-    Rows are read as whole strips, the pattern that storage in rows and in blocks serves equally well. A pixel depends
-    on its place in the grid alone, whatever strip it is read in.
-
-    Raises
-    ------
-    SceneError
-        If the file turns out to be unreadable on the way.
-    """
+    """Yield the strips of a block from top to bottom; whole strips suit files stored in rows as well as in tiles."""
     tile_rows, tile_cols = plan.lattice.touching(block)
     cols = slice(plan.lattice.cols.span(tile_cols[0]).start, plan.lattice.cols.span(tile_cols[-1]).stop)
-    # Set here, since a cluster's workers know nothing of the caller's settings.
+    # Set again: a cluster's workers do not have the caller's settings.
     with rasterio.Env(**GDAL), opened(plan.scene.source) as dataset:
         if dataset.shape != tuple(plan.scene.geobox.shape):
             raise SceneError(f"{plan.scene.source} has changed since the run was planned; start it again.")
@@ -57,7 +48,7 @@ def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
 def _read(
     plan: Plan, dataset: rasterio.DatasetReader, rows: slice, cols: slice
 ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Pixels `(rows, columns, bands)` and validity `(rows, columns)` of a region that may leave the grid."""
+    """Read pixels `(rows, columns, bands)` and validity `(rows, columns)` of a region, reflected outside the grid."""
     height, width = plan.grid.shape
     row_of, col_of = reflect(rows.start, rows.stop, height), reflect(cols.start, cols.stop, width)
     block = (slice(int(row_of.min()), int(row_of.max()) + 1), slice(int(col_of.min()), int(col_of.max()) + 1))

@@ -14,9 +14,9 @@ from geoseg.errors import GeosegError
 from .open import on_disk, opened, unplaced
 from .scene import is_placed, stem
 
-_ANYWHERE = "EPSG:32631"
+_CRS = "EPSG:32631"
 _ORIGIN = (500_000.0, 5_000_000.0)
-"""On the central meridian, where the scale of the map is 0.9996."""
+"""On the central meridian, where the map scale is 0.9996."""
 
 
 def lacks_georeference(raster: rasterio.DatasetReader) -> bool:
@@ -26,19 +26,9 @@ def lacks_georeference(raster: rasterio.DatasetReader) -> bool:
 
 @contextmanager
 def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
-    """Yield a scene to read: `image` itself, or a VRT with a placeholder georeference if it has none.
+    """Yield the image itself, or a VRT with a placeholder georeference of `gsd_m` if it has none.
 
-    Errors about the VRT are passed on with the name of the image.
-
-    Parameters
-    ----------
-    gsd_m
-        Metres per pixel of an image without georeference.
-
-    Raises
-    ------
-    SceneError
-        If the image cannot be opened.
+    Errors about the VRT name the image.
     """
     image = str(image)
     with unplaced(), opened(image, overviews=True) as raster:
@@ -51,7 +41,7 @@ def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
         with unplaced():
             rasterio.shutil.copy(Path(image).absolute() if on_disk(image) else image, scene, driver="VRT")
             with rasterio.open(scene, "r+") as dataset:
-                dataset.crs = _ANYWHERE
+                dataset.crs = _CRS
                 dataset.transform = Affine.translation(*_ORIGIN) @ Affine.scale(gsd_m, -gsd_m)
         with known_as(image, made=str(scene)):
             yield str(scene)
@@ -59,7 +49,7 @@ def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
 
 @contextmanager
 def known_as(own: str, *, made: str) -> Iterator[None]:
-    """Replace the name of the temporary file `made` in errors by the name that users know."""
+    """Replace the name of the temporary file `made` in errors by the user's `own` file."""
     try:
         yield
     except GeosegError as error:

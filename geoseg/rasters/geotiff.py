@@ -15,14 +15,9 @@ from .open import cause
 
 
 def check_complete(path: Path, *, masked: bool = False) -> None:
-    """Check that every tile is in the file: rasterio logs write errors on closing, as of a full disk, without raising.
+    """Raise OSError if a tile of the file, or of its internal mask if `masked`, is missing or incomplete.
 
-    The tiles of an internal mask are checked too if the file is `masked`.
-
-    Raises
-    ------
-    OSError
-        If a tile is missing or incomplete.
+    On a full disk, rasterio only logs the errors of closing a file.
     """
     length = path.stat().st_size
     for name in (str(path), f"GTIFF_DIR:2:{path}") if masked else (str(path),):
@@ -38,13 +33,7 @@ def check_complete(path: Path, *, masked: bool = False) -> None:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Turn GDAL's write errors into OSError; removes first what a stopped run left under the name.
-
-    Raises
-    ------
-    OSError
-        With the reason as its `strerror`; the caller adds the name that users know.
-    """
+    """Remove what a stopped run left at `target`, and turn GDAL's write errors into OSErrors with a `strerror`."""
     discard(target)
     try:
         yield
@@ -56,5 +45,5 @@ def _reason(error: Exception, work: Path) -> str:
     """Reason of the operating system, or else GDAL's without the name of the work file."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    words = cause(error).replace(str(work), work.name).removeprefix(f"{work.name}: ")
-    return f"{words}; is the disk full?"
+    reason = cause(error).replace(str(work), work.name).removeprefix(f"{work.name}: ")
+    return f"{reason}; is the disk full?"

@@ -23,14 +23,14 @@ Coordinates = npt.NDArray[Any]
 class Geodesy:
     """The ellipsoid of a CRS.
 
-    Coordinates stay on the CRS's own datum: a datum shift would cost accuracy and hardly change a length.
+    Coordinates stay on the CRS's own datum: a datum shift costs accuracy and hardly changes a length.
     """
 
     crs: CRS
 
     @cached_property
     def geod(self) -> Geod:
-        """The ellipsoid; WGS 84 if the CRS has none."""
+        """WGS 84 if the CRS has no ellipsoid."""
         return self.crs.get_geod() or Geod(ellps="WGS84")
 
     @cached_property
@@ -65,19 +65,18 @@ def crs_of(geobox: GeoBox) -> CRS:
 def ground_sample_distance(geobox: GeoBox) -> tuple[float, float]:
     """Metres on the ellipsoid between pixel centres in the middle of `geobox`: down a column, along a row.
 
-    Measured on the ellipsoid, not taken from the transform: geographic, Web Mercator and foot-based systems need no
-    special case. NaN where the CRS is not defined on the ground.
+    Geographic, Web Mercator and foot-based systems need no special case. NaN where the CRS is not defined.
     """
     down, along = _ground_steps(geobox)
     return float(np.hypot(*down)), float(np.hypot(*along))
 
 
 def checked_gsd(name: str, geobox: GeoBox) -> tuple[float, float]:
-    """`ground_sample_distance` of the raster `name`; SceneError if its CRS is unusable or not defined there."""
+    """`ground_sample_distance` of the raster `name`; SceneError if its CRS is unusable or not defined."""
     with usable_crs(name):
         gsd_m = ground_sample_distance(geobox)
     if not all(0 < step < math.inf for step in gsd_m):
-        raise SceneError(f"{name} has its centre where its CRS is not defined on the ground; check its georeference.")
+        raise SceneError(f"{name} has its centre where its CRS is not defined; check its georeference.")
     return gsd_m
 
 

@@ -15,8 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from geoseg.errors import SceneError
 
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
-"""Bytes of GDAL's block cache, and files of a VRT that it keeps open. A tall scene would fill GDAL's defaults, a share
-of the machine's memory and 100."""
+"""Bytes of GDAL's block cache, and open files of a VRT. GDAL's defaults would fill memory as a tall scene is read."""
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
 
@@ -38,7 +37,7 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
     try:
         with rasterio.open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
             with usable_crs(source):
-                _ = dataset.crs, dataset.colorinterp  # the first leaves an error of PROJ behind, the second raises it
+                _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
             _refuse_cut_off(source, dataset)
             yield dataset
     except RasterioError as error:
@@ -58,7 +57,7 @@ def usable_crs(name: str) -> Iterator[None]:
 
 @contextmanager
 def reading(dataset: rasterio.DatasetReader) -> Iterator[None]:
-    """Name the raster that cannot be read: of several that are open, `opened` would name the last."""
+    """Raise a SceneError for this raster; of several open ones, `opened` would name the last."""
     try:
         yield
     except RasterioError as error:
@@ -66,14 +65,14 @@ def reading(dataset: rasterio.DatasetReader) -> Iterator[None]:
 
 
 def cause(error: Exception) -> str:
-    """GDAL's message where rasterio's only refers to it, on one line without a full stop."""
+    """GDAL's message, or else rasterio's, on one line without a full stop."""
     return " ".join(str(error.__cause__ or error).split()).rstrip(".")
 
 
 def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
-    """Raise SceneError if the end of a PNG or JPEG file is missing, which GDAL fills with black in a PNG.
+    """Raise SceneError if the end of a PNG or JPEG file is missing; GDAL fills a PNG with black.
 
-    The thumbnail in a JPEG may have an end of its own; if the file is cut off after it, GDAL fails when reading.
+    A JPEG cut off after the end of its thumbnail passes, but GDAL fails when reading it.
     """
     if picture.driver not in _ENDS or not on_disk(source):
         return
@@ -83,7 +82,7 @@ def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
 
 
 def on_disk(source: str | Path) -> bool:
-    """Whether a source is an accessible file: no URL, and not in a folder that may not be entered."""
+    """Whether a source is an accessible file, not a URL."""
     return os.path.exists(source)  # noqa: PTH110 - Path.exists raises where a folder is closed or a name too long
 
 

@@ -1,4 +1,4 @@
-"""Overlay a prediction and its reference: the reference pixel whose area holds the centre of each pixel."""
+"""Overlay a prediction and its reference: find the reference pixel that contains the centre of each pixel."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from .ground import Coordinates, apply_affine
 from .scene import is_placed
 
 _BORDER = 1e-6
-"""Rounding error of a centre, in pixels: one on the border of two pixels belongs to the latter."""
+"""Tolerance for rounding, in pixels: a centre on the border of two pixels belongs to the latter."""
 _SAME = 1e-3
 """Difference, in pixels, below which two grids are the same."""
 
@@ -24,21 +24,19 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Overlay:
-    """From pixels of a prediction to those of its reference."""
+    """Transforms of a prediction and its reference."""
 
     predicted: Affine
-    """Transform of the prediction."""
     reference: Affine
-    """Transform of the reference."""
     between: Transformer | None
     """From the CRS of the prediction to that of the reference; None if they are the same."""
 
     def indices(self, rows: slice, columns: int) -> tuple[Indices, Indices]:
-        """Rows and columns of the reference for rows of a prediction `columns` wide; they broadcast to its shape."""
+        """Rows and columns in the reference of rows of a prediction `columns` wide, broadcastable to its shape."""
         down, along = np.arange(rows.start, rows.stop)[:, None] + 0.5, np.arange(columns)[None] + 0.5
         if self.between is not None:
             placed = self.between.transform(*apply_affine(self.predicted, *np.broadcast_arrays(along, down)))
-            # PROJ gives infinity where a CRS is not defined; NaN avoids warnings in the arithmetic below.
+            # PROJ returns infinity where a CRS is not defined; NaN avoids warnings below.
             x, y = (np.where(np.isfinite(part), part, np.nan) for part in placed)
             column, row = apply_affine(~self.reference, x, y)
             return _floor(row), _floor(column)
@@ -50,18 +48,12 @@ class Overlay:
 
 
 def _floor(position: Coordinates) -> Indices:
-    """Round down to pixels; positions that are not finite become one that no raster has."""
+    """Round down to pixels; positions that are not finite become negative."""
     return np.floor(np.where(np.isfinite(position), position, -1e9) + _BORDER).astype(np.int64)
 
 
 def overlay(predicted: DatasetReader, reference: DatasetReader) -> Overlay | None:
-    """Overlay a prediction and its reference; None if their pixels are the same.
-
-    Raises
-    ------
-    SceneError
-        If one has no georeference and their sizes differ, or PROJ cannot transform between their CRSs.
-    """
+    """Overlay a prediction and its reference; None if their grids are the same."""
     if not (is_placed(predicted) and is_placed(reference)):
         if predicted.shape == reference.shape:
             return None

@@ -1,22 +1,22 @@
-"""Read regions of rasters with their validity: as they are, resampled to another grid, or pixel by pixel."""
+"""Read regions of rasters with their validity, on their own grid, on another, or as single pixels."""
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from odc.geo.roi import roi_shape
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
+from geoseg.models.bundle import Scaling
 from geoseg.tiling import Roi
 
 from .grid import Shape
 from .resampling import Resampler
 
-BRIGHTEST = 255
-"""Networks take values from 0 to this."""
 PART_SIDE = 2048
 """About the square of this many source pixels are held at a time."""
 
@@ -24,24 +24,12 @@ Masked = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
 """Pixels, and their validity `(rows, columns)`."""
 
 
-class Scaling(Protocol):
-    """Offset and gain of one data type."""
-
-    @property
-    def offset(self) -> float:
-        """Value that becomes 0."""
-
-    @property
-    def gain(self) -> float:
-        """Factor applied after the offset."""
-
-
 def scaled(values: npt.NDArray[np.generic], scaling: Scaling) -> npt.NDArray[np.float32]:
     """Scale pixels for a network: `(value - offset) * gain`, clipped to 0–255 as augmentation does."""
     pixels = values.astype(np.float32)
     pixels -= np.float32(scaling.offset)
     pixels *= np.float32(scaling.gain)
-    return np.clip(pixels, 0, BRIGHTEST, out=pixels)
+    return np.clip(pixels, 0, 255, out=pixels)
 
 
 def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], roi: Roi) -> Masked:
@@ -51,7 +39,7 @@ def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], roi: Ro
     """
     window = Window.from_slices(*roi)
     values = dataset.read(bands, window=window)
-    # Alpha is explicit; a nodata value beside it may well be a colour.
+    # Next to an alpha band, a nodata value may be a colour.
     if ColorInterp.alpha in dataset.colorinterp:
         valid = dataset.read(dataset.colorinterp.index(ColorInterp.alpha) + 1, window=window) > 0
     else:
@@ -62,7 +50,7 @@ def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], roi: Ro
 
 
 def packed_colours(dataset: rasterio.DatasetReader, pixels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """Colours `0xrrggbb` of pixels `(bands, rows, columns)`: three bands, or one that is looked up in its palette."""
+    """Colours `0xrrggbb` of pixels `(bands, rows, columns)`: three bands, or one with a palette."""
     if len(pixels) == 1:
         colormap = dataset.colormap(1)
         palette = np.array([colormap.get(value, (0, 0, 0, 0)) for value in range(256)], np.int32)
@@ -74,15 +62,15 @@ def packed_colours(dataset: rasterio.DatasetReader, pixels: npt.NDArray[Any]) ->
 
 
 def read_imagery(dataset: rasterio.DatasetReader, bands: tuple[int, ...], shape: Shape, roi: Roi) -> Masked:
-    """Read imagery `(rows, columns, bands)` of a region of a grid with `shape` over the ground of the dataset.
+    """Read imagery `(rows, columns, bands)` of a region of a grid with `shape` over the extent of the dataset.
 
-    Lanczos-filtered in parts of bounded size; a pixel depends on its place in the grid alone. 0 where not valid.
+    Lanczos-filtered in parts of bounded size; a pixel depends on its position in the grid alone. 0 where not valid.
     """
     if dataset.shape == shape:
         return read_pixels(dataset, bands, roi)
     resampler = Resampler(source_shape=dataset.shape, target_shape=shape)
-    pixels = np.zeros((*_shape(roi), len(bands)), dataset.dtypes[0])
-    valid = np.zeros(_shape(roi), bool)
+    pixels = np.zeros((*roi_shape(roi), len(bands)), dataset.dtypes[0])
+    valid = np.zeros(roi_shape(roi), bool)
     for part, inside in _parts(dataset, shape, roi):
         values, mask = read_pixels(dataset, bands, resampler.source(part))
         valid[inside] = resampler.nearest(mask, part)
@@ -92,19 +80,19 @@ def read_imagery(dataset: rasterio.DatasetReader, bands: tuple[int, ...], shape:
 
 
 def read_nearest(dataset: rasterio.DatasetReader, read: Callable[[Roi], Masked], shape: Shape, roi: Roi) -> Masked:
-    """Read values `(rows, columns)` of a region of a grid with `shape`, as `read` gives them for the dataset's pixels.
+    """Read values `(rows, columns)` of a region of a grid with `shape` over the extent of the dataset.
 
-    Nearest-exact: each takes the pixel whose area holds its centre.
+    Each is the value of the dataset's pixel that contains its centre; `read` reads regions of these pixels.
     """
     if dataset.shape == shape:
         return read(roi)
     resampler = Resampler(source_shape=dataset.shape, target_shape=shape)
     found: npt.NDArray[Any] | None = None
-    valid = np.zeros(_shape(roi), bool)
+    valid = np.zeros(roi_shape(roi), bool)
     for part, inside in _parts(dataset, shape, roi):
         values, mask = read(resampler.source(part))
         if found is None:
-            found = np.zeros(_shape(roi), values.dtype)
+            found = np.zeros(roi_shape(roi), values.dtype)
         found[inside], valid[inside] = resampler.nearest(values, part), resampler.nearest(mask, part)
     assert found is not None
     return found, valid
@@ -118,16 +106,10 @@ def gather(
     *,
     at_most: float = math.inf,
 ) -> Masked:
-    """Pick single pixels `(n, m)` of a raster of `shape`, read as `read` gives its regions; not valid outside of it.
+    """Read single pixels of a raster of `shape`, at `rows` and `cols` broadcast to `(n, m)`; not valid outside of it.
 
-    Parameters
-    ----------
-    read
-        Reads values and validity `(rows, columns)` of a region.
-    rows, cols
-        Position of each pixel, broadcast to `(n, m)`.
-    at_most
-        If more pixels of the raster would be read at once, `rows` and `cols`, then of the full shape, are halved.
+    `read` reads regions of the raster. If more than `at_most` pixels would be read at once, `rows` and `cols`, then of
+    the full shape, are halved.
     """
     inside = [(index >= 0) & (index < size) for index, size in zip((rows, cols), shape, strict=True)]
     if not all(part.any() for part in inside):
@@ -137,7 +119,7 @@ def gather(
         slice(int(index[part].min()), int(index[part].max()) + 1)
         for index, part in zip((rows, cols), inside, strict=True)
     )
-    if (down.stop - down.start) * (along.stop - along.start) > at_most and len(rows) > 1:
+    if math.prod(roi_shape((down, along))) > at_most and len(rows) > 1:
         half = len(rows) // 2
         upper, lower = (
             gather(read, shape, rows[part], cols[part], at_most=at_most) for part in (slice(half), slice(half, None))
@@ -151,18 +133,14 @@ def gather(
     return values[row, col], valid[row, col] & inside[0] & inside[1]
 
 
-def _shape(roi: Roi) -> Shape:
-    return roi[0].stop - roi[0].start, roi[1].stop - roi[1].start
-
-
 def _parts(dataset: rasterio.DatasetReader, shape: Shape, roi: Roi) -> Iterator[tuple[Roi, Roi]]:
-    """Divide a region of a grid into parts made of a bounded number of source pixels; yields each with its place in it.
+    """Divide a region of a grid into parts with a bounded number of source pixels; yields each and its place in it.
 
     A raster stored in strips is read in strips: narrower reads would decode each strip repeatedly.
     """
     down, along = (native / worked for native, worked in zip(dataset.shape, shape, strict=True))
     in_strips = dataset.block_shapes[0][1] == dataset.width
-    height, width = _shape(roi)
+    height, width = roi_shape(roi)
     cols = width if in_strips else max(1, int(PART_SIDE / along))
     rows = max(1, int(PART_SIDE**2 / (cols * along * down)))
     for top in range(0, height, rows):

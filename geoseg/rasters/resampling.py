@@ -1,4 +1,4 @@
-"""Resample a raster block by block, bit-identical to resampling it whole; masked pixels have no weight."""
+"""Resample a raster block by block, bit-identical to resampling it whole."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,25 +9,25 @@ from scipy.sparse import csr_array
 
 from geoseg.tiling import Roi, lanczos_radius, lanczos_weights, nearest_exact, source_interval
 
+from .grid import Shape
+
 LEAST_SUPPORT = 0.25
-"""Share of the kernel that valid pixels must cover; below, the nearest pixel is a better estimate."""
+"""Fraction of the kernel's weight that valid pixels must hold; below it, the nearest pixel is a better estimate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resampler:
-    """From a source raster to a target raster over the same ground.
+    """Resamples a source raster to a target raster over the same extent.
 
-    A block is read from `source(block)` and computed by `nearest` or `lanczos`. Each pixel depends only on its position
-    in the whole target: any division into blocks gives the same bits.
+    `nearest` and `lanczos` take the source at `source(block)`, and return the target at `block` in the same dtype. Each
+    pixel depends only on its position in the whole target: any division into blocks gives the same bits.
     """
 
-    source_shape: tuple[int, int]
-    """Height and width of the whole source."""
-    target_shape: tuple[int, int]
-    """Height and width of the whole target."""
+    source_shape: Shape
+    target_shape: Shape
 
     def source(self, block: Roi) -> Roi:
-        """Rows and columns of the source that a block of the target depends on, with either kernel."""
+        """Rows and columns of the source that a block depends on, with either kernel."""
         rows, cols = (
             source_interval(part.start, part.stop, n_out, n_in, lanczos_radius(n_out, n_in))
             for part, n_out, n_in in zip(block, self.target_shape, self.source_shape, strict=True)
@@ -35,20 +35,7 @@ class Resampler:
         return rows, cols
 
     def nearest(self, values: NDArray[Any], block: Roi) -> NDArray[Any]:
-        """Take the source pixels whose areas hold the centres of the block's pixels.
-
-        Parameters
-        ----------
-        values
-            `(..., rows, columns)`: the source at `source(block)`.
-        block
-            Rows and columns of the target.
-
-        Returns
-        -------
-        NDArray
-            `(..., rows of the block, columns of the block)`, of the same dtype.
-        """
+        """Take from `values` `(..., rows, columns)` the source pixels that contain the centres of target pixels."""
         rows, cols = (
             nearest_exact(n_out, n_in)[part] - origin.start
             for part, origin, n_out, n_in in zip(
@@ -60,30 +47,16 @@ class Resampler:
     def lanczos(
         self, values: NDArray[Any], valid: NDArray[np.bool_], block: Roi, *, nodata: float | None = None
     ) -> NDArray[Any]:
-        """Lanczos-filter the valid pixels of one band of a block, rounded and clipped to its dtype.
+        """Lanczos-filter the valid pixels of one band `(rows, columns)`, rounded and clipped to its dtype.
 
         The weights of pixels that are masked or not finite are shared among the others (normalised convolution,
-        Knutsson & Westin, CVPR 1993). Where the source pixel nearest to a target pixel's centre is masked, the target
-        pixel is masked too and takes its value.
-
-        Parameters
-        ----------
-        values, valid
-            `(rows, columns)`: the source at `source(block)`, and which of its pixels are not masked.
-        block
-            Rows and columns of the target.
-        nodata
-            Value that no valid pixel may take by filtering; the next value is used instead.
-
-        Returns
-        -------
-        NDArray
-            `(rows of the block, columns of the block)`, of the dtype of `values`.
+        Knutsson & Westin, CVPR 1993). A target pixel whose nearest source pixel is masked takes its value. A filtered
+        value that equals `nodata` becomes the next value.
         """
         dtype = values.dtype
         if np.issubdtype(dtype, np.floating):
             valid = valid & np.isfinite(values)
-        # Vertically first: the sparse product then runs along whole rows of the source.
+        # Vertically first: the sparse product runs along whole rows of the source.
         down, across = self._matrices(block, np.result_type(dtype, np.float32))
         filtered = _filter(np.where(valid, values, 0), down, across)
         exact = self.nearest(values, block)
@@ -103,7 +76,7 @@ class Resampler:
         ):
             taps, weights = lanczos_weights(part.start, part.stop, n_out, n_in)
             starts = np.arange(0, taps.size + 1, taps.shape[1])
-            # Taps clipped at the border have no weight, but need an index within the matrix.
+            # Taps beyond the border have no weight, but need an index within the matrix.
             indices = np.clip(taps - origin.start, 0, origin.stop - origin.start - 1)
             shape = len(taps), origin.stop - origin.start
             matrices.append(csr_array((weights.astype(dtype).ravel(), indices.ravel(), starts), shape=shape))

@@ -21,7 +21,7 @@ from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
 
 from .geotiff import check_complete, writing
-from .grid import scaled_shape
+from .grid import Shape, scaled_shape
 from .open import opened, reading, unplaced
 from .resampling import Resampler
 from .scene import open_scene, refuse_mixed_types
@@ -29,11 +29,11 @@ from .scene import open_scene, refuse_mixed_types
 CACHE_BYTES = 256 * 2**20
 """GDAL's block cache in bytes, as `rasterio.Env` takes it; the environment variable is in megabytes."""
 BLOCK_PIXELS = 2048 * 2048
-"""About as many pixels are held at a time, of the source or the target, whichever has more."""
+"""About this many pixels of the source or the target, whichever has more, are held at a time."""
 TARGET_TILE = 256
 """Side of the output's tiles."""
 MAX_SIDE = 2**31 - 1
-"""Most pixels that GDAL allows along a side."""
+"""GDAL's limit of pixels along a side."""
 SIDECARS = (".aux.xml", ".ovr", ".msk")
 """Sidecars of an older raster of the same name, which GDAL would apply to the new one."""
 
@@ -49,18 +49,18 @@ def resize(
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> Path:
-    """Write a raster at another resolution over the same ground, as a tiled GeoTIFF.
+    """Write a raster at another resolution over the same extent, as a tiled GeoTIFF.
 
     Imagery is Lanczos-filtered, antialiased when reducing, and clipped to its data type; masked pixels have no weight.
-    Labels, masks and alpha are nearest-exact: the source pixel whose area holds the output pixel's centre. Data type,
+    Labels, masks and alpha are nearest-exact: the source pixel that contains the output pixel's centre. Data type,
     bands, nodata, mask, colours, names and tags are kept.
 
     Parameters
     ----------
     source
-        Any raster that GDAL opens.
+        Raster file, VRT or URL for GDAL.
     output
-        GeoTIFF to write; it appears when it is complete.
+        GeoTIFF to write.
     gsd_m
         Ground sample distance of the output, in metres.
     scale
@@ -82,8 +82,8 @@ def resize(
     Raises
     ------
     UsageError
-        If not exactly one of `gsd_m`, `scale` and `size` is given, it is not positive, it asks for more pixels than a
-        GeoTIFF can have, or the raster has a colour table and `labels` is not set.
+        If not exactly one of `gsd_m`, `scale` and `size` is given, if it is not positive or too large for a GeoTIFF, or
+        if the raster has a colour table and `labels` is not set.
     SceneError
         If the source cannot be read, or `gsd_m` is given and the source has no georeference.
     OutputError
@@ -92,7 +92,9 @@ def resize(
     if sum(value is not None for value in (gsd_m, scale, size)) != 1:
         raise UsageError("give exactly one of `gsd_m`, `scale` and `size`.")
     output = Path(output)
-    _check_target(output, overwrite)
+    if output.suffix.lower() not in (".tif", ".tiff"):
+        raise OutputError(f"{output.name} must end in .tif: the output is a GeoTIFF.")
+    check_outputs([output], overwrite=overwrite)
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_TIFF_INTERNAL_MASK=True),
         unplaced(),
@@ -102,12 +104,6 @@ def resize(
         _check_kind(scene, labels)
         _write(scene, output, _target_shape(scene, gsd_m, scale, size), labels, progress)
     return output
-
-
-def _check_target(target: Path, overwrite: bool) -> None:
-    if target.suffix.lower() not in (".tif", ".tiff"):
-        raise OutputError(f"{target.name} must end in .tif: the output is a GeoTIFF.")
-    check_outputs([target], overwrite=overwrite)
 
 
 def _check_kind(scene: DatasetReader, labels: bool) -> None:
@@ -121,8 +117,7 @@ def _check_kind(scene: DatasetReader, labels: bool) -> None:
 
 def _target_shape(
     scene: DatasetReader, gsd_m: float | None, scale: float | None, size: tuple[int, int] | None
-) -> tuple[int, int]:
-    """Height and width of the output."""
+) -> Shape:
     too_large = f"the output would exceed the {MAX_SIDE} pixels that a GeoTIFF can have along a side."
     if size is not None:
         width, height = size
@@ -145,8 +140,7 @@ def _target_shape(
     return scaled_shape(scene.shape, (down, along))
 
 
-def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: bool, progress: Progress) -> None:
-    """Resize block by block."""
+def _write(scene: DatasetReader, target: Path, shape: Shape, labels: bool, progress: Progress) -> None:
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
     masked = [MaskFlags.per_dataset] in scene.mask_flag_enums
     with whole(target) as partial, writing(partial):
@@ -166,7 +160,7 @@ def _write(scene: DatasetReader, target: Path, shape: tuple[int, int], labels: b
                 discard(place.with_name(place.name + suffix))
 
 
-def _profile(scene: DatasetReader, shape: tuple[int, int]) -> dict[str, Any]:
+def _profile(scene: DatasetReader, shape: Shape) -> dict[str, Any]:
     height, width = shape
     rows, cols = height / scene.height, width / scene.width
     profile = {
@@ -199,7 +193,7 @@ def _profile(scene: DatasetReader, shape: tuple[int, int]) -> dict[str, Any]:
 
 
 def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
-    """Copy descriptions, colours and tags of the bands, but not statistics, which no longer hold."""
+    """Copy descriptions, colours and tags of the bands, but not their statistics."""
     written.colorinterp = scene.colorinterp
     written.descriptions = scene.descriptions
     written.units = [unit or "" for unit in scene.units]
@@ -212,8 +206,8 @@ def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
             written.write_colormap(band, scene.colormap(band))
 
 
-def _blocks(scene: DatasetReader, shape: tuple[int, int]) -> Iterator[Roi]:
-    """Yield the output's blocks in row-major order, each from a bounded number of source pixels.
+def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:
+    """Yield the output's blocks in row-major order, each with a bounded number of source pixels.
 
     A scene stored in strips is read in strips: narrower reads would decode each strip repeatedly.
     """

@@ -1,4 +1,4 @@
-"""Describe a georeferenced raster before its pixels are read."""
+"""Describe a georeferenced raster without reading its pixels."""
 
 import math
 import shlex
@@ -25,7 +25,7 @@ class Scene:
     files: tuple[str, ...]
     """The source, its sidecars, and the rasters behind a VRT."""
     geobox: GeoBox
-    """The raster's own grid: shape, transform, CRS."""
+    """The raster's own grid."""
     gsd_m: tuple[float, float]
     """Ground sample distance at the centre, in metres: down a column, along a row."""
     dtype: str
@@ -53,13 +53,7 @@ def stem(source: str) -> str:
 
 
 def open_scene(source: str | Path) -> Scene:
-    """Describe a raster.
-
-    Raises
-    ------
-    SceneError
-        If it cannot be opened, or is not georeferenced by a CRS and an affine transform.
-    """
+    """Describe a raster; raises SceneError unless it is georeferenced by a CRS and an affine transform."""
     source = str(source)
     # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True) as dataset:
@@ -87,9 +81,7 @@ def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:
 
 def _check_placed(source: str, dataset: rasterio.DatasetReader) -> None:
     if dataset.count == 0:
-        raise SceneError(
-            f"{source} has no bands; if it is a container, name one of its {len(dataset.subdatasets)} subdatasets."
-        )
+        raise SceneError(f"{source} has no bands of its own; name one of its {len(dataset.subdatasets)} subdatasets.")
     transform = dataset.transform
     if transform.is_identity:
         if dataset.gcps[0]:

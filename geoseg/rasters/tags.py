@@ -16,7 +16,7 @@ _LEGEND, _MODEL = "GEOSEG_LEGEND", "GEOSEG_MODEL"
 
 
 def result_tags(scene: str, card: Card, settings: Mapping[str, Any]) -> dict[str, str]:
-    """Tags of a result: nothing that differs between two runs of the same job."""
+    """Tags of a result, equal for two runs of the same job."""
     return {
         "TIFFTAG_SOFTWARE": f"geoseg {__version__}",
         "GEOSEG_SCENE": Path(scene).name,
@@ -28,13 +28,7 @@ def result_tags(scene: str, card: Card, settings: Mapping[str, Any]) -> dict[str
 
 
 def legend_of(raster: rasterio.DatasetReader) -> Legend | None:
-    """Legend of a class raster that geoseg wrote; None without the tag.
-
-    Raises
-    ------
-    SceneError
-        If the tag is damaged.
-    """
+    """Legend of a class raster that geoseg wrote; None without the tag, SceneError if it is damaged."""
     text = raster.tags().get(_LEGEND)
     try:
         return None if text is None else Legend.from_json(json.loads(text))

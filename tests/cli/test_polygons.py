@@ -41,7 +41,7 @@ def test_command(run, classes, tmp_path):
     assert lines[2:] == [str(tmp_path / f"areas.{ending}") for ending in ("qml", "gpkg", "geojson")]
     assert len(geopandas.read_file(tmp_path / "areas.geojson")) == 2
     again = run(classes, "-o", tmp_path / "areas.gpkg", expect=5)
-    assert again == f"geoseg: {tmp_path / 'areas.gpkg'} exists; choose another name or --overwrite.\n"
+    assert again == f"geoseg: {tmp_path / 'areas.gpkg'} exists; choose another name, or replace it with --overwrite.\n"
     run(classes, "-o", tmp_path / "areas.gpkg", "--overwrite")
 
 

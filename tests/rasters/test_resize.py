@@ -304,7 +304,7 @@ def test_an_existing_target_is_replaced_only_on_request(make, tmp_path):
     """An existing file is replaced only on request, together with its sidecars."""
     scene, target = make(photo(1, 8, 8), **UTM), tmp_path / "out.tif"
     target.write_text("precious")
-    with pytest.raises(OutputError, match=r"out\.tif exists; choose another name or `overwrite=True`"):
+    with pytest.raises(OutputError, match=r"out\.tif exists; choose another name, or replace it with `overwrite=True`"):
         resize(scene, target, scale=2)
     assert target.read_text() == "precious"
     for suffix in (".ovr", ".aux.xml", ".msk"):

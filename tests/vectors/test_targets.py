@@ -45,7 +45,9 @@ def test_existing_files(tmp_path):
     wanted = targets(tmp_path / "a.gpkg", ["geojson"], "scene.tif")
     check_outputs(wanted.files, overwrite=False)
     (tmp_path / "a.geojson").touch()
-    with pytest.raises(OutputError, match=r"a\.geojson exists; choose another name or `overwrite=True`"):
+    with pytest.raises(
+        OutputError, match=r"a\.geojson exists; choose another name, or replace it with `overwrite=True`"
+    ):
         check_outputs(wanted.files, overwrite=False)
     check_outputs(wanted.files, overwrite=True)
     (tmp_path / "a.qml").mkdir()
