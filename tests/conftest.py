@@ -22,7 +22,6 @@ settings.load_profile("any machine")
 
 UTM = "EPSG:32633"
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
-TWO_METRES = Affine(2, 0, 500_000, 0, -2, 5_400_000)
 
 
 @pytest.fixture
@@ -88,39 +87,35 @@ def write_ids(tmp_path):
     """Write ids `(height, width)`, or bands of them, as a raster and return its path; `levels` are probabilities."""
 
     def write(
-        ids, name="classes.tif", *, crs="EPSG:32633", transform=PLACE, legend=None, folder=".", levels=False, **profile
+        ids,
+        name="classes.tif",
+        *,
+        crs=UTM,
+        transform=PLACE,
+        gsd_m=1,
+        legend=None,
+        tags=None,
+        band_tags=None,
+        colours=None,
+        folder=".",
+        levels=False,
+        **profile,
     ):
         path = tmp_path / folder / name
         path.parent.mkdir(exist_ok=True)
         bands = ids if ids.ndim == 3 else ids[None]
         shape = {"count": len(bands), "height": bands.shape[1], "width": bands.shape[2], "dtype": bands.dtype}
-        place = {} if crs is None else {"crs": crs, "transform": transform}
+        place = {} if crs is None else {"crs": crs, "transform": transform @ Affine.scale(gsd_m)}
         with unplaced(), rasterio.open(path, "w", driver="GTiff", **shape, **place, **profile) as dataset:
             dataset.write(bands)
             if levels:
                 dataset.scales = [1 / LEVELS] * len(bands)
             if legend is not None:
                 dataset.update_tags(GEOSEG_LEGEND=json.dumps(legend.to_json()))
-        return path
-
-    return write
-
-
-@pytest.fixture
-def write_classes(tmp_path):
-    """Write class ids as a GeoTIFF and return its path."""
-
-    def write(
-        values, name="classes.tif", *, crs=UTM, transform=TWO_METRES, tags=None, band_tags=None, colours=None, **rest
-    ):
-        path = tmp_path / name
-        shape = {"count": 1, "height": values.shape[0], "width": values.shape[1], "dtype": values.dtype}
-        with rasterio.open(path, "w", driver="GTiff", crs=crs, transform=transform, **shape, **rest) as raster:
-            raster.write(values, 1)
-            raster.update_tags(**(tags or {}))
-            raster.update_tags(1, **(band_tags or {}))
+            dataset.update_tags(**(tags or {}))
+            dataset.update_tags(1, **(band_tags or {}))
             if colours:
-                raster.write_colormap(1, colours)
+                dataset.write_colormap(1, colours)
         return path
 
     return write

@@ -71,7 +71,7 @@ def _with(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _
 
 @click.group("evaluate")
 def command() -> None:
-    """Score class rasters, a model, or road networks against reference data."""
+    """Score class rasters, a model or roads against reference data."""
 
 
 @command.command()

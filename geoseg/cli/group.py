@@ -1,4 +1,4 @@
-"""The `geoseg` command: imports its subcommands when they are called, and turns errors into one sentence."""
+"""The `geoseg` command: imports subcommands when called, and shows errors as one sentence."""
 
 import re
 import sys
@@ -15,37 +15,36 @@ COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models
 
 _PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
 _PYTHON_ONLY = re.compile(r"[\[\]()'\" ]")
-"""Characters that a value has in Python and not on the command line."""
+"""Characters of a Python value that are not typed on the command line."""
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in modules of their own, each as `command`."""
+    """A group whose subcommands are imported when needed, each from its module's `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the subcommands, in the order of the help."""
+        """Return the subcommands in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a subcommand; None if there is none of this name."""
+        """Import a subcommand; None if it is unknown."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f".{cmd_name}", __package__).command
         return command
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what a command returns
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's result
         """Run the subcommand; a GeosegError becomes a message and its exit code."""
         try:
             return super().invoke(ctx)
         except GeosegError as error:
-            command = self.get_command(ctx, ctx.invoked_subcommand or "")
-            fail(error, command)
+            fail(error, self.get_command(ctx, ctx.invoked_subcommand or ""))
 
 
 def sentence(error: GeosegError, command: click.Command | None) -> str:
-    """Word an error for the command line: where the library names a parameter, name the option of `command`.
+    """Replace the parameters that an error of the library names by the options of `command`.
 
-    `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; what is no parameter
-    of the command stays as it is.
+    `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; other words in
+    backticks stay.
     """
     parameters = {} if command is None else {each.name: each for each in _parameters(command)}
 
@@ -65,7 +64,7 @@ def sentence(error: GeosegError, command: click.Command | None) -> str:
 
 
 def _parameters(command: click.Command) -> Iterator[click.Parameter]:
-    """Parameters of a command and of its subcommands, which call one thing by one name."""
+    """Yield the parameters of a command and its subcommands."""
     yield from command.params
     if isinstance(command, click.Group):
         for part in command.commands.values():

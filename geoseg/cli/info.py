@@ -1,4 +1,4 @@
-"""`geoseg info`: describe a scene and the plan of its prediction, or a model."""
+"""`geoseg info`: describe a scene and its planned run, or a model."""
 
 import json
 from typing import Any
@@ -6,6 +6,20 @@ from typing import Any
 import click
 
 from . import options
+from .tables import flatten
+
+_LABELS = {
+    "size": "width, height",
+    "dtype": "data type",
+    "crs": "CRS",
+    "gsd_m": "GSD in metres",
+    "bounds_lonlat": "west, south, east, north",
+    "grid_size": "grid width, height",
+    "output_size": "output width, height",
+    "memory_bytes": "memory",
+    "disk_bytes": "disk space",
+    "bytes": "file size",
+}
 
 
 @click.command("info")
@@ -19,25 +33,18 @@ from . import options
 @options.memory
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(source: str, model: str, *, as_json: bool, **settings: Any) -> None:  # noqa: ANN401
-    """Describe a SCENE and the plan of its prediction, or a MODEL and its card. Nothing is predicted."""
+    """Describe a SCENE and its planned run, or a MODEL."""
     from geoseg.prediction.info import describe
 
     description = describe(source, model=model, **settings)
     if as_json:
         click.echo(json.dumps(description, indent=2))
         return
-    width = max(map(len, description))
-    for key, value in description.items():
-        click.echo(f"{key.replace('_', ' '):<{width}}  {_text(value)}")
-
-
-def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    match value:
-        case dict():
-            return "; ".join(f"{key} {_text(part)}" for key, part in value.items())
-        case list():
-            return ", ".join(map(_text, value))
-        case float():
-            return f"{value:,.6g}"
-        case _:
-            return str(value)
+    shown = {
+        _LABELS.get(key, key): f"{value / 1e6:,.1f} MB" if key.endswith("bytes") else value
+        for key, value in description.items()
+    }
+    rows = list(flatten(shown))
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        click.echo(f"{name:<{width}}  {text}")

@@ -1,13 +1,13 @@
 """`geoseg models`: list, show and export models."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
+from .tables import flatten
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ _overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing
 @click.group("models", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """List shipped models and network presets, or show and export a model.
+    """List models and network presets, or show and export a model.
 
     A model is the name of a shipped one, or a .keras bundle.
     """
@@ -58,7 +58,7 @@ def show(model: str, *, as_json: bool) -> None:
         "saved by": f"Keras {summary.keras_version}",
         "road network": f"traced from {road}",
     }
-    for key, value in (rows | dict(_flat(card.provenance))).items():
+    for key, value in (rows | dict(flatten(card.provenance))).items():
         facts.add_row(key, value)
     console = _console()
     console.print(facts)
@@ -119,7 +119,7 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
 )  # fmt: skip
 @_overwrite
 def stac(model: str, *, output: Path, overwrite: bool) -> None:
-    """Describe a model as a STAC item with the Machine Learning Model extension."""
+    """Write a model's STAC item (Machine Learning Model extension)."""
     from geoseg.models.export.stac import stac_item
     from geoseg.models.shipped import find_model
 
@@ -162,25 +162,6 @@ def _legend(classes: list[dict[str, str]]) -> "Table":
         colour = Text.assemble(("██ ", entry["colour"]), entry["colour"])
         table.add_row(str(number), entry["name"], colour)
     return table
-
-
-def _flat(values: Any, name: str = "") -> Iterable[tuple[str, str]]:  # noqa: ANN401 - any JSON value
-    """Yield name and text of each value in nested provenance."""
-    match values:
-        case dict():
-            for key, part in values.items():
-                yield from _flat(part, f"{name} {key}".strip().replace("_", " "))
-        case list() if any(isinstance(part, dict | list) for part in values):
-            for number, part in enumerate(values, 1):
-                yield from _flat(part, f"{name} {number}")
-        case list():
-            yield name, ", ".join(map(str, values))
-        case float():
-            yield name, f"{values:.4g}"
-        case None:
-            yield name, "–"
-        case _:
-            yield name, str(values)
 
 
 def _table(title: str, *columns: str, header: bool = True) -> "Table":

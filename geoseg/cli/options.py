@@ -1,63 +1,43 @@
-"""Options shared by commands, and their types."""
+"""Options shared by commands."""
 
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 
-class ByteSize(click.ParamType[int]):
-    """A number of bytes: `2GB`, `800M`, `2GiB`.
+def _parse_bytes(text: str) -> int:
+    """Parse `2GB`, `800M` or `2GiB`, by Dask and not by pydantic, which reads `1,5GB` as one byte."""
+    from dask.utils import parse_bytes  # a fifth of a second
 
-    Parsed by Dask and not by pydantic, which reads `1,5GB` as one byte.
-    """
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
-        """Read a size; an int passes."""
-        from dask.utils import parse_bytes  # a fifth of a second
-
-        try:
-            size = int(parse_bytes(value))
-        except OverflowError:  # too large for a float, and for any machine
-            size = sys.maxsize
-        except ValueError:
-            size = -1
-        if size < 0:
-            self.fail(f"{value!r} is not a size such as 2GB or 800MB.", param, ctx)
-        return size
+    try:
+        size = int(parse_bytes(text))
+    except OverflowError:  # too large for a float, and for any machine
+        size = sys.maxsize
+    except ValueError:
+        size = -1
+    if size < 0:
+        raise click.BadParameter(f"{text!r} is not a size such as 2GB or 800MB.")
+    return size
 
 
-class Bands(click.ParamType[tuple[int, ...]]):
-    """Band numbers from 1, separated by commas: `3,2,1`."""
-
-    name = "bands"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: ANN401
-        """Read band numbers."""
-        if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", value):
-            self.fail(f"{value!r} is not a list of band numbers such as 1,2,3.", param, ctx)
-        return tuple(int(number) for number in value.split(","))
+def _parse_bands(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
+        raise click.BadParameter(f"{text!r} is not a list of band numbers such as 1,2,3.")
+    return tuple(int(number) for number in text.split(","))
 
 
-class Area(click.ParamType[Any]):
-    """A vector file, or west, south, east, north in degrees."""
-
-    name = "area"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-        """Read four numbers as bounds, and anything else as an existing path."""
-        parts = value.split(",")
-        try:
-            bounds = tuple(float(part) for part in parts)
-        except ValueError:
-            return click.Path(exists=True, path_type=Path).convert(value, param, ctx)
-        if len(bounds) != 4:
-            self.fail(f"{value!r} is neither a file nor W,S,E,N in degrees.", param, ctx)
-        return bounds
+def _parse_area(text: str) -> Path | tuple[float, ...]:
+    try:
+        bounds = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        if not Path(text).exists():
+            raise click.BadParameter(f"{text!r} does not exist.") from None
+        return Path(text)
+    if len(bounds) != 4:
+        raise click.BadParameter(f"{text!r} is neither a file nor W,S,E,N in degrees.")
+    return bounds
 
 
 model = click.option(
@@ -66,13 +46,16 @@ model = click.option(
     default="aerial",
     show_default=True,
     metavar="MODEL",
-    help="A shipped model's name, or a .keras bundle.",
+    help="Name of a shipped model, or a .keras bundle.",
 )
-bands = click.option("--bands", type=Bands(), metavar="1,2,3", help="Bands of the scene, in the order of the model's.")
-tile = click.option("--tile", type=click.IntRange(min=1), help="Side of a tile, pixels.  [default: the model's]")
+bands = click.option(
+    "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene, in the order of the model's."
+)
+tile = click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile.  [default: the model's]")
 overlap = click.option(
     "--overlap",
     type=click.FloatRange(0, 0.5),
+    metavar="F",
     help="Overlap of neighbouring tiles, as a fraction of a tile.  [default: the model's]",
 )
 gsd = click.option(
@@ -80,7 +63,7 @@ gsd = click.option(
     help="Ground sample distance to predict at, metres.  [default: the model's]",
 )  # fmt: skip
 aoi = click.option(
-    "--aoi", type=Area(), metavar="FILE|W,S,E,N", help="Area of interest: polygons, or bounds in degrees."
+    "--aoi", type=_parse_area, metavar="FILE|W,S,E,N", help="Area of interest: polygons, or bounds in degrees."
 )
 _FORMATS = click.Choice(["geojson", "gpkg", "flatgeobuf", "parquet"])
 formats = click.option(
@@ -94,4 +77,6 @@ vector_output = click.option(
 more_formats = click.option(
     "--format", "formats", type=_FORMATS, multiple=True, help="Another format to write; repeatable."
 )
-memory = click.option("--memory", type=ByteSize(), default="2GB", show_default=True, help="Memory to stay within.")
+memory = click.option(
+    "--memory", type=_parse_bytes, default="2GB", show_default=True, metavar="SIZE", help="Memory limit."
+)

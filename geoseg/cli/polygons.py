@@ -31,7 +31,7 @@ def command(
     formats: tuple[str, ...],
     overwrite: bool,
 ) -> None:
-    """Turn the areas of class raster CLASSES into polygons with shared borders.
+    """Turn class raster CLASSES into polygons with shared borders.
 
     Rasters may be of any height: memory use is constant. Lengths and areas are measured on the ground.
 

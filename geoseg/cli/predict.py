@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--window", type=click.Choice(["hann", "linear", "spline", "flat"]), help="Blend window.  [default: the model's]"
 )
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=1, show_default=True,
+    "--batch-size", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
     help="Tiles per network call; raise it on a GPU.",
 )  # fmt: skip
 @options.gsd
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
 @options.formats
 @options.memory
-@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+@click.option("--overwrite", is_flag=True, help="Replace existing results.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
 def command(
     scenes: tuple[str, ...],
@@ -61,7 +61,7 @@ def command(
 
     A scene is any raster that GDAL can open: a GeoTIFF, a VRT, a URL. Writes <scene>_classes.tif and .qml,
     <scene>_roads.geojson (or the formats chosen with --format) and .qml, and on request <scene>_confidence.tif and
-    <scene>_probabilities.tif. A stopped run resumes when the same command is given again.
+    <scene>_probabilities.tif. The same command resumes a stopped run.
     """
     from rich.console import Console
 
@@ -103,7 +103,7 @@ def _predict(console: "Console", scene: str, **arguments: Any) -> "Prediction": 
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(Path(scene).name, total=None, rate="starting")
 
         def progress(done: int, total: int, _item: str) -> None:

@@ -5,9 +5,7 @@ from pathlib import Path
 import click
 
 
-def _size(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
+def _parse_size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal() and len(text) < 100):
         raise click.BadParameter(f"expected WIDTHxHEIGHT in pixels, such as 1024x768, found {text!r}.")
@@ -19,8 +17,8 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--gsd", "gsd_m", type=float, metavar="M", help="Ground sample distance of OUT, in metres.")
 @click.option("--scale", type=float, metavar="S", help="Pixels of OUT per pixel of IN, along each side.")
-@click.option("--size", callback=_size, metavar="WxH", help="Width and height of OUT, in pixels.")
-@click.option("--labels", is_flag=True, help="Values are class ids: take the nearest pixel.")
+@click.option("--size", type=_parse_size, metavar="WxH", help="Width and height of OUT, in pixels.")
+@click.option("--labels", is_flag=True, help="For class ids: take the nearest pixel.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 def command(
     *,
@@ -34,7 +32,7 @@ def command(
 ) -> None:
     """Write raster IN at another resolution to the GeoTIFF OUT.
 
-    OUT covers the same ground. Give exactly one of --gsd, --scale and --size. Imagery is Lanczos-filtered, antialiased
+    OUT covers the same extent. Give exactly one of --gsd, --scale and --size. Imagery is Lanczos-filtered, antialiased
     when reducing; masks, and all values with --labels, take the nearest pixel. Memory use is constant.
     """
     from rich.console import Console

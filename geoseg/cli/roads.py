@@ -30,9 +30,9 @@ def command(
     workers: int,
     overwrite: bool,
 ) -> None:
-    """Trace the road network of RASTER, which holds class ids or road probabilities and may be of any size.
+    """Trace roads in RASTER, which holds class ids or probabilities.
 
-    Rasters written by geoseg record which they hold; for others, give --class or --threshold.
+    Rasters may be of any size. Those written by geoseg record what they hold; for others, give --class or --threshold.
 
     \b
     geoseg roads scene_classes.tif -o scene_roads.gpkg

@@ -1,7 +1,7 @@
-"""Tables and sentences on the terminal."""
+"""Tables, nested values and sentences on the terminal."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from geoseg.evaluation.report.sections import Table
@@ -28,3 +28,24 @@ def show(tables: "Iterable[Table]", sentences: Iterable[str]) -> None:
         console.print()
     for sentence in sentences:
         console.print(sentence, soft_wrap=True)
+
+
+def flatten(values: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value
+    """Yield name and text of each value in nested JSON."""
+    match values:
+        case dict():
+            for key, part in values.items():
+                yield from flatten(part, f"{name} {key}".strip().replace("_", " "))
+        case list() if any(isinstance(part, dict | list) for part in values):
+            for number, part in enumerate(values, 1):
+                yield from flatten(part, f"{name} {number}")
+        case list():
+            yield name, ", ".join(text for part in values for _, text in flatten(part))
+        case bool():
+            yield name, "yes" if values else "no"
+        case float():
+            yield name, f"{values:.8g}"
+        case None:
+            yield name, "–"
+        case _:
+            yield name, str(values)

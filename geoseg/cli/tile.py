@@ -21,7 +21,7 @@ import click
 def command(
     source: Path, labels: str | None, *, folder: Path, size: int, overlap: float, overrides: tuple[str, ...]
 ) -> None:
-    """Cut labelled images into GeoTIFF chips that keep their georeference.
+    """Cut labelled images into georeferenced GeoTIFF chips.
 
     IMAGES and LABELS are folders, patterns or files; LABELS is optional if the folder has a customary layout. Pixels
     and label values are kept, in DIR/images and DIR/labels.

@@ -48,10 +48,10 @@ def command(
     devices: int | None,
     quiet: bool,
 ) -> None:
-    """Train a network from RECIPE, a TOML file, and write it as a bundle for `geoseg predict -m`.
+    """Train a network from RECIPE, a TOML file, and write a bundle.
 
-    The run folder holds history.csv, checkpoints/, validation.json, report.html and <name>.keras. Resume an interrupted
-    run with --resume.
+    The run folder holds history.csv, checkpoints/, validation.json, report.html and <name>.keras, the bundle for
+    `geoseg predict -m`. Resume an interrupted run with --resume.
 
     To write a recipe to start from, based on the data:
 

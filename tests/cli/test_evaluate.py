@@ -61,7 +61,7 @@ def test_tables(run, pair, tmp_path):
 def test_what_cannot_be(run, pair, tmp_path):
     """An existing evaluation is refused before anything is read."""
     (tmp_path / "evaluation.md").touch()
-    with pytest.raises(OutputError, match="choose another `folder` or `overwrite=True`"):
+    with pytest.raises(OutputError, match="choose another `folder`, or replace it with `overwrite=True`"):
         run("rasters", tmp_path / "nothing.tif", pair[1], "-o", tmp_path)
     with pytest.raises(UsageError, match=r"nothing\.tif does not exist"):
         run("rasters", tmp_path / "nothing.tif", pair[1], "-o", tmp_path, "--overwrite")
@@ -111,7 +111,9 @@ def test_road_reports_are_not_replaced_unasked(run, networks, tmp_path):
     assert result.exit_code == 2
     assert "'3px' is not a valid float" in result.stderr
     (tmp_path / "differences.gpkg").touch()
-    with pytest.raises(OutputError, match=r"differences\.gpkg exists; choose another `folder` or `overwrite=True`"):
+    with pytest.raises(
+        OutputError, match=r"differences\.gpkg exists; choose another `folder`, or replace it with `overwr"
+    ):
         run("roads", *networks, "-o", tmp_path)
     run("roads", *networks, "-o", tmp_path, "--overwrite")
     assert (tmp_path / "differences.gpkg").stat().st_size

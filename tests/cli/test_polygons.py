@@ -1,7 +1,5 @@
 """`geoseg polygons`."""
 
-import json
-
 import geopandas
 import numpy as np
 import pytest
@@ -12,11 +10,11 @@ from geoseg.models.legend import AERIAL
 
 
 @pytest.fixture
-def classes(write_classes):
+def classes(write_ids):
     values = np.ones((30, 30), np.uint8)
     values[5:15, 5:15] = 0
     values[20:22, 20:22] = 4
-    return write_classes(values, nodata=255, tags={"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())})
+    return write_ids(values, nodata=255, legend=AERIAL, gsd_m=2)
 
 
 @pytest.fixture

@@ -30,11 +30,11 @@ def run(monkeypatch, echo):
 
 
 @pytest.fixture
-def classes(write_classes):
+def classes(write_ids):
     """A class raster with a road."""
     values = np.ones((40, 60), np.uint8)
     values[18:24] = 2
-    return write_classes(values, nodata=255, tags={"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())})
+    return write_ids(values, nodata=255, legend=AERIAL, gsd_m=2)
 
 
 @pytest.fixture

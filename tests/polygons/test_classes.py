@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 import rasterio
@@ -13,11 +11,11 @@ SMALL = np.zeros((4, 4), np.uint8)
 
 
 @pytest.fixture
-def read(write_classes):
+def read(write_ids):
     """Write a raster with some description and read its classes back."""
 
     def make(**description):
-        with rasterio.open(write_classes(SMALL, **description)) as raster:
+        with rasterio.open(write_ids(SMALL, **description)) as raster:
             return classes_of(raster)
 
     return make
@@ -25,7 +23,7 @@ def read(write_classes):
 
 def test_legend_of_geoseg(read):
     """Names and colours come from the legend that geoseg writes."""
-    classes = read(tags={"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())})
+    classes = read(legend=AERIAL)
     assert [classes.name(number) for number in range(5)] == list(AERIAL.names)
     assert [classes.colour(number) for number in range(5)] == [entry.colour for entry in AERIAL.classes]
 

@@ -1,4 +1,3 @@
-import json
 import sqlite3
 import subprocess
 import sys
@@ -17,15 +16,13 @@ from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.models.legend import AERIAL
 from geoseg.polygons import polygonise
 
-LEGEND = {"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())}
-
 
 @pytest.fixture
-def suburb(write_classes, blots):
+def suburb(write_ids, blots):
     """A raster of four classes and a corner without data, higher than a band, with geoseg's legend."""
     values = blots(5, (700, 60), coarse=9).astype(np.uint8)
     values[:30, :20] = 255
-    return write_classes(values, "suburb.tif", nodata=255, tags=LEGEND, tiled=True, blockxsize=64, blockysize=64)
+    return write_ids(values, "suburb.tif", nodata=255, legend=AERIAL, gsd_m=2, tiled=True, blockxsize=64, blockysize=64)
 
 
 def table_of(path):
@@ -164,10 +161,10 @@ def test_geopackage_carries_its_style(suburb, tmp_path):
     rasterio.Affine(-2, 0, 500_000, 0, -2, 5_400_000),
     rasterio.Affine(2, 0, 500_000, 0, -2, 5_400_000) @ rasterio.Affine.rotation(30),
 ])  # fmt: skip
-def test_any_affine_grid(write_classes, blots, tmp_path, transform):
+def test_any_affine_grid(write_ids, blots, tmp_path, transform):
     """South-up, mirrored and rotated rasters give polygons where GDAL places them, counter-clockwise."""
     values = blots(2, (40, 30)).astype(np.uint8)
-    path = write_classes(values, transform=transform)
+    path = write_ids(values, transform=transform)
     table = table_of(polygonise(path, tmp_path / "areas.fgb").files[-1])
     expected = rasterio.features.shapes(values, connectivity=4, transform=transform)
     for shape, value in expected:
@@ -182,32 +179,32 @@ def test_any_affine_grid(write_classes, blots, tmp_path, transform):
     ("dtype", "nodata", "numbers"),
     [("uint8", None, (0, 255)), ("uint8", 0, (1, 255)), ("int16", -9999, (0, 523)), ("uint32", None, (7, 65_534))],
 )
-def test_any_whole_numbers(write_classes, tmp_path, dtype, nodata, numbers):
+def test_any_whole_numbers(write_ids, tmp_path, dtype, nodata, numbers):
     """Class ids are any whole numbers below 65535; what the raster calls nodata is left out."""
     values = np.full((6, 9), numbers[0], dtype)
     values[:, 3:6] = numbers[1]
     if nodata is not None:
         values[:, 6:] = nodata
-    made = polygonise(write_classes(values, nodata=nodata), tmp_path / "areas.gpkg")
+    made = polygonise(write_ids(values, gsd_m=2, nodata=nodata), tmp_path / "areas.gpkg")
     assert [(number, total.name) for number, total in made.totals.items()] == [(each, str(each)) for each in numbers]
     table = table_of(made.files[-1])
     pixels = [18, 18] if nodata is not None else [18, 18, 18]
     assert (table.area / 4).tolist() == pixels
 
 
-def test_masked_pixels_are_left_out(write_classes, tmp_path):
+def test_masked_pixels_are_left_out(write_ids, tmp_path):
     """Pixels that a mask hides have no class, whatever their value."""
     values = np.ones((6, 6), np.uint8)
-    path = write_classes(values)
+    path = write_ids(values, gsd_m=2)
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as raster:
         raster.write_mask(np.arange(36).reshape(6, 6) % 6 < 4)
     table = table_of(polygonise(path, tmp_path / "areas.gpkg").files[-1])
     assert table.area.tolist() == [4 * 24]
 
 
-def test_raster_without_data(write_classes, tmp_path):
+def test_raster_without_data(write_ids, tmp_path):
     """A raster of nothing but nodata makes complete files without polygons."""
-    path = write_classes(np.full((5, 5), 255, np.uint8), nodata=255)
+    path = write_ids(np.full((5, 5), 255, np.uint8), nodata=255)
     made = polygonise(path, tmp_path / "areas.gpkg", formats=["geojson", "flatgeobuf", "parquet"], min_area_m2=10)
     assert made.totals == {}
     assert [len(table_of(path)) for path in made.files[1:]] == [0, 0, 0, 0]
@@ -228,9 +225,9 @@ def test_progress(suburb, tmp_path):
         (np.full((4, 4), 65_535, np.uint16), "holds the value 65535"),
     ],
 )
-def test_no_class_ids(write_classes, tmp_path, values, message):
+def test_no_class_ids(write_ids, tmp_path, values, message):
     """Rasters of anything else are refused by what is wrong, and leave nothing."""
-    path = write_classes(values)
+    path = write_ids(values)
     with pytest.raises(SceneError, match=message):
         polygonise(path, tmp_path / "areas.gpkg")
     assert list(tmp_path.iterdir()) == [path]

@@ -188,13 +188,13 @@ def test_a_folder_in_a_results_place(run, write_scene, write_bundle, noise, tmp_
     ("changes", "words"),
     [
         ({"window": "foo"}, "window 'foo'"),
-        ({"window": None}, "window is a str, not None"),
+        ({"window": None}, "window must be a str, not None"),
         ({"name": "a\x1b[31m"}, "printable"),
         ({"scaling": {"uint8": {"offset": 0, "gain": 0}}}, "gain"),
         ({"scaling": {"uint8": {"offset": float("nan"), "gain": 1}}}, "finite"),
         ({"scaling": {"uint8": {"offset": 0, "gain": float("inf")}}}, "finite"),
-        ({"bands": "rgb"}, "bands is a list"),
-        ({"provenance": []}, "provenance is a dict"),
+        ({"bands": "rgb"}, "bands must be a list"),
+        ({"provenance": []}, "provenance must be a dict"),
         ({"tile": 10**400, "multiple": 1}, "tile"),
     ],
 )
@@ -308,7 +308,7 @@ def test_many_scenes_one_that_an_option_does_not_fit(run, write_scene, write_bun
 
 def test_options_of_python(write_scene, write_bundle, noise, echo, tmp_path):
     """What click would refuse is refused in Python too, before anything is computed."""
-    with pytest.raises(geoseg.UsageError, match="tta 'foo' is unknown"):
+    with pytest.raises(geoseg.UsageError, match="`tta` 'foo' is unknown"):
         geoseg.predict(write_scene(noise(20, 20)), model=write_bundle(), folder=tmp_path / "o", load=echo, tta="foo")
     no_results(tmp_path / "o")
 

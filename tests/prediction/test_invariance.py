@@ -63,7 +63,7 @@ def budget_of(columns, monkeypatch):
     """A memory budget that holds a number of columns and nothing else."""
     monkeypatch.setattr("geoseg.prediction.plan.ENGINE_BYTES", 0)
     monkeypatch.setattr("geoseg.prediction.plan.TILE_PIXEL_BYTES", 0)
-    return columns * geoseg.prediction.plan._column_bytes(64, 5, 3)
+    return columns * geoseg.prediction.plan._column_bytes(64, make_card())
 
 
 def kill(scene, network, folder, tiles, **choices):
