@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-def _parse_bytes(text: str) -> int:
+def parse_size(text: str) -> int:
     """Parse `2GB`, `800M` or `2GiB`, by Dask and not by pydantic, which reads `1,5GB` as one byte."""
     from dask.utils import parse_bytes  # a fifth of a second
 
@@ -78,5 +78,5 @@ more_formats = click.option(
     "--format", "formats", type=_FORMATS, multiple=True, help="Another format to write; repeatable."
 )
 memory = click.option(
-    "--memory", type=_parse_bytes, default="2GB", show_default=True, metavar="SIZE", help="Memory limit."
+    "--memory", type=parse_size, default="2GB", show_default=True, metavar="SIZE", help="Memory limit."
 )

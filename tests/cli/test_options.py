@@ -5,7 +5,7 @@ import sys
 import click
 import pytest
 
-from geoseg.cli.options import ByteSize
+from geoseg.cli.options import parse_size
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,11 @@ from geoseg.cli.options import ByteSize
 )
 def test_sizes(text, size):
     """Units are decimal unless marked as binary; their case and a space before them do not matter."""
-    assert ByteSize().convert(text, None, None) == size
+    assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["x", "GBx", "-1GB", "1,5GB", "2GB x", "5 apples"])
 def test_text_that_is_not_a_size_is_refused(text):
     """A typo must not pass as another size."""
     with pytest.raises(click.BadParameter, match="is not a size such as 2GB or 800MB"):
-        ByteSize().convert(text, None, None)
+        parse_size(text)
