@@ -21,11 +21,9 @@ PAGES = [ROOT / "README.md", ROOT / "sample_rasters" / "README.md", *sorted((ROO
 
 
 def blocks(language):
-    """Code blocks of all pages in a language, with the page they stand on."""
+    """Code blocks in a language, with the names of their pages."""
     fence = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    return [
-        (page.name, block) for page in PAGES for found, block in fence.findall(page.read_text()) if found == language
-    ]
+    return [(page.name, block) for page in PAGES for name, block in fence.findall(page.read_text()) if name == language]
 
 
 COMMANDS = sorted(
