@@ -49,7 +49,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"recipe {path} cannot be read ({error}).") from error
+        raise UsageError(f"recipe {path} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"recipe {path} is not TOML: {error}.") from error
     document.setdefault("name", path.stem)
