@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 
-def parse_size(text: str) -> int:
+def parse_size(text: str | int) -> int:
     """Parse `2GB`, `800M` or `2GiB`, by Dask and not by pydantic, which reads `1,5GB` as one byte."""
+    if isinstance(text, int):  # the default
+        return text
     from dask.utils import parse_bytes  # a fifth of a second
 
     try:
@@ -78,5 +80,5 @@ more_formats = click.option(
     "--format", "formats", type=_FORMATS, multiple=True, help="Another format to write; repeatable."
 )
 memory = click.option(
-    "--memory", type=parse_size, default="2GB", show_default=True, metavar="SIZE", help="Memory limit."
+    "--memory", type=parse_size, default=2 * 10**9, show_default="2GB", metavar="SIZE", help="Memory limit."
 )

@@ -9,7 +9,6 @@ import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.roi import roi_shape
-from pyogrio.errors import DataSourceError
 from pyproj import Transformer
 from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
@@ -92,7 +91,9 @@ def _box(bounds: Bounds) -> tuple[BaseGeometry, str]:
 
 
 def _read_polygons(path: Path) -> tuple[BaseGeometry, str]:
-    import geopandas  # slow to import, and needed only here
+    # slow to import, and needed only here
+    import geopandas
+    from pyogrio.errors import DataSourceError
 
     try:
         frame = geopandas.read_file(path)

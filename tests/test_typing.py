@@ -1,0 +1,43 @@
+"""A type checker in a user's project sees the public calls, their options and their results."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("mypy", reason="mypy is not installed")
+
+PROGRAM = """
+import geoseg
+import numpy as np
+
+model = geoseg.Model("aerial")
+reveal_type(model.predict("scene.tif", folder="maps", tta="flips", bands=(1, 2, 3)).outputs.classes)
+reveal_type(model.predict_array(np.zeros((3, 9, 9), np.uint8)))
+reveal_type(geoseg.trace_roads("classes.tif"))
+reveal_type(geoseg.polygonise("classes.tif").totals)
+reveal_type(geoseg.evaluate("maps", "labels"))
+geoseg.predict("scene.tif", gsd=3)
+geoseg.describe("scene.tif", tta="circular")
+geoseg.nothing
+"""
+
+
+@pytest.mark.slow
+def test_types_of_a_users_project(tmp_path):
+    """Results have their types; a misspelt option, a wrong value and an unknown name are errors."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    for found in (
+        'Revealed type is "pathlib.Path',
+        'Revealed type is "numpy.ndarray',
+        'Revealed type is "geoseg.roads.network.RoadNetwork"',
+        'Revealed type is "dict[int, geoseg.polygons',
+        'Revealed type is "geoseg.evaluation.result.Evaluation"',
+        'Unexpected keyword argument "gsd"',
+        'Argument "tta" to "describe" has incompatible type',
+        'Module has no attribute "nothing"',
+    ):
+        assert found in done.stdout, done.stdout
