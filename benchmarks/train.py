@@ -31,7 +31,7 @@ start_keras()
 import keras  # noqa: E402 - started quietly
 
 from geoseg.training.data.dataset import open_data  # noqa: E402
-from geoseg.training.fit import compiled, training_batches  # noqa: E402
+from geoseg.training.fit import build_batches, compile_network  # noqa: E402
 from geoseg.training.run.batches import Batch, TrainingBatches  # noqa: E402
 from geoseg.training.run.devices import choose_devices, find_devices, spread  # noqa: E402
 
@@ -104,9 +104,9 @@ def rounds(recipe: Recipe, steps: int, skip: int, count: int) -> Iterator[dict[s
     names = choose_devices(find_devices(), None, batch=recipe.schedule.batch)
     run = resolve(recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps + skip})}))
     data = open_data(run)
-    batches = training_batches(run, data)
+    batches = build_batches(run, data)
     with spread(names):
-        network = compiled(run, data, names)
+        network = compile_network(run, data, names)
         repeated = Repeated(batches[0], steps + skip)
         training(network, Repeated(batches[0], 2), 1)
         for batches.epoch in range(1, count + 1):

@@ -15,7 +15,7 @@ import click
 @click.option("--size", type=click.IntRange(min=1), default=512, show_default=True, help="Side of a chip, in pixels.")
 @click.option(
     "--overlap", type=click.FloatRange(0, 0.5), default=0.25, show_default=True,
-    help="Share of a chip that neighbours have in common.",
+    help="Overlap of neighbouring chips, as a share of their side.",
 )  # fmt: skip
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the recipe.")
 def command(
@@ -23,11 +23,11 @@ def command(
 ) -> None:
     """Cut labelled images into georeferenced GeoTIFF chips.
 
-    IMAGES and LABELS are folders, patterns or files; LABELS is optional if the folder has a customary layout. Pixels
-    and label values are kept, in DIR/images and DIR/labels.
+    IMAGES and LABELS are folders, patterns or files; LABELS is optional if the folder has a customary layout. Chips
+    are written to DIR/images and DIR/labels with unchanged values.
 
-    The images of a recipe are cut as they are trained on, at the model's GSD with labels as class ids, in DIR/training
-    and DIR/validation.
+    With a recipe, chips are written to DIR/training and DIR/validation as in training: at the model's GSD, with labels
+    as class ids.
 
     Training does not need chips: it samples windows from the rasters directly.
     """

@@ -1,4 +1,4 @@
-"""`geoseg train`: train a recipe, or write a recipe for labelled images."""
+"""`geoseg train`: train a network from a recipe, or write a recipe for labelled images."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,19 +15,13 @@ if TYPE_CHECKING:
     from geoseg.training.train import Training
 
 COLUMNS = {"loss": 10, "accuracy": 10, "jaccard": 10, "val_loss": 14, "val_accuracy": 14, "val_jaccard": 14}
-"""Columns of the table with their widths; they fit 80 characters."""
+"""Columns of the table with their widths, for 80 characters."""
 
 
 @click.command("train")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RECIPE")
 @click.option("--init", is_flag=True, help="Print a recipe to start from, given IMAGES and LABELS instead of RECIPE.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a value: schedule.epochs=20.",
-)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value: schedule.epochs=20.")
 @click.option(
     "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="Run folder.  [default: runs/<name>]",
@@ -59,7 +53,7 @@ def command(
         geoseg train --init images/ labels/ > recipe.toml
     """
     if init:
-        _describe(paths)
+        _write_recipe(paths)
         return
     if len(paths) > 1:
         raise UsageError(f"give one recipe, not {len(paths)}; for images and labels, add --init.")
@@ -70,29 +64,29 @@ def command(
 
     console = Console(stderr=True, quiet=quiet, markup=False)
     recipe = load_recipe(paths[0], overrides)
-    with _bar(console) as bar:
-        shown = _Shown(console, bar, recipe.name, every=recipe.schedule.table_every, epochs=recipe.schedule.epochs)
+    with _build_bar(console) as bar:
+        display = _Display(console, bar, recipe.name, every=recipe.schedule.table_every, epochs=recipe.schedule.epochs)
         training = train(
             recipe,
             folder=folder,
             resume=resume,
             devices=devices,
-            progress=shown.step,
-            epoch_done=shown.epoch,
+            progress=display.move_bar,
+            epoch_done=display.print_row,
             remark=lambda sentence: console.print(f"geoseg: {sentence}", highlight=False, soft_wrap=True),
         )
     _show(console, training)
 
 
-def _describe(paths: tuple[Path, ...]) -> None:
+def _write_recipe(paths: tuple[Path, ...]) -> None:
     if len(paths) > 2:
-        raise UsageError(f"--init takes a folder of images and one of labels, not {len(paths)}.")
+        raise UsageError(f"--init takes a folder of images and one of labels, not {len(paths)} paths.")
     from geoseg.training.survey.recipe_template import describe_data
 
     click.echo(describe_data(*paths), nl=False)
 
 
-def _bar(console: "Console") -> "Progress":
+def _build_bar(console: "Console") -> "Progress":
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -112,39 +106,39 @@ def _bar(console: "Console") -> "Progress":
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        # Estimate the time left from the last minutes, validation included.
+        # Estimate the time left from the last ten minutes, including validation.
         speed_estimate_period=600,
     )
 
 
-class _Shown:
-    """Console output of a run: a progress bar, and rows of a table."""
+class _Display:
+    """Console output of a run: a progress bar and a table of epochs."""
 
     def __init__(self, console: "Console", bar: "Progress", name: str, *, every: int, epochs: int) -> None:
         self._console = console
         self._bar = bar
         self._every = every
         self._epochs = epochs
-        # Started at the first step, so that the time before it does not count as pace.
+        # Started at the first step, so that preparation does not count as pace.
         self._task = bar.add_task(name, total=None, start=False, loss="")
-        self._headed = False
+        self._has_header = False
 
-    def step(self, done: int, total: int, loss: str) -> None:
-        """Move the bar."""
+    def move_bar(self, done: int, total: int, loss: str) -> None:
+        """Move the bar after a step."""
         if not self._bar.tasks[0].started:
             self._bar.update(self._task, completed=done, total=total)
             self._bar.start_task(self._task)
         self._bar.update(self._task, completed=done, loss=loss)
 
-    def epoch(self, row: Mapping[str, float]) -> None:
+    def print_row(self, row: Mapping[str, float]) -> None:
         """Print a row of the table, every few epochs and at the end."""
         epoch = int(row["epoch"])
         if epoch % self._every and epoch not in (1, self._epochs):
             return
-        if not self._headed:
+        if not self._has_header:
             head = "".join(f"{name:>{width}}" for name, width in COLUMNS.items())
             self._console.print(f"{'epoch':>6}{head.replace('_', ' ')}", highlight=False, soft_wrap=True)
-            self._headed = True
+            self._has_header = True
         cells = "".join(
             f"{row[name]:>{width}.4f}" if name in row else f"{'–':>{width}}" for name, width in COLUMNS.items()
         )

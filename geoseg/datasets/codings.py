@@ -11,12 +11,11 @@ from geoseg.models.legend import AERIAL, Legend, LegendClass
 
 @dataclass(frozen=True, kw_only=True)
 class Coding:
-    """Meaning of the values of a label raster."""
+    """Class names of the values of a label raster."""
 
     coloured: bool
     """Values are colours `0xrrggbb`; otherwise ids."""
     names: Mapping[int, str]
-    """Class name of each value."""
     silent: frozenset[str] = frozenset()
     """Names of unlabelled pixels: ignored unless the legend lists them."""
 

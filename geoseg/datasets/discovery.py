@@ -1,8 +1,9 @@
-"""Pair images with labels by the folder layouts customary in the field."""
+"""Pair images with labels by customary folder layouts."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from geoseg.errors import UsageError
@@ -41,42 +42,32 @@ class Files:
 
 
 def find_pairs(images: str, labels: str | None = None) -> list[Files]:
-    """Pair images with labels, sorted by name.
+    """Pair images with labels, sorted by name; UsageError if there are no images, or one has no label or several.
 
-    Parameters
-    ----------
-    images
-        A folder, a glob pattern, or a file.
-    labels
-        A folder, a glob pattern, a raster, or one vector file for all images. None to look for a customary folder:
-        `labels`, `masks` or `gt` next to `images`, `gtFine` next to `leftImg8bit`, `5_Labels_all` next to
-        `2_Ortho_RGB`, `gts_for_participants` next to `top`.
-
-    Raises
-    ------
-    UsageError
-        If there are no images, or an image has no label or several.
+    `images` is a folder, glob pattern or file; `labels` likewise, or one vector file for all images. None looks for
+    customary label folders next to image folders: `labels`, `masks` or `gt` for `images`, `gtFine` for `leftImg8bit`,
+    `5_Labels_all` for `2_Ortho_RGB`, `gts_for_participants` for `top`.
     """
-    folders = _beside(Path(images)) if labels is None else [(images, labels)]
-    found = [pair for image_place, label_place in folders for pair in _paired(image_place, label_place)]
+    folders = _find_folders(Path(images)) if labels is None else [(images, labels)]
+    found = [pair for image_place, label_place in folders for pair in _pair(image_place, label_place)]
     if labels is None and len(folders) > 1:
-        found = [_renamed(pair, Path(images)) for pair in found]
+        found = [_rename(pair, Path(images)) for pair in found]
     return sorted(found, key=lambda pair: pair.name)
 
 
-def _beside(root: Path) -> list[tuple[str, str]]:
-    """Image folders at or below `root`, each with the label folder next to it."""
+def _find_folders(root: Path) -> list[tuple[str, str]]:
+    """Find image folders at or below `root`, each with the label folder next to it."""
     if not root.is_dir():
         raise UsageError(f"{root} is not a folder; give its labels, too.")
     here = [root, *sorted(path for depth in ("*", "*/*") for path in root.glob(depth) if path.is_dir())]
     found = []
     for name, siblings in _CONVENTIONS.items():
-        for folder in (folder for folder in here if _alike(folder.name, name)):
+        for folder in (folder for folder in here if _same_name(folder.name, name)):
             beside = [
                 path
                 for sibling in siblings
                 for path in sorted(folder.parent.iterdir())
-                if _alike(path.name, sibling) and path.is_dir()
+                if _same_name(path.name, sibling) and path.is_dir()
             ]
             if len(beside) > 1:
                 raise UsageError(f"{folder} has {beside[0].name} and {beside[1].name} next to it; give the labels.")
@@ -89,31 +80,31 @@ def _beside(root: Path) -> list[tuple[str, str]]:
     return list(first.values())
 
 
-def _alike(name: str, customary: str) -> bool:
+def _same_name(name: str, customary: str) -> bool:
     return name.casefold() == customary.casefold()
 
 
-def _renamed(pair: Files, root: Path) -> Files:
-    """Prefix the name with the folders that distinguish it: `Tile 1/images/part.jpg` is `Tile 1/part`."""
+def _rename(pair: Files, root: Path) -> Files:
+    """Prefix the name with the folders that distinguish it: `Tile 1/images/part.jpg` becomes `Tile 1/part`."""
     parts = [
         part
         for part in pair.image.relative_to(root).parts[:-1]
-        if not any(_alike(part, customary) for customary in _CONVENTIONS)
+        if not any(_same_name(part, customary) for customary in _CONVENTIONS)
     ]
     inside = pair.name.rpartition("/")[2]
     return Files(name="/".join([*parts, inside]), image=pair.image, label=pair.label)
 
 
-def _paired(images: str, labels: str) -> Iterator[Files]:
+def _pair(images: str, labels: str) -> Iterator[Files]:
     """Pair the files of two places by name."""
-    image_files = dict(_keyed(images, RASTERS, IMAGE_MARK))
+    image_files = dict(_name_files(images, RASTERS, IMAGE_MARK))
     if not image_files:
         raise UsageError(f"{images} holds no images ({', '.join(sorted(RASTERS))}).")
     if Path(labels).is_file() and Path(labels).suffix.lower() in VECTORS:
         for key, image in image_files.items():
             yield Files(name=key, image=image, label=Path(labels))
         return
-    label_files = dict(_keyed(labels, RASTERS | VECTORS, LABEL_MARK))
+    label_files = dict(_name_files(labels, RASTERS | VECTORS, LABEL_MARK))
     if len(image_files) == len(label_files) == 1 and Path(images).is_file():
         (key, image), label = next(iter(image_files.items())), next(iter(label_files.values()))
         yield Files(name=key, image=image, label=label)
@@ -128,9 +119,9 @@ def _paired(images: str, labels: str) -> Iterator[Files]:
         yield Files(name=key, image=image, label=label_files[key])
 
 
-def _keyed(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> Iterator[tuple[str, Path]]:
-    """Files of a folder or pattern, by the name that an image and its label share."""
-    root, paths = _listed(place)
+def _name_files(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a folder or pattern with the name that an image and its label share."""
+    root, paths = _list_files(place)
     seen: dict[str, Path] = {}
     for path in sorted(paths):
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
@@ -143,21 +134,16 @@ def _keyed(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> Itera
         yield key, path
 
 
-def _listed(place: str) -> tuple[Path, Iterable[Path]]:
-    """Folder of a place, and its files at any depth."""
+def _list_files(place: str) -> tuple[Path, Iterable[Path]]:
+    """List the files of a folder at any depth, of a pattern, or one file; return their common folder, too."""
     path = Path(place)
     if path.is_dir():
         return path, (file for file in path.rglob("*") if file.is_file())
     if path.is_file():
         return path.parent, [path]
-    fixed = path.parts[: _first_wild(path)]
+    fixed = list(takewhile(lambda part: not _WILD.search(part), path.parts))
     root = Path(*fixed)
     pattern = "/".join(path.parts[len(fixed) :])
     if not pattern or not root.is_dir():
         raise UsageError(f"{place} does not exist.")
     return root, (file for file in root.glob(pattern) if file.is_file())
-
-
-def _first_wild(path: Path) -> int:
-    wild = [number for number, part in enumerate(path.parts) if _WILD.search(part)]
-    return wild[0] if wild else len(path.parts)

@@ -1,4 +1,4 @@
-"""The end of a run: the best weights scored as `geoseg predict` will use them, and written as a bundle; the report."""
+"""Finish a run: score the best weights on whole images, and write bundle and report."""
 
 import json
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ from .report import write_report, write_tile_pictures
 from .run.best_and_worst import Extremes
 from .run.neural_network import build_shipped
 from .run.run_folder import RunFolder, best_row, read_history
-from .run.validation import class_map, validate
+from .run.validation import map_classes, validate
 
 if TYPE_CHECKING:
     from .data.dataset import Data, LabelledImage
 
 
 def finish(run: Run, data: "Data", folder: RunFolder) -> Path:
-    """Write bundle, `validation.json` and report; return the path of the report."""
+    """Score the best weights, write bundle and report, and return the path of the report."""
     best = best_row(read_history(folder.history))
     epochs = 0 if best is None else int(best["epoch"])
     network = build_shipped(run.network, run.card)
     network.load_weights(folder.best)
-    if run.mantissa_bits is not None:  # the scores are those of the weights that the bundle keeps
+    if run.mantissa_bits is not None:  # score the weights as the bundle keeps them
         network.set_weights([rounded(np.asarray(weight), run.mantissa_bits) for weight in network.get_weights()])
     images = data.validation_images()
-    metrics = _validated(run, network, images, folder, epochs) if images else {}
+    metrics = _score(run, network, images, folder, epochs) if images else {}
     card = replace(run.card, provenance={**run.card.provenance, "epochs": epochs, "metrics": metrics})
     bundle = folder.bundle(card.name)
     with whole(bundle) as new:
@@ -42,14 +42,14 @@ def finish(run: Run, data: "Data", folder: RunFolder) -> Path:
     return write_report(folder.path)
 
 
-def _validated(
+def _score(
     run: Run, network: keras.Model, images: "Sequence[LabelledImage]", folder: RunFolder, epochs: int
 ) -> dict[str, Any]:
-    """Score the network on whole images, write `validation.json` and pictures of tiles; return the card's metrics."""
+    """Score the network, write `validation.json` and pictures of tiles, and return metrics for the card."""
     engine, card = KerasEngine(network), run.card
     extremes = Extremes(run.labels, tile=card.tile)
-    found = validate(
-        lambda pixels: class_map(engine, pixels, tile=card.tile, overlap=card.overlap, window=card.window),
+    scores = validate(
+        lambda pixels: map_classes(engine, pixels, tile=card.tile, overlap=card.overlap, window=card.window),
         images,
         run.labels,
         extremes,
@@ -58,12 +58,12 @@ def _validated(
         kind: write_tile_pictures(folder.path, kind, chosen, card.legend)
         for kind, chosen in (("worst", extremes.worst), ("best", extremes.best))
     }
-    document = {"epoch": epochs} | found | {"tiles": tiles}
+    document = {"epoch": epochs} | scores | {"tiles": tiles}
     write_text(folder.validation, json.dumps(document, indent=2))
     return {
         "images": len(images),
-        "overall_accuracy": found["overall_accuracy"],
-        "mean_iou": found["mean_iou"],
-        "iou": {entry["name"]: entry["iou"] for entry in found["classes"]},
-        "partial": found["partial"],
+        "overall_accuracy": scores["overall_accuracy"],
+        "mean_iou": scores["mean_iou"],
+        "iou": {entry["name"]: entry["iou"] for entry in scores["classes"]},
+        "partial": scores["partial"],
     }

@@ -1,4 +1,4 @@
-"""The training loop: Keras's `fit` with the data, loss and schedule of a run, resumed where it was interrupted."""
+"""Run the training loop: Keras's `fit` with the data, loss and schedule of a run, resumed after an interruption."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -19,53 +19,52 @@ from .run.augmentation import Augmenter, margin_side
 from .run.batches import TrainingBatches
 from .run.callbacks import EpochDone, KeepBest, StepProgress, WriteHistory
 from .run.devices import share_statistics, spread
-from .run.fused_batch_norm import fused
+from .run.fused_batch_norm import fuse_batch_norm
 from .run.loss import build_loss
-from .run.neural_network import build_optimizer, build_shipped, build_trained, copied_weights
+from .run.neural_network import build_optimizer, build_shipped, build_trained, copy_weights
 from .run.run_folder import Row, RunFolder, read_history
-from .run.validation import Scorer, ValidationTiles, class_map, known_classes
+from .run.validation import Scorer, ValidationTiles, map_classes, mask_unknown
 
 if TYPE_CHECKING:
     from .data.dataset import Data, LabelledImage
 
 CALIBRATION_PIXELS = 2**21
-"""Pixels of training windows to measure the normalisation statistics of averaged weights on."""
+"""Pixels of training windows for measuring the normalisation statistics of averaged weights."""
 SCENE_SIDE = 1024
-"""Largest side of the validation scene in the report, in pixels."""
+"""Longest side of the validation scene in the report, in pixels."""
 
 
 def fit(
     run: Run, data: "Data", folder: RunFolder, *, devices: Sequence[str], progress: Progress, epoch_done: EpochDone
 ) -> None:
-    """Train until the schedule or the patience ends, and keep the best weights in the folder.
-
-    Raises
-    ------
-    BundleError, OutputError, SceneError, UsageError
-        If the initial weights, the data or the run folder cannot be used.
-    """
+    """Train until schedule or patience ends, and keep the best weights in the folder."""
     schedule = run.schedule
     rows = read_history(folder.history)
     keras.utils.set_random_seed(run.seed % 2**32)
     images = data.validation_images()
     shipped = build_shipped(run.network, run.card)
-    done = _reporting(schedule.table_every, folder, epoch_done)
-    with closing(training_batches(run, data)) as batches, spread(devices):
-        network = compiled(run, data, devices)
-        tiles = _tiles(run, images, len(devices))
+
+    def report(row: Row) -> None:
+        epoch_done(row)
+        if row["epoch"] % schedule.table_every == 0:
+            write_report(folder.path)
+
+    with closing(build_batches(run, data)) as batches, spread(devices):
+        network = compile_network(run, data, devices)
+        tiles = _build_tiles(run, images, len(devices))
         callbacks = [
             StepProgress(batches, epochs=schedule.epochs, progress=progress),
             KeepBest(
                 tiles,
-                _calibration(batches, schedule.batch * schedule.window**2),
-                keep=partial(_keep, network, shipped, folder),
-                picture=_painter(run, images, partial(_scores, network, len(devices)), folder),
+                _draw_calibration_images(batches, schedule.batch * schedule.window**2),
+                keep=partial(_save_weights, network, shipped, folder),
+                picture=_build_painter(run, images, partial(_predict_tile, network, len(devices)), folder),
                 picture_every=schedule.table_every,
                 rows=rows,
             ),
-            WriteHistory(folder.history, rows, patience=schedule.patience, done=done),
+            WriteHistory(folder.history, rows, patience=schedule.patience, done=report),
             keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
-            # Last: a resumed run repeats all that came before an unfinished backup.
+            # Last, since a resumed run repeats all callbacks before an unfinished backup.
             keras.callbacks.BackupAndRestore(folder.backup, double_checkpoint=True, delete_checkpoint=False),
         ]
         try:
@@ -77,8 +76,8 @@ def fit(
             raise
 
 
-def training_batches(run: Run, data: "Data") -> TrainingBatches:
-    """Augmented batches of training windows."""
+def build_batches(run: Run, data: "Data") -> TrainingBatches:
+    """Build the augmented batches of training windows."""
     schedule = run.schedule
     augmenter = Augmenter(
         run.augmentation,
@@ -92,14 +91,14 @@ def training_batches(run: Run, data: "Data") -> TrainingBatches:
     )
 
 
-def compiled(run: Run, data: "Data", devices: Sequence[str]) -> keras.Model:
+def compile_network(run: Run, data: "Data", devices: Sequence[str]) -> keras.Model:
     """Build the network and compile it with its optimizer, loss and metrics."""
     labels = run.labels
     network = build_trained(run.network, run.card, precision=run.schedule.precision)
     # XLA takes minutes and gains TensorFlow nothing on a CPU; JAX without it runs operation by operation.
     accelerated = keras.backend.backend() == "jax" or any("gpu" in name.lower() for name in devices)
     if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
-        network = fused(network)
+        network = fuse_batch_norm(network)
     share_statistics(network, devices)
     network.compile(
         optimizer=build_optimizer(run.schedule),
@@ -110,59 +109,50 @@ def compiled(run: Run, data: "Data", devices: Sequence[str]) -> keras.Model:
     return network
 
 
-def _tiles(run: Run, images: "Sequence[LabelledImage]", devices: int) -> ValidationTiles | None:
-    """Validation tiles in batches of about as many pixels as a training step; None if nothing is held out."""
+def _build_tiles(run: Run, images: "Sequence[LabelledImage]", devices: int) -> ValidationTiles | None:
+    """Batch validation tiles to about the pixels of a training step; None if nothing is held out."""
     if not images:
         return None
-    at_once = run.schedule.batch * run.schedule.window**2 // run.card.tile**2
-    size = max(1, at_once // devices) * devices
+    tiles = run.schedule.batch * run.schedule.window**2 // run.card.tile**2
+    size = max(1, tiles // devices) * devices
     return ValidationTiles(images, tile=run.card.tile, size=size, ignored=run.labels.ignored)
 
 
-def _calibration(batches: TrainingBatches, pixels: int) -> list[npt.NDArray[np.float32]]:
-    """Images of a few batches of the first epoch."""
-    count = min(len(batches), -(-CALIBRATION_PIXELS // pixels))
+def _draw_calibration_images(batches: TrainingBatches, batch_pixels: int) -> list[npt.NDArray[np.float32]]:
+    """Draw the images of the first few batches."""
+    count = min(len(batches), -(-CALIBRATION_PIXELS // batch_pixels))
     return [batches[step][0] for step in range(count)]
 
 
-def _keep(network: keras.Model, shipped: keras.Model, folder: RunFolder) -> None:
-    """Store the network's weights, without the optimizer's."""
-    shipped.set_weights(copied_weights(network))
+def _save_weights(network: keras.Model, shipped: keras.Model, folder: RunFolder) -> None:
+    """Save the network's weights, without the optimizer's."""
+    shipped.set_weights(copy_weights(network))
     with whole(folder.best) as new:
         shipped.save_weights(new)
 
 
-def _scores(network: keras.Model, devices: int, tiles: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Class probabilities `(1, side, side, classes)` of one tile, which every device gets a copy of."""
-    scores: npt.NDArray[np.float32] = network.predict_on_batch(np.repeat(tiles, devices, axis=0))
+def _predict_tile(network: keras.Model, devices: int, tile: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Predict class probabilities `(1, side, side, classes)` of a tile, with a copy of it for each device."""
+    scores: npt.NDArray[np.float32] = network.predict_on_batch(np.repeat(tile, devices, axis=0))
     return scores[:1]
 
 
-def _painter(run: Run, images: "Sequence[LabelledImage]", score: Scorer, folder: RunFolder) -> Callable[[int], None]:
-    """Function that draws the predicted classes of the first validation image's centre, blended and not."""
+def _build_painter(
+    run: Run, images: "Sequence[LabelledImage]", score: Scorer, folder: RunFolder
+) -> Callable[[int], None]:
+    """Build a function that draws predicted classes at the centre of the first validation image, blended and not."""
     if not images:
         return lambda epoch: None
     pixels, labels = images[0].read()
-    inside = tuple(
+    centre = tuple(
         slice((size - min(size, SCENE_SIDE)) // 2, (size + min(size, SCENE_SIDE)) // 2) for size in labels.shape
     )
-    pixels, reference = pixels[inside], known_classes(labels[inside], run.labels)
+    pixels, reference = pixels[centre], mask_unknown(labels[centre], run.labels)
     card = run.card
 
     def paint(epoch: int) -> None:
-        blended = class_map(score, pixels, tile=card.tile, overlap=card.overlap, window=card.window)
-        plain = class_map(score, pixels, tile=card.tile, overlap=0, window="flat")
+        blended = map_classes(score, pixels, tile=card.tile, overlap=card.overlap, window=card.window)
+        plain = map_classes(score, pixels, tile=card.tile, overlap=0, window="flat")
         write_scene_frame(folder.path, epoch, pixels, reference, plain, blended, card.legend)
 
     return paint
-
-
-def _reporting(every: int, folder: RunFolder, epoch_done: EpochDone) -> EpochDone:
-    """Report each epoch to the caller, and write the run's report every few epochs."""
-
-    def done(row: Row) -> None:
-        epoch_done(row)
-        if row["epoch"] % every == 0:
-            write_report(folder.path)
-
-    return done

@@ -1,4 +1,4 @@
-"""Train a recipe: from labelled images to a bundle, in a run folder with history and report."""
+"""Train a recipe, from labelled images to a bundle."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,15 +46,15 @@ def train(
     Parameters
     ----------
     recipe
-        A recipe, or the path of one in TOML.
+        Recipe, or path of a recipe in TOML.
     folder
-        The run folder; `runs/<name>` by default.
+        Run folder for history, checkpoints, report and bundle; `runs/<name>` by default.
     overrides
         Changes to the recipe's file, each `key.path=value`.
     resume
         Resume the run in the folder after its last complete epoch.
     devices
-        Number of devices to spread each step over; by default all accelerators, or else the CPU.
+        Number of devices to spread each step over; all accelerators by default, or else the CPU.
     progress
         Called after each step, with the epoch's mean loss as text.
     epoch_done

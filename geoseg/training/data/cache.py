@@ -4,20 +4,19 @@ from collections import OrderedDict
 from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.rasters.read import scaled
 from geoseg.tiling import Roi, reflect
 
 from .pairs import Pair
-from .read_pairs import Labelled, read_pair
+from .read_pairs import Labelled, count_bytes, intersect, read_pair, shift
 
 CACHE_BYTES = 2**30
-"""Decoded pixels and labels to keep: about 270 Mpx of 8-bit red, green and blue."""
+"""Limit on decoded pixels and labels: about 270 Mpx of 8-bit red, green and blue."""
 
 
 class Cache:
-    """Least-recently-used cache of chunks of pairs; threads may share it."""
+    """Least-recently-used cache of image chunks; thread-safe."""
 
     def __init__(self, *, as_float: bool, limit: int = CACHE_BYTES) -> None:
         self._as_float = as_float
@@ -32,7 +31,7 @@ class Cache:
         return self._bytes
 
     def window(self, pair: Pair, top: int, left: int, side: int) -> Labelled:
-        """Pixels `(side, side, bands)` and label values `(side, side)`; reflected where the image is smaller."""
+        """Read pixels `(side, side, bands)` and label values `(side, side)`, reflected at the image's edges."""
         height, width = pair.shape
         if 0 <= top <= height - side and 0 <= left <= width - side:
             return self._region(pair, (slice(top, top + side), slice(left, left + side)))
@@ -43,7 +42,7 @@ class Cache:
         return pixels[inside], labels[inside]
 
     def part(self, pair: Pair, roi: Roi) -> Labelled:
-        """Take a chunk of a pair from the cache, or read it."""
+        """Read a chunk, from the cache if possible."""
         key = (pair.data_set, pair.name, roi[0].start, roi[1].start)
         with self._lock:
             if key in self._parts:
@@ -54,35 +53,19 @@ class Cache:
         with self._lock:
             if key not in self._parts:
                 self._parts[key] = part
-                self._bytes += _size(part)
+                self._bytes += count_bytes(part)
             while self._bytes > self._limit and len(self._parts) > 1:
-                self._bytes -= _size(self._parts.popitem(last=False)[1])
+                self._bytes -= count_bytes(self._parts.popitem(last=False)[1])
         return part
 
     def _region(self, pair: Pair, roi: Roi) -> Labelled:
-        """Assemble a region of the grid from the chunks that it touches."""
+        """Assemble a region of the grid from its chunks."""
         shape = (roi[0].stop - roi[0].start, roi[1].stop - roi[1].start)
         pixels = np.empty((*shape, len(pair.bands)), np.float32 if self._as_float else pair.dtype)
         labels = np.empty(shape, np.uint8)
         for chunk in pair.chunks(roi):
-            of, to = _common(chunk, roi)
-            pixels_there, labels_there = self.part(pair, chunk)
-            pixels[to], labels[to] = pixels_there[of], labels_there[of]
+            common = intersect(chunk, roi)
+            of, to = shift(common, chunk), shift(common, roi)
+            chunk_pixels, chunk_labels = self.part(pair, chunk)
+            pixels[to], labels[to] = chunk_pixels[of], chunk_labels[of]
         return pixels, labels
-
-
-def _common(chunk: Roi, roi: Roi) -> tuple[Roi, Roi]:
-    """Intersection of two regions, in rows and columns of each."""
-    starts = [max(part.start, wanted.start) for part, wanted in zip(chunk, roi, strict=True)]
-    stops = [min(part.stop, wanted.stop) for part, wanted in zip(chunk, roi, strict=True)]
-    of, to = (
-        tuple(
-            slice(start - own.start, stop - own.start) for start, stop, own in zip(starts, stops, region, strict=True)
-        )
-        for region in (chunk, roi)
-    )
-    return (of[0], of[1]), (to[0], to[1])
-
-
-def _size(part: tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]) -> int:
-    return part[0].nbytes + part[1].nbytes

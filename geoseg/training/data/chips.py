@@ -29,10 +29,10 @@ from geoseg.training.recipe.recipe import DataSet, Recipe
 from geoseg.training.recipe.resolve import Run, resolve
 
 from .dataset import open_data
-from .label_rasters import is_coloured, read_values, used_ids
-from .label_values import Encoder
+from .label_rasters import find_used_ids, is_coloured, read_values
+from .label_values import LabelEncoder
 from .pairs import Pair, open_pair
-from .read_pairs import read_image, read_labels
+from .read_pairs import intersect, read_image, read_labels, shift
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,27 +45,26 @@ class Cut:
     """Share of a chip that neighbours have in common, 0 to 0.5."""
 
     def strips(self, shape: tuple[int, int]) -> Iterator[list[Tile]]:
-        """Rows of chips that cover an image; chips at its edges may extend beyond it."""
+        """Yield rows of chips that cover an image; chips at its edges may extend beyond it."""
         tiles = Lattice(shape=shape, tile=self.size, overlap=int(self.overlap * self.size)).tiles()
         for _, row in groupby(tiles, key=lambda tile: tile.row):
             yield list(row)
 
 
 Job = tuple[str, Callable[[Path], int]]
-"""Name of an image, and a function that writes its chips below a folder and returns their number."""
+"""Name of an image, and a function that writes its chips in a folder and returns their number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """Labels of one image, as they are written."""
+    """Labels of one image in the form to write."""
 
     read: Callable[[Roi], tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]
     """Read values `(bands, rows, columns)` of a region of the grid, and their validity mask."""
     fill: float
     """Value of invalid pixels."""
     nodata: float | None
-    colours: Mapping[int, tuple[int, ...]] | None = None
-    """Colour table."""
+    colour_table: Mapping[int, tuple[int, ...]] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -81,12 +80,12 @@ def tile(
 ) -> int:
     """Cut labelled images into GeoTIFF chips of one size; return their number.
 
-    Pixels and label values are kept, in `folder/images/NAME_ROW_COL.tif` and the same under `labels`; labels on
-    another grid are resampled to the image by nearest neighbour. The images of a recipe are cut as they are trained
-    on, to `folder/training/SET/images/…` and `folder/validation/SET/…`: at the card's GSD, with its bands, and labels
-    as class ids, 255 where unlabelled. A label of several classes gets a further id, which a tag of the file explains.
+    Chips of images and labels are `folder/images/NAME_ROW_COL.tif` and `folder/labels/NAME_ROW_COL.tif`, with
+    unchanged values; labels on another grid are resampled to the image's by nearest neighbour. With a recipe, chips
+    are in `folder/training/SET/…` and `folder/validation/SET/…`, at the card's GSD, with its bands, and with labels as
+    class ids, 255 where unlabelled. Partial labels get further ids, explained in a tag of the file.
 
-    Chips are masked beyond the image; those without a labelled pixel are left out.
+    Pixels outside the image are masked. Chips without a labelled pixel are left out.
 
     Parameters
     ----------
@@ -111,18 +110,18 @@ def tile(
         If images and labels cannot be paired or read, or `folder` cannot be written.
     """
     if size < 1 or not 0 <= overlap <= 0.5:
-        raise UsageError(f"`size` is at least 1 and `overlap` is 0 to 0.5, not {size} and {overlap}.")
+        raise UsageError(f"`size` must be at least 1 and `overlap` 0 to 0.5, not {size} and {overlap}.")
     cut = Cut(size=size, overlap=overlap)
     if isinstance(source, Recipe) or Path(source).suffix == ".toml":
         if labels is not None:
             raise UsageError(f"a recipe names its own labels; leave out {labels}.")
-        find_jobs = partial(_recipe_jobs, as_recipe(source, overrides), cut)
+        find_jobs = partial(_find_recipe_jobs, as_recipe(source, overrides), cut)
     elif overrides:
-        raise UsageError("there is no recipe for `overrides` to change.")
+        raise UsageError("`overrides` need a recipe to change; images have none.")
     else:
-        find_jobs = partial(_image_jobs, source, labels, cut)
+        find_jobs = partial(_find_image_jobs, source, labels, cut)
     written = 0
-    with unplaced(), _filling(Path(folder)) as target:
+    with unplaced(), _new_folder(Path(folder)) as target:
         jobs = find_jobs()
         for number, (name, write) in enumerate(jobs):
             progress(number, len(jobs), name)
@@ -133,16 +132,16 @@ def tile(
     return written
 
 
-def _image_jobs(images: str | Path, labels: str | Path | None, cut: Cut) -> list[Job]:
+def _find_image_jobs(images: str | Path, labels: str | Path | None, cut: Cut) -> list[Job]:
     found = find_pairs(str(Path(images).absolute()), None if labels is None else str(Path(labels).absolute()))
-    used = used_ids([files.label for files in found])
-    return [(files.name, partial(_export_raw, files, used, cut)) for files in found]
+    used = find_used_ids([files.label for files in found])
+    return [(files.name, partial(_cut_unchanged, files, used, cut)) for files in found]
 
 
-def _recipe_jobs(recipe: Recipe, cut: Cut) -> list[Job]:
+def _find_recipe_jobs(recipe: Recipe, cut: Cut) -> list[Job]:
     run = resolve(recipe)
     return [
-        (pair.name, partial(_export_encoded, pair, run, cut, f"{side}/{pair.data_set}"))
+        (pair.name, partial(_cut_for_training, pair, run, cut, f"{side}/{pair.data_set}"))
         for sides in open_data(run).sides
         for side, pairs in (("training", sides.training), ("validation", sides.validation))
         for pair in pairs
@@ -150,8 +149,8 @@ def _recipe_jobs(recipe: Recipe, cut: Cut) -> list[Job]:
 
 
 @contextmanager
-def _filling(folder: Path) -> Iterator[Path]:
-    """Yield a folder to fill; it takes its name when the block ends without an error."""
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder; it becomes `folder` when the block ends without an error."""
     folder = folder.resolve()
     if folder.is_dir() and any(folder.iterdir()):
         raise OutputError(f"{folder} exists and is not empty; choose another `folder`.")
@@ -160,15 +159,15 @@ def _filling(folder: Path) -> Iterator[Path]:
         yield target
 
 
-def _unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
-    """Largest value of a data type that no label uses."""
+def _find_unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
+    """Find the largest unused value of a data type."""
     for value in range(np.iinfo(dtype).max, np.iinfo(dtype).min - 1, -1):
         if value not in used:
             return value
     raise SceneError(f"labels use every value of {dtype}; none is left for unlabelled pixels.")
 
 
-def _export_raw(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
+def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
     with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
         bands = [number for number, band in enumerate(image.colorinterp, 1) if band != ColorInterp.alpha]
         scaling = {image.dtypes[0]: Scaling()}
@@ -178,10 +177,10 @@ def _export_raw(files: Files, used: Collection[int], cut: Cut, target: Path) -> 
         dtype, nodata = np.dtype(label.dtypes[0]), label.nodata
         colours = label.colormap(1) if label.colorinterp[0] == ColorInterp.palette else None
     if nodata is None and not coloured:
-        nodata = _unused(dtype, used)
+        nodata = _find_unused(dtype, used)
     fill = 0 if nodata is None else nodata
     entry = DataSet(name="chips", images=str(files.image), bands=bands)
-    coding = Encoder(name="chips", coloured=coloured, table={}, others=None)
+    coding = LabelEncoder(data_set="chips", coloured=coloured, table={}, others=None)
     pair = open_pair(files, entry, coding, scaling, gsd_m=None, ignored=NODATA)
 
     def read(roi: Roi) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
@@ -189,11 +188,11 @@ def _export_raw(files: Files, used: Collection[int], cut: Cut, target: Path) -> 
         split = np.stack([values >> 16, values >> 8 & 255, values & 255]) if coloured else values[None]
         return np.where(known, split, fill).astype(dtype), known
 
-    labels = Labels(read=read, fill=fill, nodata=nodata, colours=colours)
-    return _export(pair, labels, interpretation, cut, target)
+    labels = Labels(read=read, fill=fill, nodata=nodata, colour_table=colours)
+    return _write_chips(pair, labels, interpretation, cut, target)
 
 
-def _export_encoded(pair: Pair, run: Run, cut: Cut, place: str, target: Path) -> int:
+def _cut_for_training(pair: Pair, run: Run, cut: Cut, place: str, target: Path) -> int:
     sets = run.labels
     names = [" or ".join(sets.legend.names[i] for i in ids) for ids in sets.allowed[:-1]]
 
@@ -203,14 +202,14 @@ def _export_encoded(pair: Pair, run: Run, cut: Cut, place: str, target: Path) ->
         return np.where(known, values, NODATA).astype(np.uint8)[None], known
 
     tags = {f"CLASS_{value}": name for value, name in enumerate(names)}
-    labels = Labels(read=read, fill=NODATA, nodata=NODATA, colours=sets.legend.colormap, tags=tags)
+    labels = Labels(read=read, fill=NODATA, nodata=NODATA, colour_table=sets.legend.colormap, tags=tags)
     known_bands = ColorInterp.__members__
     interpretation = tuple(known_bands.get(band.lower(), ColorInterp.undefined) for band in run.card.bands)
-    return _export(pair, labels, interpretation, cut, target / place)
+    return _write_chips(pair, labels, interpretation, cut, target / place)
 
 
-def _export(pair: Pair, labels: Labels, interpretation: Sequence[ColorInterp], cut: Cut, target: Path) -> int:
-    """Write the chips of a pair, reading it strip by strip; return their number."""
+def _write_chips(pair: Pair, labels: Labels, interpretation: Sequence[ColorInterp], cut: Cut, target: Path) -> int:
+    """Write the chips of a pair strip by strip; return their number."""
     written = 0
     for tiles in cut.strips(pair.shape):
         rows, _ = _inside(tiles[0], pair.shape)[0]
@@ -222,36 +221,29 @@ def _export(pair: Pair, labels: Labels, interpretation: Sequence[ColorInterp], c
             if not known[:, cols].any():
                 continue
             name = f"{pair.name}_{tile.row:03d}_{tile.col:03d}.tif"
-            chip = _padded(np.moveaxis(pixels, -1, 0)[..., cols], inside, cut)
-            mask = _padded(valid[:, cols], inside, cut)
-            _write(target / "images" / name, pair, tile, chip, mask, interpretation=interpretation)
-            chip = _padded(values[..., cols], inside, cut, labels.fill)
-            _write(target / "labels" / name, pair, tile, chip, labels=labels)
+            chip = _pad(np.moveaxis(pixels, -1, 0)[..., cols], inside, cut)
+            mask = _pad(valid[:, cols], inside, cut)
+            _write_chip(target / "images" / name, pair, tile, chip, mask, interpretation=interpretation)
+            chip = _pad(values[..., cols], inside, cut, labels.fill)
+            _write_chip(target / "labels" / name, pair, tile, chip, labels=labels)
             written += 1
     return written
 
 
 def _inside(tile: Tile, shape: tuple[int, int]) -> tuple[Roi, Roi]:
     """Part of a tile inside the image, in pixels of the image and of the tile."""
-    parts = [
-        slice(max(0, part.start), min(part.stop, size))
-        for part, size in zip((tile.rows, tile.cols), shape, strict=True)
-    ]
-    rows, cols = (
-        slice(part.start - whole.start, part.stop - whole.start)
-        for part, whole in zip(parts, (tile.rows, tile.cols), strict=True)
-    )
-    return (parts[0], parts[1]), (rows, cols)
+    inside = intersect((tile.rows, tile.cols), (slice(0, shape[0]), slice(0, shape[1])))
+    return inside, shift(inside, (tile.rows, tile.cols))
 
 
-def _padded(values: npt.NDArray[Any], inside: Roi, cut: Cut, fill: float = 0) -> npt.NDArray[Any]:
+def _pad(values: npt.NDArray[Any], inside: Roi, cut: Cut, fill: float = 0) -> npt.NDArray[Any]:
     """Pad values `(…, rows, columns)` to a whole chip."""
-    whole = np.full((*values.shape[:-2], cut.size, cut.size), fill, values.dtype)
-    whole[..., inside[0], inside[1]] = values
-    return whole
+    chip = np.full((*values.shape[:-2], cut.size, cut.size), fill, values.dtype)
+    chip[..., inside[0], inside[1]] = values
+    return chip
 
 
-def _write(
+def _write_chip(
     path: Path,
     pair: Pair,
     tile: Tile,
@@ -283,5 +275,5 @@ def _write(
             chip.write_mask(valid)
         if labels is not None:
             chip.update_tags(**labels.tags)
-            if labels.colours is not None:
-                chip.write_colormap(1, labels.colours)
+            if labels.colour_table is not None:
+                chip.write_colormap(1, labels.colour_table)

@@ -20,9 +20,15 @@ from geoseg.training.recipe.resolve import Run
 from .cache import Cache
 from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, read_pair
-from .rendered import Store, rendered_bands, rendered_labels, rendered_pixels, rendered_windows
+from .rendered import (
+    SceneStore,
+    count_rendered_pixels,
+    find_rendered_bands,
+    map_rendered_classes,
+    sample_rendered_windows,
+)
 from .splits import Sides, check_training, refuse_overlaps, split
-from .windows import LabelCounts, count_labels, mixed, sampled_windows
+from .windows import LabelCounts, count_labels, mix_windows, sample_windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +36,11 @@ class LabelledImage:
     """A validation image."""
 
     name: str
-    """Within its data set."""
     data_set: str
     shape: tuple[int, int]
     """Height and width at the model's GSD."""
     read: Callable[[], tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]]
-    """Read pixels `(height, width, bands)`, scaled for the network if any image must be, and label values."""
+    """Read pixels `(height, width, bands)`, scaled if `Data.as_float`, and label values `(height, width)`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,57 +51,49 @@ class Data:
     sides: tuple[Sides, ...]
     """Training and validation pairs of each data set, in the order of the recipe."""
     as_float: bool
-    """Windows are float32, scaled for the network: some images are not plain bytes."""
+    """Pixels are float32, scaled for the network, since some images are not plain bytes."""
     cache: Cache = field(repr=False)
-    """Image chunks already read."""
-    scenes: Store = field(repr=False)
-    """Scenes already rendered."""
+    scenes: SceneStore = field(repr=False)
 
     @cached_property
     def label_counts(self) -> tuple[LabelCounts, ...]:
-        """Label counts of each data set's training images; reads every label once, validation labels too.
-
-        Raises
-        ------
-        SceneError, UsageError
-            If a label cannot be read, or has a value that the recipe does not map.
-        """
+        """Label counts of each data set's training images; all labels are read, of validation images too."""
         values = len(self.run.labels.allowed)
         for side in self.sides:
             count_labels(side.validation, values)
         return tuple(count_labels(side.training, values) for side in self.sides)
 
     def class_pixels(self) -> npt.NDArray[np.float64]:
-        """Pixels of each class `(classes,)` in the training images and the rendered scenes.
+        """Count the pixels of each class `(classes,)` in training images and rendered scenes.
 
-        A pixel whose label allows several classes is divided equally among them.
+        Pixels with partial labels are divided equally among the classes.
         """
         run = self.run
         counts = self._label_pixels().astype(np.float64)
         if run.rendered is not None:
-            counts += rendered_pixels(run.rendered, run.card, run.labels, self.scenes)
+            counts += count_rendered_pixels(run.rendered, run.card, run.labels, self.scenes)
         classes = np.zeros(len(run.labels.legend))
         for ids, count in zip(run.labels.allowed[:-1], counts[:-1], strict=True):
             classes[list(ids)] += count / len(ids)
         return classes
 
     def _label_pixels(self) -> npt.NDArray[np.int64]:
-        """Pixels of each label value in the training images."""
+        """Count the pixels of each label value in the training images."""
         nothing = np.zeros(len(self.run.labels.allowed), np.int64)
         return sum((counted.counts.sum(axis=0) for counted in self.label_counts), nothing)
 
     def remarks(self) -> tuple[str, ...]:
-        """Warnings about likely mistakes: a class without training pixels, nothing held out."""
+        """Warn about likely mistakes: a class without training pixels, no validation images."""
         labels, rendered = self.run.labels, self.run.rendered
-        shown = set(np.flatnonzero(self._label_pixels()[:-1]).tolist())
+        values = set(np.flatnonzero(self._label_pixels()[:-1]).tolist())
         if rendered is not None:
-            shown |= set(rendered_labels(rendered, labels).tolist()) - {labels.ignored}
-        taught = {number for value in shown for number in labels.allowed[value]}
-        unseen = [name for number, name in enumerate(labels.legend.names) if number not in taught]
+            values |= set(map_rendered_classes(rendered, labels).tolist()) - {labels.ignored}
+        present = {number for value in values for number in labels.allowed[value]}
+        missing = [name for number, name in enumerate(labels.legend.names) if number not in present]
         remarks = []
-        if unseen:
+        if missing:
             remarks.append(
-                f"no training pixel is labelled {' or '.join(unseen)}, so the network cannot learn it; among ids, "
+                f"no training pixel is labelled {' or '.join(missing)}, so the network cannot learn it; among ids, "
                 f"{NODATA} means unlabelled unless `values` maps it."
             )
         if not any(side.validation for side in self.sides):
@@ -104,45 +101,32 @@ class Data:
         return tuple(remarks)
 
     def windows(self, seed: int, *, side: int | None = None) -> Iterator[Labelled]:
-        """Draw training windows without end; the same seed gives the same windows.
+        """Draw an endless, reproducible stream of training windows, by default of the schedule's side.
 
-        Parameters
-        ----------
-        seed
-            Non-negative.
-        side
-            Pixels; the schedule's window if None.
-
-        Yields
-        ------
-        pixels : NDArray[np.uint8] or NDArray[np.float32]
-            Shape `(side, side, bands)`, 0 where the image has no data.
-        labels : NDArray[np.uint8]
-            Shape `(side, side)`: values of `labels`.
+        Pixels `(side, side, bands)` are uint8 or float32, 0 without data; label values `(side, side)` are uint8.
         """
         run = self.run
         side = side or run.schedule.window
         *seeds, last, mix = (int(number) for number in np.random.SeedSequence(seed).generate_state(len(self.sides) + 2))
-        trained = [counted.parts != () for counted in self.label_counts]  # others are for validation alone
+        trained = [counted.parts != () for counted in self.label_counts]  # other data sets are for validation only
         shares = [entry.share for entry in compress(run.data, trained)]
         with ExitStack() as stack:
             streams = [
-                sampled_windows(counted, self.cache, side=side, balanced=run.schedule.balanced, seed=own)
+                sample_windows(counted, self.cache, side=side, balanced=run.schedule.balanced, seed=own)
                 for counted, own in compress(zip(self.label_counts, seeds, strict=True), trained)
             ]
             if run.rendered is not None:
-                scenes = rendered_windows(run.rendered, run.card, run.labels, self.scenes, side=side, seed=last)
-                stack.enter_context(closing(scenes))  # it has processes that would outlive it
-                streams.append(self._as_windows(scenes))
+                rendered = sample_rendered_windows(
+                    run.rendered, run.card, run.labels, self.scenes, side=side, seed=last
+                )
+                stack.enter_context(closing(rendered))  # ends its processes
+                dtype = np.float32 if self.as_float else np.uint8
+                streams.append((pixels.astype(dtype, copy=False), labels) for pixels, labels in rendered)
                 shares.append(run.rendered.share)
-            yield from mixed(streams, shares, seed=mix)
-
-    def _as_windows(self, scenes: Iterator[Labelled]) -> Iterator[Labelled]:
-        for pixels, labels in scenes:
-            yield pixels.astype(np.float32) if self.as_float else pixels, labels
+            yield from mix_windows(streams, shares, seed=mix)
 
     def validation_images(self) -> tuple[LabelledImage, ...]:
-        """Held-out images, in the order of the recipe, then by name."""
+        """List the validation images in the order of the recipe, then by name."""
         return tuple(
             LabelledImage(name=pair.name, data_set=pair.data_set, shape=pair.shape, read=partial(self._read, pair))
             for side in self.sides
@@ -157,22 +141,19 @@ class Data:
 def open_data(run: Run) -> Data:
     """Find the labelled imagery of a run and split it for training and validation, without reading pixels.
 
-    Raises
-    ------
-    SceneError, UsageError
-        If images or labels cannot be found, paired, opened, or split without leakage.
+    Raises SceneError or UsageError if images or labels cannot be found, paired, opened, or split without leakage.
     """
     # Permanently: warning filters are shared by all threads, and windows are read in several.
     warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
     if run.rendered is not None:  # fail now rather than at the first window
-        rendered_bands(run.card)
-        rendered_labels(run.rendered, run.labels)
+        find_rendered_bands(run.card)
+        map_rendered_classes(run.rendered, run.labels)
     sides = tuple(
         split(open_pairs(entry, run.card, run.labels), entry, gsd_m=run.card.gsd_m, seed=run.seed) for entry in run.data
     )
     if run.rendered is None:
         check_training(sides)
     refuse_overlaps(sides)
-    pairs: list[Pair] = [pair for side in sides for pair in (*side.training, *side.validation)]
+    pairs = (pair for side in sides for pair in (*side.training, *side.validation))
     as_float = any(pair.dtype != "uint8" or pair.scaling != Scaling() for pair in pairs)
-    return Data(run=run, sides=sides, as_float=as_float, cache=Cache(as_float=as_float), scenes=Store())
+    return Data(run=run, sides=sides, as_float=as_float, cache=Cache(as_float=as_float), scenes=SceneStore())

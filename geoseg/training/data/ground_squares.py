@@ -11,7 +11,7 @@ from geoseg.rasters.ground import apply_affine, crs_of
 from geoseg.tiling import Roi
 
 Block = tuple[str, int, int]
-"""Name of an image without georeference, otherwise empty; easting and northing index of the square."""
+"""Image name if it has no georeference, otherwise empty; easting and northing index of the square."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,6 @@ class Ground:
     grid: GeoBox | None
     """Its pixel grid; None without georeference."""
     gsd_m: float
-    """Side of a pixel."""
     crs: CRS | None
     """Projected CRS of the squares, shared by all images of a data set."""
     side_m: float
@@ -47,13 +46,13 @@ class Ground:
         return self.name if self.crs is None else ""
 
     def blocks(self, shape: tuple[int, int]) -> set[Block]:
-        """Squares hit by a fine lattice of points on an image of `shape`."""
+        """Find the squares hit by a fine lattice of points on an image of `shape`."""
         step = max(1.0, min(self.side_m / self.gsd_m, *shape) / 8)
         across, up = self.numbers(*np.ogrid[step / 2 : shape[0] : step, step / 2 : shape[1] : step])
         return {(self._owner, int(x), int(y)) for x, y in np.unique(np.stack([across, up], -1).reshape(-1, 2), axis=0)}
 
     def inside(self, chosen: frozenset[Block], roi: Roi) -> npt.NDArray[np.bool_]:
-        """Mask `(rows, columns)` of a region's pixels whose centres are in one of the chosen squares."""
+        """Mask `(rows, columns)` the pixels of a region whose centres are in one of the chosen squares."""
         rows, cols = np.ogrid[roi[0], roi[1]]
         across, up = self.numbers(rows + 0.5, cols + 0.5)
         corner = across.min(), up.min()
@@ -71,9 +70,9 @@ class Blocks:
     ground: Ground
     held_out: frozenset[Block]
     training: bool
-    """All squares except those held out; otherwise only these."""
+    """All squares except those held out; otherwise only the held-out squares."""
 
-    def seen(self, roi: Roi) -> npt.NDArray[np.bool_]:
-        """Mask `(rows, columns)` of a region's pixels that are on this side."""
+    def contains(self, roi: Roi) -> npt.NDArray[np.bool_]:
+        """Mask `(rows, columns)` the pixels of a region on this side of the split."""
         inside = self.ground.inside(self.held_out, roi)
         return ~inside if self.training else inside

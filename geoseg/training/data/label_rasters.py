@@ -1,4 +1,4 @@
-"""Read label rasters on an image's grid: each pixel takes the value of the label pixel that contains its centre."""
+"""Read label rasters on an image's grid: each pixel takes the value of the label pixel under its centre."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -19,39 +19,39 @@ from geoseg.rasters.read import PART_SIDE, gather, packed_colours, read_nearest
 from geoseg.rasters.scene import is_placed
 from geoseg.tiling import Roi
 
-from .label_values import Encoder
-from .pairs import Pair, positions
+from .label_values import LabelEncoder
+from .pairs import Pair, to_label_pixels
 
 Values = tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]
 """Ids or packed colours `(rows, columns)`, and their validity mask."""
 
 
-def read_values(pair: Pair, coding: Encoder, roi: Roi) -> Values:
-    """Ids or packed colours `(rows, columns)` of a region of the grid, and their validity mask."""
+def read_values(pair: Pair, coding: LabelEncoder, roi: Roi) -> Values:
+    """Read ids or packed colours of a region of the image's grid."""
     with opened(str(pair.label), overviews=True) as label:
         _check_kind(pair, coding, label)
-        read = partial(_values, coding, label)
+        read = partial(_read_native, coding, label)
         if pair.grid is not None and is_placed(label):
             with opened(str(pair.image), overviews=True) as image:
                 same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
             if not same:
-                return gather(read, label.shape, *_places(pair.grid, label, roi), at_most=PART_SIDE**2)
+                return gather(read, label.shape, *_locate(pair.grid, label, roi), at_most=PART_SIDE**2)
         _check_size(pair, label)
         return read_nearest(label, read, pair.shape, roi)
 
 
-def _places(
+def _locate(
     grid: GeoBox, label: rasterio.DatasetReader, roi: Roi
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row and column of the label pixel that contains the centre of each pixel of a region; -1 outside the label."""
+    """Find row and column of the label pixel under the centre of each pixel of a region; -1 outside the label."""
     cols, rows = np.meshgrid(np.arange(roi[1].start, roi[1].stop) + 0.5, np.arange(roi[0].start, roi[0].stop) + 0.5)
-    cols, rows = map(np.floor, positions(grid, label, cols, rows))
+    cols, rows = map(np.floor, to_label_pixels(grid, label, cols, rows))
     inside = (rows >= 0) & (rows < label.height) & (cols >= 0) & (cols < label.width)
     return np.where(inside, rows, -1).astype(np.int64), np.where(inside, cols, -1).astype(np.int64)
 
 
 def _check_size(pair: Pair, label: rasterio.DatasetReader) -> None:
-    """Raise SceneError unless a label has the size of its image, give or take one pixel of rounding."""
+    """Check that a label has the size of its image, give or take a pixel."""
     if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, pair.native, strict=True)):
         raise SceneError(
             f"{pair.label} has {label.width} × {label.height} pixels, its image {pair.native[1]} × {pair.native[0]}; "
@@ -59,41 +59,33 @@ def _check_size(pair: Pair, label: rasterio.DatasetReader) -> None:
         )
 
 
-def _check_kind(pair: Pair, coding: Encoder, label: rasterio.DatasetReader) -> None:
+def _check_kind(pair: Pair, coding: LabelEncoder, label: rasterio.DatasetReader) -> None:
     has_palette = label.colorinterp[0] == ColorInterp.palette
     if coding.coloured and label.count < 3 and not has_palette:
         raise SceneError(
-            f"{pair.label} has {label.count} band without a palette, but the coding of data set {coding.name} is "
+            f"{pair.label} has {label.count} band without a palette, but the coding of data set {coding.data_set} is "
             "colours; set its coding to ids."
         )
-    if not coding.coloured and bands_of(label) > 1:
+    if not coding.coloured and count_bands(label) > 1:
         raise SceneError(
-            f"{pair.label} has {label.count} bands, but the coding of data set {coding.name} is ids, in one band; "
+            f"{pair.label} has {label.count} bands, but the coding of data set {coding.data_set} is ids, in one band; "
             "set its coding to colours."
         )
     refuse_floats(label)
 
 
-def _values(coding: Encoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
-    """Ids or packed colours of a region in the label's own pixels, and their validity mask."""
+def _read_native(coding: LabelEncoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
+    """Read ids or packed colours of a region of the label's own pixels."""
     window = Window.from_slices(*roi)
     has_palette = label.colorinterp[0] == ColorInterp.palette
     bands = [1, 2, 3] if coding.coloured and not has_palette else [1]
     pixels = label.read(bands, window=window)
     valid = (label.read_masks(bands, window=window) > 0).any(axis=0)
-    return packed_values(label, pixels, coloured=coding.coloured), valid
+    return pack_values(label, pixels, coloured=coding.coloured), valid
 
 
-def packed_values(
-    label: rasterio.DatasetReader, pixels: npt.NDArray[Any], *, coloured: bool
-) -> npt.NDArray[np.integer]:
-    """Ids, or colours `0xrrggbb`, of the pixels `(bands, rows, columns)` of a label raster, through its palette if any.
-
-    Raises
-    ------
-    SceneError
-        If colours are not 8-bit.
-    """
+def pack_values(label: rasterio.DatasetReader, pixels: npt.NDArray[Any], *, coloured: bool) -> npt.NDArray[np.integer]:
+    """Convert pixels `(bands, rows, columns)` to ids or colours `0xrrggbb`, using the raster's palette if any."""
     if not coloured:
         ids: npt.NDArray[np.integer] = pixels[0]
         return ids
@@ -102,14 +94,8 @@ def packed_values(
     return packed_colours(label, pixels)
 
 
-def used_ids(labels: Sequence[Path]) -> frozenset[int]:
-    """Ids in all label rasters without a nodata value.
-
-    Raises
-    ------
-    SceneError, UsageError
-        If a label cannot be read, or is not an integer raster.
-    """
+def find_used_ids(labels: Sequence[Path]) -> frozenset[int]:
+    """Find all ids in label rasters without a nodata value."""
     used: set[int] = set()
     for path in labels:
         if path.suffix.lower() in VECTORS:
@@ -124,15 +110,15 @@ def used_ids(labels: Sequence[Path]) -> frozenset[int]:
 
 def is_coloured(label: rasterio.DatasetReader) -> bool:
     """Whether a label raster holds colours in separate bands."""
-    return bands_of(label) >= 3
+    return count_bands(label) >= 3
 
 
-def bands_of(label: rasterio.DatasetReader) -> int:
-    """Number of bands of a label raster, without alpha."""
+def count_bands(label: rasterio.DatasetReader) -> int:
+    """Count the bands of a label raster, without alpha."""
     return int(label.count) - (ColorInterp.alpha in label.colorinterp)
 
 
 def refuse_floats(label: rasterio.DatasetReader) -> None:
-    """Raise SceneError if a label raster does not hold integers."""
+    """Check that a label raster holds integers."""
     if not label.dtypes[0].startswith(("int", "uint")):
         raise SceneError(f"{label.name} holds {label.dtypes[0]} values; labels are integers.")

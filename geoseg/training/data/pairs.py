@@ -22,19 +22,19 @@ from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import DataSet
 
 from .ground_squares import Blocks
-from .label_values import Encoder, encoder_of
-from .label_vectors import VectorCoding, vector_coding
+from .label_values import LabelEncoder, build_label_encoder
+from .label_vectors import VectorCoding, build_vector_coding
 
 FURTHEST = 100
 """Largest ratio between an image's GSD and the card's, either way."""
 WHOLE_SIDE = 2048
-"""Images with at most the square of this many pixels, on the grid and in the file, are read whole."""
+"""Images of at most this many pixels squared, on the grid and in the file, are read whole."""
 CHUNK_PIXELS = 1024**2
-"""Grid pixels in a chunk of a larger image that is stored in strips."""
+"""Grid pixels per chunk of a larger image stored in strips."""
 CHUNK_SIDE, LEAST_SIDE = 512, 128
-"""Side of a chunk of an image that is stored in blocks: typical, in image pixels, and smallest, in grid pixels."""
+"""Side of the chunks of an image stored in blocks: usual, in image pixels, and smallest, in grid pixels."""
 LATTICE = 17
-"""Points along each side of an image that are tested against the extent of its label."""
+"""Points per side of an image to test against the extent of its label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Pair:
     image: Path
     label: Path
     native: tuple[int, int]
-    """Height and width of the image in its own pixels."""
+    """Height and width of the image file."""
     shape: tuple[int, int]
     """Height and width on the grid."""
     grid: GeoBox | None
@@ -54,22 +54,20 @@ class Pair:
     plane: GeoBox | None
     """Grid of a world file without a CRS, in an unknown unit; None without one."""
     bands: tuple[int, ...]
-    """Bands of the image that the network takes, counted from 1."""
+    """Bands for the network, counted from 1."""
     dtype: str
     """NumPy data type of the image."""
     scaling: Scaling
-    """Scaling of the image's values for the network."""
-    coding: Encoder | VectorCoding
-    """Mapping of the labels to label values."""
+    coding: LabelEncoder | VectorCoding
     ignored: int
     """Label value of ignored pixels."""
     chunk: tuple[int, int]
-    """Height and width of the chunks of the grid that are cheap to read one by one."""
+    """Height and width of chunks of the grid to read at once."""
     part: Blocks | None = None
     """Squares of ground whose labels are used; None for all."""
 
     def chunks(self, roi: Roi | None = None) -> Iterator[Roi]:
-        """Chunks that cover a region of the grid, or all of it, row by row."""
+        """Yield the chunks that cover a region of the grid, or all of it, row by row."""
         (down, along), (height, width) = self.chunk, self.shape
         rows, cols = roi or (slice(0, height), slice(0, width))
         for top in range(rows.start // down * down, rows.stop, down):
@@ -78,20 +76,8 @@ class Pair:
 
 
 def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
-    """Find and describe the pairs of a data set, sorted by name.
-
-    Raises
-    ------
-    SceneError
-        If an image cannot be opened, is truncated, or lacks the bands or a data type of the card; or if a label does
-        not overlap its image.
-    UsageError
-        If images and labels cannot be paired, or the labels cannot be mapped.
-    """
-    if entry.coding == "vector":
-        coding: Encoder | VectorCoding = vector_coding(entry, sets)
-    else:
-        coding = encoder_of(entry, sets)
+    """Find and describe the pairs of a data set, sorted by name."""
+    coding = build_vector_coding(entry, sets) if entry.coding == "vector" else build_label_encoder(entry, sets)
     return [
         open_pair(files, entry, coding, card.scaling, gsd_m=card.gsd_m, ignored=sets.ignored)
         for files in find_pairs(entry.images, entry.labels)
@@ -101,21 +87,16 @@ def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
 def open_pair(
     files: Files,
     entry: DataSet,
-    coding: Encoder | VectorCoding,
+    coding: LabelEncoder | VectorCoding,
     scaling: Mapping[str, Scaling],
     *,
     gsd_m: float | None,
     ignored: int,
 ) -> Pair:
-    """Describe one pair of a data set on a grid of `gsd_m` metres; on the image's own pixels if None.
+    """Describe one pair of a data set on a grid of `gsd_m` metres, or on the image's own pixels if None.
 
-    Raises
-    ------
-    SceneError
-        If image or label cannot be opened or is truncated, the image lacks a band or a scaling, or the label does not
-        overlap it.
-    UsageError
-        If the label is a vector file and the coding is for rasters, or vice versa.
+    Raises SceneError if image or label cannot be opened, the image lacks a band or scaling, or the label does not
+    overlap it; UsageError if the coding is not for this kind of label, or the GSD is implausible.
     """
     is_vector = files.label.suffix.lower() in VECTORS
     if is_vector != isinstance(coding, VectorCoding):
@@ -152,7 +133,7 @@ def open_pair(
             scaling=scaling[image.dtypes[0]],
             coding=coding,
             ignored=ignored,
-            chunk=_chunk(image, shape),
+            chunk=_choose_chunk(image, shape),
         )
 
 
@@ -168,7 +149,7 @@ def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping
 
 
 def refuse_palette(image: rasterio.DatasetReader) -> None:
-    """Raise SceneError for a palette image, whose values are not measurements."""
+    """Refuse a palette image: its values are not measurements."""
     if ColorInterp.palette in image.colorinterp:
         raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
 
@@ -179,7 +160,7 @@ def check_label(files: Files, grid: GeoBox | None) -> None:
         if grid is None or not is_placed(label):
             return
         rows, cols = np.meshgrid(*(np.linspace(0, size, LATTICE) for size in grid.shape), indexing="ij")
-        along, down = positions(grid, label, cols, rows)
+        along, down = to_label_pixels(grid, label, cols, rows)
         # Not finite outside the domain of the label's CRS.
         if not all(
             (places[np.isfinite(places)] > 0).any() and (places[np.isfinite(places)] < size).any()
@@ -188,16 +169,10 @@ def check_label(files: Files, grid: GeoBox | None) -> None:
             raise SceneError(f"{files.label} does not overlap its image {files.image}; check the georeference of both.")
 
 
-def positions(
+def to_label_pixels(
     grid: GeoBox, label: rasterio.DatasetReader, cols: Coordinates, rows: Coordinates
 ) -> tuple[Coordinates, Coordinates]:
-    """Convert columns and rows of a grid to columns and rows of a georeferenced label.
-
-    Raises
-    ------
-    SceneError
-        If the label's CRS cannot be used.
-    """
+    """Convert columns and rows of a grid to columns and rows of a georeferenced label."""
     x, y = apply_affine(grid.transform, cols, rows)
     with usable_crs(label.name):
         crs = CRS.from_wkt(label.crs.to_wkt())
@@ -207,7 +182,7 @@ def positions(
 
 
 def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> None:
-    """Raise UsageError if an image's GSD is implausibly far from the card's."""
+    """Check that an image's GSD is plausible for the card's."""
     if wanted is not None and not all(1 / FURTHEST <= step / wanted <= FURTHEST for step in found):
         raise UsageError(
             f"card.gsd_m is {wanted:g}, but {name} has pixels of {np.mean(found):.3g} m, more than {FURTHEST} times "
@@ -215,10 +190,10 @@ def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> N
         )
 
 
-def _chunk(image: rasterio.DatasetReader, shape: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of chunks whose cost to read is little more than their share of the file."""
+def _choose_chunk(image: rasterio.DatasetReader, shape: tuple[int, int]) -> tuple[int, int]:
+    """Choose height and width of chunks that can be read without decoding much more of the file."""
     if max(np.prod(shape), image.width * image.height) <= WHOLE_SIDE**2 or image.driver in ("JPEG", "PNG"):
-        return shape  # both are decoded from the start, whatever is read
+        return shape  # any read of a JPEG or PNG decodes it from the start
     if image.block_shapes[0][1] == image.width:
         return min(shape[0], max(1, CHUNK_PIXELS // shape[1])), shape[1]
     side = max(LEAST_SIDE, min(CHUNK_SIDE, CHUNK_SIDE * shape[0] // image.height))

@@ -9,23 +9,32 @@ from geoseg.rasters.read import read_imagery
 from geoseg.tiling import Roi
 
 from .label_rasters import read_values
-from .label_vectors import VectorCoding, draw
+from .label_vectors import VectorCoding, rasterise_labels
 from .pairs import Pair
 
 Labelled = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
 """Pixels `(rows, columns, bands)`, 0 where invalid, and label values `(rows, columns)`."""
 
 
-def read_pair(pair: Pair, roi: Roi) -> Labelled:
-    """Read a region of the grid, with the pixels in the data type of the image.
+def count_bytes(labelled: Labelled) -> int:
+    """Count the bytes of pixels and labels in memory."""
+    return labelled[0].nbytes + labelled[1].nbytes
 
-    Raises
-    ------
-    SceneError
-        If a file cannot be read, or the label does not fit the image.
-    UsageError
-        If the label has a value that the recipe does not map.
-    """
+
+def intersect(one: Roi, other: Roi) -> Roi:
+    """Intersect two regions."""
+    rows, cols = (slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    return rows, cols
+
+
+def shift(roi: Roi, origin: Roi) -> Roi:
+    """Count rows and columns of a region from the first ones of another."""
+    rows, cols = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(roi, origin, strict=True))
+    return rows, cols
+
+
+def read_pair(pair: Pair, roi: Roi) -> Labelled:
+    """Read a region of the grid, with pixels in the image's data type; UsageError for unmapped label values."""
     pixels, valid = read_image(pair, roi)
     labels = read_labels(pair, roi)
     labels[~valid] = pair.ignored
@@ -33,21 +42,21 @@ def read_pair(pair: Pair, roi: Roi) -> Labelled:
 
 
 def read_image(pair: Pair, roi: Roi) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Pixels `(rows, columns, bands)` of a region of the grid, 0 where invalid, and their validity mask."""
+    """Read pixels `(rows, columns, bands)` of a region of the grid, 0 where invalid, and their validity mask."""
     with opened(str(pair.image), overviews=True) as image:
         return read_imagery(image, pair.bands, pair.shape, roi)
 
 
 def read_labels(pair: Pair, roi: Roi) -> npt.NDArray[np.uint8]:
-    """Label values `(rows, columns)` of a region of the grid, regardless of the image's mask."""
+    """Read label values `(rows, columns)` of a region of the grid, regardless of the image's mask."""
     if isinstance(pair.coding, VectorCoding):
         if pair.grid is None:
             raise SceneError(f"{pair.image} has no georeference; vector labels need an image with a CRS.")
-        labels = draw(pair.label, pair.coding, pair.grid, roi)
+        labels = rasterise_labels(pair.label, pair.coding, pair.grid, roi)
     else:
         values, valid = read_values(pair, pair.coding, roi)
         labels = pair.coding.encode(values, valid, str(pair.label))
         labels[~valid] = pair.ignored
     if pair.part is not None:
-        labels[~pair.part.seen(roi)] = pair.ignored
+        labels[~pair.part.contains(roi)] = pair.ignored
     return labels

@@ -1,4 +1,4 @@
-"""Rendered scenes as a data set, made ahead in other processes and kept in bounded memory."""
+"""Rendered scenes as a data set, rendered ahead in other processes and kept in bounded memory."""
 
 import multiprocessing
 import os
@@ -15,114 +15,87 @@ import numpy.typing as npt
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card
 from geoseg.rendering import SurfaceClass, render_scene
-from geoseg.training.recipe.label_sets import OTHERS, LabelSets, classes_of
+from geoseg.training.recipe.label_sets import OTHERS, LabelSets
 from geoseg.training.recipe.recipe import Rendered
 
-from .read_pairs import Labelled
+from .read_pairs import Labelled, count_bytes
 
 CHANNELS = ("red", "green", "blue", "nir")
 """Bands of the renderer."""
-AT_HAND = 256
-"""Most scenes to draw windows from at a time."""
-FIRST = 8
+MOST_SCENES = 256
+"""Scenes to draw windows from at a time, at most."""
+FIRST_SCENES = 8
 """Scenes to render before the first window is drawn."""
-WINDOWS_A_SCENE = 4
+WINDOWS_PER_SCENE = 4
 """Windows to draw before the next scene is added."""
 STORE_BYTES = 2**30
 """Rendered scenes to keep between streams of windows: about 650 of 640 × 640 pixels."""
 
 
-def processes(count: int) -> Executor:
-    """Processes to render in: rendering holds Python's lock, so threads gain nothing.
-
-    They are spawned, for a fork of TensorFlow's process may hang.
-    """
+def spawn_processes(count: int) -> Executor:
+    """Start processes for rendering, which holds Python's lock; a fork of TensorFlow's process might hang."""
     return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
 
 
-class Store:
-    """Rendered scenes, the oldest ones dropped.
+class SceneStore:
+    """Rendered scenes up to `limit` bytes, the oldest dropped first; `executor` starts workers for missing scenes."""
 
-    Parameters
-    ----------
-    limit
-        Bytes to keep.
-    executor
-        Makes an executor of so many workers for the scenes that are missing.
-    """
-
-    def __init__(self, *, limit: int = STORE_BYTES, executor: Callable[[int], Executor] = processes) -> None:
+    def __init__(self, *, limit: int = STORE_BYTES, executor: Callable[[int], Executor] = spawn_processes) -> None:
         self.executor = executor
         self._limit = limit
         self._scenes: dict[tuple[int, int], Labelled] = {}
         self._bytes = 0
 
     def get(self, seed: int, side: int) -> Labelled | None:
-        """Scene of a seed; None if it is not stored."""
+        """Find a stored scene by seed."""
         return self._scenes.get((seed, side))
 
     def put(self, seed: int, side: int, scene: Labelled) -> None:
-        """Keep a scene."""
+        """Store a scene."""
         if (seed, side) not in self._scenes:
             self._scenes[seed, side] = scene
-            self._bytes += _size(scene)
+            self._bytes += count_bytes(scene)
         while self._bytes > self._limit and len(self._scenes) > 1:
-            self._bytes -= _size(self._scenes.pop(next(iter(self._scenes))))
+            self._bytes -= count_bytes(self._scenes.pop(next(iter(self._scenes))))
 
 
-def _size(scene: Labelled) -> int:
-    return scene[0].nbytes + scene[1].nbytes
-
-
-def rendered_windows(
-    rendered: Rendered, card: Card, sets: LabelSets, store: Store, *, side: int, seed: int
+def sample_rendered_windows(
+    rendered: Rendered, card: Card, sets: LabelSets, store: SceneStore, *, side: int, seed: int
 ) -> Generator[Labelled, None, None]:
     """Draw windows of rendered scenes without end: pixels `(side, side, bands)` in uint8, label values `(side, side)`.
 
-    The order of scenes is drawn from `seed`. Windows come from a few scenes at first, so that training need not wait;
-    a scene is added every few windows, and the oldest one dropped if there are too many. Which scene a window shows
-    depends on the seed alone, not on rendering speed or on the store.
+    The order of scenes is drawn from `seed`. The first windows are from a few scenes, so that training need not wait;
+    a scene is added every few windows, and the oldest is dropped if there are too many. Windows depend only on the
+    seed, not on rendering speed or the store.
     """
-    bands, table = rendered_bands(card), rendered_labels(rendered, sets)
+    bands, table = find_rendered_bands(card), map_rendered_classes(rendered, sets)
     random = np.random.default_rng(seed)
     order = [rendered.seed + int(number) for number in random.permutation(rendered.scenes)]
-    side_of_scene = max(rendered.side, side)
-    scenes: deque[Labelled] = deque(maxlen=AT_HAND)
-    joined = 0
-    with closing(_scenes(order, side_of_scene, card.gsd_m, store)) as coming:
+    scene_side = max(rendered.side, side)
+    scenes: deque[Labelled] = deque(maxlen=MOST_SCENES)
+    added = 0
+    with closing(_render_ahead(order, scene_side, card.gsd_m, store)) as coming:
         for drawn in count():
-            wanted = FIRST + drawn // WINDOWS_A_SCENE
-            for scene in islice(coming, max(0, wanted - joined)):
+            wanted = FIRST_SCENES + drawn // WINDOWS_PER_SCENE
+            for scene in islice(coming, max(0, wanted - added)):
                 scenes.append(scene)
-                joined += 1
+                added += 1
             pixels, classes = scenes[random.integers(len(scenes))]
-            top, left = random.integers(side_of_scene - side + 1, size=2)
+            top, left = random.integers(scene_side - side + 1, size=2)
             roi = (slice(top, top + side), slice(left, left + side))
             yield pixels[roi][..., bands], table[classes[roi]]
 
 
-def rendered_bands(card: Card) -> list[int]:
-    """The renderer's channel for each band of the card.
-
-    Raises
-    ------
-    UsageError
-        If it lacks a band.
-    """
+def find_rendered_bands(card: Card) -> list[int]:
+    """Find the renderer's channel for each band of the card."""
     unknown = [band for band in card.bands if band not in CHANNELS]
     if unknown:
-        raise UsageError(f"the renderer has no band {unknown[0]!r}; it gives {', '.join(CHANNELS)}.")
+        raise UsageError(f"the renderer has no band {unknown[0]!r}; its bands are {', '.join(CHANNELS)}.")
     return [CHANNELS.index(band) for band in card.bands]
 
 
-def rendered_labels(rendered: Rendered, sets: LabelSets) -> npt.NDArray[np.uint8]:
-    """Label value of each class of the renderer.
-
-    Raises
-    ------
-    UsageError
-        If a class is neither mapped nor in the legend, or `values` names one that the renderer does not have.
-    """
+def map_rendered_classes(rendered: Rendered, sets: LabelSets) -> npt.NDArray[np.uint8]:
+    """Map each class of the renderer to a label value."""
     names = [surface.name.lower() for surface in SurfaceClass]
     for name in rendered.values:
         if name not in (*names, OTHERS):
@@ -132,22 +105,24 @@ def rendered_labels(rendered: Rendered, sets: LabelSets) -> npt.NDArray[np.uint8
             raise UsageError(f"the renderer's class {name!r} is not in the legend; map it under rendered.values.")
     same = {name: name for name in sets.legend.names}
     targets = [rendered.values.get(name) or same.get(name) or rendered.values[OTHERS] for name in names]
-    return np.array([sets.value(classes_of(target, sets.legend, "rendered")) for target in targets], np.uint8)
+    return np.array([sets.encode(target, "rendered") for target in targets], np.uint8)
 
 
-def rendered_pixels(rendered: Rendered, card: Card, sets: LabelSets, store: Store) -> npt.NDArray[np.float64]:
-    """Pixels of each label value in all scenes, estimated from the first few."""
-    table = rendered_labels(rendered, sets)
-    few = min(FIRST, rendered.scenes)
+def count_rendered_pixels(
+    rendered: Rendered, card: Card, sets: LabelSets, store: SceneStore
+) -> npt.NDArray[np.float64]:
+    """Estimate the pixels of each label value in all scenes from the first few."""
+    table = map_rendered_classes(rendered, sets)
+    few = min(FIRST_SCENES, rendered.scenes)
     counts = np.zeros(len(sets.allowed))
-    with closing(_scenes(range(rendered.seed, rendered.seed + few), rendered.side, card.gsd_m, store)) as scenes:
+    with closing(_render_ahead(range(rendered.seed, rendered.seed + few), rendered.side, card.gsd_m, store)) as scenes:
         for _, classes in scenes:
             counts += np.bincount(table[classes].ravel(), minlength=len(counts))
     return counts * (rendered.scenes / few)
 
 
-def _scenes(order: Sequence[int], side: int, gsd_m: float, store: Store) -> Generator[Labelled, None, None]:
-    """Scenes of the seeds in `order`, from the store or rendered ahead."""
+def _render_ahead(order: Sequence[int], side: int, gsd_m: float, store: SceneStore) -> Generator[Labelled, None, None]:
+    """Yield the scenes of seeds in `order`, from the store or rendered ahead."""
     workers = max(1, min(8, (os.cpu_count() or 1) - 1))
     pool: Executor | None = None
     seeds = iter(order)
@@ -165,7 +140,7 @@ def _scenes(order: Sequence[int], side: int, gsd_m: float, store: Store) -> Gene
             if not ahead:
                 return
             seed, coming = ahead.popleft()
-            scene = _finished(coming)
+            scene = _wait_for(coming) if isinstance(coming, Future) else coming
             store.put(seed, side, scene)
             yield scene
     finally:
@@ -173,9 +148,7 @@ def _scenes(order: Sequence[int], side: int, gsd_m: float, store: Store) -> Gene
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _finished(coming: Labelled | Future[Labelled]) -> Labelled:
-    if not isinstance(coming, Future):
-        return coming
+def _wait_for(coming: Future[Labelled]) -> Labelled:
     try:
         return coming.result()
     except BrokenProcessPool as error:
@@ -186,6 +159,6 @@ def _finished(coming: Labelled | Future[Labelled]) -> Labelled:
 
 
 def render(seed: int, side: int, gsd_m: float) -> Labelled:
-    """Image `(side, side, channels)` and classes `(side, side)` of a seed."""
+    """Render the image `(side, side, channels)` and classes `(side, side)` of a seed."""
     scene = render_scene(seed, (side, side), gsd=gsd_m)
     return scene.image, scene.classes

@@ -28,21 +28,16 @@ EDGE_PX = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """Training and validation pairs of a data set; an image divided by blocks is on both sides."""
+    """Training and validation pairs of a data set; images split by blocks are on both sides."""
 
     training: tuple[Pair, ...]
     validation: tuple[Pair, ...]
 
 
 def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> Sides:
-    """Split the pairs of a data set; the draw depends on `seed` and the names alone.
+    """Split the pairs of a data set, depending only on names and `seed`; UsageError for names without an image.
 
-    A data set may hold out all its images if another has some to train on: see `check_training`.
-
-    Raises
-    ------
-    UsageError
-        If names or groups do not match the images, or have no effect.
+    All images may be held out if another data set has some to train on: see `check_training`.
     """
     if entry.split.groups and entry.split.by != "group":
         raise UsageError(
@@ -50,9 +45,9 @@ def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> 
             "set by = 'group' in its split, or remove the groups."
         )
     if entry.split.by == "block":
-        return _by_block(pairs, entry, gsd_m, seed)
-    groups = _groups(pairs, entry) if entry.split.by == "group" else {pair.name: [pair.name] for pair in pairs}
-    held_out = {name for group in _held_out(groups, entry, seed) for name in groups[group]}
+        return _split_by_block(pairs, entry, gsd_m, seed)
+    groups = _group(pairs, entry) if entry.split.by == "group" else {pair.name: [pair.name] for pair in pairs}
+    held_out = {name for group in _choose_groups(groups, entry, seed) for name in groups[group]}
     return Sides(
         training=tuple(pair for pair in pairs if pair.name not in held_out),
         validation=tuple(pair for pair in pairs if pair.name in held_out),
@@ -60,38 +55,37 @@ def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> 
 
 
 def check_training(sides: Sequence[Sides]) -> None:
-    """Raise UsageError if all images of all data sets are held out."""
+    """Check that not all images of all data sets are held out."""
     if not any(side.training for side in sides):
         names = ", ".join(dict.fromkeys(pair.data_set for side in sides for pair in side.validation))
         count = sum(len(side.validation) for side in sides)
         raise UsageError(f"all {count} images are held out (data set {names}); leave some to train on.")
 
 
-def _groups(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
-    """Image names by group; every image is in exactly one, and every pattern matches an image."""
+def _group(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
+    """Group image names; each image must be in exactly one group, and each pattern must match an image."""
     for name, patterns in entry.split.groups.items():
         if not patterns:
-            raise UsageError(f"data set {entry.name}: group {name} of its split has no image; remove it.")
+            raise UsageError(f"data set {entry.name}: split group {name} is empty; remove it.")
         for pattern in patterns:
             if not any(fnmatchcase(pair.name, pattern) for pair in pairs):
                 raise UsageError(
                     f"data set {entry.name}: {pattern!r} of group {name} matches none of its {len(pairs)} images: "
-                    f"{_some([pair.name for pair in pairs])}."
+                    f"{_list_some([pair.name for pair in pairs])}."
                 )
     groups: dict[str, list[str]] = {name: [] for name in entry.split.groups}
     for pair in pairs:
-        of = [name for name, patterns in entry.split.groups.items() if _matches(pair.name, patterns)]
-        if len(of) != 1:
-            found = f"both {of[0]} and {of[1]}" if of else "none"
+        matching = [name for name, patterns in entry.split.groups.items() if _matches(pair.name, patterns)]
+        if len(matching) != 1:
+            found = f"both {matching[0]} and {matching[1]}" if matching else "none"
             raise UsageError(
                 f"data set {entry.name}: image {pair.name} must be in one group of its split; it is in {found}."
             )
-        groups[of[0]].append(pair.name)
+        groups[matching[0]].append(pair.name)
     return groups
 
 
-def _some(names: Sequence[str]) -> str:
-    """First few names, for a message."""
+def _list_some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + ", …" * (len(names) > 5)
 
 
@@ -99,25 +93,22 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _held_out(groups: dict[str, list[str]], entry: DataSet, seed: int) -> list[str]:
-    """Held-out groups: those named, or a random share of them."""
+def _choose_groups(groups: dict[str, list[str]], entry: DataSet, seed: int) -> list[str]:
+    """Choose the groups to hold out, by name or at random."""
     wanted = entry.split.validation
     if isinstance(wanted, list):
         for pattern in wanted:
             if not any(fnmatchcase(name, pattern) for name in groups):
                 raise UsageError(
                     f"data set {entry.name} holds out {pattern!r}, which matches none of its {len(groups)} "
-                    f"{entry.split.by}s: {_some(list(groups))}."
+                    f"{entry.split.by}s: {_list_some(list(groups))}."
                 )
         return [name for name in groups if _matches(name, wanted)]
-    return _drawn(sorted(groups), wanted, seed)
+    return _draw(sorted(groups), wanted, seed)
 
 
-def _drawn(names: Sequence[Name], share: float, seed: int) -> list[Name]:
-    """Draw a share of the names; between 0 and 1, at least one name is drawn and at least one is not.
-
-    A single name is drawn only by a share of 1.
-    """
+def _draw(names: Sequence[Name], share: float, seed: int) -> list[Name]:
+    """Draw a share of the names; of several, a share between 0 and 1 draws at least one and leaves at least one."""
     count = round(share * len(names))
     if 0 < share < 1:
         count = min(max(count, 1), len(names) - 1)
@@ -125,14 +116,14 @@ def _drawn(names: Sequence[Name], share: float, seed: int) -> list[Name]:
     return [names[number] for number in sorted(chosen)]
 
 
-def _by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: int) -> Sides:
+def _split_by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: int) -> Sides:
     share = entry.split.validation
     if isinstance(share, list):
         raise UsageError(
             f"data set {entry.name} is split by block, and blocks have no names; give a share to hold out."
         )
-    placed = [pair.grid for pair in pairs if pair.grid is not None]
-    crs = _metric(placed[0]) if placed else None
+    grids = [pair.grid for pair in pairs if pair.grid is not None]
+    crs = _projected_crs(grids[0]) if grids else None
     grounds = [
         Ground(
             name=pair.name,
@@ -144,7 +135,7 @@ def _by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: int) ->
         for pair in pairs
     ]
     blocks = [ground.blocks(pair.shape) for ground, pair in zip(grounds, pairs, strict=True)]
-    held_out = frozenset(_drawn(sorted(set().union(*blocks)), share, seed))
+    held_out = frozenset(_draw(sorted(set().union(*blocks)), share, seed))
     sides: dict[bool, list[Pair]] = {True: [], False: []}
     for pair, ground, own in zip(pairs, grounds, blocks, strict=True):
         for training, side in sides.items():
@@ -153,8 +144,8 @@ def _by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: int) ->
     return Sides(training=tuple(sides[True]), validation=tuple(sides[False]))
 
 
-def _metric(grid: GeoBox) -> CRS:
-    """Projected CRS for the squares: the grid's own, or its UTM zone."""
+def _projected_crs(grid: GeoBox) -> CRS:
+    """Choose the CRS of the squares: the grid's own if projected, else its UTM zone."""
     crs = crs_of(grid)
     if crs.is_projected:
         return crs
@@ -166,15 +157,10 @@ def _metric(grid: GeoBox) -> CRS:
 
 
 def refuse_overlaps(sides: Sequence[Sides]) -> None:
-    """Check that no held-out file or ground is trained on, in any data set.
+    """Check that training and validation images, in any data set, are not one file and show no common ground.
 
     Images with a world file but no CRS are compared within their data set, in their own unit; images without any
     georeference only by their paths.
-
-    Raises
-    ------
-    UsageError
-        If a training image and a validation image are one file, or show the same ground.
     """
     training = [pair for side in sides for pair in side.training]
     validation = [pair for side in sides for pair in side.validation]
@@ -191,7 +177,7 @@ def _refuse_files(training: Sequence[Pair], validation: Sequence[Pair]) -> None:
         trained.setdefault(pair.image.resolve(), []).append(pair)
     for pair in validation:
         for other in trained.get(pair.image.resolve(), ()):
-            if not _parted(pair, other):
+            if not _are_divided(pair, other):
                 raise UsageError(
                     f"{pair.image} is held out (data set {pair.data_set}, image {pair.name}) and trained on (data set "
                     f"{other.data_set}, image {other.name}); hold it out of both, or of neither."
@@ -199,14 +185,14 @@ def _refuse_files(training: Sequence[Pair], validation: Sequence[Pair]) -> None:
 
 
 def _plane(pair: Pair) -> str | None:
-    """Plane of a footprint: empty for the ground, the data set for world files, None without georeference."""
+    """Key of images with comparable footprints: empty with a CRS, the data set for world files, else None."""
     if pair.grid is not None:
         return ""
     return None if pair.plane is None else pair.data_set
 
 
-def _parted(one: Pair, other: Pair) -> bool:
-    """Whether squares divide both images, so that no ground is on both sides."""
+def _are_divided(one: Pair, other: Pair) -> bool:
+    """Whether both images are divided by the same squares, so that no ground is on both sides."""
     same_squares = one.grid is not None or one.name == other.name
     return one.part is not None and other.part is not None and one.data_set == other.data_set and same_squares
 
@@ -217,7 +203,7 @@ def _refuse_ground(training: Sequence[Pair], validation: Sequence[Pair]) -> None
     for pair in validation:
         for number in sorted(tree.query(_outline(pair), predicate="intersects")):
             other = training[number]
-            if _parted(pair, other):
+            if _are_divided(pair, other):
                 continue
             cure = "by block" if pair.grid is not None else "give them a CRS and split by block"
             raise UsageError(
@@ -234,7 +220,7 @@ def _outline(pair: Pair) -> shapely.Polygon:
 
 
 def footprint(grid: GeoBox) -> shapely.Polygon:
-    """Outline of an image in degrees, a pixel inside its edges; without a CRS, in the unit of its transform."""
+    """Outline of an image, one pixel inside its edges: in degrees, or without a CRS in the unit of its transform."""
     height, width = grid.shape
     top, left = min(EDGE_PX, height / 4), min(EDGE_PX, width / 4)
     inner = shapely.box(left, top, width - left, height - top)

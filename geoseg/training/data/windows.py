@@ -1,4 +1,4 @@
-"""Draw square windows of labelled images without end, reproducibly."""
+"""Sample square windows of labelled images without end, reproducibly."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ ATTEMPTS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCounts:
-    """Pixels of each label value in each chunk of a data set's images."""
+    """Pixels of each label value in each chunk of a data set."""
 
     parts: tuple[tuple[Pair, Roi], ...]
     counts: npt.NDArray[np.int64]
@@ -29,29 +29,18 @@ class LabelCounts:
 
 
 def count_labels(pairs: Sequence[Pair], label_values: int) -> LabelCounts:
-    """Read all labels once.
-
-    Raises
-    ------
-    SceneError, UsageError
-        If a label cannot be read or mapped: better now than during training.
-    """
+    """Read and count all labels, so that labels that cannot be read or mapped are found before training."""
     parts = tuple((pair, chunk) for pair in pairs for chunk in pair.chunks())
     counts = [np.bincount(read_labels(pair, chunk).ravel(), minlength=label_values) for pair, chunk in parts]
     return LabelCounts(parts=parts, counts=np.array(counts, np.int64).reshape(-1, label_values))
 
 
-def sampled_windows(counted: LabelCounts, cache: Cache, *, side: int, balanced: bool, seed: int) -> Iterator[Labelled]:
+def sample_windows(counted: LabelCounts, cache: Cache, *, side: int, balanced: bool, seed: int) -> Iterator[Labelled]:
     """Draw windows of one data set without end: pixels `(side, side, bands)`, label values `(side, side)`.
 
-    Images are drawn in proportion to their labelled pixels, positions uniformly. If `balanced`, a label value is drawn
-    first, each that occurs with equal probability, and then a window around a pixel of it. Windows that are mostly
-    ignored are skipped.
-
-    Raises
-    ------
-    UsageError
-        If almost all windows are.
+    Images are drawn in proportion to their labelled pixels, positions uniformly. If `balanced`, first a label value is
+    drawn, with equal probability, and then a window around one of its pixels. Mostly ignored windows are skipped;
+    UsageError if almost all are.
     """
     random = np.random.default_rng(seed)
     ignored = counted.counts.shape[1] - 1
@@ -59,22 +48,21 @@ def sampled_windows(counted: LabelCounts, cache: Cache, *, side: int, balanced: 
     if not labelled.any():
         raise UsageError(f"data set {counted.parts[0][0].data_set} has no labelled pixel to train on.")
     present = np.flatnonzero(labelled.any(axis=0))
-    everywhere = labelled.sum(axis=1)
-    passed = 0
-    while passed < ATTEMPTS:
-        passed += 1
+    totals = labelled.sum(axis=1)
+    skipped = 0
+    while skipped < ATTEMPTS:
+        skipped += 1
         value = random.choice(present) if balanced else None
-        counts = everywhere if value is None else labelled[:, value]
+        counts = totals if value is None else labelled[:, value]
         pair, chunk = counted.parts[random.choice(len(counts), p=counts / counts.sum())]
-        place = (
-            _place(random, chunk) if value is None else _place_of(random, cache.part(pair, chunk)[1] == value, chunk)
-        )
-        if place is None:  # the image has no data at any such pixel of the part
+        chosen = None if value is None else cache.part(pair, chunk)[1] == value
+        pixel = _draw_pixel(random, chunk, chosen)
+        if pixel is None:  # the image has no data at pixels of this label value
             continue
-        top, left = (_start(random, *of, side) for of in zip(place, pair.shape, strict=True))
+        top, left = (_draw_start(random, *axis, side) for axis in zip(pixel, pair.shape, strict=True))
         pixels, labels = cache.window(pair, top, left, side)
         if (labels == ignored).mean() <= MOSTLY:
-            passed = 0
+            skipped = 0
             yield pixels, labels
     raise UsageError(
         f"data set {counted.parts[0][0].data_set}: {ATTEMPTS} windows of {side} pixels in a row were mostly without "
@@ -82,30 +70,29 @@ def sampled_windows(counted: LabelCounts, cache: Cache, *, side: int, balanced: 
     )
 
 
-def _place(random: np.random.Generator, chunk: Roi) -> tuple[int, int]:
-    """Draw a pixel of a part."""
+def _draw_pixel(
+    random: np.random.Generator, chunk: Roi, chosen: npt.NDArray[np.bool_] | None
+) -> tuple[int, int] | None:
+    """Draw row and column of a pixel of a chunk, or of one of its chosen pixels; None if none is chosen."""
     rows, cols = chunk
-    return int(random.integers(rows.start, rows.stop)), int(random.integers(cols.start, cols.stop))
-
-
-def _place_of(random: np.random.Generator, chosen: npt.NDArray[np.bool_], chunk: Roi) -> tuple[int, int] | None:
-    """Draw one of the chosen pixels of a part; None if there is none."""
-    places = np.flatnonzero(chosen)
-    if not places.size:
+    if chosen is None:
+        return int(random.integers(rows.start, rows.stop)), int(random.integers(cols.start, cols.stop))
+    candidates = np.flatnonzero(chosen)
+    if not candidates.size:
         return None
-    row, col = divmod(int(random.choice(places)), chosen.shape[1])
-    return chunk[0].start + row, chunk[1].start + col
+    row, col = divmod(int(random.choice(candidates)), chosen.shape[1])
+    return rows.start + row, cols.start + col
 
 
-def _start(random: np.random.Generator, place: int, size: int, side: int) -> int:
-    """Draw the start of a window that contains `place`: within the image, or around all of a smaller image."""
-    first = max(place - side + 1, min(0, size - side))
-    last = min(place, max(0, size - side))
+def _draw_start(random: np.random.Generator, pixel: int, size: int, side: int) -> int:
+    """Draw the start of a window that contains `pixel`: within the image, or around all of a smaller image."""
+    first = max(pixel - side + 1, min(0, size - side))
+    last = min(pixel, max(0, size - side))
     return int(random.integers(first, last + 1))
 
 
-def mixed(windows: Sequence[Iterator[Labelled]], shares: Sequence[float], *, seed: int) -> Iterator[Labelled]:
-    """Windows of several data sets, each drawn in proportion to its share."""
+def mix_windows(windows: Sequence[Iterator[Labelled]], shares: Sequence[float], *, seed: int) -> Iterator[Labelled]:
+    """Draw windows of several data sets in proportion to their shares."""
     random = np.random.default_rng(seed)
     chances = np.array(shares, np.float64) / np.sum(shares)
     while True:

@@ -24,11 +24,11 @@ IGNORE = "ignore"
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSets:
-    """Classes that each value of a training label raster allows."""
+    """Classes allowed by each value of a training label raster."""
 
     legend: Legend
     allowed: tuple[tuple[int, ...], ...]
-    """Class ids by label value: single classes in order, then partial sets, and last all classes: ignored."""
+    """Class ids by label value: first single classes, then partial sets, and last all classes (ignored)."""
 
     @property
     def ignored(self) -> int:
@@ -43,19 +43,13 @@ class LabelSets:
             table[value, list(ids)] = True
         return table
 
-    def value(self, ids: Iterable[int]) -> int:
-        """Label value of a set of class ids."""
-        return self.allowed.index(tuple(sorted(set(ids))))
+    def encode(self, target: str | list[str], data_set: str) -> int:
+        """Find the label value of a class, list of classes or `ignore` in a data set's `values`."""
+        return self.allowed.index(_class_ids(target, self.legend, data_set))
 
 
-def legend_of(choice: str | LegendTable) -> Legend:
-    """Legend that a recipe names or lists.
-
-    Raises
-    ------
-    UsageError
-        If no built-in legend has the name, or the table is not a valid legend.
-    """
+def build_legend(choice: str | LegendTable) -> Legend:
+    """Build the legend that a recipe names or lists; UsageError if it is unknown or invalid."""
     if isinstance(choice, str):
         if choice not in LEGENDS:
             raise UsageError(f"legend {choice!r} is unknown; choose one of {', '.join(LEGENDS)}, or list classes.")
@@ -70,32 +64,26 @@ def legend_of(choice: str | LegendTable) -> Legend:
         raise UsageError(f"the legend cannot be used: {error}") from error
 
 
-def label_sets(legend: Legend, mappings: Iterable[tuple[str, Values]]) -> LabelSets:
-    """Sets of classes that the `values` of each data set map to, by the data set's name.
-
-    Raises
-    ------
-    UsageError
-        If a data set names a class that the legend does not have.
-    """
+def collect_label_sets(legend: Legend, mappings: Iterable[tuple[str, Values]]) -> LabelSets:
+    """Collect all sets of classes in the `values` of data sets, given by name; UsageError for unknown classes."""
     everything = tuple(range(len(legend)))
-    named = {classes_of(target, legend, name) for name, values in mappings for target in values.values()}
+    named = {_class_ids(target, legend, name) for name, values in mappings for target in values.values()}
     partial = sorted(ids for ids in named if 1 < len(ids) < len(legend))
     sets = LabelSets(legend=legend, allowed=(*((i,) for i in everything), *partial, everything))
     if len(sets.allowed) > NODATA + 1:
-        raise UsageError(f"the recipe names {len(partial)} sets of classes; labels hold {NODATA + 1} values at most.")
+        raise UsageError(f"the recipe has {len(partial)} sets of classes; labels hold {NODATA + 1} values at most.")
     return sets
 
 
-def classes_of(target: str | list[str], legend: Legend, owner: str) -> tuple[int, ...]:
-    """Class ids that an entry of `values` allows; all of them for `ignore`."""
+def _class_ids(target: str | list[str], legend: Legend, data_set: str) -> tuple[int, ...]:
+    """Class ids allowed by an entry of `values`; all of them for `ignore`."""
     if target == IGNORE:
         return tuple(range(len(legend)))
     names = [target] if isinstance(target, str) else target
     unknown = [name for name in names if name not in legend.names]
     if unknown or not names:
         raise UsageError(
-            f"data set {owner} maps values to {', '.join(map(repr, unknown)) or 'no class'}; "
+            f"data set {data_set} maps values to {', '.join(map(repr, unknown)) or 'no class'}; "
             f"the legend has {', '.join(legend.names)}, and `{IGNORE}` leaves pixels out."
         )
     return tuple(sorted({legend.names.index(name) for name in names}))

@@ -1,4 +1,4 @@
-"""Load a recipe from TOML with overrides; errors are one sentence that names the key."""
+"""Load a recipe from TOML with overrides; error messages name the key in one sentence."""
 
 import difflib
 import tomllib
@@ -16,11 +16,11 @@ from geoseg.models.shipped import find_model
 from .recipe import DataSet, Network, Recipe, Section
 
 _ARCHITECTURE = ("preset", "width", "depth", "encoder")
-"""Keys that define how a network is built."""
+"""Keys that define the layers of a network."""
 
 
 def as_recipe(recipe: Recipe | str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Load a recipe given as a path; one that is loaded already takes no overrides."""
+    """Load a recipe from a path; a Recipe is returned as it is."""
     if not isinstance(recipe, Recipe):
         return load_recipe(Path(recipe), overrides)
     if overrides:
@@ -29,22 +29,13 @@ def as_recipe(recipe: Recipe | str | Path, overrides: Sequence[str] = ()) -> Rec
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe, with paths made absolute.
+    """Read a recipe, and make its paths absolute: they are relative to its folder, those of data to its `root`.
 
-    Parameters
-    ----------
-    path
-        TOML file. Paths in it are relative to its folder, paths of data to its `root`.
-    overrides
-        `key.path=value`, the value in TOML or a bare word; data sets by name or number: `data.dubai.share=2`. Paths
-        are relative to the recipe's folder, too.
+    Overrides are `key.path=value`, with the value in TOML or a bare word. Data sets are addressed by name or number:
+    `data.dubai.share=2`.
 
-    Raises
-    ------
-    UsageError
-        If the file cannot be read, or a key or value is invalid; the message names the key.
-    BundleError
-        If the network is taken from a bundle that cannot be read, or does not record how it is built.
+    Raises UsageError if the file cannot be read, or a key or value is invalid; BundleError if the initial bundle cannot
+    be read, or does not record its network.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -55,18 +46,19 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     document.setdefault("name", path.stem)
     for override in overrides:
         _override(document, override)
-    return _placed(parse_recipe(document, source=path.name), path.absolute().parent)
+    recipe = _make_paths_absolute(parse_recipe(document, source=path.name), path.absolute().parent)
+    return recipe.model_copy(update={"network": _complete(recipe.network)})
 
 
 def parse_recipe(document: dict[str, Any], *, source: str) -> Recipe:
-    """Check a recipe's values, as TOML gives them; `source` names it in errors."""
+    """Check the values of a recipe in TOML; `source` is its name in errors."""
     _check_keys(Recipe, document, "", source)
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
         # For a value of several possible types, the deepest error is the most specific.
-        nearest = max(error.errors(), key=lambda found: len(_path(found, document)[0]))
-        raise UsageError(f"recipe {source}: {_sentence(nearest, document)}.") from error
+        deepest = max(error.errors(), key=lambda found: len(_locate(found, document)[0]))
+        raise UsageError(f"recipe {source}: {_describe(deepest, document)}.") from error
 
 
 def _override(document: dict[str, Any], override: str) -> None:
@@ -80,7 +72,7 @@ def _override(document: dict[str, Any], override: str) -> None:
         value = text.strip()  # a bare word or path, whose quotes the shell removed
     table: Any = document
     for name in parents:
-        table = _entry(table, name, override) if isinstance(table, list) else table.setdefault(name, {})
+        table = _find_entry(table, name, override) if isinstance(table, list) else table.setdefault(name, {})
         if not isinstance(table, dict | list):
             raise UsageError(f"override {override}: {name} is a value, not a table.")
     if isinstance(table, list):
@@ -88,8 +80,8 @@ def _override(document: dict[str, Any], override: str) -> None:
     table[last] = value
 
 
-def _entry(entries: list[Any], name: str, override: str) -> Any:  # noqa: ANN401 - any TOML value
-    """Entry of a list of tables by name, or by number from 0."""
+def _find_entry(entries: list[Any], name: str, override: str) -> Any:  # noqa: ANN401 - any TOML value
+    """Find an entry of a list of tables by name, or by number from 0."""
     found = [entry for entry in entries if isinstance(entry, dict) and entry.get("name") == name]
     if not found and name.isdecimal():
         found = entries[int(name) :]
@@ -99,15 +91,15 @@ def _entry(entries: list[Any], name: str, override: str) -> Any:  # noqa: ANN401
 
 
 def _check_keys(model: type[Section], table: dict[str, Any], prefix: str, source: str) -> None:
-    """Refuse a key that is no field of `model`, and suggest the nearest."""
+    """Refuse keys that are not fields of `model`, and suggest the nearest."""
     for key, value in table.items():
         if key not in model.model_fields:
             known = [prefix + name for name in model.model_fields]
             nearest = difflib.get_close_matches(prefix + key, known, 1, 0.7) or difflib.get_close_matches(
-                prefix + key, [*known, *_all_keys(Recipe, "")], 1, 0
+                prefix + key, [*known, *_list_keys(Recipe, "")], 1, 0
             )
             raise UsageError(f"recipe {source}: there is no key {prefix}{key}; the nearest is {nearest[0]}.")
-        section = _section(model.model_fields[key].annotation)
+        section = _find_section(model.model_fields[key].annotation)
         if section is None:
             continue
         entries = value if isinstance(value, list) else [value]
@@ -117,26 +109,26 @@ def _check_keys(model: type[Section], table: dict[str, Any], prefix: str, source
                 _check_keys(section, entry, f"{prefix}{key}{place}.", source)
 
 
-def _section(annotation: Any) -> type[Section] | None:  # noqa: ANN401 - any type expression
-    """Table type of a field, alone, in a union or in a list; None if it has none."""
+def _find_section(annotation: Any) -> type[Section] | None:  # noqa: ANN401 - any type expression
+    """Find the table type in a field's type: alone, in a union or in a list."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     if getattr(annotation, "__origin__", None) is dict:
         return None  # its keys are the user's
-    return next((found for part in get_args(annotation) if (found := _section(part)) is not None), None)
+    return next((found for part in get_args(annotation) if (found := _find_section(part)) is not None), None)
 
 
-def _all_keys(model: type[Section], prefix: str) -> Iterator[str]:
+def _list_keys(model: type[Section], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield prefix + name
-        section = _section(field.annotation)
+        section = _find_section(field.annotation)
         if section is not None:
-            yield from _all_keys(section, f"{prefix}{name}.")
+            yield from _list_keys(section, f"{prefix}{name}.")
 
 
-def _sentence(error: ErrorDetails, document: dict[str, Any]) -> str:
-    """Key and reason of an error."""
-    parts, value = _path(error, document)
+def _describe(error: ErrorDetails, document: dict[str, Any]) -> str:
+    """Describe an error by key, value and reason."""
+    parts, value = _locate(error, document)
     key = ".".join(parts)
     if error["type"] == "missing":
         return f"{'.'.join([*parts, str(error['loc'][-1])])} has no value"
@@ -146,12 +138,12 @@ def _sentence(error: ErrorDetails, document: dict[str, Any]) -> str:
     return f"{key or 'the whole'} is {value!r}: {reason[0].lower()}{reason[1:]}"
 
 
-def _path(error: ErrorDetails, document: dict[str, Any]) -> tuple[list[str], Any]:
-    """Keys that lead to an error, and the value there."""
+def _locate(error: ErrorDetails, document: dict[str, Any]) -> tuple[list[str], Any]:
+    """Find the keys that lead to an error, and the value there."""
     keys: list[str] = []
     value: Any = document
     for part in error["loc"]:
-        # Pydantic puts names of the types that it tried between the keys.
+        # Between the keys, Pydantic puts the names of the types that it tried.
         if isinstance(value, dict) and part in value:
             value = value[part]
             keys.append(str(part))
@@ -162,31 +154,30 @@ def _path(error: ErrorDetails, document: dict[str, Any]) -> tuple[list[str], Any
     return keys, value
 
 
-def _placed(recipe: Recipe, folder: Path) -> Recipe:
-    """Make the paths of a recipe absolute."""
+def _make_paths_absolute(recipe: Recipe, folder: Path) -> Recipe:
     root = (folder / Path(recipe.root).expanduser()).resolve()
 
-    def placed(entry: DataSet) -> DataSet:
+    def with_absolute_paths(entry: DataSet) -> DataSet:
         labels = None if entry.labels is None else str(root / Path(entry.labels).expanduser())
         return entry.model_copy(update={"images": str(root / Path(entry.images).expanduser()), "labels": labels})
 
     network = recipe.network
     paths = {"encoder_weights": network.encoder_weights, "initial": network.initial}
-    # Weights may also be names, of shipped models or known to Keras; these have no ending.
+    # Weights may also be the name of a shipped model, or `imagenet`, which have no file ending.
     files = {
         key: str(folder / Path(value).expanduser()) for key, value in paths.items() if value and Path(value).suffix
     }
     return recipe.model_copy(
         update={
             "root": str(root),
-            "data": [placed(entry) for entry in recipe.data],
-            "network": _begun(network.model_copy(update=files)),
+            "data": [with_absolute_paths(entry) for entry in recipe.data],
+            "network": network.model_copy(update=files),
         }
     )
 
 
-def _begun(network: Network) -> Network:
-    """Take the network from the initial bundle, unless the recipe describes it."""
+def _complete(network: Network) -> Network:
+    """Take preset, width, depth and encoder from the initial bundle unless the recipe has any of them."""
     if network.initial is None or not network.model_fields_set.isdisjoint(_ARCHITECTURE):
         return network
     bundle = find_model(network.initial)

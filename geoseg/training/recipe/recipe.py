@@ -12,7 +12,7 @@ Weight = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
 
 LONGEST_NAME = 200
-"""Bytes; endings are added to it."""
+"""Bytes, which leaves room for file endings."""
 
 
 def _file_name(text: str) -> str:
@@ -58,30 +58,30 @@ class Network(Section):
     encoder_weights: str | None = None
     """File of the backbone's published weights."""
     initial: str | None = None
-    """Bundle whose weights to begin with: a shipped model by name, or a file. If no other key is given, the network is
-    the bundle's; classes that it does not know by name are learnt from scratch."""
+    """Bundle to take initial weights from: name of a shipped model, or a file. Without other keys, the network is the
+    bundle's. Classes whose names it lacks are learnt from scratch."""
 
 
-class ScalingEntry(Section):
+class ScalingTable(Section):
     """Scaling of one data type to the 0–255 of network inputs: `(value - offset) * gain`, clipped."""
 
     offset: float = 0.0
     gain: float = 1.0
 
 
-class Card(Section):
+class CardTable(Section):
     """Card of the bundle, except for the legend."""
 
     bands: list[str] = ["red", "green", "blue"]
     gsd_m: Annotated[float, Field(gt=0)] = 1.0
     """Ground sample distance to resample images to, in metres."""
-    scaling: dict[str, ScalingEntry] = {"uint8": ScalingEntry()}
+    scaling: dict[str, ScalingTable] = {"uint8": ScalingTable()}
     """By NumPy data type of the images."""
     tile: Positive = 512
     overlap: Annotated[int, Field(ge=0)] = 128
     window: str = "hann"
     mantissa_bits: Annotated[int, Field(ge=1, le=23)] | None = None
-    """Mantissa bits of the weights to keep: 10 halve the file, and change scores in the fourth digit."""
+    """Mantissa bits of the weights to keep: 10 halve the file and change scores in the fourth digit."""
     license: str | None = None
     attribution: str | None = None
 
@@ -90,10 +90,10 @@ class Split(Section):
     """Split of a data set into training and validation."""
 
     by: Literal["image", "group", "block"] = "image"
-    """`image`: whole images. `group`: images that show the same ground go together. `block`: squares of ground."""
+    """`image`: whole images. `group`: groups of images that show the same ground. `block`: squares of ground."""
     validation: list[str] | Share = 0.2
-    """Held-out images (glob patterns) or groups by name, or their share. An image's name is its path within the
-    folder, without ending and without `images/`: `Tile 1/image_part_001`."""
+    """Names (glob patterns) or share of the images, groups or blocks to hold out. An image's name is its path in the
+    folder, without ending and without `images/`: `Tile 1/image_part_001`. Blocks have no names."""
     groups: dict[str, list[str]] = {}
     """Glob patterns of image names, by group."""
     block_m: Annotated[float, Field(gt=0)] = 500.0
@@ -107,16 +107,16 @@ class DataSet(Section):
     images: str
     """Folder or glob pattern, relative to the recipe's `root`."""
     labels: str | None = None
-    """Folder, glob pattern or vector file, relative to `root`; None to find labels by the folder layout."""
+    """Folder, glob pattern or vector file, relative to `root`; None to find them by the folder layout."""
     coding: str = "ids"
     """Kind of labels: `ids`, `colours`, `vector`, or a built-in coding such as `potsdam` or `mbrsc`."""
     values: dict[str, str | list[str]] = {}
     """Class of the legend by label value (id, `#rrggbb`, attribute value or class name of the coding); a list of
     classes for a partial label; `ignore` for unlabelled pixels. `*` stands for all other values, `null` for features
-    whose attribute is null, and `background` for ground that no vector feature covers (ignored without an entry).
-    Where features overlap, the value listed later wins."""
+    with a null attribute, `background` for ground that no vector feature covers (ignored by default). Where features
+    overlap, the value listed later wins."""
     attribute: str | None = None
-    """Attribute of vector labels that names their class; None if all features map to `values["*"]`."""
+    """Attribute with the class of vector labels; None if all features map to `values["*"]`."""
     width_m: Annotated[float, Field(gt=0)] = 6.0
     """Width of line labels."""
     bands: list[Positive] = [1, 2, 3]
@@ -135,10 +135,10 @@ class Rendered(Section):
     side: Positive = 640
     """Pixels at the card's ground sample distance."""
     seed: Seed = 1000
-    """Seed of the first scene; the others count up from it."""
+    """Seed of the first scene, increased by one for each further scene."""
     share: Annotated[float, Field(gt=0)] = 1.0
     values: dict[str, str | list[str]] = {}
-    """As for data sets; classes with a name of the legend need no entry."""
+    """As for data sets; classes that the legend has by name need no entry."""
 
 
 class LossTerm(Section):
@@ -149,7 +149,7 @@ class LossTerm(Section):
     gamma: Annotated[float, Field(ge=0)] = 2.0
     """Focusing parameter of `focal`: higher values down-weight easy pixels more."""
     alpha: Share = 0.5
-    """Of `tversky`: weight of false positives; false negatives weigh `1 - alpha`."""
+    """For `tversky`: weight of false positives; false negatives weigh `1 - alpha`."""
 
 
 class Loss(Section):
@@ -157,7 +157,7 @@ class Loss(Section):
 
     terms: Annotated[list[LossTerm], Field(min_length=1)] = [LossTerm(name="cross_entropy")]
     class_weights: Literal["none", "median-frequency", "effective-number"] | dict[str, Weight] = "none"
-    """A rule based on the pixels of each class, or weights by class name, 1 for the others."""
+    """A rule based on the pixels of each class, or weights by class name, 1 by default."""
     boundary_weight: Annotated[float, Field(ge=0)] = 0.0
     """Pixels next to another class weigh `1 + boundary_weight` in pixelwise losses."""
 
@@ -192,7 +192,7 @@ class Schedule(Section):
     window: Positive = 256
     """Side of a training window, in pixels."""
     balanced: bool = False
-    """Draw windows around pixels of a random class, so that rare classes are seen."""
+    """Draw windows around pixels of a random class, so that rare classes are sampled more often."""
     rate: Annotated[float, Field(gt=0)] = 1e-3
     """Peak learning rate, after the warm-up."""
     warmup: Share = 0.05
@@ -215,11 +215,11 @@ class Recipe(Section):
     version: str = "0.1.0"
     seed: Seed = 0
     root: str = "."
-    """Folder that data paths are relative to, itself relative to the recipe."""
+    """Folder of the data, relative to the recipe."""
     legend: str | LegendTable = "aerial"
-    """Name of a built-in legend (`aerial`, `potsdam`, `vaihingen`, `mbrsc`, `cityscapes`), or a table of its own."""
+    """Name of a built-in legend (`aerial`, `potsdam`, `vaihingen`, `mbrsc`, `cityscapes`), or a table."""
     network: Network = Network()
-    card: Card = Card()
+    card: CardTable = CardTable()
     data: list[DataSet]
     rendered: Rendered | None = None
     loss: Loss = Loss()

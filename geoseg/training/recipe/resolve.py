@@ -1,4 +1,4 @@
-"""Resolve a recipe: check it against legend and network, and split it into the parts that a run is made of."""
+"""Resolve a recipe: check it against legend and network, and split it into the parts of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +13,18 @@ from geoseg.models.shipped import find_model
 from geoseg.tiling.window import FAMILIES
 from geoseg.version import __version__
 
-from .label_sets import LabelSets, label_sets, legend_of
+from .label_sets import LabelSets, build_legend, collect_label_sets
 from .recipe import Augmentation, DataSet, Loss, Network, Recipe, Rendered, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A checked recipe in parts; modules take the part that they need."""
+    """A checked recipe, split into parts."""
 
     card: Card
-    """Card of the bundle, without the epochs and metrics that are known only at the end."""
+    """Card of the bundle; epochs and metrics are added at the end."""
     mantissa_bits: int | None
-    """Bits of the weights' mantissas that the bundle keeps; None for all."""
+    """Mantissa bits of the weights that the bundle keeps; None for all."""
     labels: LabelSets
     network: Network
     """With its depth, and the path of its initial bundle."""
@@ -37,23 +37,18 @@ class Run:
 
 
 def resolve(recipe: Recipe) -> Run:
-    """Check a recipe as far as this is possible without opening its imagery.
+    """Check a recipe as far as possible without opening its imagery.
 
-    Raises
-    ------
-    BundleError
-        If the initial bundle does not exist.
-    UsageError
-        If values of the recipe contradict each other, or name a legend, class, preset, encoder or window that does not
-        exist.
+    Raises UsageError for contradictions, or an unknown legend, class, preset, encoder or window; BundleError if the
+    initial bundle does not exist.
     """
-    legend = legend_of(recipe.legend)
-    depth = _depth(recipe.network)
+    legend = build_legend(recipe.legend)
+    depth = _find_depth(recipe.network)
     initial = None if recipe.network.initial is None else str(find_model(recipe.network.initial))
     multiple, window = 2**depth, recipe.schedule.window
     if window % multiple:
         raise UsageError(f"schedule.window is {window}; for this network it must be a multiple of {multiple}.")
-    card = _card(recipe, legend, multiple)
+    card = _build_card(recipe, legend, multiple)
     _check_data(recipe)
     _check_class_weights(recipe.loss, legend)
     mappings = [(entry.name, entry.values) for entry in recipe.data]
@@ -62,7 +57,7 @@ def resolve(recipe: Recipe) -> Run:
     return Run(
         card=card,
         mantissa_bits=recipe.card.mantissa_bits,
-        labels=label_sets(legend, mappings),
+        labels=collect_label_sets(legend, mappings),
         network=recipe.network.model_copy(update={"depth": depth, "initial": initial}),
         data=tuple(recipe.data),
         rendered=recipe.rendered,
@@ -73,8 +68,8 @@ def resolve(recipe: Recipe) -> Run:
     )
 
 
-def _depth(network: Network) -> int:
-    """Number of halvings of a network."""
+def _find_depth(network: Network) -> int:
+    """Find the number of halvings of a network."""
     if network.preset not in PRESETS:
         raise UsageError(f"preset {network.preset!r} is unknown; choose one of {', '.join(PRESETS)}.")
     if network.encoder is None:
@@ -87,7 +82,7 @@ def _depth(network: Network) -> int:
     return ENCODERS[network.encoder].depth
 
 
-def _card(recipe: Recipe, legend: Legend, multiple: int) -> Card:
+def _build_card(recipe: Recipe, legend: Legend, multiple: int) -> Card:
     choice = recipe.card
     if choice.window not in FAMILIES:
         raise UsageError(f"card.window {choice.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
@@ -119,24 +114,24 @@ def _card(recipe: Recipe, legend: Legend, multiple: int) -> Card:
 
 
 def _portable(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, with relative paths: a bundle must not reveal the machine it was trained on."""
+    """Dump a recipe with relative paths: a bundle must not reveal the machine it was trained on."""
     document: dict[str, Any] = recipe.model_dump(exclude_none=True, exclude={"root"})
     for entry in document["data"]:
-        entry.update((key, _below(entry[key], recipe.root)) for key in ("images", "labels") if key in entry)
+        entry.update((key, _make_relative(entry[key], recipe.root)) for key in ("images", "labels") if key in entry)
     network = document["network"]
     network.update((key, Path(network[key]).name) for key in ("encoder_weights", "initial") if key in network)
     return document
 
 
-def _below(path: str, root: str) -> str:
-    """The path relative to `root`, or its last part if it is elsewhere."""
+def _make_relative(path: str, root: str) -> str:
+    """Make a path relative to `root`; of a path elsewhere, keep the last part."""
     place = Path(path)
     return str(place.relative_to(root)) if place.is_relative_to(root) else place.name
 
 
 def _check_data(recipe: Recipe) -> None:
     if not recipe.data and recipe.rendered is None:
-        raise UsageError(f"recipe {recipe.name} has no data: name a data set, or rendered scenes.")
+        raise UsageError(f"recipe {recipe.name} has no data: add a data set, or rendered scenes.")
     names = [entry.name for entry in recipe.data]
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
@@ -156,4 +151,4 @@ def _check_class_weights(loss: Loss, legend: Legend) -> None:
         if name not in legend.names:
             raise UsageError(f"loss.class_weights names {name!r}; the legend has {', '.join(legend.names)}.")
     if not any(loss.class_weights.get(name, 1.0) for name in legend.names):
-        raise UsageError("loss.class_weights are 0 for every class; there would be nothing to learn.")
+        raise UsageError("loss.class_weights are 0 for every class; give one class a weight.")

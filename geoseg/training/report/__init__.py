@@ -1,4 +1,4 @@
-"""Report of a training run: pictures of a scene and of tiles, a film, plots, and a page with all of them."""
+"""Report of a training run: pictures, a film and plots, on one page."""
 
 from .page import write_report
 from .pictures import write_scene_frame, write_tile_pictures

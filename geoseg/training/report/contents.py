@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.models.legend import Legend
-from geoseg.training.recipe.label_sets import legend_of
+from geoseg.training.recipe.label_sets import build_legend
 from geoseg.training.recipe.load import load_recipe
 from geoseg.training.recipe.recipe import Recipe
 from geoseg.training.run.run_folder import Row, RunFolder, best_row, read_history
@@ -23,20 +23,19 @@ class Contents:
     folder: Path
     recipe: Recipe
     recipe_text: str
-    """Recipe file of the run."""
+    """Content of the recipe file."""
     legend: Legend
     history: tuple[Row, ...]
-    """One row per epoch."""
     best: Row | None
-    """Row whose weights are kept; None if nothing is held out."""
+    """Row of the best epoch; None if nothing is held out."""
     validation: Mapping[str, Any] | None
     """Content of `validation.json`; None while training."""
     frames: tuple[Frame, ...]
     """Pictures of the validation scene, by epoch."""
     image: Path | None
-    """Validation scene."""
+    """Picture of the validation scene."""
     truth: Path | None
-    """Labels of the validation scene."""
+    """Picture of its labels."""
 
     @property
     def epochs(self) -> int:
@@ -45,13 +44,7 @@ class Contents:
 
 
 def read_contents(run: Path) -> Contents:
-    """Read a run folder.
-
-    Raises
-    ------
-    UsageError
-        If its recipe cannot be read.
-    """
+    """Read a run folder; UsageError if its recipe cannot be read."""
     folder = RunFolder(path=run)
     recipe = load_recipe(folder.recipe)
     history = read_history(folder.history)
@@ -60,18 +53,18 @@ def read_contents(run: Path) -> Contents:
         folder=run,
         recipe=recipe,
         recipe_text=folder.recipe.read_text(encoding="utf-8"),
-        legend=legend_of(recipe.legend),
+        legend=build_legend(recipe.legend),
         history=tuple(history),
         best=best_row(history) if validated else None,
         validation=json.loads(folder.validation.read_text(encoding="utf-8")) if folder.validation.exists() else None,
-        frames=tuple(_frames(run / "scene")),
-        image=_existing(run / "scene" / "image.png"),
-        truth=_existing(run / "scene" / "truth.png"),
+        frames=tuple(_find_frames(run / "scene")),
+        image=_if_exists(run / "scene" / "image.png"),
+        truth=_if_exists(run / "scene" / "truth.png"),
     )
 
 
-def _frames(scene: Path) -> list[Frame]:
-    """Epochs that have both pictures."""
+def _find_frames(scene: Path) -> list[Frame]:
+    """Find the epochs with both pictures."""
     frames = []
     for plain in sorted(scene.glob("epoch_*_plain.png")):
         blended = plain.with_name(plain.name.replace("_plain", "_blended"))
@@ -81,5 +74,5 @@ def _frames(scene: Path) -> list[Frame]:
     return sorted(frames, key=lambda frame: frame.epoch)
 
 
-def _existing(path: Path) -> Path | None:
+def _if_exists(path: Path) -> Path | None:
     return path if path.exists() else None

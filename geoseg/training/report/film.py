@@ -1,4 +1,4 @@
-"""Film of the validation scene over the epochs."""
+"""Make a film of the validation scene over the epochs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw, ImageFont
 from geoseg.files import whole
 from geoseg.models.legend import Legend
 
-from .pictures import GAP, GREY_LEVELS, GREYS, palette
+from .pictures import GAP, GREY_LEVELS, GREYS, palette, scaled_size
 
 PANEL = 480
 """Longer side of a picture in the film, in pixels."""
 MOST = 60
-"""Most frames of a film; of more epochs, it shows evenly spaced ones."""
+"""Most frames of a film; of more epochs, evenly spaced ones are shown."""
 _SHOWN_MS, _LAST_MS = 500, 2500
 _HEAD, _FOOT = 30, 10
 """Rows of text above the pictures, and of the bar below."""
@@ -34,10 +34,7 @@ class Frame:
 
 
 def spread(frames: Sequence[Frame], most: int, *, wanted: float | None = None) -> list[Frame]:
-    """At most `most` frames, evenly spaced, with the first, the last and that of the epoch `wanted`.
-
-    With a wanted epoch, `most` must be at least 3.
-    """
+    """Choose at most `most` evenly spaced frames, with the first, the last, and the epoch `wanted` (if `most` > 2)."""
     if len(frames) <= most:
         return list(frames)
     numbers = np.linspace(0, len(frames) - 1, most).round().astype(int)
@@ -49,8 +46,7 @@ def spread(frames: Sequence[Frame], most: int, *, wanted: float | None = None) -
 
 def write_film(frames: Sequence[Frame], epochs: int, legend: Legend, path: Path) -> None:
     """Write an animated GIF: plain and blended side by side, the epoch above, and a bar of `epochs` below."""
-    shown = spread(frames, MOST)
-    pictures = [_picture(frame, epochs, legend) for frame in shown]
+    pictures = [_draw_frame(frame, epochs, legend) for frame in spread(frames, MOST)]
     durations = [_SHOWN_MS] * (len(pictures) - 1) + [_LAST_MS]
     # Exact colours: all frames share one palette, neither optimised nor dithered.
     exact = {"optimize": False, "disposal": 1}
@@ -58,11 +54,11 @@ def write_film(frames: Sequence[Frame], epochs: int, legend: Legend, path: Path)
         pictures[0].save(new, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, **exact)
 
 
-def _picture(frame: Frame, epochs: int, legend: Legend) -> Image.Image:
-    plain, blended = (_ids(path) for path in (frame.plain, frame.blended))
+def _draw_frame(frame: Frame, epochs: int, legend: Legend) -> Image.Image:
+    plain, blended = (_read_scaled(path) for path in (frame.plain, frame.blended))
     height, width = plain.shape
     canvas = np.full((_HEAD + height + _FOOT, 2 * width + GAP), GREYS + GREY_LEVELS - 1, np.uint8)
-    canvas[:_HEAD] = _lettering(canvas.shape[1], (0, width + GAP), f"epoch {frame.epoch}")
+    canvas[:_HEAD] = _draw_text(canvas.shape[1], (0, width + GAP), f"epoch {frame.epoch}")
     canvas[_HEAD : _HEAD + height, :width] = plain
     canvas[_HEAD : _HEAD + height, width + GAP :] = blended
     canvas[-_FOOT + 4 :, :] = GREYS + GREY_LEVELS - 2
@@ -72,16 +68,14 @@ def _picture(frame: Frame, epochs: int, legend: Legend) -> Image.Image:
     return picture
 
 
-def _ids(path: Path) -> npt.NDArray[np.uint8]:
-    """Palette entries `(height, width)` of a class picture, scaled down for the film."""
+def _read_scaled(path: Path) -> npt.NDArray[np.uint8]:
+    """Read palette entries `(height, width)` of a class picture, scaled down for the film."""
     with Image.open(path) as picture:
-        scale = min(1.0, PANEL / max(picture.size))
-        width, height = (max(1, round(side * scale)) for side in picture.size)
-        return np.asarray(picture.resize((width, height), Image.Resampling.NEAREST))
+        return np.asarray(picture.resize(scaled_size(picture.size, PANEL), Image.Resampling.NEAREST))
 
 
-def _lettering(width: int, starts: tuple[int, int], epoch: str) -> npt.NDArray[np.uint8]:
-    """Palette entries `(_HEAD, width)` of the text above the pictures."""
+def _draw_text(width: int, starts: tuple[int, int], epoch: str) -> npt.NDArray[np.uint8]:
+    """Draw the text above the pictures in palette entries `(_HEAD, width)`."""
     strip = Image.new("L", (width, _HEAD), 255)
     draw = ImageDraw.Draw(strip)
     font = ImageFont.load_default(15)

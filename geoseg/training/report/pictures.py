@@ -1,4 +1,4 @@
-"""Write images and class maps as PNG files in the run folder, small enough for a page."""
+"""Write images and class maps to the run folder as PNG files small enough for a page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +10,12 @@ from PIL import Image
 
 from geoseg.files import whole
 from geoseg.models.legend import Legend
-from geoseg.training.run.best_and_worst import ScoredTile
+from geoseg.training.run.best_and_worst import Pixels, ScoredTile
 
 MAX_SIDE = 1024
 """Longest side of a scene, in pixels."""
 TILE_SIDE = 320
-"""Longest side of a tile, in pixels: a report shows many."""
+"""Longest side of a tile, in pixels; a report shows many."""
 GAP = 8
 """White pixels between panels."""
 
@@ -25,27 +25,20 @@ _HATCH_GREYS = (206, 238)
 _HATCH_WIDTH = 4
 _MOST_CLASSES = 200
 GREYS, GREY_LEVELS = _MOST_CLASSES, 16
-"""First palette entry, and number, of greys from black to white, for text."""
+"""First palette entry and number of greys for text, from black to white."""
 
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+
 Classes = npt.NDArray[np.uint8]
 
 
 def write_scene_frame(  # noqa: PLR0917 - in the order of the pictures
     run: Path, epoch: int, image: Pixels, reference: Classes, plain: Classes, blended: Classes, legend: Legend
 ) -> None:
-    """Write the pictures of the validation scene after an epoch to `run/scene`.
+    """Write pictures of the validation scene to `run/scene` after an epoch, counted from 1.
 
-    Parameters
-    ----------
-    epoch
-        Counted from 1.
-    image
-        Pixels `(height, width, bands)` in 0–255, red, green and blue first.
-    reference
-        Label values `(height, width)`; values outside the legend are hatched.
-    plain, blended
-        Class ids `(height, width)` predicted tile by tile, and with overlapping tiles blended.
+    `image` has pixels 0–255 `(height, width, bands)`, red, green and blue first. `plain` and `blended` are class ids
+    `(height, width)` predicted tile by tile, and with overlapping tiles blended; `reference` may have other values,
+    which are hatched.
     """
     folder = run / "scene"
     pictures = {
@@ -59,19 +52,9 @@ def write_scene_frame(  # noqa: PLR0917 - in the order of the pictures
 
 
 def write_tile_pictures(run: Path, kind: str, tiles: Sequence[ScoredTile], legend: Legend) -> list[dict[str, Any]]:
-    """Write image, reference and prediction of each tile side by side to `run/tiles`, as `worst_1.png` and so on.
+    """Write image, reference and prediction of each tile side by side to `run/tiles`: `worst_1.png` etc.
 
-    Parameters
-    ----------
-    kind
-        `best` or `worst`, for file names.
-    tiles
-        Tiles in the order of the report.
-
-    Returns
-    -------
-    list
-        For each tile its `file` name, its `image`, the `row` and `column` of its upper left pixel, and its `accuracy`.
+    Returns for each tile its `file` name, `image`, `row` and `column` of its upper left pixel, and `accuracy`.
     """
     folder = run / "tiles"
     entries = []
@@ -88,7 +71,7 @@ def _side_by_side(tile: ScoredTile, legend: Legend) -> Image.Image:
     parts = [
         photograph(tile.image, TILE_SIDE),
         class_picture(tile.reference, legend, TILE_SIDE).convert("RGB"),
-        class_picture(tile.found, legend, TILE_SIDE).convert("RGB"),
+        class_picture(tile.predicted, legend, TILE_SIDE).convert("RGB"),
     ]
     width, height = parts[0].size
     row = Image.new("RGB", (3 * width + 2 * GAP, height), "white")
@@ -98,19 +81,19 @@ def _side_by_side(tile: ScoredTile, legend: Legend) -> Image.Image:
 
 
 def photograph(image: Pixels, most: int) -> Image.Image:
-    """Picture of pixels `(height, width, bands)` in 0–255, at most `most` pixels a side; grey if bands are fewer."""
+    """Picture of pixels 0–255 `(height, width, bands)`, at most `most` pixels a side; grey if there are no 3 bands."""
     bands = [0, 1, 2] if image.shape[-1] >= 3 else [0, 0, 0]
     values = np.clip(np.rint(image[..., bands]), 0, 255).astype(np.uint8)
     picture = Image.fromarray(values)
-    return picture.resize(_reduced(picture.size, most), Image.Resampling.LANCZOS)
+    return picture.resize(scaled_size(picture.size, most), Image.Resampling.LANCZOS)
 
 
 def class_picture(classes: Classes, legend: Legend, most: int) -> Image.Image:
-    """Palette picture of class ids `(height, width)` in the legend's colours, at most `most` pixels a side."""
+    """Palette picture of class ids `(height, width)`, at most `most` pixels a side; other values are hatched."""
     if len(legend) > _MOST_CLASSES:
         raise ValueError(f"a picture shows at most {_MOST_CLASSES} classes, the legend has {len(legend)}.")
     height, width = classes.shape
-    across, down = _reduced((width, height), most)
+    across, down = scaled_size((width, height), most)
     rows = (2 * np.arange(down) + 1) * height // (2 * down)
     cols = (2 * np.arange(across) + 1) * width // (2 * across)
     values = classes[np.ix_(rows, cols)]
@@ -121,7 +104,7 @@ def class_picture(classes: Classes, legend: Legend, most: int) -> Image.Image:
 
 
 def palette(legend: Legend) -> list[int]:
-    """Red, green and blue of 256 entries: classes from 0, greys from `GREYS`, the hatching last."""
+    """Red, green and blue of 256 entries: classes from 0, greys from `GREYS`, and hatching last."""
     entries = np.zeros((256, 3), np.uint8)
     entries[: len(legend)] = [entry.rgb for entry in legend.classes]
     entries[GREYS : GREYS + GREY_LEVELS] = np.linspace(0, 255, GREY_LEVELS).round()[:, None]
@@ -130,8 +113,8 @@ def palette(legend: Legend) -> list[int]:
     return flat
 
 
-def _reduced(size: tuple[int, int], most: int) -> tuple[int, int]:
-    """Width and height scaled down so that the longer side is at most `most`."""
+def scaled_size(size: tuple[int, int], most: int) -> tuple[int, int]:
+    """Width and height, scaled down to at most `most` pixels a side."""
     scale = min(1.0, most / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 

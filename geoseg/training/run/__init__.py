@@ -1,1 +1,1 @@
-"""One training run: batches, steps, checkpoints, validation."""
+"""Parts of a training run: batches, network, loss, callbacks, validation, files."""

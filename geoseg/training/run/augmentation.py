@@ -1,7 +1,6 @@
 """Augment training windows with Keras layers that transform image and labels together."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,97 +11,71 @@ from geoseg.training.recipe.recipe import Augmentation
 
 Images = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Labels = npt.NDArray[np.uint8]
-Pixel = np.uint8 | np.float32
 
 UNIT = (0.0, 1.0)
 """Range of pixel values between the layers: Keras's `RandomSaturation` is correct in no other."""
 
 
 def margin_side(choice: Augmentation, side: int) -> int:
-    """Side in pixels of the square of ground that a window of `side` may cover after rotation and zoom."""
+    """Side in pixels of the source square that a window of `side` may need for rotation and zoom."""
     angle = math.radians(min(choice.rotation, 45))
     return math.ceil(side * (1 + choice.zoom) * (math.cos(angle) + math.sin(angle)))
 
 
-class GivenSeed(keras.random.SeedGenerator):  # type: ignore[misc]  # Keras is not typed
-    """Seeds derived from a number given with each batch; Keras's depend on how many were drawn before."""
+class BatchSeed(keras.random.SeedGenerator):  # type: ignore[misc]  # Keras is not typed
+    """Seeds derived from a number set for each batch; Keras's depend on the number of earlier draws."""
 
     def __init__(self) -> None:
-        super().__init__(seed=0, name="given_seed")
-        self._given: Any = None
+        super().__init__(seed=0, name="batch_seed")
+        self._batch_seed: Any = None
         self._draws = 0
 
-    def give(self, seed: Any) -> None:  # noqa: ANN401 - a tensor
-        """Start a batch whose seed is the int32 scalar `seed`."""
-        self._given, self._draws = seed, 0
+    def set(self, seed: Any) -> None:  # noqa: ANN401 - a tensor
+        """Set the seed of a batch, an int32 scalar."""
+        self._batch_seed, self._draws = seed, 0
 
     def next(self, ordered: bool = True) -> Any:  # noqa: ANN401 - a tensor
         """Draw the next seed `(2,)` of the batch."""
         import tensorflow as tf
 
         self._draws += 1
-        return tf.stack([self._given, tf.constant(self._draws, tf.int32)])
+        return tf.stack([self._batch_seed, tf.constant(self._draws, tf.int32)])
 
 
 class Augmenter:
-    """Changes batches at random; the result depends on batch and seed alone, not on the order of calls.
+    """Augments batches at random, depending only on batch and seed; thread-safe.
 
-    TensorFlow runs the layers on the CPU, whichever backend trains, so that the network does not wait for them. Several
-    threads may call at once.
-
-    Parameters
-    ----------
-    choice
-        Changes and their strengths.
-    side
-        Side of the augmented windows, in pixels.
-    ignored
-        Label value of pixels outside the image.
-    colour
-        Whether the first three bands are red, green and blue, so that saturation and hue can be changed.
+    TensorFlow runs the layers on the CPU with every backend, so that the network does not wait for them. `colour` means
+    that the first three bands are red, green and blue, so that saturation and hue can be changed.
     """
 
     def __init__(self, choice: Augmentation, *, side: int, ignored: int, colour: bool) -> None:
         import tensorflow as tf
 
         if keras.backend.backend() != "tensorflow":
-            tf.config.set_visible_devices([], "GPU")  # they belong to the backend that trains
+            tf.config.set_visible_devices([], "GPU")  # GPUs belong to the backend that trains
         self._choice = choice
         self._ignored = ignored
-        self._seed = GivenSeed()
-        self._moves = self._seeded(_moves(choice, side))
-        self._colours = self._seeded(_colours(choice) if colour else [])
-        self._shades = self._seeded(_shades(choice))
-        self._change = tf.function(self._changed, reduce_retracing=True)
+        self._seed = BatchSeed()
+        self._geometric_layers = self._use_seed(_build_geometric_layers(choice, side))
+        self._colour_layers = self._use_seed(_build_colour_layers(choice) if colour else [])
+        self._tone_layers = self._use_seed(_build_tone_layers(choice))
+        self._run_layers_compiled = tf.function(self._run_layers, reduce_retracing=True)
 
     def __call__(self, images: Images, labels: Labels, seed: int) -> tuple[npt.NDArray[np.float32], Labels]:
-        """Change a batch.
+        """Augment pixels 0–255 `(windows, margin side, margin side, bands)` and label values without the last axis.
 
-        Parameters
-        ----------
-        images
-            Pixel values 0–255 `(windows, margin side, margin side, bands)`.
-        labels
-            Label values `(windows, margin side, margin side)`.
-        seed
-            0 to 2**31 - 1.
-
-        Returns
-        -------
-        images
-            `(windows, side, side, bands)`, 0–255.
-        labels
-            `(windows, side, side)`.
+        Results have the augmenter's side in place of the margin side. The seed is 0 to 2**31 - 1.
         """
         import tensorflow as tf
 
-        images, labels = self._oriented(images, labels, np.random.default_rng(seed))
+        images, labels = self._flip_and_rotate(images, labels, np.random.default_rng(seed))
         with tf.device("CPU"):
-            changed, moved = self._change(images, labels, tf.constant(seed, tf.int32))
-        return changed.numpy(), moved.numpy()
+            pixels, values = self._run_layers_compiled(images, labels, tf.constant(seed, tf.int32))
+        return pixels.numpy(), values.numpy()
 
-    def _oriented(self, images: Images, labels: Labels, random: np.random.Generator) -> tuple[Images, Labels]:
-        """Flip and rotate each window as a view; Keras would compute both results and pick, or interpolate."""
+    def _flip_and_rotate(self, images: Images, labels: Labels, random: np.random.Generator) -> tuple[Images, Labels]:
+        """Flip and rotate each window as a view; Keras would compute and choose from all results, or interpolate."""
         oriented: tuple[Images, Labels] = np.empty_like(images), np.empty_like(labels)
         for number in range(len(images)):
             down, across = random.integers(2, size=2) * self._choice.flips
@@ -112,43 +85,43 @@ class Augmenter:
                 target[number] = np.rot90(flipped, quarters)
         return oriented
 
-    def _seeded(self, layers: Sequence[keras.layers.Layer]) -> list[keras.layers.Layer]:
+    def _use_seed(self, layers: list[keras.layers.Layer]) -> list[keras.layers.Layer]:
         for layer in layers:
             layer._get_seed_generator = lambda _backend=None: self._seed
-        return list(layers)
+        return layers
 
-    def _changed(self, images: Any, labels: Any, seed: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+    def _run_layers(self, images: Any, labels: Any, seed: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
         import tensorflow as tf
 
-        self._seed.give(seed)
-        # Layers fill uncovered pixels with 0, in images and masks, so 0 has to mean ignored.
+        self._seed.set(seed)
+        # Layers fill uncovered pixels of images and masks with 0, so 0 has to mean ignored.
         masks = self._ignored - tf.cast(labels, tf.float32)[..., None]
-        moved = {"images": tf.cast(images, tf.float32) / 255, "segmentation_masks": masks}
-        for layer in self._moves:
-            moved = layer(moved)
-        pixels = moved["images"]
-        if self._colours:
+        windows = {"images": tf.cast(images, tf.float32) / 255, "segmentation_masks": masks}
+        for layer in self._geometric_layers:
+            windows = layer(windows)
+        pixels = windows["images"]
+        if self._colour_layers:
             colours = pixels[..., :3]
-            for layer in self._colours:
+            for layer in self._colour_layers:
                 colours = layer(colours)
             pixels = tf.concat([colours, pixels[..., 3:]], axis=-1)
-        for layer in self._shades:
+        for layer in self._tone_layers:
             pixels = layer(pixels)
         if self._choice.noise:
-            pixels = self._noisy(pixels)
-        return pixels * 255, tf.cast(self._ignored - moved["segmentation_masks"][..., 0], tf.uint8)
+            pixels = self._add_noise(pixels)
+        return pixels * 255, tf.cast(self._ignored - windows["segmentation_masks"][..., 0], tf.uint8)
 
-    def _noisy(self, pixels: Any) -> Any:  # noqa: ANN401 - a tensor
+    def _add_noise(self, pixels: Any) -> Any:  # noqa: ANN401 - a tensor
         """Add normal noise of a random strength per image; Keras's `GaussianNoise` has one strength for all."""
         import tensorflow as tf
 
         strengths = tf.random.stateless_uniform([tf.shape(pixels)[0], 1, 1, 1], self._seed.next())
-        drawn = tf.random.stateless_normal(tf.shape(pixels), self._seed.next())
-        return tf.clip_by_value(pixels + drawn * strengths * self._choice.noise, *UNIT)
+        noise = tf.random.stateless_normal(tf.shape(pixels), self._seed.next())
+        return tf.clip_by_value(pixels + noise * strengths * self._choice.noise, *UNIT)
 
 
-def _moves(choice: Augmentation, side: int) -> list[keras.layers.Layer]:
-    """Layers for images and labels."""
+def _build_geometric_layers(choice: Augmentation, side: int) -> list[keras.layers.Layer]:
+    """Build the layers for images and labels."""
     layers = []
     if choice.zoom:
         layers.append(keras.layers.RandomZoom(choice.zoom, fill_mode="constant"))
@@ -159,8 +132,8 @@ def _moves(choice: Augmentation, side: int) -> list[keras.layers.Layer]:
     return layers
 
 
-def _colours(choice: Augmentation) -> list[keras.layers.Layer]:
-    """Layers for red, green and blue."""
+def _build_colour_layers(choice: Augmentation) -> list[keras.layers.Layer]:
+    """Build the layers for red, green and blue."""
     layers = []
     if choice.saturation:
         # Saturation is multiplied by f / (1 - f).
@@ -171,13 +144,13 @@ def _colours(choice: Augmentation) -> list[keras.layers.Layer]:
     return layers
 
 
-def _shades(choice: Augmentation) -> list[keras.layers.Layer]:
-    """Layers for all bands."""
+def _build_tone_layers(choice: Augmentation) -> list[keras.layers.Layer]:
+    """Build the layers for all bands."""
     layers = []
     if choice.brightness:
         layers.append(keras.layers.RandomBrightness(choice.brightness, value_range=UNIT))
     if choice.contrast:
-        # With a single number Keras would only raise the contrast.
+        # With a single number Keras would only increase the contrast.
         layers.append(keras.layers.RandomContrast((choice.contrast, choice.contrast), value_range=UNIT))
     if choice.blur:
         layers.append(keras.layers.RandomGaussianBlur(kernel_size=5, sigma=(0.0, choice.blur), value_range=UNIT))

@@ -1,4 +1,4 @@
-"""Batches of augmented windows that depend on seed, epoch and step alone, so that runs can be resumed."""
+"""Batches of augmented windows that depend only on seed, epoch and step, so that runs can be resumed."""
 
 import os
 from collections import deque
@@ -27,20 +27,9 @@ AHEAD = 2
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """Training batches of an epoch; set `epoch` when one begins.
+    """Training batches of an epoch, `steps` of them with `size` windows each; set `epoch` when one begins.
 
-    Parameters
-    ----------
-    windows
-        Draws windows of the augmenter's margin side without end, from a seed.
-    augmenter
-        Augments them.
-    seed
-        Seed of the run.
-    steps
-        Batches per epoch.
-    size
-        Windows per batch.
+    `windows` draws windows of the augmenter's margin side without end, from a seed.
     """
 
     def __init__(
@@ -49,7 +38,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         super().__init__()
         self.epoch = 0
         self.error: Exception | None = None
-        """Exception from reading or augmenting; TensorFlow raises another one in its place."""
+        """Exception from reading or augmenting, which TensorFlow replaces by its own."""
         self._windows = windows
         self._augmenter = augmenter
         self._seed = seed
@@ -58,18 +47,18 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         self._lock = Lock()
         self._stream: Iterator[Batch] = iter(())
         self._next = (-1, -1)
-        # Keras inspects the first two batches before it begins.
+        # Keras inspects the first two batches before training.
         self._recent: deque[tuple[tuple[int, int], Batch]] = deque(maxlen=2)
 
     def __len__(self) -> int:
         return self._steps
 
     def __getitem__(self, step: int) -> Batch:
-        """A batch of the current epoch; any order but ascending restarts the epoch."""
+        """Read a batch of the current epoch; steps out of order restart the epoch."""
         with self._lock:
             wanted = (self.epoch, step)
-            for place, batch in self._recent:
-                if place == wanted:
+            for recent, batch in self._recent:
+                if recent == wanted:
                     return batch
             if wanted != self._next:
                 self._close()
@@ -98,25 +87,25 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         pending: deque[Future[Batch]] = deque()
         with (
             ThreadPoolExecutor(WORKERS) as pool,
-            closing(_closable(self._windows(_seed(self._seed, epoch)))) as windows,
+            closing(_make_closable(self._windows(_derive_seed(self._seed, epoch)))) as windows,
         ):
             for step in range(self._steps):
                 drawn = list(islice(windows, self._size))
-                pending.append(pool.submit(self._augmented, drawn, _seed(self._seed, epoch, step)))
+                pending.append(pool.submit(self._augment, drawn, _derive_seed(self._seed, epoch, step)))
                 if len(pending) > WORKERS:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
 
-    def _augmented(self, drawn: Sequence[Window], seed: int) -> Batch:
+    def _augment(self, drawn: Sequence[Window], seed: int) -> Batch:
         images, labels = (np.stack(part) for part in zip(*drawn, strict=True))
         return self._augmenter(images, labels, seed)
 
 
-def _closable(windows: Iterator[Window]) -> Generator[Window, None, None]:
+def _make_closable(windows: Iterator[Window]) -> Generator[Window, None, None]:
     yield from windows
 
 
-def _seed(*numbers: int) -> int:
-    """A seed of 31 bits that differs for each run, epoch and step."""
+def _derive_seed(*numbers: int) -> int:
+    """Derive a 31-bit seed from the numbers of run, epoch and step."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)

@@ -1,4 +1,4 @@
-"""Best and worst tiles of the validation images."""
+"""Find the best and worst tiles of the validation images."""
 
 from dataclasses import dataclass
 
@@ -25,27 +25,17 @@ class ScoredTile:
     column: int
     """First column."""
     accuracy: float
-    """Share of the labelled pixels whose class their label allows."""
+    """Share of the labelled pixels with a predicted class that their label allows."""
     image: Pixels
     """Pixels `(rows, columns, bands)`."""
     reference: npt.NDArray[np.uint8]
     """Label values `(rows, columns)`."""
-    found: npt.NDArray[np.uint8]
+    predicted: npt.NDArray[np.uint8]
     """Class ids `(rows, columns)`."""
 
 
 class Extremes:
-    """Keeps the best and worst of all tiles added.
-
-    Parameters
-    ----------
-    labels
-        Classes that label values allow.
-    tile
-        Side of a tile, in pixels.
-    count
-        Tiles to keep of each kind.
-    """
+    """Keeps the `count` best and `count` worst of all tiles added."""
 
     def __init__(self, labels: LabelSets, *, tile: int, count: int = 4) -> None:
         self._tile = tile
@@ -56,34 +46,34 @@ class Extremes:
 
     @property
     def worst(self) -> list[ScoredTile]:
-        """Worst tiles, the worst first."""
+        """Worst tiles, worst first."""
         return self._kept[: min(self._count, (len(self._kept) + 1) // 2)]
 
     @property
     def best(self) -> list[ScoredTile]:
-        """Best tiles, the best first; none of them is among the worst."""
+        """Best tiles, best first; none is also among the worst."""
         return self._kept[::-1][: min(self._count, len(self._kept) // 2)]
 
-    def add(self, name: str, image: Pixels, reference: npt.NDArray[np.uint8], found: npt.NDArray[np.uint8]) -> None:
+    def add(self, name: str, image: Pixels, reference: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8]) -> None:
         """Score the tiles of an image, cut without overlap."""
         height, width = reference.shape
-        right = self._allowed[reference, found]
+        correct = self._allowed[reference, predicted]
         labelled = self._labelled[reference]
-        for place in Lattice(shape=(height, width), tile=self._tile, overlap=0).tiles():
-            rows = slice(max(place.rows.start, 0), min(place.rows.stop, height))
-            cols = slice(max(place.cols.start, 0), min(place.cols.stop, width))
+        for tile in Lattice(shape=(height, width), tile=self._tile, overlap=0).tiles():
+            rows = slice(max(tile.rows.start, 0), min(tile.rows.stop, height))
+            cols = slice(max(tile.cols.start, 0), min(tile.cols.stop, width))
             counted = labelled[rows, cols]
             if counted.mean() < LEAST_LABELLED:
                 continue
-            tile = ScoredTile(
+            scored = ScoredTile(
                 source=name,
                 row=rows.start,
                 column=cols.start,
-                accuracy=float(right[rows, cols][counted].mean()),
+                accuracy=float(correct[rows, cols][counted].mean()),
                 image=image[rows, cols],
                 reference=reference[rows, cols],
-                found=found[rows, cols],
+                predicted=predicted[rows, cols],
             )
-            kept = sorted([*self._kept, tile], key=lambda scored: scored.accuracy)
-            # Keep only candidates, so that the arrays of the others are freed.
+            kept = sorted([*self._kept, scored], key=lambda kept: kept.accuracy)
+            # Keep only candidates, to free the arrays of other tiles.
             self._kept = kept if len(kept) <= 2 * self._count else kept[: self._count] + kept[-self._count :]

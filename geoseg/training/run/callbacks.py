@@ -14,7 +14,7 @@ from geoseg.errors import UsageError
 from geoseg.tiling.progress import Progress
 
 from .batches import TrainingBatches
-from .neural_network import averaged
+from .neural_network import averaged_weights
 from .run_folder import Row, is_over, write_history
 from .validation import ValidationTiles
 
@@ -46,23 +46,11 @@ class StepProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is 
 
 
 class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """Scores the averaged weights on the validation tiles after each epoch, and keeps the best.
+    """Scores averaged weights on the validation tiles after each epoch, and keeps the best; without tiles, the last.
 
-    Parameters
-    ----------
-    tiles
-        Validation tiles; None if nothing is held out, in which case the last weights are kept.
-    calibration
-        Batches of training images to measure the averaged weights' normalisation statistics on.
-    keep
-        Stores the current weights of the network.
-    picture
-        Draws the prediction of a scene, called with the epoch from 1: for the first, each new best, and the last,
-        after an early stop too.
-    picture_every
-        Epochs between further pictures.
-    rows
-        History of the run before it was interrupted.
+    Normalisation statistics of the averaged weights are measured on the batches of images in `calibration`. `picture`
+    draws the prediction of a scene after the first, the last and each new best epoch, and every `picture_every` epochs;
+    it is called with the epoch, counted from 1. `rows` is the history of the run before an interruption.
     """
 
     def __init__(
@@ -83,7 +71,7 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
         self._picture_every = picture_every
         self._rows = rows
         self._best: float | None = None
-        self._unseen: int | None = None
+        self._undrawn: int | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Find the best score of the epochs completed before an interruption."""
@@ -93,7 +81,7 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add the validation scores to the logs, for the callbacks after this one."""
         logs = {} if logs is None else logs
-        with averaged(self.model, self._calibration):
+        with averaged_weights(self.model, self._calibration):
             if self._tiles is not None:
                 scores = self.model.evaluate(self._tiles, verbose=0, return_dict=True)
                 logs.update({f"val_{name}": float(score) for name, score in scores.items()})
@@ -105,31 +93,22 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
                 self._keep()
             if is_best or (epoch + 1) % self._picture_every == 0 or epoch in (0, self.params["epochs"] - 1):
                 self._picture(epoch + 1)
-                self._unseen = None
+                self._undrawn = None
             else:
-                self._unseen = epoch + 1
+                self._undrawn = epoch + 1
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Draw the last epoch of a run that stopped early."""
-        if self._unseen is not None:
-            with averaged(self.model, self._calibration):
-                self._picture(self._unseen)
+        if self._undrawn is not None:
+            with averaged_weights(self.model, self._calibration):
+                self._picture(self._undrawn)
 
 
 class WriteHistory(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """Writes a history row per epoch, and stops the run on a loss that is not finite or when patience ends.
+    """Writes a history row per epoch, then calls `done`; stops the run if the loss is not finite, or patience ends.
 
-    Parameters
-    ----------
-    path
-        CSV file.
-    rows
-        History of the run before it was interrupted.
-    patience
-        Epochs without a better validation score before training stops; None to train to the end. (Keras's
-        `EarlyStopping` would start counting again in a resumed run.)
-    done
-        Called with each row once it is written.
+    `rows` is the history of the run before an interruption. Patience is counted here because Keras's `EarlyStopping`
+    would start again in a resumed run.
     """
 
     def __init__(self, path: Path, rows: Sequence[Row], *, patience: int | None, done: EpochDone) -> None:
@@ -146,13 +125,7 @@ class WriteHistory(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is 
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Write the epoch's row.
-
-        Raises
-        ------
-        UsageError
-            If the loss is not finite.
-        """
+        """Write the epoch's row; UsageError if the loss is not finite."""
         row = {
             "epoch": epoch + 1,
             "seconds": round(time.monotonic() - self._started, 2),

@@ -1,4 +1,4 @@
-"""Spread training steps over devices: each takes an equal part of the batch."""
+"""Spread training steps over devices, each with an equal part of the batch."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,21 +9,9 @@ from geoseg.errors import UsageError
 
 
 def choose_devices(found: Sequence[str], count: int | None, *, batch: int) -> tuple[str, ...]:
-    """Names of the devices to train on.
+    """Choose devices by name: `count` of those found, or if None all accelerators, or else the CPU.
 
-    Parameters
-    ----------
-    found
-        Names of all devices.
-    count
-        Number to use; None for all accelerators, or else the CPU.
-    batch
-        Windows per step.
-
-    Raises
-    ------
-    UsageError
-        If there are fewer devices, or the batch cannot be divided among them.
+    Raises UsageError if there are fewer devices, or a batch of `batch` windows cannot be divided among them.
     """
     accelerators = tuple(name for name in found if "cpu" not in name.lower())
     usable = accelerators or tuple(found)
@@ -38,7 +26,7 @@ def choose_devices(found: Sequence[str], count: int | None, *, batch: int) -> tu
 
 
 def find_devices() -> Sequence[str]:
-    """Names of all devices of Keras's backend."""
+    """List the names of all devices of Keras's backend."""
     match keras.backend.backend():
         case "tensorflow":
             import tensorflow as tf
@@ -54,7 +42,7 @@ def find_devices() -> Sequence[str]:
 
 @contextmanager
 def spread(devices: Sequence[str]) -> Iterator[None]:
-    """Spread networks that are built and trained in the block over several devices."""
+    """Spread networks built and trained in the block over several devices."""
     if len(devices) < 2:
         yield
     elif keras.backend.backend() == "tensorflow":
@@ -72,7 +60,7 @@ def spread(devices: Sequence[str]) -> Iterator[None]:
 
 
 def share_statistics(network: keras.Model, devices: Sequence[str]) -> None:
-    """Normalise by statistics of the whole batch, where TensorFlow's devices would each use their own part."""
+    """Normalise by statistics of the whole batch; each of TensorFlow's devices would use only its own part."""
     if len(devices) > 1 and keras.backend.backend() == "tensorflow":
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):

@@ -1,4 +1,4 @@
-"""Build the loss of a recipe for the label values of its data."""
+"""Build the loss of a recipe."""
 
 from collections.abc import Callable
 
@@ -13,52 +13,39 @@ from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import Loss, LossTerm
 
 Counts = npt.NDArray[np.float64]
-Pixels = Callable[[], Counts]
-"""Counts training pixels by class `(classes,)`."""
+CountPixels = Callable[[], Counts]
+"""Count training pixels by class `(classes,)`."""
 
 
-def build_loss(choice: Loss, labels: LabelSets, pixels: Pixels, *, sample: int) -> keras.losses.Loss:
-    """Build the weighted sum of losses of a recipe.
+def build_loss(choice: Loss, labels: LabelSets, count_pixels: CountPixels, *, sample: int) -> keras.losses.Loss:
+    """Build the weighted sum of a recipe's losses for training windows of `sample` pixels.
 
-    Parameters
-    ----------
-    choice
-        The recipe's losses and weights.
-    labels
-        Classes that label values allow.
-    pixels
-        Called only if weights depend on it, since it may take a while.
-    sample
-        Pixels per training window.
+    Pixels are counted only if weights depend on them, since it may take a while.
     """
-    weights, counts = _class_weights(choice, labels, pixels, sample)
+    weights, counts = _find_class_weights(choice, labels, count_pixels, sample)
     return WeightedSum([(term.weight, _build_term(term, choice, labels, weights, counts)) for term in choice.terms])
 
 
-def _class_weights(
-    choice: Loss, labels: LabelSets, pixels: Pixels, sample: int
+def _find_class_weights(
+    choice: Loss, labels: LabelSets, count_pixels: CountPixels, sample: int
 ) -> tuple[npt.NDArray[np.float64], Counts]:
-    """Weight and pixels of each class; pixels are zero if the weights do not depend on them."""
+    """Find weight and pixels of each class; pixels are zero if weights do not depend on them."""
     names = labels.legend.names
-    unknown = np.zeros(len(names))
+    uncounted = np.zeros(len(names))
     match choice.class_weights:
         case "none":
-            return np.ones(len(names)), unknown
+            return np.ones(len(names)), uncounted
         case "median-frequency":
-            counts = pixels()
+            counts = count_pixels()
             return median_frequency(counts), counts
         case "effective-number":
-            counts = pixels()
+            counts = count_pixels()
             return effective_number(counts, sample=sample), counts
-    return np.array([choice.class_weights.get(name, 1.0) for name in names]), unknown
+    return np.array([choice.class_weights.get(name, 1.0) for name in names]), uncounted
 
 
 def _build_term(
-    term: LossTerm,
-    choice: Loss,
-    labels: LabelSets,
-    weights: npt.NDArray[np.float64],
-    counts: Counts,
+    term: LossTerm, choice: Loss, labels: LabelSets, weights: npt.NDArray[np.float64], counts: Counts
 ) -> keras.losses.Loss:
     allowed, classes = labels.allowed, len(labels.legend)
     match term.name:

@@ -1,4 +1,4 @@
-"""The network of a run: built, optimised, and its weights averaged."""
+"""Build the network and optimizer of a run, and average its weights."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,25 +16,19 @@ from geoseg.training.recipe.recipe import Network, Schedule
 
 
 def build_trained(choice: Network, card: Card, *, precision: str) -> keras.Model:
-    """Build the network to train, with its initial weights.
-
-    Raises
-    ------
-    BundleError, UsageError
-        If the initial bundle cannot be loaded, or has another network.
-    """
-    with _policy(precision):
+    """Build the network to train, with its initial weights; UsageError if the initial bundle's network differs."""
+    with _precision(precision):
         network = _build(choice, card, weights=choice.encoder_weights)
     if choice.initial is not None:
-        _begin_with(Path(choice.initial), network, card.legend)
+        _load_initial(Path(choice.initial), network, card.legend)
     return network
 
 
-def _begin_with(bundle: Path, network: keras.Model, legend: Legend) -> None:
+def _load_initial(bundle: Path, network: keras.Model, legend: Legend) -> None:
     """Load the weights of a bundle; in the last layer, only those of classes that both legends have by name."""
     initial = load_network(bundle)
-    *ours, head = (layer for layer in network.layers if layer.weights)
-    *theirs, known = (layer for layer in initial.layers if layer.weights)
+    *ours, our_head = (layer for layer in network.layers if layer.weights)
+    *theirs, their_head = (layer for layer in initial.layers if layer.weights)
     shapes = [[weight.shape for layer in layers for weight in layer.weights] for layers in (ours, theirs)]
     if shapes[0] != shapes[1]:
         raise UsageError(
@@ -45,20 +39,20 @@ def _begin_with(bundle: Path, network: keras.Model, legend: Legend) -> None:
         mine.set_weights(other.get_weights())
     names = read_card(bundle).legend.names
     shared = [name for name in legend.names if name in names]
-    to, at = [legend.names.index(name) for name in shared], [names.index(name) for name in shared]
-    weights = head.get_weights()
-    for mine, other in zip(weights, known.get_weights(), strict=True):
-        mine[..., to] = other[..., at]
-    head.set_weights(weights)
+    to, of = [legend.names.index(name) for name in shared], [names.index(name) for name in shared]
+    weights = our_head.get_weights()
+    for mine, other in zip(weights, their_head.get_weights(), strict=True):
+        mine[..., to] = other[..., of]
+    our_head.set_weights(weights)
 
 
 def build_shipped(choice: Network, card: Card) -> keras.Model:
-    """Build the same network in float32, to hold trained weights."""
+    """Build the same network in float32, for trained weights."""
     return _build(choice, card, weights=None)
 
 
 def _build(choice: Network, card: Card, *, weights: str | None) -> keras.Model:
-    overrides = {"encoder": choice.encoder} if choice.encoder is not None else {}
+    overrides = {"encoder": choice.encoder, "encoder_weights": weights}
     try:
         return build_preset(
             choice.preset,
@@ -66,16 +60,15 @@ def _build(choice: Network, card: Card, *, weights: str | None) -> keras.Model:
             classes=len(card.legend),
             width=choice.width,
             depth=choice.depth,
-            **overrides,
-            **({} if weights is None else {"encoder_weights": weights}),
+            **{key: value for key, value in overrides.items() if value is not None},
         )
     except ValueError as error:
         raise UsageError(f"the recipe's network cannot be built: {error}") from error
 
 
 @contextmanager
-def _policy(name: str) -> Iterator[None]:
-    """Set the precision for the network alone: augmentation layers would round pixels to 8 bits."""
+def _precision(name: str) -> Iterator[None]:
+    """Set the precision for the network only: augmentation layers would round pixels to 8 bits."""
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(name)
     try:
@@ -102,24 +95,19 @@ def build_optimizer(schedule: Schedule) -> keras.optimizers.Optimizer:
 
 
 @contextmanager
-def averaged(network: keras.Model, images: Sequence[npt.NDArray[np.float32]]) -> Iterator[None]:
-    """Swap in the averaged weights, with normalisation statistics of their own, for the block.
+def averaged_weights(network: keras.Model, images: Sequence[npt.NDArray[np.float32]]) -> Iterator[None]:
+    """Use the averaged weights, if the optimizer has any, for the block.
 
-    Parameters
-    ----------
-    network
-        Compiled; unchanged if its optimizer does not average weights.
-    images
-        Batches of training images `(windows, side, side, bands)` to measure statistics on.
+    Their normalisation statistics are measured on batches of training images `(windows, side, side, bands)`.
     """
     optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
     if not optimizer.use_ema:
         yield
         return
-    trained = copied_weights(network)
+    trained = copy_weights(network)
     optimizer.finalize_variable_values(network.trainable_variables)
     # On JAX network and optimizer would now share arrays, which the next call may donate.
-    network.set_weights(copied_weights(network))
+    network.set_weights(copy_weights(network))
     measure_statistics(network, images)
     try:
         yield
@@ -127,7 +115,7 @@ def averaged(network: keras.Model, images: Sequence[npt.NDArray[np.float32]]) ->
         network.set_weights(trained)
 
 
-def copied_weights(network: keras.Model) -> list[npt.NDArray[np.generic]]:
+def copy_weights(network: keras.Model) -> list[npt.NDArray[np.generic]]:
     """Copy the weights of a network."""
     return [np.array(weight) for weight in network.get_weights()]
 
@@ -138,7 +126,7 @@ def measure_statistics(network: keras.Model, images: Sequence[npt.NDArray[np.flo
     momenta = [layer.momentum for layer in layers]
     for number, batch in enumerate(images):
         for layer in layers:
-            layer.momentum = number / (number + 1)  # makes the moving mean the mean of all so far
+            layer.momentum = number / (number + 1)  # turns the moving mean into the mean of all batches
         network(batch, training=True)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

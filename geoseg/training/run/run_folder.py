@@ -1,4 +1,4 @@
-"""The history of a run: one row of numbers an epoch, in `history.csv`."""
+"""Files of a run, and its history: one row of numbers per epoch in `history.csv`."""
 
 import csv
 import math
@@ -32,13 +32,7 @@ Row = Mapping[str, float]
 
 
 def read_history(path: Path) -> list[Row]:
-    """Read the rows of a history; none if there is no file.
-
-    Raises
-    ------
-    OutputError
-        If it is damaged.
-    """
+    """Read the rows of a history, none if there is no file; OutputError if it is damaged."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -49,7 +43,7 @@ def read_history(path: Path) -> list[Row]:
 
 
 def write_history(path: Path, rows: Sequence[Row]) -> None:
-    """Replace a history by rows, whole or not at all."""
+    """Write a history atomically."""
     with whole(path) as new, new.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -113,14 +107,9 @@ class RunFolder:
         return len(rows) >= schedule.epochs or is_over(rows, schedule.patience)
 
     def begin(self, recipe: Recipe, *, resume: bool) -> None:
-        """Prepare the folder for a new run, or check that it holds the same run; one without an epoch is discarded.
+        """Prepare the folder for a new run, or check that its run can be resumed; a run without an epoch is discarded.
 
-        Raises
-        ------
-        OutputError
-            If the folder holds a run that is not to be resumed, or cannot be created.
-        UsageError
-            If the run is of another recipe.
+        Raises OutputError if the folder has a run and `resume` is false; UsageError if its run has another recipe.
         """
         epochs = len(read_history(self.history))
         if epochs and not resume:
@@ -140,6 +129,5 @@ class RunFolder:
         for name in type(recipe).model_fields:
             if getattr(before, name) != getattr(recipe, name):
                 raise UsageError(
-                    f"the run in {self.path} has another `{name}` in its recipe; resume it with the recipe that it "
-                    "began with."
+                    f"the run in {self.path} has another `{name}` in its recipe; resume it with its own recipe."
                 )

@@ -1,4 +1,4 @@
-"""Validate on held-out images: as batches of tiles during training, and as blended scenes at its end."""
+"""Validate on held-out images: on batches of tiles during training, and on blended scenes at its end."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,35 +17,25 @@ from geoseg.models.legend import NODATA
 from geoseg.tiling import Lattice, Tile, blend, reflect
 from geoseg.training.recipe.label_sets import LabelSets
 
-from .best_and_worst import Extremes
+from .best_and_worst import Extremes, Pixels
 
 if TYPE_CHECKING:
     from geoseg.training.data.dataset import LabelledImage
 
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Scorer = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """Class probabilities `(tiles, side, side, classes)` for pixels 0–255 `(tiles, side, side, bands)`."""
 
 
 class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """Tiles that cover the images without overlap, in batches of one size; pixels beyond an image are ignored.
+    """Tiles that cover the images without overlap, in batches of `size`; the last one is padded with ignored tiles.
 
-    Parameters
-    ----------
-    images
-        Validation images.
-    tile
-        Side of a tile, in pixels.
-    size
-        Tiles per batch; the last batch is padded with ignored tiles.
-    ignored
-        Label value of ignored pixels.
+    Pixels outside an image get the label value `ignored`.
     """
 
     def __init__(self, images: "Sequence[LabelledImage]", *, tile: int, size: int, ignored: int) -> None:
         super().__init__()
         self.error: Exception | None = None
-        """Exception from reading; TensorFlow raises another one in its place."""
+        """Exception from reading, which TensorFlow replaces by its own."""
         self._tile = tile
         self._size = size
         self._ignored = ignored
@@ -56,14 +46,14 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         ]
         # Tiles come image by image, and a batch may span two images.
         self._read = lru_cache(2)(lambda number: images[number].read())
-        # Keras calls from short-lived threads of TensorFlow; PROJ objects shared with these corrupt the heap.
+        # Keras calls this from short-lived TensorFlow threads, and PROJ objects shared with them corrupt the heap.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="validation")
 
     def __len__(self) -> int:
         return len(self._places) // self._size + (len(self._places) % self._size > 0)
 
     def __getitem__(self, number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-        """A batch: pixels `(size, tile, tile, bands)` and label values `(size, tile, tile)`."""
+        """Read a batch: pixels `(size, tile, tile, bands)` and label values `(size, tile, tile)`."""
         try:
             tiles = self._reader.submit(self._tiles, number).result()
         except Exception as error:
@@ -79,30 +69,28 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
 
     def _cut(self, number: int, place: Tile) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
         image, labels = self._read(number)
-        pixels, outside = reflected(image, place)
-        cut = labels[_within(place, labels.shape)].copy()
-        cut[outside] = self._ignored
-        return pixels, cut
+        cut = labels[_reflected_pixels(place, labels.shape)].copy()
+        rows, cols = np.ogrid[place.rows, place.cols]
+        height, width = labels.shape
+        cut[(rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)] = self._ignored
+        return _cut_reflected(image, place), cut
 
 
-def reflected(image: Pixels, place: Tile) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Pixels of a tile, reflected at the image's edges, and a mask of those beyond them."""
-    rows, cols = np.ogrid[place.rows, place.cols]
-    height, width = image.shape[:2]
-    outside = (rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)
-    return image[_within(place, (height, width))].astype(np.float32), outside
+def _cut_reflected(image: Pixels, place: Tile) -> npt.NDArray[np.float32]:
+    """Cut the pixels of a tile, reflected at the image's edges."""
+    return image[_reflected_pixels(place, image.shape)].astype(np.float32)
 
 
-def _within(place: Tile, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], ...]:
+def _reflected_pixels(place: Tile, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], ...]:
     rows = reflect(place.rows.start, place.rows.stop, shape[0])
     cols = reflect(place.cols.start, place.cols.stop, shape[1])
     return np.ix_(rows, cols)
 
 
-def class_map(score: Scorer, image: Pixels, *, tile: int, overlap: int, window: str) -> npt.NDArray[np.uint8]:
-    """Most probable classes `(height, width)` of an image, blended as `geoseg predict` does."""
+def map_classes(score: Scorer, image: Pixels, *, tile: int, overlap: int, window: str) -> npt.NDArray[np.uint8]:
+    """Map the most probable classes `(height, width)` of an image, blended as in `geoseg predict`."""
     lattice = Lattice(shape=image.shape[:2], tile=tile, overlap=overlap)
-    scored = ((place, score(reflected(image, place)[0][None])[0]) for place in lattice.tiles())
+    scored = ((place, score(_cut_reflected(image, place)[None])[0]) for place in lattice.tiles())
     return np.concatenate([scores.argmax(axis=-1) for _, scores in blend(scored, lattice, window)]).astype(np.uint8)
 
 
@@ -112,37 +100,23 @@ def validate(
     labels: LabelSets,
     extremes: Extremes,
 ) -> dict[str, Any]:
-    """Compare class maps with labels.
+    """Compare class ids `(height, width)` of images with their labels, and collect the best and worst tiles.
 
-    Parameters
-    ----------
-    classify
-        Class ids `(height, width)` of an image's pixels.
-    images
-        Held-out images.
-    labels
-        Classes that label values allow.
-    extremes
-        Collects the best and worst tiles.
-
-    Returns
-    -------
-    dict
-        Plain values: the `class_scores`; `matrix`, the confusion matrix of pixels of a single class; `partial_labels`,
-        for each label of several classes that occurs, the names it allows and its pixels by predicted class; `images`,
-        with name, data set, accuracy and mean IoU of each; and `partial`, accuracy and mean Jaccard index as in the
-        history: over all labelled pixels, and over the classes that occur in labels.
+    Returns plain values: the `class_scores`; `matrix`, the confusion matrix of pixels of a single class;
+    `partial_labels`, for each partial label that occurs, its class names and its pixels by predicted class; `images`,
+    with name, data set, accuracy and mean IoU of each; and `partial`, accuracy and mean Jaccard index as in the
+    history: over all labelled pixels, and over the classes that occur in labels.
     """
     classes = len(labels.legend)
-    whole = np.zeros((len(labels.allowed), classes), np.int64)
+    total = np.zeros((len(labels.allowed), classes), np.int64)
     entries = []
     for image in images:
         pixels, reference = image.read()
-        found = classify(pixels)
-        extremes.add(f"{image.name} ({image.data_set})", pixels, reference, found)
-        pairs = reference.ravel().astype(np.int64) * classes + found.ravel()
-        own = np.bincount(pairs, minlength=whole.size).reshape(whole.shape)
-        whole += own
+        predicted = classify(pixels)
+        extremes.add(f"{image.name} ({image.data_set})", pixels, reference, predicted)
+        pairs = reference.ravel().astype(np.int64) * classes + predicted.ravel()
+        own = np.bincount(pairs, minlength=total.size).reshape(total.shape)
+        total += own
         scores = class_scores(own, labels).to_json()
         entries.append(
             {
@@ -153,24 +127,23 @@ def validate(
                 "mean_iou": scores["mean_iou"],
             }
         )
-    return class_scores(whole, labels).to_json() | {
-        "matrix": whole[:classes].tolist(),
+    return class_scores(total, labels).to_json() | {
+        "matrix": total[:classes].tolist(),
         "partial_labels": [
-            {"allowed": [labels.legend.names[number] for number in ids], "found": found.tolist()}
-            for ids, found in zip(labels.allowed, whole, strict=True)
-            if 1 < len(ids) < classes and found.any()
+            {"allowed": [labels.legend.names[number] for number in ids], "found": counts.tolist()}
+            for ids, counts in zip(labels.allowed, total, strict=True)
+            if 1 < len(ids) < classes and counts.any()
         ],
-        "partial": partial_scores(whole, labels),
+        "partial": partial_scores(total, labels),
         "images": entries,
     }
 
 
 def class_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> Scores:
-    """Scores of pixels by label value and predicted class `(label values, classes)`.
+    """Score pixels by label value and predicted class `(label values, classes)`.
 
-    A pixel whose label allows several classes but excludes the predicted one is a false positive of that class: it
-    counts in IoU, F1 and precision, and in their means. Other pixels of several classes are not counted. Accuracy and
-    kappa are over the pixels of a single class.
+    A predicted class that a partial label excludes is a false positive: it counts in IoU, F1 and precision, and in
+    their means. Other pixels with partial labels are not counted. Accuracy and kappa are over pixels of a single class.
     """
     classes = len(labels.legend)
     confusion = Confusion(classes)
@@ -205,10 +178,10 @@ def partial_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> dict[str,
     classes = len(labels.legend)
     allowed = labels.allows
     labelled = table[~allowed.all(axis=1)]
-    right = table[:classes].diagonal()
-    shown = table[:classes].sum(axis=1)
-    false = np.where(allowed, 0, table).sum(axis=0)
-    jaccard = (right / np.maximum(shown + false, 1))[shown > 0]
+    correct = table[:classes].diagonal()
+    support = table[:classes].sum(axis=1)
+    false_positives = np.where(allowed, 0, table).sum(axis=0)
+    jaccard = (correct / np.maximum(support + false_positives, 1))[support > 0]
     accuracy = labelled[allowed[~allowed.all(axis=1)]].sum() / max(int(labelled.sum()), 1)
     return {
         "accuracy": float(accuracy) if labelled.any() else None,
@@ -216,6 +189,6 @@ def partial_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> dict[str,
     }
 
 
-def known_classes(reference: npt.NDArray[np.uint8], labels: LabelSets) -> npt.NDArray[np.uint8]:
-    """Class ids `(height, width)` of label values, nodata where a label is not a single class."""
+def mask_unknown(reference: npt.NDArray[np.uint8], labels: LabelSets) -> npt.NDArray[np.uint8]:
+    """Replace label values `(height, width)` that are not a single class by nodata."""
     return np.where(reference < len(labels.legend), reference, NODATA).astype(np.uint8)

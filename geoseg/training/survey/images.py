@@ -16,7 +16,7 @@ from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, is_placed, open_scene, refuse_mixed_types
 from geoseg.training.data.pairs import check_label, refuse_palette
 
-from .labels import LabelSurvey, survey_labels, thinned
+from .labels import LabelSurvey, read_thinned, survey_labels
 
 SAMPLED_PAIRS = 24
 """Number of pairs to open, evenly spaced by name."""
@@ -34,20 +34,14 @@ class ImageSurvey:
     bands: tuple[tuple[ColorInterp, ...], ...]
     """Colour interpretations of the bands; more than one entry if images differ."""
     chosen: tuple[int, ...]
-    """Bands to train on, counted from 1: red, green and blue, or else the first three; the same in all images."""
+    """Bands to train on, counted from 1 and the same in all images: red, green and blue, or else the first three."""
     limits: Mapping[str, tuple[float, float]]
     """First and 99th percentile of the valid pixels of the chosen bands, by data type."""
     labels: LabelSurvey
 
 
 def survey_images(images: str, labels: str | None) -> ImageSurvey:
-    """Find pairs and open some of them.
-
-    Raises
-    ------
-    SceneError, UsageError
-        If images and labels cannot be paired, opened or trained on.
-    """
+    """Find pairs and open some of them; SceneError or UsageError if training could not use them."""
     files = tuple(find_pairs(images, labels))
     opened_pairs = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, SAMPLED_PAIRS).astype(int))]
     shapes, scenes = [], []
@@ -59,7 +53,7 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
                 _check_image(image)
                 shapes.append(image.shape)
                 bands.setdefault(tuple(image.colorinterp), image.name)
-                samples[image.dtypes[0]].append(_valid_values(image))
+                samples[image.dtypes[0]].append(_sample_values(image))
                 is_vector = pair.label.suffix.lower() in VECTORS
                 if is_placed(image):
                     scenes.append(open_scene(pair.image))
@@ -72,32 +66,32 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
             shapes=tuple(shapes),
             scenes=tuple(scenes),
             bands=tuple(bands),
-            chosen=_chosen_alike(bands),
-            limits={dtype: _limits(np.concatenate(parts), dtype) for dtype, parts in samples.items()},
+            chosen=_choose_same_bands(bands),
+            limits={dtype: _find_limits(np.concatenate(parts), dtype) for dtype, parts in samples.items()},
             labels=survey_labels([pair.label for pair in opened_pairs]),
         )
 
 
 def _check_image(image: rasterio.DatasetReader) -> None:
     """Refuse images that training cannot use."""
-    if not _chosen(image.colorinterp):
-        raise SceneError(f"{image.name} has no band except alpha; it needs one at least.")
+    if not _choose_bands(image.colorinterp):
+        raise SceneError(f"{image.name} has only an alpha band; training needs at least one band of data.")
     refuse_palette(image)
     refuse_mixed_types(image.name, image)
     if image.dtypes[0].startswith("complex"):
         raise SceneError(f"{image.name} holds {image.dtypes[0]} values; save their magnitude as an image of its own.")
 
 
-def _chosen(bands: tuple[ColorInterp, ...]) -> tuple[int, ...]:
+def _choose_bands(bands: tuple[ColorInterp, ...]) -> tuple[int, ...]:
     colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
     if all(colour in bands for colour in colours):
         return tuple(bands.index(colour) + 1 for colour in colours)
     return tuple(number for number, band in enumerate(bands, 1) if band != ColorInterp.alpha)[:3]
 
 
-def _chosen_alike(bands: Mapping[tuple[ColorInterp, ...], str]) -> tuple[int, ...]:
-    """Bands to train on, which must have the same numbers in all images."""
-    names = {_chosen(shown): name for shown, name in bands.items()}
+def _choose_same_bands(bands: Mapping[tuple[ColorInterp, ...], str]) -> tuple[int, ...]:
+    """Choose the bands to train on, which must have the same numbers in all images."""
+    names = {_choose_bands(interpretation): name for interpretation, name in bands.items()}
     if len(names) > 1:
         (one, first), (other, second) = list(names.items())[:2]
         raise SceneError(
@@ -107,16 +101,16 @@ def _chosen_alike(bands: Mapping[tuple[ColorInterp, ...], str]) -> tuple[int, ..
     return next(iter(names))
 
 
-def _valid_values(image: rasterio.DatasetReader) -> npt.NDArray[np.generic]:
-    """Values `(values,)` of valid pixels, masked as in `geoseg.rasters.read`."""
-    values, valid = thinned(image, list(_chosen(image.colorinterp)))
+def _sample_values(image: rasterio.DatasetReader) -> npt.NDArray[np.generic]:
+    """Sample the values `(values,)` of valid pixels, masked as in `geoseg.rasters.read`."""
+    values, valid = read_thinned(image, list(_choose_bands(image.colorinterp)))
     if ColorInterp.alpha in image.colorinterp:
         alpha = image.read(image.colorinterp.index(ColorInterp.alpha) + 1, out_shape=valid.shape)
         valid = alpha > 0
     return values[:, valid & np.isfinite(values).all(axis=0)].ravel()
 
 
-def _limits(values: npt.NDArray[Any], dtype: str) -> tuple[float, float]:
+def _find_limits(values: npt.NDArray[Any], dtype: str) -> tuple[float, float]:
     if not values.size:
         raise SceneError(f"no pixel of the {dtype} images surveyed has data; check their nodata value.")
     low, high = np.percentile(values, (1, 99))

@@ -16,21 +16,21 @@ from geoseg.datasets.codings import CODINGS
 from geoseg.datasets.discovery import VECTORS
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.open import opened
-from geoseg.training.data.label_rasters import bands_of, is_coloured, packed_values, refuse_floats
-from geoseg.training.data.label_vectors import NULL, attribute_values, read_features
+from geoseg.training.data.label_rasters import count_bands, is_coloured, pack_values, refuse_floats
+from geoseg.training.data.label_vectors import NULL, format_values, read_features
 from geoseg.training.recipe.label_sets import OTHERS
 
 if TYPE_CHECKING:
     import geopandas
 
 SAMPLE_SIDE = 1024
-"""Rasters are sampled by at most this many rows and columns."""
+"""Rows and columns to sample of a raster, at most."""
 FEW = 32
-"""Most values of an attribute that names classes."""
+"""Most values of an attribute with classes."""
 EVIDENCE, CUSTOMARY_EVIDENCE = 3, 2
 """Classes of a built-in coding that must occur, since many codings have black and white; fewer if file names fit it."""
 STRAY = 0.01
-"""Largest share of pixels with values outside a built-in coding, such as slips in digitising."""
+"""Largest share of pixels with values outside a built-in coding, such as digitising errors."""
 _LAYOUTS = {
     "aerial": re.compile(r"_classes\.tif$"),
     "potsdam": re.compile("top_potsdam_|5_Labels_"),
@@ -47,7 +47,7 @@ class LabelSurvey:
     """Properties of labels."""
 
     coding: str
-    """Coding for the recipe: a built-in one if it has nearly all values."""
+    """Coding for the recipe: a built-in one if nearly all values are in it."""
     counts: Mapping[str, float]
     """Share of each value in the sample: ids, colours `#rrggbb`, or values of the attribute."""
     ignored: frozenset[str] = frozenset()
@@ -59,13 +59,7 @@ class LabelSurvey:
 
 
 def survey_labels(paths: Sequence[Path]) -> LabelSurvey:
-    """Count the values of label rasters, or the features of vector labels.
-
-    Raises
-    ------
-    SceneError, UsageError
-        If a file cannot be read as labels, or they are not of one kind.
-    """
+    """Count the values of label rasters, or the features of vector labels, which must be of one kind."""
     vectors = {path.suffix.lower() in VECTORS: path for path in paths}
     if len(vectors) > 1:
         raise UsageError(
@@ -75,8 +69,10 @@ def survey_labels(paths: Sequence[Path]) -> LabelSurvey:
     return _survey_features(list(dict.fromkeys(paths))) if True in vectors else _survey_rasters(paths)
 
 
-def thinned(source: rasterio.DatasetReader, bands: list[int]) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Pixels `(bands, rows, columns)` of evenly spaced rows and columns, and where any band has data."""
+def read_thinned(
+    source: rasterio.DatasetReader, bands: list[int]
+) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
+    """Read evenly spaced pixels `(bands, rows, columns)`, and a mask `(rows, columns)` of pixels with data."""
     shape = len(bands), min(source.height, SAMPLE_SIDE), min(source.width, SAMPLE_SIDE)
     pixels: npt.NDArray[np.generic] = source.read(bands, out_shape=shape)
     valid: npt.NDArray[np.bool_] = (source.read_masks(bands, out_shape=shape) > 0).any(axis=0)
@@ -90,13 +86,13 @@ def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
         with opened(str(path)) as label:
             coloured = _holds_colours(label)
             kinds.setdefault(coloured, path)
-            pixels, valid = thinned(label, [1, 2, 3] if label.count >= 3 else [1])
-            found, times = np.unique(packed_values(label, pixels, coloured=coloured)[valid], return_counts=True)
+            pixels, valid = read_thinned(label, [1, 2, 3] if label.count >= 3 else [1])
+            found, times = np.unique(pack_values(label, pixels, coloured=coloured)[valid], return_counts=True)
             counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
     if len(kinds) > 1:
         raise SceneError(f"{kinds[True]} holds colours and {kinds[False]} ids; use labels of one kind.")
     total = counts.total()
-    builtin = _recognised(counts, paths[0], coloured=coloured)
+    builtin = _recognise(counts, paths[0], coloured=coloured)
     texts = {value: f"#{value:06x}" if coloured else str(value) for value in sorted(counts)}
     strays = set() if builtin is None else counts.keys() - CODINGS[builtin].names.keys()
     return LabelSurvey(
@@ -107,20 +103,20 @@ def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
 
 
 def _holds_colours(label: rasterio.DatasetReader) -> bool:
-    """Whether a label raster holds colours, in bands or a palette, rather than ids; refuse other rasters."""
+    """Whether a label raster holds colours, in bands or a palette, rather than ids."""
     refuse_floats(label)
-    if bands_of(label) == 2:
+    if count_bands(label) == 2:
         raise SceneError(f"{label.name} has 2 bands; labels have one, of ids or with a palette, or three, of colours.")
     return is_coloured(label) or bool(label.colorinterp[0] == ColorInterp.palette)
 
 
-def _recognised(counts: Counter[int], path: Path, *, coloured: bool) -> str | None:
-    """Name of the built-in coding that ids or packed colours belong to, up to a few strays."""
+def _recognise(counts: Counter[int], path: Path, *, coloured: bool) -> str | None:
+    """Find the built-in coding of ids or packed colours, up to a few strays."""
     customary = {name for name, layout in _LAYOUTS.items() if layout.search(path.as_posix())}
     # Potsdam and Vaihingen have the same colours.
     for name in sorted(CODINGS, key=lambda name: name not in customary):
         coding = CODINGS[name]
-        if coding.coloured != coloured or not (coloured or name in customary):  # ids alone prove nothing
+        if coding.coloured != coloured or not (coloured or name in customary):  # ids fit any coding
             continue
         seen = [value for value in counts if coding.names.get(value, "") not in {"", *coding.silent}]
         strays = sum(times for value, times in counts.items() if value not in coding.names)
@@ -137,10 +133,10 @@ def _survey_features(paths: Sequence[Path]) -> LabelSurvey:
         raise UsageError(f"labels {paths[0]}{more} hold no features.")
     total = sum(map(len, files))
     lines = sum(int(features.geom_type.str.contains("Line").sum()) for features in files) > total / 2
-    attribute = None if lines else _class_attribute(files)
+    attribute = None if lines else _find_class_attribute(files)
     if attribute is None:
         return LabelSurvey(coding="vector", counts={OTHERS: 1.0}, lines=lines)
-    counts = _values(files, attribute)
+    counts = _count_values(files, attribute)
     return LabelSurvey(
         coding="vector",
         counts={value: counts[value] / total for value in sorted(counts)},
@@ -149,17 +145,17 @@ def _survey_features(paths: Sequence[Path]) -> LabelSurvey:
     )
 
 
-def _class_attribute(files: "Sequence[geopandas.GeoDataFrame]") -> str | None:
-    """First attribute in all files with few values; identifiers only if there is no other."""
+def _find_class_attribute(files: "Sequence[geopandas.GeoDataFrame]") -> str | None:
+    """Find the first attribute in all files with few values; identifiers only if there is no other."""
     shared = [name for name in files[0].columns if all(name in features for features in files)]
     few = [
         name
         for name in shared
-        if name != files[0].geometry.name and 2 <= len(_values(files, name).keys() - {NULL}) <= FEW
+        if name != files[0].geometry.name and 2 <= len(_count_values(files, name).keys() - {NULL}) <= FEW
     ]
     return min(few, key=lambda name: name.lower() in _IDENTIFIERS, default=None)
 
 
-def _values(files: "Sequence[geopandas.GeoDataFrame]", attribute: str) -> Counter[str]:
-    """Features of each value of an attribute."""
-    return Counter(value for features in files for value in attribute_values(features[attribute]))
+def _count_values(files: "Sequence[geopandas.GeoDataFrame]", attribute: str) -> Counter[str]:
+    """Count the features of each value of an attribute."""
+    return Counter(value for features in files for value in format_values(features[attribute]))

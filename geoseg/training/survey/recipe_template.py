@@ -1,4 +1,4 @@
-"""Write a commented recipe to start from, with properties of the imagery and settings that suit it."""
+"""Write a commented starting recipe for surveyed imagery."""
 
 import colorsys
 import json
@@ -27,27 +27,23 @@ from .labels import FEW, LabelSurvey
 
 WINDOWS = (256, 128, 64)
 """Sides of a training window to choose from."""
-SQUARES = 3
+LEAST_BLOCKS = 3
 """Blocks along the shorter side of the smallest image, at least."""
 
 
 def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
-    """Commented recipe in TOML for images and labels that `geoseg.datasets.discovery` pairs.
+    """Write a recipe in TOML for images and labels, paired by `geoseg.datasets.discovery`.
 
     Its comments report bands, data type, GSD, and the values of labels with their shares. Classes get placeholder names
-    unless the labels are of a built-in coding.
-
-    Raises
-    ------
-    SceneError, UsageError
-        If images and labels cannot be paired or opened, or training would refuse them.
+    unless the labels have a built-in coding.
     """
     import jinja2
 
     place = str(Path(images).absolute())
-    seen = survey_images(place, None if labels is None else str(Path(labels).absolute()))
-    bands = _bands(seen)
-    values = _values(seen.labels)
+    label_place = None if labels is None else str(Path(labels).absolute())
+    seen = survey_images(place, label_place)
+    bands = _name_bands(seen)
+    values = _suggest_values(seen.labels)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("geoseg.training.survey", package_path="."),
         trim_blocks=True,
@@ -58,29 +54,29 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
     # JSON's strings and lists are TOML's.
     environment.filters |= {"toml": partial(json.dumps, ensure_ascii=False), "percent": "{:.2%}".format}
     return environment.get_template("recipe.toml.jinja").render(
-        **_found(seen),
-        **_split(seen),
+        **_report(seen),
+        **_suggest_split(seen),
         seen=seen,
         labels=seen.labels,
         name=Path(place).name if Path(place).is_dir() else Path(place).parent.name,
         image_place=place,
-        label_place=None if labels is None else str(Path(labels).absolute()),
+        label_place=label_place,
         bands=bands,
-        gsd_m=_gsd(seen),
-        window=_window(seen),
-        # Training can start from the shipped model's weights if its bands are those of the images.
+        gsd_m=_median_gsd(seen),
+        window=_choose_window(seen),
+        # The shipped model's weights fit only images with its bands.
         begins=tuple(bands) == read_card(find_model(DEFAULT_MODEL)).bands,
         model=DEFAULT_MODEL,
         preset=DEFAULT_PRESET,
-        classes=_classes(seen.labels, values),
+        classes=_colour_classes(seen.labels, values),
         values=values,
-        remarks={value: _remark(value, seen.labels) for value in values},
+        remarks={value: _explain(value, seen.labels) for value in values},
         strays=sum(seen.labels.counts[value] for value in seen.labels.ignored),
     )
 
 
-def _found(seen: ImageSurvey) -> dict[str, Any]:
-    """Bands, sizes, GSDs, CRSs and shares of label values, as the first comments report them."""
+def _report(seen: ImageSurvey) -> dict[str, Any]:
+    """Format bands, sizes, GSDs, CRSs and shares of label values for the first comments."""
     sizes = sorted({f"{width} × {height}" for height, width in seen.shapes}, key=len)
     steps = sorted({f"{np.mean(scene.gsd_m):.3g}" for scene in seen.scenes}, key=float)
     names = CODINGS[seen.labels.coding].names if seen.labels.coding in CODINGS else {}
@@ -95,26 +91,26 @@ def _found(seen: ImageSurvey) -> dict[str, Any]:
         "kinds": [f"{len(bands)} bands ({', '.join(band.name for band in bands)})" for bands in seen.bands],
         "sizes": list(dict.fromkeys((sizes[0], sizes[-1]))),
         "steps": list(dict.fromkeys((steps[0], steps[-1]))) if steps else [],
-        "systems": sorted({_system(scene) for scene in seen.scenes})[:3],
+        "systems": sorted({_name_crs(scene) for scene in seen.scenes})[:3],
         "shares": {named(value): counts[value] for value in counts if value in shown},
     }
 
 
-def _system(scene: Scene) -> str:
+def _name_crs(scene: Scene) -> str:
     crs = crs_of(scene.geobox)
     code = crs.to_epsg()
     return f"EPSG:{code}" if code else crs.name
 
 
-def _values(labels: LabelSurvey) -> dict[str, str]:
-    """Class of each label value, or `ignore`, where the coding does not define it."""
+def _suggest_values(labels: LabelSurvey) -> dict[str, str]:
+    """Suggest a class, or `ignore`, for each label value that the coding does not define."""
     ignored = dict.fromkeys(sorted(labels.ignored), IGNORE)
     if labels.coding in CODINGS:
         return ignored if len(ignored) <= FEW else {OTHERS: IGNORE}
     if labels.coding == "vector" and labels.attribute is None:
         return {BACKGROUND: BACKGROUND, OTHERS: "road" if labels.lines else "feature"}
     if labels.coding == "vector":
-        # If features have the value `background`, the key of uncovered ground, they share the entry of all others.
+        # `background` is the key of uncovered ground; features with this value share the entry of all others.
         ground = OTHERS if BACKGROUND in labels.counts else BACKGROUND
         return {ground: BACKGROUND} | {value: value for value in labels.counts if value != BACKGROUND} | ignored
     # Masks of two values are often 0 and 255.
@@ -122,7 +118,7 @@ def _values(labels: LabelSurvey) -> dict[str, str]:
     return {value: f"class_{value.removeprefix('#')}" for value in values}
 
 
-def _remark(value: str, labels: LabelSurvey) -> str:
+def _explain(value: str, labels: LabelSurvey) -> str:
     if value == BACKGROUND:
         return "  # ground that no feature covers; ignored without this line"
     if value == OTHERS and labels.attribute is not None:
@@ -130,8 +126,8 @@ def _remark(value: str, labels: LabelSurvey) -> str:
     return ""
 
 
-def _classes(labels: LabelSurvey, values: Mapping[str, str]) -> dict[str, str]:
-    """Colour of each class of the legend; none where a built-in legend fits."""
+def _colour_classes(labels: LabelSurvey, values: Mapping[str, str]) -> dict[str, str]:
+    """Choose a colour for each class of the legend; empty for a built-in legend."""
     if labels.coding in LEGENDS:
         return {}
     classes = {name: value for value, name in values.items() if name != IGNORE}
@@ -148,15 +144,15 @@ def _classes(labels: LabelSurvey, values: Mapping[str, str]) -> dict[str, str]:
         )
     if labels.coding == "colours":
         return classes
-    return {name: _colour(number, len(classes)) for number, name in enumerate(classes)}
+    return {name: _hex_colour(number / len(classes)) for number, name in enumerate(classes)}
 
 
-def _colour(number: int, of: int) -> str:
-    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(number / of, 0.6, 0.8))
+def _hex_colour(hue: float) -> str:
+    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.6, 0.8))
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _bands(seen: ImageSurvey) -> list[str]:
+def _name_bands(seen: ImageSurvey) -> list[str]:
     kinds = {tuple(bands[number - 1].name for number in seen.chosen) for bands in seen.bands}
     names = list(kinds.pop())
     if kinds or len(set(names)) < len(names) or "undefined" in names:
@@ -164,28 +160,28 @@ def _bands(seen: ImageSurvey) -> list[str]:
     return names
 
 
-def _gsd(seen: ImageSurvey) -> float:
+def _median_gsd(seen: ImageSurvey) -> float:
     return float(np.median([np.mean(scene.gsd_m) for scene in seen.scenes])) if seen.scenes else 1.0
 
 
-def _window(seen: ImageSurvey) -> int:
+def _choose_window(seen: ImageSurvey) -> int:
     smallest = min(min(shape) for shape in seen.shapes)
     return next((side for side in WINDOWS if side <= smallest), WINDOWS[-1])
 
 
-def _split(seen: ImageSurvey) -> dict[str, Any]:
-    """Split by blocks where images are one or overlap, by folders where there are several, and else by images."""
+def _suggest_split(seen: ImageSurvey) -> dict[str, Any]:
+    """Split a single image or overlapping images by block, images in several folders by folder, others by image."""
     folders = sorted({pair.name.partition("/")[0] for pair in seen.files if "/" in pair.name})
     at_root = any("/" not in pair.name for pair in seen.files)
     customary = [folder for folder in folders if folder in ("val", "validation")]
     overlapping = len(seen.files) > 1 and _overlap(seen)
     usual_m = 500 if overlapping else 200 if len(seen.files) == 1 else None
-    shown_m = min(map(min, seen.shapes)) * _gsd(seen)
+    shown_m = min(map(min, seen.shapes)) * _median_gsd(seen)
     grouped = len(folders) > 1 and not at_root
     return {
         "overlapping": overlapping,
-        # Smaller where an image would have too few blocks.
-        "block_m": None if usual_m is None else float(f"{min(usual_m, shown_m / SQUARES):.2g}"),
+        # Smaller if an image would have too few blocks.
+        "block_m": None if usual_m is None else float(f"{min(usual_m, shown_m / LEAST_BLOCKS):.2g}"),
         "groups": {folder: f"{escape(folder)}/*" for folder in folders} if grouped else {},
         "held_out": customary or 0.2,
     }

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from geoseg.datasets.codings import CODINGS, LEGENDS
 from geoseg.errors import UsageError
-from geoseg.training.data.label_values import encoder_of
+from geoseg.training.data.label_values import build_label_encoder
 from geoseg.training.recipe.load import parse_recipe
 from geoseg.training.recipe.resolve import resolve
 
@@ -14,7 +14,7 @@ def opened(legend="aerial", **entry):
     """The label sets of a recipe with one data set, and its encoder."""
     document = {"name": "x", "legend": legend, "data": [{"name": "set", "images": "images", **entry}]}
     run = resolve(parse_recipe(document, source="x.toml"))
-    return run.labels, encoder_of(run.data[0], run.labels)
+    return run.labels, build_label_encoder(run.data[0], run.labels)
 
 
 def encode(encoder, values, valid=True):

@@ -7,7 +7,7 @@ import pytest
 
 from geoseg.errors import UsageError
 from geoseg.rendering import render_scene
-from geoseg.training.data.rendered import FIRST, Store, rendered_windows
+from geoseg.training.data.rendered import FIRST_SCENES, SceneStore, sample_rendered_windows
 from geoseg.training.recipe.load import parse_recipe
 from geoseg.training.recipe.resolve import resolve
 
@@ -18,20 +18,20 @@ def parsed(rendered, legend="aerial", **card):
 
 
 def windows(run, store, *, seed=0, side=32):
-    return rendered_windows(run.rendered, run.card, run.labels, store, side=side, seed=seed)
+    return sample_rendered_windows(run.rendered, run.card, run.labels, store, side=side, seed=seed)
 
 
 # Rasterio silences this one where it rasterizes, but Python's filters are those of all threads at once.
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
-in_threads = partial(Store, executor=ThreadPoolExecutor)  # threads of this process start at once
+in_threads = partial(SceneStore, executor=ThreadPoolExecutor)  # threads of this process start at once
 
 
 def test_windows_show_rendered_scenes():
     """Each window is part of the image and classes of one of the scenes, at the card's GSD and with its bands."""
     recipe = parsed({"scenes": 3, "side": 48, "seed": 7}, bands=["nir", "red"], gsd_m=0.5)
-    stream = windows(recipe, Store())
+    stream = windows(recipe, SceneStore())
     drawn = list(islice(stream, 30))
     stream.close()
     scenes = [render_scene(seed, (48, 48), gsd=0.5) for seed in (7, 8, 9)]
@@ -52,7 +52,7 @@ def test_windows_show_rendered_scenes():
 
 def test_windows_depend_on_the_seed_alone():
     """What is already in the store changes nothing, and is not rendered anew."""
-    recipe = parsed({"scenes": FIRST + 3, "side": 32})
+    recipe = parsed({"scenes": FIRST_SCENES + 3, "side": 32})
     store, empty = in_threads(), in_threads(limit=1)
     streams = [windows(recipe, store), windows(recipe, store), windows(recipe, empty)]
     drawn = [list(islice(stream, 12)) for stream in streams]
@@ -62,21 +62,21 @@ def test_windows_depend_on_the_seed_alone():
             np.testing.assert_array_equal(one[1], other[1])
     for stream in streams:
         stream.close()
-    assert sum(store.get(seed, 32) is not None for seed in range(1000, 1000 + FIRST + 3)) >= FIRST
-    assert sum(empty.get(seed, 32) is not None for seed in range(1000, 1000 + FIRST + 3)) == 1
+    assert sum(store.get(seed, 32) is not None for seed in range(1000, 1000 + FIRST_SCENES + 3)) >= FIRST_SCENES
+    assert sum(empty.get(seed, 32) is not None for seed in range(1000, 1000 + FIRST_SCENES + 3)) == 1
 
 
 def test_each_seed_begins_with_other_scenes():
     """A stream shows few scenes at first, and another seed shows others: over the epochs all are seen alike."""
-    recipe = parsed({"scenes": 3 * FIRST, "side": 32})
+    recipe = parsed({"scenes": 3 * FIRST_SCENES, "side": 32})
     first = []
     for seed in (0, 1):
         store = in_threads()
         stream = windows(recipe, store, seed=seed)
         next(stream)
         stream.close()
-        first.append({number for number in range(1000, 1000 + 3 * FIRST) if store.get(number, 32) is not None})
-    assert len(first[0]) == len(first[1]) == FIRST
+        first.append({number for number in range(1000, 1000 + 3 * FIRST_SCENES) if store.get(number, 32) is not None})
+    assert len(first[0]) == len(first[1]) == FIRST_SCENES
     assert first[0] != first[1]
 
 

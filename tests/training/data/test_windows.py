@@ -7,7 +7,7 @@ from rasterio import Affine
 
 from geoseg.errors import UsageError
 from geoseg.training.data.cache import Cache
-from geoseg.training.data.windows import count_labels, mixed, sampled_windows
+from geoseg.training.data.windows import count_labels, mix_windows, sample_windows
 
 IGNORED = 3
 
@@ -37,7 +37,7 @@ def windows(open_recipe):
         data = open_recipe(entry())
         pairs = [replace(pair, chunk=chunk) for pair in data.sides[0].training]
         cache = Cache(as_float=False, limit=limit)
-        stream = sampled_windows(count_labels(pairs, 4), cache, side=side, balanced=balanced, seed=seed)
+        stream = sample_windows(count_labels(pairs, 4), cache, side=side, balanced=balanced, seed=seed)
         return list(islice(stream, count)), cache
 
     return sample
@@ -123,7 +123,7 @@ def test_shares(write_raster, open_recipe):
 
 def test_mixture_is_drawn_by_chance():
     """The order of data sets is that of independent draws."""
-    drawn = "".join(islice(mixed([iter(lambda: "a", None), iter(lambda: "b", None)], [1, 1], seed=0), 2000))
+    drawn = "".join(islice(mix_windows([iter(lambda: "a", None), iter(lambda: "b", None)], [1, 1], seed=0), 2000))
     assert drawn.count("ab") == pytest.approx(500, abs=70)
 
 

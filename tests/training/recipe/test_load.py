@@ -7,9 +7,9 @@ from standins import make_card
 
 from geoseg.errors import BundleError, UsageError
 from geoseg.models.bundle import MEMBER
-from geoseg.training.recipe.label_sets import legend_of
+from geoseg.training.recipe.label_sets import build_legend
 from geoseg.training.recipe.load import load_recipe
-from geoseg.training.recipe.recipe import Augmentation, Card, Recipe, Schedule
+from geoseg.training.recipe.recipe import Augmentation, CardTable, Recipe, Schedule
 
 MINIMAL = """
 name = "test"
@@ -25,7 +25,7 @@ encoder_weights = "weights.h5"
 """
 KEYS = [
     f"{table}.{key}"
-    for table, model in (("schedule", Schedule), ("card", Card), ("augmentation", Augmentation))
+    for table, model in (("schedule", Schedule), ("card", CardTable), ("augmentation", Augmentation))
     for key in model.model_fields
 ]
 
@@ -166,7 +166,7 @@ def test_recipes_to_compare_with(shipped_recipe):
     assert [(entry.images, entry.split) for entry in roads.data] == [
         (entry.images, entry.split) for entry in aerial.data
     ]
-    assert legend_of(roads.legend).names == ("other", "road")
+    assert build_legend(roads.legend).names == ("other", "road")
     assert mbrsc.data[0].split.by == "image"
 
 

@@ -22,7 +22,7 @@ def drawn(shape, values=5, seed=0):
 def scored(name, image, truth, found):
     source, row, column = name.rsplit(" ", 2)
     return ScoredTile(
-        source=source, row=int(row), column=int(column), accuracy=0.25, image=image, reference=truth, found=found
+        source=source, row=int(row), column=int(column), accuracy=0.25, image=image, reference=truth, predicted=found
     )
 
 

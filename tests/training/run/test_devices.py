@@ -22,7 +22,7 @@ from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.models.losses.regions import Lovasz, Tversky
 from geoseg.training.run.devices import choose_devices, find_devices, share_statistics, spread
-from geoseg.training.run.neural_network import averaged
+from geoseg.training.run.neural_network import averaged_weights
 
 SETS = ((0,), (1,), (2,), (0, 1), (0, 1, 2))
 kinds = {"allowed": SETS, "classes": 3}
@@ -46,7 +46,7 @@ def train(names):
             jit_compile=keras.backend.backend() == "jax",
         )
         history = network.fit(pixels, labels, batch_size=4, epochs=2, shuffle=False, verbose=0).history
-        with averaged(network, [pixels[:4]]):
+        with averaged_weights(network, [pixels[:4]]):
             scores = network.evaluate(pixels, labels, batch_size=4, verbose=0, return_dict=True)
         weights = [np.asarray(weight).ravel().tolist() for weight in network.get_weights()]
     return {"devices": names, "history": history, "scores": scores, "weights": weights}

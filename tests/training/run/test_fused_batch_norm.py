@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from geoseg.training.run.fused_batch_norm import FusedBatchNormalization, fused
+from geoseg.training.run.fused_batch_norm import FusedBatchNormalization, fuse_batch_norm
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="fused on TensorFlow only")
 
@@ -23,7 +23,7 @@ def test_steps_are_those_of_keras():
     random = np.random.default_rng(0)
     pixels = random.normal(3, 2, (6, 8, 8, 3)).astype(np.float32)
     labels = random.integers(0, 3, (6, 6, 6))
-    ours, keras_own = fused(network()), network()
+    ours, keras_own = fuse_batch_norm(network()), network()
     assert isinstance(ours.get_layer("norm"), FusedBatchNormalization)
     for model in (ours, keras_own):
         model.compile(optimizer=keras.optimizers.SGD(0.1), loss="sparse_categorical_crossentropy", jit_compile=False)
@@ -38,7 +38,7 @@ def test_reduced_precision_is_kept():
     """A network of mixed precision stays one, and its statistics are kept in float32."""
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        mixed = fused(network())
+        mixed = fuse_batch_norm(network())
     finally:
         keras.mixed_precision.set_global_policy("float32")
     layer = mixed.get_layer("norm")
@@ -48,7 +48,7 @@ def test_reduced_precision_is_kept():
 
 def test_frozen_statistics_stay():
     """A layer that is not to be trained normalises by the statistics that it has."""
-    model = fused(network())
+    model = fuse_batch_norm(network())
     model.get_layer("norm").trainable = False
     before = np.array(model.get_layer("norm").moving_mean)
     model(np.ones((2, 8, 8, 3), np.float32), training=True)

@@ -12,7 +12,7 @@ from geoseg.models.legend import AERIAL, NODATA
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.run.best_and_worst import Extremes
-from geoseg.training.run.validation import ValidationTiles, class_map, known_classes, validate
+from geoseg.training.run.validation import ValidationTiles, map_classes, mask_unknown, validate
 
 SETS = LabelSets(legend=AERIAL, allowed=((0,), (1,), (2,), (3,), (4,), (0, 1, 3, 4), (0, 1, 2, 3, 4)))
 ROAD, NOT_ROAD, IGNORED = 2, 5, 6
@@ -87,7 +87,7 @@ def test_the_map_of_a_network_that_sees_one_pixel_is_its_own(overlap, window):
     """A network whose scores depend on the pixel alone gives the same map tile by tile, blended or all at once."""
     random = np.random.default_rng(1)
     image = random.integers(0, 255, (37, 21, 5), dtype=np.uint8)
-    found = class_map(lambda tiles: tiles / 255, image, tile=16, overlap=overlap, window=window)
+    found = map_classes(lambda tiles: tiles / 255, image, tile=16, overlap=overlap, window=window)
     np.testing.assert_array_equal(found, image.argmax(axis=-1))
 
 
@@ -177,7 +177,7 @@ def test_partial_scores_are_those_of_training(images):
 def test_a_picture_shows_no_partial_label():
     """Where a label is not of one class there is none to show."""
     truth = np.array([[0, 4, NOT_ROAD, IGNORED]], np.uint8)
-    np.testing.assert_array_equal(known_classes(truth, SETS), [[0, 4, NODATA, NODATA]])
+    np.testing.assert_array_equal(mask_unknown(truth, SETS), [[0, 4, NODATA, NODATA]])
 
 
 def test_the_best_and_worst_tiles_are_kept():
