@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -12,43 +11,8 @@ from keras import layers
 from geoseg.errors import UsageError
 from geoseg.models.backend import Tensor
 
+from .backbones import ENCODERS
 from .efficientnet_lite import lite0_features
-
-
-@dataclass(frozen=True, kw_only=True)
-class Encoder:
-    """A backbone and the layers that its features are taken from."""
-
-    depth: int
-    """Number of halvings between the input and the bottleneck."""
-    application: str | None = None
-    """Name of the constructor in `keras.applications`; None for our EfficientNet-Lite0."""
-    taps: tuple[str, ...] = ()
-    """Layers of the application for the skips, finest first; the last is the bottleneck."""
-    mean: tuple[float, float, float] | None = None
-    """Red, green and blue to subtract for the published weights; None if the backbone scales its input."""
-
-
-_EFFICIENTNET_TAPS = (
-    "block2a_expand_activation",
-    "block3a_expand_activation",
-    "block4a_expand_activation",
-    "block6a_expand_activation",
-    "top_activation",
-)
-
-ENCODERS = {
-    "vgg16": Encoder(
-        application="VGG16",
-        taps=("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3"),
-        depth=4,
-        mean=(123.68, 116.779, 103.939),
-    ),
-    "efficientnetb0": Encoder(application="EfficientNetB0", taps=_EFFICIENTNET_TAPS, depth=5),
-    "efficientnetb3": Encoder(application="EfficientNetB3", taps=_EFFICIENTNET_TAPS, depth=5),
-    "efficientnet_lite0": Encoder(depth=5),
-}
-"""Encoders by name."""
 
 _DEVIATION = (0.229, 0.224, 0.225)
 """Standard deviation of red, green and blue in ImageNet, divided by 255; from `keras.applications.efficientnet`."""

@@ -12,7 +12,8 @@ from keras import layers
 
 from geoseg.models.backend import Tensor
 
-from .encoders import ENCODERS, encoder_features
+from .backbones import ENCODERS
+from .encoders import encoder_features
 
 Block = Literal["plain", "residual"]
 Skip = Literal["concat", "add", "attention", "attention_add"]

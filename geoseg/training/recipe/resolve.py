@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.errors import UsageError
-from geoseg.models.backend import start_keras
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.legend import Legend
+from geoseg.models.networks.backbones import ENCODERS
 from geoseg.models.networks.presets import PRESETS
 from geoseg.models.shipped import find_model
 from geoseg.tiling.window import FAMILIES
@@ -74,9 +74,6 @@ def _find_depth(network: Network) -> int:
         raise UsageError(f"preset {network.preset!r} is unknown; choose one of {', '.join(PRESETS)}.")
     if network.encoder is None:
         return network.depth or PRESETS[network.preset].depth
-    start_keras()
-    from geoseg.models.networks.encoders import ENCODERS
-
     if network.encoder not in ENCODERS:
         raise UsageError(f"encoder {network.encoder!r} is unknown; choose one of {', '.join(ENCODERS)}.")
     return ENCODERS[network.encoder].depth

@@ -2,8 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+from geoseg.models.networks.backbones import ENCODERS
 from geoseg.models.networks.efficientnet_lite import lite0_features
-from geoseg.models.networks.encoders import ENCODERS, encoder_features
+from geoseg.models.networks.encoders import encoder_features
 
 
 @pytest.fixture
