@@ -1,4 +1,4 @@
-"""`geoseg train`: what a person is told while a run goes on."""
+"""`geoseg train`: its output while training."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ HELD_OUT = {"val_loss": 0.625, "val_accuracy": 0.6875, "val_jaccard": 0.1875}
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
-    """Stands in for training: six epochs of two steps, and what was asked for."""
+    """Stands in for training: reports six epochs of two steps, and records its arguments."""
     asked = SimpleNamespace(held_out=HELD_OUT)
 
     def train(recipe, *, progress, epoch_done, remark, **arguments):
@@ -45,7 +45,7 @@ def run(*arguments):
 
 
 def test_the_table_has_a_row_every_few_epochs(asked, recipe):
-    """Loss, accuracy and Jaccard index of training and validation are told at first, every few epochs, and at last."""
+    """Loss, accuracy and Jaccard index are printed for the first, every few, and the last epoch."""
     lines = run(recipe).stderr.splitlines()
     head = next(number for number, line in enumerate(lines) if line.split()[:1] == ["epoch"])
     assert lines[head].split() == ["epoch", *SCORES, *(word for score in SCORES for word in ("val", score))]
@@ -56,7 +56,7 @@ def test_the_table_has_a_row_every_few_epochs(asked, recipe):
 
 
 def test_without_validation_there_is_a_dash(asked, recipe):
-    """Where nothing is held out, the table says so and the best epoch has no score."""
+    """Without validation images, the table has dashes, and the best epoch has no score."""
     asked.held_out = {}
     lines = run(recipe).stderr.splitlines()
     assert ["6", "0.5000", "0.7500", "0.2500", "–", "–", "–"] in [line.split() for line in lines]
@@ -64,25 +64,25 @@ def test_without_validation_there_is_a_dash(asked, recipe):
 
 
 def test_remarks_are_told(asked, recipe):
-    """What may not have been meant is told on a line of its own."""
+    """Warnings about the data are printed on lines of their own."""
     assert "geoseg: no pixel is labelled water." in run(recipe).stderr.splitlines()
 
 
 def test_results_are_named_and_quiet_is_quiet(asked, recipe, tmp_path):
-    """Report and bundle are named at the end; with -q nothing is shown."""
+    """Paths of report and bundle are printed at the end; -q prints nothing."""
     assert run(recipe).stderr.split()[-2:] == [str(tmp_path / "report.html"), str(tmp_path / "tiny.keras")]
     assert run(recipe, "-q").output == ""
 
 
 def test_options_reach_training(asked, recipe, tmp_path):
-    """Values that are set change the recipe; folder, devices and resuming are passed on."""
+    """`--set` changes the recipe; folder, devices and resume are passed on."""
     run(recipe, "--set", "schedule.batch=4", "--set", "seed=9", "-o", tmp_path / "run", "--resume", "--devices", "2")
     assert (asked.recipe.schedule.batch, asked.recipe.seed, asked.recipe.schedule.epochs) == (4, 9, 6)
     assert asked.arguments == {"folder": tmp_path / "run", "resume": True, "devices": 2}
 
 
 def test_init_prints_a_recipe(monkeypatch, tmp_path):
-    """With --init the recipe that describes images and labels is printed, and nothing is trained."""
+    """--init prints a recipe for images and labels, and does not train."""
     monkeypatch.setattr(
         geoseg.training.survey.recipe_template,
         "describe_data",
@@ -95,7 +95,7 @@ def test_init_prints_a_recipe(monkeypatch, tmp_path):
     ("arguments", "words"), [(["a.toml", "b.toml"], "give one recipe"), (["--init", "a", "b", "c"], "not 3")]
 )
 def test_more_than_can_be_meant_is_an_error(arguments, words):
-    """Two recipes, or three folders, are refused in a sentence."""
+    """Two recipes, or three folders, are refused."""
     from geoseg.errors import UsageError
 
     with pytest.raises(UsageError, match=words):

@@ -57,18 +57,18 @@ def found(root, images=".", labels=None):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_conventions(lay, layout):
-    """Each customary layout is paired without a word, with names that tell its images apart."""
+    """Each customary layout is paired without naming the labels, with distinct image names."""
     names, expected = LAYOUTS[layout]
     assert found(lay(names)) == expected
 
 
 def test_folder_of_images_finds_its_labels(lay):
-    """The folder of images may be named itself."""
+    """The image folder itself may be given."""
     assert list(found(lay(["images/a.tif", "labels/a.tif"]), "images")) == ["a"]
 
 
 def test_patterns(lay):
-    """Patterns choose among files of one folder, as DeepGlobe lays them."""
+    """Patterns select files of one folder, as in DeepGlobe."""
     root = lay(["train/1_sat.jpg", "train/1_mask.png", "train/2_sat.jpg", "train/2_mask.png"])
     expected = {str(n): (f"train/{n}_sat.jpg", f"train/{n}_mask.png") for n in (1, 2)}
     assert found(root, "train/*_sat.jpg", "train/*_mask.png") == expected
@@ -76,7 +76,7 @@ def test_patterns(lay):
 
 
 def test_one_vector_file_for_all_images(lay):
-    """A vector file labels every image; a folder of them labels each by name."""
+    """A vector file labels every image; vector files in a folder are paired by name."""
     root = lay(["i/a.tif", "i/b.tif", "roads.gpkg", "v/a.geojson", "v/b.geojson"])
     assert {label for _, label in found(root, "i", "roads.gpkg").values()} == {"roads.gpkg"}
     assert found(root, "i", "v")["b"] == ("i/b.tif", "v/b.geojson")
@@ -90,7 +90,7 @@ def test_one_vector_file_for_all_images(lay):
     ],
 )
 def test_eroded_labels(lay, image, label):
-    """The labels of Potsdam and Vaihingen without boundaries are paired where their folder is named."""
+    """Potsdam and Vaihingen labels without boundaries are paired if their folder is given."""
     others = [name.replace("2_10", "2_11").replace("area1", "area11") for name in (image, label)]
     root = lay([f"i/{image}", f"eroded/{label}", f"i/{others[0]}", f"eroded/{others[1]}"])
     expected = {(f"i/{image}", f"eroded/{label}"), (f"i/{others[0]}", f"eroded/{others[1]}")}
@@ -98,7 +98,7 @@ def test_eroded_labels(lay, image, label):
 
 
 def test_two_files_of_different_names(lay):
-    """One image and one label that are named belong together."""
+    """One image file and one label file are paired whatever their names."""
     assert found(lay(["scene.tif", "truth.tif"]), "scene.tif", "truth.tif") == {"scene": ("scene.tif", "truth.tif")}
 
 
@@ -117,6 +117,6 @@ def test_two_files_of_different_names(lay):
     ],
 )
 def test_what_cannot_be_paired(lay, names, images, labels, sentence):
-    """What is missing or doubtful is refused, not left out."""
+    """Missing or ambiguous files are errors, and are not skipped."""
     with pytest.raises(UsageError, match=sentence):
         found(lay(names), images, labels)

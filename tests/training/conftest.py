@@ -1,4 +1,4 @@
-"""Labelled images that are built: rasters of any format, with or without a place on the ground."""
+"""Labelled images of any format, with or without a georeference."""
 
 import warnings
 from pathlib import Path
@@ -28,7 +28,7 @@ DRIVERS = {".tif": "GTiff", ".png": "PNG", ".jpg": "JPEG"}
 
 @pytest.fixture
 def write_raster(tmp_path):
-    """Write pixels `(bands, rows, columns)` to a path below the test's folder; `transform=None` places it nowhere."""
+    """Write pixels `(bands, rows, columns)` in the test's folder; `transform=None` means no georeference."""
 
     def write(name, pixels, *, transform=PLACE, crs=UTM, palette=None, mask=None, **profile):
         path = tmp_path / name
@@ -54,7 +54,7 @@ def write_raster(tmp_path):
 
 @pytest.fixture
 def coordinates():
-    """An image whose pixels say where they are: row, column, and both mixed, `(3, height, width)`."""
+    """An image whose bands encode row, column, and a mix of both, `(3, height, width)`."""
 
     def make(height, width):
         rows, cols = np.mgrid[:height, :width]
@@ -80,7 +80,7 @@ def open_recipe(tmp_path):
 
 @pytest.fixture
 def only_pair(open_recipe):
-    """The pair of a recipe with one image, which is trained on."""
+    """The training pair of a recipe with one image."""
 
     def open_(**entry):
         card = entry.pop("card", None)

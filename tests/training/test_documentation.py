@@ -1,4 +1,4 @@
-"""The commands and the example of docs/training.md run as they are written, in order, on a small data set."""
+"""The commands and the example of docs/training.md run in order on a small data set."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ COMMANDS = [
 
 @pytest.mark.slow
 def test_page(write_raster, tmp_path, monkeypatch, capsys):
-    """Every line ends well, and what one leaves the next ones find."""
+    """Every command succeeds, and finds the files of earlier commands."""
     for seed in range(3):
         scene, place = render_scene(seed, (96, 96)), Affine(1, 0, 500_000 + 96 * seed, 0, -1, 5_400_000)
         write_raster(f"images/{seed}.tif", scene.image[..., :3].transpose(2, 0, 1), transform=place)

@@ -1,4 +1,4 @@
-"""Whole runs of a tiny network: what they leave behind, and that a killed one ends as if it had not been."""
+"""Whole runs of a tiny network: their files, and the same result after an interruption."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ SIDE = 72
 
 @pytest.fixture(scope="module")
 def imagery(tmp_path_factory):
-    """Rendered scenes with their labels, as a GIS team would have them."""
+    """Rendered scenes with their labels in folders."""
     folder = tmp_path_factory.mktemp("imagery")
     for number in range(SCENES):
         scene = render_scene(number, (SIDE, SIDE))
@@ -61,7 +61,7 @@ def recipe(imagery):
 
 @pytest.fixture(autouse=True)
 def frames(monkeypatch):
-    """Pictures and reports have tests of their own: here it counts when they are asked for."""
+    """Record when pictures and reports are written; their content has tests of its own."""
     asked = []
     monkeypatch.setattr(geoseg.training.fit, "write_scene_frame", lambda run, epoch, *arrays: asked.append(epoch))
     monkeypatch.setattr(geoseg.training.fit, "write_report", lambda run: asked.append("report"))
@@ -70,7 +70,7 @@ def frames(monkeypatch):
 
 
 class Killed(BaseException):
-    """Stands in for a signal that leaves no time to clean up."""
+    """Stands in for a signal that kills the process."""
 
 
 def kill_at(step):
@@ -83,7 +83,7 @@ def kill_at(step):
 
 @pytest.fixture(scope="module")
 def whole(recipe, tmp_path_factory):
-    """A run that nothing interrupted, and what it told."""
+    """An uninterrupted run, and its reports of progress."""
     told = []
     folder = tmp_path_factory.mktemp("runs") / "whole"
     with pytest.MonkeyPatch.context() as patch:
@@ -96,7 +96,7 @@ def whole(recipe, tmp_path_factory):
 
 
 def test_the_history_has_a_row_of_every_epoch(whole):
-    """Loss, accuracy and Jaccard index of training and validation are written each epoch."""
+    """Loss, accuracy and Jaccard index of training and validation are written after each epoch."""
     rows = read_history(whole[0].folder / "history.csv")
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert all(set(row) == set(COLUMNS) for row in rows)
@@ -105,7 +105,7 @@ def test_the_history_has_a_row_of_every_epoch(whole):
 
 
 def test_progress_pictures_and_reports_come_as_often_as_asked(whole):
-    """Each step is told; the scene is painted in the first epoch, every two and the last, the report every two."""
+    """Each step is reported; the scene is drawn after epoch 1, every second and the last, the report every second."""
     _, told, steps = whole
     assert told == [1, 2, "report", 3]
     assert [done for done, _ in steps] == [0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9]
@@ -113,7 +113,7 @@ def test_progress_pictures_and_reports_come_as_often_as_asked(whole):
 
 
 def test_the_bundle_says_what_it_is(whole, recipe):
-    """The bundle's card holds legend, resolution, licence and the metrics that validation.json has."""
+    """The bundle's card has legend, resolution, licence and the metrics of validation.json."""
     training, *_ = whole
     card = read_card(training.bundle)
     document = json.loads((training.folder / "validation.json").read_text())
@@ -127,7 +127,7 @@ def test_the_bundle_says_what_it_is(whole, recipe):
 
 
 def test_the_bundle_has_the_best_weights_in_float32(whole):
-    """Its network scores the validation tiles as the history says of its epoch, up to the blend at tile borders."""
+    """The bundle's network has the validation scores of its epoch in the history, except at blended tile borders."""
     training, *_ = whole
     assert {weight.dtype for weight in load_network(training.bundle).weights} == {"float32"}
     document = json.loads((training.folder / "validation.json").read_text())
@@ -135,7 +135,7 @@ def test_the_bundle_has_the_best_weights_in_float32(whole):
 
 
 def test_the_bundle_predicts(whole, imagery, tmp_path):
-    """`geoseg predict -m` takes the bundle as it is, and finds what validation found."""
+    """`geoseg predict -m` takes the bundle, and predicts the same classes as validation."""
     training, *_ = whole
     files = predict(imagery / "images" / "scene2.tif", model=training.bundle, folder=tmp_path).outputs
     with rasterio.open(files.classes) as found, rasterio.open(imagery / "labels" / "scene2.tif") as truth:
@@ -146,7 +146,7 @@ def test_the_bundle_predicts(whole, imagery, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been(whole, recipe, tmp_path):
-    """Killed in the midst of its second epoch and resumed, a run has the same history and the same network."""
+    """A run killed in its second epoch and resumed has the same history and network as an uninterrupted one."""
     with pytest.raises(Killed):
         train(recipe, folder=tmp_path / "run", progress=kill_at(5))
     assert len(read_history(tmp_path / "run" / "history.csv")) == 1
@@ -165,7 +165,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(whole, recipe, tmp_path):
 
 
 def test_a_finished_run_is_not_trained_again(whole, recipe, monkeypatch):
-    """To resume a run that has ended writes bundle and report anew, and takes no step."""
+    """Resuming a finished run writes bundle and report again without a training step."""
     training, *_ = whole
     before = (training.folder / "history.csv").read_bytes()
     again = train(recipe, folder=training.folder, resume=True, progress=kill_at(0))
@@ -174,7 +174,7 @@ def test_a_finished_run_is_not_trained_again(whole, recipe, monkeypatch):
 
 
 def test_a_run_that_lost_its_weights(whole, recipe, tmp_path):
-    """What a run needs and is not there any more ends in a sentence that names the folder."""
+    """If files of a run are missing, the error names the folder."""
     folder = shutil.copytree(whole[0].folder, tmp_path / "lost")
     (folder / "checkpoints" / "best.weights.h5").unlink()
     with pytest.raises(OutputError, match=r"cannot write to or resume the run in .*lost \(.*best\.weights\.h5"):
@@ -182,7 +182,7 @@ def test_a_run_that_lost_its_weights(whole, recipe, tmp_path):
 
 
 def test_squares_of_ground_divide_several_images(recipe, tmp_path):
-    """A run whose images are divided by squares trains and validates on all of them."""
+    """A run with images split by block trains and validates on all of them."""
     (data,) = recipe.data
     split = data.split.model_copy(update={"by": "block", "validation": 0.4, "block_m": 30.0})
     short = recipe.schedule.model_copy(update={"epochs": 1, "steps": 1})
@@ -194,7 +194,7 @@ def test_squares_of_ground_divide_several_images(recipe, tmp_path):
 
 
 def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
-    """An image that becomes unreadable while training ends in its one sentence, not in the backend's."""
+    """An image that becomes unreadable during training raises geoseg's error, not the backend's."""
 
     def windows(self, seed, *, side=None):
         raise SceneError("scene1.tif has become unreadable.")
@@ -213,7 +213,7 @@ def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
         (
             "network",
             {"encoder": "efficientnet_lite0", "depth": None, "encoder_weights": "no.h5"},
-            "no.h5, .* no such file",
+            "no.h5 .* no such file",
         ),
         ("card", {"gsd_m": 1e-3}, r"card.gsd_m is 0.001, but .*scene0.tif has pixels of 1 m, .* 100 times as large"),
         ("card", {"tile": 33}, "multiple of 2"),
@@ -223,7 +223,7 @@ def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_it_begins(recipe, tmp_path, monkeypatch, section, changes, words):
-    """A recipe that does not fit its network or devices ends in a sentence that names the key."""
+    """If a recipe does not fit its network or devices, the error names the key."""
     monkeypatch.setattr("geoseg.training.run.devices.find_devices", lambda: ["cpu:0", "cpu:1"])
     changed = recipe.model_copy(update={section: getattr(recipe, section).model_copy(update=changes)})
     with pytest.raises(UsageError, match=words):

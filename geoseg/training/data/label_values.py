@@ -18,7 +18,7 @@ class LabelEncoder:
     """Mapping from the ids or colours of a data set's labels to label values."""
 
     data_set: str
-    """For errors."""
+    """Name for error messages."""
     coloured: bool
     """Values are colours `0xrrggbb`; otherwise ids."""
     table: Mapping[int, int]

@@ -35,7 +35,7 @@ class VectorCoding:
     """Mapping from the features of a data set to label values."""
 
     data_set: str
-    """For errors."""
+    """Name for error messages."""
     attribute: str | None
     """Attribute with a feature's class; None if all features map to `*`."""
     values: Mapping[str, int]

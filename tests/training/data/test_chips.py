@@ -24,7 +24,7 @@ def town(write_raster, coordinates):
 
 
 def pasted(folder, transform, shape):
-    """What chips show, laid on the pixels of the image by their georeference alone; -1 where they are masked."""
+    """Values of chips, mosaicked on the image's grid by georeference alone; -1 where masked."""
     whole = np.full(shape, -1)
     for path in sorted(folder.rglob("*.tif")):
         with rasterio.open(path) as chip:
@@ -40,7 +40,7 @@ def pasted(folder, transform, shape):
 
 @pytest.mark.parametrize(("size", "overlap"), [(32, 0.25), (64, 0.0), (128, 0.5)])
 def test_chips_cover_the_image(town, tmp_path, size, overlap):
-    """By their georeference, chips put together give the image and its labels, with colours; all have one size."""
+    """Mosaicked by georeference, chips equal the image and its labels, with colours; all have one size."""
     count = tile(tmp_path, folder=tmp_path / "chips", size=size, overlap=overlap)
     image, labels = town
     place = Affine(1, 0, 500_000, 0, -1, 5_400_000)
@@ -56,7 +56,7 @@ def test_chips_cover_the_image(town, tmp_path, size, overlap):
 
 
 def test_colours_are_kept(write_raster, coordinates, tmp_path):
-    """Colour-coded pictures stay colour-coded, without a place that they never had."""
+    """Colour-coded labels stay colour-coded, and get no georeference."""
     colours = np.random.default_rng(0).integers(0, 255, (3, 40, 40), np.uint8)
     write_raster("images/a.png", coordinates(40, 40), transform=None)
     write_raster("masks/a.png", colours, transform=None)
@@ -66,7 +66,7 @@ def test_colours_are_kept(write_raster, coordinates, tmp_path):
 
 
 def test_unlabelled_chips_are_left_out(write_raster, coordinates, tmp_path):
-    """A chip without a labelled pixel of the image is not written; beyond the labels a chip is nodata."""
+    """Chips without a labelled pixel are left out; outside the labels, chips are nodata."""
     valid = np.ones((64, 96), bool)
     valid[:32, :32] = False
     write_raster("images/a.tif", coordinates(64, 96), mask=valid)
@@ -77,7 +77,7 @@ def test_unlabelled_chips_are_left_out(write_raster, coordinates, tmp_path):
 
 
 def test_no_class_becomes_nodata(write_raster, coordinates, tmp_path):
-    """In masks of 0 and 255, 255 stays a class: nodata is a value that no label of the set has."""
+    """In masks of 0 and 255, 255 stays a class: nodata is a value that no label uses."""
     mask = np.zeros((1, 48, 40), np.uint8)
     mask[:, :20] = 255
     for name in "ab":
@@ -92,7 +92,7 @@ def test_no_class_becomes_nodata(write_raster, coordinates, tmp_path):
 
 
 def test_bands_keep_their_meaning(write_raster, tmp_path):
-    """Colours of more than 8 bits stay colours."""
+    """Colours of more than 8 bits keep their values."""
     image = np.ones((4, 32, 32), np.uint16)
     write_raster("images/a.tif", image, photometric="RGB", alpha="YES")
     write_raster("masks/a.tif", image[:1].astype(np.uint8))
@@ -110,7 +110,7 @@ def test_bands_keep_their_meaning(write_raster, tmp_path):
     ],
 )
 def test_what_makes_no_chips_is_refused(write_raster, coordinates, tmp_path, label, sentence):
-    """Labels that cannot be kept, or say nothing, end in a sentence and leave no folder."""
+    """Labels that cannot be kept, or have no labelled pixel, are refused, and no folder is written."""
     write_raster("images/a.tif", coordinates(32, 32))
     if label is None:
         write_raster("masks/a.tif", np.zeros((1, 32, 32), np.uint8), nodata=0)
@@ -122,7 +122,7 @@ def test_what_makes_no_chips_is_refused(write_raster, coordinates, tmp_path, lab
 
 
 def test_recipe(town, tmp_path):
-    """A recipe is cut at the card's GSD with label ids, 255 where nothing is known, partial labels explained."""
+    """With a recipe, chips have the card's GSD and label ids, 255 if unlabelled; a tag explains partial labels."""
     values = {"0": "ignore", "1": "road", "2": ["land", "water"]}
     split = {"by": "block", "block_m": 30.0, "validation": 0.4}
     entry = {"name": "town", "images": str(tmp_path), "values": values, "split": split}
@@ -142,7 +142,7 @@ def test_recipe(town, tmp_path):
 
 
 def test_nothing_is_overwritten_or_left_half(town, tmp_path):
-    """Chips go to a folder of their own; a run that fails leaves nothing behind."""
+    """Chips need a folder of their own; a failed run leaves no files."""
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
     with pytest.raises(OutputError, match="full exists and is not empty"):
@@ -156,7 +156,7 @@ def test_nothing_is_overwritten_or_left_half(town, tmp_path):
 
 
 def test_command(town, tmp_path):
-    """`geoseg tile` counts its chips, takes recipes, and refuses what makes no sense."""
+    """`geoseg tile` reports the number of chips, takes recipes, and refuses contradictory arguments."""
     run = CliRunner().invoke
     result = run(command, [str(tmp_path), "-o", str(tmp_path / "one"), "--size", "64", "--overlap", "0"])
     assert result.output == f"4 chips in {tmp_path / 'one'}\n"

@@ -15,7 +15,7 @@ from geoseg.training.recipe.resolve import resolve
 
 @pytest.fixture
 def two_sets(write_raster, open_recipe):
-    """A set of bytes with all classes, and one of 11 bits that tells roads from the rest."""
+    """An 8-bit data set with all classes, and an 11-bit one with roads and other ground."""
     rng = np.random.default_rng(0)
     truth = {}
     for name, dtype, high in (("a", np.uint8, 255), ("b", np.uint16, 2000)):
@@ -35,7 +35,7 @@ def two_sets(write_raster, open_recipe):
 
 
 def test_validation_images(two_sets):
-    """Held-out images are read as the network takes them, with label values; unlabelled pixels are ignored."""
+    """Validation images are read as the network takes them, with label values; unlabelled pixels are ignored."""
     truth, data = two_sets
     assert data.run.labels.allowed == ((0,), (1,), (2,), (0, 2), (0, 1, 2))
     images = data.validation_images()
@@ -57,20 +57,20 @@ def test_validation_images(two_sets):
 
 
 def counted(truth):
-    """Pixels of land, road and water in the training images of `two_sets`; half of "land or water" is of each."""
+    """Pixels of land, road and water in the training images of `two_sets`; "land or water" counts half for each."""
     counts = sum(np.bincount(truth["a", name][1].ravel(), minlength=256)[:3] for name in "02").astype(float)
     roads = truth["b", "1"][1]
     return counts + np.array([(roads == 0).sum() / 2, (roads == 1).sum(), (roads == 0).sum() / 2])
 
 
 def test_class_pixels(two_sets):
-    """Pixels of each class are counted over the training images; one of several classes counts in parts."""
+    """Pixels of each class are counted in the training images; partial labels are divided among their classes."""
     truth, data = two_sets
     assert data.class_pixels().tolist() == counted(truth).tolist()
 
 
 def test_class_pixels_of_rendered_scenes(two_sets, open_recipe):
-    """Rendered scenes count as if they were images; where all are known, exactly."""
+    """Rendered scenes are counted like images, exactly if few."""
     truth, data = two_sets
     values = {"building": ["land", "water"], "vegetation": "ignore"}
     both = Data(
@@ -85,7 +85,7 @@ def test_class_pixels_of_rendered_scenes(two_sets, open_recipe):
 
 
 def test_remarks(two_sets, write_raster, open_recipe):
-    """What may not have been meant is said: a class without a pixel, nothing held out; else there is nothing to say."""
+    """There is a remark for a class without training pixels, and for no validation images; otherwise none."""
     _, data = two_sets
     assert data.remarks() == ()
     for number in range(2):
@@ -100,7 +100,7 @@ def test_remarks(two_sets, write_raster, open_recipe):
 
 
 def test_windows_are_alike(two_sets):
-    """Windows have one shape and data type, from whichever set they are, and none shows a held-out image."""
+    """Windows of all data sets have one shape and data type, and none shows a validation image."""
     truth, data = two_sets
     seen = set()
     for pixels, labels in islice(data.windows(0, side=16), 60):
@@ -117,7 +117,7 @@ def test_windows_are_alike(two_sets):
 
 
 def test_bytes_stay_bytes(write_raster, open_recipe):
-    """Images of bytes that are taken as they are give windows of bytes."""
+    """If all images are bytes without scaling, windows are bytes."""
     write_raster("a/images/0.png", np.ones((3, 30, 30), np.uint8), transform=None)
     write_raster("a/labels/0.png", np.ones((1, 30, 30), np.uint8), transform=None)
     data = open_recipe({"name": "a", "images": "a", "split": {"validation": 0}})
@@ -125,7 +125,7 @@ def test_bytes_stay_bytes(write_raster, open_recipe):
 
 
 def test_labels_are_checked_before_training(two_sets, write_raster):
-    """An id that nobody explained is found before the first window, in held-out images too."""
+    """An unmapped id is found before the first window, in validation images too."""
     _, data = two_sets
     write_raster("a/labels/1.png", np.full((1, 50, 40), 77, np.uint8), transform=None)
     with pytest.raises(UsageError, match=r"1\.png has 2000 pixels of id 77"):
@@ -135,13 +135,13 @@ def test_labels_are_checked_before_training(two_sets, write_raster):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ([], "has no data: name a data set, or rendered scenes"),
+        ([], "has no data: add a data set, or rendered scenes"),
         ([{"name": "a", "images": "x"}, {"name": "a", "images": "y"}], "two data sets are named 'a'"),
         ([{"name": "a", "images": "/nowhere"}], "/nowhere is not a folder"),
     ],
 )
 def test_recipes_without_imagery(data, sentence):
-    """Imagery must be there, under names of its own."""
+    """A recipe needs data, and data sets need different names."""
     with pytest.raises(UsageError, match=sentence):
         open_data(resolve(parse_recipe({"name": "x", "data": data}, source="x.toml")))
 

@@ -33,7 +33,7 @@ def test_label_sets():
 
 @given(st.lists(st.sets(st.integers(0, 4), min_size=1), min_size=1, max_size=20))
 def test_every_mapped_set_has_a_value(groups):
-    """Whatever sets of classes values map to, the label value that is encoded allows exactly these classes."""
+    """Whatever sets of classes values map to, the encoded label value allows exactly these classes."""
     names = LEGENDS["aerial"].names
     values = {str(key): [names[i] for i in ids] for key, ids in enumerate(groups)}
     sets, encoder = opened(values=values)
@@ -44,7 +44,7 @@ def test_every_mapped_set_has_a_value(groups):
 
 @pytest.mark.parametrize("name", ["potsdam", "vaihingen", "mbrsc", "aerial"])
 def test_coloured_codings_give_their_legend(name):
-    """A picture of a built-in legend's colours encodes as its class ids."""
+    """Labels in a built-in legend's colours encode as its class ids."""
     sets, encoder = opened(legend=name, coding=name)
     colours = [int(entry.colour[1:], 16) for entry in sets.legend.classes]
     assert encode(encoder, colours) == [list(range(len(colours)))]
@@ -59,7 +59,7 @@ def test_silent_classes():
 
 
 def test_cityscapes_categories():
-    """Label ids fall in the category that the data set's paper gives them."""
+    """Label ids map to the categories of the data set's paper."""
     sets, encoder = opened(legend="cityscapes", coding="cityscapes")
     known = {0: "void", 7: "flat", 8: "flat", 11: "construction", 16: "construction", 17: "object", 20: "object"}
     known |= {21: "nature", 22: "nature", 23: "sky", 24: "human", 25: "human", 26: "vehicle", 33: "vehicle"}
@@ -69,7 +69,7 @@ def test_cityscapes_categories():
 
 
 def test_other_legend_by_class_name():
-    """Classes of a coding are mapped by their names to a class, a set, or nothing."""
+    """Classes of a coding are mapped by name to a class, a set of classes, or ignored."""
     values = {"impervious surface": "road", "low vegetation": "vegetation", "tree": "vegetation"}
     values |= {"car": "ignore", "clutter": ["land", "water"]}
     sets, encoder = opened(coding="potsdam", values=values)
@@ -78,7 +78,7 @@ def test_other_legend_by_class_name():
 
 
 def test_unknown_colour():
-    """A colour that nobody listed is an error with its pixel count, unless it is mapped to ignore."""
+    """An unmapped colour is an error with its pixel count, unless it is ignored."""
     picture = [[0x3C1098, 0x123456], [0x123456, 0x123456]]
     _, encoder = opened(legend="mbrsc", coding="mbrsc")
     with pytest.raises(
@@ -91,7 +91,7 @@ def test_unknown_colour():
 
 
 def test_unknown_ids():
-    """Without `values` ids are the legend's, 255 is ignored, and any other is an error; masked pixels say nothing."""
+    """Without `values`, ids are the legend's, 255 is ignored, others are errors; masked pixels do not count."""
     sets, encoder = opened()
     assert encode(encoder, [0, 4, 255]) == [[0, 4, sets.ignored]]
     with pytest.raises(UsageError, match=r"has 2 pixels of id 9 \(3 pixels of 2 unknown values in all\)"):
@@ -111,7 +111,7 @@ def test_unknown_ids():
     ],
 )
 def test_codings_that_make_no_sense(entry, sentence):
-    """What a recipe maps must be there on both sides."""
+    """Mapped values and classes must exist."""
     with pytest.raises(UsageError, match=sentence):
         opened(**entry)
 
@@ -121,12 +121,12 @@ def test_codings_that_make_no_sense(entry, sentence):
     [
         ("lunar", "'lunar' is unknown; choose one of aerial"),
         ({"classes": [{"name": "a", "colour": "#000000"}]}, "a legend has 2 to"),
-        ({"classes": [{"name": "a", "colour": "red"}, {"name": "b", "colour": "#000000"}]}, "written like #4a4a4a"),
+        ({"classes": [{"name": "a", "colour": "red"}, {"name": "b", "colour": "#000000"}]}, "must be like #4a4a4a"),
         ({"road": "c", "classes": [{"name": n, "colour": "#000000"} for n in "ab"]}, "names 'c'"),
     ],
 )
 def test_legends_that_make_no_sense(legend, sentence):
-    """A legend is known by name, or a table that holds together."""
+    """A legend is a built-in name or a consistent table."""
     with pytest.raises(UsageError, match=sentence):
         opened(legend=legend)
 
@@ -137,7 +137,7 @@ def test_built_in_codings_have_legends():
 
 
 def test_colours_without_values():
-    """A coding that lists nothing refuses every value in its sentence, or takes all as others."""
+    """A coding with an empty table refuses every value, or maps all as others."""
     _, encoder = opened(coding="colours")
     with pytest.raises(UsageError, match="1 pixels of colour #0a0b0c"):
         encode(encoder, [0x0A0B0C])

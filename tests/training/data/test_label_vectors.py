@@ -16,7 +16,7 @@ X, Y = 500_000, 5_400_000
 
 @pytest.fixture
 def write_features(tmp_path):
-    """Write geometries that are given in pixels of the image, x to the right and y down."""
+    """Write geometries given in pixels of the image, x to the right and y down."""
 
     def write(geometries, crs="EPSG:32633", name="labels.gpkg", **attributes):
         placed = shapely.transform(geometries, lambda points: points * (1, -1) + (X, Y))
@@ -28,7 +28,7 @@ def write_features(tmp_path):
 
 @pytest.fixture
 def labels(write_raster, coordinates, only_pair):
-    """Label values of a region of an image with vector labels."""
+    """Read label values of a region of an image with vector labels."""
     write_raster("image.tif", coordinates(100, 120))
 
     def read(roi=WHOLE, **entry):
@@ -53,7 +53,7 @@ def test_lines_have_a_width_in_metres(write_features, labels, crs, width_m):
 
 
 def test_regions_join(write_features, labels):
-    """A line that runs outside of a region reaches into it by its width."""
+    """A line outside a region covers the pixels inside it that are within its width."""
     write_features([shapely.LineString([(0, 39), (120, 41)])], crs="EPSG:4326")
     drawn = labels(width_m=10.0)
     for top in range(0, 100, 7):
@@ -62,7 +62,7 @@ def test_regions_join(write_features, labels):
 
 
 def test_polygons_by_attribute(write_features, labels):
-    """Polygons are drawn by the class of their attribute, later values over earlier ones, on a background."""
+    """Polygons are drawn by attribute value, later values over earlier ones, on a background."""
     boxes = [shapely.box(10, 10, 60, 50), shapely.box(40, 30, 90, 80), shapely.box(0, 90, 5, 95)]
     write_features(boxes, kind=["lake", "street", "quarry"])
     values = {"street": "road", "lake": "water", "*": "ignore", "background": ["land", "road"]}
@@ -75,7 +75,7 @@ def test_polygons_by_attribute(write_features, labels):
 
 
 def test_ground_without_features_is_ignored(write_features, labels):
-    """Unless a class is given for it, ground that no feature covers says nothing."""
+    """Ground that no feature covers is ignored unless `background` is mapped."""
     write_features([shapely.box(10, 10, 60, 50)])
     drawn = labels(values={"*": "water"})
     assert np.unique(drawn).tolist() == [2, 3]
@@ -91,14 +91,14 @@ def test_ground_without_features_is_ignored(write_features, labels):
     ],
 )
 def test_features_that_are_not_explained(write_features, labels, entry, sentence):
-    """Features of no known class are refused."""
+    """Features of unmapped classes are refused."""
     write_features([shapely.box(0, 0, 9, 9)] * 3, kind=["lake", "street", "street"])
     with pytest.raises(UsageError, match=sentence):
         labels(**entry)
 
 
 def test_integers_with_nulls(write_features, labels):
-    """A column of integers keeps its keys where a value is missing; a missing value has the key `null`."""
+    """Integer attributes keep their keys if some are missing; a missing value has the key `null`."""
     boxes = [shapely.box(10, 10, 60, 50), shapely.box(70, 10, 90, 50), shapely.box(0, 90, 5, 95)]
     write_features(boxes, kind=pd.array([1, None, 12], "Int64"))
     drawn = labels(attribute="kind", values={"1": "road", "12": "water", "null": "ignore", "background": "land"})
@@ -111,16 +111,14 @@ def test_integers_with_nulls(write_features, labels):
 
 @pytest.mark.parametrize("values", [{}, {"background": "land"}, {"background": "land", "*": "road"}])
 def test_features_called_background(write_features, labels, values):
-    """`background` in `values` is ground without features; features of that name would have no key of their own."""
+    """If `values` has `background`, it means uncovered ground, and features of that name are refused."""
     write_features([shapely.box(0, 0, 9, 9)] * 2, kind=["background", "street"])
-    with pytest.raises(
-        UsageError, match=r"have 1 features .* 'background', .* stands for ground that no feature covers"
-    ):
+    with pytest.raises(UsageError, match=r"have 1 features .* 'background', .* means ground that no feature covers"):
         labels(attribute="kind", values={"street": "road", **values})
 
 
 def test_others_called_background(write_features, labels):
-    """Where `values` does not speak of ground without features, a feature called `background` is one of the others."""
+    """If `values` has no `background`, a feature of that name is one of the others."""
     write_features([shapely.box(0, 0, 9, 9)], kind=["background"])
     assert np.unique(labels(attribute="kind", values={"*": "water"})).tolist() == [2, 3]
 
@@ -135,7 +133,7 @@ def test_others_called_background(write_features, labels):
     ],
 )
 def test_files_that_are_no_features(labels, tmp_path, kind, sentence):
-    """A file that holds no features with a place is refused by name."""
+    """A file without features that can be placed is refused by name."""
     path = tmp_path / "labels.gpkg"
     if kind == "table":
         pyogrio.write_dataframe(pd.DataFrame({"kind": [1, 2]}), path)
@@ -150,7 +148,7 @@ def test_files_that_are_no_features(labels, tmp_path, kind, sentence):
 
 
 def test_image_without_a_place(write_raster, write_features, coordinates, only_pair):
-    """Vector labels cannot be laid on a picture that lies nowhere."""
+    """Vector labels need an image with a georeference."""
     write_raster("image.png", coordinates(100, 120), transform=None)
     write_features([shapely.box(0, 0, 9, 9)])
     pair = only_pair(images="image.png", labels="labels.gpkg", coding="vector", values={"*": "water"})
@@ -159,7 +157,7 @@ def test_image_without_a_place(write_raster, write_features, coordinates, only_p
 
 
 def test_coding_and_file_agree(write_raster, write_features, coordinates, only_pair):
-    """A vector file needs the vector coding, and a raster one of the others."""
+    """Vector labels need the vector coding, and rasters another."""
     write_raster("image.tif", coordinates(100, 120))
     write_features([shapely.box(0, 0, 9, 9)])
     with pytest.raises(UsageError, match=r"has the vector label labels\.gpkg; give it coding = 'vector'"):

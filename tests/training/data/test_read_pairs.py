@@ -16,7 +16,7 @@ def whole(pair: Pair):
 
 @pytest.fixture
 def ids():
-    """Labels `(1, height, width)` of classes 0 to 2 without order."""
+    """Labels `(1, height, width)` of random classes 0 to 2."""
 
     def make(height, width):
         return np.random.default_rng(height).integers(0, 3, (1, height, width), dtype=np.uint8)
@@ -25,7 +25,7 @@ def ids():
 
 
 def nearest(labels, transform, x, y):
-    """Oracle: the label pixel whose area holds each place, 3 outside."""
+    """Oracle: the label pixel that contains each point, 3 outside."""
     cols, rows = ~transform @ (x, y)
     rows, cols = np.floor(rows).astype(int), np.floor(cols).astype(int)
     inside = (rows >= 0) & (rows < labels.shape[1]) & (cols >= 0) & (cols < labels.shape[2])
@@ -42,7 +42,7 @@ def nearest(labels, transform, x, y):
     ],
 )
 def test_labels_are_warped_nearest_exact(write_raster, coordinates, ids, only_pair, transform):
-    """Labels on another grid: each pixel takes the label whose area holds its centre; beyond them it is ignored."""
+    """With labels on another grid, each pixel takes the label under its centre; outside, it is ignored."""
     write_raster("image.tif", coordinates(60, 50))
     labels = ids(70, 45)
     write_raster("label.tif", labels, transform=transform)
@@ -53,7 +53,7 @@ def test_labels_are_warped_nearest_exact(write_raster, coordinates, ids, only_pa
 
 
 def test_labels_in_another_crs(write_raster, coordinates, ids, only_pair):
-    """Labels in degrees lie where PROJ puts each pixel of an image in metres."""
+    """Labels in degrees are read where PROJ locates each pixel of an image in metres."""
     write_raster("image.tif", coordinates(60, 50))
     labels = ids(90, 90)
     to_degrees = Transformer.from_crs("EPSG:32633", "EPSG:4326", always_xy=True)
@@ -68,7 +68,7 @@ def test_labels_in_another_crs(write_raster, coordinates, ids, only_pair):
 
 @pytest.mark.parametrize("gsd_m", [0.7, 2.5])
 def test_regions_join(write_raster, coordinates, ids, only_pair, gsd_m):
-    """At another GSD, an image read in regions of any size equals the image read as a whole, and so do its labels."""
+    """At another GSD, image and labels read in regions of any size equal the whole."""
     write_raster("image.tif", coordinates(90, 70))
     write_raster("label.tif", ids(90, 70))
     pair = only_pair(images="image.tif", labels="label.tif", card={"gsd_m": gsd_m})
@@ -82,7 +82,7 @@ def test_regions_join(write_raster, coordinates, ids, only_pair, gsd_m):
 
 
 def test_images_of_the_cards_gsd_are_left_alone(write_raster, coordinates, only_pair, ids):
-    """An image within a twentieth of the GSD keeps its pixels, whatever its place."""
+    """An image within 5 % of the GSD keeps its pixels, wherever it is."""
     image = coordinates(30, 20)
     write_raster("image.tif", image, transform=Affine(1.04, 0, 500_000, 0, -1.04, 5_400_000))
     write_raster("label.png", ids(30, 20), transform=None)
@@ -91,7 +91,7 @@ def test_images_of_the_cards_gsd_are_left_alone(write_raster, coordinates, only_
 
 
 def test_pictures_without_georeference(write_raster, coordinates, only_pair):
-    """PNGs are scaled from the data set's GSD to the card's; labels take the pixel that holds the centre."""
+    """PNGs are resampled from the data set's GSD to the card's; labels take the pixel under the centre."""
     write_raster("image.png", coordinates(40, 60), transform=None)
     labels = (np.arange(40 * 60, dtype=np.uint8).reshape(1, 40, 60) % 3).astype(np.uint8)
     write_raster("label.png", labels, transform=None)
@@ -102,7 +102,7 @@ def test_pictures_without_georeference(write_raster, coordinates, only_pair):
 
 @pytest.mark.parametrize("kind", ["mask", "nodata", "alpha", "nan"])
 def test_masked_pixels(write_raster, coordinates, ids, only_pair, kind):
-    """Where an image has no data, by mask, nodata value, alpha or NaN, its pixels are 0 and its labels ignored."""
+    """Without data, by mask, nodata value, alpha or NaN, pixels are 0 and labels ignored."""
     image, valid = coordinates(20, 30) // 2 + 1, np.ones((20, 30), bool)
     valid[5:9, 3:20] = False
     card, profile = {}, {}
@@ -128,7 +128,7 @@ def test_masked_pixels(write_raster, coordinates, ids, only_pair, kind):
 
 
 def test_nodata_of_labels_is_ignored(write_raster, coordinates, ids, only_pair):
-    """The label's own nodata value says nothing, even where it is a class id."""
+    """The label's own nodata value is ignored, even if it is a class id."""
     write_raster("image.tif", coordinates(20, 30))
     labels = ids(20, 30)
     write_raster("label.tif", labels, nodata=1)
@@ -137,7 +137,7 @@ def test_nodata_of_labels_is_ignored(write_raster, coordinates, ids, only_pair):
 
 
 def test_palettes(write_raster, coordinates, only_pair):
-    """A palette PNG is read by its colours if the coding is of colours, and by its indices if it is of ids."""
+    """A palette PNG is read as colours if the coding is of colours, and as indices if it is of ids."""
     colours = {0: (132, 41, 246, 255), 1: (60, 16, 152, 255), 2: (155, 155, 155, 255)}
     indices = (np.arange(600).reshape(1, 20, 30) % 3).astype(np.uint8)
     write_raster("image.png", coordinates(20, 30), transform=None)
@@ -149,7 +149,7 @@ def test_palettes(write_raster, coordinates, only_pair):
 
 
 def test_a_pixel_more_or_less(write_raster, coordinates, ids, only_pair):
-    """Labels without georeference may be a pixel off in size, as parts of MBRSC tiles are; more is an error."""
+    """Labels without georeference may differ by one pixel in size, as in parts of MBRSC; more is an error."""
     write_raster("image.png", coordinates(20, 30), transform=None)
     write_raster("label.png", ids(21, 29), transform=None)
     pair = only_pair(images="image.png", labels="label.png")
@@ -162,7 +162,7 @@ def test_a_pixel_more_or_less(write_raster, coordinates, ids, only_pair):
 @pytest.mark.parametrize("cut", ["half", 20])
 @pytest.mark.parametrize("name", ["image.png", "image.jpg", "label.png"])
 def test_pictures_that_are_cut_off(write_raster, only_pair, name, cut):
-    """An image or label in PNG or JPEG that was not copied to its end is refused before it is trained on."""
+    """A truncated PNG or JPEG is refused before training."""
     rng = np.random.default_rng(0)
     image = "image.png" if name == "label.png" else name
     written = {
@@ -180,7 +180,7 @@ def test_pictures_that_are_cut_off(write_raster, only_pair, name, cut):
 
 @pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326"])
 def test_labels_elsewhere(write_raster, coordinates, ids, only_pair, crs):
-    """A label must show some of the ground of its image, as one that covers a corner of it does."""
+    """A label must overlap its image, if only at a corner."""
     write_raster("image.tif", coordinates(60, 50))
     to_label = Transformer.from_crs("EPSG:32633", crs, always_xy=True)
     step = 1 if crs == "EPSG:32633" else 1e-5
@@ -196,7 +196,7 @@ def test_labels_elsewhere(write_raster, coordinates, ids, only_pair, crs):
 
 
 def test_unknown_colours_name_the_file(write_raster, coordinates, only_pair):
-    """A colour that the coding does not list is an error with its count and the file it is in."""
+    """A colour that the coding does not list is an error with its pixel count and file."""
     picture = np.full((3, 20, 30), 255, np.uint8)
     picture[:, 3:5, 4:9] = 7
     write_raster("image.png", coordinates(20, 30), transform=None)
@@ -215,7 +215,7 @@ def test_unknown_colours_name_the_file(write_raster, coordinates, only_pair):
     ],
 )
 def test_labels_of_another_kind(write_raster, coordinates, only_pair, label, coding, sentence):
-    """Labels that do not hold what the coding says are refused."""
+    """Labels that contradict the coding are refused."""
     write_raster("image.tif", coordinates(20, 30))
     write_raster("label.tif", label)
     legend = "mbrsc" if coding == "mbrsc" else "aerial"
@@ -233,7 +233,7 @@ def test_labels_of_another_kind(write_raster, coordinates, only_pair, label, cod
     ],
 )
 def test_images_that_do_not_fit_the_card(write_raster, ids, only_pair, image, entry, error, sentence):
-    """An image must have the bands and a data type that the recipe's card names."""
+    """An image must have the recipe's bands, and a data type of its card."""
     write_raster("image.tif", image)
     write_raster("label.tif", ids(9, 9))
     with pytest.raises(error, match=sentence):

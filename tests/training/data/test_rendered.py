@@ -29,7 +29,7 @@ in_threads = partial(SceneStore, executor=ThreadPoolExecutor)  # threads of this
 
 
 def test_windows_show_rendered_scenes():
-    """Each window is part of the image and classes of one of the scenes, at the card's GSD and with its bands."""
+    """Each window is a part of one scene and its classes, at the card's GSD and with its bands."""
     recipe = parsed({"scenes": 3, "side": 48, "seed": 7}, bands=["nir", "red"], gsd_m=0.5)
     stream = windows(recipe, SceneStore())
     drawn = list(islice(stream, 30))
@@ -51,7 +51,7 @@ def test_windows_show_rendered_scenes():
 
 
 def test_windows_depend_on_the_seed_alone():
-    """What is already in the store changes nothing, and is not rendered anew."""
+    """Scenes in the store give the same windows, and are not rendered again."""
     recipe = parsed({"scenes": FIRST_SCENES + 3, "side": 32})
     store, empty = in_threads(), in_threads(limit=1)
     streams = [windows(recipe, store), windows(recipe, store), windows(recipe, empty)]
@@ -67,7 +67,7 @@ def test_windows_depend_on_the_seed_alone():
 
 
 def test_each_seed_begins_with_other_scenes():
-    """A stream shows few scenes at first, and another seed shows others: over the epochs all are seen alike."""
+    """A stream starts with few scenes; other seeds start with others, so that all are used over the epochs."""
     recipe = parsed({"scenes": 3 * FIRST_SCENES, "side": 32})
     first = []
     for seed in (0, 1):
@@ -81,7 +81,7 @@ def test_each_seed_begins_with_other_scenes():
 
 
 def test_other_legends():
-    """The renderer's classes are mapped as labels of data sets are."""
+    """The renderer's classes are mapped like labels of data sets."""
     legend = {"classes": [{"name": "road", "colour": "#4a4a4a"}, {"name": "rest", "colour": "#ffffff"}]}
     recipe = parsed({"scenes": 1, "side": 64, "seed": 3, "values": {"water": "ignore", "*": "rest"}}, legend=legend)
     stream = windows(recipe, in_threads(), side=64)
@@ -105,7 +105,7 @@ def test_other_legends():
     ],
 )
 def test_what_the_renderer_lacks(rendered, legend, card, sentence):
-    """A recipe that asks the renderer for what it does not give is refused."""
+    """Bands and classes that the renderer lacks are refused."""
     from geoseg.training.data.dataset import open_data
 
     with pytest.raises(UsageError, match=sentence):

@@ -17,7 +17,7 @@ PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
 
 @pytest.fixture
 def tiles(write_raster):
-    """Six images of 40 m, side by side from west to east, or `step` metres apart, with labels."""
+    """Six labelled images of 40 m in a row from west to east, adjacent or `step` metres apart."""
 
     def write(step=40, count=6, folder="set", west=500_000, **profile):
         rng = np.random.default_rng(west)
@@ -41,14 +41,14 @@ def names(data):
 
 
 def test_by_name(tiles, open_recipe):
-    """Images are held out by patterns of their names."""
+    """Images are held out by glob patterns of their names."""
     tiles()
     data = open_recipe(entry(by="image", validation=["1", "[45]"]))
     assert names(data) == (["0", "2", "3"], ["1", "4", "5"])
 
 
 def test_by_share(tiles, open_recipe):
-    """A share is drawn by the recipe's seed: the same for the same seed, and at least one on each side."""
+    """A share is drawn reproducibly by the recipe's seed, with at least one image on each side."""
     tiles()
     drawn = [names(open_recipe(entry(validation=0.3), seed=seed)) for seed in range(8)]
     assert all(len(held_out) == 2 and sorted(kept + held_out) == list("012345") for kept, held_out in drawn)
@@ -60,7 +60,7 @@ def test_by_share(tiles, open_recipe):
 
 
 def test_by_group(tiles, open_recipe):
-    """The images of a group are on one side."""
+    """The images of a group are on the same side."""
     tiles()
     groups = {"west": ["0", "1"], "middle": ["[23]"], "east": ["4", "5"]}
     assert names(open_recipe(entry(by="group", groups=groups, validation=["middle"])))[1] == ["2", "3"]
@@ -83,13 +83,13 @@ def test_by_group(tiles, open_recipe):
         ({"by": "block", "validation": ["a"]}, "blocks have no names"),
         ({"by": "block", "validation": 1.0}, "all 6 images are held out"),
         ({"by": "group", "groups": {"a": ["*"], "b": ["7", "8"]}}, "'7' of group b matches none of its 6 images: 0, 1"),
-        ({"by": "group", "groups": {"a": ["*"], "b": []}, "validation": ["b"]}, "group b of its split has no image"),
+        ({"by": "group", "groups": {"a": ["*"], "b": []}, "validation": ["b"]}, "split group b is empty"),
         ({"by": "image", "groups": {"a": ["*"]}}, "has groups, but is split by image; set by = 'group'"),
         ({"by": "block", "groups": {"a": ["*"]}}, "has groups, but is split by block"),
     ],
 )
 def test_splits_that_make_no_sense(tiles, open_recipe, split, sentence):
-    """What is held out must be there, and not everything."""
+    """Held-out names must exist, and must not be all."""
     tiles()
     with pytest.raises(UsageError, match=sentence):
         open_recipe(entry(**split))
@@ -97,13 +97,13 @@ def test_splits_that_make_no_sense(tiles, open_recipe, split, sentence):
 
 @pytest.mark.parametrize("split", [{}, {"by": "block"}, {"validation": 0.7}])
 def test_one_image_is_trained_on(tiles, open_recipe, split):
-    """Where there is one image, or one square, nothing can be held out but all; that takes a share of 1."""
+    """A single image or square is held out only by a share of 1."""
     tiles(count=1)
     assert names(open_recipe(entry(**split))) == (["0"], [])
 
 
 def test_a_data_set_for_validation_alone(tiles, open_recipe):
-    """A data set may hold out all of its images, if another has some to train on."""
+    """A data set may hold out all its images if another has some to train on."""
     tiles()
     tiles(folder="other", west=600_000)
     data = open_recipe(entry(validation=1.0), entry("other", validation=0.0))
@@ -116,7 +116,7 @@ def test_a_data_set_for_validation_alone(tiles, open_recipe):
 
 @pytest.mark.parametrize(("step", "refused"), [(40, False), (39, False), (37, True), (20, True), (0, True)])
 def test_overlapping_footprints(tiles, open_recipe, step, refused):
-    """Images on both sides may touch, but not show the same ground."""
+    """Training and validation images may touch, but not overlap."""
     tiles(step)
     if refused:
         with pytest.raises(UsageError, match="show the same ground; split by groups"):
@@ -128,7 +128,7 @@ def test_overlapping_footprints(tiles, open_recipe, step, refused):
 @pytest.mark.parametrize("by", ["image", "block"])
 @pytest.mark.parametrize(("step", "refused"), [(40, False), (20, True)])
 def test_overlaps_without_a_crs(tiles, open_recipe, step, refused, by):
-    """Images with a transform and no CRS are compared within their data set; squares of ground need a CRS."""
+    """Images with a transform but no CRS are compared within their data set; blocks need a CRS."""
     tiles(step, crs=None)
     split = {"by": by, "validation": 0.4, "block_m": 20}
     if refused:
@@ -139,7 +139,7 @@ def test_overlaps_without_a_crs(tiles, open_recipe, step, refused, by):
 
 
 def test_planes_without_a_crs_are_not_compared(tiles, open_recipe):
-    """The same coordinates in two data sets without a CRS may be two places."""
+    """Without a CRS, the same coordinates in two data sets may be different places."""
     tiles(crs=None)
     tiles(folder="other", crs=None)
     assert len(open_recipe(entry(validation=1.0), entry("other", validation=0.0)).validation_images()) == 6
@@ -147,7 +147,7 @@ def test_planes_without_a_crs_are_not_compared(tiles, open_recipe):
 
 @pytest.mark.parametrize("transform", [PLACE, None])
 def test_one_file_in_two_data_sets(write_raster, open_recipe, tmp_path, transform):
-    """A file may not be trained on and held out, by whatever path; it may be on one side in both data sets."""
+    """A file must not be trained on and held out, by whatever path; it may be on one side of two data sets."""
     for number in range(2):
         place = transform and Affine.translation(100 * number, 0) @ transform
         write_raster(f"set/images/{number}.tif", np.ones((3, 9, 9), np.uint8), transform=place)
@@ -162,7 +162,7 @@ def test_one_file_in_two_data_sets(write_raster, open_recipe, tmp_path, transfor
 
 
 def test_overlaps_between_data_sets(tiles, open_recipe):
-    """One data set may not train on what another holds out; groups and blocks mend overlaps within one."""
+    """A data set must not train on images held out of another; groups and blocks resolve overlaps within one."""
     tiles(step=20, count=4)
     tiles(step=20, count=4, folder="other")
     groups = {"w": ["0", "1"], "e": ["2", "3"]}
@@ -176,7 +176,7 @@ def test_overlaps_between_data_sets(tiles, open_recipe):
 
 @pytest.mark.parametrize("placed", [True, False])
 def test_blocks_part_the_labels(write_raster, open_recipe, placed):
-    """Each labelled pixel is on exactly one side, whole squares of ground together."""
+    """Each labelled pixel is on exactly one side, together with its whole square."""
     rng = np.random.default_rng(2)
     suffix, transform = (".tif", Affine(1, 0, 500_017, 0, -1, 5_400_003)) if placed else (".png", None)
     write_raster(f"set/images/a{suffix}", rng.integers(0, 255, (3, 130, 170), np.uint8), transform=transform)
@@ -197,7 +197,7 @@ def test_blocks_part_the_labels(write_raster, open_recipe, placed):
 
 
 def test_images_smaller_than_squares_stay(tiles, open_recipe):
-    """However large the squares are, each image is on one side or on both."""
+    """Whatever the size of the squares, each image is on one side or on both."""
     tiles()
     for block_m in (30, 700, 1e5):
         training, validation = names(open_recipe(entry(by="block", block_m=block_m, validation=0.4)))
@@ -207,7 +207,7 @@ def test_images_smaller_than_squares_stay(tiles, open_recipe):
 @given(st.floats(-30, 30), st.floats(0.3, 3), st.sampled_from(["EPSG:32633", "EPSG:4326", "EPSG:25832"]))
 @settings(deadline=None, derandomize=True, max_examples=30)
 def test_images_agree_on_blocks(angle, gsd_m, crs):
-    """Whatever grid and CRS an image has, the squares are those of the common CRS."""
+    """Whatever an image's grid and CRS, its squares are those of the common CRS."""
     squares = CRS.from_epsg(32633)
     x, y = Transformer.from_crs("EPSG:32633", crs, always_xy=True).transform(500_000, 5_400_000)
     step = gsd_m / (111_000 if crs == "EPSG:4326" else 1)

@@ -14,7 +14,7 @@ IGNORED = 3
 
 @pytest.fixture
 def town(write_raster, coordinates):
-    """A tiled image of 600 × 500 m whose pixels say where they are; little of class 2, and no labels in the east."""
+    """A tiled image of 600 × 500 m whose pixels encode their position; class 2 is rare, the east unlabelled."""
     labels = np.zeros((1, 600, 500), np.uint8)
     labels[0, 100:140] = 1
     labels[0, 300:306, 40:46] = 2
@@ -31,7 +31,7 @@ def entry(name="town", **values):
 
 @pytest.fixture
 def windows(open_recipe):
-    """Windows of the town, in parts of a size, with a cache of a size."""
+    """Sample windows of the town, with chunks and a cache of given sizes."""
 
     def sample(count, *, side=32, chunk=(100, 90), limit=2**20, balanced=False, seed=5):
         data = open_recipe(entry())
@@ -44,13 +44,13 @@ def windows(open_recipe):
 
 
 def place(pixels):
-    """Row and column of a window's first pixel, by what it shows."""
+    """Row and column of a window's first pixel, decoded from its values."""
     row, col, both = (int(value) for value in pixels[0, 0])
     return row + both // 16 * 251, col + both % 16 * 241
 
 
 def test_windows_are_cut_from_the_image(town, coordinates, windows):
-    """Pixels and labels of a window are those of one place, across all parts that the image is read in."""
+    """Pixels and labels of a window are of one place, across all chunks of the image."""
     image = np.moveaxis(coordinates(600, 500), 0, -1)
     for pixels, labels in windows(60)[0]:
         top, left = place(pixels)
@@ -60,7 +60,7 @@ def test_windows_are_cut_from_the_image(town, coordinates, windows):
 
 @pytest.mark.parametrize("balanced", [False, True])
 def test_windows_depend_on_the_seed_alone(town, windows, balanced):
-    """The same seed gives the same windows, however large the cache; another seed gives others."""
+    """The same seed draws the same windows with any cache; another seed draws others."""
     first, small = windows(40, limit=1, balanced=balanced)
     again, large = windows(40, limit=2**24, balanced=balanced)
     for one, other in zip(first, again, strict=True):
@@ -72,7 +72,7 @@ def test_windows_depend_on_the_seed_alone(town, windows, balanced):
 
 
 def test_windows_are_everywhere(town, windows):
-    """Every labelled place is seen, alike in the middle, and none that is mostly unlabelled."""
+    """Every labelled place is sampled, evenly in the middle, and no mostly unlabelled window."""
     seen = np.zeros((600, 500))
     for pixels, labels in windows(3000)[0]:
         top, left = place(pixels)
@@ -86,7 +86,7 @@ def test_windows_are_everywhere(town, windows):
 
 
 def test_balanced_windows(town, windows):
-    """Windows around rare classes come as often as others: 36 pixels of class 2 are in a third of the windows."""
+    """Classes are balanced: the 36 pixels of class 2 are in a third of the windows."""
     plain, _ = windows(300)
     balanced, _ = windows(300, balanced=True)
     shares = [np.mean([(labels == 2).any() for _, labels in drawn]) for drawn in (plain, balanced)]
@@ -95,7 +95,7 @@ def test_balanced_windows(town, windows):
 
 
 def test_images_smaller_than_a_window(write_raster, open_recipe):
-    """A small image is reflected, and its labels with it."""
+    """Small images are reflected together with their labels."""
     rows, cols = np.mgrid[:20, :90]
     write_raster("town/images/a.tif", np.stack([rows, cols, rows]).astype(np.uint8))
     write_raster("town/labels/a.tif", ((rows // 3 + cols) % 3)[None].astype(np.uint8))
@@ -108,7 +108,7 @@ def test_images_smaller_than_a_window(write_raster, open_recipe):
 
 
 def test_shares(write_raster, open_recipe):
-    """Data sets are drawn from in proportion to their shares, images of one in proportion to their labelled area."""
+    """Data sets are sampled by their shares, and images by their labelled area."""
     for name, value in (("a", 10), ("b", 20)):
         write_raster(f"{name}/images/x.tif", np.full((3, 64, 64), value, np.uint8))
         write_raster(f"{name}/labels/x.tif", np.zeros((1, 64, 64), np.uint8))
@@ -122,13 +122,13 @@ def test_shares(write_raster, open_recipe):
 
 
 def test_mixture_is_drawn_by_chance():
-    """The order of data sets is that of independent draws."""
+    """Data sets are drawn independently."""
     drawn = "".join(islice(mix_windows([iter(lambda: "a", None), iter(lambda: "b", None)], [1, 1], seed=0), 2000))
     assert drawn.count("ab") == pytest.approx(500, abs=70)
 
 
 def test_nothing_to_train_on(write_raster, open_recipe):
-    """A data set without labels, or with hardly any, is refused rather than searched for ever."""
+    """A data set with no or hardly any labels is refused instead of being searched without end."""
     labels = np.full((1, 200, 200), 255, np.uint8)
     write_raster("town/images/a.tif", np.zeros((3, 200, 200), np.uint8))
     write_raster("town/labels/a.tif", labels)

@@ -42,13 +42,13 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("key", KEYS)
 def test_misspelt_keys_name_the_nearest(write, key):
-    """A key with its last letter doubled is refused, and the key that was meant is named."""
+    """A key with its last letter doubled is refused, and the right one suggested."""
     with pytest.raises(UsageError, match=rf"no key {key}{key[-1]}; the nearest is {key}\."):
         load_recipe(write(MINIMAL), [f"{key}{key[-1]}=1"])
 
 
 def test_misplaced_keys_name_their_table():
-    """A key of a table that stands outside of it is found there."""
+    """For a key outside its table, the full key is suggested."""
     from geoseg.training.recipe.load import parse_recipe
 
     with pytest.raises(UsageError, match=r"no key epochs; the nearest is schedule\.epochs"):
@@ -79,7 +79,7 @@ def test_misplaced_keys_name_their_table():
     ],
 )
 def test_wrong_values_name_the_key(write, override, sentence):
-    """Each wrong value ends in one sentence with its key."""
+    """Each invalid value is an error of one sentence with its key."""
     with pytest.raises(UsageError, match=f"^recipe recipe.toml: {sentence}") as caught:
         load_recipe(write(MINIMAL), [override])
     assert "\n" not in str(caught.value)
@@ -97,19 +97,19 @@ def test_wrong_values_name_the_key(write, override, sentence):
     ],
 )
 def test_overrides(write, override, found):
-    """An override sets what the same line of TOML would, in tables that are there or not, by name or number."""
+    """An override equals the same line in TOML, in existing and new tables, by name or number."""
     assert found(load_recipe(write(MINIMAL), [override]))
 
 
 @pytest.mark.parametrize("override", ["schedule.epochs", "=3", "data.suburb.share=1", "name.first=x", "data.share=2"])
 def test_overrides_that_lead_nowhere(write, override):
-    """An override without a value, or into what is not there, is refused by itself."""
+    """Overrides without a value, or of entries that do not exist, are refused."""
     with pytest.raises(UsageError, match=re.escape(f"override {override}")):
         load_recipe(write(MINIMAL), [override])
 
 
 def test_paths(write, tmp_path):
-    """Data is found from the recipe's root, weights from its folder, wherever it is read from."""
+    """Paths of data are relative to the recipe's root, paths of weights to its folder."""
     recipe = load_recipe(write(MINIMAL), ["root=imagery"])
     assert recipe.data[0].images == str(tmp_path / "imagery/images")
     assert recipe.data[0].labels is None
@@ -120,7 +120,7 @@ def test_paths(write, tmp_path):
 
 
 def test_the_network_of_a_bundle(write):
-    """A recipe that names only what it begins with has that network; one that describes a network has its own."""
+    """With only an initial bundle, the network is the bundle's; other keys describe a network of its own."""
     minimal = MINIMAL.replace('encoder_weights = "weights.h5"', 'initial = "aerial"')
     network = load_recipe(write(minimal)).network
     assert (network.preset, network.width, network.encoder) == ("attention_resunet", 16, "efficientnet_lite0")
@@ -131,7 +131,7 @@ def test_the_network_of_a_bundle(write):
 
 
 def test_a_bundle_that_does_not_tell(write, tmp_path):
-    """A bundle that another tool trained does not say how its network is built."""
+    """A bundle trained by another tool does not record its network."""
     card = make_card(name="foreign")
     with zipfile.ZipFile(tmp_path / "foreign.keras", "w") as archive:
         archive.writestr(MEMBER, json.dumps(card.to_json()))
@@ -141,7 +141,7 @@ def test_a_bundle_that_does_not_tell(write, tmp_path):
 
 @pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"[data]\nname = 1\nname = 2"])
 def test_not_toml(tmp_path, content):
-    """What is not TOML is refused by the file's name."""
+    """A file that is not TOML is refused by name."""
     path = tmp_path / "broken.toml"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"recipe .*broken\.toml"):
@@ -151,14 +151,14 @@ def test_not_toml(tmp_path, content):
 
 
 def test_shipped_recipe(shipped_recipe):
-    """The recipe of the aerial model is one."""
+    """The recipe of the aerial model loads."""
     recipe = load_recipe(shipped_recipe)
     assert isinstance(recipe, Recipe)
     assert [entry.name for entry in recipe.data] == ["dubai", "massachusetts"]
 
 
 def test_recipes_to_compare_with(shipped_recipe):
-    """Roads alone are learnt from the same images, split alike; Dubai alone is split by image."""
+    """The recipe for roads alone has the same images and splits, except Dubai, which is split by image."""
     aerial, roads, mbrsc = (
         load_recipe(shipped_recipe.with_name(f"{name}.toml")) for name in ("aerial", "roads", "mbrsc")
     )
@@ -171,7 +171,7 @@ def test_recipes_to_compare_with(shipped_recipe):
 
 
 def test_stages_hold_out_the_same(shipped_recipe):
-    """No stage of the aerial model trains on what another holds out, and all are of one network."""
+    """No stage of the aerial model trains on images that another holds out, and all have one network."""
     stages = [load_recipe(path) for path in (shipped_recipe, shipped_recipe.with_name("aerial_taught.toml"))]
     first, last = ({entry.name: entry.split for entry in stage.data} for stage in stages)
     assert first == last

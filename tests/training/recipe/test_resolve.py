@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from geoseg.errors import BundleError, UsageError
@@ -25,7 +28,7 @@ def resolved(**tables):
 
 
 def test_paths_of_the_machine_stay_there(tmp_path):
-    """A bundle travels: its card has the recipe's paths below the data's folder, and of others the last part."""
+    """A bundle reveals no folders: paths on its card are relative to the data's folder, or only file names."""
     path = tmp_path / "town.toml"
     path.write_text(RECIPE)
     (tmp_path / "earlier.keras").touch()
@@ -48,7 +51,7 @@ def test_paths_of_the_machine_stay_there(tmp_path):
     ],
 )
 def test_the_depth_of_the_network(network, depth):
-    """An encoder decides the depth, else the recipe, else the preset; tiles are multiples of two to the depth."""
+    """Depth is that of the encoder, else the recipe, else the preset; windows are multiples of 2 ** depth."""
     run = resolved(network=network)
     assert run.network.depth == depth
     assert run.card.multiple == 2**depth
@@ -65,12 +68,26 @@ def test_the_depth_of_the_network(network, depth):
     ],
 )
 def test_contradictions(tables, words):
-    """A recipe that contradicts itself is refused before its imagery is looked for."""
+    """A contradictory recipe is refused before its imagery is opened."""
     with pytest.raises(UsageError, match=words):
         resolved(**tables)
 
 
 def test_no_initial_bundle():
-    """An initial bundle that does not exist is named."""
+    """A missing initial bundle is named."""
     with pytest.raises(BundleError, match="no model nowhere"):
         resolved(network={"preset": "unet", "initial": "nowhere"})
+
+
+def test_encoders_need_no_keras():
+    """Resolving a recipe with an encoder, as `geoseg tile` does, does not load Keras, which takes seconds."""
+    code = """
+import sys
+from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.recipe.resolve import resolve
+document = {"name": "test", "data": [], "rendered": {}, "network": {"encoder": "vgg16"}}
+assert resolve(parse_recipe(document, source="test.toml")).network.depth == 4
+print(*{"keras", "tensorflow", "jax", "torch"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

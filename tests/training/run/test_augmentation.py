@@ -1,4 +1,4 @@
-"""Augmentation: what moves, moves together; what is seeded, is repeated."""
+"""Augmentation: images and labels are changed together, and reproducibly."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def only(**choice):
 
 
 def windows(side, *, count=8, values=6, bands=3, seed=0):
-    """Pixels that repeat their labels, in blocks of 6 pixels, so that where they went can be read from them."""
+    """Pixels that encode their labels, in blocks of 6 pixels, to see where they were moved."""
     random = np.random.default_rng(seed)
     blocks = random.integers(0, values, (count, -(-side // 6), -(-side // 6)), dtype=np.uint8)
     labels = blocks.repeat(6, axis=1).repeat(6, axis=2)[:, :side, :side]
@@ -33,14 +33,14 @@ def augmented(choice, seed, *, colour=True, **parts):
 
 
 def inside(values):
-    """Pixels whose neighbours are all like them: bilinear and nearest agree there."""
+    """Mask of pixels equal to all neighbours, where bilinear and nearest resampling agree."""
     around = np.lib.stride_tricks.sliding_window_view(values, (3, 3), axis=(1, 2))
     same = (around == values[:, 1:-1, 1:-1, None, None]).all(axis=(-2, -1))
     return np.pad(same, ((0, 0), (1, 1), (1, 1)))
 
 
 def test_nothing_chosen_changes_nothing():
-    """With every change left out, windows leave as they came."""
+    """With every change turned off, windows are unchanged."""
     images, labels = windows(SIDE)
     pixels, moved = augmented(NOTHING, 1)
     np.testing.assert_allclose(pixels, images, atol=1e-3)
@@ -53,7 +53,7 @@ def test_nothing_chosen_changes_nothing():
     [only(flips=True), only(right_angles=True), only(rotation=30.0), only(zoom=0.35), only(rotation=20.0, zoom=0.3)],
 )
 def test_image_and_labels_move_together(choice):
-    """Away from edges, a moved pixel still shows its moved label's value; something did move."""
+    """Away from edges, moved pixels still encode their moved labels; some pixels are moved."""
     pixels, moved = augmented(choice, 5)
     assert pixels.shape == (8, SIDE, SIDE, 3)
     sure = inside(moved) & (moved < IGNORED)
@@ -65,7 +65,7 @@ def test_image_and_labels_move_together(choice):
 
 
 def test_flips_and_right_angles_are_exact():
-    """Each window is one of the eight orientations of the one that came, and all eight are drawn."""
+    """Each window is in one of the eight orientations, and all eight occur."""
     images, _ = windows(SIDE, count=1)
     eight = [np.rot90(side, turns) for side in (images[0], images[0][:, ::-1]) for turns in range(4)]
     augmenter = Augmenter(only(flips=True, right_angles=True), side=SIDE, ignored=IGNORED, colour=True)
@@ -77,14 +77,14 @@ def test_flips_and_right_angles_are_exact():
 
 
 def test_the_margin_holds_what_a_move_shows():
-    """Windows of the margin's side show no pixel from beyond it, unless they are rotated by more than 45 degrees."""
+    """With the margin, windows show no pixel from outside, unless rotated by more than 45 degrees."""
     for choice in (only(zoom=0.35), only(rotation=45.0), only(rotation=30.0, zoom=0.2)):
         _, moved = augmented(choice, 3, count=40)
         assert (moved < IGNORED).all()
 
 
 def test_what_is_uncovered_is_ignored():
-    """Pixels from beyond the window that came are ignored, and 0 in the image."""
+    """Pixels from outside the original window are 0 in the image, and ignored."""
     augmenter = Augmenter(only(zoom=0.9), side=SIDE, ignored=IGNORED, colour=True)
     # Without the margin that the zoom asks for.
     pixels, moved = augmenter(np.full((8, SIDE, SIDE, 3), 200, np.uint8), np.ones((8, SIDE, SIDE), np.uint8), 2)
@@ -94,14 +94,14 @@ def test_what_is_uncovered_is_ignored():
 
 
 def test_labels_keep_to_the_values_there_are():
-    """Labels are moved by the nearest pixel: no value appears that was not there."""
+    """Labels are resampled by nearest neighbour: no new value appears."""
     _, moved = augmented(Augmentation(rotation=90.0), 4, values=3)
     assert set(np.unique(moved)) <= {0, 1, 2, IGNORED}
 
 
 @pytest.mark.parametrize("bands", [1, 3, 4])
 def test_the_same_seed_gives_the_same_batch(bands):
-    """What is drawn depends on the batch's seed alone: not on calls before, nor on which augmenter is asked."""
+    """Results depend only on the batch's seed, not on earlier calls or on the augmenter."""
     first = augmented(Augmentation(rotation=10.0), 7, bands=bands, colour=bands >= 3)
     augmenter = Augmenter(Augmentation(rotation=10.0), side=SIDE, ignored=IGNORED, colour=bands >= 3)
     given = windows(margin_side(Augmentation(rotation=10.0), SIDE), bands=bands)
@@ -113,7 +113,7 @@ def test_the_same_seed_gives_the_same_batch(bands):
 
 
 def colours():
-    """Pixels that are neither grey, dark nor bright."""
+    """Pixels that are not grey, dark or bright."""
     random = np.random.default_rng(2)
     return random.integers([60, 100, 140], [90, 130, 180], (12, SIDE, SIDE, 3), dtype=np.uint8)
 
@@ -125,7 +125,7 @@ def coloured(choice, images=None, *, colour=True):
 
 
 def test_contrast_goes_both_ways():
-    """Each window's deviation from its mean is scaled by a factor of its own within 1 ± contrast, the mean kept."""
+    """Each window's deviation from its mean is scaled by its own factor within 1 ± contrast; the mean stays."""
     before, after = colours() / 255, coloured(only(contrast=0.3))
     np.testing.assert_allclose(after.mean(axis=(1, 2)), before.mean(axis=(1, 2)), atol=1e-3)
     factors = after.std(axis=(1, 2)) / before.std(axis=(1, 2))
@@ -135,7 +135,7 @@ def test_contrast_goes_both_ways():
 
 
 def test_brightness_adds_a_number_of_each_window():
-    """All pixels of a window change by one share of full scale, at most the one chosen."""
+    """All pixels of a window change by the same share of full scale, at most `brightness`."""
     change = coloured(only(brightness=0.2)) - colours() / 255
     np.testing.assert_allclose(change, change[:, :1, :1, :1] + np.zeros_like(change), atol=1e-4)
     assert -0.2 <= change.min() < -0.05
@@ -143,7 +143,7 @@ def test_brightness_adds_a_number_of_each_window():
 
 
 def test_saturation_is_multiplied_and_hue_is_turned():
-    """Hue, saturation and value change as chosen, and only what is chosen."""
+    """Hue, saturation and value change as chosen, and nothing else does."""
     before, paler = rgb2hsv(colours() / 255), rgb2hsv(coloured(only(saturation=0.4)))
     np.testing.assert_allclose(paler[..., [0, 2]], before[..., [0, 2]], atol=2e-3)
     factors = np.median(paler[..., 1] / before[..., 1], axis=(1, 2))
@@ -156,7 +156,7 @@ def test_saturation_is_multiplied_and_hue_is_turned():
 
 
 def test_bands_beyond_colour_keep_their_values():
-    """Saturation and hue change red, green and blue; a fourth band stays, and without colours all do."""
+    """Saturation and hue change only red, green and blue, not a fourth band, and nothing without colours."""
     images = np.concatenate([colours(), colours()[..., :1]], axis=-1)
     after = coloured(only(saturation=0.4, hue=0.1), images)
     np.testing.assert_allclose(after[..., 3], images[..., 3] / 255, atol=1e-5)
@@ -165,7 +165,7 @@ def test_bands_beyond_colour_keep_their_values():
 
 
 def test_noise_has_a_strength_of_each_window():
-    """Noise is normal, with a mean of zero and a deviation up to the one chosen that differs between windows."""
+    """Noise is normal with mean 0, and a deviation up to `noise` that differs between windows."""
     grey = np.full((12, SIDE, SIDE, 3), 128, np.uint8)
     change = coloured(only(noise=0.05), grey) - 128 / 255
     deviations = change.std(axis=(1, 2, 3))
@@ -175,7 +175,7 @@ def test_noise_has_a_strength_of_each_window():
 
 
 def test_blur_makes_some_windows_smoother():
-    """Blurred windows keep their mean and lose detail; others are left as they are."""
+    """Blurred windows keep their mean and lose detail; other windows are unchanged."""
     before, after = colours() / 255, coloured(only(blur=1.0))
     ratio = (after.std(axis=(1, 2)) / before.std(axis=(1, 2))).mean(axis=-1)
     assert ratio.min() < 0.95
@@ -183,7 +183,7 @@ def test_blur_makes_some_windows_smoother():
 
 
 def test_pixels_stay_in_range():
-    """However strong the changes, pixels are within 0 and 255."""
+    """Pixels stay within 0 and 255, however strong the changes."""
     strong = Augmentation(brightness=1.0, contrast=1.0, saturation=1.0, hue=1.0, noise=1.0)
     images = np.random.default_rng(0).integers(0, 256, (8, *[margin_side(strong, SIDE)] * 2, 3), dtype=np.uint8)
     pixels, _ = Augmenter(strong, side=SIDE, ignored=IGNORED, colour=True)(

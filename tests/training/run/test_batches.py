@@ -1,4 +1,4 @@
-"""Batches: a function of seed, epoch and step, whoever asks in whatever order."""
+"""Batches depend only on seed, epoch and step, in any order."""
 
 import threading
 from itertools import count
@@ -10,7 +10,7 @@ from geoseg.training.run.batches import TrainingBatches
 
 
 def streams(opened):
-    """Windows that show which stream they are of and which number they have there."""
+    """Windows that encode their stream and their number in it."""
 
     def windows(seed):
         opened.append(seed)
@@ -21,7 +21,7 @@ def streams(opened):
 
 
 def keep(images, labels, seed):
-    """Stands in for an augmenter that shows the seed it was given."""
+    """Stands in for an augmenter; its result encodes the seed."""
     return np.concatenate([images, np.full_like(images[..., :1], seed)], axis=-1), labels
 
 
@@ -55,7 +55,7 @@ def same(one, two):
 
 
 def test_an_epoch_is_the_same_whatever_came_before(make):
-    """A run that begins at an epoch sees the batches that one which got there sees."""
+    """A run that starts at an epoch has the same batches as a run that reaches it."""
     whole = make()
     first, second = epoch_of(whole, 0), epoch_of(whole, 1)
     assert same(epoch_of(make(), 1), second)
@@ -64,7 +64,7 @@ def test_an_epoch_is_the_same_whatever_came_before(make):
 
 
 def test_batches_follow_the_stream_of_the_epoch(make, opened):
-    """Windows come in the stream's order, none left out or twice, and each batch is augmented by a seed of its own."""
+    """Windows keep the stream's order, none left out or repeated, and each batch has its own seed."""
     batches = epoch_of(make(), 0)
     windows = np.concatenate([images[:, 0, 0] for images, _ in batches])
     assert set(windows[:, 0]) == {np.float32(opened[0])}
@@ -73,7 +73,7 @@ def test_batches_follow_the_stream_of_the_epoch(make, opened):
 
 
 def test_asking_in_any_order_gives_the_same_batches(make):
-    """A batch that is asked for again, early or late is the one that it was."""
+    """A batch is the same when read again, early or late."""
     batches = make()
     expected = epoch_of(batches, 0)
     for step in (3, 0, 0, 5, 1, 2):
@@ -81,7 +81,7 @@ def test_asking_in_any_order_gives_the_same_batches(make):
 
 
 def test_a_first_look_costs_no_second_stream(make, opened):
-    """Keras looks at the first two batches before it begins: they are not made twice."""
+    """Keras inspects the first two batches before training: they are not augmented twice."""
     batches = make()
     _ = batches[0], batches[1]
     epoch_of(batches, 0)
@@ -89,7 +89,7 @@ def test_a_first_look_costs_no_second_stream(make, opened):
 
 
 def test_closing_ends_all_threads(make):
-    """After closing no thread prepares batches, also in the midst of an epoch."""
+    """After closing, even during an epoch, no thread prepares batches."""
     before = threading.active_count()
     batches = make(steps=50)
     _ = batches[0]
@@ -99,7 +99,7 @@ def test_closing_ends_all_threads(make):
 
 
 def test_an_error_of_the_data_reaches_who_asks():
-    """What reading raises comes out where the batch is asked for, unchanged."""
+    """An exception from reading is raised unchanged where the batch is read."""
 
     def windows(seed):
         yield np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8)

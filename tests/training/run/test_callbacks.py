@@ -1,4 +1,4 @@
-"""Which epochs are kept, and which are shown."""
+"""Epochs that are kept, and epochs that are drawn."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from geoseg.training.run.callbacks import KeepBest
 
 
 class Network:
-    """Scores its epochs as it is told to."""
+    """A network with given scores per epoch."""
 
     def __init__(self, scores):
         self.optimizer = SimpleNamespace(use_ema=False)
@@ -19,7 +19,7 @@ class Network:
 
 
 def judged(scores, *, epochs, rows=()):
-    """Epochs that are kept and epochs that are shown where those after `rows` have these scores."""
+    """Epochs kept and epochs drawn, given the scores after `rows`."""
     kept, shown, now = [], [], None
     callback = KeepBest(object(), [], keep=lambda: kept.append(now), picture=shown.append, picture_every=5, rows=rows)
     callback.set_model(Network(scores))
@@ -42,11 +42,11 @@ def judged(scores, *, epochs, rows=()):
 )
 @pytest.mark.parametrize("stopped_early", [False, True])
 def test_what_is_kept_is_shown(scores, kept, shown, stopped_early):
-    """The scene is shown of the first epoch, every so many, each that becomes the best, and the last, once each."""
+    """The scene is drawn once after the first, every nth, each new best, and the last epoch."""
     assert judged(scores, epochs=20 if stopped_early else len(scores)) == (kept, shown)
 
 
 def test_a_resumed_run_knows_the_best_of_before():
-    """An epoch of a resumed run is the best only if it is better than those before the run was interrupted."""
+    """An epoch of a resumed run is best only if better than those before the interruption."""
     rows = [{"epoch": 1, "val_jaccard": 0.4}, {"epoch": 2, "val_jaccard": 0.1}]
     assert judged([0.3, 0.5, 0.2], epochs=9, rows=rows) == ([4], [4, 5])

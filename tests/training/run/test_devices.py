@@ -1,4 +1,4 @@
-"""Several devices take the step that one takes. A backend counts devices when it starts: in processes of their own."""
+"""Several devices take the same step as one. Backends count devices at start, so each test has its own process."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def steps(backend):
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_two_devices_take_the_step_that_one_takes(backend):
-    """On the same global batches two devices have the losses, scores, weights and averaged scores that one has."""
+    """With the same batches, two devices have the same losses, scores, weights and averaged scores as one."""
     pytest.importorskip(backend)
     one, two = steps(backend)
     assert (len(one.pop("devices")), len(two.pop("devices"))) == (1, 2)
@@ -94,11 +94,11 @@ def test_two_devices_take_the_step_that_one_takes(backend):
     ],
 )
 def test_devices_are_chosen_by_themselves(found, count, chosen):
-    """All accelerators by default, or one processor; as many as are asked for otherwise."""
+    """All accelerators are used by default, or one CPU; otherwise as many as asked for."""
     assert choose_devices(found, count, batch=4) == chosen
 
 
 def test_more_devices_than_there_are_is_an_error():
-    """The error says which devices there are."""
+    """The error lists the devices."""
     with pytest.raises(UsageError, match=r"`devices=2` is too many.*gpu:0"):
         choose_devices(["gpu:0", "cpu:0"], 2, batch=4)

@@ -1,4 +1,4 @@
-"""Fused batch normalisation is batch normalisation."""
+"""Fused batch normalisation equals Keras's."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def network():
 
 
 def test_steps_are_those_of_keras():
-    """After steps of training all weights, moving statistics among them, and predictions are those of Keras' layers."""
+    """After training steps, weights, moving statistics and predictions equal those of Keras's layers."""
     random = np.random.default_rng(0)
     pixels = random.normal(3, 2, (6, 8, 8, 3)).astype(np.float32)
     labels = random.integers(0, 3, (6, 6, 6))
@@ -35,7 +35,7 @@ def test_steps_are_those_of_keras():
 
 
 def test_reduced_precision_is_kept():
-    """A network of mixed precision stays one, and its statistics are kept in float32."""
+    """A mixed-precision network keeps its precision, with float32 statistics."""
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         mixed = fuse_batch_norm(network())
@@ -47,7 +47,7 @@ def test_reduced_precision_is_kept():
 
 
 def test_frozen_statistics_stay():
-    """A layer that is not to be trained normalises by the statistics that it has."""
+    """A frozen layer normalises by its stored statistics."""
     model = fuse_batch_norm(network())
     model.get_layer("norm").trainable = False
     before = np.array(model.get_layer("norm").moving_mean)

@@ -1,4 +1,4 @@
-"""The loss of a recipe, against the losses that it names."""
+"""The loss of a recipe equals the losses it names."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def expected(kind, **changes):
     ],
 )
 def test_each_name_is_its_loss(term, kind, changes):
-    """A term by name is that loss with the term's parameters."""
+    """A named term is that loss with the term's parameters."""
     assert built(Loss(terms=[LossTerm(**term)])) == pytest.approx(expected(kind, **changes), rel=1e-6)
 
 
@@ -51,7 +51,7 @@ def test_terms_are_added_with_their_weights():
 
 
 def test_weights_by_name_reach_pixels_and_regions():
-    """Classes that are named have their weight, others 1; a partial label has the mean of its classes' weights."""
+    """Named classes have their weight, others 1; a partial label has the mean of its classes' weights."""
     weights = {"road": 3.0, "water": 0.5}
     by_class = [1, 1, 3, 1, 0.5]
     by_label = [*by_class, (1 + 1 + 1 + 0.5) / 4, 1]
@@ -65,14 +65,14 @@ def test_weights_by_name_reach_pixels_and_regions():
 
 @pytest.mark.parametrize("rule", ["median-frequency", "effective-number"])
 def test_weights_by_rule_depend_on_the_pixels(rule):
-    """A rule counts pixels; where all classes have as many, it is as if there were none."""
+    """A rule counts pixels; if all classes have equally many, all weigh 1."""
     even = built(Loss(class_weights=rule), lambda: np.full(5, 300))
     assert even == pytest.approx(expected(MarginalCrossEntropy), rel=1e-6)
     assert built(Loss(class_weights=rule)) != pytest.approx(even, rel=1e-3)
 
 
 def test_pixels_are_not_counted_for_nothing():
-    """Without a rule that needs them, nobody counts pixels: it may take minutes."""
+    """Pixels are not counted without a rule that needs them: it may take minutes."""
 
     def never():
         raise AssertionError

@@ -1,4 +1,4 @@
-"""Networks that begin with the weights of a bundle."""
+"""Networks with the initial weights of a bundle."""
 
 import keras
 import numpy as np
@@ -43,13 +43,13 @@ def begun(bundle, names, *, bands=("red", "green", "blue"), **network):
 
 
 def test_the_same_classes(bundle):
-    """With the legend of its bundle a network is the bundle's, weight by weight."""
+    """With the bundle's legend, all weights are the bundle's."""
     before, after = load_network(bundle).get_weights(), begun(bundle, KNOWN).get_weights()
     assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
 
 
 def test_classes_of_other_names_are_new(bundle):
-    """Classes keep what they know wherever the legend has them; the rest of the network is the bundle's."""
+    """Classes in both legends keep their weights, in any order; all other layers are the bundle's."""
     *before, kernel, bias = load_network(bundle).get_weights()
     *after, new_kernel, new_bias = begun(bundle, ("water", "glacier", "road")).get_weights()
     assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
@@ -67,7 +67,7 @@ def test_another_network(bundle, other):
 
 
 def test_no_bundle(tmp_path):
-    """An initial bundle that is missing is named."""
+    """A missing initial bundle is named."""
     with pytest.raises(BundleError, match=r"there is no model .*missing"):
         begun(tmp_path / "missing.keras", KNOWN)
 

@@ -33,7 +33,7 @@ def rows(*scores):
 
 
 def test_a_history_is_read_as_it_was_written(tmp_path):
-    """Rows survive the file, missing columns stay missing, and the columns have their order."""
+    """Rows are read as written, without missing columns, in the order of the columns."""
     path = tmp_path / "history.csv"
     assert read_history(path) == []
     written = [*rows(0.25, 0.1 + 0.2), {"epoch": 3, "loss": 2.0}]
@@ -45,7 +45,7 @@ def test_a_history_is_read_as_it_was_written(tmp_path):
 
 @pytest.mark.parametrize("content", ["epoch,loss\n1,0.5\n", f"{','.join(COLUMNS)}\n1,half,,,,,,,\n"])
 def test_a_damaged_history(tmp_path, content):
-    """A file that is no history, or a value that is no number, ends in a sentence that names the file."""
+    """A file that is not a history, or has a value that is not a number, is an error that names the file."""
     path = tmp_path / "history.csv"
     path.write_text(content)
     with pytest.raises(OutputError, match=r"history\.csv is damaged"):
@@ -53,7 +53,7 @@ def test_a_damaged_history(tmp_path, content):
 
 
 def test_the_best_row_is_the_latest_of_the_best():
-    """The best epoch has the best validation score; of equal ones it is the latest; without scores, the last."""
+    """The best epoch has the best validation score, the latest of equals; without scores it is the last."""
     assert best_row([]) is None
     assert best_row(rows(0.3, 0.5, 0.5, 0.4))["epoch"] == 3
     assert best_row([{"epoch": 1, "loss": 0.1}, {"epoch": 2, "loss": 0.2}])["epoch"] == 2
@@ -61,20 +61,20 @@ def test_the_best_row_is_the_latest_of_the_best():
 
 @pytest.mark.parametrize(("patience", "over"), [(None, False), (3, False), (2, True), (1, True)])
 def test_patience_counts_epochs_since_the_best(patience, over):
-    """A run is over once the best epoch is as old as the patience."""
+    """A run is over when the best epoch is `patience` epochs old."""
     assert is_over(rows(0.3, 0.5, 0.4, 0.4), patience) is over
     assert not is_over([], patience)
 
 
 def test_a_recipe_is_read_as_it_was_written(tmp_path, recipe):
-    """The recipe of a run folder, defaults and all, is the recipe that was run."""
+    """The recipe in a run folder, with defaults, equals the recipe of the run."""
     folder = RunFolder(path=tmp_path / "run")
     folder.begin(recipe, resume=False)
     assert load_recipe(folder.recipe).model_dump(exclude={"root"}) == recipe.model_dump(exclude={"root"})
 
 
 def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
-    """A folder that holds a run is refused, unless the same run is resumed."""
+    """A folder with a run is refused, unless the same run is resumed."""
     folder = RunFolder(path=tmp_path / "run")
     recipe = recipe.model_copy(update={"root": str(tmp_path)})
     folder.begin(recipe, resume=True)  # there is nothing to resume: it begins
@@ -88,7 +88,7 @@ def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_run_without_an_epoch_is_forgotten(tmp_path, recipe, resume):
-    """A folder in which a run failed before its first epoch is taken by the next recipe."""
+    """A folder whose run failed before its first epoch can be used by another recipe."""
     folder = RunFolder(path=tmp_path / "run")
     recipe = recipe.model_copy(update={"root": str(tmp_path)})
     folder.begin(recipe, resume=False)
@@ -100,7 +100,7 @@ def test_a_run_without_an_epoch_is_forgotten(tmp_path, recipe, resume):
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path, recipe):
-    """Where a file stands in the way, the error names it."""
+    """If a file is in the way, the error names it."""
     (tmp_path / "run").write_text("")
     with pytest.raises(OutputError, match=r"run cannot be written \(Not a directory\)"):
         RunFolder(path=tmp_path / "run").begin(recipe, resume=False)

@@ -1,4 +1,4 @@
-"""Validation: every labelled pixel once, scored by its label's set."""
+"""Validation: every labelled pixel counts once, scored by the classes its label allows."""
 
 import threading
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ROAD, NOT_ROAD, IGNORED = 2, 5, 6
 
 @dataclass
 class Image:
-    """An image whose first band is its label value."""
+    """An image whose first band is its label values."""
 
     name: str
     labels: np.ndarray
@@ -46,7 +46,7 @@ def images():
 
 
 def test_tiles_show_every_pixel_once(images):
-    """The labels of all tiles hold each pixel of each image once; all else is ignored, and batches have one size."""
+    """The tiles have each labelled pixel once; other pixels are ignored, and all batches have one size."""
     tiles = ValidationTiles(images, tile=16, size=4, ignored=IGNORED)
     batches = [tiles[number] for number in range(len(tiles))]
     assert {labels.shape for _, labels in batches} == {(4, 16, 16)}
@@ -60,14 +60,14 @@ def test_tiles_show_every_pixel_once(images):
 
 
 def test_images_are_read_once_in_a_pass(images):
-    """Tiles come image by image: none is read again for its next tile."""
+    """Tiles are ordered by image: no image is read twice."""
     tiles = ValidationTiles(images, tile=16, size=4, ignored=IGNORED)
     _ = [tiles[number] for number in range(len(tiles))]
     assert [image.reads for image in images] == [1, 1, 1]
 
 
 def test_images_are_read_in_a_thread_of_python(images, monkeypatch):
-    """Keras asks for batches in threads that TensorFlow makes; none of them reads, whatever opens files there."""
+    """Keras reads batches in TensorFlow's threads, which must not open files themselves."""
     read, readers = Image.read, []
 
     def noted(image):
@@ -84,7 +84,7 @@ def test_images_are_read_in_a_thread_of_python(images, monkeypatch):
 
 @pytest.mark.parametrize(("overlap", "window"), [(0, "flat"), (4, "hann")])
 def test_the_map_of_a_network_that_sees_one_pixel_is_its_own(overlap, window):
-    """A network whose scores depend on the pixel alone gives the same map tile by tile, blended or all at once."""
+    """If scores depend only on the pixel, maps are the same tile by tile, blended, or whole."""
     random = np.random.default_rng(1)
     image = random.integers(0, 255, (37, 21, 5), dtype=np.uint8)
     found = map_classes(lambda tiles: tiles / 255, image, tile=16, overlap=overlap, window=window)
@@ -92,17 +92,17 @@ def test_the_map_of_a_network_that_sees_one_pixel_is_its_own(overlap, window):
 
 
 def classify(pixels):
-    """Finds every class but takes roads for land."""
+    """Predict every class correctly, except roads as land."""
     return np.where(pixels[..., 0] == ROAD, 1, pixels[..., 0] % 5).astype(np.uint8)
 
 
 def guess(pixels):
-    """Finds any class anywhere, water least of all."""
+    """Predict random classes, water least often."""
     return np.random.default_rng(pixels.shape[0]).integers(0, 9, pixels.shape[:2], dtype=np.uint8) // 2
 
 
 def test_accuracy_is_that_of_fully_labelled_pixels(images):
-    """Accuracy counts pixels of one class, as scikit-learn does; each image has its own."""
+    """Accuracy is scikit-learn's over pixels of a single class, in total and for each image."""
     document = validate(classify, images, SETS, Extremes(SETS, tile=16))
     truth = np.concatenate([image.labels.ravel() for image in images])
     found = np.concatenate([classify(image.read()[0]).ravel() for image in images])
@@ -115,7 +115,7 @@ def test_accuracy_is_that_of_fully_labelled_pixels(images):
 
 
 def test_a_class_is_scored_wherever_it_is_known_whether_a_pixel_is_of_it(images):
-    """IoU, F1 and precision of a class count all pixels whose label is the class or excludes it, by scikit-learn."""
+    """IoU, F1 and precision are scikit-learn's over pixels whose label is the class or excludes it."""
     truth = np.concatenate([image.labels.ravel() for image in images])
     found = np.concatenate([guess(image.labels).ravel() for image in images])
     document = validate(guess, images, SETS, Extremes(SETS, tile=16))
@@ -137,7 +137,7 @@ def test_a_class_is_scored_wherever_it_is_known_whether_a_pixel_is_of_it(images)
 
 
 def test_a_false_road_costs_where_it_is_only_known_that_there_is_none():
-    """Roads found on ground that is labelled as no road lower the road's IoU, in the whole and in the image."""
+    """Roads predicted on ground labelled "not road" lower the IoU of roads, in total and for the image."""
     labels = np.array([[ROAD] * 6 + [NOT_ROAD] * 4 + [IGNORED] * 5], np.uint8)
     document = validate(
         lambda pixels: np.full(pixels.shape[:2], ROAD, np.uint8), [Image("a", labels)], SETS, Extremes(SETS, tile=16)
@@ -149,7 +149,7 @@ def test_a_false_road_costs_where_it_is_only_known_that_there_is_none():
 
 
 def test_every_labelled_pixel_is_in_a_table(images):
-    """Matrix and partial labels together hold each pixel that says something; only labels that occur are listed."""
+    """Matrix and partial labels together have each labelled pixel; only labels that occur are listed."""
     document = validate(guess, images, SETS, Extremes(SETS, tile=16))
     truth = np.concatenate([image.labels.ravel() for image in images])
     [partial] = document["partial_labels"]
@@ -165,7 +165,7 @@ def test_every_labelled_pixel_is_in_a_table(images):
 
 
 def test_partial_scores_are_those_of_training(images):
-    """The partial scores of a map are what the metrics of `fit` say of the same pixels."""
+    """Partial scores of a map equal the metrics of `fit` for the same pixels."""
     document = validate(guess, images, SETS, Extremes(SETS, tile=16))
     for metric, name in ((LabelAccuracy, "accuracy"), (LabelJaccard, "jaccard")):
         counted = metric(SETS.allowed, classes=5)
@@ -175,13 +175,13 @@ def test_partial_scores_are_those_of_training(images):
 
 
 def test_a_picture_shows_no_partial_label():
-    """Where a label is not of one class there is none to show."""
+    """Labels that are not a single class become nodata."""
     truth = np.array([[0, 4, NOT_ROAD, IGNORED]], np.uint8)
     np.testing.assert_array_equal(mask_unknown(truth, SETS), [[0, 4, NODATA, NODATA]])
 
 
 def test_the_best_and_worst_tiles_are_kept():
-    """Of all tiles, those with the largest and smallest share of right pixels are kept, in order, none as both."""
+    """The tiles with the best and worst accuracy are kept in order, none as both."""
     random = np.random.default_rng(3)
     extremes, shares = Extremes(SETS, tile=8, count=3), {}
     for number in range(5):
@@ -200,7 +200,7 @@ def test_the_best_and_worst_tiles_are_kept():
 
 
 def test_tiles_without_labels_do_not_count():
-    """A tile that is mostly ignored is neither good nor bad; a lone tile is among the worst only."""
+    """A mostly ignored tile is neither best nor worst; a single tile is only worst."""
     extremes = Extremes(SETS, tile=8)
     truth = np.full((8, 16), IGNORED, np.uint8)
     truth[:, 8:] = 1

@@ -1,4 +1,4 @@
-"""What `geoseg train --init` sees in images and labels, and what it refuses."""
+"""Surveys of images and labels by `geoseg train --init`, and refusals."""
 
 import geopandas
 import numpy as np
@@ -26,7 +26,7 @@ def ids():
 
 @pytest.fixture
 def seen(write_raster, picture, ids, tmp_path):
-    """What is seen in one image and its label; either may be replaced."""
+    """Survey one image and its label; either may be replaced."""
 
     def seen_(image=None, label=None, *, place="labels", name="a", image_profile=None, **profile):
         write_raster(f"images/{name}.tif", picture if image is None else image, **(image_profile or {}))
@@ -38,7 +38,7 @@ def seen(write_raster, picture, ids, tmp_path):
 
 @pytest.fixture
 def features(write_raster, picture, tmp_path):
-    """Write two squares, with attributes, beside an image, and look at both."""
+    """Write two squares with attributes next to an image, and survey both."""
 
     def features_(name="v.gpkg", crs="EPSG:32633", transform=None, **attributes):
         write_raster("images/a.tif", picture, **(transform or {}))
@@ -51,13 +51,13 @@ def features(write_raster, picture, tmp_path):
 
 
 def coloured(*colours):
-    """A mask `(3, 90, 120)` that has the colours in turn."""
+    """A mask `(3, 90, 120)` of the colours in turn."""
     stripes = np.array(colours, np.uint8)[np.arange(120) % len(colours)]
     return np.broadcast_to(stripes.T[:, None], (3, 90, 120)).copy()
 
 
 def test_alpha_is_no_value(seen, picture):
-    """Limits are those of the bands that are trained on, where alpha says that there are pixels."""
+    """Limits are those of the chosen bands, within alpha."""
     values = picture.astype(np.uint16) * 10
     values[:, :30] = 60_000
     alpha = np.full((1, 90, 120), 65535, np.uint16)
@@ -69,7 +69,7 @@ def test_alpha_is_no_value(seen, picture):
 
 @pytest.mark.parametrize("hole", [-9999, np.nan, np.inf])
 def test_nodata_is_no_value(seen, picture, hole):
-    """Limits leave out nodata, NaN and infinity, even in one band alone of the latter."""
+    """Limits leave out nodata, NaN and infinity, the last two in any band."""
     values = picture.astype(np.float32) / 1000
     values[:, :30] = hole
     profile = {"nodata": hole} if hole == -9999 else {}
@@ -83,19 +83,19 @@ def test_nodata_is_no_value(seen, picture, hole):
     [("float32", np.nan, "no pixel of the float32 images"), ("complex64", 1, "holds complex64 values")],
 )
 def test_pixels_that_cannot_be_trained_on(seen, picture, dtype, hole, words):
-    """Images without a valid pixel, and of complex numbers, are refused in a sentence."""
+    """Images without a valid pixel, and of complex numbers, are refused."""
     with pytest.raises(SceneError, match=words):
         seen((picture * np.array(hole)).astype(dtype))
 
 
 def test_palette_images_are_refused(seen, ids):
-    """A palette image is refused as training does, with the way out of it."""
+    """A palette image is refused as in training, with advice."""
     with pytest.raises(SceneError, match="is a palette image; expand it first"):
         seen(ids, image_profile={"palette": {0: (0, 0, 0), 1: (255, 0, 0)}})
 
 
 def test_images_whose_bands_lie_elsewhere(seen, write_raster, picture, ids):
-    """Images that would be trained on by bands of other numbers are refused, and both are named."""
+    """Images whose chosen bands have different numbers are refused, and both are named."""
     write_raster("images/b.tif", picture[:1])
     write_raster("labels/b.tif", ids)
     with pytest.raises(SceneError, match=r"a\.tif .* bands 1, 2, 3, and .*b\.tif on bands 1;"):
@@ -103,7 +103,7 @@ def test_images_whose_bands_lie_elsewhere(seen, write_raster, picture, ids):
 
 
 def test_bands_of_images_that_differ(seen, write_raster, picture, ids):
-    """Further bands in some of the images do not matter, and are told."""
+    """Further bands in some images are accepted and reported."""
     write_raster("images/b.tif", np.concatenate([picture, picture[:1]]), photometric="RGB", alpha="unspecified")
     write_raster("labels/b.tif", ids)
     found = seen(image_profile={"photometric": "RGB"})
@@ -125,12 +125,12 @@ def test_bands_of_images_that_differ(seen, write_raster, picture, ids):
     ],
 )
 def test_a_coding_is_known_by_its_classes(seen, colours, place, coding):
-    """Three colours of classes tell a built-in coding, two in folders of its layout; black is no evidence."""
+    """A built-in coding is recognised by three colours, or two in its customary layout; black does not count."""
     assert seen(label=coloured(*colours), place=place).labels.coding == coding
 
 
 def test_colours_of_a_palette(seen, ids):
-    """A palette of two colours that a built-in coding has, too, is a coding of its own."""
+    """A palette with two colours of a built-in coding is not that coding."""
     found = seen(label=ids, palette={0: (255, 0, 0), 1: (0, 255, 0)}).labels
     assert (found.coding, dict(found.counts)) == ("colours", {"#00ff00": 0.5, "#ff0000": 0.5})
 
@@ -144,13 +144,13 @@ def test_colours_of_a_palette(seen, ids):
     ],
 )
 def test_rasters_that_are_no_labels(seen, ids, bands, dtype, words):
-    """Floats, two bands and colours of 16 bits are refused in a sentence, as training does."""
+    """Float labels, two bands, and 16-bit colours are refused as in training."""
     with pytest.raises(SceneError, match=words):
         seen(label=np.repeat(ids, bands, axis=0).astype(dtype) * np.array(65_535 if bands == 3 else 1, dtype))
 
 
 def test_labels_of_two_kinds(seen, features, write_raster, picture, ids, tmp_path):
-    """Ids beside colours, and vectors beside pixels, are refused: a data set has one coding."""
+    """Mixed ids and colours, and mixed vectors and rasters, are refused: a data set has one coding."""
     write_raster("images/b.tif", picture)
     write_raster("labels/b.tif", coloured(*ISPRS))
     with pytest.raises(SceneError, match=r"b\.tif holds colours and .*a\.tif ids"):
@@ -171,12 +171,12 @@ def test_labels_of_two_kinds(seen, features, write_raster, picture, ids, tmp_pat
     ],
 )
 def test_the_attribute_of_classes(features, attributes, chosen):
-    """An attribute that numbers features is taken for classes only where no other has several values."""
+    """An identifier attribute is taken for classes only if no other has several values."""
     assert features("v.geojson", **attributes).labels.attribute == chosen
 
 
 def test_vectors_in_two_systems(seen, features, write_raster, picture, tmp_path):
-    """Files of vectors may have a CRS each; their features are counted together."""
+    """Vector files may differ in CRS; their features are counted together."""
     write_raster("images/b.tif", picture)
     features("labels/a.gpkg", kind=["wood", "lake"])
     features("labels/b.gpkg", kind=["wood", "wood"], crs="EPSG:32634")
@@ -193,7 +193,7 @@ def test_vectors_in_two_systems(seen, features, write_raster, picture, tmp_path)
     ],
 )
 def test_vectors_that_cannot_be_used(write_raster, picture, tmp_path, name, text, words):
-    """Files that are no vectors, or hold none, are named in a sentence."""
+    """Files that are not vectors, or empty, are named."""
     write_raster("images/a.tif", picture)
     (tmp_path / name).write_text(text)
     with pytest.raises(UsageError, match=f"{name} {words}"):
@@ -201,7 +201,7 @@ def test_vectors_that_cannot_be_used(write_raster, picture, tmp_path, name, text
 
 
 def test_a_table_is_no_label(write_raster, picture, tmp_path):
-    """A table without geometries is refused in a sentence."""
+    """A table without geometries is refused."""
     write_raster("images/a.tif", picture)
     pyogrio.write_dataframe(pd.DataFrame({"a": [1, 2]}), tmp_path / "v.gpkg")
     with pytest.raises(UsageError, match="without geometr"):
@@ -214,6 +214,6 @@ def test_a_table_is_no_label(write_raster, picture, tmp_path):
     [({"crs": None}, "have no CRS"), ({"transform": {"transform": None}}, "has no georeference")],
 )
 def test_vectors_are_placed_on_the_ground(features, arguments, words):
-    """Vectors without a CRS, or for an image without one, are refused as training does."""
+    """Vectors without a CRS, or for an image without one, are refused as in training."""
     with pytest.raises(GeosegError, match=words):
         features(kind=["wood", "lake"], **arguments)

@@ -16,7 +16,7 @@ SAMPLES = ["coast", "desert_city", "farmland", "satellite_16bit", "suburb"]
 
 @pytest.fixture
 def start(tmp_path):
-    """The starting recipe for imagery, read and opened: its text, recipe and data."""
+    """Write, load and open the starting recipe for imagery: its text, recipe and data."""
 
     def start_(images, labels=None):
         path = tmp_path / "recipe.toml"
@@ -33,7 +33,7 @@ def picture():
 
 
 def class_pixels(data):
-    """Pixels of each class, on both sides of the split."""
+    """Count the pixels of each class on both sides of the split."""
     (sides,) = data.sides
     labels = [
         read_labels(pair, (slice(0, pair.shape[0]), slice(0, pair.shape[1])))
@@ -45,7 +45,7 @@ def class_pixels(data):
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_sample_rasters(start, pytestconfig, name):
-    """A starting recipe of any sample raster trains as it stands, on the classes that the sample has."""
+    """The starting recipe of any sample raster trains unchanged, on the sample's classes."""
     folder = pytestconfig.rootpath / "sample_rasters"
     text, recipe, data = start(folder / f"{name}.tif", folder / f"{name}_classes.tif")
     assert recipe.legend == "aerial"
@@ -58,7 +58,7 @@ def test_sample_rasters(start, pytestconfig, name):
 
 
 def test_sixteen_bits(start, pytestconfig):
-    """Red, green and blue are found where the file says, and values are scaled to about 0 to 255."""
+    """Red, green and blue are found by colour interpretation, and values are scaled to about 0 to 255."""
     folder = pytestconfig.rootpath / "sample_rasters"
     _, recipe, data = start(folder / "satellite_16bit.tif", folder / "satellite_16bit_classes.tif")
     assert recipe.data[0].bands == [3, 2, 1]
@@ -69,7 +69,7 @@ def test_sixteen_bits(start, pytestconfig):
 
 
 def test_the_network_to_begin_with(start, write_raster, picture):
-    """Red, green and blue are learnt from the shipped model's weights; other bands by a new network."""
+    """Recipes for red, green and blue start from the shipped model's weights, others from a new network."""
     write_raster("images/a.tif", picture, photometric="RGB")
     write_raster("labels/a.tif", (picture[:1] > 128).astype(np.uint8))
     images = write_raster("images/b.tif", picture, photometric="RGB").parent
@@ -85,7 +85,7 @@ def test_the_network_to_begin_with(start, write_raster, picture):
 
 
 def test_ids(start, write_raster, picture, tmp_path):
-    """Ids become classes with names to be replaced; shares leave masked pixels out."""
+    """Ids become classes with placeholder names; shares leave out masked pixels."""
     labels = np.zeros((1, 150, 200), np.uint8)
     labels[0, :30] = 7
     labels[0, 30:60] = 255
@@ -106,7 +106,7 @@ def test_ids(start, write_raster, picture, tmp_path):
 
 @pytest.mark.parametrize(("colour", "coding"), [((132, 41, 246), "mbrsc"), ((1, 2, 3), "colours")])
 def test_colours_without_georeference(start, write_raster, picture, tmp_path, colour, coding):
-    """Colours of a built-in coding are known by name, others are listed; the GSD is said to be a guess."""
+    """Colours of a built-in coding have names, others are listed; a comment says that the GSD is a guess."""
     labels = np.zeros((3, 150, 200), np.uint8)
     labels[:] = np.array((60, 16, 152))[:, None, None]
     labels[:, :75] = np.array(colour)[:, None, None]
@@ -122,7 +122,7 @@ def test_colours_without_georeference(start, write_raster, picture, tmp_path, co
 
 
 def test_overlapping_images_are_split_by_block(start, write_raster, picture, tmp_path):
-    """Where images show the same ground, blocks are held out rather than images."""
+    """If images overlap, they are split by block."""
     for number in range(3):
         place = Affine(1, 0, 500_000 + 150 * number, 0, -1, 5_400_000)
         write_raster(f"images/{number}.tif", picture, transform=place)
@@ -134,7 +134,7 @@ def test_overlapping_images_are_split_by_block(start, write_raster, picture, tmp
 
 
 def test_folders_whose_names_are_patterns(start, write_raster, picture, tmp_path):
-    """Brackets in the name of a folder are no pattern: its images are found again."""
+    """Brackets in a folder's name are not a pattern: its images are found again."""
     for number, name in enumerate(("a[1]", "b*")):
         place = Affine(1, 0, 500_000 + 1000 * number, 0, -1, 5_400_000)
         write_raster(f"images/{name}/x.tif", picture, transform=place)
@@ -146,7 +146,7 @@ def test_folders_whose_names_are_patterns(start, write_raster, picture, tmp_path
 
 
 def test_labels_elsewhere(write_raster, picture, tmp_path):
-    """What training would refuse is refused here: labels that do not lie on their image."""
+    """Labels that do not overlap their image are refused as in training."""
     write_raster("images/a.tif", picture)
     write_raster("labels/a.tif", np.ones((1, 150, 200), np.uint8), transform=Affine(1, 0, 9_000, 0, -1, 5_400_000))
     with pytest.raises(SceneError, match=r"a\.tif does not overlap its image"):
@@ -154,7 +154,7 @@ def test_labels_elsewhere(write_raster, picture, tmp_path):
 
 
 def test_stray_colours_are_ignored(start, write_raster, picture, tmp_path):
-    """A few pixels of colours that a built-in coding does not have are ignored; the legend remains the coding's."""
+    """A few pixels outside a built-in coding are ignored; the legend stays the coding's."""
     labels = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0)], np.uint8)[np.arange(200) % 3]
     labels = np.broadcast_to(labels.T[:, None], (3, 150, 200)).copy()
     labels[:, 0, :50] = np.array((252, 255, 0))[:, None]
@@ -168,7 +168,7 @@ def test_stray_colours_are_ignored(start, write_raster, picture, tmp_path):
 
 
 def test_many_stray_colours_are_ignored_together(start, write_raster, picture, tmp_path):
-    """More stray colours than a person would read get one entry for all others, and one line of what was found."""
+    """Many stray colours get one entry for all others, and one line of comment."""
     labels = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0)], np.uint8)[np.arange(200) % 3]
     labels = np.broadcast_to(labels.T[:, None], (3, 150, 200)).copy()
     labels[0, 0], labels[1:, 0] = np.arange(200), 7
@@ -181,7 +181,7 @@ def test_many_stray_colours_are_ignored_together(start, write_raster, picture, t
 
 
 def test_images_that_differ(start, write_raster, picture, tmp_path):
-    """Images of two data types are scaled each in its own way; that they differ, in bands too, is said."""
+    """Images of two data types are scaled separately; differences, also in bands, are reported."""
     write_raster("images/a.tif", picture, photometric="RGB")
     wide = np.concatenate([picture.astype(np.uint16) * 8, np.full((1, 150, 200), 65535, np.uint16)])
     east = {"transform": Affine(1, 0, 600_000, 0, -1, 5_400_000)}
@@ -201,7 +201,7 @@ def test_images_that_differ(start, write_raster, picture, tmp_path):
 
 
 def test_label_values_are_no_more_than_a_legend_holds(write_raster, picture, tmp_path):
-    """Masks with the colours of a lossy format, and those of one value, are refused: no recipe would train on them."""
+    """Masks with lossy compression, and masks of one value, are refused: training on them would fail."""
     write_raster("images/a.png", picture, transform=None)
     write_raster("labels/a.png", picture, transform=None)
     with pytest.raises(UsageError, match=r"hold 29\d\d\d values, too many for classes \(254 at most\)"):
@@ -225,7 +225,7 @@ def test_label_values_are_no_more_than_a_legend_holds(write_raster, picture, tmp
     ],
 )
 def test_values_of_an_attribute(start, write_raster, picture, tmp_path, kinds, values):
-    """A recipe lists each value of the attribute as training reads it; open ground is a class, no value is ignored."""
+    """A recipe lists each attribute value as training reads it; uncovered ground is a class, none is ignored."""
     write_raster("scene.tif", picture)
     shapes = [shapely.box(500_000 + 60 * i, 5_400_000 - 90, 500_050 + 60 * i, 5_400_000) for i in range(len(kinds))]
     features = geopandas.GeoDataFrame({"FID": range(len(kinds)), "kind": kinds}, geometry=shapes, crs="EPSG:32633")
@@ -243,7 +243,7 @@ def test_values_of_an_attribute(start, write_raster, picture, tmp_path, kinds, v
 
 @pytest.mark.parametrize("lines", [True, False])
 def test_vectors(start, write_raster, picture, tmp_path, lines):
-    """Lines are taken for roads, polygons for the classes of an attribute that has a few values."""
+    """Lines become roads, polygons the classes of an attribute with few values."""
     write_raster("scene.tif", picture)
     shapes = [shapely.box(0, -60, 80, 0), shapely.box(90, -150, 200, -10)]
     if lines:
