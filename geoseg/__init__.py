@@ -67,7 +67,7 @@ __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - all of them strings
 
 if not TYPE_CHECKING:  # a type checker would take every name for one of ours
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> Any:  # noqa: ANN401 - an attribute of a module
         """Import public names at their first use, to keep `import geoseg` fast."""
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
