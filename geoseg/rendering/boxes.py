@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from .road import perpendicular
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -29,7 +31,7 @@ class Boxes:
     @property
     def across(self) -> Floats:
         """(n, 2) unit vector along the width."""
-        return np.stack([-self.axis[:, 1], self.axis[:, 0]], axis=1)
+        return perpendicular(self.axis)
 
     def at(self, along: Floats, across: Floats) -> Floats:
         """Return points (n, 2) given in each rectangle's frame, in metres from its centre."""

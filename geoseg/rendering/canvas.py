@@ -1,6 +1,6 @@
 """The layers that a scene is painted on, at twice the image's resolution and with a margin for its shadows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -53,30 +53,23 @@ class Canvas:
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of the canvas in metres, including the margin."""
         height, width = self.shape
-        return (
-            self.origin_m,
-            self.origin_m,
-            self.origin_m + width * self.cell_m,
-            self.origin_m + height * self.cell_m,
-        )
+        right, bottom = self.origin_m + width * self.cell_m, self.origin_m + height * self.cell_m
+        return self.origin_m, self.origin_m, right, bottom
 
-    def burn(
-        self, shapes: Iterable[BaseGeometry], values: Sequence[int] | npt.NDArray[np.int64] | None = None
-    ) -> npt.NDArray[np.int32]:
-        """Rasterise shapes, later ones on top.
-
-        Returns
-        -------
-        (height, width) int32: each shape's value, by default its position from 1; 0 elsewhere.
-        """
-        shapes = list(shapes)
-        values = np.arange(1, len(shapes) + 1) if values is None else values
-        pairs = [(s, int(v)) for s, v in zip(shapes, values, strict=True) if not s.is_empty]
-        if not pairs:
+    def burn(self, shapes: Iterable[BaseGeometry]) -> npt.NDArray[np.int32]:
+        """Return the number of the topmost shape in each cell, (height, width) int32, from 1; 0 for none."""
+        numbered = [(shape, number) for number, shape in enumerate(shapes, 1) if not shape.is_empty]
+        if not numbered:
             return np.zeros(self.shape, np.int32)
         transform = Affine(self.cell_m, 0.0, self.origin_m, 0.0, self.cell_m, self.origin_m)
-        burnt: npt.NDArray[np.int32] = rasterize(pairs, self.shape, transform=transform, dtype=np.int32)
+        burnt: npt.NDArray[np.int32] = rasterize(numbered, self.shape, transform=transform, dtype=np.int32)
         return burnt
+
+    def cells_in(self, shapes: Iterable[BaseGeometry]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the flat indices of cells in any shape, and the index of the topmost shape in each."""
+        burnt = self.burn(shapes).ravel()
+        cells = np.flatnonzero(burnt)
+        return cells, burnt[cells].astype(np.int64) - 1
 
     def cells_at(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Return the flat index of the cell at each point (n, 2) in metres, the nearest cell for points outside."""
@@ -118,12 +111,8 @@ class Canvas:
     def points_of(self, cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return x and y in metres of cell centres, given flat indices."""
         rows, columns = np.divmod(cells, self.shape[1])
-        half = np.float32(0.5)
-        step, origin = np.float32(self.cell_m), np.float32(self.origin_m)
-        return (
-            (columns.astype(np.float32) + half) * step + origin,
-            (rows.astype(np.float32) + half) * step + origin,
-        )
+        half, step, origin = np.float32(0.5), np.float32(self.cell_m), np.float32(self.origin_m)
+        return (columns.astype(np.float32) + half) * step + origin, (rows.astype(np.float32) + half) * step + origin
 
     def paint(
         self,

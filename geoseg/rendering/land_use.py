@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from .road import Road
 from .scene_styles import Climate, Style, draw
 from .street_lattice import Bounds
+from .texture import plane_waves
 
 Use = Literal["plots", "commercial", "field", "orchard", "wood", "open"]
 
@@ -49,22 +50,11 @@ _OPEN: dict[Climate, tuple[list[str], list[str]]] = {
 }
 _CROPS: dict[Climate, list[str]] = {
     "temperate": [
-        "maize",
-        "beet",
-        "wheat",
-        "stubble",
-        "soil",
-        "grass",
-        "lawn",
-        "soil",
-        "stubble",
-        "dry_grass",
-        "maize",
-        "rape",
+        "maize", "beet", "wheat", "stubble", "soil", "grass", "lawn", "soil", "stubble", "dry_grass", "maize", "rape",
     ],
     "mediterranean": ["wheat", "stubble", "red_soil", "pale_soil", "maize", "dry_grass"],
     "arid": ["beet", "lawn", "pale_soil", "stubble"],
-}
+}  # fmt: skip
 _YARDS: dict[Climate, tuple[list[str], list[str]]] = {
     "temperate": (["lawn", "grass", "dry_grass", "grass"], ["soil", "dry_grass", "pale_soil"]),
     "mediterranean": (["dry_grass", "grass", "pale_soil", "paving"], ["gravel", "pale_soil", "paving"]),
@@ -104,9 +94,7 @@ def _districts(rng: np.random.Generator, faces: npt.NDArray[np.object_]) -> npt.
     """Return a number from 0 to 1 for each face, evenly distributed and similar among neighbours."""
     centres = shapely.get_coordinates(shapely.centroid(faces))
     heading, phase = rng.uniform(0.0, 2.0 * np.pi, (2, 4))
-    wavelength = rng.uniform(250.0, 1200.0, 4)
-    turns = (np.outer(centres[:, 0], np.cos(heading)) + np.outer(centres[:, 1], np.sin(heading))) / wavelength
-    field = np.sin(2.0 * np.pi * turns + phase).sum(axis=1)
+    field = plane_waves(centres, heading, rng.uniform(250.0, 1200.0, 4), phase).sum(axis=1)
     even = (np.argsort(np.argsort(field)) + 0.5) / len(field)
     return np.asarray(0.75 * even + 0.25 * rng.random(len(faces)), float)
 
@@ -136,10 +124,9 @@ def _divide(rng: np.random.Generator, area: BaseGeometry, largest: float) -> lis
     half = shapely.Polygon(
         [start - 3 * tilt, start + 3 * tilt, start + 3 * tilt + 3 * long, start - 3 * tilt + 3 * long]
     )
-    parts = [*shapely.get_parts(area.intersection(half)), *shapely.get_parts(area.difference(half))]
     return [
         piece
-        for part in parts
+        for part in shapely.get_parts([area.intersection(half), area.difference(half)])
         if part.geom_type == "Polygon" and part.area > 1.0
         for piece in _divide(rng, part, largest)
     ]

@@ -42,9 +42,7 @@ def _fill(
     canvas: Canvas, areas: Boxes, colours: npt.NDArray[np.float32], roughness: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Paint rectangles in colours (n, 4); return the cells and the rectangle of each."""
-    burnt = canvas.burn(areas.polygons()).ravel()
-    cells = np.flatnonzero(burnt)
-    of = burnt[cells].astype(np.int64) - 1
+    cells, of = canvas.cells_in(areas.polygons())
     canvas.paint(cells, colours[of].T * (np.float32(1.0) + np.float32(roughness) * canvas.grain.ravel()[cells]))
     return cells, of
 
@@ -111,11 +109,9 @@ def paint_buildings(rng: np.random.Generator, canvas: Canvas, style: Style, sun:
     buildings = settlement.buildings
     if not len(buildings.footprint):
         return
-    burnt = canvas.burn(buildings.footprint.polygons()).ravel()
-    cells = np.flatnonzero(burnt)
-    of = burnt[cells].astype(np.int64) - 1
-    x, y = canvas.points_of(cells)
     box = buildings.footprint
+    cells, of = canvas.cells_in(box.polygons())
+    x, y = canvas.points_of(cells)
     axis, half = box.axis.astype(np.float32), box.half.astype(np.float32)
     dx, dy = x - box.centre[:, 0].astype(np.float32)[of], y - box.centre[:, 1].astype(np.float32)[of]
     along = dx * axis[of, 0] + dy * axis[of, 1]

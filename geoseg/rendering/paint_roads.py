@@ -9,7 +9,7 @@ from shapely.geometry.base import BaseGeometry
 
 from .boxes import Boxes, Floats, boxes, stack
 from .canvas import Canvas
-from .road import Line, Road, along, length, offset, stations
+from .road import Line, Road, along, length, offset, perpendicular, stations
 from .scene_styles import Style
 from .street_network import RoadPlan
 from .surfaces import ROAD_SURFACES, VEGETATED, SurfaceClass, reflectances
@@ -45,7 +45,7 @@ def paint_roads(rng: np.random.Generator, canvas: Canvas, style: Style, plan: Ro
 def _paint_islands(rng: np.random.Generator, canvas: Canvas, plan: RoadPlan) -> None:
     islands = [shapely.Point(centre).buffer(12.0, quad_segs=6) for centre in plan.islands]
     ground = str(rng.choice(["lawn", "grass", "dry_grass", "paving"]))
-    cells = np.flatnonzero(canvas.burn(islands))
+    cells, _ = canvas.cells_in(islands)
     canvas.paint(cells, reflectances([ground]).T * (np.float32(1.0) + np.float32(0.12) * canvas.grain.ravel()[cells]))
     canvas.classes.ravel()[cells] = SurfaceClass.VEGETATION if ground in VEGETATED else SurfaceClass.LAND
 
@@ -56,7 +56,7 @@ def _paint_pavements(rng: np.random.Generator, canvas: Canvas, roads: list[Road]
         for road in roads
         if road.surface in _PAINTED
     ]
-    cells = np.flatnonzero(canvas.burn(sides, np.ones(len(sides), np.int64)))
+    cells, _ = canvas.cells_in(sides)
     ground = str(rng.choice(["concrete", "paving", "grass", "pale_soil"]))
     colour = reflectances([ground])[0] * np.float32(rng.uniform(0.7, 1.1))
     canvas.paint(cells, colour[:, None], opacity=float(rng.uniform(0.6, 0.95)))
@@ -84,19 +84,15 @@ def _paint_layer(rng: np.random.Generator, canvas: Canvas, roads: list[Road], *,
                 if meeting[end] == 1 and road.width_m >= 5.0 and rng.random() < 0.5:
                     areas.append(shapely.Point(end).buffer(_TURNING_RADIUS_M, quad_segs=5))
                     owners.append(key)
-        corners = _corners(areas)
-        areas.insert(0, corners)
+        rounded_kerbs = shapely.union_all(areas).buffer(3.0, quad_segs=2).buffer(-3.0, quad_segs=2)
+        areas.insert(0, rounded_kerbs)
         owners.insert(0, int(np.argmax([road.width_m for road in roads])))
-    burnt = canvas.burn(areas)
-    cells = np.flatnonzero(burnt)
-    of = np.array(owners)[burnt.ravel()[cells] - 1]
+    cells, area = canvas.cells_in(areas)
+    of = np.array(owners)[area]
     colours = reflectances([road.surface for road in roads], ROAD_SURFACES)
     colours *= _per_surface_tone(rng, roads)[:, None]
-    tone = (
-        np.float32(1.0)
-        + np.float32(0.06) * canvas.grain.ravel()[cells]
-        + np.float32(0.07) * canvas.drift.ravel()[cells]
-    )
+    grain, drift = canvas.grain.ravel()[cells], canvas.drift.ravel()[cells]
+    tone = np.float32(1.0) + np.float32(0.06) * grain + np.float32(0.07) * drift
     canvas.paint(cells, colours[of].T * tone)
     canvas.classes.ravel()[cells] = SurfaceClass.ROAD
     canvas.lighting.ravel()[cells] = 1.0
@@ -111,15 +107,10 @@ def _per_surface_tone(rng: np.random.Generator, roads: list[Road]) -> npt.NDArra
     return np.array([base[road.surface] * rng.uniform(0.93, 1.07) for road in roads], np.float32)
 
 
-def _corners(areas: list[BaseGeometry]) -> BaseGeometry:
-    """Return carriageways with rounded kerbs at junctions."""
-    return shapely.union_all(areas).buffer(3.0, quad_segs=2).buffer(-3.0, quad_segs=2)
-
-
 def _raise_decks(canvas: Canvas, roads: list[Road]) -> None:
     """Paint parapets and raise decks over water and roads, so that they cast shadows there but not on their ramps."""
     decks = [shapely.LineString(road.line).buffer(road.width_m / 2 + 0.8, cap_style="flat") for road in roads]
-    cells = np.flatnonzero(canvas.burn(decks, np.ones(len(decks), np.int64)))
+    cells, _ = canvas.cells_in(decks)
     below = canvas.classes.ravel()[cells]
     over = cells[(below == SurfaceClass.WATER) | (below == SurfaceClass.ROAD)]
     canvas.paint(cells, reflectances(["concrete"]).T)
@@ -156,8 +147,7 @@ def _paint_markings(canvas: Canvas, roads: list[Road], freshness: float) -> None
             between = (np.arange(1, lanes) / lanes - 0.5) * (road.width_m - 1.0)
         else:
             between = np.zeros(1)
-        for shift in between:
-            lines.append(_dashes(road, float(shift)))
+        lines += [_dashes(road, float(shift)) for shift in between]
     painted = np.concatenate(lines)
     cells = canvas.cells_along(painted[:, 0], painted[:, 1])
     cells = cells[canvas.classes.ravel()[cells] == SurfaceClass.ROAD]
@@ -196,14 +186,11 @@ def _traffic(rng: np.random.Generator, plan: RoadPlan) -> Boxes:
     return stack(groups)
 
 
-def _vehicles(
-    rng: np.random.Generator, road: Road, where: npt.NDArray[np.float64], lane: npt.NDArray[np.float64]
-) -> Boxes:
+def _vehicles(rng: np.random.Generator, road: Road, where: Floats, lane: Floats) -> Boxes:
     points, tangents = along(road.line, where)
-    normals = np.stack([-tangents[:, 1], tangents[:, 0]], axis=1)
     lorry = (rng.random(len(where)) < 0.08) & (road.width_m >= 9.0)
     half_length = np.where(lorry, rng.uniform(3.5, 8.0, len(where)), rng.uniform(1.9, 2.5, len(where)))
-    return boxes(points + normals * lane[:, None], tangents, half_length, np.where(lorry, 1.25, 0.92))
+    return boxes(points + perpendicular(tangents) * lane[:, None], tangents, half_length, np.where(lorry, 1.25, 0.92))
 
 
 def paint_cars(rng: np.random.Generator, canvas: Canvas, cars: Boxes) -> None:

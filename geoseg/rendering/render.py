@@ -22,6 +22,7 @@ from .vegetation import paint_trees, plant
 from .water import paint_water, plan_water
 
 _STAGES = 12
+_PRECEDENCE = (SurfaceClass.ROAD, SurfaceClass.BUILDING, SurfaceClass.WATER, SurfaceClass.VEGETATION, SurfaceClass.LAND)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,18 +86,11 @@ def render_scene(seed: int, shape: tuple[int, int], *, gsd: float = 1.0, style: 
 
 
 def _majority(classes: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Reduce cells to pixels by majority; ties go to the first class in `precedence`."""
-    precedence = [
-        SurfaceClass.ROAD,
-        SurfaceClass.BUILDING,
-        SurfaceClass.WATER,
-        SurfaceClass.VEGETATION,
-        SurfaceClass.LAND,
-    ]
+    """Reduce cells to pixels by majority; ties go to the first class in `_PRECEDENCE`."""
     step = OVERSAMPLING
     best = np.zeros((classes.shape[0] // step, classes.shape[1] // step), np.uint8)
     out = np.zeros_like(best)
-    for value in precedence:
+    for value in _PRECEDENCE:
         hit = (classes == value).view(np.uint8)
         votes = sum(hit[i::step, j::step] for i in range(step) for j in range(step))
         more = votes > best

@@ -50,11 +50,16 @@ def along(line: Line, distances: npt.NDArray[np.float64]) -> tuple[Line, Line]:
     return points, tangents / np.maximum(np.hypot(*tangents.T), 1e-9)[:, None]
 
 
+def perpendicular(vectors: Line) -> Line:
+    """Turn vectors (n, 2) by 90°, to the right if y points down."""
+    return np.stack([-vectors[:, 1], vectors[:, 0]], axis=1)
+
+
 def offset(line: Line, distance: float) -> Line:
     """Shift a smooth line sideways, to the right if y points down."""
     tangents = np.gradient(line, axis=0)
     tangents /= np.maximum(np.hypot(*tangents.T), 1e-9)[:, None]
-    return np.asarray(line + distance * np.stack([-tangents[:, 1], tangents[:, 0]], axis=1))
+    return np.asarray(line + distance * perpendicular(tangents))
 
 
 def cut(line: Line, distances: npt.NDArray[np.float64]) -> list[Line]:
@@ -101,8 +106,7 @@ def cross(road: Road, obstacle: BaseGeometry, *, bridge: bool, longest_m: float,
         if part.length <= 0.0:
             continue
         ends = sorted(path.project(shapely.Point(part.coords[i])) for i in (0, -1))
-        begin, end = max(0.0, ends[0] - abutment_m), min(total, ends[1] + abutment_m)
-        spans.append((begin, end))
+        spans.append((max(0.0, ends[0] - abutment_m), min(total, ends[1] + abutment_m)))
     spans.sort()
     merged: list[tuple[float, float]] = []
     for begin, end in spans:

@@ -30,7 +30,7 @@ class Sensor:
     """Contrast about the mean."""
     saturation: float
     """Colour saturation."""
-    balance: tuple[float, float, float, float]
+    balance: tuple[float, ...]
     """Gain of each band."""
 
 
@@ -45,7 +45,7 @@ def draw_sensor(rng: np.random.Generator, style: Style) -> Sensor:
         brightness=draw(rng, style.brightness),
         contrast=draw(rng, style.contrast),
         saturation=draw(rng, style.saturation),
-        balance=(float(gains[0]), float(gains[1]), float(gains[2]), float(gains[3])),
+        balance=tuple(gains.tolist()),
     )
 
 

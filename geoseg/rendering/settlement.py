@@ -10,7 +10,7 @@ from shapely.geometry.base import BaseGeometry
 from .boxes import Boxes, Floats, boxes, clear_of, first_of_overlapping, stack
 from .land_use import Parcel
 from .paint_roads import PAVEMENT_M, outline
-from .road import along, length
+from .road import along, length, perpendicular
 from .scene_styles import Style, draw
 from .street_network import RoadPlan
 
@@ -66,9 +66,9 @@ def plan_settlement(
     eaves = 3.0 * np.maximum(1.0, np.round(rng.uniform(*style.storeys, count) + rng.normal(0.0, 0.3, count)))
     roof = np.where(rng.random(count) < flat_share, FLAT, rng.choice([GABLE, GABLE, HIP], count))
     shed = _sheds(rng, plots, house, blocked, street_side)
-    hall_eaves = rng.uniform(5.0, 11.0, len(halls)) + (
-        rng.uniform(0.0, 12.0, len(halls)) if style.storeys[1] > 4 else 0
-    )
+    hall_eaves = rng.uniform(5.0, 11.0, len(halls))
+    if style.storeys[1] > 4:
+        hall_eaves += rng.uniform(0.0, 12.0, len(halls))
     number = np.arange(count)
     flat = np.flatnonzero(roof == FLAT)
     tops = stack([halls, house[flat]])
@@ -115,7 +115,7 @@ def _plots(rng: np.random.Generator, style: Style, plan: RoadPlan, parcels: list
         where = np.arange(frontage * rng.uniform(0.5, 1.0), length(road.line) - frontage / 2, frontage)
         where = where + rng.normal(0.0, 0.04 * frontage, len(where))
         points, tangents = along(road.line, where)
-        normals = np.stack([-tangents[:, 1], tangents[:, 0]], axis=1)
+        normals = perpendicular(tangents)
         kerb = road.width_m / 2 + PAVEMENT_M
         for side in (-1.0, 1.0):
             for row in range(rows):
@@ -236,10 +236,8 @@ def _commerce(
             np.where(flip, half_width, half_length),
             np.where(flip, half_length, half_width),
         )
-        order = np.argsort(-(placed.half[:, 0] * placed.half[:, 1]))
-        placed = placed[order]
-        ok = shapely.contains(yard, placed.polygons()) & clear_of(blocked, placed) & clear_of(built, placed)
-        placed = placed[ok]
+        placed = placed[np.argsort(-(placed.half[:, 0] * placed.half[:, 1]))]
+        placed = placed[shapely.contains(yard, placed.polygons()) & clear_of(blocked, placed) & clear_of(built, placed)]
         placed = placed[first_of_overlapping(placed.polygons(4.0))]
         halls.append(placed)
         cars.append(_car_park(rng, yard, axis, placed))
@@ -254,8 +252,7 @@ def _car_park(rng: np.random.Generator, yard: BaseGeometry, axis: Floats, halls:
     rows = np.arange(-reach, reach, 17.0)
     rows = np.sort(np.concatenate([rows, rows + 5.2]))
     where = np.stack(np.meshgrid(bays, rows), axis=-1).reshape(-1, 2)
-    occupied = rng.random(len(where)) < rng.uniform(0.02, 0.35)
-    where = where[occupied]
+    where = where[rng.random(len(where)) < rng.uniform(0.02, 0.35)]
     middle = np.array(yard.centroid.coords)[0]
     centre = middle + where[:, :1] * axis + where[:, 1:] * normal
     cars = boxes(centre, np.repeat(normal[None], len(centre), axis=0), rng.uniform(2.0, 2.5, len(centre)), 0.92)

@@ -10,6 +10,7 @@ import shapely
 
 from .road import Line, Road
 from .scene_styles import Style, draw
+from .texture import plane_waves
 
 Bounds = tuple[float, float, float, float]
 Warp = Callable[[Line], Line]
@@ -63,11 +64,9 @@ def draw_warp(rng: np.random.Generator, *, straight: bool) -> Warp:
     amplitude = share * wavelength / (2.0 * np.pi)
 
     def bend(points: Line) -> Line:
-        turns = (np.outer(points[:, 0], np.cos(heading)) + np.outer(points[:, 1], np.sin(heading))) / wavelength
-        swing = amplitude * np.sin(2.0 * np.pi * turns + phase)
-        return np.asarray(
-            points + np.stack([(swing * np.cos(push)).sum(axis=1), (swing * np.sin(push)).sum(axis=1)], axis=1)
-        )
+        swing = amplitude * plane_waves(points, heading, wavelength, phase)
+        shift = [(swing * np.cos(push)).sum(axis=1), (swing * np.sin(push)).sum(axis=1)]
+        return np.asarray(points + np.stack(shift, axis=1))
 
     return bend
 

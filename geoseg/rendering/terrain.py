@@ -20,17 +20,16 @@ def paint_ground(
     (height, width) int32 on the canvas: position of each cell's parcel, from 1; 0 for none.
     """
     label = canvas.burn([parcel.area for parcel in parcels])
-    broad, fine = canvas.drift, canvas.grain
     padded = [parcels[0], *parcels]
     first = reflectances([parcel.ground for parcel in padded])
     second = reflectances([parcel.second for parcel in padded])
     tone = np.array([parcel.tone for parcel in padded], np.float32)[:, None]
     first, second = first * tone, second * tone
     threshold = np.array([parcel.patches for parcel in padded], np.float32)
-    share = np.clip(broad * np.float32(0.55) + threshold[label] + np.float32(0.15) * fine, 0.0, 1.0)
+    share = np.clip(canvas.drift * np.float32(0.55) + threshold[label] + np.float32(0.15) * canvas.grain, 0.0, 1.0)
 
     rough = np.array([parcel.roughness for parcel in padded], np.float32)
-    light = np.float32(1.0) + rough[label] * fine + np.float32(0.06) * broad
+    light = np.float32(1.0) + rough[label] * canvas.grain + np.float32(0.06) * canvas.drift
     np.maximum(light, np.float32(0.3), out=light)
     _add_rows(canvas, padded, label, light)
     for band in range(4):

@@ -61,6 +61,17 @@ def _enlarge(field: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDAr
     return np.ascontiguousarray(wide[:, : shape[1]])
 
 
+def plane_waves(
+    points: npt.NDArray[np.float64],
+    heading: npt.NDArray[np.float64],
+    wavelength: npt.NDArray[np.float64],
+    phase: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Return plane waves (n, waves) at points (n, 2); headings and phases are in radians."""
+    turns = (np.outer(points[:, 0], np.cos(heading)) + np.outer(points[:, 1], np.sin(heading))) / wavelength
+    return np.asarray(np.sin(2.0 * np.pi * turns + phase))
+
+
 def wave(phase: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Approximate sin(2π phase) by parabolas, with the same bytes on every processor."""
     turn = phase - np.floor(phase) - np.float32(0.5)

@@ -5,18 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from .boxes import Floats
 from .canvas import Canvas
 from .land_use import Parcel
 from .lighting import Sun
-from .road import along, length
+from .road import along, length, perpendicular
 from .scene_styles import Climate, Style, draw
 from .settlement import Settlement
 from .street_network import RoadPlan
 from .surfaces import Reflectance, SurfaceClass
-from .texture import fractal_noise
+from .texture import fractal_noise, plane_waves
 
 _GRID_M = 5.0
 _BARE: Reflectance = (0.125, 0.100, 0.080, 0.20)
@@ -91,10 +90,8 @@ def plant(
 def _bareness(rng: np.random.Generator, style: Style, place: Floats) -> Floats:
     """Return each tree's probability of being bare; deciduous and evergreen trees form groups."""
     share = draw(rng, style.leaf_off)
-    heading = rng.uniform(0.0, 2.0 * np.pi, 4)
-    wavelength = rng.uniform(60.0, 300.0, 4)
-    turns = (np.outer(place[:, 0], np.cos(heading)) + np.outer(place[:, 1], np.sin(heading))) / wavelength
-    groups = np.sin(2.0 * np.pi * turns + rng.uniform(0.0, 6.0, 4)).mean(axis=1)
+    heading, wavelength = rng.uniform(0.0, 2.0 * np.pi, 4), rng.uniform(60.0, 300.0, 4)
+    groups = plane_waves(place, heading, wavelength, rng.uniform(0.0, 6.0, 4)).mean(axis=1)
     return np.asarray(np.clip(share + 2.6 * groups * min(share, 1.0 - share), 0.0, 1.0))
 
 
@@ -127,7 +124,7 @@ def _along_streets(rng: np.random.Generator, share: float, plan: RoadPlan) -> Fl
             continue
         where = np.arange(4.0, length(road.line) - 4.0, rng.uniform(7.0, 14.0))
         points, tangents = along(road.line, where)
-        normals = np.stack([-tangents[:, 1], tangents[:, 0]], axis=1)
+        normals = perpendicular(tangents)
         for side in (-1.0, 1.0):
             lined = rng.random(len(where)) < 0.85
             groups.append((points + side * (road.width_m / 2 + 1.2) * normals)[lined])
@@ -146,8 +143,7 @@ def _hedgerows(rng: np.random.Generator, style: Style, parcels: list[Parcel]) ->
         if parcel.use != "field" or style.climate == "arid" or rng.random() < 0.6:
             continue
         edge = shapely.get_coordinates(shapely.get_exterior_ring(parcel.area))
-        total = length(edge)
-        first, last = np.sort(rng.uniform(0.0, total, 2))
+        first, last = np.sort(rng.uniform(0.0, length(edge), 2))
         where = np.arange(first, last, rng.uniform(3.0, 6.0))
         points, _ = along(edge, where)
         groups.append(points + rng.normal(0.0, 0.7, points.shape))
@@ -166,13 +162,9 @@ def _orchards(parcels: list[Parcel]) -> Floats:
         cosine, sine = np.cos(parcel.row_heading), np.sin(parcel.row_heading)
         place = np.array([(left + right) / 2, (top + bottom) / 2]) + grid @ np.array([[cosine, sine], [-sine, cosine]])
         inner = parcel.area.buffer(-4.0)
-        groups.append(place[_contains(inner, place)])
+        shapely.prepare(inner)
+        groups.append(place[shapely.contains_xy(inner, *place.T)])
     return np.concatenate(groups)
-
-
-def _contains(area: BaseGeometry, place: Floats) -> npt.NDArray[np.bool_]:
-    shapely.prepare(area)
-    return np.asarray(shapely.contains_xy(area, place[:, 0], place[:, 1]), bool)
 
 
 def paint_trees(rng: np.random.Generator, canvas: Canvas, style: Style, sun: Sun, trees: Trees) -> None:
@@ -204,23 +196,21 @@ def paint_trees(rng: np.random.Generator, canvas: Canvas, style: Style, sun: Sun
         return
     of = owner[cells] - 1
     crown = crown_height.reshape(canvas.shape)
-    rough = canvas.grain
-    bumpy = crown + np.float32(0.35) * rough * (crown > 0)
+    bumpy = crown + np.float32(0.35) * canvas.grain * (crown > 0)
     scale = np.float32(0.55 / (2.0 * canvas.cell_m))
     slope_x, slope_y = np.zeros_like(crown), np.zeros_like(crown)
     slope_x[:, 1:-1] = (bumpy[:, 2:] - bumpy[:, :-2]) * scale
     slope_y[1:-1] = (bumpy[2:] - bumpy[:-2]) * scale
     flat_light = sun.facing(np.clip(slope_x.ravel()[cells], -1.6, 1.6), np.clip(slope_y.ravel()[cells], -1.6, 1.6))
     colours = _colours(rng, style.climate, trees)
-    tone = np.clip(np.float32(1.0) + np.float32(0.18) * rough.ravel()[cells], 0.4, 1.8)
+    tone = np.clip(np.float32(1.0) + np.float32(0.18) * canvas.grain.ravel()[cells], 0.4, 1.8)
     bare = trees.bare[of]
     canvas.paint(cells, colours[of].T * tone, opacity=np.where(bare, np.float32(0.6), np.float32(1.0)))
     canvas.lighting.ravel()[cells] = np.where(bare, canvas.lighting.ravel()[cells], np.minimum(flat_light, 1.3))
     flat_heights = canvas.heights.ravel()
     flat_heights[cells] = np.maximum(flat_heights[cells], crown_height[cells])
     classes = canvas.classes.ravel()
-    soft = classes[cells] == SurfaceClass.LAND
-    classes[cells[soft & ~bare]] = SurfaceClass.VEGETATION
+    classes[cells[(classes[cells] == SurfaceClass.LAND) & ~bare]] = SurfaceClass.VEGETATION
 
 
 def _stamp(

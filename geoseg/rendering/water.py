@@ -113,30 +113,30 @@ def paint_water(rng: np.random.Generator, canvas: Canvas, style: Style, water: B
     depth = ndimage.distance_transform_edt(small).astype(np.float32) * np.float32(grid)
     beach = ndimage.distance_transform_edt(~small).astype(np.float32) * np.float32(grid)
     enlarge = [np.minimum(np.arange(n) // coarse, m - 1) for n, m in zip(canvas.shape, small.shape, strict=True)]
-    ragged = canvas.drift
     width = np.float32(rng.choice([3.0, 6.0, 22.0] if style.water == ("sea",) else [2.0, 4.0, 8.0]))
-    shore = (~wet) & (beach[np.ix_(*enlarge)] < width * (np.float32(0.8) + np.float32(0.5) * ragged))
+    shore = (~wet) & (beach[np.ix_(*enlarge)] < width * (np.float32(0.8) + np.float32(0.5) * canvas.drift))
     sand = "soil" if style.climate == "temperate" and rng.random() < 0.6 else "sand"
     cells = np.flatnonzero(shore)
-    tone = np.float32(1.0) + np.float32(0.1) * ragged.ravel()[cells]
+    tone = np.float32(1.0) + np.float32(0.1) * canvas.drift.ravel()[cells]
     canvas.paint(cells, np.array(GROUND[sand], np.float32)[:, None] * tone)
     canvas.classes.ravel()[cells] = SurfaceClass.LAND
 
     cells = np.flatnonzero(wet)
     deep = _WATER_COLOURS[int(rng.integers(len(_WATER_COLOURS)))][:, None] * np.float32(rng.uniform(0.6, 1.4))
     shallow = np.array([[0.10], [0.13], [0.09], [0.06]], np.float32) * np.float32(rng.uniform(0.4, 1.3))
-    ripples = canvas.grain.ravel()[cells]
+    ripples, ragged = canvas.grain.ravel()[cells], canvas.drift.ravel()[cells]
+    from_shore = depth[np.ix_(*enlarge)].ravel()[cells]
     fade = np.float32(rng.uniform(2.0, 25.0))
-    near = np.clip(np.float32(1.0) - depth[np.ix_(*enlarge)].ravel()[cells] / fade, 0.0, 1.0)
-    near = near * near * np.clip(np.float32(0.8) + np.float32(0.3) * ragged.ravel()[cells], 0.0, 1.0)
+    near = np.clip(np.float32(1.0) - from_shore / fade, 0.0, 1.0)
+    near = near * near * np.clip(np.float32(0.8) + np.float32(0.3) * ragged, 0.0, 1.0)
     glint = np.float32(rng.uniform(0.0, 0.006)) * np.maximum(ripples - np.float32(0.5), 0.0)
-    patches = np.float32(1.0) + np.float32(rng.uniform(0.02, 0.15)) * ragged.ravel()[cells]
+    patches = np.float32(1.0) + np.float32(rng.uniform(0.02, 0.15)) * ragged
     swell = np.float32(1.0) + np.float32(rng.uniform(0.02, 0.08)) * ripples
     colour = (deep + (shallow - deep) * near) * patches * swell + glint
     canvas.paint(cells, np.maximum(colour, np.float32(0.002)))
     if "sea" in style.water and rng.random() < 0.6:
-        foam = np.clip(np.float32(1.0) - np.abs(depth[np.ix_(*enlarge)].ravel()[cells] - np.float32(4.0)) / 4, 0.0, 1.0)
-        foam *= np.clip(ragged.ravel()[cells] - np.float32(0.3), 0.0, 1.0)
+        foam = np.clip(np.float32(1.0) - np.abs(from_shore - np.float32(4.0)) / 4, 0.0, 1.0)
+        foam *= np.clip(ragged - np.float32(0.3), 0.0, 1.0)
         canvas.paint(cells, np.full((4, 1), 0.55, np.float32), opacity=foam.astype(np.float32))
     canvas.classes.ravel()[cells] = SurfaceClass.WATER
     canvas.lighting.ravel()[cells] = 1.0
