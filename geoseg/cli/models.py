@@ -10,7 +10,6 @@ from . import options
 from .tables import flatten
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
 _model = click.argument("model", metavar="NAME|FILE")
@@ -40,8 +39,9 @@ def show(model: str, *, as_json: bool) -> None:
     path = find_model(model)
     card, summary = read_card(path), read_summary(path)
     if as_json:
-        made_of = {"layers": dict(summary.layers), "parameters": summary.parameters, "keras": summary.keras_version}
-        click.echo(json.dumps({"path": str(path), "bytes": path.stat().st_size} | card.to_json() | made_of, indent=2))
+        file = {"path": str(path), "bytes": path.stat().st_size}
+        network = {"layers": dict(summary.layers), "parameters": summary.parameters, "keras": summary.keras_version}
+        click.echo(json.dumps(file | card.to_json() | network, indent=2))
         return
     facts = _table(f"{card.name} {card.version}", "", "", header=False)
     road = "none" if card.legend.road is None else card.legend.names[card.legend.road]
@@ -60,10 +60,7 @@ def show(model: str, *, as_json: bool) -> None:
     }
     for key, value in (rows | dict(flatten(card.provenance))).items():
         facts.add_row(key, value)
-    console = _console()
-    console.print(facts)
-    console.print()
-    console.print(_legend(card.legend.to_json()["classes"]))
+    _print(facts, _legend(card.legend.to_json()["classes"]))
 
 
 @command.command("card")
@@ -148,10 +145,7 @@ def _list() -> None:
     presets = _table("network presets", "preset", "depth", "block", "skip", "encoder", "paper")
     for name, preset in PRESETS.items():
         presets.add_row(name, str(preset.depth), preset.block, preset.skip, preset.encoder or "", preset.paper)
-    console = _console()
-    console.print(shipped)
-    console.print()
-    console.print(presets)
+    _print(shipped, presets)
 
 
 def _legend(classes: list[dict[str, str]]) -> "Table":
@@ -179,10 +173,12 @@ def _table(title: str, *columns: str, header: bool = True) -> "Table":
     )
 
 
-def _console() -> "Console":
+def _print(first: "Table", second: "Table") -> None:
     from rich.console import Console
 
-    console = Console(markup=False)  # file names may hold brackets
+    console = Console(markup=False)  # file names may contain brackets
     if not console.is_terminal:
         console.width = 100  # rich would wrap the rows of a pipe at 80 columns
-    return console
+    console.print(first)
+    console.print()
+    console.print(second)

@@ -91,20 +91,20 @@ class Card:
             raise ValueError(f"its format is {document['format']}; this version of geoseg reads {FORMAT}")
         scaling = {
             dtype: Scaling(offset=float(entry["offset"]), gain=float(entry["gain"]))
-            for dtype, entry in _typed(document, "scaling", dict).items()
+            for dtype, entry in _get(document, "scaling", dict).items()
         }
         return cls(
-            name=_typed(document, "name", str),
-            version=_typed(document, "version", str),
-            bands=tuple(map(str, _typed(document, "bands", list))),
+            name=_get(document, "name", str),
+            version=_get(document, "version", str),
+            bands=tuple(map(str, _get(document, "bands", list))),
             scaling=scaling,
             gsd_m=float(document["gsd_m"]),
             tile=index(document["tile"]),
             overlap=index(document["overlap"]),
-            window=_typed(document, "window", str),
+            window=_get(document, "window", str),
             multiple=index(document["multiple"]),
             legend=Legend.from_json(document["legend"]),
-            provenance=_typed(document, "provenance", dict),
+            provenance=_get(document, "provenance", dict),
         )
 
 
@@ -126,7 +126,7 @@ def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: 
     Loss and optimizer are dropped: they would need geoseg to load, and triple the file. So are initializers: drawing
     random numbers that the weights replace costs JAX half a minute on loading.
     """
-    network = model.__class__.from_config(_starting_at_zero(model.get_config()))
+    network = model.__class__.from_config(_zero_initializers(model.get_config()))
     network.set_weights(model.get_weights())
     network.save(path)
     if mantissa_bits is not None:
@@ -186,7 +186,7 @@ def read_summary(path: Path) -> NetworkSummary:
         kinds = Counter(str(layer["class_name"]) for layer in config["config"]["layers"])
         return NetworkSummary(
             layers=dict(kinds.most_common()),
-            parameters=_count(weights),
+            parameters=_count_values(weights),
             keras_version=str(metadata["keras_version"]),
         )
     except (zipfile.BadZipFile, OSError, KeyError, TypeError, ValueError) as error:
@@ -216,7 +216,7 @@ def load_network(path: Path) -> "keras.Model":
     if found != expected:
         raise BundleError(f"the network in {path} has input and output shapes {found}; its card expects {expected}.")
     for side in (card.tile, card.tile + card.multiple):
-        if not _takes(network, side):
+        if not _accepts(network, side):
             raise BundleError(
                 f"the network in {path} does not accept tiles of {side} pixels; "
                 f"its card promises {card.tile} and all multiples of {card.multiple}."
@@ -224,7 +224,7 @@ def load_network(path: Path) -> "keras.Model":
     return network
 
 
-def _typed(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
+def _get(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
     """Return a value of a card; raises KeyError if it is missing and TypeError if it is of another type."""
     value = document[key]
     if not isinstance(value, kind):
@@ -232,19 +232,19 @@ def _typed(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
     return value
 
 
-def _starting_at_zero(config: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+def _zero_initializers(config: Any) -> Any:  # noqa: ANN401 - any part of a configuration
     """Replace every initializer in a network's configuration by zeros."""
     match config:
         case {"module": "keras.initializers"}:
             return config | {"class_name": "Zeros", "config": {}}
         case dict():
-            return {key: _starting_at_zero(part) for key, part in config.items()}
+            return {key: _zero_initializers(part) for key, part in config.items()}
         case list() | tuple():
-            return [_starting_at_zero(part) for part in config]
+            return [_zero_initializers(part) for part in config]
     return config
 
 
-def _count(weights: bytes) -> int:
+def _count_values(weights: bytes) -> int:
     """Count the numbers in all arrays of a Keras weights file."""
     import h5py  # a tenth of a second
 
@@ -256,7 +256,7 @@ def _count(weights: bytes) -> int:
     return sum(sizes)
 
 
-def _takes(network: "keras.Model", side: int) -> bool:
+def _accepts(network: "keras.Model", side: int) -> bool:
     """Whether the network accepts tiles of `side` pixels and returns scores of the same size."""
     import keras
 

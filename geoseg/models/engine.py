@@ -1,6 +1,6 @@
 """Engines: run a bundle's network on tiles, with optional test-time augmentation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -78,7 +78,7 @@ class KerasEngine:
         if len(pixels) > self._batch_size:
             raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
         try:
-            return oriented(self._tta, pixels, self._score)
+            return average_orientations(self._tta, pixels, self._score)
         except Exception as error:
             if not _is_out_of_memory(error):
                 raise
@@ -98,25 +98,19 @@ class KerasEngine:
         return np.concatenate([self._network.predict_on_batch(batch) for batch in batches])[: len(pixels)]
 
 
-def oriented(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:
+def average_orientations(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:
     """Average `score` over the orientations of `tta`, each turned back.
 
     `pixels` is `(tiles, side, side, bands)`; the result is `(tiles, side, side, classes)`, summed in a fixed order.
     """
-    orientations = ORIENTATIONS[tta]
-    if len(orientations) == 1:
+    if tta == "none":
         return score(pixels)
-    total = sum(_turned_back(score, pixels, orientations))
-    return np.asarray(total, np.float32) / np.float32(len(orientations))
-
-
-def _turned_back(
-    score: Callable[[Pixels], Scores], pixels: Pixels, orientations: tuple[tuple[int, bool], ...]
-) -> Iterator[Scores]:
-    for turns, mirrored in orientations:
+    total: Scores | float = 0.0
+    for turns, mirrored in ORIENTATIONS[tta]:
         turned = np.rot90(pixels[:, :, ::-1] if mirrored else pixels, turns, axes=(1, 2))
         scores = np.rot90(score(np.ascontiguousarray(turned)), -turns, axes=(1, 2))
-        yield scores[:, :, ::-1] if mirrored else scores
+        total = total + (scores[:, :, ::-1] if mirrored else scores)
+    return np.asarray(total, np.float32) / np.float32(len(ORIENTATIONS[tta]))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -22,10 +22,10 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
     config = network.get_config()
     if "input_layers" not in config:
         return network
-    folds = dict(_folds(config))
+    folds = dict(_find_folds(config))
     if not folds:
         return network
-    folded = keras.Model.from_config(_without(config, folds))
+    folded = keras.Model.from_config(_remove_norms(config, folds))
     norms = {convolution: norm for norm, convolution in folds.items()}
     for layer in folded.layers:
         original = network.get_layer(layer.name)
@@ -36,16 +36,16 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
     return folded
 
 
-def _folds(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _find_folds(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the names of normalisations that can be folded, each with its convolution."""
     layers = {layer["name"]: layer for layer in config["layers"]}
-    consumers = Counter(_sources([layer["inbound_nodes"] for layer in layers.values()]))
-    outputs = set(_sources(config["output_layers"]))
+    consumers = Counter(_used_layers([layer["inbound_nodes"] for layer in layers.values()]))
+    outputs = set(_used_layers(config["output_layers"]))
     for name, norm in layers.items():
         if norm["class_name"] != "BatchNormalization" or name in outputs or len(norm["inbound_nodes"]) != 1:
             continue
         (node,) = norm["inbound_nodes"]
-        source, *others = _sources(node)
+        source, *others = _used_layers(node)
         convolution = layers[source]
         if (
             not others  # a mask
@@ -60,20 +60,20 @@ def _folds(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, source
 
 
-def _sources(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a configuration
+def _used_layers(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a configuration
     """Yield the names of layers whose tensors a part of a functional configuration uses."""
     match value:
         case {"keras_history": [name, _, _]} | [str(name), int(), int()]:
             yield name
         case dict():
             for part in value.values():
-                yield from _sources(part)
+                yield from _used_layers(part)
         case list() | tuple():
             for part in value:
-                yield from _sources(part)
+                yield from _used_layers(part)
 
 
-def _without(config: dict[str, Any], folds: dict[str, str]) -> dict[str, Any]:
+def _remove_norms(config: dict[str, Any], folds: dict[str, str]) -> dict[str, Any]:
     """Remove folded normalisations: their consumers read the convolution, which gains a bias."""
 
     def rewired(value: Any) -> Any:  # noqa: ANN401
@@ -97,9 +97,9 @@ def _without(config: dict[str, Any], folds: dict[str, str]) -> dict[str, Any]:
 
 def _folded_weights(convolution: keras.Layer, norm: keras.Layer) -> list[npt.NDArray[np.float32]]:
     """Return kernel and bias of a convolution that includes `norm`, computed in float64."""
-    mean, variance = _wide(norm.moving_mean), _wide(norm.moving_variance)
-    gain = _wide(norm.gamma) if norm.scale else np.ones_like(mean)
-    shift = _wide(norm.beta) if norm.center else np.zeros_like(mean)
+    mean, variance = _to_float64(norm.moving_mean), _to_float64(norm.moving_variance)
+    gain = _to_float64(norm.gamma) if norm.scale else np.ones_like(mean)
+    shift = _to_float64(norm.beta) if norm.center else np.zeros_like(mean)
     gain = gain / np.sqrt(variance + norm.epsilon)
     kernel, *bias = (np.asarray(values, np.float64) for values in convolution.get_weights())
     # Output channels are the last axis of a kernel, the last two of a depthwise kernel.
@@ -108,5 +108,5 @@ def _folded_weights(convolution: keras.Layer, norm: keras.Layer) -> list[npt.NDA
     return [(kernel * per_channel).astype(np.float32), shift.astype(np.float32)]
 
 
-def _wide(variable: keras.Variable) -> npt.NDArray[np.float64]:
+def _to_float64(variable: keras.Variable) -> npt.NDArray[np.float64]:
     return np.asarray(keras.ops.convert_to_numpy(variable), np.float64)

@@ -30,7 +30,10 @@ def compact_archive(path: Path, *, mantissa_bits: int) -> None:
         raise ValueError(f"`mantissa_bits` must be 1 to {MANTISSA_BITS}, not {mantissa_bits}.")
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    members[WEIGHTS] = _compacted(members[WEIGHTS], mantissa_bits)
+    compacted = io.BytesIO()
+    with h5py.File(io.BytesIO(members[WEIGHTS]), "r") as source, h5py.File(compacted, "w") as target:
+        _copy_rounded(source, target, mantissa_bits)
+    members[WEIGHTS] = compacted.getvalue()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             # Keras seeks in the weights, which is fast only in a member that is not compressed.
@@ -47,18 +50,11 @@ def rounded(values: npt.NDArray[np.float32], mantissa_bits: int) -> npt.NDArray[
     return ((bits + half) & np.uint32(0xFFFFFFFF << dropped & 0xFFFFFFFF)).view(np.float32)
 
 
-def _compacted(content: bytes, mantissa_bits: int) -> bytes:
-    target = io.BytesIO()
-    with h5py.File(io.BytesIO(content), "r") as source, h5py.File(target, "w") as compact:
-        _copy(source, compact, mantissa_bits)
-    return target.getvalue()
-
-
-def _copy(source: h5py.Group, target: h5py.Group, mantissa_bits: int) -> None:
+def _copy_rounded(source: h5py.Group, target: h5py.Group, mantissa_bits: int) -> None:
     target.attrs.update(source.attrs)
     for name, entry in source.items():
         if isinstance(entry, h5py.Group):
-            _copy(entry, target.create_group(name), mantissa_bits)
+            _copy_rounded(entry, target.create_group(name), mantissa_bits)
             continue
         values = rounded(entry[()], mantissa_bits) if entry.dtype == np.float32 else entry[()]
         # The index of a compressed array takes as much space as a small array.

@@ -52,7 +52,7 @@ def boxes(centre: Floats, axis: Floats, half_length: Floats | float, half_width:
     )
 
 
-def stack(parts: list[Boxes]) -> Boxes:
+def concatenate(parts: list[Boxes]) -> Boxes:
     """Concatenate groups of rectangles."""
     return Boxes(
         centre=np.concatenate([part.centre for part in parts] or [np.empty((0, 2))]),

@@ -71,7 +71,7 @@ def plan_land(rng: np.random.Generator, style: Style, roads: list[Road], bounds:
     fields, woodland = draw(rng, style.fields), draw(rng, style.woodland)
     palette = _Palette(rng, style.climate)
     parcels: list[Parcel] = []
-    for face, lot, wooded in zip(faces, _districts(rng, faces), _districts(rng, faces), strict=True):
+    for face, lot, wooded in zip(faces, _clustered_ranks(rng, faces), _clustered_ranks(rng, faces), strict=True):
         large = face.area > 40_000.0
         if rng.random() < commercial and 2_500.0 < face.area < 120_000.0:
             parcels.append(palette.parcel(face, "commercial"))
@@ -80,17 +80,17 @@ def plan_land(rng: np.random.Generator, style: Style, roads: list[Road], bounds:
             if inner.area > 4_000.0:
                 # houses line the streets of a large block; the interior is open
                 parcels.append(palette.parcel(face.difference(inner), "plots"))
-                parcels += _open(rng, palette, inner, fields, wooded < woodland)
+                parcels += _open_land(rng, palette, inner, fields, wooded < woodland)
             elif large:
-                parcels += [replace(p, use="plots") for p in _open(rng, palette, face, fields, wooded < woodland)]
+                parcels += [replace(p, use="plots") for p in _open_land(rng, palette, face, fields, wooded < woodland)]
             else:
                 parcels.append(palette.parcel(face, "plots"))
         else:
-            parcels += _open(rng, palette, face, fields, wooded < woodland)
+            parcels += _open_land(rng, palette, face, fields, wooded < woodland)
     return parcels
 
 
-def _districts(rng: np.random.Generator, faces: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
+def _clustered_ranks(rng: np.random.Generator, faces: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
     """Return a number from 0 to 1 for each face, evenly distributed and similar among neighbours."""
     centres = shapely.get_coordinates(shapely.centroid(faces))
     heading, phase = rng.uniform(0.0, 2.0 * np.pi, (2, 4))
@@ -99,7 +99,7 @@ def _districts(rng: np.random.Generator, faces: npt.NDArray[np.object_]) -> npt.
     return np.asarray(0.75 * even + 0.25 * rng.random(len(faces)), float)
 
 
-def _open(
+def _open_land(
     rng: np.random.Generator, palette: "_Palette", area: BaseGeometry, fields: float, wooded: bool
 ) -> list[Parcel]:
     if rng.random() < fields:

@@ -132,7 +132,7 @@ def paint_buildings(rng: np.random.Generator, canvas: Canvas, style: Style, sun:
     slope_y = sign_along * axis[of, 1] + sign_across * axis[of, 0]
     light = sun.facing(slope_x, slope_y)
 
-    colours = _colours(rng, style.climate, buildings.house, buildings.roof)
+    colours = _roof_colours(rng, style.climate, buildings.house, buildings.roof)
     tone = np.float32(1.0) + np.float32(0.08) * canvas.grain.ravel()[cells]
     parapet = (roof == FLAT) & (np.minimum(to_end, to_side) < np.float32(0.5))
     tone *= np.where(parapet, np.float32(rng.choice([0.7, 1.15, 1.3])), np.float32(1.0))
@@ -142,7 +142,7 @@ def paint_buildings(rng: np.random.Generator, canvas: Canvas, style: Style, sun:
     canvas.lighting.ravel()[cells] = light
 
 
-def _colours(
+def _roof_colours(
     rng: np.random.Generator, climate: Climate, house: npt.NDArray[np.int64], roof: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
     """Return roof colours (n, 4), one for each house, from the few of a scene."""

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from .boxes import Boxes, Floats, boxes, stack
+from .boxes import Boxes, Floats, boxes, concatenate
 from .canvas import Canvas
 from .road import Line, Road, along, length, offset, perpendicular, stations
 from .scene_styles import Style
@@ -183,7 +183,7 @@ def _traffic(rng: np.random.Generator, plan: RoadPlan) -> Boxes:
                 kerb = np.arange(12.0, max(12.0, total - 12.0), 6.0)
                 kerb = kerb[rng.random(len(kerb)) < parked]
                 groups.append(_vehicles(rng, road, kerb, np.full(len(kerb), side * (road.width_m / 2 - 0.9))))
-    return stack(groups)
+    return concatenate(groups)
 
 
 def _vehicles(rng: np.random.Generator, road: Road, where: Floats, lane: Floats) -> Boxes:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from .boxes import Boxes, Floats, boxes, clear_of, first_of_overlapping, stack
+from .boxes import Boxes, Floats, boxes, clear_of, concatenate, first_of_overlapping
 from .land_use import Parcel
 from .paint_roads import PAVEMENT_M, outline
 from .road import along, length, perpendicular
@@ -71,11 +71,11 @@ def plan_settlement(
         hall_eaves += rng.uniform(0.0, 12.0, len(halls))
     number = np.arange(count)
     flat = np.flatnonzero(roof == FLAT)
-    tops = stack([halls, house[flat]])
+    tops = concatenate([halls, house[flat]])
     top_m = np.concatenate([hall_eaves, eaves[flat]])
     clutter_on, clutter = _roof_clutter(rng, tops)
     buildings = Buildings(
-        footprint=stack([house, wing, shed, halls, clutter]),
+        footprint=concatenate([house, wing, shed, halls, clutter]),
         eaves_m=np.concatenate(
             [
                 eaves,
@@ -99,7 +99,7 @@ def plan_settlement(
         plots=plots,
         drives=drives,
         pools=_pools(rng, plots[pooled], street_side[pooled], house, blocked),
-        parked=stack([parked, drive_cars]),
+        parked=concatenate([parked, drive_cars]),
     )
 
 
@@ -122,7 +122,7 @@ def _plots(rng: np.random.Generator, style: Style, plan: RoadPlan, parcels: list
                 centre = points + side * (kerb + deep * (row + 0.5)) * normals
                 groups.append(boxes(centre, tangents, frontage / 2, deep / 2))
                 sides.append(np.full(len(centre), -side))
-    plots, street_side = stack(groups), np.concatenate(sides or [np.empty(0)])
+    plots, street_side = concatenate(groups), np.concatenate(sides or [np.empty(0)])
     built = [parcel.area for parcel in parcels if parcel.use == "plots"]
     inside = np.zeros(len(plots), bool)
     inside[shapely.STRtree(built).query(shapely.points(plots.centre), predicate="within")[0]] = True
@@ -185,7 +185,7 @@ def _drives(rng: np.random.Generator, plots: Boxes, house: Boxes, street_side: F
     cars = boxes(
         drives.at(rng.uniform(-2.0, 2.0, len(drives)), np.zeros(len(drives)))[used], drives.axis[used], 2.2, 0.9
     )
-    return stack([drives, patios]), cars
+    return concatenate([drives, patios]), cars
 
 
 def _pools(
@@ -241,7 +241,7 @@ def _commerce(
         placed = placed[first_of_overlapping(placed.polygons(4.0))]
         halls.append(placed)
         cars.append(_car_park(rng, yard, axis, placed))
-    return stack(halls), stack(cars)
+    return concatenate(halls), concatenate(cars)
 
 
 def _car_park(rng: np.random.Generator, yard: BaseGeometry, axis: Floats, halls: Boxes) -> Boxes:

@@ -63,8 +63,8 @@ def plan_roads(rng: np.random.Generator, style: Style, bounds: Bounds, water: Ba
         for road in motorways
         for piece in cross(road, water, bridge=True, longest_m=10.0 * _LONGEST_BRIDGE_M, abutment_m=5.0)
     ]
-    local = join_chains(_reachable([road for road in local if road.bridge or length(road.line) > 15.0], bounds))
-    local, islands = _with_roundabouts(rng, local, draw(rng, style.roundabouts))
+    local = join_chains(_drop_unreachable([road for road in local if road.bridge or length(road.line) > 15.0], bounds))
+    local, islands = _add_roundabouts(rng, local, draw(rng, style.roundabouts))
     return RoadPlan(local=local, motorways=carriageways, islands=islands)
 
 
@@ -92,7 +92,7 @@ def _motorway(rng: np.random.Generator, bounds: Bounds, warp: Warp) -> tuple[lis
     return clipped, corridor
 
 
-def _reachable(roads: list[Road], bounds: Bounds) -> list[Road]:
+def _drop_unreachable(roads: list[Road], bounds: Bounds) -> list[Road]:
     """Drop roads without a path to the edge of the scene."""
     if not roads:
         return roads
@@ -107,7 +107,7 @@ def _reachable(roads: list[Road], bounds: Bounds) -> list[Road]:
     return [road for road, (first, _) in zip(roads, ends, strict=True) if joined[first]]
 
 
-def _with_roundabouts(rng: np.random.Generator, roads: list[Road], share: float) -> tuple[list[Road], Line]:
+def _add_roundabouts(rng: np.random.Generator, roads: list[Road], share: float) -> tuple[list[Road], Line]:
     """Turn a share of the suitable junctions into roundabouts; lines are in metres and stay noded.
 
     Returns

@@ -83,11 +83,11 @@ def plant(
         place=place,
         radius_m=radius,
         height_m=radius * rng.uniform(1.6, 3.2, count) + 1.0,
-        bare=rng.random(count) < _bareness(rng, style, place),
+        bare=rng.random(count) < _bare_probability(rng, style, place),
     )
 
 
-def _bareness(rng: np.random.Generator, style: Style, place: Floats) -> Floats:
+def _bare_probability(rng: np.random.Generator, style: Style, place: Floats) -> Floats:
     """Return each tree's probability of being bare; deciduous and evergreen trees form groups."""
     share = draw(rng, style.leaf_off)
     heading, wavelength = rng.uniform(0.0, 2.0 * np.pi, 4), rng.uniform(60.0, 300.0, 4)
@@ -202,7 +202,7 @@ def paint_trees(rng: np.random.Generator, canvas: Canvas, style: Style, sun: Sun
     slope_x[:, 1:-1] = (bumpy[:, 2:] - bumpy[:, :-2]) * scale
     slope_y[1:-1] = (bumpy[2:] - bumpy[:-2]) * scale
     flat_light = sun.facing(np.clip(slope_x.ravel()[cells], -1.6, 1.6), np.clip(slope_y.ravel()[cells], -1.6, 1.6))
-    colours = _colours(rng, style.climate, trees)
+    colours = _crown_colours(rng, style.climate, trees)
     tone = np.clip(np.float32(1.0) + np.float32(0.18) * canvas.grain.ravel()[cells], 0.4, 1.8)
     bare = trees.bare[of]
     canvas.paint(cells, colours[of].T * tone, opacity=np.where(bare, np.float32(0.6), np.float32(1.0)))
@@ -241,7 +241,7 @@ def _stamp(
     owner[where] = number
 
 
-def _colours(rng: np.random.Generator, climate: Climate, trees: Trees) -> npt.NDArray[np.float32]:
+def _crown_colours(rng: np.random.Generator, climate: Climate, trees: Trees) -> npt.NDArray[np.float32]:
     count = len(trees.place)
     palette = np.array(_CROWNS[climate], np.float32)
     favourites = rng.dirichlet(np.full(len(palette), 1.2))

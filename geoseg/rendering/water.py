@@ -43,7 +43,7 @@ def plan_water(rng: np.random.Generator, style: Style, bounds: Bounds) -> BaseGe
     return shapely.Polygon()
 
 
-def _rough(rng: np.random.Generator, count: int, coarsest: int) -> Line:
+def _roughness(rng: np.random.Generator, count: int, coarsest: int) -> Line:
     """Return roughness along a line, (count,) float64 of about unit variance."""
     total = np.zeros(count)
     where = np.arange(count)
@@ -60,14 +60,14 @@ def _river(rng: np.random.Generator, place: Line, reach: float) -> BaseGeometry:
     angle = rng.uniform(0.0, np.pi)
     step = 8.0
     run = np.arange(-reach, reach, step)
-    bend = rng.uniform(15.0, 60.0) * _rough(rng, len(run), int(rng.uniform(180.0, 420.0) / step))
+    bend = rng.uniform(15.0, 60.0) * _roughness(rng, len(run), int(rng.uniform(180.0, 420.0) / step))
     bend = ndimage.gaussian_filter1d(bend, 5.0)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     middle = place + np.stack([run, bend], axis=1) @ turn
     half = rng.choice([4.0, 9.0, 18.0, 35.0]) * rng.uniform(0.7, 1.3)
     banks = [
         offset(middle, side)
-        + (offset(middle, side / half) - middle) * (0.12 * half * _rough(rng, len(run), 12))[:, None]
+        + (offset(middle, side / half) - middle) * (0.12 * half * _roughness(rng, len(run), 12))[:, None]
         for side in (-half, half)
     ]
     return shapely.make_valid(shapely.Polygon(np.concatenate([banks[0], banks[1][::-1]]))).buffer(1.0)
@@ -93,7 +93,7 @@ def _sea(rng: np.random.Generator, bounds: Bounds) -> BaseGeometry:
     step = 6.0
     run = np.arange(-reach, reach, step)
     shift = rng.uniform(-0.1, 0.3) * min(right - left, bottom - top)
-    edge = shift + rng.uniform(12.0, 45.0) * _rough(rng, len(run), int(rng.uniform(150.0, 400.0) / step))
+    edge = shift + rng.uniform(12.0, 45.0) * _roughness(rng, len(run), int(rng.uniform(150.0, 400.0) / step))
     angle = rng.uniform(0.0, 2.0 * np.pi)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     shore = np.stack([run, edge], axis=1)

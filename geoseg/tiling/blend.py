@@ -63,7 +63,7 @@ def blend(
             yield slice(span.start, span.start + finished), strip[:finished]
     surplus = next(source, None)
     if surplus is not None:
-        raise ValueError(f"Expected no more tiles, found one at {_place(surplus[0])}.")
+        raise ValueError(f"Expected no more tiles, found one at {_position(surplus[0])}.")
 
 
 def _blend_columns(
@@ -73,12 +73,12 @@ def _blend_columns(
     rows, cols = region
     strip: Scores | None = None
     for col in lattice.cols.touching(cols.start, cols.stop):
-        tile, scores = _take(source, lattice, row, col)
+        tile, scores = _next_tile(source, lattice, row, col)
         classes = scores.shape[2]
         if strip is None:
             strip = np.empty((rows.stop - rows.start, cols.stop - cols.start, classes), np.float32)
         elif strip.shape[2] != classes:
-            raise ValueError(f"Expected {strip.shape[2]} classes, found {classes} at {_place(tile)}.")
+            raise ValueError(f"Expected {strip.shape[2]} classes, found {classes} at {_position(tile)}.")
         span = _clip(tile.cols, cols)
         cropped = scores[_within(rows, tile.rows), _within(span, tile.cols)]
         target = strip[:, _within(span, cols)]
@@ -91,17 +91,17 @@ def _blend_columns(
     return strip
 
 
-def _take(source: Iterator[tuple[Tile, Scores]], lattice: Lattice, row: int, col: int) -> tuple[Tile, Scores]:
+def _next_tile(source: Iterator[tuple[Tile, Scores]], lattice: Lattice, row: int, col: int) -> tuple[Tile, Scores]:
     """Return the next tile and its scores, checked against the expected lattice position."""
     try:
         tile, scores = next(source)
     except StopIteration:
         raise ValueError(f"Expected a tile at row {row}, column {col}, found no more.") from None
     if (tile.row, tile.col) != (row, col):
-        raise ValueError(f"Expected the tile at row {row}, column {col}, found {_place(tile)}.")
+        raise ValueError(f"Expected the tile at row {row}, column {col}, found {_position(tile)}.")
     if scores.ndim != 3 or scores.shape[:2] != (lattice.tile, lattice.tile):
         expected = f"({lattice.tile}, {lattice.tile}, classes)"
-        raise ValueError(f"Expected scores of shape {expected}, found {scores.shape} at {_place(tile)}.")
+        raise ValueError(f"Expected scores of shape {expected}, found {scores.shape} at {_position(tile)}.")
     return tile, scores
 
 
@@ -118,5 +118,5 @@ def _clip(span: slice, bounds: slice) -> slice:
     return slice(max(span.start, bounds.start), min(span.stop, bounds.stop))
 
 
-def _place(tile: Tile) -> str:
+def _position(tile: Tile) -> str:
     return f"row {tile.row}, column {tile.col}"

@@ -5,7 +5,7 @@ from standins import make_card
 
 from geoseg.errors import UsageError
 from geoseg.models.bundle import load_network, save_bundle
-from geoseg.models.engine import ORIENTATIONS, KerasEngine, oriented
+from geoseg.models.engine import ORIENTATIONS, KerasEngine, average_orientations
 from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
 
 
@@ -66,7 +66,7 @@ def test_augmented_scores(bundle, single, tta):
     """Test-time augmentation averages the engine's scores over the orientations."""
     engine = KerasEngine(bundle, batch_size=2, tta=tta)
     np.testing.assert_array_equal(
-        engine(tiles(2, 32)), oriented(tta, tiles(2, 32), lambda turned: pairs(single, turned))
+        engine(tiles(2, 32)), average_orientations(tta, tiles(2, 32), lambda turned: pairs(single, turned))
     )
 
 
@@ -127,7 +127,7 @@ def shifted(pixels):
 @pytest.mark.parametrize("tta", ORIENTATIONS)
 def test_orientations_are_undone(asymmetric, tta):
     """A network that echoes its input gives the same bits with and without augmentation."""
-    np.testing.assert_array_equal(oriented(tta, asymmetric, lambda turned: turned), asymmetric)
+    np.testing.assert_array_equal(average_orientations(tta, asymmetric, lambda turned: turned), asymmetric)
 
 
 @pytest.mark.parametrize("tta", ORIENTATIONS)
@@ -139,7 +139,7 @@ def test_orientations_are_distinct(asymmetric, tta):
         seen.append(turned.tobytes())
         return turned
 
-    oriented(tta, asymmetric, score)
+    average_orientations(tta, asymmetric, score)
     assert len(set(seen)) == len(seen) == {"none": 1, "flips": 4, "d4": 8}[tta]
 
 
@@ -147,7 +147,7 @@ def test_flips_are_mirror_images(asymmetric):
     """Flips are the four mirror images, left and right or top and bottom: the mean agrees with a loop by hand."""
     axes = [(), (1,), (2,), (1, 2)]
     by_hand = sum(np.flip(shifted(np.flip(asymmetric, axis)), axis) for axis in axes) / 4
-    np.testing.assert_array_equal(oriented("flips", asymmetric, shifted), by_hand)
+    np.testing.assert_array_equal(average_orientations("flips", asymmetric, shifted), by_hand)
 
 
 def test_d4_is_the_symmetry_of_the_square(asymmetric):
@@ -156,10 +156,10 @@ def test_d4_is_the_symmetry_of_the_square(asymmetric):
     upright = sum(np.flip(shifted(np.flip(asymmetric, axis)), axis) for axis in axes)
     across = asymmetric.transpose(0, 2, 1, 3)
     transposed = sum(np.flip(shifted(np.flip(across, axis)), axis) for axis in axes).transpose(0, 2, 1, 3)
-    np.testing.assert_array_equal(oriented("d4", asymmetric, shifted), (upright + transposed) / 8)
-    assert not np.array_equal(oriented("d4", asymmetric, shifted), shifted(asymmetric))
+    np.testing.assert_array_equal(average_orientations("d4", asymmetric, shifted), (upright + transposed) / 8)
+    assert not np.array_equal(average_orientations("d4", asymmetric, shifted), shifted(asymmetric))
 
 
 def test_scores_stay_float32(asymmetric):
     """The mean does not widen the scores."""
-    assert oriented("d4", asymmetric, shifted).dtype == np.float32
+    assert average_orientations("d4", asymmetric, shifted).dtype == np.float32

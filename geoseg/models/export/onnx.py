@@ -60,9 +60,9 @@ def to_onnx(network: keras.Model, side: int) -> onnx.ModelProto:
             continue
         kind = type(layer).__name__
         if kind not in _WRITERS:
-            raise _untranslated(layer, f"a {kind}")
+            raise _unsupported(layer, f"a {kind}")
         if getattr(layer, "data_format", "channels_last") != "channels_last":
-            raise _untranslated(layer, "channels first")
+            raise _unsupported(layer, "channels first")
         sources = layer.input if isinstance(layer.input, list) else [layer.input]
         tensors[id(layer.output)] = _WRITERS[kind](graph, layer, [tensors[id(source)] for source in sources])
     graph.nodes.append(helper.make_node("Identity", [tensors[id(result)]], ["probabilities"]))
@@ -81,23 +81,23 @@ def to_onnx(network: keras.Model, side: int) -> onnx.ModelProto:
     return model
 
 
-def _untranslated(layer: keras.Layer, found: str) -> BundleError:
+def _unsupported(layer: keras.Layer, found: str) -> BundleError:
     return BundleError(f"layer {layer.name} is {found}, which geoseg cannot write as ONNX.")
 
 
 def _convolution(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
     kernel, *bias = layer.get_weights()
-    return _convolved(graph, layer, sources, kernel.transpose(3, 2, 0, 1), bias, groups=layer.groups)
+    return _add_convolution(graph, layer, sources, kernel.transpose(3, 2, 0, 1), bias, groups=layer.groups)
 
 
 def _depthwise(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
     kernel, *bias = layer.get_weights()
     height, width, channels, multiplier = kernel.shape
     kernel = kernel.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
-    return _convolved(graph, layer, sources, kernel, bias, groups=channels)
+    return _add_convolution(graph, layer, sources, kernel, bias, groups=channels)
 
 
-def _convolved(
+def _add_convolution(
     graph: _Graph,
     layer: keras.Layer,
     sources: list[str],
@@ -119,7 +119,7 @@ def _convolved(
         group=groups,
         pads=_pads(layer, reach),
     )
-    return _activated(graph, layer, output)
+    return _add_activation(graph, layer, output)
 
 
 def _pads(layer: keras.Layer, reach: Sequence[int]) -> list[int]:
@@ -130,7 +130,7 @@ def _pads(layer: keras.Layer, reach: Sequence[int]) -> list[int]:
     return [total // 2 for total in missing] + [total - total // 2 for total in missing]
 
 
-def _activated(graph: _Graph, layer: keras.Layer, source: str) -> str:
+def _add_activation(graph: _Graph, layer: keras.Layer, source: str) -> str:
     name = keras.activations.serialize(layer.activation)
     if name == "linear":
         return source
@@ -141,16 +141,16 @@ def _activated(graph: _Graph, layer: keras.Layer, source: str) -> str:
         return graph.add("Mul", f"{layer.name}/silu", [source, gate])
     if name in ("relu", "sigmoid"):
         return graph.add(name.capitalize(), f"{layer.name}/{name}", [source])
-    raise _untranslated(layer, f"activated by {name}")
+    raise _unsupported(layer, f"activated by {name}")
 
 
 def _activation(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
-    return _activated(graph, layer, sources[0])
+    return _add_activation(graph, layer, sources[0])
 
 
 def _relu(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
     if layer.negative_slope or layer.threshold:
-        raise _untranslated(layer, "a ReLU with a slope or a threshold")
+        raise _unsupported(layer, "a ReLU with a slope or a threshold")
     if layer.max_value is None:
         return graph.add("Relu", layer.name, sources)
     limits = [graph.constant(f"{layer.name}/{end}", value) for end, value in (("min", 0), ("max", layer.max_value))]
@@ -170,16 +170,16 @@ def _batch_norm(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
 
 
 def _rescaling(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
-    return _scaled(graph, layer, sources, np.asarray(layer.scale), np.asarray(layer.offset))
+    return _add_scaling(graph, layer, sources, np.asarray(layer.scale), np.asarray(layer.offset))
 
 
 def _normalization(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
     mean, variance = (np.asarray(keras.ops.convert_to_numpy(of), np.float64) for of in (layer.mean, layer.variance))
     deviation = np.maximum(np.sqrt(variance), keras.backend.epsilon())
-    return _scaled(graph, layer, sources, 1 / deviation, -mean / deviation)
+    return _add_scaling(graph, layer, sources, 1 / deviation, -mean / deviation)
 
 
-def _scaled(
+def _add_scaling(
     graph: _Graph,
     layer: keras.Layer,
     sources: list[str],
@@ -209,24 +209,24 @@ def _up_sampling(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
         "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
     }
     if layer.interpolation not in how:
-        raise _untranslated(layer, f"an upsampling by {layer.interpolation} interpolation")
+        raise _unsupported(layer, f"an upsampling by {layer.interpolation} interpolation")
     scales = graph.constant(f"{layer.name}/scales", (1, 1, *layer.size))
     return graph.add("Resize", layer.name, [*sources, "", scales], **how[layer.interpolation])
 
 
 def _concatenate(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
     if layer.axis not in (-1, 3):
-        raise _untranslated(layer, f"a concatenation along axis {layer.axis}")
+        raise _unsupported(layer, f"a concatenation along axis {layer.axis}")
     return graph.add("Concat", layer.name, sources, axis=1)
 
 
-def _summed(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+def _sum(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
     return graph.add("Sum", layer.name, sources)
 
 
-def _multiplied(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+def _multiply(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
     if len(sources) != 2:
-        raise _untranslated(layer, f"a product of {len(sources)}")
+        raise _unsupported(layer, f"a product of {len(sources)}")
     return graph.add("Mul", layer.name, sources)
 
 
@@ -247,27 +247,27 @@ def _reshape(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
     """Reshape channels to a map of one pixel, as in squeeze-and-excitation; other reshapings mix axes."""
     channels = layer.input.shape[-1]
     if len(layer.input.shape) != 2 or tuple(layer.target_shape) != (1, 1, channels):
-        raise _untranslated(layer, "a reshaping of more than channels")
+        raise _unsupported(layer, "a reshaping of more than channels")
     shape = graph.constant(f"{layer.name}/shape", (-1, channels, 1, 1), np.int64)
     return graph.add("Reshape", layer.name, [*sources, shape])
 
 
-def _unchanged(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
+def _skip(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
     """Skip a layer that does nothing at inference."""
     return sources[0]
 
 
 _WRITERS: dict[str, Callable[[_Graph, keras.Layer, list[str]], str]] = {
     "Activation": _activation,
-    "Add": _summed,
+    "Add": _sum,
     "BatchNormalization": _batch_norm,
     "Concatenate": _concatenate,
     "Conv2D": _convolution,
     "DepthwiseConv2D": _depthwise,
-    "Dropout": _unchanged,
+    "Dropout": _skip,
     "GlobalAveragePooling2D": _global_pooling,
     "MaxPooling2D": _max_pooling,
-    "Multiply": _multiplied,
+    "Multiply": _multiply,
     "Normalization": _normalization,
     "ReLU": _relu,
     "Rescaling": _rescaling,

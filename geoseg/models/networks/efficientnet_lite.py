@@ -36,8 +36,6 @@ _STAGES = (
 _TAPPED = (0, 1, 2, 4, 5)
 """Stages before the resolution is halved, and the last one: 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's."""
 
-_EPSILON = 1e-3
-
 
 def lite0_features(pixels: Tensor) -> list[Tensor]:
     """Return feature maps of raw `pixels` (0–255), finest first: 16, 24, 40, 112, 192 channels at 1/2 to 1/32."""
@@ -70,5 +68,5 @@ def _inverted_residual(tensor: Tensor, stage: _Stage, stride: int, name: str) ->
 
 
 def _norm(tensor: Tensor, name: str, *, active: bool) -> Tensor:
-    tensor = layers.BatchNormalization(epsilon=_EPSILON, momentum=0.95, name=name)(tensor)
+    tensor = layers.BatchNormalization(epsilon=1e-3, momentum=0.95, name=name)(tensor)
     return layers.ReLU(max_value=6.0, name=f"{name}_relu")(tensor) if active else tensor

@@ -36,7 +36,7 @@ def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[
             raise ValueError(f"Keras cannot download weights of {name}; use a file.")
         features = lite0_features(pixels)
         if weights is not None:
-            with _naming(weights):
+            with _weight_errors(weights):
                 keras.Model(pixels, features).load_weights(weights)
         return features
     scaled = pixels
@@ -45,7 +45,7 @@ def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[
         offset = [-value for value in encoder.mean] if bands == 3 else [-sum(encoder.mean) / 3] * bands
         scaled = layers.Rescaling(1.0, offset=offset, name="backbone_scaling")(pixels)
     build = getattr(keras.applications, encoder.application)
-    with _naming(weights):
+    with _weight_errors(weights):
         backbone = build(include_top=False, weights=weights, input_tensor=scaled)
     if weights is not None and encoder.mean is not None:
         # The published weights were trained on blue, green, red.
@@ -57,7 +57,7 @@ def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[
 
 
 @contextmanager
-def _naming(weights: str | None) -> Iterator[None]:
+def _weight_errors(weights: str | None) -> Iterator[None]:
     """Turn errors into one that names the weights; Keras raises a plain Exception for a failed download."""
     try:
         yield
