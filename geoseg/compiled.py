@@ -1,4 +1,4 @@
-"""Compile loops over pixels and vertices with numba."""
+"""Compile loops over pixels and vertices with Numba."""
 
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -9,10 +9,7 @@ Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
 def compiled(kernel: Kernel) -> Kernel:
-    """Compile a function that releases the GIL, cached on disk.
-
-    If neither the package's folder nor the user's cache is writable, each process compiles it again.
-    """
+    """Compile a function that releases the GIL, cached on disk if the package or the user's cache is writable."""
     try:
         return cast("Kernel", njit(nogil=True, cache=True)(kernel))
     except RuntimeError as error:

@@ -44,13 +44,13 @@ def start_keras() -> None:
 
 @contextmanager
 def without_chatter() -> Iterator[None]:
-    """Hold back output to file descriptor 2, then pass on all but harmless log lines."""
+    """Hold back output to file descriptor 2, then print all but harmless log lines."""
     try:
         stderr = os.dup(2)
     except OSError:  # no standard error, nothing to hide
         yield
         return
-    # A file, since a full pipe that nobody reads would block the import.
+    # Not a pipe: one that nobody reads would fill up and block the import.
     with _REDIRECTING, os.fdopen(stderr, "wb", buffering=0) as shown, tempfile.TemporaryFile() as held:
         sys.stderr.flush()
         os.dup2(held.fileno(), 2)

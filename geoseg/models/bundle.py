@@ -1,4 +1,4 @@
-"""The model bundle: one `.keras` file with `geoseg.json`, which says how to use the network on a scene."""
+"""The model bundle: a `.keras` file with a `geoseg.json` that describes how to use the network on a scene."""
 
 import io
 import json
@@ -53,7 +53,7 @@ class Card:
     scaling: Mapping[str, Scaling]
     """By NumPy data type of the scene; other types are rejected."""
     gsd_m: float
-    """Ground sample distance of the training data, in metres."""
+    """Ground sample distance of the training data."""
     tile: int
     """Side of a tile, in pixels."""
     overlap: int
@@ -110,21 +110,20 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSummary:
-    """Size of a network."""
+    """Size of a network, and the version of Keras that saved it."""
 
     layers: Mapping[str, int]
-    """Number of layers by kind, most frequent first."""
+    """Number of layers by class, most frequent first."""
     parameters: int
     """Number of kernel, bias and normalisation values."""
     keras_version: str
-    """Version of Keras that saved the network."""
 
 
 def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: int | None = None) -> None:
-    """Write `model` and its `card` to `path`, which ends in `.keras`; weights cut to `mantissa_bits` shrink the file.
+    """Write `model` and its `card` to `path`, which ends in `.keras`; rounding weights to `mantissa_bits` saves space.
 
-    Loss and optimizer are dropped: they would need geoseg to load, and triple the file. So are initializers: drawing
-    random numbers that the weights replace costs JAX half a minute on loading.
+    Loss and optimizer are dropped: they would need geoseg to load, and triple the file size. So are initializers: on
+    loading, JAX would spend half a minute drawing random numbers that the weights replace.
     """
     network = model.__class__.from_config(_zero_initializers(model.get_config()))
     network.set_weights(model.get_weights())
@@ -138,13 +137,7 @@ def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: 
 
 
 def read_card(path: Path) -> Card:
-    """Read the card of a bundle without loading Keras.
-
-    Raises
-    ------
-    BundleError
-        If the file is missing, is not a `.keras` archive, or has no valid `geoseg.json`.
-    """
+    """Read the card of a bundle without loading Keras; raises BundleError if there is no valid one."""
     if path.suffix != ".keras":
         raise BundleError(f"model {path} is not a .keras file; use a bundle saved by geoseg.")
     try:
@@ -170,13 +163,7 @@ def read_card(path: Path) -> Card:
 
 
 def read_summary(path: Path) -> NetworkSummary:
-    """Count the layers and parameters of a bundle.
-
-    Raises
-    ------
-    BundleError
-        If the file is not a bundle or contains no functional Keras network.
-    """
+    """Count the layers and parameters of a bundle; raises BundleError if its network cannot be read."""
     read_card(path)  # raises the clearest error if the file is not a bundle
     try:
         with zipfile.ZipFile(path) as archive:
@@ -194,13 +181,7 @@ def read_summary(path: Path) -> NetworkSummary:
 
 
 def load_network(path: Path) -> "keras.Model":
-    """Load the network of a bundle in Keras's safe mode.
-
-    Raises
-    ------
-    BundleError
-        If the card cannot be read, Keras cannot load the network, or the network does not match the card.
-    """
+    """Load a bundle's network in Keras's safe mode; raises BundleError if this fails or it does not match its card."""
     card = read_card(path)
     start_keras()
     import keras
@@ -225,7 +206,7 @@ def load_network(path: Path) -> "keras.Model":
 
 
 def _get(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
-    """Return a value of a card; raises KeyError if it is missing and TypeError if it is of another type."""
+    """Return a value of a card; raises KeyError if it is missing, TypeError if it has another type."""
     value = document[key]
     if not isinstance(value, kind):
         raise TypeError(f"{key} must be a {kind.__name__}, not {value!r}")
@@ -260,7 +241,7 @@ def _accepts(network: "keras.Model", side: int) -> bool:
     """Whether the network accepts tiles of `side` pixels and returns scores of the same size."""
     import keras
 
-    # Concatenate checks its inputs when it is built, not when shapes are computed.
+    # Concatenate checks its inputs when it is built, but not when shapes are computed.
     joins = [layer.input for layer in network.layers if isinstance(layer, keras.layers.Concatenate)]
     probe = keras.Model(network.inputs, [*network.outputs, *(part for parts in joins for part in parts)])
     try:

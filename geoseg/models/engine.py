@@ -40,15 +40,10 @@ class KerasEngine:
 
     All batches have one size, so the network is compiled once and a tile's scores do not depend on its batch: single
     tiles on a CPU, batches padded to `batch_size` on a GPU.
-
-    Raises
-    ------
-    BundleError
-        If the network cannot be loaded.
     """
 
     def __init__(self, source: "Path | keras.Model", *, batch_size: int = 1, tta: TTA = "none") -> None:
-        # Before the imports, since it starts Keras quietly.
+        # Before the imports, since this starts Keras quietly.
         network = load_network(source) if isinstance(source, Path) else source
         import keras
 
@@ -56,11 +51,11 @@ class KerasEngine:
 
         with without_chatter():  # to copy a network, Keras imports TensorFlow on every backend
             self._network = fold_batch_norm(network)
-        # XLA only delays the first tile of TensorFlow on a CPU; without it JAX runs operation by operation.
+        # On a CPU, XLA only delays TensorFlow's first tile; without it, JAX runs operation by operation.
         self._network.compile(jit_compile=keras.backend.backend() == "jax")
         self._batch_size = batch_size
-        # On a CPU larger batches are no faster, and TensorFlow picks other kernels for them, whose scores differ in the
-        # last bits (with 96 px tiles, for example).
+        # On a CPU larger batches are no faster, and TensorFlow picks other kernels for some (96 px tiles, for example),
+        # whose scores differ in the last bits.
         on_cpu = "cpu" in str(self._network.weights[0].value.device).lower()
         self._tiles_at_once = 1 if on_cpu else batch_size
         self._tta = tta
@@ -68,12 +63,9 @@ class KerasEngine:
         self.classes: int = self._network.output_shape[-1]
 
     def __call__(self, pixels: Pixels) -> Scores:
-        """Return probabilities `(tiles, side, side, classes)`; ValueError for more tiles than the batch size.
+        """Return probabilities `(tiles, side, side, classes)` of at most `batch_size` tiles.
 
-        Raises
-        ------
-        UsageError
-            If the device has too little memory for tiles of this number and size.
+        Raises UsageError if the device has too little memory.
         """
         if len(pixels) > self._batch_size:
             raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
@@ -99,9 +91,9 @@ class KerasEngine:
 
 
 def average_orientations(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:
-    """Average `score` over the orientations of `tta`, each turned back.
+    """Score tiles in each orientation, turn the scores back, and average them in a fixed order.
 
-    `pixels` is `(tiles, side, side, bands)`; the result is `(tiles, side, side, classes)`, summed in a fixed order.
+    `pixels` is `(tiles, side, side, bands)`, the result `(tiles, side, side, classes)`.
     """
     if tta == "none":
         return score(pixels)
@@ -114,7 +106,7 @@ def average_orientations(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Sco
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether a backend ran out of memory; they share no exception class, only these messages."""
+    """Whether a backend ran out of memory; backends share no exception class, so this compares messages."""
     return isinstance(error, MemoryError) or any(
         words in str(error) for words in ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory")
     )

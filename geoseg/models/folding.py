@@ -1,4 +1,4 @@
-"""Fold batch normalisation into the preceding convolutions, to save passes over the pixels."""
+"""Fold batch normalisations into the preceding convolutions, to save passes over the pixels."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
     """Copy a network for inference, with batch normalisations folded into the convolutions before them.
 
     At inference a normalisation is `scale * x + shift` per channel, so the linear convolution before it can include it.
-    Scores agree with the original's up to float32 rounding. Not folded: a normalisation after anything but a linear
-    Conv2D or DepthwiseConv2D, after a convolution with other consumers, one that is itself an output, or one that uses
-    batch statistics (`training=True`). Networks that are not functional are returned as they are.
+    Scores agree with the original's up to float32 rounding. Not folded are normalisations that are outputs, use batch
+    statistics (`training=True`), or are not the only consumer of a linear Conv2D or DepthwiseConv2D. Networks that are
+    not functional are returned unchanged.
     """
     config = network.get_config()
     if "input_layers" not in config:
@@ -61,7 +61,7 @@ def _find_folds(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _used_layers(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a configuration
-    """Yield the names of layers whose tensors a part of a functional configuration uses."""
+    """Yield the names of layers whose tensors are used in part of a functional configuration."""
     match value:
         case {"keras_history": [name, _, _]} | [str(name), int(), int()]:
             yield name
@@ -74,7 +74,7 @@ def _used_layers(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a c
 
 
 def _remove_norms(config: dict[str, Any], folds: dict[str, str]) -> dict[str, Any]:
-    """Remove folded normalisations: their consumers read the convolution, which gains a bias."""
+    """Remove folded normalisations: their consumers use the convolution, which gains a bias."""
 
     def rewired(value: Any) -> Any:  # noqa: ANN401
         match value:

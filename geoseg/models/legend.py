@@ -1,4 +1,4 @@
-"""The legend: names and colours of the class ids of a raster."""
+"""The legend: names and colours of class ids."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 NODATA = 255
 """Nodata value of class rasters, never a class id."""
 LEVELS = 254
-"""Probabilities are stored as integers from 0 to this; 255 is nodata."""
+"""Probabilities are stored as integers from 0 to `LEVELS`; 255 is nodata."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class LegendClass:
 
     name: str
     colour: str
-    """Hexadecimal red, green, blue: `#4a4a4a`."""
+    """As `#4a4a4a`: red, green and blue in hexadecimal."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
@@ -33,11 +33,11 @@ class LegendClass:
 
 @dataclass(frozen=True, kw_only=True)
 class Legend:
-    """Classes by id (their position in `classes`), and which of them is road."""
+    """Classes in the order of their ids, from 0."""
 
     classes: tuple[LegendClass, ...]
     road: int | None = None
-    """Id of the class that road networks are traced from; None if there is none."""
+    """Id of the class to trace road networks from, if any."""
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) < NODATA:

@@ -15,13 +15,7 @@ def shipped_models() -> dict[str, Path]:
 
 
 def find_model(name: str | Path) -> Path:
-    """Return the path of a bundle, given the name of a shipped one or a file.
-
-    Raises
-    ------
-    BundleError
-        If there is neither, or the file is not accessible.
-    """
+    """Return the path of a shipped bundle, given its name, or of a file; raises BundleError if there is neither."""
     shipped = shipped_models()
     if str(name) in shipped:
         return shipped[str(name)]

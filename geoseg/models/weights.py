@@ -12,7 +12,7 @@ WEIGHTS = "model.weights.h5"
 """Member of a `.keras` archive."""
 
 MANTISSA_BITS = 23
-"""Of a float32; weights that keep this many are unchanged."""
+"""Bits in the mantissa of a float32; keeping all leaves weights unchanged."""
 
 
 def compact_archive(path: Path, *, mantissa_bits: int) -> None:
@@ -20,11 +20,6 @@ def compact_archive(path: Path, *, mantissa_bits: int) -> None:
 
     HDF5 groups bytes of equal significance before compressing them, so bits cleared by rounding cost nothing: 10 bits,
     the mantissa of a float16, halve the file. Unlike float16, the weights keep their range.
-
-    Raises
-    ------
-    ValueError
-        If `mantissa_bits` is not between 1 and 23.
     """
     if not 1 <= mantissa_bits <= MANTISSA_BITS:
         raise ValueError(f"`mantissa_bits` must be 1 to {MANTISSA_BITS}, not {mantissa_bits}.")
@@ -36,7 +31,7 @@ def compact_archive(path: Path, *, mantissa_bits: int) -> None:
     members[WEIGHTS] = compacted.getvalue()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
-            # Keras seeks in the weights, which is fast only in a member that is not compressed.
+            # Keras seeks in the weights, which is slow in a compressed member.
             archive.writestr(name, content, zipfile.ZIP_STORED if name == WEIGHTS else zipfile.ZIP_DEFLATED)
 
 

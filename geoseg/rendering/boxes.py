@@ -34,7 +34,7 @@ class Boxes:
         return perpendicular(self.axis)
 
     def at(self, along: Floats, across: Floats) -> Floats:
-        """Return points (n, 2) given in each rectangle's frame, in metres from its centre."""
+        """Return points (n, 2), given distances from the centre along and across each rectangle in metres."""
         return np.asarray(self.centre + along[:, None] * self.axis + across[:, None] * self.across)
 
     def polygons(self, grow_m: float = 0.0) -> npt.NDArray[np.object_]:
@@ -45,7 +45,7 @@ class Boxes:
 
 
 def boxes(centre: Floats, axis: Floats, half_length: Floats | float, half_width: Floats | float) -> Boxes:
-    """Build rectangles; a half side may be one number for all."""
+    """Build rectangles; half sides are (n,) or one number for all."""
     half = np.stack([np.broadcast_to(half_length, len(centre)), np.broadcast_to(half_width, len(centre))], axis=1)
     return Boxes(
         centre=np.asarray(centre, float).reshape(-1, 2), axis=np.asarray(axis, float).reshape(-1, 2), half=half

@@ -1,4 +1,4 @@
-"""The layers that a scene is painted on, at twice the image's resolution and with a margin for its shadows."""
+"""Layers to paint a scene on, at twice its resolution, with a margin for objects that cast shadows into the image."""
 
 from collections.abc import Iterable
 
@@ -17,24 +17,9 @@ MARGIN_M = 32.0
 
 
 class Canvas:
-    """Albedo, class, object height and slope lighting of the ground, in cells of half a pixel.
+    """Layers (height, width) in cells of half a pixel.
 
     Ground coordinates are metres, x to the right and y downwards, with the image's upper left corner at the origin.
-
-    Attributes
-    ----------
-    albedo
-        (4, height, width) float32 linear reflectance: red, green, blue, near-infrared.
-    classes
-        (height, width) uint8 `SurfaceClass`.
-    heights
-        (height, width) float32 metres above the ground.
-    lighting
-        (height, width) float32 direct light: 1 on level ground, 0 facing away.
-    grain
-        (height, width) float32 noise of zero mean and unit variance, with features of metres, shared by all materials.
-    drift
-        The same, with features of tens of metres.
     """
 
     def __init__(self, rng: np.random.Generator, shape: tuple[int, int], gsd: float) -> None:
@@ -43,15 +28,20 @@ class Canvas:
         self.shape = (shape[0] * OVERSAMPLING + 2 * self._margin, shape[1] * OVERSAMPLING + 2 * self._margin)
         self.origin_m = -self._margin * self.cell_m
         self.albedo = np.zeros((4, *self.shape), np.float32)
+        """Linear reflectance in red, green, blue and near-infrared."""
         self.classes = np.full(self.shape, SurfaceClass.LAND, np.uint8)
         self.heights = np.zeros(self.shape, np.float32)
+        """Metres above the ground."""
         self.lighting = np.ones(self.shape, np.float32)
+        """Direct light: 1 on level ground, 0 on slopes that face away from the sun."""
         self.grain = fractal_noise(rng, self.shape, coarsest=6.0 / self.cell_m, roughness=0.85)
+        """Texture shared by all materials: noise of zero mean and unit variance, with features of metres."""
         self.drift = fractal_noise(rng, self.shape, coarsest=70.0 / self.cell_m, finest=2.0, roughness=0.62)
+        """The same, with features of tens of metres."""
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of the canvas in metres, including the margin."""
+        """Left, top, right and bottom in metres, including the margin."""
         height, width = self.shape
         right, bottom = self.origin_m + width * self.cell_m, self.origin_m + height * self.cell_m
         return self.origin_m, self.origin_m, right, bottom
@@ -72,14 +62,14 @@ class Canvas:
         return cells, burnt[cells].astype(np.int64) - 1
 
     def cells_at(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """Return the flat index of the cell at each point (n, 2) in metres, the nearest cell for points outside."""
+        """Return the flat index of the cell at each point (n, 2) in metres; the nearest cell for points outside."""
         cells = np.floor((points - self.origin_m) / self.cell_m).astype(np.int64)
         columns = np.clip(cells[:, 0], 0, self.shape[1] - 1)
         rows = np.clip(cells[:, 1], 0, self.shape[0] - 1)
         return np.asarray(rows * self.shape[1] + columns, np.int64)
 
     def cells_along(self, starts: npt.NDArray[np.float64], ends: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """Return the unique flat indices of cells along segments from starts (n, 2) to ends (n, 2) in metres."""
+        """Return the unique flat indices of cells on segments from starts (n, 2) to ends (n, 2) in metres."""
         count = np.ceil(np.hypot(*(ends - starts).T) / (0.7 * self.cell_m)).astype(np.int64) + 1
         of = np.repeat(np.arange(len(count)), count)
         step = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
@@ -91,11 +81,9 @@ class Canvas:
     def cells_within(
         self, areas: Boxes
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """Find the cells of many small rectangles faster than `burn` does.
+        """Find the cells of many small rectangles faster than `cells_in`.
 
-        Returns
-        -------
-        Flat indices, the rectangle of each, and the position along its length, -1 to 1.
+        Returns flat indices, the rectangle of each cell, and its position along the rectangle from -1 to 1.
         """
         step = 0.8 * self.cell_m
         count = np.maximum(1, np.round(2.0 * areas.half / step)).astype(np.int64)
@@ -109,7 +97,7 @@ class Canvas:
         return self.cells_at(points[inside]), of[inside], along[inside]
 
     def points_of(self, cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return x and y in metres of cell centres, given flat indices."""
+        """Return x and y of cell centres in metres, given flat indices."""
         rows, columns = np.divmod(cells, self.shape[1])
         half, step, origin = np.float32(0.5), np.float32(self.cell_m), np.float32(self.origin_m)
         return (columns.astype(np.float32) + half) * step + origin, (rows.astype(np.float32) + half) * step + origin
@@ -131,6 +119,6 @@ class Canvas:
                 flat[band, cells] = below + (colour[band] - below) * np.float32(opacity)
 
     def crop(self, layer: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Crop the margin from a layer whose last two axes are the canvas'."""
+        """Cut the margin off a layer (…, height, width)."""
         inner = slice(self._margin, -self._margin)
         return layer[..., inner, inner]

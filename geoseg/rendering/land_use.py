@@ -1,4 +1,4 @@
-"""Plan the use of land between roads: plots, commerce, fields, woods, open ground."""
+"""Plan the land use between roads: plots, commerce, fields, woods, open ground."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -28,13 +28,12 @@ class Parcel:
     second: str
     """Ground cover of patches."""
     patches: float
-    """Approximate share of patches, -1 (none) to 1 (all)."""
+    """Extent of patches, from -1 (none) to 1 (everywhere)."""
     tone: float = 1.0
-    """Brightness relative to the reflectance in `GROUND`."""
+    """Brightness relative to `GROUND`."""
     roughness: float = 0.1
     """Relative amplitude of the fine texture."""
     row_spacing_m: float = 3.0
-    """Distance between crop rows in metres."""
     row_heading: float = 0.0
     """Direction across the rows in radians."""
     row_strength: float = 0.0
@@ -91,7 +90,7 @@ def plan_land(rng: np.random.Generator, style: Style, roads: list[Road], bounds:
 
 
 def _clustered_ranks(rng: np.random.Generator, faces: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
-    """Return a number from 0 to 1 for each face, evenly distributed and similar among neighbours."""
+    """Return a number for each face, uniform between 0 and 1 and similar among neighbours."""
     centres = shapely.get_coordinates(shapely.centroid(faces))
     heading, phase = rng.uniform(0.0, 2.0 * np.pi, (2, 4))
     field = plane_waves(centres, heading, rng.uniform(250.0, 1200.0, 4), phase).sum(axis=1)
@@ -133,7 +132,7 @@ def _divide(rng: np.random.Generator, area: BaseGeometry, largest: float) -> lis
 
 
 class _Palette:
-    """Ground covers of one scene: parcels of one use look alike."""
+    """Ground covers of one scene, so that parcels of one use look alike."""
 
     def __init__(self, rng: np.random.Generator, climate: Climate) -> None:
         self._rng = rng

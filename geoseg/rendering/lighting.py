@@ -16,7 +16,7 @@ _PENUMBRA_M = 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class Sun:
-    """Direction to the sun."""
+    """Position of the sun."""
 
     towards: tuple[float, float]
     """Horizontal unit vector towards the sun, x to the right and y downwards."""
@@ -41,15 +41,10 @@ def draw_sun(rng: np.random.Generator, style: Style) -> Sun:
 
 
 def shade(canvas: Canvas, sun: Sun, darkness: float) -> npt.NDArray[np.float32]:
-    """Return direct light (height, width) on the canvas with cast shadows, relative to level ground in the sun.
+    """Return direct light (height, width) on the canvas, relative to level ground in the sun.
 
-    The shadow's height over each cell is the maximum of all heights towards the sun, each less the drop of a ray over
-    its distance. Doubling the distance in each step finds it in a logarithmic number of steps.
-
-    Parameters
-    ----------
-    darkness
-        Share of direct light removed by a shadow, 0 to 1.
+    A shadow removes the share `darkness` of direct light. Its height over a cell is the maximum of all heights towards
+    the sun, each less the drop of a ray over the distance. Doubling the distance in each step needs few steps.
     """
     drop_per_m = np.tan(sun.elevation)
     plane = canvas.heights.copy()
@@ -66,7 +61,7 @@ def shade(canvas: Canvas, sun: Sun, darkness: float) -> npt.NDArray[np.float32]:
 
 
 def _raise_to(plane: npt.NDArray[np.float32], shift: tuple[int, int], drop: np.float32) -> None:
-    """Raise each cell to the plane `shift` cells away, less the drop of the ray."""
+    """Raise each cell to the plane's height `shift` cells away less `drop`, if that is higher."""
     here, there = [], []
     for step, size in zip(shift, plane.shape, strict=True):
         bounded = int(np.clip(step, -size, size))

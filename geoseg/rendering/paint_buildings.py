@@ -41,7 +41,7 @@ _DRIVES = ["yard_asphalt", "concrete", "paving", "gravel", "pale_soil"]
 def _fill(
     canvas: Canvas, areas: Boxes, colours: npt.NDArray[np.float32], roughness: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Paint rectangles in colours (n, 4); return the cells and the rectangle of each."""
+    """Paint rectangles in colours (n, 4); return their cells and the rectangle of each."""
     cells, of = canvas.cells_in(areas.polygons())
     canvas.paint(cells, colours[of].T * (np.float32(1.0) + np.float32(roughness) * canvas.grain.ravel()[cells]))
     return cells, of
@@ -66,7 +66,7 @@ def paint_yards(rng: np.random.Generator, canvas: Canvas, style: Style, settleme
 
 
 def _paint_boundaries(rng: np.random.Generator, canvas: Canvas, style: Style, plots: Boxes) -> None:
-    """Paint fences, walls or hedges along sides and back of plots; walls are too thin to change a cell's class."""
+    """Paint hedges or walls along the sides and backs of plots; walls are too thin to change the class of a cell."""
     fenced = plots[rng.random(len(plots)) < rng.uniform(0.0, 0.9)]
     half = fenced.half
     corners = [fenced.at(i * half[:, 0], j * half[:, 1]) for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
@@ -84,7 +84,7 @@ def _paint_boundaries(rng: np.random.Generator, canvas: Canvas, style: Style, pl
 
 
 def _paint_belongings(rng: np.random.Generator, canvas: Canvas, plots: Boxes) -> None:
-    """Scatter small objects on plots, too mixed for a class of their own."""
+    """Scatter small objects on plots; they do not change the class of the ground."""
     on = plots[np.repeat(np.arange(len(plots)), rng.poisson(rng.uniform(0.0, 4.0), len(plots)))]
     count = len(on)
     centre = on.at(*(rng.uniform(-0.95, 0.95, (2, count)) * on.half.T))
@@ -145,7 +145,7 @@ def paint_buildings(rng: np.random.Generator, canvas: Canvas, style: Style, sun:
 def _roof_colours(
     rng: np.random.Generator, climate: Climate, house: npt.NDArray[np.int64], roof: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
-    """Return roof colours (n, 4), one for each house, from the few of a scene."""
+    """Return roof colours (n, 4), one for each house; a scene has few."""
     pitched, flat = np.array(_PITCHED[climate], np.float32), np.array(_FLAT[climate], np.float32)
     favourites = rng.dirichlet(np.full(len(pitched), 0.8)), rng.dirichlet(np.full(len(flat), 0.8))
     count = int(house.max()) + 1

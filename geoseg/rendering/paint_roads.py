@@ -70,7 +70,7 @@ def outline(road: Road) -> BaseGeometry:
 
 
 def _paint_layer(rng: np.random.Generator, canvas: Canvas, roads: list[Road], *, marked: float) -> None:
-    """Paint roads on one level, with markings from 0 (none) to 1 (new)."""
+    """Paint roads on one level; `marked` is the freshness of markings, from 0 (none) to 1."""
     if not roads:
         return
     areas: list[BaseGeometry] = [outline(road) for road in roads]
@@ -108,7 +108,7 @@ def _per_surface_tone(rng: np.random.Generator, roads: list[Road]) -> npt.NDArra
 
 
 def _raise_decks(canvas: Canvas, roads: list[Road]) -> None:
-    """Paint parapets and raise decks over water and roads, so that they cast shadows there but not on their ramps."""
+    """Paint parapets, and raise decks only over water and roads, so that ramps cast no shadow."""
     decks = [shapely.LineString(road.line).buffer(road.width_m / 2 + 0.8, cap_style="flat") for road in roads]
     cells, _ = canvas.cells_in(decks)
     below = canvas.classes.ravel()[cells]
@@ -135,7 +135,7 @@ def _paint_wear(rng: np.random.Generator, canvas: Canvas, roads: list[Road]) -> 
 
 
 def _paint_markings(canvas: Canvas, roads: list[Road], freshness: float) -> None:
-    """Paint edge lines and dashes; opacity is the share of a cell that a line covers."""
+    """Paint edge lines and dashes, thinned by the share of a cell that a line covers."""
     lines = [np.empty((0, 2, 2))]
     for road in roads:
         if road.surface not in _PAINTED or road.width_m < 6.0 or length(road.line) < 12.0:
@@ -194,7 +194,7 @@ def _vehicles(rng: np.random.Generator, road: Road, where: Floats, lane: Floats)
 
 
 def paint_cars(rng: np.random.Generator, canvas: Canvas, cars: Boxes) -> None:
-    """Paint vehicles with dark windscreens; they do not change the class of the ground."""
+    """Paint vehicles with dark windows; they do not change the class of the ground."""
     ground = canvas.classes.ravel()[canvas.cells_at(cars.centre)]
     cars = cars[(ground == SurfaceClass.ROAD) | (ground == SurfaceClass.LAND)]
     cells, of, towards = canvas.cells_within(cars)

@@ -32,28 +32,19 @@ class RenderedScene:
     image: npt.NDArray[np.uint8]
     """(height, width, 4) red, green, blue and near-infrared."""
     classes: npt.NDArray[np.uint8]
-    """(height, width) `SurfaceClass` of the surface: a road under a tree is road."""
+    """(height, width) `SurfaceClass`; a road under a tree is road."""
     roads: tuple[Road, ...]
     """Edges of the road network in pixels. They meet only at shared end points; bridges may cross other edges."""
     light: npt.NDArray[np.float32]
-    """(height, width, 4) linear light before exposure, with noise: level white ground in the sun is about 1."""
+    """(height, width, 4) linear light before exposure, with noise: about 1 on level white ground in the sun."""
 
 
 def render_scene(seed: int, shape: tuple[int, int], *, gsd: float = 1.0, style: Style | None = None) -> RenderedScene:
-    """Render the scene of a seed; equal arguments give equal bytes.
+    """Render a scene of `shape` (height, width) pixels of `gsd` metres; equal arguments give equal bytes.
 
-    Parameters
-    ----------
-    seed
-        Non-negative.
-    shape
-        Height and width in pixels.
-    gsd
-        Ground sample distance in metres per pixel.
-    style
-        Type of landscape; drawn from the seed if None.
+    Without a style, the seed (non-negative) chooses one.
     """
-    # one random stream per stage, so that a change in one does not affect the others
+    # one random stream per stage, so that changing a stage does not affect the others
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(_STAGES)]
     style = draw_style(streams[0]) if style is None else style
     sun = draw_sun(streams[0], style)

@@ -1,4 +1,4 @@
-"""Roads, and exact cutting of lines: pieces share end points to the last bit."""
+"""Roads, and lines cut exactly: pieces share end points to the last bit."""
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ class Road:
     line: Line
     """Centreline, (n, 2) float64 x and y: metres during planning, pixels with integer corners in a rendered scene."""
     width_m: float
-    """Width of the carriageway in metres."""
+    """Width of the carriageway."""
     surface: str
     """A key of `ROAD_SURFACES`."""
     bridge: bool = False
@@ -42,7 +42,7 @@ def stations(line: Line) -> npt.NDArray[np.float64]:
 
 
 def along(line: Line, distances: npt.NDArray[np.float64]) -> tuple[Line, Line]:
-    """Return points (n, 2) and unit tangents (n, 2) at distances from the start."""
+    """Return points and unit tangents, each (n, 2), at distances (n,) from the start."""
     run = stations(line)
     points = np.stack([np.interp(distances, run, line[:, axis]) for axis in (0, 1)], axis=1)
     segment = np.clip(np.searchsorted(run, distances, side="right") - 1, 0, len(line) - 2)
@@ -81,20 +81,10 @@ def length(line: Line) -> float:
 
 
 def cross(road: Road, obstacle: BaseGeometry, *, bridge: bool, longest_m: float, abutment_m: float) -> list[Road]:
-    """Bridge an obstacle, or end the road before it.
+    """Bridge an obstacle, or end the road before it; coordinates are in metres.
 
-    Parameters
-    ----------
-    road
-        In metres.
-    obstacle
-        Area in metres.
-    bridge
-        Whether to bridge; not where the road starts or ends inside the obstacle.
-    longest_m
-        Longest bridge.
-    abutment_m
-        Length of a bridge beyond the obstacle, and distance of a dead end from it.
+    There is no bridge over `longest_m`, or where the road starts or ends inside the obstacle. Bridges extend, and dead
+    ends stop, `abutment_m` beyond it.
     """
     path = shapely.LineString(road.line)
     inside = path.intersection(obstacle)
@@ -110,7 +100,7 @@ def cross(road: Road, obstacle: BaseGeometry, *, bridge: bool, longest_m: float,
     spans.sort()
     merged: list[tuple[float, float]] = []
     for begin, end in spans:
-        # short gaps between obstacles are bridged, too
+        # bridge short gaps between obstacles, too
         if merged and begin - merged[-1][1] < 12.0:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
@@ -150,6 +140,6 @@ def join_chains(roads: list[Road]) -> list[Road]:
         lines[keys[0]] = replace(first, line=np.concatenate([head, tail[1:]]))
         del lines[keys[1]]
         far = _node(tail[-1])
-        # the joined road replaces the removed one at its far end; a closed loop lists it twice
+        # at its far end, the joined road replaces the removed one; a closed loop lists it twice
         at_node[far][at_node[far].index(keys[1])] = keys[0]
     return list(lines.values())

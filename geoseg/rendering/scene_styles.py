@@ -1,4 +1,4 @@
-"""Types of landscape to render, as ranges from which each scene draws its values."""
+"""Types of landscape to render; each scene draws its values from their ranges."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +20,7 @@ class Style:
     layouts: tuple[Layout, ...] = ("curved",)
     """Street layouts to choose from."""
     block_m: Range = (60.0, 110.0)
-    """Distance between neighbouring streets in metres."""
+    """Distance between neighbouring streets."""
     connected: Range = (0.75, 0.95)
     """Share of street links built; missing links leave dead ends and larger blocks."""
     unpaved: Range = (0.0, 0.1)
@@ -34,21 +34,21 @@ class Style:
     commercial: Range = (0.0, 0.08)
     """Share of blocks with large buildings and car parks."""
     frontage_m: Range = (17.0, 24.0)
-    """Street length of one plot in metres."""
+    """Length of a plot along the street."""
     house_m: Range = (8.0, 15.0)
-    """Side lengths of a house in metres."""
+    """Side lengths of a house."""
     storeys: Range = (1.0, 2.5)
     """Storeys of houses, 3 m each."""
     flat_roofs: Range = (0.0, 0.15)
-    """Share of flat roofs."""
+    """Share of houses."""
     pools: Range = (0.0, 0.2)
     """Share of plots with a swimming pool."""
     fields: Range = (0.0, 0.12)
-    """Share of open blocks that are farmed."""
+    """Share of open blocks."""
     woodland: Range = (0.1, 0.5)
-    """Share of open blocks that are wooded."""
+    """Share of open blocks."""
     plot_trees: Range = (0.5, 2.5)
-    """Mean number of trees on a plot."""
+    """Mean number on a plot."""
     street_trees: Range = (0.0, 0.5)
     """Share of streets planted with trees."""
     leaf_off: Range = (0.0, 0.0)
@@ -58,11 +58,11 @@ class Style:
     relief: Range = (0.02, 0.10)
     """Strength of terrain shading."""
     sun_azimuth_deg: Range = (100.0, 260.0)
-    """Azimuth of the sun, clockwise from north (the top of the image)."""
+    """Clockwise from north (the top of the image)."""
     sun_elevation_deg: Range = (32.0, 62.0)
-    """Elevation of the sun above the horizon."""
+    """Above the horizon."""
     blur_px: Range = (0.3, 0.65)
-    """Standard deviation of the optical blur in pixels."""
+    """Standard deviation of the optical blur."""
     sharpening: Range = (0.2, 1.1)
     """Strength of the vendor's unsharp mask."""
     noise: Range = (0.6, 2.2)
@@ -72,9 +72,8 @@ class Style:
     brightness: Range = (70.0, 115.0)
     """Target mean grey level of the exposure."""
     contrast: Range = (1.15, 1.7)
-    """Contrast about the mean."""
+    """Factor of the difference from the mean."""
     saturation: Range = (0.85, 1.25)
-    """Colour saturation."""
 
 
 STYLES: dict[str, Style] = {
@@ -180,7 +179,7 @@ STYLES: dict[str, Style] = {
         contrast=(1.0, 1.6),
     ),
 }
-"""Landscapes by name; a seed without a style draws one of them."""
+"""Landscapes by name."""
 
 
 def draw_style(rng: np.random.Generator) -> Style:

@@ -1,4 +1,4 @@
-"""Turn light into pixel values: integration, optical blur, noise, haze and the vendor's tone curve."""
+"""Turn light into pixel values: integration, blur, noise, haze and the vendor's tone curve."""
 
 from dataclasses import dataclass
 
@@ -14,22 +14,15 @@ _AIRLIGHT = np.array([0.45, 0.7, 1.0, 0.15], np.float32)
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
-    """A camera and its exposure."""
+    """A camera and its exposure: values drawn from the ranges of the same names in `Style`, and gains."""
 
     blur_px: float
-    """Standard deviation of the optical blur in pixels."""
     sharpening: float
-    """Strength of the unsharp mask."""
     noise: float
-    """Standard deviation of noise at mid-grey, in grey levels of 255."""
     haze: float
-    """Reflectance added by haze in blue."""
     brightness: float
-    """Target mean grey level."""
     contrast: float
-    """Contrast about the mean."""
     saturation: float
-    """Colour saturation."""
     balance: tuple[float, ...]
     """Gain of each band."""
 
@@ -61,15 +54,15 @@ def integrate(rng: np.random.Generator, light: npt.NDArray[np.float32], sensor: 
             softer = ndimage.gaussian_filter(soft[band], 1.0, truncate=2.0)
             soft[band] += np.float32(sensor.sharpening) * (soft[band] - softer)
     np.maximum(soft, np.float32(0.0), out=soft)
-    # shot noise grows with the square root of light, so it is uniform after the square-root tone curve
+    # shot noise grows with the square root of light: after the square-root tone curve it is uniform
     grain = rng.standard_normal(soft.shape, dtype=np.float32)
     spread = np.float32(sensor.noise / 128.0) * (np.sqrt(soft * np.float32(0.25)) + np.float32(0.03))
     return np.asarray(np.maximum(soft + grain * spread, np.float32(0.0)), np.float32)
 
 
 def expose(pixels: npt.NDArray[np.float32], sensor: Sensor) -> npt.NDArray[np.uint8]:
-    """Turn linear light (4, height, width) into an image (height, width, 4) uint8 as delivered by vendors."""
-    # a square root as tone curve: exactly rounded on every processor, unlike a power
+    """Turn linear light (4, height, width) into an image (height, width, 4)."""
+    # a square root as tone curve: unlike a power, it is rounded exactly on every processor
     grey = np.sqrt(pixels)
     mean = float(grey[:3].mean(dtype=np.float64))
     gain = np.clip(sensor.brightness / max(mean * 255.0, 1e-3), 0.55, 1.6)

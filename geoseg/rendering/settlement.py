@@ -23,20 +23,20 @@ class Buildings:
 
     footprint: Boxes
     eaves_m: Floats
-    """(n,) height of the walls in metres."""
+    """(n,) height of the walls."""
     roof: npt.NDArray[np.int64]
     """(n,) `FLAT`, `GABLE` or `HIP`."""
     house: npt.NDArray[np.int64]
-    """(n,) number of the house of each footprint: wings share the roof colour of their house."""
+    """(n,) number of the house each belongs to: wings share the roof colour of their house."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """Everything built except roads."""
+    """All that is built except roads."""
 
     buildings: Buildings
     plots: Boxes
-    """One plot per house, with its axis along the street."""
+    """One per house, with its axis along the street."""
     drives: Boxes
     """Driveways and patios."""
     pools: Boxes
@@ -47,7 +47,7 @@ class Settlement:
 def plan_settlement(
     rng: np.random.Generator, style: Style, plan: RoadPlan, parcels: list[Parcel], water: BaseGeometry
 ) -> Settlement:
-    """Place buildings so that none touches a road, water, or another building."""
+    """Place buildings clear of roads, water and each other."""
     roads = plan.roads
     clearance = [outline(road).buffer(1.0, quad_segs=2) for road in roads]
     islands = [shapely.Point(centre).buffer(20.0) for centre in plan.islands]
@@ -104,7 +104,7 @@ def plan_settlement(
 
 
 def _plots(rng: np.random.Generator, style: Style, plan: RoadPlan, parcels: list[Parcel]) -> tuple[Boxes, Floats]:
-    """Return plots on both sides of streets in built-up parcels, and the side of the street, +1 or -1."""
+    """Return plots on both sides of streets in built-up parcels, and the side that faces the street, +1 or -1."""
     frontage = draw(rng, style.frontage_m)
     deep = frontage * rng.uniform(1.1, 1.7)
     rows = 2 if style.storeys[1] > 4 else 1
@@ -134,7 +134,7 @@ def _plots(rng: np.random.Generator, style: Style, plan: RoadPlan, parcels: list
 def _houses(
     rng: np.random.Generator, style: Style, plots: Boxes, street_side: Floats, *, attached: bool
 ) -> tuple[Boxes, Boxes]:
-    """Return a house per plot, towards the street, and a perpendicular wing; attached houses fill their frontage."""
+    """Return a house per plot, near the street, and its perpendicular wing; attached houses fill their frontage."""
     count = len(plots)
     least, most = style.house_m
     long = np.minimum(rng.uniform((least + most) / 2, most, count), 2.0 * plots.half[:, 0] - 1.5) / 2

@@ -1,4 +1,4 @@
-"""Lay out streets on a lattice bent by a smooth warp that cannot fold, so streets meet only at lattice points."""
+"""Lay out streets on a smoothly warped lattice; the warp cannot fold, so they meet only at lattice points."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ class _Street:
     width_m: float
     surface: str
     chance: float
-    """Probability of each of its links."""
+    """Probability of each link."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Town:
-    """Common properties of a scene's streets."""
+    """Street types of a scene, and their distribution."""
 
     side: _Street
     main: _Street
@@ -54,7 +54,7 @@ class _Town:
 
 
 def draw_warp(rng: np.random.Generator, *, straight: bool) -> Warp:
-    """Draw a smooth displacement with a gradient below one, which bends lines without folding them."""
+    """Draw a smooth displacement with a gradient below one, which does not fold lines."""
     gradient = 0.08 if straight else rng.uniform(0.45, 0.85)
     waves = 4
     wavelength = rng.uniform(220.0, 800.0, waves)
@@ -98,7 +98,7 @@ def draw_streets(rng: np.random.Generator, style: Style, bounds: Bounds) -> list
         count = max(5 if layout == "rings" else 2, int(span[link] / VERTEX_STEP_M) + 1)
         share = np.linspace(0.0, 1.0, count)[:, None]
         begin, end = corners[link]
-        # rounded, so that links share exactly the same coordinates at a lattice point
+        # rounded, so that links have exactly the same coordinates at a lattice point
         line = np.round(warp(place(begin + share * (end - begin))), 4)
         if window.intersects(shapely.LineString(line)):
             roads.append(Road(line=line, width_m=kinds[link].width_m, surface=kinds[link].surface))
@@ -172,7 +172,7 @@ def _polar(rng: np.random.Generator, centre: Line) -> Warp:
     start = rng.uniform(0.0, 1.0)
 
     def place(points: Line) -> Line:
-        # turn 1 is turn 0: from the same number, so that the ring closes to the last bit
+        # modulo 1, so that the ring closes to the last bit
         angle = 2.0 * np.pi * (np.mod(points[:, 0], 1.0) + start)
         return np.asarray(centre + points[:, 1:] * np.stack([np.cos(angle), np.sin(angle)], axis=1))
 

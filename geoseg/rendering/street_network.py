@@ -16,7 +16,7 @@ from .street_lattice import VERTEX_STEP_M, Bounds, Warp, draw_streets, draw_warp
 _MOTORWAY_WIDTH_M = 10.0
 _LONGEST_BRIDGE_M = 170.0
 _CLEARANCE_M = 8.0
-"""Free ground around a roundabout."""
+"""Distance of a roundabout from other roads."""
 _LEAST_ARM_ANGLE = 0.5
 """Radians between neighbouring arms of a roundabout."""
 
@@ -28,7 +28,7 @@ class RoadPlan:
     local: list[Road]
     """Noded streets, avenues and tracks."""
     motorways: list[Road]
-    """Carriageways of the motorway, crossed by `local` only on bridges."""
+    """Carriageways, crossed by `local` only on bridges."""
     islands: Line
     """(n, 2) centres of roundabouts."""
 
@@ -52,7 +52,7 @@ def plan_roads(rng: np.random.Generator, style: Style, bounds: Bounds, water: Ba
         main = road.width_m >= 9.0
         for piece in cross(road, water, bridge=main or rng.random() < 0.4, longest_m=_LONGEST_BRIDGE_M, abutment_m=5.0):
             if piece.bridge:
-                # next to a motorway the bridge would have to cross both: leave a gap
+                # a bridge next to a motorway would have to cross both: leave a gap
                 if not shapely.LineString(piece.line).intersects(corridor):
                     local.append(piece)
                 continue
@@ -108,12 +108,7 @@ def _drop_unreachable(roads: list[Road], bounds: Bounds) -> list[Road]:
 
 
 def _add_roundabouts(rng: np.random.Generator, roads: list[Road], share: float) -> tuple[list[Road], Line]:
-    """Turn a share of the suitable junctions into roundabouts; lines are in metres and stay noded.
-
-    Returns
-    -------
-    Roads, and centres (n, 2) of the roundabouts.
-    """
+    """Turn a share of suitable junctions into roundabouts; return all roads, noded, and their centres (n, 2)."""
     arms: defaultdict[Node, list[int]] = defaultdict(list)
     for key, road in enumerate(roads):
         for end in road.ends:
@@ -152,7 +147,7 @@ def _has_room(node: Node, keys: list[int], roads: dict[int, Road], radius: float
 
 
 def _trim(road: Road, node: Node, radius: float) -> tuple[Line, Road]:
-    """End a road at the circle around its node; return the end point and the road."""
+    """End a road at a circle around its node; return the end point and the road."""
     starts_here = road.ends[0] == node
     line = road.line if starts_here else road.line[::-1]
     away = np.hypot(*(line - np.array(node)).T)
@@ -165,7 +160,7 @@ def _trim(road: Road, node: Node, radius: float) -> tuple[Line, Road]:
 
 
 def _ring(node: Node, radius: float, ends: list[Line]) -> list[Line] | None:
-    """Return arcs between neighbouring arms; None if two arms are too close."""
+    """Return the arcs of a roundabout between its arms; None if two arms are too close."""
     centre = np.array(node)
     angles = np.array([np.arctan2(*(end - centre)[::-1]) for end in ends])
     order = np.argsort(angles)

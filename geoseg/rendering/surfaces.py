@@ -1,4 +1,4 @@
-"""Classes of rendered scenes, and reflectances of their materials."""
+"""Classes and reflectances of rendered scenes."""
 
 from enum import IntEnum
 
@@ -19,7 +19,7 @@ class SurfaceClass(IntEnum):
 
 
 CLASS_COLOURS = {surface: AERIAL.classes[surface].rgb for surface in SurfaceClass}
-"""Red, green and blue of each class in a colour table."""
+"""Red, green and blue of each class."""
 
 Reflectance = tuple[float, float, float, float]
 """Linear reflectance in red, green, blue and near-infrared."""
@@ -60,7 +60,7 @@ ROAD_SURFACES: dict[str, Reflectance] = {
 VEGETATED = frozenset(
     {"lawn", "grass", "dry_grass", "litter", "forest_floor", "heath", "maize", "beet", "wheat", "rape", "stubble"}
 )
-"""Ground covers of class vegetation; all others are land."""
+"""Ground covers of class vegetation; the others are land."""
 
 
 def reflectances(names: list[str], table: dict[str, Reflectance] = GROUND) -> npt.NDArray[np.float32]:

@@ -13,12 +13,7 @@ from .texture import fractal_noise, wave
 def paint_ground(
     rng: np.random.Generator, canvas: Canvas, style: Style, parcels: list[Parcel]
 ) -> npt.NDArray[np.int32]:
-    """Paint all parcels.
-
-    Returns
-    -------
-    (height, width) int32 on the canvas: position of each cell's parcel, from 1; 0 for none.
-    """
+    """Paint all parcels; return the number of each cell's parcel, (height, width) from 1, 0 for none."""
     label = canvas.burn([parcel.area for parcel in parcels])
     padded = [parcels[0], *parcels]
     first = reflectances([parcel.ground for parcel in padded])
@@ -62,7 +57,7 @@ def _add_rows(
 
 
 def _shade_relief(rng: np.random.Generator, canvas: Canvas, strength: float) -> None:
-    """Light the slopes of a smooth fractal surface along a fixed direction."""
+    """Light the slopes of a smooth fractal surface from one corner."""
     ground = fractal_noise(rng, canvas.shape, coarsest=220.0 / canvas.cell_m, finest=4.0, roughness=0.5)
     slope = np.diff(ground, axis=1, prepend=ground[:, :1]) + np.diff(ground, axis=0, prepend=ground[:1])
     scale = np.float32(strength * 12.0 / canvas.cell_m)

@@ -1,4 +1,4 @@
-"""Fractal noise: octaves are added from coarse to fine, upsampling the sum at each level."""
+"""Fractal noise and waves."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,18 +14,10 @@ def fractal_noise(
     finest: float = 1.0,
     roughness: float = 0.5,
 ) -> npt.NDArray[np.float32]:
-    """Return noise of about zero mean and unit variance.
+    """Return noise of about zero mean and unit variance: octaves added from coarse to fine, upsampling at each level.
 
-    Parameters
-    ----------
-    coarsest, finest
-        Largest and smallest feature size in pixels.
-    roughness
-        Ratio of an octave's amplitude to that of the next coarser one.
-
-    Returns
-    -------
-    Array of `shape`, float32.
+    Features are `finest` to `coarsest` pixels in size; `roughness` is the ratio of an octave's amplitude to that of the
+    next coarser one.
     """
     levels = max(0, round(np.log2(max(coarsest, 1.0))))
     finest_level = min(levels, max(0, round(np.log2(max(finest, 1.0)))))

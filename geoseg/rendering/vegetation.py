@@ -40,7 +40,7 @@ class Trees:
     height_m: Floats
     """(n,)"""
     bare: npt.NDArray[np.bool_]
-    """(n,) whether the tree is leafless."""
+    """(n,) leafless."""
 
 
 def plant(
@@ -53,13 +53,7 @@ def plant(
     label: npt.NDArray[np.int32],
     settlement: Settlement,
 ) -> Trees:
-    """Place trees in woods, open ground, plots, streets, hedgerows and orchards, but not on roads, roofs or water.
-
-    Parameters
-    ----------
-    label
-        Parcel of each cell of the canvas, as `paint_ground` returns it.
-    """
+    """Place trees everywhere but on roads, roofs and water; `label` is the parcel of each cell, from `paint_ground`."""
     mature = rng.uniform(0.75, 1.25)
     groups = [
         (_scattered(rng, canvas, parcels, label), 3.4),
@@ -88,7 +82,7 @@ def plant(
 
 
 def _bare_probability(rng: np.random.Generator, style: Style, place: Floats) -> Floats:
-    """Return each tree's probability of being bare; deciduous and evergreen trees form groups."""
+    """Return each tree's probability of being bare, high in groups of deciduous trees."""
     share = draw(rng, style.leaf_off)
     heading, wavelength = rng.uniform(0.0, 2.0 * np.pi, 4), rng.uniform(60.0, 300.0, 4)
     groups = plane_waves(place, heading, wavelength, rng.uniform(0.0, 6.0, 4)).mean(axis=1)
@@ -168,9 +162,9 @@ def _orchards(parcels: list[Parcel]) -> Floats:
 
 
 def paint_trees(rng: np.random.Generator, canvas: Canvas, style: Style, sun: Sun, trees: Trees) -> None:
-    """Paint crowns, taller ones on top, with lit slopes, and raise the canvas to their heights.
+    """Paint crowns with lit slopes, taller ones on top, and raise the canvas to their heights.
 
-    A crown turns land into vegetation; roads, buildings and water under it keep their class.
+    Land under a crown becomes vegetation; roads, buildings and water keep their class.
     """
     crown_height = np.zeros(canvas.shape[0] * canvas.shape[1], np.float32)
     owner = np.zeros(crown_height.shape, np.int32)
@@ -223,7 +217,7 @@ def _stamp(
     layers: tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]],
     numbers: npt.NDArray[np.int64],
 ) -> None:
-    """Stamp crowns of one radius in cells on flat layers of height and tree number, keeping the highest."""
+    """Stamp crowns of one radius (in cells) on flat layers of height and tree number, keeping the highest."""
     steps = np.arange(-radius, radius + 1)
     rows, columns = np.meshgrid(steps, steps, indexing="ij")
     ratio = (rows**2 + columns**2) / (radius + 0.3) ** 2 + rng.normal(0.0, 0.07, rows.shape)

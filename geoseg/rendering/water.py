@@ -25,7 +25,7 @@ _WATER_COLOURS = np.array(
 
 
 def plan_water(rng: np.random.Generator, style: Style, bounds: Bounds) -> BaseGeometry:
-    """Return the area of water, in metres; empty if the style draws none."""
+    """Return the area of water in metres, or an empty polygon."""
     body = style.water[int(rng.integers(len(style.water)))]
     left, top, right, bottom = bounds
     window = shapely.box(*bounds)
@@ -44,7 +44,7 @@ def plan_water(rng: np.random.Generator, style: Style, bounds: Bounds) -> BaseGe
 
 
 def _roughness(rng: np.random.Generator, count: int, coarsest: int) -> Line:
-    """Return roughness along a line, (count,) float64 of about unit variance."""
+    """Return fractal noise (count,) along a line, of about unit variance."""
     total = np.zeros(count)
     where = np.arange(count)
     step, amplitude = float(coarsest), 1.0
@@ -106,7 +106,7 @@ def paint_water(rng: np.random.Generator, canvas: Canvas, style: Style, water: B
     if water.is_empty:
         return
     wet = canvas.burn([water]) > 0
-    # distances on a grid of about 1.5 m are accurate enough
+    # a grid of about 1.5 m is fine enough for distances
     coarse = max(1, round(1.5 / canvas.cell_m))
     small = wet[::coarse, ::coarse]
     grid = coarse * canvas.cell_m

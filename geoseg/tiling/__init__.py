@@ -1,4 +1,4 @@
-"""Tile lattice, blend windows, rolling blending and prefetching, in integers and NumPy, without files or networks."""
+"""Tile lattices, blending, resampling kernels and prefetching, without files or networks."""
 
 from .blend import blend
 from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval

@@ -15,33 +15,14 @@ Scores = NDArray[np.float32]
 def blend(
     scored: Iterable[tuple[Tile, Scores]], lattice: Lattice, family: str, roi: Roi | None = None
 ) -> Iterator[tuple[slice, Scores]]:
-    """Yield the blended scores of a region as soon as no later tile can touch them.
+    """Yield rows of the grid with their blended scores as soon as no later tile covers them.
+
+    ``scored`` holds the tiles of ``lattice.tiles(roi)`` in order, with scores ``(tile, tile, classes)``; ``family`` is
+    one of `FAMILIES`. Each row is yielded once, in new arrays ``(rows, width of the region, classes)`` that the caller
+    may change. Raises ValueError if a tile is missing, surplus or out of order, or its scores have the wrong shape.
 
     Scores are summed over columns, then over rows, so two regions agree bit for bit where they overlap. Memory is two
     strips of ``tile`` rows across the region, regardless of its height.
-
-    Parameters
-    ----------
-    scored
-        The tiles of ``lattice.tiles(roi)`` in that order, with scores of shape ``(tile, tile, classes)``.
-    lattice
-        Positions of the tiles.
-    family
-        Blend window, one of `FAMILIES`.
-    roi
-        Rows and columns to blend; the whole scene by default.
-
-    Yields
-    ------
-    rows : slice
-        Rows of the grid: consecutive, each yielded once, a tile row's worth at a time.
-    scores : NDArray[np.float32]
-        Shape ``(rows, width of the region, classes)``; a new array that the caller may keep or change.
-
-    Raises
-    ------
-    ValueError
-        If a tile is missing, surplus or out of order, or its scores have the wrong shape.
     """
     rows, cols = lattice.roi if roi is None else roi
     tile_rows, _ = lattice.touching(roi)
@@ -82,17 +63,17 @@ def _blend_columns(
         span = _clip(tile.cols, cols)
         cropped = scores[_within(rows, tile.rows), _within(span, tile.cols)]
         target = strip[:, _within(span, cols)]
-        # Columns and classes as one axis, so that NumPy's inner loop runs over a row rather than a few classes.
+        # Columns and classes as one axis, so that NumPy's inner loop covers a row rather than a few classes.
         weights = np.repeat(_weights(lattice.cols, col, family, span), classes).reshape(-1, classes)
         shared = max(0, min(lattice.cols.alone(col).start, span.stop) - span.start)
         target[:, :shared] += cropped[:, :shared] * weights[:shared]
         np.multiply(cropped[:, shared:], weights[shared:], out=target[:, shared:])
-    assert strip is not None  # a region holds a pixel, and a tile covers it
+    assert strip is not None  # a region has at least one pixel, and a tile covers it
     return strip
 
 
 def _next_tile(source: Iterator[tuple[Tile, Scores]], lattice: Lattice, row: int, col: int) -> tuple[Tile, Scores]:
-    """Return the next tile and its scores, checked against the expected lattice position."""
+    """Return the next tile and its scores, after checking its position and their shape."""
     try:
         tile, scores = next(source)
     except StopIteration:
@@ -110,7 +91,7 @@ def _weights(axis: Axis, index: int, family: str, span: slice) -> NDArray[np.flo
 
 
 def _within(span: slice, frame: slice) -> slice:
-    """Convert a span of the grid to indices of an array that covers ``frame``."""
+    """Convert a span of the grid to indices into an array that covers ``frame``."""
     return slice(span.start - frame.start, span.stop - frame.start)
 
 

@@ -1,4 +1,4 @@
-"""Source indices and weights for resampling by nearest-exact and Lanczos.
+"""Source indices and weights for nearest-exact and Lanczos resampling.
 
 Pixels are areas: pixel ``i`` of ``n`` covers the scene from ``i / n`` to ``(i + 1) / n``. Indices and weights depend
 only on a pixel's position in the whole target, so results are the same in any block.
@@ -15,16 +15,11 @@ LANCZOS_LOBES = 3
 
 
 def nearest_exact(n_out: int, n_in: int) -> NDArray[np.int64]:
-    """Return the source pixel that contains the centre of each target pixel.
+    """Return the source pixel ``(n_out,)`` that contains the centre of each target pixel.
 
     The centre of target pixel ``i`` is at ``(2 i + 1) / (2 n_out)`` of the scene, so the index is
     ``floor((2 i + 1) n_in / (2 n_out))``, exact in integers. A centre on the border of two source pixels belongs to the
     second.
-
-    Returns
-    -------
-    NDArray[np.int64]
-        Shape ``(n_out,)``, each ``0 <= index < n_in``.
     """
     _check_sizes(n_out, n_in)
     return ((2 * np.arange(n_out, dtype=np.int64) + 1) * n_in) // (2 * n_out)
@@ -37,21 +32,9 @@ def lanczos_radius(n_out: int, n_in: int) -> Fraction:
 
 
 def source_interval(start: int, stop: int, n_out: int, n_in: int, radius: Fraction) -> slice:
-    """Return the source pixels under the kernels of target pixels ``start:stop``.
+    """Return the source pixels under the kernels of target pixels ``start:stop``, clipped to the source.
 
-    Parameters
-    ----------
-    start, stop
-        Target pixels, ``0 <= start < stop <= n_out``.
-    n_out, n_in
-        Length of the whole target and source in pixels.
-    radius
-        Half width of the kernel around a target pixel's centre, in source pixels.
-
-    Returns
-    -------
-    slice
-        Clipped to the source; never empty.
+    ``radius`` is the half width of the kernel in source pixels.
     """
     _check_sizes(n_out, n_in)
     if not 0 <= start < stop <= n_out:
@@ -63,18 +46,11 @@ def source_interval(start: int, stop: int, n_out: int, n_in: int, radius: Fracti
 
 
 def lanczos_weights(start: int, stop: int, n_out: int, n_in: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the taps of target pixels ``start:stop``: source indices and weights.
+    """Return source indices and weights ``(stop - start, taps)`` of target pixels ``start:stop``.
 
     The kernel is ``sinc(x) sinc(x / 3)`` for ``|x| < 3`` (Duchon 1979, "Lanczos filtering in one and two dimensions",
-    J. Appl. Meteorol. 18), stretched by the reduction factor to avoid aliasing. Weights are normalised over the pixels
-    inside the source.
-
-    Returns
-    -------
-    indices : NDArray[np.int64]
-        Shape ``(stop - start, taps)``, clipped to the source.
-    weights : NDArray[np.float64]
-        Same shape, zero where an index was clipped; each row sums to one.
+    J. Appl. Meteorol. 18), stretched by the reduction factor to avoid aliasing. Indices beyond the source are clipped
+    and have weight zero; the weights of a target pixel sum to one.
     """
     radius = lanczos_radius(n_out, n_in)
     stretch = float(radius / LANCZOS_LOBES)

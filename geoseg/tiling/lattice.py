@@ -1,4 +1,4 @@
-"""The tile lattice of a scene, fixed by scene shape, tile size and overlap."""
+"""The tile lattice of a scene."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Roi = tuple[slice, slice]
-"""Rows and columns of a region of the grid: slices inside the scene without a step."""
+"""Rows and columns of a region: slices inside the scene, without a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,20 +16,15 @@ class Axis:
     """The tiles along one axis of a scene.
 
     The stride is constant and the overlap at most half a tile, so at most two tiles cover a pixel. Where the tiles
-    exceed the scene, the excess is split evenly between both ends.
-
-    Raises
-    ------
-    ValueError
-        If the scene or the tile is empty, or the overlap is negative or more than half a tile.
+    exceed the scene, the excess is split evenly between both ends. All lengths are in pixels of the grid.
     """
 
     size: int
-    """Length of the scene, in pixels of the grid."""
+    """Length of the scene."""
     tile: int
-    """Length of a tile, in pixels."""
+    """Length of a tile."""
     overlap: int
-    """Pixels shared by neighbouring tiles."""
+    """Length shared by neighbouring tiles."""
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -43,7 +38,7 @@ class Axis:
 
     @property
     def stride(self) -> int:
-        """Pixels from the start of a tile to the start of the next."""
+        """Distance between the starts of neighbouring tiles."""
         return self.tile - self.overlap
 
     @property
@@ -81,37 +76,31 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One square network input, in pixels of the grid; beyond the scene the image is reflected."""
+    """One square network input; beyond the scene the image is reflected."""
 
     row: int
     """Index of the tile row."""
     col: int
     """Index of the tile column."""
     rows: slice
-    """Rows of the grid, ``stop - start`` is the tile size."""
+    """Rows of the grid."""
     cols: slice
-    """Columns of the grid, ``stop - start`` is the tile size."""
+    """Columns of the grid."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lattice:
-    """All tiles of a scene, in row-major order.
-
-    Raises
-    ------
-    ValueError
-        As `Axis` does.
-    """
+    """All tiles of a scene, in row-major order; lengths are in pixels of the grid."""
 
     shape: tuple[int, int]
-    """Height and width of the scene, in pixels of the grid."""
+    """Height and width of the scene."""
     tile: int
-    """Side of a tile, in pixels."""
+    """Side of a tile."""
     overlap: int
-    """Pixels shared by neighbouring tiles along each axis."""
+    """Length shared by neighbouring tiles along each axis."""
 
     def __post_init__(self) -> None:
-        # Built at once, so that an invalid lattice cannot exist.
+        # Build both axes, which raise ValueError if invalid.
         _ = self.rows, self.cols
 
     @cached_property
@@ -133,13 +122,7 @@ class Lattice:
         return self.rows.count * self.cols.count
 
     def touching(self, roi: Roi | None = None) -> tuple[range, range]:
-        """Tile rows and tile columns that touch a region, by default the whole scene.
-
-        Raises
-        ------
-        ValueError
-            If the region is empty or not inside the scene.
-        """
+        """Tile rows and tile columns that touch a region, by default the whole scene."""
         rows, cols = self.roi if roi is None else roi
         for part, size, name in ((rows, self.shape[0], "rows"), (cols, self.shape[1], "columns")):
             if part.step not in (None, 1) or not 0 <= part.start < part.stop <= size:
@@ -160,15 +143,10 @@ class Lattice:
 
 
 def reflect(start: int, stop: int, size: int) -> NDArray[np.intp]:
-    """Return the source index of each position of ``start:stop``, mirrored at the borders of ``0:size``.
+    """Return source indices ``(stop - start,)`` for positions ``start:stop``, mirrored at the borders of ``0:size``.
 
     The border pixel is not repeated (NumPy's pad mode ``reflect``). Reflection is periodic, so any distance works. A
     source of one pixel is repeated.
-
-    Returns
-    -------
-    NDArray[np.intp]
-        Shape ``(stop - start,)``, each ``0 <= index < size``.
     """
     if size < 1:
         raise ValueError(f"Reflection needs at least one pixel, found {size}.")

@@ -1,6 +1,6 @@
 """Run a source ahead of its consumer, in one background thread with a bounded buffer.
 
-Not built on `concurrent.futures`: an executor takes no work after it is collected or while the interpreter exits, so
+Not built on `concurrent.futures`: an executor accepts no work after it is collected or while the interpreter exits, so
 the source could not be closed in its own thread; and its locks deadlock if the collector runs inside `submit`.
 """
 
@@ -19,11 +19,6 @@ def prefetch(source: Iterable[T], depth: int = 2) -> Iterator[T]:
     The thread starts when the first item is requested and is joined when the source ends or raises, or the iterator is
     closed or collected. A generator is then closed in that thread. An exception of the source is re-raised unchanged
     after the items before it; one raised while closing early is re-raised by ``close``.
-
-    Raises
-    ------
-    ValueError
-        If ``depth`` is less than one.
     """
     if depth < 1:
         raise ValueError(f"A buffer holds at least one item, found depth {depth}.")
@@ -31,7 +26,7 @@ def prefetch(source: Iterable[T], depth: int = 2) -> Iterator[T]:
 
 
 def _consume(source: Iterable[T], buffer: "_Buffer[T]") -> Generator[T, None, None]:
-    # A daemon, so that an open iterator does not keep the interpreter from its exit handlers, which close it.
+    # A daemon, so that an open iterator does not keep the interpreter from running its exit handlers, which close it.
     thread = threading.Thread(target=_produce, args=(source, buffer), name="prefetch", daemon=True)
 
     def leave() -> None:

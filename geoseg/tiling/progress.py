@@ -1,4 +1,4 @@
-"""The callback that long calls report their progress to."""
+"""Callback for the progress of long calls."""
 
 from collections.abc import Callable
 

@@ -11,12 +11,12 @@ FAMILIES = ("hann", "linear", "spline", "flat")
 """Names of the ramps."""
 
 STEPS = 4096
-"""Ramps are multiples of 1/4096: float32 holds products of two (24 bits) and their sums exactly."""
+"""Ramps are multiples of 1/4096, so products of two (24 bits) and their sums are exact in float32."""
 
 
 @lru_cache(maxsize=16)
 def ramp(family: str, overlap: int) -> NDArray[np.float32]:
-    """Return the weights of a tile in the overlap with its predecessor, whose weights are ``1 - ramp``.
+    """Return the weights ``(overlap,)`` of a tile in the overlap with its predecessor, whose weights are ``1 - ramp``.
 
     With ``t`` running from 0 to 1 at the pixel centres of the overlap:
 
@@ -28,16 +28,6 @@ def ramp(family: str, overlap: int) -> NDArray[np.float32]:
     * ``flat``: 0, then 1 from the middle: no blending.
 
     Each satisfies ``ramp(t) + ramp(1 - t) = 1``, so no normalisation is needed.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        Shape ``(overlap,)``, multiples of 1/4096 between 0 and 1; read-only.
-
-    Raises
-    ------
-    ValueError
-        If the family is unknown.
     """
     t = (np.arange(overlap) + 0.5) / max(1, overlap)
     match family:
@@ -57,12 +47,9 @@ def ramp(family: str, overlap: int) -> NDArray[np.float32]:
 
 
 def taper(axis: Axis, index: int, family: str) -> NDArray[np.float32]:
-    """Return the weights of a tile along one axis: ramp up, ones, ramp down; no ramp at the scene's border.
+    """Return the weights ``(tile,)`` of a tile along one axis: ramp up, ones, ramp down; no ramp at the scene's border.
 
-    Returns
-    -------
-    NDArray[np.float32]
-        Shape ``(tile,)``. At each pixel the weights of all tiles sum to exactly one, as do outer products of two axes.
+    At each pixel the weights of all tiles sum to exactly one, as do outer products of two axes.
     """
     span, alone, up = axis.span(index), axis.alone(index), ramp(family, axis.overlap)
     weights = np.ones(axis.tile, np.float32)

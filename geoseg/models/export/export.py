@@ -1,4 +1,4 @@
-"""Export a bundle's network for other runtimes, if its scores match the original's."""
+"""Export a bundle's network for another runtime, if its scores match the original's."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class Export:
     """A written export."""
 
     files: tuple[Path, ...]
-    """Its files, the one to open first."""
+    """The file to open comes first."""
     difference: float
     """Largest difference from the network's probabilities on the checked tiles."""
     advice: str
@@ -31,28 +31,11 @@ class Export:
 
 
 def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, overwrite: bool = False) -> Export:
-    """Write a bundle's network as `format`, checked on `tiles` against Keras.
+    """Write a bundle's network to `output` as `format`, one of `FORMATS`, after comparing it with Keras on `tiles`.
 
-    Parameters
-    ----------
-    output
-        File to write, with the format's suffix; a folder for `savedmodel`.
-    format
-        One of `FORMATS`. `onnx` and `openvino` are channels first, `(tiles, bands, side, side)`; `savedmodel` and
-        `tflite` channels last. `tflite` takes one tile at a time, the others any number.
-    tiles
-        Network inputs `(tiles, side, side, bands)`, 0–255, to compare on; they also set the tile size of the export.
-    overwrite
-        Replace an existing export.
-
-    Raises
-    ------
-    UsageError
-        If a package is missing, Keras's backend cannot write the format, or the network does not accept the tile size.
-    BundleError
-        If the network cannot be loaded or translated, or its export gives different scores.
-    OutputError
-        If the output exists, has another suffix, or cannot be written.
+    `tiles` are network inputs `(tiles, side, side, bands)`, 0–255; they also set the tile size of the export. Inputs of
+    `onnx` and `openvino` are channels first, `(tiles, bands, side, side)`, the others channels last; `tflite` takes one
+    tile at a time.
     """
     if format not in FORMATS:
         raise UsageError(f"format {format!r} is unknown; choose one of {', '.join(FORMATS)}.")
@@ -68,7 +51,7 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
     network = load_network(bundle)
     expected = np.concatenate([keras.ops.convert_to_numpy(network(tile[None], training=False)) for tile in tiles])
     files = kind.files(output)
-    # The file to open comes last, so that its presence means that all are complete.
+    # The file to open is moved last, so that all are complete once it exists.
     with whole_files(files[::-1]) as work:
         made = work / output.name
         with without_chatter():

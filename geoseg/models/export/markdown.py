@@ -8,7 +8,7 @@ from typing import Any
 from geoseg.models.bundle import Card, NetworkSummary
 
 _FIRST = ("license", "attribution", "data", "split", "metrics")
-"""Provenance that comes first, in this order."""
+"""Keys of provenance to list first."""
 
 
 def card_text(card: Card, summary: NetworkSummary) -> str:

@@ -1,7 +1,7 @@
 """Write a network as an ONNX graph, channels first, layer by layer.
 
-Keras's own exporter keeps channels last, which ONNX operators do not support, so runtimes spend much of their time on
-transposing. It also needs TensorFlow, while this reads settings and weights on any backend.
+Keras's own exporter keeps channels last, which ONNX operators do not support, so runtimes spend much of their time
+transposing. It also needs TensorFlow; this works on any backend.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ from onnx import TensorProto, helper, numpy_helper
 from geoseg.errors import BundleError
 
 OPSET = 17
-"""Supported by runtimes since 2022."""
+"""Operator set, supported by runtimes since 2022."""
 IR_VERSION = 8
 """File format version of this operator set."""
 
 
 @dataclass
 class _Graph:
-    """Nodes and constants so far; tensors are identified by name."""
+    """A graph under construction; tensors are identified by name."""
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
@@ -45,12 +45,7 @@ def to_onnx(network: keras.Model, side: int) -> onnx.ModelProto:
     """Write a functional `network` as ONNX: pixels `(tiles, bands, side, side)` to `(tiles, classes, side, side)`.
 
     Input and output are named `pixels` and `probabilities`. The side of every feature map must be a multiple of the
-    stride that reduces it, as a bundle's `multiple` ensures.
-
-    Raises
-    ------
-    BundleError
-        If a layer or one of its settings is not supported.
+    stride that reduces it, as a bundle's `multiple` ensures. Raises BundleError if a layer or setting is not supported.
     """
     graph = _Graph()
     (entry,), (result,) = network.inputs, network.outputs
@@ -75,7 +70,7 @@ def to_onnx(network: keras.Model, side: int) -> onnx.ModelProto:
         producer_name="geoseg",
     )
     model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
-    # Shape inference loses it where feature maps are upsampled.
+    # Shape inference loses this name where feature maps are upsampled.
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "tiles"
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -123,7 +118,7 @@ def _add_convolution(
 
 
 def _pads(layer: keras.Layer, reach: Sequence[int]) -> list[int]:
-    """Return zero padding before and after each axis, the odd one after, as TensorFlow's `same`."""
+    """Return zero padding before and after each axis; with `same` an odd pixel is added after, as in TensorFlow."""
     if layer.padding == "valid":
         return [0, 0, 0, 0]
     missing = [max(size - step, 0) for size, step in zip(reach, layer.strides, strict=True)]
@@ -244,7 +239,7 @@ def _global_pooling(graph: _Graph, layer: keras.Layer, sources: list[str]) -> st
 
 
 def _reshape(graph: _Graph, layer: keras.Layer, sources: list[str]) -> str:
-    """Reshape channels to a map of one pixel, as in squeeze-and-excitation; other reshapings mix axes."""
+    """Reshape channels to a map of one pixel, as in squeeze-and-excitation; other reshapes would mix axes."""
     channels = layer.input.shape[-1]
     if len(layer.input.shape) != 2 or tuple(layer.target_shape) != (1, 1, channels):
         raise _unsupported(layer, "a reshaping of more than channels")
@@ -275,4 +270,4 @@ _WRITERS: dict[str, Callable[[_Graph, keras.Layer, list[str]], str]] = {
     "UpSampling2D": _up_sampling,
     "ZeroPadding2D": _zero_padding,
 }
-"""Writers by layer class: from the names of a layer's inputs to the name of its output."""
+"""Writers by layer class; they take the names of a layer's inputs and return that of its output."""

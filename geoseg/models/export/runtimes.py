@@ -1,4 +1,4 @@
-"""Write networks in the formats of other runtimes, and run them for comparison."""
+"""Write networks in the formats of other runtimes, and run the files for comparison."""
 
 import json
 from collections.abc import Callable
@@ -25,17 +25,17 @@ class Format:
     suffix: str
     """Suffix of the file to open; empty for a folder."""
     companions: tuple[Callable[[Path], Path], ...] = ()
-    """Functions from the file to open to the files next to it."""
+    """Functions that return the path of a companion file, given the file to open."""
     packages: tuple[str, ...] = ()
     """Optional modules needed for writing and checking."""
     on_tensorflow: bool = False
     """Whether Keras can write it only on TensorFlow."""
     write: "Callable[[keras.Model, Card, Path], None]"
-    """Writes a network for tiles of the card's size."""
+    """Writes a network for the card's tile size."""
     run: Callable[[Path, Tiles], Tiles]
-    """Runs a file on tiles `(tiles, side, side, bands)`: probabilities `(tiles, side, side, classes)`."""
+    """Returns a file's probabilities `(tiles, side, side, classes)` of tiles `(tiles, side, side, bands)`."""
     advice: str = ""
-    """How to run it as `run` does; empty if nothing needs to be done."""
+    """How to get the probabilities of `run`; empty if nothing needs to be done."""
 
     def files(self, output: Path) -> list[Path]:
         """Return the files of an export, the one to open first."""
@@ -57,7 +57,7 @@ def _metadata(card: Card) -> str:
 
 
 def _onnx_model(network: "keras.Model", card: Card) -> "onnx.ModelProto":
-    """Return the graph with the card and the metadata of QGIS's Deepness plugin."""
+    """Return the graph, with the card and metadata for QGIS's Deepness plugin."""
     from onnx.helper import set_model_props
 
     from geoseg.models.folding import fold_batch_norm
@@ -91,7 +91,7 @@ def _run_onnx(path: Path, tiles: Tiles) -> Tiles:
     return _channels_last(scores)
 
 
-# This cannot be stored in the file: OpenVINO's CPU plugin ignores a precision in `runtime_options`.
+# Not stored in the file, since OpenVINO's CPU plugin ignores a precision in `runtime_options`.
 _OPENVINO_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 _OPENVINO_ADVICE = (
     f'compile it with compile_model(path, "CPU", {json.dumps(_OPENVINO_EXACT)}); by default OpenVINO computes in '

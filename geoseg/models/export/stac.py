@@ -29,11 +29,6 @@ def stac_item(bundle: Path, output: Path) -> dict[str, Any]:
     """Return a STAC item whose asset link is relative to `output`, where the item will be written.
 
     Models are not bound to a place or time, so the item spans the world and has no date.
-
-    Raises
-    ------
-    BundleError
-        If the bundle cannot be read.
     """
     card, summary = read_card(bundle), read_summary(bundle)
     west, south, east, north = _WORLD
@@ -104,7 +99,7 @@ def _input(card: Card) -> dict[str, Any]:
 
 
 def _value_scaling(card: Card) -> list[dict[str, Any]] | None:
-    """Return one scaling for all bands; null if values are not scaled or scaling depends on their type."""
+    """Return one scaling for all bands; None without scaling, or if it depends on the data type."""
     scalings = set(card.scaling.values())
     if len(scalings) != 1:
         return None
@@ -138,7 +133,7 @@ def _output(card: Card) -> dict[str, Any]:
 
 
 def _hyperparameters(card: Card) -> Iterable[tuple[str, Any]]:
-    """Yield the tiling, and provenance that is a single number or line."""
+    """Yield tiling parameters, and provenance that is a number or a single line."""
     yield from (("tile", card.tile), ("overlap", card.overlap), ("window", card.window), ("multiple", card.multiple))
     for key, value in card.provenance.items():
         if isinstance(value, int | float | str) and key not in ("license", "attribution") and "\n" not in str(value):
@@ -160,25 +155,25 @@ def _asset(card: Card, bundle: Path, output: Path) -> dict[str, Any]:
 
 
 def _bands(card: Card) -> list[dict[str, Any]]:
-    """Return bands; the core requires them at an asset, and the extension among the properties, too."""
+    """Return the bands, which STAC requires in the asset and the extension also in the properties."""
     return [{"name": name, "gsd": card.gsd_m} for name in card.bands]
 
 
 def _identifier(text: str) -> str:
-    """Replace spaces and ASCII punctuation, which may have a meaning in paths; letters of any script stay."""
+    """Replace whitespace and ASCII punctuation, which may be special in paths; letters of any script stay."""
     return re.sub(r"(?:\s|[^0-9A-Za-z_.\-\u0080-\U0010ffff])+", "_", text)
 
 
 def _ascii(text: str) -> str:
     """Convert to ASCII letters, digits, hyphens and underscores, which all extensions allow in names.
 
-    Other letters become Punycode (RFC 3492) after `xn--`, as in host names, so different texts stay different.
+    Other letters are encoded as in host names: `xn--` and Punycode (RFC 3492), so different texts stay different.
     """
     name = _identifier(text).replace(".", "_")
     return name if name.isascii() else "xn--" + name.encode("punycode").decode()
 
 
 def _model_name(text: str) -> str:
-    """Return a name as the extension requires: a letter first, a letter or digit last, at least three characters."""
+    """Convert to a name for the extension: a letter first, a letter or digit last, at least three characters."""
     name = _ascii(text).strip("-_")
     return name if re.fullmatch(r"[a-zA-Z].+[a-zA-Z0-9]", name) else f"model-{name}".rstrip("-")

@@ -10,12 +10,9 @@ Counts = npt.NDArray[np.integer] | npt.NDArray[np.floating]
 
 
 def median_frequency(pixels: Counts) -> Weights:
-    """Return the median of pixel counts over each class's count (Eigen and Fergus, 2015, arXiv:1411.4734).
+    """Divide the median pixel count by each class's count `(classes,)`; a class without pixels has weight 0.
 
-    Parameters
-    ----------
-    pixels
-        Count of each class, `(classes,)`; a class without pixels has weight 0.
+    Eigen and Fergus, 2015 (arXiv:1411.4734).
     """
     counts = np.asarray(pixels, np.float64)
     shown = counts > 0
@@ -23,18 +20,10 @@ def median_frequency(pixels: Counts) -> Weights:
 
 
 def effective_number(pixels: Counts, *, sample: int, beta: float = 0.9999) -> Weights:
-    """Return `(1 - beta) / (1 - beta**n)` for n samples, scaled to mean 1 (Cui et al., 2019, arXiv:1901.05555).
+    """Return `(1 - beta) / (1 - beta**n)` for n samples of each class, scaled to mean 1; 0 without pixels.
 
-    Neighbouring pixels are redundant, so a sample is a window of pixels; a class may have a fraction of one.
-
-    Parameters
-    ----------
-    pixels
-        Count of each class, `(classes,)`; a class without pixels has weight 0.
-    sample
-        Pixels of a sample.
-    beta
-        How fast additional samples lose information.
+    Cui et al., 2019 (arXiv:1901.05555). Neighbouring pixels are redundant, so `sample` pixels count as one sample; n
+    may be a fraction. `pixels` are counts `(classes,)`.
     """
     samples = np.asarray(pixels, np.float64) / sample
     shown = samples > 0
@@ -44,16 +33,9 @@ def effective_number(pixels: Counts, *, sample: int, beta: float = 0.9999) -> We
 
 
 def label_weights(allowed: Sequence[Sequence[int]], weights: Weights, pixels: Counts) -> list[float]:
-    """Return the weight of each label value: the mean weight of its classes, weighted by their pixels.
+    """Return the weight of each label value: the mean weight of its `allowed` classes, weighted by their pixels.
 
-    Parameters
-    ----------
-    allowed
-        Allowed class ids of each label value, in order.
-    weights
-        Weight of each class, `(classes,)`.
-    pixels
-        Count of each class, `(classes,)`; classes of a label without any pixels count equally.
+    `weights` and `pixels` are `(classes,)`. If none of a label's classes has pixels, they count equally.
     """
     counts = [np.asarray(pixels, np.float64)[list(ids)] for ids in allowed]
     return [

@@ -12,15 +12,7 @@ from .pixels import allowed_matrix
 
 
 class LabelAccuracy(keras.metrics.Mean):  # type: ignore[misc]  # Keras is not typed
-    """Share of labelled pixels whose predicted class their label allows.
-
-    Parameters
-    ----------
-    allowed
-        Allowed class ids of each label value, in order; a value that allows all is unlabelled.
-    classes
-        Number of classes of the network.
-    """
+    """Share of labelled pixels whose predicted class is allowed; a label value that allows all is unlabelled."""
 
     def __init__(self, allowed: Sequence[Sequence[int]], *, classes: int) -> None:
         super().__init__(name="accuracy")
@@ -35,15 +27,7 @@ class LabelAccuracy(keras.metrics.Mean):  # type: ignore[misc]  # Keras is not t
 
 
 class LabelJaccard(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not typed
-    """Mean Jaccard index of the classes present, each over the pixels known to belong to it or not.
-
-    Parameters
-    ----------
-    allowed
-        Allowed class ids of each label value, in order.
-    classes
-        Number of classes of the network.
-    """
+    """Mean Jaccard index of the labelled classes, each over pixels whose label allows it alone or excludes it."""
 
     def __init__(self, allowed: Sequence[Sequence[int]], *, classes: int) -> None:
         super().__init__(name="jaccard")
@@ -61,7 +45,7 @@ class LabelJaccard(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not 
         self.table.assign_add(ops.reshape(counts, (label_values, classes)))
 
     def result(self) -> Tensor:
-        """Return the mean over classes with a pixel known to belong to them; 0 if there is none."""
+        """Return the mean over classes with a pixel that allows no other; 0 if there is none."""
         table = ops.convert_to_tensor(self.table)
         shown = ops.matmul(ops.sum(table, axis=1), self.member)
         right = ops.sum(table * self.member, axis=0)

@@ -11,7 +11,7 @@ from geoseg.models.backend import Tensor
 
 
 def allowed_matrix(allowed: Sequence[Sequence[int]], classes: int) -> npt.NDArray[np.float32]:
-    """Return ones `(label values, classes)` where a label value allows a class, else zeros."""
+    """Return ones `(label values, classes)` where a label value allows a class, given the ids each allows."""
     matrix = np.zeros((len(allowed), classes), np.float32)
     for value, ids in enumerate(allowed):
         matrix[value, list(ids)] = 1
@@ -21,24 +21,13 @@ def allowed_matrix(allowed: Sequence[Sequence[int]], classes: int) -> npt.NDArra
 class MarginalCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
     """Negative log of the total probability of the classes that a label allows.
 
-    A label value is a set of classes: one class for a fully labelled pixel, every class but road for "not road", all
-    classes for an ignored pixel, whose loss and gradient are zero. With one class per label this is categorical
-    cross-entropy; the marginal for partial labels follows Shi et al., 2021, Marginal loss and exclusion loss
-    (arXiv:2007.03868).
+    A label value allows a set of classes: one for a fully labelled pixel, every class but road for "not road", all for
+    an ignored pixel, whose loss and gradient are zero. With one class per label this is categorical cross-entropy; the
+    marginal for partial labels follows Shi et al., 2021, Marginal loss and exclusion loss (arXiv:2007.03868).
 
-    Parameters
-    ----------
-    allowed
-        Allowed class ids of each label value, in order.
-    weights
-        Factor of the loss for each label value; ones if None.
-    classes
-        Number of classes of the network.
-    gamma
-        Exponent of the focal factor `(1 - probability)**gamma`, which gives correct pixels less weight (Lin et al.,
-        2017, arXiv:1708.02002); 0 for plain cross-entropy.
-    boundary_weight
-        Pixels 4-connected to a pixel whose label excludes theirs have weight `1 + boundary_weight`.
+    `weights` are by label value. The focal factor `(1 - probability)**gamma` reduces the loss of correct pixels (Lin et
+    al., 2017, arXiv:1708.02002). Pixels whose label excludes that of a 4-connected neighbour have weight
+    `1 + boundary_weight`.
     """
 
     def __init__(
@@ -67,14 +56,14 @@ class MarginalCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is
         probability = ops.sum(allowed * ops.cast(y_pred, "float32"), axis=-1)
         loss = -ops.take(self.weights, values) * ops.log(ops.clip(probability, 1e-6, 1.0))
         if self.gamma:
-            # Clipped below 1, which rounding may exceed and where the power has no gradient.
+            # Clipped below 1, where the power has no gradient and which rounding may exceed.
             loss = loss * (1 - ops.clip(probability, 0.0, 1 - 1e-6)) ** self.gamma
         if self.boundary_weight:
             loss = loss * (1 + self.boundary_weight * self._boundary(values))
         return loss
 
     def _boundary(self, values: Tensor) -> Tensor:
-        """Return ones where one of the 4 neighbours has a label that excludes the pixel's, else zeros."""
+        """Return ones where the label of one of the 4 neighbours excludes the pixel's, else zeros."""
         table = self.disjoint.ravel()
         across = ops.take(table, values[:, :, 1:] * len(self.disjoint) + values[:, :, :-1])
         down = ops.take(table, values[:, 1:] * len(self.disjoint) + values[:, :-1])
@@ -88,13 +77,7 @@ class MarginalCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is
 
 
 class WeightedSum(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
-    """Weighted sum of losses; region losses count once per image, pixel losses as their mean.
-
-    Parameters
-    ----------
-    terms
-        Weights and losses.
-    """
+    """Weighted sum of losses; region losses count once per image, pixel losses as their mean."""
 
     def __init__(self, terms: Sequence[tuple[float, keras.losses.Loss]]) -> None:
         super().__init__(name="weighted_sum")

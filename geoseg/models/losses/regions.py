@@ -1,4 +1,4 @@
-"""Region losses: overlap of the predicted and labelled pixels of each class."""
+"""Region losses: overlap of predicted and labelled pixels."""
 
 from collections.abc import Sequence
 
@@ -16,16 +16,7 @@ class RegionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
 
     A pixel counts for a class if its label allows that class alone, or excludes it. Classes not labelled in an image
     have no overlap; predicting them there lowers the overlap of the others. Images are scored one by one, so the loss
-    of a batch does not depend on the number of devices.
-
-    Parameters
-    ----------
-    allowed
-        Allowed class ids of each label value, in order.
-    classes
-        Number of classes of the network.
-    weights
-        Weight of each class in the mean; equal if None.
+    of a batch does not depend on the number of devices. `weights` holds the weight of each class in the mean.
     """
 
     def __init__(
@@ -58,13 +49,6 @@ class Tversky(RegionLoss):
 
     Salehi et al., 2017 (arXiv:1706.05721). With `alpha = beta = 0.5` it is one minus the Dice coefficient, with
     `alpha = beta = 1` one minus the Jaccard index.
-
-    Parameters
-    ----------
-    alpha
-        Weight of false positives.
-    beta
-        Weight of false negatives.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 from stock layers, a backbone missing from `keras.applications`.
 
 Unlike EfficientNet-B0 it has no squeeze-and-excitation, and ReLU6 instead of swish (Tan and Le, arXiv:1905.11946; Liu,
-2020, "Higher accuracy on vision models with EfficientNet-Lite"): nothing averages over a whole tile, so a pixel's score
+2020, "Higher accuracy on vision models with EfficientNet-Lite"). Without averages over a whole tile, a pixel's score
 depends only on its surroundings.
 """
 
@@ -14,7 +14,7 @@ from geoseg.models.backend import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class _Stage:
-    """A sequence of inverted residual blocks; the first has the stride."""
+    """A sequence of inverted residual blocks; only the first is strided."""
 
     blocks: int
     kernel: int
@@ -34,7 +34,7 @@ _STAGES = (
 """Table 1 of Tan and Le (2019) without the last stage, which is for classification."""
 
 _TAPPED = (0, 1, 2, 4, 5)
-"""Stages before the resolution is halved, and the last one: 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's."""
+"""Last stages at each resolution: 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's."""
 
 
 def lite0_features(pixels: Tensor) -> list[Tensor]:

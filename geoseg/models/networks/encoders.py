@@ -21,14 +21,8 @@ _DEVIATION = (0.229, 0.224, 0.225)
 def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[Tensor]:
     """Return the feature maps of backbone `name` on raw `pixels`, finest first.
 
-    `weights` is a file of the published weights, `imagenet` (downloaded by Keras), or None for random weights.
-
-    Raises
-    ------
-    ValueError
-        If Keras cannot download weights of this backbone.
-    UsageError
-        If the weights cannot be read or downloaded.
+    `weights` is a file of the published weights, `imagenet` (downloaded by Keras), or None for random weights. Raises
+    UsageError if they cannot be read or downloaded.
     """
     encoder = ENCODERS[name]
     if encoder.application is None:
@@ -51,14 +45,14 @@ def encoder_features(name: str, pixels: Tensor, *, weights: str | None) -> list[
         # The published weights were trained on blue, green, red.
         _change_kernel(backbone.get_layer("block1_conv1"), lambda kernel: kernel[:, :, ::-1])
     if weights not in (None, "imagenet") and encoder.mean is None:
-        # For `imagenet`, but not for a file of the same weights, Keras also divides by the root of the deviation.
+        # With `imagenet`, but not with a file of the same weights, Keras also divides by the root of the deviation.
         _change_kernel(backbone.get_layer("stem_conv"), lambda kernel: kernel / np.sqrt(_DEVIATION)[:, None])
     return [backbone.get_layer(tap).output for tap in encoder.taps]
 
 
 @contextmanager
 def _weight_errors(weights: str | None) -> Iterator[None]:
-    """Turn errors into one that names the weights; Keras raises a plain Exception for a failed download."""
+    """Raise errors as UsageError that names the weights; Keras raises a plain Exception for a failed download."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Network presets by name: parameters for `build_unet`, with their papers."""
+"""Network presets: parameters for `build_unet`, with their papers."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -56,13 +56,7 @@ def build_preset(
     classes: int,
     **overrides: Any,  # noqa: ANN401 - typed by build_unet
 ) -> "keras.Model":
-    """Build preset `name` for `bands` input bands and `classes` classes; `overrides` go to `build_unet`.
-
-    Raises
-    ------
-    ValueError
-        If the preset is unknown.
-    """
+    """Build preset `name`; `overrides` replace its parameters for `build_unet`."""
     from .unet import build_unet  # loads Keras, which listing presets does not need
 
     if name not in PRESETS:

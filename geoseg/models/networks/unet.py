@@ -41,7 +41,7 @@ def build_unet(
     Parameters
     ----------
     depth
-        Number of halvings between the input and the bottleneck; fixed at 4 by `vgg16` and at 5 by the EfficientNets.
+        Number of halvings between the input and the bottleneck; must be 4 for `vgg16` and 5 for the EfficientNets.
     width
         Channels at full resolution, doubled at each level up to `MAX_WIDENING * width`.
     block
@@ -54,11 +54,6 @@ def build_unet(
         Name of a backbone in `ENCODERS`, or None for the same blocks as the decoder.
     encoder_weights
         File of the backbone's published weights, or `imagenet`; only with `encoder` and 3 bands.
-
-    Raises
-    ------
-    ValueError
-        If `block`, `skip` or `encoder` is unknown, or depth, bands or weights do not fit the encoder.
     """
     if block not in _BLOCKS:
         raise ValueError(f"block {block!r} is unknown; choose one of {', '.join(_BLOCKS)}.")
