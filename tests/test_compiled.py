@@ -13,6 +13,6 @@ print(twice(21))
 
 
 def test_runs_where_nothing_can_be_cached():
-    """A function without a place on disk, as in a read-only installation, is compiled all the same."""
+    """Without a writable cache, as in a read-only installation, a function is still compiled."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "42"

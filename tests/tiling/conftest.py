@@ -1,4 +1,4 @@
-"""Properties are tried on the same examples each time, however slow the machine."""
+"""Properties are tested on the same examples each time, without a time limit."""
 
 from hypothesis import settings
 

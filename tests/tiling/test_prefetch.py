@@ -53,7 +53,7 @@ def test_items_come_through_in_order(items, depth):
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_the_source_runs_in_another_thread_and_never_too_far_ahead(depth):
-    """With one item in the consumer's hands, the source has made at most `depth` more."""
+    """While the consumer holds one item, the source has produced at most `depth` more."""
     source = Source(50)
     for index, _ in enumerate(prefetch(source, depth)):
         assert source.produced <= index + 1 + depth
@@ -62,7 +62,7 @@ def test_the_source_runs_in_another_thread_and_never_too_far_ahead(depth):
 
 
 def test_the_source_really_runs_ahead():
-    """The next item is made, unrequested, while the consumer still holds the one before."""
+    """The next item is produced, unrequested, while the consumer still holds the one before."""
     second_made = threading.Event()
 
     def source():
@@ -106,19 +106,19 @@ def test_an_error_of_the_source_arrives_unchanged(count):
 
 
 def test_even_keyboard_interrupt_arrives():
-    """No exception of a source ends the items silently, not even one that is no `Exception`."""
+    """No exception of a source is swallowed, not even one that is not an `Exception`."""
     with pytest.raises(KeyboardInterrupt):
         list(prefetch(Source(2, KeyboardInterrupt())))
 
 
 def test_a_source_that_cannot_be_iterated_is_an_error():
-    """An error from before the first item arrives as well."""
+    """An error before the first item is raised, too."""
     with pytest.raises(TypeError, match="not iterable"):
         list(prefetch(7))
 
 
 def test_closing_early_closes_the_source_in_its_thread():
-    """`close` returns when the source has been closed in its own thread, without making more items."""
+    """`close` returns when the source has been closed in its own thread, without producing more items."""
     source = Source()
     items = prefetch(source, depth=2)
     assert next(items) == 0
@@ -152,7 +152,7 @@ def test_an_error_of_the_consumer_does_not_deadlock():
 
 
 def test_an_error_while_closing_is_not_lost():
-    """An exception of the source while it cleans up is raised by `close`."""
+    """An exception raised while the source cleans up is raised by `close`."""
 
     def source():
         try:

@@ -84,7 +84,7 @@ def test_linear_is_scipys_triangle(overlap):
 
 @given(st.integers(1, 100))
 def test_spline_is_the_squared_triangle(half):
-    """The spline ramp is the rising half of the window that smooth blending of image patches is known by.
+    """The spline ramp is the rising half of the window of Chevalier's smooth blending of image patches.
 
     Oracle: its published definition, from the squared triangular window, outer and inner part joined at a quarter.
     """
@@ -104,7 +104,7 @@ def test_flat_switches_once_in_the_middle(overlap):
 
 
 def test_no_ramp_towards_the_border():
-    """There is no ramp in a scene of one tile, nor on the outer sides of border tiles."""
+    """A scene of one tile has no ramp, nor have the outer sides of border tiles."""
     assert (taper(Axis(size=5, tile=8, overlap=4), 0, "hann") == 1).all()
     axis = Axis(size=20, tile=8, overlap=4)
     assert (taper(axis, 0, "hann")[:4] == 1).all()

@@ -71,6 +71,6 @@ def test_lite0_keeps_published_weights(tiles, tmp_path):
 
 
 def test_lite0_has_the_published_shape():
-    """It has as many weights as the published EfficientNet-Lite0 up to its last stage."""
+    """EfficientNet-Lite0 has as many weights as the published network up to its last stage."""
     pixels = keras.Input((None, None, 3))
     assert keras.Model(pixels, lite0_features(pixels)).count_params() == 2_387_616
