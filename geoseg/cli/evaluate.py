@@ -1,8 +1,8 @@
 """`geoseg evaluate`: score class rasters, a model, or road networks against reference data."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +14,6 @@ from .tables import show
 if TYPE_CHECKING:
     from geoseg.evaluation import Evaluation
     from geoseg.evaluation.roads import RoadEvaluation
-    from geoseg.tiling.progress import Progress
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
@@ -97,13 +96,8 @@ def rasters(
     geoseg evaluate rasters maps labels --bootstrap 1000 -o report
     """
     from geoseg.evaluation import evaluate
-    from geoseg.evaluation.report.write import check_reports
 
-    if folder is not None:
-        check_reports(folder, overwrite=overwrite)
-    with _progress() as progress:
-        evaluation = evaluate(predicted, reference, progress=progress, **criteria)
-    _show(evaluation, folder, overwrite=overwrite, as_json=as_json)
+    _run(partial(evaluate, predicted, reference, **criteria), folder, overwrite=overwrite, as_json=as_json)
 
 
 @command.command()
@@ -139,13 +133,8 @@ def model(
     geoseg evaluate model aerial images labels --tta flips
     """
     from geoseg.evaluation import evaluate_model
-    from geoseg.evaluation.report.write import check_reports
 
-    if folder is not None:
-        check_reports(folder, overwrite=overwrite)
-    with _progress() as progress:
-        evaluation = evaluate_model(model, images, labels, progress=progress, **choices)
-    _show(evaluation, folder, overwrite=overwrite, as_json=as_json)
+    _run(partial(evaluate_model, model, images, labels, **choices), folder, overwrite=overwrite, as_json=as_json)
 
 
 @command.command()
@@ -181,29 +170,33 @@ def roads(
     geoseg evaluate roads scene_roads.gpkg reference.geojson -o report
     """
     from geoseg.evaluation.pairing import pair_roads
-    from geoseg.evaluation.report.write import check_reports
     from geoseg.evaluation.roads import evaluate_roads
     from geoseg.evaluation.roads.result import map_names
 
-    if folder is not None:
-        pairs, _ = pair_roads(predicted, reference)
-        check_reports(folder, map_names([pair.name for pair in pairs]), overwrite=overwrite)
-    with _progress() as progress:
-        evaluation = evaluate_roads(predicted, reference, progress=progress, **criteria)
-    _show(evaluation, folder, overwrite=overwrite, as_json=as_json)
+    maps = [] if folder is None else map_names([pair.name for pair in pair_roads(predicted, reference)[0]])
+    run = partial(evaluate_roads, predicted, reference, **criteria)
+    _run(run, folder, maps, overwrite=overwrite, as_json=as_json)
 
 
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """Show on standard error which file is being compared."""
+def _run(
+    evaluate: "Callable[..., Evaluation | RoadEvaluation]",
+    folder: Path | None,
+    maps: Iterable[str] = (),
+    *,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Evaluate, print the result, and write it to a folder, if any, which is checked first."""
     from rich.console import Console
 
+    from geoseg.evaluation.report.write import check_reports
+
+    if folder is not None:
+        check_reports(folder, maps, overwrite=overwrite)
     with Console(stderr=True, markup=False).status("evaluating") as status:
-        yield lambda done, total, item: status.update(f"evaluating {item} ({min(done + 1, total)} of {total})")
-
-
-def _show(evaluation: "Evaluation | RoadEvaluation", folder: Path | None, *, overwrite: bool, as_json: bool) -> None:
-    """Print an evaluation, write it if asked, and list the files on standard error."""
+        evaluation = evaluate(
+            progress=lambda done, total, item: status.update(f"evaluating {item} ({min(done + 1, total)} of {total})")
+        )
     if as_json:
         click.echo(json.dumps(evaluation.to_json(), indent=2))
     else:

@@ -7,22 +7,22 @@ import numpy as np
 from . import matrix_scores
 from .counts import Comparison
 from .matrix_scores import Counts, Floats
-from .relaxed import near_scores
+from .relaxed import score_near
 
-SHARE = 0.95
+_SHARE = 0.95
 """Share of the resamples within an interval."""
 _BATCH = 64
 """Resamples scored together."""
 
 
-def statistics(matrix: Counts, relaxed: Counts, boundary: Counts, scored: Collection[int]) -> dict[str, Floats]:
-    """Score counts `(…, classes, classes)` and `(…, 4, classes)`: `(…)`, or by class `(…, classes)`.
+def score_counts(matrix: Counts, relaxed: Counts, boundary: Counts, scored: Collection[int]) -> dict[str, Floats]:
+    """Score counts `(…, classes, classes)` and `(…, 4, classes)`: overall `(…)`, and by class `(…, classes)`.
 
     Means are over the `scored` classes present in reference or prediction.
     """
     classes = sorted(scored)
     iou, f1 = matrix_scores.iou(matrix), matrix_scores.f1(matrix)
-    boundary_f1 = near_scores(boundary)[2]
+    boundary_f1 = score_near(boundary)[2]
     return {
         "overall_accuracy": matrix_scores.overall_accuracy(matrix),
         "mean_iou": matrix_scores.mean_of_defined(iou[..., classes]),
@@ -33,16 +33,16 @@ def statistics(matrix: Counts, relaxed: Counts, boundary: Counts, scored: Collec
         "class_iou": iou,
         "class_f1": f1,
         "class_boundary_f1": boundary_f1,
-        "class_relaxed_f1": near_scores(relaxed)[2],
+        "class_relaxed_f1": score_near(relaxed)[2],
     }
 
 
-def intervals(
+def bootstrap_intervals(
     comparisons: Sequence[Comparison], scored: Collection[int], *, resamples: int, seed: int
 ) -> Mapping[str, Floats]:
-    """Percentile intervals of `statistics`, each `(2, …)`, over images drawn with replacement.
+    """Percentile intervals `(2, …)` of each of `score_counts`, over images drawn with replacement.
 
-    Resamples without the class of a score do not count for its interval; NaN if no resample has it.
+    Undefined scores of resamples are left out; NaN if all are undefined.
     """
     random = np.random.default_rng(seed)
     stacks = [
@@ -55,13 +55,13 @@ def intervals(
         drawn = random.integers(len(comparisons), size=(number, len(comparisons)))
         times = np.stack([np.bincount(each, minlength=len(comparisons)) for each in drawn])
         matrix, relaxed, boundary = (np.tensordot(times, stack, axes=1) for stack in stacks)
-        parts.append(statistics(matrix, relaxed, boundary, scored))
+        parts.append(score_counts(matrix, relaxed, boundary, scored))
     return {name: _percentiles(np.concatenate([part[name] for part in parts])) for name in parts[0]}
 
 
 def _percentiles(values: Floats) -> Floats:
-    """Ends of the middle `SHARE` of `(resamples, …)`, ignoring NaN."""
+    """Ends of the middle `_SHARE` of `(resamples, …)`, ignoring NaN."""
     defined = ~np.isnan(values).all(axis=0)
     ends = np.full((2, *values.shape[1:]), np.nan)
-    ends[:, defined] = np.nanquantile(values[:, defined], [(1 - SHARE) / 2, (1 + SHARE) / 2], axis=0)
+    ends[:, defined] = np.nanquantile(values[:, defined], [(1 - _SHARE) / 2, (1 + _SHARE) / 2], axis=0)
     return ends

@@ -1,4 +1,4 @@
-"""Expected calibration error of probabilities (Guo et al., 2017)."""
+"""Expected calibration error of probabilities (C. Guo et al., 2017)."""
 
 from dataclasses import dataclass
 
@@ -34,26 +34,21 @@ class Calibration:
     """From the least to the most confident."""
 
 
-def calibration_counts(levels: npt.NDArray[np.uint8], right: npt.NDArray[np.bool_]) -> Counts:
-    """Count compared pixels by level of confidence, `(2, LEVELS + 1)`: all, and correct ones.
+def count_calibration(levels: npt.NDArray[np.uint8], correct: npt.NDArray[np.bool_]) -> Counts:
+    """Count all pixels and correct ones by confidence, `(2, LEVELS + 1)`.
 
-    Parameters
-    ----------
-    levels
-        `(pixels,)`: probability of the predicted class in `LEVELS`.
-    right
-        `(pixels,)`: whether the class is correct.
+    `levels` `(pixels,)` are probabilities of the predicted class in `LEVELS`; `correct` is a mask of the same shape.
     """
-    return np.stack([np.bincount(values, minlength=LEVELS + 1) for values in (levels, levels[right])])
+    return np.stack([np.bincount(values, minlength=LEVELS + 1) for values in (levels, levels[correct])])
 
 
 def calibrate(counts: Counts) -> Calibration:
-    """Score the counts `(2, LEVELS + 1)` of `calibration_counts`."""
+    """Score the counts `(2, LEVELS + 1)` of `count_calibration`."""
     levels = np.arange(LEVELS + 1)
     number = np.minimum(levels * BINS // LEVELS, BINS - 1)
-    pixels, right = (np.bincount(number, weights=values, minlength=BINS) for values in counts)
+    pixels, correct = (np.bincount(number, weights=values, minlength=BINS) for values in counts)
     confidence = quotient(np.bincount(number, weights=counts[0] * levels / LEVELS, minlength=BINS), pixels)
-    accuracy = quotient(right, pixels)
+    accuracy = quotient(correct, pixels)
     gaps = np.nan_to_num(np.abs(accuracy - confidence))
     return Calibration(
         error=float(quotient((pixels * gaps).sum(), pixels.sum())),

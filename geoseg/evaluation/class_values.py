@@ -15,22 +15,23 @@ from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.open import reading
 from geoseg.rasters.read import packed_colours
+from geoseg.tiling import Roi
 
 from .class_mapping import Codes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Noticed:
+class FoundValues:
     """Values found so far in a raster."""
 
     unknown: Counter[int] = field(default_factory=Counter)
     """Pixels of each value that is not in the legend."""
-    met: set[int] = field(default_factory=set)
-    """Expected values that were found."""
+    expected: set[int] = field(default_factory=set)
+    """Those of `Codes.expected` that occur."""
 
 
-def read_ids(raster: DatasetReader, roi: tuple[slice, slice], codes: Codes, noticed: Noticed) -> npt.NDArray[np.uint8]:
-    """Ids of a region `(rows, columns)`; adds expected and unknown values to `noticed`."""
+def read_ids(raster: DatasetReader, roi: Roi, codes: Codes, found: FoundValues) -> npt.NDArray[np.uint8]:
+    """Read the class ids of a region `(rows, columns)`, and add its expected and unknown values to `found`."""
     window = Window.from_slices(*roi)
     with reading(raster):
         if codes.coloured:
@@ -40,25 +41,21 @@ def read_ids(raster: DatasetReader, roi: tuple[slice, slice], codes: Codes, noti
         # GDAL would decode the raster a second time for the mask of a nodata value.
         if not codes.coloured and raster.mask_flag_enums[0] == [MaskFlags.nodata]:
             valid = np.asarray(values != raster.nodata)
+        elif all(MaskFlags.all_valid in flags for flags in raster.mask_flag_enums):
+            valid = np.ones(values.shape, bool)
         else:
-            valid = _valid(raster, window)
-    ids, meaningless = codes.decode(values)
-    meaningless &= valid
-    if meaningless.any():
-        found, counts = np.unique(values[meaningless], return_counts=True)
-        noticed.unknown.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
-    noticed.met.update(value for value in codes.expected - noticed.met if ((values == value) & valid).any())
+            valid = np.asarray(raster.dataset_mask(window=window) != 0)
+    ids, unknown = codes.decode(values)
+    unknown &= valid
+    if unknown.any():
+        numbers, counts = np.unique(values[unknown], return_counts=True)
+        found.unknown.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+    found.expected.update(value for value in codes.expected - found.expected if ((values == value) & valid).any())
     return np.where(valid, ids, np.uint8(NODATA))
 
 
-def _valid(raster: DatasetReader, window: Window) -> npt.NDArray[np.bool_]:
-    if all(MaskFlags.all_valid in flags for flags in raster.mask_flag_enums):
-        return np.ones((window.height, window.width), bool)
-    return np.asarray(raster.dataset_mask(window=window) != 0)
-
-
 def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) -> npt.NDArray[np.uint8]:
-    """Probabilities `(bands, rows, columns)` in `LEVELS`, `NODATA` where not valid; floats are rounded.
+    """Read probabilities `(bands, rows, columns)` in `LEVELS`, or `NODATA`; floats are rounded.
 
     `bands` are numbered from 1; None for all.
     """
@@ -66,8 +63,8 @@ def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) 
         values = raster.read(bands, window=window)
     if values.dtype == np.uint8:
         return np.asarray(values)
-    with_data = (values >= 0) & (values <= 1)
-    return np.where(with_data, np.rint(np.where(with_data, values, 0) * LEVELS), NODATA).astype(np.uint8)
+    valid = (values >= 0) & (values <= 1)
+    return np.where(valid, np.rint(np.where(valid, values, 0) * LEVELS), NODATA).astype(np.uint8)
 
 
 def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
@@ -75,7 +72,8 @@ def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
     dtype = raster.dtypes[0]
     found = f"{raster.name} has {raster.count} band{'s' if raster.count > 1 else ''} of {dtype}"
     if coloured:
-        if dtype != "uint8" or not (raster.count in (3, 4) or _has_palette(raster)):
+        palette = raster.count == 1 and raster.colorinterp[0] == ColorInterp.palette
+        if dtype != "uint8" or not (raster.count in (3, 4) or palette):
             raise SceneError(f"{found}; classes as colours need three bands of uint8.")
     elif raster.count in (3, 4):
         raise SceneError(f"{found}; class ids need one (if its colours are classes, name their `coding`).")
@@ -83,19 +81,15 @@ def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
         raise SceneError(f"{found}; class ids need one band of integers.")
 
 
-def _has_palette(raster: DatasetReader) -> bool:
-    return bool(raster.count == 1 and raster.colorinterp[0] == ColorInterp.palette)
-
-
-def check_beside(raster: DatasetReader, predicted: DatasetReader, *, bands: int) -> None:
-    """Raise SceneError unless probabilities belong to the prediction next to them."""
+def check_probabilities(raster: DatasetReader, predicted: DatasetReader, *, bands: int) -> None:
+    """Raise SceneError unless a raster holds probabilities of a prediction."""
     if raster.shape != predicted.shape or raster.count != bands:
         raise SceneError(
             f"{raster.name} has {raster.count} bands of {raster.width} × {raster.height} pixels, where "
             f"{Path(predicted.name).name} needs {bands} of {predicted.width} × {predicted.height}; predict both again."
         )
-    by_level = raster.dtypes[0] == "uint8" and all(math.isclose(scale * LEVELS, 1) for scale in raster.scales)
-    if not by_level and raster.dtypes[0] not in ("float32", "float64"):
+    in_levels = raster.dtypes[0] == "uint8" and all(math.isclose(scale * LEVELS, 1) for scale in raster.scales)
+    if not in_levels and raster.dtypes[0] not in ("float32", "float64"):
         raise SceneError(
             f"{raster.name} holds {raster.dtypes[0]} with scale {raster.scales[0]:g}; probabilities are uint8 with "
             f"scale 1/{LEVELS}, or floats."

@@ -11,15 +11,10 @@ from .scores import ClassScores, Scores
 
 
 class Confusion:
-    """Count pairs of reference and predicted classes.
+    """Count pixels by reference and predicted class, for ids from 0 to `classes - 1`.
 
-    Parameters
-    ----------
-    classes
-        Number of classes; their ids are 0 to `classes - 1`.
-    ignored
-        Ids whose reference pixels are not compared, and which have no scores. Predicting one where the reference has
-        another class is still an error.
+    Classes in `ignored` have no scores: where the reference has one, pixels are not compared. Predicting one elsewhere
+    is still an error.
     """
 
     def __init__(self, classes: int, *, ignored: Collection[int] = ()) -> None:
@@ -52,13 +47,7 @@ class Confusion:
         return both
 
     def scores(self, names: Sequence[str] | None = None) -> Scores:
-        """Score the counts so far.
-
-        Parameters
-        ----------
-        names
-            Class names by id; None to name classes by id, and to list only those that occur.
-        """
+        """Score the counts so far; without `names`, only for classes that occur, named by id."""
         matrix = self.matrix
         columns = {
             "true_positives": matrix_scores.true_positives(matrix),
@@ -91,11 +80,11 @@ class Confusion:
         )
 
     def to_json(self, names: Sequence[str] | None = None) -> dict[str, Any]:
-        """Return the scores and the matrix as plain values."""
+        """Return scores and matrix as plain values."""
         return self.scores(names).to_json() | {"matrix": self.matrix.tolist()}
 
 
 def _ids(values: npt.NDArray[Any], classes: int) -> npt.NDArray[np.intp]:
-    """Flatten values to indices; unknown values become `classes`."""
+    """Flatten ids; unknown ones become `classes`."""
     flat = values.ravel()
     return np.where((flat >= 0) & (flat < classes), flat, classes).astype(np.intp)

@@ -1,4 +1,4 @@
-"""Counts of a predicted against a reference class raster: sums over pixels, so that images add up."""
+"""Pixel counts of predicted against reference classes, which add up over strips and images."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,25 +9,24 @@ import numpy.typing as npt
 
 from geoseg.models.legend import NODATA
 
-from .calibration import calibration_counts
-from .class_mapping import Meaning
+from .calibration import count_calibration
+from .class_mapping import ClassMapping
 from .confusion import Confusion
 from .matrix_scores import Counts
-from .relaxed import boundaries, near_counts, near_other_class, reach, sweep_counts
+from .relaxed import boundaries, count_near, count_sweep, near_other_class, reach
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """Rules for comparing pixels."""
+    """Rules for comparing pixels; distances are in pixels."""
 
     classes: int
-    """Number of classes."""
     ignored: Collection[int] = ()
     """Ids of classes whose reference pixels are not compared."""
     erode: float = 0.0
     """Pixels this near to another reference class are excluded, except from relaxed and boundary scores."""
     relax: float = 3.0
-    """Offset that relaxed and boundary scores tolerate, pixels."""
+    """Offset that relaxed and boundary scores tolerate."""
 
     @property
     def halo(self) -> int:
@@ -36,21 +35,21 @@ class Rules:
 
 
 class Comparison:
-    """Counts of one image, or of several, under the same rules."""
+    """Counts of one image or several under the same rules."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.confusion = Confusion(rules.classes, ignored=rules.ignored)
         self.relaxed: Counts = np.zeros((4, rules.classes), np.int64)
-        """`(4, classes)`: see `near_counts`."""
+        """`(4, classes)`: see `count_near`."""
         self.boundary: Counts = np.zeros((4, rules.classes), np.int64)
-        """`(4, classes)`: see `near_counts`."""
+        """`(4, classes)`: see `count_near`."""
         self.unlabelled = 0
         """Pixels without a reference class, such as nodata."""
         self.sweeps: Counts | None = None
-        """`(classes, 3, LEVELS + 1)`: see `sweep_counts`; None without probabilities of every class."""
+        """`(classes, 3, LEVELS + 1)`: see `count_sweep`; None without probabilities of every class."""
         self.calibration: Counts | None = None
-        """`(2, LEVELS + 1)`: see `calibration_counts`; None without probabilities."""
+        """`(2, LEVELS + 1)`: see `count_calibration`; None without probabilities."""
 
     def add(
         self,
@@ -63,51 +62,42 @@ class Comparison:
     ) -> None:
         """Count the rows `core` of a strip, which has `rules.halo` more rows on either side within the image.
 
-        Parameters
-        ----------
-        predicted, reference
-            `(rows, columns)`: class ids, or `NODATA`.
-        core
-            Rows to count.
-        confidence
-            `(rows, columns)`: probability of the predicted class in `LEVELS`.
-        probabilities
-            `(classes, rows, columns)`: probability of every class in `LEVELS`.
+        `predicted`, `reference` `(rows, columns)` are class ids or `NODATA`; `confidence` `(rows, columns)` is the
+        probability of the predicted class in `LEVELS`, and `probabilities` `(classes, rows, columns)` that of every
+        class.
         """
         rules = self.rules
-        judged = (
-            np.where(near_other_class(reference, rules.erode), np.uint8(NODATA), reference)
-            if rules.erode
-            else reference
-        )
-        self.confusion.add(predicted[core], judged[core])
+        eroded = reference
+        if rules.erode:
+            eroded = np.where(near_other_class(reference, rules.erode), np.uint8(NODATA), reference)
+        self.confusion.add(predicted[core], eroded[core])
         self.unlabelled += int(np.count_nonzero(reference[core] == NODATA))
         unscored = np.isin(reference, [*rules.ignored, NODATA]) | (predicted == NODATA)
         found, true = (np.where(unscored, np.uint8(NODATA), ids) for ids in (predicted, reference))
-        self.relaxed += near_counts(found, true, rules.relax, core, rules.classes)
-        self.boundary += near_counts(boundaries(found), boundaries(true), rules.relax, core, rules.classes)
+        self.relaxed += count_near(found, true, rules.relax, core, rules.classes)
+        self.boundary += count_near(boundaries(found), boundaries(true), rules.relax, core, rules.classes)
         if probabilities is not None:
             parts = [
-                sweep_counts(levels, true == number, ~unscored, rules.relax, core)
+                count_sweep(levels, true == number, ~unscored, rules.relax, core)
                 for number, levels in enumerate(probabilities)
             ]
             self.sweeps = _sum([self.sweeps, np.stack(parts)])
             chosen = np.minimum(predicted, rules.classes - 1).astype(np.intp)
             confidence = np.take_along_axis(probabilities, chosen[None], axis=0)[0]
         if confidence is not None:
-            compared = (~unscored & (judged != NODATA) & (confidence != NODATA))[core]
-            right = (predicted == reference)[core][compared]
-            self.calibration = _sum([self.calibration, calibration_counts(confidence[core][compared], right)])
+            compared = (~unscored & (eroded != NODATA) & (confidence != NODATA))[core]
+            correct = (predicted == reference)[core][compared]
+            self.calibration = _sum([self.calibration, count_calibration(confidence[core][compared], correct)])
 
     @property
     def highest(self) -> int:
-        """Highest class id in reference or prediction; -1 for none."""
+        """Highest class id in reference or prediction; -1 without any."""
         confusion = self.confusion
         pixels = confusion.matrix.sum(axis=0) + confusion.matrix.sum(axis=1) + confusion.unpredicted
         return int(np.max(np.flatnonzero(pixels), initial=-1))
 
     def resized(self, classes: int) -> "Comparison":
-        """Return the counts for more classes, or for fewer if the others are empty; drops sweeps."""
+        """Copy the counts, without sweeps, for more classes, or for fewer if the others are empty."""
         result = Comparison(replace(self.rules, classes=classes))
         both = min(classes, self.rules.classes)
         result.confusion.matrix[:both, :both] = self.confusion.matrix[:both, :both]
@@ -146,11 +136,11 @@ class ComparedImage:
     model: str | None
     """Name and version of the model that made the prediction, if known."""
     reference: str
-    meaning: Meaning
+    mapping: ClassMapping
     """The same for all images of an evaluation."""
     comparison: Comparison
-    met_in_prediction: frozenset[int]
+    expected_in_prediction: frozenset[int]
     """Expected values that occur in the prediction."""
-    met_in_reference: frozenset[int]
+    expected_in_reference: frozenset[int]
     """Expected values that occur in the reference."""
     notes: tuple[str, ...]

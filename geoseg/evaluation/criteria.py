@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from geoseg.errors import UsageError
 
-from .class_mapping import Meaning
+from .class_mapping import ClassMapping
 from .counts import Rules
 from .distance import Distance
 
@@ -15,13 +15,12 @@ _ISPRS_EROSION = Distance(value=3)
 
 @dataclass(frozen=True, kw_only=True)
 class Criteria:
-    """Options of one evaluation: see `evaluate`."""
+    """Options for one evaluation: see `evaluate`."""
 
     ignore: tuple[int | str, ...] = ()
     erode: Distance | float | str = 0.0
     relax: Distance | float | str = 3.0
     protocol: str | None = None
-    """One of `PROTOCOLS`."""
     coding: str | None = None
     single: str | None = None
     bootstrap: int = 0
@@ -41,34 +40,28 @@ class Criteria:
             raise UsageError(f"protocol {self.protocol} sets the erosion; leave `erode` out.")
         object.__setattr__(self, "erode", _ISPRS_EROSION)
 
-    def rules(self, meaning: Meaning, gsd_m: float | None) -> Rules:
-        """Rules for the pixels of an image.
-
-        Raises
-        ------
-        UsageError
-            If a distance is in metres and the image has no georeference.
-        """
+    def rules(self, mapping: ClassMapping, gsd_m: float | None) -> Rules:
+        """Return the rules for an image; UsageError if they need its pixel size and it has no georeference."""
         return Rules(
-            classes=meaning.classes,
-            ignored=meaning.ignored | self._clutter(meaning),
+            classes=mapping.classes,
+            ignored=mapping.ignored | self._clutter(mapping),
             erode=Distance.parse(self.erode).pixels(gsd_m),
             relax=Distance.parse(self.relax).pixels(gsd_m),
         )
 
     def exclusions(self) -> str:
-        """Name the options that exclude reference pixels; empty if none does."""
-        causes = [f"`ignore={[*self.ignore]}`"] if self.ignore else []
+        """Name the options that exclude reference pixels; empty without any."""
+        options = [f"`ignore={[*self.ignore]}`"] if self.ignore else []
         if self.protocol is not None:
-            causes.append(f"`protocol='{self.protocol}'`")
+            options.append(f"`protocol='{self.protocol}'`")
         elif Distance.parse(self.erode).value:
-            causes.append(f"`erode='{self.erode}'`")
-        return " and ".join(causes)
+            options.append(f"`erode='{self.erode}'`")
+        return " and ".join(options)
 
-    def _clutter(self, meaning: Meaning) -> set[int]:
+    def _clutter(self, mapping: ClassMapping) -> set[int]:
         if self.protocol != "isprs-no-clutter":
             return set()
-        clutter = {i for i, name in enumerate(meaning.names or ()) if name.lower().startswith("clutter")}
+        clutter = {i for i, name in enumerate(mapping.names or ()) if name.lower().startswith("clutter")}
         if not clutter:
             raise UsageError("no class is called clutter; use `protocol='isprs'`, and `ignore` to exclude a class.")
         return clutter

@@ -19,13 +19,7 @@ class Distance:
 
     @classmethod
     def parse(cls, text: "str | float | Distance") -> "Distance":
-        """Read `3`, `3px` or `1.5m`.
-
-        Raises
-        ------
-        UsageError
-            If it is none of these.
-        """
+        """Read `3`, `3px` or `1.5m`; UsageError for anything else."""
         if isinstance(text, Distance):
             return text
         match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+) ?(px|m|)", str(text).strip())
@@ -34,13 +28,7 @@ class Distance:
         return cls(value=float(match[1]), unit="m" if match[2] == "m" else "px")
 
     def pixels(self, gsd_m: float | None) -> float:
-        """Convert to pixels of `gsd_m` metres.
-
-        Raises
-        ------
-        UsageError
-            If it is in metres and `gsd_m` is None.
-        """
+        """Convert to pixels of `gsd_m` metres; UsageError for metres if it is None."""
         if self.unit == "px":
             return self.value
         if gsd_m is None:

@@ -10,19 +10,19 @@ import numpy as np
 from .distance import Distance
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401, PLR0911 - one line for each kind of value
+def to_plain(value: Any) -> Any:  # noqa: ANN401, PLR0911 - one line for each kind of value
     """Convert dataclasses, arrays and tuples to dicts, lists and numbers, and NaN to None."""
     match value:
         case Distance():
             return str(value)
         case Mapping():
-            return {key: plain(entry) for key, entry in value.items()}
+            return {key: to_plain(entry) for key, entry in value.items()}
         case list() | tuple():
-            return [plain(entry) for entry in value]
+            return [to_plain(entry) for entry in value]
         case np.ndarray():
-            return plain(value.tolist())
+            return to_plain(value.tolist())
         case float() if math.isnan(value):
             return None
     if is_dataclass(value):
-        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+        return {entry.name: to_plain(getattr(value, entry.name)) for entry in fields(value)}
     return value

@@ -12,7 +12,7 @@ from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.tags import legend_of, model_of
 from geoseg.tiling.progress import Progress, no_progress
 
-from .class_mapping import Meaning, meaning
+from .class_mapping import ClassMapping, map_classes
 from .counts import ComparedImage, Comparison
 from .criteria import Criteria
 from .distance import Distance
@@ -98,7 +98,10 @@ def compare(
     progress: Progress = no_progress,
     strip_pixels: int = STRIP_PIXELS,
 ) -> Evaluation:
-    """Evaluate `count` pairs, each completely before the next is requested, reading about `strip_pixels` at a time."""
+    """Evaluate `count` pairs one after another in strips of about `strip_pixels`.
+
+    A pair is finished before the next is requested, so that its files may be temporary.
+    """
     if criteria.bootstrap and count < 2:
         raise UsageError("confidence intervals resample the images: they need at least two.")
     images: list[ComparedImage] = []
@@ -111,42 +114,37 @@ def compare(
                 raise SceneError(
                     f"{pair.source} has a different legend from {images[0].prediction}; evaluate them separately."
                 )
-            asked = meaning(legends[0], ignore=criteria.ignore, coding=criteria.coding, single=criteria.single)
-            images.append(_compare(pair, asked, criteria, strip_pixels))
+            mapping = map_classes(legends[0], ignore=criteria.ignore, coding=criteria.coding, single=criteria.single)
+            images.append(_compare(pair, mapping, criteria, strip_pixels))
             subject = subject.made_by(images[-1].model)
     progress(count, count, "")
     return summarise(images, criteria, subject, notes)
 
 
-def _compare(pair: Pair, asked: Meaning, criteria: Criteria, strip_pixels: int) -> ComparedImage:
-    with open_pair(pair, asked) as rasters:
-        rules = criteria.rules(asked, rasters.gsd_m)
+def _compare(pair: Pair, mapping: ClassMapping, criteria: Criteria, strip_pixels: int) -> ComparedImage:
+    with open_pair(pair, mapping) as rasters:
+        rules = criteria.rules(mapping, rasters.gsd_m)
         comparison = Comparison(rules)
         for strip in strips(rasters, rules.halo, pixels=strip_pixels):
-            comparison.add(
-                strip.predicted,
-                strip.reference,
-                strip.core,
-                confidence=strip.confidence,
-                probabilities=strip.probabilities,
-            )
+            probabilities = {"confidence": strip.confidence, "probabilities": strip.probabilities}
+            comparison.add(strip.predicted, strip.reference, strip.core, **probabilities)
         return ComparedImage(
             name=pair.name,
             prediction=pair.source,
             model=model_of(rasters.predicted),
             reference=str(pair.reference),
-            meaning=asked,
+            mapping=mapping,
             # Without a legend, keep only as many classes as occur.
-            comparison=comparison if asked.names is not None else comparison.resized(comparison.highest + 1),
-            met_in_prediction=frozenset(rasters.in_prediction.met),
-            met_in_reference=frozenset(rasters.in_reference.met),
+            comparison=comparison if mapping.names is not None else comparison.resized(comparison.highest + 1),
+            expected_in_prediction=frozenset(rasters.in_prediction.expected),
+            expected_in_reference=frozenset(rasters.in_reference.expected),
             notes=rasters.notes,
         )
 
 
 def _legend_of(pair: Pair, criteria: Criteria) -> Legend | None:
-    """Legend of a prediction, or else of a reference without coding; None if neither has one."""
-    ours, theirs = read_legend(pair.predicted), read_legend(pair.reference)
+    """Read the legend of a prediction, or else of a reference without coding; None if neither has one."""
+    ours, theirs = _read_legend(pair.predicted), _read_legend(pair.reference)
     if criteria.coding is not None or criteria.single is not None:
         return ours
     if ours is not None and theirs is not None and ours.names != theirs.names:
@@ -157,7 +155,6 @@ def _legend_of(pair: Pair, criteria: Criteria) -> Legend | None:
     return ours or theirs
 
 
-def read_legend(raster: Path) -> Legend | None:
-    """Legend in the tags of a class raster; None without one."""
+def _read_legend(raster: Path) -> Legend | None:
     with opened(str(raster), overviews=True) as dataset:
         return legend_of(dataset)

@@ -60,7 +60,7 @@ def evaluate_model(
     ignore, erode, relax, protocol, coding, single, bootstrap, seed
         As in `geoseg.evaluate`.
     load
-        Makes an engine from a bundle.
+        Loads the network of a bundle.
     progress
         Called before each image.
 
@@ -124,7 +124,7 @@ def evaluate_model(
 
 
 def _on_own_pixels(entry: Files) -> bool:
-    """Whether to compare on the image's own pixels; raises SceneError if image and label do not match."""
+    """Whether to compare on the image's own pixels; SceneError if image and label do not match."""
     with (
         unplaced(),
         opened(str(entry.image), overviews=True) as image,

@@ -1,4 +1,4 @@
-"""Pair predictions and their probabilities with reference files of the same name."""
+"""Pair predictions with reference files of the same name."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -9,42 +9,37 @@ from geoseg.datasets.discovery import IMAGE_MARK, LABEL_MARK, OTHER_LABELS, RAST
 from geoseg.errors import UsageError
 from geoseg.vectors.formats import VECTOR_ENDINGS
 
-CLASSES = "_classes"
-"""Suffix of geoseg's class rasters."""
+_CLASSES, _ROADS = "_classes", "_roads"
+"""Suffixes of geoseg's class rasters and road networks."""
+_ROAD_ENDINGS = (*VECTOR_ENDINGS.values(), ".json", ".shp")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """The rasters of one image."""
+    """Class rasters or road networks to compare."""
 
     name: str
     predicted: Path
-    """Class ids."""
     reference: Path
-    confidence: Path | None
+    confidence: Path | None = None
     """Probability of the predicted class; None without such a file."""
-    probabilities: Path | None
+    probabilities: Path | None = None
     """Probability of every class; None without such a file."""
     source: str
     """Name of the prediction in messages: its path, or that of the predicted image."""
 
 
 def pair_rasters(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]:
-    """Pair predictions with references, and list unpaired files.
+    """Pair class rasters with references, and note unpaired files.
 
     Two files always make a pair; in folders names decide: `north_classes.tif` or `north.tif` matches
     `north_classes.png` or `north.png`. The rest are matched without the marks of images and labels, as in
     training: `north_RGB_classes.tif` with `north_label.tif`. In a folder with `_classes` rasters, other rasters are
-    skipped.
-
-    Raises
-    ------
-    UsageError
-        If a path does not exist, one is a folder and the other a file, no names match, or a name is ambiguous.
+    skipped. Missing, unmatched and ambiguous files raise UsageError.
     """
-    if not are_folders(predicted, reference):
+    if not _are_folders(predicted, reference):
         return [_pair(_key(predicted), predicted, reference)], []
-    ours, theirs = (by_name(folder, RASTERS, CLASSES) for folder in (predicted, reference))
+    ours, theirs = (_by_name(folder, RASTERS, _CLASSES) for folder in (predicted, reference))
     pairs = {name: (ours.pop(name), theirs.pop(name)) for name in sorted(ours.keys() & theirs.keys())}
     theirs = {name: path for name, path in theirs.items() if not OTHER_LABELS.search(path.stem)}
     bare_ours, bare_theirs = _bare(ours, IMAGE_MARK), _bare(theirs, LABEL_MARK)
@@ -89,11 +84,11 @@ def _pair(name: str, predicted: Path, reference: Path) -> Pair:
 
 
 def _key(path: Path) -> str:
-    return path.stem.removesuffix(CLASSES)
+    return path.stem.removesuffix(_CLASSES)
 
 
-def are_folders(predicted: Path, reference: Path) -> bool:
-    """Whether both are folders rather than files; raise UsageError if they are mixed or missing."""
+def _are_folders(predicted: Path, reference: Path) -> bool:
+    """Whether both are folders; UsageError if only one is, or one is missing."""
     for path in (predicted, reference):
         if not path.exists():
             raise UsageError(f"{path} does not exist.")
@@ -103,19 +98,13 @@ def are_folders(predicted: Path, reference: Path) -> bool:
     return predicted.is_dir()
 
 
-def by_name(folder: Path, endings: Collection[str], mark: str) -> dict[str, Path]:
-    """Files of a folder by scene name; if some have geoseg's suffix, only those.
-
-    Raises
-    ------
-    UsageError
-        If two share a name.
-    """
+def _by_name(folder: Path, endings: Collection[str], suffix: str) -> dict[str, Path]:
+    """List the files of a folder by scene name; if some have geoseg's suffix, only those."""
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and path.name[0] != ".")
-    marked = [path for path in paths if path.stem.endswith(mark)]
+    marked = [path for path in paths if path.stem.endswith(suffix)]
     found: dict[str, Path] = {}
     for path in marked or paths:
-        name = path.stem.removesuffix(mark)
+        name = path.stem.removesuffix(suffix)
         if name in found:
             raise UsageError(f"{found[name]} and {path.name} share a name; keep only one of them.")
         found[name] = path
@@ -123,39 +112,22 @@ def by_name(folder: Path, endings: Collection[str], mark: str) -> dict[str, Path
 
 
 def some_of(names: Iterable[str]) -> str:
-    """List the first few names."""
+    """Join the first three names."""
     ordered = sorted(names)
     return ", ".join(ordered[:3]) + (" …" if len(ordered) > 3 else "") or "none"
 
 
-ROADS = "_roads"
-"""Suffix of geoseg's road networks."""
-_ENDINGS = (*VECTOR_ENDINGS.values(), ".json", ".shp")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoadPair:
-    """Two networks to compare."""
-
-    name: str
-    predicted: Path
-    reference: Path
-
-
-def pair_roads(predicted: Path, reference: Path) -> tuple[list[RoadPair], list[str]]:
-    """Pair predictions with references, and list unpaired files.
+def pair_roads(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]:
+    """Pair road networks with references, and note unpaired files; errors are those of `pair_rasters`.
 
     Two files always make a pair; in folders names decide: `north_roads.gpkg` or `north.gpkg` matches
     `north_roads.geojson` or `north.geojson`.
-
-    Raises
-    ------
-    UsageError
-        If a path does not exist, one is a folder and the other a file, no names match, or a name is ambiguous.
     """
-    if not are_folders(predicted, reference):
-        return [RoadPair(name=predicted.stem.removesuffix(ROADS), predicted=predicted, reference=reference)], []
-    ours, theirs = (by_name(folder, _ENDINGS, ROADS) for folder in (predicted, reference))
+    if _are_folders(predicted, reference):
+        ours, theirs = (_by_name(folder, _ROAD_ENDINGS, _ROADS) for folder in (predicted, reference))
+    else:
+        name = predicted.stem.removesuffix(_ROADS)
+        ours, theirs = {name: predicted}, {name: reference}
     names = sorted(ours.keys() & theirs.keys())
     if not names:
         raise UsageError(
@@ -166,4 +138,5 @@ def pair_roads(predicted: Path, reference: Path) -> tuple[list[RoadPair], list[s
         for folder, others in ((predicted, ours.keys() - theirs.keys()), (reference, theirs.keys() - ours.keys()))
         if others
     ]
-    return [RoadPair(name=name, predicted=ours[name], reference=theirs[name]) for name in names], left
+    pairs = [Pair(name=name, predicted=ours[name], reference=theirs[name], source=str(ours[name])) for name in names]
+    return pairs, left

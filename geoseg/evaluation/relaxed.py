@@ -1,7 +1,8 @@
-"""Relaxed scores: a pixel is correct if the other side has its class within a few pixels (Mnih and Hinton, 2010).
+"""Relaxed scores: a pixel is correct if the other side has its class within a few pixels (V. Mnih and G. Hinton, 2010).
 
 The same counts score boundaries: the share of predicted boundary pixels near a reference boundary, and vice versa
-(Csurka et al., 2013).
+(G. Csurka et al., 2013). Arguments are class ids or `NODATA`, `(rows, columns)`; a radius is in pixels; `core` are the
+rows to count, and the rows around them must reach as far as the radius.
 """
 
 import math
@@ -19,17 +20,9 @@ _ROUNDING = 1e-9
 
 
 def near_other_class(ids: npt.NDArray[np.uint8], radius: float) -> npt.NDArray[np.bool_]:
-    """Pixels within `radius` of a pixel of another class, `(rows, columns)`.
+    """Mask the pixels that an erosion of each class by a disc removes, `(rows, columns)`.
 
-    An erosion of each class by a disc removes them. Neither the edge of the image nor pixels without a class count as
-    another class.
-
-    Parameters
-    ----------
-    ids
-        `(rows, columns)`: class ids, or `NODATA`.
-    radius
-        In pixels.
+    Neither the edge of the image nor pixels without a class erode a class.
     """
     known = ids != NODATA
     highest = dilate(np.where(known, ids + np.uint8(1), np.uint8(0)), radius, np.maximum) - np.uint8(1)
@@ -38,7 +31,7 @@ def near_other_class(ids: npt.NDArray[np.uint8], radius: float) -> npt.NDArray[n
 
 
 def boundaries(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Class ids of the pixels 4-connected to another class; `NODATA` elsewhere."""
+    """Keep the ids of pixels 4-connected to another class; `NODATA` elsewhere."""
     other = np.zeros(ids.shape, bool)
     for one, next_one in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
         differ = (ids[one] != ids[next_one]) & (ids[one] != NODATA) & (ids[next_one] != NODATA)
@@ -47,27 +40,10 @@ def boundaries(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.where(other, ids, np.uint8(NODATA))
 
 
-def near_counts(
+def count_near(
     predicted: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8], radius: float, core: slice, classes: int
 ) -> Counts:
-    """Count, by class, predicted pixels, those near a reference one, reference pixels, those near a predicted one.
-
-    Parameters
-    ----------
-    predicted, reference
-        `(rows, columns)`: class ids, or `NODATA`.
-    radius
-        In pixels; the rows around the core must reach as far.
-    core
-        Rows to count.
-    classes
-        Number of classes.
-
-    Returns
-    -------
-    Counts
-        `(4, classes)`.
-    """
+    """Count pixels by class, `(4, classes)`: predicted, near a reference one, reference, near a predicted one."""
     counts = np.zeros((4, NODATA + 1), np.int64)
     counts[0] = np.bincount(predicted[core].ravel(), minlength=NODATA + 1)
     counts[2] = np.bincount(reference[core].ravel(), minlength=NODATA + 1)
@@ -83,8 +59,8 @@ def near_counts(
     return counts[:, :classes]
 
 
-def near_scores(counts: Counts) -> tuple[Floats, Floats, Floats]:
-    """Precision, recall and F1, each `(…, classes)`, of counts `(…, 4, classes)`; NaN where they are 0 / 0."""
+def score_near(counts: Counts) -> tuple[Floats, Floats, Floats]:
+    """Return precision, recall and F1, each `(…, classes)`, of counts `(…, 4, classes)`; NaN for 0 / 0."""
     found, found_near, true, true_near = np.moveaxis(counts, -2, 0)
     precision, recall = quotient(found_near, found), quotient(true_near, true)
     # A class on one side only scores 0.
@@ -94,28 +70,14 @@ def near_scores(counts: Counts) -> tuple[Floats, Floats, Floats]:
     return precision, recall, np.where(found + true > 0, f1, np.nan)
 
 
-def sweep_counts(
+def count_sweep(
     levels: npt.NDArray[np.uint8], true: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_], radius: float, core: slice
 ) -> Counts:
-    """Count the pixels of one class by probability, so that relaxed scores follow for every threshold.
+    """Count pixels by the probability `levels` of one class, from which relaxed scores follow for every threshold.
 
-    A reference pixel is near a predicted one at all thresholds up to the highest probability around it: one dilation
-    serves all thresholds.
-
-    Parameters
-    ----------
-    levels
-        `(rows, columns)`: probability of the class in `LEVELS`, or `NODATA`.
-    true, known
-        `(rows, columns)`: reference pixels of the class, and pixels compared.
-    radius, core
-        As for `near_counts`.
-
-    Returns
-    -------
-    Counts
-        `(3, LEVELS + 1)`: by level, compared pixels, those near a reference one, and reference pixels by the highest
-        level near them.
+    `true` masks the reference pixels of the class, `known` those compared. The counts `(3, LEVELS + 1)` are compared
+    pixels, those near a reference one, and reference pixels by the highest level near them: up to that threshold they
+    are near a predicted one, so one dilation serves all thresholds.
     """
     raised = np.where(known & (levels != NODATA), levels, np.uint8(NODATA)) + np.uint8(1)  # nodata wraps to zero
     near = dilate(true.astype(np.uint8), radius, np.maximum)[core] != 0
@@ -138,8 +100,8 @@ class Sweep:
     """Probability of the break-even point."""
 
 
-def sweep(counts: Counts) -> Sweep:
-    """Score the counts `(3, LEVELS + 1)` of `sweep_counts` at every threshold."""
+def score_sweep(counts: Counts) -> Sweep:
+    """Score the counts `(3, LEVELS + 1)` of `count_sweep` at every threshold."""
     found, found_near, true_near = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
     precision, recall = quotient(found_near, found), quotient(true_near, true_near[0])
     ahead = recall - precision
@@ -156,19 +118,10 @@ def sweep(counts: Counts) -> Sweep:
 
 
 def dilate(values: npt.NDArray[np.uint8], radius: float, combine: np.ufunc) -> npt.NDArray[np.uint8]:
-    """Combine the values of all pixels whose centres are within `radius` of a pixel's centre.
+    """Combine `(rows, columns)` values over a disc around each pixel, measured between pixel centres.
 
-    The disc consists of runs along rows, each grown from the next shorter one, so that the cost grows with the radius,
-    not with the area.
-
-    Parameters
-    ----------
-    values
-        `(rows, columns)`; zero must be neutral under `combine`: it pads the edge.
-    radius
-        In pixels.
-    combine
-        `np.maximum`, or `np.bitwise_or` for a set of classes in the bits of a pixel.
+    `combine` is `np.maximum`, or `np.bitwise_or` for classes in the bits of a pixel; zeros pad the edge. The disc
+    consists of runs along rows, each grown from the next shorter one: the cost grows with the radius, not the area.
     """
     rows, cols = values.shape
     wide, width = values.copy(), 0
@@ -186,5 +139,5 @@ def dilate(values: npt.NDArray[np.uint8], radius: float, combine: np.ufunc) -> n
 
 
 def reach(radius: float) -> int:
-    """Rows that a disc of `radius` pixels reaches up and down."""
+    """Return the rows that a disc of `radius` pixels reaches up and down."""
     return math.floor(radius + _ROUNDING)

@@ -1,4 +1,4 @@
-"""The result of an evaluation: scores as plain values, as tables, and as a report."""
+"""The result of an evaluation, as plain values, tables and a report."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import tables
 from .calibration import Calibration
 from .criteria import Criteria
-from .document import plain
+from .document import to_plain
 from .pairing import some_of
 from .report.plots import plot_confusion, plot_precision_recall, plot_reliability
 from .report.sections import Figure, Table
@@ -29,7 +29,6 @@ class Inference:
     bundle: str
     """Path of the model's bundle."""
     tta: str
-    """Orientations averaged over."""
     bands: tuple[int, ...] | None
     """Band numbers read from the images; None if chosen automatically."""
     image_gsd_m: float
@@ -41,9 +40,9 @@ class Subject:
     """Files and models evaluated."""
 
     prediction: str
-    """Path of the class rasters as given; for a model, of its images."""
+    """Path of the class rasters; for a model, of its images."""
     truth: str
-    """Path of the reference data as given."""
+    """Path of the reference data."""
     models: tuple[str, ...] = ()
     """Name and version of the models that made the predictions; empty if the rasters have no such tag."""
     inference: Inference | None = None
@@ -80,18 +79,18 @@ class Evaluation:
     matrix: npt.NDArray[np.int64]
     """`(classes, classes)`: pixels by reference class (rows) and predicted class (columns), ignored ones included."""
     names: tuple[str, ...]
-    """Names of the matrix's classes."""
+    """Class names of the matrix."""
     calibration: Calibration | None
     """None without probabilities."""
     intervals: Mapping[str, Interval]
     """95 % intervals of the overall scores, by name; empty without bootstrap."""
     images: tuple[ImageEvaluation, ...]
     notes: tuple[str, ...]
-    """Remarks on the whole evaluation."""
+    """Notes on the whole evaluation."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; None for undefined scores."""
-        document: dict[str, Any] = plain(self)
+        document: dict[str, Any] = to_plain(self)
         overall = document.pop("scores")
         del overall["classes"]
         classes = [{**entry.pop("scores"), **entry} for entry in document.pop("classes")]
@@ -114,7 +113,7 @@ class Evaluation:
         )
 
     def tables(self) -> tuple[Table, ...]:
-        """Tables short enough for a terminal; that of the images if there are several."""
+        """Return the tables that fit a terminal; that of images if there are several."""
         shown = (
             tables.overall(self.scores, self.boundary_f1, self.calibration, self.intervals),
             tables.by_class(self.classes),
@@ -152,31 +151,31 @@ class Evaluation:
     def sentences(self) -> tuple[str, ...]:
         """Describe the data and the criteria, then add all notes."""
         criteria, count = self.criteria, len(self.images)
-        found = [
+        sentences = [
             self.subject.sentence(),
             f"{count} image{'s' if count > 1 else ''}, {self.scores.pixels:,} pixels compared.",
         ]
         if criteria.single is not None:
-            found.append(f"One class against all others: {criteria.single}.")
+            sentences.append(f"One class against all others: {criteria.single}.")
         if criteria.coding is not None:
-            found.append(f"Reference coding: {criteria.coding}.")
+            sentences.append(f"Reference coding: {criteria.coding}.")
         if criteria.protocol is not None:
-            found.append(f"Protocol {criteria.protocol}.")
+            sentences.append(f"Protocol {criteria.protocol}.")
         if str(criteria.erode) != "0 px":
-            found.append(f"Reference pixels within {criteria.erode} of another class are not compared.")
+            sentences.append(f"Reference pixels within {criteria.erode} of another class are not compared.")
         if criteria.ignore:
-            found.append(f"Not compared: {', '.join(map(str, criteria.ignore))}.")
+            sentences.append(f"Not compared: {', '.join(map(str, criteria.ignore))}.")
         if criteria.bootstrap:
-            found.append(f"Intervals: 95 % of {criteria.bootstrap} resamples of the images, seed {criteria.seed}.")
-        return (*found, *self.notes, *self._notes_of_images())
+            sentences.append(f"Intervals: 95 % of {criteria.bootstrap} resamples of the images, seed {criteria.seed}.")
+        return (*sentences, *self.notes, *self._notes_of_images())
 
     def _notes_of_images(self) -> Iterator[str]:
-        """Yield each note once, with the images it is about."""
-        about: dict[str, list[str]] = {}
+        """Yield each note once, with the names of its images."""
+        images: dict[str, list[str]] = {}
         for image in self.images:
             for note in image.notes:
-                about.setdefault(note, []).append(image.name)
-        for note, names in about.items():
+                images.setdefault(note, []).append(image.name)
+        for note, names in images.items():
             if len(names) == 1:
                 yield f"{names[0]}: {note}"
             elif len(names) == len(self.images):

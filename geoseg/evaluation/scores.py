@@ -1,10 +1,10 @@
-"""Scores of class rasters as plain values: of a class, of an image, of everything."""
+"""Scores of a class, of an image and of a whole evaluation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .document import plain
+from .document import to_plain
 from .relaxed import Sweep
 
 Interval = tuple[float, float]
@@ -33,23 +33,22 @@ class Scores:
     """Scores of a confusion matrix; NaN where they are 0 / 0."""
 
     classes: tuple[ClassScores, ...]
-    """Scored classes, by id."""
+    """Sorted by id."""
     pixels: int
     """Pixels compared."""
     unpredicted: int
-    """Pixels with a reference class but no prediction; they are not scored."""
+    """Reference pixels without a prediction, which are not scored."""
     overall_accuracy: float
     mean_iou: float
-    """Over the classes present in reference or prediction."""
+    """Over the classes present in reference or prediction, as is `mean_f1`."""
     mean_f1: float
-    """Over the classes present in reference or prediction."""
     frequency_weighted_iou: float
     kappa: float
     """Cohen's kappa."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; None for NaN."""
-        document: dict[str, Any] = plain(self)
+        document: dict[str, Any] = to_plain(self)
         return document
 
 
@@ -89,4 +88,3 @@ class ImageEvaluation:
     relaxed_f1: Mapping[str, float]
     """By class name."""
     notes: tuple[str, ...]
-    """Remarks on this comparison."""

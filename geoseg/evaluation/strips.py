@@ -1,4 +1,4 @@
-"""Read a prediction and its reference in strips, with a halo of rows that their scores depend on."""
+"""Read a prediction and its reference in strips, with a halo of the rows their scores depend on."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from geoseg.rasters.read import Masked, gather
 from geoseg.rasters.scene import is_placed
 from geoseg.tiling import Roi
 
-from .class_mapping import Codes, Meaning
-from .class_values import Noticed, check_bands, check_beside, read_ids, read_levels
+from .class_mapping import ClassMapping, Codes
+from .class_values import FoundValues, check_bands, check_probabilities, read_ids, read_levels
 from .pairing import Pair
 
 STRIP_PIXELS = 2**21
-"""About as many pixels are compared at a time."""
+"""Approximate pixels per strip."""
 _TALLEST_BLOCK = 1024
-"""Up to this block height, whole rows of blocks are read, so that each block is decoded once."""
+"""Tallest blocks of which whole rows are read, to decode each block once."""
 
 Layers = npt.NDArray[np.uint8]
 """`(layers, rows, columns)`: predicted ids, reference ids, then probabilities, if any."""
@@ -34,18 +34,14 @@ Layers = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class Strip:
-    """Rows of a prediction and its reference."""
+    """Rows of a prediction and its reference: arguments of `Comparison.add`."""
 
     core: slice
     """Rows to count; the others are the halo."""
     predicted: npt.NDArray[np.uint8]
-    """`(rows, columns)`: ids; `NODATA` where there is none."""
     reference: npt.NDArray[np.uint8]
-    """`(rows, columns)`: ids; `NODATA` where there is none."""
     confidence: npt.NDArray[np.uint8] | None
-    """`(rows, columns)`: probability of the predicted class in `LEVELS`."""
     probabilities: npt.NDArray[np.uint8] | None
-    """`(classes, rows, columns)`: probability of every class in `LEVELS`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,22 +52,21 @@ class Rasters:
     reference: DatasetReader
     confidence: DatasetReader | None
     probabilities: DatasetReader | None
-    meaning: Meaning
+    mapping: ClassMapping
     overlay: Overlay | None
     """From pixels of the prediction to those of the reference; None if the grids are the same."""
-    in_prediction: Noticed = field(default_factory=Noticed)
-    """Complete when the strips have been read."""
-    in_reference: Noticed = field(default_factory=Noticed)
-    """Complete when the strips have been read."""
+    in_prediction: FoundValues = field(default_factory=FoundValues)
+    """Complete when the strips have been read, as is `in_reference`."""
+    in_reference: FoundValues = field(default_factory=FoundValues)
 
     @property
     def gsd_m(self) -> float | None:
-        """Mean ground sample distance of the prediction, in metres; None without a georeference."""
+        """Mean ground sample distance of the prediction, metres; None without a georeference."""
         return mean_gsd(self.predicted) if is_placed(self.predicted) else None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on how the two were overlaid."""
+        """How the two were overlaid."""
         if self.overlay is not None:
             ours, theirs = (f"({mean_gsd(raster):.3g} m, {raster.crs})" for raster in (self.predicted, self.reference))
             return (f"the truth {theirs} was taken on the prediction's grid {ours}, nearest pixel.",)
@@ -82,34 +77,28 @@ class Rasters:
 
 
 @contextmanager
-def open_pair(pair: Pair, meaning: Meaning) -> Iterator[Rasters]:
-    """Open the rasters of a pair.
-
-    Raises
-    ------
-    SceneError
-        If one cannot be read, has the wrong bands, or they cannot be overlaid.
-    """
+def open_pair(pair: Pair, mapping: ClassMapping) -> Iterator[Rasters]:
+    """Open the rasters of a pair; SceneError if one cannot be read or used, or they cannot be overlaid."""
     with ExitStack() as stack:
         # Overviews have no effect on reads at full resolution.
         predicted, reference = (
             stack.enter_context(opened(str(path), overviews=True)) for path in (pair.predicted, pair.reference)
         )
         check_bands(predicted, coloured=False)
-        check_bands(reference, coloured=meaning.reference.coloured)
+        check_bands(reference, coloured=mapping.reference.coloured)
         confidence = probabilities = None
-        if pair.probabilities is not None and meaning.bands is not None:
+        if pair.probabilities is not None and mapping.bands is not None:
             probabilities = stack.enter_context(opened(str(pair.probabilities), overviews=True))
-            check_beside(probabilities, predicted, bands=meaning.bands)
-        elif pair.confidence is not None and meaning.single is None:
+            check_probabilities(probabilities, predicted, bands=mapping.bands)
+        elif pair.confidence is not None and mapping.single is None:
             confidence = stack.enter_context(opened(str(pair.confidence), overviews=True))
-            check_beside(confidence, predicted, bands=1)
+            check_probabilities(confidence, predicted, bands=1)
         yield Rasters(
             predicted=predicted,
             reference=reference,
             confidence=confidence,
             probabilities=probabilities,
-            meaning=meaning,
+            mapping=mapping,
             overlay=overlay(predicted, reference),
         )
 
@@ -117,10 +106,7 @@ def open_pair(pair: Pair, meaning: Meaning) -> Iterator[Rasters]:
 def strips(rasters: Rasters, halo: int, *, pixels: int = STRIP_PIXELS) -> Iterator[Strip]:
     """Yield strips of about `pixels` from top to bottom, each with `halo` rows above and below within the image.
 
-    Raises
-    ------
-    SceneError
-        At the end, if values were found that are not in the legend, or no pixel of the prediction has a reference.
+    At the end, SceneError if values are not in the legend, or no pixel of the prediction has a reference.
     """
     for layers, core in haloed(_pieces(rasters, pixels), halo):
         confidence = layers[2] if rasters.confidence is not None else None
@@ -131,7 +117,7 @@ def strips(rasters: Rasters, halo: int, *, pixels: int = STRIP_PIXELS) -> Iterat
 
 
 def haloed(pieces: Iterator[Layers], halo: int) -> Iterator[tuple[Layers, slice]]:
-    """Join consecutive pieces, so that each row is in one core, with `halo` rows on either side within the image."""
+    """Join consecutive pieces: each row is in one core, with `halo` rows on either side within the image."""
     rows: Layers | None = None
     above = 0
     for piece in pieces:
@@ -147,34 +133,34 @@ def haloed(pieces: Iterator[Layers], halo: int) -> Iterator[tuple[Layers, slice]
 
 def _pieces(rasters: Rasters, pixels: int) -> Iterator[Layers]:
     """Yield the layers from top to bottom, a few rows at a time."""
-    predicted, reference, meaning = rasters.predicted, rasters.reference, rasters.meaning
+    predicted, reference, mapping = rasters.predicted, rasters.reference, rasters.mapping
     height, width = predicted.shape
     covered = False
-    at_a_time, step = _rows_at_a_time(rasters, pixels)
-    for top in range(0, height, at_a_time):
-        rows = slice(top, min(top + at_a_time, height))
-        whole = slice(0, width)
-        found = read_ids(predicted, (rows, whole), meaning.predicted, rasters.in_prediction)
+    rows_read, step = _rows_at_a_time(rasters, pixels)
+    for top in range(0, height, rows_read):
+        rows = slice(top, min(top + rows_read, height))
+        roi = (rows, slice(0, width))
+        found = read_ids(predicted, roi, mapping.predicted, rasters.in_prediction)
         if rasters.overlay is None:
-            true = read_ids(reference, (rows, whole), meaning.reference, rasters.in_reference)
+            true = read_ids(reference, roi, mapping.reference, rasters.in_reference)
         else:
-            true = _under(rasters, rasters.overlay, rows)
+            true = _sample_reference(rasters, rasters.overlay, rows)
         covered |= bool(((true != NODATA) & (found != NODATA)).any())
         layers = np.concatenate([found[None], true[None], *_probabilities(rasters, rows)])
         for first in range(0, layers.shape[1], step):
             yield layers[:, first : first + step]
-    for raster, codes, noticed in (
-        (predicted, meaning.predicted, rasters.in_prediction),
-        (reference, meaning.reference, rasters.in_reference),
+    for raster, codes, values in (
+        (predicted, mapping.predicted, rasters.in_prediction),
+        (reference, mapping.reference, rasters.in_reference),
     ):
-        if noticed.unknown:
-            raise SceneError(_meaningless(raster.name, noticed.unknown, codes))
+        if values.unknown:
+            raise SceneError(_describe_unknown(raster.name, values.unknown, codes))
     if not covered:
         raise SceneError(f"no pixel of {predicted.name} has a class in {reference.name}: do they show the same ground?")
 
 
 def _rows_at_a_time(rasters: Rasters, pixels: int) -> tuple[int, int]:
-    """Rows to read at a time, and rows to compare at a time."""
+    """Return the rows to read and the rows to compare at a time."""
     density = 1.0
     if rasters.overlay is not None:
         density = max(1.0, (mean_gsd(rasters.predicted) / mean_gsd(rasters.reference)) ** 2)
@@ -185,11 +171,11 @@ def _rows_at_a_time(rasters: Rasters, pixels: int) -> tuple[int, int]:
     return max(block, few // block * block), few
 
 
-def _under(rasters: Rasters, overlay: Overlay, rows: slice) -> npt.NDArray[np.uint8]:
-    """Reference ids for rows of the prediction, each from the pixel that holds its centre."""
+def _sample_reference(rasters: Rasters, overlay: Overlay, rows: slice) -> npt.NDArray[np.uint8]:
+    """Sample reference ids at the pixel centres of rows of the prediction."""
 
     def read(roi: Roi) -> Masked:
-        ids = read_ids(rasters.reference, roi, rasters.meaning.reference, rasters.in_reference)
+        ids = read_ids(rasters.reference, roi, rasters.mapping.reference, rasters.in_reference)
         return ids, ids != NODATA
 
     ids, valid = gather(read, rasters.reference.shape, *overlay.indices(rows, rasters.predicted.width))
@@ -197,9 +183,9 @@ def _under(rasters: Rasters, overlay: Overlay, rows: slice) -> npt.NDArray[np.ui
 
 
 def _probabilities(rasters: Rasters, rows: slice) -> list[Layers]:
-    """Probabilities `(layers, rows, columns)` in `LEVELS`."""
+    """Read probabilities `(layers, rows, columns)` in `LEVELS`, if any."""
     window = Window.from_slices(rows, slice(0, rasters.predicted.width))
-    single = rasters.meaning.single
+    single = rasters.mapping.single
     if rasters.probabilities is not None:
         bands = None if single is None else [single + 1]
         levels = read_levels(rasters.probabilities, bands, window)
@@ -212,7 +198,7 @@ def _probabilities(rasters: Rasters, rows: slice) -> list[Layers]:
     return []
 
 
-def _meaningless(name: str, counts: Counter[int], codes: Codes) -> str:
+def _describe_unknown(name: str, counts: Counter[int], codes: Codes) -> str:
     value, pixels = counts.most_common(1)[0]
     more = f" (and {len(counts) - 1} other values)" if len(counts) > 1 else ""
     return (

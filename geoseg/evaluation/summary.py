@@ -1,18 +1,18 @@
-"""Score all comparisons together and one by one, and note likely mistakes."""
+"""Score images together and one by one, and note likely mistakes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from geoseg.errors import UsageError
 
-from .bootstrap import intervals, statistics
+from .bootstrap import bootstrap_intervals, score_counts
 from .calibration import calibrate
 from .class_mapping import Codes
 from .counts import ComparedImage, Comparison, total
 from .criteria import Criteria
 from .matrix_scores import Counts, Floats
 from .pairing import some_of
-from .relaxed import near_scores, sweep
+from .relaxed import score_near, score_sweep
 from .result import Evaluation, Subject
 from .scores import ClassEvaluation, ClassScores, ImageEvaluation, Interval, NearScores, Scores
 
@@ -20,14 +20,11 @@ from .scores import ClassEvaluation, ClassScores, ImageEvaluation, Interval, Nea
 def summarise(
     images: Sequence[ComparedImage], criteria: Criteria, subject: Subject, notes: tuple[str, ...]
 ) -> Evaluation:
-    """Score images together and one by one; without names, classes that occur are named by id.
+    """Score images together and one by one; without a legend, classes that occur are named by id.
 
-    Raises
-    ------
-    UsageError
-        If the criteria exclude all pixels, or no reference has the value of the one class.
+    UsageError if the criteria exclude all pixels, or no reference has the value of the one class.
     """
-    names, comparisons = images[0].meaning.names, [image.comparison for image in images]
+    names, comparisons = images[0].mapping.names, [image.comparison for image in images]
     if not any(each.confusion.matrix.any() for each in comparisons):
         raise UsageError(f"nothing is left to compare: {criteria.exclusions()} excluded all reference pixels.")
     if names is None:
@@ -38,12 +35,12 @@ def summarise(
     scored = [entry.id for entry in scores.classes]
     ends: Mapping[str, Floats] = {}
     if criteria.bootstrap:
-        ends = intervals(comparisons, scored, resamples=criteria.bootstrap, seed=criteria.seed)
+        ends = bootstrap_intervals(comparisons, scored, resamples=criteria.bootstrap, seed=criteria.seed)
     return Evaluation(
         subject=subject,
         criteria=criteria,
         scores=scores,
-        boundary_f1=float(_statistics(everything, scored)["boundary_f1"]),
+        boundary_f1=float(_score(everything, scored)["boundary_f1"]),
         classes=tuple(_class(everything, entry, ends) for entry in scores.classes),
         matrix=everything.confusion.matrix,
         names=names or tuple(str(number) for number in range(everything.rules.classes)),
@@ -54,9 +51,9 @@ def summarise(
         ),
         notes=(
             *notes,
-            *without_probabilities(images),
-            *unmet(images, criteria),
-            *_warnings(everything, scores, criteria),
+            *_note_missing_probabilities(images),
+            *_note_missing_values(images, criteria),
+            *_note_mistakes(everything, scores, criteria),
         ),
     )
 
@@ -64,8 +61,8 @@ def summarise(
 def _image(
     image: ComparedImage, comparison: Comparison, names: tuple[str, ...] | None, overall: Scores
 ) -> ImageEvaluation:
-    """Score one image, for the classes scored over all images."""
-    found = _statistics(comparison, [entry.id for entry in overall.classes])
+    """Score one image for the classes of all images."""
+    found = _score(comparison, [entry.id for entry in overall.classes])
     return ImageEvaluation(
         name=image.name,
         prediction=image.prediction,
@@ -83,7 +80,7 @@ def _class(everything: Comparison, scores: ClassScores, ends: Mapping[str, Float
         scores=scores,
         boundary=_near(everything.boundary, scores.id),
         relaxed=_near(everything.relaxed, scores.id),
-        sweep=None if sweeps is None else sweep(sweeps[scores.id]),
+        sweep=None if sweeps is None else score_sweep(sweeps[scores.id]),
         intervals={
             name.removeprefix("class_"): _interval(pair[:, scores.id])
             for name, pair in ends.items()
@@ -93,33 +90,31 @@ def _class(everything: Comparison, scores: ClassScores, ends: Mapping[str, Float
 
 
 def _near(counts: Counts, number: int) -> NearScores:
-    precision, recall, f1 = near_scores(counts)
-    return NearScores(precision=float(precision[number]), recall=float(recall[number]), f1=float(f1[number]))
+    precision, recall, f1 = (float(score[number]) for score in score_near(counts))
+    return NearScores(precision=precision, recall=recall, f1=f1)
 
 
-def _statistics(comparison: Comparison, scored: Sequence[int]) -> dict[str, Floats]:
-    return statistics(comparison.confusion.matrix, comparison.relaxed, comparison.boundary, scored)
+def _score(comparison: Comparison, scored: Sequence[int]) -> dict[str, Floats]:
+    return score_counts(comparison.confusion.matrix, comparison.relaxed, comparison.boundary, scored)
 
 
 def _interval(ends: Floats) -> Interval:
     return float(ends[0]), float(ends[1])
 
 
-def _warnings(everything: Comparison, scores: Scores, criteria: Criteria) -> tuple[str, ...]:
+def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria) -> Iterator[str]:
     """Note likely mistakes in files or options."""
     value_named = "=" in (criteria.single or "")
-    found = []
     if scores.unpredicted:
-        found.append(f"{scores.unpredicted:,} reference pixels have no prediction and are not scored.")
+        yield f"{scores.unpredicted:,} reference pixels have no prediction and are not scored."
     if sum(entry.support > 0 for entry in scores.classes) == 1 and everything.unlabelled and not value_named:
-        found.append(
+        yield (
             f"The reference has one class only, and {everything.unlabelled:,} pixels without any: "
             "if its 255 stands for a class, compare that class alone, as NAME=255."
         )
-    return tuple(found)
 
 
-def without_probabilities(images: Sequence[ComparedImage]) -> Iterator[str]:
+def _note_missing_probabilities(images: Sequence[ComparedImage]) -> Iterator[str]:
     """Note the scores left out because some images lack probabilities."""
     lacking = {
         "break-even points": tuple(image.name for image in images if image.comparison.sweeps is None),
@@ -135,29 +130,23 @@ def without_probabilities(images: Sequence[ComparedImage]) -> Iterator[str]:
             )
 
 
-def unmet(images: Sequence[ComparedImage], criteria: Criteria) -> Iterator[str]:
-    """Note the values that the user named and no image has.
-
-    Raises
-    ------
-    UsageError
-        If no reference has the value of the one class.
-    """
-    asked = images[0].meaning
-    in_reference = set(chain.from_iterable(image.met_in_reference for image in images))
-    in_prediction = set(chain.from_iterable(image.met_in_prediction for image in images))
-    if asked.single_values and not asked.single_values & in_reference:
-        values = _named(asked.single_values, asked.reference)
+def _note_missing_values(images: Sequence[ComparedImage], criteria: Criteria) -> Iterator[str]:
+    """Note values named by the user that no image has; UsageError for the reference value of the one class."""
+    mapping = images[0].mapping
+    in_reference = set(chain.from_iterable(image.expected_in_reference for image in images))
+    in_prediction = set(chain.from_iterable(image.expected_in_prediction for image in images))
+    if mapping.single_values and not mapping.single_values & in_reference:
+        values = _named(mapping.single_values, mapping.reference)
         if "=" in (criteria.single or ""):
             raise UsageError(
                 f"`single={criteria.single!r}`: no reference pixel has {values}; name a value that stands for the "
                 "class (nodata and masked pixels do not count)."
             )
         yield f"No reference pixel has the class ({values}): its scores do not tell how much of it was found."
-    if missing := asked.predicted.expected - in_prediction:
-        yield f"No predicted pixel has {_named(missing, asked.predicted)}, and there is no legend to look it up in."
-    if missing := asked.ignored_values - in_reference:
-        yield f"No reference pixel has {_named(missing, asked.reference)}, which is to be ignored."
+    if missing := mapping.predicted.expected - in_prediction:
+        yield f"No predicted pixel has {_named(missing, mapping.predicted)}, and there is no legend to look it up in."
+    if missing := mapping.ignored_values - in_reference:
+        yield f"No reference pixel has {_named(missing, mapping.reference)}, which is to be ignored."
 
 
 def _named(values: Iterable[int], codes: Codes) -> str:

@@ -1,4 +1,4 @@
-"""Tables of an evaluation: the same on the terminal, in Markdown and in HTML."""
+"""Tables of an evaluation for the terminal, Markdown and HTML."""
 
 from collections.abc import Mapping, Sequence
 
@@ -97,7 +97,7 @@ def images(entries: Sequence[ImageEvaluation]) -> Table:
 
 
 def _interval(intervals: Mapping[str, Interval], score: str = "") -> tuple[str, ...]:
-    """Return a cell for the interval of a score; none if the table has no such column."""
+    """Return a cell for the interval of a score; nothing if the table has no such column."""
     if not intervals:
         return ()
     return (f"{number(intervals[score][0])} … {number(intervals[score][1])}" if score in intervals else "",)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, jaccard_score
 
-from geoseg.evaluation.bootstrap import intervals, statistics
+from geoseg.evaluation.bootstrap import bootstrap_intervals, score_counts
 from geoseg.evaluation.counts import Comparison, Rules
 
 CLASSES = 3
@@ -34,7 +34,7 @@ def compared(scenes):
 
 def test_agrees_with_drawing_pixels(scenes):
     """Intervals are quantiles of scikit-learn's scores over the pixels of the images that were drawn."""
-    ends = intervals(compared(scenes), range(CLASSES), resamples=40, seed=3)
+    ends = bootstrap_intervals(compared(scenes), range(CLASSES), resamples=40, seed=3)
     drawn = np.random.default_rng(3).integers(5, size=(40, 5))
     expected = {"overall_accuracy": [], "mean_iou": [], "kappa": []}
     for images in drawn:
@@ -49,7 +49,8 @@ def test_agrees_with_drawing_pixels(scenes):
 def test_seed_decides(scenes):
     """The same seed gives the same intervals, another seed others."""
     one, same, other = (
-        intervals(compared(scenes), range(CLASSES), resamples=100, seed=seed)["mean_iou"] for seed in (1, 1, 2)
+        bootstrap_intervals(compared(scenes), range(CLASSES), resamples=100, seed=seed)["mean_iou"]
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
@@ -57,7 +58,7 @@ def test_seed_decides(scenes):
 
 def test_images_alike_leave_no_doubt(scenes):
     """With images that are all the same, every interval is a point."""
-    ends = intervals(compared(scenes[2:3] * 4), range(CLASSES), resamples=70, seed=0)
+    ends = bootstrap_intervals(compared(scenes[2:3] * 4), range(CLASSES), resamples=70, seed=0)
     for name, (low, high) in ends.items():
         np.testing.assert_allclose(low, high, err_msg=name)
 
@@ -68,10 +69,10 @@ def test_absent_class_is_undefined(scenes):
     for predicted, truth in scenes:
         more.append(Comparison(Rules(classes=CLASSES + 1, relax=1)))
         more[-1].add(predicted, truth)
-    ends = intervals(more, range(CLASSES + 1), resamples=50, seed=0)
+    ends = bootstrap_intervals(more, range(CLASSES + 1), resamples=50, seed=0)
     assert np.isnan(ends["class_iou"][:, CLASSES]).all()
     np.testing.assert_array_equal(
-        ends["mean_iou"], intervals(compared(scenes), range(3), resamples=50, seed=0)["mean_iou"]
+        ends["mean_iou"], bootstrap_intervals(compared(scenes), range(3), resamples=50, seed=0)["mean_iou"]
     )
 
 
@@ -80,7 +81,7 @@ def test_statistics_of_a_stack(scenes):
     comparisons = compared(scenes)
     stacks = [np.stack([each.confusion.matrix for each in comparisons])]
     stacks += [np.stack([getattr(each, name) for each in comparisons]) for name in ("relaxed", "boundary")]
-    together = statistics(*stacks, range(CLASSES))
+    together = score_counts(*stacks, range(CLASSES))
     for number in range(5):
-        for name, value in statistics(*(stack[number] for stack in stacks), range(CLASSES)).items():
+        for name, value in score_counts(*(stack[number] for stack in stacks), range(CLASSES)).items():
             np.testing.assert_array_equal(together[name][number], value, err_msg=name)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geoseg.evaluation.calibration import BINS, calibrate, calibration_counts
+from geoseg.evaluation.calibration import BINS, calibrate, count_calibration
 from geoseg.models.legend import LEVELS
 
 
@@ -21,22 +21,22 @@ def test_definition(levels, right):
         inside = (confidence >= number / BINS) & upper
         if inside.any():
             error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
-    assert calibrate(calibration_counts(levels, right)).error == pytest.approx(error)
+    assert calibrate(count_calibration(levels, right)).error == pytest.approx(error)
 
 
 def test_closed_form():
     """Sure and right is no error; sure and half right is an error of one half."""
     levels = np.full(100, LEVELS, np.uint8)
-    assert calibrate(calibration_counts(levels, np.ones(100, bool))).error == 0
-    assert calibrate(calibration_counts(levels, np.arange(100) % 2 == 0)).error == pytest.approx(0.5)
+    assert calibrate(count_calibration(levels, np.ones(100, bool))).error == 0
+    assert calibrate(count_calibration(levels, np.arange(100) % 2 == 0)).error == pytest.approx(0.5)
 
 
 def test_counts_add_up():
     """Counts of parts are those of the whole, and every pixel is in one bin."""
     random = np.random.default_rng(1)
     levels, right = random.integers(0, LEVELS + 1, 500, dtype=np.uint8), random.random(500) < 0.5
-    whole = calibration_counts(levels, right)
+    whole = count_calibration(levels, right)
     np.testing.assert_array_equal(
-        calibration_counts(levels[:200], right[:200]) + calibration_counts(levels[200:], right[200:]), whole
+        count_calibration(levels[:200], right[:200]) + count_calibration(levels[200:], right[200:]), whole
     )
     assert sum(each.pixels for each in calibrate(whole).bins) == 500

@@ -5,7 +5,7 @@ import pytest
 
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import UsageError
-from geoseg.evaluation.class_mapping import meaning
+from geoseg.evaluation.class_mapping import map_classes
 from geoseg.models.legend import AERIAL
 
 
@@ -15,7 +15,7 @@ def decoded(codes, values):
 
 def test_ids_of_a_legend():
     """Ids of the legend are themselves, nodata is nothing, others are unknown."""
-    found = meaning(AERIAL)
+    found = map_classes(AERIAL)
     assert found.classes == found.bands == 5
     ids, unknown = found.reference.decode(np.array([0, 4, 5, 255, -1, 70_000]))
     assert ids[:2].tolist() == [0, 4]
@@ -26,42 +26,42 @@ def test_ids_of_a_legend():
 
 def test_without_a_legend():
     """Every id below nodata is a class."""
-    found = meaning(None)
+    found = map_classes(None)
     assert (found.names, found.bands, found.classes) == (None, None, 255)
     assert decoded(found.reference, [0, 254, 255]) == [0, 254, 255]
 
 
 def test_ignored_by_id_and_name():
     """Classes are left out by id or name, values that are no class by value."""
-    found = meaning(AERIAL, ignore=["road", 4, "99"])
+    found = map_classes(AERIAL, ignore=["road", 4, "99"])
     assert found.ignored == {2, 4}
     assert decoded(found.reference, [2, 99]) == [2, 255]
-    assert decoded(meaning(AERIAL, ignore=["-1"]).reference, [-1, 0]) == [255, 0]
+    assert decoded(map_classes(AERIAL, ignore=["-1"]).reference, [-1, 0]) == [255, 0]
     with pytest.raises(UsageError, match="no class 'roads': classes are building, land"):
-        meaning(AERIAL, ignore=["roads"])
+        map_classes(AERIAL, ignore=["roads"])
     with pytest.raises(UsageError, match="has no class names"):
-        meaning(None, ignore=["road"])
+        map_classes(None, ignore=["road"])
 
 
 def test_coding_goes_by_name():
     """Coded values become the legend's classes by name; those it lacks are unknown, unless ignored."""
-    found = meaning(AERIAL, coding="potsdam")
+    found = map_classes(AERIAL, coding="potsdam")
     assert decoded(found.reference, [0x0000FF, 0x000000]) == [0, 255]
     assert found.reference.decode(np.array([0x00FF00]))[1].all()
     assert found.reference.describe(0x00FF00) == "colour #00ff00 (tree)"
-    assert not meaning(AERIAL, coding="potsdam", ignore=["tree"]).reference.decode(np.array([0x00FF00]))[1].any()
-    own = meaning(LEGENDS["potsdam"], coding="potsdam", ignore=["clutter"])
+    assert not map_classes(AERIAL, coding="potsdam", ignore=["tree"]).reference.decode(np.array([0x00FF00]))[1].any()
+    own = map_classes(LEGENDS["potsdam"], coding="potsdam", ignore=["clutter"])
     assert own.ignored == {5}
     assert decoded(own.reference, [0xFF0000]) == [5]
     with pytest.raises(UsageError, match="no class 17: classes are impervious surface"):
-        meaning(LEGENDS["potsdam"], coding="potsdam", ignore=["17"])
+        map_classes(LEGENDS["potsdam"], coding="potsdam", ignore=["17"])
     with pytest.raises(UsageError, match="coding 'berlin' is unknown; choose one of "):
-        meaning(AERIAL, coding="berlin")
+        map_classes(AERIAL, coding="berlin")
 
 
 def test_coding_without_a_legend():
     """A prediction without legend is taken to have the coding's own classes, in its order."""
-    found = meaning(None, coding="cityscapes")
+    found = map_classes(None, coding="cityscapes")
     assert found.names == LEGENDS["cityscapes"].names
     assert decoded(found.reference, [0, 7, 33]) == [0, 1, 7]
 
@@ -69,7 +69,7 @@ def test_coding_without_a_legend():
 @pytest.mark.parametrize("single", ["road=1", "2=1"])
 def test_one_class_against_all_others(single):
     """One class, by name or id, is compared with one value; the rest is the rest, nodata nothing."""
-    found = meaning(AERIAL, single=single, ignore=["7"])
+    found = map_classes(AERIAL, single=single, ignore=["7"])
     assert found.names == ("not road", "road")
     assert (found.single, found.bands) == (2, 5)
     assert decoded(found.predicted, [0, 2, 4, 255]) == [0, 1, 0, 255]
@@ -78,13 +78,13 @@ def test_one_class_against_all_others(single):
 
 def test_one_class_of_a_mask():
     """A mask's 255 may stand for the class; without a value, the truth has the prediction's id or the coding's name."""
-    assert decoded(meaning(AERIAL, single="road=255").reference, [0, 255]) == [0, 1]
-    both = meaning(None, single="255")
+    assert decoded(map_classes(AERIAL, single="road=255").reference, [0, 255]) == [0, 1]
+    both = map_classes(None, single="255")
     assert decoded(both.predicted, [0, 7, 255]) == decoded(both.reference, [0, 7, 255]) == [0, 0, 1]
-    assert decoded(meaning(AERIAL, single="road").reference, [0, 1, 2]) == [0, 0, 1]
-    coded = meaning(AERIAL, single="road", coding="mbrsc")
+    assert decoded(map_classes(AERIAL, single="road").reference, [0, 1, 2]) == [0, 0, 1]
+    coded = map_classes(AERIAL, single="road", coding="mbrsc")
     assert decoded(coded.reference, [0x6EC1E4, 0x3C1098, 0x9B9B9B]) == [1, 0, 255]
-    assert decoded(meaning(AERIAL, single="vegetation=tree", coding="potsdam").reference, [0x00FF00, 0x00FFFF]) == [
+    assert decoded(map_classes(AERIAL, single="vegetation=tree", coding="potsdam").reference, [0x00FF00, 0x00FFFF]) == [
         1,
         0,
     ]
@@ -102,4 +102,4 @@ def test_one_class_of_a_mask():
 def test_classes_that_are_not_there(single, coding, message):
     """A class that prediction or coding lacks is named, with those there are."""
     with pytest.raises(UsageError, match=message):
-        meaning(AERIAL, single=single, coding=coding)
+        map_classes(AERIAL, single=single, coding=coding)

@@ -52,7 +52,10 @@ def folder(write_ids, blobs, noise, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+SLOW = pytest.mark.slow  # loads TensorFlow and a network
+
+
+@pytest.mark.parametrize("line", [pytest.param(line, marks=[SLOW] * ("evaluate model" in line)) for line in COMMANDS])
 def test_command(folder, line):
     """A command of the page ends well."""
     geoseg, evaluate, *words = shlex.split(line)

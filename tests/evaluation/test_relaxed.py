@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
-from geoseg.evaluation.relaxed import near_counts, near_scores, sweep, sweep_counts
+from geoseg.evaluation.relaxed import count_near, count_sweep, score_near, score_sweep
 from geoseg.models.legend import LEVELS
 
 SHAPE = (14, 15)
@@ -26,7 +26,7 @@ def within(mask, radius):
 )
 def test_counts_are_distances(predicted, truth, radius):
     """Of each class, more than fit the bits of a byte, the pixels near the other side are those SciPy finds near."""
-    counts = near_counts(predicted, truth, radius, WHOLE, 11)
+    counts = count_near(predicted, truth, radius, WHOLE, 11)
     for number in range(11):
         found, true = predicted == number, truth == number
         expected = [found.sum(), (found & within(true, radius)).sum(), true.sum(), (true & within(found, radius)).sum()]
@@ -37,14 +37,14 @@ def test_scores_in_closed_form():
     """A road that is one pixel off is right when relaxed; a missed one and an invented one are wrong."""
     truth, predicted = np.full((9, 30), 0, np.uint8), np.full((9, 30), 0, np.uint8)
     truth[2], predicted[3] = 1, 1
-    precision, recall, f1 = near_scores(near_counts(predicted, truth, 1, slice(0, 9), 3))
+    precision, recall, f1 = score_near(count_near(predicted, truth, 1, slice(0, 9), 3))
     assert (precision[1], recall[1], f1[1]) == (1, 1, 1)
     truth[8, :10] = 1  # a third as long, and missed
-    precision, recall, f1 = near_scores(near_counts(predicted, truth, 1, slice(0, 9), 3))
+    precision, recall, f1 = score_near(count_near(predicted, truth, 1, slice(0, 9), 3))
     assert (precision[1], recall[1]) == (1, 3 / 4)
     assert f1[1] == pytest.approx(6 / 7)
     assert np.isnan([precision[2], recall[2], f1[2]]).all()
-    invented = near_scores(near_counts(predicted, np.zeros_like(truth), 1, slice(0, 9), 3))
+    invented = score_near(count_near(predicted, np.zeros_like(truth), 1, slice(0, 9), 3))
     assert invented[0][1] == invented[2][1] == 0
     assert np.isnan(invented[1][1])
 
@@ -59,11 +59,11 @@ def test_scores_in_closed_form():
 def test_sweep_is_every_threshold(levels, true, known, radius):
     """The curve is what each threshold by itself gives."""
     true &= known & (levels != 255)
-    found = sweep(sweep_counts(levels, true, known, radius, WHOLE))
+    found = score_sweep(count_sweep(levels, true, known, radius, WHOLE))
     for level in (0, 1, 60, 61, 128, 254):
         predicted = known & (levels >= level) & (levels != 255)
-        counts = near_counts(np.where(predicted, 1, 255), np.where(true, 1, 255), radius, WHOLE, 2)
-        precision, recall, _ = near_scores(counts)
+        counts = count_near(np.where(predicted, 1, 255), np.where(true, 1, 255), radius, WHOLE, 2)
+        precision, recall, _ = score_near(counts)
         np.testing.assert_allclose(found.precision[level], precision[1])
         if true.any():
             np.testing.assert_allclose(found.recall[level], recall[1])
@@ -74,7 +74,7 @@ def test_break_even_in_closed_form():
     counts = np.zeros((3, LEVELS + 1), np.int64)
     counts[:, 200] = 60, 60, 50  # predicted at 200: precision 1, recall 0.5
     counts[:, 100] = 40, 20, 50  # predicted at 100: precision 0.8, recall 1
-    found = sweep(counts)
+    found = score_sweep(counts)
     assert (found.precision[100], found.recall[100]) == (0.8, 1)
     # Both are constant from 101 to 200, so they cross between 100 and 101: 1 - 0.5 t = 0.8 + 0.2 t.
     t = 2 / 7
@@ -87,12 +87,12 @@ def test_break_even_of_a_perfect_map():
     true = np.zeros(SHAPE, bool)
     true[5] = True
     levels = np.where(true, LEVELS, 0).astype(np.uint8)
-    found = sweep(sweep_counts(levels, true, np.ones(SHAPE, bool), 0, WHOLE))
+    found = score_sweep(count_sweep(levels, true, np.ones(SHAPE, bool), 0, WHOLE))
     assert found.break_even == 1
 
 
 def test_no_break_even_without_truth():
     """A class without true pixels has no break-even point."""
     levels = np.full(SHAPE, 100, np.uint8)
-    found = sweep(sweep_counts(levels, np.zeros(SHAPE, bool), np.ones(SHAPE, bool), 3, WHOLE))
+    found = score_sweep(count_sweep(levels, np.zeros(SHAPE, bool), np.ones(SHAPE, bool), 3, WHOLE))
     assert np.isnan([found.break_even, found.threshold]).all()

@@ -10,7 +10,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
 from geoseg.errors import SceneError
-from geoseg.evaluation.class_mapping import meaning
+from geoseg.evaluation.class_mapping import map_classes
 from geoseg.evaluation.pairing import pair_rasters
 from geoseg.evaluation.strips import STRIP_PIXELS, haloed, open_pair, strips
 from geoseg.models.legend import AERIAL
@@ -23,7 +23,7 @@ PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
 def read(predicted, truth, *, legend=AERIAL, halo=0, pixels=STRIP_PIXELS, **asked):
     """Predicted and true ids of a pair, the cores of all strips joined, with the notes."""
     (pair,), _ = pair_rasters(predicted, truth)
-    with unplaced(), open_pair(pair, meaning(legend, **asked)) as rasters:
+    with unplaced(), open_pair(pair, map_classes(legend, **asked)) as rasters:
         parts = [
             (strip.predicted[strip.core], strip.reference[strip.core]) for strip in strips(rasters, halo, pixels=pixels)
         ]
@@ -64,7 +64,7 @@ def test_strips_do_not_grow(write_ids):
     for height in (200, 2000):
         ids = np.zeros((height, 32), np.uint8)
         pair = pair_rasters(write_ids(ids, "a.tif"), write_ids(ids, "b.tif"))[0][0]
-        with open_pair(pair, meaning(None)) as rasters:
+        with open_pair(pair, map_classes(None)) as rasters:
             tallest.append(max(len(strip.predicted) for strip in strips(rasters, 4, pixels=640)))
     assert tallest[0] == tallest[1] <= 640 // 32 + 2 * 4
 
@@ -184,7 +184,7 @@ def test_real_probabilities(write_ids, blobs):
     for values in (levels, (levels / 254).astype(np.float32)):
         write_ids(values, "a_probabilities.tif", levels=values is levels)
         (pair,), _ = pair_rasters(ours, theirs)
-        with open_pair(pair, meaning(AERIAL)) as rasters:
+        with open_pair(pair, map_classes(AERIAL)) as rasters:
             found.append(next(strips(rasters, 0)).probabilities)
     np.testing.assert_array_equal(found[0], levels)
     np.testing.assert_array_equal(found[1], levels)

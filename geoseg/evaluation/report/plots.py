@@ -1,4 +1,4 @@
-"""Plots as SVG with the same bytes for the same values, in colours that a page can exchange for its own."""
+"""Reproducible SVG plots, in colours that a page can replace with its own."""
 
 import io
 import textwrap
@@ -27,7 +27,7 @@ COLOURS = {
     "orange": "#e69f00",
     "sky": "#56b4e9",
 }
-"""By the name of the CSS variable that takes its place in a page. Hues of Okabe and Ito (2008): colour-blind safe."""
+"""By CSS variable of the page. Hues are colour-blind safe (Okabe and Ito, 2008)."""
 INK, FAINT, LINE, CARD, *SERIES = COLOURS.values()
 BLUE, VERMILION = SERIES[:2]
 _ON_DARK = "#fdfdfe"
@@ -116,15 +116,10 @@ def _unit_square(across: str, up: str, *, below: float = 0.0) -> "tuple[Figure, 
 def plot_confusion(
     matrix: npt.NDArray[np.int64], names: Sequence[str], partial: Sequence[Mapping[str, Any]] = ()
 ) -> str:
-    """Plot the confusion matrix `(classes, classes)`, reference down the rows, as shares of each reference class.
+    """Plot the confusion matrix `(classes, classes)`, reference in rows, as shares of each reference class.
 
-    Parameters
-    ----------
-    names
-        Of the classes.
-    partial
-        Labels that allow several classes, as rows below: the names each has `allowed`, and its pixels `found` as each
-        class. Allowed cells are grey: they may be right or wrong.
+    `partial` labels, which allow several classes, are rows below: `allowed` class names, and pixels `found` as each
+    class. Allowed cells are grey, since they may be right or wrong.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -171,7 +166,7 @@ def plot_confusion(
 
 
 def _set_name(allowed: Sequence[str], names: Sequence[str]) -> str:
-    """Name a label of several classes in the fewer words, in short lines."""
+    """Name a label of several classes in as few words as possible, in short lines."""
     excluded = [name for name in names if name not in allowed]
     words = f"not {' or '.join(excluded)}" if len(excluded) < len(allowed) else " or ".join(allowed)
     return textwrap.fill(words, 24)

@@ -1,4 +1,4 @@
-"""Sections of a report: tables of text, and figures."""
+"""Tables and figures of a report."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Write a report to files: JSON for programs, Markdown and HTML for people."""
+"""Write a report as JSON, Markdown and HTML files."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -7,14 +7,11 @@ from typing import Any
 
 from geoseg.files import check_outputs, whole_files
 
-from .markdown import markdown_page
-from .page import html_page
+from .page import render
 from .sections import Figure, Table
 
-REPORTS = ("evaluation.json", "evaluation.md", "evaluation.html")
-
-Writer = Callable[[Path], object]
-"""Writes one file to a path."""
+_REPORTS = ("evaluation.json", "evaluation.md", "evaluation.html")
+_TITLE = "Evaluation"
 
 
 def write_report(
@@ -23,29 +20,24 @@ def write_report(
     document: Mapping[str, Any],
     sentences: Iterable[str],
     sections: Callable[[], Iterable[Table | Figure]],
-    maps: Mapping[str, Writer] | None = None,
+    maps: Mapping[str, Callable[[Path], object]] | None = None,
     overwrite: bool,
 ) -> tuple[Path, ...]:
-    """Write `evaluation.json`, `.md` and `.html`, and `maps` by name, to a folder; return their paths.
+    """Write `evaluation.json`, `.md` and `.html`, and `maps` by their functions, to a folder; return their paths.
 
-    All files get their names when the last one is complete.
-
-    Raises
-    ------
-    OutputError
-        If a file exists and `overwrite` is not set, or the folder cannot be written.
+    Files appear in the folder once all are complete. Errors are those of `check_reports`.
     """
     maps = maps or {}
     check_reports(folder, maps, overwrite=overwrite)
-    shown, told = tuple(sections()), tuple(sentences)
+    parts, lines = tuple(sections()), tuple(sentences)
     texts = (
         json.dumps(document, indent=2) + "\n",
-        markdown_page("Evaluation", told, (part for part in shown if isinstance(part, Table))),
-        html_page("Evaluation", told, shown),
+        _markdown(lines, (part for part in parts if isinstance(part, Table))),
+        render("evaluation.html.jinja", title=_TITLE, sentences=lines, sections=parts),
     )
-    paths = tuple(folder / name for name in (*REPORTS, *maps))
+    paths = tuple(folder / name for name in (*_REPORTS, *maps))
     with whole_files(paths) as work:
-        for name, text in zip(REPORTS, texts, strict=True):
+        for name, text in zip(_REPORTS, texts, strict=True):
             (work / name).write_text(text, encoding="utf-8")
         for name, write in maps.items():
             write(work / name)
@@ -54,5 +46,22 @@ def write_report(
 
 def check_reports(folder: Path, maps: Iterable[str] = (), *, overwrite: bool) -> None:
     """Raise OutputError if an evaluation cannot be written to a folder, or one there must not be replaced."""
-    paths = [folder / name for name in (*REPORTS, *maps)]
+    paths = [folder / name for name in (*_REPORTS, *maps)]
     check_outputs(paths, overwrite=overwrite, create=True, choose="another `folder`")
+
+
+def _markdown(sentences: Iterable[str], tables: Iterable[Table]) -> str:
+    bullets = "\n".join(f"* {_escape(sentence)}" for sentence in sentences)
+    return "\n\n".join([f"# {_TITLE}", bullets, *map(_markdown_table, tables)]) + "\n"
+
+
+def _markdown_table(table: Table) -> str:
+    rule = ["---", *["---:"] * (len(table.columns) - 1)]
+    header, *rows = [[_escape(cell) for cell in line] for line in (table.columns, *table.rows)]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))
+    return f"## {table.title}\n\n{body}"
+
+
+def _escape(text: str) -> str:
+    """Escape the characters that Markdown would interpret."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")

@@ -1,4 +1,4 @@
-"""Lengths of a network within a distance of another, and the parts beyond."""
+"""Lengths of a network within a distance of another, and the parts farther away."""
 
 from dataclasses import dataclass
 
@@ -10,42 +10,33 @@ _ROUNDING_M = 1e-6
 _SEGMENTS = 16
 """Segments of a quarter circle: a buffer is at most 0.2 % narrower than its radius."""
 _VERTICES = 32
-"""Lines are cut into pieces of this many vertices, which keeps their buffers small."""
+"""Vertices of the pieces into which lines are cut, which keeps their buffers small."""
 
 Lines = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Nearness:
-    """Lengths of two networks, in metres, in all and within a distance of the other."""
+    """Lengths of two networks, in total and within a distance of the other."""
 
     true_m: float = 0.0
     true_near_m: float = 0.0
     found_m: float = 0.0
     found_near_m: float = 0.0
 
-    def __add__(self, other: "Nearness") -> "Nearness":
-        """Sum the lengths."""
-        return Nearness(
-            true_m=self.true_m + other.true_m,
-            true_near_m=self.true_near_m + other.true_near_m,
-            found_m=self.found_m + other.found_m,
-            found_near_m=self.found_near_m + other.found_near_m,
-        )
-
     @property
     def recall(self) -> float:
-        """Completeness: share of the reference length near the found network. NaN without reference."""
+        """Completeness: share of the reference length near the found network; NaN without reference."""
         return _quotient(self.true_near_m, self.true_m)
 
     @property
     def precision(self) -> float:
-        """Correctness: share of the found length near the reference. NaN if nothing was found."""
+        """Correctness: share of the found length near the reference; NaN if nothing was found."""
         return _quotient(self.found_near_m, self.found_m)
 
     @property
     def quality(self) -> float:
-        """Found near length over found and missed length (C. Heipke et al., 1997). NaN for two empty networks."""
+        """Correct length over found and missed length (C. Heipke et al., 1997); NaN for two empty networks."""
         return _quotient(self.found_near_m, self.found_m + self.true_m - self.true_near_m)
 
     @property
@@ -61,7 +52,7 @@ def _quotient(part: float, whole: float) -> float:
 
 
 def parts_beyond(lines: Lines, others: Lines, distance_m: float) -> Lines:
-    """Return the parts of lines `(lines,)` farther than a distance from all others: LineStrings `(parts,)`."""
+    """Cut out the parts of lines `(lines,)` farther than a distance from all others: LineStrings `(parts,)`."""
     areas = shapely.buffer(_cut(others), distance_m + _ROUNDING_M, quad_segs=_SEGMENTS)
     line, area = shapely.STRtree(areas).query(lines, predicate="intersects")
     order = np.argsort(line, kind="stable")

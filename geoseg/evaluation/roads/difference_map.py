@@ -1,4 +1,4 @@
-"""A map of what was missed and what is false, as a GeoPackage that QGIS draws by itself."""
+"""A map of missed and false roads as a GeoPackage with QGIS styles."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from geoseg.vectors.write import write_layers
 
 from .buffers import Lines
 from .junctions import Junctions
-from .local_plane import Plane, transformed
+from .local_plane import Plane, transform
 
 _LINES = pa.schema([pa.field("length_m", pa.float64()), GEOMETRY])
 _JUNCTIONS = pa.schema(
@@ -31,52 +31,47 @@ _JUNCTIONS = pa.schema(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Differences:
-    """Where a prediction and the truth differ."""
+    """Differences of a prediction from the reference; geometry is in `crs`."""
 
     crs: pyproj.CRS
     missed: Lines
-    """Parts of the truth beyond the buffer of the prediction: LineStrings `(parts,)` in the CRS."""
+    """Parts of the reference beyond the buffer of the prediction: LineStrings `(parts,)`."""
     missed_m: npt.NDArray[np.float64]
     """Their geodesic lengths `(parts,)`."""
     false: Lines
-    """Parts of the prediction beyond the buffer of the truth."""
+    """Parts of the prediction beyond the buffer of the reference: LineStrings `(parts,)`."""
     false_m: npt.NDArray[np.float64]
+    """Their geodesic lengths `(parts,)`."""
     places: npt.NDArray[np.object_]
-    """Points `(junctions,)` in the CRS."""
+    """Points `(junctions,)`."""
     junctions: Junctions
-    """What they are."""
 
 
-def differences(plane: Plane, crs: pyproj.CRS, missed: Lines, false: Lines, junctions: Junctions) -> Differences:
-    """Take what differs from the plane to a CRS."""
+def project_differences(
+    plane: Plane, crs: pyproj.CRS, missed: Lines, false: Lines, junctions: Junctions
+) -> Differences:
+    """Project differences from a plane to `crs`."""
     return Differences(
         crs=crs,
-        missed=transformed(missed, plane.crs, crs),
+        missed=transform(missed, plane.crs, crs),
         missed_m=plane.lengths(missed),
-        false=transformed(false, plane.crs, crs),
+        false=transform(false, plane.crs, crs),
         false_m=plane.lengths(false),
-        places=transformed(np.asarray(shapely.points(junctions.place)), plane.crs, crs),
+        places=transform(np.asarray(shapely.points(junctions.place)), plane.crs, crs),
         junctions=junctions,
     )
 
 
 def write_differences(found: Differences, path: Path) -> None:
-    """Write a GeoPackage with the layers `missed`, `false` and `junctions`; OSError if that is impossible."""
-
-    def layer(name: str, table: pa.Table, geometry_type: GeometryType, style: str) -> Layer:
-        return Layer(
-            name=name,
-            schema=table.schema,
-            batches=table.to_batches,
-            geometry_type=geometry_type,
-            crs=found.crs,
-            style=style,
-        )
-
+    """Write a GeoPackage with the layers `missed`, `false` and `junctions`; OSError if it cannot be written."""
+    tables: list[tuple[str, pa.Table, GeometryType, str]] = [
+        ("missed", _lines(found.missed, found.missed_m), "LineString", difference_style("missed")),
+        ("false", _lines(found.false, found.false_m), "LineString", difference_style("false")),
+        ("junctions", _junctions(found), "Point", junction_style()),
+    ]
     layers = [
-        layer("missed", _lines(found.missed, found.missed_m), "LineString", difference_style("missed")),
-        layer("false", _lines(found.false, found.false_m), "LineString", difference_style("false")),
-        layer("junctions", _junctions(found), "Point", junction_style()),
+        Layer(name=name, schema=table.schema, batches=table.to_batches, geometry_type=kind, crs=found.crs, style=style)
+        for name, table, kind, style in tables
     ]
     write_layers(layers, path, "gpkg")
 

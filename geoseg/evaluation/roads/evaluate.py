@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from geoseg.evaluation.pairing import RoadPair, pair_roads
+from geoseg.evaluation.pairing import Pair, pair_roads
 from geoseg.tiling.progress import Progress, no_progress
 
 from .apls import SNAP_M, apls
 from .buffers import Lines, Nearness, parts_beyond
-from .difference_map import differences
+from .difference_map import project_differences
 from .junctions import REACH_M, match_junctions
 from .local_plane import Plane, plane_around
 from .noding import LineGraph, road_graph
 from .read import Roads, read_roads
 from .result import RoadComparison, RoadCriteria, RoadEvaluation
-from .scores import Measured, network_size, road_scores
+from .scores import Measurements, measure_network, score_roads
 from .topo import topo
 
 
@@ -66,21 +66,21 @@ def evaluate_roads(
         measured.append(found)
         compared.append(comparison)
     progress(len(pairs), len(pairs), "")
-    return RoadEvaluation(criteria=criteria, scores=road_scores(measured), pairs=tuple(compared), notes=tuple(left))
+    return RoadEvaluation(criteria=criteria, scores=score_roads(measured), pairs=tuple(compared), notes=tuple(left))
 
 
-def _compare(pair: RoadPair, criteria: RoadCriteria) -> tuple[Measured, RoadComparison]:
+def _compare(pair: Pair, criteria: RoadCriteria) -> tuple[Measurements, RoadComparison]:
     true, predicted = read_roads(pair.reference), read_roads(pair.predicted)
-    middle = true if len(true.lines) else predicted
-    plane = plane_around(middle.lines, middle.crs)
+    centre = true if len(true.lines) else predicted
+    plane = plane_around(centre.lines, centre.crs)
     reference, found = _graph(plane, true, pair.reference), _graph(plane, predicted, pair.predicted)
     missed, false = _beyond(reference, found, criteria.buffer_m)
     junctions = match_junctions(reference, found, reach_m=criteria.junction_m)
     relaxed = (missed, false) if criteria.relax_m == criteria.buffer_m else _beyond(reference, found, criteria.relax_m)
     near = _nearness(plane, reference, found, missed, false)
-    measured = Measured(
-        true=network_size(reference, near.true_m),
-        predicted=network_size(found, near.found_m),
+    measured = Measurements(
+        true=measure_network(reference, near.true_m),
+        predicted=measure_network(found, near.found_m),
         near=near,
         relaxed=_nearness(plane, reference, found, *relaxed),
         apls=apls(reference, found, snap_m=criteria.snap_m, seed=criteria.seed),
@@ -91,21 +91,21 @@ def _compare(pair: RoadPair, criteria: RoadCriteria) -> tuple[Measured, RoadComp
         name=pair.name,
         prediction=str(pair.predicted),
         truth=str(pair.reference),
-        scores=road_scores([measured]),
-        differences=differences(plane, true.crs, missed, false, junctions),
-        notes=(*true.notes, *predicted.notes, *_warnings(reference, found, pair)),
+        scores=score_roads([measured]),
+        differences=project_differences(plane, true.crs, missed, false, junctions),
+        notes=(*true.notes, *predicted.notes, *_note_mistakes(reference, found, pair)),
     )
     return measured, comparison
 
 
 def _graph(plane: Plane, roads: Roads, path: Path) -> LineGraph:
-    return road_graph(plane.put(roads.lines, roads.crs, str(path)))
+    return road_graph(plane.project(roads.lines, roads.crs, str(path)))
 
 
 def _beyond(reference: LineGraph, found: LineGraph, distance_m: float) -> tuple[Lines, Lines]:
-    return parts_beyond(reference.lines, found.lines, distance_m), parts_beyond(
-        found.lines, reference.lines, distance_m
-    )
+    """Cut out missed and false lines."""
+    ours, theirs = found.lines, reference.lines
+    return parts_beyond(theirs, ours, distance_m), parts_beyond(ours, theirs, distance_m)
 
 
 def _nearness(plane: Plane, reference: LineGraph, found: LineGraph, missed: Lines, false: Lines) -> Nearness:
@@ -120,7 +120,7 @@ def _nearness(plane: Plane, reference: LineGraph, found: LineGraph, missed: Line
     )
 
 
-def _warnings(reference: LineGraph, found: LineGraph, pair: RoadPair) -> tuple[str, ...]:
+def _note_mistakes(reference: LineGraph, found: LineGraph, pair: Pair) -> tuple[str, ...]:
     """Note likely mistakes in the files."""
     empty = [
         path.name for graph, path in ((reference, pair.reference), (found, pair.predicted)) if not len(graph.lines)

@@ -16,7 +16,7 @@ class Junctions:
     """Places where three or more roads meet: matched ones first, then missed, then false."""
 
     place: Points
-    """x and y `(junctions, 2)`, in the reference if it has the junction."""
+    """x and y `(junctions, 2)`: the reference's, unless false."""
     true_degree: Ids
     """Number of roads `(junctions,)` in the reference; 0 without a junction."""
     found_degree: Ids
@@ -36,12 +36,12 @@ class Junctions:
 
     @property
     def missed(self) -> int:
-        """Number in the reference only."""
+        """Number of junctions in the reference only."""
         return int((self.found_degree == 0).sum())
 
     @property
     def false(self) -> int:
-        """Number in the found network only."""
+        """Number of junctions in the found network only."""
         return int((self.true_degree == 0).sum())
 
 

@@ -1,4 +1,4 @@
-"""A local projection in metres, for networks of any CRS."""
+"""A local projection in metres for networks in any CRS."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,18 +29,12 @@ class Plane:
     def _geodesy(self) -> Geodesy:
         return Geodesy(crs=self.crs)
 
-    def put(self, lines: npt.NDArray[np.object_], crs: pyproj.CRS, name: str) -> npt.NDArray[np.object_]:
-        """Project lines `(lines,)` from another CRS.
-
-        Raises
-        ------
-        SceneError
-            If some are outside the domain of their CRS; `name` is their file.
-        """
-        placed = transformed(lines, crs, self.crs)
-        if not np.isfinite(shapely.get_coordinates(placed)).all():
+    def project(self, lines: npt.NDArray[np.object_], crs: pyproj.CRS, name: str) -> npt.NDArray[np.object_]:
+        """Project lines `(lines,)` of the file `name`; SceneError if some are outside the domain of their CRS."""
+        projected = transform(lines, crs, self.crs)
+        if not np.isfinite(shapely.get_coordinates(projected)).all():
             raise SceneError(f"{name} has lines outside the domain of its CRS, {crs.name}; assign the right CRS.")
-        return placed
+        return projected
 
     def lengths(self, lines: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
         """Return the geodesic lengths `(lines,)` in metres."""
@@ -53,16 +47,16 @@ class Plane:
 
 
 def plane_around(lines: npt.NDArray[np.object_], crs: pyproj.CRS) -> Plane:
-    """Return the plane centred on lines, on the datum of their CRS, or WGS 84."""
+    """Centre a plane on lines, on the datum of their CRS, or WGS 84."""
     points = shapely.get_coordinates(lines)
-    lon, lat = _middle(crs, points) if len(points) else (0.0, 0.0)
+    lon, lat = _centre(crs, points) if len(points) else (0.0, 0.0)
     conversion = AzimuthalEquidistantConversion(latitude_natural_origin=lat, longitude_natural_origin=lon)
     projected = ProjectedCRS(conversion=conversion, geodetic_crs=(crs.geodetic_crs or pyproj.CRS("EPSG:4326")).to_2d())
     return Plane(crs=pyproj.CRS.from_wkt(projected.to_wkt()))
 
 
-def _middle(crs: pyproj.CRS, points: Points) -> tuple[float, float]:
-    """Longitude and latitude, in degrees, of the mean direction from the Earth's centre; safe at the antimeridian."""
+def _centre(crs: pyproj.CRS, points: Points) -> tuple[float, float]:
+    """Return the longitude and latitude of the mean direction from the Earth's centre: safe at the antimeridian."""
     lon, lat = (np.radians(each) for each in Geodesy(crs=crs).lonlat(points[:, 0], points[:, 1]))
     known = np.isfinite(lon)
     directions = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])[:, known]
@@ -70,10 +64,10 @@ def _middle(crs: pyproj.CRS, points: Points) -> tuple[float, float]:
     return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
 
 
-def transformed(lines: npt.NDArray[np.object_], source: pyproj.CRS, target: pyproj.CRS) -> npt.NDArray[np.object_]:
-    """Transform lines to another CRS; infinite outside its domain."""
+def transform(shapes: npt.NDArray[np.object_], source: pyproj.CRS, target: pyproj.CRS) -> npt.NDArray[np.object_]:
+    """Transform shapes to another CRS; coordinates outside its domain are infinite."""
     transformer = pyproj.Transformer.from_crs(source.to_2d(), target.to_2d(), always_xy=True)
     moved: npt.NDArray[np.object_] = shapely.transform(
-        lines, lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+        shapes, lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
     )
     return moved

@@ -1,4 +1,4 @@
-"""Turn digitised lines into a graph: cut where they meet, without duplicates, whole from junction to junction.
+"""Turn digitised lines into a graph without duplicates, whose edges run from junction to junction.
 
 Lines meet at shared vertices, and where one ends on another. Lines that cross without a shared vertex do not meet: one
 is a bridge.
@@ -23,11 +23,9 @@ class LineGraph:
     """Lines connected at shared end points."""
 
     lines: npt.NDArray[np.object_]
-    """Shapely LineStrings `(edges,)`."""
-
+    """LineStrings `(edges,)`."""
     place: Points
     """x and y of the nodes `(nodes, 2)`, metres."""
-
     ends: Ids
     """First and last node of each line `(edges, 2)`."""
 
@@ -75,7 +73,7 @@ def road_graph(lines: npt.NDArray[np.object_]) -> LineGraph:
 
 
 def _vertices(lines: npt.NDArray[np.object_]) -> tuple[Points, Ids, Ids]:
-    """Return distinct vertices `(vertices, 2)`, the ids of line ends, and steps between vertices `(steps, 2)`."""
+    """Return distinct vertices `(vertices, 2)`, ids of the line ends, and steps between vertices `(steps, 2)`."""
     points, owner = shapely.get_coordinates(lines, return_index=True)
     _, first, vertex = np.unique(np.rint(points / GRID_M), axis=0, return_index=True, return_inverse=True)
     vertex = vertex.ravel()
@@ -93,7 +91,7 @@ def _distinct(steps: Ids) -> Ids:
 
 
 def _joined_ends(place: Points, ends: Ids) -> Ids:
-    """Return the representative `(vertices,)` of each vertex: an end and the vertices it touches are one."""
+    """Map each vertex to its representative `(vertices,)`: an end and the vertices it touches share one."""
     if not len(ends):
         return np.arange(len(place))
     near = cKDTree(place[ends]).sparse_distance_matrix(cKDTree(place), TOUCH_M, output_type="coo_matrix")
@@ -101,8 +99,8 @@ def _joined_ends(place: Points, ends: Ids) -> Ids:
     _, group = connected_components(pairs, directed=False)
     order = np.lexsort((~np.isin(np.arange(len(place)), ends), group))  # an end represents its group
     _, first = np.unique(group[order], return_index=True)
-    standing: Ids = order[first][group]
-    return standing
+    representative: Ids = order[first][group]
+    return representative
 
 
 def _cut_where_touched(place: Points, ends: Ids, steps: Ids) -> Ids:

@@ -14,8 +14,8 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from geoseg.errors import SceneError
 
-LAYER = "edges"
-"""Layer read from a file with several: geoseg's name for the lines of a network."""
+_LAYER = "edges"
+"""geoseg's layer of road lines, read from files with several layers."""
 _COLLECTIONS = (
     shapely.GeometryType.MULTIPOINT,
     shapely.GeometryType.MULTILINESTRING,
@@ -36,14 +36,7 @@ class Roads:
 
 
 def read_roads(path: Path) -> Roads:
-    """Read the lines of a vector file: GeoJSON, GeoPackage, FlatGeobuf, GeoParquet, Shapefile, or others GDAL opens.
-
-    Raises
-    ------
-    SceneError
-        If the file cannot be read, has several layers but none called `edges`, holds features but no lines, or has no
-        CRS tied to the Earth.
-    """
+    """Read the lines of GeoParquet, or any vector file that GDAL opens; SceneError without lines or a CRS."""
     try:
         with np.errstate(invalid="ignore"):  # NaN coordinates are refused below
             shapes, crs = _parquet(path) if path.suffix.lower() == ".parquet" else _gdal(path)
@@ -61,13 +54,13 @@ def read_roads(path: Path) -> Roads:
         raise SceneError(f"{path} holds {others:,} points or polygons, but no lines; use road centrelines.")
     if crs is None:
         raise SceneError(f"{path} has no CRS; assign the right one, for example with ogr2ogr -a_srs.")
-    placed = pyproj.CRS.from_user_input(crs)
-    if placed.geodetic_crs is None:
-        raise SceneError(f"the CRS of {path}, {placed.name}, is not tied to the Earth; assign one that is.")
+    known_crs = pyproj.CRS.from_user_input(crs)
+    if known_crs.geodetic_crs is None:
+        raise SceneError(f"the CRS of {path}, {known_crs.name}, is not tied to the Earth; assign one that is.")
     if not np.isfinite(shapely.get_coordinates(lines)).all():
         raise SceneError(f"{path} has NaN or infinite coordinates; fix or remove these lines.")
     notes = (f"{path.name}: {others:,} features other than lines are skipped.",) if others else ()
-    return Roads(lines=lines, crs=placed, notes=notes)
+    return Roads(lines=lines, crs=known_crs, notes=notes)
 
 
 def _parquet(path: Path) -> tuple[npt.NDArray[np.object_], object]:
@@ -79,10 +72,10 @@ def _parquet(path: Path) -> tuple[npt.NDArray[np.object_], object]:
 def _gdal(path: Path) -> tuple[npt.NDArray[np.object_], object]:
     layers = pyogrio.list_layers(path)
     spatial = [name for name, kind in layers if kind is not None]
-    if len(spatial) > 1 and LAYER not in spatial:
-        raise SceneError(f"{path} has the layers {', '.join(spatial)}; use a file with one layer, or name it {LAYER}.")
+    if len(spatial) > 1 and _LAYER not in spatial:
+        raise SceneError(f"{path} has the layers {', '.join(spatial)}; use a file with one layer, or name it {_LAYER}.")
     if not spatial:
         raise SceneError(f"{path} has no layer with geometry; use road centrelines.")
-    layer = LAYER if LAYER in spatial else spatial[0]
+    layer = _LAYER if _LAYER in spatial else spatial[0]
     meta, _, shapes, _ = pyogrio.raw.read(path, layer=layer, columns=[])
     return shapely.from_wkb(shapes), meta["crs"]

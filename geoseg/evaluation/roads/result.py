@@ -1,4 +1,4 @@
-"""The result of an evaluation of roads: scores as plain values, as tables, and as a report with maps."""
+"""The result of a road evaluation, as plain values, tables and a report with maps."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.errors import UsageError
-from geoseg.evaluation.document import plain
+from geoseg.evaluation.document import to_plain
 from geoseg.evaluation.report.sections import Table, number
 from geoseg.evaluation.report.write import write_report
 
@@ -24,7 +24,7 @@ _DIFFERENCES = "differences.gpkg"
 
 @dataclass(frozen=True, kw_only=True)
 class RoadCriteria:
-    """Options of one evaluation of roads: see `evaluate_roads`."""
+    """Options for one evaluation of roads: see `evaluate_roads`."""
 
     buffer_m: float = 3.0
     relax_m: float = 3.0
@@ -51,7 +51,6 @@ class RoadComparison:
     differences: Differences
     """Missed and false roads, in the CRS of the reference."""
     notes: tuple[str, ...]
-    """Remarks on this comparison."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,16 +61,16 @@ class RoadEvaluation:
     scores: RoadScores
     pairs: tuple[RoadComparison, ...]
     notes: tuple[str, ...]
-    """Remarks on the whole evaluation."""
+    """Notes on the whole evaluation."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; None for undefined scores."""
         pairs = [
-            {"name": pair.name, "prediction": pair.prediction, "truth": pair.truth, **plain(pair.scores)}
+            {"name": pair.name, "prediction": pair.prediction, "truth": pair.truth, **to_plain(pair.scores)}
             | {"notes": list(pair.notes)}
             for pair in self.pairs
         ]
-        return {**plain(self.scores), "criteria": plain(self.criteria), "pairs": pairs, "notes": list(self.notes)}
+        return {**to_plain(self.scores), "criteria": to_plain(self.criteria), "pairs": pairs, "notes": [*self.notes]}
 
     def write(self, folder: str | Path, *, overwrite: bool = False) -> tuple[Path, ...]:
         """Write `evaluation.json`, `.md` and `.html`, and maps of the differences, to a folder; return their paths.
@@ -95,7 +94,7 @@ class RoadEvaluation:
         )
 
     def tables(self) -> tuple[Table, ...]:
-        """All tables; that of the pairs if there are several."""
+        """Return all tables; that of pairs if there are several."""
         shown = (self._overall(), self._networks())
         return (*shown, self._pairs()) if len(self.pairs) > 1 else shown
 
@@ -169,5 +168,5 @@ class RoadEvaluation:
 
 
 def map_names(pairs: Sequence[str]) -> list[str]:
-    """File names of the maps of differences."""
+    """Return the file names of the maps of differences."""
     return [_DIFFERENCES] if len(pairs) == 1 else [f"{name}_{_DIFFERENCES}" for name in pairs]

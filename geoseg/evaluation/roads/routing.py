@@ -25,15 +25,15 @@ class Stops:
 
 
 def spaced_stops(graph: LineGraph, step_m: float) -> Stops:
-    """Return all nodes, and points between them at equal distances of at most `step_m`.
+    """Place stops at all nodes, and between them at equal distances of at most `step_m`.
 
-    A shorter line gets one in its middle if it is at least three quarters of the step long, as in SpaceNet.
+    Lines shorter than that have one in the middle if they reach three quarters of it, as in SpaceNet.
     """
     length_m = graph.length_m
     pieces = np.maximum(np.ceil(length_m / step_m).astype(np.int64), np.where(length_m >= 0.75 * step_m, 2, 1))
     inner = np.repeat(np.arange(len(pieces)), pieces - 1)
     number = np.arange(len(inner)) - np.repeat(np.cumsum(pieces - 1) - (pieces - 1), pieces - 1) + 1
-    # Each node once: as the end of one of its lines.
+    # Each node once, as the end of one of its lines.
     _, first = np.unique(graph.ends.ravel(), return_index=True)
     edge = np.concatenate([first // 2, inner])
     along_m = np.concatenate(
@@ -43,18 +43,18 @@ def spaced_stops(graph: LineGraph, step_m: float) -> Stops:
     return Stops(edge=edge, along_m=along_m, place=place)
 
 
-def snapped(graph: LineGraph, place: Points, reach_m: float) -> tuple[Ids, Stops]:
-    """Snap places `(places, 2)` to a network: return the indices of those within reach, and their stops."""
+def snap(graph: LineGraph, place: Points, reach_m: float) -> tuple[Ids, Stops]:
+    """Snap places `(places, 2)` to a network; return the indices of those within reach, and their stops."""
     points = np.asarray(shapely.points(place))
     tree = shapely.STRtree(graph.lines)
     which, edge = tree.query_nearest(points, max_distance=reach_m, all_matches=False)
     along_m = np.asarray(shapely.line_locate_point(graph.lines[edge], points[which]))
-    fallen = shapely.get_coordinates(shapely.line_interpolate_point(graph.lines[edge], along_m))
-    return which, Stops(edge=edge, along_m=along_m, place=fallen)
+    nearest = shapely.get_coordinates(shapely.line_interpolate_point(graph.lines[edge], along_m))
+    return which, Stops(edge=edge, along_m=along_m, place=nearest)
 
 
 def even_stops(graph: LineGraph, step_m: float) -> Stops:
-    """Return points along all lines, about a step apart and half a step from the ends."""
+    """Place stops along all lines, about a step apart and half a step from the ends."""
     counts = np.maximum(np.rint(graph.length_m / step_m).astype(np.int64), 1)
     edge = np.repeat(np.arange(len(counts)), counts)
     share = (np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5) / counts[edge]
@@ -69,36 +69,23 @@ _NO_LENGTH_M = 1e-9
 """Length between two stops in one place: zero would mean no path in a sparse matrix."""
 
 
-def ways(
+def path_lengths(
     graph: LineGraph, stops: Stops, sources: Ids, *, limit_m: float = np.inf, batch: int = BATCH
 ) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
-    """Yield the lengths of the shortest paths from some stops to all, a few sources at a time.
+    """Yield the lengths of the shortest paths from some stops to all, about `batch` lengths at a time.
 
-    Parameters
-    ----------
-    graph, stops
-        Network, and places on it.
-    sources
-        Stops to start from.
-    limit_m
-        Longest path to follow.
-    batch
-        Lengths to hold at a time.
-
-    Yields
-    ------
-    slice, array
-        Part of the sources; metres `(sources, stops)`, infinite without a path.
+    Each part of the sources is yielded as a slice, with metres `(sources, stops)`: infinite without a path, or for one
+    longer than `limit_m`.
     """
     nodes = len(graph.place)
-    matrix = _network(graph, stops)
+    matrix = _piece_lengths(graph, stops)
     at_once = max(batch // max(matrix.shape[0], 1), 1)
     for first in range(0, len(sources), at_once):
         part = slice(first, min(first + at_once, len(sources)))
         yield part, dijkstra(matrix, directed=False, indices=nodes + sources[part], limit=limit_m)[:, nodes:]
 
 
-def _network(graph: LineGraph, stops: Stops) -> csr_array:
+def _piece_lengths(graph: LineGraph, stops: Stops) -> csr_array:
     """Return lengths `(nodes + stops, nodes + stops)` of the line pieces between nodes and stops."""
     edges, nodes, count = len(graph.lines), len(graph.place), len(stops.edge)
     # Along each line; at the same place, the line's start comes first and its end last.

@@ -1,7 +1,8 @@
 """Measurements of two road networks, and the scores of one pair or many."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -28,7 +29,7 @@ class NetworkSize:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measurements:
     """Measurements of one pair."""
 
     true: NetworkSize
@@ -36,7 +37,7 @@ class Measured:
     near: Nearness
     """Within the buffer."""
     relaxed: Nearness
-    """Within the tolerance of the relaxed scores."""
+    """Within the offset that relaxed scores tolerate."""
     apls: Apls
     topo: Topo
     junctions: Junctions
@@ -50,7 +51,7 @@ class RoadScores:
     """Paths of the reference compared with the prediction; mean over pairs, as are the next three."""
     apls_predicted_to_truth: float
     apls_harmonic: float
-    """Harmonic mean of both directions: SpaceNet's APLS."""
+    """SpaceNet's APLS."""
     apls_arithmetic: float
     topo_precision: float
     topo_recall: float
@@ -65,7 +66,7 @@ class RoadScores:
     relaxed_f1: float
     junctions_found: int
     junctions_right_degree: int
-    """Those found with the same number of roads as in the reference."""
+    """Found with the same number of roads as in the reference."""
     junctions_missed: int
     junctions_false: int
     length_error: float
@@ -74,8 +75,8 @@ class RoadScores:
     predicted: NetworkSize
 
 
-def network_size(graph: LineGraph, length_m: float) -> NetworkSize:
-    """Measure a network."""
+def measure_network(graph: LineGraph, length_m: float) -> NetworkSize:
+    """Measure a network of geodesic length `length_m`."""
     nodes, degree = len(graph.place), graph.degree
     links = coo_array((np.ones(len(graph.ends)), graph.ends.T), shape=(nodes, nodes))
     return NetworkSize(
@@ -86,12 +87,12 @@ def network_size(graph: LineGraph, length_m: float) -> NetworkSize:
     )
 
 
-def road_scores(measured: Sequence[Measured]) -> RoadScores:
-    """Score pairs together: sums of lengths and counts, and the mean of APLS."""
-    near = sum((each.near for each in measured), Nearness())
-    relaxed = sum((each.relaxed for each in measured), Nearness())
-    topo = sum((each.topo for each in measured), Topo())
-    true, predicted = (_total([getattr(each, side) for each in measured]) for side in ("true", "predicted"))
+def score_roads(measured: Sequence[Measurements]) -> RoadScores:
+    """Score pairs together: lengths and counts are summed, APLS is averaged."""
+    near = _sum([each.near for each in measured])
+    relaxed = _sum([each.relaxed for each in measured])
+    topo = _sum([each.topo for each in measured])
+    true, predicted = _sum([each.true for each in measured]), _sum([each.predicted for each in measured])
     junctions = [each.junctions for each in measured]
     return RoadScores(
         apls_truth_to_predicted=float(np.mean([each.apls.truth_to_found for each in measured])),
@@ -117,10 +118,10 @@ def road_scores(measured: Sequence[Measured]) -> RoadScores:
     )
 
 
-def _total(sizes: Sequence[NetworkSize]) -> NetworkSize:
-    return NetworkSize(
-        length_km=sum(each.length_km for each in sizes),
-        components=sum(each.components for each in sizes),
-        junctions=sum(each.junctions for each in sizes),
-        dead_ends=sum(each.dead_ends for each in sizes),
-    )
+_Summed = TypeVar("_Summed", Nearness, NetworkSize, Topo)
+
+
+def _sum(parts: Sequence[_Summed]) -> _Summed:
+    """Add lengths or counts field by field."""
+    names = [field.name for field in fields(parts[0])]
+    return type(parts[0])(**{name: sum(getattr(part, name) for part in parts) for name in names})

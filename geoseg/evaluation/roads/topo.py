@@ -1,4 +1,4 @@
-"""TOPO compares the surroundings of places (J. Biagioni and J. Eriksson, Inferring Road Maps from GPS Traces, 2012).
+"""TOPO: compare the surroundings of places (J. Biagioni and J. Eriksson, Inferring Road Maps from GPS Traces, 2012).
 
 From a place on the reference, holes are dug every 5 m along all paths of up to 300 m; from the same place in the found
 network, marbles are laid the same way. A marble falls into a hole within 15 m, and a hole takes one marble. Roads that
@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import cKDTree
 
 from .noding import Ids, LineGraph, Points
-from .routing import Stops, even_stops, snapped, spaced_stops, ways
+from .routing import Stops, even_stops, path_lengths, snap, spaced_stops
 
 RADIUS_M = 300.0
 STEP_M = 5.0
@@ -31,15 +31,9 @@ class Topo:
     marbles: int = 0
     matched: int = 0
 
-    def __add__(self, other: "Topo") -> "Topo":
-        """Sum the counts."""
-        return Topo(
-            holes=self.holes + other.holes, marbles=self.marbles + other.marbles, matched=self.matched + other.matched
-        )
-
     @property
     def precision(self) -> float:
-        """Share of marbles in a hole; NaN without marbles."""
+        """Share of marbles that fell into a hole; NaN without marbles."""
         return self.matched / self.marbles if self.marbles else np.nan
 
     @property
@@ -64,22 +58,10 @@ def topo(
     seeds: int = SEEDS,
     seed: int = 0,
 ) -> Topo:
-    """Count holes, marbles, and marbles in holes.
+    """Count holes, marbles, and marbles in holes, in two networks in the same plane.
 
-    Parameters
-    ----------
-    reference, found
-        Networks in the same plane.
-    radius_m
-        Longest path from a place.
-    step_m
-        Distance between holes, and between marbles.
-    hole_m
-        Greatest distance of a marble from its hole.
-    seeds
-        Number of places drawn at random from the nodes of the reference and points every 50 m; all if there are fewer.
-    seed
-        Seed of the draw.
+    Paths are up to `radius_m` long, with a hole or marble every `step_m`, and marbles fall within `hole_m`. They start
+    from `seeds` places of the reference, drawn at random with `seed` from nodes and points every 50 m.
     """
     if not len(reference.lines):
         return Topo()
@@ -88,32 +70,33 @@ def topo(
         starts = starts[np.sort(np.random.default_rng(seed).choice(len(starts), seeds, replace=False))]
     holes = _reached(reference, starts, radius_m, step_m, hole_m)
     marbles = _reached(found, starts, radius_m, step_m, hole_m)
-    total = Topo()
-    for dug, laid in zip(holes, marbles, strict=True):
-        total += Topo(holes=len(dug), marbles=len(laid), matched=_matched(dug, laid, hole_m))
-    return total
+    return Topo(
+        holes=sum(map(len, holes)),
+        marbles=sum(map(len, marbles)),
+        matched=sum(_count_matches(dug, laid, hole_m) for dug, laid in zip(holes, marbles, strict=True)),
+    )
 
 
 def _reached(graph: LineGraph, starts: Points, radius_m: float, step_m: float, reach_m: float) -> list[Points]:
-    """Return, for each start `(starts, 2)`, the points `(points, 2)` every step along all paths from it."""
+    """Return, for each of `starts` `(starts, 2)`, the points `(points, 2)` every step along all paths from it."""
     found: list[Points] = [np.zeros((0, 2))] * len(starts)
     if not len(graph.lines):
         return found
-    which, fallen = snapped(graph, starts, reach_m)
+    which, snapped = snap(graph, starts, reach_m)
     even = even_stops(graph, step_m)
     stops = Stops(
-        edge=np.concatenate([fallen.edge, even.edge]),
-        along_m=np.concatenate([fallen.along_m, even.along_m]),
-        place=np.concatenate([fallen.place, even.place]),
+        edge=np.concatenate([snapped.edge, even.edge]),
+        along_m=np.concatenate([snapped.along_m, even.along_m]),
+        place=np.concatenate([snapped.place, even.place]),
     )
-    for part, way in ways(graph, stops, np.arange(len(which)), limit_m=radius_m):
-        for start, lengths in zip(which[part].tolist(), way[:, len(which) :], strict=True):
-            found[start] = even.place[np.isfinite(lengths)]
+    for part, lengths in path_lengths(graph, stops, np.arange(len(which)), limit_m=radius_m):
+        for start, to_stops in zip(which[part].tolist(), lengths[:, len(which) :], strict=True):
+            found[start] = even.place[np.isfinite(to_stops)]
     return found
 
 
-def _matched(holes: Points, marbles: Points, reach_m: float) -> int:
-    """Return the greatest number of marbles that fall into holes of their own."""
+def _count_matches(holes: Points, marbles: Points, reach_m: float) -> int:
+    """Count the marbles that fall into holes of their own: as many as possible."""
     if not len(holes) or not len(marbles):
         return 0
     near = cKDTree(holes).query_ball_point(marbles, reach_m)

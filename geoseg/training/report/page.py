@@ -1,4 +1,4 @@
-"""The report of a run: one page that needs no other file."""
+"""The report of a training run: one self-contained page."""
 
 import base64
 import io
@@ -19,26 +19,21 @@ from .film import spread, write_film
 from .plots import plot_curves
 
 _SHOWN_EPOCHS = 24
-"""Epochs of the validation scene that the page carries; the film may have more."""
-_LATELY = 5
-"""Epochs whose mean duration the time left is told from."""
+"""Epochs of the validation scene shown on the page; the film may have more."""
+_RECENT = 5
+"""Epochs whose mean duration predicts the time left."""
 
 
 def write_report(run: Path) -> Path:
-    """Write `run/report.html` from what lies in the run folder, whether the run is finished or not.
+    """Write `report.html`, `curves.svg`, `confusion.svg` and `scene/film.gif` to the folder of a run, finished or not.
 
-    Beside it, `curves.svg`, `confusion.svg` and `scene/film.gif` are written as files of their own.
-
-    Raises
-    ------
-    UsageError
-        If the folder holds no recipe that can be read.
+    UsageError if its recipe cannot be read.
     """
     contents = read_contents(run)
     page = render(
         "report.html.jinja",
         package=__package__,
-        filters={"score": _score, "duration": _duration, "count": _count},
+        filters={"score": _score, "duration": _duration, "count": "{:,.0f}".format},
         contents=contents,
         recipe=contents.recipe,
         validation=contents.validation,
@@ -46,17 +41,15 @@ def write_report(run: Path) -> Path:
         spent=sum(row["seconds"] for row in contents.history),
         left=_time_left(contents),
         rows=_rows(contents),
-        curves=_written(run / "curves.svg", plot_curves(contents.history, _best_epoch(contents)))
-        if contents.history
-        else None,
+        curves=_curves(contents),
         confusion=_confusion(contents),
-        image=None if contents.image is None else _photograph(contents.image),
-        truth=None if contents.truth is None else _inlined(contents.truth),
+        image=None if contents.image is None else _inline_photograph(contents.image),
+        truth=None if contents.truth is None else _inline(contents.truth),
         frames=[
             {
                 "name": f"epoch {frame.epoch}{' (best)' if frame.epoch == _best_epoch(contents) else ''}",
-                "plain": _inlined(frame.plain),
-                "blended": _inlined(frame.blended),
+                "plain": _inline(frame.plain),
+                "blended": _inline(frame.blended),
             }
             for frame in spread(contents.frames, _SHOWN_EPOCHS, wanted=_best_epoch(contents))
         ],
@@ -75,19 +68,27 @@ def _best_epoch(contents: Contents) -> float | None:
 
 
 def _time_left(contents: Contents) -> float | None:
-    """Seconds until the last epoch of the schedule; None before the first one and after the last."""
+    """Estimate the seconds until the last epoch; None before the first one and after the last."""
     missing = contents.recipe.schedule.epochs - contents.epochs
     if contents.validation is not None or not contents.history or missing <= 0:
         return None
-    lately = [row["seconds"] for row in contents.history[-_LATELY:]]
-    return missing * sum(lately) / len(lately)
+    recent = [row["seconds"] for row in contents.history[-_RECENT:]]
+    return missing * sum(recent) / len(recent)
 
 
 def _rows(contents: Contents) -> list[Row]:
-    """Every so many epochs, with the first, the best and the last."""
+    """Select every `table_every`th epoch, the first, the best and the last."""
     every, best = contents.recipe.schedule.table_every, _best_epoch(contents)
     ends = (1, contents.epochs, best)
     return [row for row in contents.history if row["epoch"] % every == 0 or row["epoch"] in ends]
+
+
+def _curves(contents: Contents) -> str | None:
+    if not contents.history:
+        return None
+    svg = plot_curves(contents.history, _best_epoch(contents))
+    write_text(contents.folder / "curves.svg", svg)
+    return svg
 
 
 def _confusion(contents: Contents) -> str | None:
@@ -96,11 +97,12 @@ def _confusion(contents: Contents) -> str | None:
     names = [entry["name"] for entry in contents.validation["classes"]]
     matrix = np.asarray(contents.validation["matrix"], np.int64)
     svg = plot_confusion(matrix, names, contents.validation["partial_labels"])
-    return _written(contents.folder / "confusion.svg", svg)
+    write_text(contents.folder / "confusion.svg", svg)
+    return svg
 
 
 def _classes(contents: Contents) -> list[Mapping[str, Any]]:
-    """Scores of each class, with its colour and its share of the true pixels."""
+    """Return the scores of each class, with its colour and its share of the reference pixels."""
     if contents.validation is None:
         return []
     entries = contents.validation["classes"]
@@ -110,7 +112,7 @@ def _classes(contents: Contents) -> list[Mapping[str, Any]]:
 
 
 def _partial(contents: Contents) -> Mapping[str, int] | None:
-    """Pixels whose label is several classes, and those `false` ones found as a class that it excludes; None of none."""
+    """Count the pixels whose label allows several classes, and the `false` ones of other classes; None without any."""
     labels = [] if contents.validation is None else contents.validation["partial_labels"]
     if not labels:
         return None
@@ -125,16 +127,16 @@ def _partial(contents: Contents) -> Mapping[str, int] | None:
 
 
 def _tiles(contents: Contents, kind: str) -> Iterator[tuple[str, str]]:
-    """Caption and picture of the best or worst tiles."""
+    """Yield captions and pictures of the best or worst tiles."""
     for entry in (contents.validation or {}).get("tiles", {}).get(kind, []):
         path = contents.folder / "tiles" / entry["file"]
         if path.exists():
             place = f"row {entry['row']}, column {entry['column']}"
-            yield f"{entry['image']}, {place}: {100 * entry['accuracy']:.0f} % right", _inlined(path)
+            yield f"{entry['image']}, {place}: {100 * entry['accuracy']:.0f} % right", _inline(path)
 
 
 def _images(contents: Contents) -> list[Mapping[str, Any]]:
-    """Scores of the validation images, worst first."""
+    """Return the scores of the validation images, worst first."""
     images: list[Mapping[str, Any]] = list((contents.validation or {}).get("images", []))
     return sorted(images, key=lambda image: -1 if image["mean_iou"] is None else image["mean_iou"])
 
@@ -144,27 +146,20 @@ def _film(contents: Contents) -> str | None:
         return None
     path = contents.folder / "scene" / "film.gif"
     write_film(contents.frames, contents.recipe.schedule.epochs, contents.legend, path)
-    return _inlined(path)
+    return _inline(path)
 
 
-def _photograph(path: Path) -> str:
-    """A picture as a JPEG in a data URI: a tenth of its PNG."""
+def _inline_photograph(path: Path) -> str:
+    """Encode a picture as a JPEG in a data URI, a tenth the size of its PNG."""
     target = io.BytesIO()
     with Image.open(path) as picture:
         picture.convert("RGB").save(target, "JPEG", quality=88)
     return _data_uri("image/jpeg", target.getvalue())
 
 
-def _inlined(path: Path) -> str:
-    """A picture file as a data URI."""
-    kinds = {".png": "image/png", ".gif": "image/gif"}
-    return _data_uri(kinds[path.suffix], path.read_bytes())
-
-
-def _written(path: Path, svg: str) -> str:
-    """Write a plot, and return it."""
-    write_text(path, svg)
-    return svg
+def _inline(path: Path) -> str:
+    """Encode a PNG or GIF file as a data URI."""
+    return _data_uri(f"image/{path.suffix[1:]}", path.read_bytes())
 
 
 def _data_uri(kind: str, content: bytes) -> str:
@@ -175,12 +170,8 @@ def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
 def _duration(seconds: float) -> str:
-    """Seconds as hours and minutes, or what there is of them."""
+    """Format seconds as `1 h 05 min`, `5 min 03 s` or `3 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

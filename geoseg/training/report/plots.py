@@ -1,4 +1,4 @@
-"""Curves of a run over its epochs as SVG."""
+"""Training curves as SVG."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,14 +15,9 @@ TRAINING, VALIDATION = BLUE, VERMILION
 
 
 def plot_curves(history: Sequence[Row], best: float | None) -> str:
-    """Loss, Jaccard index, accuracy and learning rate over the epochs; the best epoch is marked.
+    """Plot loss, Jaccard index, accuracy and learning rate over the epochs, and mark the `best` epoch, if any.
 
-    Parameters
-    ----------
-    history
-        One row an epoch; what a row lacks is a gap.
-    best
-        Epoch whose weights are kept; None to mark none.
+    Values missing from rows of `history`, one per epoch, are gaps.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -38,7 +33,7 @@ def plot_curves(history: Sequence[Row], best: float | None) -> str:
             axes.margins(y=0.16)  # room for the label of the mark
             _curve(axes, history, column, TRAINING, "training")
             _curve(axes, history, f"val_{column}", VALIDATION, "validation")
-            # Towards the side where the training curve is not.
+            # On the side away from the training curve.
             _mark(axes, history, f"val_{column}", best, above=column == "loss")
         panels[3].set_title("learning rate")
         _curve(panels[3], history, "learning_rate", INK, "")
@@ -55,7 +50,7 @@ def _curve(axes: "Axes", history: Sequence[Row], column: str, colour: str, label
     epochs = [row["epoch"] for row in history]
     values = [row.get(column, np.nan) for row in history]
     if np.isfinite(values).any():
-        dot = "o" if np.isfinite(values).sum() == 1 else None  # a line through one point is not seen
+        dot = "o" if np.isfinite(values).sum() == 1 else None  # a line through one point is invisible
         axes.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=dot)
 
 

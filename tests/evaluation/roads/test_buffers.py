@@ -46,13 +46,11 @@ def test_one_buffer_of_all_gives_the_same(seed, distance):
 
 
 def test_scores_of_lengths():
-    """Completeness, correctness and quality are the quotients of Heipke et al.; sums are of lengths."""
+    """Completeness, correctness and quality are the quotients of Heipke et al."""
     one = Nearness(true_m=100, true_near_m=80, found_m=120, found_near_m=90)
     assert (one.recall, one.precision) == (0.8, 0.75)
     assert one.quality == pytest.approx(90 / (120 + 20))
     assert one.f1 == pytest.approx(2 * 0.8 * 0.75 / 1.55)
-    both = one + Nearness(true_m=100, true_near_m=0, found_m=0, found_near_m=0)
-    assert (both.recall, both.precision) == (0.4, 0.75)
 
 
 def test_scores_of_nothing():

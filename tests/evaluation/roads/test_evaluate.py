@@ -132,6 +132,9 @@ def test_folders_are_scored_together(write_roads, streets, street_grid):
         sum(scores.correctness * scores.predicted.length_km for scores in (one, other))
         / result.scores.predicted.length_km
     )
+    assert result.scores.completeness == pytest.approx(
+        sum(scores.completeness * scores.true.length_km for scores in (one, other)) / result.scores.true.length_km
+    )
     assert result.scores.junctions_false == one.junctions_false + other.junctions_false > 0
     (note,) = result.notes
     assert "maps has 1 without a counterpart, such as c." in note
@@ -145,7 +148,7 @@ def test_draws_are_repeated(write_roads, streets):
     for lines, name in ((streets, "a.gpkg"), (streets[::2], "b.gpkg")):
         roads = read_roads(write_roads(lines, name))
         plane = plane_around(roads.lines, roads.crs)
-        graphs.append(road_graph(plane.put(roads.lines, roads.crs, name)))
+        graphs.append(road_graph(plane.project(roads.lines, roads.crs, name)))
     whole = apls(*graphs, step_m=10)
     drawn = apls(*graphs, step_m=10, sources=40)
     assert drawn == apls(*graphs, step_m=10, sources=40) != apls(*graphs, step_m=10, sources=40, seed=1)

@@ -19,7 +19,7 @@ def test_lengths_are_those_on_the_ellipsoid(lon, lat):
         [shapely.LineString([(lon, lat), (lon, lat + 0.003)]), shapely.LineString([(east, lat), (east, lat + 0.001)])]
     )
     plane = plane_around(lines, WGS84)
-    placed = plane.put(lines, WGS84, "truth")
+    placed = plane.project(lines, WGS84, "truth")
     geod = pyproj.Geod(ellps="WGS84")
     expected = [geod.geometry_length(line) for line in lines]
     assert shapely.length(placed) == pytest.approx(expected, rel=1e-6)
@@ -39,7 +39,7 @@ def test_any_crs_ends_in_the_same_plane(code):
     transformer = pyproj.Transformer.from_crs(WGS84, crs, always_xy=True)
     moved = shapely.transform(lines, lambda points: np.column_stack(transformer.transform(*points.T)))
     length = pyproj.Geod(ellps="WGS84").geometry_length(lines[0])
-    assert shapely.length(plane_around(moved, crs).put(moved, crs, "truth"))[0] == pytest.approx(length, rel=1e-4)
+    assert shapely.length(plane_around(moved, crs).project(moved, crs, "truth"))[0] == pytest.approx(length, rel=1e-4)
 
 
 def test_what_is_not_on_the_earth():
@@ -47,4 +47,4 @@ def test_what_is_not_on_the_earth():
     line = np.array([shapely.LineString([(0, 0), (1, 1)])])
     beyond = np.array([shapely.LineString([(0, 0), (1, 95)])])
     with pytest.raises(SceneError, match=r"a\.shp has lines outside the domain of its CRS, WGS 84"):
-        plane_around(line, WGS84).put(beyond, WGS84, "a.shp")
+        plane_around(line, WGS84).project(beyond, WGS84, "a.shp")

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from synthetic_roads import random_streets
 
 from geoseg.evaluation.roads import routing
-from geoseg.evaluation.roads.routing import even_stops, snapped, spaced_stops
+from geoseg.evaluation.roads.routing import even_stops, snap, spaced_stops
 
 
 def lengths(graph, stops, sources, **limits):
-    return np.concatenate([way for _, way in routing.ways(graph, stops, sources, **limits)])
+    return np.concatenate([way for _, way in routing.path_lengths(graph, stops, sources, **limits)])
 
 
 @given(seed=st.integers(0, 200), step=st.sampled_from([7.0, 50.0]))
@@ -49,7 +49,7 @@ def test_a_few_sources_at_a_time():
     sources = np.arange(len(stops.edge))
     whole = lengths(graph, stops, sources)
     batch = 3 * (len(stops.edge) + len(graph.place))
-    assert len(list(routing.ways(graph, stops, sources, batch=batch))) > 10
+    assert len(list(routing.path_lengths(graph, stops, sources, batch=batch))) > 10
     assert np.array_equal(lengths(graph, stops, sources, batch=batch), whole)
     limited = lengths(graph, stops, sources, limit_m=100, batch=batch)
     assert np.array_equal(limited, np.where(whole <= 100, whole, np.inf))
@@ -73,7 +73,7 @@ def test_even_stops_are_even(network):
 def test_snapping(network):
     """A place falls on the nearest line, if that is within reach."""
     graph = network([(0, 0), (100, 0)], [(0, 5), (100, 5)])
-    which, fallen = snapped(graph, np.array([(10.0, 1.0), (20.0, 4.0), (30.0, -9.0)]), 4)
+    which, snapped = snap(graph, np.array([(10.0, 1.0), (20.0, 4.0), (30.0, -9.0)]), 4)
     assert which.tolist() == [0, 1]
-    assert fallen.place.tolist() == [[10, 0], [20, 5]]
-    assert fallen.along_m == pytest.approx([10, 20])
+    assert snapped.place.tolist() == [[10, 0], [20, 5]]
+    assert snapped.along_m == pytest.approx([10, 20])

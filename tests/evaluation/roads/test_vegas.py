@@ -54,7 +54,7 @@ def test_apls_is_cosmiqs(pair, number):
     truth, found = (read_roads(path) for path in pair(number))
     plane = plane_around(truth.lines, truth.crs)
     graphs = [
-        without_what_cosmiq_loses(road_graph(plane.put(each.lines, each.crs, "roads"))) for each in (truth, found)
+        without_what_cosmiq_loses(road_graph(plane.project(each.lines, each.crs, "roads"))) for each in (truth, found)
     ]
     score = apls(*graphs)
     assert (score.truth_to_found, score.found_to_truth, score.harmonic) == pytest.approx(COSMIQ[number], abs=0.004)
