@@ -126,8 +126,13 @@ def _compare(pair: Pair, mapping: ClassMapping, criteria: Criteria, strip_pixels
         rules = criteria.rules(mapping, rasters.gsd_m)
         comparison = Comparison(rules)
         for strip in strips(rasters, rules.halo, pixels=strip_pixels):
-            probabilities = {"confidence": strip.confidence, "probabilities": strip.probabilities}
-            comparison.add(strip.predicted, strip.reference, strip.core, **probabilities)
+            comparison.add(
+                strip.predicted,
+                strip.reference,
+                strip.core,
+                confidence=strip.confidence,
+                probabilities=strip.probabilities,
+            )
         return ComparedImage(
             name=pair.name,
             prediction=pair.source,

@@ -43,7 +43,10 @@ def boundaries(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def count_near(
     predicted: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8], radius: float, core: slice, classes: int
 ) -> Counts:
-    """Count pixels by class, `(4, classes)`: predicted, near a reference one, reference, near a predicted one."""
+    """Count pixels by class, `(4, classes)`.
+
+    Rows are predicted pixels, those near a reference one, reference pixels, and those near a predicted one.
+    """
     counts = np.zeros((4, NODATA + 1), np.int64)
     counts[0] = np.bincount(predicted[core].ravel(), minlength=NODATA + 1)
     counts[2] = np.bincount(reference[core].ravel(), minlength=NODATA + 1)

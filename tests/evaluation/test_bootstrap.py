@@ -1,4 +1,4 @@
-"""Bootstrap intervals are what drawing images, again and again, gives."""
+"""Bootstrap intervals agree with drawing images explicitly."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def compared(scenes):
 
 
 def test_agrees_with_drawing_pixels(scenes):
-    """Intervals are quantiles of scikit-learn's scores over the pixels of the images that were drawn."""
+    """Intervals are quantiles of scikit-learn's scores over the pixels of the drawn images."""
     ends = bootstrap_intervals(compared(scenes), range(CLASSES), resamples=40, seed=3)
     drawn = np.random.default_rng(3).integers(5, size=(40, 5))
     expected = {"overall_accuracy": [], "mean_iou": [], "kappa": []}
@@ -57,14 +57,14 @@ def test_seed_decides(scenes):
 
 
 def test_images_alike_leave_no_doubt(scenes):
-    """With images that are all the same, every interval is a point."""
+    """With identical images, every interval is a point."""
     ends = bootstrap_intervals(compared(scenes[2:3] * 4), range(CLASSES), resamples=70, seed=0)
     for name, (low, high) in ends.items():
         np.testing.assert_allclose(low, high, err_msg=name)
 
 
 def test_absent_class_is_undefined(scenes):
-    """A class that no image has is NaN, and does not touch the means."""
+    """A class that no image has is NaN, and does not affect the means."""
     more = []
     for predicted, truth in scenes:
         more.append(Comparison(Rules(classes=CLASSES + 1, relax=1)))
@@ -77,7 +77,7 @@ def test_absent_class_is_undefined(scenes):
 
 
 def test_statistics_of_a_stack(scenes):
-    """Scores of many matrices at once are those of each."""
+    """Scores of stacked matrices equal those of each matrix."""
     comparisons = compared(scenes)
     stacks = [np.stack([each.confusion.matrix for each in comparisons])]
     stacks += [np.stack([getattr(each, name) for each in comparisons]) for name in ("relaxed", "boundary")]

@@ -14,7 +14,7 @@ IDS = arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elemen
 
 @given(ids=IDS, radius=st.sampled_from([1, 2, 3, 4.5]))
 def test_erosion_is_a_distance_to_other_classes(ids, radius):
-    """A pixel goes where another class is within the radius; pixels without a class and the edge erode nothing."""
+    """Pixels with another class within the radius are eroded; pixels without a class and the edge erode nothing."""
     expected = np.zeros(ids.shape, bool)
     for number in (0, 1, 2, 254):
         others = (ids != number) & (ids != 255)
@@ -25,7 +25,7 @@ def test_erosion_is_a_distance_to_other_classes(ids, radius):
 
 @given(ids=IDS)
 def test_boundaries_have_two_sides(ids):
-    """Both sides of a border belong to it, as in scikit-image; a border with no class is none."""
+    """Both sides of a border belong to it, as in scikit-image; borders with pixels without a class do not count."""
     found = boundaries(ids)
     kept = found != 255
     np.testing.assert_array_equal(found[kept], ids[kept])

@@ -13,7 +13,7 @@ from geoseg.models.legend import LEVELS
 @settings(max_examples=50)
 @given(levels=arrays(np.uint8, 60, elements=st.integers(0, LEVELS)), right=arrays(bool, 60))
 def test_definition(levels, right):
-    """The error is the mean distance of confidence and accuracy over bins of equal width, by number of pixels."""
+    """The error is the mean gap between confidence and accuracy over bins of equal width, weighted by pixels."""
     confidence = levels / LEVELS
     error = 0.0
     for number in range(BINS):
@@ -25,14 +25,14 @@ def test_definition(levels, right):
 
 
 def test_closed_form():
-    """Sure and right is no error; sure and half right is an error of one half."""
+    """Full confidence has no error if correct, and an error of one half if half correct."""
     levels = np.full(100, LEVELS, np.uint8)
     assert calibrate(count_calibration(levels, np.ones(100, bool))).error == 0
     assert calibrate(count_calibration(levels, np.arange(100) % 2 == 0)).error == pytest.approx(0.5)
 
 
 def test_counts_add_up():
-    """Counts of parts are those of the whole, and every pixel is in one bin."""
+    """Counts of parts add up to those of the whole, and every pixel is in one bin."""
     random = np.random.default_rng(1)
     levels, right = random.integers(0, LEVELS + 1, 500, dtype=np.uint8), random.random(500) < 0.5
     whole = count_calibration(levels, right)

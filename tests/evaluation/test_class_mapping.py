@@ -1,4 +1,4 @@
-"""Values of predictions and truths are understood by legend, coding and what was asked."""
+"""Values of predictions and references are mapped by legend, coding and options."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def decoded(codes, values):
 
 
 def test_ids_of_a_legend():
-    """Ids of the legend are themselves, nodata is nothing, others are unknown."""
+    """Ids of the legend and nodata are kept; others are unknown."""
     found = map_classes(AERIAL)
     assert found.classes == found.bands == 5
     ids, unknown = found.reference.decode(np.array([0, 4, 5, 255, -1, 70_000]))
@@ -32,7 +32,7 @@ def test_without_a_legend():
 
 
 def test_ignored_by_id_and_name():
-    """Classes are left out by id or name, values that are no class by value."""
+    """Classes are ignored by id or name, other values by number."""
     found = map_classes(AERIAL, ignore=["road", 4, "99"])
     assert found.ignored == {2, 4}
     assert decoded(found.reference, [2, 99]) == [2, 255]
@@ -60,7 +60,7 @@ def test_coding_goes_by_name():
 
 
 def test_coding_without_a_legend():
-    """A prediction without legend is taken to have the coding's own classes, in its order."""
+    """A prediction without a legend has the coding's classes, in its order."""
     found = map_classes(None, coding="cityscapes")
     assert found.names == LEGENDS["cityscapes"].names
     assert decoded(found.reference, [0, 7, 33]) == [0, 1, 7]
@@ -68,7 +68,7 @@ def test_coding_without_a_legend():
 
 @pytest.mark.parametrize("single", ["road=1", "2=1"])
 def test_one_class_against_all_others(single):
-    """One class, by name or id, is compared with one value; the rest is the rest, nodata nothing."""
+    """One class, by name or id, is compared with one value, and all others with all others except nodata."""
     found = map_classes(AERIAL, single=single, ignore=["7"])
     assert found.names == ("not road", "road")
     assert (found.single, found.bands) == (2, 5)
@@ -77,7 +77,7 @@ def test_one_class_against_all_others(single):
 
 
 def test_one_class_of_a_mask():
-    """A mask's 255 may stand for the class; without a value, the truth has the prediction's id or the coding's name."""
+    """A mask's 255 may stand for the class; without a value, the prediction's id or the coding's name does."""
     assert decoded(map_classes(AERIAL, single="road=255").reference, [0, 255]) == [0, 1]
     both = map_classes(None, single="255")
     assert decoded(both.predicted, [0, 7, 255]) == decoded(both.reference, [0, 7, 255]) == [0, 0, 1]
@@ -100,6 +100,6 @@ def test_one_class_of_a_mask():
     ],
 )
 def test_classes_that_are_not_there(single, coding, message):
-    """A class that prediction or coding lacks is named, with those there are."""
+    """An error names a class missing from prediction or coding, and lists the classes there."""
     with pytest.raises(UsageError, match=message):
         map_classes(AERIAL, single=single, coding=coding)

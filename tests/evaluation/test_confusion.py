@@ -55,7 +55,7 @@ def test_agrees_with_scikit_learn(predicted, truth):
 
 @given(predicted=IDS, truth=IDS, cut=st.integers(0, 6))
 def test_counts_add_up(predicted, truth, cut):
-    """Counting in parts, or adding the counts of parts, is counting the whole."""
+    """Counting in parts, or adding the counts of parts, equals counting the whole."""
     whole = counted(predicted, truth)
     parts = counted(predicted[:cut], truth[:cut]) + counted(predicted[cut:], truth[cut:])
     np.testing.assert_array_equal(parts.matrix, whole.matrix)
@@ -70,7 +70,7 @@ def test_counts_add_up(predicted, truth, cut):
     truth=arrays(np.int16, 40, elements=st.sampled_from([0, 1, 2, 3, 4, 255, 300, -1])),
 )
 def test_values_that_are_no_class(predicted, truth):
-    """True values that are no class are passed over; predicted ones are counted apart and not scored."""
+    """Reference values without a class are skipped; predicted ones are counted separately and not scored."""
     confusion = counted(predicted, truth)
     known = (truth >= 0) & (truth < CLASSES)
     both = known & (predicted < CLASSES)
@@ -81,7 +81,7 @@ def test_values_that_are_no_class(predicted, truth):
 
 
 def test_ignored_class():
-    """The true pixels of an ignored class are not compared; taking another class for it stays an error."""
+    """Reference pixels of an ignored class are not compared; predicting it elsewhere is still an error."""
     truth = np.array([0, 0, 1, 1, 2, 2])
     predicted = np.array([0, 2, 1, 1, 0, 2])
     scores = counted(predicted, truth, ignored=[2]).scores("abcd")
@@ -94,13 +94,13 @@ def test_ignored_class():
 
 
 def test_classes_without_names():
-    """Without names, the classes that occur are listed by their ids."""
+    """Without names, occurring classes are listed by id."""
     scores = counted(np.array([1, 3]), np.array([1, 1])).scores()
     assert [(entry.id, entry.name) for entry in scores.classes] == [(1, "1"), (3, "3")]
 
 
 def test_json():
-    """The document is JSON: plain numbers, and null for what is not defined."""
+    """The document is valid JSON: plain numbers, and null for undefined scores."""
     document = json.loads(json.dumps(counted(np.array([0, 0]), np.array([0, 1])).to_json("abcd"), allow_nan=False))
     assert document["matrix"][1][0] == 1
     assert document["classes"][3]["iou"] is None
@@ -118,7 +118,7 @@ def test_nothing_counted():
 
 
 def test_shapes_must_agree():
-    """Arrays of two shapes are refused, and so are matrices of other classes."""
+    """Arrays of different shapes, and matrices of different classes, are refused."""
     with pytest.raises(ValueError, match="must have the same shape"):
         counted(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8))
     with pytest.raises(ValueError, match="different classes"):

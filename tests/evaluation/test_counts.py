@@ -1,4 +1,4 @@
-"""Counts of strips are those of the whole image, and counts of images add up."""
+"""Counts of strips and of images add up."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def assert_same(one, other):
     ignored=st.sampled_from([(), (1,)]),
 )
 def test_strips_of_any_height(seed, cuts, erode, relax, ignored):
-    """Every count is the same whether the image is compared at once or in strips of whatever heights."""
+    """Every count is the same whether the image is compared at once or in strips of any height."""
     rules = Rules(classes=CLASSES, ignored=ignored, erode=erode, relax=relax)
     layers = scene(seed)
     pieces = np.split(layers, sorted(cuts), axis=1)
@@ -57,7 +57,7 @@ def test_strips_of_any_height(seed, cuts, erode, relax, ignored):
 
 
 def test_a_strip_needs_its_halo():
-    """The halo is no larger than needed: with one row less, a true border three rows above a strip is not seen."""
+    """The halo is no larger than needed: with one row less, a border three rows above a strip is missed."""
     rules = Rules(classes=2, relax=3)
     rows = np.arange(26)[:, None] + np.zeros((1, 5), int)
     layers = np.stack([rows >= 13, rows >= 10, rows < 13, rows >= 13]).astype(np.uint8)
@@ -68,7 +68,7 @@ def test_a_strip_needs_its_halo():
 
 
 def test_images_add_up():
-    """The total of two images is each count added up; probabilities count only if both have them."""
+    """The total of two images sums each count; probabilities count only if both have them."""
     rules = Rules(classes=CLASSES)
     first, second = (compared(rules, [(scene(seed), slice(None))]) for seed in (1, 2))
     both = total([first, second])
@@ -83,7 +83,7 @@ def test_images_add_up():
 
 
 def test_erosion_takes_boundaries_from_the_matrix_alone():
-    """With erosion, the matrix is that of the pixels further than it from other classes; relaxed scores stay."""
+    """Erosion removes pixels near other classes from the matrix, and leaves relaxed scores unchanged."""
     predicted, truth = scene(4)[:2]
     truth = np.where(truth == 255, 0, truth)
     plain, eroded = Comparison(Rules(classes=CLASSES)), Comparison(Rules(classes=CLASSES, erode=3))
@@ -101,7 +101,7 @@ def test_erosion_takes_boundaries_from_the_matrix_alone():
 
 
 def test_confidence_is_that_of_the_predicted_class():
-    """A raster of confidence and one of all probabilities give the same calibration."""
+    """Confidence alone gives the same calibration as the probabilities of all classes."""
     predicted, truth, *probabilities = scene(5)
     confidence = np.take_along_axis(np.stack(probabilities), np.minimum(predicted, 2)[None].astype(int), axis=0)[0]
     by_confidence, by_class = Comparison(Rules(classes=CLASSES)), Comparison(Rules(classes=CLASSES))
@@ -113,7 +113,7 @@ def test_confidence_is_that_of_the_predicted_class():
 
 @pytest.mark.parametrize("classes", [3, 7])
 def test_other_number_of_classes(classes):
-    """Counts made for any number of classes, cut to those that occur, are those made for them."""
+    """Counts for 255 classes, reduced to those that occur, equal counts for those classes."""
     predicted, truth = scene(6)[:2]
     many, few = Comparison(Rules(classes=255)), Comparison(Rules(classes=classes))
     many.add(predicted, truth)

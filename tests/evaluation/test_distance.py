@@ -26,7 +26,7 @@ def test_disc_is_a_distance(mask, radius):
 @settings(max_examples=50)
 @given(values=arrays(np.uint8, SHAPES), radius=RADII)
 def test_highest_value_in_a_disc(values, radius):
-    """Values spread as SciPy's grey dilation with a disc spreads them, and sets of bits as each bit alone."""
+    """Values spread as in SciPy's grey dilation with a disc; bits spread independently."""
     steps = np.arange(-reach(radius), reach(radius) + 1)
     disc = np.hypot(steps[:, None], steps) <= radius + 1e-9
     expected = grey_dilation(values, footprint=disc, mode="constant", cval=0)
@@ -36,7 +36,7 @@ def test_highest_value_in_a_disc(values, radius):
 
 
 def test_input_is_left_alone():
-    """Dilation makes a new array."""
+    """Dilation returns a new array."""
     values = np.eye(4, dtype=np.uint8)
     dilate(values, 2, np.maximum)
     np.testing.assert_array_equal(values, np.eye(4))

@@ -1,4 +1,4 @@
-"""The commands and the examples of docs/evaluation.md run as they are written."""
+"""The commands and examples of docs/evaluation.md run unchanged."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ EXAMPLE, ROADS_EXAMPLE = re.findall("```py\n(.*?)```", PAGE, re.DOTALL)
 
 @pytest.fixture
 def folder(write_ids, blobs, noise, tmp_path, monkeypatch):
-    """A working folder with the files that the page names."""
+    """A working folder with the files named on the page."""
     write_ids(blobs(30, 40), "north_classes.tif", legend=AERIAL)
     write_ids(blobs(30, 40, seed=1), "reference.tif")
     colours = np.array([entry.rgb for entry in LEGENDS["potsdam"].classes], np.uint8)
@@ -57,7 +57,7 @@ SLOW = pytest.mark.slow  # loads TensorFlow and a network
 
 @pytest.mark.parametrize("line", [pytest.param(line, marks=[SLOW] * ("evaluate model" in line)) for line in COMMANDS])
 def test_command(folder, line):
-    """A command of the page ends well."""
+    """Every command of the page succeeds."""
     geoseg, evaluate, *words = shlex.split(line)
     assert (geoseg, evaluate) == ("geoseg", "evaluate")
     result = CliRunner().invoke(command, words, catch_exceptions=False)
@@ -74,7 +74,7 @@ def test_example(folder, blobs, capsys):
 
 
 def test_roads_example(folder, capsys):
-    """The example of roads prints scores, and leaves a map of differences."""
+    """The roads example prints scores and writes a map of differences."""
     exec(compile(ROADS_EXAMPLE, "example", "exec"), {})
     scores, missed = capsys.readouterr().out.splitlines()
     assert [float(score) for score in scores.split()] == pytest.approx([1, 1, 1])

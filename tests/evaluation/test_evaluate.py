@@ -1,4 +1,4 @@
-"""Class rasters and folders of them are evaluated as their pixels are."""
+"""The scores of class rasters and folders agree with scores of their pixels."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def test_strip_height_changes_nothing(write_ids, blobs):
 
 
 def test_classes_without_legend(write_ids, blobs):
-    """Without a legend, classes are known by the ids that occur; the truth's legend serves where it has one."""
+    """Without a legend, classes are named by the ids that occur, or by the reference's legend."""
     predicted, truth = blobs(30, 30) * 50, blobs(30, 30, seed=1) * 50
     evaluation = evaluate(write_ids(predicted, "a.tif"), write_ids(truth, "b.tif"))
     assert [entry.scores.name for entry in evaluation.classes] == ["0", "50", "100", "150", "200"]
@@ -84,7 +84,7 @@ def test_folders(write_ids, blobs):
 
 
 def test_road_of_many_classes_against_a_mask(write_ids, blobs):
-    """Relaxed scores and break-even of a road class, against a mask of roads, are SciPy's distances."""
+    """Relaxed scores and break-even of a road class against a mask of roads agree with SciPy's distances."""
     predicted, mask = blobs(50, 60), (blobs(50, 60, seed=3) == 1).astype(np.uint8) * 255
     random = np.random.default_rng(2)
     levels = random.integers(0, LEVELS + 1, (5, 50, 60), dtype=np.uint8)
@@ -105,7 +105,7 @@ def test_road_of_many_classes_against_a_mask(write_ids, blobs):
 
 
 def test_confidence_is_found(write_ids, blobs):
-    """A raster of confidence beside the classes gives the calibration error."""
+    """A confidence raster next to the classes gives the calibration error."""
     truth = blobs(20, 20)
     ours = write_ids(truth, "a_classes.tif", legend=AERIAL)
     write_ids(np.full((20, 20), 127, np.uint8), "a_confidence.tif", levels=True)
@@ -113,7 +113,7 @@ def test_confidence_is_found(write_ids, blobs):
 
 
 def test_isprs_protocol(write_ids, blobs):
-    """ISPRS erodes by 3 pixels; without clutter, that class is not scored; other legends have none to leave out."""
+    """ISPRS erodes by 3 pixels; its variant without clutter ignores that class, and needs a legend that has it."""
     predicted, truth = np.kron(blobs(8, 8, classes=6), np.ones((12, 12), np.uint8)), None
     truth = np.roll(predicted, 2, axis=1)
     ours = write_ids(predicted, "a.tif", legend=LEGENDS["potsdam"])
@@ -148,7 +148,7 @@ def test_metres(write_ids, blobs):
     ],
 )
 def test_choices_that_cannot_be(write_ids, blobs, choices, message):
-    """A choice that cannot be used is an error that says why."""
+    """Unusable options are refused with a reason."""
     ours = write_ids(blobs(20, 20), "a.tif", legend=AERIAL)
     with pytest.raises(UsageError, match=message):
         evaluate(ours, write_ids(blobs(20, 20), "b.tif"), **choices)
@@ -169,7 +169,7 @@ def test_legends_must_agree(write_ids, blobs):
 
 
 def test_empty_files(write_ids, blobs, tmp_path):
-    """Files that are no rasters are refused by name."""
+    """An error names files that are not rasters."""
     ours, empty = write_ids(blobs(20, 20), "a.tif"), tmp_path / "b.tif"
     empty.touch()
     with pytest.raises(SceneError, match=r"b\.tif is empty"):
@@ -178,7 +178,7 @@ def test_empty_files(write_ids, blobs, tmp_path):
 
 @pytest.mark.parametrize("text", DAMAGED_LEGENDS)
 def test_damaged_legend(write_ids, blobs, text):
-    """Of two rasters, the one whose legend cannot be read is named."""
+    """An error names the raster whose legend cannot be read."""
     ours, theirs = write_ids(blobs(20, 20), "a.tif"), write_ids(blobs(20, 20), "b.tif")
     with rasterio.open(ours, "r+") as dataset:
         dataset.update_tags(GEOSEG_LEGEND=text)
@@ -188,7 +188,7 @@ def test_damaged_legend(write_ids, blobs, text):
 
 
 def test_the_damaged_file_is_blamed(write_ids, blobs):
-    """Of two rasters, the one whose pixels cannot be read is named."""
+    """An error names the raster whose pixels cannot be read."""
     ours, theirs = write_ids(blobs(60, 60), "a.tif"), write_ids(blobs(60, 60), "b.tif")
     ours.write_bytes(ours.read_bytes()[:-1500])
     with pytest.raises(SceneError, match=r"^\S*a\.tif cannot be read as a raster"):
@@ -198,14 +198,14 @@ def test_the_damaged_file_is_blamed(write_ids, blobs):
 
 
 def test_a_mask_that_is_misunderstood_is_noted(write_ids, blobs):
-    """A truth of 0 and 255 has one class: the note says how to compare it as a mask."""
+    """A reference of 0 and 255 has one class: a note says how to compare it as a mask."""
     mask = (blobs(20, 20) == 2).astype(np.uint8) * 255
     evaluation = evaluate(write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(mask, "b.tif"))
     assert "as NAME=255" in evaluation.notes[0]
 
 
 def test_probabilities_of_some_images(write_ids, blobs):
-    """Scores that need every image's probabilities are left out with a note that counts and names those without."""
+    """Without probabilities of every image, scores that need them are left out, and a note names the images."""
     for name in "abc":
         last = write_ids(blobs(20, 20), f"{name}_classes.tif", folder="maps", legend=AERIAL)
         write_ids(blobs(20, 20), f"{name}.tif", folder="truth")
@@ -226,7 +226,7 @@ def test_probabilities_of_some_images(write_ids, blobs):
 
 
 def test_values_that_are_nowhere(write_ids, blobs):
-    """A value of the class that no truth has is refused; what is ignored or predicted in vain is noted."""
+    """A class value missing from all references is refused; missing ignored or predicted values are noted."""
     ours, bare = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(blobs(20, 20), "c.tif")
     mask = write_ids((blobs(20, 20) == 2).astype(np.uint8), "b.tif")
     masked = write_ids((blobs(20, 20) == 2).astype(np.uint8) * 7, "d.tif", nodata=7)
@@ -241,7 +241,7 @@ def test_values_that_are_nowhere(write_ids, blobs):
 
 
 def test_a_value_that_one_image_has_is_somewhere(write_ids, blobs):
-    """Of several images, one that has the value is enough."""
+    """The value need occur in one of several images only."""
     for name, values in (("a", (0, 1)), ("b", (3, 3))):
         last = write_ids(blobs(20, 20), f"{name}.tif", folder="maps", legend=AERIAL)
         write_ids(np.tile(np.array(values, np.uint8), (20, 10)), f"{name}.tif", folder="truth")
@@ -249,7 +249,7 @@ def test_a_value_that_one_image_has_is_somewhere(write_ids, blobs):
 
 
 def test_negative_values(write_ids, blobs):
-    """A truth's -1 is an error that says how to leave it out, and is left out so."""
+    """A reference value of -1 is an error that says how to ignore it, which works."""
     truth = blobs(20, 20).astype(np.int32)
     truth[:2] = -1
     ours, theirs = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(truth, "b.tif")
@@ -268,14 +268,14 @@ def test_negative_values(write_ids, blobs):
     ],
 )
 def test_nothing_is_left(write_ids, choices, cause):
-    """Where the choices leave no pixel to compare, there is no evaluation."""
+    """Options that exclude every pixel are refused."""
     ids = np.tile(np.array([0, 1], np.uint8), (20, 10))
     with pytest.raises(UsageError, match=re.escape(f"nothing is left to compare: {cause} excluded all")):
         evaluate(write_ids(ids, "a.tif", legend=AERIAL), write_ids(ids, "b.tif"), **choices)
 
 
 def test_missing_predictions_are_noted(write_ids, blobs):
-    """True pixels without prediction are counted and told, and not scored."""
+    """Reference pixels without a prediction are reported with their number, and not scored."""
     predicted = blobs(20, 20)
     predicted[:5] = 255
     evaluation = evaluate(write_ids(predicted, "a.tif", legend=AERIAL), write_ids(blobs(20, 20), "b.tif"))

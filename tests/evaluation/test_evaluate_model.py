@@ -1,4 +1,4 @@
-"""A model is evaluated as its predictions are."""
+"""Evaluating a model equals evaluating its predictions."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ ROWS, COLS = 90, 70
 
 @pytest.fixture
 def image():
-    """Pixels `(3, height, width)`, of which the echo makes road where blue is highest."""
+    """Pixels `(3, height, width)`, which the echo classifies as road where blue is highest."""
     return np.random.default_rng(1).integers(0, 255, (3, ROWS, COLS), dtype=np.uint8)
 
 
 def test_same_as_predicting_first(write_ids, write_bundle, echo, blobs, image):
-    """The scores are those of predicting, then evaluating, with probabilities; the labels are on the image's grid."""
+    """The scores equal those of predicting with probabilities, then evaluating; labels are on the image's grid."""
     fine = Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000)
     scene = write_ids(image, "scene.tif", folder="images", transform=fine)
     label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels", transform=fine)
@@ -48,7 +48,7 @@ def test_labels_without_georeference(write_ids, write_bundle, echo, blobs, image
 
 
 def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
-    """The result names the model with its version, how it was run, and the folders it was run on."""
+    """The result states the model with its version, how it was run, and on which folders."""
     scene = write_ids(image, "scene.tif", folder="images", crs=None)
     label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels", crs=None)
     bundle = write_bundle()
@@ -68,7 +68,7 @@ def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
 
 
 def test_errors_name_the_image(write_ids, write_bundle, echo, blobs, image):
-    """What is wrong with an image is said of the image, not of a temporary file that stands for it."""
+    """Errors name the image, not a temporary file."""
     scene = write_ids(image, "part 1.tif", folder="images", crs=None)
     label = write_ids(np.full((ROWS, COLS), 255, np.uint8), "part 1.tif", folder="labels", crs=None)
     with pytest.raises(SceneError) as caught:
@@ -89,7 +89,7 @@ def test_gsd_of_images_without_georeference(write_ids, write_bundle, echo, blobs
 
 
 def test_what_cannot_be_evaluated(write_ids, write_bundle, echo, blobs, image, tmp_path):
-    """Labels of another size, labels placed where images are not, vector labels and missing models are refused."""
+    """Labels of another size, labels with a georeference for images without, vectors and missing models are refused."""
     bundle, scene = write_bundle(), write_ids(image, "scene.tif", folder="images", crs=None)
     label = write_ids(blobs(ROWS - 1, COLS), "scene.tif", folder="labels", crs=None)
     with pytest.raises(SceneError, match=r"70 × 89 pixels and .* 70 × 90; without a georeference"):
@@ -106,7 +106,7 @@ def test_what_cannot_be_evaluated(write_ids, write_bundle, echo, blobs, image, t
 
 
 def test_nothing_is_left_behind(write_ids, write_bundle, echo, blobs, image, tmp_path, monkeypatch):
-    """Predictions lie in a temporary folder, which goes, after errors too; images and labels are not written to."""
+    """The temporary folder of predictions is removed, even after errors; images and labels stay unchanged."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))

@@ -1,4 +1,4 @@
-"""Files are paired by name, and what does not fit is named."""
+"""Files are paired by name, and unpaired ones are reported."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def folders(tmp_path):
 
 
 def test_names_without_suffix_and_ending(folders):
-    """`a_classes.tif` goes with `a.png`, and `b.tif` would not be a class raster beside it; left-overs are named."""
+    """`a_classes.tif` matches `a.png`, and `b.tif` next to it is no class raster; unpaired files are reported."""
     ours = ["a_classes.tif", "a_classes.tif.aux.xml", "a_classes.qml", "a_probabilities.tif", "b_classes.tif", "b.tif"]
     pairs, notes = pair_rasters(*folders(ours, ["a.png", "b.tif"]))
     assert [(pair.name, pair.predicted.name, pair.reference.name) for pair in pairs] == [
@@ -34,7 +34,7 @@ def test_names_without_suffix_and_ending(folders):
 
 
 def test_marks_of_images_and_labels(folders):
-    """What names do not pair is paired without marks, as in training; renderings of the same labels are no truth."""
+    """Files left over are matched without marks, as in training; renderings of the same labels are no reference."""
     ours = ["top_2_10_RGB_classes.tif", "top_2_11_RGB_classes.tif", "a_mask_classes.tif", "b_leftImg8bit_classes.tif"]
     theirs = ["top_2_10_label.tif", "a_mask.tif", "b_gtFine_labelIds.png", "b_gtFine_color.png"]
     pairs, notes = pair_rasters(*folders(ours, theirs))
@@ -56,13 +56,13 @@ def test_marks_of_images_and_labels(folders):
     ],
 )
 def test_marks_that_leave_one_name(folders, ours, theirs, several):
-    """Files that are one without their marks are not chosen from."""
+    """Files with the same name without marks are refused."""
     with pytest.raises(UsageError, match=f"{several} in .* share the name a; keep only one"):
         pair_rasters(*folders(ours, theirs))
 
 
 def test_left_overs_are_told(folders):
-    """What has no counterpart on either side is counted and named."""
+    """Unpaired files of either side are counted and named."""
     pairs, notes = pair_rasters(*folders(["a.tif", "b.tif"], ["b.tif", "c.tif", "d.tif"]))
     assert [pair.name for pair in pairs] == ["b"]
     assert len(notes) == 2
@@ -73,14 +73,14 @@ def test_left_overs_are_told(folders):
 
 
 def test_two_files_need_no_names_in_common(folders):
-    """Two files are a pair, whatever their names; confidence is found beside the prediction."""
+    """Two files are a pair, whatever their names; confidence is found next to the prediction."""
     maps, truth = folders(["x_classes.tif", "x_confidence.tif"], ["y.tif"])
     (pair,), notes = pair_rasters(maps / "x_classes.tif", truth / "y.tif")
     assert (pair.name, pair.confidence.name, notes) == ("x", "x_confidence.tif", [])
 
 
 def test_what_cannot_be_paired(folders):
-    """Missing paths, a file against a folder, names that do not meet, and names that occur twice are refused."""
+    """Missing paths, a file against a folder, unmatched names and ambiguous names are refused."""
     maps, truth = folders(["a.tif", "b.tif", "b.png"], ["c.tif"])
     with pytest.raises(UsageError, match="does not exist"):
         pair_rasters(maps / "nothing.tif", truth)

@@ -1,4 +1,4 @@
-"""Relaxed scores agree with SciPy's distance transform, at one threshold and at all of them."""
+"""Relaxed scores agree with SciPy's distance transform, at one threshold and at all."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def within(mask, radius):
     radius=st.sampled_from([0, 1, 2, 3]),
 )
 def test_counts_are_distances(predicted, truth, radius):
-    """Of each class, more than fit the bits of a byte, the pixels near the other side are those SciPy finds near."""
+    """For more classes than a byte has bits, near pixels of each agree with SciPy."""
     counts = count_near(predicted, truth, radius, WHOLE, 11)
     for number in range(11):
         found, true = predicted == number, truth == number
@@ -34,7 +34,7 @@ def test_counts_are_distances(predicted, truth, radius):
 
 
 def test_scores_in_closed_form():
-    """A road that is one pixel off is right when relaxed; a missed one and an invented one are wrong."""
+    """A road that is one pixel off is correct when relaxed; missed and false roads are not."""
     truth, predicted = np.full((9, 30), 0, np.uint8), np.full((9, 30), 0, np.uint8)
     truth[2], predicted[3] = 1, 1
     precision, recall, f1 = score_near(count_near(predicted, truth, 1, slice(0, 9), 3))
@@ -57,7 +57,7 @@ def test_scores_in_closed_form():
     radius=st.sampled_from([0, 1, 3]),
 )
 def test_sweep_is_every_threshold(levels, true, known, radius):
-    """The curve is what each threshold by itself gives."""
+    """The curve agrees with scores computed for each threshold."""
     true &= known & (levels != 255)
     found = score_sweep(count_sweep(levels, true, known, radius, WHOLE))
     for level in (0, 1, 60, 61, 128, 254):
@@ -70,7 +70,7 @@ def test_sweep_is_every_threshold(levels, true, known, radius):
 
 
 def test_break_even_in_closed_form():
-    """Where precision and recall cross between two thresholds, their lines do."""
+    """Break-even is interpolated where precision and recall cross between two thresholds."""
     counts = np.zeros((3, LEVELS + 1), np.int64)
     counts[:, 200] = 60, 60, 50  # predicted at 200: precision 1, recall 0.5
     counts[:, 100] = 40, 20, 50  # predicted at 100: precision 0.8, recall 1
@@ -83,7 +83,7 @@ def test_break_even_in_closed_form():
 
 
 def test_break_even_of_a_perfect_map():
-    """A map that is sure and right breaks even at one."""
+    """A fully confident, correct map breaks even at 1."""
     true = np.zeros(SHAPE, bool)
     true[5] = True
     levels = np.where(true, LEVELS, 0).astype(np.uint8)
@@ -92,7 +92,7 @@ def test_break_even_of_a_perfect_map():
 
 
 def test_no_break_even_without_truth():
-    """A class without true pixels has no break-even point."""
+    """A class without reference pixels has no break-even point."""
     levels = np.full(SHAPE, 100, np.uint8)
     found = score_sweep(count_sweep(levels, np.zeros(SHAPE, bool), np.ones(SHAPE, bool), 3, WHOLE))
     assert np.isnan([found.break_even, found.threshold]).all()

@@ -1,4 +1,4 @@
-"""Predictions and truths are read in strips, laid over each other pixel by pixel."""
+"""Predictions and references are read in strips and overlaid pixel by pixel."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
 
 
 def read(predicted, truth, *, legend=AERIAL, halo=0, pixels=STRIP_PIXELS, **asked):
-    """Predicted and true ids of a pair, the cores of all strips joined, with the notes."""
+    """Return predicted and reference ids of a pair, from the cores of all strips, and the notes."""
     (pair,), _ = pair_rasters(predicted, truth)
     with unplaced(), open_pair(pair, map_classes(legend, **asked)) as rasters:
         parts = [
@@ -32,7 +32,7 @@ def read(predicted, truth, *, legend=AERIAL, halo=0, pixels=STRIP_PIXELS, **aske
 
 @given(heights=st.lists(st.integers(1, 9), min_size=1, max_size=12), halo=st.integers(0, 12))
 def test_halo(heights, halo):
-    """Each row is once in a core, in order, with `halo` rows above and below unless the image ends."""
+    """Each row is in one core, in order, with `halo` rows above and below within the image."""
     height = sum(heights)
     rows = np.arange(height)[None, :, None]
     pieces = np.split(rows, np.cumsum(heights)[:-1], axis=1)
@@ -49,7 +49,7 @@ def test_halo(heights, halo):
 
 @pytest.mark.parametrize("pixels", [1, 300, 10_000])
 def test_strips_join(write_ids, blobs, pixels):
-    """Whatever a strip may hold, the strips join to the rasters as they lie."""
+    """Strips of any size join to the whole rasters."""
     predicted, truth = blobs(70, 30), blobs(70, 30, seed=1)
     ours = write_ids(predicted, "a.tif", tiled=True, blockxsize=16, blockysize=16)
     found, true, notes = read(ours, write_ids(truth, "b.tif"), halo=4, pixels=pixels)
@@ -59,7 +59,7 @@ def test_strips_join(write_ids, blobs, pixels):
 
 
 def test_strips_do_not_grow(write_ids):
-    """A strip holds no more pixels however tall the raster is."""
+    """The size of a strip does not depend on the raster's height."""
     tallest = []
     for height in (200, 2000):
         ids = np.zeros((height, 32), np.uint8)
@@ -71,7 +71,7 @@ def test_strips_do_not_grow(write_ids):
 
 @pytest.mark.parametrize("finer", [(3, 3), (2, 2), (1.7, 2.3), (0.5, 0.4)])
 def test_truth_of_another_resolution(write_ids, blobs, finer):
-    """Over the same ground, the truth is nearest-exact: what geoseg's resampling of labels gives, in any strips."""
+    """Over the same ground, the reference is sampled as geoseg resamples labels, in any strips."""
     truth = blobs(round(60 * finer[0]), round(50 * finer[1]))
     place = PLACE @ Affine.scale(50 / truth.shape[1], 60 / truth.shape[0])
     ours, theirs = write_ids(blobs(60, 50), "a.tif"), write_ids(truth, "b.tif", transform=place)
@@ -91,7 +91,7 @@ def test_truth_of_another_resolution(write_ids, blobs, finer):
     ],
 )
 def test_truth_on_another_grid(write_ids, blobs, crs, place):
-    """Shifted, rotated, south-up or in another CRS, the truth is the pixel under the centre, as GDAL's exact warp."""
+    """Shifted, rotated, south-up or in another CRS, it is sampled at pixel centres, as in GDAL's exact warp."""
     truth = blobs(80, 90)
     if crs == "EPSG:32632":
         (x,), (y,) = rasterio.warp.transform("EPSG:32633", crs, [500_000], [5_400_000])
@@ -108,14 +108,14 @@ def test_truth_on_another_grid(write_ids, blobs, crs, place):
 
 
 def test_other_ground(write_ids, blobs):
-    """A truth of other ground is refused, not scored as nothing."""
+    """A reference elsewhere is refused, not scored as 0."""
     far = write_ids(blobs(20, 20), "b.tif", transform=Affine.translation(5000, 0) @ PLACE)
     with pytest.raises(SceneError, match="do they show the same ground"):
         read(write_ids(blobs(20, 20), "a.tif"), far)
 
 
 def test_without_georeference(write_ids, blobs):
-    """Rasters without georeference are compared pixel by pixel if they are of one size, and refused if not."""
+    """Rasters without a georeference are compared pixel by pixel, and refused if their sizes differ."""
     placed, bare = write_ids(blobs(20, 30), "a.tif"), write_ids(blobs(20, 30, seed=1), "b.tif", crs=None)
     _, true, notes = read(placed, bare)
     np.testing.assert_array_equal(true, blobs(20, 30, seed=1))
@@ -125,7 +125,7 @@ def test_without_georeference(write_ids, blobs):
 
 
 def test_masked_and_nodata_pixels(write_ids, blobs):
-    """Nodata of either side, whatever its value, and a truth's mask are no class."""
+    """Nodata of either side, whatever its value, and masked reference pixels have no class."""
     predicted, truth = blobs(20, 30), blobs(20, 30, seed=1)
     theirs = write_ids(truth, "b.tif", nodata=0)
     found, true, _ = read(write_ids(predicted, "a.tif", nodata=3), theirs)
@@ -138,7 +138,7 @@ def test_masked_and_nodata_pixels(write_ids, blobs):
 
 
 def test_unknown_values_are_named(write_ids, blobs):
-    """A true value that is no class is an error with its number of pixels, unless it is ignored."""
+    """An unknown reference value is an error with its pixel count, unless ignored."""
     truth = blobs(20, 30, seed=1).astype(np.uint16)
     truth[3, :7] = 999
     ours, theirs = write_ids(blobs(20, 30), "a.tif"), write_ids(truth, "b.tif")
@@ -157,14 +157,14 @@ def test_unknown_values_are_named(write_ids, blobs):
     ],
 )
 def test_not_class_rasters(write_ids, blobs, bands, dtype, message):
-    """Images and quantities are not class rasters."""
+    """Images and continuous rasters are refused."""
     image = np.stack([blobs(20, 20)] * bands).astype(dtype)
     with pytest.raises(SceneError, match=message):
         read(write_ids(blobs(20, 20), "a.tif"), write_ids(image, "b.tif"))
 
 
 def test_probabilities_of_another_prediction(write_ids, blobs):
-    """Probabilities that do not fit the classes beside them are refused."""
+    """Probabilities that do not fit the classes next to them are refused."""
     ours = write_ids(blobs(20, 20), "a_classes.tif")
     write_ids(np.zeros((4, 20, 20), np.uint8), "a_probabilities.tif", levels=True)
     with pytest.raises(
@@ -177,7 +177,7 @@ def test_probabilities_of_another_prediction(write_ids, blobs):
 
 
 def test_real_probabilities(write_ids, blobs):
-    """Probabilities are geoseg's whole numbers or real ones; both are read as levels."""
+    """Probabilities are geoseg's integers or floats; both are read as levels."""
     levels = np.random.default_rng(0).integers(0, 255, (5, 20, 20), dtype=np.uint8)
     ours, theirs = write_ids(blobs(20, 20), "a_classes.tif"), write_ids(blobs(20, 20), "b.tif")
     found = []
@@ -191,7 +191,7 @@ def test_real_probabilities(write_ids, blobs):
 
 
 def test_coded_truth(write_ids, blobs):
-    """Colours, in bands or in a palette, become the classes of the prediction by name; void ones are no class."""
+    """Colours, in bands or in a palette, map to the prediction's classes by name; void colours have no class."""
     colours = {0: (60, 16, 152), 1: (132, 41, 246), 2: (110, 193, 228), 3: (254, 221, 58), 4: (226, 169, 41)}
     truth = blobs(20, 30, seed=2)
     truth[0] = 5

@@ -132,7 +132,7 @@ def _tiles(contents: Contents, kind: str) -> Iterator[tuple[str, str]]:
         path = contents.folder / "tiles" / entry["file"]
         if path.exists():
             place = f"row {entry['row']}, column {entry['column']}"
-            yield f"{entry['image']}, {place}: {100 * entry['accuracy']:.0f} % right", _inline(path)
+            yield f"{entry['image']}, {place}: {100 * entry['accuracy']:.0f} % correct", _inline(path)
 
 
 def _images(contents: Contents) -> list[Mapping[str, Any]]:

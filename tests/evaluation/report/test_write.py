@@ -1,4 +1,4 @@
-"""Evaluations are written for programs and for people, all of a file or none."""
+"""Evaluations are written as JSON, Markdown and HTML, atomically."""
 
 import json
 import re
@@ -20,7 +20,7 @@ AWKWARD = Legend(classes=tuple(LegendClass(name=name, colour="#112233") for name
 
 @pytest.fixture
 def evaluation(write_ids, blobs):
-    """Two images with probabilities and intervals, and names that mean something in Markdown and HTML."""
+    """Two images with probabilities and intervals, and names with special characters of Markdown and HTML."""
     random = np.random.default_rng(0)
     for name in "ab":
         levels = random.dirichlet(np.ones(3), (20, 20)).transpose(2, 0, 1) * LEVELS
@@ -72,7 +72,7 @@ def test_json_is_complete(evaluation, tmp_path):
 
 
 def test_what_was_evaluated(evaluation, tmp_path):
-    """Every form says what was compared with what, and by which model the maps were made."""
+    """Every format states both paths and the model that made the maps."""
     maps, truth = tmp_path / "maps", tmp_path / "truth"
     with rasterio.open(maps / "b_classes.tif", "r+") as dataset:
         dataset.update_tags(GEOSEG_MODEL="city 1.2")
@@ -88,7 +88,7 @@ def test_what_was_evaluated(evaluation, tmp_path):
 
 
 def test_equal_notes_are_told_once(write_ids, blobs):
-    """A note that several images share is one sentence with their number; others keep the name of their image."""
+    """A note shared by several images is one sentence with their number; others keep the image's name."""
     for name, side in (("a", 20), ("b", 20), ("c", 20), ("d", 20)):
         crs = {"crs": None} if name in "ab" else {"transform": PLACE @ Affine.scale(0.5)} if name == "c" else {}
         last = write_ids(blobs(side, side), f"{name}_classes.tif", folder="maps")
@@ -104,7 +104,7 @@ def test_equal_notes_are_told_once(write_ids, blobs):
 
 
 def test_html_is_one_whole_page(evaluation, tmp_path):
-    """The page closes all it opens, loads nothing, and shows names as they are."""
+    """The page is well-formed, loads nothing, and escapes names."""
     page = evaluation.write(tmp_path / "report")[2].read_text()
     parser = Text()
     parser.feed(page)
@@ -120,7 +120,7 @@ def test_html_is_one_whole_page(evaluation, tmp_path):
 
 
 def test_plots_take_the_colours_of_the_page(evaluation, tmp_path):
-    """Plots have no colour of their own but that of text on dark cells: pages can be light or dark."""
+    """Plots take their colours from the page, except text on dark cells, so pages can be light or dark."""
     page = evaluation.write(tmp_path / "report")[2].read_text()
     plots = "".join(re.findall("<svg.*?</svg>", page, re.DOTALL))
     assert set(re.findall(r": (#\w{6})", plots)) <= {"#fdfdfe"}
@@ -131,13 +131,13 @@ def test_plots_take_the_colours_of_the_page(evaluation, tmp_path):
 
 
 def test_reports_have_the_same_bytes(evaluation, tmp_path):
-    """The same evaluation gives the same files, plots included."""
+    """The same evaluation writes the same bytes, plots included."""
     first, second = (evaluation.write(tmp_path / name) for name in ("one", "two"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
 def test_markdown_tables_are_regular(evaluation, tmp_path):
-    """Every row of a table has the cells of its header, whatever classes are called."""
+    """Every row of a table has as many cells as its header, whatever the class names."""
     text = evaluation.write(tmp_path / "report")[1].read_text()
     blocks = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(blocks) == 5
@@ -148,7 +148,7 @@ def test_markdown_tables_are_regular(evaluation, tmp_path):
 
 
 def test_files_are_not_replaced_unasked(evaluation, tmp_path):
-    """What is there stays, unless it is to be replaced; a folder that cannot be made is named."""
+    """Existing files are replaced only on request; an error names a folder that cannot be created."""
     written = evaluation.write(tmp_path)
     assert [path.name for path in written] == ["evaluation.json", "evaluation.md", "evaluation.html"]
     written[1].write_text("mine")

@@ -1,4 +1,4 @@
-"""Networks that are built, in memory and as files."""
+"""Synthetic networks, in memory and as files."""
 
 import geopandas
 import numpy as np
@@ -8,7 +8,7 @@ import shapely
 from geoseg.evaluation.roads.noding import road_graph
 
 EAST, NORTH = 500_000, 5_400_000
-"""Where the built networks lie in UTM zone 33 N."""
+"""Origin of the networks in UTM zone 33 N."""
 
 
 @pytest.fixture

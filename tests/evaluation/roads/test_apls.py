@@ -17,13 +17,13 @@ def grid_streets(columns, rows, step=100.0):
 
 
 def test_a_network_is_like_itself():
-    """Every path is as long as itself."""
+    """A network compared with itself scores 1."""
     streets = random_streets(1, 500).truth
     assert apls(streets, streets).harmonic == pytest.approx(1)
 
 
 def test_detour_by_closed_form():
-    """Of a square of side 100 one side is lost: places on it are lost, and its ends are 300 apart instead of 100."""
+    """A square of side 100 without one side loses the places on it; its ends are 300 apart instead of 100."""
     square = grid_streets(2, 2)
     score = apls(line_graph(square), line_graph(square[1:]), step_m=1000)
     # Six pairs of corners: the two diagonals keep their 200, three sides are there, one has become three times as long.
@@ -35,7 +35,7 @@ def test_detour_by_closed_form():
 
 
 def test_empty_networks():
-    """Nothing found of something scores zero; nothing found of nothing scores one."""
+    """Against an empty network the score is 0; two empty networks score 1."""
     streets, none = line_graph(grid_streets(2, 2)), line_graph([])
     assert apls(streets, none).harmonic == 0
     assert apls(none, none).harmonic == 1
@@ -44,7 +44,7 @@ def test_empty_networks():
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), lost=st.integers(0, 30))
 def test_paths_are_those_of_networkx(seed, lost):
-    """The mean over all pairs of nodes is the same when NetworkX finds the paths, pair by pair."""
+    """The mean over all pairs of nodes agrees with NetworkX's paths."""
     rng = np.random.default_rng(seed)
     truth = grid_streets(4, 3, step=40.0)
     found = [line for line in truth if rng.random() * 100 >= lost]
@@ -64,7 +64,7 @@ def test_paths_are_those_of_networkx(seed, lost):
 
 
 def test_a_ring_too_short_for_a_path():
-    """A turning circle has one place: it is found or not."""
+    """A turning circle has one place, which is found or not."""
     ring = line_graph([np.array([(0.0, 0.0), (5, 0), (5, 5), (0, 0)])])
     far = line_graph([np.array([(50.0, 0.0), (55, 0), (55, 5), (50, 0)])])
     assert (apls(ring, ring).harmonic, apls(ring, far).harmonic) == (1, 0)

@@ -1,4 +1,4 @@
-"""Lengths near another network, and the parts that are not."""
+"""Lengths near another network, and the parts farther away."""
 
 import numpy as np
 import pytest
@@ -18,19 +18,19 @@ def shapes(*lines):
 
 @pytest.mark.parametrize(("shift", "beyond"), [(2.9, 0), (3.0, 0), (3.1, 100)])
 def test_a_shifted_line(shift, beyond):
-    """A line beside another is near if it is no farther than the distance."""
+    """A parallel line is near up to the distance."""
     parts = parts_beyond(shapes([(0, shift), (100, shift)]), shapes([(0, 0), (100, 0)]), 3)
     assert shapely.length(parts).sum() == pytest.approx(beyond, abs=0.1)
 
 
 def test_parts_have_the_right_place():
-    """Of a road whose middle is missing, the middle is left but for the distance at both ends."""
+    """A missing middle is cut out, short of the distance at both ends."""
     (part,) = parts_beyond(shapes([(0, 0), (100, 0)]), shapes([(0, 0), (30, 0)], [(70, 0), (100, 0)]), 3)
     np.testing.assert_allclose(shapely.get_coordinates(part), [(33, 0), (67, 0)], atol=1e-5)
 
 
 def test_nothing_is_near_nothing():
-    """Without others all is beyond; without lines nothing is."""
+    """Without others, all lines are beyond; without lines, none are."""
     lines = shapes([(0, 0), (9, 0)], [(5, 5), (9, 9)])
     assert parts_beyond(lines, shapes(), 3).tolist() == lines.tolist()
     assert not len(parts_beyond(shapes(), lines, 3))
@@ -38,7 +38,7 @@ def test_nothing_is_near_nothing():
 
 @given(seed=st.integers(0, 100), distance=st.floats(0.5, 20))
 def test_one_buffer_of_all_gives_the_same(seed, distance):
-    """What is left is what GEOS leaves when the union of all lines is buffered at once."""
+    """The parts beyond agree with GEOS's buffer of the union of all lines."""
     lines, others = (np.asarray(random_streets(seed + more, 250).truth.lines) for more in (0, 1))
     whole = shapely.buffer(shapely.union_all(others), distance, quad_segs=16)
     expected = shapely.length(shapely.difference(lines, whole)).sum()
@@ -54,7 +54,7 @@ def test_scores_of_lengths():
 
 
 def test_scores_of_nothing():
-    """What is 0 / 0 is not defined; a side that is missed altogether has no F1 to speak of."""
+    """0 / 0 is undefined; F1 is 0 if one side is empty or missed entirely."""
     assert np.isnan([Nearness().recall, Nearness().precision, Nearness().quality, Nearness().f1]).all()
     missed, false = Nearness(true_m=5), Nearness(found_m=5)
     assert (missed.recall, missed.quality, missed.f1) == (0, 0, 0)

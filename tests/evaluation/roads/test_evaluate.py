@@ -1,4 +1,4 @@
-"""Road files are compared with the truth."""
+"""Road files are compared with reference roads."""
 
 import json
 from dataclasses import asdict, fields
@@ -29,7 +29,7 @@ def streets():
 
 @pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326", "EPSG:3857", "EPSG:4258"])
 def test_identical_networks(write_roads, streets, crs):
-    """A network in whatever CRS has no fault against itself, in another CRS and another format."""
+    """A network scores perfectly against itself in another CRS and format."""
     scores = evaluate_roads(write_roads(streets, "a.gpkg"), write_roads(streets, "b.fgb", crs=crs)).scores
     assert {name: getattr(scores, name) for name in PERFECT} == pytest.approx(dict.fromkeys(PERFECT, 1), abs=1e-6)
     assert scores.length_error == pytest.approx(0, abs=1e-6)
@@ -39,7 +39,7 @@ def test_identical_networks(write_roads, streets, crs):
 
 
 def test_drawing_does_not_matter(write_roads, streets):
-    """Reversed, cut in the middle and drawn twice, a prediction has the same scores."""
+    """Reversing, splitting and duplicating lines does not change scores."""
     truth = write_roads(streets[::2], "truth.gpkg")
     one = evaluate_roads(write_roads(streets, "a.gpkg"), truth).scores
     cut = [
@@ -49,7 +49,7 @@ def test_drawing_does_not_matter(write_roads, streets):
 
 
 def test_a_missing_side_by_closed_form(write_roads, street_grid):
-    """Of a square of 99 m one side is missing, but for the 3 m at each end that lie near its neighbours."""
+    """A square of 99 m lacks one side, less the 3 m at each end that are near its neighbours."""
     square = street_grid(2, 2, step=99.0)
     scores = evaluate_roads(write_roads(square[1:], "a.gpkg"), write_roads(square, "b.gpkg"), snap_m=1).scores
     assert scores.completeness == pytest.approx(303 / 396, abs=1e-5)
@@ -70,7 +70,7 @@ def test_a_missing_side_by_closed_form(write_roads, street_grid):
 
 @pytest.mark.parametrize(("shift", "share"), [(2.9, 1), (3.1, 0)])
 def test_a_shifted_line_is_right_within_the_buffer(write_roads, shift, share):
-    """A road beside the truth is right up to the buffer, on the ground."""
+    """A shifted road is correct up to the buffer, measured on the ground."""
     truth = write_roads([[(0, 0), (1000, 0)]], "b.gpkg")
     moved = write_roads([[(0, 0), (1000, 0)]], "a.geojson", crs="EPSG:4326", shift=(0, shift))
     scores = evaluate_roads(moved, truth, relax_m=20).scores
@@ -80,7 +80,7 @@ def test_a_shifted_line_is_right_within_the_buffer(write_roads, shift, share):
 
 
 def test_bridges_are_no_junctions(write_roads):
-    """A network that joins a bridge to what it crosses has a false junction, and shorter ways."""
+    """A bridge joined to the road below gives a false junction and shorter paths."""
     cross = [[(-200, 0), (200, 0)], [(0, -200), (0, 200)]]
     joined = [[(-200, 0), (0, 0), (200, 0)], [(0, -200), (0, 0), (0, 200)]]
     scores = evaluate_roads(write_roads(joined, "a.gpkg"), write_roads(cross, "b.gpkg")).scores
@@ -94,7 +94,7 @@ def test_bridges_are_no_junctions(write_roads):
 
 @pytest.mark.parametrize(("predicted", "true"), [(0, 1), (1, 0), (0, 0)])
 def test_empty_networks(write_roads, street_grid, predicted, true):
-    """Nothing found of something scores zero; nothing found of nothing has an APLS of one, and else no score."""
+    """Against an empty network scores are 0; two empty networks have an APLS of 1 and no other scores."""
     square = street_grid(2, 2)
     result = evaluate_roads(write_roads(square * predicted, "a.gpkg"), write_roads(square * true, "b.gpkg"))
     scores = result.scores
@@ -110,13 +110,13 @@ def test_empty_networks(write_roads, street_grid, predicted, true):
 
 
 def test_lengths_are_geodesic(write_roads):
-    """A kilometre in Web Mercator is a kilometre on the ground, though the map says twice as much."""
+    """A kilometre on the ground counts as one in Web Mercator, too."""
     path = write_roads([[(0, 0), (1000, 0)]], "a.gpkg", crs="EPSG:3857")
     assert evaluate_roads(path, path).scores.true.length_km == pytest.approx(1000 / 0.9996 / 1000, rel=1e-5)
 
 
 def test_folders_are_scored_together(write_roads, streets, street_grid):
-    """Files are matched by name; lengths and counts are added up, APLS is the mean, and what is left over is named."""
+    """Files are matched by name; lengths and counts are summed, APLS is averaged, and unpaired files are reported."""
     square = street_grid(2, 2)
     write_roads(square, "maps/a_roads.gpkg")
     write_roads(streets, "maps/b_roads.gpkg")
@@ -143,7 +143,7 @@ def test_folders_are_scored_together(write_roads, streets, street_grid):
 
 
 def test_draws_are_repeated(write_roads, streets):
-    """Where places are drawn, the seed repeats the draw, and it comes near the score of all of them."""
+    """The seed makes the draw of places repeatable, and its score is close to that of all places."""
     graphs = []
     for lines, name in ((streets, "a.gpkg"), (streets[::2], "b.gpkg")):
         roads = read_roads(write_roads(lines, name))
@@ -156,7 +156,7 @@ def test_draws_are_repeated(write_roads, streets):
 
 
 def test_refused(write_roads, tmp_path):
-    """What cannot be compared ends in a sentence."""
+    """Networks that cannot be compared are refused with one sentence."""
     road = write_roads([[(0, 0), (9, 0)]], "maps/a.gpkg")
     with pytest.raises(UsageError, match=r"nothing\.gpkg does not exist"):
         evaluate_roads(tmp_path / "nothing.gpkg", road)
@@ -176,7 +176,7 @@ def test_refused(write_roads, tmp_path):
 
 
 def test_different_places_are_told(write_roads):
-    """Networks that do not overlap are compared, and the result says that something may be wrong."""
+    """Networks that do not overlap are compared, with a note to check the CRS."""
     one, other = write_roads([[(0, 0), (9, 0)]], "a.gpkg"), write_roads([[(0, 0), (9, 0)]], "b.gpkg", shift=(5000, 0))
     result = evaluate_roads(one, other)
     assert result.scores.quality == 0

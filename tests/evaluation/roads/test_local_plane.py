@@ -1,4 +1,4 @@
-"""Metres are metres wherever a network lies."""
+"""The plane measures metres anywhere on Earth."""
 
 import numpy as np
 import pyproj
@@ -13,7 +13,7 @@ WGS84 = pyproj.CRS("EPSG:4326")
 
 @pytest.mark.parametrize(("lon", "lat"), [(13, 52), (-115, 36), (179.999, -17), (25, 78), (0, 0)])
 def test_lengths_are_those_on_the_ellipsoid(lon, lat):
-    """Around its middle, on the antimeridian too, the plane's lengths are geodesic within one in a million."""
+    """Around its centre, on the antimeridian too, lengths in the plane are geodesic to one part in a million."""
     east = (lon + 0.004 + 180) % 360 - 180
     lines = np.array(
         [shapely.LineString([(lon, lat), (lon, lat + 0.003)]), shapely.LineString([(east, lat), (east, lat + 0.001)])]
@@ -32,7 +32,7 @@ def test_lengths_are_those_on_the_ellipsoid(lon, lat):
 
 @pytest.mark.parametrize("code", [32633, 3857, 3035, 2263, 27561])
 def test_any_crs_ends_in_the_same_plane(code):
-    """Metres, feet, and degrees counted from Paris: the same lines have the same lengths."""
+    """In metres, feet, or degrees from Paris, the same lines have the same lengths."""
     place = {2263: (-74.0, 40.7), 27561: (2.3, 49.5)}.get(code, (13.0, 52.0))
     lines = np.array([shapely.LineString([place, (place[0] + 0.01, place[1] + 0.01)])])
     crs = pyproj.CRS(code)
@@ -43,7 +43,7 @@ def test_any_crs_ends_in_the_same_plane(code):
 
 
 def test_what_is_not_on_the_earth():
-    """Coordinates beyond what a CRS is defined for end in a sentence."""
+    """Coordinates outside the domain of a CRS are refused."""
     line = np.array([shapely.LineString([(0, 0), (1, 1)])])
     beyond = np.array([shapely.LineString([(0, 0), (1, 95)])])
     with pytest.raises(SceneError, match=r"a\.shp has lines outside the domain of its CRS, WGS 84"):

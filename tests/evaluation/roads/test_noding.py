@@ -1,4 +1,4 @@
-"""Lines become the same graph however they are drawn."""
+"""The graph does not depend on how lines are drawn."""
 
 import numpy as np
 import pytest
@@ -26,21 +26,21 @@ def same(one, other):
 
 
 def test_lines_meet_at_common_vertices(network):
-    """A junction in the middle of a line is a node, as OpenStreetMap has it; other vertices are none."""
+    """A junction in the middle of a line is a node, as in OpenStreetMap; other vertices are not."""
     graph = network([(0, 0), (50, 0), (70, 3), (100, 0)], [(50, 0), (50, 40)])
     assert sorted(graph.degree.tolist()) == [1, 1, 1, 3]
     assert sorted(graph.length_m) == pytest.approx(sorted([50, 40, np.hypot(20, 3) + np.hypot(30, 3)]))
 
 
 def test_crossings_are_no_junctions(network):
-    """Of two lines that cross without a common vertex, one is a bridge."""
+    """Lines that cross without a shared vertex are not connected."""
     graph = network([(0, 0), (100, 0)], [(50, -50), (50, 50)])
     assert graph.degree.tolist() == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("gap", [0, 0.8 * TOUCH_M, -0.8 * TOUCH_M])
 def test_an_end_on_a_line_is_a_junction(network, gap):
-    """A street that ends on another, within centimetres, meets it: also two of them in one place, and on a corner."""
+    """A street that ends within centimetres of another joins it, as do two in one place, and one on a corner."""
     graph = network([(0, 0), (100, 0), (200, 0)], [(30, gap), (30, 50)], [(30, gap), (30, -50)], [(100, gap), (100, 9)])
     degrees = {tuple(place.round().tolist()): degree for place, degree in zip(graph.place, graph.degree, strict=True)}
     assert degrees[30, 0] == 4
@@ -63,13 +63,13 @@ def test_what_is_drawn_twice_counts_once(network):
 
 
 def test_dense_vertices_stay(network):
-    """A road whose vertices are closer than ends may be is not drawn together."""
+    """Vertices of a road closer than the tolerance of ends are not merged."""
     dense = [(x / 100, 0) for x in range(1001)]
     assert network(dense).length_m.sum() == pytest.approx(10)
 
 
 def test_rings_and_points_of_lines(network):
-    """A ring without a junction has one node; a line without length is none; no lines make an empty graph."""
+    """A ring without a junction has one node; lines without length are dropped; no lines make an empty graph."""
     ring = network([(0, 0), (10, 0), (10, 10), (0, 0)], [(50, 50), (50, 50)])
     assert ring.degree.tolist() == [2]
     assert ring.length_m.sum() == pytest.approx(20 + np.sqrt(200))

@@ -1,4 +1,4 @@
-"""Road files of all kinds are read, and what cannot be read ends in one sentence."""
+"""Road files of all formats are read, and unreadable ones are refused with one sentence."""
 
 import struct
 
@@ -17,7 +17,7 @@ ROADS = [[(0, 0), (100, 0)], [(100, 0), (100, 80), (0, 80)]]
 
 @pytest.mark.parametrize("name", ["a.gpkg", "a.geojson", "a.fgb", "a.parquet", "a.shp"])
 def test_formats(write_roads, name):
-    """Lines of every format are the same, in the CRS of the file."""
+    """Every format yields the same lines, in the CRS of the file."""
     crs = "EPSG:4326" if name.endswith("geojson") else "EPSG:32633"
     roads = read_roads(write_roads(ROADS, name, crs=crs))
     assert roads.crs.to_epsg() == int(crs[5:])
@@ -26,7 +26,7 @@ def test_formats(write_roads, name):
 
 
 def test_layers(write_roads, tmp_path):
-    """Of several layers that called edges is read; if there is none, all are named; tables do not count."""
+    """Of several layers, `edges` is read; without it, an error names all; tables without geometry do not count."""
     path = write_roads(ROADS, "several.gpkg", layer="lines")
     pyogrio.write_dataframe(pandas.DataFrame({"a": [1]}), path, layer="table", append=True)
     assert len(read_roads(path).lines) == 2
@@ -38,7 +38,7 @@ def test_layers(write_roads, tmp_path):
 
 
 def test_shapes_of_all_kinds(write_roads):
-    """Parts of multi-lines and collections are lines; heights, empty and missing shapes go, points are counted."""
+    """Multi-lines and collections are split; heights, empty and missing shapes are dropped; points are counted."""
     line, other = shapely.LineString(ROADS[0]), shapely.LineString([(0, 9, 5), (9, 9, 5)])
     collection = shapely.GeometryCollection([shapely.GeometryCollection([line]), shapely.Point(3, 3)])
     path = write_roads(
@@ -56,7 +56,7 @@ def test_no_roads(write_roads):
 
 
 def test_refused(write_roads, tmp_path):
-    """Points alone, no CRS, coordinates that are none, and files that are no vector files."""
+    """Points alone, no CRS, NaN coordinates and files that are not vector files are refused."""
     with pytest.raises(SceneError, match="holds 1 points or polygons, but no lines"):
         read_roads(write_roads([shapely.Point(1, 1)], "points.gpkg"))
     nowhere = write_roads(ROADS, "nowhere.shp")

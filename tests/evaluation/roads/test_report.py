@@ -1,4 +1,4 @@
-"""Evaluations of roads are written for programs, people and a GIS."""
+"""Evaluations of roads are written as JSON, Markdown, HTML and GeoPackage."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def evaluation(write_roads):
 
 
 def test_map_of_differences(evaluation, tmp_path):
-    """What is missed, false and found lies where it is, in the truth's CRS, with geodesic lengths."""
+    """Missed and false roads and junctions are in the reference's CRS, with geodesic lengths."""
     path = evaluation.write(tmp_path / "new" / "report")[-1]
     assert path.name == "differences.gpkg"
     missed, false, junctions = (pyogrio.read_dataframe(path, layer=layer) for layer in ("missed", "false", "junctions"))
@@ -42,7 +42,7 @@ def test_map_of_differences(evaluation, tmp_path):
 
 
 def test_every_layer_has_its_style(evaluation, tmp_path):
-    """QGIS finds a style for each layer, junctions coloured by what became of them; made again, it is the same."""
+    """Each layer has a QGIS style, with junctions coloured by status; rewriting gives the same map."""
     path = evaluation.write(tmp_path)[-1]
     with closing(sqlite3.connect(path)) as database:
         styles = dict(database.execute("SELECT f_table_name, styleQML FROM layer_styles WHERE useAsDefault"))
@@ -56,14 +56,14 @@ def test_every_layer_has_its_style(evaluation, tmp_path):
 
 
 def test_nothing_to_show(write_roads, tmp_path):
-    """A perfect prediction has a map whose layers are there, and empty."""
+    """The map of a perfect prediction has empty layers."""
     road = write_roads(TRUTH[:1], "a.gpkg")
     path = evaluate_roads(road, road).write(tmp_path / "report")[-1]
     assert [geopandas.read_file(path, layer=layer).shape[0] for layer in ("missed", "false", "junctions")] == [0, 0, 0]
 
 
 def test_reports(evaluation, tmp_path):
-    """JSON is the evaluation's; Markdown and HTML show the same scores, in tables whose rows are whole."""
+    """JSON is the evaluation's; Markdown and HTML show the same scores, in tables with complete rows."""
     paths = evaluation.write(tmp_path)
     assert [path.name for path in paths[:3]] == ["evaluation.json", "evaluation.md", "evaluation.html"]
     document, markdown, page = (path.read_text() for path in paths[:3])
@@ -77,7 +77,7 @@ def test_reports(evaluation, tmp_path):
 
 
 def test_pairs_have_a_map_each(write_roads, tmp_path):
-    """Several pairs have a row each in the report, and a map each under their names."""
+    """Each of several pairs has a row in the report, and a map of its name."""
     for name in ("a", "b"):
         write_roads(FOUND, f"maps/{name}.gpkg")
         folder = write_roads(TRUTH, f"truth/{name}.gpkg").parent
@@ -87,7 +87,7 @@ def test_pairs_have_a_map_each(write_roads, tmp_path):
 
 
 def test_all_or_none(evaluation, tmp_path, monkeypatch):
-    """What exists is not replaced unasked, and if one file cannot be written there is none."""
+    """Existing files are replaced only on request, and if one file cannot be written, none is."""
     (tmp_path / "differences.gpkg").touch()
     with pytest.raises(OutputError, match=r"differences\.gpkg exists"):
         evaluation.write(tmp_path)

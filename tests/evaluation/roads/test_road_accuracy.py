@@ -8,7 +8,7 @@ CROSS = [np.array([(0.0, 0.0), end]) for end in ((100.0, 0.0), (-100.0, 0.0), (0
 
 
 def test_the_truth_has_no_fault():
-    """A network compared with itself is complete, correct, in place, and has all junctions."""
+    """A network compared with itself is complete and correct, with no offset and all junctions."""
     found = accuracy(line_graph(CROSS), line_graph(CROSS))
     assert (found.completeness, found.correctness, found.junctions, found.spurs_per_km) == (1, 1, 1, 0)
     assert found.offset_p95_m == pytest.approx(0, abs=1e-9)
@@ -16,7 +16,7 @@ def test_the_truth_has_no_fault():
 
 
 def test_faults_by_closed_form():
-    """A quarter missing, the rest moved by 2 m, a spur of 20 m: each shows in its measure."""
+    """A missing quarter, an offset of 2 m and a spur of 20 m each show in their measure."""
     moved = [line + np.array([0, 2.0]) for line in CROSS[:3]]
     spur = np.array([(50.0, 2.0), (50.0, 22.0)])
     parts = [moved[0][:1] * 0 + [[0, 2], [50, 2]], np.array([(50.0, 2.0), (100.0, 2.0)])]

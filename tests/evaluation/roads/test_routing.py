@@ -1,4 +1,4 @@
-"""Ways between stops."""
+"""Shortest paths between stops."""
 
 import networkx as nx
 import numpy as np
@@ -18,7 +18,7 @@ def lengths(graph, stops, sources, **limits):
 
 @given(seed=st.integers(0, 200), step=st.sampled_from([7.0, 50.0]))
 def test_ways_are_those_of_networkx(seed, step):
-    """Paths are as long as NetworkX finds them when every line is cut at its stops."""
+    """Path lengths agree with NetworkX on lines cut at their stops."""
     graph = random_streets(seed, 300).truth
     stops = spaced_stops(graph, step)
     nodes = nx.Graph()
@@ -43,7 +43,7 @@ def test_ways_are_those_of_networkx(seed, step):
 
 
 def test_a_few_sources_at_a_time():
-    """The memory that ways may take does not change them."""
+    """The batch size does not change path lengths."""
     graph = random_streets(3, 300).truth
     stops = spaced_stops(graph, 20)
     sources = np.arange(len(stops.edge))
@@ -56,7 +56,7 @@ def test_a_few_sources_at_a_time():
 
 
 def test_stops_are_spaced(network):
-    """Nodes once, and points at equal distances: two lines of 100 m and 40 m with a step of 50 m have one each."""
+    """Stops are nodes and points between: lines of 100 m and 40 m have one each with a step of 50 m."""
     graph = network([(0, 0), (100, 0)], [(100, 0), (100, 40)], [(100, 0), (130, 0)])
     stops = spaced_stops(graph, 50)
     places = sorted(map(tuple, stops.place.round(6).tolist()))
@@ -64,14 +64,14 @@ def test_stops_are_spaced(network):
 
 
 def test_even_stops_are_even(network):
-    """Points lie on the lines, a step apart, half a step from their ends."""
+    """Stops are on the lines, a step apart, and half a step from the ends."""
     points = even_stops(network([(0, 0), (10.0, 0), (10, 5)]), 1.0).place
     line = shapely.LineString([(0, 0), (10, 0), (10, 5)])
     np.testing.assert_allclose([line.project(shapely.Point(p)) for p in points], np.arange(15) + 0.5)
 
 
 def test_snapping(network):
-    """A place falls on the nearest line, if that is within reach."""
+    """Places snap to the nearest line within reach."""
     graph = network([(0, 0), (100, 0)], [(0, 5), (100, 5)])
     which, snapped = snap(graph, np.array([(10.0, 1.0), (20.0, 4.0), (30.0, -9.0)]), 4)
     assert which.tolist() == [0, 1]

@@ -11,14 +11,14 @@ from geoseg.evaluation.roads.topo import Topo, topo
 
 @given(seed=st.integers(0, 50))
 def test_a_network_has_its_own_topology(seed):
-    """Compared with itself every marble falls into a hole, and every hole takes one."""
+    """Compared with itself, every marble falls into a hole, and every hole has one."""
     streets = random_streets(seed, 300).truth
     found = topo(streets, streets)
     assert found.precision == found.recall == found.f1 == 1
 
 
 def test_a_broken_road_by_closed_form(network):
-    """What is there but cannot be reached from a place is missing.
+    """Roads that cannot be reached from a place are missing.
 
     A road of 200 m has five places to look from, its ends and points every 50 m, and 40 holes around each. Of the found
     road each half has 18 marbles; from the middle of the gap one of the halves is reached, which is 10 m away.
@@ -31,7 +31,7 @@ def test_a_broken_road_by_closed_form(network):
 
 
 def test_one_marble_for_each_hole(network):
-    """Twice the road on the spot of one: half of the marbles stay outside."""
+    """A road found twice leaves half of the marbles outside."""
     truth = network([(0, 0), (100, 0)])
     double = network([(0, 0), (50, 4), (100, 0)], [(0, 0), (50, -4), (100, 0)])
     found = topo(truth, double)
@@ -39,7 +39,7 @@ def test_one_marble_for_each_hole(network):
 
 
 def test_the_radius_bounds_what_is_seen(network):
-    """Of a long road only what is within the radius of a seed has holes."""
+    """A long road has holes only within the radius of a place."""
     truth = network([(0, 0), (3000, 0)])
     found = topo(truth, truth, seeds=1, seed=1)
     assert 60 <= found.holes <= 120
@@ -47,7 +47,7 @@ def test_the_radius_bounds_what_is_seen(network):
 
 
 def test_nothing(network):
-    """Without truth there is nowhere to look from; without prediction all holes are empty."""
+    """Without a reference there are no places; without a prediction all holes are empty."""
     road, none = network([(0, 0), (100, 0)]), network()
     assert topo(none, road) == topo(none, none) == Topo()
     assert np.isnan([Topo().f1, Topo().precision, Topo().recall]).all()

@@ -1,4 +1,4 @@
-"""APLS of seven real pairs, SpaceNet's truth and OpenStreetMap, against CosmiQ's own implementation."""
+"""APLS of seven real pairs, SpaceNet's labels and OpenStreetMap, agrees with CosmiQ's implementation."""
 
 import numpy as np
 import pytest
@@ -30,13 +30,13 @@ COSMIQ = {
 
 @pytest.fixture
 def pair(real_data):
-    """Paths of the truth and of OpenStreetMap's roads, by number."""
+    """Paths of SpaceNet's labels and OpenStreetMap's roads, by number."""
     folder = real_data / "spacenet_roads" / "vegas_pairs"
     return lambda number: tuple(folder / kind / f"AOI_2_Vegas_img{number}.geojson" for kind in ("spacenetroads", "osm"))
 
 
 def without_what_cosmiq_loses(graph):
-    """Drop rings that hang on one node, which are lost there as doubles of themselves, and components below 5 m."""
+    """Drop rings at one node, which CosmiQ loses as duplicates, and components below 5 m."""
     kept = graph.ends[:, 0] != graph.ends[:, 1]
     links = coo_array((np.ones(kept.sum()), graph.ends[kept].T), shape=(len(graph.place),) * 2)
     _, component = connected_components(links, directed=False)
@@ -47,7 +47,7 @@ def without_what_cosmiq_loses(graph):
 
 @pytest.mark.parametrize("number", COSMIQ)
 def test_apls_is_cosmiqs(pair, number):
-    """Both directions and the harmonic mean agree, on the roads that both implementations see.
+    """Both directions and the harmonic mean agree on the roads that both implementations read.
 
     What is left comes from CosmiQ's UTM lengths, 0.04 % shorter: a road of just over 50 m has one point less there.
     """
@@ -61,7 +61,7 @@ def test_apls_is_cosmiqs(pair, number):
 
 
 def test_seven_pairs(pair):
-    """Folders of both are matched by name; the harmonic mean is CosmiQ's but where the truth has rings."""
+    """Folders are matched by name; the harmonic mean is CosmiQ's, except where the reference has rings."""
     truth, found = (path.parent for path in pair(99))
     result = evaluate_roads(found, truth)
     assert len(result.pairs) == 7

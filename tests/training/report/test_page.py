@@ -126,30 +126,30 @@ def test_scores(finished):
     assert page.text.index("Worst") < page.text.index("Best")
 
 
-def test_labels_of_several_classes_are_told_of(finished):
-    """The page says how many pixels' labels allow several classes, and how many of them are falsely found."""
+def test_labels_of_several_classes_are_counted(finished):
+    """The page states how many pixels' labels allow several classes, and how many of them are false positives."""
     run, _, document = finished
     [label] = document["partial_labels"]
     false = label["found"][AERIAL.names.index("road")]
     assert false > 0
     page = Page(write_report(run.folder))
-    assert f"Of {sum(label['found']):,} more the label allows several classes: the {false:,} of them" in page.text
+    assert f"The labels of {sum(label['found']):,} more allow several classes: the {false:,} predicted" in page.text
     (run.folder / "validation.json").write_text(json.dumps(document | {"partial_labels": []}))
     assert "several classes" not in Page(write_report(run.folder)).text
 
 
 def test_captions_of_tiles(finished):
-    """A tile is named as a person would: image and data set, place, and the share of right pixels."""
+    """A tile's caption gives image and data set, place, and the share of correct pixels."""
     run, _, document = finished
     page = Page(write_report(run.folder))
     for kind in ("worst", "best"):
         for entry in document["tiles"][kind]:
             place = f"row {entry['row']}, column {entry['column']}"
-            assert f"town/1 (town <1>), {place}: {100 * entry['accuracy']:.0f} % right" in page.text
+            assert f"town/1 (town <1>), {place}: {100 * entry['accuracy']:.0f} % correct" in page.text
 
 
 def test_the_best_epoch_is_on_the_page(begin):
-    """However many epochs are pictured, the page has the one whose weights are kept, and says so."""
+    """However many epochs have pictures, the page shows and labels the best one."""
     run = begin(32)
     rows = run.train(60, every=1)
     best = max(rows, key=lambda row: row["val_jaccard"])["epoch"]
@@ -160,7 +160,7 @@ def test_the_best_epoch_is_on_the_page(begin):
 
 
 def test_run_that_goes_on(begin):
-    """A run of some epochs shows what there is of it, how far it is, and the time left at the present pace."""
+    """The page of an unfinished run shows its epochs, its progress, and the time left at the current pace."""
     run = begin()
     run.train(8)
     page = Page(write_report(run.folder))
@@ -170,7 +170,7 @@ def test_run_that_goes_on(begin):
 
 
 def test_run_that_has_just_begun(begin):
-    """Before the first epoch there is a page with the recipe; a picture without its twin is waited for."""
+    """Before the first epoch the page has the recipe; pictures are shown in pairs only."""
     run = begin()
     assert Page(write_report(run.folder)).sections == ["recipe"]
     run.train(1)
@@ -179,7 +179,7 @@ def test_run_that_has_just_begun(begin):
 
 
 def test_run_without_validation(begin):
-    """Where nothing is held out the columns of validation are empty, and no epoch is called the best."""
+    """Without validation data its columns are empty, and no epoch is called the best."""
     run = begin()
     rows = run.train(6)
     path = run.folder / "history.csv"
