@@ -17,7 +17,7 @@ from . import options
 )  # fmt: skip
 @click.option(
     "--simplify", "simplify_m", type=click.FloatRange(min=0), default=0.0, metavar="M",
-    help="Distance that borders may move to lose vertices, metres; 1.5 pixels straighten stairs.",
+    help="Simplification tolerance in metres; 1.5 pixels remove the stair steps.",
 )  # fmt: skip
 @options.more_formats
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Turn class raster CLASSES into polygons with shared borders.
 
-    Rasters may be of any height: memory use is constant. Lengths and areas are measured on the ground.
+    Memory use does not grow with the height of the raster. Lengths and areas are measured on the ground.
 
     \b
     geoseg polygons scene_classes.tif -o scene_areas.gpkg

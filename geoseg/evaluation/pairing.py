@@ -7,7 +7,7 @@ from pathlib import Path
 
 from geoseg.datasets.discovery import IMAGE_MARK, LABEL_MARK, OTHER_LABELS, RASTERS
 from geoseg.errors import UsageError
-from geoseg.vectors.formats import VECTOR_ENDINGS
+from geoseg.vectors.targets import VECTOR_ENDINGS
 
 _CLASSES, _ROADS = "_classes", "_roads"
 """Suffixes of geoseg's class rasters and road networks."""

@@ -17,6 +17,9 @@ Starts = npt.NDArray[np.int64]
 EAST, SOUTH, WEST, NORTH = 0, 1, 2, 3
 STEP_X = np.array([1, 0, -1, 0])
 STEP_Y = np.array([0, 1, 0, -1])
+# Row and column, in the frame, of the face to the left of a step from `(0, 0)`; the next one is to its right.
+LEFT_Y = np.array([0, 1, 1, 0])
+LEFT_X = np.array([1, 1, 0, 0])
 SOFT_START, SOFT_END = 1, 2
 
 
@@ -33,29 +36,20 @@ class Arcs:
     """Offsets of the arcs in `points`, `(arcs + 1,)`."""
     left: Labels
     right: Labels
-    """Faces to either side in the direction of the arc, `(arcs,)`; -1 for none."""
+    """Faces on either side of the arc, `(arcs,)`; -1 for none."""
     leaving: Bytes
     arriving: Bytes
     """Directions of the first and last step, `(arcs,)`."""
     soft: Bytes
-    """`SOFT_START` and `SOFT_END` for ends on the top line where the border merely continues in the band above,
-    `(arcs,)`."""
+    """`SOFT_START` and `SOFT_END` where the border continues in the band above without a node, `(arcs,)`."""
 
 
 def trace(faces: Labels) -> Arcs:
-    """Trace the borders of a band.
+    """Trace the borders of a band; arcs are in the order of their first points, closed arcs last.
 
-    Parameters
-    ----------
-    faces
-        Faces of the band in a frame `(rows + 2, columns + 2)`. The first row of the frame holds the faces of the row
-        above the band, its last row repeats the band's last; -1 elsewhere, and below the last band.
-
-    Returns
-    -------
-    Arcs
-        In the order of their first points, closed arcs last. Borders on the band's top line are included, those on
-        its bottom line belong to the next band.
+    The faces of the band are framed, `(rows + 2, columns + 2)`. The first row of the frame holds the faces above the
+    band, the last repeats the band's last row; -1 elsewhere, and below the last band. Borders on the top line of the
+    band are traced, those on its bottom line belong to the next band.
     """
     bends, ends = _survey(faces)
     points, start, left, right, leaving, arriving, soft = _trace(faces, bends, ends)
@@ -84,13 +78,13 @@ def _degree(mask: int) -> int:
 
 @compiled
 def _is_node(mask: int, y: int) -> bool:
-    """Whether arcs end at a lattice point that has borders; all do on the bottom line."""
+    """Whether arcs end at a lattice point with borders; on the bottom line, all do."""
     return _degree(mask) != 2 or (y == 0 and mask & 1 << NORTH != 0)
 
 
 @compiled
 def _survey(faces: Labels) -> tuple[int, int]:
-    """Count the bends and the ends of arcs."""
+    """Count the bends and ends of arcs."""
     bends, ends = 0, 0
     for y in range(faces.shape[0] - 1):
         for x in range(faces.shape[1] - 1):
@@ -112,7 +106,7 @@ def _trace(faces: Labels, bends: int, ends: int) -> tuple[Points, Starts, Labels
     start = np.zeros(most + 1, np.int64)
     left, right = np.empty(most, np.int32), np.empty(most, np.int32)
     leaving, arriving, soft = np.empty(most, np.uint8), np.empty(most, np.uint8), np.zeros(most, np.uint8)
-    walked = np.zeros((lines, crossings), np.uint8)  # 1: the border to the east of a point, 2: to the south
+    walked = np.zeros((lines, crossings), np.uint8)  # masks of the borders traced so far
     count, filled = 0, 0
     for closed in (False, True):
         for y0 in range(lines):
@@ -121,17 +115,19 @@ def _trace(faces: Labels, bends: int, ends: int) -> tuple[Points, Starts, Labels
                 if mask == 0 or (_is_node(mask, y0) == closed):
                     continue
                 for way in range(1 if closed else 4):
-                    if not mask >> way & 1 or (way == NORTH and y0 == 0) or _seen(walked, y0, x0, way):
+                    if not mask >> way & 1 or (way == NORTH and y0 == 0) or walked[y0, x0] >> way & 1:
                         continue
                     x, y, direction, here = x0, y0, way, mask
-                    left[count], right[count] = _sides(faces, y0, x0, way)
+                    left[count] = faces[y0 + LEFT_Y[way], x0 + LEFT_X[way]]
+                    right[count] = faces[y0 + LEFT_Y[(way + 1) % 4], x0 + LEFT_X[(way + 1) % 4]]
                     leaving[count] = way
                     points[filled, 0], points[filled, 1] = x, y
                     filled += 1
                     while True:
-                        _mark(walked, y, x, direction)
+                        walked[y, x] |= 1 << direction
                         x += STEP_X[direction]
                         y += STEP_Y[direction]
+                        walked[y, x] |= 1 << (direction + 2) % 4
                         here = _borders(faces, y, x)
                         if (x == x0 and y == y0) or _is_node(here, y):
                             break
@@ -160,38 +156,3 @@ def _trace(faces: Labels, bends: int, ends: int) -> tuple[Points, Starts, Labels
         arriving[:count],
         soft[:count],
     )
-
-
-@compiled
-def _seen(walked: Bytes, y: int, x: int, direction: int) -> bool:
-    if direction == EAST:
-        return bool(walked[y, x] & 1 != 0)
-    if direction == SOUTH:
-        return bool(walked[y, x] & 2 != 0)
-    if direction == WEST:
-        return bool(walked[y, x - 1] & 1 != 0)
-    return bool(walked[y - 1, x] & 2 != 0)
-
-
-@compiled
-def _mark(walked: Bytes, y: int, x: int, direction: int) -> None:
-    if direction == EAST:
-        walked[y, x] |= 1
-    elif direction == SOUTH:
-        walked[y, x] |= 2
-    elif direction == WEST:
-        walked[y, x - 1] |= 1
-    else:
-        walked[y - 1, x] |= 2
-
-
-@compiled
-def _sides(faces: Labels, y: int, x: int, direction: int) -> tuple[int, int]:
-    """Return the faces to the left and right of a step."""
-    if direction == EAST:
-        return faces[y, x + 1], faces[y + 1, x + 1]
-    if direction == SOUTH:
-        return faces[y + 1, x + 1], faces[y + 1, x]
-    if direction == WEST:
-        return faces[y + 1, x], faces[y, x]
-    return faces[y, x], faces[y, x + 1]

@@ -15,9 +15,9 @@ from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, open_scene
 
 from .classes import Classes, classes_of
-from .components import NOTHING, Ids, Values
+from .components import NODATA, Ids, Values
 from .faces import Band
-from .sieve import ENOUGH, MeasuredBand
+from .sieve import MIN_AREA, MeasuredBand
 
 BAND_ROWS = 512
 """Height of a band: fixed, because simplified borders keep a point where they cross into another band."""
@@ -37,13 +37,7 @@ class ClassRaster:
         return rows, columns
 
     def read(self) -> Iterator[Values]:
-        """Yield class ids `(rows, columns)`, `BAND_ROWS` at a time from the top; `NOTHING` for nodata.
-
-        Raises
-        ------
-        SceneError
-            If the raster cannot be read to its end, or a value is not a class id.
-        """
+        """Yield class ids `(rows, columns)`, `BAND_ROWS` at a time from the top; `NODATA` for nodata."""
         with opened(self.scene.source) as source:
             for top in range(0, source.height, BAND_ROWS):
                 window = Window(0, top, source.width, min(BAND_ROWS, source.height - top))
@@ -51,8 +45,7 @@ class ClassRaster:
 
     def with_pixel_sizes(self, bands: Iterator[Values]) -> Iterator[Band]:
         """Add to each band the size of its pixels."""
-        top = 0
-        for values in bands:
+        for top, values in zip(range(0, self.shape[0], BAND_ROWS), bands, strict=True):
             rows = slice(top, top + len(values))
             gsd_m = ground_sample_distance(self.scene.geobox[rows, :])
             yield Band(
@@ -60,17 +53,14 @@ class ClassRaster:
                 pixel_m=gsd_m if np.isfinite(gsd_m).all() else self.scene.gsd_m,
                 last=rows.stop == self.shape[0],
             )
-            top = rows.stop
 
     def with_pixel_areas(self, min_area_m2: float) -> Iterator[MeasuredBand]:
         """Read the raster, with the areas of its pixels relative to a minimum area."""
-        top = 0
-        for values in self.read():
+        for top, values in zip(range(0, self.shape[0], BAND_ROWS), self.read(), strict=True):
             rows = slice(top, top + len(values))
             yield MeasuredBand(
                 values=values, pixel_area=self._pixel_area(rows, min_area_m2), last=rows.stop == self.shape[0]
             )
-            top = rows.stop
 
     def _pixel_area(self, rows: slice, min_area_m2: float) -> Ids:
         """Return the area of a pixel in each row, as a fraction of the minimum area.
@@ -84,7 +74,7 @@ class ClassRaster:
         area_m2 = np.interp(np.arange(rows.start, rows.stop), measured, areas)
         if not np.isfinite(area_m2).all():
             area_m2 = np.full(len(area_m2), ground_area(self.scene.geobox))
-        return np.clip(np.rint(area_m2 / min_area_m2 * ENOUGH), 1, ENOUGH).astype(np.int64)
+        return np.clip(np.rint(area_m2 / min_area_m2 * MIN_AREA), 1, MIN_AREA).astype(np.int64)
 
     @property
     def side_lengths(self) -> tuple[int, int]:
@@ -95,13 +85,7 @@ class ClassRaster:
 
 
 def open_class_raster(source: str | Path) -> ClassRaster:
-    """Open a class raster.
-
-    Raises
-    ------
-    SceneError
-        If it cannot be opened, has no georeference, or is not one band of integers.
-    """
+    """Open a class raster: one band of integers, with a georeference."""
     scene = open_scene(source)
     if len(scene.bands) != 1:
         raise SceneError(f"{scene.source} has {len(scene.bands)} bands; a class raster has one.")
@@ -121,10 +105,10 @@ def _read(source: DatasetReader, window: Window) -> Values:
     else:
         valid = source.read_masks(1, window=window) != 0
     checked = numbers if valid is None else numbers[valid]
-    if numbers.dtype != np.uint8 and checked.size and not 0 <= checked.min() <= checked.max() < NOTHING:
+    if numbers.dtype != np.uint8 and checked.size and not 0 <= checked.min() <= checked.max() < NODATA:
         wrong = int(checked.min() if checked.min() < 0 else checked.max())
-        raise SceneError(f"{source.name} holds the value {wrong}; class ids are integers from 0 to {NOTHING - 1}.")
+        raise SceneError(f"{source.name} holds the value {wrong}; class ids are integers from 0 to {NODATA - 1}.")
     values: Values = numbers.astype(np.uint16)
     if valid is not None:
-        values[~valid] = NOTHING
+        values[~valid] = NODATA
     return values

@@ -13,7 +13,7 @@ from rasterio.io import DatasetReader
 from geoseg.errors import UsageError
 from geoseg.rasters.tags import legend_of
 
-from .components import NOTHING
+from .components import NODATA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,39 +36,27 @@ class Classes:
         red, green, blue = colorsys.hsv_to_rgb(number * 0.381966 % 1, 0.55, 0.85)
         return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
-    def chosen(self, wanted: Iterable[str | int]) -> npt.NDArray[np.bool_]:
-        """Return which class ids `(65536,)` are selected by name or id; all for an empty selection.
-
-        Raises
-        ------
-        UsageError
-            If the raster's legend has no such class.
-        """
+    def select(self, wanted: Iterable[str | int]) -> npt.NDArray[np.bool_]:
+        """Return which class ids `(65536,)` are selected by name or id; all for an empty selection."""
         wanted = tuple(wanted)
-        chosen = np.zeros(NOTHING + 1, np.bool_)
-        chosen[[self._id(str(each)) for each in wanted] or slice(NOTHING)] = True
+        chosen = np.zeros(NODATA + 1, np.bool_)
+        chosen[[self._id(str(each)) for each in wanted] or slice(NODATA)] = True
         return chosen
 
     def _id(self, wanted: str) -> int:
         numbers = {name: number for number, name in self.names.items()}
         if wanted in numbers:
             return numbers[wanted]
-        if wanted.isdecimal() and int(wanted) < NOTHING and (not self.names or int(wanted) in self.names):
+        if wanted.isdecimal() and int(wanted) < NODATA and (not self.names or int(wanted) in self.names):
             return int(wanted)
         if not self.names:
-            raise UsageError(f"class {wanted!r} is not an integer below {NOTHING}, and the raster names no classes.")
+            raise UsageError(f"class {wanted!r} is not an integer below {NODATA}, and the raster names no classes.")
         known = ", ".join(f"{name} ({number})" for number, name in self.names.items())
         raise UsageError(f"class {wanted!r} is not in the raster's legend: {known}.")
 
 
 def classes_of(raster: DatasetReader) -> Classes:
-    """Read the legend of a class raster, or tags `class_<id>` and the colour table of its band.
-
-    Raises
-    ------
-    SceneError
-        If the legend is damaged.
-    """
+    """Read the legend of a class raster, or tags `class_<id>` and the colour table of its band."""
     legend = legend_of(raster)
     if legend is None:
         named = {re.fullmatch(r"class_(\d+)", key): name for key, name in raster.tags(1).items()}

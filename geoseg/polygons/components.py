@@ -10,8 +10,9 @@ from geoseg.compiled import compiled
 Values = npt.NDArray[np.uint16]
 Labels = npt.NDArray[np.int32]
 Ids = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
-NOTHING = 65_535
+NODATA = 65_535
 """Value of nodata pixels; never a class id."""
 
 
@@ -19,26 +20,15 @@ NOTHING = 65_535
 def label(values: Values, labels: Labels) -> Ids:  # noqa: PLR0912 - two scans, compiled
     """Number the 4-connected components of equal values in the order of their first pixels.
 
-    Parameters
-    ----------
-    values
-        Class ids `(rows, columns)`.
-    labels
-        Output `(rows, columns)`: numbers from 0; -1 for nodata.
-
-    Returns
-    -------
-    Ids
-        Flat index of each component's first pixel `(components,)`.
+    The numbers, from 0, are written to `labels`, -1 for nodata; both arrays are `(rows, columns)`. Return the flat
+    index of each component's first pixel `(components,)`.
     """
     rows, columns = values.shape
     count = 0
     for y in range(rows):
         for x in range(columns):
             value = values[y, x]
-            if value != NOTHING and not (
-                (x > 0 and values[y, x - 1] == value) or (y > 0 and values[y - 1, x] == value)
-            ):
+            if value != NODATA and not ((x > 0 and values[y, x - 1] == value) or (y > 0 and values[y - 1, x] == value)):
                 count += 1
     parent = np.empty(count, np.int32)
     first = np.empty(count, np.int64)
@@ -46,26 +36,26 @@ def label(values: Values, labels: Labels) -> Ids:  # noqa: PLR0912 - two scans, 
     for y in range(rows):
         for x in range(columns):
             value = values[y, x]
-            if value == NOTHING:
+            if value == NODATA:
                 labels[y, x] = -1
                 continue
-            beside = labels[y, x - 1] if x > 0 and values[y, x - 1] == value else -1
+            left = labels[y, x - 1] if x > 0 and values[y, x - 1] == value else -1
             above = labels[y - 1, x] if y > 0 and values[y - 1, x] == value else -1
-            if beside < 0 and above < 0:
+            if left < 0 and above < 0:
                 parent[count] = count
                 first[count] = y * columns + x
                 labels[y, x] = count
                 count += 1
                 continue
-            labels[y, x] = beside if beside >= 0 else above
-            if beside >= 0 and above >= 0 and beside != above:
-                while parent[beside] != beside:
-                    parent[beside] = parent[parent[beside]]
-                    beside = parent[beside]
+            labels[y, x] = left if left >= 0 else above
+            if left >= 0 and above >= 0 and left != above:
+                while parent[left] != left:
+                    parent[left] = parent[parent[left]]
+                    left = parent[left]
                 while parent[above] != above:
                     parent[above] = parent[parent[above]]
                     above = parent[above]
-                parent[max(beside, above)] = min(beside, above)
+                parent[max(left, above)] = min(left, above)
     # Parents precede their children: one pass gives the final numbers.
     components = 0
     for each in range(count):
@@ -89,35 +79,32 @@ def relabel(labels: Labels, numbers: Labels) -> None:
                 labels[y, x] = numbers[labels[y, x]]
 
 
-def join(above: Labels, value: Values, top: Labels, top_values: Values, count: int) -> tuple[Labels, int]:
-    """Merge the components of a band with those of the band above.
+def label_below(above: Labels, value: Values, values: Values, labels: Labels) -> tuple[Labels, Values]:
+    """Label the components of a band, merged with those of the band above.
 
-    Parameters
-    ----------
-    above
-        Components in the row above the band `(columns,)`; -1 for nodata.
-    value
-        Class id of each component above.
-    top, top_values
-        Components and class ids in the band's first row `(columns,)`.
-    count
-        Number of components in the band.
-
-    Returns
-    -------
-    tuple
-        Merged component of each component above, then of each in the band, `(value.size + count,)`; and their number.
-        They are in the order of their first pixels if those above are.
+    `above` holds the components in the row above the band `(columns,)`, -1 for nodata; `value` their class ids. The new
+    labels are written to `labels`; it and `values`, the band's class ids, are `(rows, columns)`. Return the new number
+    of each component above, then of each in the band; and class ids by new number. Numbers follow the order of first
+    pixels if those above did.
     """
-    both = (above >= 0) & (top >= 0)
-    both[both] = value[above[both]] == top_values[both]
-    pairs = np.unique(np.column_stack([above[both], top[both] + value.size]), axis=0)
-    size = value.size + count
-    graph = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(size, size))
-    number, united = connected_components(graph, directed=False)
-    return united.astype(np.int32), int(number)
+    first = label(values, labels)
+    both = (above >= 0) & (labels[0] >= 0)
+    both[both] = value[above[both]] == values[0][both]
+    pairs = np.unique(np.column_stack([above[both], labels[0][both] + value.size]), axis=0)
+    count, merged = connect(pairs, value.size + first.size)
+    relabel(labels, merged[value.size :])
+    merged_value = np.empty(count, np.uint16)
+    merged_value[merged] = np.concatenate([value, values.ravel()[first]])
+    return merged, merged_value
+
+
+def connect(edges: Labels, size: int) -> tuple[int, Labels]:
+    """Count and number the connected components of a graph of `size` nodes, given its edges `(edges, 2)`."""
+    graph = coo_array((np.ones(len(edges), np.bool_), (edges[:, 0], edges[:, 1])), shape=(size, size))
+    count, group = connected_components(graph, directed=False)
+    return int(count), group.astype(np.int32)
 
 
 def renumbered(labels: Labels, numbers: Labels) -> Labels:
-    """Return `numbers[label]` for each label `(columns,)`; -1 stays."""
+    """Return `numbers[label]` for each label; -1 stays."""
     return np.append(numbers, np.int32(-1))[labels]

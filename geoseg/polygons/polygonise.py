@@ -17,15 +17,16 @@ from geoseg.rasters.open import GDAL
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.vectors.layers import Layer
 from geoseg.vectors.qgis import polygon_style
-from geoseg.vectors.targets import requested
+from geoseg.vectors.targets import prepare_targets
 from geoseg.vectors.write import write_files
 
 from .class_raster import BAND_ROWS, ClassRaster, open_class_raster
-from .components import Values
-from .faces import Faces, Flags, trace_faces
+from .components import Flags, Values
+from .faces import trace_faces
+from .placement import Placement
+from .rings import Faces
 from .sieve import sieve
-from .table import SCHEMA, ClassTotal, Found, read_table, write_table
-from .to_map import Placing
+from .table import SCHEMA, Batch, ClassTotal, read_table, write_table
 
 if TYPE_CHECKING:
     import geopandas
@@ -38,7 +39,7 @@ class Polygons:
     """Polygons of a class raster."""
 
     files: tuple[Path, ...] = ()
-    """Files written: the style, if there is one, and one for each format."""
+    """Files written: the style, if any, then one for each format."""
     totals: dict[int, ClassTotal]
     """Name, count and area by class id, for the classes present."""
     layer: Layer | None = None
@@ -47,8 +48,7 @@ class Polygons:
     def to_geodataframe(self) -> "geopandas.GeoDataFrame":
         """Return the polygons with `id`, `class_id`, `name` and `area_m2`, in the raster's CRS.
 
-        Written polygons are read back from a file, as it is now. If GeoJSON is the only format, they are in longitude
-        and latitude.
+        Written polygons are read back from their file; if GeoJSON is the only format, in longitude and latitude.
         """
         if self.layer is not None:
             return self.layer.to_geodataframe()
@@ -77,9 +77,9 @@ def polygonise(
 ) -> Polygons:
     """Turn the 4-connected areas of each class of a raster into polygons.
 
-    Polygons have the fields `id`, `class_id`, `name` and `area_m2` (geodesic). Neighbours share their borders to the
-    last vertex, simplified or not. Memory use does not grow with the raster's height if `output` is given; if not, the
-    polygons are kept in memory.
+    Polygons have the fields `id`, `class_id`, `name` and `area_m2` (geodesic). Neighbours share every vertex of their
+    borders, simplified or not. Without `output` the polygons are kept in memory; with it, memory use does not grow with
+    the raster's height.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def polygonise(
     min_area_m2
         Smaller areas are merged into their neighbours.
     simplify_m
-        Distance that borders may move to lose vertices, metres; 1.5 pixels straighten the pixels' stairs.
+        Simplification tolerance, metres; 1.5 pixels remove the stair steps.
     formats
         More formats to write next to `output`: geojson, gpkg, flatgeobuf, parquet.
     overwrite
@@ -112,25 +112,25 @@ def polygonise(
     """
     for name, value in (("min_area_m2", min_area_m2), ("simplify_m", simplify_m)):
         if not 0 <= value < inf:
-            raise UsageError(f"`{name}` is a number from 0 upward, got {value}.")
-    wanted = requested(output, formats, source, overwrite=overwrite)
+            raise UsageError(f"`{name}` must be a finite number of at least 0, got {value}.")
+    wanted = prepare_targets(output, formats, source, overwrite=overwrite)
     raster = open_class_raster(source)
-    chosen = raster.classes.chosen(classes)
-    placing = Placing(geobox=raster.scene.geobox)
+    chosen = raster.classes.select(classes)
+    placement = Placement(geobox=raster.scene.geobox)
     bands = raster.with_pixel_sizes(_sieved(raster, min_area_m2))
     faces = trace_faces(bands, raster.shape[1], chosen, simplify_m)
-    found = _found(faces, placing, raster.shape[0], progress)
+    batches = _place(faces, placement, raster.shape[0], progress)
     with rasterio.Env(**GDAL):
         if wanted is None:
             with pa.BufferOutputStream() as memory:
-                totals = write_table(found, memory, raster.classes)
+                totals = write_table(batches, memory, raster.classes)
                 table = memory.getvalue()
-            return Polygons(totals=totals, layer=_layer(table, raster, chosen, placing, totals))
+            return Polygons(totals=totals, layer=_layer(table, raster, chosen, placement, totals))
         with whole_files(wanted.files) as folder:
             path = str(folder / "table.arrow")
             with pa.OSFile(path, "wb") as file:
-                totals = write_table(found, file, raster.classes)
-            write_files([_layer(path, raster, chosen, placing, totals)], wanted, folder)
+                totals = write_table(batches, file, raster.classes)
+            write_files([_layer(path, raster, chosen, placement, totals)], wanted, folder)
     return Polygons(files=wanted.files, totals=totals)
 
 
@@ -140,14 +140,14 @@ def _sieved(raster: ClassRaster, min_area_m2: float) -> Iterator[Values]:
     return sieve(lambda: raster.with_pixel_areas(min_area_m2), raster.shape[1], raster.side_lengths)
 
 
-def _found(faces: Iterable[Faces], placing: Placing, rows: int, progress: Progress) -> Iterator[Found]:
+def _place(faces: Iterable[Faces], placement: Placement, rows: int, progress: Progress) -> Iterator[Batch]:
     for number, each in enumerate(faces, 1):
-        yield Found(value=each.value, area_m2=placing.areas_m2(each), polygons=placing.polygons(each))
+        yield Batch(value=each.value, area_m2=placement.areas_m2(each), polygons=placement.polygons(each))
         progress(min(number * BAND_ROWS, rows), rows, "")
 
 
 def _layer(
-    table: str | pa.Buffer, raster: ClassRaster, chosen: Flags, placing: Placing, totals: dict[int, ClassTotal]
+    table: str | pa.Buffer, raster: ClassRaster, chosen: Flags, placement: Placement, totals: dict[int, ClassTotal]
 ) -> Layer:
     legend = raster.classes
     shown = sorted({number for number in legend.names if chosen[number]} | totals.keys())
@@ -158,5 +158,5 @@ def _layer(
         geometry_type="Polygon",
         crs=crs_of(raster.scene.geobox),
         style=polygon_style((number, legend.name(number), legend.colour(number)) for number in shown),
-        longest=placing.longest,
+        longest=placement.longest,
     )

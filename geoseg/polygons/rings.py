@@ -1,15 +1,14 @@
-"""Join the sides of faces to rings."""
+"""Join the sides of faces into rings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.compiled import compiled
 
 from .arcs import SOFT_END, SOFT_START, Arcs, Bytes, Points, Starts
-from .components import Ids, Labels
+from .components import Flags, Ids, Labels, Values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,44 +26,46 @@ class Sides:
     soft: Bytes
     """As in `Arcs`, in the direction of the side."""
 
-    def at(self, chosen: Starts) -> "Sides":
-        """Copy the sides at the given indices."""
-        start = np.concatenate([[0], np.cumsum(np.diff(self.start)[chosen])])
+    def take(self, chosen: Starts) -> "Sides":
+        """Copy the sides at the given indices, in their order."""
+        start = _offsets(np.diff(self.start)[chosen])
         return Sides(
             face=self.face[chosen],
             start=start,
-            points=gather(self.points, self.start[chosen], start),
+            points=_gather(self.points, self.start[chosen], start),
             leaving=self.leaving[chosen],
             arriving=self.arriving[chosen],
             soft=self.soft[chosen],
         )
 
-    def of(self, first: int, last: int, face: int) -> "Sides":
-        """Copy the sides in `first:last` as those of one face."""
-        begin, end = self.start[first], self.start[last]
-        return Sides(
-            face=np.full(last - first, face, np.int32),
-            start=self.start[first : last + 1] - begin,
-            points=self.points[begin:end].copy(),
-            leaving=self.leaving[first:last].copy(),
-            arriving=self.arriving[first:last].copy(),
-            soft=self.soft[first:last].copy(),
-        )
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Faces:
+    """Connected components with their borders.
+
+    With rows running down, outer rings are counter-clockwise, holes clockwise. A ring starts at its topmost, then
+    leftmost, point.
+    """
+
+    value: Values
+    """Class ids `(faces,)`."""
+    points: Points
+    """Lattice points of the raster `(points, 2)` as x and y: integers at pixel corners; rings repeat their first."""
+    ring_start: Starts
+    """Offsets of the rings in `points`, `(rings + 1,)`."""
+    face_start: Starts
+    """Offsets of the faces in the rings, `(faces + 1,)`; the outer ring is first."""
 
 
-def sides(arcs: Arcs, keep: npt.NDArray[np.bool_] | None, wanted: npt.NDArray[np.bool_], top: int) -> Sides:
-    """List both sides of arcs.
+def _offsets(sizes: Ids | Flags) -> Starts:
+    offsets: Starts = np.concatenate([[0], np.cumsum(sizes)])
+    return offsets
 
-    Parameters
-    ----------
-    arcs
-        Borders of a band.
-    keep
-        Points to keep `(points,)`; all for None.
-    wanted
-        Faces to keep `(faces,)`.
-    top
-        First row of the band in the raster.
+
+def list_sides(arcs: Arcs, keep: Flags | None, wanted: Flags, top: int) -> Sides:
+    """List both sides of the arcs of a band that starts at row `top`.
+
+    `keep` flags the points to keep `(points,)`, `None` for all; `wanted` the faces to keep `(faces,)`.
     """
     face = np.concatenate([arcs.left, arcs.right])
     chosen = np.flatnonzero((face >= 0) & wanted[face])
@@ -73,9 +74,9 @@ def sides(arcs: Arcs, keep: npt.NDArray[np.bool_] | None, wanted: npt.NDArray[np
     arc, turned = chosen % count if count else chosen, chosen >= count
     if keep is None:
         keep = np.ones(len(arcs.points), np.bool_)
-    kept_before = np.concatenate([[0], np.cumsum(keep)])
+    kept_before = _offsets(keep)
     sizes = kept_before[arcs.start[1:]] - kept_before[arcs.start[:-1]]
-    start = np.concatenate([[0], np.cumsum(sizes[arc])])
+    start = _offsets(sizes[arc])
     leaving, arriving, soft = arcs.leaving[arc], arcs.arriving[arc], arcs.soft[arc]
     swapped = (soft & SOFT_START) // SOFT_START * SOFT_END + (soft & SOFT_END) // SOFT_END * SOFT_START
     return Sides(
@@ -92,9 +93,9 @@ def sides(arcs: Arcs, keep: npt.NDArray[np.bool_] | None, wanted: npt.NDArray[np
 def _walk(  # noqa: PLR0917 - compiled
     points: Points,
     start: Starts,
-    keep: npt.NDArray[np.bool_],
+    keep: Flags,
     arcs: Starts,
-    turned: npt.NDArray[np.bool_],
+    turned: Flags,
     begin: Starts,
     top: int,
 ) -> Points:
@@ -111,27 +112,22 @@ def _walk(  # noqa: PLR0917 - compiled
     return walked
 
 
-def together(parts: Sequence[Sides]) -> Sides:
+def concatenate(parts: Sequence[Sides]) -> Sides:
     """Concatenate lists of sides, ordered by face."""
     face = np.concatenate([part.face for part in parts])
-    offsets = np.cumsum([0, *(len(part.points) for part in parts)])
-    start = np.concatenate([part.start[:-1] + offset for part, offset in zip(parts, offsets[:-1], strict=True)])
-    sizes = np.concatenate([np.diff(part.start) for part in parts])
-    points = np.concatenate([part.points for part in parts])
-    order = np.argsort(face, kind="stable")
-    new_start = np.concatenate([[0], np.cumsum(sizes[order])])
-    return Sides(
-        face=face[order],
-        start=new_start,
-        points=gather(points, start[order], new_start),
-        leaving=np.concatenate([part.leaving for part in parts])[order],
-        arriving=np.concatenate([part.arriving for part in parts])[order],
-        soft=np.concatenate([part.soft for part in parts])[order],
+    joined = Sides(
+        face=face,
+        start=_offsets(np.concatenate([np.diff(part.start) for part in parts])),
+        points=np.concatenate([part.points for part in parts]),
+        leaving=np.concatenate([part.leaving for part in parts]),
+        arriving=np.concatenate([part.arriving for part in parts]),
+        soft=np.concatenate([part.soft for part in parts]),
     )
+    return joined.take(np.argsort(face, kind="stable"))
 
 
 @compiled
-def gather(points: Points, start: Starts, new_start: Starts) -> Points:
+def _gather(points: Points, start: Starts, new_start: Starts) -> Points:
     """Copy runs of points from offsets `start` to offsets `new_start`."""
     gathered = np.empty((new_start[-1], 2), np.int32)
     for side in range(start.size):
@@ -140,26 +136,10 @@ def gather(points: Points, start: Starts, new_start: Starts) -> Points:
     return gathered
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Rings:
-    """Borders of faces as closed rings; the outer ring of a face precedes its holes.
+def close_rings(sides: Sides, value: Values) -> Faces:
+    """Join all sides of faces into rings; `value` holds class ids by face.
 
-    With rows running down, outer rings are counter-clockwise, holes clockwise. A ring starts at its topmost, then
-    leftmost, point.
-    """
-
-    face: Labels
-    """Face of each ring `(rings,)`, ascending."""
-    start: Starts
-    """Offsets of the rings in `points`, `(rings + 1,)`."""
-    points: Points
-    """Lattice points of the raster `(points, 2)`; the last of a ring repeats its first."""
-
-
-def rings(sides: Sides) -> Rings:
-    """Join all sides of faces to rings.
-
-    Where a face meets itself at a corner, a ring turns to stay with the same neighbour: rings touch each other there,
+    Where a face meets itself at a corner, the ring turns to follow the same neighbour: rings may touch each other, but
     never themselves.
     """
     bounds = np.flatnonzero(np.diff(sides.face, prepend=-1, append=-1))
@@ -170,9 +150,13 @@ def rings(sides: Sides) -> Rings:
         sides.points, sides.start, sides.leaving, sides.arriving, sides.soft, from_id, to_id, order, bounds
     )
     rank = np.lexsort((first, ~outer, part))
-    new_start = np.concatenate([[0], np.cumsum(np.diff(start)[rank])])
-    return Rings(
-        face=sides.face[bounds[:-1]][part[rank]], start=new_start, points=gather(points, start[rank], new_start)
+    ring_start = _offsets(np.diff(start)[rank])
+    faces = sides.face[bounds[:-1]]
+    return Faces(
+        value=value[faces],
+        points=_gather(points, start[rank], ring_start),
+        ring_start=ring_start,
+        face_start=_offsets(np.bincount(part, minlength=len(faces))),
     )
 
 
@@ -187,7 +171,7 @@ def _rings(  # noqa: PLR0917 - compiled
     to_id: Ids,
     order: Ids,
     bounds: Ids,
-) -> tuple[Points, Starts, Ids, Ids, npt.NDArray[np.bool_]]:
+) -> tuple[Points, Starts, Ids, Ids, Flags]:
     sides = order.size
     used = np.zeros(sides, np.bool_)
     line = np.empty((len(points), 2), np.int32)
@@ -241,7 +225,7 @@ def _next(  # noqa: PLR0917 - compiled
 
 
 @compiled
-def _without_straight(raw: Points, soft: npt.NDArray[np.bool_], size: int) -> int:
+def _without_straight(raw: Points, soft: Flags, size: int) -> int:
     """Drop soft points in line with their neighbours; return the number of points left."""
     drop = np.zeros(size, np.bool_)
     for k in range(size):

@@ -4,18 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from geoseg.compiled import compiled
 
-from .components import NOTHING, Ids, Labels, Values, join, label, relabel, renumbered
+from .components import NODATA, Flags, Ids, Labels, Values, connect, label, label_below, renumbered
 
-Flags = npt.NDArray[np.bool_]
-
-ENOUGH = 1 << 40
-"""The minimum area. Areas are integers relative to it, so that the order of summation does not matter."""
+MIN_AREA = 1 << 40
+"""Areas are integers, relative to the minimum area, so that the order of summation does not matter."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,9 +18,9 @@ class MeasuredBand:
     """Rows of a class raster with the area of their pixels."""
 
     values: Values
-    """Class ids `(rows, columns)`; `NOTHING` for nodata."""
+    """Class ids `(rows, columns)`; `NODATA` for nodata."""
     pixel_area: Ids
-    """Area of a pixel in each row `(rows,)`; `ENOUGH` is the minimum area."""
+    """Area of a pixel in each row `(rows,)`, relative to `MIN_AREA`."""
     last: bool
     """Whether this is the last band."""
 
@@ -36,13 +31,13 @@ class _Regions:
 
     value: Values
     area: Ids
-    """At most `ENOUGH`."""
+    """At most `MIN_AREA`."""
     pairs: Labels
     """Adjacent regions `(pairs, 2)`, at least one of them small."""
     length: Ids
     """Length of the shared border `(pairs,)`."""
     slot: Ids
-    """Labels in small regions, numbered through all bands `(slots,)`."""
+    """Components of the bands in small regions, numbered through all bands `(slots,)`."""
     slot_region: Labels
     """Region of each slot."""
     bottom: Labels
@@ -57,28 +52,14 @@ def sieve(read: Callable[[], Iterable[MeasuredBand]], columns: int, side_lengths
     components surrounded by nodata becomes one component of the class that covers most of it, or nodata if the group is
     small too.
 
-    Memory holds one band, and two bytes for each component in each band.
-
-    Parameters
-    ----------
-    read
-        Read the raster from top to bottom; called twice. The height of the bands does not change the result.
-    columns
-        Width of the raster.
-    side_lengths
-        Width and height of a pixel, as integers in any unit.
+    The raster is read twice; the height of its bands does not change the result. Memory holds one band, and two bytes
+    for each component in each band. `side_lengths` are the width and height of a pixel, as integers in any unit.
     """
     decisions = _decide(read(), columns, side_lengths)
     for band, decision in zip(read(), decisions, strict=True):
-        yield _decided(band.values, decision)
-
-
-def _decided(values: Values, decision: Values) -> Values:
-    """Replace each component by its class."""
-    labels = np.empty(values.shape, np.int32)
-    label(values, labels)
-    decided: Values = np.append(decision, np.uint16(NOTHING))[labels]
-    return decided
+        labels = np.empty(band.values.shape, np.int32)
+        label(band.values, labels)
+        yield np.append(decision, np.uint16(NODATA))[labels]
 
 
 def _decide(bands: Iterable[MeasuredBand], columns: int, side_lengths: tuple[int, int]) -> list[Values]:
@@ -95,13 +76,13 @@ def _decide(bands: Iterable[MeasuredBand], columns: int, side_lengths: tuple[int
         bottom=np.full(columns, -1, np.int32),
     )
     for band in bands:
-        regions, own = _add(regions, band, offsets[-1], side_lengths)
+        regions, own = _add_band(regions, band, offsets[-1], side_lengths)
         decisions.append(own)
         offsets.append(offsets[-1] + len(own))
         continues = np.zeros(len(regions.value), np.bool_)
         if not band.last:
             continues[regions.bottom[regions.bottom >= 0]] = True
-        small = regions.area < ENOUGH
+        small = regions.area < MIN_AREA
         cluster = _clusters(regions, small)
         ready = small & ~np.isin(cluster, cluster[small & continues])
         value = _assign(regions, ready, cluster)
@@ -115,29 +96,27 @@ def _decide(bands: Iterable[MeasuredBand], columns: int, side_lengths: tuple[int
     return decisions
 
 
-def _add(regions: _Regions, band: MeasuredBand, offset: int, side_lengths: tuple[int, int]) -> tuple[_Regions, Values]:
+def _add_band(
+    regions: _Regions, band: MeasuredBand, offset: int, side_lengths: tuple[int, int]
+) -> tuple[_Regions, Values]:
     """Merge regions with the components of a band; return them, and the class of each component of the band."""
     framed = np.full((len(band.values) + 1, band.values.shape[1]), -1, np.int32)
     labels = framed[1:]
-    first = label(band.values, labels)
-    own = band.values.ravel()[first]
-    united, count = join(regions.bottom, regions.value, labels[0], band.values[0], len(first))
-    area = np.zeros(count, np.int64)
-    np.add.at(area, united, np.concatenate([regions.area, _areas(labels, band.pixel_area, len(first))]))
-    area = np.minimum(area, ENOUGH)
-    small = area < ENOUGH
-    value = np.empty(count, np.uint16)
-    value[united] = np.concatenate([regions.value, own])
-    new = united[len(regions.value) :]
-    relabel(labels, new)
-    framed[0] = renumbered(regions.bottom, united)
+    known = len(regions.value)
+    merged, value = label_below(regions.bottom, regions.value, band.values, labels)
+    framed[0] = renumbered(regions.bottom, merged)
+    new = merged[known:]
+    area = _areas(labels, band.pixel_area, len(value))
+    np.add.at(area, merged[:known], regions.area)
+    area = np.minimum(area, MIN_AREA)
+    small = area < MIN_AREA
     new_pairs, new_length = _borders(framed, small, *side_lengths)
-    pairs, length = _summed(
-        np.concatenate([united[regions.pairs], new_pairs]), np.concatenate([regions.length, new_length])
-    )
+    both = np.concatenate([merged[regions.pairs], new_pairs])
+    keys, length = _totals(both[:, 0].astype(np.int64) << 32 | both[:, 1], np.concatenate([regions.length, new_length]))
+    pairs = np.column_stack([keys >> 32, keys & 0xFFFFFFFF]).astype(np.int32)
     needed = small[pairs].any(axis=1)
-    slot = np.concatenate([regions.slot, offset + np.arange(len(first))])
-    slot_region = np.concatenate([united[regions.slot_region], new])
+    slot = np.concatenate([regions.slot, offset + np.arange(len(new))])
+    slot_region = np.concatenate([merged[regions.slot_region], new])
     undecided = small[slot_region]
     return _Regions(
         value=value,
@@ -147,7 +126,7 @@ def _add(regions: _Regions, band: MeasuredBand, offset: int, side_lengths: tuple
         slot=slot[undecided],
         slot_region=slot_region[undecided],
         bottom=framed[-1].copy(),
-    ), own
+    ), value[new]
 
 
 @compiled
@@ -156,13 +135,13 @@ def _areas(labels: Labels, pixel_area: Ids, count: int) -> Ids:
     for y in range(labels.shape[0]):
         for x in range(labels.shape[1]):
             if labels[y, x] >= 0:
-                area[labels[y, x]] = min(area[labels[y, x]] + pixel_area[y], ENOUGH)
+                area[labels[y, x]] = min(area[labels[y, x]] + pixel_area[y], MIN_AREA)
     return area
 
 
 @compiled
 def _borders(framed: Labels, small: Flags, along: int, down: int) -> tuple[Labels, Ids]:
-    """List pixel sides between two regions, one of them small, by regions and length.
+    """List the pixel sides between two regions, at least one of them small: pairs `(sides, 2)` and lengths `(sides,)`.
 
     The first row is the last of the band above; only the sides below it count.
     """
@@ -188,64 +167,49 @@ def _borders(framed: Labels, small: Flags, along: int, down: int) -> tuple[Label
     return pairs, length
 
 
-def _summed(pairs: Labels, length: Ids) -> tuple[Labels, Ids]:
-    """Sum the lengths of equal pairs."""
-    keys, which = np.unique(pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1], return_inverse=True)
-    total = np.zeros(len(keys), np.int64)
-    np.add.at(total, which, length)
-    return np.column_stack([keys >> 32, keys & 0xFFFFFFFF]).astype(np.int32), total
-
-
 def _clusters(regions: _Regions, small: Flags) -> Labels:
     """Number the connected groups of small regions `(regions,)`."""
-    pairs = regions.pairs[small[regions.pairs].all(axis=1)]
-    count = len(regions.value)
-    graph = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    clusters: Labels = connected_components(graph, directed=False)[1]
-    return clusters
+    return connect(regions.pairs[small[regions.pairs].all(axis=1)], len(regions.value))[1]
 
 
 def _assign(regions: _Regions, ready: Flags, cluster: Labels) -> Values:
     """Return the classes `(regions,)` once the ready regions have taken those of their neighbours."""
     value = regions.value.copy()
-    settled = regions.area >= ENOUGH
+    settled = regions.area >= MIN_AREA
     todo = ready.copy()
     one, other = np.concatenate([regions.pairs, regions.pairs[:, ::-1]]).T
     length = np.concatenate([regions.length, regions.length])
     while (reached := todo[one] & settled[other]).any():
-        keys, which = np.unique(
-            one[reached].astype(np.int64) * (NOTHING + 1) + value[other[reached]], return_inverse=True
-        )
-        total = np.zeros(len(keys), np.int64)
-        np.add.at(total, which, length[reached])
-        taking, taken = _largest(keys // (NOTHING + 1), keys % (NOTHING + 1), total)
+        taking, taken = _main_classes(one[reached], value[other[reached]], length[reached])
         value[taking] = taken
         settled[taking], todo[taking] = True, False
-    _fill_islands(regions, todo, cluster, value)
+    # Groups without a large region take one class, or nodata.
+    islands, area = cluster[todo], regions.area[todo]
+    groups, covering = _main_classes(islands, value[todo], area)
+    _, total = _totals(islands, area)
+    value[todo] = np.where(total >= MIN_AREA, covering, NODATA)[np.searchsorted(groups, islands)]
     return value
 
 
-def _fill_islands(regions: _Regions, todo: Flags, cluster: Labels, value: Values) -> None:
-    """Give each group without a large region one class, or nodata."""
-    keys, which = np.unique(cluster[todo].astype(np.int64) * (NOTHING + 1) + value[todo], return_inverse=True)
-    area = np.zeros(len(keys), np.int64)
-    np.add.at(area, which, regions.area[todo])
-    groups, covering = _largest(keys // (NOTHING + 1), keys % (NOTHING + 1), area)
-    group = np.searchsorted(groups, cluster[todo])
-    total = np.zeros(len(groups), np.int64)
-    np.add.at(total, group, regions.area[todo])
-    value[todo] = np.where(total >= ENOUGH, covering, NOTHING)[group]
+def _main_classes(keys: Labels, classes: Values, amounts: Ids) -> tuple[Ids, Ids]:
+    """Return each key once, ascending, with the class of the largest total amount, the lowest of equals."""
+    pairs, total = _totals(keys.astype(np.int64) * (NODATA + 1) + classes, amounts)
+    key, value = np.divmod(pairs, NODATA + 1)
+    order = np.lexsort((value, -total, key))
+    found, first = np.unique(key[order], return_index=True)
+    return found, value[order][first]
 
 
-def _largest(keys: Ids, classes: Ids, amounts: Ids) -> tuple[Ids, Ids]:
-    """Return each key once, with the class of its largest amount, the lowest of equals."""
-    order = np.lexsort((classes, -amounts, keys))
-    found, first = np.unique(keys[order], return_index=True)
-    return found, classes[order][first]
+def _totals(keys: Labels | Ids, amounts: Ids) -> tuple[Ids, Ids]:
+    """Return each key once, ascending, with the sum of its amounts."""
+    found, which = np.unique(keys.astype(np.int64), return_inverse=True)
+    total = np.zeros(len(found), np.int64)
+    np.add.at(total, which, amounts)
+    return found, total
 
 
 def _still_needed(regions: _Regions, undecided: Flags, continues: Flags) -> _Regions:
-    """Drop regions that are no longer needed, and renumber the others."""
+    """Drop the regions no longer needed and renumber the others."""
     beside = undecided[regions.pairs].any(axis=1)
     kept = undecided | continues
     kept[regions.pairs[beside].ravel()] = True

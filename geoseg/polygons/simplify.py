@@ -1,4 +1,4 @@
-"""Simplify the borders of a band, once for both faces, so that none cross or touch."""
+"""Simplify the borders of a band, each once for both faces, so that none cross or touch."""
 
 import heapq
 import math
@@ -9,43 +9,24 @@ import numpy.typing as npt
 from geoseg.compiled import compiled
 
 from .arcs import Arcs, Points, Starts
-from .components import Labels
-
-Flags = npt.NDArray[np.bool_]
+from .components import Flags, Labels
 
 CLEARANCE = 0.1
 """Distance that a new border keeps from other bends, pixels: more than coordinates lose by rounding."""
-MOST_LOST = 0.25
+MAX_LOSS = 0.25
 """Share of its pixels in a band that a face may lose: faces narrower than the tolerance must not become slivers."""
 
 
 def simplify(arcs: Arcs, within: Labels, count: int, pixel_m: tuple[float, float], tolerance_m: float) -> Flags:
-    """Choose the points of arcs to keep; nodes stay, so that bands are simplified one by one.
+    """Choose the points of a band's arcs to keep `(points,)`; nodes stay, so that each band is simplified by itself.
 
     Points are removed in ascending order of the distance that the border moves. A point may go if the border stays
     within the tolerance of all its original points, sweeps over no other border, and takes no more than a quarter of a
-    face.
-
-    Parameters
-    ----------
-    arcs
-        All borders of a band.
-    within
-        Faces of the band `(rows, columns)`; -1 for none.
-    count
-        Number of faces.
-    pixel_m
-        Height and width of a pixel, metres.
-    tolerance_m
-        Distance that borders may move, metres.
-
-    Returns
-    -------
-    Flags
-        Points kept `(points,)`.
+    face. `within` holds the `count` faces of the band `(rows, columns)`, -1 for none; `pixel_m` is the height and width
+    of a pixel.
     """
     ends = _ends(arcs, within.shape[1] + 1)
-    may_lose = MOST_LOST * _pixels(within, count)
+    may_lose = MAX_LOSS * _pixels(within, count)
     (rows, columns), (down, along) = within.shape, pixel_m
     return _simplify(
         arcs.points, arcs.start, arcs.left, arcs.right, ends, may_lose, rows, columns, down, along, tolerance_m

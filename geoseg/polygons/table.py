@@ -11,7 +11,7 @@ import shapely
 from geoseg.vectors.layers import GEOMETRY
 
 from .classes import Classes
-from .components import NOTHING, Values
+from .components import NODATA, Values
 
 SCHEMA = pa.schema(
     [
@@ -27,8 +27,8 @@ ROWS = 4096
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """Traced polygons."""
+class Batch:
+    """Polygons of a band."""
 
     value: Values
     """Class ids `(polygons,)`."""
@@ -46,12 +46,12 @@ class ClassTotal:
     area_m2: float
 
 
-def write_table(found: Iterable[Found], sink: pa.NativeFile, classes: Classes) -> dict[int, ClassTotal]:
+def write_table(batches: Iterable[Batch], sink: pa.NativeFile, classes: Classes) -> dict[int, ClassTotal]:
     """Write polygons, numbered from 1; return the totals of the classes present, by id."""
     count = 0
-    counts, areas_m2 = np.zeros(NOTHING, np.int64), np.zeros(NOTHING, np.float64)
+    counts, areas_m2 = np.zeros(NODATA, np.int64), np.zeros(NODATA, np.float64)
     with pa.ipc.new_file(sink, SCHEMA) as writer:
-        for batch in found:
+        for batch in batches:
             for begin in range(0, len(batch.value), ROWS):
                 rows = slice(begin, begin + ROWS)
                 value, area_m2 = batch.value[rows], np.round(batch.area_m2[rows], 2)

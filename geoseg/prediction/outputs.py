@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.files import check_outputs, discard, publish
-from geoseg.vectors.formats import VECTOR_ENDINGS
+from geoseg.vectors.targets import VECTOR_ENDINGS
 
 from .journal import Journal
 from .plan import Plan

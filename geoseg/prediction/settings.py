@@ -7,7 +7,7 @@ from typing import TypedDict
 from geoseg.errors import UsageError
 from geoseg.models.engine import ORIENTATIONS, TTA
 from geoseg.tiling import FAMILIES
-from geoseg.vectors.formats import VECTOR_ENDINGS
+from geoseg.vectors.targets import VECTOR_ENDINGS
 
 Bounds = tuple[float, float, float, float]
 

@@ -10,7 +10,7 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.files import whole_files
 from geoseg.rasters.ground import crs_of, ground_sample_distance
 from geoseg.tiling.progress import Progress, no_progress
-from geoseg.vectors.targets import requested
+from geoseg.vectors.targets import prepare_targets
 from geoseg.vectors.write import write_files
 
 from .network import RoadNetwork
@@ -69,7 +69,7 @@ def trace_roads(
     """
     if road_class is not None and threshold is not None:
         raise UsageError("a raster holds classes (`road_class`) or probabilities (`threshold`), not both.")
-    wanted = requested(output, formats, source, overwrite=overwrite)
+    wanted = prepare_targets(output, formats, source, overwrite=overwrite)
     settings = RoadSettings() if threshold is None else replace(RoadSettings(), threshold=threshold)
     with (
         rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES),

@@ -8,18 +8,10 @@ Starts = npt.NDArray[np.int64]
 
 
 def densify(points: Points, start: Starts, longest: float) -> tuple[Points, Starts]:
-    """Divide segments longer than `longest`; return the points and the offsets of the lines.
+    """Divide the segments of lines or closed rings that are longer than `longest`; return new points and offsets.
 
-    A segment gets the same points, bit for bit, in either direction: shared borders stay shared.
-
-    Parameters
-    ----------
-    points
-        Points of lines or rings `(points, 2)`; the last of a ring repeats its first.
-    start
-        Offsets of the lines in `points`, `(lines + 1,)`.
-    longest
-        Length in the units of `points`.
+    `points` are `(points, 2)`, `start` the offsets of the lines in them `(lines + 1,)`. A segment gets the same points,
+    bit for bit, in either direction: shared borders stay shared.
     """
     length = np.append(np.hypot(*np.diff(points, axis=0).T), 0)
     length[start[1:] - 1] = 0  # no segment joins one line to the next

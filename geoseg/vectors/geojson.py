@@ -25,13 +25,7 @@ Degrees = npt.NDArray[np.float64]
 
 
 def write_geojson(layer: Layer, path: Path) -> None:
-    """Write lines or polygons as a FeatureCollection in longitude and latitude (WGS 84), batch by batch.
-
-    Raises
-    ------
-    SceneError
-        If a polygon contains a pole.
-    """
+    """Write lines or polygons as a FeatureCollection in longitude and latitude (WGS 84), batch by batch."""
     to_lonlat = Transformer.from_crs(layer.crs.to_2d(), "OGC:CRS84", always_xy=True)
     separator = "\n"
     with path.open("w", encoding="utf-8", newline="\n") as file:

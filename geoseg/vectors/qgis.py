@@ -65,13 +65,7 @@ def junction_style() -> str:
 
 
 def _line(colour: str, width: str, cap: str) -> dict[str, str]:
-    return {
-        "line_color": colour,
-        "line_width": width,
-        "line_width_unit": "MM",
-        "capstyle": cap,
-        "joinstyle": "round",
-    }
+    return {"line_color": colour, "line_width": width, "line_width_unit": "MM", "capstyle": cap, "joinstyle": "round"}
 
 
 def _dot(colour: str, rim: str, rim_width: str, size: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Write layers as GeoJSON, GeoPackage, FlatGeobuf or GeoParquet."""
 
+import errno
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -8,10 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from geoseg.files import discard
 
 from .geojson import write_geojson
 from .layers import GEOMETRY, Layer
-from .targets import Targets, writing
+from .targets import Targets
 
 _VERSION = "1.2"
 """GeoPackage version: the latest that current GDALs read without a warning."""
@@ -40,23 +44,10 @@ def write_layers(layers: Sequence[Layer], path: Path, file_format: str) -> None:
     """Write layers to a file, batch by batch; an existing file is replaced.
 
     A GeoPackage holds all layers and their styles, the other formats only the first layer. GeoJSON is in longitude and
-    latitude (RFC 7946), the others in the layer's CRS. The bytes do not depend on the date.
-
-    Parameters
-    ----------
-    layers
-        Main layer first.
-    path
-        File to write.
-    file_format
-        One of `geoseg.vectors.formats.VECTOR_ENDINGS`.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    latitude (RFC 7946), the others in the layer's CRS. The bytes do not depend on the date. An OSError with a
+    `strerror` reports what cannot be written.
     """
-    with writing(path):
+    with _replacing(path):
         if file_format == "gpkg":
             _write_geopackage(layers, path)
         elif file_format == "flatgeobuf":
@@ -66,6 +57,18 @@ def write_layers(layers: Sequence[Layer], path: Path, file_format: str) -> None:
             _write_geoparquet(layers[0], path)
         else:
             write_geojson(layers[0], path)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[None]:
+    """Remove an existing file, and raise errors of the writing libraries as an OSError."""
+    import sqlite3  # late: TensorFlow brings a SQLite of its own, whose version a GeoPackage then holds
+
+    discard(path)
+    try:
+        yield
+    except (DataSourceError, DataLayerError, pa.ArrowException, sqlite3.Error) as error:
+        raise OSError(errno.EIO, f"{error}; is the disk full?") from error
 
 
 def _write_with_gdal(layer: Layer, path: Path, name: str, **options: object) -> None:

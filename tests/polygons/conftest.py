@@ -5,7 +5,7 @@ import pytest
 import rasterio
 import shapely
 
-from geoseg.polygons.components import NOTHING
+from geoseg.polygons.components import NODATA
 from geoseg.polygons.faces import Band, trace_faces
 
 UTM = "EPSG:32633"
@@ -22,7 +22,7 @@ def traced():
             for top in range(0, len(values), rows)
         ]
         polygons, classes = [], []
-        for faces in trace_faces(bands, values.shape[1], np.ones(NOTHING + 1, np.bool_), tolerance_m):
+        for faces in trace_faces(bands, values.shape[1], np.ones(NODATA + 1, np.bool_), tolerance_m):
             offsets = (faces.ring_start, faces.face_start)
             points = faces.points.astype(float)
             polygons += shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, offsets).tolist()

@@ -54,12 +54,12 @@ def test_damaged_legend(read, text):
 def test_choice():
     """Classes are chosen by name or id; none chosen are all, and no data is never one."""
     classes = Classes(names={0: "water", 7: "wood", 9: "7"}, colours={})
-    assert np.flatnonzero(classes.chosen(["water", "9"])).tolist() == [0, 9]
-    assert np.flatnonzero(classes.chosen([0])).tolist() == [0]
-    assert np.flatnonzero(classes.chosen(["7"])).tolist() == [9]  # a name goes before an id
-    assert classes.chosen([])[:-1].all()
-    assert not classes.chosen([])[-1]
-    assert np.flatnonzero(Classes(names={}, colours={}).chosen(["12"])).tolist() == [12]
+    assert np.flatnonzero(classes.select(["water", "9"])).tolist() == [0, 9]
+    assert np.flatnonzero(classes.select([0])).tolist() == [0]
+    assert np.flatnonzero(classes.select(["7"])).tolist() == [9]  # a name goes before an id
+    assert classes.select([])[:-1].all()
+    assert not classes.select([])[-1]
+    assert np.flatnonzero(Classes(names={}, colours={}).select(["12"])).tolist() == [12]
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_choice():
 def test_unknown_class(names, wanted, message):
     """A class that the legend does not have is refused, with those that it has."""
     with pytest.raises(UsageError, match=message):
-        Classes(names=names, colours={}).chosen([wanted])
+        Classes(names=names, colours={}).select([wanted])

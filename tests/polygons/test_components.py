@@ -4,14 +4,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from skimage.measure import label as skimage_label
 
-from geoseg.polygons.components import NOTHING, join, label
+from geoseg.polygons.components import NODATA, label, label_below
 
-RASTERS = arrays(np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.sampled_from([0, 1, NOTHING]))
+RASTERS = arrays(np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.sampled_from([0, 1, NODATA]))
 
 
 def components(values):
     """Components by scikit-image, numbered from 0 in reading order; -1 where there is no data."""
-    marked = np.where(values == NOTHING, -1, values.astype(int))
+    marked = np.where(values == NODATA, -1, values.astype(int))
     return skimage_label(marked, background=-1, connectivity=1).astype(int) - 1
 
 
@@ -28,15 +28,14 @@ def test_label_agrees_with_scikit_image(values):
 @given(RASTERS, st.integers(1, 8))
 @settings(deadline=None)
 def test_join_makes_one_of_what_a_cut_parts(values, cut):
-    """Labels of two bands, united where they meet, are the labels of the whole."""
+    """Labels of two bands, merged where they meet, are the labels of the whole."""
     cut = min(cut, len(values))
     upper, lower = (np.empty(part.shape, np.int32) for part in (values[:cut], values[cut:]))
     upper_first = label(values[:cut], upper)
     if cut == len(values):
         return
-    count = len(label(values[cut:], lower))
-    upper_value = values[:cut].ravel()[upper_first]
-    united, number = join(upper[-1], upper_value, lower[0], values[cut], count)
-    whole = np.concatenate([np.append(united, -1)[upper], np.append(united[len(upper_first) :], -1)[lower]])
+    merged, value = label_below(upper[-1], values[:cut].ravel()[upper_first], values[cut:], lower)
+    whole = np.concatenate([np.append(merged, -1)[upper], lower])
     np.testing.assert_array_equal(whole, components(values))
-    assert number == whole.max() + 1
+    assert len(value) == whole.max() + 1
+    np.testing.assert_array_equal(np.append(value, NODATA)[whole], values)

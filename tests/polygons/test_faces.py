@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from geoseg.polygons.components import NOTHING
+from geoseg.polygons.components import NODATA
 from geoseg.polygons.faces import Band, trace_faces
-from geoseg.polygons.sieve import ENOUGH, MeasuredBand, sieve
+from geoseg.polygons.sieve import MIN_AREA, MeasuredBand, sieve
 
 RASTERS = arrays(
-    np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=10), elements=st.sampled_from([0, 1, 2, NOTHING])
+    np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=10), elements=st.sampled_from([0, 1, 2, NODATA])
 )
 
 
@@ -26,7 +26,7 @@ def canonical(polygons, classes):
 
 def at_once(values):
     """Polygons of a whole raster, made by GDAL."""
-    found = list(rasterio.features.shapes(values, mask=values != NOTHING, connectivity=4))
+    found = list(rasterio.features.shapes(values, mask=values != NODATA, connectivity=4))
     polygons = np.array([shapely.geometry.shape(shape) for shape, _ in found], dtype=object)
     return polygons, np.array([value for _, value in found], dtype=int)
 
@@ -105,13 +105,13 @@ def test_memory_does_not_grow_with_height(blots):
     def peak(bands):
         def read():
             for number in range(bands):
-                yield MeasuredBand(values=pattern, pixel_area=np.full(64, ENOUGH // 30), last=number == bands - 1)
+                yield MeasuredBand(values=pattern, pixel_area=np.full(64, MIN_AREA // 30), last=number == bands - 1)
 
         sieved = enumerate(sieve(read, columns, (1, 1)))
         cut = (Band(values=each, pixel_m=(1.0, 1.0), last=number == bands - 1) for number, each in sieved)
         gc.collect()
         tracemalloc.start()
-        count = sum(len(faces.value) for faces in trace_faces(cut, columns, np.ones(NOTHING + 1, np.bool_), 1.5))
+        count = sum(len(faces.value) for faces in trace_faces(cut, columns, np.ones(NODATA + 1, np.bool_), 1.5))
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used, count

@@ -250,7 +250,7 @@ def test_cut_off_raster(suburb, tmp_path):
 @pytest.mark.parametrize("wrong", [{"min_area_m2": -1}, {"simplify_m": float("nan")}, {"min_area_m2": float("inf")}])
 def test_impossible_numbers(suburb, tmp_path, wrong):
     """Areas and lengths that are none are refused."""
-    with pytest.raises(UsageError, match=r"`(min_area_m2|simplify_m)` is a number from 0 upward"):
+    with pytest.raises(UsageError, match=r"`(min_area_m2|simplify_m)` must be a finite number of at least 0"):
         polygonise(suburb, tmp_path / "areas.gpkg", **wrong)
 
 

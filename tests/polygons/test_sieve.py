@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from skimage.measure import label as skimage_label
 
-from geoseg.polygons.components import NOTHING
-from geoseg.polygons.sieve import ENOUGH, MeasuredBand, sieve
+from geoseg.polygons.components import NODATA
+from geoseg.polygons.sieve import MIN_AREA, MeasuredBand, sieve
 
 RASTERS = arrays(
-    np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=10), elements=st.sampled_from([0, 1, 2, NOTHING])
+    np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=10), elements=st.sampled_from([0, 1, 2, NODATA])
 )
 SIDES = (3, 2)  # lengths of a pixel's lower and left side
 
@@ -20,14 +20,14 @@ def sieved(values, least, rows):
     def read():
         for top in range(0, len(values), rows):
             band = values[top : top + rows]
-            pixel_area = np.full(len(band), -(-ENOUGH // least))
+            pixel_area = np.full(len(band), -(-MIN_AREA // least))
             yield MeasuredBand(values=band, pixel_area=pixel_area, last=top + rows >= len(values))
 
     return np.concatenate(list(sieve(read, values.shape[1], SIDES)))
 
 
 def components(values):
-    return skimage_label(np.where(values == NOTHING, -1, values.astype(int)), background=-1, connectivity=1)
+    return skimage_label(np.where(values == NODATA, -1, values.astype(int)), background=-1, connectivity=1)
 
 
 def one_by_one(values, least):
@@ -72,8 +72,8 @@ def one_by_one(values, least):
         for number in group:
             total[value[number]] = total.get(value[number], 0) + area[number]
         covering = min(total, key=lambda each, total=total: (-total[each], each))
-        value |= dict.fromkeys(group, covering if sum(total.values()) >= least else NOTHING)
-    return np.array([NOTHING, *value.values()], np.uint16)[labels]
+        value |= dict.fromkeys(group, covering if sum(total.values()) >= least else NODATA)
+    return np.array([NODATA, *value.values()], np.uint16)[labels]
 
 
 @given(RASTERS, st.integers(1, 8), st.integers(1, 10))
@@ -102,16 +102,16 @@ def test_speck_goes_to_the_longest_border(rows):
     values = np.zeros((8, 8), np.uint16)
     values[:, 4:] = 1
     values[3:5, 3] = 2
-    values[0, 7] = NOTHING
+    values[0, 7] = NODATA
     expected = np.where(values == 2, 0, values)
     np.testing.assert_array_equal(sieved(values, 3, rows), expected)
 
 
 def test_islands_in_no_data():
     """A group of specks by itself takes the class that covers most of it; one that is too small as a whole goes."""
-    values = np.full((4, 9), NOTHING, np.uint16)
+    values = np.full((4, 9), NODATA, np.uint16)
     values[0, :4] = [0, 1, 1, 2]
     values[3, 7:] = [0, 1]
     after = sieved(values, 4, 2)
-    assert after[0].tolist() == [1, 1, 1, 1] + [NOTHING] * 5
-    assert (after[1:] == NOTHING).all()
+    assert after[0].tolist() == [1, 1, 1, 1] + [NODATA] * 5
+    assert (after[1:] == NODATA).all()

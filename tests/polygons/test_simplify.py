@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from geoseg.polygons.components import NOTHING
+from geoseg.polygons.components import NODATA
 
 RASTERS = arrays(
-    np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.sampled_from([0, 1, 2, NOTHING])
+    np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.sampled_from([0, 1, 2, NODATA])
 )
 
 
@@ -77,7 +77,7 @@ def test_strip_without_data_stays(traced, strip):
     """Two borders between the same two nodes do not fall into one."""
     values = np.zeros((20, 20), np.uint16)
     values[:, 10:] = 1
-    values[4:16, strip] = NOTHING
+    values[4:16, strip] = NODATA
     polygons, _ = traced(values, 64, 6.0)
     assert shapely.coverage_is_valid(polygons)
     assert shapely.area(polygons).sum() < 400

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from geoseg.vectors.formats import VECTOR_ENDINGS
+from geoseg.vectors.targets import VECTOR_ENDINGS
 from geoseg.vectors.write import write_layers
 
 

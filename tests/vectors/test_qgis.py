@@ -13,7 +13,7 @@ import shapely
 import geoseg
 from geoseg.models.legend import AERIAL
 from geoseg.vectors import qgis
-from geoseg.vectors.targets import targets
+from geoseg.vectors.targets import name_targets
 from geoseg.vectors.write import write_files
 
 QGIS_PYTHON = shutil.which("python3", path="/usr/bin")  # QGIS comes with the system's Python, not with a virtual one
@@ -156,7 +156,7 @@ def test_qgis_shows_networks(tmp_path, show, layer):
     edges = layer(lines, name="edges", style=qgis.edge_style(), kinds=4 * ["road", "ring", "plaza"])
     points = shapely.points([(500_000, 5_400_000), (500_050, 5_400_050), (500_100, 5_400_100)]).tolist()
     nodes = layer(points, name="nodes", geometry_type="Point", style=qgis.node_style())
-    wanted = targets(tmp_path / "roads.gpkg", ["geojson", "flatgeobuf", "parquet"], "scene.tif")
+    wanted = name_targets(tmp_path / "roads.gpkg", ["geojson", "flatgeobuf", "parquet"], "scene.tif")
     write_files([edges, nodes], wanted, tmp_path)
     package, *others = wanted.by_format.values()
     dots, *found = show(f"{package}|layername=nodes", f"{package}|layername=edges", *others)

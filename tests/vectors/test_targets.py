@@ -4,7 +4,7 @@ import pytest
 
 from geoseg.errors import OutputError, UsageError
 from geoseg.files import check_outputs
-from geoseg.vectors.targets import targets
+from geoseg.vectors.targets import name_targets
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from geoseg.vectors.targets import targets
 )
 def test_names(output, formats, files):
     """The ending names a format, each --format one more; all have one stem. A GeoPackage needs no style beside."""
-    found = targets(output, formats, "maps/scene.tif")
+    found = name_targets(output, formats, "maps/scene.tif")
     assert [path.name for path in found.files] == files
     assert {path.parent for path in found.files} == {Path(output).parent}
 
@@ -37,12 +37,12 @@ def test_names(output, formats, files):
 def test_refused_names(output, formats, message):
     """No format, an unknown one, and the place of the raster's own style are refused."""
     with pytest.raises(UsageError, match=message):
-        targets(output, formats, "maps/scene.tif")
+        name_targets(output, formats, "maps/scene.tif")
 
 
 def test_existing_files(tmp_path):
     """A file that exists is replaced only when that is asked for; a folder never is."""
-    wanted = targets(tmp_path / "a.gpkg", ["geojson"], "scene.tif")
+    wanted = name_targets(tmp_path / "a.gpkg", ["geojson"], "scene.tif")
     check_outputs(wanted.files, overwrite=False)
     (tmp_path / "a.geojson").touch()
     with pytest.raises(
@@ -54,4 +54,4 @@ def test_existing_files(tmp_path):
     with pytest.raises(OutputError, match=r"a\.qml is a folder"):
         check_outputs(wanted.files, overwrite=True)
     with pytest.raises(OutputError, match="is not a folder; create it first"):
-        check_outputs(targets(tmp_path / "none" / "a.gpkg", (), "scene.tif").files, overwrite=True)
+        check_outputs(name_targets(tmp_path / "none" / "a.gpkg", (), "scene.tif").files, overwrite=True)

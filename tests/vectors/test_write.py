@@ -12,8 +12,7 @@ import pyogrio
 import pytest
 import shapely
 
-from geoseg.vectors.formats import VECTOR_ENDINGS
-from geoseg.vectors.targets import targets
+from geoseg.vectors.targets import VECTOR_ENDINGS, name_targets
 from geoseg.vectors.write import write_files, write_layers
 
 LINES = [
@@ -102,7 +101,7 @@ def test_flatgeobuf_names_its_layer(layer, tmp_path):
 
 def test_files_of_a_run(layer, tmp_path):
     """All files are made in the work folder, the style with them."""
-    wanted = targets("maps/things.gpkg", ["geojson", "parquet"], "scene.tif")
+    wanted = name_targets("maps/things.gpkg", ["geojson", "parquet"], "scene.tif")
     write_files([layer(LINES)], wanted, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in wanted.files)
     assert (tmp_path / "things.qml").read_text() == "<qgis />"

@@ -5,8 +5,8 @@ import shapely
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Geod, Transformer
 
-from geoseg.polygons.faces import Faces
-from geoseg.polygons.to_map import Placing
+from geoseg.polygons.placement import Placement
+from geoseg.polygons.rings import Faces
 
 RING = np.array([[0, 0], [0, 100], [100, 100], [100, 0], [0, 0]], np.int32)
 HOLE = np.array([[20, 20], [40, 20], [40, 60], [20, 60], [20, 20]], np.int32)
@@ -19,8 +19,8 @@ def square(*rings):
     return Faces(value=np.zeros(1, np.uint16), points=points, ring_start=start, face_start=np.array([0, len(rings)]))
 
 
-def placing(crs, transform):
-    return Placing(geobox=GeoBox((100, 100), transform, crs))
+def placement(crs, transform):
+    return Placement(geobox=GeoBox((100, 100), transform, crs))
 
 
 NORTH_UP = rasterio.Affine(10, 0, 500_000, 0, -10, 6_500_000)
@@ -38,7 +38,7 @@ NORTH_UP = rasterio.Affine(10, 0, 500_000, 0, -10, 6_500_000)
 )
 def test_polygons_lie_where_the_transform_says(transform):
     """On any grid lattice points go through the transform, and outer rings are counter-clockwise."""
-    (polygon,) = placing("EPSG:32633", transform).polygons(square(RING, HOLE))
+    (polygon,) = placement("EPSG:32633", transform).polygons(square(RING, HOLE))
     corners = [transform @ tuple(map(float, point)) for point in RING]
     expected = shapely.Polygon(corners, [[transform @ tuple(map(float, point)) for point in HOLE]])
     assert polygon.equals(expected)
@@ -59,7 +59,7 @@ def test_polygons_lie_where_the_transform_says(transform):
 )
 def test_areas_are_those_of_an_equal_area_projection(crs, transform):
     """Areas on the ellipsoid agree with those in an equal-area projection of finely cut outlines, to a millionth."""
-    place = placing(crs, transform)
+    place = placement(crs, transform)
     faces = square(RING, HOLE)
     (polygon,) = place.polygons(faces)
     source = CRS.from_user_input(crs)
@@ -79,7 +79,7 @@ def test_areas_are_those_of_an_equal_area_projection(crs, transform):
 
 def test_long_straight_borders_are_followed():
     """A parallel 20° long is no geodesic: the area below it is that of the zone of the ellipsoid."""
-    place = placing("EPSG:4326", rasterio.Affine(0.2, 0, 0, 0, -0.1, 60))
+    place = placement("EPSG:4326", rasterio.Affine(0.2, 0, 0, 0, -0.1, 60))
     zone = [(lon, lat) for lat, lons in ((60, (0, 20)), (50, (20, 0))) for lon in np.linspace(*lons, 20_001)]
     expected = abs(Geod(ellps="WGS84").polygon_area_perimeter(*zip(*zone, strict=True))[0])
     assert place.areas_m2(square(RING))[0] == pytest.approx(expected, rel=1e-6)

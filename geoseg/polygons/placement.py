@@ -12,17 +12,17 @@ from odc.geo.geobox import GeoBox
 from geoseg.rasters.ground import Geodesy, crs_of, ground_sample_distance, place
 from geoseg.vectors.densify import densify
 
-from .faces import Faces
+from .rings import Faces
 
 Places = npt.NDArray[np.float64]
 
 LONGEST_M = 1000.0
-"""Step in which straight lines of the CRS are followed on the ellipsoid: a geodesic of this length deviates by 3 cm."""
+"""Longest segment of a straight line in the CRS on the ellipsoid: a geodesic of this length deviates by 3 cm."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placing:
-    """Placement of faces by the grid of their raster."""
+class Placement:
+    """Grid of a raster, on which its faces are placed."""
 
     geobox: GeoBox
 
@@ -41,11 +41,9 @@ class Placing:
         """Return the polygons of faces `(faces,)` in the CRS: outer rings counter-clockwise, holes clockwise."""
         offsets = (faces.ring_start, faces.face_start)
         points = place(self.geobox.transform, faces.points)
-        made = shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, offsets)
-        if self.geobox.transform.determinant > 0:  # rows run up the map: rings are mirrored
-            made = shapely.orient_polygons(made)
-        polygons: npt.NDArray[np.object_] = made
-        return polygons
+        polygons: npt.NDArray[np.object_] = shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, offsets)
+        # Where rows run up the map, rings are mirrored.
+        return shapely.orient_polygons(polygons) if self.geobox.transform.determinant > 0 else polygons
 
     def areas_m2(self, faces: Faces) -> npt.NDArray[np.float64]:
         """Return the area of each face on the ellipsoid `(faces,)`, without its holes."""
