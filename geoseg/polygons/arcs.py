@@ -25,7 +25,7 @@ SOFT_START, SOFT_END = 1, 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arcs:
-    """Borders between two faces, from node to node; closed if there is no node on them.
+    """Borders between two faces, from node to node; closed where they have no node.
 
     Nodes are the lattice points where three or four borders meet, or where a border crosses into another band.
     """

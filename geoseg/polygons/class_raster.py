@@ -63,9 +63,9 @@ class ClassRaster:
             )
 
     def _pixel_area(self, rows: slice, min_area_m2: float) -> Ids:
-        """Return the area of a pixel in each row, as a fraction of the minimum area.
+        """Return the area of a pixel in each row `(rows,)`, relative to the minimum area.
 
-        Measured every `BAND_ROWS` rows, whatever the height of the bands, and interpolated.
+        It is measured every `BAND_ROWS` rows and interpolated.
         """
         height = self.shape[0]
         measured = np.arange(rows.start // BAND_ROWS, -(-rows.stop // BAND_ROWS) + 1) * BAND_ROWS

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from geoseg.errors import UsageError
 from geoseg.rasters.tags import legend_of
 
-from .components import NODATA
+from .components import NODATA, Flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +35,8 @@ class Classes:
         red, green, blue = colorsys.hsv_to_rgb(number * 0.381966 % 1, 0.55, 0.85)
         return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
-    def select(self, wanted: Iterable[str | int]) -> npt.NDArray[np.bool_]:
-        """Return which class ids `(65536,)` are selected by name or id; all for an empty selection."""
+    def select(self, wanted: Iterable[str | int]) -> Flags:
+        """Flag the class ids `(65536,)` selected by name or id; all for an empty selection."""
         wanted = tuple(wanted)
         chosen = np.zeros(NODATA + 1, np.bool_)
         chosen[[self._id(str(each)) for each in wanted] or slice(NODATA)] = True

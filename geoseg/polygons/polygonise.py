@@ -26,7 +26,7 @@ from .faces import trace_faces
 from .placement import Placement
 from .rings import Faces
 from .sieve import sieve
-from .table import SCHEMA, Batch, ClassTotal, read_table, write_table
+from .table import SCHEMA, BandPolygons, ClassTotal, read_table, write_table
 
 if TYPE_CHECKING:
     import geopandas
@@ -119,17 +119,17 @@ def polygonise(
     placement = Placement(geobox=raster.scene.geobox)
     bands = raster.with_pixel_sizes(_sieved(raster, min_area_m2))
     faces = trace_faces(bands, raster.shape[1], chosen, simplify_m)
-    batches = _place(faces, placement, raster.shape[0], progress)
+    polygons = _place(faces, placement, raster.shape[0], progress)
     with rasterio.Env(**GDAL):
         if wanted is None:
             with pa.BufferOutputStream() as memory:
-                totals = write_table(batches, memory, raster.classes)
+                totals = write_table(polygons, memory, raster.classes)
                 table = memory.getvalue()
             return Polygons(totals=totals, layer=_layer(table, raster, chosen, placement, totals))
         with whole_files(wanted.files) as folder:
             path = str(folder / "table.arrow")
             with pa.OSFile(path, "wb") as file:
-                totals = write_table(batches, file, raster.classes)
+                totals = write_table(polygons, file, raster.classes)
             write_files([_layer(path, raster, chosen, placement, totals)], wanted, folder)
     return Polygons(files=wanted.files, totals=totals)
 
@@ -140,9 +140,9 @@ def _sieved(raster: ClassRaster, min_area_m2: float) -> Iterator[Values]:
     return sieve(lambda: raster.with_pixel_areas(min_area_m2), raster.shape[1], raster.side_lengths)
 
 
-def _place(faces: Iterable[Faces], placement: Placement, rows: int, progress: Progress) -> Iterator[Batch]:
+def _place(faces: Iterable[Faces], placement: Placement, rows: int, progress: Progress) -> Iterator[BandPolygons]:
     for number, each in enumerate(faces, 1):
-        yield Batch(value=each.value, area_m2=placement.areas_m2(each), polygons=placement.polygons(each))
+        yield BandPolygons(value=each.value, area_m2=placement.areas_m2(each), polygons=placement.polygons(each))
         progress(min(number * BAND_ROWS, rows), rows, "")
 
 

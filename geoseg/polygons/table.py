@@ -22,12 +22,12 @@ SCHEMA = pa.schema(
         GEOMETRY,
     ]
 )
-ROWS = 4096
-"""Polygons in a batch; one batch is in memory while a format is written."""
+BATCH = 4096
+"""Polygons in a record batch; one is in memory while a format is written."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Batch:
+class BandPolygons:
     """Polygons of a band."""
 
     value: Values
@@ -46,18 +46,18 @@ class ClassTotal:
     area_m2: float
 
 
-def write_table(batches: Iterable[Batch], sink: pa.NativeFile, classes: Classes) -> dict[int, ClassTotal]:
+def write_table(bands: Iterable[BandPolygons], sink: pa.NativeFile, classes: Classes) -> dict[int, ClassTotal]:
     """Write polygons, numbered from 1; return the totals of the classes present, by id."""
     count = 0
     counts, areas_m2 = np.zeros(NODATA, np.int64), np.zeros(NODATA, np.float64)
     with pa.ipc.new_file(sink, SCHEMA) as writer:
-        for batch in batches:
-            for begin in range(0, len(batch.value), ROWS):
-                rows = slice(begin, begin + ROWS)
-                value, area_m2 = batch.value[rows], np.round(batch.area_m2[rows], 2)
+        for band in bands:
+            for begin in range(0, len(band.value), BATCH):
+                rows = slice(begin, begin + BATCH)
+                value, area_m2 = band.value[rows], np.round(band.area_m2[rows], 2)
                 ids = np.arange(count + 1, count + 1 + len(value))
                 names = [classes.name(number) for number in value.tolist()]
-                geometry = shapely.to_wkb(batch.polygons[rows])
+                geometry = shapely.to_wkb(band.polygons[rows])
                 writer.write_batch(
                     pa.record_batch([ids, value.astype(np.int32), names, area_m2, list(geometry)], schema=SCHEMA)
                 )

@@ -1,4 +1,4 @@
-"""Class rasters that are built, and their polygons traced in memory."""
+"""Synthetic class rasters, and their polygons traced in memory."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ PLACE = rasterio.Affine(2, 0, 500_000, 0, -2, 5_400_000)
 
 @pytest.fixture(scope="session")
 def traced():
-    """Return a function that polygonises class ids cut into bands: polygons in lattice points, and their class ids."""
+    """Return a function that polygonises class ids in bands: polygons in lattice points, and their class ids."""
 
     def trace(values, rows, tolerance_m=0.0, pixel_m=(1.0, 1.0)):
         bands = [
@@ -34,7 +34,7 @@ def traced():
 
 @pytest.fixture(scope="session")
 def blots():
-    """Return a function that draws large blots of classes `(rows, columns)`, the same for the same seed."""
+    """Return a function that draws smooth patches of classes `(rows, columns)` from a seed."""
 
     def draw(seed, shape, classes=4, coarse=5):
         rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ SMALL = np.zeros((4, 4), np.uint8)
 
 @pytest.fixture
 def read(write_ids):
-    """Write a raster with some description and read its classes back."""
+    """Return a function that writes a raster with given metadata and reads its classes back."""
 
     def make(**description):
         with rasterio.open(write_ids(SMALL, **description)) as raster:
@@ -29,7 +29,7 @@ def test_legend_of_geoseg(read):
 
 
 def test_tags_and_colour_table(read):
-    """Without it, names come from the band's tags and colours from its colour table."""
+    """Without a legend, names come from the band's tags and colours from its colour table."""
     tags = {"class_3": "wood", "classified": "yes"}
     classes = read(band_tags=tags, colours={3: (1, 128, 255, 255), 5: (9, 9, 9, 255)}, nodata=5)
     assert classes.names == {3: "wood"}
@@ -38,7 +38,7 @@ def test_tags_and_colour_table(read):
 
 
 def test_colours_without_any(read):
-    """A raster without a colour table still has a colour for each class, unlike that of its neighbours."""
+    """Without a colour table, each class has a colour of its own."""
     colours = [read().colour(number) for number in range(12)]
     assert len(set(colours)) == 12
     assert all(len(bytes.fromhex(colour[1:])) == 3 for colour in colours)
@@ -46,17 +46,17 @@ def test_colours_without_any(read):
 
 @pytest.mark.parametrize("text", DAMAGED_LEGENDS)
 def test_damaged_legend(read, text):
-    """A legend that is there but cannot be read is refused by name, not passed over."""
+    """A damaged legend is refused, not ignored."""
     with pytest.raises(SceneError, match=r"classes\.tif has a GEOSEG_LEGEND tag that is not a legend"):
         read(tags={"GEOSEG_LEGEND": text})
 
 
 def test_choice():
-    """Classes are chosen by name or id; none chosen are all, and no data is never one."""
+    """Classes are selected by name or id; an empty selection is all of them, without nodata."""
     classes = Classes(names={0: "water", 7: "wood", 9: "7"}, colours={})
     assert np.flatnonzero(classes.select(["water", "9"])).tolist() == [0, 9]
     assert np.flatnonzero(classes.select([0])).tolist() == [0]
-    assert np.flatnonzero(classes.select(["7"])).tolist() == [9]  # a name goes before an id
+    assert np.flatnonzero(classes.select(["7"])).tolist() == [9]  # names take precedence over ids
     assert classes.select([])[:-1].all()
     assert not classes.select([])[-1]
     assert np.flatnonzero(Classes(names={}, colours={}).select(["12"])).tolist() == [12]
@@ -73,6 +73,6 @@ def test_choice():
     ],
 )
 def test_unknown_class(names, wanted, message):
-    """A class that the legend does not have is refused, with those that it has."""
+    """A class missing from the legend is refused, and the message lists the legend."""
     with pytest.raises(UsageError, match=message):
         Classes(names=names, colours={}).select([wanted])

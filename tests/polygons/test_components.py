@@ -10,7 +10,7 @@ RASTERS = arrays(np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=9), el
 
 
 def components(values):
-    """Components by scikit-image, numbered from 0 in reading order; -1 where there is no data."""
+    """Components by scikit-image, numbered from 0 in reading order; -1 for nodata."""
     marked = np.where(values == NODATA, -1, values.astype(int))
     return skimage_label(marked, background=-1, connectivity=1).astype(int) - 1
 
@@ -18,7 +18,7 @@ def components(values):
 @given(RASTERS)
 @settings(deadline=None)
 def test_label_agrees_with_scikit_image(values):
-    """Components are those of scikit-image, numbered in the order of their first pixels."""
+    """Components match scikit-image, numbered in the order of their first pixels."""
     labels = np.empty(values.shape, np.int32)
     first = label(values, labels)
     np.testing.assert_array_equal(labels, components(values))
@@ -27,8 +27,8 @@ def test_label_agrees_with_scikit_image(values):
 
 @given(RASTERS, st.integers(1, 8))
 @settings(deadline=None)
-def test_join_makes_one_of_what_a_cut_parts(values, cut):
-    """Labels of two bands, merged where they meet, are the labels of the whole."""
+def test_two_bands_are_labelled_as_one(values, cut):
+    """Labels merged across two bands equal the labels of the whole raster."""
     cut = min(cut, len(values))
     upper, lower = (np.empty(part.shape, np.int32) for part in (values[:cut], values[cut:]))
     upper_first = label(values[:cut], upper)

@@ -1,4 +1,4 @@
-"""The commands and the example of docs/polygons.md run as they are written."""
+"""The commands and the example of docs/polygons.md run as written."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(command):
-    """A command leaves the file that it names, with polygons in it."""
+    """Each command writes polygons to the file it names."""
     words = shlex.split(command)
     result = CliRunner().invoke(main, words[1:], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -35,13 +35,13 @@ def test_command(command):
 
 
 def test_example(capsys):
-    """The Python example prints a line for the class that it chooses."""
+    """The Python example prints a line for the class it selects."""
     exec(compile(EXAMPLE, "example", "exec"), {})
     assert re.fullmatch(r"road \d+ \d+\.\d+\n", capsys.readouterr().out)
 
 
 def test_vertices_of_the_sample():
-    """Simplification leaves as few vertices of the sample as the page says."""
+    """The numbers of vertices on the page are right."""
     (before, after) = (
         int(number.replace(",", "")) for number in re.search(r"from ([\d,]+) to ([\d,]+)", PAGE).groups()
     )

@@ -19,13 +19,13 @@ RASTERS = arrays(
 
 
 def canonical(polygons, classes):
-    """Class and shape of each polygon, without points that lie straight between others, in an order of their own."""
+    """Class and shape of each polygon, without collinear points, sorted."""
     shapes = shapely.to_wkt(shapely.normalize(shapely.simplify(polygons, 0)), rounding_precision=-1)
     return sorted(zip(classes.tolist(), shapes.tolist(), strict=True))
 
 
 def at_once(values):
-    """Polygons of a whole raster, made by GDAL."""
+    """Polygons of a whole raster, by GDAL."""
     found = list(rasterio.features.shapes(values, mask=values != NODATA, connectivity=4))
     polygons = np.array([shapely.geometry.shape(shape) for shape, _ in found], dtype=object)
     return polygons, np.array([value for _, value in found], dtype=int)
@@ -34,14 +34,14 @@ def at_once(values):
 @given(RASTERS, st.integers(1, 10))
 @settings(deadline=None, max_examples=300)
 def test_bands_give_the_polygons_of_the_whole(traced, values, rows):
-    """For every height of a band the polygons are those that GDAL makes of the whole raster at once."""
+    """At any band height, the polygons equal GDAL's for the whole raster."""
     assert canonical(*traced(values, rows)) == canonical(*at_once(values))
 
 
 @given(RASTERS, st.integers(1, 10))
 @settings(deadline=None, max_examples=300)
 def test_neighbours_share_their_borders(traced, values, rows):
-    """Polygons are valid and make a coverage: no gap, no overlap, the same vertices on both sides of a border."""
+    """Polygons are a valid coverage: no gaps, no overlaps, the same vertices on both sides of a border."""
     polygons, _ = traced(values, rows)
     assert shapely.is_valid(polygons).all()
     assert shapely.coverage_is_valid(polygons)
@@ -50,7 +50,7 @@ def test_neighbours_share_their_borders(traced, values, rows):
 @given(RASTERS, st.integers(1, 10), st.integers(1, 10))
 @settings(deadline=None)
 def test_rings_do_not_depend_on_bands(traced, values, rows, other):
-    """However the raster is cut, each ring has the same points from the same start on."""
+    """At any band height, each ring has the same points from the same start."""
 
     def texts(polygons):
         return sorted(shapely.to_wkt(polygons, rounding_precision=-1).tolist())
@@ -60,7 +60,7 @@ def test_rings_do_not_depend_on_bands(traced, values, rows, other):
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 64])
 def test_chequerboard(traced, rows):
-    """Squares that touch at corners are polygons of their own."""
+    """Squares that touch only at corners are separate polygons."""
     polygons, classes = traced(np.indices((7, 7)).sum(axis=0).astype(np.uint16) % 2, rows)
     assert len(polygons) == 49
     assert (shapely.area(polygons) == 1).all()
@@ -68,7 +68,7 @@ def test_chequerboard(traced, rows):
 
 
 def test_holes_that_touch_at_a_corner_are_two(traced):
-    """Two holes with one point in common, and one that meets the outer ring at a point, are rings of their own."""
+    """Holes that touch each other or the outer ring at one point are separate rings."""
     values = np.zeros((6, 6), np.uint16)
     values[1, 1] = values[2, 2] = values[0, 4] = values[1, 3] = 1
     polygons, classes = traced(values, 2)
@@ -79,7 +79,7 @@ def test_holes_that_touch_at_a_corner_are_two(traced):
 
 
 def test_outer_rings_run_counter_clockwise_on_a_map(traced, blots):
-    """With rows downward, as on a north-up map, outer rings are counter-clockwise and those of holes clockwise."""
+    """With rows downward, as on a north-up map, outer rings are counter-clockwise and holes clockwise."""
     polygons, _ = traced(blots(1, (80, 80)), 16)
     flipped = shapely.transform(polygons, lambda points: points * [1, -1])
     assert shapely.is_ccw(shapely.get_exterior_ring(flipped)).all()
@@ -88,8 +88,8 @@ def test_outer_rings_run_counter_clockwise_on_a_map(traced, blots):
     assert not shapely.is_ccw(holes).any()
 
 
-def test_faces_come_as_soon_as_they_are_finished(traced):
-    """What ends in a band is yielded with it, in the order of first pixels; nothing waits for the end."""
+def test_faces_are_yielded_once_finished(traced):
+    """Faces are yielded with the band in which they end, in the order of their first pixels."""
     values = np.repeat(np.arange(6, dtype=np.uint16), 2)[:, None] * np.ones((1, 4), np.uint16)
     polygons, classes = traced(values, 3)
     assert classes.tolist() == [0, 1, 2, 3, 4, 5]
@@ -97,10 +97,10 @@ def test_faces_come_as_soon_as_they_are_finished(traced):
 
 
 def test_memory_does_not_grow_with_height(blots):
-    """What is finished is let go: to hold the polygons of four times the height would take three times as much."""
+    """Finished faces are released: peak memory at four times the height is nearly the same."""
     columns = 1500
     pattern = blots(4, (64, columns), coarse=8)
-    pattern[0] = 4  # no area goes on through all bands
+    pattern[0] = 4  # no area spans all bands
 
     def peak(bands):
         def read():
@@ -119,4 +119,4 @@ def test_memory_does_not_grow_with_height(blots):
     peak(2)  # compiles
     (low, few), (high, many) = peak(10), peak(40)
     assert many > 3 * few > 300
-    assert high < 1.15 * low  # the sieve notes two bytes for each component of each band
+    assert high < 1.15 * low  # the sieve keeps two bytes for each component of each band

@@ -13,7 +13,7 @@ HOLE = np.array([[20, 20], [40, 20], [40, 60], [20, 60], [20, 20]], np.int32)
 
 
 def square(*rings):
-    """One face with a ring for each array of lattice points."""
+    """Return one face, with a ring for each array of lattice points."""
     start = np.cumsum([0, *(len(ring) for ring in rings)])
     points = np.concatenate(rings)
     return Faces(value=np.zeros(1, np.uint16), points=points, ring_start=start, face_start=np.array([0, len(rings)]))
@@ -36,8 +36,8 @@ NORTH_UP = rasterio.Affine(10, 0, 500_000, 0, -10, 6_500_000)
         NORTH_UP @ rasterio.Affine.shear(20, 0),
     ],
 )
-def test_polygons_lie_where_the_transform_says(transform):
-    """On any grid lattice points go through the transform, and outer rings are counter-clockwise."""
+def test_polygons_follow_the_transform(transform):
+    """On any grid, lattice points are transformed and outer rings are counter-clockwise."""
     (polygon,) = placement("EPSG:32633", transform).polygons(square(RING, HOLE))
     corners = [transform @ tuple(map(float, point)) for point in RING]
     expected = shapely.Polygon(corners, [[transform @ tuple(map(float, point)) for point in HOLE]])
@@ -58,7 +58,7 @@ def test_polygons_lie_where_the_transform_says(transform):
     ],
 )
 def test_areas_are_those_of_an_equal_area_projection(crs, transform):
-    """Areas on the ellipsoid agree with those in an equal-area projection of finely cut outlines, to a millionth."""
+    """Areas on the ellipsoid agree with those of densified outlines in an equal-area projection, to a millionth."""
     place = placement(crs, transform)
     faces = square(RING, HOLE)
     (polygon,) = place.polygons(faces)
@@ -78,7 +78,7 @@ def test_areas_are_those_of_an_equal_area_projection(crs, transform):
 
 
 def test_long_straight_borders_are_followed():
-    """A parallel 20° long is no geodesic: the area below it is that of the zone of the ellipsoid."""
+    """Borders along parallels are not geodesics: the area is that of the zone of the ellipsoid."""
     place = placement("EPSG:4326", rasterio.Affine(0.2, 0, 0, 0, -0.1, 60))
     zone = [(lon, lat) for lat, lons in ((60, (0, 20)), (50, (20, 0))) for lon in np.linspace(*lons, 20_001)]
     expected = abs(Geod(ellps="WGS84").polygon_area_perimeter(*zip(*zone, strict=True))[0])

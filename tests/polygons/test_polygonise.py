@@ -19,14 +19,14 @@ from geoseg.polygons import polygonise
 
 @pytest.fixture
 def suburb(write_ids, blots):
-    """A raster of four classes and a corner without data, higher than a band, with geoseg's legend."""
+    """A raster of four classes with a nodata corner, higher than a band, with geoseg's legend."""
     values = blots(5, (700, 60), coarse=9).astype(np.uint8)
     values[:30, :20] = 255
     return write_ids(values, "suburb.tif", nodata=255, legend=AERIAL, gsd_m=2, tiled=True, blockxsize=64, blockysize=64)
 
 
 def table_of(path):
-    """Polygons of a file; a GeoPackage also has a table of styles."""
+    """Read the polygons of a file; a GeoPackage also has a table of styles."""
     if path.suffix == ".parquet":
         return geopandas.read_parquet(path)
     return geopandas.read_file(path, **({"layer": "polygons"} if path.suffix == ".gpkg" else {}))
@@ -37,8 +37,8 @@ def read(raster):
         return source.read(1), source.transform
 
 
-def test_all_formats_hold_the_same(suburb, tmp_path):
-    """Each format is read by another library: fields, CRS, and the same polygons, which are the raster's."""
+def test_all_formats_agree(suburb, tmp_path):
+    """Other libraries read the same fields and polygons from each format, and the polygons are those of the raster."""
     formats = ["geojson", "gpkg", "flatgeobuf", "parquet"]
     made = polygonise(suburb, tmp_path / "areas", formats=formats)
     assert [path.name for path in made.files] == [
@@ -68,7 +68,7 @@ def test_all_formats_hold_the_same(suburb, tmp_path):
 
 
 def test_without_output(suburb, tmp_path):
-    """Nothing is written; the polygons, in memory, are those of the file."""
+    """Without an output nothing is written, and the polygons in memory equal those of a file."""
     made = polygonise(suburb, classes=["road"], simplify_m=3)
     assert made.files == ()
     assert list(tmp_path.iterdir()) == [suburb]
@@ -81,7 +81,7 @@ def test_without_output(suburb, tmp_path):
 
 @pytest.mark.parametrize("ending", [".gpkg", ".parquet", ".fgb", ".GeoJSON"])
 def test_geodataframe_of_written_polygons(suburb, tmp_path, ending):
-    """Written polygons are read back in order, in the raster's CRS but for GeoJSON."""
+    """Written polygons are read back in order, in the raster's CRS except for GeoJSON."""
     expected = polygonise(suburb).to_geodataframe()
     found = polygonise(suburb, tmp_path / f"areas{ending}").to_geodataframe()
     if ending == ".GeoJSON":
@@ -93,7 +93,7 @@ def test_geodataframe_of_written_polygons(suburb, tmp_path, ending):
 
 
 def test_areas_and_totals(suburb, tmp_path):
-    """Areas are geodesic; totals by class are those of the polygons, and all of the raster's data is covered."""
+    """Areas are geodesic, totals by class match the polygons, and all valid pixels are covered."""
     made = polygonise(suburb, tmp_path / "areas.gpkg")
     table = table_of(made.files[-1])
     geod = Geod(ellps="WGS84")
@@ -110,7 +110,7 @@ def test_areas_and_totals(suburb, tmp_path):
 
 
 def test_minimum_area_and_simplification(suburb, tmp_path):
-    """With both, no polygon is smaller than three quarters of the minimum, vertices go, and borders stay shared."""
+    """With both, no polygon is below three quarters of the minimum, vertices are fewer and borders stay shared."""
     whole = table_of(polygonise(suburb, tmp_path / "whole.gpkg").files[-1])
     made = polygonise(suburb, tmp_path / "areas.gpkg", min_area_m2=100, simplify_m=3, formats=["geojson"])
     table, lonlat = (table_of(path) for path in made.files[1:])
@@ -123,7 +123,7 @@ def test_minimum_area_and_simplification(suburb, tmp_path):
 
 
 def test_chosen_classes(suburb, tmp_path):
-    """Only the classes that are named are written; their borders are those that they have among all others."""
+    """Only selected classes are written, with the borders they have among all classes."""
     whole = table_of(polygonise(suburb, tmp_path / "whole.gpkg", simplify_m=3).files[-1])
     made = polygonise(suburb, tmp_path / "some.fgb", classes=["road", 3], simplify_m=3)
     table = table_of(made.files[1])
@@ -135,7 +135,7 @@ def test_chosen_classes(suburb, tmp_path):
 
 
 def test_two_runs_write_the_same_bytes(suburb, tmp_path):
-    """Nothing in a file depends on when it was made."""
+    """Files do not depend on the time of writing."""
     formats = ["geojson", "flatgeobuf", "parquet"]
     first = polygonise(suburb, tmp_path / "areas.gpkg", formats=formats)
     before = {path.name: path.read_bytes() for path in first.files}
@@ -144,7 +144,7 @@ def test_two_runs_write_the_same_bytes(suburb, tmp_path):
 
 
 def test_geopackage_carries_its_style(suburb, tmp_path):
-    """The style stands where QGIS reads it, as the layer's default, and is the file's beside; alone it needs none."""
+    """A GeoPackage holds the same style as the QML file, as the layer's default; alone, it has no QML file."""
     assert [path.name for path in polygonise(suburb, tmp_path / "alone.gpkg").files] == ["alone.gpkg"]
     made = polygonise(suburb, tmp_path / "areas.gpkg", formats=["geojson"])
     with closing(sqlite3.connect(made.files[1])) as database:
@@ -179,8 +179,8 @@ def test_any_affine_grid(write_ids, blots, tmp_path, transform):
     ("dtype", "nodata", "numbers"),
     [("uint8", None, (0, 255)), ("uint8", 0, (1, 255)), ("int16", -9999, (0, 523)), ("uint32", None, (7, 65_534))],
 )
-def test_any_whole_numbers(write_ids, tmp_path, dtype, nodata, numbers):
-    """Class ids are any whole numbers below 65535; what the raster calls nodata is left out."""
+def test_integer_types(write_ids, tmp_path, dtype, nodata, numbers):
+    """Class ids are integers below 65535 of any type; nodata has no polygons."""
     values = np.full((6, 9), numbers[0], dtype)
     values[:, 3:6] = numbers[1]
     if nodata is not None:
@@ -193,7 +193,7 @@ def test_any_whole_numbers(write_ids, tmp_path, dtype, nodata, numbers):
 
 
 def test_masked_pixels_are_left_out(write_ids, tmp_path):
-    """Pixels that a mask hides have no class, whatever their value."""
+    """Masked pixels have no polygons, whatever their value."""
     values = np.ones((6, 6), np.uint8)
     path = write_ids(values, gsd_m=2)
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as raster:
@@ -203,7 +203,7 @@ def test_masked_pixels_are_left_out(write_ids, tmp_path):
 
 
 def test_raster_without_data(write_ids, tmp_path):
-    """A raster of nothing but nodata makes complete files without polygons."""
+    """A raster of only nodata gives valid files without polygons."""
     path = write_ids(np.full((5, 5), 255, np.uint8), nodata=255)
     made = polygonise(path, tmp_path / "areas.gpkg", formats=["geojson", "flatgeobuf", "parquet"], min_area_m2=10)
     assert made.totals == {}
@@ -211,7 +211,7 @@ def test_raster_without_data(write_ids, tmp_path):
 
 
 def test_progress(suburb, tmp_path):
-    """Whoever watches is told of the rows that are done, up to all of them."""
+    """Progress reports the rows done and the total after each band."""
     seen = []
     polygonise(suburb, tmp_path / "areas.gpkg", progress=lambda *units: seen.append(units))
     assert seen == [(512, 700, ""), (700, 700, "")]
@@ -226,7 +226,7 @@ def test_progress(suburb, tmp_path):
     ],
 )
 def test_no_class_ids(write_ids, tmp_path, values, message):
-    """Rasters of anything else are refused by what is wrong, and leave nothing."""
+    """Rasters whose values are not class ids are refused, and nothing is written."""
     path = write_ids(values)
     with pytest.raises(SceneError, match=message):
         polygonise(path, tmp_path / "areas.gpkg")
@@ -234,13 +234,13 @@ def test_no_class_ids(write_ids, tmp_path, values, message):
 
 
 def test_several_bands(write_scene, noise, tmp_path):
-    """An image is not a class raster."""
+    """A raster of several bands is refused."""
     with pytest.raises(SceneError, match="has 3 bands; a class raster has one"):
         polygonise(write_scene(noise(8, 8)), tmp_path / "areas.gpkg")
 
 
 def test_cut_off_raster(suburb, tmp_path):
-    """A raster that ends early ends the run in one sentence, and nothing is left of it."""
+    """A truncated raster ends in a SceneError, and nothing is written."""
     suburb.write_bytes(suburb.read_bytes()[:-3000])
     with pytest.raises(SceneError, match=r"suburb\.tif cannot be read"):
         polygonise(suburb, tmp_path / "areas.gpkg")
@@ -249,7 +249,7 @@ def test_cut_off_raster(suburb, tmp_path):
 
 @pytest.mark.parametrize("wrong", [{"min_area_m2": -1}, {"simplify_m": float("nan")}, {"min_area_m2": float("inf")}])
 def test_impossible_numbers(suburb, tmp_path, wrong):
-    """Areas and lengths that are none are refused."""
+    """Negative and non-finite areas and lengths are refused."""
     with pytest.raises(UsageError, match=r"`(min_area_m2|simplify_m)` must be a finite number of at least 0"):
         polygonise(suburb, tmp_path / "areas.gpkg", **wrong)
 
@@ -271,7 +271,7 @@ for name in ("geojson", "gpkg", "flatgeobuf", "parquet"):
 
 @pytest.mark.parametrize("limit", [4096, 30_000])
 def test_full_disk(suburb, tmp_path, limit):
-    """Where files cannot grow, each format ends in an OutputError, and no file is left, whole or in part."""
+    """On a full disk, each format ends in an OutputError and leaves no file."""
     words = [sys.executable, "-c", FULL_DISK, str(suburb), str(tmp_path / "areas"), str(limit)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
@@ -284,7 +284,7 @@ def test_full_disk(suburb, tmp_path, limit):
 
 
 def test_output_that_exists_stays(suburb, tmp_path):
-    """Nothing is overwritten unasked, not even the style."""
+    """Existing files, the style included, are not overwritten without `overwrite`."""
     (tmp_path / "areas.qml").write_text("mine")
     with pytest.raises(OutputError, match=r"areas\.qml exists"):
         polygonise(suburb, tmp_path / "areas.fgb")

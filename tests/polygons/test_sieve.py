@@ -15,7 +15,7 @@ SIDES = (3, 2)  # lengths of a pixel's lower and left side
 
 
 def sieved(values, least, rows):
-    """Sieve an image cut into bands; no component keeps fewer than `least` pixels."""
+    """Sieve a raster in bands, with a minimum of `least` pixels."""
 
     def read():
         for top in range(0, len(values), rows):
@@ -31,7 +31,7 @@ def components(values):
 
 
 def one_by_one(values, least):
-    """Sieve the whole image the slow way, by the words of the docstring."""
+    """Sieve a whole raster region by region, as the docstring of `sieve` says."""
     labels = components(values)
     numbers = range(1, labels.max() + 1)
     area = {number: int((labels == number).sum()) for number in numbers}
@@ -79,14 +79,14 @@ def one_by_one(values, least):
 @given(RASTERS, st.integers(1, 8), st.integers(1, 10))
 @settings(deadline=None, max_examples=300)
 def test_bands_give_the_sieve_of_the_whole(values, least, rows):
-    """For every height of a band each pixel has the class that the rule gives it on the whole raster."""
+    """At any band height, the result equals the rule applied to the whole raster."""
     np.testing.assert_array_equal(sieved(values, least, rows), one_by_one(values, least))
 
 
 @given(RASTERS, st.integers(1, 8))
 @settings(deadline=None)
 def test_no_component_is_too_small(values, least):
-    """Afterwards all components are large enough, those that were keep their pixels, and sieving again does nothing."""
+    """All components are large enough, large ones keep their pixels, and a second pass changes nothing."""
     after = sieved(values, least, 4)
     assert (np.bincount(components(after).ravel())[1:] >= least).all()
     before = components(values)
@@ -98,7 +98,7 @@ def test_no_component_is_too_small(values, least):
 
 @pytest.mark.parametrize("rows", [1, 5, 64])
 def test_speck_goes_to_the_longest_border(rows):
-    """A speck between two areas becomes part of the one that it has more border with."""
+    """A small component joins the neighbour with the longer shared border."""
     values = np.zeros((8, 8), np.uint16)
     values[:, 4:] = 1
     values[3:5, 3] = 2
@@ -108,7 +108,7 @@ def test_speck_goes_to_the_longest_border(rows):
 
 
 def test_islands_in_no_data():
-    """A group of specks by itself takes the class that covers most of it; one that is too small as a whole goes."""
+    """A group of small components takes the class that covers most of it, or nodata if the whole group is too small."""
     values = np.full((4, 9), NODATA, np.uint16)
     values[0, :4] = [0, 1, 1, 2]
     values[3, 7:] = [0, 1]

@@ -15,7 +15,7 @@ RASTERS = arrays(
 @given(RASTERS, st.integers(1, 12), st.floats(0.5, 6))
 @settings(deadline=None, max_examples=300)
 def test_simplified_polygons_are_a_coverage(traced, values, rows, tolerance):
-    """At any tolerance polygons are valid, share all borders, and none is lost, nor any hole."""
+    """At any tolerance, polygons are a valid coverage, and no polygon or hole is lost."""
     polygons, classes = traced(values, rows, tolerance)
     before, classes_before = traced(values, rows)
     assert shapely.is_valid(polygons).all()
@@ -27,7 +27,7 @@ def test_simplified_polygons_are_a_coverage(traced, values, rows, tolerance):
 @pytest.mark.parametrize("rows", [7, 30, 512])
 @pytest.mark.parametrize("tolerance", [0.8, 1.5, 4.0])
 def test_blots(traced, blots, rows, tolerance):
-    """On areas of many pixels borders move within the tolerance, and polygons cover all of the raster once."""
+    """Borders of large areas move within the tolerance, and the polygons cover the raster exactly."""
     values = blots(3, (90, 70))
     polygons, _ = traced(values, rows, tolerance)
     before, _ = traced(values, rows)
@@ -39,7 +39,7 @@ def test_blots(traced, blots, rows, tolerance):
 
 
 def test_areas_narrower_than_the_tolerance_keep_their_size(traced):
-    """No polygon loses more than a quarter of its area, however far borders may move."""
+    """No polygon loses more than a quarter of its area, whatever the tolerance."""
     values = np.zeros((40, 40), np.uint16)
     values[np.arange(5, 35), np.arange(5, 35)] = 1
     values[np.arange(5, 35), np.arange(6, 36)] = 1
@@ -51,7 +51,7 @@ def test_areas_narrower_than_the_tolerance_keep_their_size(traced):
 
 @pytest.mark.parametrize("slope", [1 / 7, 0.4, 1.0, 2.3])
 def test_stairs_become_a_line(traced, slope):
-    """The steps of a straight border go at a tolerance of one and a half pixels."""
+    """A tolerance of 1.5 pixels removes the stair steps of a straight border."""
     y, x = np.mgrid[:80, :80]
     values = (y > slope * (x - 30) + 30).astype(np.uint16)
     polygons, _ = traced(values, 512, 1.5)
@@ -62,7 +62,7 @@ def test_stairs_become_a_line(traced, slope):
 
 
 def test_metres_of_either_axis(traced):
-    """The tolerance is metres on the ground: a bump of one pixel goes where that is one metre, not where it is ten."""
+    """The tolerance is in metres: a bump of one pixel is removed if the pixel is one metre high, not if it is ten."""
     values = np.zeros((40, 40), np.uint16)
     values[np.arange(40) >= 20] = 1
     values[19, 10:20] = 1
@@ -74,7 +74,7 @@ def test_metres_of_either_axis(traced):
 
 @pytest.mark.parametrize("strip", [slice(9, 10), slice(8, 11), slice(10, 11)])
 def test_strip_without_data_stays(traced, strip):
-    """Two borders between the same two nodes do not fall into one."""
+    """Two borders between the same two nodes do not collapse into one."""
     values = np.zeros((20, 20), np.uint16)
     values[:, 10:] = 1
     values[4:16, strip] = NODATA
@@ -86,7 +86,7 @@ def test_strip_without_data_stays(traced, strip):
 
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_borders_keep_clear_of_each_other(traced, seed):
-    """No bend comes closer to a border that does not bend there than a tenth of a pixel: rounding cannot cross them."""
+    """Vertices keep a tenth of a pixel from other borders, so that rounding cannot make them cross."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:100, :300]
     values = (np.floor((y + rng.uniform(0.02, 0.3) * x) / 4) % 3).astype(np.uint16)  # flat stripes,

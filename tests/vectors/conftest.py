@@ -20,7 +20,7 @@ SCHEMA = pa.schema(
 
 @pytest.fixture(scope="session")
 def layer():
-    """Return a function that makes a layer of shapes, two a batch; each has an id, and only the first a width."""
+    """Return a function that builds a layer of shapes, two per batch; each has an id, only the first a width."""
 
     def make(
         shapes, crs="EPSG:32633", *, geometry_type="LineString", name="things", style="<qgis />", kinds=(), **more

@@ -10,7 +10,7 @@ from geoseg.vectors.geojson import write_geojson
 
 @pytest.fixture
 def written(layer, tmp_path):
-    """Write shapes and return the features."""
+    """Return a function that writes shapes and returns the features."""
 
     def write(shapes, crs, **choices):
         kind = "Polygon" if shapes and shapes[0].geom_type == "Polygon" else "LineString"
@@ -24,7 +24,7 @@ def written(layer, tmp_path):
 
 
 def test_lines_are_in_degrees_with_seven_decimals(written):
-    """Lines reach the file in WGS 84 within a centimetre of their place, with all attributes and null for none."""
+    """Lines are written in WGS 84 to within a centimetre, with all attributes and null for missing ones."""
     lines = [
         shapely.LineString([(691_005.125 + shift, 5_335_989.75), (691_150, 5_335_977.9), (691_150.5, 5_335_855)])
         for shift in (0, 4.5, 9)
@@ -43,7 +43,7 @@ def test_lines_are_in_degrees_with_seven_decimals(written):
 
 
 def test_polygons_are_counter_clockwise(written):
-    """A polygon is in degrees of seven decimals, counter-clockwise, holes clockwise."""
+    """Outer rings are counter-clockwise, holes clockwise, in degrees with seven decimals."""
     square = shapely.box(500_000, 5_400_000, 500_100, 5_400_100).difference(
         shapely.box(500_020, 5_400_020, 500_040, 5_400_040)
     )
@@ -58,7 +58,7 @@ def test_polygons_are_counter_clockwise(written):
 
 
 def test_empty_layer_is_a_valid_collection(written):
-    """No features make a FeatureCollection without any."""
+    """An empty layer becomes an empty FeatureCollection."""
     assert written([], "EPSG:32632") == []
 
 
@@ -92,7 +92,7 @@ def test_line_that_ends_on_the_antimeridian_is_whole(written):
 
 @pytest.mark.parametrize("shift", [0, 360])
 def test_polygon_is_cut_at_the_antimeridian(written, shift):
-    """A polygon across ±180° becomes two that meet there, whether the CRS counts on or not (RFC 7946, 3.1.9)."""
+    """A polygon across ±180° becomes two that meet there, whether or not longitudes exceed 180° (RFC 7946, 3.1.9)."""
     east = 181.0 if shift else -179.0
     across = shapely.Polygon([(179, 0), (east, 0), (east, 2), (179, 2)])
     (feature,) = written([across], "OGC:CRS84")
@@ -112,8 +112,8 @@ def test_polygon_in_a_projection_across_the_antimeridian(written):
     assert west.area == pytest.approx(east.area, rel=1e-4)
 
 
-def test_long_lines_are_followed(written):
-    """A border that is straight in the CRS and bent in degrees is drawn bent, on both of its sides alike."""
+def test_long_lines_are_densified(written):
+    """A border straight in the CRS but curved in degrees gets vertices, the same on both sides."""
     north, south = (
         shapely.box(200_000, 6_500_000, 300_000, 6_600_000),
         shapely.box(200_000, 6_400_000, 300_000, 6_500_000),

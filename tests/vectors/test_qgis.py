@@ -1,4 +1,4 @@
-"""Results dragged into QGIS show their legend: read by QGIS itself where it is installed, as XML everywhere."""
+"""Results opened in QGIS show their legend: checked as XML, and by QGIS itself where it is installed."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from geoseg.vectors import qgis
 from geoseg.vectors.targets import name_targets
 from geoseg.vectors.write import write_files
 
-QGIS_PYTHON = shutil.which("python3", path="/usr/bin")  # QGIS comes with the system's Python, not with a virtual one
+QGIS_PYTHON = shutil.which("python3", path="/usr/bin")  # QGIS is installed for the system's Python
 
 QGIS = """
 import json, os, sys
@@ -79,7 +79,7 @@ needs_qgis = pytest.mark.skipif(not has_qgis(), reason="QGIS is not installed")
 
 @pytest.fixture
 def show(tmp_path):
-    """Return a function that opens files in QGIS: what it finds of each, None for what it cannot open."""
+    """Return a function that opens files in QGIS and describes each; None for those it cannot open."""
 
     def shown(*sources):
         words = [QGIS_PYTHON, "-c", QGIS, str(tmp_path), *map(str, sources)]
@@ -90,7 +90,7 @@ def show(tmp_path):
 
 
 def categories(style):
-    """Field, and the value, label and symbol's options of each category."""
+    """Return the field, and the value, label, type and symbol options of each category."""
     renderer = Xml.fromstring(style).find("renderer-v2")
     looks = {
         symbol.attrib["name"]: {prop.attrib["k"]: prop.attrib["v"] for prop in symbol.iter("prop")}
@@ -111,7 +111,7 @@ def test_class_style_lists_the_legend():
 
 
 def test_polygon_style_lists_classes():
-    """Each class has a category by its id, with its name and a fill of its colour, also where names need escapes."""
+    """Each class has a category with its id, name and fill colour, even if names need escapes."""
     field, listed = categories(qgis.polygon_style([(0, "water", "#0000ff"), (7, "wood & <scrub>", "#102030")]))
     assert field == "class_id"
     assert [(value, label, kind, look["color"]) for value, label, kind, look in listed] == [
@@ -121,7 +121,7 @@ def test_polygon_style_lists_classes():
 
 
 def test_network_and_difference_styles_list_their_values():
-    """Kinds of edges and statuses of junctions have a colour each; missed and false lines are told apart."""
+    """Each kind of edge and status of junction has its own colour; missed and false lines differ."""
     for style, field, values, key in (
         (qgis.edge_style(), "kind", ["road", "ring", "plaza"], "line_color"),
         (qgis.junction_style(), "status", ["found", "missed", "false"], "color"),
@@ -135,7 +135,7 @@ def test_network_and_difference_styles_list_their_values():
 
 @needs_qgis
 def test_qgis_shows_the_legend(write_scene, write_bundle, noise, echo, tmp_path, show):
-    """QGIS finds the style of a class raster by itself: class names and colours."""
+    """QGIS loads the style of a class raster: class names and colours."""
     result = geoseg.predict(write_scene(noise(90, 90)), model=write_bundle(), load=echo, folder=tmp_path / "out")
     (found,) = show(result.outputs.classes)
     classes = [[number, entry.name, entry.colour] for number, entry in enumerate(AERIAL.classes)]
@@ -144,11 +144,11 @@ def test_qgis_shows_the_legend(write_scene, write_bundle, noise, echo, tmp_path,
 
 @needs_qgis
 def test_qgis_shows_networks(tmp_path, show, layer):
-    """QGIS opens every format with its CRS, fields and features, finds the style by itself and draws its colours.
+    """QGIS opens every format with its CRS, fields and features, loads the style and draws its colours.
 
-    Parquet opens where QGIS was built with it; Debian's was not.
+    Debian's QGIS is built without Parquet: there, that file is skipped.
     """
-    # Several lines of each kind: one that falls between two pixels has none of its pure colour.
+    # Several lines of each kind: a line between two pixel rows is drawn in blended colours only.
     lines = [
         shapely.LineString([(500_000, y - 3), (500_000, y), (500_100, y), (500_100, y + 3)])
         for y in 5_400_000 + 7.3 * np.arange(12)
@@ -174,7 +174,7 @@ def test_qgis_shows_networks(tmp_path, show, layer):
 
 @needs_qgis
 def test_qgis_shows_classes(write_scene, tmp_path, show):
-    """QGIS draws polygons in the colours of their classes, in a GeoPackage apart from the others' style file too."""
+    """QGIS draws polygons in the colours of their classes, also from a GeoPackage moved away from the style file."""
     values = np.zeros((1, 20, 20), np.uint8)
     values[:, :, 10:] = 4
     path = write_scene(values, "classes.tif", nodata=255)

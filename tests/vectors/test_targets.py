@@ -18,7 +18,7 @@ from geoseg.vectors.targets import name_targets
     ],
 )
 def test_names(output, formats, files):
-    """The ending names a format, each --format one more; all have one stem. A GeoPackage needs no style beside."""
+    """The ending names a format, `formats` name more, all with one stem; a GeoPackage alone needs no style file."""
     found = name_targets(output, formats, "maps/scene.tif")
     assert [path.name for path in found.files] == files
     assert {path.parent for path in found.files} == {Path(output).parent}
@@ -35,13 +35,13 @@ def test_names(output, formats, files):
     ],
 )
 def test_refused_names(output, formats, message):
-    """No format, an unknown one, and the place of the raster's own style are refused."""
+    """Missing and unknown formats, and the name of the raster's own style, are refused."""
     with pytest.raises(UsageError, match=message):
         name_targets(output, formats, "maps/scene.tif")
 
 
 def test_existing_files(tmp_path):
-    """A file that exists is replaced only when that is asked for; a folder never is."""
+    """An existing file is replaced only with `overwrite`, a folder never."""
     wanted = name_targets(tmp_path / "a.gpkg", ["geojson"], "scene.tif")
     check_outputs(wanted.files, overwrite=False)
     (tmp_path / "a.geojson").touch()

@@ -1,4 +1,4 @@
-"""Every format, read back by other libraries."""
+"""Every format is read back by other libraries."""
 
 import json
 import sqlite3
@@ -32,11 +32,11 @@ def read(path, layer=None):
 
 @pytest.mark.parametrize("kind", SHAPES)
 @pytest.mark.parametrize("name", ["gpkg", "flatgeobuf", "parquet"])
-def test_formats_hold_the_layer(layer, tmp_path, kind, name):
-    """Shapes come back exactly in the layer's CRS, attributes with their types."""
+def test_round_trip(layer, tmp_path, kind, name):
+    """Shapes are read back exactly, in the layer's CRS, and attributes with their types."""
     path = tmp_path / f"things{VECTOR_ENDINGS[name]}"
     write_layers([layer(SHAPES[kind], geometry_type=kind)], path, name)
-    found = read(path, "things").sort_values("id", ignore_index=True)  # FlatGeobuf has an order of its own
+    found = read(path, "things").sort_values("id", ignore_index=True)  # FlatGeobuf orders features by its spatial index
     assert found.crs == "EPSG:32633"
     assert list(found.columns) == ["id", "width_m", "paved", "kind", "geometry"]
     assert found["id"].dtype == np.int64
@@ -50,7 +50,7 @@ def test_formats_hold_the_layer(layer, tmp_path, kind, name):
 
 @pytest.mark.parametrize("name", VECTOR_ENDINGS)
 def test_empty_layer_can_be_opened(layer, tmp_path, name):
-    """No features make a file without any, with all fields."""
+    """An empty layer gives a file without features but with all fields."""
     path = tmp_path / f"things{VECTOR_ENDINGS[name]}"
     write_layers([layer([])], path, name)
     found = read(path)
@@ -61,7 +61,7 @@ def test_empty_layer_can_be_opened(layer, tmp_path, name):
 
 @pytest.mark.parametrize("kind", SHAPES)
 def test_geoparquet_metadata(layer, tmp_path, kind):
-    """A row group for each batch; the geometry's type and CRS stand in the file, for polygons their orientation."""
+    """The file has a row group per batch and records geometry type, CRS and, for polygons, orientation."""
     path = tmp_path / "things.parquet"
     write_layers([layer(SHAPES[kind], geometry_type=kind)], path, "parquet")
     metadata = pyarrow.parquet.read_metadata(path)
@@ -75,7 +75,7 @@ def test_geoparquet_metadata(layer, tmp_path, kind):
 
 
 def test_geopackage_carries_its_styles(layer, tmp_path):
-    """Each layer has a style that QGIS uses by default, and nothing in the file tells when it was made."""
+    """Each layer has a default style for QGIS, and the bytes do not depend on the time of writing."""
     layers = [
         layer(LINES, name="edges", style="<a />"),
         layer(shapely.points([(1, 2)]).tolist(), name="nodes", geometry_type="Point", style="<b />"),
@@ -93,14 +93,14 @@ def test_geopackage_carries_its_styles(layer, tmp_path):
 
 
 def test_flatgeobuf_names_its_layer(layer, tmp_path):
-    """One of several layers keeps its name, a sole one has that of its file."""
+    """The first of several layers keeps its name; a single layer is named after its file."""
     for layers, name in (([layer(LINES, name="edges"), layer([], name="nodes")], "edges"), ([layer(LINES)], "roads")):
         write_layers(layers, tmp_path / "roads.fgb", "flatgeobuf")
         assert pyogrio.list_layers(tmp_path / "roads.fgb")[0, 0] == name
 
 
 def test_files_of_a_run(layer, tmp_path):
-    """All files are made in the work folder, the style with them."""
+    """All files are written to the work folder, the style too."""
     wanted = name_targets("maps/things.gpkg", ["geojson", "parquet"], "scene.tif")
     write_files([layer(LINES)], wanted, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in wanted.files)
@@ -109,7 +109,7 @@ def test_files_of_a_run(layer, tmp_path):
 
 
 def test_file_that_cannot_be_written(layer, tmp_path):
-    """Errors of the libraries that write become an OSError."""
+    """Errors of the writing libraries become an OSError."""
     for name in ("gpkg", "flatgeobuf"):
         with pytest.raises(OSError, match="is the disk full"):
             write_layers([layer(LINES)], tmp_path / "none" / f"things{VECTOR_ENDINGS[name]}", name)
