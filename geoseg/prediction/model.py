@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, read_card
-from geoseg.models.engine import TTA, Engine
+from geoseg.models.engine import TTA, Engine, KerasEngine
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.georeference import placed
@@ -50,7 +50,7 @@ class Model:
         If there is no such model, or its card cannot be read.
     """
 
-    def __init__(self, name: str | Path = DEFAULT_MODEL, *, load: Loader = load_keras) -> None:
+    def __init__(self, name: str | Path = DEFAULT_MODEL, *, load: Loader | None = None) -> None:
         self.path = find_model(name).absolute()
         self.card: Card = read_card(self.path)
         """Bands, scaling, GSD, tile, legend and provenance."""
@@ -81,7 +81,7 @@ class Model:
             folder=folder,
             overwrite=overwrite,
             executor=executor,
-            load=self._engine if local else self._load,
+            load=self._engine if local else self._load or load_keras,
             progress=progress,
             **options,
         )
@@ -167,7 +167,12 @@ class Model:
     def _engine(self, path: Path, batch_size: int, tta: TTA) -> Engine:
         """Load an engine once for each batch size and test-time augmentation."""
         if (batch_size, tta) not in self._engines:
-            self._engines[batch_size, tta] = self._load(path, batch_size, tta)
+            # Not `load_keras`, which would keep the network beyond `close`.
+            self._engines[batch_size, tta] = (
+                KerasEngine(path, batch_size=batch_size, tta=tta)
+                if self._load is None
+                else self._load(path, batch_size, tta)
+            )
         return self._engines[batch_size, tta]
 
     def close(self) -> None:

@@ -1,15 +1,20 @@
 """A model loaded once: the same classes from files, arrays and rows as from `geoseg.predict`."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import rasterio
 import xarray
 from odc.geo.geobox import GeoBox
-from standins import Echo, load_echo
+from standins import Echo, load_echo, make_card
 
 import geoseg
 from geoseg.errors import SceneError, UsageError
+from geoseg.models.bundle import save_bundle
 from geoseg.models.legend import NODATA
+from geoseg.models.networks.presets import build_preset
 from geoseg.prediction.executors import DaskExecutor
 from geoseg.prediction.settings import Options, Settings
 
@@ -71,6 +76,19 @@ def test_loaded_once(write_bundle, write_scene, noise, tmp_path):
         assert loads[1:] == [(model.path, 1, "flips")]
     model.predict_array(noise(30, 30))
     assert len(loads) == 3
+
+
+def test_closed_network_is_released(tmp_path):
+    """After `close` nothing holds the network: its memory can be used again."""
+    path = tmp_path / "tiny.keras"
+    save_bundle(build_preset("unet", bands=3, classes=5, width=2), make_card(name="tiny"), path)
+    model = geoseg.Model(path)
+    model.predict_array(np.zeros((3, 70, 70), np.uint8))
+    (engine,) = map(weakref.ref, model._engines.values())
+    assert engine() is not None
+    model.close()
+    gc.collect()
+    assert engine() is None
 
 
 def test_cluster_loads_its_own(model, write_scene, noise, tmp_path):
