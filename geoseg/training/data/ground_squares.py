@@ -46,10 +46,17 @@ class Ground:
         return self.name if self.crs is None else ""
 
     def blocks(self, shape: tuple[int, int]) -> set[Block]:
-        """Find the squares hit by a fine lattice of points on an image of `shape`."""
+        """Find the squares hit by a fine lattice of points on an image of `shape`, and by the centres of their pixels.
+
+        A sliver of a square at the edge may hold a point and no centre: none of its pixels could be held out.
+        """
         step = max(1.0, min(self.side_m / self.gsd_m, *shape) / 8)
-        across, up = self.numbers(*np.ogrid[step / 2 : shape[0] : step, step / 2 : shape[1] : step])
-        return {(self._owner, int(x), int(y)) for x, y in np.unique(np.stack([across, up], -1).reshape(-1, 2), axis=0)}
+        rows, cols = np.ogrid[step / 2 : shape[0] : step, step / 2 : shape[1] : step]
+        return self._hit(rows, cols) & self._hit(np.floor(rows) + 0.5, np.floor(cols) + 0.5)
+
+    def _hit(self, rows: npt.NDArray[np.float64], cols: npt.NDArray[np.float64]) -> set[Block]:
+        squares = np.stack(self.numbers(rows, cols), -1).reshape(-1, 2)
+        return {(self._owner, int(x), int(y)) for x, y in np.unique(squares, axis=0)}
 
     def inside(self, chosen: frozenset[Block], roi: Roi) -> npt.NDArray[np.bool_]:
         """Mask `(rows, columns)` the pixels of a region whose centres are in one of the chosen squares."""

@@ -2,7 +2,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
@@ -205,6 +205,8 @@ def test_images_smaller_than_squares_stay(tiles, open_recipe):
 
 
 @given(st.floats(-30, 30), st.floats(0.3, 3), st.sampled_from(["EPSG:32633", "EPSG:4326", "EPSG:25832"]))
+@example(1.0, 1.6875, "EPSG:25832")
+@example(0.0, 2.1015625, "EPSG:4326")
 @settings(deadline=None, derandomize=True, max_examples=30)
 def test_images_agree_on_blocks(angle, gsd_m, crs):
     """Whatever an image's grid and CRS, its squares are those of the common CRS."""
