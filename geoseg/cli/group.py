@@ -1,6 +1,8 @@
 """The `geoseg` command: imports subcommands when called, and shows errors as one sentence."""
 
+import ast
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -14,8 +16,6 @@ from geoseg.version import __version__
 COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
 
 _PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
-_PYTHON_ONLY = re.compile(r"[\[\]()'\" ]")
-"""Characters of a Python value that are not typed on the command line."""
 
 
 class LazyGroup(click.Group):
@@ -43,8 +43,8 @@ class LazyGroup(click.Group):
 def sentence(error: GeosegError, command: click.Command | None) -> str:
     """Replace the parameters that an error of the library names by the options of `command`.
 
-    `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; other words in
-    backticks stay.
+    `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; an option that may
+    be repeated is repeated. Other words in backticks stay.
     """
     parameters = {} if command is None else {each.name: each for each in _parameters(command)}
 
@@ -58,9 +58,21 @@ def sentence(error: GeosegError, command: click.Command | None) -> str:
         if parameter.is_flag or value is None:
             flags = parameter.secondary_opts if value == "False" else parameter.opts
             return max(flags, key=len)
-        return f"{max(parameter.opts, key=len)} {_PYTHON_ONLY.sub('', value)}"
+        flag = max(parameter.opts, key=len)
+        return " ".join(f"{flag} {shlex.quote(text)}" for text in _typed(value, repeated=parameter.multiple))
 
     return _PARAMETER.sub(option, str(error))
+
+
+def _typed(value: str, *, repeated: bool) -> list[str]:
+    """Return a Python value as typed on the command line: a sequence joined by commas, or one text per element."""
+    try:
+        parsed = ast.literal_eval(value)
+    except (SyntaxError, ValueError):  # a bare word
+        return [value]
+    if not isinstance(parsed, list | tuple):
+        return [parsed if isinstance(parsed, str) else value]
+    return [str(each) for each in parsed] if repeated else [",".join(map(str, parsed))]
 
 
 def _parameters(command: click.Command) -> Iterator[click.Parameter]:

@@ -11,6 +11,8 @@ from geoseg.errors import OutputError
 @click.argument("source", metavar="SCENE")
 @click.option("-o", "--output", "folder")
 @click.option("--bands")
+@click.option("--ignore", multiple=True)
+@click.option("--class", "single")
 @click.option("--overwrite", is_flag=True)
 @click.option("--roads/--no-roads", default=True)
 def command():
@@ -23,6 +25,8 @@ def command():
         ("choose another `folder`.", "choose another --output."),
         ("replace it with `overwrite=True`.", "replace it with --overwrite."),
         ("choose `bands=(4, 3, 2)`.", "choose --bands 4,3,2."),
+        ("`ignore=['low vegetation', 5]` excluded all.", "--ignore 'low vegetation' --ignore 5 excluded all."),
+        ("`single='low vegetation=3'`: none.", "--class 'low vegetation=3': none."),
         ("leave them out with `roads=False`.", "leave them out with --no-roads."),
         ("check `source`.", "check SCENE."),
         ("run `gdalwarp -rpc` or `gsd_m=2`.", "run `gdalwarp -rpc` or `gsd_m=2`."),
