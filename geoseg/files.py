@@ -28,7 +28,7 @@ def check_outputs(
     """
     for path in paths:
         place = _place(path)
-        ground = next(folder for folder in place.parents if os.path.lexists(folder))
+        ground = next(folder for folder in (*place.parents, place) if os.path.lexists(folder))
         if not ground.is_dir():
             raise OutputError(f"{ground} is not a folder; choose {choose}.")
         if ground != place.parent and not create:

@@ -248,6 +248,8 @@ def test_places_that_take_no_file(tmp_path, overwrite):
         with pytest.raises(OutputError) as raised:
             check_outputs([tmp_path / name], overwrite=overwrite)
         assert words in str(raised.value)
+    with pytest.raises(OutputError, match="/ is a folder; choose another name"):
+        check_outputs([Path("/")], overwrite=overwrite)
     check_outputs([tmp_path / "none" / "a", tmp_path / ("x" * 255)], overwrite=overwrite, create=True)
     with pytest.raises(OutputError, match="too long"):
         check_outputs([tmp_path / "none" / ("x" * 256)], overwrite=overwrite, create=True)
