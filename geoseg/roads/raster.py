@@ -83,6 +83,8 @@ def _interpret(
 ) -> tuple[ToLevels, bool]:
     """Return the conversion of a band's values to levels, and whether they are classes."""
     dtype = np.dtype(dataset.dtypes[number - 1])
+    if dtype.kind not in "iuf":
+        raise SceneError(f"{dataset.name} holds {dtype} values; roads are traced in integers or floats.")
     floating = dtype.kind == "f"
     scale, offset = float(dataset.scales[number - 1]), float(dataset.offsets[number - 1])
     plain = (scale, offset) == (1, 0)

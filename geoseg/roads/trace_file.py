@@ -69,6 +69,10 @@ def trace_roads(
     """
     if road_class is not None and threshold is not None:
         raise UsageError("a raster holds classes (`road_class`) or probabilities (`threshold`), not both.")
+    if threshold is not None and not 0 < threshold < 1:
+        raise UsageError(f"`threshold` must be a probability between 0 and 1, got {threshold}.")
+    if workers < 1:
+        raise UsageError(f"`workers` must be at least 1, got {workers}.")
     wanted = prepare_targets(output, formats, source, overwrite=overwrite)
     settings = RoadSettings() if threshold is None else replace(RoadSettings(), threshold=threshold)
     with (

@@ -117,6 +117,12 @@ def test_impossible_class_is_refused(write, values):
         levels(write(values), road_class=300)
 
 
+def test_complex_values_are_refused(write, values):
+    """Complex numbers are neither classes nor probabilities."""
+    with pytest.raises(SceneError, match="holds complex64 values"):
+        levels(write(values.astype(np.complex64)), road_class=1)
+
+
 def test_truncated_raster_is_an_error(write, values):
     """The error of a truncated raster names the file."""
     path = write(np.random.default_rng(0).integers(0, 9, (1, 40, 50), dtype=np.uint8))

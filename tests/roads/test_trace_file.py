@@ -79,9 +79,11 @@ def test_progress(raster):
     [
         ({"formats": ["gpkg"]}, "`formats` .* `output`"),
         ({"road_class": 1, "threshold": 0.5}, "`road_class`.*`threshold`.*not both"),
+        ({"threshold": float("nan")}, "`threshold` must be a probability between 0 and 1, got nan"),
+        ({"road_class": 1, "workers": 0}, "`workers` must be at least 1, got 0"),
     ],
 )
-def test_contradictions(raster, wrong, message):
-    """The error of contradictory arguments names them."""
+def test_wrong_arguments(raster, wrong, message):
+    """The error of contradictory or impossible arguments names them."""
     with pytest.raises(UsageError, match=message):
         geoseg.trace_roads(raster, **wrong)
