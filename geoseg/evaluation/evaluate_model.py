@@ -86,7 +86,7 @@ def evaluate_model(
         seed=seed,
     )
     bundle = find_model(model)
-    gsd_m = image_gsd_m or read_card(bundle).gsd_m
+    gsd_m = read_card(bundle).gsd_m if image_gsd_m is None else image_gsd_m
     inference = Inference(bundle=str(bundle), tta=tta, bands=bands, image_gsd_m=gsd_m)
     subject = Subject(prediction=str(images), truth=str(labels), inference=inference)
     files = find_pairs(str(images), str(labels))

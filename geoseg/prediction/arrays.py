@@ -65,7 +65,7 @@ class ArrayScene:
         """Write the pixels to a GeoTIFF in memory, and yield its name; raises SceneError if GDAL cannot store them."""
         count, height, width = self.pixels.shape
         profile = {"count": count, "height": height, "width": width, "dtype": self.pixels.dtype, "nodata": self.nodata}
-        if self.geobox is not None:
+        if self.geobox is not None and self.geobox.crs is not None:
             profile |= {"transform": self.geobox.transform, "crs": crs_of(self.geobox)}
         with MemoryFile(ext=".tif") as memory, unplaced():
             try:

@@ -15,7 +15,7 @@ from geoseg.models.bundle import Card, read_card
 from geoseg.models.engine import TTA, Engine, KerasEngine
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
-from geoseg.rasters.georeference import placed
+from geoseg.rasters.georeference import known_as, placed
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.scene import open_scene
 from geoseg.tiling import nearest_exact
@@ -145,10 +145,12 @@ class Model:
         if options.get("aoi") is not None:
             raise UsageError("`aoi` selects a part of a file; slice the array instead.")
         in_memory = ArrayScene.of(array, geobox, nodata)
+        gsd_m = self.card.gsd_m if image_gsd_m is None else image_gsd_m
         with (
             rasterio.Env(**GDAL),
             in_memory.written() as file,
-            placed(file, image_gsd_m or self.card.gsd_m) as source,
+            known_as("the array", made=file),
+            placed(file, gsd_m) as source,
         ):
             found = self._predict_pixels(plan(open_scene(source), self.card, Settings(**options)))
         return found if isinstance(array, np.ndarray) else to_data_array(found, in_memory.geobox, self.legend)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +10,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
-from geoseg.errors import GeosegError
+from geoseg.errors import GeosegError, UsageError
 
 from .open import on_disk, opened, unplaced
 from .scene import is_placed, stem
@@ -28,8 +29,10 @@ def lacks_georeference(raster: rasterio.DatasetReader) -> bool:
 def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
     """Yield the image itself, or a VRT with a placeholder georeference of `gsd_m` if it has none.
 
-    Errors about the VRT name the image.
+    Errors about the VRT name the image. A `gsd_m` that is not positive and finite raises UsageError.
     """
+    if not 0 < gsd_m < inf:
+        raise UsageError(f"`image_gsd_m` must be a positive number of metres, got {gsd_m}.")
     image = str(image)
     with unplaced(), opened(image, overviews=True) as raster:
         georeferenced = not lacks_georeference(raster)

@@ -186,13 +186,25 @@ def test_bands_by_name(model, noise):
             "must be equal",
         ),
         ((3, 40, 40), {"aoi": (0, 0, 1, 1)}, UsageError, "slice the array"),
-        ((2, 40, 40), {}, SceneError, "2 bands"),
+        ((2, 40, 40), {}, SceneError, "^the array has 2 bands"),
+        ((3, 40, 40), {"image_gsd_m": 0}, UsageError, "`image_gsd_m` must be a positive number of metres, got 0"),
+        ((3, 40, 40), {"image_gsd_m": np.nan}, UsageError, "`image_gsd_m`"),
     ],
 )
 def test_arrays_that_do_not_fit(model, shape, options, error, words):
     """Arrays of other dimensions, sizes or bands are refused in one sentence."""
     with pytest.raises(error, match=words):
         model.predict_array(np.zeros(shape, np.uint8), **options)
+
+
+def test_coordinates_without_crs(model, noise):
+    """A DataArray with coordinates but no CRS is predicted like plain pixels, and keeps its coordinates."""
+    pixels = noise(20, 30)
+    places = {"y": 7.5 - np.arange(20), "x": 2.5 + np.arange(30)}
+    found = model.predict_array(xarray.DataArray(pixels, places, ("band", "y", "x")))
+    np.testing.assert_array_equal(found, model.predict_array(pixels))
+    for name, values in places.items():
+        np.testing.assert_array_equal(found[name], values)
 
 
 def test_array_types(model):
