@@ -117,7 +117,7 @@ def tile(
             raise UsageError(f"a recipe names its own labels; leave out {labels}.")
         find_jobs = partial(_find_recipe_jobs, as_recipe(source, overrides), cut)
     elif overrides:
-        raise UsageError("`overrides` need a recipe to change; images have none.")
+        raise UsageError("images have no recipe to change with `overrides`.")
     else:
         find_jobs = partial(_find_image_jobs, source, labels, cut)
     written = 0

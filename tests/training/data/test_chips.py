@@ -141,6 +141,12 @@ def test_recipe(town, tmp_path):
         assert chip.tags()["CLASS_2"] == "road"
 
 
+def test_images_take_no_overrides(tmp_path):
+    """Overrides change a recipe, and images have none."""
+    with pytest.raises(UsageError, match="no recipe to change with `overrides`"):
+        tile(tmp_path, folder=tmp_path / "chips", overrides=["name=a"])
+
+
 def test_nothing_is_overwritten_or_left_half(town, tmp_path):
     """Chips need a folder of their own; a failed run leaves no files."""
     (tmp_path / "full").mkdir()
