@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
@@ -32,6 +33,8 @@ class ArrayScene:
     nodata: float | None
     bands: tuple[str, ...] = ()
     """Names of the bands, if they have any."""
+    masked: npt.NDArray[np.bool_] | None = None
+    """Pixels without data `(rows, columns)`, apart from those of the nodata value."""
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or 0 in self.pixels.shape:
@@ -44,7 +47,11 @@ class ArrayScene:
     def of(cls, array: "npt.NDArray[Any] | DataArray", geobox: GeoBox | None, nodata: float | None) -> Self:
         """Take the grid, nodata value and band names from a DataArray, unless they are given."""
         if isinstance(array, np.ndarray):
-            return cls(pixels=array, geobox=geobox, nodata=nodata)
+            # A pixel is valid if any of its bands is, as in files.
+            masked = None
+            if isinstance(array, np.ma.MaskedArray):
+                masked = np.asarray(np.ma.getmaskarray(array).all(axis=0))
+            return cls(pixels=np.ma.getdata(array), geobox=geobox, nodata=nodata, masked=masked)
         import odc.geo.xr  # noqa: F401 - adds the accessor `.odc`
 
         spatial = array.odc.spatial_dims
@@ -67,7 +74,7 @@ class ArrayScene:
         profile = {"count": count, "height": height, "width": width, "dtype": self.pixels.dtype, "nodata": self.nodata}
         if self.geobox is not None and self.geobox.crs is not None:
             profile |= {"transform": self.geobox.transform, "crs": crs_of(self.geobox)}
-        with MemoryFile(ext=".tif") as memory, unplaced():
+        with MemoryFile(ext=".tif") as memory, unplaced(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
             try:
                 with memory.open(driver="GTiff", bigtiff="if_safer", photometric="minisblack", **profile) as file:
                     file.colorinterp = [
@@ -75,6 +82,8 @@ class ArrayScene:
                         for name in self.bands or [""] * count
                     ]
                     file.write(self.pixels)
+                    if self.masked is not None:
+                        file.write_mask(~self.masked)
             except (RasterioError, TypeError, ValueError) as error:
                 raise SceneError(
                     f"the {self.pixels.dtype} array cannot be stored as a raster: {cause(error)}."

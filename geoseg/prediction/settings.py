@@ -79,6 +79,8 @@ class Settings:
             raise UsageError(f"`tta` {self.tta!r} is unknown; choose one of {', '.join(ORIENTATIONS)}.")
         if self.batch_size < 1:
             raise UsageError(f"`batch_size` must be at least 1, got {self.batch_size}.")
+        if isinstance(self.formats, str):
+            object.__setattr__(self, "formats", (self.formats,))
         unknown = [name for name in self.formats if name not in VECTOR_ENDINGS]
         if unknown or not self.formats:
             found = ", ".join(unknown) or "nothing"

@@ -28,6 +28,7 @@ class Targets:
 def name_targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
     """Name the files of a run from its output file and more formats; the style must not replace the raster's."""
     output = Path(output)
+    formats = [formats] if isinstance(formats, str) else formats
     unknown = [each for each in formats if each not in VECTOR_ENDINGS]
     if unknown:
         raise UsageError(f"format {unknown[0]!r} is unknown; choose from {', '.join(VECTOR_ENDINGS)}.")

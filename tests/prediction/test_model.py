@@ -142,6 +142,22 @@ def test_probabilities_and_nodata(model, noise):
     assert (model.predict_array(pixels, nodata=7)[:10] == NODATA).all()
 
 
+def test_masked_array(model, noise, write_scene, opened):
+    """Masked pixels have no data, with a grid and without."""
+    pixels = noise(80, 70)
+    masked = np.zeros((80, 70), bool)
+    masked[20:40, 10:30] = True
+    array = np.ma.masked_array(pixels, np.broadcast_to(masked, pixels.shape))
+    _, grid = opened(write_scene(pixels))
+    for geobox in (None, grid):
+        np.testing.assert_array_equal(model.predict_array(array, geobox) == NODATA, masked)
+
+
+def test_one_format_as_text():
+    """A single format may be given as a string."""
+    assert Settings(formats="gpkg").formats == ("gpkg",)
+
+
 def test_data_array(model, write_scene, noise, opened):
     """A DataArray comes back as one with its grid, class names and nodata, whatever the order of its dimensions."""
     import odc.geo.xr  # noqa: F401 - the accessor
