@@ -2,7 +2,7 @@
 
 `python benchmarks/checksums.py > before.txt`, change the code, run it again and compare with `diff`. Scenes are the
 sample rasters; each command runs in a process of its own in an empty folder, so that no path of the machine is
-written. Networks run on two cores or more in any order: compare tables of one machine only.
+written. Network outputs may depend on processor and core count: compare tables of one machine only.
 """
 
 from requirements import require

@@ -1,7 +1,7 @@
-"""Time `geoseg predict` against the bare network, and against the loop that users write.
+"""Time `geoseg predict` against the bare network, and against a plain loop over tiles.
 
-Each run is a separate process, timed once the network is loaded and has scored a tile. The ways alternate, so a drift
-of the machine affects all of them.
+Each run is a separate process, timed once the network is loaded and has scored a tile. Runs alternate, so drift of the
+machine affects all of them.
 """
 
 import requirements  # noqa: F401 - first, to name what is missing

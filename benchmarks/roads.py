@@ -1,4 +1,4 @@
-"""The road tracer against networks whose truth is known, and against the chain of libraries that people use.
+"""Compare the road tracer with the usual chain of libraries, on synthetic streets whose network is known.
 
 `python benchmarks/roads.py quality` scores both on random streets, segmented well and badly; `speed` times both from a
 tiled GeoTIFF to files; `memory` takes the peak on a mosaic of any size. The usual chain is threshold, small objects

@@ -1,8 +1,8 @@
 """Samples per second of the input pipeline alone, of the training step alone, and of both together.
 
-The pipeline must not cost more than a tenth of the step. The three ways alternate, so that a drift of the machine meets
-all of them; each is compiled, and has filled its buffers, before it is measured. The step alone is fed one batch again
-and again. Without a recipe, rendered scenes written to a folder are trained on, with the recipe's defaults.
+The pipeline should cost at most a tenth of the step. Runs alternate, so drift of the machine affects all of them; each
+is compiled, and has filled its buffers, before it is measured. The step alone repeats one batch. Without a recipe, it
+trains on rendered scenes written to a folder, with the recipe's defaults.
 """
 
 import requirements  # noqa: F401 - first, to name what is missing
@@ -122,8 +122,8 @@ def main() -> None:
     """Measure, and print medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", nargs="?", type=Path)
-    parser.add_argument("--steps", type=int, default=20, help="that are measured, of each way and round")
-    parser.add_argument("--skip", type=int, default=6, help="steps before them")
+    parser.add_argument("--steps", type=int, default=20, help="measured steps of each run and round")
+    parser.add_argument("--skip", type=int, default=6, help="steps before measuring")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=8, help="without a recipe")
     parser.add_argument("--window", type=int, default=256, help="without a recipe")

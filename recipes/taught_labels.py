@@ -1,9 +1,9 @@
-"""Say what is not a road: label rasters whose "not road" is filled in by models that know more classes.
+"""Write label rasters whose "not road" is replaced by classes that earlier models predict with confidence.
 
     python recipes/taught_labels.py DATA OUT aerial-0.1.0.keras aerial-0.2.0.keras
 
-DATA holds massachusetts_roads/. Each teacher in turn names the pixels that are still only "not road", where it is sure
-and sees no road. Held-out tiles keep the labels that they have. Label ids: those of the legend, then "not road", 255.
+DATA holds massachusetts_roads/. Each teacher in turn names the pixels that are still "not road", where it is
+confident and predicts no road. Held-out tiles keep their labels. Label ids: those of the legend, then "not road", 255.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import geoseg
 from geoseg.models.legend import AERIAL
 
 SURE = 0.7
-"""Least probability at which a teacher is believed."""
+"""Least probability of a class that a teacher names."""
 NOT_ROAD, IGNORED = len(AERIAL), 255
 
 
