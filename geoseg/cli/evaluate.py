@@ -20,7 +20,7 @@ _PATH = click.Path(path_type=Path)
 
 _CRITERIA = (
     click.option(
-        "--ignore", multiple=True, metavar="CLASS", help="Reference class to exclude, by id or name; may be repeated."
+        "--ignore", multiple=True, metavar="CLASS", help="Reference class to exclude, by id or name; repeatable."
     ),
     click.option(
         "--erode", default="0", metavar="DIST",
@@ -44,17 +44,22 @@ _CRITERIA = (
         help="Give 95 % intervals from N resamples of the images.",
     ),
     click.option(
-        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the resamples."
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Seed of the resamples."
     ),
 )  # fmt: skip
-_OUTPUT = (
-    click.option(
-        "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-        help="Write evaluation.json, .md and .html to this folder; for roads, maps of the differences too.",
-    ),
-    click.option("--overwrite", is_flag=True, help="Replace an existing evaluation."),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-)  # fmt: skip
+
+
+def _write_options(output: str) -> tuple[Callable[[_Command], _Command], ...]:
+    """Options of the results, with the help of `--output`."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    return (
+        click.option("-o", "--output", "folder", type=folder, metavar="DIR", help=output),
+        click.option("--overwrite", is_flag=True, help="Replace an existing evaluation."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    )
+
+
+_OUTPUT = _write_options("Write evaluation.json, .md and .html to this folder.")
 
 
 def _with(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
@@ -107,7 +112,7 @@ def rasters(
 @options.bands
 @click.option(
     "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
-    help="Average over flips or all orientations.",
+    help="Average over 4 flips, or 8 orientations.",
 )  # fmt: skip
 @click.option(
     "--image-gsd", "image_gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
@@ -149,9 +154,10 @@ def model(
     help="Metres of offset that relaxed scores tolerate.",
 )  # fmt: skip
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the places that paths start from."
-)
-@_with(*_OUTPUT)
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    help="Seed of the places that paths start from.",
+)  # fmt: skip
+@_with(*_write_options("Write evaluation.json, .md, .html and maps of the differences to this folder."))
 def roads(
     *,
     predicted: Path,

@@ -80,5 +80,5 @@ more_formats = click.option(
     "--format", "formats", type=_FORMATS, multiple=True, help="Another format to write; repeatable."
 )
 memory = click.option(
-    "--memory", type=parse_size, default=2 * 10**9, show_default="2GB", metavar="SIZE", help="Memory limit."
+    "--memory", type=parse_size, default=2 * 10**9, metavar="SIZE", help="Memory limit.  [default: 2GB]"
 )

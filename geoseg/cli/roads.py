@@ -15,9 +15,16 @@ from . import options
     "--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="F",
     help="Lowest probability of a road pixel, if RASTER holds probabilities.",
 )  # fmt: skip
-@click.option("--band", type=click.IntRange(min=1), help="Band to read.  [default: the band named road, or the first]")
+@click.option(
+    "--band",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Band to read.  [default: the band named road, or the first]",
+)
 @options.more_formats
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Tracing threads.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Tracing threads."
+)
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def command(
     *,

@@ -12,10 +12,12 @@ import click
     "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",
     help="Folder for the chips; must not exist, or be empty.",
 )  # fmt: skip
-@click.option("--size", type=click.IntRange(min=1), default=512, show_default=True, help="Side of a chip, in pixels.")
 @click.option(
-    "--overlap", type=click.FloatRange(0, 0.5), default=0.25, show_default=True,
-    help="Overlap of neighbouring chips, as a share of their side.",
+    "--size", type=click.IntRange(min=1), default=512, show_default=True, metavar="PX", help="Side of a chip."
+)
+@click.option(
+    "--overlap", type=click.FloatRange(0, 0.5), default=0.25, show_default=True, metavar="F",
+    help="Overlap of neighbouring chips, as a fraction of a chip.",
 )  # fmt: skip
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the recipe.")
 def command(

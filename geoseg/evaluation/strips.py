@@ -69,9 +69,9 @@ class Rasters:
         """How the two were overlaid."""
         if self.overlay is not None:
             ours, theirs = (f"({mean_gsd(raster):.3g} m, {raster.crs})" for raster in (self.predicted, self.reference))
-            return (f"the truth {theirs} was taken on the prediction's grid {ours}, nearest pixel.",)
+            return (f"the reference {theirs} was sampled on the prediction's grid {ours}, nearest pixel.",)
         if is_placed(self.predicted) != is_placed(self.reference):
-            which = "the truth" if is_placed(self.predicted) else "the prediction"
+            which = "the reference" if is_placed(self.predicted) else "the prediction"
             return (f"{which} has no georeference; compared pixel by pixel.",)
         return ()
 

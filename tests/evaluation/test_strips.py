@@ -119,7 +119,7 @@ def test_without_georeference(write_ids, blobs):
     placed, bare = write_ids(blobs(20, 30), "a.tif"), write_ids(blobs(20, 30, seed=1), "b.tif", crs=None)
     _, true, notes = read(placed, bare)
     np.testing.assert_array_equal(true, blobs(20, 30, seed=1))
-    assert notes == ("the truth has no georeference; compared pixel by pixel.",)
+    assert notes == ("the reference has no georeference; compared pixel by pixel.",)
     with pytest.raises(SceneError, match=r"30 × 21 pixels .* 30 × 20; without a georeference"):
         read(placed, write_ids(blobs(21, 30), "c.tif", crs=None))
 

@@ -114,7 +114,8 @@ class RunFolder:
         epochs = len(read_history(self.history))
         if epochs and not resume:
             raise OutputError(
-                f"{self.path} holds a run of {epochs} epochs; resume it with `resume=True`, or choose another `folder`."
+                f"{self.path} holds a run (finished epochs: {epochs}); resume it with `resume=True`, or choose another "
+                "`folder`."
             )
         if epochs:
             self._check(recipe)

@@ -95,12 +95,12 @@ def test_equal_notes_are_told_once(write_ids, blobs):
         write_ids(blobs(side, side), f"{name}.tif", folder="truth", **crs)
     sentences = evaluate(last.parent, last.parent.parent / "truth").sentences()
     assert sum("no georeference" in sentence for sentence in sentences) == 1
-    assert "2 of 4 images (a, b): the truth has no georeference; compared pixel by pixel." in sentences
-    assert any(sentence.startswith("c: the truth (0.5 m") for sentence in sentences)
+    assert "2 of 4 images (a, b): the reference has no georeference; compared pixel by pixel." in sentences
+    assert any(sentence.startswith("c: the reference (0.5 m") for sentence in sentences)
     for name in "cd":
         write_ids(blobs(20, 20), f"{name}.tif", folder="truth", crs=None)
     sentences = evaluate(last.parent, last.parent.parent / "truth").sentences()
-    assert "All 4 images: the truth has no georeference; compared pixel by pixel." in sentences
+    assert "All 4 images: the reference has no georeference; compared pixel by pixel." in sentences
 
 
 def test_html_is_one_whole_page(evaluation, tmp_path):

@@ -79,7 +79,7 @@ def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
     recipe = recipe.model_copy(update={"root": str(tmp_path)})
     folder.begin(recipe, resume=True)  # there is nothing to resume: it begins
     write_history(folder.history, [{"epoch": 1.0, "loss": 0.5}])
-    with pytest.raises(OutputError, match=r"1 epochs.*`resume=True`"):
+    with pytest.raises(OutputError, match=r"epochs: 1.*`resume=True`"):
         folder.begin(recipe, resume=False)
     folder.begin(recipe, resume=True)
     with pytest.raises(UsageError, match="another `seed`"):
