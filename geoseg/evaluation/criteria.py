@@ -6,7 +6,7 @@ from geoseg.errors import UsageError
 
 from .class_mapping import ClassMapping
 from .counts import Rules
-from .distance import Distance
+from .tolerance import Distance
 
 PROTOCOLS = ("isprs", "isprs-no-clutter")
 """The ISPRS 2D semantic labelling contest: classes eroded by a disc of 3 pixels, with and without the clutter class."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .distance import Distance
+from .tolerance import Distance
 
 
 def to_plain(value: Any) -> Any:  # noqa: ANN401, PLR0911 - one line for each kind of value

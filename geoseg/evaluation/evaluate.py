@@ -15,11 +15,11 @@ from geoseg.tiling.progress import Progress, no_progress
 from .class_mapping import ClassMapping, map_classes
 from .counts import ComparedImage, Comparison
 from .criteria import Criteria
-from .distance import Distance
 from .pairing import Pair, pair_rasters
 from .result import Evaluation, Subject
 from .strips import STRIP_PIXELS, open_pair, strips
 from .summary import summarise
+from .tolerance import Distance
 
 
 def evaluate(

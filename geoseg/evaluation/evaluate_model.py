@@ -18,10 +18,10 @@ from geoseg.rasters.scene import is_placed
 from geoseg.tiling.progress import Progress, no_progress
 
 from .criteria import Criteria
-from .distance import Distance
 from .evaluate import compare
 from .pairing import Pair
 from .result import Evaluation, Inference, Subject
+from .tolerance import Distance
 
 
 def evaluate_model(

@@ -21,7 +21,7 @@ from geoseg.rasters.scene import open_scene
 from geoseg.tiling import nearest_exact
 from geoseg.tiling.progress import Progress, no_progress
 
-from .arrays import ArrayScene, to_data_array
+from .array_scene import ArrayScene, to_data_array
 from .blocks import Rows, predict_block
 from .executors import Executor, Loader, LocalExecutor, load_keras
 from .plan import Plan, plan

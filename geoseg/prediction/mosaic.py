@@ -18,8 +18,8 @@ from geoseg.rasters.tags import result_tags
 from geoseg.tiling import nearest_exact
 
 from .journal import Journal, pieces
-from .layers import STRIP_ROWS, Layer, output_grid
 from .plan import Plan
+from .result_layers import STRIP_ROWS, Layer, output_grid
 
 Values = npt.NDArray[np.uint8]
 

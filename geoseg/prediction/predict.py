@@ -23,10 +23,10 @@ from geoseg.vectors.write import write_layers
 from .areas import AreaCounter, ClassArea
 from .executors import Executor, Job, Loader, LocalExecutor, load_keras
 from .journal import Journal, open_journal
-from .layers import ROAD, Layer, output_grid, read_rows, requested_layers, write_cog
 from .mosaic import assemble, match_scene
 from .outputs import Outputs, name_outputs
 from .plan import Plan, plan
+from .result_layers import ROAD, Layer, output_grid, read_rows, requested_layers, write_cog
 from .settings import Options, Settings
 
 

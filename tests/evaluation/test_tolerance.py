@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt, grey_dilation
 
 from geoseg.errors import UsageError
-from geoseg.evaluation.distance import Distance
 from geoseg.evaluation.relaxed import dilate, reach
+from geoseg.evaluation.tolerance import Distance
 
 SHAPES = st.tuples(st.integers(1, 12), st.integers(1, 12))
 RADII = st.sampled_from([0, 1, 1.2, np.sqrt(2), 2, 2.5, 3, 5, 13])
