@@ -1,9 +1,13 @@
 """A type checker in a user's project sees the public calls, their options and their results."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import geoseg
 
 pytest.importorskip("mypy", reason="mypy is not installed")
 
@@ -27,9 +31,13 @@ geoseg.nothing
 def test_types_of_a_users_project(tmp_path):
     """Results have their types; a misspelt option, a wrong value and an unknown name are errors."""
     (tmp_path / "program.py").write_text(PROGRAM)
+    root = Path(geoseg.__file__).parents[1]
+    # An editable installation is invisible to mypy, which refuses site-packages in turn.
+    path = {} if root.name == "site-packages" else {"MYPYPATH": str(root)}
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-m", "mypy", "program.py"],
+        cwd=tmp_path, env=os.environ | path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     for found in (
         'Revealed type is "pathlib.Path',
         'Revealed type is "numpy.ndarray',
