@@ -1,6 +1,8 @@
 """Options for an evaluation."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TypedDict
 
 from geoseg.errors import UsageError
 
@@ -13,11 +15,24 @@ PROTOCOLS = ("isprs", "isprs-no-clutter")
 _ISPRS_EROSION = Distance(value=3)
 
 
+class CriteriaOptions(TypedDict, total=False):
+    """Fields of `Criteria` as optional keywords of public calls."""
+
+    ignore: Collection[int | str]
+    erode: Distance | float | str
+    relax: Distance | float | str
+    protocol: str | None
+    coding: str | None
+    single: str | None
+    bootstrap: int
+    seed: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Criteria:
     """Options for one evaluation: see `evaluate`."""
 
-    ignore: tuple[int | str, ...] = ()
+    ignore: Collection[int | str] = ()
     erode: Distance | float | str = 0.0
     relax: Distance | float | str = 3.0
     protocol: str | None = None

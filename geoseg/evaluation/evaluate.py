@@ -1,7 +1,8 @@
 """Evaluate class rasters: files or folders of them against reference rasters."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Unpack
 
 import rasterio
 
@@ -14,27 +15,19 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import ClassMapping, map_classes
 from .counts import ComparedImage, Comparison
-from .criteria import Criteria
+from .criteria import Criteria, CriteriaOptions
 from .pairing import Pair, pair_rasters
 from .result import Evaluation, Subject
 from .strips import STRIP_PIXELS, open_pair, strips
 from .summary import summarise
-from .tolerance import Distance
 
 
 def evaluate(
     predicted: str | Path,
     reference: str | Path,
     *,
-    ignore: Collection[int | str] = (),
-    erode: Distance | float | str = 0.0,
-    relax: Distance | float | str = 3.0,
-    protocol: str | None = None,
-    coding: str | None = None,
-    single: str | None = None,
-    bootstrap: int = 0,
-    seed: int = 0,
     progress: Progress = no_progress,
+    **options: Unpack[CriteriaOptions],
 ) -> Evaluation:
     """Compare class rasters with reference rasters, in memory that does not grow with their height.
 
@@ -73,16 +66,7 @@ def evaluate(
     UsageError
         If no files match, or an option does not fit them.
     """
-    criteria = Criteria(
-        ignore=tuple(ignore),
-        erode=erode,
-        relax=relax,
-        protocol=protocol,
-        coding=coding,
-        single=single,
-        bootstrap=bootstrap,
-        seed=seed,
-    )
+    criteria = Criteria(**options)
     pairs, notes = pair_rasters(Path(predicted), Path(reference))
     subject = Subject(prediction=str(predicted), truth=str(reference))
     return compare(pairs, criteria, subject, count=len(pairs), notes=tuple(notes), progress=progress)

@@ -1,9 +1,10 @@
 """Evaluate a model: predict labelled images in a temporary folder, and compare."""
 
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Unpack
 
 from geoseg.datasets.discovery import RASTERS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
@@ -17,11 +18,10 @@ from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import is_placed
 from geoseg.tiling.progress import Progress, no_progress
 
-from .criteria import Criteria
+from .criteria import Criteria, CriteriaOptions
 from .evaluate import compare
 from .pairing import Pair
 from .result import Evaluation, Inference, Subject
-from .tolerance import Distance
 
 
 def evaluate_model(
@@ -32,16 +32,9 @@ def evaluate_model(
     bands: tuple[int, ...] | None = None,
     tta: TTA = "none",
     image_gsd_m: float | None = None,
-    ignore: Collection[int | str] = (),
-    erode: Distance | float | str = 0.0,
-    relax: Distance | float | str = 3.0,
-    protocol: str | None = None,
-    coding: str | None = None,
-    single: str | None = None,
-    bootstrap: int = 0,
-    seed: int = 0,
     load: Loader = load_keras,
     progress: Progress = no_progress,
+    **options: Unpack[CriteriaOptions],
 ) -> Evaluation:
     """Predict images with a model, and compare the classes with labels on the model's grid.
 
@@ -57,12 +50,12 @@ def evaluate_model(
         As in `geoseg.Settings`.
     image_gsd_m
         Metres per pixel of images without a georeference; the model's by default.
-    ignore, erode, relax, protocol, coding, single, bootstrap, seed
-        As in `geoseg.evaluate`.
     load
         Loads the network of a bundle.
     progress
         Called before each image.
+    **options
+        ignore, erode, relax, protocol, coding, single, bootstrap, seed, as in `geoseg.evaluate`.
 
     Raises
     ------
@@ -75,16 +68,7 @@ def evaluate_model(
     UsageError
         If no files match, or an option does not fit them.
     """
-    criteria = Criteria(
-        ignore=tuple(ignore),
-        erode=erode,
-        relax=relax,
-        protocol=protocol,
-        coding=coding,
-        single=single,
-        bootstrap=bootstrap,
-        seed=seed,
-    )
+    criteria = Criteria(**options)
     bundle = find_model(model)
     gsd_m = read_card(bundle).gsd_m if image_gsd_m is None else image_gsd_m
     inference = Inference(bundle=str(bundle), tta=tta, bands=bands, image_gsd_m=gsd_m)
