@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scenes import COLOURS, peak_bytes, write_scene
 
 import geoseg
-from geoseg.models.engine import TTA
+from geoseg.models.engines.engine import EngineOptions
 
 
 class Colours:
@@ -34,7 +34,7 @@ class Colours:
         return scores / scores.sum(axis=-1, keepdims=True)
 
 
-def load(model: Path, batch_size: int, tta: TTA) -> Colours:
+def load(model: Path, options: EngineOptions) -> Colours:
     """Load the stand-in."""
     return Colours()
 

@@ -35,6 +35,6 @@ class Echo:
         return (pixels[..., [number % bands for number in range(self.classes)]] / np.float32(254)).astype(np.float32)
 
 
-def load_echo(model, batch_size, tta):
+def load_echo(model, options):
     """Load an `Echo` in place of a network."""
     return Echo()

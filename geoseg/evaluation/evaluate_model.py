@@ -9,9 +9,9 @@ from typing import Unpack
 from geoseg.datasets.discovery import RASTERS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import read_card
-from geoseg.models.engine import TTA
+from geoseg.models.engines.engine import TTA, Loader
 from geoseg.models.shipped import find_model
-from geoseg.prediction.executors import Loader, load_keras
+from geoseg.prediction.executors import load_keras
 from geoseg.prediction.predict import predict
 from geoseg.rasters.georeference import lacks_georeference, placed
 from geoseg.rasters.open import opened, unplaced

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.models.engine import Engine
+from geoseg.models.engines.engine import Engine
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.read import scaled
 from geoseg.tiling import Roi, Tile, blend, prefetch

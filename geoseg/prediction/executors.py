@@ -1,6 +1,6 @@
 """Run the blocks of a plan, in this process or on a Dask cluster, to the same bytes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from odc.geo.roi import roi_shape
 
 from geoseg.errors import GeosegError
-from geoseg.models.engine import TTA, Engine, KerasEngine
+from geoseg.models.engines.engine import Engine, EngineOptions, Loader
+from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.tiling import Roi
 
 from .blocks import predict_block
@@ -20,19 +21,16 @@ from .plan import Plan
 if TYPE_CHECKING:
     from distributed import Client
 
-Loader = Callable[[Path, int, TTA], Engine]
-"""Loads an engine from a bundle, for a batch size and a test-time augmentation."""
 
-
-def load_keras(model: Path, batch_size: int, tta: TTA) -> Engine:
+def load_keras(model: Path, options: EngineOptions) -> Engine:
     """Load a bundle on the installed Keras backend; the last engine is cached."""
     status = model.stat()
-    return _load_keras(model, batch_size, tta, (status.st_mtime_ns, status.st_size))
+    return _load_keras(model, options, (status.st_mtime_ns, status.st_size))
 
 
 @lru_cache(maxsize=1)
-def _load_keras(model: Path, batch_size: int, tta: TTA, version: tuple[int, int]) -> Engine:
-    return KerasEngine(model, batch_size=batch_size, tta=tta)
+def _load_keras(model: Path, options: EngineOptions, version: tuple[int, int]) -> Engine:
+    return KerasEngine(model, options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ def run_block(job: Job) -> Iterator[int]:
         yield done
     if rest is None:
         return
-    engine = job.load(job.model, job.plan.settings.batch_size, job.plan.settings.tta)
+    engine = job.load(job.model, job.plan.engine_options)
     for rows in predict_block(job.plan, rest, engine):
         job.journal.write(rows)
         yield rows.classes.size

@@ -12,7 +12,8 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, read_card
-from geoseg.models.engine import TTA, Engine, KerasEngine
+from geoseg.models.engines.engine import Engine, EngineOptions, Loader
+from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.georeference import known_as, placed
@@ -23,7 +24,7 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .array_scene import ArrayScene, to_data_array
 from .blocks import Rows, predict_block
-from .executors import Executor, Loader, LocalExecutor, load_keras
+from .executors import Executor, LocalExecutor, load_keras
 from .plan import Plan, plan
 from .predict import Prediction, predict
 from .settings import Options, Settings
@@ -55,7 +56,7 @@ class Model:
         self.card: Card = read_card(self.path)
         """Bands, scaling, GSD, tile, legend and provenance."""
         self._load = load
-        self._engines: dict[tuple[int, TTA], Engine] = {}
+        self._engines: dict[EngineOptions, Engine] = {}
 
     @property
     def legend(self) -> Legend:
@@ -102,7 +103,7 @@ class Model:
         return self._rows(planned)
 
     def _rows(self, planned: Plan) -> Iterator[Rows]:
-        engine = self._engine(self.path, planned.settings.batch_size, planned.settings.tta)
+        engine = self._engine(self.path, planned.engine_options)
         for block in planned.blocks:
             yield from predict_block(planned, block, engine)
 
@@ -166,16 +167,12 @@ class Model:
         found = found[..., down, :][..., across]
         return np.where(found == NODATA, np.float32(np.nan), found / np.float32(LEVELS)) if levels else found
 
-    def _engine(self, path: Path, batch_size: int, tta: TTA) -> Engine:
-        """Load an engine once for each batch size and test-time augmentation."""
-        if (batch_size, tta) not in self._engines:
+    def _engine(self, path: Path, options: EngineOptions) -> Engine:
+        """Load an engine once for each set of options."""
+        if options not in self._engines:
             # Not `load_keras`, which would keep the network beyond `close`.
-            self._engines[batch_size, tta] = (
-                KerasEngine(path, batch_size=batch_size, tta=tta)
-                if self._load is None
-                else self._load(path, batch_size, tta)
-            )
-        return self._engines[batch_size, tta]
+            self._engines[options] = (self._load or KerasEngine)(path, options)
+        return self._engines[options]
 
     def close(self) -> None:
         """Release the network; the next prediction loads it again."""

@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp
 
 from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
+from geoseg.models.engines.engine import EngineOptions
 from geoseg.rasters.grid import grid_at
 from geoseg.rasters.scene import Scene
 from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, nearest_exact
@@ -55,6 +56,11 @@ class Plan:
     def road(self) -> int | None:
         """Id of the road class; None if the legend has none, or roads are not requested."""
         return self.card.legend.road if self.settings.roads else None
+
+    @property
+    def engine_options(self) -> EngineOptions:
+        """How to run the network."""
+        return EngineOptions(batch_size=self.settings.batch_size, tta=self.settings.tta)
 
     @property
     def tiles(self) -> int:

@@ -11,6 +11,7 @@ from odc.geo.roi import roi_shape
 
 from geoseg.errors import BundleError, OutputError, SceneError
 from geoseg.models.bundle import read_card
+from geoseg.models.engines.engine import Loader
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL, legible, on_disk
@@ -21,7 +22,7 @@ from geoseg.vectors.qgis import class_style
 from geoseg.vectors.write import write_layers
 
 from .areas import AreaCounter, ClassArea
-from .executors import Executor, Job, Loader, LocalExecutor, load_keras
+from .executors import Executor, Job, LocalExecutor, load_keras
 from .journal import Journal, open_journal
 from .mosaic import assemble, match_scene
 from .outputs import Outputs, name_outputs

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from geoseg.errors import UsageError
-from geoseg.models.engine import ORIENTATIONS, TTA
+from geoseg.models.engines.engine import ORIENTATIONS, TTA
 from geoseg.tiling import FAMILIES
 from geoseg.vectors.targets import VECTOR_ENDINGS
 

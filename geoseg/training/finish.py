@@ -11,7 +11,7 @@ import numpy as np
 
 from geoseg.files import whole, write_text
 from geoseg.models.bundle import save_bundle
-from geoseg.models.engine import KerasEngine
+from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.weights import rounded
 
 from .recipe.resolve import Run

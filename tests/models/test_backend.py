@@ -82,7 +82,7 @@ def test_the_user_s_keras_settings_count(tmp_path):
 def test_cards_and_presets_need_no_keras():
     """Listing or describing models does not load Keras, which takes seconds."""
     code = (
-        "import sys, geoseg.models.engine, geoseg.models.networks.presets, geoseg.models.engine\n"
+        "import sys, geoseg.models.engines.on_keras, geoseg.models.networks.presets\n"
         "print(*{'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
     )
     assert run(code, PYTHONPATH=os.pathsep.join(sys.path)).stdout.split() == []

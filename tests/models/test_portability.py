@@ -12,7 +12,8 @@ import pytest
 from standins import make_card
 
 from geoseg.models.bundle import save_bundle
-from geoseg.models.engine import KerasEngine
+from geoseg.models.engines.engine import EngineOptions
+from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.networks.presets import DEFAULT_PRESET, PRESETS, build_preset
 
 PLAIN = """
@@ -35,8 +36,9 @@ from geoseg.models.backend import start_keras
 start_keras()
 import geoseg.models.folding, geoseg.models.losses.pixels, geoseg.models.networks.unet, keras
 print(keras.backend.backend(), "tensorflow" in sys.modules)
-from geoseg.models.engine import KerasEngine
-engine = KerasEngine(Path("default.keras"), batch_size=2)
+from geoseg.models.engines.engine import EngineOptions
+from geoseg.models.engines.on_keras import KerasEngine
+engine = KerasEngine(Path("default.keras"), EngineOptions(batch_size=2))
 np.save("scores.npy", engine(np.load("tiles.npy")))
 """
 
@@ -87,7 +89,7 @@ def test_backends_agree(backend, tmp_path):
     save_bundle(network, make_card(), tmp_path / "default.keras")
     tiles = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
     np.save(tmp_path / "tiles.npy", tiles)
-    expected = KerasEngine(tmp_path / "default.keras", batch_size=2)(tiles)
+    expected = KerasEngine(tmp_path / "default.keras", EngineOptions(batch_size=2))(tiles)
 
     repository = str(Path(__file__).parents[2])
     finished = run(ELSEWHERE, tmp_path, KERAS_BACKEND=backend, PYTHONPATH=repository)

@@ -143,8 +143,8 @@ def test_resumed_after_a_kill(scene, network, reference, tmp_path, tiles):
     finished = kill(scene, network, tmp_path, tiles)
     scored = []
 
-    def load(model, batch_size, tta):
-        engine = geoseg.prediction.executors.load_keras(model, batch_size, tta)
+    def load(model, options):
+        engine = geoseg.prediction.executors.load_keras(model, options)
 
         def score(pixels):
             scored.append(len(pixels))

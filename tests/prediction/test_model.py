@@ -62,8 +62,8 @@ def test_loaded_once(write_bundle, write_scene, noise, tmp_path):
     """The network is loaded at its first use, serves every scene, and goes with `close`."""
     loads = []
 
-    def load(path, batch_size, tta):
-        loads.append((path, batch_size, tta))
+    def load(path, options):
+        loads.append((path, options.tta))
         return Echo()
 
     with geoseg.Model(write_bundle(), load=load) as model:
@@ -71,9 +71,9 @@ def test_loaded_once(write_bundle, write_scene, noise, tmp_path):
         for number in range(2):
             model.predict(write_scene(noise(40, 40), f"{number}.tif"), folder=tmp_path)
         model.predict_array(noise(30, 30))
-        assert loads == [(model.path, 1, "none")]
+        assert loads == [(model.path, "none")]
         model.predict_array(noise(30, 30), tta="flips")
-        assert loads[1:] == [(model.path, 1, "flips")]
+        assert loads[1:] == [(model.path, "flips")]
     model.predict_array(noise(30, 30))
     assert len(loads) == 3
 

@@ -5,7 +5,8 @@ from standins import make_card
 
 from geoseg.errors import UsageError
 from geoseg.models.bundle import load_network, save_bundle
-from geoseg.models.engine import ORIENTATIONS, KerasEngine, average_orientations
+from geoseg.models.engines.engine import ORIENTATIONS, EngineOptions, average_orientations
+from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
 
 
@@ -25,7 +26,7 @@ def single(bundle):
 
 @pytest.fixture(scope="module")
 def fives(bundle):
-    return KerasEngine(bundle, batch_size=5)
+    return KerasEngine(bundle, EngineOptions(batch_size=5))
 
 
 def tiles(count, side=64):
@@ -64,7 +65,7 @@ def test_tiles_may_change_size(single):
 @pytest.mark.parametrize("tta", ["flips", "d4"])
 def test_augmented_scores(bundle, single, tta):
     """Test-time augmentation averages the engine's scores over the orientations."""
-    engine = KerasEngine(bundle, batch_size=2, tta=tta)
+    engine = KerasEngine(bundle, EngineOptions(batch_size=2, tta=tta))
     np.testing.assert_array_equal(
         engine(tiles(2, 32)), average_orientations(tta, tiles(2, 32), lambda turned: pairs(single, turned))
     )

@@ -1,0 +1,60 @@
+"""The protocol of engines: score batches of tiles, with optional test-time augmentation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+TTA = Literal["none", "flips", "d4"]
+Precision = Literal["float32", "bfloat16", "float16", "int8"]
+
+Scores = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.float32]
+
+ORIENTATIONS: dict[TTA, tuple[tuple[int, bool], ...]] = {
+    "none": ((0, False),),
+    "flips": ((0, False), (0, True), (2, False), (2, True)),
+    "d4": tuple((turns, mirrored) for turns in range(4) for mirrored in (False, True)),
+}
+"""Quarter turns and mirroring of each orientation: subgroups of the symmetries of a square."""
+
+
+class Engine(Protocol):
+    """Scores batches of tiles; a tile's scores do not depend on its batch."""
+
+    def __call__(self, pixels: Pixels) -> Scores:
+        """Return probabilities `(tiles, side, side, classes)` of network inputs `(tiles, side, side, bands)`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """How to run a network."""
+
+    batch_size: int = 1
+    """Largest number of tiles per call."""
+    tta: TTA = "none"
+    """Test-time augmentation."""
+    precision: Precision = "float32"
+    """Number format of the layers; scores are float32."""
+
+
+Loader = Callable[[Path, EngineOptions], Engine]
+"""Loads an engine from a bundle."""
+
+
+def average_orientations(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:
+    """Score tiles in each orientation, turn the scores back, and average them in a fixed order.
+
+    `pixels` is `(tiles, side, side, bands)`, the result `(tiles, side, side, classes)`.
+    """
+    if tta == "none":
+        return score(pixels)
+    total: Scores | float = 0.0
+    for turns, mirrored in ORIENTATIONS[tta]:
+        turned = np.rot90(pixels[:, :, ::-1] if mirrored else pixels, turns, axes=(1, 2))
+        scores = np.rot90(score(np.ascontiguousarray(turned)), -turns, axes=(1, 2))
+        total = total + (scores[:, :, ::-1] if mirrored else scores)
+    return np.asarray(total, np.float32) / np.float32(len(ORIENTATIONS[tta]))
