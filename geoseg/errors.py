@@ -33,3 +33,7 @@ class OutputError(GeosegError):
     """The output cannot be written."""
 
     exit_code = 5
+
+
+class GeosegWarning(UserWarning):
+    """A run differs from what was asked for, or from what the machine could do; one sentence says how."""

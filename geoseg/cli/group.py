@@ -4,13 +4,15 @@ import ast
 import re
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
-from geoseg.errors import GeosegError
+from geoseg.errors import GeosegError, GeosegWarning
 from geoseg.version import __version__
 
 COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
@@ -34,14 +36,33 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's result
         """Run the subcommand; a GeosegError becomes a message and its exit code."""
-        try:
-            return super().invoke(ctx)
-        except GeosegError as error:
-            fail(error, self.get_command(ctx, ctx.invoked_subcommand or ""))
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        with _shown_warnings(command):
+            try:
+                return super().invoke(ctx)
+            except GeosegError as error:
+                fail(error, command)
 
 
-def sentence(error: GeosegError, command: click.Command | None) -> str:
-    """Replace the parameters that an error of the library names by the options of `command`.
+@contextmanager
+def _shown_warnings(command: click.Command | None) -> Iterator[None]:
+    """Print each GeosegWarning as one line, like an error; other warnings as Python does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", GeosegWarning)
+        print_other = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:  # noqa: ANN401
+            if issubclass(category, GeosegWarning):
+                click.echo(f"geoseg: {sentence(message, command)}", err=True)
+            else:
+                print_other(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
+
+
+def sentence(error: Exception | str, command: click.Command | None) -> str:
+    """Replace the parameters that an error or warning of the library names by the options of `command`.
 
     `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; an option that may
     be repeated is repeated. Other words in backticks stay.

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 
 import pytest
 import rasterio
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 import geoseg
 from geoseg.cli import main
+from geoseg.errors import GeosegWarning, SceneError
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def test_help_loads_nothing_heavy(arguments):
     script = f"""
 import sys
 from geoseg.cli import main
+from geoseg.errors import GeosegWarning, SceneError
 try:
     main({arguments!r})
 except SystemExit as end:
@@ -111,3 +114,16 @@ def test_summary(write_scene, write_bundle, noise, echo, tmp_path, monkeypatch):
         assert word in result.stderr
     result = CliRunner().invoke(main, [*arguments, "--overwrite", "-q"], catch_exceptions=False)
     assert (result.exit_code, result.output) == (0, "")
+
+
+def test_warnings_are_sentences(monkeypatch, capfd):
+    """A warning of the library is printed as one line that names options, even where progress is hidden."""
+
+    def warn(*_, **__):
+        warnings.warn("too little memory; `batch_size=2` is used.", GeosegWarning, stacklevel=1)
+        raise SceneError("done.")
+
+    monkeypatch.setattr("geoseg.prediction.predict.predict", warn)
+    with pytest.raises(SystemExit):
+        main(["predict", "scene.tif", "-q"])
+    assert capfd.readouterr().err == "geoseg: too little memory; --batch-size 2 is used.\ngeoseg: done.\n"
