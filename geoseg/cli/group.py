@@ -36,29 +36,30 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's result
         """Run the subcommand; a GeosegError becomes a message and its exit code."""
-        command = self.get_command(ctx, ctx.invoked_subcommand or "")
-        with _shown_warnings(command):
+        with self._shown_warnings(ctx):
             try:
                 return super().invoke(ctx)
             except GeosegError as error:
-                fail(error, command)
+                fail(error, self._running(ctx))
 
+    def _running(self, ctx: click.Context) -> click.Command | None:
+        return self.get_command(ctx, ctx.invoked_subcommand or "")
 
-@contextmanager
-def _shown_warnings(command: click.Command | None) -> Iterator[None]:
-    """Print each GeosegWarning as one line, like an error; other warnings as Python does."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", GeosegWarning)
-        print_other = warnings.showwarning
+    @contextmanager
+    def _shown_warnings(self, ctx: click.Context) -> Iterator[None]:
+        """Print each GeosegWarning as one line, like an error; other warnings as Python does."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", GeosegWarning)
+            print_other = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:  # noqa: ANN401
-            if issubclass(category, GeosegWarning):
-                click.echo(f"geoseg: {sentence(message, command)}", err=True)
-            else:
-                print_other(message, category, *place, **more)
+            def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:  # noqa: ANN401
+                if issubclass(category, GeosegWarning):
+                    click.echo(f"geoseg: {sentence(message, self._running(ctx))}", err=True)
+                else:
+                    print_other(message, category, *place, **more)
 
-        warnings.showwarning = show
-        yield
+            warnings.showwarning = show
+            yield
 
 
 def sentence(error: Exception | str, command: click.Command | None) -> str:
