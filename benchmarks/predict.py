@@ -23,8 +23,8 @@ from scenes import peak_bytes, write_scene
 import geoseg
 from geoseg.models.bundle import load_network, read_card
 from geoseg.models.engines.engine import EngineOptions
+from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import find_model
-from geoseg.prediction.executors import load_keras
 from geoseg.prediction.plan import plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.strips import read_strips
@@ -41,7 +41,7 @@ def bare(scene: Path) -> float:
             tile.cols.start - strip.cols.start for tile in planned.lattice.tiles(planned.roi) if tile.row == strip.row
         ]
         tiles += [strip.pixels[:, start : start + planned.lattice.tile][None].astype(np.float32) for start in starts]
-    engine = load_keras(model, EngineOptions())
+    engine = load_engine(model, EngineOptions())
     engine(tiles[0])
     started = time.perf_counter()
     for tile in tiles:
@@ -51,7 +51,7 @@ def bare(scene: Path) -> float:
 
 def ours(scene: Path) -> float:
     """Time `geoseg.predict`: read, score, blend, trace, write."""
-    engine = load_keras(find_model("aerial"), EngineOptions())
+    engine = load_engine(find_model("aerial"), EngineOptions())
     engine(np.zeros((1, 512, 512, 3), np.float32))
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()

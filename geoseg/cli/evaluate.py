@@ -118,6 +118,9 @@ def rasters(
     "--image-gsd", "image_gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
     help="Metres per pixel of images without a georeference.  [default: the model's]",
 )  # fmt: skip
+@options.engine
+@options.precision
+@options.devices
 @_with(*_CRITERIA, *_OUTPUT)
 def model(
     *,

@@ -47,13 +47,17 @@ class LazyGroup(click.Group):
 
     @contextmanager
     def _shown_warnings(self, ctx: click.Context) -> Iterator[None]:
-        """Print each GeosegWarning as one line, like an error; other warnings as Python does."""
+        """Print each GeosegWarning once as one line, like an error; other warnings as Python does."""
         with warnings.catch_warnings():
             warnings.simplefilter("always", GeosegWarning)
             print_other = warnings.showwarning
+            shown = set()
 
             def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:  # noqa: ANN401
                 if issubclass(category, GeosegWarning):
+                    if str(message) in shown:
+                        return
+                    shown.add(str(message))
                     click.echo(f"geoseg: {sentence(message, self._running(ctx))}", err=True)
                 else:
                     print_other(message, category, *place, **more)

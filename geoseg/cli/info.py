@@ -30,6 +30,9 @@ _LABELS = {
 @options.overlap
 @options.gsd
 @options.aoi
+@options.engine
+@options.precision
+@options.devices
 @options.memory
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(source: str, model: str, *, as_json: bool, **settings: Any) -> None:  # noqa: ANN401

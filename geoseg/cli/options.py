@@ -79,6 +79,18 @@ vector_output = click.option(
 more_formats = click.option(
     "--format", "formats", type=_FORMATS, multiple=True, help="Another format to write; repeatable."
 )
+engine = click.option(
+    "--engine", default="auto", show_default=True, metavar="auto|keras",
+    help="What runs the network.",
+)  # fmt: skip
+precision = click.option(
+    "--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16", "int8"]), default="auto",
+    show_default=True, help="Number format of the network.",
+)  # fmt: skip
+devices = click.option(
+    "--devices", default="auto", show_default=True, metavar="auto|cpu",
+    help="Where the network runs.",
+)  # fmt: skip
 memory = click.option(
     "--memory", type=parse_size, default=2 * 10**9, metavar="SIZE", help="Memory limit.  [default: 2GB]"
 )

@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 @click.option(
     "--window", type=click.Choice(["hann", "linear", "spline", "flat"]), help="Blend window.  [default: the model's]"
 )
+@options.engine
+@options.precision
+@options.devices
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-    help="Tiles per network call; raise it on a GPU.",
+    "--batch-size", type=click.IntRange(min=1), metavar="N",
+    help="Tiles per network call on GPUs.  [default: as many as fit]",
 )  # fmt: skip
 @options.gsd
 @click.option("--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
@@ -124,6 +127,7 @@ def _show(console: "Console", prediction: "Prediction") -> None:
     for area in prediction.areas:
         table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))
     console.print(table)
+    console.print(f"network: {prediction.runtime}", highlight=False)
     if prediction.roads is not None:
         console.print(f"roads: {prediction.roads.length_km:,.2f} km in {prediction.roads.count:,} edges")
     for path in prediction.outputs.files[::-1]:

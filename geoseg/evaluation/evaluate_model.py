@@ -2,17 +2,19 @@
 
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Unpack
+from typing import Literal, Unpack
 
 from geoseg.datasets.discovery import RASTERS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import read_card
-from geoseg.models.engines.engine import TTA, Loader
+from geoseg.models.engines.engine import TTA, Loader, Precision
+from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import find_model
-from geoseg.prediction.executors import load_keras
-from geoseg.prediction.predict import predict
+from geoseg.prediction.predict import run
+from geoseg.prediction.settings import Settings
 from geoseg.rasters.georeference import lacks_georeference, placed
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import is_placed
@@ -32,7 +34,10 @@ def evaluate_model(
     bands: tuple[int, ...] | None = None,
     tta: TTA = "none",
     image_gsd_m: float | None = None,
-    load: Loader = load_keras,
+    engine: str = "auto",
+    precision: Literal["auto"] | Precision = "auto",
+    devices: str = "auto",
+    load: Loader | None = None,
     progress: Progress = no_progress,
     **options: Unpack[CriteriaOptions],
 ) -> Evaluation:
@@ -46,12 +51,12 @@ def evaluate_model(
         Name of a shipped model, or path of a bundle.
     images, labels
         Folders, glob patterns or files, matched by name.
-    bands, tta
+    bands, tta, engine, precision, devices
         As in `geoseg.Settings`.
     image_gsd_m
         Metres per pixel of images without a georeference; the model's by default.
     load
-        Loads the network of a bundle.
+        Loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
     progress
         Called before each image.
     **options
@@ -71,7 +76,13 @@ def evaluate_model(
     criteria = Criteria(**options)
     bundle = find_model(model)
     gsd_m = read_card(bundle).gsd_m if image_gsd_m is None else image_gsd_m
-    inference = Inference(bundle=str(bundle), tta=tta, bands=bands, image_gsd_m=gsd_m)
+    settings = Settings(
+        bands=bands, tta=tta, engine=engine, precision=precision, devices=devices, probabilities=True, roads=False
+    )
+    runtime = None if load else settings.choose_runtime()
+    inference = Inference(
+        bundle=str(bundle), tta=tta, bands=bands, image_gsd_m=gsd_m, runtime=None if runtime is None else str(runtime)
+    )
     subject = Subject(prediction=str(images), truth=str(labels), inference=inference)
     files = find_pairs(str(images), str(labels))
     for entry in files:
@@ -83,16 +94,13 @@ def evaluate_model(
             match_input = _on_own_pixels(entry)
             with TemporaryDirectory(prefix="geoseg-") as folder:
                 with placed(entry.image, gsd_m) as scene:
-                    made = predict(
+                    made = run(
                         scene,
-                        model=bundle,
-                        folder=folder,
-                        load=load,
-                        bands=bands,
-                        tta=tta,
-                        match_input=match_input,
-                        probabilities=True,
-                        roads=False,
+                        bundle,
+                        replace(settings, match_input=match_input),
+                        runtime=runtime,
+                        load=load or load_engine,
+                        folder=Path(folder),
                     )
                 yield Pair(
                     name=entry.name,

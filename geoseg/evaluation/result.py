@@ -33,6 +33,8 @@ class Inference:
     """Band numbers read from the images; None if chosen automatically."""
     image_gsd_m: float
     """Metres per pixel assumed for images without a georeference."""
+    runtime: str | None
+    """Engine, precision and device; None for a loader of the caller."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +57,10 @@ class Subject:
             return f"{self.prediction}{makers} against {self.truth}."
         run = self.inference
         bands = "" if run.bands is None else f", bands {','.join(map(str, run.bands))}"
+        runtime = "" if run.runtime is None else f"; {run.runtime}"
         return (
             f"Model {', '.join(self.models)} ({run.bundle}; tta {run.tta}{bands}; images without a georeference at "
-            f"{run.image_gsd_m:g} m) on {self.prediction} against {self.truth}."
+            f"{run.image_gsd_m:g} m{runtime}) on {self.prediction} against {self.truth}."
         )
 
     def made_by(self, model: str | None) -> "Subject":

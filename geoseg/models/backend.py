@@ -4,6 +4,7 @@ TensorFlow logs CPU instructions and missing GPUs from C++ static initialisers, 
 it reads `TF_CPP_MIN_LOG_LEVEL`. Users take these lines for errors, so harmless ones are dropped; all others pass.
 """
 
+import json
 import os
 import re
 import sys
@@ -29,6 +30,23 @@ _CHATTER = re.compile(
 
 _REDIRECTING = threading.Lock()
 """File descriptor 2 belongs to the process: two threads redirecting it at once could lose it."""
+
+
+def keras_backend() -> str:
+    """Name the backend that Keras uses, or will use once it is imported: tensorflow, jax or torch."""
+    if "keras" in sys.modules:
+        import keras
+
+        name: str = keras.backend.backend()
+        return name
+    if chosen := os.environ.get("KERAS_BACKEND"):
+        return chosen
+    home = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser())
+    try:
+        settings = json.loads((home / "keras.json").read_text())
+    except (OSError, ValueError):
+        settings = {}
+    return str(settings.get("backend", "tensorflow"))
 
 
 def start_keras() -> None:

@@ -63,7 +63,7 @@ def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
 
 def _score(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> Iterator[Scored]:
     """Score the tiles of a block in lattice order, in batches; tiles without data score zero, without the network."""
-    size = plan.settings.batch_size
+    size = plan.engine_options.batch_size
     tiles = _tiles(plan, block, strips)
     while chunk := list(islice(tiles, size)):
         with_data = [pixels for _, pixels in chunk if pixels is not None]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from odc.geo.roi import roi_shape
 
 from geoseg.errors import GeosegError
-from geoseg.models.engines.engine import Engine, EngineOptions, Loader
-from geoseg.models.engines.on_keras import KerasEngine
+from geoseg.models.engines.engine import Loader
 from geoseg.tiling import Roi
 
 from .blocks import predict_block
@@ -20,17 +18,6 @@ from .plan import Plan
 
 if TYPE_CHECKING:
     from distributed import Client
-
-
-def load_keras(model: Path, options: EngineOptions) -> Engine:
-    """Load a bundle on the installed Keras backend; the last engine is cached."""
-    status = model.stat()
-    return _load_keras(model, options, (status.st_mtime_ns, status.st_size))
-
-
-@lru_cache(maxsize=1)
-def _load_keras(model: Path, options: EngineOptions, version: tuple[int, int]) -> Engine:
-    return KerasEngine(model, options)
 
 
 @dataclass(frozen=True, kw_only=True)

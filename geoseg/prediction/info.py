@@ -34,7 +34,9 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
     """
     if str(source) in shipped_models() or Path(source).suffix == ".keras":
         return _describe_model(source)
-    planned = plan(open_scene(source), read_card(find_model(model)), Settings(**options))
+    settings = Settings(**options)
+    runtime = settings.choose_runtime()
+    planned = plan(open_scene(source), read_card(find_model(model)), settings, runtime=runtime)
     found, grid = planned.scene, planned.grid
     height, width = roi_shape(planned.roi)
     crs = crs_of(found.geobox)
@@ -57,6 +59,10 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
         "window": planned.window,
         "tiles": planned.tiles,
         "blocks": len(planned.blocks),
+        "engine": runtime.version,
+        "precision": runtime.precision,
+        "hardware": runtime.hardware,
+        "devices": len(runtime.devices) or 1,
         "memory_bytes": planned.memory,
         "disk_bytes": planned.disk,
     }

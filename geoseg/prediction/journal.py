@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from .blocks import Rows
 from .plan import Plan
 
 _PUBLISHING = "publishing"
+_WITHOUT_EFFECT = ("engine", "precision", "devices", "batch_size", "memory", "formats", "match_input")
+"""Settings that do not change a piece; the runtime is compared in place of the first three."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +134,7 @@ def open_journal(work: Path, plan: Plan, model: Path) -> Journal:
 def _identity(plan: Plan, model: Path) -> str:
     """Serialise everything that determines bytes and positions of the pieces."""
     settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.geometry.wkb_hex}
-    for name in ("batch_size", "memory", "formats", "match_input"):  # do not change a piece
+    for name in _WITHOUT_EFFECT:
         del settings[name]
     return json.dumps(
         {
@@ -140,7 +142,7 @@ def _identity(plan: Plan, model: Path) -> str:
             "scene": [_fingerprint(file) for file in plan.scene.files],
             "grid": [*plan.grid.shape, *plan.grid.transform, crs_of(plan.grid).to_wkt()],
             "bands": [*plan.bands, plan.scene.dtype],
-            "backend": os.environ.get("KERAS_BACKEND"),
+            "runtime": None if plan.runtime is None else [*asdict(replace(plan.runtime, devices=())).values()],
             "model": hashlib.sha256(model.read_bytes()).hexdigest(),
             "settings": settings,
         },

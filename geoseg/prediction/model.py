@@ -13,20 +13,21 @@ from odc.geo.geobox import GeoBox
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, read_card
 from geoseg.models.engines.engine import Engine, EngineOptions, Loader
-from geoseg.models.engines.on_keras import KerasEngine
+from geoseg.models.engines.registry import load_engine, new_engine
+from geoseg.models.engines.runtime import Runtime
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.georeference import known_as, placed
 from geoseg.rasters.open import GDAL
-from geoseg.rasters.scene import open_scene
+from geoseg.rasters.scene import Scene, open_scene
 from geoseg.tiling import nearest_exact
 from geoseg.tiling.progress import Progress, no_progress
 
 from .array_scene import ArrayScene, to_data_array
 from .blocks import Rows, predict_block
-from .executors import Executor, LocalExecutor, load_keras
+from .executors import Executor, LocalExecutor
 from .plan import Plan, plan
-from .predict import Prediction, predict
+from .predict import Prediction, run
 from .settings import Options, Settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Model:
     name
         Name of a shipped model, or path of a bundle.
     load
-        Loads an engine from a bundle; Keras by default.
+        Loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
 
     Raises
     ------
@@ -74,17 +75,19 @@ class Model:
         **options: Unpack[Options],
     ) -> Prediction:
         """Predict a scene and write the results to `folder`; see `geoseg.predict`."""
+        settings = Settings(**options)
         # A cluster's workers load their own engines: a loaded one cannot be sent to them.
         local = executor is None or isinstance(executor, LocalExecutor)
-        return predict(
+        return run(
             source,
-            model=self.path,
-            folder=folder,
+            self.path,
+            settings,
+            runtime=self._runtime(settings),
+            load=self._engine if local else self._load or load_engine,
+            folder=Path(folder),
             overwrite=overwrite,
             executor=executor,
-            load=self._engine if local else self._load or load_keras,
             progress=progress,
-            **options,
         )
 
     def rows(self, source: str | Path, **options: Unpack[Options]) -> Iterator[Rows]:
@@ -99,7 +102,7 @@ class Model:
             With one sentence: what was found, what was expected, what to do.
         """
         with rasterio.Env(**GDAL):
-            planned = plan(open_scene(source), self.card, Settings(**options))
+            planned = self._plan(open_scene(source), options)
         return self._rows(planned)
 
     def _rows(self, planned: Plan) -> Iterator[Rows]:
@@ -153,7 +156,7 @@ class Model:
             known_as("the array", made=file),
             placed(file, gsd_m) as source,
         ):
-            found = self._predict_pixels(plan(open_scene(source), self.card, Settings(**options)))
+            found = self._predict_pixels(self._plan(open_scene(source), options))
         return found if isinstance(array, np.ndarray) else to_data_array(found, in_memory.geobox, self.legend)
 
     def _predict_pixels(self, planned: Plan) -> npt.NDArray[Any]:
@@ -170,9 +173,16 @@ class Model:
     def _engine(self, path: Path, options: EngineOptions) -> Engine:
         """Load an engine once for each set of options."""
         if options not in self._engines:
-            # Not `load_keras`, which would keep the network beyond `close`.
-            self._engines[options] = (self._load or KerasEngine)(path, options)
+            # Not `load_engine`, which would keep the network beyond `close`.
+            self._engines[options] = (self._load or new_engine)(path, options)
         return self._engines[options]
+
+    def _runtime(self, settings: Settings) -> Runtime | None:
+        return None if self._load else settings.choose_runtime()
+
+    def _plan(self, scene: Scene, options: Options) -> Plan:
+        settings = Settings(**options)
+        return plan(scene, self.card, settings, runtime=self._runtime(settings))
 
     def close(self) -> None:
         """Release the network; the next prediction loads it again."""

@@ -1,5 +1,6 @@
 """Assemble the pieces of a journal: one work raster for each layer, with legend and provenance."""
 
+import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -150,4 +151,8 @@ def _tags(plan: Plan) -> dict[str, str]:
         "bands": list(plan.bands),
         "tta": plan.settings.tta,
     }
-    return result_tags(plan.scene.source, plan.card, settings)
+    tags = result_tags(plan.scene.source, plan.card, settings)
+    if plan.runtime is not None:
+        runtime = {name: getattr(plan.runtime, name) for name in ("engine", "version", "precision", "hardware")}
+        tags["GEOSEG_RUNTIME"] = json.dumps(runtime)
+    return tags

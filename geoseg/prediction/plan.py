@@ -1,7 +1,7 @@
 """Plan a prediction: grid, lattice, blocks and cost, before a pixel is read."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,7 @@ from rasterio.enums import ColorInterp
 from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.engine import EngineOptions
+from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.grid import grid_at
 from geoseg.rasters.scene import Scene
 from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, nearest_exact
@@ -34,6 +35,8 @@ class Plan:
     scene: Scene
     card: Card
     settings: Settings
+    runtime: Runtime | None
+    """What runs the network; None for a loader of the caller."""
     bands: tuple[int, ...]
     """Band numbers of the scene, from 1, in the order of the model's bands."""
     scaling: Scaling
@@ -60,7 +63,10 @@ class Plan:
     @property
     def engine_options(self) -> EngineOptions:
         """How to run the network."""
-        return EngineOptions(batch_size=self.settings.batch_size, tta=self.settings.tta)
+        options = EngineOptions(batch_size=self.settings.batch_size or 1, tta=self.settings.tta)
+        if self.runtime is None:
+            return options
+        return replace(options, engine=self.runtime.engine, precision=self.runtime.precision)
 
     @property
     def tiles(self) -> int:
@@ -82,7 +88,7 @@ class Plan:
         return int(math.prod(roi_shape(self.roi)) * (layers * (2 + 4 / 3) + alone * 2) / 2)
 
 
-def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> Plan:
+def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | None = None, workers: int = 1) -> Plan:
     """Plan the prediction of `scene` with the model of `card`.
 
     The lattice depends on scene, model and tile settings alone; `workers` and the memory budget only affect the blocks.
@@ -105,6 +111,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, workers: int = 1) -> P
         scene=scene,
         card=card,
         settings=settings,
+        runtime=runtime,
         bands=bands,
         scaling=_scaling(scene, card),
         grid=grid,

@@ -12,6 +12,8 @@ from odc.geo.roi import roi_shape
 from geoseg.errors import BundleError, OutputError, SceneError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
+from geoseg.models.engines.registry import load_engine
+from geoseg.models.engines.runtime import Runtime
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL, legible, on_disk
@@ -22,7 +24,7 @@ from geoseg.vectors.qgis import class_style
 from geoseg.vectors.write import write_layers
 
 from .areas import AreaCounter, ClassArea
-from .executors import Executor, Job, LocalExecutor, load_keras
+from .executors import Executor, Job, LocalExecutor
 from .journal import Journal, open_journal
 from .mosaic import assemble, match_scene
 from .outputs import Outputs, name_outputs
@@ -51,6 +53,8 @@ class Prediction:
     """In the order of the legend."""
     roads: RoadTotals | None
     """None if no roads were traced."""
+    runtime: Runtime | None
+    """What ran the network; None for a loader of the caller."""
 
 
 def predict(
@@ -60,7 +64,7 @@ def predict(
     folder: str | Path = ".",
     overwrite: bool = False,
     executor: Executor | None = None,
-    load: Loader = load_keras,
+    load: Loader | None = None,
     progress: Progress = no_progress,
     **options: Unpack[Options],
 ) -> Prediction:
@@ -81,7 +85,7 @@ def predict(
     executor
         Runs the blocks: `LocalExecutor()` by default, or `DaskExecutor(client=…)`.
     load
-        Loads an engine from a bundle; Keras by default.
+        Loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
     progress
         Called with finished pixels, all pixels, and `""`.
     **options
@@ -92,14 +96,41 @@ def predict(
     SceneError, BundleError, OutputError, UsageError
         With one sentence: what was found, what was expected, what to do.
     """
+    settings = Settings(**options)
+    return run(
+        source,
+        find_model(model),
+        settings,
+        runtime=None if load else settings.choose_runtime(),
+        load=load or load_engine,
+        folder=Path(folder),
+        overwrite=overwrite,
+        executor=executor,
+        progress=progress,
+    )
+
+
+def run(
+    source: str | Path,
+    bundle: Path,
+    settings: Settings,
+    *,
+    runtime: Runtime | None,
+    load: Loader,
+    folder: Path,
+    overwrite: bool = False,
+    executor: Executor | None = None,
+    progress: Progress = no_progress,
+) -> Prediction:
+    """Predict a scene with engines of `load`, which `runtime` describes; see `predict`."""
     executor = executor or LocalExecutor()
     # Absolute, since a cluster's workers may run in other folders.
-    bundle, target = find_model(model).absolute(), Path(folder).absolute()
+    bundle, target = bundle.absolute(), folder.absolute()
     scene = str(Path(source).absolute()) if on_disk(source) else str(source)
     if legible(str(target)) != str(target):
         raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
     with rasterio.Env(**GDAL):
-        planned = plan(open_scene(scene), read_card(bundle), Settings(**options), workers=executor.workers)
+        planned = plan(open_scene(scene), read_card(bundle), settings, runtime=runtime, workers=executor.workers)
         files = name_outputs(planned, target)
         journal = open_journal(target / f".{planned.scene.stem}.geoseg", planned, bundle)
         files.check_places(journal)
@@ -136,7 +167,7 @@ def _write_results(plan: Plan, journal: Journal, files: Outputs, *, overwrite: b
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")
     files.publish(journal, overwrite=overwrite)
-    return Prediction(source=plan.scene.source, outputs=files, areas=counter.areas(), roads=roads)
+    return Prediction(source=plan.scene.source, outputs=files, areas=counter.areas(), roads=roads, runtime=plan.runtime)
 
 
 def _write_roads(plan: Plan, journal: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> RoadTotals | None:

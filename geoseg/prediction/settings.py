@@ -2,24 +2,25 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal
 
 from geoseg.errors import UsageError
-from geoseg.models.engines.engine import ORIENTATIONS, TTA
+from geoseg.models.engines.engine import ORIENTATIONS, TTA, Precision
+from geoseg.models.engines.runtime import Runtime, RuntimeOptions, choose_runtime
 from geoseg.tiling import FAMILIES
 from geoseg.vectors.targets import VECTOR_ENDINGS
 
 Bounds = tuple[float, float, float, float]
 
 
-class Options(TypedDict, total=False):
+class Options(RuntimeOptions, total=False):
     """Fields of `Settings` as optional keywords of public calls."""
 
     bands: tuple[int, ...] | None
     tile: int | None
     overlap: float | None
     window: str | None
-    batch_size: int
+    batch_size: int | None
     gsd_m: float | None
     match_input: bool
     aoi: Path | str | Bounds | None
@@ -43,8 +44,14 @@ class Settings:
     """Overlap of neighbouring tiles as a fraction of the tile, 0 to 0.5."""
     window: str | None = None
     """Blend window: hann, linear, spline or flat."""
-    batch_size: int = 1
-    """Tiles per network call. Raise it on a GPU; a CPU gains nothing."""
+    engine: str = "auto"
+    """Engine that runs the network: openvino, onnxruntime, keras, or another package's; see `choose_runtime`."""
+    precision: Literal["auto"] | Precision = "auto"
+    """Number format of the network's layers: float32, bfloat16, float16 or int8."""
+    devices: str = "auto"
+    """`auto`, `cpu`, `all`, or devices of the Keras backend such as `gpu:0,1`."""
+    batch_size: int | None = None
+    """Tiles per network call; by default as many as fit a GPU's memory, and 1 on a CPU, which gains nothing."""
     gsd_m: float | None = None
     """Ground sample distance (GSD) to predict at, metres."""
     match_input: bool = False
@@ -77,7 +84,7 @@ class Settings:
             raise UsageError(f"`window` {self.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
         if self.tta not in ORIENTATIONS:
             raise UsageError(f"`tta` {self.tta!r} is unknown; choose one of {', '.join(ORIENTATIONS)}.")
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise UsageError(f"`batch_size` must be at least 1, got {self.batch_size}.")
         if isinstance(self.formats, str):
             object.__setattr__(self, "formats", (self.formats,))
@@ -87,3 +94,7 @@ class Settings:
             raise UsageError(f"`formats` are {', '.join(VECTOR_ENDINGS)}, got {found}.")
         if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
             raise UsageError(f"`gsd_m` must be a positive number of metres, got {self.gsd_m}.")
+
+    def choose_runtime(self) -> Runtime:
+        """Choose engine, precision and devices on this machine; see `geoseg.models.engines.runtime`."""
+        return choose_runtime(self.engine, self.precision, self.devices)

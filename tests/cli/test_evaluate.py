@@ -99,7 +99,8 @@ def test_options_belong_to_their_command():
     rasters = shared | {"ignore", "erode", "relax", "protocol", "single", "coding", "bootstrap"}
     expected = {
         "rasters": rasters | {"predicted", "reference"},
-        "model": rasters | {"model", "images", "labels", "bands", "tta", "image_gsd_m"},
+        "model": rasters
+        | {"model", "images", "labels", "bands", "tta", "engine", "precision", "devices", "image_gsd_m"},
         "roads": shared | {"predicted", "reference", "buffer_m", "relax_m"},
     }
     assert {name: {each.name for each in part.params} for name, part in command.commands.items()} == expected

@@ -59,7 +59,7 @@ def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
         "prediction": str(scene.parent),
         "truth": str(label.parent),
         "models": ["stand-in 1"],
-        "inference": {"bundle": str(bundle), "tta": "flips", "bands": [3, 2, 1], "image_gsd_m": 0.5},
+        "inference": {"bundle": str(bundle), "tta": "flips", "bands": [3, 2, 1], "image_gsd_m": 0.5, "runtime": None},
     }
     assert evaluation.sentences()[0] == (
         f"Model stand-in 1 ({bundle}; tta flips, bands 3,2,1; images without a georeference at 0.5 m) on "

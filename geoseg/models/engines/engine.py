@@ -33,6 +33,8 @@ class Engine(Protocol):
 class EngineOptions:
     """How to run a network."""
 
+    engine: str = "keras"
+    """Name of the engine; loaders of callers ignore it."""
     batch_size: int = 1
     """Largest number of tiles per call."""
     tta: TTA = "none"

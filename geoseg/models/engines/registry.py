@@ -1,0 +1,56 @@
+"""Engines by name: ours, and those that other packages register."""
+
+from functools import lru_cache
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from pathlib import Path
+
+from geoseg.errors import UsageError
+
+from .engine import Engine, EngineOptions, Loader
+
+GROUP = "geoseg.engines"
+"""Entry points of other packages; each names a `Loader`."""
+
+ENGINES = ("keras",)
+"""Our engines."""
+
+
+def installed_engine(name: str) -> str:
+    """Return the package and version of an engine; raises UsageError if it is unknown or not installed."""
+    if name in ENGINES:
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            raise UsageError(
+                f"engine {name} is not installed; install it with `pip install 'geoseg[{name}]'`."
+            ) from None
+    package = _entry_point(name).dist
+    return name if package is None else f"{package.name} {package.version}"
+
+
+def load_engine(model: Path, options: EngineOptions) -> Engine:
+    """Load a bundle in the engine that the options name; the last engine is cached."""
+    status = model.stat()
+    return _load(model, options, (status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=1)
+def _load(model: Path, options: EngineOptions, version: tuple[int, int]) -> Engine:
+    return new_engine(model, options)
+
+
+def new_engine(model: Path, options: EngineOptions) -> Engine:
+    """Load a bundle in the engine that the options name."""
+    if options.engine == "keras":
+        from .on_keras import KerasEngine
+
+        return KerasEngine(model, options)
+    load: Loader = _entry_point(options.engine).load()
+    return load(model, options)
+
+
+def _entry_point(name: str) -> EntryPoint:
+    others = {each.name: each for each in entry_points(group=GROUP)}
+    if name not in others:
+        raise UsageError(f"`engine` {name!r} is unknown; choose one of {', '.join(['auto', *ENGINES, *others])}.")
+    return others[name]
