@@ -6,7 +6,7 @@ import math
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from operator import index
 from pathlib import Path
@@ -26,7 +26,7 @@ FORMAT = 1
 
 _Kind = TypeVar("_Kind")
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 """Exceptions from reading a damaged archive; RuntimeError for an encrypted or unsupported one."""
 
 
@@ -149,8 +149,8 @@ def read_card(path: Path) -> Card:
         raise BundleError(
             f"model {path} has no {MEMBER}, so its bands, scaling and legend are unknown; save it with geoseg."
         ) from None
-    except _DAMAGED as error:
-        raise BundleError(f"model {path} cannot be read as a .keras archive ({_reason(error)}).") from error
+    except DAMAGED as error:
+        raise BundleError(f"model {path} cannot be read as a .keras archive ({reason(error)}).") from error
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -158,7 +158,7 @@ def read_card(path: Path) -> Card:
     try:
         return Card.from_json(document)
     except (KeyError, OverflowError, TypeError, ValueError) as error:
-        missing = f"it has no {error}" if isinstance(error, KeyError) else _reason(error)
+        missing = f"it has no {error}" if isinstance(error, KeyError) else reason(error)
         raise BundleError(f"the {MEMBER} of model {path} is not a valid card ({missing}).") from error
 
 
@@ -188,21 +188,30 @@ def load_network(path: Path) -> "keras.Model":
 
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (*_DAMAGED, AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
+    except (*DAMAGED, AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
         raise BundleError(
-            f"the network in {path} cannot be loaded by Keras {keras.__version__} ({_reason(error)})."
+            f"the network in {path} cannot be loaded by Keras {keras.__version__} ({reason(error)})."
         ) from error
-    found = network.input_shape, network.output_shape
+    check_shapes(path, card, network.input_shape, network.output_shape)
+    check_tiles(path, card, lambda side: _accepts(network, side))
+    return network
+
+
+def check_shapes(path: Path, card: Card, *found: tuple[int | None, ...]) -> None:
+    """Raise BundleError unless the network in `path` has the input and output shapes that its card expects."""
     expected = (None, None, None, len(card.bands)), (None, None, None, len(card.legend))
     if found != expected:
         raise BundleError(f"the network in {path} has input and output shapes {found}; its card expects {expected}.")
+
+
+def check_tiles(path: Path, card: Card, accepts: Callable[[int], bool]) -> None:
+    """Raise BundleError unless the network in `path` accepts tiles of the sides that its card promises."""
     for side in (card.tile, card.tile + card.multiple):
-        if not _accepts(network, side):
+        if not accepts(side):
             raise BundleError(
                 f"the network in {path} does not accept tiles of {side} pixels; "
                 f"its card promises {card.tile} and all multiples of {card.multiple}."
             )
-    return network
 
 
 def _get(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
@@ -252,7 +261,7 @@ def _accepts(network: "keras.Model", side: int) -> bool:
     return out == (side, side) and all(len({next(of_parts) for _ in parts}) == 1 for parts in joins)
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """Return the first line of an error's message, or its class name."""
     lines = str(error).strip().splitlines()
     return shorten(lines[0], 200).rstrip(".:") if lines else type(error).__name__

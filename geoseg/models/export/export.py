@@ -12,7 +12,7 @@ from geoseg.files import check_outputs, whole_files
 from geoseg.models.backend import start_keras, without_chatter
 from geoseg.models.bundle import Card, load_network, read_card
 
-from .runtimes import FORMATS, Format, Tiles
+from .runtimes import FORMATS, Format, Source, Tiles
 
 TOLERANCE = 1e-4
 """Largest difference allowed between probabilities of an export and its network."""
@@ -55,7 +55,7 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
     with whole_files(files[::-1]) as work:
         made = work / output.name
         with without_chatter():
-            kind.write(network, card, made)
+            kind.write(Source(bundle=bundle, network=network), card, made)
             difference = float(np.abs(kind.run(made, tiles) - expected).max())
         if not difference <= TOLERANCE:
             raise BundleError(

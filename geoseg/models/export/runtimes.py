@@ -19,6 +19,15 @@ Tiles = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """The network to write."""
+
+    bundle: Path
+    network: "keras.Model"
+    """The bundle's network in Keras."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Format:
     """An export format."""
 
@@ -30,7 +39,7 @@ class Format:
     """Optional modules needed for writing and checking."""
     on_tensorflow: bool = False
     """Whether Keras can write it only on TensorFlow."""
-    write: "Callable[[keras.Model, Card, Path], None]"
+    write: "Callable[[Source, Card, Path], None]"
     """Writes a network for the card's tile size."""
     run: Callable[[Path, Tiles], Tiles]
     """Returns a file's probabilities `(tiles, side, side, classes)` of tiles `(tiles, side, side, bands)`."""
@@ -56,15 +65,14 @@ def _metadata(card: Card) -> str:
     return json.dumps(card.to_json(), indent=2)
 
 
-def _onnx_model(network: "keras.Model", card: Card) -> "onnx.ModelProto":
+def _onnx_model(source: Source, card: Card) -> "onnx.ModelProto":
     """Return the graph, with the card and metadata for QGIS's Deepness plugin."""
     from onnx.helper import set_model_props
 
-    from geoseg.models.folding import fold_batch_norm
+    from geoseg.models.graph.onnx import to_checked_onnx
+    from geoseg.models.graph.read import read_network
 
-    from .onnx import to_onnx
-
-    model = to_onnx(fold_batch_norm(network), card.tile)
+    model = to_checked_onnx(read_network(source.bundle), card.tile)
     plugin: dict[str, Any] = {
         "model_type": "Segmentor",
         "class_names": dict(enumerate(card.legend.names)),
@@ -79,8 +87,8 @@ def _onnx_model(network: "keras.Model", card: Card) -> "onnx.ModelProto":
     return model
 
 
-def _write_onnx(network: "keras.Model", card: Card, path: Path) -> None:
-    path.write_bytes(_onnx_model(network, card).SerializeToString())
+def _write_onnx(source: Source, card: Card, path: Path) -> None:
+    path.write_bytes(_onnx_model(source, card).SerializeToString())
 
 
 def _run_onnx(path: Path, tiles: Tiles) -> Tiles:
@@ -99,11 +107,11 @@ _OPENVINO_ADVICE = (
 )
 
 
-def _write_openvino(network: "keras.Model", card: Card, path: Path) -> None:
+def _write_openvino(source: Source, card: Card, path: Path) -> None:
     import openvino
 
     # `convert_model` would do the same, but reports usage to OpenVINO's developers.
-    graph = openvino.Core().read_model(_onnx_model(network, card).SerializeToString())
+    graph = openvino.Core().read_model(_onnx_model(source, card).SerializeToString())
     openvino.save_model(graph, path, compress_to_fp16=False)
     _sidecar(path).write_text(_metadata(card))
 
@@ -115,12 +123,12 @@ def _run_openvino(path: Path, tiles: Tiles) -> Tiles:
     return _channels_last(model(_channels_first(tiles))[0])
 
 
-def _write_saved_model(network: "keras.Model", card: Card, path: Path) -> None:
+def _write_saved_model(source: Source, card: Card, path: Path) -> None:
     import tensorflow as tf
 
     # UpSampling2D cannot be traced without a tile size.
     signature = [tf.TensorSpec((None, card.tile, card.tile, len(card.bands)), tf.float32, name="pixels")]
-    network.export(path, format="tf_saved_model", input_signature=signature, verbose=False)
+    source.network.export(path, format="tf_saved_model", input_signature=signature, verbose=False)
     extra = path / "assets.extra"  # TensorFlow's folder for files of applications
     extra.mkdir()
     (extra / MEMBER).write_text(_metadata(card))
@@ -133,12 +141,12 @@ def _run_saved_model(path: Path, tiles: Tiles) -> Tiles:
     return np.asarray(loaded.serve(tiles))
 
 
-def _write_tflite(network: "keras.Model", card: Card, path: Path) -> None:
+def _write_tflite(source: Source, card: Card, path: Path) -> None:
     import tensorflow as tf
 
     # A batch of one: runtimes on small devices need fixed sizes.
     signature = [tf.TensorSpec((1, card.tile, card.tile, len(card.bands)), tf.float32, name="pixels")]
-    network.export(path, format="litert", input_signature=signature, verbose=False)
+    source.network.export(path, format="litert", input_signature=signature, verbose=False)
     _sidecar(path).write_text(_metadata(card))
 
 

@@ -1,0 +1,1 @@
+"""A bundle's network without Keras: read from its configuration and weights, and written as ONNX."""

@@ -1,0 +1,121 @@
+"""Read a bundle's network from its configuration and weights, without Keras or a backend."""
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from geoseg.errors import BundleError
+from geoseg.models.bundle import DAMAGED, check_shapes, check_tiles, read_card, reason
+
+from .folds import find_folds, fold_weights, used_layers
+from .network import Layer, Network, Shape, unsupported
+from .settings import choose_settings, find_misfit, find_obstacle
+from .shapes import feature_shapes, output_shape, weight_shapes
+from .stored import open_weights, read_weights, stored_names
+
+
+def read_network(path: Path) -> Network:
+    """Read a bundle's network for inference, batch normalisations folded into the convolutions before them.
+
+    Raises BundleError if the network cannot be read, does not match its card, or needs Keras.
+    """
+    card = read_card(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            document = json.loads(archive.read("config.json"))
+            weights = archive.read("model.weights.h5")
+        network = _read(path, document, weights)
+        found = feature_shapes(network)
+    except (*DAMAGED, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
+    check_shapes(path, card, *((None, *found[name]) for name in (network.entry, network.output)))
+    check_tiles(path, card, lambda side: _accepts(network, side))
+    return network
+
+
+def _read(path: Path, document: Mapping[str, Any], weights: bytes) -> Network:
+    if document["class_name"] not in ("Functional", "Model") or "input_layers" not in document["config"]:
+        raise unsupported(path, "the network", f"of class {document['class_name']}, not functional")
+    config = document["config"]
+    inputs, outputs = (list(used_layers(config[key])) for key in ("input_layers", "output_layers"))
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise unsupported(path, "the network", f"one of {len(inputs)} inputs and {len(outputs)} outputs")
+    groups = list(stored_names(entry["class_name"] for entry in config["layers"]))
+    shapes: dict[str, Shape] = {}
+    layers = []
+    with open_weights(path, weights) as stored:
+        for entry, group in zip(config["layers"], groups, strict=True):
+            obstacle = find_obstacle(entry)
+            if obstacle:
+                raise unsupported(path, f"layer {entry['name']}", obstacle)
+            if entry["name"] == inputs[0]:
+                _, *shape = entry["config"]["batch_shape"]
+                shapes[inputs[0]] = tuple(shape)
+                continue
+            layer = _read_layer(path, entry)
+            before = [shapes[name] for name in layer.inputs]
+            misfit = find_misfit(layer, before)
+            if misfit:
+                raise unsupported(path, f"layer {layer.name}", misfit)
+            shapes[layer.name] = output_shape(layer, before)
+            needed = weight_shapes(layer, before[0][-1] or 0)
+            arrays = read_weights(path, stored, layer=layer.name, group=group, shapes=needed)
+            layers.append(replace(layer, weights=arrays))
+    height, width, bands = shapes[inputs[0]]
+    return Network(
+        name=str(config["name"]),
+        entry=inputs[0],
+        input_shape=(height, width, int(bands or 0)),
+        classes=int(shapes[outputs[0]][-1] or 0),
+        layers=tuple(_folded(layers, dict(find_folds(config)))),
+        output=outputs[0],
+    )
+
+
+def _read_layer(path: Path, entry: Mapping[str, Any]) -> Layer:
+    """Read a layer but for its weights; raises BundleError if its call needs Keras."""
+    name, kind, calls = str(entry["name"]), entry["class_name"], entry["inbound_nodes"]
+    if len(calls) != 1:
+        raise unsupported(path, f"layer {name}", f"called {len(calls)} times")
+    (call,) = calls
+    arguments = [key for key, value in call["kwargs"].items() if key != "inputs" and value not in (None, False)]
+    if arguments:
+        raise unsupported(path, f"layer {name}", f"called with {', '.join(arguments)}")
+    inputs = tuple(used_layers(call))
+    return Layer(name=name, kind=kind, inputs=inputs, settings=choose_settings(kind, entry["config"]))
+
+
+def _folded(layers: list[Layer], folds: Mapping[str, str]) -> Iterator[Layer]:
+    """Yield layers without the normalisations in `folds`, whose convolutions include them."""
+    norms = {folds[layer.name]: layer for layer in layers if layer.name in folds}
+    for layer in layers:
+        if layer.name in folds:
+            continue
+        inputs = tuple(folds.get(name, name) for name in layer.inputs)
+        if layer.name not in norms:
+            yield replace(layer, inputs=inputs)
+            continue
+        norm = norms[layer.name]
+        kernel, bias = fold_weights(
+            layer.weights["kernel"],
+            layer.weights.get("bias"),
+            mean=norm.weights["moving_mean"],
+            variance=norm.weights["moving_variance"],
+            gain=norm.weights.get("gamma"),
+            shift=norm.weights.get("beta"),
+            epsilon=norm.settings["epsilon"],
+            depthwise=layer.kind == "DepthwiseConv2D",
+        )
+        settings = {**layer.settings, "use_bias": True}
+        yield replace(layer, inputs=inputs, settings=settings, weights={"kernel": kernel, "bias": bias})
+
+
+def _accepts(network: Network, side: int) -> bool:
+    """Whether the network accepts tiles of `side` pixels and returns scores of the same size."""
+    try:
+        return feature_shapes(network, side)[network.output][:-1] == (side, side)
+    except ValueError:
+        return False
