@@ -48,10 +48,16 @@ def predict_block(plan: Plan, block: Roi, engine: Engine) -> Iterator[Rows]:
     strips = prefetch(_read(plan, block, waiting), depth=1)
     scored = prefetch(_score(plan, block, strips, engine), depth=_TILES_AHEAD)
     for rows, scores in blend(scored, plan.lattice, plan.window, block):
-        valid = _valid(waiting, rows, block[1])
-        if plan.aoi is not None:
-            valid &= ~plan.aoi.outside(rows, block[1])
-        yield _finish(plan, rows, block[1], scores, valid)
+        yield _finish(plan, rows, block[1], scores, valid_pixels(plan, _strip_of(waiting, rows), rows, block[1]))
+
+
+def valid_pixels(plan: Plan, strip: Strip, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
+    """Where part of a strip has data and is in the area of interest `(rows, columns)`."""
+    valid = strip.valid[
+        rows.start - strip.rows.start : rows.stop - strip.rows.start,
+        cols.start - strip.cols.start : cols.stop - strip.cols.start,
+    ]
+    return valid if plan.aoi is None else valid & ~plan.aoi.outside(rows, cols)
 
 
 def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
@@ -86,15 +92,11 @@ def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Ti
             yield tile, None
 
 
-def _valid(waiting: deque[Strip], rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
-    """Take the validity mask of finished rows from the strip that holds them, and drop earlier strips."""
+def _strip_of(waiting: deque[Strip], rows: slice) -> Strip:
+    """Return the strip that holds finished rows, and drop earlier ones."""
     while waiting[0].rows.stop < rows.stop:
         waiting.popleft()
-    strip = waiting[0]
-    return strip.valid[
-        rows.start - strip.rows.start : rows.stop - strip.rows.start,
-        cols.start - strip.cols.start : cols.stop - strip.cols.start,
-    ].copy()
+    return waiting[0]
 
 
 def _finish(

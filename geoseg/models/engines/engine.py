@@ -35,8 +35,8 @@ class EngineOptions:
 
     engine: str = "keras"
     """Name of the engine; loaders of callers ignore it."""
-    batch_size: int = 1
-    """Largest number of tiles per call."""
+    batch_size: int | None = 1
+    """Largest number of tiles per call; None: as many as suit the device."""
     tta: TTA = "none"
     """Test-time augmentation."""
     precision: Precision = "float32"

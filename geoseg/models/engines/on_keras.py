@@ -9,6 +9,7 @@ from geoseg.errors import UsageError
 from geoseg.models.backend import without_chatter
 from geoseg.models.bundle import load_network
 
+from .devices import is_out_of_memory
 from .engine import EngineOptions, Pixels, Scores, average_orientations
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ class KerasEngine:
             self._network = fold_batch_norm(network)
         # On a CPU, XLA only delays TensorFlow's first tile; without it, JAX runs operation by operation.
         self._network.compile(jit_compile=keras.backend.backend() == "jax")
-        self._batch_size = options.batch_size
+        self._batch_size = options.batch_size or 1
         # On a CPU larger batches are no faster, and TensorFlow picks other kernels for some (96 px tiles, for example),
         # whose scores differ in the last bits.
         on_cpu = "cpu" in str(self._network.weights[0].value.device).lower()
-        self._tiles_at_once = 1 if on_cpu else options.batch_size
+        self._tiles_at_once = 1 if on_cpu else self._batch_size
         self._tta = options.tta
         self._compiled_for: tuple[int, ...] = ()
         self.classes: int = self._network.output_shape[-1]
@@ -53,7 +54,7 @@ class KerasEngine:
         try:
             return average_orientations(self._tta, pixels, self._score)
         except Exception as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise UsageError(
                 f"too little memory for {self._tiles_at_once} tile(s) of {pixels.shape[1]} px at a time; "
@@ -69,10 +70,3 @@ class KerasEngine:
         padded = np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.float32)]) if missing else pixels
         batches = (padded[start : start + self._tiles_at_once] for start in range(0, len(padded), self._tiles_at_once))
         return np.concatenate([self._network.predict_on_batch(batch) for batch in batches])[: len(pixels)]
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether a backend ran out of memory; backends share no exception class, so this compares messages."""
-    return isinstance(error, MemoryError) or any(
-        words in str(error) for words in ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory")
-    )

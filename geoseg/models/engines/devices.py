@@ -1,0 +1,222 @@
+"""Devices of Keras's backend: what JAX and TensorFlow do differently, behind one protocol."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.errors import UsageError
+
+if TYPE_CHECKING:
+    import keras
+
+Array = Any
+"""An array on a device; the backends publish no common type."""
+
+_COMPILING = threading.Lock()
+"""One compilation at a time: Keras layers are traced by one thread, and XLA's measurements of kernels on the first
+device serve the others, which therefore run the same kernels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A processor that the backend can place arrays on."""
+
+    name: str
+    """Kind and number, such as `gpu:0`."""
+    memory: int | None
+    """Bytes that the backend may use; None if it does not report them."""
+    handle: Any = field(repr=False)
+    """What the backend calls it."""
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it shares the processor and the memory of the host."""
+        return self.name.startswith("cpu")
+
+
+class Placed(Protocol):
+    """A network on a device."""
+
+    @property
+    def weights(self) -> tuple[Array, ...]:
+        """First argument of `apply`; empty where the network holds its own."""
+
+    def apply(self, weights: tuple[Array, ...], pixels: Array) -> Array:
+        """Score tiles; for `Backend.compiled`."""
+
+
+class Backend(Protocol):
+    """Arrays, networks and compiled functions on chosen devices; all calls may return before the device is done."""
+
+    def devices(self, kind: str) -> tuple[Device, ...]:
+        """List the devices of a kind: `cpu`, `gpu` or `tpu`."""
+
+    def upload(self, values: Array, device: Device) -> Array:
+        """Copy an array of the host or of another device; returns one that is there as it is."""
+
+    def start_download(self, values: Array) -> None:
+        """Begin to copy an array to the host."""
+
+    def download(self, values: Array) -> npt.NDArray[Any]:
+        """Wait for an array and return it on the host; raises the error of whatever computed it."""
+
+    def compiled(self, function: Callable[..., Any], device: Device) -> Callable[..., Any]:
+        """Compile a function of arrays for a device, at its first call with arrays of new shapes."""
+
+    def place(self, network: "keras.Model", device: Device) -> Placed:
+        """Copy a network to a device."""
+
+
+def find_backend() -> Backend:
+    """Return the backend that Keras runs on; raises UsageError if it cannot choose devices."""
+    import keras
+
+    match keras.backend.backend():
+        case "jax":
+            return _Jax()
+        case "tensorflow":
+            return _TensorFlow()
+        case other:
+            raise UsageError(f"chosen devices need Keras on JAX or TensorFlow, not on {other}; set KERAS_BACKEND.")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a backend ran out of memory; backends share no exception class, so this compares messages."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory")
+    )
+
+
+def _one_compilation_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function that compiles at its first call for each set of shapes."""
+    known: set[tuple[Any, ...]] = set()
+
+    def guarded(*arrays: Any) -> Any:  # noqa: ANN401
+        # Not of collections: a network's weights always have the same shapes, and looking at them takes time.
+        shapes = tuple((array.shape, array.dtype) for array in arrays if not isinstance(array, tuple | list))
+        if shapes in known:
+            return call(*arrays)
+        with _COMPILING:
+            result = call(*arrays)
+        known.add(shapes)
+        return result
+
+    return guarded
+
+
+class _Jax:
+    """Devices of JAX."""
+
+    def devices(self, kind: str) -> tuple[Device, ...]:
+        import jax
+
+        try:
+            found = jax.local_devices(backend=kind)
+        except RuntimeError:  # JAX has no such platform
+            return ()
+        return tuple(
+            Device(name=f"{kind}:{number}", memory=(device.memory_stats() or {}).get("bytes_limit"), handle=device)
+            for number, device in enumerate(found)
+        )
+
+    def upload(self, values: Array, device: Device) -> Array:
+        import jax
+
+        return jax.device_put(values, device.handle)
+
+    def start_download(self, values: Array) -> None:
+        values.copy_to_host_async()
+
+    def download(self, values: Array) -> npt.NDArray[Any]:
+        return np.asarray(values)
+
+    def compiled(self, function: Callable[..., Any], device: Device) -> Callable[..., Any]:
+        import jax
+
+        return _one_compilation_at_a_time(jax.jit(function))  # runs where its arguments are
+
+    def place(self, network: "keras.Model", device: Device) -> Placed:
+        return _JaxNetwork(network, device)
+
+
+class _JaxNetwork:
+    """A network whose weights are arguments, so that one compilation does not hold them as constants."""
+
+    def __init__(self, network: "keras.Model", device: Device) -> None:
+        import jax
+
+        self._network = network
+        self._trainable = len(network.trainable_variables)
+        variables = (*network.trainable_variables, *network.non_trainable_variables)
+        self.weights: tuple[Array, ...] = tuple(
+            jax.device_put(np.asarray(variable.value), device.handle) for variable in variables
+        )
+
+    def apply(self, weights: tuple[Array, ...], pixels: Array) -> Array:
+        trainable, others = weights[: self._trainable], weights[self._trainable :]
+        return self._network.stateless_call(trainable, others, pixels, training=False)[0]
+
+
+class _TensorFlow:
+    """Logical devices of TensorFlow."""
+
+    def devices(self, kind: str) -> tuple[Device, ...]:
+        import tensorflow as tf
+        from tensorflow.python.client import device_lib  # the only place that reports memory limits
+
+        found = tf.config.list_logical_devices(kind.upper())
+        if not found or kind == "cpu":
+            limits = {}
+        else:
+            limits = {device.name: device.memory_limit for device in device_lib.list_local_devices()}
+        return tuple(
+            Device(name=f"{kind}:{number}", memory=limits.get(device.name), handle=device.name)
+            for number, device in enumerate(found)
+        )
+
+    def upload(self, values: Array, device: Device) -> Array:
+        import tensorflow as tf
+
+        with tf.device(device.handle):
+            return tf.identity(values)
+
+    def start_download(self, values: Array) -> None:
+        """Do nothing: TensorFlow copies when it is asked for the values."""
+
+    def download(self, values: Array) -> npt.NDArray[Any]:
+        found: npt.NDArray[Any] = values.numpy()
+        return found
+
+    def compiled(self, function: Callable[..., Any], device: Device) -> Callable[..., Any]:
+        import tensorflow as tf
+
+        graph = tf.function(function, autograph=False)
+
+        def call(*arrays: Any) -> Any:  # noqa: ANN401
+            with tf.device(device.handle):
+                return graph(*arrays)
+
+        return _one_compilation_at_a_time(call)
+
+    def place(self, network: "keras.Model", device: Device) -> Placed:
+        return _TensorFlowNetwork(network, device)
+
+
+class _TensorFlowNetwork:
+    """A copy of a network whose variables are on a device."""
+
+    weights: tuple[Array, ...] = ()
+
+    def __init__(self, network: "keras.Model", device: Device) -> None:
+        import tensorflow as tf
+
+        with tf.device(device.handle):
+            self._network = network.__class__.from_config(network.get_config())
+            self._network.set_weights(network.get_weights())
+
+    def apply(self, weights: tuple[Array, ...], pixels: Array) -> Array:
+        return self._network(pixels, training=False)

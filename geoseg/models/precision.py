@@ -1,0 +1,47 @@
+"""Run a network's layers in mixed precision: float32 weights, 16-bit arithmetic."""
+
+from typing import Any
+
+import keras
+
+_EXACT = frozenset({"InputLayer", "Rescaling", "Normalization"})
+"""Layers that stay in float32: in bfloat16, pixel values above 128 are integers."""
+
+
+def mixed(network: keras.Model, policy: str) -> keras.Model:
+    """Copy a network with the dtype policy `mixed_bfloat16` or `mixed_float16`, except for its input and last layers.
+
+    Blended probabilities are compared for equality, so the layers that return them stay as they are.
+    """
+    config = network.get_config()
+    copied = network.__class__.from_config(_rewritten(config, policy))
+    copied.set_weights(network.get_weights())
+    return copied
+
+
+def _rewritten(config: dict[str, Any], policy: str) -> dict[str, Any]:
+    """Change the policy of the layers of a functional or sequential network, and of networks among its layers."""
+    layers = config["layers"]
+    last = _names(config["output_layers"]) if "output_layers" in config else {layers[-1]["config"]["name"]}
+    return config | {"layers": [_changed(layer, policy, last) for layer in layers]}
+
+
+def _changed(layer: dict[str, Any], policy: str, last: set[str]) -> dict[str, Any]:
+    settings = layer["config"]
+    if layer["class_name"] in _EXACT or settings.get("name") in last:
+        return layer
+    if "layers" in settings:
+        return layer | {"config": _rewritten(settings, policy)}
+    dtype = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": policy}, "registered_name": None}
+    return layer | {"config": settings | {"dtype": dtype}}
+
+
+def _names(outputs: Any) -> set[str]:  # noqa: ANN401 - a name with two numbers, or any nesting of these
+    match outputs:
+        case [str(name), int(), int()]:
+            return {name}
+        case dict():
+            return {name for part in outputs.values() for name in _names(part)}
+        case list() | tuple():
+            return {name for part in outputs for name in _names(part)}
+    return set()

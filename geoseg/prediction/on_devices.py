@@ -1,0 +1,223 @@
+"""Predict a block on devices that read strips of pixels and return finished bytes.
+
+`predict_block_on_devices(plan, block, networks)` is `blocks.predict_block` for the networks that
+`geoseg.models.engines.on_devices.load_on_devices(model, options, devices)` loads, one for each of the devices that
+`geoseg.models.engines.devices.find_backend().devices("gpu")` lists. One block for the whole scene serves all devices;
+they share its strips, so nothing is computed twice. With `EngineOptions(batch_size=None)` the batch suits the device.
+"""
+
+import atexit
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from geoseg.errors import GeosegWarning
+from geoseg.models.engines.strips import Layers, Layout, Network
+from geoseg.models.legend import NODATA
+from geoseg.tiling import Roi, taper
+
+from .blocks import Rows, valid_pixels
+from .dealing import Dealer, Finished, Seam
+from .plan import Plan
+from .strips import Strip, read_strips
+
+_IN_FLIGHT = 2
+"""Strips given to a device at a time: while it computes one, the next goes up and the last one's bytes come down."""
+_AHEAD = 4
+"""Strips for each device that are read and not yielded: in flight, read ahead, and waiting for their turn."""
+
+
+def predict_block_on_devices(plan: Plan, block: Roi, networks: Sequence[Network]) -> Iterator[Rows]:
+    """Yield the finished rows of a block from top to bottom; they do not depend on the number of devices.
+
+    A device that fails is reported by a GeosegWarning, and the others repeat its unfinished work. Raises SceneError if
+    the scene cannot be read, UsageError if the last device has too little memory for one tile, and else the error of
+    the last device that fails.
+    """
+    rows, cols = plan.lattice.touching(block)
+    layout = _layout(plan, cols)
+    dealer = Dealer(rows, _seams(plan, rows), networks, ahead=_AHEAD * len(networks))
+    tasks: list[Callable[[], None]] = [lambda: _read(plan, block, dealer)]
+    tasks += [_Driver(plan, layout, network, dealer).run for network in networks]
+    with _threads(tasks, dealer.close):
+        for _ in dealer:
+            sentences, finished = dealer.next_finished()
+            for sentence in sentences:
+                warnings.warn(sentence, GeosegWarning, stacklevel=2)
+            found = None if finished is None else _rows(plan, block, layout, finished)
+            if found is not None:
+                yield found
+
+
+def _layout(plan: Plan, cols: range) -> Layout:
+    """Positions and weights of the tiles of every strip."""
+    axis = plan.lattice.cols
+    starts = [axis.span(col).start for col in cols]
+    settings = plan.settings
+    return Layout(
+        starts=np.array(starts, np.int32) - starts[0],
+        weights=np.stack([taper(axis, col, plan.window) for col in cols]),
+        overlap=axis.overlap,
+        ends=cols[-1] == axis.count - 1,
+        offset=plan.scaling.offset,
+        gain=plan.scaling.gain,
+        layers=Layers(
+            confidence=settings.confidence,
+            probabilities=settings.probabilities,
+            road=None if settings.probabilities else plan.road,
+        ),
+    )
+
+
+def _seams(plan: Plan, rows: range) -> range:
+    """Numbers of the seams in a block, each that of the strip below it; the scene's borders count as seams."""
+    if not plan.lattice.overlap:
+        return range(0)
+    first, last = rows[0], rows[-1]
+    return range(first + (first > 0), last + 1 + (last == plan.lattice.rows.count - 1))
+
+
+def _read(plan: Plan, block: Roi, dealer: Dealer) -> None:
+    """Read strips as long as they are wanted."""
+    try:
+        for strip in read_strips(plan, block):
+            if not dealer.put(strip):
+                return
+    except Exception as error:  # noqa: BLE001 - raised by the consumer
+        dealer.fail(error)
+
+
+@dataclass
+class _Flight:
+    """Work given to a device."""
+
+    job: Strip | Seam
+    begun: Any = None
+    """Arrays in the making; None before the device has it."""
+
+
+class _Driver:
+    """Gives work to one device, in a thread of its own."""
+
+    def __init__(self, plan: Plan, layout: Layout, network: Network, dealer: Dealer) -> None:
+        self._plan = plan
+        self._layout = layout
+        self._network = network
+        self._dealer = dealer
+        self._flights: deque[_Flight] = deque()
+
+    def run(self) -> None:
+        """Work until there is no more, or the device fails."""
+        try:
+            while self._dealer.wants(self._network):
+                self._step()
+        except Exception as error:  # noqa: BLE001 - raised by the consumer unless another device remains
+            self._dealer.drop(self._network, error)
+
+    def _step(self) -> None:
+        """Take one job; wait for the oldest if there is none, or the device has enough to do."""
+        job = self._dealer.take(self._network, wait=not self._flights)
+        if job is not None:
+            self._flights.append(_Flight(job))
+        try:
+            for flight in self._flights:
+                if flight.begun is None:
+                    flight.begun = self._begin(flight.job)
+            while self._flights and (job is None or self._strips_in_flight() >= _IN_FLIGHT):
+                self._finish(self._flights[0])
+                self._flights.popleft()
+        except Exception as error:  # noqa: BLE001 - raised again unless it can be dealt with
+            if not self._blame_others():
+                self._dealer.warn(self._network.lower_batch(error))
+            for flight in self._flights:
+                flight.begun = None
+
+    def _strips_in_flight(self) -> int:
+        return sum(isinstance(flight.job, Strip) for flight in self._flights)
+
+    def _begin(self, job: Strip | Seam) -> Any:  # noqa: ANN401
+        if isinstance(job, Seam):
+            above, below = (None if edge is None else edge.scores for edge in (job.above, job.below))
+            return self._network.join(below, above, self._layout.layers)
+        with_data = np.array([job.valid[:, start : start + self._layout.side].any() for start in self._layout.starts])
+        weights = taper(self._plan.lattice.rows, job.row, self._plan.window)
+        return self._network.blend(job.pixels, with_data, weights, self._layout)
+
+    def _finish(self, flight: _Flight) -> None:
+        """Wait for the bytes of a job."""
+        if isinstance(flight.job, Seam):
+            self._dealer.joined(flight.job, self._network.download(flight.begun))
+        else:
+            middle = self._network.download(flight.begun.middle)
+            self._dealer.blended(self._network, flight.job, flight.begun, middle)
+
+    def _blame_others(self) -> bool:
+        """Whether an error is that of another device, whose scores cannot be read: it is dropped, with their seams."""
+        lost = set()
+        for flight in self._flights:
+            for edge in flight.job.edges if isinstance(flight.job, Seam) else ():
+                if edge.network is not self._network:
+                    try:
+                        edge.network.download(edge.scores)
+                    except Exception as error:  # noqa: BLE001 - reported for that device
+                        self._dealer.drop(edge.network, error)
+                        lost.add(id(flight))
+        self._flights = deque(flight for flight in self._flights if id(flight) not in lost)
+        return bool(lost)
+
+
+@contextmanager
+def _threads(tasks: Sequence[Callable[[], None]], stop: Callable[[], None]) -> Iterator[None]:
+    """Run tasks in threads; on leaving, or when the interpreter exits, ask them to stop and wait for them."""
+    # Daemons, so that an open iterator does not keep the interpreter from running its exit handlers.
+    threads = [threading.Thread(target=task, name="geoseg device", daemon=True) for task in tasks]
+
+    def leave() -> None:
+        stop()
+        # The collector may run this in one of them, which cannot wait for itself; they end anyway.
+        if threading.current_thread() not in threads:
+            for thread in threads:
+                thread.join()
+
+    atexit.register(leave)
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        leave()
+        atexit.unregister(leave)
+
+
+def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished) -> Rows | None:
+    """Crop a strip to the rows and columns that are the block's; None if it has none of them."""
+    strip, (rows, cols) = finished.strip, block
+    parts = [part for part in (finished.top, finished.middle, finished.bottom) if part is not None]
+    first = strip.rows.start + (0 if finished.top is not None else layout.overlap)
+    last = first + sum(part.shape[1] for part in parts)
+    wanted = slice(max(first, rows.start), min(last, rows.stop))
+    if wanted.start >= wanted.stop:
+        return None
+    left = strip.cols.start
+    pixels = np.concatenate(parts, axis=1)[
+        :, wanted.start - first : wanted.stop - first, cols.start - left : cols.stop - left
+    ]
+    valid = valid_pixels(plan, strip, wanted, cols)
+    if not valid.all():
+        pixels = np.where(valid, pixels, np.uint8(NODATA))
+    layers = iter(pixels)
+    settings = plan.settings
+    return Rows(
+        rows=wanted,
+        cols=cols,
+        classes=next(layers),
+        confidence=next(layers) if settings.confidence else None,
+        probabilities=np.stack([next(layers) for _ in plan.card.legend.classes]) if settings.probabilities else None,
+        road=next(layers, None),
+    )
