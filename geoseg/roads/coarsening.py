@@ -1,9 +1,9 @@
 """Average pixels that are finer than the tracer needs."""
 
 import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from rasterio import Affine
 
 from geoseg.models.legend import LEVELS, NODATA
 
@@ -16,23 +16,44 @@ def coarsening_factor(pixel_m: float) -> int:
     return max(math.ceil(FINEST_M / pixel_m - 0.01), 1)
 
 
-def coarsen(read: Read, shape: tuple[int, int], transform: Affine, factor: int) -> tuple[Read, tuple[int, int], Affine]:
-    """Return reader, shape and transform of a grid whose pixels are means of `factor` × `factor` valid pixels."""
-    coarse_shape = math.ceil(shape[0] / factor), math.ceil(shape[1] / factor)
+def coarsen(read: Read, shape: tuple[int, int], factor: int) -> Read:
+    """Return a reader of means of `factor` × `factor` valid pixels of a grid of some shape."""
+    if factor == 1:
+        return read
 
     def averaged(rows: slice, cols: slice) -> Bytes:
         fine = [
             slice(part.start * factor, min(part.stop * factor, size))
             for part, size in zip((rows, cols), shape, strict=True)
         ]
-        levels = read(*fine)
-        short = [-size % factor for size in levels.shape]
-        levels = np.pad(levels, [(0, short[0]), (0, short[1])], constant_values=NODATA)
-        squares = levels.reshape(levels.shape[0] // factor, factor, levels.shape[1] // factor, factor)
-        valid = squares <= LEVELS
-        count = valid.sum(axis=(1, 3), dtype=np.uint32)
-        total = np.where(valid, squares, 0).sum(axis=(1, 3), dtype=np.uint32)
-        mean = (2 * total + count) // np.maximum(2 * count, 1)
-        return np.where(count > 0, mean, NODATA).astype(np.uint8)
+        return _average(read(*fine), factor)
 
-    return averaged, coarse_shape, transform @ Affine.scale(factor)
+    return averaged
+
+
+def coarsen_rows(parts: Iterable[Bytes], factor: int) -> Iterator[Bytes]:
+    """Average rows `(rows, columns)` that arrive in parts from top to bottom, as `coarsen` does windows."""
+    if factor == 1:
+        yield from parts
+        return
+    rest: Bytes | None = None
+    for part in parts:
+        rows = part if rest is None else np.concatenate([rest, part])
+        whole = len(rows) - len(rows) % factor
+        rest = rows[whole:].copy()
+        if whole:
+            yield _average(rows[:whole], factor)
+    if rest is not None and len(rest):
+        yield _average(rest, factor)
+
+
+def _average(levels: Bytes, factor: int) -> Bytes:
+    """Average squares of valid pixels; those cut off at the right and bottom hold fewer."""
+    short = [-size % factor for size in levels.shape]
+    levels = np.pad(levels, [(0, short[0]), (0, short[1])], constant_values=NODATA)
+    squares = levels.reshape(levels.shape[0] // factor, factor, levels.shape[1] // factor, factor)
+    valid = squares <= LEVELS
+    count = valid.sum(axis=(1, 3), dtype=np.uint32)
+    total = np.where(valid, squares, 0).sum(axis=(1, 3), dtype=np.uint32)
+    mean = (2 * total + count) // np.maximum(2 * count, 1)
+    return np.where(count > 0, mean, NODATA).astype(np.uint8)

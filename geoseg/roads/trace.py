@@ -1,9 +1,10 @@
 """Trace the road network of a raster, block by block."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from threading import Lock
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyproj
@@ -15,17 +16,49 @@ from geoseg.roads.graph.graph import Graph, build_graph, dissolve
 from geoseg.roads.graph.islands import close_islands
 from geoseg.roads.graph.junctions import centre_junctions, merge_junctions
 from geoseg.roads.graph.pruning import drop_faint, drop_spurs
-from geoseg.roads.skeleton.block import trace_block
+from geoseg.roads.skeleton.block import trace_block, window_of
 from geoseg.roads.skeleton.grid_settings import GridSettings, grid_settings
 from geoseg.roads.skeleton.pieces import Pieces
 from geoseg.tiling.progress import Progress, no_progress
 
 from .arrays import Bytes, Read
 from .centrelines import assemble_network
-from .coarsening import coarsen, coarsening_factor
+from .coarsening import coarsen, coarsen_rows, coarsening_factor
 from .network import RoadNetwork
 from .placement import Placement
+from .rolling_rows import RollingRows
 from .settings import RoadSettings
+
+BLOCK = 2048
+"""Side of a block in pixels: larger ones would need more memory, smaller ones trace more halo."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tracing:
+    """What the tracer derives from a raster's grid, before it sees a pixel."""
+
+    shape: tuple[int, int]
+    """Height and width of the raster."""
+    factor: int
+    """Side of the square of pixels averaged into one."""
+    grid: GridSettings
+    """Grid of the averaged pixels."""
+    placement: Placement
+
+
+def plan_tracing(
+    shape: tuple[int, int],
+    transform: Affine,
+    crs: Any,  # noqa: ANN401 - anything pyproj reads
+    settings: RoadSettings | None = None,
+) -> Tracing:
+    """Derive the grid to trace; `transform` is any invertible affine from (column, row) to x and y."""
+    settings = settings or RoadSettings()
+    placement = Placement(transform=transform, crs=pyproj.CRS.from_user_input(crs))
+    factor = coarsening_factor(_grid_settings(placement, shape, settings).pixel_m)
+    placement = replace(placement, transform=transform @ Affine.scale(factor))
+    traced = math.ceil(shape[0] / factor), math.ceil(shape[1] / factor)
+    return Tracing(shape=shape, factor=factor, grid=_grid_settings(placement, traced, settings), placement=placement)
 
 
 def trace_network(
@@ -35,24 +68,35 @@ def trace_network(
     crs: Any,  # noqa: ANN401 - anything pyproj reads
     settings: RoadSettings | None = None,
     *,
-    block: int = 2048,
+    block: int = BLOCK,
     workers: int = 1,
     progress: Progress = no_progress,
 ) -> RoadNetwork:
     """Trace the roads of a grid from its probabilities; a mask is 0 and 254.
 
-    `read` is called from one thread at a time. `transform` is any invertible affine from (column, row) to x and y.
+    `read` is called from the calling thread. `transform` is any invertible affine from (column, row) to x and y.
     Neither `block`, in pixels, nor the number of `workers` affects the result. `progress` counts pixels.
     """
-    settings = settings or RoadSettings()
-    placement = Placement(transform=transform, crs=pyproj.CRS.from_user_input(crs))
-    factor = coarsening_factor(_grid_settings(placement, shape, settings).pixel_m)
-    if factor > 1:
-        read, shape, transform = coarsen(read, shape, transform, factor)
-        placement = replace(placement, transform=transform)
-    grid = _grid_settings(placement, shape, settings)
-    chains = splice(_trace_blocks(read, grid, block, workers, progress), shape[1])
-    return assemble_network(tidy(build_graph(chains, grid), chains, read, grid), chains, placement, grid)
+    tracing = plan_tracing(shape, transform, crs, settings)
+    coarse = coarsen(read, shape, tracing.factor)
+    blocks = _trace_blocks(coarse, tracing.grid, block, workers, progress)
+    return finish_network(tracing, splice(blocks, tracing.grid.shape[1]), read)
+
+
+def trace_rows(tracing: Tracing, parts: Iterable[Bytes], *, block: int = BLOCK, workers: int = 1) -> Chains:
+    """Trace the skeleton of a raster whose rows `(rows, columns)` arrive in parts, from top to bottom.
+
+    Rows are held as long as blocks need them: those of a block and its halo, and of a part.
+    """
+    rows = RollingRows(coarsen_rows(parts, tracing.factor))
+    return splice(_trace_blocks(rows.read, tracing.grid, block, workers, no_progress), tracing.grid.shape[1])
+
+
+def finish_network(tracing: Tracing, chains: Chains, read: Read) -> RoadNetwork:
+    """Turn the skeleton of a raster into its network; `read` is called along gaps between roads."""
+    read = coarsen(read, tracing.shape, tracing.factor)
+    graph = tidy(build_graph(chains, tracing.grid), chains, read, tracing.grid)
+    return assemble_network(graph, chains, tracing.placement, tracing.grid)
 
 
 def _grid_settings(placement: Placement, shape: tuple[int, int], settings: RoadSettings) -> GridSettings:
@@ -60,28 +104,27 @@ def _grid_settings(placement: Placement, shape: tuple[int, int], settings: RoadS
 
 
 def _trace_blocks(read: Read, grid: GridSettings, side: int, workers: int, progress: Progress) -> Iterator[Pieces]:
+    """Read the windows of all blocks in order, and trace them in `workers` threads."""
     height, width = grid.shape
     blocks = [
         (slice(top, min(top + side, height)), slice(left, min(left + side, width)))
         for top in range(0, height, side)
         for left in range(0, width, side)
     ]
-    lock = Lock()
-
-    def read_alone(rows: slice, cols: slice) -> Bytes:
-        with lock:
-            return read(rows, cols)
-
-    def trace(block: tuple[slice, slice]) -> Pieces:
-        return trace_block(read_alone, *block, grid)
-
     done = 0
-    with ThreadPoolExecutor(workers) as pool:
-        traced = map(trace, blocks) if workers == 1 else pool.map(trace, blocks)
-        for (rows, cols), pieces in zip(blocks, traced, strict=True):
-            yield pieces
-            done += (rows.stop - rows.start) * (cols.stop - cols.start)
-            progress(done, height * width, "")
+    waiting: deque[tuple[int, Future[Pieces]]] = deque()
+    with ThreadPoolExecutor(workers, "trace") as pool:
+        for number, (rows, cols) in enumerate(blocks, 1):
+            levels = read(*window_of(rows, cols, grid))
+            pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
+            waiting.append((pixels, pool.submit(trace_block, levels, rows, cols, grid)))
+            del levels  # the block alone keeps its window alive
+            # One window is read ahead of the threads.
+            while waiting and (len(waiting) > workers or number == len(blocks)):
+                pixels, traced = waiting.popleft()
+                yield traced.result()
+                done += pixels
+                progress(done, height * width, "")
 
 
 def tidy(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:

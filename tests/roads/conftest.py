@@ -7,6 +7,7 @@ from rasterio import Affine
 from rasterio.features import rasterize
 
 from geoseg.roads import trace_network
+from geoseg.roads.trace import finish_network, plan_tracing, trace_rows
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,19 @@ def trace_levels():
     def traced(levels, settings=None, *, gsd=1.0, crs="EPSG:32632", transform=None, **choices):
         transform = transform or Affine(gsd, 0, 500_000, 0, -gsd, 1_000_000)
         return trace_network(lambda rows, cols: levels[rows, cols], levels.shape, transform, crs, settings, **choices)
+
+    return traced
+
+
+@pytest.fixture(scope="session")
+def trace_parts():
+    """Return a function that traces levels on a metric grid as `trace_levels`, from rows that arrive in parts."""
+
+    def traced(levels, cuts, *, gsd=1.0, **choices):
+        transform = Affine(gsd, 0, 500_000, 0, -gsd, 1_000_000)
+        tracing = plan_tracing(levels.shape, transform, "EPSG:32632")
+        chains = trace_rows(tracing, np.split(levels, cuts), **choices)
+        return finish_network(tracing, chains, lambda rows, cols: levels[rows, cols])
 
     return traced
 

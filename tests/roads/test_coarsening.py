@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from rasterio import Affine
 
-from geoseg.roads.coarsening import coarsen, coarsening_factor
+from geoseg.roads.coarsening import coarsen, coarsen_rows, coarsening_factor
 
 
 @pytest.mark.parametrize(
@@ -14,14 +14,10 @@ def test_fine_pixels_are_averaged_to_three_decimetres(pixel_m, factor):
 
 
 def test_means_ignore_nodata():
-    """Each pixel is the rounded mean of the valid pixels of its square, in any window."""
+    """Each pixel is the rounded mean of the valid pixels of its square, in any window and of rows in any parts."""
     levels = np.random.default_rng(0).integers(0, 256, (23, 31), dtype=np.uint8)
     levels[:6, :6] = 255
-    read, shape, transform = coarsen(
-        lambda rows, cols: levels[rows, cols], levels.shape, Affine(0.1, 0, 7, 0, -0.1, 9), 3
-    )
-    assert shape == (8, 11)
-    assert transform == Affine(0.1, 0, 7, 0, -0.1, 9) @ Affine.scale(3)
+    read = coarsen(lambda rows, cols: levels[rows, cols], levels.shape, 3)
     padded = np.pad(np.where(levels == 255, np.nan, levels), [(0, 1), (0, 2)], constant_values=np.nan)
     squares = padded.reshape(8, 3, 11, 3).swapaxes(1, 2).reshape(8, 11, 9)
     known = np.isfinite(squares).any(axis=2)
@@ -29,6 +25,9 @@ def test_means_ignore_nodata():
     expected[known] = np.floor(np.nanmean(squares[known], axis=1) + 0.5)
     np.testing.assert_array_equal(read(slice(0, 8), slice(0, 11)), expected)
     np.testing.assert_array_equal(read(slice(3, 8), slice(5, 9)), expected[3:8, 5:9])
+    for cuts in ([], [1, 2, 11, 16, 22], [3, 6], range(23)):
+        parts = coarsen_rows(np.split(levels, cuts), 3)
+        np.testing.assert_array_equal(np.concatenate(list(parts)), expected)
 
 
 def test_fine_raster_gives_the_same_network(paint, trace_levels):

@@ -1,11 +1,15 @@
 """The network does not depend on blocks and workers."""
 
+import threading
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from geoseg.roads.rolling_rows import RollingRows
 from geoseg.vectors.targets import VECTOR_ENDINGS
 from geoseg.vectors.write import write_layers
 
@@ -35,6 +39,65 @@ def test_blocks_and_workers_do_not_change_a_byte(tangle, trace_levels, whole, tm
         write_layers(network.layers(), other, name)
         # A GeoPackage names its layers, not itself.
         assert one.read_bytes() == other.read_bytes(), name
+
+
+@pytest.mark.parametrize(("block", "workers"), [(1000, 1), (128, 3), (37, 2)])
+@pytest.mark.parametrize("cuts", [[], [1, 90, 91, 300], range(16, 420, 16)])
+def test_rows_that_stream_by_do_not_change_a_byte(tangle, trace_parts, whole, block, workers, cuts):
+    """Rows that arrive in parts, at once or a few at a time, give the network of the whole raster."""
+    assert columns(trace_parts(tangle, cuts, gsd=0.5, block=block, workers=workers)) == columns(whole)
+
+
+@pytest.mark.parametrize("rows", [419, 420])
+def test_fine_rows_that_stream_by(tangle, trace_levels, trace_parts, rows):
+    """Rows finer than the tracer needs are averaged as they arrive, squares across two parts and cut off included."""
+    levels = tangle[:rows]
+    expected = trace_levels(levels, gsd=0.12)
+    assert len(expected)
+    for cuts in ([100, 200, 301], range(7, rows, 7)):
+        assert columns(trace_parts(levels, cuts, gsd=0.12, block=50)) == columns(expected)
+
+
+def test_windows_are_read_in_order(tangle, trace_levels, whole):
+    """Windows are read once, in the calling thread, and never further up than the one before."""
+    tops, threads = [], set()
+
+    class Rows:
+        shape = tangle.shape
+
+        def __getitem__(self, window):
+            tops.append(window[0].start)
+            threads.add(threading.current_thread())
+            return tangle[window]
+
+    network = trace_levels(Rows(), gsd=0.5, block=128, workers=3)
+    assert columns(network) == columns(whole)
+    assert tops[:12] == sorted(tops[:12])
+    assert threads == {threading.current_thread()}
+
+
+def test_rows_are_freed():
+    """Rows above the last window read are held no longer, and those below it not taken before they are needed."""
+    levels = np.arange(600, dtype=np.uint8).reshape(60, 10)
+    taken = []
+
+    def parts():
+        for top in range(0, 60, 5):
+            part = levels[top : top + 5].copy()
+            taken.append(weakref.ref(part))
+            yield part
+            del part
+
+    rows = RollingRows(parts())
+    for top, stop in ((0, 7), (3, 12), (11, 12), (11, 33), (40, 60)):
+        np.testing.assert_array_equal(rows.read(slice(top, stop), slice(2, 9)), levels[top:stop, 2:9])
+        alive = [part() is not None for part in taken]
+        assert len(alive) == -(-stop // 5)
+        assert alive == [5 * number + 5 > top for number in range(len(alive))]
+    with pytest.raises(ValueError, match="no longer held"):
+        rows.read(slice(39, 60), slice(0, 1))
+    with pytest.raises(ValueError, match="end at 60"):
+        rows.read(slice(40, 61), slice(0, 1))
 
 
 @settings(max_examples=12, deadline=None)

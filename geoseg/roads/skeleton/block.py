@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from geoseg.roads.arrays import Bytes, Ids, Read
+from geoseg.roads.arrays import Bytes, Ids
 from geoseg.roads.settings import PROFILE_AHEAD_PX, PROFILE_FLOOR, PROFILE_RISE
 
 from .distance import Distance, distances
@@ -16,16 +16,22 @@ from .widths import measure_widths
 _FRAME = 3  # background pixels around the scene, for distances and thinning at its edge
 
 
-def trace_block(read: Read, rows: slice, cols: slice, grid: GridSettings) -> Pieces:
-    """Trace the roads of a block; `read` is called once, for the block and its halo.
-
-    The skeleton of the grid does not depend on its division into blocks.
-    """
-    window = tuple(
+def window_of(rows: slice, cols: slice, grid: GridSettings) -> tuple[slice, slice]:
+    """Return rows and columns of a block and its halo."""
+    down, across = (
         slice(max(part.start - grid.halo, 0), min(part.stop + grid.halo, size))
         for part, size in zip((rows, cols), grid.shape, strict=True)
     )
-    smooth = np.pad(blur(read(*window), grid.down, grid.along), _FRAME)
+    return down, across
+
+
+def trace_block(levels: Bytes, rows: slice, cols: slice, grid: GridSettings) -> Pieces:
+    """Trace the roads of a block from the probabilities of its window.
+
+    The skeleton of the grid does not depend on its division into blocks.
+    """
+    window = window_of(rows, cols, grid)
+    smooth = np.pad(blur(levels, grid.down, grid.along), _FRAME)
     mask = (smooth >= grid.level).astype(np.uint8)
     origin = window[0].start - _FRAME, window[1].start - _FRAME
     core = (rows.start - origin[0], cols.start - origin[1], rows.stop - origin[0], cols.stop - origin[1])
