@@ -1,5 +1,6 @@
-"""Tile lattices, blending, resampling kernels and prefetching, without files or networks."""
+"""Tile lattices, blending, resampling kernels and threads, without files or networks."""
 
+from .background import Background, Stopped
 from .blend import blend
 from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval
 from .lattice import Axis, Lattice, Roi, Tile, reflect
@@ -9,8 +10,10 @@ from .window import FAMILIES, ramp, taper
 __all__ = [
     "FAMILIES",
     "Axis",
+    "Background",
     "Lattice",
     "Roi",
+    "Stopped",
     "Tile",
     "blend",
     "lanczos_radius",
