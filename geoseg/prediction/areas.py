@@ -1,6 +1,5 @@
 """Ground area of each class of a class raster."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +8,8 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.ground import ground_area
+
+from .result_layers import STRIP_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class ClassArea:
 
 
 class AreaCounter:
-    """Counts pixels and ground area of each class, strip by strip from the top."""
+    """Counts pixels and ground area of each class, from the top; every pixel of a strip has the area of its middle."""
 
     def __init__(self, legend: Legend, grid: GeoBox) -> None:
         self._legend = legend
@@ -30,15 +31,24 @@ class AreaCounter:
         self.pixels: npt.NDArray[np.int64] = np.zeros(len(legend), np.int64)
         """Pixels of each class so far."""
         self._area_m2 = np.zeros(len(legend))
+        self._strip = np.zeros(len(legend), np.int64)
+        self._top = 0
 
-    def count(self, strips: Iterable[npt.NDArray[np.uint8]]) -> None:
-        """Count all strips `(rows, columns)`; every pixel has the area of the one in the middle of its strip."""
-        top = 0
-        for strip in strips:
-            counts = np.bincount(strip.ravel(), minlength=NODATA + 1)[: len(self._legend)]
-            self.pixels += counts
-            self._area_m2 += counts * ground_area(self._grid[top : top + len(strip), :])
-            top += len(strip)
+    def count(self, rows: npt.NDArray[np.uint8]) -> None:
+        """Count the next rows `(rows, columns)`."""
+        while len(rows):
+            height = min(STRIP_ROWS - self._top % STRIP_ROWS, len(rows))
+            self._strip += np.bincount(rows[:height].ravel(), minlength=NODATA + 1)[: len(self._legend)]
+            rows = rows[height:]
+            self._top += height
+            if self._top % STRIP_ROWS == 0 or self._top == self._grid.shape[0]:
+                self._finish_strip()
+
+    def _finish_strip(self) -> None:
+        top = (self._top - 1) // STRIP_ROWS * STRIP_ROWS
+        self._area_m2 += self._strip * ground_area(self._grid[top : self._top, :])
+        self.pixels += self._strip
+        self._strip[:] = 0
 
     def areas(self) -> tuple[ClassArea, ...]:
         """Share and area of each class, in the order of the legend."""

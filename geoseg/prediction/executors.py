@@ -1,5 +1,6 @@
 """Run the blocks of a plan, in this process or on a Dask cluster, to the same bytes."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -12,7 +13,7 @@ from geoseg.errors import GeosegError
 from geoseg.models.engines.engine import Loader
 from geoseg.tiling import Roi
 
-from .blocks import predict_block
+from .blocks import Rows, predict_block
 from .journal import Journal
 from .plan import Plan
 
@@ -31,28 +32,44 @@ class Job:
     load: Loader
 
 
-def run_block(job: Job) -> Iterator[int]:
-    """Predict the part of a block that the journal lacks; yields the pixel count of each finished piece."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Finished:
+    """A region that the journal holds from now on."""
+
+    region: Roi
+    """One piece, or some from the top of a block."""
+    rows: Rows | None = None
+    """The same piece in memory, from an executor in this process."""
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return prod(roi_shape(self.region))
+
+
+def run_block(job: Job) -> Iterator[Finished]:
+    """Predict the part of a block that the journal lacks, piece by piece."""
     rest = job.journal.unfinished(job.plan, job.block)
-    done = prod(roi_shape(job.block)) - (0 if rest is None else prod(roi_shape(rest)))
-    if done:
-        yield done
     if rest is None:
+        yield Finished(region=job.block)
         return
+    top, cols = job.block[0].start, job.block[1]
+    if top < rest[0].start:
+        yield Finished(region=(slice(top, rest[0].start), cols))
     engine = job.load(job.model, job.plan.engine_options)
     for rows in predict_block(job.plan, rest, engine):
         job.journal.write(rows)
-        yield rows.classes.size
+        yield Finished(region=(rows.rows, rows.cols), rows=rows)
 
 
 class Executor(Protocol):
-    """Runs jobs in any order and yields finished pixel counts; raises the first error of a job."""
+    """Runs jobs in any order and yields what is finished, once each; raises the first error of a job."""
 
     @property
     def workers(self) -> int:
         """Number of blocks predicted at the same time."""
 
-    def __call__(self, jobs: list[Job]) -> Iterator[int]:
+    def __call__(self, jobs: list[Job]) -> Iterator[Finished]:
         """Run all jobs."""
 
 
@@ -62,7 +79,7 @@ class LocalExecutor:
 
     workers: int = 1
 
-    def __call__(self, jobs: list[Job]) -> Iterator[int]:
+    def __call__(self, jobs: list[Job]) -> Iterator[Finished]:
         """Run all jobs."""
         for job in jobs:
             yield from run_block(job)
@@ -79,21 +96,22 @@ class DaskExecutor:
         """Number of workers of the cluster."""
         return len(self.client.scheduler_info(n_workers=-1)["workers"])
 
-    def __call__(self, jobs: list[Job]) -> Iterator[int]:
+    def __call__(self, jobs: list[Job]) -> Iterator[Finished]:
         """Submit all jobs; an error cancels those not yet started."""
         from distributed import as_completed
 
         futures = self.client.map(_run_whole_block, jobs, pure=False)
         try:
             for future in as_completed(futures):
-                yield future.result()
+                yield Finished(region=future.result())
         finally:
             self.client.cancel(futures)
 
 
-def _run_whole_block(job: Job) -> int:
+def _run_whole_block(job: Job) -> Roi:
     try:
-        return sum(run_block(job))
+        deque(run_block(job), maxlen=0)
+        return job.block
     except GeosegError as error:
         sendable = type(error)(str(error))
     # Raised outside the clause, without its cause: GDAL's errors cannot be pickled.

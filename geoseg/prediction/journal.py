@@ -31,6 +31,8 @@ from .blocks import Rows
 from .plan import Plan
 
 _PUBLISHING = "publishing"
+QUICK = {"compress": "zstd", "zstd_level": 1}
+"""Compression of work files: several times as fast as deflate, and no larger."""
 _WITHOUT_EFFECT = ("engine", "precision", "devices", "batch_size", "memory", "formats", "match_input")
 """Settings that do not change a piece; the runtime is compared in place of the first three."""
 
@@ -91,7 +93,7 @@ class Journal:
         # Compressed in memory and written by Python: GDAL would only log a full disk.
         place = self.grid[rows.rows, rows.cols]
         profile = {"driver": "GTiff", "dtype": "uint8", "count": bands, "height": height, "width": width}
-        profile |= {"compress": "deflate", "zlevel": 1}
+        profile |= QUICK
         with MemoryFile() as memory:
             with memory.open(**profile, transform=place.transform, crs=crs_of(place)) as dataset:
                 dataset.write(values)

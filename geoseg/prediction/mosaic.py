@@ -1,9 +1,9 @@
-"""Assemble the pieces of a journal: one work raster for each layer, with legend and provenance."""
+"""Work rasters: one for each layer, with legend and provenance."""
 
 import json
-from collections.abc import Iterable, Iterator
-from itertools import groupby
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 from xml.etree import ElementTree as Xml
 
 import numpy as np
@@ -12,26 +12,66 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
+from geoseg.files import discard
 from geoseg.models.legend import LEVELS, NODATA
-from geoseg.rasters.geotiff import check_complete, writing
+from geoseg.rasters.geotiff import check_complete, naming_errors
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.tags import result_tags
 from geoseg.tiling import nearest_exact
 
-from .journal import Journal, pieces
+from .journal import QUICK
 from .plan import Plan
-from .result_layers import STRIP_ROWS, Layer, output_grid
+from .result_layers import STRIP_ROWS, Layer
 
 Values = npt.NDArray[np.uint8]
 
 
-def assemble(plan: Plan, journal: Journal, layer: Layer) -> Path:
-    """Copy the pieces of a layer to one raster; returns a VRT that adds legend and provenance to it.
+class WorkRaster:
+    """A raster appended to from the top, and written in strips of whole tiles, each compressed once.
 
-    GDAL could read a VRT of the pieces, but would need memory for each of them.
+    Leaving its context completes it; raises OSError if it is incomplete.
     """
-    target = journal.folder / f"whole_{layer.name}.tif"
-    return _write(plan, layer, target, output_grid(plan), _strips(_piece_rows(plan, journal, layer)))
+
+    def __init__(self, layer: Layer, target: Path, place: GeoBox) -> None:
+        discard(target)
+        height, width = place.shape
+        profile = {"driver": "GTiff", "dtype": "uint8", "count": len(layer.bands), "height": height, "width": width}
+        profile |= {"tiled": True, "blockxsize": 512, "blockysize": STRIP_ROWS, "bigtiff": "if_safer"} | QUICK
+        self._target = target
+        with naming_errors(target):
+            self._raster = rasterio.open(target, "w", transform=place.transform, crs=crs_of(place), **profile)
+        self._strip = np.empty((len(layer.bands), STRIP_ROWS, width), np.uint8)
+        self._filled = self._top = 0
+
+    def append(self, rows: Values) -> None:
+        """Add the next rows `(bands, rows, columns)`."""
+        while rows.shape[1]:
+            taken = min(STRIP_ROWS - self._filled, rows.shape[1])
+            self._strip[:, self._filled : self._filled + taken] = rows[:, :taken]
+            self._filled += taken
+            rows = rows[:, taken:]
+            if self._filled == STRIP_ROWS:
+                self._write_strip()
+
+    def _write_strip(self) -> None:
+        window = Window(0, self._top, self._strip.shape[2], self._filled)
+        with naming_errors(self._target):
+            self._raster.write(self._strip[:, : self._filled], window=window)
+        self._top += self._filled
+        self._filled = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None and self._filled:
+            self._write_strip()
+        with naming_errors(self._target):
+            self._raster.close()
+            if kind is None:
+                check_complete(self._target)
 
 
 def match_scene(plan: Plan, layer: Layer, mosaic: Path) -> Path:
@@ -43,69 +83,17 @@ def match_scene(plan: Plan, layer: Layer, mosaic: Path) -> Path:
     rows_of = nearest_exact(plan.scene.geobox.shape[0], plan.grid.shape[0])[rows] - plan.roi[0].start
     cols_of = nearest_exact(plan.scene.geobox.shape[1], plan.grid.shape[1])[cols] - plan.roi[1].start
     target = mosaic.with_name(f"matched_{layer.name}.tif")
-    with rasterio.open(mosaic) as source:
-
-        def strips() -> Iterator[Values]:
-            for top in range(0, len(rows_of), STRIP_ROWS):
-                down = rows_of[top : top + STRIP_ROWS]
-                strip = source.read(window=Window(0, down[0], source.width, down[-1] + 1 - down[0]))
-                yield strip[:, down - down[0]][:, :, cols_of]
-
-        return _write(plan, layer, target, plan.scene.geobox[rows, cols], strips())
+    place = plan.scene.geobox[rows, cols]
+    with rasterio.open(mosaic) as source, WorkRaster(layer, target, place) as matched:
+        for top in range(0, len(rows_of), STRIP_ROWS):
+            down = rows_of[top : top + STRIP_ROWS]
+            strip = source.read(window=Window(0, down[0], source.width, down[-1] + 1 - down[0]))
+            matched.append(strip[:, down - down[0]][:, :, cols_of])
+    return describe(plan, layer, target, place)
 
 
-def _piece_rows(plan: Plan, journal: Journal, layer: Layer) -> Iterator[Values]:
-    """Read rows `(bands, rows, columns)` of a layer from top to bottom, full width."""
-    in_rows = sorted(plan.blocks, key=lambda block: (block[0].start, block[1].start))
-    for _, blocks in groupby(in_rows, key=lambda block: block[0].start):
-        beside = list(blocks)
-        for rows in pieces(plan, beside[0]):
-            parts = []
-            for _, cols in beside:
-                with rasterio.open(journal.piece(layer.name, rows, cols)) as piece:
-                    parts.append(piece.read())
-            yield np.concatenate(parts, axis=2)
-
-
-def _strips(parts: Iterable[Values]) -> Iterator[Values]:
-    """Regroup rows into strips of `STRIP_ROWS`: whole tiles of a GeoTIFF, each compressed once."""
-    waiting: list[Values] = []
-    for part in parts:
-        waiting.append(part)
-        while sum(rows.shape[1] for rows in waiting) >= STRIP_ROWS:
-            rows = np.concatenate(waiting, axis=1)
-            yield rows[:, :STRIP_ROWS]
-            waiting = [rows[:, STRIP_ROWS:]]
-    if rows_left := [rows for rows in waiting if rows.shape[1]]:
-        yield np.concatenate(rows_left, axis=1)
-
-
-def _write(plan: Plan, layer: Layer, target: Path, place: GeoBox, strips: Iterable[Values]) -> Path:
-    profile = {
-        "driver": "GTiff",
-        "dtype": "uint8",
-        "count": len(layer.bands),
-        "height": place.shape[0],
-        "width": place.shape[1],
-        "tiled": True,
-        "blockxsize": 512,
-        "blockysize": STRIP_ROWS,
-        "compress": "deflate",
-        "zlevel": 1,
-        "bigtiff": "if_safer",
-    }
-    with writing(target):
-        with rasterio.open(target, "w", transform=place.transform, crs=crs_of(place), **profile) as written:
-            top = 0
-            for strip in strips:
-                written.write(strip, window=Window(0, top, strip.shape[2], strip.shape[1]))
-                top += strip.shape[1]
-        check_complete(target)
-    return _describe(plan, layer, target, place)
-
-
-def _describe(plan: Plan, layer: Layer, raster: Path, place: GeoBox) -> Path:
-    """Write a VRT of `raster` with the legend and provenance of the layer."""
+def describe(plan: Plan, layer: Layer, raster: Path, place: GeoBox) -> Path:
+    """Write a VRT of a work raster with the legend and provenance of its layer."""
     height, width = place.shape
     root = Xml.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
     Xml.SubElement(root, "SRS").text = crs_of(place).to_wkt()

@@ -15,21 +15,22 @@ from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
-from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.scene import open_scene
-from geoseg.roads import road_raster, trace_network
+from geoseg.roads import road_raster
+from geoseg.roads.trace import finish_network
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.vectors.qgis import class_style
 from geoseg.vectors.write import write_layers
 
-from .areas import AreaCounter, ClassArea
+from .areas import ClassArea
 from .executors import Executor, Job, LocalExecutor
+from .finishing import Finisher
 from .journal import Journal, open_journal
-from .mosaic import assemble, match_scene
+from .mosaic import match_scene
 from .outputs import Outputs, name_outputs
 from .plan import Plan, plan
-from .result_layers import ROAD, Layer, output_grid, read_rows, requested_layers, write_cog
+from .result_layers import Layer, requested_layers, write_cog
 from .settings import Options, Settings
 
 
@@ -140,10 +141,12 @@ def run(
         done, total = 0, prod(roi_shape(planned.roi))
         with journal.lock():
             try:
-                for pixels in executor(jobs):
-                    done += pixels
-                    progress(done, total, "")
-                prediction = _write_results(planned, journal, files, overwrite=overwrite)
+                with Finisher(planned, journal) as finisher:
+                    for finished in executor(jobs):
+                        finisher.add(finished)
+                        done += finished.pixels
+                        progress(done, total, "")
+                    prediction = _write_results(planned, journal, files, finisher, overwrite=overwrite)
             except (SceneError, BundleError):
                 # A file stays unreadable; a server may answer the next time.
                 if on_disk(scene):
@@ -153,34 +156,39 @@ def run(
     return prediction
 
 
-def _write_results(plan: Plan, journal: Journal, files: Outputs, *, overwrite: bool) -> Prediction:
+def _write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finisher, *, overwrite: bool) -> Prediction:
     """Write every file in the work folder, then publish them all."""
-    mosaics = {layer: assemble(plan, journal, layer) for layer in requested_layers(plan)}
-    (classes,) = (mosaic for layer, mosaic in mosaics.items() if layer.name == "classes")
-    counter = AreaCounter(plan.card.legend, output_grid(plan))
-    with ThreadPoolExecutor(max_workers=1) as pool:  # one core compresses rasters while the other traces roads
-        rasters = pool.submit(_write_rasters, plan, journal, files, mosaics)
-        counter.count(read_rows(classes))
-        roads = _write_roads(plan, journal, files, mosaics)
-        rasters.result()
-    if not counter.pixels.any():
+    mosaics = finisher.mosaics()
+    if not finisher.areas.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")
+    targets = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}
+    with ThreadPoolExecutor(len(mosaics)) as pool:
+        rasters = [
+            pool.submit(_write_raster, plan, layer, mosaics[layer], journal.work_file(target))
+            for layer in requested_layers(plan)
+            if (target := targets[layer.name]) is not None
+        ]
+        journal.work_file(files.style).write_text(class_style(plan.card.legend))
+        roads = _write_roads(plan, journal, files, finisher, mosaics)
+        for raster in rasters:
+            raster.result()
     files.publish(journal, overwrite=overwrite)
-    return Prediction(source=plan.scene.source, outputs=files, areas=counter.areas(), roads=roads, runtime=plan.runtime)
+    areas = finisher.areas.areas()
+    return Prediction(source=plan.scene.source, outputs=files, areas=areas, roads=roads, runtime=plan.runtime)
 
 
-def _write_roads(plan: Plan, journal: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> RoadTotals | None:
-    """Trace roads from their probability, if requested."""
-    if files.road_style is None or plan.road is None:
+def _write_roads(
+    plan: Plan, journal: Journal, files: Outputs, finisher: Finisher, mosaics: dict[Layer, Path]
+) -> RoadTotals | None:
+    """Turn the skeleton of roads into a network and write it, if requested."""
+    if files.road_style is None or plan.road is None or finisher.tracing is None:
         return None
-    probabilities = [mosaic for layer, mosaic in mosaics.items() if layer.name == "probabilities"]
-    if probabilities:
-        opened = road_raster(probabilities[0], band=plan.road + 1, probability=True)
-    else:
-        opened = road_raster(assemble(plan, journal, ROAD), probability=True)
-    with opened as raster:
-        network = trace_network(raster.read, raster.grid.shape.yx, raster.grid.transform, crs_of(raster.grid))
+    skeleton = finisher.skeleton()
+    layer = next(layer for layer in mosaics if layer.name in {"road", "probabilities"})
+    band = 1 if layer.name == "road" else plan.road + 1
+    with road_raster(mosaics[layer], band=band, probability=True) as raster:
+        network = finish_network(finisher.tracing, skeleton, raster.read)
     road_layers = network.layers()
     journal.work_file(files.road_style).write_text(road_layers[0].style)
     for name, path in files.roads.items():
@@ -188,15 +196,9 @@ def _write_roads(plan: Plan, journal: Journal, files: Outputs, mosaics: dict[Lay
     return RoadTotals(count=len(network), length_km=network.length_km)
 
 
-def _write_rasters(plan: Plan, journal: Journal, files: Outputs, mosaics: dict[Layer, Path]) -> None:
-    """Write the requested rasters, on the model's grid or the scene's, and the style of the classes."""
-    targets = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}
+def _write_raster(plan: Plan, layer: Layer, mosaic: Path, target: Path) -> None:
+    """Write a requested raster, on the model's grid or the scene's."""
     with rasterio.Env(**GDAL):
-        for layer, mosaic in mosaics.items():
-            target = targets[layer.name]
-            if target is None:
-                raise ValueError(f"layer {layer.name} was not requested.")
-            if plan.settings.match_input:
-                mosaic = match_scene(plan, layer, mosaic)  # noqa: PLW2901
-            write_cog(mosaic, journal.work_file(target), layer)
-    journal.work_file(files.style).write_text(class_style(plan.card.legend))
+        if plan.settings.match_input:
+            mosaic = match_scene(plan, layer, mosaic)
+        write_cog(mosaic, target, layer)

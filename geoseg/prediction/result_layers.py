@@ -1,15 +1,10 @@
 """Rasters of a result, and their conversion to Cloud Optimized GeoTIFFs."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
-from rasterio.windows import Window
 
 from geoseg.rasters.geotiff import check_complete, writing
 
@@ -50,8 +45,12 @@ def requested_layers(plan: Plan) -> list[Layer]:
     return wanted
 
 
-ROAD = Layer(name="road", bands=("road",), overviews="average")
-"""Probability to trace roads from, if the probabilities of all classes are not requested."""
+def work_layers(plan: Plan) -> list[Layer]:
+    """Rasters to assemble: those requested, and the probability of road to trace unless it is among them."""
+    wanted = requested_layers(plan)
+    if plan.road is not None and not plan.settings.probabilities:
+        wanted.append(Layer(name="road", bands=("road",), overviews="average"))
+    return wanted
 
 
 def output_grid(plan: Plan) -> GeoBox:
@@ -64,11 +63,3 @@ def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
     with writing(target):
         rasterio.shutil.copy(mosaic, target, **_COG, overview_resampling=layer.overviews)
         check_complete(target)
-
-
-def read_rows(raster: Path) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield strips `(rows, columns)` of the first band from top to bottom, `STRIP_ROWS` rows each."""
-    with rasterio.open(raster) as source:
-        for top in range(0, source.height, STRIP_ROWS):
-            height = min(STRIP_ROWS, source.height - top)
-            yield source.read(1, window=Window(0, top, source.width, height))

@@ -35,6 +35,13 @@ def check_complete(path: Path, *, masked: bool = False) -> None:
 def writing(target: Path) -> Iterator[None]:
     """Remove what a stopped run left at `target`, and turn GDAL's write errors into OSErrors with a `strerror`."""
     discard(target)
+    with naming_errors(target):
+        yield
+
+
+@contextmanager
+def naming_errors(target: Path) -> Iterator[None]:
+    """Turn GDAL's errors of writing `target` into OSErrors with a `strerror`."""
     try:
         yield
     except (RasterioError, CPLE_BaseError, OSError) as error:

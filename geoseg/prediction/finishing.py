@@ -1,0 +1,176 @@
+"""Finish rows while those below are predicted: work rasters, areas of classes, and the skeleton of roads."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from threading import Semaphore
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+
+from geoseg.rasters.ground import crs_of
+from geoseg.rasters.open import GDAL
+from geoseg.roads.arrays import Bytes
+from geoseg.roads.graph.chains import Chains
+from geoseg.roads.trace import BLOCK, Tracing, plan_tracing, trace_rows
+from geoseg.tiling import Background
+
+from .areas import AreaCounter
+from .blocks import Rows
+from .executors import Finished
+from .journal import Journal, pieces
+from .mosaic import Values, WorkRaster, describe
+from .plan import Plan
+from .result_layers import Layer, output_grid, work_layers
+
+_HELD = 2
+"""Pieces that wait in memory; if more are finished in time, they are read from the journal."""
+_PARTS = 4
+"""Pieces that may wait for the road tracer, enough for it to trace a row of blocks meanwhile."""
+_TRACED_BYTES = 128 * 2**20
+"""Rows that the road tracer holds; where blocks of the usual height would need more, they are lower."""
+_LOWEST_BLOCK = 512
+"""Side of the smallest block: its halo would take longer to trace than itself."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Band:
+    """Pieces beside each other, over the full width."""
+
+    rows: slice
+    cols: tuple[slice, ...]
+    missing: set[int]
+    """First columns of the pieces that are not finished."""
+    held: dict[int, Rows] = field(default_factory=dict)
+    """Pieces in memory, by first column."""
+
+
+class Finisher:
+    """Takes what an executor finishes, in any order, and assembles it from top to bottom in a thread of its own.
+
+    Another thread traces roads. Both run within a `with` block. Memory is some pieces and strips over the full width,
+    regardless of height: at most `_HELD` + `_PARTS` pieces, a strip of each work raster, and the rows of a block of the
+    road tracer with its halo.
+    """
+
+    def __init__(self, plan: Plan, journal: Journal) -> None:
+        self._plan, self._journal = plan, journal
+        self._waiting = deque(_bands(plan))
+        self._room = Semaphore(_HELD)
+        self.areas = AreaCounter(plan.card.legend, output_grid(plan))
+        self.tracing: Tracing | None = None if plan.road is None else _plan_tracing(output_grid(plan))
+        # Bands are never waited for: few of them hold pieces.
+        self._assembling: Background[_Band, dict[Layer, Path]] = Background(
+            self._assemble, depth=len(self._waiting) + 1, name="assemble"
+        )
+        self._skeleton: Background[Bytes, Chains] | None = None
+        if self.tracing is not None:
+            trace = partial(trace_rows, self.tracing, block=_block(output_grid(plan)), workers=_tracers())
+            self._skeleton = Background(trace, depth=_PARTS, name="trace")
+
+    def add(self, finished: Finished) -> None:
+        """Take note of finished pieces; raises an error of the threads unchanged. Never waits for them."""
+        rows, cols = finished.region
+        for band in self._waiting:
+            if rows.start <= band.rows.start < rows.stop:
+                band.missing.discard(cols.start)
+        # Pieces further down may wait for long, and are read from the journal later.
+        first = self._waiting[0]
+        if finished.rows is not None and first.rows == rows and self._room.acquire(blocking=False):
+            first.held[cols.start] = finished.rows
+        while self._waiting and not self._waiting[0].missing:
+            self._assembling.put(self._waiting.popleft())
+
+    def mosaics(self) -> dict[Layer, Path]:
+        """Wait until all rows are assembled; returns a VRT for each layer. Roads may still be traced."""
+        if self._waiting:
+            raise ValueError(f"Rows {self._waiting[0].rows} were not finished.")
+        return self._assembling.result()
+
+    def skeleton(self) -> Chains:
+        """Wait for the skeleton of roads."""
+        if self._skeleton is None:
+            raise ValueError("Roads were not requested.")
+        return self._skeleton.result()
+
+    def _assemble(self, bands: Iterator[_Band]) -> dict[Layer, Path]:
+        """Append bands to the work raster of each layer, count their classes, and pass their roads on."""
+        plan, place = self._plan, output_grid(self._plan)
+        layers = {layer: self._journal.folder / f"whole_{layer.name}.tif" for layer in work_layers(plan)}
+        with rasterio.Env(**GDAL), ExitStack() as stack:
+            rasters = [
+                (layer, stack.enter_context(WorkRaster(layer, target, place))) for layer, target in layers.items()
+            ]
+            for band in bands:
+                for layer, raster in rasters:
+                    values = _read(self._journal, band, layer)
+                    raster.append(values)
+                    if layer.name == "classes":
+                        self.areas.count(values[0])
+                    if self._skeleton is not None and layer.name in {"probabilities", "road"}:
+                        # A copy of one band, so that the others are freed.
+                        self._skeleton.put(values[plan.road].copy() if layer.name == "probabilities" else values[0])
+                while band.held:
+                    band.held.popitem()
+                    self._room.release()
+        return {layer: describe(plan, layer, target, place) for layer, target in layers.items()}
+
+    def __enter__(self) -> Self:
+        self._assembling.__enter__()
+        if self._skeleton is not None:
+            self._skeleton.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # The tracer first: the other thread may wait for it.
+        if self._skeleton is not None:
+            self._skeleton.__exit__(kind, error, traceback)
+        self._assembling.__exit__(kind, error, traceback)
+
+
+def _bands(plan: Plan) -> Iterator[_Band]:
+    """Yield all bands from top to bottom."""
+    in_rows = sorted(plan.blocks, key=lambda block: (block[0].start, block[1].start))
+    for _, blocks in groupby(in_rows, key=lambda block: block[0].start):
+        beside = list(blocks)
+        cols = tuple(block[1] for block in beside)
+        for rows in pieces(plan, beside[0]):
+            yield _Band(rows=rows, cols=cols, missing={part.start for part in cols})
+
+
+def _read(journal: Journal, band: _Band, layer: Layer) -> Values:
+    """Return the rows `(bands, rows, columns)` of a layer, from memory or else from the journal."""
+    parts = []
+    for cols in band.cols:
+        if cols.start in band.held:
+            values = getattr(band.held[cols.start], layer.name)
+            parts.append(values if values.ndim == 3 else values[None])
+        else:
+            with rasterio.open(journal.piece(layer.name, band.rows, cols)) as piece:
+                parts.append(piece.read())
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+
+def _plan_tracing(place: GeoBox) -> Tracing:
+    return plan_tracing(place.shape.yx, place.transform, crs_of(place))
+
+
+def _block(place: GeoBox) -> int:
+    """Side of a block of the road tracer: as large as its memory allows."""
+    width: int = place.shape[1]
+    return min(BLOCK, max(_LOWEST_BLOCK, _TRACED_BYTES // width))
+
+
+def _tracers() -> int:
+    """Number of threads that trace roads: the network needs most cores."""
+    return max(1, (os.cpu_count() or 1) // 4)
