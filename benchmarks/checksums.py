@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, help="empty folder for the files; a temporary one otherwise")
     options = parser.parse_args()
-    require("onnx", "openvino", "ai_edge_litert")
+    require("onnxruntime", "ai_edge_litert")
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(exist_ok=True)

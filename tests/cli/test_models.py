@@ -130,7 +130,6 @@ def test_stac_where_nothing_can_be_written(run, tmp_path, monkeypatch):
 
 def test_export(run, tmp_path):
     """An export lists its files; a missing model and a wrong name give one sentence and an exit code."""
-    pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     target = tmp_path / "aerial.onnx"
     arguments = ("--format", "onnx", "--tile", 64)
@@ -143,8 +142,6 @@ def test_export(run, tmp_path):
 
 def test_export_advises(tmp_path):
     """An OpenVINO export prints how to get the same scores."""
-    pytest.importorskip("onnx")
-    pytest.importorskip("openvino")
     bundle, target = tmp_path / "own.keras", tmp_path / "own.xml"
     save_bundle(build_unet(bands=3, classes=5, depth=1, width=4), make_card(), bundle)
     result = CliRunner().invoke(main, ["models", "export", str(bundle), "--format", "openvino", "-o", str(target)])

@@ -69,7 +69,6 @@ NEEDS_A_FILE = [
 def test_formats_that_need_a_file(run, classes, tmp_path, command, kind):
     """A GeoTIFF, GeoPackage … cannot be a pipe or a device, which stays, for root and with --overwrite, too."""
     if command[0] == "models":
-        pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")
     (name,) = (word for word in command if word.startswith("a."))
     path = tmp_path / name

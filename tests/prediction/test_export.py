@@ -8,7 +8,6 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.models.export import export as exporting
 from geoseg.prediction.export import export
 
-pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from geoseg.errors import UsageError
 
 from . import steps
-from .devices import Array, Backend, Device, is_out_of_memory
-from .engine import ORIENTATIONS, EngineOptions
+from .devices import Array, Backend, Device
+from .engine import ORIENTATIONS, EngineOptions, is_out_of_memory
 from .strips import Blended, Layers, Layout
 
 if TYPE_CHECKING:

@@ -84,13 +84,6 @@ def find_backend() -> Backend:
             raise UsageError(f"chosen devices need Keras on JAX or TensorFlow, not on {other}; set KERAS_BACKEND.")
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether a backend ran out of memory; backends share no exception class, so this compares messages."""
-    return isinstance(error, MemoryError) or any(
-        words in str(error) for words in ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory")
-    )
-
-
 def _one_compilation_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a function that compiles at its first call for each set of shapes."""
     known: set[tuple[Any, ...]] = set()

@@ -1,12 +1,15 @@
 """The protocol of engines: score batches of tiles, with optional test-time augmentation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from geoseg.errors import UsageError
 
 TTA = Literal["none", "flips", "d4"]
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
@@ -60,3 +63,22 @@ def average_orientations(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Sco
         scores = np.rot90(score(np.ascontiguousarray(turned)), -turns, axes=(1, 2))
         total = total + (scores[:, :, ::-1] if mirrored else scores)
     return np.asarray(total, np.float32) / np.float32(len(ORIENTATIONS[tta]))
+
+
+@contextmanager
+def memory_errors(tiles: int, side: int) -> Iterator[None]:
+    """Raise a lack of memory for `tiles` of `side` pixels at a time as UsageError."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UsageError(
+            f"too little memory for {tiles} tile(s) of {side} px at a time; lower `batch_size` or `tile`."
+        ) from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a runtime ran out of memory; runtimes share no exception class, so this compares messages."""
+    messages = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc", "Failed to allocate memory")
+    return isinstance(error, MemoryError) or any(words in str(error) for words in messages)

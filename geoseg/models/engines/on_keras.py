@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geoseg.errors import UsageError
 from geoseg.models.backend import without_chatter
 from geoseg.models.bundle import load_network
 
-from .devices import is_out_of_memory
-from .engine import EngineOptions, Pixels, Scores, average_orientations
+from .engine import EngineOptions, Pixels, Scores, average_orientations, memory_errors
 
 if TYPE_CHECKING:
     import keras
@@ -51,15 +49,8 @@ class KerasEngine:
         """
         if len(pixels) > self._batch_size:
             raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
-        try:
+        with memory_errors(self._tiles_at_once, pixels.shape[1]):
             return average_orientations(self._tta, pixels, self._score)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            raise UsageError(
-                f"too little memory for {self._tiles_at_once} tile(s) of {pixels.shape[1]} px at a time; "
-                "lower `batch_size` or `tile`."
-            ) from error
 
     def _score(self, pixels: Pixels) -> Scores:
         if pixels.shape[1:] != self._compiled_for:

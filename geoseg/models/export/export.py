@@ -40,7 +40,7 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
     if format not in FORMATS:
         raise UsageError(f"format {format!r} is unknown; choose one of {', '.join(FORMATS)}.")
     kind = FORMATS[format]
-    _require(format, kind.packages)
+    _require(format, kind)
     _check_target(output, kind, overwrite=overwrite)
     card = _card_for(read_card(bundle), tiles.shape[1])
     start_keras()
@@ -67,11 +67,11 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
     return Export(files=tuple(files), difference=difference, advice=kind.advice)
 
 
-def _require(format: str, packages: tuple[str, ...]) -> None:
-    missing = [package for package in packages if find_spec(package) is None]
+def _require(format: str, kind: Format) -> None:
+    missing = [package for package in kind.packages if find_spec(package) is None]
     if missing:
         raise UsageError(
-            f"exporting to {format} needs {' and '.join(missing)}; install with pip install 'geoseg[{format}]'."
+            f"exporting to {format} needs {' and '.join(missing)}; install with pip install 'geoseg[{kind.extra}]'."
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.models.bundle import MEMBER, Card
+from geoseg.models.telemetry import start_onnx_runtime, start_openvino
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +38,8 @@ class Format:
     """Functions that return the path of a companion file, given the file to open."""
     packages: tuple[str, ...] = ()
     """Optional modules needed for writing and checking."""
+    extra: str = ""
+    """Extra of geoseg that installs them."""
     on_tensorflow: bool = False
     """Whether Keras can write it only on TensorFlow."""
     write: "Callable[[Source, Card, Path], None]"
@@ -92,6 +95,7 @@ def _write_onnx(source: Source, card: Card, path: Path) -> None:
 
 
 def _run_onnx(path: Path, tiles: Tiles) -> Tiles:
+    start_onnx_runtime()
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -108,6 +112,7 @@ _OPENVINO_ADVICE = (
 
 
 def _write_openvino(source: Source, card: Card, path: Path) -> None:
+    start_openvino()
     import openvino
 
     # `convert_model` would do the same, but reports usage to OpenVINO's developers.
@@ -117,6 +122,7 @@ def _write_openvino(source: Source, card: Card, path: Path) -> None:
 
 
 def _run_openvino(path: Path, tiles: Tiles) -> Tiles:
+    start_openvino()
     import openvino
 
     model = openvino.Core().compile_model(path, "CPU", _OPENVINO_EXACT)
@@ -173,11 +179,10 @@ def _channels_last(scores: Tiles) -> Tiles:
 
 
 FORMATS = {
-    "onnx": Format(suffix=".onnx", packages=("onnx", "onnxruntime"), write=_write_onnx, run=_run_onnx),
+    "onnx": Format(suffix=".onnx", packages=("onnxruntime",), extra="onnxruntime", write=_write_onnx, run=_run_onnx),
     "openvino": Format(
         suffix=".xml",
         companions=(_weights, _sidecar),
-        packages=("onnx", "openvino"),
         write=_write_openvino,
         run=_run_openvino,
         advice=_OPENVINO_ADVICE,
@@ -187,6 +192,7 @@ FORMATS = {
         suffix=".tflite",
         companions=(_sidecar,),
         packages=("ai_edge_litert",),
+        extra="tflite",
         on_tensorflow=True,
         write=_write_tflite,
         run=_run_tflite,

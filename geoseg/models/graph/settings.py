@@ -30,7 +30,10 @@ _SETTINGS: dict[str, tuple[str, ...]] = {
 }
 """Settings that change the output, by layer class in `keras.layers`."""
 
-_FOR_TRAINING = {"trainable", "momentum", "synchronized", "renorm_clipping", "renorm_momentum", "rate", "seed"}
+_FOR_TRAINING = {
+    *("trainable", "momentum", "synchronized", "renorm_clipping", "renorm_momentum"),
+    *("rate", "noise_shape", "seed"),
+}
 """Settings without effect on the output."""
 _OF_WEIGHTS = ("_initializer", "_regularizer", "_constraint")
 """Endings of names of more such settings."""

@@ -135,13 +135,13 @@ def test_what_differs_is_not_written(difference, bundle, tmp_path, available, mo
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["onnx", "openvino", "tflite"])
-def test_missing_package(name, bundle, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "extra"), [("onnx", "onnxruntime"), ("tflite", "tflite")])
+def test_missing_package(name, extra, bundle, tmp_path, monkeypatch):
     """If a package is missing, one sentence names it and the extra that installs it."""
     monkeypatch.setattr(export, "find_spec", lambda package: None)
     with pytest.raises(UsageError) as caught:
         export_bundle(bundle, tmp_path / NAMES[name], format=name, tiles=noise(0))
-    assert f"pip install 'geoseg[{name}]'" in str(caught.value)
+    assert f"pip install 'geoseg[{extra}]'" in str(caught.value)
     for package in FORMATS[name].packages:
         assert package in str(caught.value)
 

@@ -6,13 +6,11 @@ import pytest
 from standins import make_card
 
 from geoseg.models.bundle import save_bundle
+from geoseg.models.graph.onnx import to_checked_onnx, to_onnx
 from geoseg.models.graph.read import read_network
 from geoseg.models.legend import AERIAL
 
-onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
-
-from geoseg.models.graph.onnx import to_checked_onnx, to_onnx  # noqa: E402 - only where onnx is installed
 
 layers = keras.layers
 

@@ -1,0 +1,73 @@
+"""An alternative engine for CPUs: ONNX Runtime on the bundle's network, without Keras."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geoseg.errors import UsageError
+from geoseg.models.graph.onnx import to_onnx
+from geoseg.models.graph.read import read_network
+from geoseg.models.telemetry import start_onnx_runtime
+
+from .engine import EngineOptions, Pixels, Scores, average_orientations, memory_errors
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+
+class OnnxRuntimeEngine:
+    """A network on ONNX Runtime's CPU provider, in float32.
+
+    Tiles are scored one by one, so a tile's scores do not depend on its batch. The session is made for the size of the
+    tiles at the first call, and again if it changes.
+    """
+
+    def __init__(self, bundle: Path, options: EngineOptions | None = None) -> None:
+        options = options or EngineOptions()
+        if find_spec("onnxruntime") is None:
+            raise UsageError("this engine needs ONNX Runtime; install it with pip install 'geoseg[onnxruntime]'.")
+        if options.precision != "float32":
+            raise UsageError(
+                f"ONNX Runtime computes in float32, not {options.precision}; choose `precision=float32` or "
+                "`engine=openvino`."
+            )
+        self._network = read_network(bundle)
+        self.classes = self._network.classes
+        self._batch_size = options.batch_size or 1
+        self._tta = options.tta
+        self._side = 0
+        self._session: onnxruntime.InferenceSession | None = None
+
+    def __call__(self, pixels: Pixels) -> Scores:
+        """Return probabilities `(tiles, side, side, classes)` of at most `batch_size` tiles.
+
+        Raises UsageError if there is too little memory.
+        """
+        if len(pixels) > self._batch_size:
+            raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
+        with memory_errors(1, pixels.shape[1]):
+            return average_orientations(self._tta, pixels, self._score)
+
+    def _score(self, pixels: Pixels) -> Scores:
+        if self._session is None or pixels.shape[1] != self._side:
+            self._session = None  # frees the memory of the other size
+            self._session = _start(to_onnx(self._network, pixels.shape[1]).SerializeToString())
+            self._side = pixels.shape[1]
+        scores = []
+        for tile in pixels:
+            planes = np.ascontiguousarray(tile.transpose(2, 0, 1)[None], np.float32)
+            (found,) = self._session.run(None, {"pixels": planes})
+            scores.append(found[0].transpose(1, 2, 0))
+        return np.stack(scores)
+
+
+def _start(graph: bytes) -> "onnxruntime.InferenceSession":
+    start_onnx_runtime()
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    # Idle threads would take the time of those that read and blend.
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])

@@ -1,0 +1,75 @@
+"""Bundles with settled statistics, and engines that do not need Keras."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from standins import make_card
+
+from geoseg.models.bundle import save_bundle
+from geoseg.models.engines.on_openvino import OpenVINOEngine
+from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
+
+
+def settle(network):
+    """Give normalisations the statistics and the last layer the contrast of a trained network."""
+    random = np.random.default_rng(7)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            gain, shift, mean, variance = (np.empty(values.shape) for values in layer.get_weights())
+            layer.set_weights(
+                [
+                    random.uniform(0.7, 1.4, gain.shape),
+                    random.normal(0, 0.3, shift.shape),
+                    random.normal(0, 0.3, mean.shape),
+                    random.uniform(0.5, 1.5, variance.shape),
+                ]
+            )
+    last = network.get_layer("probabilities")
+    kernel, bias = last.get_weights()
+    features = keras.Model(network.input, last.input)(random.uniform(0, 255, (1, 64, 64, 3)), training=False)
+    scores = keras.ops.convert_to_numpy(features) @ kernel[0, 0]
+    last.set_weights([kernel / scores.std(), bias])
+    return network
+
+
+@pytest.fixture(scope="session")
+def settled(tmp_path_factory):
+    """Save a narrow preset of 5 classes with settled statistics and return its path."""
+
+    def save(preset, width=2) -> Path:
+        keras.utils.set_random_seed(3)
+        path = tmp_path_factory.mktemp("bundles") / f"{preset}.keras"
+        network = settle(build_preset(preset, bands=3, classes=5, width=width))
+        save_bundle(network, make_card(tile=64, multiple=64), path)
+        return path
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def bundle(settled):
+    """The default preset."""
+    return settled(DEFAULT_PRESET, width=8)
+
+
+@pytest.fixture(scope="session", params=["openvino", "onnxruntime"])
+def engine(request):
+    """Class of an engine that does not need Keras."""
+    if request.param == "openvino":
+        return OpenVINOEngine
+    pytest.importorskip("onnxruntime")
+    from geoseg.models.engines.on_onnx_runtime import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine
+
+
+@pytest.fixture(scope="session")
+def tiles():
+    """Random tiles, the same for the same side."""
+
+    def make(count, side=64):
+        return np.random.default_rng(side).uniform(0, 255, (count, side, side, 3)).astype(np.float32)
+
+    return make

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from geoseg.errors import UsageError
+from geoseg.models.engines.engine import EngineOptions
+from geoseg.models.engines.on_openvino import OpenVINOEngine
+from geoseg.models.telemetry import start_openvino
+
+start_openvino()
+
+import openvino  # noqa: E402 - without its telemetry
+
+
+def test_half_precision(bundle, tiles):
+    """bfloat16 differs from float32, by as much as its 8 bits of mantissa explain."""
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this CPU has no bfloat16")
+    exact = OpenVINOEngine(bundle)(tiles(1))
+    half = OpenVINOEngine(bundle, EngineOptions(precision="bfloat16"))(tiles(1))
+    assert 1e-4 < np.abs(half - exact).max() < 0.2
+    assert np.abs(half - exact).mean() < 0.02
+
+
+def test_precision_is_not_the_processor_s_choice(bundle, tiles):
+    """float32 is set, not left to OpenVINO, which would take bfloat16 where the processor has it."""
+    engine = OpenVINOEngine(bundle)
+    engine(tiles(1))
+    compiled = engine._requests[0].get_compiled_model()
+    assert compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
+
+
+def test_too_little_memory_is_told(bundle, tiles, monkeypatch):
+    """OpenVINO's out-of-memory error becomes a sentence that says what to lower."""
+    engine = OpenVINOEngine(bundle)
+
+    def full(side):
+        raise RuntimeError("Exception from src/core/src/runtime/allocator.cpp:79:\nstd::bad_alloc\n")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_model", full)
+        with pytest.raises(UsageError, match=r"1 tile\(s\) of 64 px at a time; lower `batch_size` or `tile`"):
+            engine(tiles(1))
+    assert engine(tiles(1)).shape == (1, 64, 64, 5)
