@@ -168,10 +168,14 @@ class Dealer:
             self._closed = True
             self._changed.notify_all()
 
-    def next_finished(self) -> tuple[list[str], Finished | None]:
-        """Wait for the next strip in order; also returns sentences to warn with, alone if no strip is finished."""
+    def next_finished(self, *, wait: bool) -> tuple[list[str], Finished | None]:
+        """Return the next strip in order, None if it is not finished, and sentences to warn with.
+
+        With `wait`, waits until there is either. Raises the error of the reader or of the last network.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._warnings or self._error or self._is_finished(self._next))
+            if wait:
+                self._changed.wait_for(lambda: self._warnings or self._error or self._is_finished(self._next))
             sentences, self._warnings = self._warnings, []
             if self._is_finished(self._next):
                 return sentences, self._yielded()

@@ -9,13 +9,11 @@ they share its strips, so nothing is computed twice. With `EngineOptions(batch_s
 import atexit
 import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from geoseg.errors import GeosegWarning
 from geoseg.models.engines.strips import Layers, Layout, Network
@@ -23,12 +21,11 @@ from geoseg.models.legend import NODATA
 from geoseg.tiling import Roi, taper
 
 from .blocks import Rows, valid_pixels
-from .dealing import Dealer, Finished, Seam
+from .dealing import Dealer, Finished
+from .driving import Driver
 from .plan import Plan
-from .strips import Strip, read_strips
+from .strips import read_strips
 
-_IN_FLIGHT = 2
-"""Strips given to a device at a time: while it computes one, the next goes up and the last one's bytes come down."""
 _AHEAD = 4
 """Strips for each device that are read and not yielded: in flight, read ahead, and waiting for their turn."""
 
@@ -43,11 +40,15 @@ def predict_block_on_devices(plan: Plan, block: Roi, networks: Sequence[Network]
     rows, cols = plan.lattice.touching(block)
     layout = _layout(plan, cols)
     dealer = Dealer(rows, _seams(plan, rows), networks, ahead=_AHEAD * len(networks))
+
+    def weights(row: int) -> npt.NDArray[np.float32]:
+        return taper(plan.lattice.rows, row, plan.window)
+
     tasks: list[Callable[[], None]] = [lambda: _read(plan, block, dealer)]
-    tasks += [_Driver(plan, layout, network, dealer).run for network in networks]
+    tasks += [Driver(layout, weights, network, dealer).run for network in networks]
     with _threads(tasks, dealer.close):
         for _ in dealer:
-            sentences, finished = dealer.next_finished()
+            sentences, finished = dealer.next_finished(wait=True)
             for sentence in sentences:
                 warnings.warn(sentence, GeosegWarning, stacklevel=2)
             found = None if finished is None else _rows(plan, block, layout, finished)
@@ -91,85 +92,6 @@ def _read(plan: Plan, block: Roi, dealer: Dealer) -> None:
                 return
     except Exception as error:  # noqa: BLE001 - raised by the consumer
         dealer.fail(error)
-
-
-@dataclass
-class _Flight:
-    """Work given to a device."""
-
-    job: Strip | Seam
-    begun: Any = None
-    """Arrays in the making; None before the device has it."""
-
-
-class _Driver:
-    """Gives work to one device, in a thread of its own."""
-
-    def __init__(self, plan: Plan, layout: Layout, network: Network, dealer: Dealer) -> None:
-        self._plan = plan
-        self._layout = layout
-        self._network = network
-        self._dealer = dealer
-        self._flights: deque[_Flight] = deque()
-
-    def run(self) -> None:
-        """Work until there is no more, or the device fails."""
-        try:
-            while self._dealer.wants(self._network):
-                self._step()
-        except Exception as error:  # noqa: BLE001 - raised by the consumer unless another device remains
-            self._dealer.drop(self._network, error)
-
-    def _step(self) -> None:
-        """Take one job; wait for the oldest if there is none, or the device has enough to do."""
-        job = self._dealer.take(self._network, wait=not self._flights)
-        if job is not None:
-            self._flights.append(_Flight(job))
-        try:
-            for flight in self._flights:
-                if flight.begun is None:
-                    flight.begun = self._begin(flight.job)
-            while self._flights and (job is None or self._strips_in_flight() >= _IN_FLIGHT):
-                self._finish(self._flights[0])
-                self._flights.popleft()
-        except Exception as error:  # noqa: BLE001 - raised again unless it can be dealt with
-            if not self._blame_others():
-                self._dealer.warn(self._network.lower_batch(error))
-            for flight in self._flights:
-                flight.begun = None
-
-    def _strips_in_flight(self) -> int:
-        return sum(isinstance(flight.job, Strip) for flight in self._flights)
-
-    def _begin(self, job: Strip | Seam) -> Any:  # noqa: ANN401
-        if isinstance(job, Seam):
-            above, below = (None if edge is None else edge.scores for edge in (job.above, job.below))
-            return self._network.join(below, above, self._layout.layers)
-        with_data = np.array([job.valid[:, start : start + self._layout.side].any() for start in self._layout.starts])
-        weights = taper(self._plan.lattice.rows, job.row, self._plan.window)
-        return self._network.blend(job.pixels, with_data, weights, self._layout)
-
-    def _finish(self, flight: _Flight) -> None:
-        """Wait for the bytes of a job."""
-        if isinstance(flight.job, Seam):
-            self._dealer.joined(flight.job, self._network.download(flight.begun))
-        else:
-            middle = self._network.download(flight.begun.middle)
-            self._dealer.blended(self._network, flight.job, flight.begun, middle)
-
-    def _blame_others(self) -> bool:
-        """Whether an error is that of another device, whose scores cannot be read: it is dropped, with their seams."""
-        lost = set()
-        for flight in self._flights:
-            for edge in flight.job.edges if isinstance(flight.job, Seam) else ():
-                if edge.network is not self._network:
-                    try:
-                        edge.network.download(edge.scores)
-                    except Exception as error:  # noqa: BLE001 - reported for that device
-                        self._dealer.drop(edge.network, error)
-                        lost.add(id(flight))
-        self._flights = deque(flight for flight in self._flights if id(flight) not in lost)
-        return bool(lost)
 
 
 @contextmanager

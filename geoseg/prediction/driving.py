@@ -1,0 +1,106 @@
+"""Keep one device busy with strips and seams."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.models.engines.strips import Layout, Network
+
+from .dealing import Dealer, Seam
+from .strips import Strip
+
+Weights = Callable[[int], npt.NDArray[np.float32]]
+"""Weights of the rows of a strip `(side,)`, by its number."""
+
+IN_FLIGHT = 2
+"""Strips given to a device at a time: while it computes one, the next goes up and the last one's bytes come down."""
+
+
+@dataclass
+class _Flight:
+    """Work given to a device."""
+
+    job: Strip | Seam
+    begun: Any = None
+    """Arrays in the making; None before the device has it."""
+
+
+class Driver:
+    """Gives the work of a dealer to one device."""
+
+    def __init__(self, layout: Layout, weights: Weights, network: Network, dealer: Dealer) -> None:
+        self._layout = layout
+        self._weights = weights
+        self._network = network
+        self._dealer = dealer
+        self._flights: deque[_Flight] = deque()
+
+    def run(self) -> None:
+        """Work until there is no more, or the device fails."""
+        while self._dealer.wants(self._network):
+            self.step(wait=True)
+
+    def step(self, *, wait: bool) -> None:
+        """Take one job, with `wait` as soon as there is one, and wait for bytes if the device has enough to do."""
+        job = self._dealer.take(self._network, wait=wait and not self._flights)
+        if job is not None:
+            self._flights.append(_Flight(job))
+        try:
+            for flight in self._flights:
+                if flight.begun is None:
+                    flight.begun = self._begin(flight.job)
+            if job is None and self._flights:
+                self._finish_oldest()
+            while self._strips_in_flight() >= IN_FLIGHT:
+                self._finish_oldest()
+        except Exception as error:  # noqa: BLE001 - what cannot be dealt with reaches the consumer
+            self._recover(error)
+
+    def _recover(self, error: Exception) -> None:
+        """Begin anything in flight again after an error; or, if nothing else helps, give the device up."""
+        try:
+            if not self._blame_others():
+                self._dealer.warn(self._network.lower_batch(error))
+        except Exception as fatal:  # noqa: BLE001
+            self._dealer.drop(self._network, fatal)
+            self._flights.clear()
+        for flight in self._flights:
+            flight.begun = None
+
+    def _strips_in_flight(self) -> int:
+        return sum(isinstance(flight.job, Strip) for flight in self._flights)
+
+    def _begin(self, job: Strip | Seam) -> Any:  # noqa: ANN401
+        if isinstance(job, Seam):
+            above, below = (None if edge is None else edge.scores for edge in (job.above, job.below))
+            return self._network.join(below, above, self._layout.layers)
+        with_data = np.array([job.valid[:, start : start + self._layout.side].any() for start in self._layout.starts])
+        return self._network.blend(job.pixels, with_data, self._weights(job.row), self._layout)
+
+    def _finish_oldest(self) -> None:
+        """Wait for the bytes of the oldest job."""
+        flight = self._flights[0]
+        if isinstance(flight.job, Seam):
+            self._dealer.joined(flight.job, self._network.download(flight.begun))
+        else:
+            middle = self._network.download(flight.begun.middle)
+            self._dealer.blended(self._network, flight.job, flight.begun, middle)
+        self._flights.popleft()
+
+    def _blame_others(self) -> bool:
+        """Whether an error is that of another device, whose scores cannot be read: it is dropped, with their seams."""
+        lost = set()
+        for flight in self._flights:
+            for edge in flight.job.edges if isinstance(flight.job, Seam) else ():
+                if edge.network is not self._network:
+                    try:
+                        edge.network.download(edge.scores)
+                    except Exception as error:  # noqa: BLE001 - reported for that device
+                        self._dealer.drop(edge.network, error)
+                        lost.add(id(flight))
+        self._flights = deque(flight for flight in self._flights if id(flight) not in lost)
+        return bool(lost)
