@@ -1,9 +1,12 @@
 """Stand-ins for networks and bundles, importable by tests and by the processes that tests start."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.legend import AERIAL
+from geoseg.prediction.executors import LocalExecutor
 
 DAMAGED_LEGENDS = ("{", "{}", "3", '{"classes": 3, "road": null}', "[" * 100_000)
 """Texts that are no legend: cut off, empty, of another shape, nested deeper than Python recurses."""
@@ -38,3 +41,10 @@ class Echo:
 def load_echo(model, options):
     """Load an `Echo` in place of a network."""
     return Echo()
+
+
+@dataclass(frozen=True)
+class InBlocks(LocalExecutor):
+    """Runs one block after the other, of as many as a cluster of workers would get."""
+
+    workers: int

@@ -80,16 +80,16 @@ more_formats = click.option(
     "--format", "formats", type=_FORMATS, multiple=True, help="Another format to write; repeatable."
 )
 engine = click.option(
-    "--engine", default="auto", show_default=True, metavar="auto|keras",
-    help="What runs the network.",
+    "--engine", default="auto", show_default=True, metavar="auto|openvino|onnxruntime|keras",
+    help="What runs the network; auto: Keras on GPUs, OpenVINO on a CPU.",
 )  # fmt: skip
 precision = click.option(
     "--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16", "int8"]), default="auto",
-    show_default=True, help="Number format of the network.",
+    show_default=True, help="Number format of the network; auto: 16 bits on GPUs, float32 on a CPU.",
 )  # fmt: skip
 devices = click.option(
-    "--devices", default="auto", show_default=True, metavar="auto|cpu",
-    help="Where the network runs.",
+    "--devices", default="auto", show_default=True, metavar="auto|cpu|all|gpu:0,1",
+    help="Where the network runs; auto: all GPUs, or the CPU.",
 )  # fmt: skip
 memory = click.option(
     "--memory", type=parse_size, default=2 * 10**9, metavar="SIZE", help="Memory limit.  [default: 2GB]"

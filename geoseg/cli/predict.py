@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
 @options.formats
 @options.memory
+@click.option("--timings", is_flag=True, help="Print how long each stage took.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
 def command(
@@ -56,6 +57,7 @@ def command(
     model: str,
     folder: Path,
     *,
+    timings: bool,
     overwrite: bool,
     quiet: bool,
     **choices: Any,  # noqa: ANN401
@@ -88,6 +90,8 @@ def command(
             failures.append(error)
         else:
             _show(console, prediction)
+            if timings:
+                _show_timings(prediction)
     if failures:
         click.echo(f"geoseg: {len(failures)} of {len(scenes)} scenes failed.", err=True)
         raise SystemExit(failures[0].exit_code)
@@ -132,6 +136,14 @@ def _show(console: "Console", prediction: "Prediction") -> None:
         console.print(f"roads: {prediction.roads.length_km:,.2f} km in {prediction.roads.count:,} edges")
     for path in prediction.outputs.files[::-1]:
         console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _show_timings(prediction: "Prediction") -> None:
+    """Print stages; asked for, so `--quiet` does not hide them."""
+    click.echo(f"{'stage':<9} {'busy s':>8} {'waited s':>8}", err=True)
+    for name, stage in prediction.stages.items():
+        click.echo(f"{name:<9} {stage.busy_s:8.2f} {stage.waited_s:8.2f}", err=True)
+    click.echo(f"{'all':<9} {prediction.wall_s:8.2f}; the others waited for {prediction.slowest}", err=True)
 
 
 def _area(area_m2: float) -> str:

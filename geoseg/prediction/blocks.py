@@ -15,6 +15,7 @@ from geoseg.tiling import Roi, Tile, blend, prefetch
 
 from .plan import Plan
 from .strips import Strip, read_strips
+from .timings import Timings
 
 _TILES_AHEAD = 4
 """Scored tiles that may queue for blending: enough to keep the network busy."""
@@ -42,13 +43,14 @@ class Rows:
     """Probability of road `(rows, columns)`; None without roads, or with `probabilities`."""
 
 
-def predict_block(plan: Plan, block: Roi, engine: Engine) -> Iterator[Rows]:
+def predict_block(plan: Plan, block: Roi, engine: Engine, clock: Timings | None = None) -> Iterator[Rows]:
     """Yield the finished rows of a block from top to bottom; raises SceneError if the scene cannot be read."""
     waiting: deque[Strip] = deque()
-    strips = prefetch(_read(plan, block, waiting), depth=1)
-    scored = prefetch(_score(plan, block, strips, engine), depth=_TILES_AHEAD)
-    for rows, scores in blend(scored, plan.lattice, plan.window, block):
-        yield _finish(plan, rows, block[1], scores, valid_pixels(plan, _strip_of(waiting, rows), rows, block[1]))
+    clock = clock or Timings()
+    strips = prefetch(clock.producing("read", _read(plan, block, waiting)), depth=1)
+    tiles = _score(plan, block, clock.awaiting("network", strips), engine)
+    scored = prefetch(clock.producing("network", tiles), depth=_TILES_AHEAD)
+    yield from clock.producing("blend", _blend(plan, block, clock.awaiting("blend", scored), waiting))
 
 
 def valid_pixels(plan: Plan, strip: Strip, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
@@ -69,7 +71,7 @@ def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
 
 def _score(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> Iterator[Scored]:
     """Score the tiles of a block in lattice order, in batches; tiles without data score zero, without the network."""
-    size = plan.engine_options.batch_size
+    size = plan.settings.batch_size or 1
     tiles = _tiles(plan, block, strips)
     while chunk := list(islice(tiles, size)):
         with_data = [pixels for _, pixels in chunk if pixels is not None]
@@ -97,6 +99,12 @@ def _strip_of(waiting: deque[Strip], rows: slice) -> Strip:
     while waiting[0].rows.stop < rows.stop:
         waiting.popleft()
     return waiting[0]
+
+
+def _blend(plan: Plan, block: Roi, scored: Iterator[Scored], waiting: deque[Strip]) -> Iterator[Rows]:
+    """Blend scores, and finish their rows."""
+    for rows, scores in blend(scored, plan.lattice, plan.window, block):
+        yield _finish(plan, rows, block[1], scores, valid_pixels(plan, _strip_of(waiting, rows), rows, block[1]))
 
 
 def _finish(

@@ -12,6 +12,7 @@ from geoseg.models.engines.strips import Layout, Network
 
 from .dealing import Dealer, Seam
 from .strips import Strip
+from .timings import Timings
 
 Weights = Callable[[int], npt.NDArray[np.float32]]
 """Weights of the rows of a strip `(side,)`, by its number."""
@@ -32,7 +33,10 @@ class _Flight:
 class Driver:
     """Gives the work of a dealer to one device."""
 
-    def __init__(self, layout: Layout, weights: Weights, network: Network, dealer: Dealer) -> None:
+    def __init__(
+        self, layout: Layout, weights: Weights, network: Network, dealer: Dealer, clock: Timings | None = None
+    ) -> None:
+        self._clock = clock or Timings()
         self._layout = layout
         self._weights = weights
         self._network = network
@@ -41,12 +45,14 @@ class Driver:
 
     def run(self) -> None:
         """Work until there is no more, or the device fails."""
-        while self._dealer.wants(self._network):
-            self.step(wait=True)
+        with self._clock.busy("network"):
+            while self._dealer.wants(self._network):
+                self.step(wait=True)
 
     def step(self, *, wait: bool) -> None:
         """Take one job, with `wait` as soon as there is one, and wait for bytes if the device has enough to do."""
-        job = self._dealer.take(self._network, wait=wait and not self._flights)
+        with self._clock.waiting("network"):
+            job = self._dealer.take(self._network, wait=wait and not self._flights)
         if job is not None:
             self._flights.append(_Flight(job))
         try:

@@ -13,9 +13,11 @@ from geoseg.errors import GeosegError
 from geoseg.models.engines.engine import Loader
 from geoseg.tiling import Roi
 
-from .blocks import Rows, predict_block
+from .blocks import Rows
 from .journal import Journal
 from .plan import Plan
+from .rows import predict_rows
+from .timings import Timings
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -47,7 +49,7 @@ class Finished:
         return prod(roi_shape(self.region))
 
 
-def run_block(job: Job) -> Iterator[Finished]:
+def run_block(job: Job, clock: Timings) -> Iterator[Finished]:
     """Predict the part of a block that the journal lacks, piece by piece."""
     rest = job.journal.unfinished(job.plan, job.block)
     if rest is None:
@@ -56,9 +58,11 @@ def run_block(job: Job) -> Iterator[Finished]:
     top, cols = job.block[0].start, job.block[1]
     if top < rest[0].start:
         yield Finished(region=(slice(top, rest[0].start), cols))
-    engine = job.load(job.model, job.plan.engine_options)
-    for rows in predict_block(job.plan, rest, engine):
-        job.journal.write(rows)
+    with clock.busy("load"):
+        engine = job.load(job.model, job.plan.engine_options)
+    for rows in predict_rows(job.plan, rest, engine, clock):
+        with clock.busy("journal"):
+            job.journal.write(rows)
         yield Finished(region=(rows.rows, rows.cols), rows=rows)
 
 
@@ -69,20 +73,19 @@ class Executor(Protocol):
     def workers(self) -> int:
         """Number of blocks predicted at the same time."""
 
-    def __call__(self, jobs: list[Job]) -> Iterator[Finished]:
-        """Run all jobs."""
+    def __call__(self, jobs: list[Job], clock: Timings) -> Iterator[Finished]:
+        """Run all jobs; the clock is for stages in this process."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class LocalExecutor:
-    """Runs blocks one after the other in this process; the network itself uses all cores."""
+    """Runs blocks one after the other in this process; all cores or devices share each."""
 
-    workers: int = 1
+    workers = 1
 
-    def __call__(self, jobs: list[Job]) -> Iterator[Finished]:
+    def __call__(self, jobs: list[Job], clock: Timings) -> Iterator[Finished]:
         """Run all jobs."""
         for job in jobs:
-            yield from run_block(job)
+            yield from run_block(job, clock)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +99,7 @@ class DaskExecutor:
         """Number of workers of the cluster."""
         return len(self.client.scheduler_info(n_workers=-1)["workers"])
 
-    def __call__(self, jobs: list[Job]) -> Iterator[Finished]:
+    def __call__(self, jobs: list[Job], clock: Timings) -> Iterator[Finished]:
         """Submit all jobs; an error cancels those not yet started."""
         from distributed import as_completed
 
@@ -110,7 +113,7 @@ class DaskExecutor:
 
 def _run_whole_block(job: Job) -> Roi:
     try:
-        deque(run_block(job), maxlen=0)
+        deque(run_block(job, Timings()), maxlen=0)
         return job.block
     except GeosegError as error:
         sendable = type(error)(str(error))

@@ -30,6 +30,7 @@ from .journal import Journal, pieces
 from .mosaic import Values, WorkRaster, describe
 from .plan import Plan
 from .result_layers import Layer, output_grid, work_layers
+from .timings import Timings
 
 _HELD = 2
 """Pieces that wait in memory; if more are finished in time, they are read from the journal."""
@@ -61,8 +62,8 @@ class Finisher:
     road tracer with its halo.
     """
 
-    def __init__(self, plan: Plan, journal: Journal) -> None:
-        self._plan, self._journal = plan, journal
+    def __init__(self, plan: Plan, journal: Journal, clock: Timings) -> None:
+        self._plan, self._journal, self.clock = plan, journal, clock
         self._waiting = deque(_bands(plan))
         self._room = Semaphore(_HELD)
         self.areas = AreaCounter(plan.card.legend, output_grid(plan))
@@ -73,8 +74,7 @@ class Finisher:
         )
         self._skeleton: Background[Bytes, Chains] | None = None
         if self.tracing is not None:
-            trace = partial(trace_rows, self.tracing, block=_block(output_grid(plan)), workers=_tracers())
-            self._skeleton = Background(trace, depth=_PARTS, name="trace")
+            self._skeleton = Background(partial(self._trace, self.tracing), depth=_PARTS, name="trace")
 
     def add(self, finished: Finished) -> None:
         """Take note of finished pieces; raises an error of the threads unchanged. Never waits for them."""
@@ -103,13 +103,13 @@ class Finisher:
 
     def _assemble(self, bands: Iterator[_Band]) -> dict[Layer, Path]:
         """Append bands to the work raster of each layer, count their classes, and pass their roads on."""
-        plan, place = self._plan, output_grid(self._plan)
+        plan, place, clock = self._plan, output_grid(self._plan), self.clock
         layers = {layer: self._journal.folder / f"whole_{layer.name}.tif" for layer in work_layers(plan)}
-        with rasterio.Env(**GDAL), ExitStack() as stack:
+        with clock.busy("assemble"), rasterio.Env(**GDAL), ExitStack() as stack:
             rasters = [
                 (layer, stack.enter_context(WorkRaster(layer, target, place))) for layer, target in layers.items()
             ]
-            for band in bands:
+            for band in clock.awaiting("assemble", bands):
                 for layer, raster in rasters:
                     values = _read(self._journal, band, layer)
                     raster.append(values)
@@ -117,11 +117,19 @@ class Finisher:
                         self.areas.count(values[0])
                     if self._skeleton is not None and layer.name in {"probabilities", "road"}:
                         # A copy of one band, so that the others are freed.
-                        self._skeleton.put(values[plan.road].copy() if layer.name == "probabilities" else values[0])
+                        road = values[plan.road].copy() if layer.name == "probabilities" else values[0]
+                        with clock.waiting("assemble"):
+                            self._skeleton.put(road)
                 while band.held:
                     band.held.popitem()
                     self._room.release()
         return {layer: describe(plan, layer, target, place) for layer, target in layers.items()}
+
+    def _trace(self, tracing: Tracing, rows: Iterator[Bytes]) -> Chains:
+        """Trace the skeleton of roads from rows as they come."""
+        block = _block(output_grid(self._plan))
+        with self.clock.busy("trace"):
+            return trace_rows(tracing, self.clock.awaiting("trace", rows), block=block, workers=_tracers())
 
     def __enter__(self) -> Self:
         self._assembling.__enter__()

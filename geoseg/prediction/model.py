@@ -15,6 +15,7 @@ from geoseg.models.bundle import Card, read_card
 from geoseg.models.engines.engine import Engine, EngineOptions, Loader
 from geoseg.models.engines.registry import load_engine, new_engine
 from geoseg.models.engines.runtime import Runtime
+from geoseg.models.engines.strips import Networks
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.georeference import known_as, placed
@@ -24,10 +25,11 @@ from geoseg.tiling import nearest_exact
 from geoseg.tiling.progress import Progress, no_progress
 
 from .array_scene import ArrayScene, to_data_array
-from .blocks import Rows, predict_block
+from .blocks import Rows
 from .executors import Executor, LocalExecutor
 from .plan import Plan, plan
 from .predict import Prediction, run
+from .rows import predict_rows
 from .settings import Options, Settings
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Model:
         self.card: Card = read_card(self.path)
         """Bands, scaling, GSD, tile, legend and provenance."""
         self._load = load
-        self._engines: dict[EngineOptions, Engine] = {}
+        self._engines: dict[EngineOptions, Engine | Networks] = {}
 
     @property
     def legend(self) -> Legend:
@@ -108,7 +110,7 @@ class Model:
     def _rows(self, planned: Plan) -> Iterator[Rows]:
         engine = self._engine(self.path, planned.engine_options)
         for block in planned.blocks:
-            yield from predict_block(planned, block, engine)
+            yield from predict_rows(planned, block, engine)
 
     def predict_array(
         self,
@@ -170,7 +172,7 @@ class Model:
         found = found[..., down, :][..., across]
         return np.where(found == NODATA, np.float32(np.nan), found / np.float32(LEVELS)) if levels else found
 
-    def _engine(self, path: Path, options: EngineOptions) -> Engine:
+    def _engine(self, path: Path, options: EngineOptions) -> Engine | Networks:
         """Load an engine once for each set of options."""
         if options not in self._engines:
             # Not `load_engine`, which would keep the network beyond `close`.

@@ -24,19 +24,23 @@ from .blocks import Rows, valid_pixels
 from .dealing import Dealer, Finished
 from .driving import Driver
 from .plan import Plan
-from .strips import read_strips
+from .strips import Strip, read_strips
+from .timings import Timings
 
 _AHEAD = 4
 """Strips for each device that are read and not yielded: in flight, read ahead, and waiting for their turn."""
 
 
-def predict_block_on_devices(plan: Plan, block: Roi, networks: Sequence[Network]) -> Iterator[Rows]:
+def predict_block_on_devices(
+    plan: Plan, block: Roi, networks: Sequence[Network], clock: Timings | None = None
+) -> Iterator[Rows]:
     """Yield the finished rows of a block from top to bottom; they do not depend on the number of devices.
 
     A device that fails is reported by a GeosegWarning, and the others repeat its unfinished work. Raises SceneError if
     the scene cannot be read, UsageError if the last device has too little memory for one tile, and else the error of
     the last device that fails.
     """
+    clock = clock or Timings()
     rows, cols = plan.lattice.touching(block)
     layout = _layout(plan, cols)
     dealer = Dealer(rows, _seams(plan, rows), networks, ahead=_AHEAD * len(networks))
@@ -44,8 +48,8 @@ def predict_block_on_devices(plan: Plan, block: Roi, networks: Sequence[Network]
     def weights(row: int) -> npt.NDArray[np.float32]:
         return taper(plan.lattice.rows, row, plan.window)
 
-    tasks: list[Callable[[], None]] = [lambda: _read(plan, block, dealer)]
-    tasks += [Driver(layout, weights, network, dealer).run for network in networks]
+    tasks: list[Callable[[], None]] = [lambda: _read(clock.producing("read", read_strips(plan, block)), dealer)]
+    tasks += [Driver(layout, weights, network, dealer, clock).run for network in networks]
     with _threads(tasks, dealer.close):
         for _ in dealer:
             sentences, finished = dealer.next_finished(wait=True)
@@ -84,10 +88,10 @@ def _seams(plan: Plan, rows: range) -> range:
     return range(first + (first > 0), last + 1 + (last == plan.lattice.rows.count - 1))
 
 
-def _read(plan: Plan, block: Roi, dealer: Dealer) -> None:
+def _read(strips: Iterator[Strip], dealer: Dealer) -> None:
     """Read strips as long as they are wanted."""
     try:
-        for strip in read_strips(plan, block):
+        for strip in strips:
             if not dealer.put(strip):
                 return
     except Exception as error:  # noqa: BLE001 - raised by the consumer

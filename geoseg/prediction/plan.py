@@ -63,10 +63,11 @@ class Plan:
     @property
     def engine_options(self) -> EngineOptions:
         """How to run the network."""
-        options = EngineOptions(batch_size=self.settings.batch_size or 1, tta=self.settings.tta)
-        if self.runtime is None:
+        options = EngineOptions(batch_size=self.settings.batch_size, tta=self.settings.tta)
+        run = self.runtime
+        if run is None:
             return options
-        return replace(options, engine=self.runtime.engine, precision=self.runtime.precision)
+        return replace(options, engine=run.engine, precision=run.precision, devices=run.devices)
 
     @property
     def tiles(self) -> int:

@@ -32,6 +32,7 @@ from .outputs import Outputs, name_outputs
 from .plan import Plan, plan
 from .result_layers import Layer, requested_layers, write_cog
 from .settings import Options, Settings
+from .timings import StageTime, Timings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,15 @@ class Prediction:
     """None if no roads were traced."""
     runtime: Runtime | None
     """What ran the network; None for a loader of the caller."""
+    stages: dict[str, StageTime]
+    """Time of each stage; they overlap."""
+    wall_s: float
+    """Seconds of the whole run."""
+
+    @property
+    def slowest(self) -> str:
+        """The stage that was busy longest: the others waited for it."""
+        return max(self.stages, key=lambda stage: self.stages[stage].busy_s)
 
 
 def predict(
@@ -124,7 +134,7 @@ def run(
     progress: Progress = no_progress,
 ) -> Prediction:
     """Predict a scene with engines of `load`, which `runtime` describes; see `predict`."""
-    executor = executor or LocalExecutor()
+    clock, executor = Timings(), executor or LocalExecutor()
     # Absolute, since a cluster's workers may run in other folders.
     bundle, target = bundle.absolute(), folder.absolute()
     scene = str(Path(source).absolute()) if on_disk(source) else str(source)
@@ -141,8 +151,8 @@ def run(
         done, total = 0, prod(roi_shape(planned.roi))
         with journal.lock():
             try:
-                with Finisher(planned, journal) as finisher:
-                    for finished in executor(jobs):
+                with Finisher(planned, journal, clock) as finisher:
+                    for finished in executor(jobs, clock):
                         finisher.add(finished)
                         done += finished.pixels
                         progress(done, total, "")
@@ -165,7 +175,7 @@ def _write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finis
     targets = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}
     with ThreadPoolExecutor(len(mosaics)) as pool:
         rasters = [
-            pool.submit(_write_raster, plan, layer, mosaics[layer], journal.work_file(target))
+            pool.submit(_write_raster, plan, layer, mosaics[layer], journal.work_file(target), finisher.clock)
             for layer in requested_layers(plan)
             if (target := targets[layer.name]) is not None
         ]
@@ -175,7 +185,15 @@ def _write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finis
             raster.result()
     files.publish(journal, overwrite=overwrite)
     areas = finisher.areas.areas()
-    return Prediction(source=plan.scene.source, outputs=files, areas=areas, roads=roads, runtime=plan.runtime)
+    return Prediction(
+        source=plan.scene.source,
+        outputs=files,
+        areas=areas,
+        roads=roads,
+        runtime=plan.runtime,
+        stages=finisher.clock.stages(),
+        wall_s=finisher.clock.wall_s,
+    )
 
 
 def _write_roads(
@@ -187,18 +205,19 @@ def _write_roads(
     skeleton = finisher.skeleton()
     layer = next(layer for layer in mosaics if layer.name in {"road", "probabilities"})
     band = 1 if layer.name == "road" else plan.road + 1
-    with road_raster(mosaics[layer], band=band, probability=True) as raster:
-        network = finish_network(finisher.tracing, skeleton, raster.read)
-    road_layers = network.layers()
-    journal.work_file(files.road_style).write_text(road_layers[0].style)
-    for name, path in files.roads.items():
-        write_layers(road_layers, journal.work_file(path), name)
+    with finisher.clock.busy("roads"):
+        with road_raster(mosaics[layer], band=band, probability=True) as raster:
+            network = finish_network(finisher.tracing, skeleton, raster.read)
+        road_layers = network.layers()
+        journal.work_file(files.road_style).write_text(road_layers[0].style)
+        for name, path in files.roads.items():
+            write_layers(road_layers, journal.work_file(path), name)
     return RoadTotals(count=len(network), length_km=network.length_km)
 
 
-def _write_raster(plan: Plan, layer: Layer, mosaic: Path, target: Path) -> None:
+def _write_raster(plan: Plan, layer: Layer, mosaic: Path, target: Path, clock: Timings) -> None:
     """Write a requested raster, on the model's grid or the scene's."""
-    with rasterio.Env(**GDAL):
+    with clock.busy("compress"), rasterio.Env(**GDAL):
         if plan.settings.match_input:
             mosaic = match_scene(plan, layer, mosaic)
         write_cog(mosaic, target, layer)

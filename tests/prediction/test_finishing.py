@@ -64,8 +64,8 @@ class Scattered:
     def __init__(self, order):
         self.order = order
 
-    def __call__(self, jobs):
-        running = [run_block(job) for job in self.order(jobs)]
+    def __call__(self, jobs, clock):
+        running = [run_block(job, clock) for job in self.order(jobs)]
         while running:
             for block in tuple(running):
                 finished = next(block, None)
@@ -91,9 +91,9 @@ class FromMemory:
 
     workers = 1
 
-    def __call__(self, jobs):
+    def __call__(self, jobs, clock):
         for job in jobs:
-            for finished in run_block(job):
+            for finished in run_block(job, clock):
                 for layer in ("classes", "confidence", "road"):
                     job.journal.piece(layer, *finished.region).unlink()
                 yield finished
@@ -131,8 +131,8 @@ def test_an_error_of_a_thread_stops_the_prediction(predicted, monkeypatch, faili
 
         workers = 1
 
-        def __call__(self, jobs):
-            for piece in run_block(jobs[0]):
+        def __call__(self, jobs, clock):
+            for piece in run_block(jobs[0], clock):
                 finished.append(piece)
                 yield piece
                 if len(finished) == 2:
@@ -192,9 +192,9 @@ def test_an_executor_that_leaves_rows_out(predicted):
     class Forgetful:
         workers = 2
 
-        def __call__(self, jobs):
+        def __call__(self, jobs, clock):
             for job in jobs[1:]:
-                yield from run_block(job)
+                yield from run_block(job, clock)
 
     with pytest.raises(ValueError, match="not finished"):
         predicted("forgetful", executor=Forgetful())

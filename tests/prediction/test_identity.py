@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio import Affine
 from rasterio.enums import Resampling
+from standins import InBlocks
 
 import geoseg
 from geoseg.models.legend import NODATA
-from geoseg.prediction.executors import LocalExecutor
 
 
 def read(path):
@@ -42,7 +42,7 @@ def test_identity(
     pixels = noise(height, width)
     found = echoed(
         write_scene(pixels), write_bundle(), echo, tmp_path / "out", overlap=overlap, window=window,
-        batch_size=batch_size, executor=LocalExecutor(workers=workers),
+        batch_size=batch_size, executor=InBlocks(workers=workers),
     )  # fmt: skip
     np.testing.assert_array_equal(found, pixels[[0, 1, 2, 0, 1]])
 
@@ -68,7 +68,7 @@ def test_resampled_as_one_read(write_scene, write_bundle, noise, echo, tmp_path,
     """On a coarser or finer grid the network sees whole-scene Lanczos, within rounding of GDAL's, in any split."""
     pixels = noise(150, 170)
     scene = write_scene(pixels, tiled=True, blockxsize=32, blockysize=48)
-    executor = LocalExecutor(workers=workers)
+    executor = InBlocks(workers=workers)
     found = echoed(scene, write_bundle(), echo, tmp_path / "out", gsd_m=gsd, executor=executor)
     with rasterio.open(scene) as source:
         expected = source.read(out_shape=(3, *found.shape[1:]), resampling=Resampling.lanczos)

@@ -11,14 +11,14 @@ import pytest
 import rasterio
 import rasterio.shutil
 import shapely
-from standins import make_card
+from standins import InBlocks, make_card
 
 import geoseg
 from geoseg.models.bundle import read_card, save_bundle
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
-from geoseg.prediction.executors import DaskExecutor, LocalExecutor
+from geoseg.prediction.executors import DaskExecutor
 from geoseg.prediction.plan import plan
 from geoseg.rasters.scene import open_scene
 
@@ -108,7 +108,7 @@ def test_batch_size(scene, network, reference, tmp_path, batch_size):
 @pytest.mark.parametrize("workers", [2, 5])
 def test_rows_split(scene, network, reference, tmp_path, workers):
     """Blocks that share tile rows finish the same pixels."""
-    assert predicted(scene, network, tmp_path, executor=LocalExecutor(workers=workers)) == reference
+    assert predicted(scene, network, tmp_path, executor=InBlocks(workers=workers)) == reference
 
 
 def test_columns_split(scene, network, reference, tmp_path, monkeypatch):
@@ -249,5 +249,5 @@ def test_resampled_scene_split(scene, network, tmp_path, monkeypatch):
     whole = predicted(masked, network, tmp_path / "whole", gsd_m=0.77)
     monkeypatch.setattr("geoseg.rasters.read.PART_SIDE", 50)
     budget = budget_of(130, monkeypatch)
-    split = predicted(masked, network, tmp_path / "split", gsd_m=0.77, memory=budget, executor=LocalExecutor(workers=4))
+    split = predicted(masked, network, tmp_path / "split", gsd_m=0.77, memory=budget, executor=InBlocks(workers=4))
     assert split == whole

@@ -129,9 +129,10 @@ class DeviceNetwork:
         if self._device.on_cpu:
             return 1
         if self._batch_size is None:
-            memory = self._device.memory or 0
-            fitting = int(memory * MEMORY_SHARE) // (TILE_PIXEL_BYTES * side**2)
-            return next((size for size in (8, 4, 2) if size <= fitting), 1)
+            if self._device.memory is None:
+                return GROUP
+            fitting = int(self._device.memory * MEMORY_SHARE) // (TILE_PIXEL_BYTES * side**2)
+            return next((size for size in (GROUP, 4, 2) if size <= fitting), 1)
         return GROUP if self._batch_size % GROUP == 0 else self._batch_size
 
     def _run(self, function: Callable[..., Any], *arrays: Any, **settings: Any) -> Any:  # noqa: ANN401

@@ -84,6 +84,17 @@ def find_backend() -> Backend:
             raise UsageError(f"chosen devices need Keras on JAX or TensorFlow, not on {other}; set KERAS_BACKEND.")
 
 
+def find_devices(backend: Backend, names: tuple[str, ...]) -> tuple[Device, ...]:
+    """Return devices by name, such as `gpu:0`; raises UsageError if the backend lacks one."""
+    kinds = dict.fromkeys(name.partition(":")[0] for name in names)
+    found = {device.name: device for kind in kinds for device in backend.devices(kind)}
+    missing = [name for name in names if name not in found]
+    if missing:
+        others = f"`devices` can be {', '.join(found)}" if found else "it has none of this kind"
+        raise UsageError(f"Keras's backend has no device {', '.join(missing)}; {others}.")
+    return tuple(found[name] for name in names)
+
+
 def _one_compilation_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a function that compiles at its first call for each set of shapes."""
     known: set[tuple[Any, ...]] = set()

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from geoseg.errors import UsageError
 
+from .strips import Networks
+
 TTA = Literal["none", "flips", "d4"]
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
 
@@ -44,10 +46,12 @@ class EngineOptions:
     """Test-time augmentation."""
     precision: Precision = "float32"
     """Number format of the layers; scores are float32."""
+    devices: tuple[str, ...] = ()
+    """Devices of the Keras backend, such as `gpu:0`; empty for an engine that runs on the whole CPU."""
 
 
-Loader = Callable[[Path, EngineOptions], Engine]
-"""Loads an engine from a bundle."""
+Loader = Callable[[Path, EngineOptions], Engine | Networks]
+"""Loads an engine from a bundle; or networks on devices, if the options name some."""
 
 
 def average_orientations(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:

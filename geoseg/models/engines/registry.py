@@ -5,14 +5,18 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from pathlib import Path
 
 from geoseg.errors import UsageError
+from geoseg.models.backend import start_keras
 
 from .engine import Engine, EngineOptions, Loader
+from .strips import Networks
 
 GROUP = "geoseg.engines"
 """Entry points of other packages; each names a `Loader`."""
 
-ENGINES = ("keras",)
-"""Our engines."""
+CPU_ENGINES = ("openvino", "onnxruntime")
+"""Engines that run on the whole CPU."""
+ENGINES = (*CPU_ENGINES, "keras")
+"""Our engines; OpenVINO is the default on CPUs, Keras the reference."""
 
 
 def installed_engine(name: str) -> str:
@@ -28,23 +32,38 @@ def installed_engine(name: str) -> str:
     return name if package is None else f"{package.name} {package.version}"
 
 
-def load_engine(model: Path, options: EngineOptions) -> Engine:
+def load_engine(model: Path, options: EngineOptions) -> Engine | Networks:
     """Load a bundle in the engine that the options name; the last engine is cached."""
     status = model.stat()
     return _load(model, options, (status.st_mtime_ns, status.st_size))
 
 
 @lru_cache(maxsize=1)
-def _load(model: Path, options: EngineOptions, version: tuple[int, int]) -> Engine:
+def _load(model: Path, options: EngineOptions, version: tuple[int, int]) -> Engine | Networks:
     return new_engine(model, options)
 
 
-def new_engine(model: Path, options: EngineOptions) -> Engine:
+def new_engine(model: Path, options: EngineOptions) -> Engine | Networks:
     """Load a bundle in the engine that the options name."""
-    if options.engine == "keras":
-        from .on_keras import KerasEngine
+    match options.engine:
+        case "openvino":
+            from .on_openvino import OpenVINOEngine
 
-        return KerasEngine(model, options)
+            return OpenVINOEngine(model, options)
+        case "onnxruntime":
+            from .on_onnx_runtime import OnnxRuntimeEngine
+
+            return OnnxRuntimeEngine(model, options)
+        case "keras":
+            if options.devices:
+                start_keras()
+                from .devices import find_backend, find_devices
+                from .on_devices import load_on_devices
+
+                return Networks(load_on_devices(model, options, find_devices(find_backend(), options.devices)))
+            from .on_keras import KerasEngine
+
+            return KerasEngine(model, options)
     load: Loader = _entry_point(options.engine).load()
     return load(model, options)
 

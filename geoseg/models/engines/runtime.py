@@ -1,14 +1,20 @@
 """Choose what runs the network: engine, precision and devices."""
 
+import re
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal, TypedDict, get_args
 
-from geoseg.errors import UsageError
-from geoseg.models.backend import keras_backend
+from geoseg.errors import GeosegWarning, UsageError
+from geoseg.models.backend import keras_backend, start_keras
 
 from .engine import Precision
+from .hardware import Gpu, find_gpus
 from .registry import installed_engine
+
+_EXTRAS = {"tensorflow": "cuda", "jax": "jax-cuda"}
+"""Extras of geoseg with a Keras backend for NVIDIA GPUs."""
 
 
 class RuntimeOptions(TypedDict, total=False):
@@ -42,14 +48,17 @@ def choose_runtime(
 ) -> Runtime:
     """Choose engine, precision and devices.
 
+    `auto` uses Keras in mixed precision on all GPUs that its backend can use, else OpenVINO in float32 on the CPU. A
+    GeosegWarning tells why a GPU is not used. Keras is only imported for `engine="keras"`, or if there is a GPU.
+
     Parameters
     ----------
     engine
-        auto, keras, or the name of an entry point in the group `geoseg.engines`.
+        auto, openvino, onnxruntime, keras, or the name of an entry point in the group `geoseg.engines`.
     precision
         auto, float32, bfloat16, float16 or int8.
     devices
-        auto or cpu.
+        `auto`; `cpu`; `all`, every device of the Keras backend of the best kind; or a list such as `gpu:0,1`.
 
     Raises
     ------
@@ -58,25 +67,97 @@ def choose_runtime(
     """
     if precision not in ("auto", *get_args(Precision)):
         raise UsageError(f"`precision` {precision!r} is unknown; choose one of auto, {', '.join(get_args(Precision))}.")
-    if devices not in ("auto", "cpu"):
-        raise UsageError(f"`devices` {devices!r} is unknown; choose auto or cpu.")
-    if engine in ("auto", "keras"):
-        return _on_keras(precision)
-    return Runtime(
-        engine=engine,
-        version=installed_engine(engine),
-        precision="float32" if precision == "auto" else precision,
-        hardware="CPU",
-    )
+    numbered = _parse(devices)
+    if engine == "auto" and precision == "int8":
+        engine = "openvino"
+    if engine not in ("auto", "keras"):
+        if numbered:
+            raise UsageError(f"engine {engine} runs on the whole CPU, not on {devices}; choose `engine=keras`.")
+        return Runtime(
+            engine=engine,
+            version=installed_engine(engine),
+            precision="float32" if precision == "auto" else precision,
+            hardware="CPU",
+        )
+    gpus = find_gpus() if devices != "cpu" else None
+    if engine == "auto" and not numbered and not (gpus and gpus.found):
+        if gpus and gpus.problem:
+            _warn_unused("", gpus.problem)
+        return choose_runtime("openvino", precision, "auto")
+    used = _keras_devices(devices, numbered)
+    accelerated = any(not name.startswith("cpu") for name in used)
+    if gpus and gpus.found and not numbered and not accelerated and keras_backend() != "torch":
+        _warn_unused(f" ({_names(gpus.found)})", why_no_gpu())
+        if engine == "auto":
+            return choose_runtime("openvino", precision, "auto")
+    return _on_keras(precision, used, gpus.found if gpus else ())
 
 
-def _on_keras(precision: Literal["auto"] | Precision) -> Runtime:
-    if precision not in ("auto", "float32"):
-        raise UsageError(f"`precision` {precision} is not available on a CPU with engine keras; choose float32.")
+def _parse(devices: str) -> tuple[str, ...]:
+    """Return the devices of a list such as `gpu:0,1`; empty for auto, cpu and all."""
+    if devices in ("auto", "cpu", "all"):
+        return ()
+    match = re.fullmatch(r"(cpu|gpu):(\d{1,4}(?:,\d{1,4})*)", devices)
+    if not match:
+        raise UsageError(f"`devices` {devices!r} is unknown; choose auto, cpu, all, or a list such as gpu:0,1.")
+    numbers = dict.fromkeys(int(number) for number in match[2].split(","))
+    return tuple(f"{match[1]}:{number}" for number in numbers)
+
+
+def _keras_devices(devices: str, numbered: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the devices of the Keras backend to use; empty for the whole CPU."""
+    if devices == "cpu":
+        return ()
+    start_keras()
+    if keras_backend() == "torch" and not numbered:
+        return ()  # PyTorch chooses one itself
+    from .devices import find_backend, find_devices
+
+    backend = find_backend()
+    if numbered:
+        return tuple(device.name for device in find_devices(backend, numbered))
+    found = backend.devices("gpu") or backend.devices("tpu") or (backend.devices("cpu") if devices == "all" else ())
+    return tuple(device.name for device in found)
+
+
+def _on_keras(precision: Literal["auto"] | Precision, devices: tuple[str, ...], gpus: tuple[Gpu, ...]) -> Runtime:
+    if precision == "int8":
+        raise UsageError("`precision` int8 needs engine openvino; choose `engine=openvino`.")
+    accelerators = [name for name in devices if not name.startswith("cpu")]
+    if precision == "auto":
+        mixed: Precision = "bfloat16" if all(gpu.bfloat16 for gpu in gpus) else "float16"
+        precision = mixed if accelerators else "float32"
+    if precision != "float32" and not devices:
+        raise UsageError(f"engine keras computes in float32 on a CPU, not in {precision}; choose `engine=openvino`.")
     backend = keras_backend()
+    kinds = ", ".join(dict.fromkeys(name.partition(":")[0].upper() for name in devices))
     return Runtime(
         engine="keras",
         version=f"keras {version('keras')} on {backend} {version(backend)}",
-        precision="float32",
-        hardware="CPU",
+        precision=precision,
+        hardware=_names(gpus) if accelerators and gpus else kinds or "CPU",
+        devices=devices,
     )
+
+
+def _names(gpus: tuple[Gpu, ...]) -> str:
+    return ", ".join(dict.fromkeys(gpu.name for gpu in gpus))
+
+
+def _warn_unused(name: str, reason: str) -> None:
+    warnings.warn(f"a GPU{name} is not used: {reason}.", GeosegWarning, stacklevel=3)
+
+
+def why_no_gpu() -> str:
+    """Explain why the Keras backend sees no GPU although the driver offers one; Keras must have been imported."""
+    backend = keras_backend()
+    extra = f"; install it with `pip install 'geoseg[{_EXTRAS[backend]}]'`" if backend in _EXTRAS else ""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.sysconfig.get_build_info()["is_cuda_build"]:
+            return f"the installed TensorFlow is built for the CPU only{extra}"
+        return f"TensorFlow does not find the CUDA libraries{extra}"
+    if backend == "jax":
+        return f"JAX has no CUDA plugin{extra}"
+    return f"{backend} is built for the CPU only, or does not find its CUDA libraries"

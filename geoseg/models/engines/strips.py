@@ -65,6 +65,13 @@ class Blended:
     """Bytes `(layers, rows, pieces * stride)` of the rows between them."""
 
 
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The same network on several devices, which share the strips of a block."""
+
+    networks: "tuple[Network, ...]"
+
+
 class Network(Protocol):
     """A network on a device, and all that is done there. Calls return before the device is done, except `download`."""
 

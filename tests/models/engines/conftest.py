@@ -1,5 +1,7 @@
-"""Bundles with settled statistics, and engines that do not need Keras."""
+"""Bundles with settled statistics, engines that do not need Keras, and drivers of GPUs."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import keras
@@ -10,6 +12,18 @@ from standins import make_card
 from geoseg.models.bundle import save_bundle
 from geoseg.models.engines.on_openvino import OpenVINOEngine
 from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
+
+DRIVER = """
+#include <string.h>
+int cuInit(unsigned flags) {{ return {status}; }}
+int cuDeviceGetCount(int *count) {{ *count = 2; return 0; }}
+int cuDeviceGet(int *device, int number) {{ *device = number; return 0; }}
+int cuDeviceGetName(char *name, int size, int device) {{
+    strncpy(name, device ? "Tesla T4" : "NVIDIA H200", size);
+    return 0;
+}}
+int cuDeviceGetAttribute(int *value, int attribute, int device) {{ *value = device ? 7 : 9; return 0; }}
+"""
 
 
 def settle(network):
@@ -73,3 +87,17 @@ def tiles():
         return np.random.default_rng(side).uniform(0, 255, (count, side, side, 3)).astype(np.float32)
 
     return make
+
+
+@pytest.fixture
+def build_driver(tmp_path):
+    """Compile an NVIDIA driver library in `tmp_path` that offers two GPUs, or whose start fails with a status."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler to build a driver library with")
+
+    def build(status=0):
+        source = tmp_path / "driver.c"
+        source.write_text(DRIVER.format(status=status))
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "libcuda.so.1", source], check=True)
+
+    return build

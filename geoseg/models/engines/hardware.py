@@ -1,0 +1,55 @@
+"""Find GPUs without loading a framework."""
+
+import ctypes
+from dataclasses import dataclass
+from pathlib import Path
+
+_NAME_BYTES = 256
+_NO_DEVICE = 100
+"""`CUDA_ERROR_NO_DEVICE`: no GPU, or all hidden by `CUDA_VISIBLE_DEVICES`."""
+_CAPABILITY_MAJOR = 75
+"""`CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR` of the CUDA driver API."""
+_BFLOAT16_SINCE = 8
+"""Compute capability of Ampere, the first with bfloat16 arithmetic."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """A GPU that the NVIDIA driver offers to this process."""
+
+    name: str
+    bfloat16: bool
+    """Whether it computes in bfloat16; older ones do in float16."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpus:
+    """The GPUs of this machine, or the reason why one cannot be used."""
+
+    found: tuple[Gpu, ...] = ()
+    problem: str = ""
+    """Why the driver offers none although it is installed; empty if there is none to use."""
+
+
+def find_gpus() -> Gpus:
+    """Ask the NVIDIA driver itself, in milliseconds."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        driverless = Path("/dev/nvidiactl").exists()
+        return Gpus(problem="the NVIDIA driver's libcuda.so.1 is not installed" if driverless else "")
+    status = driver.cuInit(0)
+    if status:
+        return Gpus(problem="" if status == _NO_DEVICE else f"the NVIDIA driver reports error {status}")
+    count = ctypes.c_int()
+    driver.cuDeviceGetCount(ctypes.byref(count))
+    return Gpus(found=tuple(_describe(driver, number) for number in range(count.value)))
+
+
+def _describe(driver: ctypes.CDLL, number: int) -> Gpu:
+    device, major = ctypes.c_int(), ctypes.c_int()
+    name = ctypes.create_string_buffer(_NAME_BYTES)
+    driver.cuDeviceGet(ctypes.byref(device), number)
+    driver.cuDeviceGetName(name, _NAME_BYTES, device)
+    driver.cuDeviceGetAttribute(ctypes.byref(major), _CAPABILITY_MAJOR, device)
+    return Gpu(name=name.value.decode(errors="replace"), bfloat16=major.value >= _BFLOAT16_SINCE)

@@ -1,0 +1,19 @@
+"""Predict one block with an engine on the whole CPU, or with networks on devices."""
+
+from collections.abc import Iterator
+
+from geoseg.models.engines.engine import Engine
+from geoseg.models.engines.strips import Networks
+from geoseg.tiling import Roi
+
+from .blocks import Rows, predict_block
+from .on_devices import predict_block_on_devices
+from .plan import Plan
+from .timings import Timings
+
+
+def predict_rows(plan: Plan, block: Roi, engine: Engine | Networks, clock: Timings | None = None) -> Iterator[Rows]:
+    """Yield the finished rows of a block from top to bottom; raises SceneError if the scene cannot be read."""
+    if isinstance(engine, Networks):
+        return predict_block_on_devices(plan, block, engine.networks, clock)
+    return predict_block(plan, block, engine, clock)

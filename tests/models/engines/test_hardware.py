@@ -1,0 +1,38 @@
+"""GPUs are found through the driver, without a framework."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def found(tmp_path, build_driver):
+    """What a process finds with a driver of two GPUs."""
+
+    def find(status=0):
+        build_driver(status)
+        script = "from geoseg.models.engines.hardware import find_gpus; print(find_gpus())"
+        environment = {"LD_LIBRARY_PATH": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    return find
+
+
+def test_driver_reports_its_gpus(found):
+    """Names and arithmetic of all GPUs are read from the driver."""
+    h200, t4 = "Gpu(name='NVIDIA H200', bfloat16=True)", "Gpu(name='Tesla T4', bfloat16=False)"
+    assert found() == f"Gpus(found=({h200}, {t4}), problem='')"
+
+
+def test_hidden_gpus_are_no_problem(found):
+    """Error 100 means that there is no GPU, or that all are hidden on purpose."""
+    assert found(status=100) == "Gpus(found=(), problem='')"
+
+
+def test_failing_driver_is_reported(found):
+    """A driver that fails is named with its error, so that a user can look it up."""
+    assert found(status=803) == "Gpus(found=(), problem='the NVIDIA driver reports error 803')"

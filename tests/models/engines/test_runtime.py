@@ -1,0 +1,105 @@
+"""Engine, precision and devices are chosen without loading a framework that is not used."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from geoseg.errors import UsageError
+from geoseg.models.engines.runtime import choose_runtime
+
+
+def choose(*arguments, environment=None, **choices):
+    """Choose in a process of its own; returns the runtime, what it warned of, and the frameworks it imported."""
+    script = f"""
+import dataclasses, json, sys, warnings
+from geoseg.models.engines.runtime import choose_runtime
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    found = choose_runtime(*{arguments!r}, **{choices!r})
+frameworks = sorted({{"keras", "tensorflow", "jax", "torch", "openvino", "onnxruntime"}} & set(sys.modules))
+print(json.dumps([dataclasses.asdict(found), [str(each.message) for each in caught], frameworks]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ | (environment or {})
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def driver(tmp_path, build_driver):
+    """Environment of a machine whose NVIDIA driver offers two GPUs."""
+    build_driver()
+    return {"LD_LIBRARY_PATH": str(tmp_path), "KERAS_BACKEND": "jax"}
+
+
+def test_openvino_is_the_default_on_a_cpu():
+    """Without a GPU the network runs in OpenVINO in float32; choosing it imports no framework."""
+    runtime, warned, frameworks = choose(environment={"CUDA_VISIBLE_DEVICES": ""})
+    assert (runtime["engine"], runtime["precision"], runtime["hardware"]) == ("openvino", "float32", "CPU")
+    assert runtime["version"].startswith("openvino 20")
+    assert (runtime["devices"], warned, frameworks) == ([], [], [])
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+def test_unused_gpu_is_reported(driver):
+    """A GPU that the backend cannot use is named, with the reason and what to install; the CPU is used."""
+    runtime, warned, _ = choose(environment=driver)
+    assert runtime["engine"] == "openvino"
+    assert warned == [
+        "a GPU (NVIDIA H200, Tesla T4) is not used: JAX has no CUDA plugin; install it with "
+        "`pip install 'geoseg[jax-cuda]'`."
+    ]
+
+
+def test_cpu_on_purpose_is_silent(driver):
+    """Who asks for the CPU, or for an engine of CPUs, is not told of GPUs."""
+    for choices in ({"devices": "cpu"}, {"engine": "openvino"}):
+        runtime, warned, frameworks = choose(environment=driver, **choices)
+        assert (runtime["engine"], warned, frameworks) == ("openvino", [], [])
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+def test_devices_by_number():
+    """Devices are chosen by kind and number, or all of the best kind; a list that names one twice names it once."""
+    forced = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=3"}
+    for devices, expected in (("all", ["cpu:0", "cpu:1", "cpu:2"]), ("cpu:2,0,2", ["cpu:2", "cpu:0"])):
+        runtime, _, _ = choose("keras", devices=devices, environment=forced)
+        assert runtime["devices"] == expected
+        assert (runtime["precision"], runtime["hardware"]) == ("float32", "CPU")
+
+
+@pytest.mark.parametrize(
+    ("choices", "sentence"),
+    [
+        ({"engine": "tensorrt"}, "`engine` 'tensorrt' is unknown; choose one of auto, openvino, onnxruntime, keras"),
+        ({"precision": "int4"}, "`precision` 'int4' is unknown; choose one of auto, float32"),
+        ({"devices": "tpu"}, "`devices` 'tpu' is unknown; choose auto, cpu, all, or a list such as gpu:0,1"),
+        ({"devices": "gpu:"}, "`devices` 'gpu:' is unknown"),
+        ({"engine": "openvino", "devices": "gpu:0"}, "engine openvino runs on the whole CPU, not on gpu:0"),
+        ({"engine": "keras", "devices": "gpu:99"}, "no device gpu:99"),
+        ({"engine": "keras", "precision": "int8", "devices": "cpu"}, "`precision` int8 needs engine openvino"),
+        ({"engine": "keras", "precision": "float16", "devices": "cpu"}, "float32 on a CPU, not in float16"),
+    ],
+)
+def test_what_cannot_be_chosen(choices, sentence):
+    """A name that is unknown, or does not fit the others, ends in a sentence."""
+    with pytest.raises(UsageError) as error:
+        choose_runtime(**choices)
+    assert sentence in str(error.value)
+
+
+def test_engine_of_another_package(tmp_path, monkeypatch):
+    """A package registers an engine by an entry point; it is found by name, and listed."""
+    (tmp_path / "fast_engine.py").write_text("def load(bundle, options):\n    return lambda pixels: pixels\n")
+    package = tmp_path / "fast_engine-1.2.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: fast-engine\nVersion: 1.2\n")
+    (package / "entry_points.txt").write_text("[geoseg.engines]\nfast = fast_engine:load\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert str(choose_runtime("fast")) == "fast-engine 1.2, float32, CPU"
+    with pytest.raises(UsageError, match="keras, fast"):
+        choose_runtime("slow")
