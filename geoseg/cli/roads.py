@@ -48,9 +48,13 @@ def command(
     """
     from rich.console import Console
 
-    from geoseg.roads import trace_roads
+    from geoseg.roads import prepare_tracer, trace_roads
 
-    with Console(stderr=True, markup=False).status("tracing roads") as status:
+    with Console(stderr=True, markup=False).status("tracing roads") as status, prepare_tracer() as compilation:
+        if compilation.needed:
+            status.update("compiling the road tracer (first run only)")
+            compilation.wait()
+            status.update("tracing roads")
         network = trace_roads(
             source,
             output,

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.compiled import compiled
+from geoseg.compiled import compiled_as
 from geoseg.roads.arrays import Bytes, Flags, Ids
 from geoseg.roads.skeleton.distance import Distance
 from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
 from geoseg.roads.skeleton.pieces import PLAZA, Pieces
 
-Whole = TypeVar("Whole", bound=np.integer[Any])
+_DIRECTION = np.zeros(9, np.uint8)
+_DIRECTION[3 * ROW_STEP + COLUMN_STEP + 4] = np.arange(8)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,17 +52,22 @@ def splice(blocks: Iterable[Pieces], columns: int) -> Chains:
         np.concatenate(gathered.pop(field.name)) for field in fields(Pieces)
     )
     partner = _partners(ends.ravel(), beyond.ravel())
-    first, size, key, ring = _survey(start, ends.ravel(), beyond.ravel(), partner, code, columns)
+    first, last, size, key, ring = _find_chains(start, ends.ravel(), beyond.ravel(), partner, code, columns)
     order = np.lexsort((key[:, 1], key[:, 0]))
-    first, size, ring = first[order], size[order], ring[order]
+    first, last, size, ring = first[order], last[order], size[order], ring[order]
     begin = np.concatenate([[0], np.cumsum(size)])
-    ends, code, level, width, tail = _copy(
-        start, ends.ravel(), partner, (code, level, width), first, begin, ring, columns
-    )
     half_width = half_width.ravel()
-    half_width = np.column_stack([half_width[first], half_width[tail]])
+    half_width = np.column_stack([half_width[first], half_width[last]])
     half_width[ring] = 0
-    return Chains(start=begin, ends=ends, ring=ring, half_width=half_width, code=code, level=level, width=width)
+    steps = ROW_STEP * columns + COLUMN_STEP
+    line = np.empty((int(size.max(initial=0)), 2), np.int64)
+    chain_ends = np.empty((first.size, 2), np.int64)
+    samples = code, level, width
+    code, level, width = (np.empty(begin[-1], np.uint8) for _ in samples)
+    _copy(
+        start, ends.ravel(), partner, steps, *samples, first, begin, ring, columns, line, chain_ends, code, level, width
+    )
+    return Chains(start=begin, ends=chain_ends, ring=ring, half_width=half_width, code=code, level=level, width=width)
 
 
 def _partners(ends: Ids, beyond: Ids) -> Ids:
@@ -80,171 +86,143 @@ def _partners(ends: Ids, beyond: Ids) -> Ids:
     return partner
 
 
-@compiled
-def _second(  # noqa: PLR0917 - compiled: plain arguments
-    start: Ids, ends: Ids, beyond: Ids, code: Bytes, columns: int, end: int
-) -> int:
-    """Return the id of the second pixel from an end of a piece."""
-    piece, side = end // 2, end % 2
-    if start[piece + 1] - start[piece] == 1:
-        next_block: int = beyond[2 * piece + 1 - side]
-        return next_block
-    direction = code[start[piece]] & 7 if side == 0 else code[start[piece + 1] - 2] & 7 ^ 4
-    second: int = ends[end] + ROW_STEP[direction] * columns + COLUMN_STEP[direction]
-    return second
-
-
-@compiled
-def _survey(  # noqa: PLR0917 - compiled: plain arguments
+def _find_chains(  # noqa: PLR0917 - all of the pieces
     start: Ids, ends: Ids, beyond: Ids, partner: Ids, code: Bytes, columns: int
-) -> tuple[Ids, Ids, Ids, Flags]:
-    """Return for each chain the end of a piece where it starts, its pixel count, first two ids, and if it is a ring.
+) -> tuple[Ids, Ids, Ids, Ids, Flags]:
+    """Return for each chain the ends of pieces where it starts and stops, its size, first two ids, and if it is a ring.
 
     An open chain has the direction in which its first two ids are smaller.
     """
     pieces = start.size - 1
-    seen = np.zeros(pieces, np.bool_)
-    first = np.empty(pieces, np.int64)
-    size = np.empty(pieces, np.int64)
-    key = np.empty((pieces, 2), np.int64)
-    ring = np.zeros(pieces, np.bool_)
-    count = 0
+    owner = np.full(pieces, -1, np.int64)
+    first, last, size = (np.empty(pieces, np.int64) for _ in range(3))
+    opened, count = _label(start, beyond, partner, owner, first, last, size)
+    first, last, size = first[:count], last[:count], size[:count]
+    ring = np.arange(count) >= opened
+    steps = ROW_STEP * columns + COLUMN_STEP
+    # The second pixel from each end of a piece.
+    single = np.diff(start) == 1
+    second = np.empty(ends.size, np.int64)
+    second[::2] = np.where(single, beyond[1::2], ends[::2] + steps[code[start[:-1]] & 7])
+    second[1::2] = np.where(single, beyond[::2], ends[1::2] + steps[code[start[1:] - 2] & 7 ^ 4])
+    turned = ~ring & ((ends[last] < ends[first]) | ((ends[last] == ends[first]) & (second[last] < second[first])))
+    first, last = np.where(turned, last, first), np.where(turned, first, last)
+    key = np.column_stack([ends[first], second[first]])
+    if opened < count:
+        chosen = np.flatnonzero(owner >= opened)
+        key[opened:] = _lowest(start, ends, beyond, code, steps, chosen, owner[chosen] - opened, count - opened)
+    return first, last, size, key, ring
+
+
+def _lowest(  # noqa: PLR0917 - all of the pieces
+    start: Ids, ends: Ids, beyond: Ids, code: Bytes, steps: Ids, pieces: Ids, owner: Ids, rings: int
+) -> Ids:
+    """Return the lowest id of each ring and that of its lower neighbour `(rings, 2)`."""
+    # The only piece of a ring repeats its first pixel at its end.
+    closed = beyond[2 * pieces] == -2
+    size = start[pieces + 1] - start[pieces] - closed
+    stop = np.cumsum(size)
+    begin = stop - size
+    pixel = np.arange(stop[-1]) + np.repeat(start[pieces] - begin, size)
+    along = np.cumsum(steps[code[pixel] & 7])
+    place = np.repeat(ends[2 * pieces] - along[begin] + steps[code[start[pieces]] & 7], size)
+    place[1:] += along[:-1]
+    place[begin] = ends[2 * pieces]
+    before, after = np.roll(place, 1), np.roll(place, -1)
+    before[begin] = np.where(closed, place[stop - 1], beyond[2 * pieces])
+    after[stop - 1] = np.where(closed, place[begin], beyond[2 * pieces + 1])
+    ring = np.repeat(owner, size)
+    order = np.lexsort((place, ring))
+    lowest = order[np.searchsorted(ring[order], np.arange(rings))]
+    return np.column_stack([place[lowest], np.minimum(before[lowest], after[lowest])])
+
+
+@compiled_as("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
+def _label(  # noqa: PLR0917 - compiled: plain arguments
+    start: Ids, beyond: Ids, partner: Ids, owner: Ids, first: Ids, last: Ids, size: Ids
+) -> tuple[int, int]:
+    """Find the chain of each piece, and the first and last end and the pixels of each chain; open chains come first.
+
+    Returns the number of open chains and of all.
+    """
+    count = opened = 0
     for phase in range(2):
-        for piece in range(pieces):
-            for side in range(2):
-                if seen[piece] or (phase == 0 and beyond[2 * piece + side] != -1):
-                    continue
-                head = end = 2 * piece + side
-                pixels = 0
-                while True:
-                    seen[end // 2] = True
-                    pixels += start[end // 2 + 1] - start[end // 2]
-                    end = end ^ 1
-                    if partner[end] < 0 or partner[end] == head:
-                        break
-                    end = partner[end]
-                first[count] = head
-                key[count, 0] = ends[head]
-                if phase == 0:
-                    key[count, 1] = _second(start, ends, beyond, code, columns, head)
-                    other = _second(start, ends, beyond, code, columns, end)
-                    if ends[end] < ends[head] or (ends[end] == ends[head] and other < key[count, 1]):
-                        first[count], key[count, 0], key[count, 1] = end, ends[end], other
-                else:
-                    ring[count] = True
-                    # A ring of several pieces does not yet repeat its first pixel.
-                    pixels += 1 if partner[head] >= 0 else 0
-                    line = np.empty(pixels, np.int64)
-                    _follow(start, ends, partner, code, columns, head, line)
-                    at = line[:-1].argmin()
-                    key[count, 0] = line[at]
-                    key[count, 1] = min(line[at + 1], line[at - 1 if at else pixels - 2])
-                size[count] = pixels
-                count += 1
-    return first[:count], size[:count], key[:count], ring[:count]
+        for head in range(beyond.size):
+            if owner[head // 2] >= 0 or (phase == 0 and beyond[head] != -1):
+                continue
+            end, pixels = head, 0
+            while True:
+                owner[end // 2] = count
+                pixels += start[end // 2 + 1] - start[end // 2]
+                end = end ^ 1
+                if partner[end] < 0 or partner[end] == head:
+                    break
+                end = partner[end]
+            if partner[end] == head:  # a ring of several pieces does not yet repeat its first pixel
+                pixels += 1
+            first[count], last[count], size[count] = head, end, pixels
+            count += 1
+        if phase == 0:
+            opened = count
+    return opened, count
 
 
-@compiled
-def _follow(  # noqa: PLR0917 - compiled: plain arguments
-    start: Ids, ends: Ids, partner: Ids, code: Bytes, columns: int, head: int, line: Ids
-) -> int:
-    """Write the ids of a chain's pixels into `line`; return the end of its last piece."""
-    end, filled = head, 0
-    while True:
-        piece, side = end // 2, end % 2
-        place = ends[end]
-        line[filled] = place
-        filled += 1
-        for k in range(start[piece + 1] - start[piece] - 1):
-            direction = code[start[piece] + k] & 7 if side == 0 else code[start[piece + 1] - 2 - k] & 7 ^ 4
-            place += ROW_STEP[direction] * columns + COLUMN_STEP[direction]
-            line[filled] = place
-            filled += 1
-        end = end ^ 1
-        if partner[end] < 0:
-            return end
-        end = partner[end]
-        if end == head:
-            line[filled] = line[0]
-            return head
-
-
-@compiled
-def _copy_samples(start: Ids, partner: Ids, values: Bytes, head: int, line: Bytes) -> None:
-    """Write the values of a chain's pixels into `line`."""
-    end, filled = head, 0
-    while True:
-        piece, side = end // 2, end % 2
-        size = start[piece + 1] - start[piece]
-        if side == 0:
-            line[filled : filled + size] = values[start[piece] : start[piece + 1]]
-        else:
-            line[filled : filled + size] = values[start[piece] : start[piece + 1]][::-1]
-        filled += size
-        end = partner[end ^ 1]
-        if end < 0:
-            return
-        if end == head:
-            line[filled] = line[0]
-            return
-
-
-@compiled
+@compiled_as(
+    "void(int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], uint8[::1], uint8[::1], int64[::1], int64[::1],"
+    " boolean[::1], int64, int64[:,::1], int64[:,::1], uint8[::1], uint8[::1], uint8[::1])"
+)
 def _copy(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids,
     ends: Ids,
     partner: Ids,
-    samples: tuple[Bytes, Bytes, Bytes],
+    steps: Ids,
+    code: Bytes,
+    level: Bytes,
+    width: Bytes,
     first: Ids,
     begin: Ids,
     ring: Flags,
     columns: int,
-) -> tuple[Ids, Bytes, Bytes, Bytes, Ids]:
-    code, level, width = samples
-    chains = first.size
-    chain_ends = np.empty((chains, 2), np.int64)
-    tail = np.empty(chains, np.int64)
-    new_code = np.empty(begin[-1], np.uint8)
-    new_level = np.empty(begin[-1], np.uint8)
-    new_width = np.empty(begin[-1], np.uint8)
-    longest = 0
-    for chain in range(chains):
-        longest = max(longest, begin[chain + 1] - begin[chain])
-    buffer = np.empty(longest, np.int64)
-    flags = np.empty(longest, np.uint8)
-    direction_of = np.zeros((3, 3), np.uint8)
-    for k in range(8):
-        direction_of[ROW_STEP[k] + 1, COLUMN_STEP[k] + 1] = k
-    for chain in range(chains):
+    line: Ids,
+    chain_ends: Ids,
+    new_code: Bytes,
+    new_level: Bytes,
+    new_width: Bytes,
+) -> None:
+    """Copy the samples of all chains; `line` has room for the ids and the former indices of any chain's pixels."""
+    for chain in range(first.size):
         size = begin[chain + 1] - begin[chain]
-        line, flag = buffer[:size], flags[:size]
-        here = slice(begin[chain], begin[chain + 1])
-        tail[chain] = _follow(start, ends, partner, code, columns, first[chain], line)
-        _copy_samples(start, partner, code, first[chain], flag)
-        _copy_samples(start, partner, level, first[chain], new_level[here])
-        _copy_samples(start, partner, width, first[chain], new_width[here])
+        end, filled = first[chain], 0
+        while filled < size:
+            piece = end // 2
+            place = ends[end]
+            at, step = (start[piece], 1) if end % 2 == 0 else (start[piece + 1] - 1, -1)
+            for _ in range(min(start[piece + 1] - start[piece], size - filled)):
+                line[filled, 0], line[filled, 1] = place, at
+                filled += 1
+                direction = code[at] & 7 if step > 0 else code[max(at - 1, 0)] & 7 ^ 4
+                place += steps[direction]
+                at += step
+            end = max(partner[end ^ 1], 0)
+        # A ring starts at its lowest pixel, and its second is the lower of that pixel's neighbours.
+        at, step, cycle = 0, 1, size
         if ring[chain]:
-            at = int(line[:-1].argmin())
-            turn = line[at - 1 if at else size - 2] < line[at + 1]
-            _rotate(line, at, turn)
-            _rotate(flag, at, turn)
-            _rotate(new_level[here], at, turn)
-            _rotate(new_width[here], at, turn)
+            cycle = size - 1
+            for k in range(cycle):
+                if line[k, 0] < line[at, 0]:
+                    at = k
+            if line[(at - 1) % cycle, 0] < line[(at + 1) % cycle, 0]:
+                step = -1
+        row = col = 0
         for k in range(size):
-            direction = 0
-            if k + 1 < size:
-                down = line[k + 1] // columns - line[k] // columns
-                right = line[k + 1] % columns - line[k] % columns
-                direction = direction_of[down + 1, right + 1]
-            new_code[begin[chain] + k] = direction | flag[k] & PLAZA
-        chain_ends[chain, 0], chain_ends[chain, 1] = line[0], line[size - 1]
-    return chain_ends, new_code, new_level, new_width, tail
-
-
-@compiled
-def _rotate(line: npt.NDArray[Whole], at: int, turn: bool) -> None:
-    """Start a closed ring at an index, and reverse it if `turn`."""
-    cycle = line[:-1].copy()
-    size = cycle.size
-    for k in range(size + 1):
-        line[k] = cycle[(at - k if turn else at + k) % size]
+            place, source = line[at, 0], line[at, 1]
+            onto = begin[chain] + k
+            new_level[onto], new_width[onto], new_code[onto] = level[source], width[source], code[source] & PLAZA
+            old_row, old_col = row, col
+            row, col = place // columns, place % columns
+            if k:
+                new_code[onto - 1] |= _DIRECTION[3 * (row - old_row) + col - old_col + 4]
+            else:
+                chain_ends[chain, 0] = place
+            chain_ends[chain, 1] = place
+            at = (at + step) % cycle

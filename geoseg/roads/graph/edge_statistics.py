@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.compiled import compiled
+from geoseg.compiled import compiled_as
 from geoseg.models.legend import LEVELS
 from geoseg.roads.arrays import Bytes, Floats, Ids
 from geoseg.roads.settings import JUNCTION_WIDTHS
@@ -52,32 +52,42 @@ def measure_edges(graph: Graph, chains: Chains, pixel_m: float) -> EdgeStatistic
         )
 
 
-@compiled
-def _sums(
-    flat: Flat, level: Bytes, width: Bytes, near: Ids
-) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]:
-    start, first, last, _, _, code = flat
-    edges = start.size - 1
-    count, total, lowest = np.zeros(edges), np.zeros(edges), np.full(edges, 255.0)
-    widths, wide, wider, plaza = np.zeros(edges), np.zeros(edges), np.zeros(edges), np.zeros(edges)
-    for edge in range(edges):
+def _sums(flat: Flat, level: Bytes, width: Bytes, near: Ids) -> Floats:
+    """Return sums over the pixels of each edge `(7, edges)`, as `measure_edges` names them."""
+    sums = np.empty((7, len(near)))
+    _add(*flat, level, width, near, sums)
+    return sums
+
+
+@compiled_as("void(int64[::1], int64[:,::1], uint8[::1], uint8[::1], uint8[::1], int64[:,::1], float64[:,::1])")
+def _add(  # noqa: PLR0917 - compiled: plain arguments
+    start: Ids, parts: Ids, code: Bytes, level: Bytes, width: Bytes, near: Ids, sums: Floats
+) -> None:
+    for edge in range(len(near)):
         pixels = 0
         for part in range(start[edge], start[edge + 1]):
-            pixels += abs(last[part] - first[part]) + 1
+            pixels += abs(parts[part, 1] - parts[part, 0]) + 1
         skipped, end = near[edge, 0], pixels - near[edge, 1]
         if skipped >= end:
             skipped, end = pixels // 2, pixels // 2 + 1
-        index = 0
+        index = total = plaza = widths = wide = wider = 0
+        lowest = 255
         for part in range(start[edge], start[edge + 1]):
-            step = 1 if last[part] >= first[part] else -1
-            for at in range(first[part], last[part] + step, step):
-                total[edge] += level[at]
-                lowest[edge] = min(lowest[edge], level[at])
-                plaza[edge] += code[at] & PLAZA > 0
+            at, last = parts[part, 0], parts[part, 1]
+            step = 1 if last >= at else -1
+            while True:
+                total += int(level[at])
+                lowest = min(lowest, int(level[at]))
+                if code[at] & PLAZA:
+                    plaza += 1
                 if skipped <= index < end and width[at] != UNKNOWN:
-                    widths[edge] += 1
-                    wide[edge] += width[at]
-                    wider[edge] += np.float64(width[at]) ** 2
+                    units = int(width[at])
+                    widths += 1
+                    wide += units
+                    wider += units * units
                 index += 1
-        count[edge] = pixels
-    return count, total, lowest, widths, wide, wider, plaza
+                if at == last:
+                    break
+                at += step
+        sums[0, edge], sums[1, edge], sums[2, edge], sums[3, edge] = pixels, total, lowest, widths
+        sums[4, edge], sums[5, edge], sums[6, edge] = wide, wider, plaza

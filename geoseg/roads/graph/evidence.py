@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from geoseg.compiled import compiled
 from geoseg.models.legend import LEVELS
 from geoseg.roads.arrays import Bytes, Floats, Ids, Points, Read
 from geoseg.roads.settings import GAP_BESIDE_M
@@ -47,22 +46,18 @@ def _by_cell(tails: Points) -> Iterator[Ids]:
     yield from (group for group in np.split(order, cuts) if group.size)
 
 
-@compiled
 def _probe(smooth: Bytes, tails: Points, heads: Points, origin: Ids, level: int) -> tuple[Floats, Floats]:
-    share, mean = np.zeros(len(tails)), np.ones(len(tails))
-    for line in range(len(tails)):
-        steps = int(np.ceil(2 * np.hypot(heads[line, 0] - tails[line, 0], heads[line, 1] - tails[line, 1])))
-        off, total = 0, 0
-        for k in range(steps + 1):
-            along = k / max(steps, 1)
-            # Rounded in the grid, so that the result does not depend on the window.
-            col = int(np.floor(tails[line, 0] + along * (heads[line, 0] - tails[line, 0]))) - origin[0]
-            row = int(np.floor(tails[line, 1] + along * (heads[line, 1] - tails[line, 1]))) - origin[1]
-            value = smooth[min(max(row, 0), smooth.shape[0] - 1), min(max(col, 0), smooth.shape[1] - 1)]
-            if value < level:
-                off += 1
-                total += value
-        share[line] = off / (steps + 1)
-        if off:
-            mean[line] = total / off / LEVELS
-    return share, mean
+    """Return the share of each line below a level, and the mean probability along that share, or 1."""
+    span = heads - tails
+    steps = np.ceil(2 * np.hypot(*span.T)).astype(np.int64)
+    line = np.repeat(np.arange(len(tails)), steps + 1)
+    k = np.arange(line.size) - np.repeat(np.cumsum(steps + 1) - steps - 1, steps + 1)
+    along = k / np.maximum(steps, 1)[line]
+    # Rounded in the grid, so that the result does not depend on the window.
+    pixel = np.floor(tails[line] + along[:, None] * span[line]).astype(np.int64) - origin
+    col, row = np.clip(pixel, 0, np.array(smooth.shape[::-1]) - 1).T
+    value = smooth[row, col]
+    below = value < level
+    off = np.bincount(line[below], minlength=len(tails))
+    total = np.bincount(line[below], value[below], len(tails))
+    return off / (steps + 1), np.where(off > 0, total / np.maximum(off, 1) / LEVELS, 1)

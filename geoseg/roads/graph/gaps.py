@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from geoseg.compiled import compiled
-from geoseg.roads.arrays import Flags, Floats, Ids, Points, Read
+from geoseg.compiled import compiled_as
+from geoseg.roads.arrays import Bytes, Flags, Floats, Ids, Points, Read
 from geoseg.roads.settings import (
     GAP_CANDIDATES,
     GAP_CONTRAST,
@@ -67,12 +66,15 @@ def close_gaps(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> 
     if not len(tips):
         return graph
     flat = flatten(graph, chains)
-    node = graph.ends[tips[:, 0], tips[:, 1]]
+    edge, side = tips.T
+    node = graph.ends[edge, side]
     half_width = graph.half_width_m[node] / pixel_m
+    heading = np.empty((len(tips), 2))
+    _measure_headings(*flat, columns, edge, side, half_width, GAP_HEADING_M / pixel_m, np.empty((512, 2)), heading)
     ends = _DeadEnds(
-        edge=tips[:, 0],
+        edge=edge,
         place=graph.place[node],
-        heading=_headings(flat, columns, tips, half_width, GAP_HEADING_M / pixel_m),
+        heading=heading,
         half_width=half_width,
         reach=settings.max_gap_m / pixel_m,
     )
@@ -104,32 +106,44 @@ def _find_dead_ends(graph: Graph, grid: GridSettings) -> Ids:
     return np.argwhere((graph.at_ends(graph.degree, 0) == 1) & graph.at_ends(inside, False))
 
 
-@compiled
-def _headings(flat: Flat, columns: int, tips: Ids, body: Floats, length: float) -> Points:
-    """Return the direction of each dead end `(tips, 2)`, ignoring its last half-width, which leads to a corner."""
-    result = np.zeros((len(tips), 2))
-    buffer = np.empty((512, 2))
-    for tip in range(len(tips)):
-        found = walk(flat, columns, tips[tip, 0], tips[tip, 1], buffer)
-        first, last = 0, 0
+@compiled_as(
+    "void(int64[::1], int64[:,::1], uint8[::1], int64, int64[::1], int64[::1], float64[::1], float64, float64[:,::1],"
+    " float64[:,::1])"
+)
+def _measure_headings(  # noqa: PLR0917 - compiled: plain arguments
+    start: Ids,
+    parts: Ids,
+    code: Bytes,
+    columns: int,
+    edge: Ids,
+    side: Ids,
+    body: Floats,
+    length: float,
+    points: Points,
+    result: Points,
+) -> None:
+    """Write the direction of each dead end `(tips, 2)`, ignoring its last half-width, which leads to a corner."""
+    for tip in range(edge.size):
+        found = walk(start, parts, code, columns, edge[tip], side[tip], points)
+        first = last = 0
         for k in range(found):
-            reach = np.hypot(buffer[k, 0] - buffer[0, 0], buffer[k, 1] - buffer[0, 1])
+            reach = np.hypot(points[k, 0] - points[0, 0], points[k, 1] - points[0, 1])
             if reach <= body[tip]:
                 first = k
-            if reach <= body[tip] + length:
-                last = k
-            else:
+            if reach > body[tip] + length:
                 break
+            last = k
         if last < first + 3:
             first, last = 0, found - 1
-        east, down = buffer[first, 0] - buffer[last, 0], buffer[first, 1] - buffer[last, 1]
+        east, down = points[first, 0] - points[last, 0], points[first, 1] - points[last, 1]
         norm = max(np.hypot(east, down), 1e-9)
         result[tip, 0], result[tip, 1] = east / norm, down / norm
-    return result
 
 
 def _pair_dead_ends(ends: _DeadEnds) -> _Joins:
     """Find pairs of dead ends that face each other."""
+    from scipy.spatial import cKDTree
+
     count = len(ends.place)
     _, near = cKDTree(ends.place).query(ends.place, k=GAP_CANDIDATES + 1, distance_upper_bound=ends.reach)
     pairs = np.column_stack([np.repeat(np.arange(count), GAP_CANDIDATES + 1), near.ravel()])
@@ -155,44 +169,65 @@ def _find_roads_ahead(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
     order = np.argsort(number, kind="stable")
     count = (int(cell[:, 1].max()) + 3) * across
     first = np.searchsorted(number[order], np.arange(count + 1))
-    cells = across, first, order
-    part, at, pixel, cost = _scan(
-        flat, columns, ends.edge, ends.place, ends.heading, ends.reach, GAP_ROAD_COSINE, cells
+    best, cost = np.full((len(ends.place), 3), -1), np.full(len(ends.place), np.inf)
+    _scan(
+        *flat,
+        columns,
+        ends.edge,
+        ends.place,
+        ends.heading,
+        ends.reach,
+        GAP_ROAD_COSINE,
+        across,
+        first,
+        order,
+        best,
+        cost,
     )
+    part, at, pixel = best.T
     found = np.flatnonzero(part >= 0)
     none = np.full(found.size, -1)
     return _Joins(tip=found, other=none, part=part[found], at=at[found], pixel=pixel[found], cost=cost[found])
 
 
-@compiled
+@compiled_as(
+    "void(int64[::1], int64[:,::1], uint8[::1], int64, int64[::1], float64[:,::1], float64[:,::1], float64, float64,"
+    " int64, int64[::1], int64[::1], int64[:,::1], float64[::1])"
+)
 def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
-    flat: Flat,
+    start: Ids,
+    parts: Ids,
+    code: Bytes,
     columns: int,
     own: Ids,
     place: Points,
     heading: Points,
     reach: float,
     least_cosine: float,
-    by_cell: tuple[int, Ids, Ids],
-) -> tuple[Ids, Ids, Ids, Floats]:
-    """Offer every pixel to the dead ends in the nine cells around it; return the best pixel for each dead end."""
-    start, first, last, first_id, _, code = flat
-    across, first_tip, tip_order = by_cell
-    best_part, best_at, best_pixel = np.full(own.size, -1), np.full(own.size, -1), np.full(own.size, -1)
-    best = np.full(own.size, np.inf)
+    across: int,
+    first_tip: Ids,
+    tip_order: Ids,
+    best: Ids,
+    best_cost: Floats,
+) -> None:
+    """Offer every pixel to the dead ends in the nine cells around it; keep the best pixel for each dead end.
+
+    `best` is its part, index in `code` and id, `across` the number of cells in a row.
+    """
     cells = first_tip.size - 1
     for edge in range(start.size - 1):
         for part in range(start[edge], start[edge + 1]):
-            begin, end = first[part], last[part]
-            row, col = first_id[part] // columns, first_id[part] % columns
-            at = begin
+            at, end = parts[part, 0], parts[part, 1]
+            forward = at <= end
+            row, col = parts[part, 2] // columns, parts[part, 2] % columns
             while True:
                 x, y = col + 0.5, row + 0.5
-                home = (int(y / reach) + 1) * across + int(x / reach) + 1
+                cell = int(x / reach) + 1
+                home = (int(y / reach) + 1) * across + cell
                 for down in range(-1, 2):
                     # Three adjacent cells of a row are one range, which must not wrap around the grid's edge.
                     low, high = home + down * across - 1, home + down * across + 1
-                    if high < 0 or low >= cells or int(x / reach) + 1 >= across:
+                    if high < 0 or low >= cells or cell >= across:
                         continue
                     for k in range(first_tip[max(low, 0)], first_tip[min(high, cells - 1) + 1]):
                         tip = tip_order[k]
@@ -207,11 +242,11 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
                             continue
                         cost = distance * (3 - 2 * ahead)
                         pixel = row * columns + col
-                        if cost < best[tip] or (cost == best[tip] and pixel < best_pixel[tip]):
-                            best_part[tip], best_at[tip], best_pixel[tip], best[tip] = part, at, pixel, cost
+                        if cost < best_cost[tip] or (cost == best_cost[tip] and pixel < best[tip, 2]):
+                            best[tip, 0], best[tip, 1], best[tip, 2], best_cost[tip] = part, at, pixel, cost
                 if at == end:
                     break
-                if begin <= end:
+                if forward:
                     direction = code[at] & 7
                     at += 1
                 else:
@@ -219,7 +254,6 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
                     at -= 1
                 row += ROW_STEP[direction]
                 col += COLUMN_STEP[direction]
-    return best_part, best_at, best_pixel, best
 
 
 def _choose(joins: _Joins, sound: Flags) -> Ids:

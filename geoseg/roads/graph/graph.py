@@ -5,10 +5,8 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from geoseg.compiled import compiled
+from geoseg.compiled import compiled_as
 from geoseg.roads.arrays import Bytes, Flags, Floats, Ids, Points
 from geoseg.roads.skeleton.distance import UNIT_M
 from geoseg.roads.skeleton.grid_settings import GridSettings
@@ -116,15 +114,13 @@ def pixel_centres(pixels: Ids, columns: int) -> Points:
     return np.column_stack([pixels % columns, pixels // columns]).astype(np.float64) + np.float64(0.5)
 
 
-@compiled
 def _lengths(start: Ids, code: Bytes, steps: Floats) -> Floats:
     result = np.zeros(start.size - 1)
-    for chain in range(start.size - 1):
-        counts = np.zeros(8, np.int64)
-        for k in range(start[chain], start[chain + 1] - 1):
-            counts[code[k] & 7] += 1
+    if result.size:
+        direction = code & 7
+        direction[start[1:] - 1] = 8  # the last pixel of a chain leads nowhere
         for side in range(8):
-            result[chain] += counts[side] * steps[side]
+            result += np.add.reduceat(direction == side, start[:-1], dtype=np.int64) * steps[side]
     return result
 
 
@@ -161,54 +157,63 @@ def _sums(values: Floats, start: Ids) -> Floats:
     return sums
 
 
-@compiled
 def _runs(ends: Ids, degree: Ids) -> tuple[Ids, Ids, Flags, Ids]:
     """Return the runs of edges between other nodes: offsets, edges, whether an edge is reversed, and end nodes."""
-    edges = ends.shape[0]
-    incident = np.full((degree.size, 2), -1, np.int64)
-    for edge in range(edges):
-        for side in range(2):
-            node = ends[edge, side]
-            if node >= 0 and degree[node] == 2:
-                incident[node, 1 if incident[node, 0] >= 0 else 0] = 2 * edge + side
-    seen = np.zeros(edges, np.bool_)
-    start = np.empty(edges + 1, np.int64)
-    order = np.empty(edges, np.int64)
-    against = np.empty(edges, np.bool_)
-    run_ends = np.empty((edges, 2), np.int64)
-    count, filled = 0, 0
-    for phase in range(2):
-        for edge in range(edges):
-            for side in range(2):
-                node = ends[edge, side]
-                if seen[edge] or (phase == 0 and node >= 0 and degree[node] == 2):
-                    continue
-                start[count] = filled
-                run_ends[count, 0] = run_ends[count, 1] = -1
-                if phase == 0:
-                    run_ends[count, 0] = node
-                end = 2 * edge + side
-                while True:
-                    seen[end // 2] = True
-                    order[filled] = end // 2
-                    against[filled] = end % 2 == 1
-                    filled += 1
-                    far = ends[end // 2, 1 - end % 2]
-                    if far < 0:
-                        break
-                    if degree[far] != 2:
-                        run_ends[count, 1] = far
-                        break
-                    end = incident[far, 0] if incident[far, 0] != end ^ 1 else incident[far, 1]
-                    if seen[end // 2]:
-                        break
-                count += 1
-    start[count] = filled
+    edges = len(ends)
+    incident = np.full(2 * degree.size, -1, np.int64)
+    seen, against = np.zeros(edges, np.bool_), np.empty(edges, np.bool_)
+    start, order = np.empty(edges + 1, np.int64), np.empty(edges, np.int64)
+    run_ends = np.full((edges, 2), -1, np.int64)
+    count = _join(ends.ravel(), degree, incident, seen, start, order, against, run_ends)
+    filled = start[count]
     return start[: count + 1], order[:filled], against[:filled], run_ends[:count]
+
+
+@compiled_as(
+    "int64(int64[::1], int64[::1], int64[::1], boolean[::1], int64[::1], int64[::1], boolean[::1], int64[:,::1])"
+)
+def _join(  # noqa: PLR0917 - compiled: plain arguments
+    ends: Ids, degree: Ids, incident: Ids, seen: Flags, start: Ids, order: Ids, against: Flags, run_ends: Ids
+) -> int:
+    """Write the runs, and return how many they are; `incident` are two ends at each node of degree two."""
+    for end in range(ends.size):
+        node = ends[end]
+        if node >= 0 and degree[node] == 2:
+            incident[2 * node + 1 if incident[2 * node] >= 0 else 2 * node] = end
+    count = filled = 0
+    for phase in range(2):
+        for head in range(ends.size):
+            node = ends[head]
+            if seen[head // 2] or (phase == 0 and node >= 0 and degree[node] == 2):
+                continue
+            start[count] = filled
+            if phase == 0:
+                run_ends[count, 0] = node
+            end = head
+            while True:
+                seen[end // 2] = True
+                order[filled] = end // 2
+                against[filled] = end % 2 == 1
+                filled += 1
+                far = ends[end ^ 1]
+                if far < 0:
+                    break
+                if degree[far] != 2:
+                    run_ends[count, 1] = far
+                    break
+                end = incident[2 * far] if incident[2 * far] != end ^ 1 else incident[2 * far + 1]
+                if seen[end // 2]:
+                    break
+            count += 1
+    start[count] = filled
+    return count
 
 
 def label_components(graph: Graph) -> Ids:
     """Number the connected component of each edge `(edges,)`, in the order of the edges."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     nodes = len(graph.place)
     joined = graph.ends[:, 0] >= 0
     ends = graph.ends[joined]

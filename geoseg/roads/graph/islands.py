@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from geoseg.compiled import compiled
-from geoseg.roads.arrays import Bytes, Floats, Ids
+from geoseg.compiled import compiled_as
+from geoseg.roads.arrays import Bytes, Floats, Ids, Points
 from geoseg.roads.settings import ISLAND_HALF_WIDTHS, ISLAND_M
 from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .chains import Chains
 from .graph import Graph
-from .walking import Flat, flatten, walk
+from .walking import flatten, walk
 
 
 def close_islands(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
@@ -23,7 +23,9 @@ def close_islands(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     if not one.size:
         return graph
     flat = flatten(graph, chains)
-    area, width_one, width_other = _compare(flat, chains.width, grid.shape[1], graph.ends, one, other)
+    measured = np.empty((3, one.size))
+    _compare(*flat, chains.width, grid.shape[1], graph.ends, np.stack([one, other]), np.empty((4096, 2)), measured)
+    area, width_one, width_other = measured
     apart_m = area * grid.pixel_m**2 / (0.5 * (graph.length_m[one] + graph.length_m[other]))
     reach_m = ISLAND_HALF_WIDTHS * np.maximum(graph.half_width_m[low[one]], graph.half_width_m[high[one]])
     kept = np.ones(len(graph.ends), np.bool_)
@@ -31,33 +33,40 @@ def close_islands(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     return graph.keep(kept)
 
 
-@compiled
+@compiled_as(
+    "void(int64[::1], int64[:,::1], uint8[::1], uint8[::1], int64, int64[:,::1], int64[:,::1], float64[:,::1],"
+    " float64[:,::1])"
+)
 def _compare(  # noqa: PLR0917 - compiled: plain arguments
-    flat: Flat, width: Bytes, columns: int, ends: Ids, one: Ids, other: Ids
-) -> tuple[Floats, Floats, Floats]:
-    """Return the area between each pair of edges, in pixels, and the mean width of each edge."""
-    start, first, last = flat[0], flat[1], flat[2]
-    area = np.zeros(one.size)
-    means = np.zeros((2, one.size))
-    buffer = np.empty((4096, 2))
-    for k in range(one.size):
-        total = 0.0
+    start: Ids,
+    parts: Ids,
+    code: Bytes,
+    width: Bytes,
+    columns: int,
+    ends: Ids,
+    pairs: Ids,
+    points: Points,
+    measured: Floats,
+) -> None:
+    """Write the area between each pair of edges, in pixels, and the mean width of each edge."""
+    for k in range(pairs.shape[1]):
+        total = x = y = origin_x = origin_y = 0.0
         for turn in range(2):
-            edge = one[k] if turn == 0 else other[k]
+            edge = pairs[turn, k]
             # Out along one edge, back along the other.
-            side = turn if ends[one[k], 0] == ends[edge, 0] else 1 - turn
-            found = walk(flat, columns, edge, side, buffer)
+            side = turn if ends[pairs[0, k], 0] == ends[edge, 0] else 1 - turn
+            found = walk(start, parts, code, columns, edge, side, points)
             if turn == 0:
-                origin, previous = buffer[0].copy(), buffer[0].copy()
+                x, y = origin_x, origin_y = points[0, 0], points[0, 1]
             for j in range(found):
-                total += (previous[0] - origin[0]) * (buffer[j, 1] - origin[1])
-                total -= (buffer[j, 0] - origin[0]) * (previous[1] - origin[1])
-                previous[:] = buffer[j]
-            count, wide = 0, 0
+                total += (x - origin_x) * (points[j, 1] - origin_y)
+                total -= (points[j, 0] - origin_x) * (y - origin_y)
+                x, y = points[j, 0], points[j, 1]
+            count = wide = 0
             for part in range(start[edge], start[edge + 1]):
-                for at in range(min(first[part], last[part]), max(first[part], last[part]) + 1):
+                low, high = parts[part, 0], parts[part, 1]
+                for at in range(min(low, high), max(low, high) + 1):
                     count += 1
                     wide += width[at]
-            means[turn, k] = wide / max(count, 1)
-        area[k] = abs(total) / 2
-    return area, means[0], means[1]
+            measured[1 + turn, k] = wide / max(count, 1)
+        measured[0, k] = abs(total) / 2

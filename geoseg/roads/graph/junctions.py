@@ -4,26 +4,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from geoseg.compiled import compiled
-from geoseg.roads.arrays import Flags, Floats, Ids, Points
+from geoseg.compiled import compiled_as
+from geoseg.roads.arrays import Bytes, Flags, Floats, Ids, Points
 from geoseg.roads.settings import (
-    AXIS_FIT_M,
     BENT_HALF_WIDTHS,
     CROSS_LINK_DEG,
     CROSS_LINK_HALF_WIDTHS,
-    CURVE_PX,
     DIRECTION_HALF_WIDTHS,
     DIRECTION_PX,
     MAX_SHIFT_HALF_WIDTHS,
     MAX_SHIFT_PX,
     NOTCH_HALF_WIDTHS,
-    OLD_PLACE_WEIGHT,
 )
 from geoseg.roads.skeleton.grid_settings import GridSettings
 
+from .axes import intersect_axes
 from .chains import Chains
 from .graph import Graph
-from .walking import Flat, flatten, walk
+from .walking import flatten, walk
 
 
 def merge_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
@@ -55,13 +53,17 @@ def merge_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     return merged.keep(~loop | (merged.length_m >= np.maximum(reach_m, settings.min_loop_m)))
 
 
-@compiled
 def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, least_m: float) -> Ids:
     """Return the node into which each node is merged; pairs are merged in order, within the largest span allowed."""
-    nodes = half_width_m.size
-    parent = np.arange(nodes)
-    span_m = np.zeros(nodes)
-    widest_m = half_width_m.copy()
+    parent = np.arange(half_width_m.size)
+    _join(ends, apart_m, factor, least_m, parent, np.zeros(parent.size), half_width_m.copy())
+    return parent
+
+
+@compiled_as("void(int64[:,::1], float64[::1], float64, float64, int64[::1], float64[::1], float64[::1])")
+def _join(  # noqa: PLR0917 - compiled: plain arguments
+    ends: Ids, apart_m: Floats, factor: float, least_m: float, parent: Ids, span_m: Floats, widest_m: Floats
+) -> None:
     for k in range(len(ends)):
         one, other = ends[k, 0], ends[k, 1]
         while parent[one] != one:
@@ -71,26 +73,23 @@ def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, leas
         if one == other:
             continue
         together_m = span_m[one] + span_m[other] + apart_m[k]
-        if together_m <= factor * max(widest_m[one], widest_m[other]) + least_m:
-            low, high = min(one, other), max(one, other)
+        widest = max(widest_m[one], widest_m[other])
+        if together_m <= factor * widest + least_m:
+            low, high = (one, other) if one < other else (other, one)
             parent[high] = low
             span_m[low] = together_m
-            widest_m[low] = max(widest_m[one], widest_m[other])
-    for node in range(nodes):
+            widest_m[low] = widest
+    for node in range(parent.size):
         root = node
         while parent[root] != root:
             root = parent[root]
         parent[node] = root
-    return parent
 
 
 def centre_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     """Move junctions to the intersection of their roads' axes, as a skeleton bends towards side roads."""
-    flat, columns, pixel_m = flatten(graph, chains), grid.shape[1], grid.pixel_m
-    furthest = MAX_SHIFT_HALF_WIDTHS * (graph.half_width_m / pixel_m) + MAX_SHIFT_PX
-    bends = measure_bends(graph, chains, grid)
-    fit = AXIS_FIT_M / pixel_m
-    place = _intersect(flat, columns, graph.ends, graph.place, furthest, bends, fit, CURVE_PX, OLD_PLACE_WEIGHT)
+    furthest = MAX_SHIFT_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + MAX_SHIFT_PX
+    place = intersect_axes(graph, chains, grid, measure_bends(graph, chains, grid), furthest)
     return replace(graph, place=place)
 
 
@@ -126,7 +125,10 @@ def _measure_angles(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[I
     Ends are indices into `ends.ravel()`; angles are in radians, 2 π if there is no other road.
     """
     reach = DIRECTION_HALF_WIDTHS * (graph.half_width_m / grid.pixel_m) + DIRECTION_PX
-    away = _directions(flatten(graph, chains), grid.shape[1], graph.ends, graph.degree, graph.place, reach)
+    away = np.full(graph.ends.shape, np.nan)
+    buffer = np.zeros((256, 2))
+    flat = flatten(graph, chains)
+    _measure_directions(*flat, grid.shape[1], graph.ends, graph.degree, graph.place, reach, buffer, away)
     end = np.flatnonzero(np.isfinite(away.ravel()))
     if not end.size:
         return end, np.zeros(0), np.zeros(0)
@@ -146,115 +148,32 @@ def _measure_angles(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[I
     return end, np.where(alone, turn, before), np.where(alone, turn, after)
 
 
-@compiled
-def _directions(  # noqa: PLR0917 - compiled: plain arguments
-    flat: Flat, columns: int, ends: Ids, degree: Ids, place: Points, reach: Floats
-) -> Floats:
-    """Return the direction of each edge at its junctions `(edges, 2)`, in radians; NaN elsewhere."""
-    result = np.full(ends.shape, np.nan)
-    buffer = np.empty((256, 2))
+@compiled_as(
+    "void(int64[::1], int64[:,::1], uint8[::1], int64, int64[:,::1], int64[::1], float64[:,::1], float64[::1],"
+    " float64[:,::1], float64[:,::1])"
+)
+def _measure_directions(  # noqa: PLR0917 - compiled: plain arguments
+    start: Ids,
+    parts: Ids,
+    code: Bytes,
+    columns: int,
+    ends: Ids,
+    degree: Ids,
+    place: Points,
+    reach: Floats,
+    buffer: Points,
+    result: Floats,
+) -> None:
+    """Write the direction of each edge at its junctions `(edges, 2)`, in radians."""
     for edge in range(len(ends)):
         for side in range(2):
             node = ends[edge, side]
             if node < 0 or degree[node] < 3:
                 continue
-            found = walk(flat, columns, edge, side, buffer)
+            found = walk(start, parts, code, columns, edge, side, buffer)
             at = 0
             for k in range(found):
                 at = k
                 if np.hypot(buffer[k, 0] - place[node, 0], buffer[k, 1] - place[node, 1]) > reach[node]:
                     break
             result[edge, side] = np.arctan2(buffer[at, 1] - place[node, 1], buffer[at, 0] - place[node, 0])
-    return result
-
-
-@compiled
-def _fit_axis(points: Points, mean: Floats, curve: float) -> tuple[Floats, float]:
-    """Return the axis of a road near a junction as its normal, and the normal's scalar product with its points.
-
-    The axis is the least-squares line, or, if the road is curved, the tangent of a parabola at the nearest point.
-    """
-    xx, xy, yy = 0.0, 0.0, 0.0
-    for k in range(len(points)):
-        x, y = points[k, 0] - mean[0], points[k, 1] - mean[1]
-        xx, xy, yy = xx + x * x, xy + x * y, yy + y * y
-    angle = 0.5 * np.arctan2(2 * xy, xx - yy)
-    along = np.array([np.cos(angle), np.sin(angle)])
-    normal = np.array([-along[1], along[0]])
-    # The parabola is across = a + b · t + c · t²; across and t have zero mean and zero covariance.
-    second, third, fourth, bend = 0.0, 0.0, 0.0, 0.0
-    for k in range(len(points)):
-        x, y = points[k, 0] - mean[0], points[k, 1] - mean[1]
-        t = x * along[0] + y * along[1]
-        second, third, fourth = second + t * t, third + t**3, fourth + t**4
-        bend += t * t * (x * normal[0] + y * normal[1])
-    spread = fourth - second * second / len(points) - third * third / max(second, 1e-9)
-    c = bend / spread if spread > 1e-6 else 0.0
-    nearest = (points[0, 0] - mean[0]) * along[0] + (points[0, 1] - mean[1]) * along[1]
-    if abs(c) * nearest * nearest < curve:
-        return normal, normal[0] * mean[0] + normal[1] * mean[1]
-    b = -c * third / second
-    rise = -c * second / len(points) + b * nearest + c * nearest * nearest
-    slope = b + 2 * c * nearest
-    place = mean + nearest * along + rise * normal
-    tilted = (normal - slope * along) / np.sqrt(1 + slope * slope)
-    return tilted, tilted[0] * place[0] + tilted[1] * place[1]
-
-
-@compiled
-def _intersect(  # noqa: PLR0917 - compiled: one loop, plain arguments
-    flat: Flat,
-    columns: int,
-    ends: Ids,
-    place: Points,
-    furthest: Floats,
-    bends: Floats,
-    fit: float,
-    curve: float,
-    hold: float,
-) -> Points:
-    """Return the point closest to the axes of each node's roads, by least squares; all in pixels."""
-    nodes = len(place)
-    left = np.zeros((nodes, 2, 2))
-    right = np.zeros((nodes, 2))
-    weight = np.zeros(nodes)
-    buffer = np.empty((512, 2))
-    for edge in range(len(ends)):
-        for side in range(2):
-            node = ends[edge, side]
-            if bends[edge, side] == 0:
-                continue
-            # The second half of an edge belongs to its other node.
-            found = min((walk(flat, columns, edge, side, buffer) + 1) // 2, len(buffer) // 2)
-            near = bends[edge, side] + 1
-            count = 0
-            mean = np.zeros(2)
-            for k in range(found):
-                reach = np.hypot(buffer[k, 0] - place[node, 0], buffer[k, 1] - place[node, 1])
-                if reach > near + fit:
-                    break
-                if reach > near:
-                    buffer[count] = buffer[k]
-                    mean += buffer[k]
-                    count += 1
-            if count < 4:
-                continue
-            normal, offset = _fit_axis(buffer[:count], mean / count, curve)
-            for i in range(2):
-                right[node, i] += count * normal[i] * offset
-                for j in range(2):
-                    left[node, i, j] += count * normal[i] * normal[j]
-            weight[node] += count
-    result = place.copy()
-    for node in range(nodes):
-        if weight[node] == 0:
-            continue
-        # If all roads are parallel, the node keeps its position along them.
-        held = hold * weight[node]
-        a, b, d = left[node, 0, 0] + held, left[node, 0, 1], left[node, 1, 1] + held
-        x, y = right[node, 0] + held * place[node, 0], right[node, 1] + held * place[node, 1]
-        determinant = a * d - b * b
-        col, row = (d * x - b * y) / determinant, (a * y - b * x) / determinant
-        if np.hypot(col - place[node, 0], row - place[node, 1]) <= furthest[node]:
-            result[node, 0], result[node, 1] = col, row
-    return result

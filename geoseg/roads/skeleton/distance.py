@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.compiled import compiled
-from geoseg.roads.arrays import Bytes, Floats
+from geoseg.compiled import compiled_as
+from geoseg.roads.arrays import Bytes, Floats, Ids
 
 from .mask import Runs, runs
 
@@ -25,49 +25,50 @@ def step_costs(metric: Floats) -> npt.NDArray[np.uint16]:
     return costs
 
 
-@compiled
 def distances(mask: Bytes, costs: npt.NDArray[np.uint16]) -> Distance:
     """Return the distance `(rows, columns)` from each mask pixel to the nearest background pixel, between centres.
 
     On square pixels it is within 3 % of the Euclidean distance. It is `FAR` or more in the two outer rings of the
     window, and everywhere if the window has no background.
     """
+    result = np.zeros(mask.shape, np.uint16)
     rows, cols = mask.shape
-    result = np.zeros((rows, cols), np.uint16)
-    spans = runs(mask)
-    for row, first, stop in spans:
-        result[row, first:stop] = FAR
-    _sweep(result, spans, costs, 1)
-    _sweep(result, spans, costs, -1)
+    _sweep(result.reshape(-1), rows, cols, runs(mask), costs.astype(np.int64), np.empty(cols, np.int64))
     return result
 
 
-@compiled
-def _sweep(result: Distance, spans: Runs, costs: npt.NDArray[np.uint16], step: int) -> None:
-    """Lower each distance to the least through a pixel already visited, in reading order (1) or against it (-1)."""
-    rows, cols = result.shape
-    line = np.empty(cols, np.int32)
-    cost = costs.astype(np.int32)
+@compiled_as("void(uint16[::1], int64, int64, int32[:,::1], int64[::1], int64[::1])")
+def _sweep(  # noqa: PLR0917 - compiled: plain arguments
+    result: Distance, rows: int, cols: int, spans: Runs, cost: Ids, line: Ids
+) -> None:
+    """Set each distance to the least through a pixel visited before, in reading order and then against it."""
     for number in range(len(spans)):
-        row, first, stop = spans[number if step > 0 else -1 - number]
-        first, stop = max(first, 2), min(stop, cols - 2)
-        if first >= stop or row < 2 or row >= rows - 2:
-            continue
-        # Only the step along the row depends on the previous pixel: all others are vectorised.
-        here, near, far = result[row, first:stop], result[row - step], result[row - 2 * step]
-        above = near[first:stop]
-        before, after = near[first - step : stop - step], near[first + step : stop + step]
-        wide_before, wide_after = near[first - 2 * step : stop - 2 * step], near[first + 2 * step : stop + 2 * step]
-        high_before, high_after = far[first - step : stop - step], far[first + step : stop + step]
-        size = stop - first
-        for k in range(size):
-            straight = min(np.int32(here[k]), above[k] + cost[1])
-            aslant = min(before[k] + cost[2], after[k] + cost[3])
-            wide = min(wide_before[k] + cost[4], wide_after[k] + cost[5])
-            high = min(high_before[k] + cost[6], high_after[k] + cost[7])
-            line[k] = min(straight, aslant, wide, high)
-        last = np.int64(result[row, first - 1 if step > 0 else stop])
-        for k in range(size):
-            at = k if step > 0 else size - 1 - k
-            last = min(last + cost[0], np.int64(line[at]))
-            here[at] = last
+        for place in range(spans[number, 0] * cols + spans[number, 1], spans[number, 0] * cols + spans[number, 2]):
+            result[place] = FAR
+    for turn in range(2):
+        step = 1 - 2 * turn
+        for number in range(len(spans)):
+            span = number if turn == 0 else len(spans) - 1 - number
+            row, first, stop = int(spans[span, 0]), max(int(spans[span, 1]), 2), min(int(spans[span, 2]), cols - 2)
+            if first >= stop or row < 2 or row >= rows - 2:
+                continue
+            # Only the step along the row depends on the previous pixel: all others are vectorised.
+            # Unsigned indices spare the test for negative ones.
+            at = row * cols + first
+            above, far = at - step * cols, at - 2 * step * cols
+            here, near = np.uint64(at), np.uint64(above)
+            before, after = np.uint64(above - step), np.uint64(above + step)
+            wide_before, wide_after = np.uint64(above - 2 * step), np.uint64(above + 2 * step)
+            high_before, high_after = np.uint64(far - step), np.uint64(far + step)
+            for k in range(np.uint64(stop - first)):
+                straight = min(int(result[here + k]), result[near + k] + cost[1])
+                aslant = min(result[before + k] + cost[2], result[after + k] + cost[3])
+                wide = min(result[wide_before + k] + cost[4], result[wide_after + k] + cost[5])
+                high = min(result[high_before + k] + cost[6], result[high_after + k] + cost[7])
+                line[k] = min(min(straight, aslant), min(wide, high))  # noqa: PLW3301 - one compiled `min`
+            place = at if turn == 0 else at + stop - first - 1
+            last = int(result[place - step])
+            for _ in range(stop - first):
+                last = min(last + cost[0], line[place - at])
+                result[place] = last
+                place += step

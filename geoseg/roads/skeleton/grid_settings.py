@@ -22,7 +22,7 @@ class GridSettings:
     """Height and width of the grid."""
     settings: RoadSettings
     metric: Floats
-    """Matrix `(2, 2)` that converts a step (columns, rows) in the middle of the grid to metres."""
+    """Matrix `(2, 2)` that converts a step (columns, rows) in the middle of the grid to metres; upper triangular."""
     down: npt.NDArray[np.uint32]
     along: npt.NDArray[np.uint32]
     """Smoothing kernels, down the columns and along the rows."""

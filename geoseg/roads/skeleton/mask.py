@@ -6,21 +6,25 @@ Most of a mask is background, which loops over runs skip.
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.compiled import compiled
-from geoseg.roads.arrays import Bytes
+from geoseg.compiled import compiled_as
+from geoseg.roads.arrays import Bytes, Ids
 
 Runs = npt.NDArray[np.int32]
 
 _WORD = 8  # bytes
 
 
-@compiled
 def runs(mask: Bytes) -> Runs:
     """Return the runs `(runs, 3)` of a contiguous mask in reading order: row, first column, column after the last."""
-    cols = mask.shape[1]
     flat = mask.reshape(-1)
-    words = flat[: flat.size // _WORD * _WORD].view(np.uint64)
-    found = np.empty((1024, 3), np.int32)
+    # A row has at most one run for every two pixels; memory that is not written to is not taken.
+    found = np.empty((flat.size // 2 + len(mask), 3), np.int32)
+    count = _find_runs(flat, flat[: flat.size // _WORD * _WORD].view(np.uint64), mask.shape[1], found)
+    return found[:count]
+
+
+@compiled_as("int64(uint8[::1], uint64[::1], int64, int32[:,::1])")
+def _find_runs(flat: Bytes, words: npt.NDArray[np.uint64], cols: int, found: Runs) -> int:
     count = place = 0
     while place < flat.size:
         if not flat[place]:
@@ -34,27 +38,28 @@ def runs(mask: Bytes) -> Runs:
         row, first = place // cols, place
         while place < (row + 1) * cols and flat[place]:
             place += 1
-        if count == len(found):
-            larger = np.empty((2 * count, 3), np.int32)
-            larger[:count] = found
-            found = larger
         found[count, 0], found[count, 1], found[count, 2] = row, first - row * cols, place - row * cols
         count += 1
-    return found[:count]
+    return count
 
 
-@compiled
 def fill_holes(mask: Bytes, area: int, reach: int) -> None:
     """Fill, in place, 4-connected holes of at most `area` pixels that span at most `reach` rows and columns.
 
     A pixel depends on none further than `reach` from it. Background at the window's edge is no hole.
     """
+    _fill_holes(mask, runs(mask), area, reach, np.empty(4 * area + 8, np.int64), np.empty(area + 1, np.int64))
+
+
+@compiled_as("void(uint8[:,::1], int32[:,::1], int64, int64, int64[::1], int64[::1])")
+def _fill_holes(  # noqa: PLR0917 - compiled: one loop, plain arguments
+    mask: Bytes, spans: Runs, area: int, reach: int, waiting: Ids, found: Ids
+) -> None:
     rows, cols = mask.shape
-    waiting = np.empty(4 * area + 8, np.int64)
-    found = np.empty(area + 1, np.int64)
-    for row, _, col in runs(mask):
+    for span in range(len(spans)):
+        row, col = np.int64(spans[span, 0]), np.int64(spans[span, 2])
         # In reading order, the first pixel of a hole has mask above it and to its left.
-        if row in (0, rows - 1) or col >= cols - 1 or mask[row, col] or mask[row - 1, col] != 1:
+        if row == 0 or row == rows - 1 or col >= cols - 1 or mask[row, col] or mask[row - 1, col] != 1:
             continue
         count, pending, is_hole = 0, 1, True
         waiting[0] = row * cols + col

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from geoseg.compiled import compiled
+from geoseg.compiled import compiled_within
 from geoseg.roads.arrays import Bytes, Ids
 
 ROW_STEP: Ids = np.array([0, -1, -1, -1, 0, 1, 1, 1])
@@ -29,7 +29,7 @@ LINK_COUNT: Bytes = np.unpackbits(LINKS[:, None], axis=1).sum(axis=1).astype(np.
 """Number of linked neighbours `(256,)`, likewise."""
 
 
-@compiled
+@compiled_within
 def neighbours_of(skeleton: Bytes, row: int, col: int) -> int:
     """Return the bit set of a pixel's neighbours in the skeleton."""
     found = 0

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.compiled import compiled
+from geoseg.compiled import compiled_as
 from geoseg.roads.arrays import Bytes, Ids
 
 from .distance import Distance
 from .mask import runs
-from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP, neighbours_of
+from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP
 
+_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
+_BIT_COUNT: Bytes = _BITS.sum(axis=1).astype(np.uint8)
+_LOWEST_BIT: Bytes = _BITS.argmax(axis=1).astype(np.uint8)
 PLAZA = 8
 """Bit of `Pieces.code` for roads around a plaza; the three lower bits are a direction."""
 
@@ -35,10 +38,7 @@ class Pieces:
     """Width of the road at each pixel, in units of `widths.WIDTH_UNIT_M`."""
 
 
-@compiled
-def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
-    skeleton: Bytes, top: int, left: int, bottom: int, right: int
-) -> tuple[Ids, Ids, Ids, Bytes]:
+def walk_pieces(skeleton: Bytes, top: int, left: int, bottom: int, right: int) -> tuple[Ids, Ids, Ids, Bytes]:
     """Cut the skeleton within a block into pieces; the block is at least two pixels inside the window.
 
     Returns the index of each pixel in the flattened window `(pixels,)`, the offsets of the pieces `(pieces + 1,)`, the
@@ -46,87 +46,90 @@ def walk_pieces(  # noqa: PLR0912, PLR0915 - one walk over all pixels, compiled
     to the next `(pixels,)`, 0 at the end of a piece.
     """
     cols = skeleton.shape[1]
-    links = np.zeros(skeleton.shape, np.uint8)
-    spans = runs(skeleton)
-    found = np.empty((spans[:, 2] - spans[:, 1]).sum(), np.int64)
-    size, arcs = 0, 0
-    for row, first, stop in spans:
-        if not top <= row < bottom:
-            continue
-        for col in range(max(first, left), min(stop, right)):
-            around = neighbours_of(skeleton, row, col)
-            links[row, col] = LINKS[around]
-            found[size] = row * cols + col
-            size += 1
-            # A node belongs to each of its pieces.
-            arcs += 1 if LINK_COUNT[around] == 2 else LINK_COUNT[around]
-    places = np.empty(size + arcs, np.int64)
-    code = np.zeros(size + arcs, np.uint8)
+    steps = ROW_STEP * cols + COLUMN_STEP
+    flat = skeleton.reshape(-1)
+    found = _pixels(skeleton, top, left, bottom, right)
+    around = np.zeros(found.size, np.uint8)
+    for side in range(8):
+        around |= flat[found + steps[side]] << np.uint8(side)
+    links = np.zeros(flat.size, np.uint8)
+    links[found] = LINKS[around]
+    to_walk = np.zeros(flat.size, np.uint8)
+    to_walk[found] = LINKS[around]
+    # A node belongs to each of its pieces.
+    arcs = int(np.where(LINK_COUNT[around] == 2, 1, LINK_COUNT[around]).sum(dtype=np.int64))
+    places = np.empty(found.size + arcs, np.int64)
+    code = np.zeros(found.size + arcs, np.uint8)
     start = np.empty(arcs + 1, np.int64)
     outside = np.empty((arcs, 2), np.int64)
-    count, filled = 0, 0
-    left_to_walk = links.copy()
-    # First from nodes, then from the block's edge, then around rings.
-    for phase in range(3):
-        for pixel in found[:size]:
-            row, col = pixel // cols, pixel % cols
-            if not left_to_walk[row, col]:
-                continue
-            two = _count(links[row, col]) == 2
-            if two == (phase == 0):
-                continue
-            for first_side in range(8):
-                if not left_to_walk[row, col] >> first_side & 1:
-                    continue
-                came_from = -1
-                if phase == 1:
-                    r, c = row + ROW_STEP[first_side], col + COLUMN_STEP[first_side]
-                    if top <= r < bottom and left <= c < right:
-                        continue
-                    came_from = r * cols + c
-                    left_to_walk[row, col] &= 255 - (1 << first_side)
-                    side = _only(left_to_walk[row, col])
-                else:
-                    side = first_side
-                start[count] = filled
-                r, c = row, col
-                places[filled] = r * cols + c
-                filled += 1
-                beyond = -1
-                while True:
-                    left_to_walk[r, c] &= 255 - (1 << side)
-                    onward_r, onward_c = r + ROW_STEP[side], c + COLUMN_STEP[side]
-                    if not (top <= onward_r < bottom and left <= onward_c < right):
-                        beyond = onward_r * cols + onward_c
-                        break
-                    r, c = onward_r, onward_c
-                    code[filled - 1] = side
-                    places[filled] = r * cols + c
-                    filled += 1
-                    left_to_walk[r, c] &= 255 - (1 << (side ^ 4))
-                    if _count(links[r, c]) != 2:
-                        break
-                    if phase == 2 and r == row and c == col:
-                        beyond = came_from = -2
-                        break
-                    side = _only(left_to_walk[r, c])
-                outside[count, 0], outside[count, 1] = came_from, beyond
-                count += 1
-    start[count] = filled
+    count = _walk(found, links, to_walk, steps, places, start, outside, code)
+    filled = start[count]
     return places[:filled], start[: count + 1], outside[:count], code[:filled]
 
 
-@compiled
-def _count(bits: int) -> int:
-    total = 0
-    for side in range(8):
-        total += bits >> side & 1
-    return total
+def _pixels(skeleton: Bytes, top: int, left: int, bottom: int, right: int) -> Ids:
+    """Return the indices of the skeleton's pixels within a block, in reading order."""
+    row, first, stop = runs(skeleton).T.astype(np.int64)
+    first, stop = np.maximum(first, left), np.minimum(stop, right)
+    within = (row >= top) & (row < bottom) & (first < stop)
+    row, first, size = row[within], first[within], (stop - first)[within]
+    begin = row * skeleton.shape[1] + first - np.cumsum(size) + size
+    return np.repeat(begin, size) + np.arange(size.sum())
 
 
-@compiled
-def _only(bits: int) -> int:
-    for side in range(8):
-        if bits >> side & 1:
-            return side
-    return -1
+@compiled_as("int64(int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], int64[::1], int64[:,::1], uint8[::1])")
+def _walk(  # noqa: PLR0917 - one walk over all pixels, compiled
+    found: Ids,
+    links: Bytes,
+    to_walk: Bytes,
+    steps: Ids,
+    places: Ids,
+    start: Ids,
+    outside: Ids,
+    code: Bytes,
+) -> int:
+    """Write the pieces, and return how many they are; pixels outside the block have no links."""
+    count, filled = 0, 0
+    # First from nodes, then from the block's edge, then around rings.
+    for phase in range(3):
+        for k in range(found.size):
+            pixel = found[k]
+            if not to_walk[pixel] or (_BIT_COUNT[links[pixel]] == 2) == (phase == 0):
+                continue
+            for first_side in range(8):
+                if not to_walk[pixel] >> first_side & 1:
+                    continue
+                came_from = -1
+                side = first_side
+                if phase == 1:
+                    came_from = pixel + steps[first_side]
+                    if links[came_from]:
+                        continue
+                    to_walk[pixel] &= 255 - (1 << first_side)
+                    side = _LOWEST_BIT[to_walk[pixel]]
+                start[count] = filled
+                place = pixel
+                places[filled] = place
+                filled += 1
+                beyond = -1
+                while True:
+                    to_walk[place] &= 255 - (1 << side)
+                    onward = place + steps[side]
+                    if not links[onward]:
+                        beyond = onward
+                        break
+                    place = onward
+                    code[filled - 1] = side
+                    places[filled] = place
+                    filled += 1
+                    to_walk[place] &= 255 - (1 << (side ^ 4))
+                    if _BIT_COUNT[links[place]] != 2:
+                        break
+                    if phase == 2 and place == pixel:
+                        beyond = came_from = -2
+                        break
+                    side = _LOWEST_BIT[to_walk[place]]
+                outside[count, 0], outside[count, 1] = came_from, beyond
+                count += 1
+    start[count] = filled
+    return count

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.compiled import compiled
+from geoseg.compiled import compiled_as
 from geoseg.models.legend import LEVELS
 from geoseg.roads.arrays import Bytes
 
@@ -26,26 +26,40 @@ def kernel(sigma_px: float) -> npt.NDArray[np.uint32]:
     return weights
 
 
-@compiled
 def blur(levels: Bytes, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint32]) -> Bytes:
     """Smooth levels `(rows, columns)` with one kernel down the columns and one along the rows.
 
     Nodata (above `LEVELS`) and pixels outside the window count as zero.
     """
     rows, cols = levels.shape
+    result = np.empty((rows, cols), np.uint8)
+    column = np.zeros(cols + 2 * (along.size // 2), np.uint32)
+    _blur(np.require(levels, requirements=["C", "W"]), down, along, column, np.empty(cols, np.uint32), result)
+    return result
+
+
+@compiled_as("void(uint8[:,::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint8[:,::1])")
+def _blur(  # noqa: PLR0917 - compiled: plain arguments
+    levels: Bytes,
+    down: npt.NDArray[np.uint32],
+    along: npt.NDArray[np.uint32],
+    column: npt.NDArray[np.uint32],
+    total: npt.NDArray[np.uint32],
+    result: Bytes,
+) -> None:
+    """Write smooth levels to `result`; `column` is a padded row, smoothed down the columns, `total` any row."""
+    rows, cols = levels.shape
     above, before = down.size // 2, along.size // 2
-    result = np.zeros((rows, cols), np.uint8)
-    column = np.zeros(cols + 2 * before, np.uint32)
-    total = np.zeros(cols, np.uint32)
     # Views of equal length are vectorised by the compiler: four times as fast.
     middle = column[before : before + cols]
     for row in range(rows):
-        middle[:] = 0
+        for col in range(cols):
+            middle[col] = 0
+            total[col] = 32768  # rounds to nearest
         for source in range(max(row - above, 0), min(row + above, rows - 1) + 1):
             weight, strip = down[source - row + above], levels[source]
             for col in range(cols):
                 middle[col] += weight * (strip[col] if strip[col] <= LEVELS else 0)
-        total[:] = 32768  # rounds to nearest
         for k in range(along.size):
             weight, part = along[k], column[k : k + cols]
             for col in range(cols):
@@ -53,4 +67,3 @@ def blur(levels: Bytes, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint
         target = result[row]
         for col in range(cols):
             target[col] = total[col] >> 16
-    return result

@@ -6,12 +6,15 @@ Zhang and Suen's rule, as in `skeletonize`, erases diagonal lines two pixels wid
 """
 
 import numpy as np
+import numpy.typing as npt
 
-from geoseg.compiled import compiled
-from geoseg.roads.arrays import Bytes, Flags
+from geoseg.compiled import compiled_as, compiled_within
+from geoseg.roads.arrays import Bytes, Flags, Ids
 
-from .mask import runs
+from .mask import Runs, runs
 from .neighbours import COLUMN_STEP, ROW_STEP
+
+Places = npt.NDArray[np.uint32]
 
 _QUEUED = (2, 4)  # bits of pixels queued for the first and second pass; bit 1 is the mask
 _WAITING = 7  # in the mask and both queues
@@ -32,64 +35,72 @@ def _removable() -> Flags:
 _REMOVABLE = _removable()
 
 
-@compiled
-def thin(mask: Bytes, iterations: int) -> Bytes:  # noqa: PLR0912 - compiled: one loop
+def thin(mask: Bytes, iterations: int) -> Bytes:
     """Return a mask `(rows, columns)` of ones and zeros after some iterations of thinning.
 
     An iteration has two passes that look one pixel far each, so a pixel depends on none further away than twice the
     number of iterations. The outermost ring of the window counts as background.
     """
     result = mask.copy()
-    result[0] = result[-1] = 0
-    result[:, 0] = result[:, -1] = 0
+    result[[0, -1]] = 0
+    result[:, [0, -1]] = 0
     cols = result.shape[1]
-    flat = result.reshape(-1)
     spans = runs(result)
-    size = (spans[:, 2] - spans[:, 1]).sum()
+    size = int((spans[:, 2] - spans[:, 1]).sum(dtype=np.int64))
     queues = np.empty((2, size), np.uint32)
-    counts = np.zeros(2, np.int64)
-    gone = np.empty(size, np.uint32)
-    for row, first, stop in spans:
-        for place in range(row * cols + first, row * cols + stop):
-            if _neighbourhood(flat, place, cols) != _SURROUNDED:
-                queues[0, counts[0]] = queues[1, counts[0]] = place
-                counts[0] += 1
-    counts[1] = counts[0]
-    for place in queues[0, : counts[0]]:
-        flat[place] = _WAITING
     steps = ROW_STEP * cols + COLUMN_STEP
-    for _ in range(iterations):
-        if counts[0] == 0 and counts[1] == 0:
-            break
-        for turn in range(2):
-            removed = 0
-            for place in queues[turn, : counts[turn]]:
-                if not flat[place] & 1:
-                    continue
-                flat[place] &= _WAITING - _QUEUED[turn]
-                if _REMOVABLE[turn, _neighbourhood(flat, place, cols)]:
-                    gone[removed] = place
-                    removed += 1
-            counts[turn] = 0
-            for place in gone[:removed]:
-                flat[place] = 0
-            for centre in gone[:removed]:
-                for side in range(8):
-                    place = centre + steps[side]
-                    before = flat[place]
-                    if not before & 1 or before == _WAITING:
-                        continue
-                    flat[place] = _WAITING
-                    for other in range(2):
-                        if not before & _QUEUED[other]:
-                            queues[other, counts[other]] = place
-                            counts[other] += 1
-    for place in range(flat.size):
-        flat[place] &= 1
+    _thin(result.reshape(-1), cols, spans, iterations, steps, queues[0], queues[1], np.empty(size, np.uint32))
     return result
 
 
-@compiled
+@compiled_as("void(uint8[::1], int64, int32[:,::1], int64, int64[::1], uint32[::1], uint32[::1], uint32[::1])")
+def _thin(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
+    flat: Bytes, cols: int, spans: Runs, iterations: int, steps: Ids, queue: Places, other_queue: Places, gone: Places
+) -> None:
+    count = 0
+    for span in range(len(spans)):
+        for place in range(spans[span, 0] * cols + spans[span, 1], spans[span, 0] * cols + spans[span, 2]):
+            if _neighbourhood(flat, place, cols) != _SURROUNDED:
+                queue[count] = other_queue[count] = place
+                count += 1
+    other_count = count
+    for k in range(count):
+        flat[queue[k]] = _WAITING
+    for half in range(2 * iterations):
+        if count == 0 and other_count == 0:
+            break
+        turn = half % 2
+        bit, other_bit = _QUEUED[turn], _QUEUED[1 - turn]
+        removed = 0
+        for k in range(count):
+            place = int(queue[k])
+            if flat[place] & 1:
+                flat[place] &= _WAITING - bit
+                if _REMOVABLE[turn, _neighbourhood(flat, place, cols)]:
+                    gone[removed] = place
+                    removed += 1
+        count = 0
+        for k in range(removed):
+            flat[gone[k]] = 0
+        for k in range(removed):
+            for side in range(8):
+                place = gone[k] + steps[side]
+                before = flat[place]
+                if before & 1 and before != _WAITING:
+                    flat[place] = _WAITING
+                    if not before & bit:
+                        queue[count] = place
+                        count += 1
+                    if not before & other_bit:
+                        other_queue[other_count] = place
+                        other_count += 1
+        queue, other_queue = other_queue, queue
+        count, other_count = other_count, count
+    for place in range(flat.size):
+        flat[place] &= 1
+
+
+@compiled_within
 def _neighbourhood(flat: Bytes, place: int, cols: int) -> int:
     """Return the bit set of a pixel's neighbours in the mask, in the order of `neighbours`."""
     at, down = np.uint64(place), np.uint64(cols)  # unsigned: spares the test for negative indices

@@ -1,0 +1,26 @@
+"""Compile the tracer ahead of its first use."""
+
+from geoseg.compiled import Compilation, compile_ahead
+
+_GROUPS = (
+    ("line_points", "graph.axes", "graph.junctions", "graph.gaps", "graph.islands", "graph.graph"),
+    (
+        "skeleton.widths",
+        "skeleton.distance",
+        "graph.chains",
+        "skeleton.mask",
+        "skeleton.thinning",
+        "graph.edge_statistics",
+        "skeleton.pieces",
+        "skeleton.smoothing",
+    ),
+)
+"""Modules with compiled functions, in groups that take equally long; the first shares `graph.walking.walk`."""
+
+
+def prepare_tracer() -> Compilation:
+    """Start to compile the tracer in two processes, unless that was done before on this machine.
+
+    Use it as a context, and `wait` before tracing. It costs milliseconds where nothing is to be compiled.
+    """
+    return compile_ahead("geoseg.roads", _GROUPS)
