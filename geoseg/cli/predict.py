@@ -113,7 +113,9 @@ def _predict(console: "Console", scene: str, **arguments: Any) -> "Prediction": 
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(Path(scene).name, total=None, rate="starting")
 
-        def progress(done: int, total: int, _item: str) -> None:
+        def progress(done: int, total: int, text: str) -> None:
+            if text:
+                console.print(text)
             bar.update(task, completed=done, total=total)
             speed = bar.tasks[0].speed
             rate = "tracing and writing" if done == total else f"{speed / 1e6:.2f} Mpx/s" if speed else ""

@@ -16,8 +16,10 @@ import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 
+from geoseg.compiled import Compilation
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
+from geoseg.roads import prepare_tracer
 from geoseg.roads.arrays import Bytes
 from geoseg.roads.graph.chains import Chains
 from geoseg.roads.trace import BLOCK, Tracing, plan_tracing, trace_rows
@@ -72,6 +74,7 @@ class Finisher:
         self._assembling: Background[_Band, dict[Layer, Path]] = Background(
             self._assemble, depth=len(self._waiting) + 1, name="assemble"
         )
+        self._compilation: Compilation | None = None
         self._skeleton: Background[Bytes, Chains] | None = None
         if self.tracing is not None:
             self._skeleton = Background(partial(self._trace, self.tracing), depth=_PARTS, name="trace")
@@ -125,16 +128,25 @@ class Finisher:
                     self._room.release()
         return {layer: describe(plan, layer, target, place) for layer, target in layers.items()}
 
+    @property
+    def compiling(self) -> bool:
+        """Whether the road tracer is being compiled, which happens once on a machine."""
+        return self._compilation is not None and self._compilation.needed
+
     def _trace(self, tracing: Tracing, rows: Iterator[Bytes]) -> Chains:
         """Trace the skeleton of roads from rows as they come."""
         block = _block(output_grid(self._plan))
+        if self._compilation is not None and self._compilation.needed:
+            with self.clock.busy("compile"):
+                self._compilation.wait()
         with self.clock.busy("trace"):
             return trace_rows(tracing, self.clock.awaiting("trace", rows), block=block, workers=_tracers())
 
     def __enter__(self) -> Self:
-        self._assembling.__enter__()
         if self._skeleton is not None:
+            self._compilation = prepare_tracer()
             self._skeleton.__enter__()
+        self._assembling.__enter__()
         return self
 
     def __exit__(
@@ -144,6 +156,8 @@ class Finisher:
         if self._skeleton is not None:
             self._skeleton.__exit__(kind, error, traceback)
         self._assembling.__exit__(kind, error, traceback)
+        if self._compilation is not None:
+            self._compilation.close()
 
 
 def _bands(plan: Plan) -> Iterator[_Band]:

@@ -34,6 +34,9 @@ from .result_layers import Layer, requested_layers, write_cog
 from .settings import Options, Settings
 from .timings import StageTime, Timings
 
+COMPILING = "compiling the road tracer (first run only)"
+"""Text of progress, which explains a slow first run."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RoadTotals:
@@ -98,7 +101,7 @@ def predict(
     load
         Loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
     progress
-        Called with finished pixels, all pixels, and `""`.
+        Called with finished pixels, all pixels, and `COMPILING` at the first run on a machine, else `""`.
     **options
         Fields of `Settings`.
 
@@ -152,6 +155,7 @@ def run(
         with journal.lock():
             try:
                 with Finisher(planned, journal, clock) as finisher:
+                    progress(0, total, COMPILING if finisher.compiling else "")
                     for finished in executor(jobs, clock):
                         finisher.add(finished)
                         done += finished.pixels

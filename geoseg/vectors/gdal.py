@@ -1,0 +1,92 @@
+"""Write layers with GDAL: FlatGeobuf, and GeoPackages with the styles of QGIS."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from .layers import GEOMETRY, Layer
+
+_VERSION = "1.2"
+"""GeoPackage version: the latest that current GDALs read without a warning."""
+
+_COLUMN = "geom"
+"""Geometry column in a GeoPackage."""
+
+_DATE = "2000-01-01T00:00:00.000Z"
+_STYLES = """
+CREATE TABLE layer_styles (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
+    f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,
+    useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME)
+"""
+
+
+def write_flatgeobuf(layer: Layer, path: Path, name: str) -> None:
+    """Write a layer under a name."""
+    with _system_errors():
+        _write(layer, path, name, driver="FlatGeobuf")
+
+
+def write_geopackage(layers: Sequence[Layer], path: Path) -> None:
+    """Write layers and their styles."""
+    with _system_errors(), _dated():
+        for number, layer in enumerate(layers):
+            options = {"append": number > 0, "VERSION": _VERSION, "GEOMETRY_NAME": _COLUMN}
+            _write(layer, path, layer.name, driver="GPKG", **options)
+        _embed_styles(layers, path)
+
+
+@contextmanager
+def _dated() -> Iterator[None]:
+    """Let GDAL write a fixed date instead of today's."""
+    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _DATE})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+
+
+def _embed_styles(layers: Sequence[Layer], path: Path) -> None:
+    """Store the QML of layers in a GeoPackage as QGIS's default styles."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(_STYLES)
+        for layer in layers:
+            database.execute(
+                "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "
+                "styleName, styleQML, styleSLD, useAsDefault, description, owner, update_time) "
+                "VALUES ('', '', ?, ?, ?, ?, '', 1, 'geoseg', '', ?)",
+                (layer.name, _COLUMN, layer.name, layer.style, _DATE),
+            )
+        database.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
+            "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
+            (_DATE,),
+        )
+
+
+@contextmanager
+def _system_errors() -> Iterator[None]:
+    """Raise errors of GDAL, Arrow and SQLite as an OSError."""
+    try:
+        yield
+    except (DataSourceError, DataLayerError, pa.ArrowException, sqlite3.Error) as error:
+        raise OSError(errno.EIO, f"{error}; is the disk full?") from error
+
+
+def _write(layer: Layer, path: Path, name: str, **options: object) -> None:
+    pyogrio.write_arrow(
+        layer.reader(),
+        str(path),
+        layer=name,
+        geometry_type=layer.geometry_type,
+        geometry_name=GEOMETRY.name,
+        crs=layer.crs.to_wkt(),
+        **options,
+    )
