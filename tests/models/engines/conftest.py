@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -10,6 +11,7 @@ import pytest
 from standins import make_card
 
 from geoseg.models.bundle import save_bundle
+from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.engines.on_openvino import OpenVINOEngine
 from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
 
@@ -52,6 +54,7 @@ def settle(network):
 def settled(tmp_path_factory):
     """Save a narrow preset of 5 classes with settled statistics and return its path."""
 
+    @cache
     def save(preset, width=2) -> Path:
         keras.utils.set_random_seed(3)
         path = tmp_path_factory.mktemp("bundles") / f"{preset}.keras"
@@ -101,3 +104,14 @@ def build_driver(tmp_path):
         subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "libcuda.so.1", source], check=True)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def reference(tiles):
+    """Probabilities of a bundle in Keras for random tiles, computed once for all engines."""
+
+    @cache
+    def score(bundle, side=64):
+        return KerasEngine(bundle)(tiles(1, side))
+
+    return score

@@ -13,7 +13,6 @@ from standins import make_card
 from geoseg.errors import BundleError, UsageError
 from geoseg.models.bundle import save_bundle
 from geoseg.models.engines.engine import EngineOptions, average_orientations
-from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.networks.presets import PRESETS
 from geoseg.models.shipped import shipped_models
 
@@ -29,30 +28,30 @@ print(sorted(loaded & {{"keras", "tensorflow", "jax", "torch", "geopandas", "pyo
 """
 
 
-def agree(engine, bundle, pixels, atol=1e-4):
-    expected, found = KerasEngine(bundle)(pixels), engine(bundle)(pixels)
+def agree(found, expected):
     assert found.dtype == np.float32
     assert np.ptp(expected, axis=(0, 1, 2)).max() > 0.05, "a network that answers the same everywhere proves nothing"
-    np.testing.assert_allclose(found, expected, atol=atol, rtol=0)
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
-def test_presets(preset, settled, engine, tiles):
+def test_presets(preset, settled, engine, tiles, reference):
     """Every preset has the probabilities that Keras gives it, to 1e-4."""
-    agree(engine, settled(preset), tiles(1))
+    agree(engine(settled(preset))(tiles(1)), reference(settled(preset)))
 
 
-def test_the_default_preset(bundle, engine, tiles):
+def test_the_default_preset(bundle, engine, tiles, reference):
     """The default preset has the probabilities that Keras gives it, to 1e-4."""
-    agree(engine, bundle, tiles(1))
+    agree(engine(bundle)(tiles(1)), reference(bundle))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_models())
-def test_shipped_models(name, engine, tiles):
+def test_shipped_models(name, engine, tiles, reference):
     """The shipped models have the probabilities that Keras gives them, to 1e-4, on noise."""
-    agree(engine, shipped_models()[name], tiles(1, 256))
+    path = shipped_models()[name]
+    agree(engine(path)(tiles(1, 256)), reference(path, 256))
 
 
 @pytest.mark.parametrize("side", [64, 128])
