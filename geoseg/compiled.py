@@ -31,9 +31,12 @@ def compiled(loop: Loop) -> Loop:
     return cast("Loop", _cached(loop))
 
 
-def compiled_as(signature: str) -> Callable[[Callable[Arguments, Result]], "Kernel[Arguments, Result]"]:
-    """Return a decorator like `compiled` that states the types of its only use, and imports Numba when called."""
-    return lambda function: Kernel(function, signature)
+def compiled_as(types: str) -> Callable[[Callable[Arguments, Result]], "Kernel[Arguments, Result]"]:
+    """Return a decorator like `compiled` for a function that is called with arguments of these types only.
+
+    Numba writes types like `(uint8[:,::1], int64)`; it is not imported before the first call.
+    """
+    return lambda function: Kernel(function, types)
 
 
 def compiled_within(loop: Loop) -> Loop:
@@ -44,14 +47,22 @@ def compiled_within(loop: Loop) -> Loop:
 class Kernel(Generic[Arguments, Result]):
     """A function that is compiled at its first call."""
 
-    def __init__(self, function: Callable[Arguments, Result], signature: str) -> None:
+    def __init__(self, function: Callable[Arguments, Result], types: str) -> None:
         self.function = function
-        self.signature = signature
-        """Types of result and arguments, as Numba writes them."""
+        self.types = types
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call the compiled function."""
         return cast("Result", self.dispatcher(*args, **kwargs))
+
+    def compile(self) -> bool:
+        """Compile it, or load it from Numba's cache; return whether it is kept there."""
+        from numba.core.sigutils import normalize_signature
+
+        # In the cache, a text would be another key than the types of a call.
+        types, _ = cast("Any", normalize_signature)(self.types)
+        self.dispatcher.compile(types)
+        return self.dispatcher.stats.cache_path is not None
 
     @property
     def dispatcher(self) -> Any:  # noqa: ANN401 - Numba is not typed
@@ -211,9 +222,8 @@ def _compile(modules: Sequence[str]) -> int:
         for value in vars(import_module(module)).values():
             if not isinstance(value, Kernel) or value.function.__module__ != module:
                 continue
-            if closed.is_set() or value.dispatcher.stats.cache_path is None:
+            if closed.is_set() or not value.compile():
                 return 1
-            value.dispatcher.compile(value.signature)
     return 0
 
 

@@ -15,7 +15,7 @@ from geoseg.compiled import compiled, compiled_as
 def twice(value):
     return 2 * value
 
-@compiled_as("int64(int64)")
+@compiled_as("(int64)")
 def thrice(value):
     return 3 * value
 

@@ -12,7 +12,7 @@ JUMP = 1.5
 
 
 @compiled_as(
-    "void(int64[::1], int64[:,::1], uint8[::1], int64, int64, int64[:,::1], float64[:,::1], int64[::1], float64[:,::1])"
+    "(int64[::1], int64[:,::1], uint8[::1], int64, int64, int64[:,::1], float64[:,::1], int64[::1], float64[:,::1])"
 )
 def find_corners(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids,
@@ -39,7 +39,7 @@ def find_corners(  # noqa: PLR0917 - compiled: plain arguments
 
 
 @compiled_as(
-    "void(float64[:,::1], int64[::1], int64[::1], int64, int64[:,::1], boolean[:,::1], float64[:,::1], float64[::1],"
+    "(float64[:,::1], int64[::1], int64[::1], int64, int64[:,::1], boolean[:,::1], float64[:,::1], float64[::1],"
     " float64[::1], float64[:,::1], float64[::1], int64, float64, float64, float64, float64, float64[::1],"
     " float64[:,::1], int64[::1])"
 )

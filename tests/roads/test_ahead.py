@@ -53,7 +53,7 @@ def test_types_are_those_of_a_trace(tangle, trace_levels, monkeypatch):
         monkeypatch.delitem(vars(each), "_dispatcher", raising=False)
     trace_levels(tangle)
     for each in every:
-        expected, _ = normalize_signature(each.signature)
+        expected, _ = normalize_signature(each.types)
         assert each.dispatcher.signatures == [expected], each.function.__qualname__
 
 

@@ -47,7 +47,7 @@ def intersect_axes(graph: Graph, chains: Chains, grid: GridSettings, bends: Floa
 
 
 @compiled_as(
-    "void(int64[::1], int64[:,::1], uint8[::1], int64, int64[:,::1], float64[:,::1], float64[:,::1], float64, float64,"
+    "(int64[::1], int64[:,::1], uint8[::1], int64, int64[:,::1], float64[:,::1], float64[:,::1], float64, float64,"
     " float64[:,::1], float64[:,:,::1])"
 )
 def _fit_axes(  # noqa: PLR0917 - compiled: one loop, plain arguments

@@ -137,7 +137,7 @@ def _lowest(  # noqa: PLR0917 - all of the pieces
     return np.column_stack([place[lowest], np.minimum(before[lowest], after[lowest])])
 
 
-@compiled_as("UniTuple(int64, 2)(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
+@compiled_as("(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
 def _label(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids, beyond: Ids, partner: Ids, owner: Ids, first: Ids, last: Ids, size: Ids
 ) -> tuple[int, int]:
@@ -168,7 +168,7 @@ def _label(  # noqa: PLR0917 - compiled: plain arguments
 
 
 @compiled_as(
-    "void(int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], uint8[::1], uint8[::1], int64[::1], int64[::1],"
+    "(int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], uint8[::1], uint8[::1], int64[::1], int64[::1],"
     " boolean[::1], int64, int64[:,::1], int64[:,::1], uint8[::1], uint8[::1], uint8[::1])"
 )
 def _copy(  # noqa: PLR0917 - compiled: plain arguments

@@ -59,7 +59,7 @@ def _sums(flat: Flat, level: Bytes, width: Bytes, near: Ids) -> Floats:
     return sums
 
 
-@compiled_as("void(int64[::1], int64[:,::1], uint8[::1], uint8[::1], uint8[::1], int64[:,::1], float64[:,::1])")
+@compiled_as("(int64[::1], int64[:,::1], uint8[::1], uint8[::1], uint8[::1], int64[:,::1], float64[:,::1])")
 def _add(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids, parts: Ids, code: Bytes, level: Bytes, width: Bytes, near: Ids, sums: Floats
 ) -> None:
@@ -70,20 +70,22 @@ def _add(  # noqa: PLR0917 - compiled: plain arguments
         skipped, end = near[edge, 0], pixels - near[edge, 1]
         if skipped >= end:
             skipped, end = pixels // 2, pixels // 2 + 1
-        index = total = plaza = widths = wide = wider = 0
+        index = total = plaza = widths = wide = 0
+        wider = np.int64(0)
         lowest = 255
         for part in range(start[edge], start[edge + 1]):
             at, last = parts[part, 0], parts[part, 1]
             step = 1 if last >= at else -1
             while True:
-                total += int(level[at])
-                lowest = min(lowest, int(level[at]))
+                total += level[at]
+                if level[at] < lowest:  # noqa: PLR1730 - `min` would be compiled for a type of its own
+                    lowest = level[at]
                 if code[at] & PLAZA:
                     plaza += 1
                 if skipped <= index < end and width[at] != UNKNOWN:
-                    units = int(width[at])
+                    units = np.int64(width[at])
                     widths += 1
-                    wide += units
+                    wide += width[at]
                     wider += units * units
                 index += 1
                 if at == last:

@@ -107,7 +107,7 @@ def _find_dead_ends(graph: Graph, grid: GridSettings) -> Ids:
 
 
 @compiled_as(
-    "void(int64[::1], int64[:,::1], uint8[::1], int64, int64[::1], int64[::1], float64[::1], float64, float64[:,::1],"
+    "(int64[::1], int64[:,::1], uint8[::1], int64, int64[::1], int64[::1], float64[::1], float64, float64[:,::1],"
     " float64[:,::1])"
 )
 def _measure_headings(  # noqa: PLR0917 - compiled: plain arguments
@@ -191,7 +191,7 @@ def _find_roads_ahead(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
 
 
 @compiled_as(
-    "void(int64[::1], int64[:,::1], uint8[::1], int64, int64[::1], float64[:,::1], float64[:,::1], float64, float64,"
+    "(int64[::1], int64[:,::1], uint8[::1], int64, int64[::1], float64[:,::1], float64[:,::1], float64, float64,"
     " int64, int64[::1], int64[::1], int64[:,::1], float64[::1])"
 )
 def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments

@@ -169,9 +169,7 @@ def _runs(ends: Ids, degree: Ids) -> tuple[Ids, Ids, Flags, Ids]:
     return start[: count + 1], order[:filled], against[:filled], run_ends[:count]
 
 
-@compiled_as(
-    "int64(int64[::1], int64[::1], int64[::1], boolean[::1], int64[::1], int64[::1], boolean[::1], int64[:,::1])"
-)
+@compiled_as("(int64[::1], int64[::1], int64[::1], boolean[::1], int64[::1], int64[::1], boolean[::1], int64[:,::1])")
 def _join(  # noqa: PLR0917 - compiled: plain arguments
     ends: Ids, degree: Ids, incident: Ids, seen: Flags, start: Ids, order: Ids, against: Flags, run_ends: Ids
 ) -> int:

@@ -34,7 +34,7 @@ def close_islands(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
 
 
 @compiled_as(
-    "void(int64[::1], int64[:,::1], uint8[::1], uint8[::1], int64, int64[:,::1], int64[:,::1], float64[:,::1],"
+    "(int64[::1], int64[:,::1], uint8[::1], uint8[::1], int64, int64[:,::1], int64[:,::1], float64[:,::1],"
     " float64[:,::1])"
 )
 def _compare(  # noqa: PLR0917 - compiled: plain arguments

@@ -60,7 +60,7 @@ def _merge(ends: Ids, apart_m: Floats, half_width_m: Floats, factor: float, leas
     return parent
 
 
-@compiled_as("void(int64[:,::1], float64[::1], float64, float64, int64[::1], float64[::1], float64[::1])")
+@compiled_as("(int64[:,::1], float64[::1], float64, float64, int64[::1], float64[::1], float64[::1])")
 def _join(  # noqa: PLR0917 - compiled: plain arguments
     ends: Ids, apart_m: Floats, factor: float, least_m: float, parent: Ids, span_m: Floats, widest_m: Floats
 ) -> None:
@@ -149,7 +149,7 @@ def _measure_angles(graph: Graph, chains: Chains, grid: GridSettings) -> tuple[I
 
 
 @compiled_as(
-    "void(int64[::1], int64[:,::1], uint8[::1], int64, int64[:,::1], int64[::1], float64[:,::1], float64[::1],"
+    "(int64[::1], int64[:,::1], uint8[::1], int64, int64[:,::1], int64[::1], float64[:,::1], float64[::1],"
     " float64[:,::1], float64[:,::1])"
 )
 def _measure_directions(  # noqa: PLR0917 - compiled: plain arguments

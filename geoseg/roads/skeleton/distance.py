@@ -37,7 +37,7 @@ def distances(mask: Bytes, costs: npt.NDArray[np.uint16]) -> Distance:
     return result
 
 
-@compiled_as("void(uint16[::1], int64, int64, int32[:,::1], int64[::1], int64[::1])")
+@compiled_as("(uint16[::1], int64, int64, int32[:,::1], int64[::1], int64[::1])")
 def _sweep(  # noqa: PLR0917 - compiled: plain arguments
     result: Distance, rows: int, cols: int, spans: Runs, cost: Ids, line: Ids
 ) -> None:
@@ -45,11 +45,13 @@ def _sweep(  # noqa: PLR0917 - compiled: plain arguments
     for number in range(len(spans)):
         for place in range(spans[number, 0] * cols + spans[number, 1], spans[number, 0] * cols + spans[number, 2]):
             result[place] = FAR
+    two, right = np.int64(2), np.int64(cols - 2)
     for turn in range(2):
         step = 1 - 2 * turn
         for number in range(len(spans)):
             span = number if turn == 0 else len(spans) - 1 - number
-            row, first, stop = int(spans[span, 0]), max(int(spans[span, 1]), 2), min(int(spans[span, 2]), cols - 2)
+            row = np.int64(spans[span, 0])
+            first, stop = max(np.int64(spans[span, 1]), two), min(np.int64(spans[span, 2]), right)
             if first >= stop or row < 2 or row >= rows - 2:
                 continue
             # Only the step along the row depends on the previous pixel: all others are vectorised.
@@ -61,14 +63,14 @@ def _sweep(  # noqa: PLR0917 - compiled: plain arguments
             wide_before, wide_after = np.uint64(above - 2 * step), np.uint64(above + 2 * step)
             high_before, high_after = np.uint64(far - step), np.uint64(far + step)
             for k in range(np.uint64(stop - first)):
-                straight = min(int(result[here + k]), result[near + k] + cost[1])
+                straight = min(np.int64(result[here + k]), result[near + k] + cost[1])
                 aslant = min(result[before + k] + cost[2], result[after + k] + cost[3])
                 wide = min(result[wide_before + k] + cost[4], result[wide_after + k] + cost[5])
                 high = min(result[high_before + k] + cost[6], result[high_after + k] + cost[7])
                 line[k] = min(min(straight, aslant), min(wide, high))  # noqa: PLW3301 - one compiled `min`
-            place = at if turn == 0 else at + stop - first - 1
-            last = int(result[place - step])
+            pixel = at if turn == 0 else at + stop - first - 1
+            least = np.int64(result[pixel - step])
             for _ in range(stop - first):
-                last = min(last + cost[0], line[place - at])
-                result[place] = last
-                place += step
+                least = min(least + cost[0], line[pixel - at])
+                result[pixel] = least
+                pixel += step

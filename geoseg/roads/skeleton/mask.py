@@ -23,7 +23,7 @@ def runs(mask: Bytes) -> Runs:
     return found[:count]
 
 
-@compiled_as("int64(uint8[::1], uint64[::1], int64, int32[:,::1])")
+@compiled_as("(uint8[::1], uint64[::1], int64, int32[:,::1])")
 def _find_runs(flat: Bytes, words: npt.NDArray[np.uint64], cols: int, found: Runs) -> int:
     count = place = 0
     while place < flat.size:
@@ -51,7 +51,7 @@ def fill_holes(mask: Bytes, area: int, reach: int) -> None:
     _fill_holes(mask, runs(mask), area, reach, np.empty(4 * area + 8, np.int64), np.empty(area + 1, np.int64))
 
 
-@compiled_as("void(uint8[:,::1], int32[:,::1], int64, int64, int64[::1], int64[::1])")
+@compiled_as("(uint8[:,::1], int32[:,::1], int64, int64, int64[::1], int64[::1])")
 def _fill_holes(  # noqa: PLR0917 - compiled: one loop, plain arguments
     mask: Bytes, spans: Runs, area: int, reach: int, waiting: Ids, found: Ids
 ) -> None:

@@ -77,7 +77,7 @@ def _pixels(skeleton: Bytes, top: int, left: int, bottom: int, right: int) -> Id
     return np.repeat(begin, size) + np.arange(size.sum())
 
 
-@compiled_as("int64(int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], int64[::1], int64[:,::1], uint8[::1])")
+@compiled_as("(int64[::1], uint8[::1], uint8[::1], int64[::1], int64[::1], int64[::1], int64[:,::1], uint8[::1])")
 def _walk(  # noqa: PLR0917 - one walk over all pixels, compiled
     found: Ids,
     links: Bytes,

@@ -38,7 +38,7 @@ def blur(levels: Bytes, down: npt.NDArray[np.uint32], along: npt.NDArray[np.uint
     return result
 
 
-@compiled_as("void(uint8[:,::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint8[:,::1])")
+@compiled_as("(uint8[:,::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint8[:,::1])")
 def _blur(  # noqa: PLR0917 - compiled: plain arguments
     levels: Bytes,
     down: npt.NDArray[np.uint32],
@@ -55,11 +55,12 @@ def _blur(  # noqa: PLR0917 - compiled: plain arguments
     for row in range(rows):
         for col in range(cols):
             middle[col] = 0
-            total[col] = 32768  # rounds to nearest
         for source in range(max(row - above, 0), min(row + above, rows - 1) + 1):
             weight, strip = down[source - row + above], levels[source]
             for col in range(cols):
                 middle[col] += weight * (strip[col] if strip[col] <= LEVELS else 0)
+        for col in range(cols):
+            total[col] = 32768  # rounds to nearest
         for k in range(along.size):
             weight, part = along[k], column[k : k + cols]
             for col in range(cols):

@@ -53,7 +53,7 @@ def thin(mask: Bytes, iterations: int) -> Bytes:
     return result
 
 
-@compiled_as("void(uint8[::1], int64, int32[:,::1], int64, int64[::1], uint32[::1], uint32[::1], uint32[::1])")
+@compiled_as("(uint8[::1], int64, int32[:,::1], int64, int64[::1], uint32[::1], uint32[::1], uint32[::1])")
 def _thin(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
     flat: Bytes, cols: int, spans: Runs, iterations: int, steps: Ids, queue: Places, other_queue: Places, gone: Places
 ) -> None:
@@ -73,11 +73,11 @@ def _thin(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
         bit, other_bit = _QUEUED[turn], _QUEUED[1 - turn]
         removed = 0
         for k in range(count):
-            place = int(queue[k])
-            if flat[place] & 1:
-                flat[place] &= _WAITING - bit
-                if _REMOVABLE[turn, _neighbourhood(flat, place, cols)]:
-                    gone[removed] = place
+            pixel = queue[k] + 0  # of 64 bits
+            if flat[pixel] & 1:
+                flat[pixel] &= _WAITING - bit
+                if _REMOVABLE[turn, _neighbourhood(flat, pixel, cols)]:
+                    gone[removed] = pixel
                     removed += 1
         count = 0
         for k in range(removed):

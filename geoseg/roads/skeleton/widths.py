@@ -42,7 +42,7 @@ def measure_widths(  # noqa: PLR0917 - all that a profile depends on
 
 
 @compiled_as(
-    "void(int64[::1], int64[::1], int64[:,::1], uint8[:,::1], uint8[:,::1], float64[:,::1], float64[:,::1],"
+    "(int64[::1], int64[::1], int64[:,::1], uint8[:,::1], uint8[:,::1], float64[:,::1], float64[:,::1],"
     " int64, int64, int64, int64, float64, int64, int64[::1], uint8[::1])"
 )
 def _measure(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
