@@ -1,18 +1,22 @@
 """Read a scene strip by strip on the model's grid, reflected where tiles reach beyond it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 
-from geoseg.errors import SceneError
-from geoseg.rasters.open import GDAL, opened
-from geoseg.rasters.read import read_imagery
+from geoseg.rasters.read import Masked
 from geoseg.tiling import Roi, reflect
 
 from .plan import Plan
+from .readers import read_regions
+
+Planes = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
+"""Pixels `(bands, rows, columns)` and validity `(rows, columns)`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,32 +30,67 @@ class Strip:
     cols: slice
     """Columns of the grid from the block's first tile to its last; may extend beyond the scene."""
     pixels: npt.NDArray[np.generic]
-    """`(rows, columns, bands)` in the scene's data type; 0 where it has no data."""
+    """`(rows, columns, bands)` in the scene's data type, stored band by band; 0 where it has no data."""
     valid: npt.NDArray[np.bool_]
     """`(rows, columns)`: where the scene has data."""
 
 
 def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
-    """Yield the strips of a block from top to bottom; whole strips suit files stored in rows as well as in tiles."""
+    """Yield the strips of a block from top to bottom; rows that two strips share are read once.
+
+    Raises SceneError if the scene cannot be read.
+    """
     tile_rows, tile_cols = plan.lattice.touching(block)
     cols = slice(plan.lattice.cols.span(tile_cols[0]).start, plan.lattice.cols.span(tile_cols[-1]).stop)
-    # Set again: a cluster's workers do not have the caller's settings.
-    with rasterio.Env(**GDAL), opened(plan.scene.source) as dataset:
-        if dataset.shape != tuple(plan.scene.geobox.shape):
-            raise SceneError(f"{plan.scene.source} has changed since the run was planned; start it again.")
-        for row in tile_rows:
-            rows = plan.lattice.rows.span(row)
-            pixels, valid = _read(plan, dataset, rows, cols)
-            yield Strip(row=row, rows=rows, cols=cols, pixels=pixels, valid=valid)
-
-
-def _read(
-    plan: Plan, dataset: rasterio.DatasetReader, rows: slice, cols: slice
-) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
-    """Read pixels `(rows, columns, bands)` and validity `(rows, columns)` of a region, reflected outside the grid."""
     height, width = plan.grid.shape
-    row_of, col_of = reflect(rows.start, rows.stop, height), reflect(cols.start, cols.stop, width)
-    block = (slice(int(row_of.min()), int(row_of.max()) + 1), slice(int(col_of.min()), int(col_of.max()) + 1))
-    pixels, valid = read_imagery(dataset, plan.bands, (height, width), block)
-    inside = np.ix_(row_of - block[0].start, col_of - block[1].start)
-    return pixels[inside], valid[inside]
+    needed = [_sources(plan.lattice.rows.span(row), height) for row in tile_rows]
+    unread = [needed[0], *(_unread(rows, above) for above, rows in pairwise(needed))]
+    across = _sources(cols, width)
+    regions = [(_to_slice(rows), _to_slice(across)) for rows in unread if rows]
+    held: Planes = (np.empty((len(plan.bands), 0, len(across))), np.empty((0, len(across)), bool))
+    with closing(read_regions(plan, regions)) as reading:
+        for row, rows, new in zip(tile_rows, needed, unread, strict=True):
+            held = _move_down(held, len(rows) - len(new), next(reading) if new else None)
+            span = plan.lattice.rows.span(row)
+            pixels, valid = (
+                _reflected(_reflected(plane, span, height, rows.start, axis=-2), cols, width, across.start, axis=-1)
+                for plane in held
+            )
+            yield Strip(row=row, rows=span, cols=cols, pixels=np.moveaxis(pixels, 0, -1), valid=valid)
+
+
+def _sources(span: slice, size: int) -> range:
+    """Pixels of the grid that a span shows, reflected where it extends beyond the grid."""
+    index = reflect(span.start, span.stop, size)
+    return range(int(index.min()), int(index.max()) + 1)
+
+
+def _unread(rows: range, above: range) -> range:
+    """Rows that the strip above does not have; all of them unless it has the first."""
+    return range(above.stop, rows.stop) if above.start <= rows.start < above.stop <= rows.stop else rows
+
+
+def _to_slice(span: range) -> slice:
+    return slice(span.start, span.stop)
+
+
+def _move_down(held: Planes, shared: int, read: Masked | None) -> Planes:
+    """Keep the last `shared` rows of a strip, and append those that were read."""
+    kept = [plane[..., plane.shape[-2] - shared :, :] for plane in held]
+    if read is not None:
+        new = np.moveaxis(read[0], -1, 0), read[1]
+        kept = [np.concatenate(parts, axis=-2) if shared else parts[1] for parts in zip(kept, new, strict=True)]
+    return kept[0], kept[1]
+
+
+def _reflected(plane: npt.NDArray[Any], span: slice, size: int, start: int, *, axis: int) -> npt.NDArray[Any]:
+    """Lay pixels of the grid from `start` out over a span along an axis, reflected beyond the grid `0:size`."""
+    index = reflect(span.start, span.stop, size) - start
+    # Whole rows are copied faster than single pixels.
+    first, last = max(0, -span.start), min(size, span.stop) - span.start
+    inside = [slice(None)] * plane.ndim
+    inside[axis] = slice(index[first], index[last - 1] + 1)
+    middle = plane[tuple(inside)]
+    if last - first == len(index):
+        return middle
+    return np.concatenate([plane.take(index[:first], axis), middle, plane.take(index[last:], axis)], axis)

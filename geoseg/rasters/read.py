@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from odc.geo.roi import roi_shape
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
 from geoseg.models.bundle import Scaling
@@ -33,7 +33,7 @@ def scaled(values: npt.NDArray[np.generic], scaling: Scaling) -> npt.NDArray[np.
 
 
 def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], roi: Roi) -> Masked:
-    """Read pixels `(rows, columns, bands)` of a region, 0 where not valid.
+    """Read pixels `(rows, columns, bands)` of a region, stored band by band, 0 where not valid.
 
     A pixel is valid if the mask or nodata value of any band says so, and no band is NaN or infinite.
     """
@@ -42,10 +42,14 @@ def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], roi: Ro
     # Next to an alpha band, a nodata value may be a colour.
     if ColorInterp.alpha in dataset.colorinterp:
         valid = dataset.read(dataset.colorinterp.index(ColorInterp.alpha) + 1, window=window) > 0
+    elif all(MaskFlags.all_valid in dataset.mask_flag_enums[band - 1] for band in bands):
+        valid = np.ones(values.shape[1:], bool)
     else:
         valid = (dataset.read_masks(bands, window=window) > 0).any(axis=0)
     if values.dtype.kind == "f":
         valid &= np.isfinite(values).all(axis=0)
+    if valid.all():
+        return np.moveaxis(values, 0, -1), valid
     return np.where(valid[..., None], np.moveaxis(values, 0, -1), 0).astype(values.dtype, copy=False), valid
 
 

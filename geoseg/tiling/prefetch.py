@@ -6,7 +6,7 @@ the source could not be closed in its own thread; and its locks deadlock if the 
 
 import atexit
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 from .buffer import Buffer
@@ -14,7 +14,7 @@ from .buffer import Buffer
 T = TypeVar("T")
 
 
-def prefetch(source: Iterable[T], depth: int = 2) -> Iterator[T]:
+def prefetch(source: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """Yield the items of a source that runs up to ``depth`` items ahead in a background thread.
 
     The thread starts when the first item is requested and is joined when the source ends or raises, or the iterator is

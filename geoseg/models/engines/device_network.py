@@ -56,8 +56,9 @@ class DeviceNetwork:
     ) -> Blended:
         """Score and blend a strip, one group of tiles after the other."""
         side, overlap, self._side = layout.side, layout.overlap, layout.side
+        planes = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))  # as strips are stored: no copy
         # Backends compute with 64 bits only if asked to.
-        strip = self._upload(pixels if pixels.dtype.itemsize <= 4 else pixels.astype(np.float32))
+        strip = self._upload(planes if planes.dtype.itemsize <= 4 else planes.astype(np.float32))
         up, down = self._place(rows[:overlap]), self._place(rows[side - overlap :])
         carried = self._zeros(side, overlap, self._classes)
         parts: list[tuple[Array, Array, Array]] = []

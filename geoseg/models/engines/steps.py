@@ -17,13 +17,14 @@ Array = Any
 
 
 def cut(strip: Array, starts: Array, offset: Array, gain: Array) -> Array:
-    """Cut tiles from a strip `(side, columns, bands)` and scale them, as `geoseg.rasters.read.scaled` does.
+    """Cut tiles from a strip `(bands, side, columns)` and scale them, as `geoseg.rasters.read.scaled` does.
 
     `starts` are the first columns of the tiles `(tiles,)`; the result is `(tiles, side, side, bands)` in float32.
     """
-    side, _, bands = strip.shape
-    tiles = [ops.slice(strip, (0, starts[number], 0), (side, side, bands)) for number in range(starts.shape[0])]
-    return ops.clip((ops.cast(ops.stack(tiles), "float32") - offset) * gain, 0, 255)
+    bands, side, _ = strip.shape
+    tiles = [ops.slice(strip, (0, 0, starts[number]), (bands, side, side)) for number in range(starts.shape[0])]
+    pixels = ops.cast(ops.transpose(ops.stack(tiles), (0, 2, 3, 1)), "float32")
+    return ops.clip((pixels - offset) * gain, 0, 255)
 
 
 def turn(tiles: Array, *, turns: int, mirrored: bool) -> Array:
