@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 GROUP = 8
 """Tiles per network call on an accelerator, for batches that are multiples of it: kernels, hence bits, depend on it."""
 TILE_PIXEL_BYTES = 2_000
-"""Device memory of the shipped networks for each pixel of a tile in float32: activations and scratch space."""
+"""Device memory for each pixel of the tiles in a call: XLA plans 384 for the shipped networks in float32 with tiles of
+512 px; blending takes 140, and the rest is for larger networks and the scratch space of convolutions."""
 MEMORY_SHARE = 0.5
 """Part of a device's memory for these; the rest holds strips, weights and kernels."""
 
