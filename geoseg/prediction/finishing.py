@@ -34,7 +34,7 @@ from .plan import Plan
 from .result_layers import Layer, output_grid, work_layers
 from .timings import Timings
 
-_HELD = 2
+_HELD = 4
 """Pieces that wait in memory; if more are finished in time, they are read from the journal."""
 _PARTS = 4
 """Pieces that may wait for the road tracer, enough for it to trace a row of blocks meanwhile."""

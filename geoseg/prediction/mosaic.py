@@ -37,6 +37,7 @@ class WorkRaster:
         height, width = place.shape
         profile = {"driver": "GTiff", "dtype": "uint8", "count": len(layer.bands), "height": height, "width": width}
         profile |= {"tiled": True, "blockxsize": 512, "blockysize": STRIP_ROWS, "bigtiff": "if_safer"} | QUICK
+        profile |= {"interleave": "band"}  # compresses better than pixels of all classes next to each other
         self._target = target
         with naming_errors(target):
             self._raster = rasterio.open(target, "w", transform=place.transform, crs=crs_of(place), **profile)
