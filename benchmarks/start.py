@@ -4,6 +4,9 @@ Each is a process of its own. Runs alternate, so drift of the machine affects al
 cache of compiled kernels, as after an installation.
 """
 
+import requirements  # noqa: F401 - first, to name what is missing
+
+# isort: split
 import argparse
 import os
 import statistics

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .prediction.export import export as export
     from .prediction.info import describe as describe
     from .prediction.model import Model as Model
-    from .prediction.predict import Prediction as Prediction
     from .prediction.predict import predict as predict
+    from .prediction.results import Prediction as Prediction
     from .prediction.settings import Settings as Settings
     from .rasters.resize import resize as resize
     from .roads import RoadNetwork as RoadNetwork
@@ -42,7 +42,7 @@ _HOMES = {
     "Model": "prediction.model",
     "OutputError": "errors",
     "Polygons": "polygons",
-    "Prediction": "prediction.predict",
+    "Prediction": "prediction.results",
     "RoadEvaluation": "evaluation.roads",
     "RoadNetwork": "roads",
     "SceneError": "errors",

@@ -1,12 +1,14 @@
 """`geoseg predict`: scenes to class rasters and road networks."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from geoseg.errors import MismatchError, OutputError, SceneError, UsageError
+from geoseg.errors import UsageError
 
 from . import options
 from .group import sentence
@@ -14,7 +16,8 @@ from .group import sentence
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from geoseg.prediction.predict import Prediction
+    from geoseg.prediction.results import Prediction
+    from geoseg.tiling.progress import Progress as Report
 
 
 @click.command("predict")
@@ -70,6 +73,7 @@ def command(
     """
     from rich.console import Console
 
+    from geoseg.prediction.predict import predict_each
     from geoseg.rasters.scene import stem
 
     stems = Counter(map(stem, scenes))
@@ -80,27 +84,29 @@ def command(
         )
     console = Console(stderr=True, quiet=quiet, markup=False)  # file names may hold brackets
     failures = []
-    for scene in scenes:
-        try:
-            prediction = _predict(console, scene, model=model, folder=folder, overwrite=overwrite, **choices)
-        except (SceneError, OutputError, MismatchError) as error:
-            if len(scenes) == 1:
-                raise
-            click.echo(f"geoseg: {sentence(error, command)}", err=True)
-            failures.append(error)
-        else:
-            _show(console, prediction)
+    with _progress_bars(console) as progress:
+        predictions = predict_each(
+            scenes, model=model, folder=folder, overwrite=overwrite, progress=progress, **choices
+        )
+        for _, outcome in predictions:
+            if isinstance(outcome, Exception):
+                if len(scenes) == 1:
+                    raise outcome
+                click.echo(f"geoseg: {sentence(outcome, command)}", err=True)
+                failures.append(outcome)
+                continue
+            _show(console, outcome)
             if timings:
-                _show_timings(prediction)
+                _show_timings(outcome)
     if failures:
         click.echo(f"geoseg: {len(failures)} of {len(scenes)} scenes failed.", err=True)
         raise SystemExit(failures[0].exit_code)
 
 
-def _predict(console: "Console", scene: str, **arguments: Any) -> "Prediction":  # noqa: ANN401
+@contextmanager
+def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
+    """Show a bar for each scene on a terminal: of the blocks that are predicted, then of the files."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    from geoseg.prediction.predict import predict
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -110,18 +116,24 @@ def _predict(console: "Console", scene: str, **arguments: Any) -> "Prediction": 
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(Path(scene).name, total=None, rate="starting")
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
 
-        def progress(done: int, total: int, text: str) -> None:
-            if text:
-                console.print(text)
-            bar.update(task, completed=done, total=total)
-            speed = bar.tasks[0].speed
-            rate = "tracing and writing" if done == total else f"{speed / 1e6:.2f} Mpx/s" if speed else ""
-            bar.update(task, rate=rate)
+        def begin(scene: str) -> "Report":
+            for earlier in bars.task_ids[:-1]:
+                bars.remove_task(earlier)
+            task = bars.add_task(Path(scene).name, total=None, rate="starting")
 
-        return predict(scene, progress=progress, **arguments)
+            def report(done: int, total: int, text: str) -> None:
+                if text:
+                    console.print(text)
+                bars.update(task, completed=done, total=total)
+                speed = next((each.speed for each in bars.tasks if each.id == task), None)
+                rate = "tracing and writing" if done == total else f"{speed / 1e6:.2f} Mpx/s" if speed else ""
+                bars.update(task, rate=rate)
+
+            return report
+
+        yield begin
 
 
 def _show(console: "Console", prediction: "Prediction") -> None:

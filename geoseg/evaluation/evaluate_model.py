@@ -13,7 +13,7 @@ from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import TTA, Loader, Precision
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import find_model
-from geoseg.prediction.predict import run
+from geoseg.prediction.run import Run
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.georeference import lacks_georeference, placed
 from geoseg.rasters.open import opened, unplaced
@@ -94,7 +94,7 @@ def evaluate_model(
             match_input = _on_own_pixels(entry)
             with TemporaryDirectory(prefix="geoseg-") as folder:
                 with placed(entry.image, gsd_m) as scene:
-                    made = run(
+                    run = Run(
                         scene,
                         bundle,
                         replace(settings, match_input=match_input),
@@ -102,6 +102,9 @@ def evaluate_model(
                         load=load or load_engine,
                         folder=Path(folder),
                     )
+                    with run:
+                        run.predict()
+                        made = run.finish()
                 yield Pair(
                     name=entry.name,
                     predicted=made.outputs.classes,

@@ -28,8 +28,9 @@ from .array_scene import ArrayScene, to_data_array
 from .blocks import Rows
 from .executors import Executor, LocalExecutor
 from .plan import Plan, plan
-from .predict import Prediction, run
+from .results import Prediction
 from .rows import predict_rows
+from .run import Run
 from .settings import Options, Settings
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Model:
         settings = Settings(**options)
         # A cluster's workers load their own engines: a loaded one cannot be sent to them.
         local = executor is None or isinstance(executor, LocalExecutor)
-        return run(
+        run = Run(
             source,
             self.path,
             settings,
@@ -89,8 +90,10 @@ class Model:
             folder=Path(folder),
             overwrite=overwrite,
             executor=executor,
-            progress=progress,
         )
+        with run:
+            run.predict(progress)
+            return run.finish()
 
     def rows(self, source: str | Path, **options: Unpack[Options]) -> Iterator[Rows]:
         """Yield the finished rows of a scene from top to bottom, on the model's grid; nothing is written.

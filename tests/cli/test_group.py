@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import geoseg
 from geoseg.cli import main
 from geoseg.errors import GeosegWarning, SceneError
+from geoseg.prediction.predict import predict_each
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def test_help_loads_nothing_heavy(arguments):
 import sys
 from geoseg.cli import main
 from geoseg.errors import GeosegWarning, SceneError
+from geoseg.prediction.predict import predict_each
 try:
     main({arguments!r})
 except SystemExit as end:
@@ -106,7 +108,7 @@ def test_models_lists_bundles_and_presets(run):
 
 def test_summary(write_scene, write_bundle, noise, echo, tmp_path, monkeypatch):
     """After a prediction the classes' shares, the roads and the files are shown; `--quiet` shows nothing."""
-    monkeypatch.setitem(geoseg.predict.__kwdefaults__, "load", echo)
+    monkeypatch.setitem(predict_each.__kwdefaults__, "load", echo)
     arguments = ["predict", str(write_scene(noise(60, 60))), "-m", str(write_bundle()), "-o", str(tmp_path / "out")]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0
@@ -123,7 +125,7 @@ def test_warnings_are_sentences(monkeypatch, capfd):
         warnings.warn("too little memory; `batch_size=2` is used.", GeosegWarning, stacklevel=1)
         raise SceneError("done.")
 
-    monkeypatch.setattr("geoseg.prediction.predict.predict", warn)
+    monkeypatch.setattr("geoseg.prediction.predict.predict_each", warn)
     with pytest.raises(SystemExit):
         main(["predict", "scene.tif", "-q"])
     assert capfd.readouterr().err == "geoseg: too little memory; --batch-size 2 is used.\ngeoseg: done.\n"

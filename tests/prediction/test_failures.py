@@ -17,6 +17,7 @@ from standins import make_card
 import geoseg
 from geoseg.cli import main
 from geoseg.models.bundle import MEMBER
+from geoseg.prediction.predict import predict_each
 
 TESTS = Path(__file__).parents[1]
 
@@ -24,7 +25,7 @@ TESTS = Path(__file__).parents[1]
 @pytest.fixture
 def run(capfd, monkeypatch, echo):
     """Run the command line with an echoing network; returns exit code, and what it printed on standard error."""
-    monkeypatch.setitem(geoseg.predict.__kwdefaults__, "load", echo)
+    monkeypatch.setitem(predict_each.__kwdefaults__, "load", echo)
 
     def call(*arguments):
         with pytest.raises(SystemExit) as exit_:
@@ -242,7 +243,7 @@ def test_full_disk(write_scene, write_bundle, noise, tmp_path, limit, choices):
 import resource, signal, sys
 from geoseg.errors import GeosegError
 from standins import load_echo
-import geoseg, geoseg.prediction.predict
+import geoseg, geoseg.prediction.run
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 try:

@@ -1,0 +1,110 @@
+"""One prediction on its way: first its blocks, then its files."""
+
+from contextlib import ExitStack
+from math import prod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import rasterio
+from odc.geo.roi import roi_shape
+
+from geoseg.errors import BundleError, OutputError, SceneError
+from geoseg.models.bundle import read_card
+from geoseg.models.engines.engine import Loader
+from geoseg.models.engines.runtime import Runtime
+from geoseg.rasters.open import GDAL, legible, on_disk
+from geoseg.rasters.scene import open_scene
+from geoseg.tiling.progress import Progress, no_progress
+
+from .executors import Executor, Job, LocalExecutor
+from .finishing import Finisher
+from .journal import open_journal
+from .outputs import name_outputs
+from .plan import plan
+from .results import Prediction, write_results
+from .settings import Settings
+from .timings import Timings
+
+COMPILING = "compiling the road tracer (first run only)"
+"""Text of progress, which explains a slow first run."""
+
+
+class Run:
+    """A scene, planned; within a `with` block, `predict` its blocks and then `finish` its files.
+
+    `load` loads the engines, which `runtime` describes. SceneError, BundleError, OutputError and UsageError report what
+    prevents it; nothing is written before the block is entered.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        bundle: Path,
+        settings: Settings,
+        *,
+        runtime: Runtime | None,
+        load: Loader,
+        folder: Path,
+        overwrite: bool = False,
+        executor: Executor | None = None,
+    ) -> None:
+        self._clock, self._executor, self._overwrite = Timings(), executor or LocalExecutor(), overwrite
+        # Absolute, since a cluster's workers may run in other folders.
+        bundle, target = bundle.absolute(), folder.absolute()
+        scene = str(Path(source).absolute()) if on_disk(source) else str(source)
+        if legible(str(target)) != str(target):
+            raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
+        with rasterio.Env(**GDAL):
+            opened, card = open_scene(scene), read_card(bundle)
+            self._plan = plan(opened, card, settings, runtime=runtime, workers=self._executor.workers)
+            self._files = name_outputs(self._plan, target)
+            self._journal = open_journal(target / f".{self._plan.scene.stem}.geoseg", self._plan, bundle)
+            self._files.check_places(self._journal)
+        if not (overwrite or self._journal.publishing):
+            self._files.refuse_existing()
+        self._jobs = [
+            Job(plan=self._plan, block=block, model=bundle, journal=self._journal, load=load)
+            for block in self._plan.blocks
+        ]
+        self._finisher = Finisher(self._plan, self._journal, self._clock)
+        self._finished = False
+
+    def predict(self, progress: Progress = no_progress) -> None:
+        """Predict the blocks that the journal lacks."""
+        done, total = 0, prod(roi_shape(self._plan.roi))
+        progress(0, total, COMPILING if self._finisher.compiling else "")
+        with rasterio.Env(**GDAL):
+            for finished in self._executor(self._jobs, self._clock):
+                self._finisher.add(finished)
+                done += finished.pixels
+                progress(done, total, "")
+
+    def finish(self) -> Prediction:
+        """Write and publish the files; from any thread."""
+        with rasterio.Env(**GDAL):
+            made = write_results(self._plan, self._journal, self._files, self._finisher, overwrite=self._overwrite)
+        self._finished = True
+        return made
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self._journal.lock())
+            stack.push(self._clean_up)
+            stack.enter_context(self._finisher)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    def _clean_up(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        """Remove the journal, unless the same command could resume with it."""
+        # A file stays unreadable; a server may answer the next time.
+        hopeless = isinstance(error, SceneError | BundleError) and on_disk(self._plan.scene.source)
+        if self._finished or hopeless:
+            self._journal.discard()
