@@ -33,8 +33,6 @@ def test_help_loads_nothing_heavy(arguments):
     script = f"""
 import sys
 from geoseg.cli import main
-from geoseg.errors import GeosegWarning, SceneError
-from geoseg.prediction.predict import predict_each
 try:
     main({arguments!r})
 except SystemExit as end:
@@ -54,6 +52,18 @@ from geoseg.prediction.info import describe
 describe({str(write_scene(noise(30, 30)))!r}, model={str(write_bundle())!r})
 slow = {{"keras", "tensorflow", "jax", "torch", "numba", "geopandas", "pyogrio", "pyarrow", "matplotlib"}}
 sys.exit(", ".join(sorted(slow & set(sys.modules))) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"imported {done.stderr}"
+
+
+def test_predict_loads_no_framework(write_scene, noise, tmp_path):
+    """A prediction on a CPU imports neither a framework nor what other formats and commands need."""
+    script = f"""
+import sys, geoseg
+geoseg.predict({str(write_scene(noise(60, 60)))!r}, folder={str(tmp_path)!r}, devices="cpu")
+unused = {{"keras", "tensorflow", "jax", "torch", "geopandas", "pyogrio", "matplotlib", "skimage"}}
+sys.exit(", ".join(sorted(unused & set(sys.modules))) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"imported {done.stderr}"

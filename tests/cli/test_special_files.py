@@ -10,16 +10,16 @@ import pytest
 import rasterio
 from click.testing import CliRunner
 
-import geoseg
 from geoseg.cli import main
 from geoseg.evaluation import evaluate
 from geoseg.models.legend import AERIAL
+from geoseg.prediction.predict import predict_each
 
 
 @pytest.fixture
 def run(monkeypatch, echo):
     """Run the command line in this process, with an echoing network, and compare its exit code."""
-    monkeypatch.setitem(geoseg.predict.__kwdefaults__, "load", echo)
+    monkeypatch.setitem(predict_each.__kwdefaults__, "load", echo)
 
     def call(*arguments, expect=0):
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])

@@ -1,0 +1,64 @@
+"""Several scenes: the next is predicted while the files of the last are written."""
+
+import threading
+
+import pytest
+
+from geoseg.errors import BundleError, SceneError
+from geoseg.prediction import predict as module
+from geoseg.prediction.predict import predict_each
+
+
+@pytest.fixture
+def scenes(write_scene, noise):
+    """Paths of three scenes, of which the second does not exist."""
+    first, last = (str(write_scene(noise(90, 70), f"{name}.tif")) for name in ("first", "last"))
+    return [first, "nowhere.tif", last]
+
+
+def test_results_in_order(scenes, write_bundle, echo, tmp_path):
+    """Each scene comes with its result or error, in the order given; one that fails does not stop the others."""
+    outcomes = list(predict_each(scenes, model=write_bundle(), folder=tmp_path / "maps", load=echo))
+    assert [source for source, _ in outcomes] == scenes
+    assert isinstance(outcomes[1][1], SceneError)
+    for _, made in outcomes[::2]:
+        assert all(path.exists() for path in made.outputs.files)
+    assert not list((tmp_path / "maps").glob(".*")), "no work folder is left"
+
+
+def test_next_scene_while_files_are_written(scenes, write_bundle, echo, tmp_path, monkeypatch):
+    """The files of a scene are not complete before the next is predicted, if that takes its turn."""
+    begun, finish = threading.Event(), module.Run.finish
+
+    def finish_late(run):
+        assert begun.wait(60), "the next scene was not begun"
+        return finish(run)
+
+    def load(model, options):
+        if loads:
+            begun.set()
+        loads.append(model)
+        return echo(model, options)
+
+    loads = []
+    monkeypatch.setattr(module.Run, "finish", finish_late)
+    first, _, last = scenes
+    outcomes = list(predict_each([first, last], model=write_bundle(), folder=tmp_path / "maps", load=load))
+    assert all(made.outputs.classes.exists() for _, made in outcomes)
+
+
+def test_left_early(scenes, write_bundle, echo, tmp_path):
+    """Who leaves after the first result leaves nothing half-written; the same call resumes."""
+    arguments = {"model": write_bundle(), "folder": tmp_path / "maps", "load": echo}
+    predictions = predict_each(scenes, **arguments)
+    next(predictions)
+    predictions.close()
+    assert (tmp_path / "maps" / "first_classes.tif").exists()
+    list(predict_each(scenes[2:], **arguments))
+    assert (tmp_path / "maps" / "last_classes.tif").exists()
+
+
+def test_a_model_that_fails_ends_all(scenes, write_bundle, tmp_path):
+    """An error of the model concerns all scenes, and is raised."""
+    with pytest.raises(BundleError):
+        list(predict_each(scenes, model=write_bundle(), folder=tmp_path / "maps", devices="cpu"))
