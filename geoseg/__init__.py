@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .prediction.info import describe as describe
     from .prediction.model import Model as Model
     from .prediction.predict import predict as predict
+    from .prediction.quantize import Quantization as Quantization
+    from .prediction.quantize import quantize as quantize
     from .prediction.results import Prediction as Prediction
     from .prediction.settings import Settings as Settings
     from .rasters.resize import resize as resize
@@ -42,7 +44,9 @@ _HOMES = {
     "Model": "prediction.model",
     "OutputError": "errors",
     "Polygons": "polygons",
+    "Prediction": "prediction.predict",
     "Prediction": "prediction.results",
+    "Quantization": "prediction.quantize",
     "RoadEvaluation": "evaluation.roads",
     "RoadNetwork": "roads",
     "SceneError": "errors",
@@ -56,6 +60,7 @@ _HOMES = {
     "export": "prediction.export",
     "polygonise": "polygons",
     "predict": "prediction.predict",
+    "quantize": "prediction.quantize",
     "resize": "rasters.resize",
     "tile": "training.data.chips",
     "trace_roads": "roads",

@@ -1,4 +1,4 @@
-"""Pair images with labels by customary folder layouts."""
+"""Find images, and pair them with labels by customary folder layouts."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -53,6 +53,18 @@ def find_pairs(images: str, labels: str | None = None) -> list[Files]:
     if labels is None and len(folders) > 1:
         found = [_rename(pair, Path(images)) for pair in found]
     return sorted(found, key=lambda pair: pair.name)
+
+
+def find_images(*places: str) -> list[Path]:
+    """List the images of folders, glob patterns or files, sorted in each; UsageError if one holds none."""
+    found: dict[Path, None] = {}
+    for place in places:
+        root, paths = _list_files(place)
+        images = [path for path in sorted(paths) if _has_suffix(path, root, RASTERS)]
+        if not images:
+            raise UsageError(f"{place} holds no images ({', '.join(sorted(RASTERS))}).")
+        found |= dict.fromkeys(images)
+    return list(found)
 
 
 def _find_folders(root: Path) -> list[tuple[str, str]]:
@@ -124,14 +136,19 @@ def _name_files(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> 
     root, paths = _list_files(place)
     seen: dict[str, Path] = {}
     for path in sorted(paths):
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if hidden or path.suffix.lower() not in suffixes or OTHER_LABELS.search(path.stem):
+        if not _has_suffix(path, root, suffixes) or OTHER_LABELS.search(path.stem):
             continue
         key = path.relative_to(root).with_name(mark.sub("", path.stem)).as_posix()
         if key in seen:
             raise UsageError(f"{seen[key]} and {path.name} have the same name; select one with a pattern.")
         seen[key] = path
         yield key, path
+
+
+def _has_suffix(path: Path, root: Path, suffixes: frozenset[str]) -> bool:
+    """Whether a file has one of the suffixes, and is not hidden below `root`."""
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    return path.suffix.lower() in suffixes and not hidden
 
 
 def _list_files(place: str) -> tuple[Path, Iterable[Path]]:

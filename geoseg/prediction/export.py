@@ -1,6 +1,6 @@
 """Export a model for other runtimes, and compare it with its Keras network on a scene."""
 
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,9 @@ from geoseg.errors import SceneError
 from geoseg.models.bundle import Card, read_card
 from geoseg.models.export.export import Export, export_bundle
 from geoseg.models.shipped import find_model
-from geoseg.rasters.georeference import placed
-from geoseg.rasters.scene import open_scene
 from geoseg.rendering import render_scene
 
-from .blocks import predict_block
-from .plan import plan
-from .settings import Settings
+from .sample_tiles import read_samples
 
 _TILES = 3
 """Number of tiles to compare."""
@@ -71,17 +67,7 @@ def _render_tiles(card: Card, side: int) -> npt.NDArray[np.float32]:
 
 def _read_tiles(card: Card, side: int, scene: str | Path) -> npt.NDArray[np.float32]:
     """Read the first tiles of a scene that have data, as prediction passes them to the network."""
-    tiles: list[npt.NDArray[np.float32]] = []
-
-    def collect(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        tiles.extend(pixels)
-        return np.zeros((*pixels.shape[:-1], len(card.legend)), np.float32)
-
-    with placed(scene, card.gsd_m) as source:
-        planned = plan(open_scene(source), card, Settings(tile=side))
-        for _ in chain.from_iterable(predict_block(planned, block, collect) for block in planned.blocks):
-            if len(tiles) >= _TILES:
-                break
+    tiles = [sample.pixels for sample in islice(read_samples(str(scene), card, side), _TILES)]
     if not tiles:
         raise SceneError(f"{scene} has no data to compare on.")
-    return np.stack(tiles[:_TILES])
+    return np.stack(tiles)

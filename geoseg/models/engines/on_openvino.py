@@ -1,13 +1,16 @@
 """The engine for CPUs: OpenVINO on the bundle's network, without Keras."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geoseg.errors import UsageError
+from geoseg.models.bundle import read_card
 from geoseg.models.graph.onnx import to_onnx
 from geoseg.models.graph.read import read_network
+from geoseg.models.int8.stored import damaged, read_form
 from geoseg.models.telemetry import start_openvino
 
 from .engine import EngineOptions, Pixels, Precision, Scores, average_orientations, memory_errors
@@ -19,8 +22,12 @@ _FORMATS: dict[Precision, tuple[str, str]] = {
     "float32": ("f32", "FP32"),
     "bfloat16": ("bf16", "BF16"),
     "float16": ("f16", "FP16"),
+    "int8": ("f32", "INT8"),  # of the layers that are not quantised
 }
 """OpenVINO's names of number formats: as a hint, and as a capability of a device."""
+
+_Source = tuple[Callable[[int], "openvino.Model"], int, int]
+"""A function that returns the graph for tiles of a side, and the numbers of bands and classes."""
 
 
 class OpenVINOEngine:
@@ -36,17 +43,17 @@ class OpenVINOEngine:
         import openvino
 
         self._core = openvino.Core()
+        read = _read_int8 if options.precision == "int8" else _read_float
+        self._graph, self._bands, self.classes = read(self._core, bundle)
         self._settings = {
             # Always set: by default OpenVINO takes bfloat16 or float16 on processors that have it.
-            "INFERENCE_PRECISION_HINT": _hint(self._core, bundle, options.precision),
+            "INFERENCE_PRECISION_HINT": _hint(self._core, options.precision),
             # At most as many as cores. As fast as one where nothing else runs; faster beside other threads, since a
             # tile's two threads wait for each other.
             "NUM_STREAMS": options.batch_size or 1,
             # Several processes, and the threads that read and blend, would share the first cores.
             "ENABLE_CPU_PINNING": False,
         }
-        self._network = read_network(bundle)
-        self.classes = self._network.classes
         self._batch_size = options.batch_size or 1
         self._tta = options.tta
         self._side = 0
@@ -94,8 +101,8 @@ class OpenVINOEngine:
         from openvino import Layout
         from openvino.preprocess import PrePostProcessor
 
-        model = self._core.read_model(to_onnx(self._network, side).SerializeToString())
-        model.reshape({"pixels": [1, self._network.input_shape[-1], side, side]})
+        model = self._graph(side)
+        model.reshape({"pixels": [1, self._bands, side, side]})
         channels_last = PrePostProcessor(model)
         for end in (channels_last.input(), channels_last.output()):
             end.model().set_layout(Layout("NCHW"))
@@ -109,14 +116,36 @@ def capabilities(core: "openvino.Core") -> list[str]:
     return found
 
 
-def _hint(core: "openvino.Core", bundle: Path, precision: Precision) -> str:
-    """Return OpenVINO's name of a precision; raises UsageError if this CPU or the bundle does not have it."""
-    if precision == "int8":
-        raise UsageError(f"{bundle} has no 8-bit form; make one with `geoseg models quantize`.")
+def _read_float(core: "openvino.Core", bundle: Path) -> _Source:
+    network = read_network(bundle)
+
+    def graph(side: int) -> "openvino.Model":
+        return core.read_model(to_onnx(network, side).SerializeToString())
+
+    return graph, network.input_shape[-1], network.classes
+
+
+def _read_int8(core: "openvino.Core", bundle: Path) -> _Source:
+    """Read the 8-bit form, which is the same for any size of tiles; raises BundleError if it does not fit the card."""
+    form, card = read_form(bundle), read_card(bundle)
+    bands, classes = len(card.bands), len(card.legend)
+    try:
+        model = core.read_model(form.graph, form.weights)
+        model.reshape({"pixels": [1, bands, card.tile, card.tile]})
+        found = tuple(model.output("probabilities").shape)
+    except RuntimeError as error:
+        raise damaged(bundle, error) from error
+    if found != (1, classes, card.tile, card.tile):
+        raise damaged(bundle, ValueError(f"its output has shape {found}"))
+    return lambda _side: model.clone(), bands, classes
+
+
+def _hint(core: "openvino.Core", precision: Precision) -> str:
+    """Return OpenVINO's name of a precision; raises UsageError if this CPU does not have it."""
     hint, needed = _FORMATS[precision]
     present = capabilities(core)
     if needed not in present:
-        known = [name for name, (_, capability) in _FORMATS.items() if capability in present]
+        known = [name for name, (_, capability) in _FORMATS.items() if capability in present and name != "int8"]
         raise UsageError(
             f"OpenVINO does not compute in {precision} on this CPU; choose `precision={known[0]}`"
             f"{''.join(f' or `precision={name}`' for name in known[1:])}."
