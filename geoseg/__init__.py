@@ -44,7 +44,6 @@ _HOMES = {
     "Model": "prediction.model",
     "OutputError": "errors",
     "Polygons": "polygons",
-    "Prediction": "prediction.predict",
     "Prediction": "prediction.results",
     "Quantization": "prediction.quantize",
     "RoadEvaluation": "evaluation.roads",

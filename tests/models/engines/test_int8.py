@@ -45,7 +45,7 @@ def with_form(bundle, tmp_path):
 
 
 def test_agrees_with_float32_and_is_not_float32(quantised):
-    """On scenes that it was not calibrated on, int8 gives most pixels the class of float32, with other probabilities."""
+    """On scenes it was not calibrated on, int8 gives most pixels the class of float32, with other probabilities."""
     for side in (64, 128):
         pixels = rendered(range(20, 22), side)
         exact, found = (
@@ -103,7 +103,7 @@ def test_keras_reads_the_same_network(bundle, quantised):
 def test_saved_again_without_the_form(quantised, tmp_path):
     """A network that is saved anew, perhaps with other weights, has no 8-bit form of the old ones."""
     save_bundle(load_network(quantised), read_card(quantised), tmp_path / "again.keras")
-    with pytest.raises(UsageError, match="again.keras has no 8-bit form; make one with `geoseg models quantize`"):
+    with pytest.raises(UsageError, match=r"again\.keras has no 8-bit form; make one with `geoseg models quantize`"):
         read_form(tmp_path / "again.keras")
 
 
