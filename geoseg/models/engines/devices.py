@@ -1,8 +1,10 @@
 """Devices of Keras's backend: what JAX and TensorFlow do differently, behind one protocol."""
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -144,7 +146,22 @@ class _Jax:
         return _one_compilation_at_a_time(jax.jit(function))  # runs where its arguments are
 
     def place(self, network: "keras.Model", device: Device) -> Placed:
+        if not device.on_cpu:
+            _keep_compiled()
         return _JaxNetwork(network, device)
+
+
+def _keep_compiled() -> None:
+    """Keep what XLA compiles for an accelerator in the user's cache, unless JAX was given a place.
+
+    Compiling takes half a minute; and kernels that were chosen by measurement stay the same from run to run.
+    """
+    import jax
+
+    settings: Any = jax.config  # is not typed
+    if settings.jax_compilation_cache_dir is None:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+        settings.update("jax_compilation_cache_dir", str(home / "geoseg" / "jax"))
 
 
 class _JaxNetwork:

@@ -1,6 +1,10 @@
 """A network on a device takes batches that suit the device, in any precision."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from importlib.util import find_spec
 
 import keras
 import numpy as np
@@ -35,6 +39,13 @@ class Watched:
 
         placed.apply = apply
         return placed
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """The user's cache folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +113,29 @@ def test_eight_bits_are_refused(network):
 def test_devices_that_are_not_there():
     """A kind of device that the machine lacks has no devices."""
     assert find_backend().devices("tpu") == ()
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+@pytest.mark.parametrize(("environment", "kept"), [({}, "geoseg/jax"), ({"JAX_COMPILATION_CACHE_DIR": "mine"}, "mine")])
+def test_what_is_compiled_is_kept(cache, environment, kept):
+    """What JAX compiles for an accelerator is kept in the user's cache, or in the place that JAX is given."""
+    script = """
+from dataclasses import replace
+import jax, keras
+from geoseg.models.engines.devices import find_backend
+network = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1)])
+(device,) = find_backend().devices("cpu")
+find_backend().place(network, device)
+assert jax.config.jax_compilation_cache_dir in (None, "mine")
+find_backend().place(network, replace(device, name="gpu:0"))
+print(jax.config.jax_compilation_cache_dir)
+"""
+    forced = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | forced | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == (kept if environment else str(cache / kept))
