@@ -22,10 +22,24 @@ from .settings import Settings
 
 MAX_ENLARGEMENT = 4.0
 """Largest enlargement of a scene: beyond it, the network would see invented detail."""
-ENGINE_BYTES = 900_000_000
-"""Resident memory of the libraries and TensorFlow, measured on two cores."""
-TILE_PIXEL_BYTES = 1_500
-"""Resident memory of a default network for each pixel of a tile, measured with tiles of 512 px on two cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineMemory:
+    """Resident memory of a process with an engine, measured with the shipped networks on two cores."""
+
+    fixed: int
+    """Bytes for libraries, weights and the road tracer."""
+    tile_pixel: int
+    """Bytes for each pixel of the tiles that are scored at the same time."""
+
+
+ENGINE_MEMORY = {
+    "openvino": EngineMemory(fixed=580_000_000, tile_pixel=450),
+    "onnxruntime": EngineMemory(fixed=580_000_000, tile_pixel=1_000),
+    "keras": EngineMemory(fixed=900_000_000, tile_pixel=1_500),
+}
+"""By engine; others are assumed to need as much as Keras on TensorFlow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +92,9 @@ class Plan:
     def memory(self) -> int:
         """Estimated peak resident memory of one worker, in bytes."""
         widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
-        return _engine_bytes(self.lattice.tile) + widest * _column_bytes(self.lattice.tile, self.card)
+        return _engine_bytes(self.lattice.tile, self.settings, self.runtime) + widest * _column_bytes(
+            self.lattice.tile, self.card
+        )
 
     @property
     def disk(self) -> int:
@@ -121,7 +137,9 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         roi=roi,
         scene_roi=scene_roi,
         aoi=aoi,
-        blocks=tuple(_blocks(lattice, roi, max_columns=_max_columns(lattice, card, settings), workers=workers)),
+        blocks=tuple(
+            _blocks(lattice, roi, max_columns=_max_columns(lattice, card, settings, runtime), workers=workers)
+        ),
     )
 
 
@@ -193,20 +211,23 @@ def _column_bytes(tile: int, card: Card) -> int:
     return tile * (len(card.legend) * 4 * 3 + 4 * (len(card.bands) + 1))
 
 
-def _max_columns(lattice: Lattice, card: Card, settings: Settings) -> int:
+def _max_columns(lattice: Lattice, card: Card, settings: Settings, runtime: Runtime | None) -> int:
     """Widest block that fits the memory; raises UsageError if a block of two tiles does not."""
-    column = _column_bytes(lattice.tile, card)
-    needed = _engine_bytes(lattice.tile) + 2 * lattice.tile * column
+    column, engine = _column_bytes(lattice.tile, card), _engine_bytes(lattice.tile, settings, runtime)
+    needed = engine + 2 * lattice.tile * column
     if settings.memory < needed:
         raise UsageError(
             f"tiles of {lattice.tile} pixels need at least {math.ceil(needed / 1e8) / 10:.1f}GB; "
             f"`memory` is {settings.memory / 1e9:.2g}GB."
         )
-    return (settings.memory - _engine_bytes(lattice.tile)) // column
+    return (settings.memory - engine) // column
 
 
-def _engine_bytes(tile: int) -> int:
-    return ENGINE_BYTES + TILE_PIXEL_BYTES * tile**2
+def _engine_bytes(tile: int, settings: Settings, runtime: Runtime | None) -> int:
+    name = "keras" if runtime is None else runtime.engine
+    memory = ENGINE_MEMORY.get(name, ENGINE_MEMORY["keras"])
+    at_once = (settings.batch_size or 1) if name == "openvino" else 1
+    return memory.fixed + memory.tile_pixel * tile**2 * at_once
 
 
 def _scene_roi(scene: Scene, grid: GeoBox, roi: Roi) -> Roi:

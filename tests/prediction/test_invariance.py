@@ -19,7 +19,7 @@ from geoseg.models.engines.registry import load_engine
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
 from geoseg.prediction.executors import DaskExecutor
-from geoseg.prediction.plan import plan
+from geoseg.prediction.plan import EngineMemory, plan
 from geoseg.rasters.scene import open_scene
 
 TESTS = Path(__file__).parents[1]
@@ -62,8 +62,8 @@ def predicted(scene, network, folder, **choices):
 
 def budget_of(columns, monkeypatch):
     """A memory budget that holds a number of columns and nothing else."""
-    monkeypatch.setattr("geoseg.prediction.plan.ENGINE_BYTES", 0)
-    monkeypatch.setattr("geoseg.prediction.plan.TILE_PIXEL_BYTES", 0)
+    free = EngineMemory(fixed=0, tile_pixel=0)
+    monkeypatch.setattr("geoseg.prediction.plan.ENGINE_MEMORY", {"keras": free})
     return columns * geoseg.prediction.plan._column_bytes(64, make_card())
 
 
