@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MEMBER = "geoseg.json"
 FORMAT = 1
+INT8 = "int8"
+"""Key of a card's provenance: how the bundle's 8-bit form was made, and what it changes."""
 
 _Kind = TypeVar("_Kind")
 
@@ -123,8 +125,10 @@ def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: 
     """Write `model` and its `card` to `path`, which ends in `.keras`; rounding weights to `mantissa_bits` saves space.
 
     Loss and optimizer are dropped: they would need geoseg to load, and triple the file size. So are initializers: on
-    loading, JAX would spend half a minute drawing random numbers that the weights replace.
+    loading, JAX would spend half a minute drawing random numbers that the weights replace. The figures of an 8-bit form
+    are left out of the card: a new bundle has none.
     """
+    provenance = {key: value for key, value in card.provenance.items() if key != INT8}
     network = model.__class__.from_config(_zero_initializers(model.get_config()))
     network.set_weights(model.get_weights())
     network.save(path)
@@ -133,7 +137,7 @@ def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: 
 
         compact_archive(path, mantissa_bits=mantissa_bits)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(MEMBER, json.dumps(card.to_json(), indent=2))
+        archive.writestr(MEMBER, json.dumps(card.to_json() | {"provenance": provenance}, indent=2))
 
 
 def read_card(path: Path) -> Card:

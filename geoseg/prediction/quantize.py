@@ -9,7 +9,7 @@ from pathlib import Path
 from geoseg.datasets.discovery import find_images
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, whole
-from geoseg.models.bundle import Card, read_card
+from geoseg.models.bundle import INT8, Card, read_card
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.on_openvino import OpenVINOEngine
 from geoseg.models.int8.quantise import quantise, require_nncf
@@ -107,7 +107,7 @@ def quantize(
             card.legend,
         )
         figures = _describe(calibrated, agreement)
-        write_form(bundle, form, replace(card, provenance={**card.provenance, "int8": figures}), new)
+        write_form(bundle, form, replace(card, provenance={**card.provenance, INT8: figures}), new)
     return Quantization(path=target, calibration_tiles=calibrated, agreement=agreement)
 
 

@@ -7,14 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
 from click.testing import CliRunner
+from PIL import Image
 from standins import make_card
 
 from geoseg.cli import main
 from geoseg.models.bundle import Scaling, load_network, save_bundle
 from geoseg.models.networks.unet import build_unet
 from geoseg.models.shipped import find_model
+from geoseg.rendering import render_scene
 
 
 @pytest.fixture
@@ -147,6 +151,85 @@ def test_export_advises(tmp_path):
     result = CliRunner().invoke(main, ["models", "export", str(bundle), "--format", "openvino", "-o", str(target)])
     assert result.exit_code == 0, result.output
     assert '"INFERENCE_PRECISION_HINT": "f32"' in result.stderr
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A small bundle, and a folder of images to calibrate it on."""
+    bundle, images = tmp_path / "own.keras", tmp_path / "images"
+    save_bundle(build_unet(bands=3, classes=5, depth=1, width=4), make_card(), bundle)
+    images.mkdir()
+    for seed in range(3):
+        Image.fromarray(render_scene(seed, (64, 128)).image[..., :3]).save(images / f"{seed}.png")
+    return bundle, images
+
+
+def test_quantize(run, own, tmp_path):
+    """A quantised model prints its path and shows its loss; mistakes give one sentence each."""
+    pytest.importorskip("nncf")
+    bundle, images = own
+    target = tmp_path / "out.keras"
+    assert run("quantize", bundle, "--calibrate", images, "--tiles", 2, "-o", target).strip() == str(target)
+    shown = " ".join(run("show", target).split())
+    assert "int8 calibration tiles 2" in shown
+    assert re.search(r"int8 same class as float32 [01]", shown)
+    assert "same class as float32" in run("card", target)
+    text = run("quantize", bundle, "--calibrate", images, "-o", target, expect=5)
+    assert text == f"geoseg: {target} exists; choose another name, or replace it with --overwrite.\n"
+    single = images / "0.png"
+    text = run("quantize", bundle, "--calibrate", single, "-o", target, "--overwrite", "--bands", "1,2", expect=2)
+    assert "--bands names 2 bands; the model needs 3" in text
+    run("quantize", bundle, "-o", tmp_path / "other.keras", expect=2)
+
+
+def test_predict_in_int8(own, write_scene, tmp_path):
+    """`--precision int8` runs a quantised model, and tells how to make one of another."""
+    pytest.importorskip("nncf")
+    bundle, images = own
+    target = tmp_path / "out.keras"
+    words = ["models", "quantize", str(bundle), "--calibrate", str(images), "--tiles", "2", "-o", str(target)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    scene = write_scene(np.ascontiguousarray(np.moveaxis(render_scene(9, (64, 64)).image[..., :3], -1, 0)))
+    predict = ["predict", str(scene), "--precision", "int8", "-o", str(tmp_path / "maps"), "-m"]
+    result = CliRunner().invoke(main, [*predict, str(target)])
+    assert result.exit_code == 0, result.output
+    assert "int8, CPU" in result.stderr
+    with rasterio.open(tmp_path / "maps" / "scene_classes.tif") as classes:
+        assert "int8" in classes.tags()["GEOSEG_RUNTIME"]
+    result = CliRunner().invoke(main, [*predict, str(bundle), "--overwrite"])
+    assert result.exit_code == 2, result.output
+    assert f"{bundle} has no 8-bit form; make one with `geoseg models quantize`." in result.stderr
+
+
+@pytest.mark.slow
+def test_quantize_is_quiet_and_reports_to_nobody(own, tmp_path):
+    """In a process of its own, NNCF prints nothing, writes nothing to the home, and neither it nor OpenVINO reports."""
+    pytest.importorskip("nncf")
+    bundle, images = own
+    home = tmp_path / "home"
+    home.mkdir()
+    script = """
+import sys
+from geoseg.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+print(sorted({"openvino_telemetry", "keras", "tensorflow", "torch", "onnxruntime"} & set(sys.modules)))
+"""
+    words = ["models", "quantize", str(bundle), "--calibrate", str(images), "--tiles", "2", "-o", "out.keras"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words],
+        cwd=tmp_path,
+        env=os.environ | {"HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "out.keras\n[]\n"
+    assert all(line.startswith(("int8 gives ", "  ")) for line in done.stderr.splitlines())
+    assert not list(home.rglob("*"))
 
 
 @pytest.mark.parametrize("command", ["show", "card"])
