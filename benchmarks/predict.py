@@ -2,6 +2,10 @@
 
 Each run is a separate process, timed once the network is loaded and has scored a tile. Runs alternate, so drift of the
 machine affects all of them.
+
+    python predict.py --ways bare:openvino ours:openvino bare:keras ours:keras
+    python predict.py --ways bare:int8 ours:int8 --model aerial_int8.keras
+    python predict.py --ways ours:openvino monai --size 16384 2048 --monai path/to/python
 """
 
 import requirements  # noqa: F401 - first, to name what is missing
@@ -31,35 +35,50 @@ from geoseg.prediction.strips import read_strips
 from geoseg.rasters.scene import open_scene
 
 
-def bare(scene: Path) -> float:
-    """Time the compiled network on the scene's tiles, in memory."""
-    model = find_model("aerial")
-    planned = plan(open_scene(scene), read_card(model), Settings())
+def bare(scene: Path, engine: str, model: str) -> float:
+    """Time the network alone on the scene's tiles, in memory."""
+    settings, bundle = _settings(engine), find_model(model)
+    planned = plan(open_scene(scene), read_card(bundle), settings, runtime=settings.choose_runtime())
     tiles = []
     for strip in read_strips(planned, planned.roi):
         starts = [
             tile.cols.start - strip.cols.start for tile in planned.lattice.tiles(planned.roi) if tile.row == strip.row
         ]
         tiles += [strip.pixels[:, start : start + planned.lattice.tile][None].astype(np.float32) for start in starts]
-    engine = load_engine(model, EngineOptions())
-    engine(tiles[0])
+    score = load_engine(bundle.absolute(), planned.engine_options)
+    score(tiles[0])
     started = time.perf_counter()
     for tile in tiles:
-        engine(tile)
+        score(tile)
     return time.perf_counter() - started
 
 
-def ours(scene: Path) -> float:
+def ours(scene: Path, engine: str, model: str) -> float:
     """Time `geoseg.predict`: read, score, blend, trace, write."""
-    engine = load_engine(find_model("aerial"), EngineOptions())
-    engine(np.zeros((1, 512, 512, 3), np.float32))
+    settings = _settings(engine)
+    runtime = settings.choose_runtime()
+    score = load_engine(
+        find_model(model), EngineOptions(engine=runtime.engine, precision=runtime.precision, batch_size=None)
+    )
+    score(np.zeros((1, 512, 512, 3), np.float32))
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        geoseg.predict(scene, folder=folder)
+        geoseg.predict(
+            scene, folder=folder, model=model, engine=settings.engine, precision=settings.precision, devices="cpu"
+        )
         return time.perf_counter() - started
 
 
-def loop(scene: Path) -> float:
+def _settings(engine: str) -> Settings:
+    """Settings for `openvino`, `onnxruntime` or `keras`; `int8` is OpenVINO's."""
+    return Settings(
+        engine="openvino" if engine == "int8" else engine,
+        precision="int8" if engine == "int8" else "auto",
+        devices="cpu",
+    )
+
+
+def loop(scene: Path, _engine: str, _model: str) -> float:
     """Time the usual script: scene in memory, `model.predict` per tile, full-size float32 sums and weights."""
     model = find_model("aerial")
     card, network = read_card(model), load_network(model)
@@ -87,28 +106,45 @@ def loop(scene: Path) -> float:
     return time.perf_counter() - started
 
 
+def monai(scene: Path, python: str) -> dict[str, float]:
+    """Time MONAI's sliding window over the same weights in ONNX Runtime, with an interpreter that has both."""
+    with tempfile.TemporaryDirectory() as folder:
+        network = Path(folder) / "aerial.onnx"
+        geoseg.export("aerial", network, format="onnx")
+        command = [python, str(Path(__file__).with_name("monai_window.py")), str(scene), str(network)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 WAYS = {"bare": bare, "ours": ours, "loop": loop}
 
 
 def main() -> None:
     """Run all ways alternately and print medians and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=6000, help="side of the scene, in pixels")
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=["bare", "ours"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, nargs="+", default=[6000], help="side, or height and width, in pixels")
+    parser.add_argument("--ways", nargs="+", default=["bare:openvino", "ours:openvino"])
+    parser.add_argument("--model", default="aerial", help="for int8, a bundle with an 8-bit form")
+    parser.add_argument("--monai", metavar="PYTHON", help="interpreter with monai, torch and onnxruntime")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--child", nargs=2, metavar=("WAY", "SCENE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        way, scene = options.child
-        seconds = WAYS[way](Path(scene))
+        name, scene = options.child
+        way, _, engine = name.partition(":")
+        seconds = WAYS[way](Path(scene), engine or "openvino", options.model)
         print(json.dumps({"seconds": seconds, "peak": peak_bytes()}))
         return
     measured: dict[str, list[dict[str, float]]] = {way: [] for way in options.ways}
     with tempfile.TemporaryDirectory() as folder:
-        scene = write_scene(Path(folder) / "scene.tif", height=options.size, width=options.size)
+        scene = write_scene(Path(folder) / "scene.tif", height=options.size[0], width=options.size[-1])
         for _ in range(options.rounds):
             for way, runs in measured.items():
-                command = [sys.executable, __file__, "--child", way, str(scene)]
+                if way == "monai":
+                    runs.append(monai(scene, options.monai or sys.executable))
+                    continue
+                command = [sys.executable, __file__, "--model", options.model, "--child", way, str(scene)]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 runs.append(json.loads(done.stdout.splitlines()[-1]))
     show(measured)
@@ -117,13 +153,13 @@ def main() -> None:
 def show(measured: dict[str, list[dict[str, float]]]) -> None:
     """Print median and range in seconds, median ratio to the first way, and peak memory."""
     first = next(iter(measured.values()))
-    print(f"{'way':<6} {'median s':>9} {'min':>7} {'max':>7} {'ratio':>6} {'peak MB':>8}")
+    print(f"{'way':<16} {'median s':>9} {'min':>7} {'max':>7} {'ratio':>6} {'peak MB':>8}")
     for way, runs in measured.items():
         seconds = [run["seconds"] for run in runs]
         ratio = statistics.median(run["seconds"] / base["seconds"] for run, base in zip(runs, first, strict=True))
         peak = statistics.median(run["peak"] for run in runs) / 1e6
         print(
-            f"{way:<6} {statistics.median(seconds):>9.2f} {min(seconds):>7.2f} {max(seconds):>7.2f} "
+            f"{way:<16} {statistics.median(seconds):>9.2f} {min(seconds):>7.2f} {max(seconds):>7.2f} "
             f"{ratio:>6.3f} {peak:>8.0f}"
         )
 
