@@ -3,12 +3,11 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.models.engines.engine import Engine
+from geoseg.models.engines.engine import Engine, stream
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.read import scaled
 from geoseg.tiling import Roi, Tile, blend, prefetch
@@ -70,15 +69,24 @@ def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
 
 
 def _score(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> Iterator[Scored]:
-    """Score the tiles of a block in lattice order, in batches; tiles without data score zero, without the network."""
-    size = plan.settings.batch_size or 1
-    tiles = _tiles(plan, block, strips)
-    while chunk := list(islice(tiles, size)):
-        with_data = [pixels for _, pixels in chunk if pixels is not None]
-        scores = iter(engine(np.stack(with_data)) if with_data else ())
-        empty = np.zeros((plan.lattice.tile, plan.lattice.tile, len(plan.card.legend)), np.float32)
-        for tile, pixels in chunk:
-            yield tile, empty if pixels is None else next(scores)
+    """Score the tiles of a block in lattice order; tiles without data score zero, without the network."""
+    begun: deque[tuple[Tile, bool]] = deque()
+    side = plan.lattice.tile
+
+    def with_data() -> Iterator[npt.NDArray[np.float32]]:
+        for tile, pixels in _tiles(plan, block, strips):
+            begun.append((tile, pixels is not None))
+            if pixels is not None:
+                yield pixels
+
+    def empty() -> Iterator[Scored]:
+        while begun and not begun[0][1]:
+            yield begun.popleft()[0], np.zeros((side, side, len(plan.card.legend)), np.float32)
+
+    for scores in stream(engine, with_data(), plan.settings.batch_size or 1):
+        yield from empty()
+        yield begun.popleft()[0], scores
+    yield from empty()
 
 
 def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Tile, npt.NDArray[np.float32] | None]]:

@@ -1,10 +1,11 @@
 """The protocol of engines: score batches of tiles, with optional test-time augmentation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,24 @@ class Engine(Protocol):
         """Return probabilities `(tiles, side, side, classes)` of network inputs `(tiles, side, side, bands)`."""
 
 
+@runtime_checkable
+class StreamingEngine(Engine, Protocol):
+    """Keeps several tiles in work, and none waits for another to end."""
+
+    def stream(self, tiles: Iterable[Pixels]) -> Iterator[Scores]:
+        """Yield probabilities `(side, side, classes)` of network inputs `(side, side, bands)` in order."""
+
+
+def stream(engine: Engine, tiles: Iterable[Pixels], batch_size: int) -> Iterator[Scores]:
+    """Score tiles one after the other, as `StreamingEngine.stream` does; in batches by an engine that does not."""
+    if isinstance(engine, StreamingEngine):
+        yield from engine.stream(tiles)
+        return
+    source = iter(tiles)
+    while batch := list(islice(source, batch_size)):
+        yield from engine(np.stack(batch))
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
     """How to run a network."""
@@ -59,13 +78,24 @@ def average_orientations(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Sco
 
     `pixels` is `(tiles, side, side, bands)`, the result `(tiles, side, side, classes)`.
     """
-    if tta == "none":
-        return score(pixels)
-    total: Scores | float = 0.0
+    return average(tta, (score(turned) for turned in orient(tta, pixels)))
+
+
+def orient(tta: TTA, pixels: Pixels) -> Iterator[Pixels]:
+    """Yield tiles `(tiles, side, side, bands)` in each orientation."""
     for turns, mirrored in ORIENTATIONS[tta]:
-        turned = np.rot90(pixels[:, :, ::-1] if mirrored else pixels, turns, axes=(1, 2))
-        scores = np.rot90(score(np.ascontiguousarray(turned)), -turns, axes=(1, 2))
-        total = total + (scores[:, :, ::-1] if mirrored else scores)
+        yield np.ascontiguousarray(np.rot90(pixels[:, :, ::-1] if mirrored else pixels, turns, axes=(1, 2)))
+
+
+def average(tta: TTA, scores: Iterable[Scores]) -> Scores:
+    """Turn the scores of each orientation back, and average them; the only one of `none` stays as it is."""
+    if tta == "none":
+        (only,) = scores
+        return only
+    total: Scores | float = 0.0
+    for (turns, mirrored), turned in zip(ORIENTATIONS[tta], scores, strict=True):
+        upright = np.rot90(turned, -turns, axes=(1, 2))
+        total = total + (upright[:, :, ::-1] if mirrored else upright)
     return np.asarray(total, np.float32) / np.float32(len(ORIENTATIONS[tta]))
 
 

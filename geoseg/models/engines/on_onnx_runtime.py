@@ -35,18 +35,15 @@ class OnnxRuntimeEngine:
             )
         self._network = read_network(bundle)
         self.classes = self._network.classes
-        self._batch_size = options.batch_size or 1
         self._tta = options.tta
         self._side = 0
         self._session: onnxruntime.InferenceSession | None = None
 
     def __call__(self, pixels: Pixels) -> Scores:
-        """Return probabilities `(tiles, side, side, classes)` of at most `batch_size` tiles.
+        """Return probabilities `(tiles, side, side, classes)` of any number of tiles.
 
         Raises UsageError if there is too little memory.
         """
-        if len(pixels) > self._batch_size:
-            raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
         with memory_errors(1, pixels.shape[1]):
             return average_orientations(self._tta, pixels, self._score)
 

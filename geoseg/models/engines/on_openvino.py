@@ -1,8 +1,12 @@
 """The engine for CPUs: OpenVINO on the bundle's network, without Keras."""
 
-from collections.abc import Callable
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +17,7 @@ from geoseg.models.graph.read import read_network
 from geoseg.models.int8.stored import damaged, read_form
 from geoseg.models.telemetry import start_openvino
 
-from .engine import EngineOptions, Pixels, Precision, Scores, average_orientations, memory_errors
+from .engine import ORIENTATIONS, EngineOptions, Pixels, Precision, Scores, average, memory_errors, orient
 
 if TYPE_CHECKING:
     import openvino
@@ -26,6 +30,9 @@ _FORMATS: dict[Precision, tuple[str, str]] = {
 }
 """OpenVINO's names of number formats: as a hint, and as a capability of a device."""
 
+_MOST_STREAMS = 4
+"""Tiles in work at a time by default: each takes memory."""
+
 _Source = tuple[Callable[[int], "openvino.Model"], int, int]
 """A function that returns the graph for tiles of a side, and the numbers of bands and classes."""
 
@@ -33,8 +40,9 @@ _Source = tuple[Callable[[int], "openvino.Model"], int, int]
 class OpenVINOEngine:
     """A network on OpenVINO's CPU plugin.
 
-    Tiles are scored one by one, so a tile's scores do not depend on its batch; of a batch, as many at the same time as
-    there are cores. The network is compiled for the size of the tiles at the first call, and again if it changes.
+    Tiles are scored one by one, each by a share of the cores, so a tile's scores do not depend on the others and a core
+    that reads or blends meanwhile delays one of them only. The network is compiled for the size of the tiles at the
+    first call, and again if it changes.
     """
 
     def __init__(self, bundle: Path, options: EngineOptions | None = None) -> None:
@@ -45,56 +53,87 @@ class OpenVINOEngine:
         self._core = openvino.Core()
         read = _read_int8 if options.precision == "int8" else _read_float
         self._graph, self._bands, self.classes = read(self._core, bundle)
-        self._settings = {
+        self._settings: dict[str, Any] = {
             # Always set: by default OpenVINO takes bfloat16 or float16 on processors that have it.
             "INFERENCE_PRECISION_HINT": _hint(self._core, options.precision),
-            # At most as many as cores. As fast as one where nothing else runs; faster beside other threads, since a
-            # tile's two threads wait for each other.
-            "NUM_STREAMS": options.batch_size or 1,
+            # At most as many as cores.
+            "NUM_STREAMS": options.batch_size or default_streams(),
             # Several processes, and the threads that read and blend, would share the first cores.
             "ENABLE_CPU_PINNING": False,
         }
-        self._batch_size = options.batch_size or 1
         self._tta = options.tta
         self._side = 0
-        self._requests: list[openvino.InferRequest] = []
+        self._idle: list[openvino.InferRequest] = []
 
     def __call__(self, pixels: Pixels) -> Scores:
-        """Return probabilities `(tiles, side, side, classes)` of at most `batch_size` tiles.
+        """Return probabilities `(tiles, side, side, classes)` of any number of tiles.
 
         Raises UsageError if there is too little memory.
         """
-        if len(pixels) > self._batch_size:
-            raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
-        with memory_errors(len(self._requests) or 1, pixels.shape[1]):
-            return average_orientations(self._tta, pixels, self._score)
+        return np.stack(list(self.stream(pixels)))
 
-    def _score(self, pixels: Pixels) -> Scores:
+    def stream(self, tiles: Iterable[Pixels]) -> Iterator[Scores]:
+        """Yield probabilities `(side, side, classes)` of network inputs `(side, side, bands)` in order.
+
+        Raises UsageError if there is too little memory.
+        """
+        turned = (each for tile in tiles for each in orient(self._tta, tile[None]))
+        scores = self._stream(turned)
+        for first in scores:
+            others = islice(scores, len(ORIENTATIONS[self._tta]) - 1)
+            yield average(self._tta, chain([first], others))[0]
+
+    def _stream(self, tiles: Iterable[Pixels]) -> Iterator[Scores]:
+        """Score single tiles `(1, side, side, bands)` in order, as many at a time as there are streams."""
+        flights: deque[_Flight] = deque()
+        try:
+            for pixels in tiles:
+                if not flights:
+                    self._prepare(pixels.shape[1])
+                elif pixels.shape[1] != self._side:
+                    raise ValueError(f"Tiles have different sides: {self._side} and {pixels.shape[1]} px.")
+                if not self._idle:
+                    yield self._land(flights.popleft())
+                flights.append(self._start(pixels))
+            while flights:
+                yield self._land(flights.popleft())
+        finally:
+            for flight in flights:
+                flight.request.wait()
+                self._idle.append(flight.request)
+
+    def _prepare(self, side: int) -> None:
+        """Compile the network for tiles of `side` pixels."""
+        if side == self._side:
+            return
+        self._idle, self._side = [], 0  # frees the memory of the other size
+        with memory_errors(self._settings["NUM_STREAMS"], side):
+            compiled = self._core.compile_model(self._model(side), "CPU", self._settings)
+            count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+            self._idle = [compiled.create_infer_request() for _ in range(count)]
+        self._side = side
+
+    def _start(self, pixels: Pixels) -> "_Flight":
         from openvino import Tensor
 
-        side = pixels.shape[1]
-        if side != self._side:
-            self._requests, self._side = [], 0  # frees the memory of the other size
-            compiled = self._core.compile_model(self._model(side), "CPU", self._settings)
-            self._requests = [
-                compiled.create_infer_request()
-                for _ in range(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-            ]
-            self._side = side
-        pixels = np.ascontiguousarray(pixels, np.float32)
-        scores = np.empty((*pixels.shape[:3], self.classes), np.float32)
-        # OpenVINO reads and writes the arrays themselves; it does not keep them alive, this function does.
+        flight = _Flight(
+            request=self._idle.pop(),
+            pixels=np.ascontiguousarray(pixels, np.float32),
+            scores=np.empty((*pixels.shape[:3], self.classes), np.float32),
+        )
+        # OpenVINO reads and writes the arrays themselves.
+        flight.request.set_input_tensor(Tensor(flight.pixels, shared_memory=True))
+        flight.request.set_output_tensor(Tensor(flight.scores, shared_memory=True))
+        flight.request.start_async()
+        return flight
+
+    def _land(self, flight: "_Flight") -> Scores:
         try:
-            for number in range(len(pixels)):
-                request = self._requests[number % len(self._requests)]
-                request.wait()
-                request.set_input_tensor(Tensor(pixels[number : number + 1], shared_memory=True))
-                request.set_output_tensor(Tensor(scores[number : number + 1], shared_memory=True))
-                request.start_async()
+            with memory_errors(self._settings["NUM_STREAMS"], self._side):
+                flight.request.wait()
         finally:
-            for request in self._requests:
-                request.wait()
-        return scores
+            self._idle.append(flight.request)
+        return flight.scores
 
     def _model(self, side: int) -> "openvino.Model":
         """Return the graph for single tiles of `side` pixels, channels last as in the pipeline."""
@@ -108,6 +147,20 @@ class OpenVINOEngine:
             end.model().set_layout(Layout("NCHW"))
             end.tensor().set_layout(Layout("NHWC"))
         return channels_last.build()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Flight:
+    """A tile in work; OpenVINO does not keep its arrays alive."""
+
+    request: "openvino.InferRequest"
+    pixels: Pixels
+    scores: Scores
+
+
+def default_streams() -> int:
+    """Return how many tiles are in work at a time by default: fewer than four cores serve one tile well."""
+    return min(_MOST_STREAMS, max(1, (os.cpu_count() or 1) // 4))
 
 
 def capabilities(core: "openvino.Core") -> list[str]:

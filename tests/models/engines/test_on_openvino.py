@@ -25,7 +25,7 @@ def test_precision_is_not_the_processor_s_choice(bundle, tiles):
     """float32 is set, not left to OpenVINO, which would take bfloat16 where the processor has it."""
     engine = OpenVINOEngine(bundle)
     engine(tiles(1))
-    compiled = engine._requests[0].get_compiled_model()
+    compiled = engine._idle[0].get_compiled_model()
     assert compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
 
 

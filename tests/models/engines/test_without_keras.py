@@ -12,7 +12,7 @@ from standins import make_card
 
 from geoseg.errors import BundleError, UsageError
 from geoseg.models.bundle import save_bundle
-from geoseg.models.engines.engine import EngineOptions, average_orientations
+from geoseg.models.engines.engine import EngineOptions, average_orientations, stream
 from geoseg.models.networks.presets import PRESETS
 from geoseg.models.shipped import shipped_models
 
@@ -102,10 +102,28 @@ def test_augmented_scores(bundle, engine, tiles, tta):
     assert not np.array_equal(augmented, engine(bundle)(tiles(1)))
 
 
-def test_too_many_tiles(bundle, engine, tiles):
-    """More tiles than the batch size are refused, not silently split."""
-    with pytest.raises(ValueError, match="2 tiles do not fit a batch of 1"):
-        engine(bundle)(tiles(2))
+def test_stream(bundle, engine, tiles):
+    """Tiles that come one by one are scored as in a batch, in order, for any number of them in work at a time."""
+    expected = engine(bundle)(tiles(5))
+    for batch_size in (1, 2, 3):
+        scores = stream(engine(bundle, EngineOptions(batch_size=batch_size)), iter(tiles(5)), batch_size)
+        np.testing.assert_array_equal(list(scores), expected)
+
+
+def test_stream_left_early(bundle, engine, tiles):
+    """An engine is as good as new after a stream that was not read to its end, or whose source failed."""
+
+    def failing():
+        yield from tiles(3)
+        raise RuntimeError("no more")
+
+    scorer = engine(bundle, EngineOptions(batch_size=2))
+    scores = stream(scorer, iter(tiles(5)), 2)
+    next(scores)
+    scores.close()
+    with pytest.raises(RuntimeError, match="no more"):
+        list(stream(scorer, failing(), 2))
+    np.testing.assert_array_equal(scorer(tiles(5)), engine(bundle)(tiles(5)))
 
 
 def test_a_network_that_only_keras_runs(engine, tmp_path):
