@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ class OpenVINOEngine:
 
     Tiles are scored one by one, each by a share of the cores, so a tile's scores do not depend on the others and a core
     that reads or blends meanwhile delays one of them only. The network is compiled for the size of the tiles at the
-    first call, and again if it changes.
+    first call, and again if it changes. Threads may share an engine.
     """
 
     def __init__(self, bundle: Path, options: EngineOptions | None = None) -> None:
@@ -62,8 +62,7 @@ class OpenVINOEngine:
             "ENABLE_CPU_PINNING": False,
         }
         self._tta = options.tta
-        self._side = 0
-        self._idle: list[openvino.InferRequest] = []
+        self._compiled: _Compiled | None = None
 
     def __call__(self, pixels: Pixels) -> Scores:
         """Return probabilities `(tiles, side, side, classes)` of any number of tiles.
@@ -86,38 +85,42 @@ class OpenVINOEngine:
     def _stream(self, tiles: Iterable[Pixels]) -> Iterator[Scores]:
         """Score single tiles `(1, side, side, bands)` in order, as many at a time as there are streams."""
         flights: deque[_Flight] = deque()
+        compiled: _Compiled | None = None
         try:
             for pixels in tiles:
-                if not flights:
-                    self._prepare(pixels.shape[1])
-                elif pixels.shape[1] != self._side:
-                    raise ValueError(f"Tiles have different sides: {self._side} and {pixels.shape[1]} px.")
-                if not self._idle:
+                side = pixels.shape[1]
+                if compiled is None:
+                    compiled = self._compile(side)
+                elif side != compiled.side:
+                    raise ValueError(f"Tiles have different sides: {compiled.side} and {side} px.")
+                if len(flights) == compiled.streams:
                     yield self._land(flights.popleft())
-                flights.append(self._start(pixels))
+                flights.append(self._start(pixels, compiled))
             while flights:
                 yield self._land(flights.popleft())
         finally:
             for flight in flights:
                 flight.request.wait()
-                self._idle.append(flight.request)
+                flight.compiled.idle.append(flight.request)
 
-    def _prepare(self, side: int) -> None:
-        """Compile the network for tiles of `side` pixels."""
-        if side == self._side:
-            return
-        self._idle, self._side = [], 0  # frees the memory of the other size
+    def _compile(self, side: int) -> "_Compiled":
+        """Compile the network for tiles of `side` pixels, unless it is."""
+        compiled = self._compiled
+        if compiled is not None and compiled.side == side:
+            return compiled
+        self._compiled = None  # frees the memory of the other size
         with memory_errors(self._settings["NUM_STREAMS"], side):
-            compiled = self._core.compile_model(self._model(side), "CPU", self._settings)
-            count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-            self._idle = [compiled.create_infer_request() for _ in range(count)]
-        self._side = side
+            model = self._core.compile_model(self._model(side), "CPU", self._settings)
+            compiled = _Compiled(side=side, model=model, streams=model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self._compiled = compiled
+        return compiled
 
-    def _start(self, pixels: Pixels) -> "_Flight":
+    def _start(self, pixels: Pixels, compiled: "_Compiled") -> "_Flight":
         from openvino import Tensor
 
         flight = _Flight(
-            request=self._idle.pop(),
+            compiled=compiled,
+            request=compiled.take(),
             pixels=np.ascontiguousarray(pixels, np.float32),
             scores=np.empty((*pixels.shape[:3], self.classes), np.float32),
         )
@@ -129,10 +132,10 @@ class OpenVINOEngine:
 
     def _land(self, flight: "_Flight") -> Scores:
         try:
-            with memory_errors(self._settings["NUM_STREAMS"], self._side):
+            with memory_errors(self._settings["NUM_STREAMS"], flight.compiled.side):
                 flight.request.wait()
         finally:
-            self._idle.append(flight.request)
+            flight.compiled.idle.append(flight.request)
         return flight.scores
 
     def _model(self, side: int) -> "openvino.Model":
@@ -150,9 +153,28 @@ class OpenVINOEngine:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class _Compiled:
+    """The network for tiles of one size."""
+
+    side: int
+    model: "openvino.CompiledModel"
+    streams: int
+    """Tiles in work at a time."""
+    idle: "list[openvino.InferRequest]" = field(default_factory=list)
+
+    def take(self) -> "openvino.InferRequest":
+        """Return an idle request, or a new one: other threads may have all."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return self.model.create_infer_request()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Flight:
     """A tile in work; OpenVINO does not keep its arrays alive."""
 
+    compiled: _Compiled
     request: "openvino.InferRequest"
     pixels: Pixels
     scores: Scores

@@ -65,7 +65,7 @@ def test_layers_have_8_bits(quantised):
     engine(rendered([0]))
     kinds = [
         (node.get_rt_info()["layerType"].astype(str), node.get_rt_info()["runtimePrecision"].astype(str))
-        for node in engine._idle[0].get_compiled_model().get_runtime_model().get_ops()
+        for node in engine._compiled.model.get_runtime_model().get_ops()
     ]
     convolutions = [precision for kind, precision in kinds if kind == "Convolution"]
     assert len(convolutions) > 10

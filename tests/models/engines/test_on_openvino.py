@@ -1,3 +1,5 @@
+from itertools import zip_longest
+
 import numpy as np
 import pytest
 
@@ -25,8 +27,7 @@ def test_precision_is_not_the_processor_s_choice(bundle, tiles):
     """float32 is set, not left to OpenVINO, which would take bfloat16 where the processor has it."""
     engine = OpenVINOEngine(bundle)
     engine(tiles(1))
-    compiled = engine._idle[0].get_compiled_model()
-    assert compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
+    assert engine._compiled.model.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
 
 
 def test_too_little_memory_is_told(bundle, tiles, monkeypatch):
@@ -41,3 +42,15 @@ def test_too_little_memory_is_told(bundle, tiles, monkeypatch):
         with pytest.raises(UsageError, match=r"1 tile\(s\) of 64 px at a time; lower `batch_size` or `tile`"):
             engine(tiles(1))
     assert engine(tiles(1)).shape == (1, 64, 64, 5)
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+@pytest.mark.parametrize("sides", [(64, 64), (64, 128)])
+def test_streams_that_share_an_engine(bundle, tiles, streams, sides):
+    """Several streams of one engine may be open at a time, each of tiles of its own size, and do not mix."""
+    engine = OpenVINOEngine(bundle, EngineOptions(batch_size=streams))
+    given = [tiles(count, side) for count, side in zip((4, 6), sides, strict=True)]
+    together = zip_longest(*map(engine.stream, given))
+    found = [[scores for scores in each if scores is not None] for each in zip(*together, strict=True)]
+    for scores, pixels in zip(found, given, strict=True):
+        np.testing.assert_array_equal(np.stack(scores), OpenVINOEngine(bundle)(pixels))
