@@ -152,12 +152,12 @@ class Finisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # The tracer first: the other thread may wait for it.
+        # First what the tracer waits for, then the tracer: the other thread may wait for it.
+        if self._compilation is not None:
+            self._compilation.close()
         if self._skeleton is not None:
             self._skeleton.__exit__(kind, error, traceback)
         self._assembling.__exit__(kind, error, traceback)
-        if self._compilation is not None:
-            self._compilation.close()
 
 
 def _bands(plan: Plan) -> Iterator[_Band]:

@@ -48,6 +48,7 @@ class Timings:
                 except StopIteration:
                     return
             yield item
+            del item  # only the consumer keeps it alive
 
     @contextmanager
     def waiting(self, stage: str) -> Iterator[None]:
@@ -68,6 +69,7 @@ class Timings:
                 except StopIteration:
                     return
             yield item
+            del item  # only the consumer keeps it alive
 
     def stages(self) -> dict[str, StageTime]:
         """Return the stages in the order in which they began."""

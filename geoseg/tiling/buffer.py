@@ -22,7 +22,7 @@ class Buffer(Generic[T]):
     def put(self, item: T) -> bool:
         """Add an item and wait for room for the next; False if the consumer has left."""
         with self._changed:
-            if not self._left:
+            if not (self._left or self._ended):  # after `stop`, the consumer would take it for work
                 self._items.append(item)
             self._changed.notify_all()
             self._changed.wait_for(lambda: len(self._items) < self._depth or self._left)
@@ -35,7 +35,7 @@ class Buffer(Generic[T]):
             self._changed.notify_all()
 
     def stop(self, error: BaseException) -> None:
-        """Raise an exception in the consumer in place of the remaining items."""
+        """Raise an exception in the consumer in place of the remaining items, and of those still to be put."""
         with self._changed:
             self._items.clear()
             self.end(error)

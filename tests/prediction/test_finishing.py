@@ -186,6 +186,32 @@ def test_an_interrupted_prediction_ends_the_threads(predicted):
     assert predicted("stopped") == plain
 
 
+def test_an_interruption_while_the_tracer_is_compiled(predicted, monkeypatch):
+    """An interrupted first run stops compiling, instead of waiting for its end."""
+    plain, waiting, closed = predicted("plain"), threading.Event(), threading.Event()
+
+    class Compilation:
+        """Takes until it is closed."""
+
+        needed = True
+
+        def wait(self):
+            waiting.set()
+            assert closed.wait(30), "compiling went on"
+
+        close = closed.set
+
+    def stop(*_):
+        assert waiting.wait(30)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing, "prepare_tracer", Compilation)
+        with pytest.raises(KeyboardInterrupt):
+            predicted("stopped", progress=stop)
+    assert predicted("stopped") == plain
+
+
 def test_an_executor_that_leaves_rows_out(predicted):
     """Rows that no job has finished are an error, not an empty strip."""
 

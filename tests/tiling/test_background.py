@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.tiling import Background, Stopped
+from geoseg.tiling.buffer import Buffer
 
 WAIT = 30
 """Seconds after which a hanging test fails."""
@@ -93,3 +94,13 @@ def test_leaving_early_stops_the_consumer():
     with pytest.raises(KeyboardInterrupt):
         feed()
     assert ended == [True]
+
+
+def test_nothing_is_consumed_after_leaving():
+    """Items that another thread puts after the block was left are not worked on, so that leaving is quick."""
+    buffer = Buffer(depth=2)
+    buffer.put(1)
+    buffer.stop(Stopped("as on leaving"))
+    buffer.put(2)
+    with pytest.raises(Stopped):
+        next(iter(buffer))
