@@ -1,6 +1,5 @@
 """Finish rows while those below are predicted: work rasters, areas of classes, and the skeleton of roads."""
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 
 from geoseg.compiled import Compilation
+from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
 from geoseg.roads import prepare_tracer
@@ -195,4 +195,4 @@ def _block(place: GeoBox) -> int:
 
 def _tracers() -> int:
     """Number of threads that trace roads: the network needs most cores."""
-    return max(1, (os.cpu_count() or 1) // 4)
+    return max(1, count_cores() // 4)

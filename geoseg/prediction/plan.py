@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.engine import EngineOptions
-from geoseg.models.engines.on_openvino import default_streams
+from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.grid import grid_at
 from geoseg.rasters.scene import Scene
@@ -227,7 +227,7 @@ def _max_columns(lattice: Lattice, card: Card, settings: Settings, runtime: Runt
 def _engine_bytes(tile: int, settings: Settings, runtime: Runtime | None) -> int:
     name = "keras" if runtime is None else runtime.engine
     memory = ENGINE_MEMORY.get(name, ENGINE_MEMORY["keras"])
-    at_once = (settings.batch_size or default_streams()) if name == "openvino" else 1
+    at_once = count_streams(settings.batch_size) if name == "openvino" else 1
     return memory.fixed + memory.tile_pixel * tile**2 * at_once
 
 

@@ -1,6 +1,5 @@
 """Read regions of a scene on the model's grid, each in parts by several threads."""
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
@@ -10,6 +9,7 @@ import rasterio
 from odc.geo.roi import roi_shape
 
 from geoseg.errors import SceneError
+from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.open import GDAL, opened
 from geoseg.rasters.read import Masked, read_imagery
 from geoseg.tiling import Roi, prefetch
@@ -29,7 +29,7 @@ def read_regions(plan: Plan, regions: Sequence[Roi]) -> Generator[Masked, None, 
     decoded; files of rows are read in parts above each other. Raises SceneError if the scene cannot be read.
     """
     with _opened(plan) as dataset:
-        count = min(_MAX_READERS, max(1, _cores() // 2))
+        count = min(_MAX_READERS, max(1, count_cores() // 2))
         if count == 1:
             for region in regions:
                 yield read_imagery(dataset, plan.bands, plan.grid.shape.yx, region)
@@ -100,8 +100,3 @@ def _assemble(region: Roi, parts: Sequence[Roi], read: Sequence[Masked]) -> Mask
         )
         planes[:, rows, cols], valid[rows, cols] = np.moveaxis(values, -1, 0), mask
     return np.moveaxis(planes, 0, -1), valid
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))

@@ -24,7 +24,7 @@ def cores(monkeypatch):
     """Let a machine have a number of cores."""
 
     def have(number):
-        monkeypatch.setattr(geoseg.prediction.readers, "_cores", lambda: number)
+        monkeypatch.setattr(geoseg.prediction.readers, "count_cores", lambda: number)
 
     return have
 

@@ -1,9 +1,12 @@
-"""Find GPUs without loading a framework."""
+"""Find cores and GPUs without loading a framework."""
 
 import ctypes
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+_MOST_STREAMS = 4
+"""Tiles that OpenVINO has in work at a time by default: each takes memory."""
 _NAME_BYTES = 256
 _NO_DEVICE = 100
 """`CUDA_ERROR_NO_DEVICE`: no GPU, or all hidden by `CUDA_VISIBLE_DEVICES`."""
@@ -29,6 +32,17 @@ class Gpus:
     found: tuple[Gpu, ...] = ()
     problem: str = ""
     """Why the driver offers none although it is installed; empty if there is none to use."""
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use, which may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
+
+
+def count_streams(batch_size: int | None) -> int:
+    """Return how many tiles OpenVINO has in work at a time; by default few, since four cores serve one tile well."""
+    cores = count_cores()
+    return min(_MOST_STREAMS, max(1, cores // 4)) if batch_size is None else min(cores, batch_size)
 
 
 def find_gpus() -> Gpus:

@@ -1,6 +1,5 @@
 """The engine for CPUs: OpenVINO on the bundle's network, without Keras."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from geoseg.models.int8.stored import damaged, read_form
 from geoseg.models.telemetry import start_openvino
 
 from .engine import ORIENTATIONS, EngineOptions, Pixels, Precision, Scores, average, memory_errors, orient
+from .hardware import count_streams
 
 if TYPE_CHECKING:
     import openvino
@@ -29,9 +29,6 @@ _FORMATS: dict[Precision, tuple[str, str]] = {
     "int8": ("f32", "INT8"),  # of the layers that are not quantised
 }
 """OpenVINO's names of number formats: as a hint, and as a capability of a device."""
-
-_MOST_STREAMS = 4
-"""Tiles in work at a time by default: each takes memory."""
 
 _Source = tuple[Callable[[int], "openvino.Model"], int, int]
 """A function that returns the graph for tiles of a side, and the numbers of bands and classes."""
@@ -56,8 +53,7 @@ class OpenVINOEngine:
         self._settings: dict[str, Any] = {
             # Always set: by default OpenVINO takes bfloat16 or float16 on processors that have it.
             "INFERENCE_PRECISION_HINT": _hint(self._core, options.precision),
-            # At most as many as cores.
-            "NUM_STREAMS": options.batch_size or default_streams(),
+            "NUM_STREAMS": count_streams(options.batch_size),
             # Several processes, and the threads that read and blend, would share the first cores.
             "ENABLE_CPU_PINNING": False,
         }
@@ -178,11 +174,6 @@ class _Flight:
     request: "openvino.InferRequest"
     pixels: Pixels
     scores: Scores
-
-
-def default_streams() -> int:
-    """Return how many tiles are in work at a time by default: fewer than four cores serve one tile well."""
-    return min(_MOST_STREAMS, max(1, (os.cpu_count() or 1) // 4))
 
 
 def capabilities(core: "openvino.Core") -> list[str]:

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from geoseg.models.engines.hardware import count_streams
+
 
 @pytest.fixture
 def found(tmp_path, build_driver):
@@ -36,3 +38,12 @@ def test_hidden_gpus_are_no_problem(found):
 def test_failing_driver_is_reported(found):
     """A driver that fails is named with its error, so that a user can look it up."""
     assert found(status=803) == "Gpus(found=(), problem='the NVIDIA driver reports error 803')"
+
+
+@pytest.mark.parametrize(
+    ("cores", "batch_size", "streams"), [(1, None, 1), (2, None, 1), (8, None, 2), (64, None, 4), (4, 3, 3), (2, 99, 2)]
+)
+def test_tiles_in_work(monkeypatch, cores, batch_size, streams):
+    """One tile for every four cores that the process may use, at most four; never more than cores."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(cores)))
+    assert count_streams(batch_size) == streams
