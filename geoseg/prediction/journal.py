@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ _PUBLISHING = "publishing"
 QUICK = {"compress": "zstd", "zstd_level": 1}
 """Compression of work files: several times as fast as deflate, and no larger."""
 _WITHOUT_EFFECT = ("engine", "precision", "devices", "batch_size", "memory", "formats", "match_input")
-"""Settings that do not change a piece; the runtime is compared in place of the first three."""
+"""Settings that do not change a piece; what they make of the runtime is compared in place of the first four."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,12 +145,21 @@ def _identity(plan: Plan, model: Path) -> str:
             "scene": [_fingerprint(file) for file in plan.scene.files],
             "grid": [*plan.grid.shape, *plan.grid.transform, crs_of(plan.grid).to_wkt()],
             "bands": [*plan.bands, plan.scene.dtype],
-            "runtime": None if plan.runtime is None else [*asdict(replace(plan.runtime, devices=())).values()],
+            "runtime": _describe(plan),
             "model": hashlib.sha256(model.read_bytes()).hexdigest(),
             "settings": settings,
         },
         default=str,
     )
+
+
+def _describe(plan: Plan) -> list[Any] | None:
+    """Everything about the runtime that determines bytes; the number of devices does not."""
+    if plan.runtime is None:
+        return None
+    # Kernels of GPUs depend on the batch; those for chosen devices are others than those for the whole CPU.
+    batch = None if plan.runtime.hardware == "CPU" else plan.settings.batch_size
+    return [*asdict(replace(plan.runtime, devices=())).values(), bool(plan.runtime.devices), batch]
 
 
 def _fingerprint(source: str) -> list[str | int]:

@@ -34,7 +34,7 @@ class Runtime:
     """Packages and their versions."""
     precision: Precision
     hardware: str
-    """`CPU`, or the names of the GPUs."""
+    """`CPU`, or the names of the GPUs in use."""
     devices: tuple[str, ...] = ()
     """Devices of the Keras backend, such as `gpu:0`; empty for an engine that runs on the whole CPU."""
 
@@ -90,7 +90,7 @@ def choose_runtime(
         _warn_unused(f" ({_names(gpus.found)})", why_no_gpu())
         if engine == "auto":
             return choose_runtime("openvino", precision, "auto")
-    return _on_keras(precision, used, gpus.found if gpus else ())
+    return _on_keras(precision, used, _behind(used, gpus.found if gpus else ()))
 
 
 def _parse(devices: str) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ def _parse(devices: str) -> tuple[str, ...]:
 
 def _keras_devices(devices: str, numbered: tuple[str, ...]) -> tuple[str, ...]:
     """Name the devices of the Keras backend to use; empty for the whole CPU."""
-    if devices == "cpu":
+    if devices == "cpu" and not find_gpus().found:
         return ()
     start_keras()
     if keras_backend() == "torch" and not numbered:
@@ -114,6 +114,9 @@ def _keras_devices(devices: str, numbered: tuple[str, ...]) -> tuple[str, ...]:
     from .devices import find_backend, find_devices
 
     backend = find_backend()
+    if devices == "cpu":
+        # Without a device, the backend would take a GPU.
+        return ("cpu:0",) if backend.devices("gpu") else ()
     if numbered:
         return tuple(device.name for device in find_devices(backend, numbered))
     found = backend.devices("gpu") or backend.devices("tpu") or (backend.devices("cpu") if devices == "all" else ())
@@ -138,6 +141,12 @@ def _on_keras(precision: Literal["auto"] | Precision, devices: tuple[str, ...], 
         hardware=_names(gpus) if accelerators and gpus else kinds or "CPU",
         devices=devices,
     )
+
+
+def _behind(devices: tuple[str, ...], gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+    """Return the GPUs of the driver that are these devices of the Keras backend, which numbers them alike."""
+    names = {f"gpu:{number}": gpu for number, gpu in enumerate(gpus)}
+    return tuple(names[name] for name in devices if name in names)
 
 
 def _names(gpus: tuple[Gpu, ...]) -> str:

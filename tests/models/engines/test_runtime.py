@@ -12,11 +12,12 @@ from geoseg.errors import UsageError
 from geoseg.models.engines.runtime import choose_runtime
 
 
-def choose(*arguments, environment=None, **choices):
+def choose(*arguments, environment=None, setup="", **choices):
     """Choose in a process of its own; returns the runtime, what it warned of, and the frameworks it imported."""
     script = f"""
 import dataclasses, json, sys, warnings
 from geoseg.models.engines.runtime import choose_runtime
+{setup}
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     found = choose_runtime(*{arguments!r}, **{choices!r})
@@ -70,6 +71,33 @@ def test_devices_by_number():
         runtime, _, _ = choose("keras", devices=devices, environment=forced)
         assert runtime["devices"] == expected
         assert (runtime["precision"], runtime["hardware"]) == ("float32", "CPU")
+
+
+GPUS = """
+from geoseg.models.engines import devices
+class Both:
+    def devices(self, kind):
+        count = {"gpu": 2, "cpu": 1}.get(kind, 0)
+        return tuple(devices.Device(name=f"{kind}:{number}", memory=None, handle=None) for number in range(count))
+devices.find_backend = Both
+"""
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+@pytest.mark.parametrize(
+    ("devices", "expected"),
+    [
+        ("auto", (["gpu:0", "gpu:1"], "float16", "NVIDIA H200, Tesla T4")),
+        ("gpu:0", (["gpu:0"], "bfloat16", "NVIDIA H200")),
+        ("gpu:1", (["gpu:1"], "float16", "Tesla T4")),
+        ("cpu", (["cpu:0"], "float32", "CPU")),
+    ],
+)
+def test_hardware_in_use(driver, devices, expected):
+    """The hardware and the precision are those of the devices in use; `cpu` means a CPU although Keras has GPUs."""
+    runtime, warned, _ = choose("keras", devices=devices, environment=driver, setup=GPUS)
+    assert (runtime["devices"], runtime["precision"], runtime["hardware"]) == (*expected,)
+    assert not warned
 
 
 @pytest.mark.parametrize(
