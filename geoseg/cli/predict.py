@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @options.devices
 @click.option(
     "--batch-size", type=click.IntRange(min=1), metavar="N",
-    help="Tiles per network call on GPUs.  [default: as many as fit]",
+    help="Tiles per network call on GPUs, or in work at a time in OpenVINO.  [default: as many as suit the device]",
 )  # fmt: skip
 @options.gsd
 @click.option("--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")

@@ -51,7 +51,8 @@ class Settings:
     devices: str = "auto"
     """`auto`, `cpu`, `all`, or devices of the Keras backend such as `gpu:0,1`."""
     batch_size: int | None = None
-    """Tiles per network call; by default as many as fit a GPU's memory, and 1 on a CPU, which gains nothing."""
+    """Tiles per network call on a GPU, by default as many as fit its memory; in OpenVINO, tiles in work at a time, by
+    default one for every four cores and at most four. Without effect in the other engines on a CPU."""
     gsd_m: float | None = None
     """Ground sample distance (GSD) to predict at, metres."""
     match_input: bool = False

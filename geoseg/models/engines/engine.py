@@ -60,7 +60,7 @@ class EngineOptions:
     engine: str = "keras"
     """Name of the engine; loaders of callers ignore it."""
     batch_size: int | None = 1
-    """Largest number of tiles per call; None: as many as suit the device."""
+    """Tiles per call, or in work at a time in an engine that streams; None: as many as suit the device."""
     tta: TTA = "none"
     """Test-time augmentation."""
     precision: Precision = "float32"
@@ -107,8 +107,10 @@ def memory_errors(tiles: int, side: int) -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
+        if tiles == 1:
+            raise UsageError(f"too little memory for one tile of {side} px; lower `tile`.") from error
         raise UsageError(
-            f"too little memory for {tiles} tile(s) of {side} px at a time; lower `batch_size` or `tile`."
+            f"too little memory for {tiles} tiles of {side} px at a time; lower `batch_size` or `tile`."
         ) from error
 
 

@@ -21,7 +21,7 @@ class OnnxRuntimeEngine:
     """A network on ONNX Runtime's CPU provider, in float32.
 
     Tiles are scored one by one, so a tile's scores do not depend on its batch. The session is made for the size of the
-    tiles at the first call, and again if it changes.
+    tiles at the first call, and again if it changes. Threads may share an engine.
     """
 
     def __init__(self, bundle: Path, options: EngineOptions | None = None) -> None:
@@ -36,8 +36,8 @@ class OnnxRuntimeEngine:
         self._network = read_network(bundle)
         self.classes = self._network.classes
         self._tta = options.tta
-        self._side = 0
-        self._session: onnxruntime.InferenceSession | None = None
+        self._session: tuple[int, onnxruntime.InferenceSession] | None = None
+        """Side of its tiles, and the session."""
 
     def __call__(self, pixels: Pixels) -> Scores:
         """Return probabilities `(tiles, side, side, classes)` of any number of tiles.
@@ -48,14 +48,15 @@ class OnnxRuntimeEngine:
             return average_orientations(self._tta, pixels, self._score)
 
     def _score(self, pixels: Pixels) -> Scores:
-        if self._session is None or pixels.shape[1] != self._side:
-            self._session = None  # frees the memory of the other size
-            self._session = _start(to_onnx(self._network, pixels.shape[1]).SerializeToString())
-            self._side = pixels.shape[1]
+        side, session = self._session or (0, None)
+        if session is None or side != pixels.shape[1]:
+            self._session = session = None  # frees the memory of the other size
+            session = _start(to_onnx(self._network, pixels.shape[1]).SerializeToString())
+            self._session = pixels.shape[1], session
         scores = []
         for tile in pixels:
             planes = np.ascontiguousarray(tile.transpose(2, 0, 1)[None], np.float32)
-            (found,) = self._session.run(None, {"pixels": planes})
+            (found,) = session.run(None, {"pixels": planes})
             scores.append(found[0].transpose(1, 2, 0))
         return np.stack(scores)
 

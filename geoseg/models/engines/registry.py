@@ -25,9 +25,8 @@ def installed_engine(name: str) -> str:
         try:
             return f"{name} {version(name)}"
         except PackageNotFoundError:
-            raise UsageError(
-                f"engine {name} is not installed; install it with `pip install 'geoseg[{name}]'`."
-            ) from None
+            wanted = "'geoseg[onnxruntime]'" if name == "onnxruntime" else name  # the others come with geoseg
+            raise UsageError(f"engine {name} is not installed; install it with `pip install {wanted}`.") from None
     package = _entry_point(name).dist
     return name if package is None else f"{package.name} {package.version}"
 

@@ -98,7 +98,7 @@ def test_too_little_memory_is_told(bundle, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(engine._network, "predict_on_batch", full)
-    with pytest.raises(UsageError, match=r"1 tile\(s\) of 64 px at a time; lower `batch_size` or `tile`"):
+    with pytest.raises(UsageError, match=r"one tile of 64 px; lower `tile`"):
         engine(tiles(1))
 
 

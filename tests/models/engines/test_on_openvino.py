@@ -39,7 +39,7 @@ def test_too_little_memory_is_told(bundle, tiles, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(engine, "_model", full)
-        with pytest.raises(UsageError, match=r"1 tile\(s\) of 64 px at a time; lower `batch_size` or `tile`"):
+        with pytest.raises(UsageError, match=r"one tile of 64 px; lower `tile`"):
             engine(tiles(1))
     assert engine(tiles(1)).shape == (1, 64, 64, 5)
 
