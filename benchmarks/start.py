@@ -1,4 +1,4 @@
-"""Time whole processes: how soon geoseg is there, and a small scene done, against `import tensorflow`.
+"""Time whole processes, from start to a predicted small scene, against `import tensorflow`.
 
 Each is a process of its own. Runs alternate, so drift of the machine affects all of them. `first` is a run without a
 cache of compiled kernels, as after an installation.

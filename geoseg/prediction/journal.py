@@ -78,6 +78,11 @@ class Journal:
                 self.folder.mkdir(exist_ok=True)
                 yield
 
+    @property
+    def empty(self) -> bool:
+        """Whether no run, of this plan or another, could resume from it."""
+        return not any(self.work.glob("*/classes_*.tif"))
+
     def discard(self) -> None:
         """Remove the work folder, with the pieces of other plans."""
         shutil.rmtree(self.work, ignore_errors=True)

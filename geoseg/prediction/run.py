@@ -9,7 +9,7 @@ from typing import Self
 import rasterio
 from odc.geo.roi import roi_shape
 
-from geoseg.errors import BundleError, OutputError, SceneError
+from geoseg.errors import BundleError, OutputError, SceneError, UsageError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.runtime import Runtime
@@ -106,5 +106,6 @@ class Run:
         """Remove the journal, unless the same command could resume with it."""
         # A file stays unreadable; a server may answer the next time.
         hopeless = isinstance(error, SceneError | BundleError) and on_disk(self._plan.scene.source)
-        if self._finished or hopeless:
+        refused = isinstance(error, UsageError) and self._journal.empty
+        if self._finished or hopeless or refused:
             self._journal.discard()

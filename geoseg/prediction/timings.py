@@ -60,7 +60,7 @@ class Timings:
             self._add(self._waited, stage, started)
 
     def awaiting(self, stage: str, source: Iterable[T]) -> Iterator[T]:
-        """Count the time until each item is there as waiting of a stage."""
+        """Count the time until each item arrives as waiting of a stage."""
         iterator = iter(source)
         while True:
             with self.waiting(stage):

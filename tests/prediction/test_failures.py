@@ -270,6 +270,17 @@ except GeosegError as error:
         assert left.read_bytes() == right.read_bytes()
 
 
+def test_engines_that_do_not_start(write_scene, write_bundle, noise, tmp_path):
+    """A run whose engine refuses an option leaves no work folder, since the same command would end alike."""
+
+    def load(_model, _options):
+        raise geoseg.UsageError("no such precision")
+
+    with pytest.raises(geoseg.UsageError, match="no such precision"):
+        geoseg.predict(write_scene(noise(60, 60)), model=write_bundle(), folder=tmp_path / "maps", load=load)
+    assert not list((tmp_path / "maps").iterdir())
+
+
 def test_two_runs_at_once(write_scene, write_bundle, noise, echo, tmp_path):
     """A second process that would write the same results is turned away while the first one runs."""
     import fcntl
