@@ -52,7 +52,7 @@ class Settings:
     """`auto`, `cpu`, `all`, or devices of the Keras backend such as `gpu:0,1`."""
     batch_size: int | None = None
     """Tiles per network call on a GPU, by default as many as fit its memory; in OpenVINO, tiles in work at a time, by
-    default one for every four cores and at most four. Without effect in the other engines on a CPU."""
+    default one for every four cores and at most four. Without effect in Keras and ONNX Runtime on a CPU."""
     gsd_m: float | None = None
     """Ground sample distance (GSD) to predict at, metres."""
     match_input: bool = False
