@@ -358,6 +358,7 @@ def assert_alike(found, expected):
 @pytest.mark.parametrize("backend", ["jax", "tensorflow"])
 def test_devices_of_a_backend(scene, network, tmp_path, backend):
     """One, two and four devices of JAX and TensorFlow give the same bytes, which are those of the host."""
+    pytest.importorskip(backend)
     network.save(tmp_path / "network.keras")
     script = f"""
 import keras
