@@ -2,9 +2,10 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import TypeVar
 
@@ -29,47 +30,21 @@ class Timings:
     _lock: Lock = field(default_factory=Lock)
     _started: float = field(default_factory=time.perf_counter)
 
-    @contextmanager
-    def busy(self, stage: str) -> Iterator[None]:
+    def busy(self, stage: str) -> AbstractContextManager[None]:
         """Count a block of code as work of a stage."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._add(self._busy, stage, started)
+        return self._counted(self._busy, stage)
 
     def producing(self, stage: str, source: Iterable[T]) -> Iterator[T]:
         """Count the making of each item as work of a stage."""
-        iterator = iter(source)
-        while True:
-            with self.busy(stage):
-                try:
-                    item = next(iterator)
-                except StopIteration:
-                    return
-            yield item
-            del item  # only the consumer keeps it alive
+        return _each(source, partial(self.busy, stage))
 
-    @contextmanager
-    def waiting(self, stage: str) -> Iterator[None]:
+    def waiting(self, stage: str) -> AbstractContextManager[None]:
         """Count a block of code within the work of a stage as waiting."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._add(self._waited, stage, started)
+        return self._counted(self._waited, stage)
 
     def awaiting(self, stage: str, source: Iterable[T]) -> Iterator[T]:
         """Count the time until each item arrives as waiting of a stage."""
-        iterator = iter(source)
-        while True:
-            with self.waiting(stage):
-                try:
-                    item = next(iterator)
-                except StopIteration:
-                    return
-            yield item
-            del item  # only the consumer keeps it alive
+        return _each(source, partial(self.waiting, stage))
 
     def stages(self) -> dict[str, StageTime]:
         """Return the stages in the order in which they began."""
@@ -84,7 +59,25 @@ class Timings:
         """Seconds since the clock was made."""
         return time.perf_counter() - self._started
 
-    def _add(self, to: dict[str, float], stage: str, started: float) -> None:
-        seconds = time.perf_counter() - started
-        with self._lock:
-            to[stage] += seconds
+    @contextmanager
+    def _counted(self, to: dict[str, float], stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - started
+            with self._lock:
+                to[stage] += seconds
+
+
+def _each(source: Iterable[T], counted: Callable[[], AbstractContextManager[None]]) -> Iterator[T]:
+    """Yield items, each fetched in a context of its own."""
+    iterator = iter(source)
+    while True:
+        with counted():
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+        yield item
+        del item  # only the consumer keeps it alive
