@@ -10,7 +10,7 @@ import numpy.typing as npt
 from geoseg.models.engines.engine import Engine, stream
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.read import scaled
-from geoseg.tiling import Roi, Tile, blend, prefetch
+from geoseg.tiling import Roi, Tile, blend, prefetch, within
 
 from .plan import Plan
 from .strips import Strip, read_strips
@@ -54,10 +54,7 @@ def predict_block(plan: Plan, block: Roi, engine: Engine, clock: Timings | None 
 
 def valid_pixels(plan: Plan, strip: Strip, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
     """Where part of a strip has data and is in the area of interest `(rows, columns)`."""
-    valid = strip.valid[
-        rows.start - strip.rows.start : rows.stop - strip.rows.start,
-        cols.start - strip.cols.start : cols.stop - strip.cols.start,
-    ]
+    valid = strip.valid[within(rows, strip.rows), within(cols, strip.cols)]
     return valid if plan.aoi is None else valid & ~plan.aoi.outside(rows, cols)
 
 
@@ -95,7 +92,7 @@ def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Ti
     for tile in plan.lattice.tiles(block):
         if tile.row != strip.row:
             strip = next(strips)
-        cols = slice(tile.cols.start - strip.cols.start, tile.cols.stop - strip.cols.start)
+        cols = within(tile.cols, strip.cols)
         if strip.valid[:, cols].any():
             yield tile, scaled(strip.pixels[:, cols], plan.scaling)
         else:

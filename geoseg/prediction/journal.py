@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from geoseg.errors import OutputError
 from geoseg.files import writing
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import on_disk
-from geoseg.tiling import Roi
+from geoseg.tiling import Roi, cut
 from geoseg.version import __version__
 
 from .blocks import Rows
@@ -128,9 +127,7 @@ def pieces(plan: Plan, block: Roi) -> list[slice]:
     """Rows of the pieces of a block, from top to bottom."""
     rows, _ = block
     axis = plan.lattice.rows
-    starts = (axis.span(index).start for index in axis.touching(rows.start, rows.stop))
-    edges = [rows.start, *(start for start in starts if rows.start < start < rows.stop), rows.stop]
-    return [slice(start, stop) for start, stop in pairwise(edges)]
+    return cut(rows, (axis.span(index).start for index in axis.touching(rows.start, rows.stop)))
 
 
 def open_journal(work: Path, plan: Plan, model: Path) -> Journal:

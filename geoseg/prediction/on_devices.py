@@ -18,7 +18,7 @@ import numpy.typing as npt
 from geoseg.errors import GeosegWarning
 from geoseg.models.engines.strips import Layers, Layout, Network
 from geoseg.models.legend import NODATA
-from geoseg.tiling import Roi, taper
+from geoseg.tiling import Roi, clip, taper, within
 
 from .blocks import Rows, valid_pixels
 from .dealing import Dealer, Finished
@@ -126,14 +126,11 @@ def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished) -> Rows | 
     strip, (rows, cols) = finished.strip, block
     parts = [part for part in (finished.top, finished.middle, finished.bottom) if part is not None]
     first = strip.rows.start + (0 if finished.top is not None else layout.overlap)
-    last = first + sum(part.shape[1] for part in parts)
-    wanted = slice(max(first, rows.start), min(last, rows.stop))
+    found = slice(first, first + sum(part.shape[1] for part in parts))
+    wanted = clip(found, rows)
     if wanted.start >= wanted.stop:
         return None
-    left = strip.cols.start
-    pixels = np.concatenate(parts, axis=1)[
-        :, wanted.start - first : wanted.stop - first, cols.start - left : cols.stop - left
-    ]
+    pixels = np.concatenate(parts, axis=1)[:, within(wanted, found), within(cols, strip.cols)]
     valid = valid_pixels(plan, strip, wanted, cols)
     if not valid.all():
         pixels = np.where(valid, pixels, np.uint8(NODATA))

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -16,7 +15,7 @@ from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.grid import grid_at
 from geoseg.rasters.scene import Scene
-from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, nearest_exact
+from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, cut, nearest_exact
 
 from .aoi import Aoi, read_aoi
 from .settings import Settings
@@ -255,6 +254,4 @@ def _cut(axis: Axis, span: slice, parts: int) -> list[slice]:
     starts = [axis.span(index).start for index in axis.touching(span.start, span.stop)]
     length = span.stop - span.start
     wanted = (span.start + part * length / parts for part in range(1, parts))
-    cuts = {min(starts, key=lambda start: abs(start - place)) for place in wanted}
-    edges = [span.start, *sorted(cut for cut in cuts if span.start < cut < span.stop), span.stop]
-    return [slice(start, stop) for start, stop in pairwise(edges)]
+    return cut(span, (min(starts, key=lambda start: abs(start - place)) for place in wanted))

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from itertools import pairwise
 
 import numpy as np
 import rasterio
@@ -12,7 +11,7 @@ from geoseg.errors import SceneError
 from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.open import GDAL, opened
 from geoseg.rasters.read import Masked, read_imagery
-from geoseg.tiling import Roi, prefetch
+from geoseg.tiling import Roi, cut, prefetch, within
 
 from .plan import Plan
 
@@ -84,9 +83,7 @@ def _divide(plan: Plan, dataset: rasterio.DatasetReader, region: Roi, count: int
 def _cut(span: slice, count: int, unit: float) -> list[slice]:
     """Cut a span into at most `count` parts of similar length at multiples of `unit`."""
     places = np.linspace(span.start, span.stop, count + 1)[1:-1]
-    cuts = {round(round(place / unit) * unit) for place in places}
-    edges = [span.start, *sorted(cut for cut in cuts if span.start < cut < span.stop), span.stop]
-    return [slice(start, stop) for start, stop in pairwise(edges)]
+    return cut(span, (round(round(place / unit) * unit) for place in places))
 
 
 def _assemble(region: Roi, parts: Sequence[Roi], read: Sequence[Masked]) -> Masked:
@@ -95,8 +92,6 @@ def _assemble(region: Roi, parts: Sequence[Roi], read: Sequence[Masked]) -> Mask
     planes = np.empty((pixels.shape[-1], *roi_shape(region)), pixels.dtype)
     valid = np.empty(roi_shape(region), bool)
     for part, (values, mask) in zip(parts, read, strict=True):
-        rows, cols = (
-            slice(span.start - frame.start, span.stop - frame.start) for span, frame in zip(part, region, strict=True)
-        )
+        rows, cols = map(within, part, region)
         planes[:, rows, cols], valid[rows, cols] = np.moveaxis(values, -1, 0), mask
     return np.moveaxis(planes, 0, -1), valid

@@ -1,6 +1,6 @@
 """Read single tiles of a scene as prediction passes them to the network."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from geoseg.models.bundle import Card
 from geoseg.rasters.georeference import placed
 from geoseg.rasters.read import scaled
 from geoseg.rasters.scene import open_scene
-from geoseg.tiling import Lattice, Tile
+from geoseg.tiling import Lattice, Tile, clip
 
 from .plan import plan
 from .settings import Settings
@@ -41,18 +41,13 @@ def read_samples(
     with placed(source, card.gsd_m) as scene:
         planned = plan(open_scene(scene), card, Settings(tile=side, overlap=0.0, bands=bands))
         lattice = planned.lattice
+        all_rows, all_cols = lattice.roi
         for tile in _spread(lattice) if spread else lattice.tiles():
-            inside = tuple(
-                slice(max(part.start, 0), min(part.stop, size))
-                for part, size in zip((tile.rows, tile.cols), lattice.shape, strict=True)
-            )
-            (strip,) = read_strips(planned, (inside[0], inside[1]))
+            (strip,) = read_strips(planned, (clip(tile.rows, all_rows), clip(tile.cols, all_cols)))
             if strip.valid.any():
                 yield Sample(pixels=scaled(strip.pixels, planned.scaling), valid=strip.valid)
 
 
-def _spread(lattice: Lattice) -> Iterable[Tile]:
-    tiles = lattice.rows.count * lattice.cols.count
-    for number in sorted(range(tiles), key=lambda number: number * _GOLDEN % 1):
-        row, col = divmod(number, lattice.cols.count)
-        yield Tile(row=row, col=col, rows=lattice.rows.span(row), cols=lattice.cols.span(col))
+def _spread(lattice: Lattice) -> list[Tile]:
+    tiles = list(lattice.tiles())
+    return [tiles[number] for number in sorted(range(len(tiles)), key=lambda number: number * _GOLDEN % 1)]

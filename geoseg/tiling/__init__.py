@@ -5,6 +5,7 @@ from .blend import blend
 from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval
 from .lattice import Axis, Lattice, Roi, Tile, reflect
 from .prefetch import prefetch
+from .spans import clip, cut, within
 from .window import FAMILIES, ramp, taper
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "Stopped",
     "Tile",
     "blend",
+    "clip",
+    "cut",
     "lanczos_radius",
     "lanczos_weights",
     "nearest_exact",
@@ -24,4 +27,5 @@ __all__ = [
     "reflect",
     "source_interval",
     "taper",
+    "within",
 ]

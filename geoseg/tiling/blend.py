@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .lattice import Axis, Lattice, Roi, Tile
+from .spans import clip, within
 from .window import taper
 
 Scores = NDArray[np.float32]
@@ -29,7 +30,7 @@ def blend(
     source = iter(scored)
     carried: Scores | None = None
     for row in tile_rows:
-        span = _clip(lattice.rows.span(row), rows)
+        span = clip(lattice.rows.span(row), rows)
         weights = _weights(lattice.rows, row, family, span)[:, None, None]
         strip = _blend_columns(source, lattice, family, row, (span, cols))
         if carried is not None:
@@ -38,7 +39,7 @@ def blend(
             shared += carried
         finished = len(strip)
         if row + 1 in tile_rows:
-            finished = _clip(lattice.rows.span(row + 1), rows).start - span.start
+            finished = clip(lattice.rows.span(row + 1), rows).start - span.start
             carried = strip[finished:] * weights[finished:]
         if finished:
             yield slice(span.start, span.start + finished), strip[:finished]
@@ -60,9 +61,9 @@ def _blend_columns(
             strip = np.empty((rows.stop - rows.start, cols.stop - cols.start, classes), np.float32)
         elif strip.shape[2] != classes:
             raise ValueError(f"Expected {strip.shape[2]} classes, found {classes} at {_position(tile)}.")
-        span = _clip(tile.cols, cols)
-        cropped = scores[_within(rows, tile.rows), _within(span, tile.cols)]
-        target = strip[:, _within(span, cols)]
+        span = clip(tile.cols, cols)
+        cropped = scores[within(rows, tile.rows), within(span, tile.cols)]
+        target = strip[:, within(span, cols)]
         # Columns and classes as one axis, so that NumPy's inner loop covers a row rather than a few classes.
         weights = np.repeat(_weights(lattice.cols, col, family, span), classes).reshape(-1, classes)
         shared = max(0, min(lattice.cols.alone(col).start, span.stop) - span.start)
@@ -87,16 +88,7 @@ def _next_tile(source: Iterator[tuple[Tile, Scores]], lattice: Lattice, row: int
 
 
 def _weights(axis: Axis, index: int, family: str, span: slice) -> NDArray[np.float32]:
-    return taper(axis, index, family)[_within(span, axis.span(index))]
-
-
-def _within(span: slice, frame: slice) -> slice:
-    """Convert a span of the grid to indices into an array that covers ``frame``."""
-    return slice(span.start - frame.start, span.stop - frame.start)
-
-
-def _clip(span: slice, bounds: slice) -> slice:
-    return slice(max(span.start, bounds.start), min(span.stop, bounds.stop))
+    return taper(axis, index, family)[within(span, axis.span(index))]
 
 
 def _position(tile: Tile) -> str:

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from geoseg.errors import SceneError
 from geoseg.rasters.open import opened
 from geoseg.rasters.read import read_imagery
-from geoseg.tiling import Roi
+from geoseg.tiling import Roi, clip, within
 
 from .label_rasters import read_values
 from .label_vectors import VectorCoding, rasterise_labels
@@ -23,13 +23,13 @@ def count_bytes(labelled: Labelled) -> int:
 
 def intersect(one: Roi, other: Roi) -> Roi:
     """Intersect two regions."""
-    rows, cols = (slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    rows, cols = map(clip, one, other)
     return rows, cols
 
 
 def shift(roi: Roi, origin: Roi) -> Roi:
     """Count rows and columns of a region from the first ones of another."""
-    rows, cols = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(roi, origin, strict=True))
+    rows, cols = map(within, roi, origin)
     return rows, cols
 
 

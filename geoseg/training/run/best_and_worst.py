@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.tiling import Lattice
+from geoseg.tiling import Lattice, clip
 from geoseg.training.recipe.label_sets import LabelSets
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
@@ -56,12 +56,13 @@ class Extremes:
 
     def add(self, name: str, image: Pixels, reference: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8]) -> None:
         """Score the tiles of an image, cut without overlap."""
-        height, width = reference.shape
         correct = self._allowed[reference, predicted]
         labelled = self._labelled[reference]
-        for tile in Lattice(shape=(height, width), tile=self._tile, overlap=0).tiles():
-            rows = slice(max(tile.rows.start, 0), min(tile.rows.stop, height))
-            cols = slice(max(tile.cols.start, 0), min(tile.cols.stop, width))
+        height, width = reference.shape
+        lattice = Lattice(shape=(height, width), tile=self._tile, overlap=0)
+        all_rows, all_cols = lattice.roi
+        for tile in lattice.tiles():
+            rows, cols = clip(tile.rows, all_rows), clip(tile.cols, all_cols)
             counted = labelled[rows, cols]
             if counted.mean() < LEAST_LABELLED:
                 continue
