@@ -49,10 +49,11 @@ def command(
     from rich.console import Console
 
     from geoseg.roads import prepare_tracer, trace_roads
+    from geoseg.roads.ahead import COMPILING
 
     with Console(stderr=True, markup=False).status("tracing roads") as status, prepare_tracer() as compilation:
         if compilation.needed:
-            status.update("compiling the road tracer (first run only)")
+            status.update(COMPILING)
             compilation.wait()
             status.update("tracing roads")
         network = trace_roads(

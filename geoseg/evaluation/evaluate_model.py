@@ -102,9 +102,7 @@ def evaluate_model(
                         load=load or load_engine,
                         folder=Path(folder),
                     )
-                    with run:
-                        run.predict()
-                        made = run.finish()
+                    made = run.complete()
                 yield Pair(
                     name=entry.name,
                     predicted=made.outputs.classes,

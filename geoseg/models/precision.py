@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from geoseg.models.graph.folds import used_layers
+
 _EXACT = frozenset({"InputLayer", "Rescaling", "Normalization"})
 """Layers that stay in float32: in bfloat16, pixel values above 128 are integers."""
 
@@ -22,7 +24,7 @@ def mixed(network: keras.Model, policy: str) -> keras.Model:
 def _rewritten(config: dict[str, Any], policy: str) -> dict[str, Any]:
     """Change the policy of the layers of a functional or sequential network, and of networks among its layers."""
     layers = config["layers"]
-    last = _names(config["output_layers"]) if "output_layers" in config else {layers[-1]["config"]["name"]}
+    last = set(used_layers(config["output_layers"])) if "output_layers" in config else {layers[-1]["config"]["name"]}
     return config | {"layers": [_changed(layer, policy, last) for layer in layers]}
 
 
@@ -34,14 +36,3 @@ def _changed(layer: dict[str, Any], policy: str, last: set[str]) -> dict[str, An
         return layer | {"config": _rewritten(settings, policy)}
     dtype = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": policy}, "registered_name": None}
     return layer | {"config": settings | {"dtype": dtype}}
-
-
-def _names(outputs: Any) -> set[str]:  # noqa: ANN401 - a name with two numbers, or any nesting of these
-    match outputs:
-        case [str(name), int(), int()]:
-            return {name}
-        case dict():
-            return {name for part in outputs.values() for name in _names(part)}
-        case list() | tuple():
-            return {name for part in outputs for name in _names(part)}
-    return set()

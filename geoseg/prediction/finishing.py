@@ -83,7 +83,9 @@ class Finisher:
         """Take note of finished pieces; raises an error of the threads unchanged. Never waits for them."""
         rows, cols = finished.region
         for band in self._waiting:
-            if rows.start <= band.rows.start < rows.stop:
+            if band.rows.start >= rows.stop:
+                break  # scenes may have thousands
+            if band.rows.start >= rows.start:
                 band.missing.discard(cols.start)
         # Pieces further down may wait for long, and are read from the journal later.
         first = self._waiting[0]

@@ -91,9 +91,7 @@ class Model:
             overwrite=overwrite,
             executor=executor,
         )
-        with run:
-            run.predict(progress)
-            return run.finish()
+        return run.complete(progress)
 
     def rows(self, source: str | Path, **options: Unpack[Options]) -> Iterator[Rows]:
         """Yield the finished rows of a scene from top to bottom, on the model's grid; nothing is written.

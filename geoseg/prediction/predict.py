@@ -49,7 +49,7 @@ def predict(
     load
         Loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
     progress
-        Called with finished pixels, all pixels, and `run.COMPILING` at the first run on a machine, else `""`.
+        Called with finished pixels, all pixels, and a text that explains a slow first run on a machine, else `""`.
     **options
         Fields of `Settings`.
 
@@ -69,9 +69,7 @@ def predict(
         overwrite=overwrite,
         executor=executor,
     )
-    with run:
-        run.predict(progress)
-        return run.finish()
+    return run.complete(progress)
 
 
 Outcome = Prediction | SceneError | OutputError | MismatchError

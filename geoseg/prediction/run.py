@@ -15,6 +15,7 @@ from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.scene import open_scene
+from geoseg.roads.ahead import COMPILING
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, Job, LocalExecutor
@@ -26,12 +27,9 @@ from .results import Prediction, write_results
 from .settings import Settings
 from .timings import Timings
 
-COMPILING = "compiling the road tracer (first run only)"
-"""Text of progress, which explains a slow first run."""
-
 
 class Run:
-    """A scene, planned; within a `with` block, `predict` its blocks and then `finish` its files.
+    """A scene, planned: `complete` it, or, within a `with` block, `predict` its blocks and then `finish` its files.
 
     `load` loads the engines, which `runtime` describes. SceneError, BundleError, OutputError and UsageError report what
     prevents it; nothing is written before the block is entered.
@@ -86,6 +84,12 @@ class Run:
             made = write_results(self._plan, self._journal, self._files, self._finisher, overwrite=self._overwrite)
         self._finished = True
         return made
+
+    def complete(self, progress: Progress = no_progress) -> Prediction:
+        """Predict the blocks and write the files, within a `with` block of its own."""
+        with self:
+            self.predict(progress)
+            return self.finish()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:

@@ -2,6 +2,9 @@
 
 from geoseg.compiled import Compilation, compile_ahead
 
+COMPILING = "compiling the road tracer (first run only)"
+"""Text of progress, which explains a slow first run."""
+
 _GROUPS = (
     ("line_points", "graph.axes", "graph.junctions", "graph.gaps", "graph.islands", "graph.graph"),
     (

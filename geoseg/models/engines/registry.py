@@ -13,9 +13,7 @@ from .strips import Networks
 GROUP = "geoseg.engines"
 """Entry points of other packages; each names a `Loader`."""
 
-CPU_ENGINES = ("openvino", "onnxruntime")
-"""Engines that run on the whole CPU."""
-ENGINES = (*CPU_ENGINES, "keras")
+ENGINES = ("openvino", "onnxruntime", "keras")
 """Our engines; OpenVINO is the default on CPUs, Keras the reference."""
 
 

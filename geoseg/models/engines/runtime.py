@@ -87,7 +87,7 @@ def choose_runtime(
     used = _keras_devices(devices, numbered)
     accelerated = any(not name.startswith("cpu") for name in used)
     if gpus and gpus.found and not numbered and not accelerated and keras_backend() != "torch":
-        _warn_unused(f" ({_names(gpus.found)})", why_no_gpu())
+        _warn_unused(f" ({_names(gpus.found)})", _why_no_gpu())
         if engine == "auto":
             return choose_runtime("openvino", precision, "auto")
     return _on_keras(precision, used, _behind(used, gpus.found if gpus else ()))
@@ -157,7 +157,7 @@ def _warn_unused(name: str, reason: str) -> None:
     warnings.warn(f"a GPU{name} is not used: {reason}.", GeosegWarning, stacklevel=3)
 
 
-def why_no_gpu() -> str:
+def _why_no_gpu() -> str:
     """Explain why the Keras backend sees no GPU although the driver offers one; Keras must have been imported."""
     backend = keras_backend()
     extra = f"; install it with `pip install 'geoseg[{_EXTRAS[backend]}]'`" if backend in _EXTRAS else ""

@@ -56,10 +56,7 @@ def _convolved(layer: Layer, inputs: Sequence[Shape]) -> Shape:
     settings = layer.settings
     depthwise = layer.kind == "DepthwiseConv2D"
     outputs = (channels or 0) * settings["depth_multiplier"] if depthwise else settings["filters"]
-    reach = [
-        (size - 1) * step + 1 for size, step in zip(settings["kernel_size"], settings["dilation_rate"], strict=True)
-    ]
-    return *_strided(layer, sizes, reach), outputs
+    return *_strided(layer, sizes, kernel_reach(layer)), outputs
 
 
 def _pooled(layer: Layer, inputs: Sequence[Shape]) -> Shape:
