@@ -6,11 +6,8 @@
 they share its strips, so nothing is computed twice. With `EngineOptions(batch_size=None)` the batch suits the device.
 """
 
-import atexit
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +15,7 @@ import numpy.typing as npt
 from geoseg.errors import GeosegWarning
 from geoseg.models.engines.strips import Layers, Layout, Network
 from geoseg.models.legend import NODATA
-from geoseg.tiling import Roi, clip, taper, within
+from geoseg.tiling import Roi, clip, running, taper, within
 
 from .blocks import Rows, valid_pixels
 from .dealing import Dealer, Finished
@@ -50,7 +47,7 @@ def predict_block_on_devices(
 
     tasks: list[Callable[[], None]] = [lambda: _read(clock.producing("read", read_strips(plan, block)), dealer)]
     tasks += [Driver(layout, weights, network, dealer, clock).run for network in networks]
-    with _threads(tasks, dealer.close):
+    with running(tasks, dealer.close, name="geoseg device"):
         for _ in dealer:
             sentences, finished = dealer.next_finished(wait=True)
             for sentence in sentences:
@@ -96,29 +93,6 @@ def _read(strips: Iterator[Strip], dealer: Dealer) -> None:
                 return
     except Exception as error:  # noqa: BLE001 - raised by the consumer
         dealer.fail(error)
-
-
-@contextmanager
-def _threads(tasks: Sequence[Callable[[], None]], stop: Callable[[], None]) -> Iterator[None]:
-    """Run tasks in threads; on leaving, or when the interpreter exits, ask them to stop and wait for them."""
-    # Daemons, so that an open iterator does not keep the interpreter from running its exit handlers.
-    threads = [threading.Thread(target=task, name="geoseg device", daemon=True) for task in tasks]
-
-    def leave() -> None:
-        stop()
-        # The collector may run this in one of them, which cannot wait for itself; they end anyway.
-        if threading.current_thread() not in threads:
-            for thread in threads:
-                thread.join()
-
-    atexit.register(leave)
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        leave()
-        atexit.unregister(leave)
 
 
 def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished) -> Rows | None:

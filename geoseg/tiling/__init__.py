@@ -6,6 +6,7 @@ from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_inte
 from .lattice import Axis, Lattice, Roi, Tile, reflect
 from .prefetch import prefetch
 from .spans import clip, cut, within
+from .threads import running
 from .window import FAMILIES, ramp, taper
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "prefetch",
     "ramp",
     "reflect",
+    "running",
     "source_interval",
     "taper",
     "within",

@@ -4,12 +4,12 @@ Not built on `concurrent.futures`: an executor accepts no work after it is colle
 the source could not be closed in its own thread; and its locks deadlock if the collector runs inside `submit`.
 """
 
-import atexit
-import threading
 from collections.abc import Generator, Iterable
+from functools import partial
 from typing import TypeVar
 
 from .buffer import Buffer
+from .threads import running
 
 T = TypeVar("T")
 
@@ -27,22 +27,10 @@ def prefetch(source: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
 
 
 def _consume(source: Iterable[T], buffer: Buffer[T]) -> Generator[T, None, None]:
-    # A daemon, so that an open iterator does not keep the interpreter from running its exit handlers, which close it.
-    thread = threading.Thread(target=_produce, args=(source, buffer), name="prefetch", daemon=True)
-
-    def leave() -> None:
-        buffer.leave()
-        # The collector may run this in the background thread, which cannot wait for itself and ends anyway.
-        if threading.current_thread() is not thread:
-            thread.join()
-
-    atexit.register(leave)
-    thread.start()
     try:
-        yield from buffer
+        with running([partial(_produce, source, buffer)], buffer.leave, name="prefetch"):
+            yield from buffer
     finally:
-        leave()
-        atexit.unregister(leave)
         buffer.raise_error()
 
 
