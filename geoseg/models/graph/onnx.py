@@ -106,21 +106,32 @@ def _depthwise(graph: _Graph, call: _Call) -> str:
     return _add_convolution(graph, call, kernel, groups=channels)
 
 
+def _transposed_convolution(graph: _Graph, call: _Call) -> str:
+    """Write a convolution that doubles height and width, as `convolve_coarse` makes them."""
+    weights = _constants(graph, call, call.layer.weights["kernel"].transpose(3, 2, 0, 1))
+    return graph.add("ConvTranspose", call.name, call.sources + weights, strides=call["strides"], pads=[1] * 4)
+
+
 def _add_convolution(graph: _Graph, call: _Call, kernel: Weights, *, groups: int) -> str:
     """Write a convolution with its activation; `kernel` is `(outputs, inputs / groups, height, width)`."""
-    weights = [graph.constant(f"{call.name}/kernel", kernel)]
-    if call["use_bias"]:
-        weights.append(graph.constant(f"{call.name}/bias", call.layer.weights["bias"]))
     output = graph.add(
         "Conv",
         call.name,
-        call.sources + weights,
+        call.sources + _constants(graph, call, kernel),
         strides=call["strides"],
         dilations=call["dilation_rate"],
         group=groups,
         pads=_pads(call, kernel_reach(call.layer)),
     )
     return _add_activation(graph, call, output)
+
+
+def _constants(graph: _Graph, call: _Call, kernel: Weights) -> list[str]:
+    """Write a convolution's weights and return their names."""
+    names = [graph.constant(f"{call.name}/kernel", kernel)]
+    if call["use_bias"]:
+        names.append(graph.constant(f"{call.name}/bias", call.layer.weights["bias"]))
+    return names
 
 
 def _pads(call: _Call, reach: Sequence[int]) -> list[int]:
@@ -248,6 +259,7 @@ _WRITERS: dict[str, Callable[[_Graph, _Call], str]] = {
     "BatchNormalization": _batch_norm,
     "Concatenate": _concatenate,
     "Conv2D": _convolution,
+    "Conv2DTranspose": _transposed_convolution,
     "DepthwiseConv2D": _depthwise,
     "Dropout": _skip,
     "GlobalAveragePooling2D": _global_pooling,

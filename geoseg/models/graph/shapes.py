@@ -84,6 +84,11 @@ def _upsampled(layer: Layer, inputs: Sequence[Shape]) -> Shape:
     return height and height * rows, width and width * columns, channels
 
 
+def _doubled(layer: Layer, inputs: Sequence[Shape]) -> Shape:
+    ((height, width, _),) = inputs
+    return height and 2 * height, width and 2 * width, layer.settings["filters"]
+
+
 def _padded(layer: Layer, inputs: Sequence[Shape]) -> Shape:
     ((height, width, channels),) = inputs
     rows, columns = map(sum, layer.settings["padding"])
@@ -121,6 +126,7 @@ _RULES: dict[str, Callable[[Layer, Sequence[Shape]], Shape]] = {
     "Add": _combined,
     "Concatenate": _joined,
     "Conv2D": _convolved,
+    "Conv2DTranspose": _doubled,
     "DepthwiseConv2D": _convolved,
     "GlobalAveragePooling2D": _averaged,
     "MaxPooling2D": _pooled,
