@@ -19,6 +19,8 @@ from .timings import Timings
 _TILES_AHEAD = 4
 """Scored tiles that may queue for blending: enough to keep the network busy."""
 
+_ROWS_IN_CACHE = 32
+
 Scored = tuple[Tile, npt.NDArray[np.float32]]
 
 
@@ -116,11 +118,30 @@ def _finish(
     plan: Plan, rows: slice, cols: slice, scores: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
 ) -> Rows:
     """Choose classes and quantise probabilities of blended scores `(rows, columns, classes)`."""
-    classes = np.where(valid, scores.argmax(axis=-1), NODATA).astype(np.uint8)
-    confidence = _quantise(scores.max(axis=-1), valid) if plan.settings.confidence else None
-    probabilities = _quantise(np.moveaxis(scores, -1, 0), valid) if plan.settings.probabilities else None
-    road = None if plan.road is None or probabilities is not None else _quantise(scores[..., plan.road], valid)
+    planes = np.moveaxis(scores, -1, 0)
+    classes, highest = _winners(planes)
+    classes[~valid] = NODATA
+    confidence = _quantise(highest, valid) if plan.settings.confidence else None
+    probabilities = _quantise(planes, valid) if plan.settings.probabilities else None
+    road = None if plan.road is None or probabilities is not None else _quantise(planes[plan.road], valid)
     return Rows(rows=rows, cols=cols, classes=classes, confidence=confidence, probabilities=probabilities, road=road)
+
+
+def _winners(planes: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Return the class with the highest score, the first of equal ones, and its score `(rows, columns)`.
+
+    It is `argmax(axis=0)`, several times as fast: a few rows at a time, which stay in the cache.
+    """
+    classes = np.zeros(planes.shape[1:], np.uint8)
+    highest = planes[0].copy()
+    for top in range(0, len(classes), _ROWS_IN_CACHE):
+        part = slice(top, top + _ROWS_IN_CACHE)
+        for number, scores in enumerate(planes[1:, part], 1):
+            higher = scores > highest[part]
+            # Later classes have higher numbers, so the last that won is the maximum.
+            np.maximum(classes[part], higher.view(np.uint8) * np.uint8(number), out=classes[part])
+            np.maximum(highest[part], scores, out=highest[part])
+    return classes, highest
 
 
 def _quantise(probability: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from geoseg.errors import UsageError
 from geoseg.models.bundle import read_card
@@ -119,7 +120,7 @@ class OpenVINOEngine:
             compiled=compiled,
             request=compiled.take(),
             pixels=np.ascontiguousarray(pixels, np.float32),
-            scores=np.empty((*pixels.shape[:3], self.classes), np.float32),
+            scores=np.empty((len(pixels), self.classes, *pixels.shape[1:3]), np.float32),
         )
         # OpenVINO reads and writes the arrays themselves.
         flight.request.set_input_tensor(Tensor(flight.pixels, shared_memory=True))
@@ -133,19 +134,19 @@ class OpenVINOEngine:
                 flight.request.wait()
         finally:
             flight.compiled.idle.append(flight.request)
-        return flight.scores
+        return np.moveaxis(flight.scores, 1, -1)
 
     def _model(self, side: int) -> "openvino.Model":
-        """Return the graph for single tiles of `side` pixels, channels last as in the pipeline."""
+        """Return the graph for single tiles of `side` pixels, with channels last, to scores with classes first."""
         from openvino import Layout
         from openvino.preprocess import PrePostProcessor
 
         model = self._graph(side)
         model.reshape({"pixels": [1, self._bands, side, side]})
         channels_last = PrePostProcessor(model)
-        for end in (channels_last.input(), channels_last.output()):
-            end.model().set_layout(Layout("NCHW"))
-            end.tensor().set_layout(Layout("NHWC"))
+        pixels = channels_last.input()
+        pixels.model().set_layout(Layout("NCHW"))
+        pixels.tensor().set_layout(Layout("NHWC"))
         return channels_last.build()
 
 
@@ -174,7 +175,8 @@ class _Flight:
     compiled: _Compiled
     request: "openvino.InferRequest"
     pixels: Pixels
-    scores: Scores
+    scores: npt.NDArray[np.float32]
+    """With classes first."""
 
 
 def capabilities(core: "openvino.Core") -> list[str]:
