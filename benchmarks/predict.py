@@ -3,7 +3,7 @@
 Each run is a separate process, timed once the network is loaded and has scored a tile. Runs alternate, so drift of the
 machine affects all of them.
 
-    python predict.py --ways bare:openvino ours:openvino bare:keras ours:keras
+    python predict.py --ways exported bare:openvino ours:openvino bare:keras ours:keras
     python predict.py --ways bare:int8 ours:int8 --model aerial_int8.keras
     python predict.py --ways ours:openvino monai --size 16384 2048 --monai path/to/python
 """
@@ -18,9 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import rasterio
 from scenes import peak_bytes, write_scene
 
@@ -29,28 +31,53 @@ from geoseg.models.bundle import load_network, read_card
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import find_model
-from geoseg.prediction.plan import plan
+from geoseg.prediction.plan import Plan, plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.strips import read_strips
 from geoseg.rasters.scene import open_scene
 
 
 def bare(scene: Path, engine: str, model: str) -> float:
-    """Time the network alone on the scene's tiles, in memory."""
-    settings, bundle = _settings(engine), find_model(model)
-    planned = plan(open_scene(scene), read_card(bundle), settings, runtime=settings.choose_runtime())
-    tiles = []
-    for strip in read_strips(planned, planned.roi):
-        starts = [
-            tile.cols.start - strip.cols.start for tile in planned.lattice.tiles(planned.roi) if tile.row == strip.row
-        ]
-        tiles += [strip.pixels[:, start : start + planned.lattice.tile][None].astype(np.float32) for start in starts]
-    score = load_engine(bundle.absolute(), planned.engine_options)
+    """Time the network of an engine alone on the scene's tiles, in memory."""
+    planned = _plan(scene, engine, model)
+    tiles = list(_tiles(planned))
+    score = load_engine(find_model(model).absolute(), planned.engine_options)
     score(tiles[0])
     started = time.perf_counter()
     for tile in tiles:
         score(tile)
     return time.perf_counter() - started
+
+
+def exported(scene: Path, _engine: str, model: str) -> float:
+    """Time the network as `geoseg models export` writes it, in OpenVINO in full precision, on the scene's tiles."""
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        geoseg.export(model, Path(folder) / "network.onnx", format="onnx")
+        network = openvino.Core().read_model(Path(folder) / "network.onnx")
+    tiles = [np.ascontiguousarray(tile.transpose(0, 3, 1, 2)) for tile in _tiles(_plan(scene, "openvino", model))]
+    network.reshape(tiles[0].shape)
+    score = openvino.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1})
+    score(tiles[0])
+    started = time.perf_counter()
+    for tile in tiles:
+        score(tile)
+    return time.perf_counter() - started
+
+
+def _plan(scene: Path, engine: str, model: str) -> Plan:
+    settings = _settings(engine)
+    return plan(open_scene(scene), read_card(find_model(model)), settings, runtime=settings.choose_runtime())
+
+
+def _tiles(planned: Plan) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the tiles of a scene `(1, tile, tile, bands)`."""
+    for strip in read_strips(planned, planned.roi):
+        for tile in planned.lattice.tiles(planned.roi):
+            if tile.row == strip.row:
+                start = tile.cols.start - strip.cols.start
+                yield strip.pixels[:, start : start + planned.lattice.tile][None].astype(np.float32)
 
 
 def ours(scene: Path, engine: str, model: str) -> float:
@@ -117,7 +144,7 @@ def monai(scene: Path, python: str) -> dict[str, float]:
     return found
 
 
-WAYS = {"bare": bare, "ours": ours, "loop": loop}
+WAYS = {"bare": bare, "exported": exported, "ours": ours, "loop": loop}
 
 
 def main() -> None:
