@@ -10,10 +10,16 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from geoseg.errors import UsageError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+"""Backends of Keras that networks run on."""
 
 Tensor = Any
 """A tensor of the backend, or a symbolic one; Keras publishes no type for them."""
@@ -33,7 +39,7 @@ _REDIRECTING = threading.Lock()
 
 
 def keras_backend() -> str:
-    """Name the backend that Keras uses, or will use once it is imported: tensorflow, jax or torch."""
+    """Name the backend that Keras uses, or will use once it is imported."""
     if "keras" in sys.modules:
         import keras
 
@@ -49,13 +55,36 @@ def keras_backend() -> str:
     return str(settings.get("backend", "tensorflow"))
 
 
+def check_backend() -> str:
+    """Name the backend of Keras; raises UsageError if networks do not run on it, or it is not installed."""
+    name = keras_backend()
+    if name not in BACKENDS:
+        raise UsageError(f"networks do not run on Keras's backend {name}; set KERAS_BACKEND to {_listed(BACKENDS)}.")
+    if find_spec(name) is None:
+        others = [each for each in BACKENDS if find_spec(each)]
+        change = f", or set KERAS_BACKEND to {_listed(others)}" if others else ""
+        raise UsageError(f"Keras's backend {name} is not installed; install it with `pip install {name}`{change}.")
+    return name
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def start_keras() -> None:
-    """Import Keras with its backend and start the devices, quietly; does nothing if Keras is imported."""
+    """Import Keras with its backend and start the devices, quietly; does nothing if Keras is imported.
+
+    Raises UsageError for a backend that cannot be used.
+    """
     with without_chatter():
+        backend = check_backend()
         if "keras" in sys.modules:
             return
         with _without_new_home():
-            import keras  # takes seconds, and most commands do not need it
+            try:
+                import keras  # takes seconds, and most commands do not need it
+            except ImportError as error:
+                raise UsageError(f"Keras does not start on {backend} ({error}); install {backend} again.") from error
 
             keras.ops.zeros(1)  # TensorFlow looks for devices, and logs missing ones, at its first operation
 

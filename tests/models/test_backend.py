@@ -1,10 +1,15 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from geoseg.models.backend import without_chatter
+from geoseg.cli import main
+from geoseg.errors import UsageError
+from geoseg.models import backend
+from geoseg.models.backend import start_keras, without_chatter
 
 CHATTER = b"""\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
@@ -86,3 +91,62 @@ def test_cards_and_presets_need_no_keras():
         "print(*{'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
     )
     assert run(code, PYTHONPATH=os.pathsep.join(sys.path)).stdout.split() == []
+
+
+@pytest.mark.parametrize("name", ["numpy", "openvino", "mxnet"])
+def test_backend_that_runs_no_networks(monkeypatch, name):
+    """A backend that trains or predicts nothing is named, with those that do."""
+    monkeypatch.setattr(backend, "keras_backend", lambda: name)
+    with pytest.raises(UsageError) as error:
+        start_keras()
+    assert str(error.value) == (
+        f"networks do not run on Keras's backend {name}; set KERAS_BACKEND to tensorflow, jax or torch."
+    )
+
+
+@pytest.mark.parametrize(
+    ("installed", "advice"),
+    [
+        (("tensorflow", "jax"), ", or set KERAS_BACKEND to tensorflow or jax"),
+        (("jax",), ", or set KERAS_BACKEND to jax"),
+        ((), ""),
+    ],
+)
+def test_backend_that_is_not_installed(monkeypatch, installed, advice):
+    """A backend that is missing is named, with what to install or choose."""
+    monkeypatch.setattr(backend, "keras_backend", lambda: "torch")
+    monkeypatch.setattr(backend, "find_spec", lambda name: name in installed or None)
+    with pytest.raises(UsageError) as error:
+        start_keras()
+    assert str(error.value) == (f"Keras's backend torch is not installed; install it with `pip install torch`{advice}.")
+
+
+def test_backend_that_does_not_start(tmp_path):
+    """A backend whose import fails is reported in a sentence."""
+    (tmp_path / "jax.py").write_text("raise ImportError('libjax.so is missing')\n")
+    code = (
+        "from geoseg.errors import UsageError\n"
+        "from geoseg.models.backend import start_keras\n"
+        "try:\n    start_keras()\nexcept UsageError as error:\n    print(error)"
+    )
+    finished = run(code, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]), KERAS_BACKEND="jax")
+    assert finished.stdout == "Keras does not start on jax (libjax.so is missing); install jax again.\n"
+
+
+def test_commands_name_the_backend(monkeypatch, tmp_path, write_scene, write_bundle, noise):
+    """Commands that need Keras end in one sentence where its backend cannot be used."""
+    monkeypatch.setattr(backend, "keras_backend", lambda: "numpy")
+    scene, bundle = str(write_scene(noise(40, 40))), str(write_bundle())
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text((Path(__file__).parents[2] / "recipes" / "aerial.toml").read_text())
+    for arguments in (
+        ["predict", scene, "-m", bundle, "--engine", "keras", "-o", str(tmp_path)],
+        ["info", scene, "-m", bundle, "--engine", "keras"],
+        ["models", "export", bundle, "--format", "onnx", "-o", str(tmp_path / "model.onnx")],
+        ["train", str(recipe), "-o", str(tmp_path / "run")],
+    ):
+        result = CliRunner().invoke(main, arguments)
+        assert (result.exit_code, result.stdout) == (2, ""), arguments
+        assert result.stderr.lstrip() == (  # after an empty progress bar
+            "geoseg: networks do not run on Keras's backend numpy; set KERAS_BACKEND to tensorflow, jax or torch.\n"
+        )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from geoseg.errors import UsageError
 
 from . import steps
-from .devices import Array, Backend, Device
+from .device import Array, Backend, Device
 from .engine import ORIENTATIONS, EngineOptions, is_out_of_memory
 from .strips import Blended, Layers, Layout
 

@@ -1,89 +1,32 @@
-"""Devices of Keras's backend: what JAX and TensorFlow do differently, behind one protocol."""
+"""What JAX, TensorFlow and PyTorch do differently on chosen devices, behind one protocol."""
 
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import UsageError
 
+from .device import Array, Backend, Device, Placed
+
 if TYPE_CHECKING:
     import keras
-
-Array = Any
-"""An array on a device; the backends publish no common type."""
 
 _COMPILING = threading.Lock()
 """One compilation at a time: Keras layers are traced by one thread, and XLA's measurements of kernels on the first
 device serve the others, which therefore run the same kernels."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """A processor that the backend can place arrays on."""
-
-    name: str
-    """Kind and number, such as `gpu:0`."""
-    memory: int | None
-    """Bytes that the backend may use; None if it does not report them."""
-    handle: Any = field(repr=False)
-    """What the backend calls it."""
-
-    @property
-    def on_cpu(self) -> bool:
-        """Whether it shares the processor and the memory of the host."""
-        return self.name.startswith("cpu")
-
-
-class Placed(Protocol):
-    """A network on a device."""
-
-    @property
-    def weights(self) -> tuple[Array, ...]:
-        """First argument of `apply`; empty where the network holds its own."""
-
-    def apply(self, weights: tuple[Array, ...], pixels: Array) -> Array:
-        """Score tiles; for `Backend.compiled`."""
-
-
-class Backend(Protocol):
-    """Arrays, networks and compiled functions on chosen devices; all calls may return before the device is done."""
-
-    def devices(self, kind: str) -> tuple[Device, ...]:
-        """List the devices of a kind: `cpu`, `gpu` or `tpu`."""
-
-    def upload(self, values: Array, device: Device) -> Array:
-        """Copy an array of the host or of another device; returns one that is there as it is."""
-
-    def start_download(self, values: Array) -> None:
-        """Begin to copy an array to the host."""
-
-    def download(self, values: Array) -> npt.NDArray[Any]:
-        """Wait for an array and return it on the host; raises the error of whatever computed it."""
-
-    def compiled(self, function: Callable[..., Any], device: Device) -> Callable[..., Any]:
-        """Compile a function of arrays for a device, at its first call with arrays of new shapes."""
-
-    def place(self, network: "keras.Model", device: Device) -> Placed:
-        """Copy a network to a device."""
-
-
 def find_backend() -> Backend:
-    """Return the backend that Keras runs on; raises UsageError if it cannot choose devices."""
+    """Return the backend that Keras runs on, once `geoseg.models.backend.start_keras` has started it."""
     import keras
 
-    match keras.backend.backend():
-        case "jax":
-            return _Jax()
-        case "tensorflow":
-            return _TensorFlow()
-        case other:
-            raise UsageError(f"chosen devices need Keras on JAX or TensorFlow, not on {other}; set KERAS_BACKEND.")
+    backends: dict[str, Callable[[], Backend]] = {"jax": _Jax, "tensorflow": _TensorFlow, "torch": _Torch}
+    return backends[keras.backend.backend()]()
 
 
 def find_devices(backend: Backend, names: tuple[str, ...]) -> tuple[Device, ...]:
@@ -224,20 +167,64 @@ class _TensorFlow:
         return _one_compilation_at_a_time(call)
 
     def place(self, network: "keras.Model", device: Device) -> Placed:
-        return _TensorFlowNetwork(network, device)
-
-
-class _TensorFlowNetwork:
-    """A copy of a network whose variables are on a device."""
-
-    weights: tuple[Array, ...] = ()
-
-    def __init__(self, network: "keras.Model", device: Device) -> None:
         import tensorflow as tf
 
         with tf.device(device.handle):
-            self._network = network.__class__.from_config(network.get_config())
-            self._network.set_weights(network.get_weights())
+            return _Copy(network)
+
+
+class _Torch:
+    """The CPU and the CUDA devices of PyTorch, which runs operation by operation."""
+
+    def devices(self, kind: str) -> tuple[Device, ...]:
+        import torch
+
+        if kind == "cpu":
+            return (Device(name="cpu:0", memory=None, handle="cpu"),)
+        count = torch.cuda.device_count() if kind == "gpu" else 0
+        return tuple(
+            Device(name=f"gpu:{number}", memory=torch.cuda.mem_get_info(number)[1], handle=f"cuda:{number}")
+            for number in range(count)
+        )
+
+    def upload(self, values: Array, device: Device) -> Array:
+        import keras
+
+        with keras.device(device.handle):
+            return keras.ops.convert_to_tensor(values)
+
+    def start_download(self, values: Array) -> None:
+        """Do nothing: PyTorch copies when it is asked for the values."""
+
+    def download(self, values: Array) -> npt.NDArray[Any]:
+        found: npt.NDArray[Any] = values.cpu().numpy()
+        return found
+
+    def compiled(self, function: Callable[..., Any], device: Device) -> Callable[..., Any]:
+        import keras
+        import torch
+
+        def call(*arrays: Any) -> Any:  # noqa: ANN401
+            with keras.device(device.handle), torch.no_grad():
+                return function(*arrays)
+
+        return call
+
+    def place(self, network: "keras.Model", device: Device) -> Placed:
+        import keras
+
+        with keras.device(device.handle):
+            return _Copy(network)
+
+
+class _Copy:
+    """A copy of a network whose variables are on the current device."""
+
+    weights: tuple[Array, ...] = ()
+
+    def __init__(self, network: "keras.Model") -> None:
+        self._network = network.__class__.from_config(network.get_config())
+        self._network.set_weights(network.get_weights())
 
     def apply(self, weights: tuple[Array, ...], pixels: Array) -> Array:
         return self._network(pixels, training=False)

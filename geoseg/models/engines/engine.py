@@ -73,6 +73,14 @@ Loader = Callable[[Path, EngineOptions], Engine | Networks]
 """Loads an engine from a bundle; or networks on devices, if the options name some."""
 
 
+@runtime_checkable
+class KnowsHardware(Protocol):
+    """A loader of another package that says where its engines run; results of others have `unknown` there."""
+
+    def hardware(self) -> str:
+        """Return `CPU`, or the names of the accelerators in use; raises UsageError if it cannot run here."""
+
+
 def average_orientations(tta: TTA, pixels: Pixels, score: Callable[[Pixels], Scores]) -> Scores:
     """Score tiles in each orientation, turn the scores back, and average them in a fixed order.
 

@@ -8,7 +8,8 @@ from geoseg.errors import UsageError
 from geoseg.models.backend import without_chatter
 from geoseg.models.bundle import load_network
 
-from .devices import Device, find_backend
+from .device import Device
+from .devices import find_backend
 from .engine import EngineOptions
 from .strips import Network
 

@@ -1,5 +1,6 @@
 """Engines by name: ours, and those that other packages register."""
 
+import threading
 from functools import lru_cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
@@ -7,14 +8,17 @@ from pathlib import Path
 from geoseg.errors import UsageError
 from geoseg.models.backend import start_keras
 
-from .engine import Engine, EngineOptions, Loader
+from .engine import Engine, EngineOptions, KnowsHardware, Loader
 from .strips import Networks
 
 GROUP = "geoseg.engines"
-"""Entry points of other packages; each names a `Loader`."""
+"""Entry points of other packages; each names a `Loader`, which may be a `KnowsHardware`."""
 
 ENGINES = ("openvino", "onnxruntime", "keras")
 """Our engines; OpenVINO is the default on CPUs, Keras the reference."""
+
+_LOADING = threading.Lock()
+"""One thread loads an engine; others that want the same one wait for it."""
 
 
 def installed_engine(name: str) -> str:
@@ -29,10 +33,19 @@ def installed_engine(name: str) -> str:
     return name if package is None else f"{package.name} {package.version}"
 
 
+def find_hardware(name: str) -> str:
+    """Return what an engine runs on: `CPU`, or what the loader of another package says, or `unknown`."""
+    if name in ENGINES:
+        return "CPU"
+    load = _other(name)
+    return load.hardware() if isinstance(load, KnowsHardware) else "unknown"
+
+
 def load_engine(model: Path, options: EngineOptions) -> Engine | Networks:
-    """Load a bundle in the engine that the options name; the last engine is cached."""
+    """Load a bundle in the engine that the options name; the last engine is cached, and threads share it."""
     status = model.stat()
-    return _load(model, options, (status.st_mtime_ns, status.st_size))
+    with _LOADING:
+        return _load(model, options, (status.st_mtime_ns, status.st_size))
 
 
 @lru_cache(maxsize=1)
@@ -61,8 +74,16 @@ def new_engine(model: Path, options: EngineOptions) -> Engine | Networks:
             from .on_keras import KerasEngine
 
             return KerasEngine(model, options)
-    load: Loader = _entry_point(options.engine).load()
-    return load(model, options)
+    return _other(options.engine)(model, options)
+
+
+def _other(name: str) -> Loader:
+    """Import the loader of another package; raises UsageError if that fails."""
+    try:
+        load: Loader = _entry_point(name).load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"engine {name} cannot be imported ({error}); install its package again.") from error
+    return load
 
 
 def _entry_point(name: str) -> EntryPoint:

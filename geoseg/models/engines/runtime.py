@@ -3,6 +3,7 @@
 import re
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
 from typing import Literal, TypedDict, get_args
 
@@ -10,8 +11,8 @@ from geoseg.errors import GeosegWarning, UsageError
 from geoseg.models.backend import keras_backend, start_keras
 
 from .engine import Precision
-from .hardware import Gpu, find_gpus
-from .registry import installed_engine
+from .hardware import Gpu, Gpus, find_gpus
+from .registry import ENGINES, find_hardware, installed_engine
 
 _EXTRAS = {"tensorflow": "cuda", "jax": "jax-cuda"}
 """Extras of geoseg with a Keras backend for NVIDIA GPUs."""
@@ -34,7 +35,7 @@ class Runtime:
     """Packages and their versions."""
     precision: Precision
     hardware: str
-    """`CPU`, or the names of the GPUs in use."""
+    """`CPU`, the names of the GPUs in use, or `unknown` in an engine of another package that does not tell."""
     devices: tuple[str, ...] = ()
     """Devices of the Keras backend, such as `gpu:0`; empty for an engine that runs on the whole CPU."""
 
@@ -49,7 +50,8 @@ def choose_runtime(
     """Choose engine, precision and devices.
 
     `auto` uses Keras in mixed precision on all GPUs that its backend can use, else OpenVINO in float32 on the CPU. A
-    GeosegWarning tells why a GPU is not used. Keras is only imported for `engine="keras"`, or if there is a GPU.
+    GeosegWarning tells why a GPU is not used. Keras is only imported for `engine="keras"`, or if there is a GPU;
+    another package only for its engine.
 
     Parameters
     ----------
@@ -71,26 +73,26 @@ def choose_runtime(
     if engine == "auto" and precision == "int8":
         engine = "openvino"
     if engine not in ("auto", "keras"):
-        if numbered:
-            raise UsageError(f"engine {engine} runs on the whole CPU, not on {devices}; choose `engine=keras`.")
-        return Runtime(
-            engine=engine,
-            version=installed_engine(engine),
-            precision="float32" if precision == "auto" else precision,
-            hardware="CPU",
-        )
-    gpus = find_gpus() if devices != "cpu" else None
-    if engine == "auto" and not numbered and not (gpus and gpus.found):
-        if gpus and gpus.problem:
+        return _without_keras(engine, precision, devices, numbered)
+    gpus = find_gpus() if devices != "cpu" else Gpus()
+    if engine == "auto" and not numbered and not gpus.found:
+        if gpus.problem:
             _warn_unused("", gpus.problem)
         return choose_runtime("openvino", precision, "auto")
-    used = _keras_devices(devices, numbered)
+    optional = engine == "auto" and not numbered
+    try:
+        used = _keras_devices(devices, numbered)
+    except UsageError as error:
+        if not optional:
+            raise
+        _warn_unused(f" ({_names(gpus.found)})", str(error).rstrip("."))
+        return choose_runtime("openvino", precision, "auto")
     accelerated = any(not name.startswith("cpu") for name in used)
-    if gpus and gpus.found and not numbered and not accelerated and keras_backend() != "torch":
+    if gpus.found and not numbered and not accelerated:
         _warn_unused(f" ({_names(gpus.found)})", _why_no_gpu())
-        if engine == "auto":
+        if optional:
             return choose_runtime("openvino", precision, "auto")
-    return _on_keras(precision, used, _behind(used, gpus.found if gpus else ()))
+    return _on_keras(precision, used, _behind(used, gpus.found))
 
 
 def _parse(devices: str) -> tuple[str, ...]:
@@ -104,22 +106,36 @@ def _parse(devices: str) -> tuple[str, ...]:
     return tuple(f"{match[1]}:{number}" for number in numbers)
 
 
+def _without_keras(
+    engine: str, precision: Literal["auto"] | Precision, devices: str, numbered: tuple[str, ...]
+) -> Runtime:
+    """Describe an engine that chooses its devices itself, as ours on the CPU do."""
+    packages, hardware = installed_engine(engine), find_hardware(engine)
+    if engine in ENGINES and numbered:
+        raise UsageError(f"engine {engine} runs on the whole CPU, not on {devices}; choose `engine=keras`.")
+    if engine not in ENGINES and devices not in ("auto", hardware.lower()):
+        raise UsageError(f"engine {engine} chooses its devices itself; choose `devices=auto`, not {devices}.")
+    return Runtime(
+        engine=engine,
+        version=packages,
+        precision="float32" if precision == "auto" else precision,
+        hardware=hardware,
+    )
+
+
 def _keras_devices(devices: str, numbered: tuple[str, ...]) -> tuple[str, ...]:
     """Name the devices of the Keras backend to use; empty for the whole CPU."""
-    if devices == "cpu" and not find_gpus().found:
-        return ()
     start_keras()
-    if keras_backend() == "torch" and not numbered:
-        return ()  # PyTorch chooses one itself
     from .devices import find_backend, find_devices
 
     backend = find_backend()
-    if devices == "cpu":
-        # Without a device, the backend would take a GPU.
-        return ("cpu:0",) if backend.devices("gpu") else ()
     if numbered:
         return tuple(device.name for device in find_devices(backend, numbered))
-    found = backend.devices("gpu") or backend.devices("tpu") or (backend.devices("cpu") if devices == "all" else ())
+    accelerators = backend.devices("gpu") or backend.devices("tpu")
+    if devices == "cpu":
+        # Without a device, the backend would take an accelerator.
+        return ("cpu:0",) if accelerators else ()
+    found = accelerators or (backend.devices("cpu") if devices == "all" else ())
     return tuple(device.name for device in found)
 
 
@@ -136,11 +152,19 @@ def _on_keras(precision: Literal["auto"] | Precision, devices: tuple[str, ...], 
     kinds = ", ".join(dict.fromkeys(name.partition(":")[0].upper() for name in devices))
     return Runtime(
         engine="keras",
-        version=f"keras {version('keras')} on {backend} {version(backend)}",
+        version=f"keras {version('keras')} on {backend} {import_module(backend).__version__}",
         precision=precision,
-        hardware=_names(gpus) if accelerators and gpus else kinds or "CPU",
+        hardware=_names(gpus) if accelerators and gpus else kinds or _default_device(),
         devices=devices,
     )
+
+
+def _default_device() -> str:
+    """Name where the Keras backend has its arrays without being told: `CPU`, or in words of the backend."""
+    import keras
+
+    name = str(keras.ops.zeros(1).device)
+    return "CPU" if "cpu" in name.lower() else name
 
 
 def _behind(devices: tuple[str, ...], gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:

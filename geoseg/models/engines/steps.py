@@ -94,7 +94,9 @@ def finish(scores: Array, layers: Layers) -> Array:
 
     Returns bytes `(layers, rows, tiles * columns)`.
     """
-    tiles, rows, columns, _ = scores.shape
+    tiles, rows, columns, classes = scores.shape
+    if not rows:  # PyTorch has no maximum of nothing
+        return ops.zeros((layers.count(classes), 0, tiles * columns), "uint8")
     found = [ops.cast(ops.argmax(scores, axis=-1), "uint8")[None]]
     if layers.confidence:
         found.append(_quantise(ops.max(scores, axis=-1))[None])

@@ -18,6 +18,10 @@ class Layers:
     road: int | None = None
     """Class whose probability comes back; None for none."""
 
+    def count(self, classes: int) -> int:
+        """Return the number of bytes of each pixel."""
+        return 1 + self.confidence + self.probabilities * classes + (self.road is not None)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layout:

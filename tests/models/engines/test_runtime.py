@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 
+import keras
 import pytest
 
 from geoseg.errors import UsageError
+from geoseg.models.engines.devices import find_backend
 from geoseg.models.engines.runtime import choose_runtime
 
 
@@ -73,17 +76,39 @@ def test_devices_by_number():
         assert (runtime["precision"], runtime["hardware"]) == ("float32", "CPU")
 
 
+def test_gpu_that_no_backend_can_use(driver):
+    """A backend of Keras that networks do not run on is the reason why a GPU is not used."""
+    runtime, warned, _ = choose(environment=driver | {"KERAS_BACKEND": "numpy"})
+    assert (runtime["engine"], runtime["hardware"]) == ("openvino", "CPU")
+    assert warned == [
+        "a GPU (NVIDIA H200, Tesla T4) is not used: networks do not run on Keras's backend numpy; set KERAS_BACKEND to "
+        "tensorflow, jax or torch."
+    ]
+
+
+def test_gpus_of_pytorch(monkeypatch):
+    """PyTorch's CUDA devices are Keras's GPUs, with the memory that the driver reports."""
+    cuda = SimpleNamespace(device_count=lambda: 2, mem_get_info=lambda number: (1, 10 + number))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    backend = find_backend()
+    assert [(each.name, each.memory) for each in backend.devices("gpu")] == [("gpu:0", 10), ("gpu:1", 11)]
+    assert [each.name for each in backend.devices("cpu")] == ["cpu:0"]
+    assert backend.devices("tpu") == ()
+
+
 GPUS = """
 from geoseg.models.engines import devices
+from geoseg.models.engines.device import Device
 class Both:
     def devices(self, kind):
         count = {"gpu": 2, "cpu": 1}.get(kind, 0)
-        return tuple(devices.Device(name=f"{kind}:{number}", memory=None, handle=None) for number in range(count))
+        return tuple(Device(name=f"{kind}:{number}", memory=None, handle=None) for number in range(count))
 devices.find_backend = Both
 """
 
 
-@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+@pytest.mark.parametrize("backend", ["jax", "torch"])
 @pytest.mark.parametrize(
     ("devices", "expected"),
     [
@@ -93,8 +118,11 @@ devices.find_backend = Both
         ("cpu", (["cpu:0"], "float32", "CPU")),
     ],
 )
-def test_hardware_in_use(driver, devices, expected):
+def test_hardware_in_use(driver, backend, devices, expected):
     """The hardware and the precision are those of the devices in use; `cpu` means a CPU although Keras has GPUs."""
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    driver = driver | {"KERAS_BACKEND": backend}
     runtime, warned, _ = choose("keras", devices=devices, environment=driver, setup=GPUS)
     assert (runtime["devices"], runtime["precision"], runtime["hardware"]) == (*expected,)
     assert not warned
@@ -120,14 +148,36 @@ def test_what_cannot_be_chosen(choices, sentence):
     assert sentence in str(error.value)
 
 
-def test_engine_of_another_package(tmp_path, monkeypatch):
-    """A package registers an engine by an entry point; it is found by name, and listed."""
-    (tmp_path / "fast_engine.py").write_text("def load(bundle, options):\n    return lambda pixels: pixels\n")
+@pytest.fixture
+def register(tmp_path, monkeypatch):
+    """Register an engine of another package, `fast`, by the source of its loader."""
     package = tmp_path / "fast_engine-1.2.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: fast-engine\nVersion: 1.2\n")
     (package / "entry_points.txt").write_text("[geoseg.engines]\nfast = fast_engine:load\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert str(choose_runtime("fast")) == "fast-engine 1.2, float32, CPU"
+    monkeypatch.delitem(sys.modules, "fast_engine", raising=False)
+
+    def write(more=""):
+        (tmp_path / "fast_engine.py").write_text(
+            f"def load(bundle, options):\n    return lambda pixels: pixels\n{more}"
+        )
+
+    return write
+
+
+def test_engine_of_another_package(register):
+    """A package registers an engine by an entry point; it is found by name, and listed. Its hardware is not guessed."""
+    register()
+    assert str(choose_runtime("fast")) == "fast-engine 1.2, float32, unknown"
     with pytest.raises(UsageError, match="keras, fast"):
         choose_runtime("slow")
+
+
+def test_hardware_of_another_package(register):
+    """An engine of another package may tell what it runs on; `devices` do not choose it."""
+    register("load.hardware = lambda: 'CPU'\n")
+    assert choose_runtime("fast", devices="cpu").hardware == "CPU"
+    for devices in ("all", "gpu:0"):
+        with pytest.raises(UsageError, match=f"chooses its devices itself; choose `devices=auto`, not {devices}"):
+            choose_runtime("fast", devices=devices)
