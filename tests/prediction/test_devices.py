@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -306,6 +307,20 @@ def test_too_little_memory_halves_the_batch(scene, echo, echo_network):
         f"gpu:0 has too little memory for {tiles} tiles at a time; continuing with {tiles // 2}." for tiles in (8, 4)
     ]
     np.testing.assert_array_equal(found, on_devices(plan, echo))
+
+
+def test_threads_share_a_network(scene, echo, echo_network):
+    """Predictions in two threads on one device end in the same bytes, and one halves the batch for both."""
+    plan = planned(scene, probabilities=True)
+    small = [load_small(echo_network, 4, batch_size=8)]
+    with (
+        pytest.warns(GeosegWarning, match="for 8 tiles at a time; continuing with 4") as warned,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        found = list(pool.map(lambda _: on_devices(plan, small), range(2)))
+    assert len({str(warning.message) for warning in warned}) == 1
+    for each in found:
+        np.testing.assert_array_equal(each, on_devices(plan, echo))
 
 
 def test_too_little_memory_for_a_tile(scene, echo, echo_network):

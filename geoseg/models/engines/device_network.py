@@ -1,5 +1,6 @@
 """The network on one device, and everything that is computed there."""
 
+import threading
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ MEMORY_SHARE = 0.5
 class DeviceNetwork:
     """A network on one device, with the functions compiled for it; implements `strips.Network`.
 
-    Not to be called by two threads at the same time.
+    Threads may share a network: one gives work to the device at a time, and several wait for it.
     """
 
     def __init__(self, network: "keras.Model", options: EngineOptions, device: Device, backend: Backend) -> None:
@@ -39,7 +40,9 @@ class DeviceNetwork:
         self._orientations = ORIENTATIONS[options.tta]
         self._classes: int = network.output_shape[-1]
         self._batch_size = options.batch_size
-        self._side = 0
+        self._turn = threading.Lock()
+        self._tried = threading.local()
+        """What this thread gave to the device last: the `side` of tiles, and the `size` of their groups."""
         self._functions: dict[Any, Callable[..., Any]] = {}
         self._constant = lru_cache(maxsize=512)(self._upload_bytes)
 
@@ -56,7 +59,18 @@ class DeviceNetwork:
         layout: Layout,
     ) -> Blended:
         """Score and blend a strip, one group of tiles after the other."""
-        side, overlap, self._side = layout.side, layout.overlap, layout.side
+        with self._turn:
+            self._tried.side, self._tried.size = layout.side, self._group(layout.side)
+            return self._blend(pixels, with_data, rows, layout)
+
+    def _blend(
+        self,
+        pixels: npt.NDArray[np.generic],
+        with_data: npt.NDArray[np.bool_],
+        rows: npt.NDArray[np.float32],
+        layout: Layout,
+    ) -> Blended:
+        side, overlap = layout.side, layout.overlap
         planes = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))  # as strips are stored: no copy
         # Backends compute with 64 bits only if asked to.
         strip = self._upload(planes if planes.dtype.itemsize <= 4 else planes.astype(np.float32))
@@ -75,11 +89,12 @@ class DeviceNetwork:
 
     def join(self, top: Array | None, bottom: Array | None, layers: Layers) -> Array:
         """Finish the rows that two strips share, from any device; None stands for a strip beyond the scene's border."""
-        given = [self._upload(edge) for edge in (top, bottom) if edge is not None]
-        missing = [self._zeros(*given[0].shape)] * (2 - len(given))
-        joined = self._run(steps.join, *given, *missing, layers=layers)
-        self._backend.start_download(joined)
-        return joined
+        with self._turn:
+            given = [self._upload(edge) for edge in (top, bottom) if edge is not None]
+            missing = [self._zeros(*given[0].shape)] * (2 - len(given))
+            joined = self._run(steps.join, *given, *missing, layers=layers)
+            self._backend.start_download(joined)
+            return joined
 
     def download(self, values: Array) -> npt.NDArray[Any]:
         """Wait for an array of a device; raises what went wrong on it."""
@@ -89,13 +104,13 @@ class DeviceNetwork:
         """Halve the batch if an error reports too little memory, and say so; else raise the error, or a UsageError."""
         if not is_out_of_memory(error):
             raise error
-        tried = self._group(self._side)
+        side, tried = self._tried.side, self._tried.size
         if tried == 1:
-            raise UsageError(
-                f"{self.name} has too little memory for one tile of {self._side} px; lower `tile`."
-            ) from error
-        self._batch_size = tried // 2
-        return f"{self.name} has too little memory for {tried} tiles at a time; continuing with {self._batch_size}."
+            raise UsageError(f"{self.name} has too little memory for one tile of {side} px; lower `tile`.") from error
+        with self._turn:
+            # Another thread may have halved it meanwhile.
+            self._batch_size = min(self._group(side), tried // 2)
+            return f"{self.name} has too little memory for {tried} tiles at a time; continuing with {self._batch_size}."
 
     def _weigh(
         self, strip: Array, first: int, size: int, with_data: npt.NDArray[np.bool_], layout: Layout

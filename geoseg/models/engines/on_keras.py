@@ -1,5 +1,6 @@
 """The reference engine: Keras on TensorFlow, JAX or PyTorch."""
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ class KerasEngine:
     """A network on the installed Keras backend: TensorFlow, JAX or PyTorch.
 
     All batches have one size, so the network is compiled once and a tile's scores do not depend on its batch: single
-    tiles on a CPU, batches padded to `batch_size` on a GPU.
+    tiles on a CPU, batches padded to `batch_size` on a GPU. Threads may share an engine, and take turns.
     """
 
     def __init__(self, source: "Path | keras.Model", options: EngineOptions | None = None) -> None:
@@ -40,6 +41,7 @@ class KerasEngine:
         self._tiles_at_once = 1 if on_cpu else self._batch_size
         self._tta = options.tta
         self._compiled_for: tuple[int, ...] = ()
+        self._turn = threading.Lock()
         self.classes: int = self._network.output_shape[-1]
 
     def __call__(self, pixels: Pixels) -> Scores:
@@ -49,7 +51,7 @@ class KerasEngine:
         """
         if len(pixels) > self._batch_size:
             raise ValueError(f"{len(pixels)} tiles do not fit a batch of {self._batch_size}.")
-        with memory_errors(self._tiles_at_once, pixels.shape[1]):
+        with self._turn, memory_errors(self._tiles_at_once, pixels.shape[1]):
             return average_orientations(self._tta, pixels, self._score)
 
     def _score(self, pixels: Pixels) -> Scores:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -93,6 +94,33 @@ def watched(network, name, options, memory):
     return sorted(set(backend.tiles))
 
 
+class Full(Watched):
+    """A backend whose device has no memory."""
+
+    def place(self, network, device):
+        placed = find_backend().place(network, device)
+
+        def apply(weights, pixels):
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.")
+
+        placed.apply = apply
+        return placed
+
+
+def test_threads_that_fail_together(network):
+    """A batch that is too large for two threads is halved once, and again only if half is too large."""
+    device = replace(find_backend().devices("cpu")[0], name="gpu:0")
+    shared = DeviceNetwork(network, EngineOptions(batch_size=8), device, Full())
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as two:
+        for tiles in (8, 4):
+            errors = [thread.submit(blended, shared).exception() for thread in (one, two)]
+            found = {
+                thread.submit(shared.lower_batch, error).result()
+                for thread, error in zip((one, two), errors, strict=True)
+            }
+            assert found == {f"gpu:0 has too little memory for {tiles} tiles at a time; continuing with {tiles // 2}."}
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_mixed_precision(network, precision):
     """In 16 bits, probabilities are a few levels from those in float32."""
@@ -120,6 +148,7 @@ def test_devices_that_are_not_there():
 def test_what_is_compiled_is_kept(cache, environment, kept):
     """What JAX compiles for an accelerator is kept in the user's cache, or in the place that JAX is given."""
     script = """
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 import jax, keras
 from geoseg.models.engines.devices import find_backend
