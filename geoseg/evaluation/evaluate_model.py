@@ -13,6 +13,7 @@ from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import TTA, Loader, Precision
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import find_model
+from geoseg.prediction.executors import choose_runtime
 from geoseg.prediction.run import Run
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.georeference import lacks_georeference, placed
@@ -79,7 +80,7 @@ def evaluate_model(
     settings = Settings(
         bands=bands, tta=tta, engine=engine, precision=precision, devices=devices, probabilities=True, roads=False
     )
-    runtime = None if load else settings.choose_runtime()
+    runtime = choose_runtime(settings, load)
     inference = Inference(
         bundle=str(bundle), tta=tta, bands=bands, image_gsd_m=gsd_m, runtime=None if runtime is None else str(runtime)
     )

@@ -1,5 +1,6 @@
 """Run the blocks of a plan, in this process or on a Dask cluster, to the same bytes."""
 
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,14 +10,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from odc.geo.roi import roi_shape
 
-from geoseg.errors import GeosegError
+from geoseg.errors import GeosegError, GeosegWarning, UsageError
 from geoseg.models.engines.engine import Loader
+from geoseg.models.engines.runtime import Runtime
 from geoseg.tiling import Roi
 
 from .blocks import Rows
 from .journal import Journal
 from .plan import Plan
 from .rows import predict_rows
+from .settings import Settings
 from .timings import Timings
 
 if TYPE_CHECKING:
@@ -73,14 +76,29 @@ class Executor(Protocol):
     def workers(self) -> int:
         """Number of blocks predicted at the same time."""
 
+    def choose_runtime(self, settings: Settings) -> Runtime:
+        """Choose engine, precision and devices where the jobs will run; raises UsageError."""
+
     def __call__(self, jobs: list[Job], clock: Timings) -> Iterator[Finished]:
         """Run all jobs; the clock is for stages in this process."""
+
+
+def choose_runtime(settings: Settings, load: Loader | None, executor: Executor | None = None) -> Runtime | None:
+    """Choose engine, precision and devices for an executor, by default this process; None if the caller has a loader.
+
+    Raises UsageError as `geoseg.models.engines.runtime.choose_runtime` does.
+    """
+    return None if load else (executor or LocalExecutor()).choose_runtime(settings)
 
 
 class LocalExecutor:
     """Runs blocks one after the other in this process; all cores or devices share each."""
 
     workers = 1
+
+    def choose_runtime(self, settings: Settings) -> Runtime:
+        """Choose engine, precision and devices of this process."""
+        return settings.choose_runtime()
 
     def __call__(self, jobs: list[Job], clock: Timings) -> Iterator[Finished]:
         """Run all jobs."""
@@ -90,7 +108,10 @@ class LocalExecutor:
 
 @dataclass(frozen=True, kw_only=True)
 class DaskExecutor:
-    """Runs blocks on the workers of a Dask cluster, which must see the same files."""
+    """Runs blocks on the workers of a Dask cluster, which must see the same files and have the same hardware.
+
+    Engine, precision and devices are chosen on the workers: `auto` uses their GPUs, whatever the client has.
+    """
 
     client: "Client"
 
@@ -98,6 +119,22 @@ class DaskExecutor:
     def workers(self) -> int:
         """Number of workers of the cluster."""
         return len(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def choose_runtime(self, settings: Settings) -> Runtime:
+        """Let every worker choose engine, precision and devices; raises UsageError if their choices differ."""
+        # A cluster that scales may have no worker until there is a task.
+        choices: list[tuple[Runtime, list[str]]] = list(self.client.run(_choose, settings).values()) or [
+            self.client.submit(_choose, settings, pure=False).result()
+        ]
+        for sentence in dict.fromkeys(sentence for _, sentences in choices for sentence in sentences):
+            warnings.warn(sentence, GeosegWarning, stacklevel=2)
+        first, *others = dict.fromkeys(runtime for runtime, _ in choices)
+        if others:
+            raise UsageError(
+                f"the workers of the Dask cluster would run different networks ({first}; {others[0]}); choose "
+                "`engine`, `precision` and `devices` that all of them have."
+            )
+        return first
 
     def __call__(self, jobs: list[Job], clock: Timings) -> Iterator[Finished]:
         """Submit all jobs; an error cancels those not yet started."""
@@ -109,6 +146,14 @@ class DaskExecutor:
                 yield Finished(region=future.result())
         finally:
             self.client.cancel(futures)
+
+
+def _choose(settings: Settings) -> tuple[Runtime, list[str]]:
+    """Choose on a worker; returns the sentences that it warns with, too, which its user would not see."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runtime = settings.choose_runtime()
+    return runtime, [str(each.message) for each in caught if issubclass(each.category, GeosegWarning)]
 
 
 def _run_whole_block(job: Job) -> Roi:

@@ -1,5 +1,6 @@
 """A model loaded once and used on many scenes or arrays, for notebooks and services."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,7 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .array_scene import ArrayScene, to_data_array
 from .blocks import Rows
-from .executors import Executor, LocalExecutor
+from .executors import Executor, LocalExecutor, choose_runtime
 from .plan import Plan, plan
 from .results import Prediction
 from .rows import predict_rows
@@ -41,6 +42,8 @@ Array = TypeVar("Array", npt.NDArray[Any], "DataArray")
 
 class Model:
     """A shipped model or a bundle. The network is loaded at its first use and kept until `close`.
+
+    Threads may share a model: it is loaded by one of them, and their predictions run at the same time.
 
     Parameters
     ----------
@@ -61,6 +64,8 @@ class Model:
         """Bands, scaling, GSD, tile, legend and provenance."""
         self._load = load
         self._engines: dict[EngineOptions, Engine | Networks] = {}
+        self._runtimes: dict[tuple[str, str, str], Runtime | None] = {}
+        self._loading = threading.Lock()
 
     @property
     def legend(self) -> Legend:
@@ -85,7 +90,7 @@ class Model:
             source,
             self.path,
             settings,
-            runtime=self._runtime(settings),
+            runtime=self._runtime(settings) if local else choose_runtime(settings, self._load, executor),
             load=self._engine if local else self._load or load_engine,
             folder=Path(folder),
             overwrite=overwrite,
@@ -175,13 +180,19 @@ class Model:
 
     def _engine(self, path: Path, options: EngineOptions) -> Engine | Networks:
         """Load an engine once for each set of options."""
-        if options not in self._engines:
-            # Not `load_engine`, which would keep the network beyond `close`.
-            self._engines[options] = (self._load or new_engine)(path, options)
-        return self._engines[options]
+        with self._loading:
+            if options not in self._engines:
+                # Not `load_engine`, which would keep the network beyond `close`.
+                self._engines[options] = (self._load or new_engine)(path, options)
+            return self._engines[options]
 
     def _runtime(self, settings: Settings) -> Runtime | None:
-        return None if self._load else settings.choose_runtime()
+        """Choose engine, precision and devices once for each wish: asking for devices may take as long as a tile."""
+        wish = settings.engine, settings.precision, settings.devices
+        with self._loading:
+            if wish not in self._runtimes:
+                self._runtimes[wish] = choose_runtime(settings, self._load)
+            return self._runtimes[wish]
 
     def _plan(self, scene: Scene, options: Options) -> Plan:
         settings = Settings(**options)
@@ -189,7 +200,9 @@ class Model:
 
     def close(self) -> None:
         """Release the network; the next prediction loads it again."""
-        self._engines.clear()
+        with self._loading:
+            self._engines.clear()
+            self._runtimes.clear()
 
     def __enter__(self) -> Self:
         return self

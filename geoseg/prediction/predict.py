@@ -13,7 +13,7 @@ from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.tiling.progress import Progress, no_progress
 
-from .executors import Executor
+from .executors import Executor, choose_runtime
 from .results import Prediction
 from .run import Run
 from .settings import Options, Settings
@@ -63,7 +63,7 @@ def predict(
         source,
         find_model(model),
         settings,
-        runtime=None if load else settings.choose_runtime(),
+        runtime=choose_runtime(settings, load, executor),
         load=load or load_engine,
         folder=Path(folder),
         overwrite=overwrite,
@@ -92,7 +92,7 @@ def predict_each(
     scene; the other parameters are those of `predict`. Raises BundleError and UsageError.
     """
     settings, bundle = Settings(**options), find_model(model)
-    runtime = None if load else settings.choose_runtime()
+    runtime = choose_runtime(settings, load)
 
     def predicted(source: str) -> Run:
         run = Run(

@@ -1,6 +1,7 @@
 """A model loaded once: the same classes from files, arrays and rows as from `geoseg.predict`."""
 
 import gc
+import threading
 import weakref
 
 import numpy as np
@@ -13,6 +14,7 @@ from standins import Echo, load_echo, make_card
 import geoseg
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import save_bundle
+from geoseg.models.engines.runtime import Runtime
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
 from geoseg.prediction.executors import DaskExecutor
@@ -76,6 +78,48 @@ def test_loaded_once(write_bundle, write_scene, noise, tmp_path):
         assert loads[1:] == [(model.path, "flips")]
     model.predict_array(noise(30, 30))
     assert len(loads) == 3
+
+
+def test_threads_share_a_model(write_bundle, noise):
+    """A thread that needs the network while another loads it waits for it, and both predict the same."""
+    loads, found = [], []
+
+    def predict():
+        found.append(model.predict_array(noise(40, 40)))
+
+    second = threading.Thread(target=predict)
+
+    def load(path, options):
+        loads.append(path)
+        if second.ident is None:
+            second.start()
+            second.join(timeout=0.3)  # without a lock, it would load another one now
+        return Echo()
+
+    model = geoseg.Model(write_bundle(), load=load)
+    predict()
+    second.join()
+    assert len(loads) == 1
+    np.testing.assert_array_equal(*found)
+
+
+def test_runtime_is_chosen_once(write_bundle, noise, monkeypatch):
+    """A model asks the machine for devices once for each engine, precision and devices, until it is closed."""
+    asked = []
+
+    def choose(*wish):
+        asked.append(wish)
+        return Runtime(engine="openvino", version="1", precision="float32", hardware="CPU")
+
+    monkeypatch.setattr("geoseg.prediction.settings.choose_runtime", choose)
+    monkeypatch.setattr("geoseg.prediction.model.new_engine", load_echo)
+    with geoseg.Model(write_bundle()) as model:
+        for _ in range(2):
+            model.predict_array(noise(30, 30))
+        model.predict_array(noise(30, 30), devices="cpu")
+        assert asked == [("auto", "auto", "auto"), ("auto", "auto", "cpu")]
+    model.predict_array(noise(30, 30))
+    assert len(asked) == 3
 
 
 def test_closed_network_is_released(tmp_path):
