@@ -14,6 +14,8 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError
 
+from .servers import server_failure
+
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
 """Bytes of GDAL's block cache, and open files of a VRT. GDAL's defaults would fill memory as a tall scene is read."""
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
@@ -104,4 +106,7 @@ def _unreadable(source: str, error: RasterioError) -> str:
             return f"{source} is a folder; name the raster files in it."
         if length == 0:
             return f"{source} is empty (0 bytes)."
-    return f"{source} cannot be read as a raster: {cause(error).removeprefix(f'{source}: ')}."
+    return (
+        server_failure(source, str(error))
+        or f"{source} cannot be read as a raster: {cause(error).removeprefix(f'{source}: ')}."
+    )

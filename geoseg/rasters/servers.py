@@ -1,0 +1,48 @@
+"""Time-outs and retries of GDAL for rasters on web servers, and what to say of a server that is silent."""
+
+import os
+import re
+
+from rasterio._env import get_gdal_config  # without rasterio's own environment, as GDAL sees it
+
+_SILENCE = "GDAL_HTTP_LOW_SPEED_TIME"
+_DEFAULTS = {
+    "GDAL_HTTP_CONNECTTIMEOUT": 10,  # seconds
+    _SILENCE: 30,  # seconds below the next
+    "GDAL_HTTP_LOW_SPEED_LIMIT": 1000,  # bytes per second
+    "GDAL_HTTP_MAX_RETRY": 3,
+    "GDAL_HTTP_RETRY_DELAY": 1,  # seconds; GDAL doubles them from try to try
+}
+"""GDAL alone waits for ever and tries once. If it is to try again, it does after the codes 429, 500 and 502 to 504, and
+after broken connections. `GDAL_HTTP_TIMEOUT` is not set, since it would also end long downloads that progress."""
+for _name, _value in _DEFAULTS.items():
+    # In the environment they hold in all threads; its own values win, and so do those of the caller's `rasterio.Env`.
+    os.environ.setdefault(_name, str(_value))
+
+_TIMED_OUT = re.compile(r"CURL error: .*(timed out|too slow|timeout was reached)", re.IGNORECASE)
+_BROKEN = "Read failed"
+"""Begins rasterio's message; GDAL keeps what a server did to itself."""
+
+
+def is_remote(source: str) -> bool:
+    """Whether GDAL reads a source from a web server, directly."""
+    return source.startswith(("http://", "https://", "/vsicurl/http"))
+
+
+def server_failure(source: str, message: str) -> str | None:
+    """Return the sentence for an error of GDAL or rasterio if a silent or failing server may be its cause."""
+    silent = (
+        f"its server did not answer within {_silence_s():g} s; try again later, or allow more seconds with the "
+        f"environment variable {_SILENCE}."
+    )
+    if _TIMED_OUT.search(message):
+        return f"{source} cannot be read: {silent}"
+    if is_remote(source) and message.startswith(_BROKEN):
+        return f"{source} cannot be read: its connection broke, or {silent}"
+    return None
+
+
+def _silence_s() -> float:
+    """Seconds after which a silent server is given up; 0 for never."""
+    limits = (float(get_gdal_config(name) or 0) for name in (_SILENCE, "GDAL_HTTP_TIMEOUT"))
+    return min(filter(None, limits), default=0)

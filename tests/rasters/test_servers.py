@@ -1,0 +1,104 @@
+"""Rasters on web servers: what is silent is given up, and what fails in passing is tried again."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rasterio.shutil
+from web_server import serving
+
+from geoseg.cli import main
+from geoseg.errors import SceneError
+from geoseg.rasters.open import opened
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    """Give up after a second, and try again at once."""
+    monkeypatch.setenv("GDAL_HTTP_LOW_SPEED_TIME", "1")
+    monkeypatch.setenv("GDAL_HTTP_RETRY_DELAY", "0.01")
+
+
+@pytest.fixture
+def server(tmp_path):
+    with serving(tmp_path) as state:
+        yield state
+
+
+def test_errors_in_passing(server, write_scene, noise):
+    """A server that fails for a moment is asked again, when a raster is opened and when it is read."""
+    pixels = noise(300, 300)
+    write_scene(pixels)
+    server.codes = [429, 500, 502]
+    with opened(server.url("scene.tif")) as raster:
+        assert not server.codes
+        server.codes = [503, 504]
+        np.testing.assert_array_equal(raster.read(), pixels)
+        assert not server.codes
+
+
+def test_errors_that_stay(server, write_scene, noise):
+    """A server that keeps failing is given up."""
+    write_scene(noise(20, 20))
+    server.codes = [503] * 99
+    with pytest.raises(SceneError, match="503"), opened(server.url("scene.tif")):
+        pass
+
+
+def test_silence_while_reading(server, write_scene, noise):
+    """A server that falls silent half-way is given up, and named."""
+    write_scene(noise(300, 300))
+    server.silent = lambda _, start: start > 0
+    url = server.url("scene.tif")
+    with pytest.raises(SceneError, match=rf"{url} cannot be read: .*did not answer within 1 s"), opened(url) as raster:
+        raster.read()
+
+
+def test_silence_behind_a_vrt(server, write_scene, noise, tmp_path):
+    """A VRT is read with the same time-outs as a raster."""
+    write_scene(noise(300, 300))
+    url = server.url("scene.tif")
+    rasterio.shutil.copy(url, tmp_path / "scene.vrt", driver="VRT")
+    server.silent = lambda *_: True
+    with pytest.raises(SceneError, match=r"scene\.vrt cannot be read"), opened(str(tmp_path / "scene.vrt")) as raster:
+        raster.read()
+
+
+COMMANDS = [
+    ("info", "URL"),
+    ("predict", "URL", "-o", "OUT"),
+    ("roads", "URL", "-o", "OUT.geojson", "--class", "1"),
+    ("polygons", "URL", "-o", "OUT.gpkg"),
+    ("resize", "URL", "OUT.tif", "--scale", "2"),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+def test_silent_servers(server, write_scene, noise, tmp_path, capfd, words):
+    """Every command that opens a raster ends with one sentence if its server says nothing, and leaves nothing."""
+    write_scene(noise(20, 20))
+    server.silent = lambda *_: True
+    url = server.url("scene.tif")
+    arguments = [word.replace("URL", url).replace("OUT", str(tmp_path / "out")) for word in words]
+    with pytest.raises(SystemExit) as left:
+        main(arguments, prog_name="geoseg")
+    text = capfd.readouterr().err
+    assert left.value.code == 3, text
+    assert len(text.strip().splitlines()) == 1, text
+    assert f"{url} cannot be read: its server did not answer within 1 s" in text
+    assert {path.name for path in tmp_path.iterdir()} == {"scene.tif"}
+
+
+def test_the_environment_wins():
+    """Time-outs are set once the package opens rasters, except those that the environment sets."""
+    script = """
+import geoseg.rasters.open, os
+print(*(os.environ[f"GDAL_HTTP_{name}"] for name in ("CONNECTTIMEOUT", "LOW_SPEED_TIME", "MAX_RETRY")))
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GDAL_HTTP")}
+    for given, expected in [({}, "10 30 3"), ({"GDAL_HTTP_LOW_SPEED_TIME": "7"}, "10 7 3")]:
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment | given)
+        assert done.stdout.strip() == expected
