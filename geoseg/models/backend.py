@@ -31,6 +31,7 @@ _CHATTER = re.compile(
     rb"|W\d{4} .*Ignored (output_format|drop_control_dependency)"  # of the TFLite converter
     rb"|E\d{4} .*NodeDef mentions attribute"
     rb"|INFO: Created TensorFlow Lite"
+    rb"|W\d{4} .* (bfc_allocator|local_rendezvous|op_kernel)\.cc"  # what an exception says, too
     rb"|E\d{4} .*failed call to cuInit: .*(UNKNOWN ERROR \(303\)|no CUDA-capable device)"  # no driver, no device
 )
 
@@ -69,6 +70,12 @@ def check_backend() -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a runtime ran out of memory; runtimes share no exception class, so this compares messages."""
+    messages = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc", "Failed to allocate memory")
+    return isinstance(error, MemoryError) or any(words in str(error) for words in messages)
 
 
 def start_keras() -> None:

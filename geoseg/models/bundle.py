@@ -1,22 +1,22 @@
 """The model bundle: a `.keras` file with a `geoseg.json` that describes how to use the network on a scene."""
 
-import io
 import json
 import math
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from operator import index
 from pathlib import Path
-from textwrap import shorten
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geoseg.errors import BundleError
 
-from .backend import start_keras
+from .archive import CONFIG, DAMAGED, MALFORMED, METADATA, WEIGHTS, count_values, read_members, reason
+from .backend import is_out_of_memory, start_keras, without_chatter
 from .legend import Legend
+from .stock import check_classes
 
 if TYPE_CHECKING:
     import keras
@@ -27,9 +27,6 @@ INT8 = "int8"
 """Key of a card's provenance: how the bundle's 8-bit form was made, and what it changes."""
 
 _Kind = TypeVar("_Kind")
-
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
-"""Exceptions from reading a damaged archive; RuntimeError for an encrypted or unsupported one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +142,7 @@ def read_card(path: Path) -> Card:
     if path.suffix != ".keras":
         raise BundleError(f"model {path} is not a .keras file; use a bundle saved by geoseg.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            text = archive.read(MEMBER)
+        (text,) = read_members(path, MEMBER)
     except FileNotFoundError:
         raise BundleError(f"model {path} does not exist; `geoseg models` lists the shipped models.") from None
     except KeyError:
@@ -170,35 +166,56 @@ def read_summary(path: Path) -> NetworkSummary:
     """Count the layers and parameters of a bundle; raises BundleError if its network cannot be read."""
     read_card(path)  # raises the clearest error if the file is not a bundle
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-            metadata = json.loads(archive.read("metadata.json"))
-            weights = archive.read("model.weights.h5")
-        kinds = Counter(str(layer["class_name"]) for layer in config["config"]["layers"])
+        config, metadata, weights = read_members(path, CONFIG, METADATA, WEIGHTS)
+        kinds = Counter(str(layer["class_name"]) for layer in json.loads(config)["config"]["layers"])
         return NetworkSummary(
             layers=dict(kinds.most_common()),
-            parameters=_count_values(weights),
-            keras_version=str(metadata["keras_version"]),
+            parameters=count_values(weights),
+            keras_version=str(json.loads(metadata)["keras_version"]),
         )
-    except (zipfile.BadZipFile, OSError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {error}).") from error
+    except MALFORMED as error:
+        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
 
 
 def load_network(path: Path) -> "keras.Model":
-    """Load a bundle's network in Keras's safe mode; raises BundleError if this fails or it does not match its card."""
+    """Load a bundle's network in Keras's safe mode.
+
+    Raises BundleError if it names anything but stock classes of Keras, if Keras cannot load it, or if it does not match
+    its card.
+    """
     card = read_card(path)
+    try:
+        config, metadata, weights = read_members(path, CONFIG, METADATA, WEIGHTS)
+        check_classes(path, json.loads(config))
+        count_values(weights)
+    except MALFORMED as error:
+        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
     start_keras()
     import keras
 
     try:
-        network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (*DAMAGED, AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
+        network = _load_checked(config, metadata, weights)
+    except Exception as error:
+        if not (isinstance(error, (*MALFORMED, ImportError)) or is_out_of_memory(error)):
+            raise
         raise BundleError(
             f"the network in {path} cannot be loaded by Keras {keras.__version__} ({reason(error)})."
         ) from error
     check_shapes(path, card, network.input_shape, network.output_shape)
     check_tiles(path, card, lambda side: _accepts(network, side))
     return network
+
+
+def _load_checked(config: bytes, metadata: bytes, weights: bytes) -> "keras.Model":
+    """Load a network from the members of its archive that were checked; Keras would unpack all others, too."""
+    import keras
+
+    with TemporaryDirectory() as folder, without_chatter():
+        path = Path(folder) / "network.keras"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {CONFIG: config, METADATA: metadata, WEIGHTS: weights}.items():
+                archive.writestr(name, content)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def check_shapes(path: Path, card: Card, *found: tuple[int | None, ...]) -> None:
@@ -238,18 +255,6 @@ def _zero_initializers(config: Any) -> Any:  # noqa: ANN401 - any part of a conf
     return config
 
 
-def _count_values(weights: bytes) -> int:
-    """Count the numbers in all arrays of a Keras weights file."""
-    import h5py  # a tenth of a second
-
-    sizes: list[int] = []
-    with h5py.File(io.BytesIO(weights)) as file:
-        file.visititems(
-            lambda _name, item: sizes.append(math.prod(item.shape)) if isinstance(item, h5py.Dataset) else None
-        )
-    return sum(sizes)
-
-
 def _accepts(network: "keras.Model", side: int) -> bool:
     """Whether the network accepts tiles of `side` pixels and returns scores of the same size."""
     import keras
@@ -263,9 +268,3 @@ def _accepts(network: "keras.Model", side: int) -> bool:
         return False
     of_parts = iter(shapes)
     return out == (side, side) and all(len({next(of_parts) for _ in parts}) == 1 for parts in joins)
-
-
-def reason(error: BaseException) -> str:
-    """Return the first line of an error's message, or its class name."""
-    lines = str(error).strip().splitlines()
-    return shorten(lines[0], 200).rstrip(".:") if lines else type(error).__name__

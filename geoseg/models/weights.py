@@ -8,8 +8,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-WEIGHTS = "model.weights.h5"
-"""Member of a `.keras` archive."""
+from .archive import WEIGHTS
 
 MANTISSA_BITS = 23
 """Bits in the mantissa of a float32; keeping all leaves weights unchanged."""

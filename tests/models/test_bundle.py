@@ -1,13 +1,17 @@
+import io
 import json
+import tracemalloc
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError
-from geoseg.models.bundle import MEMBER, Card, Scaling, load_network, read_card, save_bundle
+from geoseg.models.bundle import MEMBER, Card, Scaling, load_network, read_card, read_summary, save_bundle
+from geoseg.models.graph.read import read_network
 from geoseg.models.legend import AERIAL
 from geoseg.models.losses.pixels import MarginalCrossEntropy
 
@@ -226,20 +230,83 @@ def test_a_card_of_another_format(rewritten):
     ("member", "content"),
     [
         ("config.json", None),
-        ("config.json", b"{}"),
         ("config.json", b"garbage"),
-        ("config.json", b'{"module": "builtins", "class_name": "Absent", "config": {}, "registered_name": "Absent"}'),
+        ("config.json", b"[" * 100_000),
+        ("config.json", b"[]"),
         ("model.weights.h5", None),
         ("model.weights.h5", b"garbage"),
     ],
 )
-def test_a_network_that_keras_cannot_load(rewritten, member, content):
-    """If the card is valid but the network is not, the error names Keras and its version."""
+@pytest.mark.parametrize("read", [read_summary, read_network, load_network])
+def test_a_network_that_cannot_be_read(rewritten, member, content, read):
+    """If the card is valid but the network is not, the error names the file, whatever reads it."""
     path = rewritten(member, content)
     read_card(path)
     with pytest.raises(BundleError) as error:
-        load_network(path)
+        read(path)
+    assert f"the network in {path}" in sentence(error)
+
+
+@pytest.mark.parametrize(
+    "content", [b"{}", b'{"module": "keras.layers", "class_name": "Conv2D", "config": {"filters": 1}}']
+)
+def test_a_network_that_keras_cannot_load(rewritten, content):
+    """A configuration of stock classes that is no network is refused, and the error names Keras and its version."""
+    with pytest.raises(BundleError) as error:
+        load_network(rewritten("config.json", content))
     assert f"cannot be loaded by Keras {keras.__version__}" in sentence(error)
+
+
+def test_a_network_that_no_machine_can_hold(rewritten, saved):
+    """A layer of petabytes is refused in one sentence, not with the backend's error."""
+    with zipfile.ZipFile(saved) as archive:
+        huge = archive.read("config.json").replace(b'"filters": 5', b'"filters": 100000000000000')
+    for read in (read_network, load_network):
+        with pytest.raises(BundleError) as error:
+            read(rewritten("config.json", huge))
+        sentence(error)
+
+
+@pytest.mark.parametrize("member", [MEMBER, "config.json", "metadata.json", "model.weights.h5", "assets/other"])
+def test_an_archive_that_unpacks_to_gigabytes(saved, tmp_path, member):
+    """A member of zeros, a thousand times as large as stored, is refused unread, whatever its name."""
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+        for name in {*source.namelist()} - {member}:
+            target.writestr(name, source.read(name))
+        with target.open(member, "w") as file:
+            for _ in range(300):
+                file.write(bytes(2**20))
+    for read in (read_card, read_summary, read_network, load_network):
+        with pytest.raises(BundleError) as error:
+            read(path)
+        assert "would unpack to 31" in sentence(error)
+
+
+def test_weights_that_unpack_to_gigabytes(rewritten):
+    """Arrays of the weights file are compressed, too; what they would take is counted before they are read."""
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.create_dataset("layers/conv2d/vars/0", (1, 1, 3, 10**9), np.float32, chunks=(1, 1, 3, 10**6))
+    path = rewritten("model.weights.h5", content.getvalue())
+    for read in (read_summary, read_network, load_network):
+        with pytest.raises(BundleError) as error:
+            read(path)
+        assert "would unpack to 12,000 MB" in sentence(error)
+
+
+def test_a_member_that_lies_about_its_size(saved, tmp_path):
+    """A member is never unpacked further than its archive declares."""
+    path = tmp_path / "lies.keras"
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+        for name in source.namelist():
+            target.writestr(name, bytes(2**28) if name == MEMBER else source.read(name))
+        target.getinfo(MEMBER).file_size = 1000
+    tracemalloc.start()
+    with pytest.raises(BundleError):
+        read_card(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
 
 
 def test_code_in_a_network_is_not_run(tmp_path):

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import UsageError
+from geoseg.models.backend import is_out_of_memory
 
 from . import steps
 from .device import Array, Backend, Device
-from .engine import ORIENTATIONS, EngineOptions, is_out_of_memory
+from .engine import ORIENTATIONS, EngineOptions
 from .strips import Blended, Layers, Layout
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import UsageError
+from geoseg.models.backend import is_out_of_memory
 
 from .strips import Networks
 
@@ -120,9 +121,3 @@ def memory_errors(tiles: int, side: int) -> Iterator[None]:
         raise UsageError(
             f"too little memory for {tiles} tiles of {side} px at a time; lower `batch_size` or `tile`."
         ) from error
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether a runtime ran out of memory; runtimes share no exception class, so this compares messages."""
-    messages = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc", "Failed to allocate memory")
-    return isinstance(error, MemoryError) or any(words in str(error) for words in messages)

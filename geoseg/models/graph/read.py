@@ -1,14 +1,14 @@
 """Read a bundle's network from its configuration and weights, without Keras or a backend."""
 
 import json
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from geoseg.errors import BundleError
-from geoseg.models.bundle import DAMAGED, check_shapes, check_tiles, read_card, reason
+from geoseg.models.archive import CONFIG, MALFORMED, WEIGHTS, count_values, read_members, reason
+from geoseg.models.bundle import check_shapes, check_tiles, read_card
 
 from .folds import find_folds, fold_weights, used_layers
 from .network import Layer, Network, Shape, unsupported
@@ -24,12 +24,11 @@ def read_network(path: Path) -> Network:
     """
     card = read_card(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            document = json.loads(archive.read("config.json"))
-            weights = archive.read("model.weights.h5")
-        network = _read(path, document, weights)
+        config, weights = read_members(path, CONFIG, WEIGHTS)
+        count_values(weights)
+        network = _read(path, json.loads(config), weights)
         found = feature_shapes(network)
-    except (*DAMAGED, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
     check_shapes(path, card, *((None, *found[name]) for name in (network.entry, network.output)))
     check_tiles(path, card, lambda side: _accepts(network, side))

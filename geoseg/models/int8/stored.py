@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import BundleError, UsageError
-from geoseg.models.bundle import DAMAGED, MEMBER, Card, reason
+from geoseg.models.archive import DAMAGED, open_archive, read_member, read_members, reason
+from geoseg.models.bundle import MEMBER, Card
 
 GRAPH, WEIGHTS = "int8/network.xml", "int8/network.bin"
 """Members of the archive."""
@@ -27,12 +28,12 @@ class Form:
 def read_form(bundle: Path) -> Form:
     """Read the 8-bit form of a bundle; raises UsageError if it has none, BundleError if it is damaged."""
     try:
-        with zipfile.ZipFile(bundle) as archive:
-            return Form(graph=archive.read(GRAPH), weights=archive.read(WEIGHTS))
+        graph, weights = read_members(bundle, GRAPH, WEIGHTS)
     except KeyError:
         raise UsageError(f"{bundle} has no 8-bit form; make one with `geoseg models quantize`.") from None
     except DAMAGED as error:
         raise damaged(bundle, error) from error
+    return Form(graph=graph, weights=weights)
 
 
 def write_form(bundle: Path, form: Form, card: Card, path: Path) -> None:
@@ -42,8 +43,8 @@ def write_form(bundle: Path, form: Form, card: Card, path: Path) -> None:
         WEIGHTS: form.weights,
         MEMBER: json.dumps(card.to_json(), indent=2).encode(),
     }
-    with zipfile.ZipFile(bundle) as source:
-        members = {info: source.read(info) for info in source.infolist() if info.filename not in own}
+    with open_archive(bundle) as source:
+        members = {info: read_member(source, info.filename) for info in source.infolist() if info.filename not in own}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for info, content in members.items():
             target.writestr(info, content)  # compressed or not, as it was

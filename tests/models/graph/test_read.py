@@ -216,13 +216,7 @@ def spell(layers):
     layers["conv2d/vars/1"] = np.array([b"a", b"b", b"c", b"d"])
 
 
-def declare(layers):
-    """An array that declares a terabyte and stores nothing."""
-    del layers["conv2d/vars/0"]
-    layers["conv2d/vars"].create_dataset("0", shape=(1 << 38,), chunks=(1 << 20,), dtype="f4")
-
-
-@pytest.mark.parametrize("damage", [drop, drop_layer, widen, add, rename, link, spell, declare])
+@pytest.mark.parametrize("damage", [drop, drop_layer, widen, add, rename, link, spell])
 def test_damaged_weights(write, damage):
     """Weights that are missing, of another shape or type, or elsewhere are refused by layer, before they are read."""
     message = refusal(write(scored(normalised), store=damage))

@@ -1,0 +1,77 @@
+"""Read `.keras` archives. A small file may unpack to any size, so sizes are checked before anything is read."""
+
+import io
+import lzma
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+"""Members that Keras writes."""
+
+MAX_BYTES = 4 * 2**30
+"""Largest content: the float32 weights of a network of a billion parameters."""
+_UNSUSPICIOUS = 2**28
+_EXPANSION = 100
+"""Content larger than `_UNSUSPICIOUS` may be this many times as large as the file; weights hardly compress."""
+
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, MemoryError),
+    *(RuntimeError, ValueError),  # an encrypted or unsupported archive, an invalid name or size
+)
+"""Exceptions from reading a damaged archive."""
+MALFORMED = (*DAMAGED, AttributeError, LookupError, TypeError)
+"""Exceptions from reading a network that may hold anything."""
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; raises one of DAMAGED if it is not one, or would unpack to too much."""
+    with zipfile.ZipFile(path) as archive:
+        _check_size(sum(member.file_size for member in archive.infolist()), path.stat().st_size)
+        yield archive
+
+
+def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read a member; raises KeyError if there is none, or one of DAMAGED."""
+    member = archive.getinfo(name)
+    with archive.open(member) as file:
+        # `ZipFile.read` would unpack two gigabytes at a time, whatever size is declared.
+        return file.read(member.file_size)
+
+
+def read_members(path: Path, *names: str) -> list[bytes]:
+    """Read members of the archive at `path`; raises KeyError if one is missing, or one of DAMAGED."""
+    with open_archive(path) as archive:
+        return [read_member(archive, name) for name in names]
+
+
+def count_values(weights: bytes) -> int:
+    """Count the numbers in all arrays of a Keras weights file; raises ValueError if they would take too much memory."""
+    import h5py  # a tenth of a second
+
+    sizes: list[tuple[int, int]] = []
+    with h5py.File(io.BytesIO(weights)) as file:
+        file.visititems(
+            lambda _name, item: (
+                sizes.append((math.prod(item.shape), item.dtype.itemsize)) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    _check_size(sum(values * size for values, size in sizes), len(weights))
+    return sum(values for values, _ in sizes)
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of an error's message, or its class name."""
+    lines = str(error).strip().splitlines()
+    return shorten(lines[0], 200).rstrip(".:") if lines else type(error).__name__
+
+
+def _check_size(size: int, stored: int) -> None:
+    """Raise ValueError if `size` bytes are too many to be unpacked from `stored` ones."""
+    if size > MAX_BYTES or size > max(_UNSUSPICIOUS, _EXPANSION * stored):
+        raise ValueError(f"its {stored / 1e6:,.1f} MB would unpack to {size / 1e6:,.0f} MB")

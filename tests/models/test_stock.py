@@ -1,0 +1,128 @@
+"""Only stock classes of Keras get as far as Keras."""
+
+import json
+import zipfile
+
+import keras
+import pytest
+from standins import make_card
+
+from geoseg.errors import BundleError
+from geoseg.models import bundle
+from geoseg.models.bundle import MEMBER, load_network
+from geoseg.models.legend import AERIAL
+from geoseg.models.stock import STOCK
+
+PIXELS = {"module": "keras.layers", "class_name": "InputLayer", "config": {}, "registered_name": None}
+
+
+def entry(name, module="keras.layers", *, registered=None, **config):
+    return {"module": module, "class_name": name, "config": config, "registered_name": registered}
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a bundle with a configuration that may be anything; the rest is of a small network."""
+    path = tmp_path / "network.keras"
+    pixels = keras.Input((None, None, 3))
+    keras.Model(pixels, keras.layers.Conv2D(len(AERIAL), 1)(pixels)).save(tmp_path / "plain.keras")
+
+    def make(document):
+        with zipfile.ZipFile(tmp_path / "plain.keras") as source, zipfile.ZipFile(path, "w") as target:
+            members = {name: source.read(name) for name in source.namelist()}
+            for name, content in (members | {"config.json": json.dumps(document), MEMBER: CARD}).items():
+                target.writestr(name, content)
+        return path
+
+    return make
+
+
+CARD = json.dumps(make_card().to_json())
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [
+        (entry("Lambda", function={"class_name": "__lambda__", "config": {}}), "keras.layers.Lambda"),
+        (entry("TFSMLayer", filepath="/tmp/model"), "keras.layers.TFSMLayer"),
+        (entry("TorchModuleWrapper"), "keras.layers.TorchModuleWrapper"),
+        (entry("FlaxLayer"), "keras.layers.FlaxLayer"),
+        (entry("JaxLayer"), "keras.layers.JaxLayer"),
+        (entry("StringLookup", vocabulary="/etc/passwd"), "keras.layers.StringLookup"),
+        (entry("TextVectorization"), "keras.layers.TextVectorization"),
+        (entry("get_file", "keras.utils"), "keras.utils.get_file"),
+        (entry("Popen", "subprocess"), "subprocess.Popen"),
+        (entry("Add", "keras.src.ops.numpy"), "keras.src.ops.numpy.Add"),
+        (entry("Conv2D", registered="mine>Conv2D"), "mine>Conv2D"),
+        (entry("Conv2D", "mine.layers"), "mine.layers.Conv2D"),
+        (entry("Conv2D", None), "Conv2D"),
+        (entry(["Conv2D"]), "keras.layers."),
+        (entry("Conv2D", ["keras.layers"]), "['keras.layers'].Conv2D"),
+        ({"class_name": "__lambda__", "config": {"value": "code"}}, "__lambda__"),
+        ({"class_name": "Lambda", "config": {}}, "Lambda"),
+        ({"class_name": "function", "module": "builtins", "config": "eval"}, "builtins.function"),
+        ({"class_name": "__typespec__", "spec_name": "x", "module": "os", "config": []}, "os.__typespec__"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+@pytest.mark.parametrize("place", ["layer", "activation", "initializer", "nested network", "argument", "wrapped"])
+def test_other_classes_are_refused_before_keras(write, monkeypatch, part, named, place):
+    """Whatever is no stock class is refused by name, wherever it stands, before Keras is even started."""
+    monkeypatch.setattr(bundle, "start_keras", lambda: pytest.fail("Keras was started"))
+    within = {
+        "layer": [part],
+        "activation": [entry("Conv2D", activation=part)],
+        "initializer": [entry("Conv2D", kernel_initializer=part)],
+        "nested network": [entry("Sequential", "keras", layers=[entry("Functional", "keras", layers=[part])])],
+        "argument": [entry("Conv2D") | {"inbound_nodes": [{"args": [], "kwargs": {"mask": [part]}}]}],
+        "wrapped": [entry("TimeDistributed", layer=part)],
+    }
+    document = entry("Functional", "keras.src.models.functional", layers=[PIXELS, *within[place]])
+    path = write(document)
+    with pytest.raises(BundleError) as error:
+        load_network(path)
+    assert f"the network in {path} uses {named}" in str(error.value)
+
+
+def test_a_network_that_is_none(write):
+    """Neither a function nor a class of another package can stand in the network's place."""
+    with pytest.raises(BundleError, match=r"uses os\.system"):
+        load_network(write({"module": "os", "class_name": "system", "config": "true"}))
+
+
+def test_nesting_without_end(write):
+    """A configuration is searched however deep it is nested."""
+    part = entry("Lambda")
+    for _ in range(300):
+        part = entry("TimeDistributed", layer=part)
+    with pytest.raises(BundleError, match=r"keras\.layers\.Lambda"):
+        load_network(write(entry("Functional", "keras", layers=[part])))
+
+
+def test_listed_classes_are_those_of_keras():
+    """Every class on the list exists in Keras; those that take Python code or files are not listed."""
+    for module, base in (("layers", keras.layers.Layer), ("initializers", keras.initializers.Initializer)):
+        for name in STOCK[f"keras.{module}"]:
+            assert issubclass(getattr(getattr(keras, module), name), base)
+    unsafe = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "StringLookup", "TextVectorization"}
+    assert all(hasattr(keras.layers, name) for name in unsafe)
+    assert not unsafe & STOCK["keras.layers"]
+
+
+def test_a_network_of_many_stock_classes(tmp_path):
+    """Arrays, regularizers, constraints, nested networks, wrapped layers and layers as activations are let through."""
+    layers = keras.layers
+    pixels = keras.Input((None, None, 3))
+    body = layers.Rescaling([0.5, 0.25, 1.0])(pixels)
+    body = layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[1.0, 1.0, 2.0])(body)
+    body = keras.Sequential([layers.SeparableConv2D(4, 3, padding="same"), layers.GroupNormalization(2)])(body)
+    body = layers.Conv2D(4, 1, activation=layers.LeakyReLU(), kernel_constraint="max_norm")(body)
+    body = layers.Conv2D(4, 1, activation="gelu", kernel_regularizer="l2", kernel_initializer="he_normal")(body)
+    body = layers.TimeDistributed(layers.Dense(len(AERIAL)))(body)
+    network = keras.Model(pixels, layers.Softmax()(body))
+    network.compile(optimizer="adam", loss="mse")
+    path = tmp_path / "many.keras"
+    network.save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(MEMBER, json.dumps(make_card(multiple=1).to_json()))
+    assert [layer.name for layer in load_network(path).layers] == [layer.name for layer in network.layers]
