@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from . import options
+from .group import RecordingGroup
 from .tables import show
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _with(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _
     return decorate
 
 
-@click.group("evaluate")
+@click.group("evaluate", cls=RecordingGroup)
 def command() -> None:
     """Score class rasters, a model or roads against reference data."""
 

@@ -20,7 +20,22 @@ COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models
 _PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
 
 
-class LazyGroup(click.Group):
+_RUNNING = "geoseg.cli.running"
+
+
+class RecordingGroup(click.Group):
+    """A group that records which subcommand runs, down to the last one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the subcommand that the arguments name."""
+        name, command, rest = super().resolve_command(ctx, args)
+        ctx.meta[_RUNNING] = command  # shared by the contexts of all groups
+        return name, command, rest
+
+
+class LazyGroup(RecordingGroup):
     """A group whose subcommands are imported when needed, each from its module's `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -31,8 +46,7 @@ class LazyGroup(click.Group):
         """Import a subcommand; None if it is unknown."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f".{cmd_name}", __package__).command
-        return command
+        return _import(cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's result
         """Run the subcommand; a GeosegError becomes a message and its exit code."""
@@ -40,10 +54,7 @@ class LazyGroup(click.Group):
             try:
                 return super().invoke(ctx)
             except GeosegError as error:
-                fail(error, self._running(ctx))
-
-    def _running(self, ctx: click.Context) -> click.Command | None:
-        return self.get_command(ctx, ctx.invoked_subcommand or "")
+                fail(error, ctx.meta.get(_RUNNING))
 
     @contextmanager
     def _shown_warnings(self, ctx: click.Context) -> Iterator[None]:
@@ -58,7 +69,7 @@ class LazyGroup(click.Group):
                     if str(message) in shown:
                         return
                     shown.add(str(message))
-                    click.echo(f"geoseg: {sentence(message, self._running(ctx))}", err=True)
+                    click.echo(f"geoseg: {sentence(message, ctx.meta.get(_RUNNING))}", err=True)
                 else:
                     print_other(message, category, *place, **more)
 
@@ -66,28 +77,40 @@ class LazyGroup(click.Group):
             yield
 
 
+def _import(name: str) -> click.Command:
+    command: click.Command = import_module(f".{name}", __package__).command
+    return command
+
+
 def sentence(error: Exception | str, command: click.Command | None) -> str:
     """Replace the parameters that an error or warning of the library names by the options of `command`.
 
     `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; an option that may
-    be repeated is repeated. Other words in backticks stay.
+    be repeated is repeated. A setting of predictions that the command has no option for is named as that of `predict`:
+    `` `tile=256` `` becomes `` `geoseg predict --tile 256` ``. Other words in backticks stay.
     """
-    parameters = {} if command is None else {each.name: each for each in _parameters(command)}
+    parameters = {} if command is None else {each.name: each for each in command.params}
+    others = {each.name: each for each in _import("predict").params if isinstance(each, click.Option)}
 
     def option(match: re.Match[str]) -> str:
         name, value = match.groups()
+        if name in others and name not in parameters:
+            return f"`geoseg predict {_option(others[name], value)}`"
         parameter = parameters.get(name)
         if isinstance(parameter, click.Argument):
             return parameter.make_metavar(click.Context(click.Command(None)))
-        if not isinstance(parameter, click.Option):
-            return match[0]
-        if parameter.is_flag or value is None:
-            flags = parameter.secondary_opts if value == "False" else parameter.opts
-            return max(flags, key=len)
-        flag = max(parameter.opts, key=len)
-        return " ".join(f"{flag} {shlex.quote(text)}" for text in _typed(value, repeated=parameter.multiple))
+        return _option(parameter, value) if isinstance(parameter, click.Option) else match[0]
 
     return _PARAMETER.sub(option, str(error))
+
+
+def _option(parameter: click.Option, value: str | None) -> str:
+    """Return an option as typed on the command line, with its Python value if there is one."""
+    if parameter.is_flag or value is None:
+        flags = parameter.secondary_opts if value == "False" else parameter.opts
+        return max(flags, key=len)
+    flag = max(parameter.opts, key=len)
+    return " ".join(f"{flag} {shlex.quote(text)}" for text in _typed(value, repeated=parameter.multiple))
 
 
 def _typed(value: str, *, repeated: bool) -> list[str]:
@@ -99,14 +122,6 @@ def _typed(value: str, *, repeated: bool) -> list[str]:
     if not isinstance(parsed, list | tuple):
         return [parsed if isinstance(parsed, str) else value]
     return [str(each) for each in parsed] if repeated else [",".join(map(str, parsed))]
-
-
-def _parameters(command: click.Command) -> Iterator[click.Parameter]:
-    """Yield the parameters of a command and its subcommands."""
-    yield from command.params
-    if isinstance(command, click.Group):
-        for part in command.commands.values():
-            yield from _parameters(part)
 
 
 def fail(error: GeosegError, command: click.Command | None) -> NoReturn:

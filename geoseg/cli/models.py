@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .group import RecordingGroup
 from .tables import flatten
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _model = click.argument("model", metavar="NAME|FILE")
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 
 
-@click.group("models", invoke_without_command=True)
+@click.group("models", cls=RecordingGroup, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
     """List models and network presets, or show, export and quantise a model.
