@@ -12,7 +12,7 @@ from geoseg.files import check_outputs, whole
 from geoseg.models.bundle import INT8, Card, read_card
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.on_openvino import OpenVINOEngine
-from geoseg.models.int8.quantise import quantise, require_nncf
+from geoseg.models.int8.quantize import make_form, require_nncf
 from geoseg.models.int8.stored import write_form
 from geoseg.models.shipped import find_model
 from geoseg.tiling.progress import Progress, no_progress
@@ -98,7 +98,7 @@ def quantize(
     read = _Reader(card=card, bands=bands, progress=progress)
     with whole(target) as new:
         pixels = (sample.pixels for sample in read(calibration, "calibrate on"))
-        form, calibrated = quantise(bundle, pixels, most=tiles)
+        form, calibrated = make_form(bundle, pixels, most=tiles)
         write_form(bundle, form, card, new)
         agreement = compare(
             OpenVINOEngine(bundle),

@@ -73,7 +73,7 @@ def seen(monkeypatch):
                 tiles.setdefault("compared", []).append(pixels[0])
             return np.eye(5, dtype=np.float32)[np.zeros(pixels.shape[:3], int)]
 
-    monkeypatch.setattr(module, "quantise", calibrate)
+    monkeypatch.setattr(module, "make_form", calibrate)
     monkeypatch.setattr(module, "require_nncf", lambda: None)
     monkeypatch.setattr(module, "OpenVINOEngine", Engine)
     monkeypatch.setattr(module, "version", lambda name: "0")
@@ -246,7 +246,7 @@ def test_without_nncf(bundle, write_images, tmp_path, monkeypatch):
     """Without NNCF, one sentence names the extra that installs it."""
     monkeypatch.setitem(sys.modules, "nncf", None)
     monkeypatch.setattr(
-        "geoseg.models.int8.quantise.find_spec", lambda name: None if name == "nncf" else find_spec(name)
+        "geoseg.models.int8.quantize.find_spec", lambda name: None if name == "nncf" else find_spec(name)
     )
     with pytest.raises(UsageError, match=r"needs NNCF; install it with `pip install 'geoseg\[quantize\]'`\."):
         geoseg.quantize(bundle, tmp_path / "out.keras", calibrate=write_images("ab"))

@@ -10,7 +10,7 @@ from geoseg.errors import BundleError, UsageError
 from geoseg.models.bundle import load_network, read_card, save_bundle
 from geoseg.models.engines.engine import EngineOptions, average_orientations
 from geoseg.models.engines.on_openvino import OpenVINOEngine
-from geoseg.models.int8.quantise import quantise
+from geoseg.models.int8.quantize import make_form
 from geoseg.models.int8.stored import GRAPH, Form, read_form, write_form
 from geoseg.models.networks.unet import build_unet
 from geoseg.rendering import render_scene
@@ -26,7 +26,7 @@ def rendered(seeds, side=64):
 def quantised(bundle, tmp_path_factory):
     """The default preset with an 8-bit form that is calibrated on rendered scenes."""
     pytest.importorskip("nncf")
-    form, count = quantise(bundle, iter(rendered(range(8))), most=8)
+    form, count = make_form(bundle, iter(rendered(range(8))), most=8)
     assert count == 8
     path = tmp_path_factory.mktemp("int8") / "int8.keras"
     write_form(bundle, form, read_card(bundle), path)

@@ -31,7 +31,7 @@ def require_nncf() -> None:
         raise UsageError("quantisation needs NNCF; install it with `pip install 'geoseg[quantize]'`.")
 
 
-def quantise(bundle: Path, tiles: Iterable[Pixels], *, most: int) -> tuple[Form, int]:
+def make_form(bundle: Path, tiles: Iterable[Pixels], *, most: int) -> tuple[Form, int]:
     """Quantise a bundle's network; return its 8-bit form, and the number of tiles that it was calibrated on.
 
     `tiles` are network inputs `(side, side, bands)`, 0–255, with the side that the card names; `most` are used. Raises
