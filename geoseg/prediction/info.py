@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from odc.geo.roi import roi_shape
 
 from geoseg.models.bundle import read_card
+from geoseg.models.engines.registry import check_engine
 from geoseg.models.shipped import DEFAULT_MODEL, find_model, shipped_models
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.scene import open_scene
@@ -36,7 +37,9 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
         return _describe_model(source)
     settings = Settings(**options)
     runtime = settings.choose_runtime()
-    planned = plan(open_scene(source), read_card(find_model(model)), settings, runtime=runtime)
+    bundle = find_model(model)
+    planned = plan(open_scene(source), read_card(bundle), settings, runtime=runtime)
+    check_engine(bundle, planned.engine_options)
     found, grid = planned.scene, planned.grid
     height, width = roi_shape(planned.roi)
     crs = crs_of(found.geobox)

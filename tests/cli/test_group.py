@@ -103,6 +103,26 @@ def test_info_of_a_scene(run, write_scene, write_bundle, noise):
     assert "100, 150" in text
 
 
+@pytest.mark.parametrize(
+    "choices",
+    [
+        ["--precision", "int8"],
+        ["--engine", "onnxruntime", "--precision", "float16"],
+        ["--engine", "keras", "--precision", "int8"],
+    ],
+)
+def test_info_refuses_what_predict_refuses(write_scene, noise, tmp_path, choices):
+    """A precision that the model or the engine does not have ends `info` in the sentence that ends `predict`."""
+    if "onnxruntime" in choices:
+        pytest.importorskip("onnxruntime")
+    scene = str(write_scene(noise(40, 40)))
+    info = CliRunner().invoke(main, ["info", scene, *choices])
+    predicted = CliRunner().invoke(main, ["predict", scene, "-o", str(tmp_path / "maps"), *choices])
+    assert info.exit_code == predicted.exit_code == 2
+    assert info.stderr.strip() == predicted.stderr.strip()
+    assert "precision" in info.stderr or "8-bit" in info.stderr
+
+
 def test_info_of_a_model(run, write_bundle):
     """The card of a bundle is shown, by path and by the name of a shipped model."""
     assert json.loads(run("info", write_bundle(), "--json"))["tile"] == 64

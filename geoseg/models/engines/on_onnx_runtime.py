@@ -1,6 +1,5 @@
 """An alternative engine for CPUs: ONNX Runtime on the bundle's network, without Keras."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from geoseg.models.graph.onnx import to_onnx
 from geoseg.models.graph.read import read_network
 from geoseg.models.telemetry import start_onnx_runtime
 
-from .engine import EngineOptions, Pixels, Scores, average_orientations, memory_errors
+from .engine import EngineOptions, Pixels, Precision, Scores, average_orientations, memory_errors
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -26,13 +25,7 @@ class OnnxRuntimeEngine:
 
     def __init__(self, bundle: Path, options: EngineOptions | None = None) -> None:
         options = options or EngineOptions()
-        if find_spec("onnxruntime") is None:
-            raise UsageError("this engine needs ONNX Runtime; install it with pip install 'geoseg[onnxruntime]'.")
-        if options.precision != "float32":
-            raise UsageError(
-                f"ONNX Runtime computes in float32, not {options.precision}; choose `precision=float32` or "
-                "`engine=openvino`."
-            )
+        check_precision(options.precision)
         self._network = read_network(bundle)
         self.classes = self._network.classes
         self._tta = options.tta
@@ -59,6 +52,14 @@ class OnnxRuntimeEngine:
             (found,) = session.run(None, {"pixels": planes})
             scores.append(found[0].transpose(1, 2, 0))
         return np.stack(scores)
+
+
+def check_precision(precision: Precision) -> None:
+    """Raise UsageError for a precision that this engine does not have."""
+    if precision != "float32":
+        raise UsageError(
+            f"ONNX Runtime computes in float32, not {precision}; choose `precision=float32` or `engine=openvino`."
+        )
 
 
 def _start(graph: bytes) -> "onnxruntime.InferenceSession":

@@ -179,6 +179,17 @@ class _Flight:
     """With classes first."""
 
 
+def check(bundle: Path, precision: Precision) -> None:
+    """Raise what the engine raises for a precision that this CPU or the bundle does not have."""
+    start_openvino()
+    import openvino
+
+    core = openvino.Core()
+    if precision == "int8":
+        _read_int8(core, bundle)
+    _hint(core, precision)
+
+
 def capabilities(core: "openvino.Core") -> list[str]:
     """Return the number formats in which this CPU computes, in OpenVINO's names."""
     found: list[str] = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")

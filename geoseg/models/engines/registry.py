@@ -53,8 +53,24 @@ def _load(model: Path, options: EngineOptions, version: tuple[int, int]) -> Engi
     return new_engine(model, options)
 
 
+def check_engine(model: Path, options: EngineOptions) -> None:
+    """Raise what `new_engine` raises for a precision that the engine, this CPU or the bundle does not have."""
+    if options.precision == "float32":
+        return
+    match options.engine:
+        case "openvino":
+            from .on_openvino import check
+
+            check(model, options.precision)
+        case "onnxruntime":
+            from .on_onnx_runtime import check_precision
+
+            check_precision(options.precision)
+
+
 def new_engine(model: Path, options: EngineOptions) -> Engine | Networks:
-    """Load a bundle in the engine that the options name."""
+    """Load a bundle in the engine that the options name; raises UsageError if it is not installed."""
+    installed_engine(options.engine)
     match options.engine:
         case "openvino":
             from .on_openvino import OpenVINOEngine

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
@@ -31,6 +32,20 @@ def test_threads_share_an_engine(tmp_path, monkeypatch):
     ask()
     second.join()
     assert found[0] is found[1]
+
+
+def test_a_missing_package(tmp_path, monkeypatch):
+    """Where ONNX Runtime is not installed, one sentence names the extra that installs it."""
+
+    def version(name):
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(registry, "version", version)
+    with pytest.raises(UsageError) as error:
+        registry.new_engine(tmp_path / "model.keras", EngineOptions(engine="onnxruntime"))
+    assert str(error.value) == (
+        "engine onnxruntime is not installed; install it with `pip install 'geoseg[onnxruntime]'`."
+    )
 
 
 @pytest.mark.parametrize("content", ["import nothing_of_the_kind\n", "\n"])
