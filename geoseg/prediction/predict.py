@@ -72,8 +72,10 @@ def predict(
     return run.complete(progress)
 
 
+OF_ONE_SCENE = SceneError, OutputError, MismatchError
+"""Errors that say nothing about other scenes."""
 Outcome = Prediction | SceneError | OutputError | MismatchError
-"""Of one scene among several: these errors say nothing about the others."""
+"""Of one scene among several."""
 
 
 def predict_each(
@@ -89,7 +91,8 @@ def predict_each(
     """Predict scenes one after the other, and yield each with its result or error, in order.
 
     The next scene is read and scored while the files of the last are written. `progress` is asked for that of each
-    scene; the other parameters are those of `predict`. Raises BundleError and UsageError.
+    scene; the other parameters are those of `predict`. Other errors, such as BundleError and UsageError, end all: they
+    are raised in place of their scene's result, after those of earlier scenes.
     """
     settings, bundle = Settings(**options), find_model(model)
     runtime = choose_runtime(settings, load)
@@ -114,13 +117,14 @@ def predict_each(
         writing: deque[tuple[str, Future[Outcome]]] = deque()
         for source in sources:
             try:
-                run = predicted(source)
-            except (SceneError, OutputError, MismatchError) as error:
-                failed: Future[Outcome] = Future()
-                failed.set_result(error)
-                writing.append((source, failed))
-            else:
-                writing.append((source, pool.submit(_finish, run)))
+                writing.append((source, pool.submit(_finish, predicted(source))))
+            except OF_ONE_SCENE as error:
+                writing.append((source, Future()))
+                writing[-1][1].set_result(error)
+            except Exception as error:  # noqa: BLE001 - raised when it is this scene's turn
+                writing.append((source, Future()))
+                writing[-1][1].set_exception(error)
+                break
             if len(writing) > 1:
                 done, outcome = writing.popleft()
                 yield done, outcome.result()
@@ -134,5 +138,5 @@ def _finish(run: Run) -> Outcome:
         with ExitStack() as stack:
             stack.push(run)
             return run.finish()
-    except (SceneError, OutputError, MismatchError) as error:
+    except OF_ONE_SCENE as error:
         return error

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from geoseg.errors import BundleError, SceneError
+from geoseg.errors import BundleError, SceneError, UsageError
 from geoseg.prediction import predict as module
 from geoseg.prediction.predict import predict_each
 
@@ -62,3 +62,23 @@ def test_a_model_that_fails_ends_all(scenes, write_bundle, tmp_path):
     """An error of the model concerns all scenes, and is raised."""
     with pytest.raises(BundleError):
         list(predict_each(scenes, model=write_bundle(), folder=tmp_path / "maps", devices="cpu"))
+
+
+@pytest.mark.parametrize("error", [UsageError("too little memory"), RuntimeError("a bug")])
+def test_an_error_that_ends_all_takes_its_turn(scenes, write_bundle, echo, tmp_path, error):
+    """The results of the scenes before it come first; then it is raised, unchanged, and no other scene is begun."""
+
+    def load(model, options):
+        begun.append(model)
+        if len(begun) == 2:
+            raise error
+        return echo(model, options)
+
+    begun, outcomes = [], []
+    sources = iter([*scenes[::2], "never.tif"])
+    with pytest.raises(type(error)) as caught:
+        outcomes.extend(predict_each(sources, model=write_bundle(), folder=tmp_path / "maps", load=load))
+    assert caught.value is error
+    assert [source for source, _ in outcomes] == scenes[:1]
+    assert outcomes[0][1].outputs.classes.exists()
+    assert list(sources) == ["never.tif"]
