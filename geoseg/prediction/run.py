@@ -12,6 +12,7 @@ from odc.geo.roi import roi_shape
 from geoseg.errors import BundleError, OutputError, SceneError, UsageError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
+from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.scene import open_scene
@@ -77,6 +78,7 @@ class Run:
                 self._finisher.add(finished)
                 done += finished.pixels
                 progress(done, total, "")
+        free_heap()  # so that the files need no more memory than the blocks did
 
     def finish(self) -> Prediction:
         """Write and publish the files; from any thread."""

@@ -1,4 +1,4 @@
-"""Find cores and GPUs without loading a framework."""
+"""Find cores and GPUs, and free memory, without loading a framework."""
 
 import ctypes
 import os
@@ -43,6 +43,13 @@ def count_streams(batch_size: int | None) -> int:
     """Return how many tiles OpenVINO has in work at a time; by default few, since four cores serve one tile well."""
     cores = count_cores()
     return min(_MOST_STREAMS, max(1, cores // 4)) if batch_size is None else min(cores, batch_size)
+
+
+def free_heap() -> None:
+    """Return freed memory to the system, which glibc keeps in the heap of each thread; other C libraries do not."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def find_gpus() -> Gpus:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from geoseg.models.int8.stored import damaged, read_form
 from geoseg.models.telemetry import start_openvino
 
 from .engine import ORIENTATIONS, EngineOptions, Pixels, Precision, Scores, average, memory_errors, orient
-from .hardware import count_streams
+from .hardware import count_streams, free_heap
 
 if TYPE_CHECKING:
     import openvino
@@ -67,13 +68,24 @@ class OpenVINOEngine:
 
         Raises UsageError if there is too little memory.
         """
-        return np.stack(list(self.stream(pixels)))
+        return np.stack(list(self._average(pixels)))
 
     def stream(self, tiles: Iterable[Pixels]) -> Iterator[Scores]:
         """Yield probabilities `(side, side, classes)` of network inputs `(side, side, bands)` in order.
 
-        Raises UsageError if there is too little memory.
+        Raises UsageError if there is too little memory. At its end, the network's working memory is freed.
         """
+        try:
+            yield from self._average(tiles)
+        finally:
+            compiled = self._compiled
+            # It refuses while tiles of another stream are in work, which does it at its end.
+            if compiled is not None:
+                with suppress(RuntimeError):
+                    compiled.model.release_memory()
+
+    def _average(self, tiles: Iterable[Pixels]) -> Iterator[Scores]:
+        """Score tiles in each orientation."""
         turned = (each for tile in tiles for each in orient(self._tta, tile[None]))
         scores = self._stream(turned)
         for first in scores:
@@ -92,14 +104,15 @@ class OpenVINOEngine:
                 elif side != compiled.side:
                     raise ValueError(f"Tiles have different sides: {compiled.side} and {side} px.")
                 if len(flights) == compiled.streams:
-                    yield self._land(flights.popleft())
+                    yield self._land(flights)
                 flights.append(self._start(pixels, compiled))
             while flights:
-                yield self._land(flights.popleft())
+                yield self._land(flights)
         finally:
+            # All of them, since OpenVINO writes to their arrays; a first error is already on its way.
             for flight in flights:
-                flight.request.wait()
-                flight.compiled.idle.append(flight.request)
+                with suppress(RuntimeError):
+                    flight.request.wait()
 
     def _compile(self, side: int) -> "_Compiled":
         """Compile the network for tiles of `side` pixels, unless it is."""
@@ -111,29 +124,31 @@ class OpenVINOEngine:
             model = self._core.compile_model(self._model(side), "CPU", self._settings)
             compiled = _Compiled(side=side, model=model, streams=model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._compiled = compiled
+        free_heap()  # compiling leaves holes of some 90 MB
         return compiled
 
     def _start(self, pixels: Pixels, compiled: "_Compiled") -> "_Flight":
         from openvino import Tensor
 
-        flight = _Flight(
-            compiled=compiled,
-            request=compiled.take(),
-            pixels=np.ascontiguousarray(pixels, np.float32),
-            scores=np.empty((len(pixels), self.classes, *pixels.shape[1:3]), np.float32),
-        )
-        # OpenVINO reads and writes the arrays themselves.
-        flight.request.set_input_tensor(Tensor(flight.pixels, shared_memory=True))
-        flight.request.set_output_tensor(Tensor(flight.scores, shared_memory=True))
-        flight.request.start_async()
+        with memory_errors(compiled.streams, compiled.side):
+            flight = _Flight(
+                compiled=compiled,
+                request=compiled.take(),
+                pixels=np.ascontiguousarray(pixels, np.float32),
+                scores=np.empty((len(pixels), self.classes, *pixels.shape[1:3]), np.float32),
+            )
+            # OpenVINO reads and writes the arrays themselves.
+            flight.request.set_input_tensor(Tensor(flight.pixels, shared_memory=True))
+            flight.request.set_output_tensor(Tensor(flight.scores, shared_memory=True))
+            flight.request.start_async()
         return flight
 
-    def _land(self, flight: "_Flight") -> Scores:
-        try:
-            with memory_errors(self._settings["NUM_STREAMS"], flight.compiled.side):
-                flight.request.wait()
-        finally:
-            flight.compiled.idle.append(flight.request)
+    def _land(self, flights: "deque[_Flight]") -> Scores:
+        """Wait for the oldest tile in work, which leaves `flights` once OpenVINO has left its arrays."""
+        flight = flights[0]
+        with memory_errors(flight.compiled.streams, flight.compiled.side):
+            flight.request.wait()
+        flights.popleft().compiled.idle.append(flight.request)
         return np.moveaxis(flight.scores, 1, -1)
 
     def _model(self, side: int) -> "openvino.Model":

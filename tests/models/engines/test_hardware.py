@@ -1,11 +1,13 @@
-"""GPUs are found through the driver, without a framework."""
+"""GPUs are found through the driver, without a framework; freed memory goes back to the system."""
 
+import ctypes
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from geoseg.models.engines.hardware import count_streams
+from geoseg.models.engines.hardware import count_streams, free_heap
 
 
 @pytest.fixture
@@ -47,3 +49,25 @@ def test_tiles_in_work(monkeypatch, cores, batch_size, streams):
     """One tile for every four cores that the process may use, at most four; never more than cores."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(cores)))
     assert count_streams(batch_size) == streams
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this C library is not glibc")
+def test_freed_memory_goes_back_to_the_system():
+    """Holes in the heap are returned, which glibc keeps as long as anything behind them is in use."""
+    held = [bytes(100_000) for _ in range(1_000)]
+    last = held.pop()
+    held.clear()
+    before = resident_bytes()
+    free_heap()
+    assert before - resident_bytes() > 50_000_000
+    assert len(last) == 100_000
+
+
+def test_a_library_without_it_is_left_alone(monkeypatch):
+    """Where the C library has no such function, nothing happens."""
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    free_heap()
