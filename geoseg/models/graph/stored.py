@@ -19,7 +19,7 @@ def stored_names(kinds: Iterable[str]) -> Iterator[str]:
     """Yield the groups of layers of these classes, in the order of the configuration.
 
     Keras does not use the names of layers, but their classes in snake case, numbered from the second of a class:
-    `keras.src.saving.saving_lib._save_container_state`, the same from 3.13 to 3.15.
+    `keras.src.saving.saving_lib._save_container_state`, the same from 3.14 to 3.15.
     """
     seen: Counter[str] = Counter()
     for kind in kinds:
