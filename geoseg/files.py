@@ -15,6 +15,8 @@ from .errors import OutputError
 
 _WORK = ".geoseg-"
 """Prefix of work folders."""
+_IN_USE: set[Path] = set()
+"""Work folders of this process."""
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
 """Endings of formats that need random access."""
 
@@ -78,12 +80,23 @@ def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
         beside = next((_place(path).parent for path in paths if not _is_stream(path)), None)
         if beside is not None:
             beside.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=_WORK, dir=beside) as folder:
-            yield Path(folder)
-            for path in paths:
-                publish(Path(folder, path.name), path)
+        with TemporaryDirectory(prefix=_WORK, dir=beside) as name:
+            folder = Path(name)
+            _IN_USE.add(folder)
+            try:
+                yield folder
+                for path in paths:
+                    publish(folder / path.name, path)
+            finally:
+                _IN_USE.discard(folder)
     except OSError as error:
         raise _unwritten(paths[0] if len(paths) == 1 else paths[0].parent, error) from error
+
+
+def remove_work_folders() -> None:
+    """Remove the work folders of this process, which is about to end in the middle of it."""
+    for folder in tuple(_IN_USE):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(made: Path, path: Path) -> None:

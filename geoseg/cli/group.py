@@ -15,6 +15,8 @@ import click
 from geoseg.errors import GeosegError, GeosegWarning
 from geoseg.version import __version__
 
+from .interrupts import interruptible
+
 COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
 
 _PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
@@ -49,8 +51,8 @@ class LazyGroup(RecordingGroup):
         return _import(cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's result
-        """Run the subcommand; a GeosegError becomes a message and its exit code."""
-        with self._shown_warnings(ctx):
+        """Run the subcommand; a GeosegError becomes a message and its exit code, and so does Ctrl-C."""
+        with interruptible(), self._shown_warnings(ctx):
             try:
                 return super().invoke(ctx)
             except GeosegError as error:
@@ -136,5 +138,5 @@ def main() -> None:
     """Turn aerial and satellite scenes into class maps and road networks.
 
     \b
-    Exit codes: 0 done, 2 usage, 3 scene, 4 model, 5 output.
+    Exit codes: 0 done, 2 usage, 3 scene, 4 model, 5 output, 130 interrupted.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from threading import Semaphore
+from threading import Event, Semaphore
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +23,7 @@ from geoseg.roads import prepare_tracer
 from geoseg.roads.arrays import Bytes
 from geoseg.roads.graph.chains import Chains
 from geoseg.roads.trace import BLOCK, Tracing, plan_tracing, trace_rows
-from geoseg.tiling import Background
+from geoseg.tiling import Background, Stopped
 
 from .areas import AreaCounter
 from .blocks import Rows
@@ -68,6 +68,7 @@ class Finisher:
         self._plan, self._journal, self.clock = plan, journal, clock
         self._waiting = deque(_bands(plan))
         self._room = Semaphore(_HELD)
+        self._stopped = Event()
         self.areas = AreaCounter(plan.card.legend, output_grid(plan))
         self.tracing: Tracing | None = None if plan.road is None else _plan_tracing(output_grid(plan))
         # Bands are never waited for: few of them hold pieces.
@@ -105,6 +106,18 @@ class Finisher:
         if self._skeleton is None:
             raise ValueError("Roads were not requested.")
         return self._skeleton.result()
+
+    def stop(self) -> None:
+        """Have both threads stop, and `check` raise; does not wait for them."""
+        self._stopped.set()
+        for thread in (self._skeleton, self._assembling):
+            if thread is not None:
+                thread.stop()
+
+    def check(self) -> None:
+        """Raise `Stopped` after `stop`."""
+        if self._stopped.is_set():
+            raise Stopped("The prediction was interrupted.")
 
     def _assemble(self, bands: Iterator[_Band]) -> dict[Layer, Path]:
         """Append bands to the work raster of each layer, count their classes, and pass their roads on."""

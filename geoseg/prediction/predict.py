@@ -1,9 +1,11 @@
 """Predict scenes: from rasters to class rasters and road networks on disk."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -11,6 +13,7 @@ from geoseg.errors import MismatchError, OutputError, SceneError
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
+from geoseg.tiling import GRACE_S, in_thread
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, choose_runtime
@@ -113,30 +116,55 @@ def predict_each(
             stack.pop_all()
         return run
 
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        writing: deque[tuple[str, Future[Outcome]]] = deque()
+    # One is written at a time.
+    writing: deque[_Writing] = deque()
+    grace_s = None
+    try:
         for source in sources:
             try:
-                writing.append((source, pool.submit(_finish, predicted(source))))
+                run = predicted(source)
             except OF_ONE_SCENE as error:
-                writing.append((source, Future()))
-                writing[-1][1].set_result(error)
+                failed: Future[Outcome] = Future()
+                failed.set_result(error)
+                writing.append(_Writing(source, failed))
             except Exception as error:  # noqa: BLE001 - raised when it is this scene's turn
-                writing.append((source, Future()))
-                writing[-1][1].set_exception(error)
+                unusable: Future[Outcome] = Future()
+                unusable.set_exception(error)
+                writing.append(_Writing(source, unusable))
                 break
+            else:
+                task = partial(_finish, run, after=[each.outcome for each in writing])
+                writing.append(_Writing(source, in_thread(task, name="finish"), run))
             if len(writing) > 1:
-                done, outcome = writing.popleft()
-                yield done, outcome.result()
-        for done, outcome in writing:
-            yield done, outcome.result()
+                yield writing[0].source, writing[0].outcome.result()
+                writing.popleft()
+        for each in writing:
+            yield each.source, each.outcome.result()
+    except KeyboardInterrupt:
+        grace_s = GRACE_S
+        for each in writing:
+            if each.run is not None:
+                each.run.stop()
+        raise
+    finally:
+        wait([each.outcome for each in writing], grace_s)
 
 
-def _finish(run: Run) -> Outcome:
-    """Write the files of a run, and leave it."""
+@dataclass(frozen=True)
+class _Writing:
+    """A scene whose blocks are predicted, or that failed."""
+
+    source: str
+    outcome: Future[Outcome]
+    run: Run | None = None
+
+
+def _finish(run: Run, after: Sequence[Future[Outcome]]) -> Outcome:
+    """Write the files of a run after those of others, and leave it."""
     try:
         with ExitStack() as stack:
             stack.push(run)
+            wait(after)
             return run.finish()
     except OF_ONE_SCENE as error:
         return error

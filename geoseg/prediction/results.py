@@ -1,7 +1,8 @@
 """Write the files of a prediction once all rows are finished."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import rasterio
@@ -11,6 +12,7 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
 from geoseg.roads import road_raster
 from geoseg.roads.trace import finish_network
+from geoseg.tiling import in_thread
 from geoseg.vectors.qgis import class_style
 from geoseg.vectors.write import write_layers
 
@@ -58,22 +60,31 @@ class Prediction:
 
 
 def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finisher, *, overwrite: bool) -> Prediction:
-    """Write every file in the work folder, then publish them all; SceneError if no pixel has data."""
+    """Write every file in the work folder, then publish them all.
+
+    SceneError if no pixel has data; `Stopped`, with nothing published, if the finisher was stopped.
+    """
     mosaics = finisher.mosaics()
     if not finisher.areas.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")
     targets = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}
-    with ThreadPoolExecutor(len(mosaics)) as pool:
-        rasters = [
-            pool.submit(_write_raster, plan, layer, mosaics[layer], journal.work_file(target), finisher.clock)
-            for layer in requested_layers(plan)
-            if (target := targets[layer.name]) is not None
-        ]
+    rasters = [
+        in_thread(
+            partial(_write_raster, plan, layer, mosaics[layer], journal.work_file(target), finisher.clock),
+            name="compress",
+        )
+        for layer in requested_layers(plan)
+        if (target := targets[layer.name]) is not None
+    ]
+    try:
         journal.work_file(files.style).write_text(class_style(plan.card.legend))
         roads = _write_roads(plan, journal, files, finisher, mosaics)
-        for raster in rasters:
-            raster.result()
+    finally:
+        wait(rasters)
+    for raster in rasters:
+        raster.result()
+    finisher.check()
     files.publish(journal, overwrite=overwrite)
     areas = finisher.areas.areas()
     return Prediction(

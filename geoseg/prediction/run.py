@@ -1,6 +1,8 @@
 """One prediction on its way: first its blocks, then its files."""
 
+from concurrent.futures import wait
 from contextlib import ExitStack
+from functools import partial
 from math import prod
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +19,7 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.scene import open_scene
 from geoseg.roads.ahead import COMPILING
+from geoseg.tiling import GRACE_S, in_thread
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, Job, LocalExecutor
@@ -91,7 +94,13 @@ class Run:
         """Predict the blocks and write the files, within a `with` block of its own."""
         with self:
             self.predict(progress)
-            return self.finish()
+            writing = in_thread(self.finish, name="finish")
+            self._stack.callback(wait, [writing])
+            return writing.result()
+
+    def stop(self) -> None:
+        """Have `finish`, in another thread, publish nothing and end soon; does not wait for it."""
+        self._finisher.stop()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -104,7 +113,13 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stack.__exit__(kind, error, traceback)
+        leave = partial(self._stack.__exit__, kind, error, traceback)
+        if not isinstance(error, KeyboardInterrupt):
+            leave()
+            return
+        # Whoever interrupts does not wait for GDAL; the lock is kept until the last thread has ended.
+        self.stop()
+        wait([in_thread(leave, name="leave")], GRACE_S)
 
     def _clean_up(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None

@@ -6,11 +6,12 @@ from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_inte
 from .lattice import Axis, Lattice, Roi, Tile, reflect
 from .prefetch import prefetch
 from .spans import clip, cut, within
-from .threads import running
+from .threads import GRACE_S, in_thread, running
 from .window import FAMILIES, ramp, taper
 
 __all__ = [
     "FAMILIES",
+    "GRACE_S",
     "Axis",
     "Background",
     "Lattice",
@@ -20,6 +21,7 @@ __all__ = [
     "blend",
     "clip",
     "cut",
+    "in_thread",
     "lanczos_radius",
     "lanczos_weights",
     "nearest_exact",

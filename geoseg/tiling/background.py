@@ -19,14 +19,15 @@ class Stopped(Exception):
 class Background(Generic[T, R]):
     """Calls `consume` with an iterator of the items put, in a thread of its own.
 
-    The thread runs within a `with` block. Leaving it early raises `Stopped` in the consumer and waits for its end.
+    The thread runs within a `with` block. Leaving it early stops the consumer and waits for its end.
     """
 
     def __init__(self, consume: Callable[[Iterator[T]], R], *, depth: int, name: str) -> None:
         self._consume = consume
         self._buffer: Buffer[T] = Buffer(depth)
         self._outcome: Future[R] = Future()
-        self._thread = threading.Thread(target=self._run, name=name)
+        # A daemon, so that the interpreter can exit after an interrupt.
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def put(self, item: T) -> None:
         """Hand over an item, and wait until less than `depth` are waiting.
@@ -40,6 +41,10 @@ class Background(Generic[T, R]):
         """End the items, and return what the consumer returns or raise its exception."""
         self._buffer.end(None)
         return self._outcome.result()
+
+    def stop(self) -> None:
+        """Raise `Stopped` in the consumer when it next waits for an item, without waiting for that."""
+        self._buffer.stop(Stopped("The thread that feeds this one has stopped."))
 
     def _run(self) -> None:
         try:
@@ -58,5 +63,5 @@ class Background(Generic[T, R]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._buffer.stop(Stopped("The thread that feeds this one has stopped."))
+        self.stop()
         self._thread.join()

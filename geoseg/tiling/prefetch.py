@@ -18,8 +18,9 @@ def prefetch(source: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """Yield the items of a source that runs up to ``depth`` items ahead in a background thread.
 
     The thread starts when the first item is requested and is joined when the source ends or raises, or the iterator is
-    closed or collected. A generator is then closed in that thread. An exception of the source is re-raised unchanged
-    after the items before it; one raised while closing early is re-raised by ``close``.
+    closed or collected; if that is early, for `threads.GRACE_S` at most. A generator is then closed in that thread. An
+    exception of the source is re-raised unchanged after the items before it; one raised while closing early is
+    re-raised by ``close``.
     """
     if depth < 1:
         raise ValueError(f"A buffer holds at least one item, found depth {depth}.")

@@ -1,0 +1,97 @@
+"""Ctrl-C ends every command soon, with exit code 130, whatever GDAL waits for; nothing is lost or half-written."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from web_server import serving
+
+TESTS = Path(__file__).parents[1]
+WAIT = 20
+"""Seconds after which a hanging test fails; GDAL would wait for longer."""
+GEOSEG = """
+import signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+from standins import load_echo
+from geoseg.cli import main
+from geoseg.prediction import results
+from geoseg.prediction.predict import predict_each
+predict_each.__kwdefaults__["load"] = load_echo
+"""
+
+
+def start(*arguments, first=""):
+    """Start the command with an echoing network, after some lines of Python."""
+    script = GEOSEG + first + f"\nmain({[str(argument) for argument in arguments]!r}, prog_name='geoseg')"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
+    environment |= {"GDAL_HTTP_LOW_SPEED_TIME": "600"}
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def interrupted(process):
+    """Press Ctrl-C; the command ends with exit code 130 and one sentence."""
+    process.send_signal(signal.SIGINT)
+    _, text = process.communicate(timeout=WAIT)
+    assert process.returncode == 130, text
+    assert text == "geoseg: interrupted.\n"
+
+
+@pytest.fixture
+def server(tmp_path):
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with serving(folder) as state:
+        yield state
+
+
+@pytest.mark.parametrize("words", [("info",), ("resize", "--scale", "2")])
+def test_silence_in_the_main_thread(server, write_scene, noise, tmp_path, words):
+    """A command whose main thread waits inside GDAL, when a raster is opened or read, leaves no work folder."""
+    write_scene(noise(300, 300), "served/scene.tif")
+    server.silent = lambda _, start: words[0] == "info" or start > 0
+    more = [tmp_path / "out" / "large.tif"] if words[0] == "resize" else []
+    (tmp_path / "out").mkdir()
+    process = start(words[0], server.url("scene.tif"), *more, *words[1:])
+    assert server.waiting.wait(WAIT)
+    interrupted(process)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path):
+    """A prediction whose readers wait inside GDAL leaves its work folder, and the same command resumes."""
+    write_scene(noise(2000, 100), "served/scene.tif", blockysize=16)
+    arguments = ["predict", server.url("scene.tif"), "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
+    server.silent = lambda _, start: start > 300_000
+    process = start(*arguments)
+    assert server.waiting.wait(WAIT)
+    interrupted(process)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
+    server.silent = lambda *_: False
+    assert start(*arguments).communicate(timeout=WAIT) == ("", "")
+    assert (tmp_path / "out" / "scene_classes.tif").exists()
+    assert not (tmp_path / "out" / ".scene.geoseg").exists()
+
+
+def test_while_files_are_written(write_scene, write_bundle, noise, tmp_path):
+    """Files that take long to write are left in the work folder, and the same command resumes."""
+    scenes = [write_scene(noise(90, 70), f"{name}.tif") for name in ("first", "second")]
+    arguments = ["predict", *scenes, "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
+    never = "results.write_cog = lambda *_: (print('writing', flush=True), threading.Event().wait())"
+    process = start(*arguments, first=never)
+    assert process.stdout.readline() == "writing\n"
+    interrupted(process)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert ".first.geoseg" in names <= {".first.geoseg", ".second.geoseg"}
+    assert start(*arguments).communicate(timeout=WAIT) == ("", "")
+    assert not list((tmp_path / "out").glob(".*"))
+    assert len(list((tmp_path / "out").glob("*_classes.tif"))) == 2

@@ -1,0 +1,92 @@
+"""`predict` raises KeyboardInterrupt at once; threads that it cannot stop keep the results locked until they end."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from web_server import serving
+
+import geoseg
+from geoseg.prediction import results
+from geoseg.prediction.predict import predict_each
+
+TESTS = Path(__file__).parents[1]
+WAIT = 20
+"""Seconds after which a hanging test fails."""
+
+
+@pytest.fixture
+def stuck(monkeypatch):
+    """Interrupt the main thread once a raster is to be written, and hold that up; returns the event that lets go."""
+    let_go, write = threading.Event(), results.write_cog
+
+    def hold(*arguments):
+        if not let_go.is_set():
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            assert let_go.wait(WAIT)
+        write(*arguments)
+
+    monkeypatch.setattr(results, "write_cog", hold)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+    yield let_go
+    let_go.set()
+    signal.signal(signal.SIGINT, handler)
+
+
+def join(name):
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(WAIT)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_while_files_are_written(write_scene, write_bundle, noise, echo, tmp_path, stuck, several):
+    """What is being written keeps its lock, publishes nothing, and can be resumed afterwards."""
+    scene, arguments = write_scene(noise(90, 70)), {"model": write_bundle(), "folder": tmp_path / "out", "load": echo}
+
+    def predict():
+        return list(predict_each([str(scene)], **arguments)) if several else geoseg.predict(scene, **arguments)
+
+    with pytest.raises(KeyboardInterrupt):
+        predict()
+    with pytest.raises(geoseg.OutputError, match="another process"):
+        geoseg.predict(scene, **arguments)
+    stuck.set()
+    join("finish")
+    join("leave")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
+    predict()
+    assert (tmp_path / "out" / "scene_classes.tif").exists()
+    assert not (tmp_path / "out" / ".scene.geoseg").exists()
+
+
+def test_a_reader_that_waits_for_a_server(write_scene, write_bundle, noise, tmp_path):
+    """A script is interrupted at once while a thread waits inside GDAL, and then ends."""
+    script = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+from standins import load_echo
+import geoseg
+try:
+    geoseg.predict(*sys.argv[1:2], model=sys.argv[2], folder=sys.argv[3], load=load_echo)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    write_scene(noise(2000, 100), blockysize=16)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
+    environment |= {"GDAL_HTTP_LOW_SPEED_TIME": "600"}
+    with serving(tmp_path) as server:
+        server.silent = lambda _, start: start > 300_000
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, server.url("scene.tif"), str(write_bundle()), str(tmp_path / "out")],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        assert server.waiting.wait(WAIT)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=WAIT)[0] == "interrupted\n"
