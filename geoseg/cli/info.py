@@ -26,6 +26,8 @@ _LABELS = {
 @click.argument("source", metavar="SCENE|MODEL")
 @options.model
 @options.bands
+@options.stretch
+@options.stretch_from
 @options.tile
 @options.overlap
 @options.gsd

@@ -53,6 +53,11 @@ model = click.option(
 bands = click.option(
     "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene, in the order of the model's."
 )
+stretch = click.option(
+    "--stretch", default="auto", show_default=True, metavar="auto|none|joint|LOW,HIGH;…|pLOW,pHIGH",
+    help="Values that become the model's 0 and 255, or their percentiles; auto: the model's scaling, or p2,p98.",
+)  # fmt: skip
+stretch_from = click.option("--stretch-from", metavar="SCENE", help="Stretch as this scene would be stretched.")
 tile = click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile.  [default: the model's]")
 overlap = click.option(
     "--overlap",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     help="Folder for the results.  [default: the current one]",
 )  # fmt: skip
 @options.bands
+@options.stretch
+@options.stretch_from
 @options.tile
 @options.overlap
 @click.option(
@@ -145,6 +147,8 @@ def _show(console: "Console", prediction: "Prediction") -> None:
     for area in prediction.areas:
         table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))
     console.print(table)
+    if prediction.stretch is not None:
+        console.print(f"stretch: {prediction.stretch}", highlight=False)
     console.print(f"network: {prediction.runtime}", highlight=False)
     if prediction.roads is not None:
         console.print(f"roads: {prediction.roads.length_km:,.2f} km in {prediction.roads.count:,} edges")

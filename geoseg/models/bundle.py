@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MEMBER = "geoseg.json"
 FORMAT = 1
+PHYSICAL = "physical"
+"""Key of a card's scaling for rasters that declare how stored values become physical ones."""
 INT8 = "int8"
 """Key of a card's provenance: how the bundle's 8-bit form was made, and what it changes."""
 
@@ -40,6 +42,10 @@ class Scaling:
         if not (math.isfinite(self.offset) and math.isfinite(self.gain) and self.gain):
             raise ValueError(f"offset and gain must be finite and the gain not 0, not {self.offset}, {self.gain}.")
 
+    def of_stored(self, *, scale: float, offset: float) -> "Scaling":
+        """Return the same scaling for stored values that stand for `stored * scale + offset`."""
+        return Scaling(offset=(self.offset - offset) / scale, gain=self.gain * scale)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
@@ -50,7 +56,7 @@ class Card:
     bands: tuple[str, ...]
     """Names of the input bands in order."""
     scaling: Mapping[str, Scaling]
-    """By NumPy data type of the scene; other types are rejected."""
+    """By NumPy data type of the scene, for rasters that declare no scale and offset; by `PHYSICAL`, for the others."""
     gsd_m: float
     """Ground sample distance of the training data."""
     tile: int

@@ -31,7 +31,7 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
     Raises
     ------
     SceneError, BundleError, UsageError
-        As `predict` raises them before it reads a pixel.
+        As `predict` raises them before it loads the network.
     """
     if str(source) in shipped_models() or Path(source).suffix == ".keras":
         return _describe_model(source)
@@ -53,6 +53,7 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
         "bounds_lonlat": [round(edge, 7) if isfinite(edge) else None for edge in found.bounds_lonlat],
         "model": planned.card.name,
         "model_bands": dict(zip(planned.card.bands, planned.bands, strict=True)),
+        "stretch": None if planned.stretch is None else str(planned.stretch),
         "grid_size": [grid.shape[1], grid.shape[0]],
         "grid_transform": list(grid.transform)[:6],
         "resampled": grid.shape != found.geobox.shape,

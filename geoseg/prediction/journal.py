@@ -35,6 +35,8 @@ QUICK = {"compress": "zstd", "zstd_level": 1}
 """Compression of work files: several times as fast as deflate, and no larger."""
 _WITHOUT_EFFECT = ("engine", "precision", "devices", "batch_size", "memory", "formats", "match_input")
 """Settings that do not change a piece; what they make of the runtime is compared in place of the first four."""
+_COMPARED_OTHERWISE = ("stretch", "stretch_from")
+"""Settings whose result, the scaling, is compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +141,7 @@ def open_journal(work: Path, plan: Plan, model: Path) -> Journal:
 def _identity(plan: Plan, model: Path) -> str:
     """Serialise everything that determines bytes and positions of the pieces."""
     settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.geometry.wkb_hex}
-    for name in _WITHOUT_EFFECT:
+    for name in (*_WITHOUT_EFFECT, *_COMPARED_OTHERWISE):
         del settings[name]
     return json.dumps(
         {
@@ -147,6 +149,7 @@ def _identity(plan: Plan, model: Path) -> str:
             "scene": [_fingerprint(file) for file in plan.scene.files],
             "grid": [*plan.grid.shape, *plan.grid.transform, crs_of(plan.grid).to_wkt()],
             "bands": [*plan.bands, plan.scene.dtype],
+            "scaling": [asdict(band) for band in plan.scaling],
             "runtime": _describe(plan),
             "model": hashlib.sha256(model.read_bytes()).hexdigest(),
             "settings": settings,

@@ -141,6 +141,8 @@ def _tags(plan: Plan) -> dict[str, str]:
         "tta": plan.settings.tta,
     }
     tags = result_tags(plan.scene.source, plan.card, settings)
+    if plan.stretch is not None:
+        tags["GEOSEG_STRETCH"] = str(plan.stretch)
     if plan.runtime is not None:
         runtime = {name: getattr(plan.runtime, name) for name in ("engine", "version", "precision", "hardware")}
         tags["GEOSEG_RUNTIME"] = json.dumps(runtime)

@@ -67,8 +67,8 @@ def _layout(plan: Plan, cols: range) -> Layout:
         weights=np.stack([taper(axis, col, plan.window) for col in cols]),
         overlap=axis.overlap,
         ends=cols[-1] == axis.count - 1,
-        offset=plan.scaling.offset,
-        gain=plan.scaling.gain,
+        offset=np.array([band.offset for band in plan.scaling], np.float32),
+        gain=np.array([band.gain for band in plan.scaling], np.float32),
         layers=Layers(
             confidence=settings.confidence,
             probabilities=settings.probabilities,

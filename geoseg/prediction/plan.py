@@ -1,7 +1,8 @@
-"""Plan a prediction: grid, lattice, blocks and cost, before a pixel is read."""
+"""Plan a prediction: grid, lattice, blocks, values and cost, before the network sees a pixel."""
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -14,11 +15,13 @@ from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.grid import grid_at
-from geoseg.rasters.scene import Scene
+from geoseg.rasters.scene import Scene, open_scene
+from geoseg.rasters.stretch import Stretch
 from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, cut, nearest_exact
 
 from .aoi import Aoi, read_aoi
 from .settings import Settings
+from .stretching import Imagery, scale_values
 
 MAX_ENLARGEMENT = 4.0
 """Largest enlargement of a scene: beyond it, the network would see invented detail."""
@@ -53,8 +56,10 @@ class Plan:
     """What runs the network; None for a loader of the caller."""
     bands: tuple[int, ...]
     """Band numbers of the scene, from 1, in the order of the model's bands."""
-    scaling: Scaling
-    """From the scene's values to the network's."""
+    scaling: tuple[Scaling, ...]
+    """From the scene's values to the network's, for each band."""
+    stretch: Stretch | None
+    """The range of values that the scaling stands for; None if it is the model's own."""
     grid: GeoBox
     """Pixel grid of the network: extent and orientation of the scene at the working GSD."""
     lattice: Lattice
@@ -122,6 +127,8 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
     roi = lattice.roi if aoi is None else aoi.roi
     bands = _bands(scene, card, settings)
     scene_roi = _scene_roi(scene, grid, roi)
+    reference = None if settings.stretch_from is None else open_imagery(settings.stretch_from, card, settings)
+    scaling, stretch = scale_values(Imagery(scene=scene, bands=bands), card, settings.stretch, reference)
     if settings.match_input and 0 in roi_shape(scene_roi):
         raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")
     return Plan(
@@ -130,7 +137,8 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         settings=settings,
         runtime=runtime,
         bands=bands,
-        scaling=_scaling(scene, card),
+        scaling=scaling,
+        stretch=stretch,
         grid=grid,
         lattice=lattice,
         window=settings.window or card.window,
@@ -197,13 +205,10 @@ def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
     return image
 
 
-def _scaling(scene: Scene, card: Card) -> Scaling:
-    if scene.dtype not in card.scaling:
-        raise SceneError(
-            f"{scene.source} holds {scene.dtype} values; model {card.name} takes {', '.join(card.scaling)} only. "
-            "Convert the scene (`gdal_translate -ot … -scale …`)."
-        )
-    return card.scaling[scene.dtype]
+def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:
+    """Describe a scene with the bands that the model would read; raises SceneError or UsageError."""
+    scene = open_scene(source)
+    return Imagery(scene=scene, bands=_bands(scene, card, settings))
 
 
 def _column_bytes(tile: int, card: Card) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Unpack
 
 from geoseg.errors import MismatchError, OutputError, SceneError
+from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
@@ -17,6 +18,7 @@ from geoseg.tiling import GRACE_S, in_thread
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, choose_runtime
+from .pooling import pool_stretch
 from .results import Prediction
 from .run import Run
 from .settings import Options, Settings
@@ -97,7 +99,8 @@ def predict_each(
     scene; the other parameters are those of `predict`. Other errors, such as BundleError and UsageError, end all: they
     are raised in place of their scene's result, after those of earlier scenes.
     """
-    settings, bundle = Settings(**options), find_model(model)
+    sources, bundle = list(sources), find_model(model)
+    settings = pool_stretch(sources, read_card(bundle), Settings(**options))
     runtime = choose_runtime(settings, load)
 
     def predicted(source: str) -> Run:

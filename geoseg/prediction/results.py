@@ -46,6 +46,8 @@ class Prediction:
     """In the order of the legend."""
     roads: RoadTotals | None
     """None if no roads were traced."""
+    stretch: str | None
+    """Range of values that became 0–255, as `stretch` takes it; None if the model's own scaling was used."""
     runtime: Runtime | None
     """What ran the network; None for a loader of the caller."""
     stages: dict[str, StageTime]
@@ -92,6 +94,7 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
         outputs=files,
         areas=areas,
         roads=roads,
+        stretch=None if plan.stretch is None else str(plan.stretch),
         runtime=plan.runtime,
         stages=finisher.clock.stages(),
         wall_s=finisher.clock.wall_s,

@@ -7,6 +7,7 @@ from typing import Literal
 from geoseg.errors import UsageError
 from geoseg.models.engines.engine import ORIENTATIONS, TTA, Precision
 from geoseg.models.engines.runtime import Runtime, RuntimeOptions, choose_runtime
+from geoseg.rasters.stretch import Stretch, parse_stretch
 from geoseg.tiling import FAMILIES
 from geoseg.vectors.targets import VECTOR_ENDINGS
 
@@ -17,6 +18,8 @@ class Options(RuntimeOptions, total=False):
     """Fields of `Settings` as optional keywords of public calls."""
 
     bands: tuple[int, ...] | None
+    stretch: str
+    stretch_from: Path | str | None
     tile: int | None
     overlap: float | None
     window: str | None
@@ -38,6 +41,13 @@ class Settings:
 
     bands: tuple[int, ...] | None = None
     """Band numbers of the scene, from 1, in the order of the model's bands."""
+    stretch: str = "auto"
+    """How the scene's values become the network's 0–255: `auto`, by the model's scaling if it has one for them, else by
+    a stretch between percentiles 2 and 98 of each band; `none`, by the model's only; `pLOW,pHIGH`, by percentiles;
+    `LOW,HIGH` or `LOW,HIGH;LOW,HIGH;…`, from these values of all bands or of each; `joint`, between percentiles 2 and
+    98 of all scenes of a call. Values are those after the scale and offset that the scene declares."""
+    stretch_from: Path | str | None = None
+    """Scene whose percentiles stretch this one."""
     tile: int | None = None
     """Side of a tile, pixels of the grid."""
     overlap: float | None = None
@@ -77,6 +87,9 @@ class Settings:
             object.__setattr__(self, "bands", tuple(int(number) for number in self.bands))
         if self.bands is not None and (not self.bands or min(self.bands) < 1):
             raise UsageError(f"`bands` are numbered from 1, got {','.join(map(str, self.bands))}.")
+        given = isinstance(parse_stretch(self.stretch), Stretch) or self.stretch in {"none", "joint"}
+        if given and self.stretch_from is not None:
+            raise UsageError(f"`stretch_from` cannot be combined with `stretch={self.stretch!r}`; choose one.")
         if self.tile is not None and not 1 <= self.tile < 2**31:
             raise UsageError(f"`tile` must be 1 to {2**31 - 1} pixels, got {self.tile}.")
         if self.overlap is not None and not 0 <= self.overlap <= 0.5:

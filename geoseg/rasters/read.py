@@ -24,11 +24,11 @@ Masked = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
 """Pixels, and their validity `(rows, columns)`."""
 
 
-def scaled(values: npt.NDArray[np.generic], scaling: Scaling) -> npt.NDArray[np.float32]:
-    """Scale pixels for a network: `(value - offset) * gain`, clipped to 0–255 as augmentation does."""
+def scaled(values: npt.NDArray[np.generic], scaling: tuple[Scaling, ...]) -> npt.NDArray[np.float32]:
+    """Scale pixels `(…, bands)` for a network: `(value - offset) * gain`, clipped to 0–255 as augmentation does."""
     pixels = values.astype(np.float32)
-    pixels -= np.float32(scaling.offset)
-    pixels *= np.float32(scaling.gain)
+    pixels -= np.array([band.offset for band in scaling], np.float32)
+    pixels *= np.array([band.gain for band in scaling], np.float32)
     return np.clip(pixels, 0, 255, out=pixels)
 
 

@@ -14,6 +14,7 @@ from geoseg.errors import SceneError
 
 from .ground import checked_gsd, crs_of
 from .open import opened, unplaced, usable_crs
+from .values import Unit, units_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Scene:
     """NumPy data type of the bands."""
     bands: tuple[ColorInterp, ...]
     """Colour interpretation of each band."""
+    units: tuple[Unit, ...]
+    """Declared scale and offset of each band."""
 
     @property
     def stem(self) -> str:
@@ -70,6 +73,7 @@ def open_scene(source: str | Path) -> Scene:
             gsd_m=gsd_m,
             dtype=dataset.dtypes[0],
             bands=tuple(dataset.colorinterp),
+            units=units_of(dataset),
         )
 
 

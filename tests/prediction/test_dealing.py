@@ -84,7 +84,7 @@ class Block:
     def drivers(self, networks, dealer):
         layout = Layout(
             starts=np.zeros(1, np.int32), weights=np.ones((1, SIDE), np.float32), overlap=OVERLAP, ends=False,
-            offset=0, gain=1, layers=Layers(),
+            offset=np.zeros(3, np.float32), gain=np.ones(3, np.float32), layers=Layers(),
         )  # fmt: skip
         return [Driver(layout, self.weights, network, dealer) for network in networks]
 

@@ -160,8 +160,9 @@ def test_data_types(write_scene, noise, single, engine, dtype):
     """Scenes of other data types are scaled on the device as on the host."""
     card = make_card(tile=32, overlap=8, multiple=2, scaling={dtype: Scaling(offset=-3, gain=0.7)})
     path = write_scene((noise(60, 70) * np.float64(1.37)).astype(dtype))
-    plan_ = plan(open_scene(path), card, Settings(probabilities=True))
-    assert_alike(on_devices(plan_, single), on_host(plan_, engine))
+    for stretch in ("none", "-3,400;20,300;50,120"):
+        plan_ = plan(open_scene(path), card, Settings(probabilities=True, stretch=stretch))
+        assert_alike(on_devices(plan_, single), on_host(plan_, engine))
 
 
 def test_area_of_interest(scene, single, engine):

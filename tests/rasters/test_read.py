@@ -85,8 +85,9 @@ def test_no_pixel_inside():
 
 
 def test_values_beyond_the_range_are_cut_off():
-    """Values are clipped to 0–255, and bytes without scaling are kept."""
-    values = np.array([0, 100, 400, 5000], np.uint16)
-    np.testing.assert_array_equal(scaled(values, Scaling(offset=100, gain=0.25)), np.float32([0, 0, 75, 255]))
-    levels = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(scaled(levels, Scaling()), levels.astype(np.float32))
+    """Values are clipped to 0–255 by the scaling of their band, and bytes without scaling are kept."""
+    values = np.array([0, 100, 400, 5000], np.uint16)[:, None] + np.array([0, 60], np.uint16)
+    found = scaled(values, (Scaling(offset=100, gain=0.25), Scaling(gain=0.5)))
+    np.testing.assert_array_equal(found, np.float32([[0, 30], [0, 80], [75, 230], [255, 255]]))
+    levels = np.arange(256, dtype=np.uint8)[:, None]
+    np.testing.assert_array_equal(scaled(levels, (Scaling(),)), levels.astype(np.float32))

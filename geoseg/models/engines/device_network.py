@@ -124,7 +124,7 @@ class DeviceNetwork:
         if not present.any():
             edge = self._zeros(size, side, overlap, self._classes)
             return edge, self._zeros(size, side, side - 2 * overlap, self._classes), edge
-        scaling = self._place(np.float32(layout.offset)), self._place(np.float32(layout.gain))
+        scaling = self._place(layout.offset), self._place(layout.gain)
         pixels = self._run(steps.cut, strip, self._place(layout.starts[inside]), *scaling)
         weights = layout.weights[inside] * present[:, None]
         up, down = self._place(weights[:, :overlap]), self._place(weights[:, side - overlap :])

@@ -19,7 +19,8 @@ Array = Any
 def cut(strip: Array, starts: Array, offset: Array, gain: Array) -> Array:
     """Cut tiles from a strip `(bands, side, columns)` and scale them, as `geoseg.rasters.read.scaled` does.
 
-    `starts` are the first columns of the tiles `(tiles,)`; the result is `(tiles, side, side, bands)` in float32.
+    `starts` are the first columns of the tiles `(tiles,)`, `offset` and `gain` are `(bands,)`; the result is
+    `(tiles, side, side, bands)` in float32.
     """
     bands, side, _ = strip.shape
     tiles = [ops.slice(strip, (0, 0, starts[number]), (bands, side, side)) for number in range(starts.shape[0])]

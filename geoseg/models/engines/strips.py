@@ -35,9 +35,9 @@ class Layout:
     """Shared by neighbouring tiles, along rows and columns; at most half a side."""
     ends: bool
     """Whether the right overlap of the last tile is wanted: it is the scene's last."""
-    offset: float
-    gain: float
-    """The network reads `(value - offset) * gain`, clipped to 0–255."""
+    offset: npt.NDArray[np.float32]
+    gain: npt.NDArray[np.float32]
+    """The network reads `(value - offset) * gain`, clipped to 0–255; each `(bands,)`."""
     layers: Layers
 
     @property

@@ -155,5 +155,5 @@ def open_data(run: Run) -> Data:
         check_training(sides)
     refuse_overlaps(sides)
     pairs = (pair for side in sides for pair in (*side.training, *side.validation))
-    as_float = any(pair.dtype != "uint8" or pair.scaling != Scaling() for pair in pairs)
+    as_float = any(pair.dtype != "uint8" or set(pair.scaling) != {Scaling()} for pair in pairs)
     return Data(run=run, sides=sides, as_float=as_float, cache=Cache(as_float=as_float), scenes=SceneStore())

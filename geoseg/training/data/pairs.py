@@ -17,6 +17,7 @@ from geoseg.rasters.grid import grid_at, shape_at
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
 from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.scene import is_placed, open_scene
+from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of, units_of
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import DataSet
@@ -57,7 +58,10 @@ class Pair:
     """Bands for the network, counted from 1."""
     dtype: str
     """NumPy data type of the image."""
-    scaling: Scaling
+    units: Units
+    """Declared scale and offset of each band."""
+    scaling: tuple[Scaling, ...]
+    """Of each band."""
     coding: LabelEncoder | VectorCoding
     ignored: int
     """Label value of ignored pixels."""
@@ -103,7 +107,7 @@ def open_pair(
         kind, expected = ("vector", "coding = 'vector'") if is_vector else ("raster", "another coding")
         raise UsageError(f"data set {entry.name} has the {kind} label {files.label.name}; give it {expected}.")
     with opened(str(files.image), overviews=True) as image:
-        _check_image(image, entry, scaling)
+        _check_bands(image, entry)
         native = image.shape
         plane = None
         if not is_placed(image):
@@ -119,6 +123,7 @@ def open_pair(
             shape = grid.shape.yx
         if not is_vector:
             check_label(files, grid)
+        units = tuple(units_of(image)[band - 1] for band in entry.bands)
         return Pair(
             data_set=entry.name,
             name=files.name,
@@ -130,22 +135,34 @@ def open_pair(
             plane=plane,
             bands=tuple(entry.bands),
             dtype=image.dtypes[0],
-            scaling=scaling[image.dtypes[0]],
+            units=units,
+            scaling=_choose_scaling(image, units, scaling),
             coding=coding,
             ignored=ignored,
             chunk=_choose_chunk(image, shape),
         )
 
 
-def _check_image(image: rasterio.DatasetReader, entry: DataSet, scaling: Mapping[str, Scaling]) -> None:
+def _check_bands(image: rasterio.DatasetReader, entry: DataSet) -> None:
     refuse_palette(image)
     if max(entry.bands) > image.count:
         raise SceneError(f"{image.name} has {image.count} bands; data set {entry.name} takes band {max(entry.bands)}.")
-    if image.dtypes[0] not in scaling:
+
+
+def _choose_scaling(
+    image: rasterio.DatasetReader, units: Units, scalings: Mapping[str, Scaling]
+) -> tuple[Scaling, ...]:
+    """Choose the scaling of each band; raises SceneError if the card has none for the image's values."""
+    check_units(image.name, units)
+    scaling = choose_scaling(scalings, image.dtypes[0], units)
+    if scaling is None:
+        kind = kind_of(image.dtypes[0], units)
+        found = f"declares {format_units(units)}" if is_physical(units) else f"holds {kind} values"
         raise SceneError(
-            f"{image.name} holds {image.dtypes[0]} values; card.scaling lists {', '.join(scaling)} only. "
-            f"Add how they become 0–255: `scaling.{image.dtypes[0]} = {{ offset = …, gain = … }}`."
+            f"{image.name} {found}; card.scaling lists {', '.join(scalings)} only. "
+            f"Add how {kind} values become 0–255: `scaling.{kind} = {{ offset = …, gain = … }}`."
         )
+    return scaling
 
 
 def refuse_palette(image: rasterio.DatasetReader) -> None:

@@ -76,7 +76,8 @@ class CardTable(Section):
     gsd_m: Annotated[float, Field(gt=0)] = 1.0
     """Ground sample distance to resample images to, in metres."""
     scaling: dict[str, ScalingTable] = {"uint8": ScalingTable()}
-    """By NumPy data type of the images."""
+    """By NumPy data type of the images; `physical` for images that declare a scale and offset, of the values after
+    these."""
     tile: Positive = 512
     overlap: Annotated[int, Field(ge=0)] = 128
     window: str = "hann"

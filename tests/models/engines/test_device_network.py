@@ -62,7 +62,7 @@ def blended(network):
     """Classes and road probabilities of a strip of random pixels, between its top and bottom rows."""
     layout = Layout(
         starts=np.arange(TILES, dtype=np.int32) * 12, weights=np.ones((TILES, SIDE), np.float32) / 2, overlap=4,
-        ends=True, offset=0, gain=1, layers=Layers(road=1),
+        ends=True, offset=np.zeros(3, np.float32), gain=np.ones(3, np.float32), layers=Layers(road=1),
     )  # fmt: skip
     pixels = np.random.default_rng(0).integers(0, 255, (SIDE, TILES * 12 + 4, 3), dtype=np.uint8)
     found = network.blend(pixels, np.ones(TILES, bool), np.ones(SIDE, np.float32), layout)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rasterio
 from pyproj import Transformer
 from rasterio import Affine
 
@@ -238,3 +239,17 @@ def test_images_that_do_not_fit_the_card(write_raster, ids, only_pair, image, en
     write_raster("label.tif", ids(9, 9))
     with pytest.raises(error, match=sentence):
         only_pair(images="image.tif", labels="label.tif", **entry)
+
+
+def test_scale_and_offset_need_a_scaling_of_their_own(write_raster, ids, only_pair):
+    """A scaling of stored values does not fit an image that declares others; the key to add is named."""
+    path = write_raster("image.tif", np.zeros((3, 9, 9), np.uint16))
+    with rasterio.open(path, "r+") as image:
+        image.scales = (1e-4,) * 3
+    write_raster("label.tif", ids(9, 9))
+    sentence = r"declares scale 0\.0001 and offset 0; card.scaling lists uint16 only.*`scaling\.physical = "
+    with pytest.raises(SceneError, match=sentence):
+        only_pair(images="image.tif", labels="label.tif", card={"scaling": {"uint16": {}}})
+    card = {"scaling": {"uint16": {}, "physical": {"offset": 0.1, "gain": 500.0}}}
+    (scaling, *_) = only_pair(images="image.tif", labels="label.tif", card=card).scaling
+    assert (2000 - scaling.offset) * scaling.gain == pytest.approx((0.2 - 0.1) * 500)

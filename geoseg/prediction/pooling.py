@@ -1,0 +1,33 @@
+"""One stretch for all scenes of a call."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import rasterio
+
+from geoseg.errors import MismatchError, SceneError
+from geoseg.models.bundle import Card
+from geoseg.rasters.open import GDAL
+from geoseg.rasters.stretch import Percentiles
+
+from .plan import open_imagery
+from .settings import Settings
+from .stretching import Imagery, pool_values
+
+
+def pool_stretch(sources: Sequence[str], card: Card, settings: Settings) -> Settings:
+    """Replace the stretch `joint` by the range that the scenes have in common.
+
+    Scenes that cannot be read are left out: their own prediction reports them. Raises SceneError or MismatchError if
+    the others have no range in common.
+    """
+    if settings.stretch != "joint":
+        return settings
+    images: list[Imagery] = []
+    with rasterio.Env(**GDAL):
+        for source in sources:
+            try:
+                images.append(open_imagery(source, card, settings))
+            except (SceneError, MismatchError):
+                continue
+        return replace(settings, stretch=str(pool_values(images, Percentiles()))) if images else settings

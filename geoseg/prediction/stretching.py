@@ -1,0 +1,122 @@
+"""Decide how a scene's values become network inputs: by the model's scaling, or by a stretch."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from geoseg.errors import GeosegWarning, MismatchError, SceneError
+from geoseg.models.bundle import Card, Scaling
+from geoseg.rasters.sample import sample_values
+from geoseg.rasters.scene import Scene
+from geoseg.rasters.stretch import Percentiles, Stretch, measure_stretch, parse_stretch
+from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of
+
+_STRAY = 0.9
+"""A given range that leaves out so many of a scene's values is in other units, or of another kind of scene."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imagery:
+    """A scene, and its bands in the order of the model's."""
+
+    scene: Scene
+    bands: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Path or URL."""
+        return self.scene.source
+
+    @property
+    def units(self) -> Units:
+        """Declared scale and offset of the bands."""
+        return tuple(self.scene.units[band - 1] for band in self.bands)
+
+    @property
+    def kind(self) -> str:
+        """Kind of the values: physical, or of a data type."""
+        return kind_of(self.scene.dtype, self.units)
+
+
+Scalings = tuple[tuple[Scaling, ...], Stretch | None]
+"""Scaling of each band, and the stretch that it stands for; None if it is the model's own."""
+
+
+def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | None = None) -> Scalings:
+    """Choose the scaling of a scene; `stretch` is that of `Settings`, `reference` the scene to take it from.
+
+    Samples pixels if there is anything to stretch, and warns if that was not asked for, or if the given range leaves
+    out most of the scene. Raises SceneError, MismatchError or UsageError.
+    """
+    check_units(image.name, image.units)
+    if reference is None and stretch in ("auto", "none"):
+        own = choose_scaling(card.scaling, image.scene.dtype, image.units)
+        if own is not None:
+            return own, None
+        if stretch == "none":
+            raise SceneError(f"{_unscaled(image, card)}; let it be stretched with `stretch='auto'`.")
+    given = parse_stretch(stretch)
+    if isinstance(given, Stretch):
+        used = given
+    elif reference is not None:
+        _refuse_other_kind(reference, image)
+        used = pool_values([reference], given or Percentiles())
+    else:
+        used = pool_values([image], given or Percentiles())
+    scaling = used.scaling(image.units)
+    if isinstance(given, Stretch) or reference is not None:
+        _warn_of_strays(image, used)
+    elif stretch == "auto":
+        warnings.warn(
+            f"{_unscaled(image, card)}, so {Percentiles()} of each band's values became its 0 to 255; "
+            f"for the same stretch, also of other scenes, give `stretch={str(used)!r}`.",
+            GeosegWarning,
+            stacklevel=2,
+        )
+    return scaling, used
+
+
+def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
+    """Measure one stretch for several scenes; raises SceneError or MismatchError."""
+    for image in images:
+        if np.dtype(image.scene.dtype).kind == "c":
+            raise SceneError(f"{image.name} holds {image.scene.dtype} values; save their magnitude as a scene.")
+        check_units(image.name, image.units)
+        _refuse_other_kind(images[0], image)
+    samples = [sample_values(image.name, image.bands, image.units) for image in images]
+    pooled = [np.concatenate(band) for band in zip(*samples, strict=True)]
+    return measure_stretch(" and ".join(image.name for image in images), pooled, wanted)
+
+
+def _unscaled(image: Imagery, card: Card) -> str:
+    """State that a model has no scaling for a scene's values."""
+    declared = is_physical(image.units)
+    found = f"declares {format_units(image.units)}" if declared else f"holds {image.kind} values"
+    return f"{image.name} {found}; model {card.name} knows {', '.join(card.scaling)} values only"
+
+
+def _warn_of_strays(image: Imagery, used: Stretch) -> None:
+    """Warn if a range leaves out most of the scene: a map would show one class."""
+    sample = sample_values(image.name, image.bands, image.units)
+    ranges = used.ranges * (len(sample) // len(used.ranges))
+    stray = np.mean(
+        [np.mean((values < low) | (values > high)) for values, (low, high) in zip(sample, ranges, strict=True)]
+    )
+    if stray > _STRAY:
+        found = Stretch(ranges=tuple((float(values.min()), float(values.max())) for values in sample))
+        warnings.warn(
+            f"{stray:.0%} of the values of {image.name} are outside of the `stretch` {used}; they are from {found}"
+            f"{' after scale and offset' * is_physical(image.units)}.",
+            GeosegWarning,
+            stacklevel=3,
+        )
+
+
+def _refuse_other_kind(one: Imagery, other: Imagery) -> None:
+    """Raise MismatchError if the values of two scenes cannot share a range."""
+    if one.kind != other.kind:
+        raise MismatchError(
+            f"{one.name} holds {one.kind} values and {other.name} {other.kind} values; they cannot share a stretch."
+        )

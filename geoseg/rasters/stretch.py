@@ -1,0 +1,91 @@
+"""Linear stretches of a raster's values to the 0–255 of network inputs: one for the whole raster, whatever is read."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.errors import SceneError, UsageError
+from geoseg.models.bundle import Scaling
+
+from .values import Units, on_stored
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_RANGE = re.compile(rf"({_NUMBER}),({_NUMBER})")
+_PERCENTILES = re.compile(rf"p({_NUMBER}),p({_NUMBER})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Percentiles:
+    """Percentiles of a band's values that become 0 and 255."""
+
+    low: float = 2.0
+    high: float = 98.0
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g} %"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """Physical values that become 0 and 255."""
+
+    ranges: tuple[tuple[float, float], ...]
+    """For each band, or one for all."""
+
+    def __str__(self) -> str:
+        """Format as `parse_stretch` reads it."""
+        return ";".join(f"{low:.6g},{high:.6g}" for low, high in self.ranges)
+
+    def scaling(self, units: Units) -> tuple[Scaling, ...]:
+        """Scaling of stored values, for each band; raises UsageError if there are too few or too many ranges."""
+        if len(self.ranges) not in (1, len(units)):
+            raise UsageError(
+                f"`stretch` has {len(self.ranges)} ranges; the model needs 1 for all bands, or {len(units)}."
+            )
+        ranges = self.ranges * len(units) if len(self.ranges) == 1 else self.ranges
+        return tuple(
+            on_stored(Scaling(offset=low, gain=255 / (high - low)), (unit,))[0]
+            for (low, high), unit in zip(ranges, units, strict=True)
+        )
+
+
+def parse_stretch(text: str) -> Stretch | Percentiles | None:
+    """Read `LOW,HIGH`, `LOW,HIGH;LOW,HIGH;…`, or `pLOW,pHIGH`; None for words. Raises UsageError for anything else."""
+    if text in ("auto", "none", "joint"):
+        return None
+    if match := _PERCENTILES.fullmatch(text):
+        low, high = map(float, match.groups())
+        if 0 <= low < high <= 100:
+            return Percentiles(low=low, high=high)
+    matches = [_RANGE.fullmatch(part) for part in text.split(";")]
+    ranges = tuple((float(match[1]), float(match[2])) for match in matches if match)
+    if len(ranges) == len(matches) and all(low < high for low, high in ranges):
+        stretch = Stretch(ranges=tuple((_rounded(low), _rounded(high)) for low, high in ranges))
+        if all(low < high for low, high in stretch.ranges):
+            return stretch
+    raise UsageError(
+        f"`stretch` is auto, none, joint, LOW,HIGH (one for each band separated by semicolons) or pLOW,pHIGH "
+        f"(percentiles from p0 to p100), with LOW below HIGH, got {text!r}."
+    )
+
+
+def measure_stretch(name: str, sample: Sequence[npt.NDArray[np.float64]], wanted: Percentiles) -> Stretch:
+    """Range of each band between percentiles of its sampled values `(values,)`; SceneError if a band has no spread."""
+    ranges = []
+    for number, values in enumerate(sample, 1):
+        low, high = map(_rounded, np.percentile(values, (wanted.low, wanted.high))) if len(values) else (0.0, 0.0)
+        if low >= high:
+            raise SceneError(
+                f"the values of {name} have no spread in the model's band {number}, so there is nothing to stretch by; "
+                "choose other bands with `bands`, or set the range with `stretch='LOW,HIGH'`."
+            )
+        ranges.append((low, high))
+    return Stretch(ranges=tuple(ranges))
+
+
+def _rounded(value: float) -> float:
+    """Round to the digits that are shown, so that a stretch given again is the same."""
+    return float(f"{value:.6g}")
