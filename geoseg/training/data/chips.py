@@ -17,11 +17,12 @@ from rasterio.enums import ColorInterp
 from geoseg.datasets.discovery import Files, find_pairs
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, whole
-from geoseg.models.bundle import Scaling
+from geoseg.models.bundle import PHYSICAL, Scaling
 from geoseg.models.legend import NODATA
 from geoseg.rasters.geotiff import writing
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.values import is_physical
 from geoseg.tiling import Lattice, Roi, Tile
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.training.recipe.load import as_recipe
@@ -170,7 +171,7 @@ def _find_unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
 def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
     with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
         bands = [number for number, band in enumerate(image.colorinterp, 1) if band != ColorInterp.alpha]
-        scaling = {image.dtypes[0]: Scaling()}
+        scaling = dict.fromkeys((image.dtypes[0], PHYSICAL), Scaling())  # values stay as they are
         shown = [image.colorinterp[number - 1] for number in bands]
         interpretation = [band if band != ColorInterp.palette else ColorInterp.undefined for band in shown]
         coloured = is_coloured(label)
@@ -270,6 +271,9 @@ def _write_chip(
     ):  # fmt: skip
         if interpretation:
             chip.colorinterp = interpretation
+            if is_physical(pair.units):
+                chip.scales = [unit.scale for unit in pair.units]
+                chip.offsets = [unit.offset for unit in pair.units]
         chip.write(bands)
         if valid is not None and not valid.all():
             chip.write_mask(valid)

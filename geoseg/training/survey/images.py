@@ -14,6 +14,7 @@ from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, is_placed, open_scene, refuse_mixed_types
+from geoseg.rasters.values import check_units, is_physical, kind_of, units_of
 from geoseg.training.data.pairs import check_label, refuse_palette
 
 from .labels import LabelSurvey, read_thinned, survey_labels
@@ -36,7 +37,7 @@ class ImageSurvey:
     chosen: tuple[int, ...]
     """Bands to train on, counted from 1 and the same in all images: red, green and blue, or else the first three."""
     limits: Mapping[str, tuple[float, float]]
-    """First and 99th percentile of the valid pixels of the chosen bands, by data type."""
+    """First and 99th percentile of the valid pixels of the chosen bands, by key of the card's scaling."""
     labels: LabelSurvey
 
 
@@ -53,7 +54,8 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
                 _check_image(image)
                 shapes.append(image.shape)
                 bands.setdefault(tuple(image.colorinterp), image.name)
-                samples[image.dtypes[0]].append(_sample_values(image))
+                kind, values = _sample_values(image)
+                samples[kind].append(values)
                 is_vector = pair.label.suffix.lower() in VECTORS
                 if is_placed(image):
                     scenes.append(open_scene(pair.image))
@@ -67,7 +69,7 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
             scenes=tuple(scenes),
             bands=tuple(bands),
             chosen=_choose_same_bands(bands),
-            limits={dtype: _find_limits(np.concatenate(parts), dtype) for dtype, parts in samples.items()},
+            limits={kind: _find_limits(np.concatenate(parts), kind) for kind, parts in samples.items()},
             labels=survey_labels([pair.label for pair in opened_pairs]),
         )
 
@@ -101,17 +103,23 @@ def _choose_same_bands(bands: Mapping[tuple[ColorInterp, ...], str]) -> tuple[in
     return next(iter(names))
 
 
-def _sample_values(image: rasterio.DatasetReader) -> npt.NDArray[np.generic]:
-    """Sample the values `(values,)` of valid pixels, masked as in `geoseg.rasters.read`."""
-    values, valid = read_thinned(image, list(_choose_bands(image.colorinterp)))
+def _sample_values(image: rasterio.DatasetReader) -> tuple[str, npt.NDArray[np.generic]]:
+    """Sample the values `(values,)` of valid pixels, masked as in `geoseg.rasters.read`, and name their kind."""
+    bands = _choose_bands(image.colorinterp)
+    units = tuple(units_of(image)[band - 1] for band in bands)
+    check_units(image.name, units)
+    values, valid = read_thinned(image, list(bands))
     if ColorInterp.alpha in image.colorinterp:
         alpha = image.read(image.colorinterp.index(ColorInterp.alpha) + 1, out_shape=valid.shape)
         valid = alpha > 0
-    return values[:, valid & np.isfinite(values).all(axis=0)].ravel()
+    values = values[:, valid & np.isfinite(values).all(axis=0)]
+    if is_physical(units):
+        values = np.stack([band * unit.scale + unit.offset for band, unit in zip(values, units, strict=True)])
+    return kind_of(image.dtypes[0], units), values.ravel()
 
 
-def _find_limits(values: npt.NDArray[Any], dtype: str) -> tuple[float, float]:
+def _find_limits(values: npt.NDArray[Any], kind: str) -> tuple[float, float]:
     if not values.size:
-        raise SceneError(f"no pixel of the {dtype} images surveyed has data; check their nodata value.")
+        raise SceneError(f"no pixel of the {kind} images surveyed has data; check their nodata value.")
     low, high = np.percentile(values, (1, 99))
     return float(low), float(high)

@@ -55,6 +55,16 @@ def test_chips_cover_the_image(town, tmp_path, size, overlap):
         assert chip.colormap(1)[2] == PALETTE[2]
 
 
+def test_scale_and_offset_are_kept(town, tmp_path):
+    """Chips declare what their image declares: their values are the same."""
+    with rasterio.open(tmp_path / "images/a b.tif", "r+") as image:
+        image.scales, image.offsets = (1e-4, 2.0, 1.0), (-0.1, 0.0, 0.0)
+    tile(tmp_path, folder=tmp_path / "chips", size=64)
+    for path in (tmp_path / "chips/images").iterdir():
+        with rasterio.open(path) as chip:
+            assert (chip.scales, chip.offsets) == ((1e-4, 2.0, 1.0), (-0.1, 0.0, 0.0))
+
+
 def test_colours_are_kept(write_raster, coordinates, tmp_path):
     """Colour-coded labels stay colour-coded, and get no georeference."""
     colours = np.random.default_rng(0).integers(0, 255, (3, 40, 40), np.uint8)

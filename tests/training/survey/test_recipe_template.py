@@ -1,12 +1,14 @@
 import geopandas
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from rasterio import Affine
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.read import scaled
 from geoseg.training.data.dataset import open_data
-from geoseg.training.data.read_pairs import read_labels
+from geoseg.training.data.read_pairs import read_labels, read_pair
 from geoseg.training.recipe.load import load_recipe
 from geoseg.training.recipe.resolve import resolve
 from geoseg.training.survey.recipe_template import describe_data
@@ -66,6 +68,29 @@ def test_sixteen_bits(start, pytestconfig):
     pixels, _ = next(data.windows(0, side=200))
     assert 20 < pixels.mean() < 200
     assert pixels.dtype == np.float32
+
+
+def test_declared_scale_and_offset(start, write_raster, picture, tmp_path):
+    """Images that declare scale and offset are scaled by physical values, in whatever numbers each stores them."""
+    labels = np.broadcast_to(np.arange(200, dtype=np.uint8) % 2, (1, 150, 200))
+    for number, (scale, offset) in enumerate(((1e-4, 0.0), (1e-4, -0.1), (2e-4, -0.1))):
+        place = {"transform": Affine(1, 0, 500_000 + 200 * number, 0, -1, 5_400_000)}
+        stored = np.rint((picture * 1e-3 - offset) / scale).astype(np.uint16)
+        with rasterio.open(write_raster(f"images/{number}.tif", stored, photometric="RGB", **place), "r+") as image:
+            image.scales, image.offsets = (scale,) * 3, (offset,) * 3
+        write_raster(f"labels/{number}.tif", labels, **place)
+    text, recipe, data = start(tmp_path)
+    assert "3 bands (red, green, blue) of physical values" in text
+    assert set(recipe.card.scaling) == {"physical"}
+    low, high = np.percentile(picture * 1e-3, (1, 99))
+    scaling = recipe.card.scaling["physical"]
+    assert scaling.offset == pytest.approx(low, rel=1e-2)
+    assert scaling.gain == pytest.approx(255 / (high - low), rel=1e-2)
+    expected = np.moveaxis(np.clip((picture * 1e-3 - low) * 255 / (high - low), 0, 255), 0, -1)
+    for side in data.sides:
+        for pair in (*side.training, *side.validation):
+            pixels, _ = read_pair(pair, (slice(0, 150), slice(0, 200)))
+            np.testing.assert_allclose(scaled(pixels, pair.scaling), expected, atol=0.2)
 
 
 def test_the_network_to_begin_with(start, write_raster, picture):
