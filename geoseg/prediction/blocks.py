@@ -42,6 +42,8 @@ class Rows:
     """Probability of each class `(classes, rows, columns)`; None unless requested."""
     road: npt.NDArray[np.uint8] | None
     """Probability of road `(rows, columns)`; None without roads, or with `probabilities`."""
+    halved: bool = False
+    """Whether a device has halved its batch by now."""
 
 
 def predict_block(plan: Plan, block: Roi, engine: Engine, clock: Timings | None = None) -> Iterator[Rows]:

@@ -71,6 +71,8 @@ class Dealer:
         self._joined: dict[int, Bytes] = {}
         self._closed_seams: set[int] = set()
         self._warnings: list[str] = []
+        self.halved = False
+        """Whether a device has halved its batch."""
         self._error: Exception | None = None
         self._closed = False
         # Reentrant: the collector may close the iterator, and so this, in any thread.
@@ -134,6 +136,11 @@ class Dealer:
         with self._changed:
             self._warnings.append(sentence)
             self._changed.notify_all()
+
+    def halve(self, sentence: str) -> None:
+        """Record that a device has halved its batch, and have the consumer's thread warn."""
+        self.halved = True
+        self.warn(sentence)
 
     def drop(self, network: Network, error: Exception) -> None:
         """Give no more work to a network, and the work that is lost with its device to others."""

@@ -70,7 +70,7 @@ class Driver:
         """Begin anything in flight again after an error; or, if nothing else helps, give the device up."""
         try:
             if not self._blame_others():
-                self._dealer.warn(self._network.lower_batch(error))
+                self._dealer.halve(self._network.lower_batch(error))
         except Exception as fatal:  # noqa: BLE001
             self._dealer.drop(self._network, fatal)
             self._flights.clear()

@@ -141,6 +141,7 @@ class Finisher:
                 while band.held:
                     band.held.popitem()
                     self._room.release()
+        plan = self._journal.as_run(plan)
         return {layer: describe(plan, layer, target, place) for layer, target in layers.items()}
 
     @property

@@ -31,6 +31,7 @@ from .blocks import Rows
 from .plan import Plan
 
 _PUBLISHING = "publishing"
+_HALVED = "halved"
 QUICK = {"compress": "zstd", "zstd_level": 1}
 """Compression of work files: several times as fast as deflate, and no larger."""
 _WITHOUT_EFFECT = ("engine", "precision", "devices", "batch_size", "memory", "formats", "match_input")
@@ -57,6 +58,12 @@ class Journal:
     def begin_publishing(self) -> None:
         """Record that results published from now on are of this plan."""
         (self.folder / _PUBLISHING).touch()
+
+    def as_run(self, plan: Plan) -> Plan:
+        """Return a plan whose runtime says whether a device halved its batch in any of its runs."""
+        if plan.runtime is None:
+            return plan
+        return replace(plan, runtime=replace(plan.runtime, halved=(self.folder / _HALVED).exists()))
 
     def work_file(self, result: Path) -> Path:
         """Temporary path of a result."""
@@ -90,6 +97,8 @@ class Journal:
 
     def write(self, rows: Rows) -> None:
         """Write finished rows; classes come last, since they mark the piece as complete."""
+        if rows.halved:
+            (self.folder / _HALVED).touch()
         for layer in ("probabilities", "road", "confidence", "classes"):
             values = getattr(rows, layer)
             if values is not None:

@@ -145,5 +145,7 @@ def _tags(plan: Plan) -> dict[str, str]:
         tags["GEOSEG_STRETCH"] = str(plan.stretch)
     if plan.runtime is not None:
         runtime = {name: getattr(plan.runtime, name) for name in ("engine", "version", "precision", "hardware")}
+        if plan.runtime.halved:
+            runtime["batch"] = "halved"
         tags["GEOSEG_RUNTIME"] = json.dumps(runtime)
     return tags

@@ -3,7 +3,8 @@
 `predict_block_on_devices(plan, block, networks)` is `blocks.predict_block` for the networks that
 `geoseg.models.engines.on_devices.load_on_devices(model, options, devices)` loads, one for each of the devices that
 `geoseg.models.engines.devices.find_backend().devices("gpu")` lists. One block for the whole scene serves all devices;
-they share its strips, so nothing is computed twice. With `EngineOptions(batch_size=None)` the batch suits the device.
+they share its strips, so nothing is computed twice. Of a scene too wide for the memory, two blocks side by side both
+score the tiles at their border. With `EngineOptions(batch_size=None)` the batch suits the device.
 """
 
 import warnings
@@ -52,7 +53,7 @@ def predict_block_on_devices(
             sentences, finished = dealer.next_finished(wait=True)
             for sentence in sentences:
                 warnings.warn(sentence, GeosegWarning, stacklevel=2)
-            found = None if finished is None else _rows(plan, block, layout, finished)
+            found = None if finished is None else _rows(plan, block, layout, finished, halved=dealer.halved)
             if found is not None:
                 yield found
 
@@ -95,7 +96,7 @@ def _read(strips: Iterator[Strip], dealer: Dealer) -> None:
         dealer.fail(error)
 
 
-def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished) -> Rows | None:
+def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished, *, halved: bool) -> Rows | None:
     """Crop a strip to the rows and columns that are the block's; None if it has none of them."""
     strip, (rows, cols) = finished.strip, block
     parts = [part for part in (finished.top, finished.middle, finished.bottom) if part is not None]
@@ -117,4 +118,5 @@ def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished) -> Rows | 
         confidence=next(layers) if settings.confidence else None,
         probabilities=np.stack([next(layers) for _ in plan.card.legend.classes]) if settings.probabilities else None,
         road=next(layers, None),
+        halved=halved,
     )

@@ -66,7 +66,7 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
 
     SceneError if no pixel has data; `Stopped`, with nothing published, if the finisher was stopped.
     """
-    mosaics = finisher.mosaics()
+    mosaics, plan = finisher.mosaics(), journal.as_run(plan)
     if not finisher.areas.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")

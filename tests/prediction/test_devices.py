@@ -3,10 +3,12 @@
 Several networks on one device stand in for several devices, and a CPU for an accelerator where only its name counts.
 """
 
+import json
 import os
 import subprocess
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import rasterio
 from standins import make_card
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
@@ -23,10 +26,13 @@ from geoseg.models.engines.devices import find_backend
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.on_devices import load_on_devices
 from geoseg.models.engines.on_keras import KerasEngine
+from geoseg.models.engines.runtime import Runtime
+from geoseg.models.engines.strips import Networks
 from geoseg.models.legend import NODATA
 from geoseg.prediction.blocks import predict_block
 from geoseg.prediction.on_devices import predict_block_on_devices
 from geoseg.prediction.plan import plan
+from geoseg.prediction.run import Run
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 
@@ -308,6 +314,30 @@ def test_too_little_memory_halves_the_batch(scene, echo, echo_network):
         f"gpu:0 has too little memory for {tiles} tiles at a time; continuing with {tiles // 2}." for tiles in (8, 4)
     ]
     np.testing.assert_array_equal(found, on_devices(plan, echo))
+
+
+@pytest.mark.parametrize("room", [2, 8])
+def test_halved_batch_is_recorded(scene, echo_network, write_bundle, tmp_path, room):
+    """A map whose batch was halved on the way says so in its tags and its result; no other does."""
+    runtime = Runtime(engine="keras", version="keras 3", precision="float32", hardware="H200", devices=("gpu:0",))
+    network = load_small(echo_network, room, batch_size=8)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        run = Run(
+            scene,
+            write_bundle(tile=32, overlap=8, multiple=2),
+            Settings(roads=False),
+            runtime=runtime,
+            load=lambda bundle, options: Networks((network,)),
+            folder=tmp_path / "maps",
+        )
+        made = run.complete()
+    halved = room < 8
+    assert any("too little memory" in str(warning.message) for warning in warned) == halved
+    assert str(made.runtime).endswith("batch halved") == halved
+    with rasterio.open(made.outputs.classes) as classes:
+        tag = json.loads(classes.tags()["GEOSEG_RUNTIME"])
+    assert tag.get("batch") == ("halved" if halved else None)
 
 
 def test_threads_share_a_network(scene, echo, echo_network):

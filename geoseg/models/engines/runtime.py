@@ -38,10 +38,12 @@ class Runtime:
     """`CPU`, the names of the GPUs in use, or `unknown` in an engine of another package that does not tell."""
     devices: tuple[str, ...] = ()
     """Devices of the Keras backend, such as `gpu:0`; empty for an engine that runs on the whole CPU."""
+    halved: bool = False
+    """Whether a device ran out of memory and went on with smaller batches, which may round the last bit differently."""
 
     def __str__(self) -> str:
         count = f" ({len(self.devices)} devices)" if len(self.devices) > 1 else ""
-        return f"{self.version}, {self.precision}, {self.hardware}{count}"
+        return f"{self.version}, {self.precision}, {self.hardware}{count}{', batch halved' * self.halved}"
 
 
 def choose_runtime(
