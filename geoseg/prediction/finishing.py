@@ -159,10 +159,13 @@ class Finisher:
             return trace_rows(tracing, self.clock.awaiting("trace", rows), block=block, workers=_tracers())
 
     def __enter__(self) -> Self:
-        if self._skeleton is not None:
-            self._compilation = prepare_tracer()
-            self._skeleton.__enter__()
-        self._assembling.__enter__()
+        with ExitStack() as stack:
+            stack.push(self)  # a thread that does not start ends the other
+            if self._skeleton is not None:
+                self._compilation = prepare_tracer()
+                self._skeleton.__enter__()
+            self._assembling.__enter__()
+            stack.pop_all()
         return self
 
     def __exit__(

@@ -1,8 +1,7 @@
 """Time the stages of a prediction, which overlap in threads of their own."""
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,25 +13,46 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class StageTime:
-    """Seconds of one stage, summed over its threads."""
+    """Seconds of one stage; those of several threads at the same time count once."""
 
     busy_s: float
+    """While at least one of its threads worked."""
     waited_s: float
-    """For other stages."""
+    """While all of its threads waited for other stages."""
+
+
+@dataclass(eq=False)
+class _Stage:
+    """Threads of a stage since the last change, and the seconds before it."""
+
+    changed: float
+    begun: int = 0
+    waiting: int = 0
+    busy_s: float = 0.0
+    waited_s: float = 0.0
+
+    def change(self, now: float, *, begun: int = 0, waiting: int = 0) -> None:
+        """Count the time up to `now`, and threads that have begun, ended or changed to waiting since."""
+        seconds, self.changed = now - self.changed, now
+        if self.begun > self.waiting:
+            self.busy_s += seconds
+        elif self.begun:
+            self.waited_s += seconds
+        self.begun += begun
+        self.waiting += waiting
 
 
 @dataclass(eq=False)
 class Timings:
     """A clock for stages; any thread may use it."""
 
-    _busy: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    _waited: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _stages: dict[str, _Stage] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _started: float = field(default_factory=time.perf_counter)
 
     def busy(self, stage: str) -> AbstractContextManager[None]:
         """Count a block of code as work of a stage."""
-        return self._counted(self._busy, stage)
+        return self._counted(stage, begun=1)
 
     def producing(self, stage: str, source: Iterable[T]) -> Iterator[T]:
         """Count the making of each item as work of a stage."""
@@ -40,7 +60,7 @@ class Timings:
 
     def waiting(self, stage: str) -> AbstractContextManager[None]:
         """Count a block of code within the work of a stage as waiting."""
-        return self._counted(self._waited, stage)
+        return self._counted(stage, waiting=1)
 
     def awaiting(self, stage: str, source: Iterable[T]) -> Iterator[T]:
         """Count the time until each item arrives as waiting of a stage."""
@@ -49,9 +69,11 @@ class Timings:
     def stages(self) -> dict[str, StageTime]:
         """Return the stages in the order in which they began."""
         with self._lock:
+            now = time.perf_counter()
+            for stage in self._stages.values():
+                stage.change(now)
             return {
-                stage: StageTime(busy_s=max(0.0, busy - self._waited[stage]), waited_s=self._waited[stage])
-                for stage, busy in self._busy.items()
+                name: StageTime(busy_s=stage.busy_s, waited_s=stage.waited_s) for name, stage in self._stages.items()
             }
 
     @property
@@ -60,24 +82,31 @@ class Timings:
         return time.perf_counter() - self._started
 
     @contextmanager
-    def _counted(self, to: dict[str, float], stage: str) -> Iterator[None]:
-        started = time.perf_counter()
+    def _counted(self, name: str, *, begun: int = 0, waiting: int = 0) -> Iterator[None]:
+        self._change(name, begun, waiting)
         try:
             yield
         finally:
-            seconds = time.perf_counter() - started
-            with self._lock:
-                to[stage] += seconds
+            self._change(name, -begun, -waiting)
+
+    def _change(self, name: str, begun: int, waiting: int) -> None:
+        with self._lock:
+            now = time.perf_counter()
+            self._stages.setdefault(name, _Stage(now)).change(now, begun=begun, waiting=waiting)
 
 
 def _each(source: Iterable[T], counted: Callable[[], AbstractContextManager[None]]) -> Iterator[T]:
-    """Yield items, each fetched in a context of its own."""
+    """Yield items, each fetched in a context of its own; closes a generator that is left early."""
     iterator = iter(source)
-    while True:
-        with counted():
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-        yield item
-        del item  # only the consumer keeps it alive
+    try:
+        while True:
+            with counted():
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
+            del item  # only the consumer keeps it alive
+    finally:
+        if isinstance(iterator, Generator):
+            iterator.close()

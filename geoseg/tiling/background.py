@@ -38,7 +38,7 @@ class Background(Generic[T, R]):
             self._outcome.result()
 
     def result(self) -> R:
-        """End the items, and return what the consumer returns or raise its exception."""
+        """End the items, and return what the consumer returns or raise its exception; `Stopped` after leaving."""
         self._buffer.end(None)
         return self._outcome.result()
 
@@ -64,4 +64,5 @@ class Background(Generic[T, R]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
-        self._thread.join()
+        if self._thread.ident is not None:  # the system may have refused to start it
+            self._thread.join()

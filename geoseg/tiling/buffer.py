@@ -29,16 +29,18 @@ class Buffer(Generic[T]):
             return not self._left
 
     def end(self, error: BaseException | None) -> None:
-        """Mark the end of the source, or its exception."""
+        """Mark the end of the source, or its exception; without effect after `stop`."""
         with self._changed:
-            self._ended, self._error = True, error
-            self._changed.notify_all()
+            if not self._ended:
+                self._ended, self._error = True, error
+                self._changed.notify_all()
 
     def stop(self, error: BaseException) -> None:
         """Raise an exception in the consumer in place of the remaining items, and of those still to be put."""
         with self._changed:
             self._items.clear()
-            self.end(error)
+            self._ended, self._error = True, error
+            self._changed.notify_all()
 
     def leave(self) -> None:
         """Discard remaining items and any exception after them."""

@@ -45,13 +45,14 @@ def running(tasks: Sequence[Callable[[], None]], stop: Callable[[], None], *, na
         if threading.current_thread() not in threads:
             end = None if grace_s is None else time.monotonic() + grace_s
             for thread in threads:
-                thread.join(None if end is None else max(0, end - time.monotonic()))
+                if thread.ident is not None:  # the system may have refused to start it
+                    thread.join(None if end is None else max(0, end - time.monotonic()))
 
     atexit.register(leave)
-    for thread in threads:
-        thread.start()
     grace_s = None
     try:
+        for thread in threads:
+            thread.start()
         yield
     except (GeneratorExit, KeyboardInterrupt):  # an interrupt elsewhere closes the generators in its way
         grace_s = GRACE_S

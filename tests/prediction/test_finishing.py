@@ -169,6 +169,23 @@ def test_an_error_of_the_prediction_ends_the_threads(predicted):
     assert predicted("failing") == plain
 
 
+def test_a_thread_that_does_not_start(predicted, monkeypatch):
+    """If the system refuses the second thread, the first one ends, and the call resumes."""
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == "assemble":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            predicted("refused")
+    assert not finishing_threads()
+    predicted("refused")
+
+
 def test_an_interrupted_prediction_ends_the_threads(predicted):
     """After an interruption in any call of `progress`, the same call resumes."""
     plain = predicted("plain")

@@ -104,3 +104,33 @@ def test_nothing_is_consumed_after_leaving():
     buffer.put(2)
     with pytest.raises(Stopped):
         next(iter(buffer))
+
+
+def test_the_end_does_not_undo_a_stop():
+    """Asking for the result after leaving does not let the consumer take what it has for all there is."""
+    buffer = Buffer(depth=2)
+    buffer.stop(Stopped("as on leaving"))
+    buffer.end(None)
+    with pytest.raises(Stopped):
+        next(iter(buffer))
+
+
+def test_the_result_after_leaving():
+    """The result of a consumer that was stopped is `Stopped`, not what it had made until then."""
+    with Background(list, depth=3, name="stop") as thread:
+        thread.put(1)
+    with pytest.raises(Stopped):
+        thread.result()
+
+
+def refuse(_):
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_thread_that_does_not_start(monkeypatch):
+    """The system's refusal is raised as it is, and nobody waits for the thread."""
+    background = Background(list, depth=1, name="refused")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        background.__enter__()
+    background.__exit__(None, None, None)
