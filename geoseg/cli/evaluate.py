@@ -197,15 +197,15 @@ def _run(
     as_json: bool,
 ) -> None:
     """Evaluate, print the result, and write it to a folder, if any, which is checked first."""
-    from rich.console import Console
-
     from geoseg.evaluation.report.write import check_reports
+
+    from .console import status
 
     if folder is not None:
         check_reports(folder, maps, overwrite=overwrite)
-    with Console(stderr=True, markup=False).status("evaluating") as status:
+    with status("evaluating") as update:
         evaluation = evaluate(
-            progress=lambda done, total, item: status.update(f"evaluating {item} ({min(done + 1, total)} of {total})")
+            progress=lambda done, total, item: update(f"evaluating {item} ({min(done + 1, total)} of {total})")
         )
     if as_json:
         click.echo(json.dumps(evaluation.to_json(), indent=2))

@@ -1,6 +1,8 @@
 """The `geoseg` command: imports subcommands when called, and shows errors as one sentence."""
 
 import ast
+import logging
+import os
 import re
 import shlex
 import sys
@@ -16,6 +18,7 @@ from geoseg.errors import GeosegError, GeosegWarning
 from geoseg.version import __version__
 
 from .interrupts import interruptible
+from .terminal import escaped, guarded_streams
 
 COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
 
@@ -50,6 +53,14 @@ class LazyGroup(RecordingGroup):
             return None
         return _import(cmd_name)
 
+    def main(self, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - click's
+        """Run the command line; help that cannot be printed is an error like any other."""
+        with guarded_streams():
+            try:
+                return super().main(*args, **settings)
+            except GeosegError as error:
+                fail(error, None)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's result
         """Run the subcommand; a GeosegError becomes a message and its exit code, and so does Ctrl-C."""
         with interruptible(), self._shown_warnings(ctx):
@@ -57,10 +68,18 @@ class LazyGroup(RecordingGroup):
                 return super().invoke(ctx)
             except GeosegError as error:
                 fail(error, ctx.meta.get(_RUNNING))
+            except MemoryError as error:
+                fail(out_of_memory(error), ctx.meta.get(_RUNNING))
 
     @contextmanager
     def _shown_warnings(self, ctx: click.Context) -> Iterator[None]:
-        """Print each GeosegWarning once as one line, like an error; other warnings as Python does."""
+        """Print each GeosegWarning once as one line, like an error.
+
+        What libraries say beside their errors, which become sentences, is printed for those who ask Python or GDAL.
+        """
+        logging.lastResort = logging.NullHandler()
+        if "CPL_DEBUG" not in os.environ:
+            os.environ.setdefault("CPL_LOG", os.devnull)  # GDAL's messages in threads that nothing else listens to
         with warnings.catch_warnings():
             warnings.simplefilter("always", GeosegWarning)
             print_other = warnings.showwarning
@@ -72,7 +91,7 @@ class LazyGroup(RecordingGroup):
                         return
                     shown.add(str(message))
                     click.echo(f"geoseg: {sentence(message, ctx.meta.get(_RUNNING))}", err=True)
-                else:
+                elif sys.warnoptions:
                     print_other(message, category, *place, **more)
 
             warnings.showwarning = show
@@ -89,7 +108,8 @@ def sentence(error: Exception | str, command: click.Command | None) -> str:
 
     `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; an option that may
     be repeated is repeated. A setting of predictions that the command has no option for is named as that of `predict`:
-    `` `tile=256` `` becomes `` `geoseg predict --tile 256` ``. Other words in backticks stay.
+    `` `tile=256` `` becomes `` `geoseg predict --tile 256` ``. Other words in backticks stay. The sentence is one line,
+    whatever names it repeats.
     """
     parameters = {} if command is None else {each.name: each for each in command.params}
     others = {each.name: each for each in _import("predict").params if isinstance(each, click.Option)}
@@ -103,7 +123,7 @@ def sentence(error: Exception | str, command: click.Command | None) -> str:
             return parameter.make_metavar(click.Context(click.Command(None)))
         return _option(parameter, value) if isinstance(parameter, click.Option) else match[0]
 
-    return _PARAMETER.sub(option, str(error))
+    return escaped(_PARAMETER.sub(option, str(error)))
 
 
 def _option(parameter: click.Option, value: str | None) -> str:
@@ -124,6 +144,12 @@ def _typed(value: str, *, repeated: bool) -> list[str]:
     if not isinstance(parsed, list | tuple):
         return [parsed if isinstance(parsed, str) else value]
     return [str(each) for each in parsed] if repeated else [",".join(map(str, parsed))]
+
+
+def out_of_memory(error: MemoryError) -> GeosegError:
+    """Return the error for a machine, or a limit, that is too small for the command."""
+    found = f" ({error})" if str(error) else ""
+    return GeosegError(f"there is too little memory{found}; end other programs, or raise the limit of this one.")
 
 
 def fail(error: GeosegError, command: click.Command | None) -> NoReturn:

@@ -7,6 +7,7 @@ import click
 
 from . import options
 from .tables import flatten
+from .terminal import escaped
 
 _LABELS = {
     "size": "width, height",
@@ -52,4 +53,4 @@ def command(source: str, model: str, *, as_json: bool, **settings: Any) -> None:
     rows = list(flatten(shown))
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
-        click.echo(f"{name:<{width}}  {text}")
+        click.echo(f"{name:<{width}}  {escaped(text)}")

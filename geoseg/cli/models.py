@@ -145,14 +145,14 @@ def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
     geoseg models quantize aerial --calibrate images -o aerial_int8.keras
     geoseg predict scene.tif -m aerial_int8.keras --precision int8
     """
-    from rich.console import Console
-
     from geoseg.prediction.quantize import quantize as run
 
-    with Console(stderr=True, markup=False).status("calibrating") as status:
+    from .console import status
+
+    with status("calibrating") as show:
         made = run(
             model,
-            progress=lambda done, most, item: status.update(f"{item} (tile {done + 1} of at most {most})"),
+            progress=lambda done, most, item: show(f"{item} (tile {done + 1} of at most {most})"),
             **choices,
         )
     click.echo(made.path)
@@ -232,9 +232,9 @@ def _table(title: str, *columns: str, header: bool = True) -> "Table":
 
 
 def _print(first: "Table", second: "Table") -> None:
-    from rich.console import Console
+    from .console import make_console
 
-    console = Console(markup=False)  # file names may contain brackets
+    console = make_console()
     if not console.is_terminal:
         console.width = 100  # rich would wrap the rows of a pipe at 80 columns
     console.print(first)

@@ -39,11 +39,11 @@ def command(
     geoseg polygons scene_classes.tif -o scene_areas.gpkg
     geoseg polygons scene_classes.tif -o water.geojson --class water --min-area 50 --simplify 1
     """
-    from rich.console import Console
-
     from geoseg.polygons import polygonise
 
-    with Console(stderr=True, markup=False).status("tracing borders") as status:
+    from .console import status
+
+    with status("tracing borders") as show:
         made = polygonise(
             source,
             output,
@@ -52,7 +52,7 @@ def command(
             simplify_m=simplify_m,
             formats=formats,
             overwrite=overwrite,
-            progress=lambda done, rows, _: status.update(f"tracing borders: {done} of {rows} rows"),
+            progress=lambda done, rows, _: show(f"tracing borders: {done} of {rows} rows"),
         )
     for total in made.totals.values():
         ending = "" if total.count == 1 else "s"

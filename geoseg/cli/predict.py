@@ -12,6 +12,7 @@ from geoseg.errors import UsageError
 
 from . import options
 from .group import sentence
+from .terminal import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,10 +74,10 @@ def command(
     <scene>_roads.geojson (or the formats chosen with --format) and .qml, and on request <scene>_confidence.tif and
     <scene>_probabilities.tif. The same command resumes a stopped run.
     """
-    from rich.console import Console
-
     from geoseg.prediction.predict import predict_each
     from geoseg.rasters.scene import stem
+
+    from .console import make_console
 
     stems = Counter(map(stem, scenes))
     repeated = [name for name, count in stems.items() if count > 1]
@@ -84,7 +85,7 @@ def command(
         raise UsageError(
             f"several scenes are named {repeated[0]} and would overwrite each other's results; predict them separately."
         )
-    console = Console(stderr=True, quiet=quiet, markup=False)  # file names may hold brackets
+    console = make_console(stderr=True, quiet=quiet)
     failures = []
     with _progress_bars(console) as progress:
         predictions = predict_each(
@@ -123,7 +124,7 @@ def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
         def begin(scene: str) -> "Report":
             for earlier in bars.task_ids[:-1]:
                 bars.remove_task(earlier)
-            task = bars.add_task(Path(scene).name, total=None, rate="starting")
+            task = bars.add_task(escaped(Path(scene).name), total=None, rate="starting")
 
             def report(done: int, total: int, text: str) -> None:
                 if text:
@@ -140,9 +141,8 @@ def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
 
 def _show(console: "Console", prediction: "Prediction") -> None:
     from rich.table import Table
-    from rich.text import Text
 
-    table = Table("class", "share", "area", title=Text(Path(prediction.source).name), title_justify="left")
+    table = Table("class", "share", "area", title=Path(prediction.source).name, title_justify="left")
     table.columns[1].justify = table.columns[2].justify = "right"
     for area in prediction.areas:
         table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))

@@ -35,11 +35,11 @@ def command(
     OUT covers the same extent. Give exactly one of --gsd, --scale and --size. Imagery is Lanczos-filtered, antialiased
     when reducing; masks, and all values with --labels, take the nearest pixel. Memory use is constant.
     """
-    from rich.console import Console
-
     from geoseg.rasters.resize import resize
 
-    with Console(stderr=True, markup=False).status("resizing") as status:
+    from .console import status
+
+    with status("resizing") as show:
         written = resize(
             source,
             output,
@@ -48,6 +48,6 @@ def command(
             size=size,
             labels=labels,
             overwrite=overwrite,
-            progress=lambda done, blocks, _item: status.update(f"resizing: {done / blocks:.0%}"),
+            progress=lambda done, blocks, _item: show(f"resizing: {done / blocks:.0%}"),
         )
     click.echo(written)

@@ -46,16 +46,16 @@ def command(
     geoseg roads mask.tif --class 1 -o roads.gpkg --format geojson
     geoseg roads road_probability.tif --threshold 0.4 -o roads.gpkg
     """
-    from rich.console import Console
-
     from geoseg.roads import prepare_tracer, trace_roads
     from geoseg.roads.ahead import COMPILING
 
-    with Console(stderr=True, markup=False).status("tracing roads") as status, prepare_tracer() as compilation:
+    from .console import status
+
+    with status("tracing roads") as show, prepare_tracer() as compilation:
         if compilation.needed:
-            status.update(COMPILING)
+            show(COMPILING)
             compilation.wait()
-            status.update("tracing roads")
+            show("tracing roads")
         network = trace_roads(
             source,
             output,
@@ -65,7 +65,7 @@ def command(
             band=band,
             workers=workers,
             overwrite=overwrite,
-            progress=lambda done, total, _: status.update(f"tracing roads: {done / total:.0%}"),
+            progress=lambda done, total, _: show(f"tracing roads: {done / total:.0%}"),
         )
     click.echo(f"roads: {network.length_km:,.2f} km in {len(network):,} edges")
     for path in network.files:

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 def show(tables: "Iterable[Table]", sentences: Iterable[str]) -> None:
     """Print tables, then sentences."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console(markup=False, highlight=False)
+    from .console import make_console
+
+    console = make_console()
     if not console.is_terminal:
         console.width = 120  # a pipe has no width, and rich would fold rows at 80 columns
     for table in tables:
@@ -24,10 +25,10 @@ def show(tables: "Iterable[Table]", sentences: Iterable[str]) -> None:
             shown.add_column(column, justify="right" if number else "left", overflow="fold")
         for row in table.rows:
             shown.add_row(*row)
-        console.print(shown)
+        console.print(shown, highlight=False)
         console.print()
     for sentence in sentences:
-        console.print(sentence, soft_wrap=True)
+        console.print(sentence, highlight=False, soft_wrap=True)
 
 
 def flatten(values: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value

@@ -8,6 +8,8 @@ import click
 
 from geoseg.errors import UsageError
 
+from .terminal import escaped
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -57,12 +59,12 @@ def command(
         return
     if len(paths) > 1:
         raise UsageError(f"give one recipe, not {len(paths)}; for images and labels, add --init.")
-    from rich.console import Console
-
     from geoseg.training.recipe.load import load_recipe
     from geoseg.training.train import train
 
-    console = Console(stderr=True, quiet=quiet, markup=False)
+    from .console import make_console
+
+    console = make_console(stderr=True, quiet=quiet)
     recipe = load_recipe(paths[0], overrides)
     with _build_bar(console) as bar:
         display = _Display(console, bar, recipe.name, every=recipe.schedule.table_every, epochs=recipe.schedule.epochs)
@@ -120,7 +122,7 @@ class _Display:
         self._every = every
         self._epochs = epochs
         # Started at the first step, so that preparation does not count as pace.
-        self._task = bar.add_task(name, total=None, start=False, loss="")
+        self._task = bar.add_task(escaped(name), total=None, start=False, loss="")
         self._has_header = False
 
     def move_bar(self, done: int, total: int, loss: str) -> None:

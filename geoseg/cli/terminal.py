@@ -1,0 +1,89 @@
+"""Standard output and error of a command: names from files cannot control a terminal, and a failure is one sentence."""
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, TextIO, cast
+
+from geoseg.errors import OutputError
+
+_CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories: control characters, bytes of a name that are not UTF-8, and separators of lines."""
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+"""Bidirectional classes of characters that reorder the text around them."""
+
+
+def escaped(text: str, keep: str = "") -> str:
+    r"""Write characters that control a terminal as Python does (`\x1b`), except those to `keep`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each.encode("unicode_escape").decode()
+        if each not in keep and (unicodedata.category(each) in _CONTROLS or unicodedata.bidirectional(each) in _TURNS)
+        else each
+        for each in text
+    )
+
+
+@contextmanager
+def guarded_streams() -> Iterator[None]:
+    """Escape what is printed, and raise OutputError if standard output cannot be written.
+
+    A standard error that cannot be written costs its text only: a run has better things to do than to fail over it.
+    """
+    with (
+        redirect_stdout(sys.stdout and cast(TextIO, _Guarded(sys.stdout, required=True))),
+        redirect_stderr(sys.stderr and cast(TextIO, _Guarded(sys.stderr, required=False))),
+    ):
+        yield
+
+
+class _Stream:
+    """A text stream whose failures are an OutputError if it is `required`, or else nothing."""
+
+    def __init__(self, stream: TextIO, *, required: bool) -> None:
+        self._stream = stream
+        self._required = required
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - an attribute of any stream
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write text, with escapes for what the stream's encoding lacks."""
+        encoding = self._stream.encoding or "utf-8"
+        encoded = text.encode(encoding, "backslashreplace").decode(encoding)
+        if encoded:  # click tries streams with empty texts, and ignores what comes of it
+            with self._failures():
+                self._stream.write(encoded)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        with self._failures():
+            self._stream.flush()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # What is held back would fail again when the process ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            if self._required:
+                raise OutputError(f"standard output cannot be written ({error.strerror}).") from error
+
+
+class _Guarded(_Stream):
+    """A stream that escapes what is written; `styled` takes the colours and movements of rich."""
+
+    def __init__(self, stream: TextIO, *, required: bool) -> None:
+        super().__init__(stream, required=required)
+        self.styled = _Stream(stream, required=required)
+
+    def write(self, text: str) -> int:
+        """Write text but for control characters; lines and tabs stay."""
+        return super().write(escaped(text, keep="\n\t"))

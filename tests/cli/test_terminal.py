@@ -1,0 +1,235 @@
+"""What commands print: no name controls the terminal, and a stream that takes nothing is a sentence."""
+
+import io
+import os
+import subprocess
+import sys
+import unicodedata
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.table import Table
+
+from geoseg.cli import main
+from geoseg.cli.console import make_console, status
+from geoseg.cli.terminal import escaped, guarded_streams
+from geoseg.models.legend import AERIAL, Legend, LegendClass
+
+HOSTILE = "\x1b[2Jcleared\x07\x9b1m\u202etxt\r"
+
+
+@pytest.fixture
+def run():
+    """Run the command line in this process and return the result, once its exit code is compared."""
+
+    def call(*arguments, expect=0):
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == expect, result.output
+        return result
+
+    return call
+
+
+@pytest.fixture
+def classes(write_ids):
+    """A class raster with a road."""
+    values = np.ones((40, 60), np.uint8)
+    values[18:24] = 2
+    return write_ids(values, nodata=255, legend=AERIAL, gsd_m=2)
+
+
+def controls(text):
+    """Characters that a terminal obeys, other than the ends of lines."""
+    return {each for each in text if unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") or each == "\u202e"} - {
+        "\n"
+    }
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_escaped_text_controls_nothing(text):
+    """No control character is left, and what is printable stays as it is, in any script."""
+    shown = escaped(text)
+    assert not controls(shown)
+    assert "\n" not in shown
+    assert escaped(shown) == shown
+    if text.isprintable():
+        assert shown == text
+
+
+def test_escapes_are_those_of_python():
+    """A reader recognises the byte: escapes are written as in Python."""
+    assert escaped(HOSTILE) == r"\x1b[2Jcleared\x07\x9b1m\u202etxt\r"
+    assert escaped("Zürich, 東京, ‎עברית, 25 km²") == "Zürich, 東京, ‎עברית, 25 km²"
+
+
+def test_names_in_errors(run, tmp_path):
+    """The name of a file that is missing, unreadable or no UTF-8 cannot hide the sentence around it."""
+    path = tmp_path / f"{HOSTILE}\nb.tif"
+    for command in (
+        ["info"],
+        ["predict"],
+        ["polygons", "-o", tmp_path / "a.gpkg"],
+        ["roads", "-o", tmp_path / "a.gpkg"],
+    ):
+        text = run(command[0], path, *command[1:], expect=3).stderr
+        assert not controls(text)
+        assert text.count("\n") == 1
+        assert r"\x1b[2Jcleared\x07\x9b1m\u202etxt\r\nb.tif" in text
+
+
+def test_names_in_usage_errors(monkeypatch, capsys):
+    """Nor can an argument that click itself repeats."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)  # for all others click drops colours
+    with pytest.raises(SystemExit):
+        main([f"no{HOSTILE}"])
+    assert not controls(capsys.readouterr().err)
+
+
+def test_names_of_classes(run, write_ids, tmp_path):
+    """Class names of a legend in a file's tags are escaped in sentences and in tables."""
+    entries = (LegendClass(name=HOSTILE, colour="#ffffff"), LegendClass(name="[/b]:car:", colour="#000000"))
+    values = np.zeros((40, 60), np.uint8)
+    values[20:] = 1
+    raster = write_ids(values, nodata=255, legend=Legend(classes=entries), gsd_m=2)
+    for result in (
+        run("polygons", raster, "-o", tmp_path / "areas.gpkg"),
+        run("evaluate", "rasters", raster, raster),
+    ):
+        assert not controls(result.output)
+        assert r"cleared\x07\x9b1m" in result.stdout  # click drops colours where no terminal reads
+        assert "[/b]:car:" in result.stdout
+
+
+def test_names_of_crs(run, write_scene, write_bundle, noise):
+    """The name that a file gives its CRS is one line of `info`."""
+    wkt = (
+        'PROJCRS["a\x1b[2Jb",BASEGEOGCRS["WGS 84",DATUM["WGS 84",ELLIPSOID["WGS 84",6378137,298.257223563]]],'
+        'CONVERSION["c",METHOD["Transverse Mercator"],PARAMETER["Longitude of natural origin",15.5]],'
+        'CS[Cartesian,2],AXIS["x",east],AXIS["y",north],LENGTHUNIT["metre",1]]'
+    )
+    scene = write_scene(noise(60, 60), crs=wkt)
+    text = run("info", scene, "-m", write_bundle()).stdout
+    assert not controls(text)
+    assert r"a\x1b[2Jb" in text
+
+
+def test_progress_names():
+    """What a status line repeats of a file is shown as it is: neither markup, which may be invalid, nor control."""
+    with status("starting") as show:
+        show(f"[/b] {HOSTILE}")
+
+
+def test_rich_draws_and_names_do_not(monkeypatch):
+    """On a terminal, rich may colour and move; what stands in its cells may not."""
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    table = Table("a", title=HOSTILE)
+    table.add_row(HOSTILE)
+    with guarded_streams():
+        make_console().print(table, HOSTILE, style="bold")
+    text = stream.getvalue()
+    assert "\x1b[1m" in text
+    assert "\x1b[2J" not in text
+    assert controls(text) == {"\x1b"}
+
+
+def printing(classes, folder):
+    """Commands that print on standard output."""
+    return (
+        ["--help"],
+        ["--version"],
+        ["predict", "--help"],
+        ["info", "aerial"],
+        ["info", "aerial", "--json"],
+        ["models"],
+        ["models", "show", "aerial"],
+        ["models", "show", "aerial", "--json"],
+        ["models", "card", "aerial"],
+        ["models", "card", "aerial", "-o", folder / "card.md"],
+        ["evaluate", "rasters", classes, classes],
+        ["evaluate", "rasters", classes, classes, "--json"],
+        ["polygons", classes, "-o", folder / "areas.geojson"],
+        ["roads", classes, "-o", folder / "roads.geojson"],
+        ["resize", classes, folder / "small.tif", "--scale", "0.5", "--labels"],
+    )
+
+
+@pytest.mark.parametrize("number", range(15))
+def test_standard_output_that_is_full(classes, tmp_path, capsys, monkeypatch, number):
+    """A command whose output cannot be written ends with a sentence and the code of outputs."""
+    words = [str(word) for word in printing(classes, tmp_path)[number]]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+    assert ended.value.code == 5
+    assert capsys.readouterr().err == "geoseg: standard output cannot be written (No space left on device).\n"
+
+
+def test_standard_error_that_is_full(classes, tmp_path, monkeypatch):
+    """A run is worth more than its progress, which may be lost."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        with pytest.raises(SystemExit) as ended:
+            main(["evaluate", "rasters", str(classes), str(classes), "-o", str(tmp_path / "report")])
+    assert ended.value.code == 0
+    assert (tmp_path / "report").is_dir()
+
+
+def test_a_reader_that_is_gone():
+    """A closed pipe is a sentence, and the process ends without a word of Python's."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "geoseg", "--help"], stdout=pipe, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (5, b"geoseg: standard output cannot be written (Broken pipe).\n")
+
+
+def test_a_terminal_of_another_alphabet(capsys, monkeypatch):
+    """A character that the terminal's encoding lacks is escaped, not an error."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    with guarded_streams():
+        print("25 km²")
+    stream.flush()
+    assert stream.buffer.getvalue() == rb"25 km\xb2" + b"\n"
+
+
+def test_warnings_of_libraries_are_not_shown(monkeypatch, capsys):
+    """What a library warns of is for programmers: it is shown if Python is asked for warnings."""
+
+    def warn(*_, **__):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("deprecated", DeprecationWarning, stacklevel=1)
+        return {}
+
+    monkeypatch.setattr("geoseg.prediction.info.describe", warn)
+    for options in ([], ["default"]):
+        monkeypatch.setattr(sys, "warnoptions", options)
+        with warnings.catch_warnings(record=True) as shown, pytest.raises(SystemExit):
+            main(["info", "aerial", "--json"])
+        assert len(shown) == len(options)
+    assert capsys.readouterr().err == ""
+
+
+def test_too_little_memory(monkeypatch, capsys):
+    """What does not fit the memory is a sentence."""
+
+    def fill(*_, **__):
+        return bytes(2**62)
+
+    monkeypatch.setattr("geoseg.prediction.info.describe", fill)
+    with pytest.raises(SystemExit) as ended:
+        main(["info", "aerial"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("geoseg: there is too little memory")
