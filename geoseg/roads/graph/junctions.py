@@ -171,6 +171,9 @@ def _measure_directions(  # noqa: PLR0917 - compiled: plain arguments
             if node < 0 or degree[node] < 3:
                 continue
             found = walk(start, parts, code, columns, edge, side, buffer)
+            if found == 0:  # a straight line to the other node, across a gap
+                other = ends[edge, 1 - side]
+                buffer[0, 0], buffer[0, 1] = place[other, 0], place[other, 1]
             at = 0
             for k in range(found):
                 at = k
