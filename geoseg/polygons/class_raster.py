@@ -11,6 +11,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.rasters.ground import ground_area, ground_sample_distance
+from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, open_scene
 
@@ -42,6 +43,7 @@ class ClassRaster:
             for top in range(0, source.height, BAND_ROWS):
                 window = Window(0, top, source.width, min(BAND_ROWS, source.height - top))
                 yield _read(source, window)
+        check_unchanged(self.scene.source, self.scene.identity)
 
     def with_pixel_sizes(self, bands: Iterator[Values]) -> Iterator[Band]:
         """Add to each band the size of its pixels."""

@@ -23,7 +23,6 @@ from rasterio.io import MemoryFile
 from geoseg.errors import OutputError
 from geoseg.files import writing
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.open import on_disk
 from geoseg.tiling import Roi, cut
 from geoseg.version import __version__
 
@@ -155,7 +154,7 @@ def _identity(plan: Plan, model: Path) -> str:
     return json.dumps(
         {
             "geoseg": __version__,
-            "scene": [_fingerprint(file) for file in plan.scene.files],
+            "scene": plan.scene.identity,
             "grid": [*plan.grid.shape, *plan.grid.transform, crs_of(plan.grid).to_wkt()],
             "bands": [*plan.bands, plan.scene.dtype],
             "scaling": [asdict(band) for band in plan.scaling],
@@ -174,11 +173,3 @@ def _describe(plan: Plan) -> list[Any] | None:
     # Kernels of GPUs depend on the batch; those for chosen devices are others than those for the whole CPU.
     batch = None if plan.runtime.hardware == "CPU" else plan.settings.batch_size
     return [*asdict(replace(plan.runtime, devices=())).values(), bool(plan.runtime.devices), batch]
-
-
-def _fingerprint(source: str) -> list[str | int]:
-    """Path, size and modification time of a file; the name alone of a URL or a GDAL path such as /vsizip/…."""
-    if not on_disk(source):
-        return [source]
-    stat = os.stat(source)  # noqa: PTH116
-    return [os.path.abspath(source), stat.st_size, stat.st_mtime_ns]  # noqa: PTH100

@@ -20,6 +20,7 @@ from geoseg.models.engines.strips import Networks
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.georeference import known_as, placed
+from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.tiling import nearest_exact
@@ -117,6 +118,7 @@ class Model:
         engine = self._engine(self.path, planned.engine_options)
         for block in planned.blocks:
             yield from predict_rows(planned, block, engine)
+        check_unchanged(planned.scene.source, planned.scene.identity)
 
     def predict_array(
         self,

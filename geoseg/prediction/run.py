@@ -16,6 +16,7 @@ from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
+from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.scene import open_scene
 from geoseg.roads.ahead import COMPILING
@@ -82,6 +83,7 @@ class Run:
                 done += finished.pixels
                 progress(done, total, "")
         free_heap()  # so that the files need no more memory than the blocks did
+        check_unchanged(self._plan.scene.source, self._plan.scene.identity)
 
     def finish(self) -> Prediction:
         """Write and publish the files; from any thread."""

@@ -13,6 +13,7 @@ from rasterio.enums import ColorInterp
 from geoseg.errors import SceneError
 
 from .ground import checked_gsd, crs_of
+from .identity import Mark, ask_server, identify
 from .open import opened, unplaced, usable_crs
 from .values import Unit, units_of
 
@@ -23,8 +24,8 @@ class Scene:
 
     source: str
     """Path or URL for GDAL."""
-    files: tuple[str, ...]
-    """The source, its sidecars, and the rasters behind a VRT."""
+    identity: tuple[Mark, ...]
+    """Marks of the source, its sidecars, and the rasters behind a VRT; see `identity.check_unchanged`."""
     geobox: GeoBox
     """The raster's own grid."""
     gsd_m: tuple[float, float]
@@ -58,6 +59,7 @@ def stem(source: str) -> str:
 def open_scene(source: str | Path) -> Scene:
     """Describe a raster; raises SceneError unless it is georeferenced by a CRS and an affine transform."""
     source = str(source)
+    at_server = ask_server(source)
     # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True) as dataset:
         _check_placed(source, dataset)
@@ -68,7 +70,7 @@ def open_scene(source: str | Path) -> Scene:
         gsd_m = checked_gsd(source, geobox)
         return Scene(
             source=source,
-            files=tuple(dataset.files) or (source,),
+            identity=(*at_server, *identify(dataset)),
             geobox=geobox,
             gsd_m=gsd_m,
             dtype=dataset.dtypes[0],

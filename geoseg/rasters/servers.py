@@ -19,6 +19,7 @@ for _name, _value in _DEFAULTS.items():
     # In the environment they hold in all threads; its own values win, and so do those of the caller's `rasterio.Env`.
     os.environ.setdefault(_name, str(_value))
 
+RETRIED = (429, 500, 502, 503, 504)
 _TIMED_OUT = re.compile(r"CURL error: .*(timed out|too slow|timeout was reached)", re.IGNORECASE)
 _BROKEN = "Read failed"
 """Begins rasterio's message; GDAL keeps what a server did to itself."""
@@ -31,18 +32,34 @@ def is_remote(source: str) -> bool:
 
 def server_failure(source: str, message: str) -> str | None:
     """Return the sentence for an error of GDAL or rasterio if a silent or failing server may be its cause."""
-    silent = (
-        f"its server did not answer within {_silence_s():g} s; try again later, or allow more seconds with the "
-        f"environment variable {_SILENCE}."
-    )
     if _TIMED_OUT.search(message):
-        return f"{source} cannot be read: {silent}"
+        return silent(source)
     if is_remote(source) and message.startswith(_BROKEN):
-        return f"{source} cannot be read: its connection broke, or {silent}"
+        return silent(source, "its connection broke, or ")
     return None
 
 
-def _silence_s() -> float:
+def silent(source: str, other: str = "") -> str:
+    """Return the sentence for a server that is silent, or perhaps something `other`."""
+    return (
+        f"{source} cannot be read: {other}its server did not answer within {silence_s():g} s; try again later, or set "
+        f"the environment variable {_SILENCE} to more seconds."
+    )
+
+
+def silence_s() -> float:
     """Seconds after which a silent server is given up; 0 for never."""
-    limits = (float(get_gdal_config(name) or 0) for name in (_SILENCE, "GDAL_HTTP_TIMEOUT"))
-    return min(filter(None, limits), default=0)
+    return min(filter(None, map(_number, (_SILENCE, "GDAL_HTTP_TIMEOUT"))), default=0)
+
+
+def retry_delays_s() -> list[float]:
+    """Seconds to wait before each further try."""
+    return [_number("GDAL_HTTP_RETRY_DELAY") * 2**number for number in range(int(_number("GDAL_HTTP_MAX_RETRY")))]
+
+
+def _number(name: str) -> float:
+    """Return the value of an option of GDAL, which takes what is no number for 0."""
+    try:
+        return float(get_gdal_config(name) or 0)
+    except ValueError:
+        return 0

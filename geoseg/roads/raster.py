@@ -14,6 +14,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import LEVELS, NODATA
+from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
@@ -71,6 +72,7 @@ def road_raster(
             return np.where(missing, np.uint8(NODATA), to_levels(values))
 
         yield RoadRaster(read=read, grid=scene.geobox, certain=certain)
+    check_unchanged(scene.source, scene.identity)
 
 
 def _road_band(dataset: rasterio.DatasetReader) -> int:

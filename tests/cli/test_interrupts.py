@@ -58,11 +58,11 @@ def server(tmp_path):
 def test_silence_in_the_main_thread(server, write_scene, noise, tmp_path, words):
     """A command whose main thread waits inside GDAL, when a raster is opened or read, leaves no work folder."""
     write_scene(noise(300, 300), "served/scene.tif")
-    server.silent = lambda _, start: words[0] == "info" or start > 0
+    server.behave(silent_from=0 if words[0] == "info" else 1)
     more = [tmp_path / "out" / "large.tif"] if words[0] == "resize" else []
     (tmp_path / "out").mkdir()
     process = start(words[0], server.url("scene.tif"), *more, *words[1:])
-    assert server.waiting.wait(WAIT)
+    server.wait_for_silence()
     interrupted(process)
     assert not list((tmp_path / "out").iterdir())
 
@@ -71,12 +71,12 @@ def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path)
     """A prediction whose readers wait inside GDAL leaves its work folder, and the same command resumes."""
     write_scene(noise(2000, 100), "served/scene.tif", blockysize=16)
     arguments = ["predict", server.url("scene.tif"), "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
-    server.silent = lambda _, start: start > 300_000
+    server.behave(silent_from=300_000)
     process = start(*arguments)
-    assert server.waiting.wait(WAIT)
+    server.wait_for_silence()
     interrupted(process)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
-    server.silent = lambda *_: False
+    server.behave(silent_from=None)
     assert start(*arguments).communicate(timeout=WAIT) == ("", "")
     assert (tmp_path / "out" / "scene_classes.tif").exists()
     assert not (tmp_path / "out" / ".scene.geoseg").exists()

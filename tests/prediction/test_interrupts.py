@@ -80,13 +80,13 @@ except KeyboardInterrupt:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     environment |= {"GDAL_HTTP_LOW_SPEED_TIME": "600"}
     with serving(tmp_path) as server:
-        server.silent = lambda _, start: start > 300_000
+        server.behave(silent_from=300_000)
         process = subprocess.Popen(
             [sys.executable, "-c", script, server.url("scene.tif"), str(write_bundle()), str(tmp_path / "out")],
             stdout=subprocess.PIPE,
             text=True,
             env=environment,
         )
-        assert server.waiting.wait(WAIT)
+        server.wait_for_silence()
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=WAIT)[0] == "interrupted\n"

@@ -31,18 +31,18 @@ def test_errors_in_passing(server, write_scene, noise):
     """A server that fails for a moment is asked again, when a raster is opened and when it is read."""
     pixels = noise(300, 300)
     write_scene(pixels)
-    server.codes = [429, 500, 502]
+    server.behave(codes=[429, 500, 502])
     with opened(server.url("scene.tif")) as raster:
-        assert not server.codes
-        server.codes = [503, 504]
+        assert not server.codes()
+        server.behave(codes=[503, 504])
         np.testing.assert_array_equal(raster.read(), pixels)
-        assert not server.codes
+        assert not server.codes()
 
 
 def test_errors_that_stay(server, write_scene, noise):
     """A server that keeps failing is given up."""
     write_scene(noise(20, 20))
-    server.codes = [503] * 99
+    server.behave(codes=[503] * 99)
     with pytest.raises(SceneError, match="503"), opened(server.url("scene.tif")):
         pass
 
@@ -50,7 +50,7 @@ def test_errors_that_stay(server, write_scene, noise):
 def test_silence_while_reading(server, write_scene, noise):
     """A server that falls silent half-way is given up, and named."""
     write_scene(noise(300, 300))
-    server.silent = lambda _, start: start > 0
+    server.behave(silent_from=1)
     url = server.url("scene.tif")
     with pytest.raises(SceneError, match=rf"{url} cannot be read: .*did not answer within 1 s"), opened(url) as raster:
         raster.read()
@@ -61,7 +61,7 @@ def test_silence_behind_a_vrt(server, write_scene, noise, tmp_path):
     write_scene(noise(300, 300))
     url = server.url("scene.tif")
     rasterio.shutil.copy(url, tmp_path / "scene.vrt", driver="VRT")
-    server.silent = lambda *_: True
+    server.behave(silent_from=0)
     with pytest.raises(SceneError, match=r"scene\.vrt cannot be read"), opened(str(tmp_path / "scene.vrt")) as raster:
         raster.read()
 
@@ -79,7 +79,7 @@ COMMANDS = [
 def test_silent_servers(server, write_scene, noise, tmp_path, capfd, words):
     """Every command that opens a raster ends with one sentence if its server says nothing, and leaves nothing."""
     write_scene(noise(20, 20))
-    server.silent = lambda *_: True
+    server.behave(silent_from=0)
     url = server.url("scene.tif")
     arguments = [word.replace("URL", url).replace("OUT", str(tmp_path / "out")) for word in words]
     with pytest.raises(SystemExit) as left:

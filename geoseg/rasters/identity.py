@@ -1,0 +1,104 @@
+"""What is known of a raster's files without reading them, to notice one that is replaced."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from http.client import HTTPException, HTTPMessage
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import rasterio
+
+from geoseg.errors import SceneError
+
+from .servers import RETRIED, is_remote, retry_delays_s, silence_s, silent
+
+Mark = tuple[str | int, ...]
+"""Name of a file and what changes with its content; the name alone if nothing is known."""
+
+_ARCHIVES = ("/vsizip/", "/vsitar/", "/vsigzip/", "/vsi7z/")
+
+
+def ask_server(source: str) -> tuple[Mark, ...]:
+    """Identify a raster on a web server by what that tells: size, time of modification and ETag; nothing for others.
+
+    SceneError if the server does not answer.
+    """
+    if not is_remote(source):
+        return ()
+    headers = _headers(source.removeprefix("/vsicurl/"))
+    if headers is None:
+        return ((source,),)
+    size = (headers["Content-Range"] or headers["Content-Length"] or "").rpartition("/")[2]
+    return ((source, size, headers["Last-Modified"] or "", headers["ETag"] or ""),)
+
+
+def identify(dataset: rasterio.DatasetReader) -> tuple[Mark, ...]:
+    """Identify a raster on disk, its sidecars, and the rasters behind a VRT by size and time of modification."""
+    return tuple(map(_mark, dict.fromkeys(_files(dataset))))
+
+
+def check_unchanged(source: str, marks: Iterable[Mark]) -> None:
+    """Raise SceneError if a file of a raster was replaced since it was identified."""
+    for mark in marks:
+        name = str(mark[0])
+        (found,) = ask_server(name) or (_mark(name),)
+        # A server may tell nothing for a moment.
+        if found != mark and not (is_remote(name) and 1 in (len(found), len(mark))):
+            raise changed(source)
+
+
+def changed(source: str) -> SceneError:
+    """Return the error for a raster that was replaced."""
+    return SceneError(f"{source} has changed since the run began; start it again.")
+
+
+def _files(dataset: rasterio.DatasetReader, *above: str) -> Iterator[str]:
+    """Yield a dataset's files; GDAL lists a VRT behind a VRT, but not what is behind that."""
+    first, *others = dataset.files or [dataset.name]
+    yield from (first, *others)
+    for name in others:
+        if name.lower().endswith(".vrt") and name not in above:
+            with rasterio.open(name) as behind:
+                yield from _files(behind, first, *above)
+
+
+def _mark(name: str) -> Mark:
+    for path in _places(name):
+        try:
+            stat = os.stat(path)  # noqa: PTH116
+        except OSError:
+            continue
+        return name, stat.st_size, stat.st_mtime_ns
+    return (name,)
+
+
+def _places(name: str) -> list[str]:
+    """Paths of a file: its own, or those among which its archive is."""
+    inside = next((name.removeprefix(prefix) for prefix in _ARCHIVES if name.startswith(prefix)), None)
+    if inside is None:
+        return [os.path.abspath(name)]  # noqa: PTH100
+    return [str(path) for path in Path(inside).parents if path.is_file()] + [inside]
+
+
+def _headers(url: str) -> HTTPMessage | None:
+    """Ask for the headers of a file's first byte; None if Python cannot reach what GDAL perhaps can.
+
+    SceneError if the server does not answer.
+    """
+    request = Request(url, headers={"Range": "bytes=0-0"})
+    for delay_s in (*retry_delays_s(), None):
+        try:
+            with urlopen(request, timeout=silence_s() or None) as answer:
+                headers: HTTPMessage = answer.headers
+                return headers
+        except HTTPError as error:
+            if error.code not in RETRIED or delay_s is None:
+                return None
+            time.sleep(delay_s)
+        except (OSError, HTTPException, ValueError) as error:
+            if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
+                raise SceneError(silent(url)) from error
+            return None
+    return None
