@@ -14,8 +14,10 @@ from typing import Self
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioError
 
 from geoseg.compiled import Compilation
+from geoseg.errors import OutputError
 from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
@@ -197,8 +199,14 @@ def _read(journal: Journal, band: _Band, layer: Layer) -> Values:
             values = getattr(band.held[cols.start], layer.name)
             parts.append(values if values.ndim == 3 else values[None])
         else:
-            with rasterio.open(journal.piece(layer.name, band.rows, cols)) as piece:
-                parts.append(piece.read())
+            path = journal.piece(layer.name, band.rows, cols)
+            try:
+                with rasterio.open(path) as piece:
+                    parts.append(piece.read())
+            except RasterioError as error:
+                raise OutputError(
+                    f"the work file {path} cannot be read; remove {journal.work} and start again."
+                ) from error
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from geoseg.version import __version__
 
 from .blocks import Rows
 from .plan import Plan
+from .result_layers import work_layers
 
 _PUBLISHING = "publishing"
 _HALVED = "halved"
@@ -82,6 +83,7 @@ class Journal:
                     raise OutputError(
                         f"another process is writing the same results to {results}; wait for it."
                     ) from None
+                shutil.rmtree(self._removed, ignore_errors=True)  # of a run that was killed then
                 self.folder.mkdir(exist_ok=True)
                 yield
 
@@ -92,7 +94,15 @@ class Journal:
 
     def discard(self) -> None:
         """Remove the work folder, with the pieces of other plans."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        # Half removed under its own name, it would be taken for one to resume from after a kill.
+        with suppress(OSError):
+            self.work.replace(self._removed)
+        shutil.rmtree(self._removed, ignore_errors=True)
+
+    @property
+    def _removed(self) -> Path:
+        """Name of the work folder while it is being removed."""
+        return self.work.with_name(f"{self.work.name}.removed")
 
     def write(self, rows: Rows) -> None:
         """Write finished rows; classes come last, since they mark the piece as complete."""
@@ -127,8 +137,9 @@ class Journal:
     def unfinished(self, plan: Plan, block: Roi) -> Roi | None:
         """Rows and columns of a block still to predict; None if it is complete."""
         rows, cols = block
+        layers = [layer.name for layer in work_layers(plan)]
         for part in pieces(plan, block):
-            if not self.piece("classes", part, cols).exists():
+            if not all(self.piece(layer, part, cols).exists() for layer in layers):
                 return slice(part.start, rows.stop), cols
         return None
 

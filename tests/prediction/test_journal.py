@@ -1,7 +1,14 @@
 """A journal belongs to whatever determines bytes, and to nothing else."""
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import geoseg
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.journal import open_journal
@@ -49,3 +56,79 @@ def test_batch_size(folder):
     """Another batch resumes on a CPU, and not on GPUs, whose kernels depend on it."""
     assert folder(CPU, batch_size=4) == folder(CPU)
     assert folder(GPUS, batch_size=4) != folder(GPUS)
+
+
+@pytest.fixture
+def stopped(write_scene, write_bundle, noise, echo, tmp_path):
+    """Return arguments of a prediction that was stopped once all pieces were written."""
+    choices = {"model": write_bundle(), "folder": tmp_path / "out", "load": echo, "confidence": True}
+
+    def stop(done, total, _):
+        if done == total:
+            raise KeyboardInterrupt
+
+    scene = write_scene(noise(200, 60))
+    with pytest.raises(KeyboardInterrupt):
+        geoseg.predict(scene, **choices, progress=stop)
+    return {"source": scene} | choices
+
+
+def contents(prediction):
+    return {path.name: path.read_bytes() for path in prediction.outputs.files}
+
+
+@pytest.mark.parametrize("layer", ["classes", "confidence", "road"])
+def test_pieces_that_are_gone(stopped, tmp_path, layer):
+    """A run resumes with what is left of its pieces, whichever layer the missing ones are of."""
+    pieces = sorted((tmp_path / "out").glob(f".scene.geoseg/*/{layer}_*.tif"))
+    assert len(pieces) > 2
+    for piece in pieces[1::2]:
+        piece.unlink()
+    resumed = geoseg.predict(**stopped)
+    assert contents(resumed) == contents(geoseg.predict(**stopped | {"folder": tmp_path / "fresh"}))
+
+
+def test_pieces_that_are_damaged(stopped, tmp_path):
+    """A piece that cannot be read is an error that says what to remove."""
+    for piece in (tmp_path / "out").glob(".scene.geoseg/*/road_*.tif"):
+        piece.write_bytes(b"")
+    with pytest.raises(geoseg.OutputError, match=r"cannot be read; remove .*/out/\.scene\.geoseg and start again\.$"):
+        geoseg.predict(**stopped)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_killed_while_the_work_folder_is_removed(write_scene, write_bundle, noise, echo, tmp_path, overwrite):
+    """What is left of the work folder of a finished run that is killed does not stand in the way of the next."""
+    script = """
+import os, shutil, signal, sys
+from pathlib import Path
+from standins import load_echo
+import geoseg
+
+def kill(folder, **_):
+    files = [path for path in Path(folder).rglob("*") if path.is_file()]
+    for path in files[::2]:
+        path.unlink()
+    if files:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+shutil.rmtree = kill
+geoseg.predict(sys.argv[1], model=sys.argv[2], folder=sys.argv[3], load=load_echo)
+"""
+    scene, model, out = write_scene(noise(200, 60)), write_bundle(), tmp_path / "out"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    command = [sys.executable, "-c", script, scene, model, out]
+    killed = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    made = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert "scene_classes.tif" in made
+    assert list(out.glob(".*"))
+    if not overwrite:
+        with pytest.raises(geoseg.OutputError, match="exists"):
+            geoseg.predict(scene, model=model, folder=out, load=echo)
+        (out / "scene_classes.tif").unlink()
+        (out / "scene_classes.qml").unlink()
+        (out / "scene_roads.geojson").unlink()
+        (out / "scene_roads.qml").unlink()
+    geoseg.predict(scene, model=model, folder=out, load=echo, overwrite=overwrite)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == made
