@@ -212,6 +212,39 @@ def test_types(write_scene, haze, dtype):
     np.testing.assert_allclose([band.gain for band in found.scaling], 255 / (high - low), rtol=1e-4)
 
 
+HOLE = np.add.outer(np.arange(90), np.arange(80)) < 50
+GAINS, HAZE = np.array([[[3.5]], [[2.0]], [[1.7]]]), np.array([[[400]], [[600]], [[900]]])
+FORMS = {
+    "PlanetScope": lambda ground: np.where(HOLE, 0, ground * GAINS + HAZE).astype(np.uint16),
+    "Maxar, 11 bits": lambda ground: (ground * 0.9 + 100).astype(np.uint16),
+    "Pléiades, 12 bits": lambda ground: (ground * 1.8 + HAZE / 3).astype(np.uint16),
+    "Sentinel-2": lambda ground: np.where(HOLE, -9999, ground * GAINS + HAZE - 1000).astype(np.int16),
+    "undeclared fill": lambda ground: np.where(HOLE, -9999, ground * GAINS).astype(np.int16),
+    "saturated fill": lambda ground: np.where(HOLE, 65_535, ground * GAINS).astype(np.uint16),
+    "reflectance": lambda ground: np.where(HOLE, np.nan, (ground * GAINS + HAZE) / 1e4).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_ground_in_every_form(write_scene, declare, write_bundle, haze, tmp_path, form):
+    """In whatever numbers a vendor delivers it, the network sees the same picture, but for rounding."""
+    ground = haze(90, 80).astype(float)
+    valid = np.ones_like(HOLE) if form.endswith("bits") else ~HOLE
+    stored = FORMS[form](ground)
+    match form:
+        case "PlanetScope":
+            scene = declare(stored, nodata=0)
+        case "Sentinel-2":
+            scene = declare(stored, nodata=-9999, offset=0.1)
+        case _:
+            scene = write_scene(stored)
+    low, high = np.percentile(ground[:, valid], (2, 98), axis=1)[..., None, None]
+    expected = np.clip((ground - low) / (high - low) * 255, 0, 254)
+    with expected_warnings("model stand-in knows uint8 values only"):
+        found = levels(predicted(scene, write_bundle(), tmp_path / "out"))
+    np.testing.assert_allclose(found[:, valid], expected[:, valid], atol=1)
+
+
 def test_complex_values(write_scene, haze):
     """Complex values have no order, so nothing to stretch by."""
     with pytest.raises(SceneError, match="holds complex64 values; save their magnitude"):
