@@ -6,22 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
-from geoseg.models.legend import LEVELS, NODATA
+from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
 
 from .arrays import Bytes, Read
+from .meaning import Meaning, Values
 
-Values = npt.NDArray[np.generic]
 ToLevels = Callable[[Values], Bytes]
 
 _TOLERANCE = 0.01
@@ -35,8 +34,8 @@ class RoadRaster:
     read: Read
     grid: GeoBox
     """Shape, transform and CRS."""
-    certain: bool
-    """Whether probabilities are 0 or 1, since the raster holds classes."""
+    meaning: Meaning
+    """With the values read so far."""
 
 
 @contextmanager
@@ -57,21 +56,23 @@ def road_raster(
         if band is not None and not 1 <= band <= dataset.count:
             raise UsageError(f"{source} has {dataset.count} bands; there is no band {band}.")
         number = band or _road_band(dataset)
-        to_levels, certain = _interpret(dataset, number, road_class, probability=probability)
+        to_levels, meaning = _interpret(dataset, number, road_class, probability=probability)
         # Nodata of a class raster is not road.
-        masked = not certain and MaskFlags.all_valid not in dataset.mask_flag_enums[number - 1]
+        masked = not meaning.certain and MaskFlags.all_valid not in dataset.mask_flag_enums[number - 1]
 
         def read(rows: slice, cols: slice) -> Bytes:
             window = Window.from_slices(rows, cols)
             values = dataset.read(number, window=window)
             if not masked:
+                meaning.note(values)
                 return to_levels(values)
             missing = dataset.read_masks(number, window=window) == 0
+            meaning.note(values[~missing])
             if values.dtype.kind == "f":
                 values[missing] = np.nan
             return np.where(missing, np.uint8(NODATA), to_levels(values))
 
-        yield RoadRaster(read=read, grid=scene.geobox, certain=certain)
+        yield RoadRaster(read=read, grid=scene.geobox, meaning=meaning)
     check_unchanged(scene.source, scene.identity)
 
 
@@ -82,38 +83,60 @@ def _road_band(dataset: rasterio.DatasetReader) -> int:
 
 def _interpret(
     dataset: rasterio.DatasetReader, number: int, road_class: int | None, *, probability: bool
-) -> tuple[ToLevels, bool]:
-    """Return the conversion of a band's values to levels, and whether they are classes."""
+) -> tuple[ToLevels, Meaning]:
+    """Return the conversion of a band's values to levels, and their meaning."""
     dtype = np.dtype(dataset.dtypes[number - 1])
     if dtype.kind not in "iuf":
         raise SceneError(f"{dataset.name} holds {dtype} values; roads are traced in integers or floats.")
     floating = dtype.kind == "f"
     scale, offset = float(dataset.scales[number - 1]), float(dataset.offsets[number - 1])
     plain = (scale, offset) == (1, 0)
-    if road_class is None and not probability and not floating and plain:
-        legend = legend_of(dataset)
-        if legend is None or legend.road is None:
-            raise UsageError(
-                f"{dataset.name} does not record whether it holds classes or probabilities; "
-                "state the class id of roads (`road_class`) or the lowest probability of a road (`threshold`)."
-            )
-        road_class = legend.road
+    bare = plain and not floating
+    legend = legend_of(dataset) if bare and road_class is None else None
+    if bare and road_class is None:
+        road_class = _recorded_class(dataset.name, legend, probability=probability)
+    meaning = Meaning(
+        name=dataset.name,
+        road_class=road_class,
+        listed=0 if legend is None else len(legend),
+        largest=int(np.iinfo(dtype).max) if bare else None,
+        nodata=dataset.nodatavals[number - 1],
+    )
     if road_class is not None:
         if not floating and not np.iinfo(dtype).min <= road_class <= np.iinfo(dtype).max:
             raise UsageError(f"{dataset.name} holds {dtype} values; `road_class` cannot be {road_class}.")
-        return lambda values: np.where(values == road_class, np.uint8(LEVELS), np.uint8(0)), True
-    if plain and not floating:
+        if not plain:
+            raise UsageError(
+                f"band {number} of {dataset.name} has the scale {scale:g} and the offset {offset:g}, so that it holds "
+                "probabilities, not classes; leave out `road_class`."
+            )
+        return lambda values: np.where(values == road_class, np.uint8(LEVELS), np.uint8(0)), meaning
+    if bare:
         scale = 1 / np.iinfo(dtype).max
     if dtype == np.uint8:
         table = _levels(np.arange(256), scale, offset)
-        return lambda values: table[values], False
+        return lambda values: table[values], meaning
 
     def to_levels(values: Values) -> Bytes:
         if floating:
             _check_range(dataset.name, values, scale, offset)
         return _levels(values, scale, offset)
 
-    return to_levels, False
+    return to_levels, meaning
+
+
+def _recorded_class(name: str, legend: Legend | None, *, probability: bool) -> int | None:
+    """Return the road class that a legend names; None for integers that are stated to be probabilities."""
+    if legend is None and probability:
+        return None
+    if legend is not None and probability:
+        raise UsageError(f"{name} holds the classes of its legend ({', '.join(legend.names)}); leave out `threshold`.")
+    if legend is None or legend.road is None:
+        raise UsageError(
+            f"{name} does not record whether it holds classes or probabilities; "
+            "state the class id of roads (`road_class`) or the lowest probability of a road (`threshold`)."
+        )
+    return legend.road
 
 
 def _check_range(name: str, values: Values, scale: float, offset: float) -> None:

@@ -8,6 +8,7 @@ import rasterio
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.files import whole_files
+from geoseg.rasters.grid import SAME_GSD
 from geoseg.rasters.ground import crs_of, ground_sample_distance
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.vectors.targets import prepare_targets
@@ -61,11 +62,17 @@ def trace_roads(
     Raises
     ------
     UsageError
-        If an argument is invalid, or the raster does not record whether it holds classes or probabilities.
+        If an argument is invalid, or the raster does not record whether it holds classes or probabilities, or holds the
+        other.
     SceneError
-        If the raster cannot be read, has no georeference, or its pixels are larger than 10 m.
+        If the raster cannot be read, has no georeference, or its pixels are larger than 10 m (by 5 %).
     OutputError
         If a file exists and `overwrite` is not set, or cannot be written.
+
+    Warns
+    -----
+    GeosegWarning
+        If no pixel has the class, or values are hardly probabilities or not in the raster's legend.
     """
     if road_class is not None and threshold is not None:
         raise UsageError("a raster holds classes (`road_class`) or probabilities (`threshold`), not both.")
@@ -81,12 +88,13 @@ def trace_roads(
     ):
         grid = raster.grid
         pixel_m = max(ground_sample_distance(grid))
-        if pixel_m > COARSEST_M:
+        if pixel_m > COARSEST_M * (1 + SAME_GSD):
             raise SceneError(f"{source} has pixels of {pixel_m:g} m; roads are traced at {COARSEST_M:g} m or finer.")
-        settings = replace(settings, certain=raster.certain)
+        settings = replace(settings, certain=raster.meaning.certain)
         network = trace_network(
             raster.read, grid.shape.yx, grid.transform, crs_of(grid), settings, workers=workers, progress=progress
         )
+        raster.meaning.check(settings.threshold)
     if wanted is None:
         return network
     with whole_files(wanted.files) as folder:

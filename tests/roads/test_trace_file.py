@@ -63,7 +63,7 @@ def test_graph_without_networkx(raster, monkeypatch):
 
 def test_empty_network(write_scene):
     """A raster without roads gives an empty network in every form."""
-    network = geoseg.trace_roads(write_scene(np.zeros((1, 40, 40), np.uint8)), road_class=1)
+    network = geoseg.trace_roads(write_scene(np.zeros((1, 40, 40), np.uint8)), threshold=0.5)
     assert (len(network), len(network.to_geodataframe()), len(network.to_networkx())) == (0, 0, 0)
 
 

@@ -1,0 +1,87 @@
+"""What the values of a band stand for, and what to say of values that cannot be meant."""
+
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.errors import GeosegWarning, SceneError, UsageError
+from geoseg.rasters.class_values import distinct, no_such_class, unlisted
+
+Values = npt.NDArray[np.generic]
+
+_LOW = 0.5
+"""A raster whose highest probability is lower may hold something else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """Classes or probabilities, and the values found."""
+
+    name: str
+    """Raster, for messages."""
+    road_class: int | None
+    """Class id of roads; None for probabilities."""
+    listed: int
+    """Number of classes of the legend that names it; 0 if the class was chosen."""
+    largest: int | None
+    """Largest value of the type of integers without a scale, which stands for the probability 1; None for others."""
+    nodata: float | None
+    found: set[int | float] = field(default_factory=set)
+    """Valid values noted so far: of classes all, of probabilities the highest."""
+
+    @property
+    def certain(self) -> bool:
+        """Whether probabilities are 0 or 1, since the raster holds classes."""
+        return self.road_class is not None
+
+    def note(self, values: Values) -> None:
+        """Add the valid values of a window; SceneError for classes that are not integers."""
+        if values.dtype.kind == "f":
+            values = values[np.isfinite(values)]
+        if self.certain:
+            new = distinct(values) - self.found - {self.nodata}
+            if broken := [value for value in new if value != int(value)]:
+                raise SceneError(
+                    f"{self.name} holds {broken[0]:g}, which is not a class id; leave out `road_class`, or state the "
+                    "lowest probability of a road (`threshold`)."
+                )
+            self.found.update(new)
+        elif values.size:
+            highest = max({values.max().item()} | self.found)
+            self.found.clear()
+            self.found.add(highest)
+
+    def check(self, threshold: float) -> None:
+        """Warn of values that are hardly meant, once all are noted; UsageError for a mask taken for probabilities."""
+        if not self.found:
+            _warn(f"{self.name} has no data anywhere: every pixel is masked or nodata.")
+        elif self.road_class is not None:
+            self._check_classes(self.road_class)
+        elif self.largest is not None:
+            self._check_integers(max(self.found), self.largest, threshold)
+
+    def _check_classes(self, road_class: int) -> None:
+        if self.listed and (others := self.found.difference(range(self.listed))):
+            _warn(unlisted(self.name, others, self.listed))
+        if not self.listed and road_class not in self.found:
+            _warn(f"{no_such_class(self.name, (road_class,), self.found)}; check `road_class`.")
+
+    def _check_integers(self, highest: float, largest: int, threshold: float) -> None:
+        share = highest / largest
+        if highest == 1:
+            raise UsageError(
+                f"{self.name} holds no value above 1, where {largest} stands for a probability of 1: it is a mask; "
+                "state its class id (`road_class=1`) in place of `threshold`."
+            )
+        if 0 < share < max(threshold, _LOW):
+            _warn(
+                f"the highest value of {self.name}, {highest:g}, is taken for a probability of {share:.2g}, since "
+                f"{largest} stands for 1: if it stands for more, set a scale for its band, or if it is a class, state "
+                "that of roads (`road_class`)."
+            )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, GeosegWarning, stacklevel=4)
