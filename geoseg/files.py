@@ -49,6 +49,12 @@ def check_outputs(
             raise OutputError(f"{path} exists; choose {choose}, or replace it with `overwrite=True`.")
 
 
+def check_regular(path: Path) -> None:
+    """Raise OSError for a device, pipe or socket, which a reader might wait for without end, or fill memory from."""
+    if _is_stream(path):
+        raise OSError("it is a device, pipe or socket; it must be a regular file")
+
+
 @contextmanager
 def writing(path: Path, *, advice: str = "") -> Iterator[None]:
     """Turn an error of the operating system into an OutputError that names `path`.

@@ -90,6 +90,8 @@ def _key(path: Path) -> str:
 def _are_folders(predicted: Path, reference: Path) -> bool:
     """Whether both are folders; UsageError if only one is, or one is missing."""
     for path in (predicted, reference):
+        if str(path).startswith(("http:/", "https:/")):
+            raise UsageError(f"{str(path).replace('/', '//', 1)} is a URL; only files on disk can be evaluated.")
         if not path.exists():
             raise UsageError(f"{path} does not exist.")
     if predicted.is_dir() != reference.is_dir():

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 
+from geoseg.files import check_regular
+
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 """Members that Keras writes."""
 
@@ -31,6 +33,7 @@ MALFORMED = (*DAMAGED, AttributeError, LookupError, TypeError)
 @contextmanager
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open an archive; raises one of DAMAGED if it is not one, or would unpack to too much."""
+    check_regular(path)
     with zipfile.ZipFile(path) as archive:
         _check_size(sum(member.file_size for member in archive.infolist()), path.stat().st_size)
         yield archive

@@ -14,6 +14,7 @@ from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
 from geoseg.errors import UsageError
+from geoseg.files import check_regular
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import unplaced
 from geoseg.tiling import Roi
@@ -96,6 +97,7 @@ def _read_polygons(path: Path) -> tuple[BaseGeometry, str]:
     from pyogrio.errors import DataSourceError
 
     try:
+        check_regular(path)
         frame = geopandas.read_file(path)
     except (DataSourceError, OSError) as error:
         raise UsageError(f"the area of interest {path} cannot be read as a vector file ({error}).") from error

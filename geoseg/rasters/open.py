@@ -13,6 +13,7 @@ from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which ras
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError
+from geoseg.files import check_regular
 
 from .servers import server_failure
 
@@ -36,6 +37,11 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
 
     Reduced reads use the full resolution unless `overviews` are allowed.
     """
+    if on_disk(source):
+        try:
+            check_regular(Path(source))
+        except OSError as error:
+            raise SceneError(f"{source} cannot be read as a raster: {error}.") from error
     try:
         with rasterio.open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
             with usable_crs(source):

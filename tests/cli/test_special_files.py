@@ -1,7 +1,8 @@
-"""Every command that writes files leaves devices, pipes and links what they are, and never removes them."""
+"""Devices, pipes and sockets are not read; commands that write leave them, and links, what they are."""
 
 import json
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -157,3 +158,37 @@ def test_a_card_on_a_full_device(run, tmp_path):
     text = run("models", "card", "aerial", "-o", path, "--overwrite", expect=5)
     assert text == f"geoseg: {path} cannot be written (No space left on device).\n"
     assert Path(path).is_char_device()
+
+
+READING = [
+    ("predict", "PIPE.tif", 3),
+    ("info", "PIPE.tif", 3),
+    ("info", "PIPE.keras", 4),
+    ("roads", "PIPE.tif", "-o", "a.geojson", "--class", "1", 3),
+    ("polygons", "PIPE.tif", "-o", "a.geojson", 3),
+    ("resize", "PIPE.tif", "a.tif", "--scale", "2", 3),
+    ("evaluate", "rasters", "PIPE.tif", "CLASSES", 3),
+    ("evaluate", "roads", "PIPE.geojson", "PIPE.geojson", 3),
+    ("predict", "CLASSES", "-m", "PIPE.keras", 4),
+    ("info", "CLASSES", "--aoi", "PIPE.geojson", 2),
+    ("train", "PIPE.toml", "-o", "run", 2),
+]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+@pytest.mark.parametrize("command", READING, ids=lambda command: " ".join(command[:2]))
+def test_reading(run, classes, tmp_path, monkeypatch, command, kind):
+    """What would be waited for without end is one sentence, whatever it is read as; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    *words, code = command
+    (name,) = {word for word in words if word.startswith("PIPE")}
+    if kind == "pipe":
+        os.mkfifo(name)
+    else:
+        with socket.socket(socket.AF_UNIX) as place:
+            place.bind(name)
+    text = run(*(classes if word == "CLASSES" else word for word in words), expect=code)
+    assert len(text.strip().splitlines()) == 1, text
+    assert name in text
+    assert "it is a device, pipe or socket; it must be a regular file" in text
+    assert {each.name for each in tmp_path.iterdir()} == {classes.name, name}

@@ -1,5 +1,7 @@
 """Files are paired by name, and unpaired ones are reported."""
 
+from pathlib import Path
+
 import pytest
 
 from geoseg.errors import UsageError
@@ -91,3 +93,9 @@ def test_what_cannot_be_paired(folders):
     (maps / "b.png").unlink()
     with pytest.raises(UsageError, match=r"no raster in .*maps \(a, b\) matches one in .*truth \(c\) by name"):
         pair_rasters(maps, truth)
+
+
+def test_urls_are_refused(tmp_path):
+    """A URL is no file, and is named as it was given."""
+    with pytest.raises(UsageError, match=r"^https://host/a\.tif is a URL; only files on disk can be evaluated\.$"):
+        pair_rasters(tmp_path, Path("https://host/a.tif"))

@@ -13,6 +13,7 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geoseg.errors import SceneError
+from geoseg.files import check_regular
 
 _LAYER = "edges"
 """geoseg's layer of road lines, read from files with several layers."""
@@ -38,6 +39,7 @@ class Roads:
 def read_roads(path: Path) -> Roads:
     """Read the lines of GeoParquet, or any vector file that GDAL opens; SceneError without lines or a CRS."""
     try:
+        check_regular(path)
         with np.errstate(invalid="ignore"):  # NaN coordinates are refused below
             shapes, crs = _parquet(path) if path.suffix.lower() == ".parquet" else _gdal(path)
     except (DataSourceError, DataLayerError, OSError, ValueError, pa.ArrowException, shapely.GEOSException) as error:

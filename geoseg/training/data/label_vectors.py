@@ -16,6 +16,7 @@ from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 
 from geoseg.errors import UsageError
+from geoseg.files import check_regular
 from geoseg.rasters.ground import crs_of, ground_sample_distance
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets
@@ -98,6 +99,7 @@ def read_features(path: Path) -> "geopandas.GeoDataFrame":
     import geopandas
 
     try:
+        check_regular(path)
         features = geopandas.read_file(path)
     except (DataSourceError, DataLayerError, OSError, ValueError, shapely.GEOSException) as error:
         reason = str(error).split(".;")[0].rstrip(".")  # pyogrio appends advice on its arguments

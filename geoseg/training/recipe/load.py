@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from geoseg.errors import BundleError, UsageError
+from geoseg.files import check_regular
 from geoseg.models.bundle import read_card
 from geoseg.models.shipped import find_model
 
@@ -38,6 +39,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     be read, or does not record its network.
     """
     try:
+        check_regular(path)
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"recipe {path} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
