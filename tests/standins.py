@@ -1,9 +1,14 @@
 """Stand-ins for networks and bundles, importable by tests and by the processes that tests start."""
 
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
+from geoseg.errors import GeosegWarning
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.legend import AERIAL
 from geoseg.prediction.executors import LocalExecutor
@@ -26,6 +31,17 @@ def make_card(**changes) -> Card:
         "legend": AERIAL,
     }
     return Card(**(values | changes))
+
+
+@contextmanager
+def warned(pattern: str) -> Iterator[None]:
+    """Require a GeosegWarning that matches; `pytest.warns` would fail for what odc-geo's transforms warn of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", GeosegWarning)
+        yield
+    texts = [str(each.message) for each in caught]
+    assert any(re.search(pattern, text) for text in texts), texts
 
 
 class Echo:

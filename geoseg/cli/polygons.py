@@ -57,5 +57,7 @@ def command(
     for total in made.totals.values():
         ending = "" if total.count == 1 else "s"
         click.echo(f"{total.name}: {total.area_m2:.0f} m² in {total.count} polygon{ending}")
+    if not made.totals:
+        click.echo("no polygons")
     for path in made.files:
         click.echo(path)

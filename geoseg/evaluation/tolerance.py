@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from geoseg.errors import UsageError
-
-_PROJECTION = 2e-3
-"""Tolerated scale error of a projection: pixels of 1 m count as 1 m apart."""
+from geoseg.rasters.ground import MAP_SCALE_ERROR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +31,7 @@ class Distance:
             return self.value
         if gsd_m is None:
             raise UsageError(f"a distance of {self} needs rasters with a georeference; give it in pixels.")
-        return self.value / gsd_m * (1 + _PROJECTION)
+        return self.value / gsd_m * (1 + MAP_SCALE_ERROR)
 
     def __str__(self) -> str:
         return f"{self.value:g} {self.unit}"

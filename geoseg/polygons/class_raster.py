@@ -1,7 +1,8 @@
 """Open a class raster and read it in bands."""
 
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,22 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from geoseg.errors import SceneError
-from geoseg.rasters.ground import ground_area, ground_sample_distance
+from geoseg.errors import GeosegWarning, SceneError
+from geoseg.rasters.class_values import no_such_class, unlisted
+from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, open_scene
 
 from .classes import Classes, classes_of
-from .components import NODATA, Ids, Values
+from .components import NODATA, Flags, Ids, Values
 from .faces import Band
 from .sieve import MIN_AREA, MeasuredBand
 
 BAND_ROWS = 512
 """Height of a band: fixed, because simplified borders keep a point where they cross into another band."""
+_CUSTOMARY_NODATA = 255
+"""Customary for nodata, and in masks of two values for a class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,10 @@ class ClassRaster:
 
     scene: Scene
     classes: Classes
+    masked: bool
+    """Whether the raster declares a nodata value, or has a mask."""
+    found: Flags = field(default_factory=lambda: np.zeros(NODATA + 1, np.bool_), repr=False, compare=False)
+    """Class ids `(65536,)` read so far."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,7 +50,9 @@ class ClassRaster:
         with opened(self.scene.source) as source:
             for top in range(0, source.height, BAND_ROWS):
                 window = Window(0, top, source.width, min(BAND_ROWS, source.height - top))
-                yield _read(source, window)
+                values = _read(source, window)
+                self.found[values] = True
+                yield values
         check_unchanged(self.scene.source, self.scene.identity)
 
     def with_pixel_sizes(self, bands: Iterator[Values]) -> Iterator[Band]:
@@ -65,9 +75,9 @@ class ClassRaster:
             )
 
     def _pixel_area(self, rows: slice, min_area_m2: float) -> Ids:
-        """Return the area of a pixel in each row `(rows,)`, relative to the minimum area.
+        """Return the area of a pixel in each row `(rows,)`, relative to the minimum area less `MAP_SCALE_ERROR`.
 
-        It is measured every `BAND_ROWS` rows and interpolated.
+        12 pixels of 1 m on the map are 12 m². The area is measured every `BAND_ROWS` rows and interpolated.
         """
         height = self.shape[0]
         measured = np.arange(rows.start // BAND_ROWS, -(-rows.stop // BAND_ROWS) + 1) * BAND_ROWS
@@ -76,7 +86,26 @@ class ClassRaster:
         area_m2 = np.interp(np.arange(rows.start, rows.stop), measured, areas)
         if not np.isfinite(area_m2).all():
             area_m2 = np.full(len(area_m2), ground_area(self.scene.geobox))
-        return np.clip(np.rint(area_m2 / min_area_m2 * MIN_AREA), 1, MIN_AREA).astype(np.int64)
+        share = area_m2 / min_area_m2 * (1 + MAP_SCALE_ERROR) ** 2
+        return np.clip(np.rint(share * MIN_AREA), 1, MIN_AREA).astype(np.int64)
+
+    def check(self, chosen: Flags, *, named: bool) -> None:
+        """Warn of values that are hardly meant, once all are read; `named` if the user chose the classes `chosen`."""
+        name, listed = self.scene.source, self.classes.listed
+        found = set(np.flatnonzero(self.found[:NODATA]).tolist())
+        wanted = set(np.flatnonzero(chosen).tolist()) if named else set()
+        others = found.difference(range(listed)) if listed else set()
+        if not found:
+            _warn(f"{name} has no data anywhere: every pixel is masked or nodata.")
+        elif wanted - found:
+            _warn(f"{no_such_class(name, wanted - found, found)}.")
+        if others:
+            _warn(unlisted(name, others, listed))
+        elif not self.masked and len(found) > 2 and max(found) == _CUSTOMARY_NODATA and chosen[_CUSTOMARY_NODATA]:
+            _warn(
+                f"{name} declares no nodata value, and its value {_CUSTOMARY_NODATA} becomes polygons like a class; if "
+                f"it stands for nodata, declare it (`rio edit-info --nodata {_CUSTOMARY_NODATA}`)."
+            )
 
     @property
     def side_lengths(self) -> tuple[int, int]:
@@ -94,7 +123,13 @@ def open_class_raster(source: str | Path) -> ClassRaster:
     if not np.issubdtype(np.dtype(scene.dtype), np.integer):
         raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are integers.")
     with unplaced(), opened(scene.source) as raster:
-        return ClassRaster(scene=scene, classes=classes_of(raster))
+        return ClassRaster(
+            scene=scene, classes=classes_of(raster), masked=MaskFlags.all_valid not in raster.mask_flag_enums[0]
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, GeosegWarning, stacklevel=4)
 
 
 def _read(source: DatasetReader, window: Window) -> Values:

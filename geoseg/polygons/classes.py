@@ -22,6 +22,8 @@ class Classes:
     names: Mapping[int, str]
     colours: Mapping[int, str]
     """Hexadecimal red, green, blue: `#4a4a4a`."""
+    listed: int = 0
+    """Number of classes of geoseg's legend; 0 without one."""
 
     def name(self, number: int) -> str:
         """Return the name of a class, by default its id."""
@@ -63,6 +65,7 @@ def classes_of(raster: DatasetReader) -> Classes:
     return Classes(
         names=dict(enumerate(legend.names)),
         colours={number: entry.colour for number, entry in enumerate(legend.classes)},
+        listed=len(legend),
     )
 
 

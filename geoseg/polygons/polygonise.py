@@ -104,17 +104,23 @@ def polygonise(
     Raises
     ------
     UsageError
-        If an argument cannot be used, or the raster has no such class.
+        If an argument cannot be used, or the raster's legend has no such class.
     SceneError
         If the raster cannot be read or is not a class raster.
     OutputError
         If a file exists and `overwrite` is not set, or cannot be written.
+
+    Warns
+    -----
+    GeosegWarning
+        If no pixel has one of the `classes`, or values are not in the raster's legend or may be undeclared nodata.
     """
     for name, value in (("min_area_m2", min_area_m2), ("simplify_m", simplify_m)):
         if not 0 <= value < inf:
             raise UsageError(f"`{name}` must be a finite number of at least 0, got {value}.")
     wanted = prepare_targets(output, formats, source, overwrite=overwrite)
     raster = open_class_raster(source)
+    classes = tuple(classes)
     chosen = raster.classes.select(classes)
     placement = Placement(geobox=raster.scene.geobox)
     bands = raster.with_pixel_sizes(_sieved(raster, min_area_m2))
@@ -125,11 +131,13 @@ def polygonise(
             with pa.BufferOutputStream() as memory:
                 totals = write_table(polygons, memory, raster.classes)
                 table = memory.getvalue()
+            raster.check(chosen, named=bool(classes))
             return Polygons(totals=totals, layer=_layer(table, raster, chosen, placement, totals))
         with whole_files(wanted.files) as folder:
             path = str(folder / "table.arrow")
             with pa.OSFile(path, "wb") as file:
                 totals = write_table(polygons, file, raster.classes)
+            raster.check(chosen, named=bool(classes))
             write_files([_layer(path, raster, chosen, placement, totals)], wanted, folder)
     return Polygons(files=wanted.files, totals=totals)
 

@@ -18,6 +18,9 @@ from .open import usable_crs
 
 Coordinates = npt.NDArray[Any]
 
+MAP_SCALE_ERROR = 2e-3
+"""Tolerated scale error of a projection: pixels of 1 m on the map count as 1 m on the ground."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Geodesy:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio import Affine
+from standins import warned
 
 import geoseg
 from geoseg.errors import GeosegWarning, SceneError, UsageError
@@ -40,9 +41,9 @@ def write(write_ids):
 def test_a_class_that_no_pixel_has(write, mask):
     """The values that the raster has are listed, without nodata; the network is empty."""
     mask[0, 0] = 255
-    with pytest.warns(GeosegWarning, match=r"no pixel of .*\.tif has the class 7, its values are 0 and 1; check"):
+    with warned(r"no pixel of .*\.tif has the class 7, its values are 0 and 1; check"):
         assert len(geoseg.trace_roads(write(mask), road_class=7)) == 0
-    with pytest.warns(GeosegWarning, match="has the class 7, its only value is 0; check `road_class`"):
+    with warned("has the class 7, its only value is 0; check `road_class`"):
         geoseg.trace_roads(write(mask * 0), road_class=7)
 
 
@@ -60,7 +61,7 @@ def test_a_mask_is_no_probability(write, mask):
 def test_integers_that_stand_for_other_shares(write, mask, dtype, highest, share, edges):
     """Integers far below the largest of their type are reported, with the probability that they are taken for."""
     path = write(mask.astype(dtype) * np.array(highest, dtype))
-    with pytest.warns(GeosegWarning, match=rf"tif, {highest}, is taken for a probability of {share}, since"):
+    with warned(rf"tif, {highest}, is taken for a probability of {share}, since"):
         network = geoseg.trace_roads(path, threshold=0.3)
     assert len(network) == edges
 
@@ -68,7 +69,7 @@ def test_integers_that_stand_for_other_shares(write, mask, dtype, highest, share
 def test_stated_scales_are_silent(write, mask):
     """With a scale that makes them probabilities, the same integers need no word; nor does a raster without roads."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", GeosegWarning)
         assert len(geoseg.trace_roads(write(mask * np.uint8(100), scale=0.01), threshold=0.3)) == 1
         assert len(geoseg.trace_roads(write(mask * 0), threshold=0.3)) == 0
         assert len(geoseg.trace_roads(write(mask * 0, tags=LEGEND))) == 0
@@ -90,14 +91,14 @@ def test_values_outside_the_legend(write, mask):
     mask[0, 27:33] = AERIAL.road
     mask[0, :2] = 255
     mask[0, 5] = 9
-    with pytest.warns(GeosegWarning, match=r"holds the values 9 and 255, which its legend \(0 to 4\) does not list"):
+    with warned(r"holds the values 9 and 255, which its legend \(0 to 4\) does not list"):
         assert len(geoseg.trace_roads(write(mask, tags=LEGEND, nodata=None))) == 1
 
 
 @pytest.mark.parametrize("choice", [{"road_class": 1}, {"threshold": 0.5}])
 def test_nodata_everywhere(write, mask, choice):
     """A raster without data is reported."""
-    with pytest.warns(GeosegWarning, match="has no data anywhere"):
+    with warned("has no data anywhere"):
         geoseg.trace_roads(write(np.full_like(mask, 255)), **choice)
 
 

@@ -1,0 +1,63 @@
+"""What is said of values that no class or too many stand for, and which areas are small."""
+
+import warnings
+
+import numpy as np
+import pytest
+from rasterio import Affine
+from standins import warned
+
+from geoseg.errors import GeosegWarning
+from geoseg.models.legend import AERIAL
+from geoseg.polygons import polygonise
+
+HALVES = np.repeat(np.uint8([[0, 3]]), 20, axis=1).repeat(20, axis=0)
+
+
+@pytest.mark.parametrize("legend", [None, AERIAL])
+def test_a_class_that_no_pixel_has(write_ids, legend):
+    """Chosen classes that do not occur are reported with the values that do, and no polygon is made."""
+    path = write_ids(HALVES, nodata=255, legend=legend)
+    with warned(r"no pixel of .*tif has the class 2, its values are 0 and 3"):
+        assert polygonise(path, classes=["2"]).totals == {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GeosegWarning)
+        assert polygonise(path, classes=["3"], min_area_m2=1e6).totals.keys() <= {3}
+        assert polygonise(path).totals.keys() == {0, 3}
+
+
+def test_values_outside_the_legend(write_ids):
+    """Values that the legend does not list are reported."""
+    values = HALVES.copy()
+    values[0, :9] = 9, 9, 9, 12, 12, 12, 17, 17, 17
+    with warned(r"holds the values 9, 12 and 17, which its legend \(0 to 4\) does not list"):
+        polygonise(write_ids(values, nodata=255, legend=AERIAL))
+
+
+def test_undeclared_nodata(write_ids):
+    """255 among several classes is reported unless it is declared; in a mask it is a class."""
+    values = HALVES.copy()
+    values[:5] = 255
+    with warned(r"declares no nodata value, and its value 255 becomes polygons"):
+        polygonise(write_ids(values))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GeosegWarning)
+        polygonise(write_ids(values), classes=["0"])
+        polygonise(write_ids(values, nodata=255))
+        polygonise(write_ids(np.where(values == 3, np.uint8(0), values)))
+
+
+def test_nodata_everywhere(write_ids):
+    """A raster without data is reported."""
+    with warned("has no data anywhere"):
+        polygonise(write_ids(np.full_like(HALVES, 255), nodata=255))
+
+
+@pytest.mark.parametrize("easting", [500_000, 680_000, 830_000])
+@pytest.mark.parametrize(("pixels", "kept"), [(12, True), (11, False)])
+def test_least_area_in_every_place(write_ids, easting, pixels, kept):
+    """12 pixels of 1 m on the map are 12 m², wherever they are in their zone, and 11 are not."""
+    values = np.zeros((20, 30), np.uint8)
+    values[5, 5 : 5 + pixels] = 1
+    path = write_ids(values, transform=Affine(1, 0, easting, 0, -1, 5_400_000))
+    assert (1 in polygonise(path, min_area_m2=12).totals) is kept
