@@ -16,13 +16,11 @@ from .stretching import Imagery, pool_values
 
 
 def pool_stretch(sources: Sequence[str], card: Card, settings: Settings) -> Settings:
-    """Replace the stretch `joint` by the range that the scenes have in common.
+    """Set the stretch to the range that the scenes have in common.
 
     Scenes that cannot be read are left out: their own prediction reports them. Raises SceneError or MismatchError if
     the others have no range in common.
     """
-    if settings.stretch != "joint":
-        return settings
     images: list[Imagery] = []
     with rasterio.Env(**GDAL):
         for source in sources:

@@ -99,8 +99,10 @@ def predict_each(
     scene; the other parameters are those of `predict`. Other errors, such as BundleError and UsageError, end all: they
     are raised in place of their scene's result, after those of earlier scenes.
     """
-    sources, bundle = list(sources), find_model(model)
-    settings = pool_stretch(sources, read_card(bundle), Settings(**options))
+    settings, bundle = Settings(**options), find_model(model)
+    if settings.stretch == "joint":
+        sources = list(sources)
+        settings = pool_stretch(sources, read_card(bundle), settings)
     runtime = choose_runtime(settings, load)
 
     def predicted(source: str) -> Run:

@@ -1,5 +1,6 @@
 """Sample the values of a raster: windows on a grid that depends on its shape alone."""
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 import rasterio
 
 from geoseg.errors import SceneError
-from geoseg.tiling import Roi
+from geoseg.tiling import Roi, prefetch
 
 from .grid import Shape
 from .open import GDAL, opened
@@ -30,18 +31,22 @@ def sample_values(source: str, bands: tuple[int, ...], units: Units) -> list[npt
     Neither overviews nor the layout of the file matter. Raises SceneError if the raster cannot be read, or none of the
     sampled pixels has data.
     """
-    with rasterio.Env(**GDAL | {"GDAL_CACHEMAX": _CACHE_BYTES}), opened(source) as dataset:
-        found = []
-        for window in sample_windows(dataset.shape):
-            values, valid = read_pixels(dataset, bands, window)
-            found.append(values[valid])
-    values = np.concatenate(found)  # (pixels, bands)
+    # In a thread of its own, so that an interrupt need not wait for a server.
+    values = np.concatenate(list(prefetch(_read(source, bands))))
     if not len(values):
         raise SceneError(
             f"none of the pixels sampled of {source} has data, so there is nothing to stretch by; "
             "if others have, set the range with `stretch='LOW,HIGH'`."
         )
     return [_without_spikes(band) * unit.scale + unit.offset for band, unit in zip(values.T, units, strict=True)]
+
+
+def _read(source: str, bands: tuple[int, ...]) -> Iterator[npt.NDArray[np.generic]]:
+    """Yield the valid pixels `(pixels, bands)` of each window."""
+    with rasterio.Env(**GDAL | {"GDAL_CACHEMAX": _CACHE_BYTES}), opened(source) as dataset:
+        for window in sample_windows(dataset.shape):
+            values, valid = read_pixels(dataset, bands, window)
+            yield values[valid]
 
 
 def sample_windows(shape: Shape) -> list[Roi]:
