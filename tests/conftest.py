@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import zipfile
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from geoseg.rasters.open import unplaced
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+# A shell that starts tests in the background makes them ignore Ctrl-C, and so the commands that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 UTM = "EPSG:32633"
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
