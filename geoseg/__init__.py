@@ -7,6 +7,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .errors import BundleError as BundleError
+    from .errors import DataError as DataError
     from .errors import GeosegError as GeosegError
     from .errors import OutputError as OutputError
     from .errors import SceneError as SceneError
@@ -39,6 +40,7 @@ _HOMES = {
     "BundleError": "errors",
     "DaskExecutor": "prediction.executors",
     "Evaluation": "evaluation",
+    "DataError": "errors",
     "GeosegError": "errors",
     "LocalExecutor": "prediction.executors",
     "Model": "prediction.model",

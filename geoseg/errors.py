@@ -17,10 +17,14 @@ class MismatchError(UsageError):
     """A parameter does not fit this scene but may fit another."""
 
 
-class SceneError(GeosegError):
-    """The input raster cannot be opened, read, georeferenced or used with the model."""
+class DataError(GeosegError):
+    """Images, labels, reference data or an area of interest are missing, cannot be read, or do not fit together."""
 
     exit_code = 3
+
+
+class SceneError(DataError):
+    """The input raster cannot be opened, read, georeferenced or used with the model."""
 
 
 class BundleError(GeosegError):

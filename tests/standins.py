@@ -34,14 +34,14 @@ def make_card(**changes) -> Card:
 
 
 @contextmanager
-def warned(pattern: str) -> Iterator[None]:
-    """Require a GeosegWarning that matches; `pytest.warns` would fail for what odc-geo's transforms warn of."""
+def warned(*patterns: str) -> Iterator[None]:
+    """Require a GeosegWarning for each pattern; `pytest.warns` would fail for what odc-geo's transforms warn of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", GeosegWarning)
         yield
     texts = [str(each.message) for each in caught]
-    assert any(re.search(pattern, text) for text in texts), texts
+    assert all(any(re.search(pattern, text) for text in texts) for pattern in patterns), texts
 
 
 class Echo:

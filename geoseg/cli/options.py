@@ -34,8 +34,6 @@ def _parse_area(text: str) -> Path | tuple[float, ...]:
     try:
         bounds = tuple(float(part) for part in text.split(","))
     except ValueError:
-        if not Path(text).exists():
-            raise click.BadParameter(f"{text!r} does not exist.") from None
         return Path(text)
     if len(bounds) != 4:
         raise click.BadParameter(f"{text!r} is neither a file nor W,S,E,N in degrees.")

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 @options.memory
 @click.option("--timings", is_flag=True, help="Print how long each stage took.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
-@click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 def command(
     scenes: tuple[str, ...],
     model: str,
@@ -119,7 +119,8 @@ def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    # On a terminal, a quiet bar would hide warnings and errors.
+    with Progress(*columns, console=console, transient=True, disable=console.quiet or not console.is_terminal) as bars:
 
         def begin(scene: str) -> "Report":
             for earlier in bars.task_ids[:-1]:

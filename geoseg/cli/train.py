@@ -33,7 +33,7 @@ COLUMNS = {"loss": 10, "accuracy": 10, "jaccard": 10, "val_loss": 14, "val_accur
     "--devices", type=click.IntRange(min=1), metavar="N",
     help="Spread each step over N devices.  [default: all accelerators, else the CPU]",
 )  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 def command(
     paths: tuple[Path, ...],
     *,
@@ -75,7 +75,6 @@ def command(
             devices=devices,
             progress=display.move_bar,
             epoch_done=display.print_row,
-            remark=lambda sentence: console.print(f"geoseg: {sentence}", highlight=False, soft_wrap=True),
         )
     _show(console, training)
 
@@ -108,6 +107,7 @@ def _build_bar(console: "Console") -> "Progress":
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=console.quiet,  # on a terminal, a quiet bar would hide warnings and errors
         # Estimate the time left from the last ten minutes, including validation.
         speed_estimate_period=600,
     )

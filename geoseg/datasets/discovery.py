@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from geoseg.errors import UsageError
+from geoseg.errors import DataError
 
 RASTERS = frozenset({".tif", ".tiff", ".vrt", ".img", ".jp2", ".jpg", ".jpeg", ".png"})
 VECTORS = frozenset({".geojson", ".json", ".gpkg", ".shp", ".fgb"})
@@ -42,7 +42,7 @@ class Files:
 
 
 def find_pairs(images: str, labels: str | None = None) -> list[Files]:
-    """Pair images with labels, sorted by name; UsageError if there are no images, or one has no label or several.
+    """Pair images with labels, sorted by name; DataError if there are no images, or one has no label or several.
 
     `images` is a folder, glob pattern or file; `labels` likewise, or one vector file for all images. None looks for
     customary label folders next to image folders: `labels`, `masks` or `gt` for `images`, `gtFine` for `leftImg8bit`,
@@ -56,21 +56,23 @@ def find_pairs(images: str, labels: str | None = None) -> list[Files]:
 
 
 def find_images(*places: str) -> list[Path]:
-    """List the images of folders, glob patterns or files, sorted in each; UsageError if one holds none."""
+    """List the images of folders, glob patterns or files, sorted in each; DataError if one holds none."""
     found: dict[Path, None] = {}
     for place in places:
         root, paths = _list_files(place)
         images = [path for path in sorted(paths) if _has_suffix(path, root, RASTERS)]
         if not images:
-            raise UsageError(f"{place} holds no images ({', '.join(sorted(RASTERS))}).")
+            raise DataError(f"{place} holds no images ({', '.join(sorted(RASTERS))}).")
         found |= dict.fromkeys(images)
     return list(found)
 
 
 def _find_folders(root: Path) -> list[tuple[str, str]]:
     """Find image folders at or below `root`, each with the label folder next to it."""
+    if not root.exists():
+        raise DataError(f"{root} does not exist.")
     if not root.is_dir():
-        raise UsageError(f"{root} is not a folder; give its labels, too.")
+        raise DataError(f"{root} is not a folder; give its labels, too.")
     here = [root, *sorted(path for depth in ("*", "*/*") for path in root.glob(depth) if path.is_dir())]
     found = []
     for name, siblings in _CONVENTIONS.items():
@@ -82,10 +84,10 @@ def _find_folders(root: Path) -> list[tuple[str, str]]:
                 if _same_name(path.name, sibling) and path.is_dir()
             ]
             if len(beside) > 1:
-                raise UsageError(f"{folder} has {beside[0].name} and {beside[1].name} next to it; give the labels.")
+                raise DataError(f"{folder} has {beside[0].name} and {beside[1].name} next to it; give the labels.")
             found += [(folder, path) for path in beside]
     if not found:
-        raise UsageError(f"{root} has no folder images with labels, masks or gt next to it; give the labels.")
+        raise DataError(f"{root} has no folder images with labels, masks or gt next to it; give the labels.")
     first: dict[Path, tuple[str, str]] = {}
     for folder, labels in found:
         first.setdefault(labels, (str(folder), str(labels)))
@@ -111,7 +113,7 @@ def _pair(images: str, labels: str) -> Iterator[Files]:
     """Pair the files of two places by name."""
     image_files = dict(_name_files(images, RASTERS, IMAGE_MARK))
     if not image_files:
-        raise UsageError(f"{images} holds no images ({', '.join(sorted(RASTERS))}).")
+        raise DataError(f"{images} holds no images ({', '.join(sorted(RASTERS))}).")
     if Path(labels).is_file() and Path(labels).suffix.lower() in VECTORS:
         for key, image in image_files.items():
             yield Files(name=key, image=image, label=Path(labels))
@@ -123,7 +125,7 @@ def _pair(images: str, labels: str) -> Iterator[Files]:
         return
     missing = [key for key in image_files if key not in label_files]
     if missing:
-        raise UsageError(
+        raise DataError(
             f"{len(missing)} of {len(image_files)} images in {images} have no label in {labels}, the first "
             f"is {missing[0]}; a label must have the name of its image."
         )
@@ -140,7 +142,7 @@ def _name_files(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> 
             continue
         key = path.relative_to(root).with_name(mark.sub("", path.stem)).as_posix()
         if key in seen:
-            raise UsageError(f"{seen[key]} and {path.name} have the same name; select one with a pattern.")
+            raise DataError(f"{seen[key]} and {path.name} have the same name; select one with a pattern.")
         seen[key] = path
         yield key, path
 
@@ -162,5 +164,5 @@ def _list_files(place: str) -> tuple[Path, Iterable[Path]]:
     root = Path(*fixed)
     pattern = "/".join(path.parts[len(fixed) :])
     if not pattern or not root.is_dir():
-        raise UsageError(f"{place} does not exist.")
+        raise DataError(f"{place} does not exist.")
     return root, (file for file in root.glob(pattern) if file.is_file())

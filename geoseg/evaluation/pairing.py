@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.datasets.discovery import IMAGE_MARK, LABEL_MARK, OTHER_LABELS, RASTERS
-from geoseg.errors import UsageError
+from geoseg.errors import DataError
 from geoseg.vectors.targets import VECTOR_ENDINGS
 
 _CLASSES, _ROADS = "_classes", "_roads"
@@ -35,7 +35,7 @@ def pair_rasters(predicted: Path, reference: Path) -> tuple[list[Pair], list[str
     Two files always make a pair; in folders names decide: `north_classes.tif` or `north.tif` matches
     `north_classes.png` or `north.png`. The rest are matched without the marks of images and labels, as in
     training: `north_RGB_classes.tif` with `north_label.tif`. In a folder with `_classes` rasters, other rasters are
-    skipped. Missing, unmatched and ambiguous files raise UsageError.
+    skipped. Missing, unmatched and ambiguous files raise DataError.
     """
     if not _are_folders(predicted, reference):
         return [_pair(_key(predicted), predicted, reference)], []
@@ -47,10 +47,10 @@ def pair_rasters(predicted: Path, reference: Path) -> tuple[list[Pair], list[str
         for folder, keys in ((predicted, bare_ours[name]), (reference, bare_theirs[name])):
             all_keys = [*keys, name] if name in pairs else keys
             if len(all_keys) > 1:
-                raise UsageError(f"{some_of(all_keys)} in {folder} share the name {name}; keep only one of them.")
+                raise DataError(f"{some_of(all_keys)} in {folder} share the name {name}; keep only one of them.")
         pairs[name] = ours.pop(bare_ours[name][0]), theirs.pop(bare_theirs[name][0])
     if not pairs:
-        raise UsageError(
+        raise DataError(
             f"no raster in {predicted} ({some_of(ours)}) matches one in {reference} ({some_of(theirs)}) by name."
         )
     left = [
@@ -88,15 +88,15 @@ def _key(path: Path) -> str:
 
 
 def _are_folders(predicted: Path, reference: Path) -> bool:
-    """Whether both are folders; UsageError if only one is, or one is missing."""
+    """Whether both are folders; DataError if only one is, or one is missing."""
     for path in (predicted, reference):
         if str(path).startswith(("http:/", "https:/")):
             raise UsageError(f"{str(path).replace('/', '//', 1)} is a URL; only files on disk can be evaluated.")
         if not path.exists():
-            raise UsageError(f"{path} does not exist.")
+            raise DataError(f"{path} does not exist.")
     if predicted.is_dir() != reference.is_dir():
         folder, file = (predicted, reference) if predicted.is_dir() else (reference, predicted)
-        raise UsageError(f"{folder} is a folder and {file} is a file; give two files or two folders.")
+        raise DataError(f"{folder} is a folder and {file} is a file; give two files or two folders.")
     return predicted.is_dir()
 
 
@@ -108,7 +108,7 @@ def _by_name(folder: Path, endings: Collection[str], suffix: str) -> dict[str, P
     for path in marked or paths:
         name = path.stem.removesuffix(suffix)
         if name in found:
-            raise UsageError(f"{found[name]} and {path.name} share a name; keep only one of them.")
+            raise DataError(f"{found[name]} and {path.name} share a name; keep only one of them.")
         found[name] = path
     return found
 
@@ -132,7 +132,7 @@ def pair_roads(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]
         ours, theirs = {name: predicted}, {name: reference}
     names = sorted(ours.keys() & theirs.keys())
     if not names:
-        raise UsageError(
+        raise DataError(
             f"no road file in {predicted} ({some_of(ours)}) matches one in {reference} ({some_of(theirs)}) by name."
         )
     left = [

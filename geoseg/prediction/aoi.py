@@ -1,5 +1,6 @@
 """The area of interest of a prediction, in pixels of the grid."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,11 @@ from pyproj import Transformer
 from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
-from geoseg.errors import UsageError
-from geoseg.files import check_regular
+from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import unplaced
 from geoseg.tiling import Roi
+from geoseg.vectors.read import POLYGONAL, polygons_in, read_features
 
 from .settings import Bounds
 
@@ -42,7 +43,7 @@ class Aoi:
 def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     """Project the polygons of a vector file, or bounds in degrees, to pixels of `grid`; None if they do not overlap it.
 
-    A UsageError reports an unreadable file, one without CRS or polygons, and bounds out of order.
+    A DataError reports an unreadable file, or one without CRS or polygons, a UsageError bounds out of order.
     """
     geometry, crs = _read_polygons(Path(source)) if isinstance(source, str | Path) else _box(source)
     geometry = _clip_near(grid, geometry, crs)
@@ -61,7 +62,7 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
 
     height, width = grid.shape
     projected = shapely.make_valid(shapely.transform(dense, pixels))
-    inside = shapely.intersection(projected, shapely.box(0, 0, width, height))
+    inside = _polygonal(shapely.intersection(projected, shapely.box(0, 0, width, height)))
     if not inside.area:
         return None
     left, top, right, bottom = inside.bounds
@@ -92,20 +93,22 @@ def _box(bounds: Bounds) -> tuple[BaseGeometry, str]:
 
 
 def _read_polygons(path: Path) -> tuple[BaseGeometry, str]:
-    # slow to import, and needed only here
-    import geopandas
-    from pyogrio.errors import DataSourceError
-
-    try:
-        check_regular(path)
-        frame = geopandas.read_file(path)
-    except (DataSourceError, OSError) as error:
-        raise UsageError(f"the area of interest {path} cannot be read as a vector file ({error}).") from error
-    if not isinstance(frame, geopandas.GeoDataFrame):
-        raise UsageError(f"the area of interest {path} is a table without geometry.")
-    if frame.crs is None:
-        raise UsageError(f"the area of interest {path} has no CRS; assign one to it.")
-    geometry = frame.geometry.make_valid().union_all()
+    features = read_features(path, attributes=False)
+    polygons, others = polygons_in(features.geometry.to_numpy())
+    geometry = _polygonal(shapely.union_all(shapely.make_valid(polygons)))
     if not geometry.area:
-        raise UsageError(f"the area of interest {path} has no polygon.")
-    return geometry, frame.crs.to_wkt()
+        raise DataError(f"the area of interest {path} has no polygon.")
+    if others:
+        warnings.warn(
+            f"{others} lines or points of the area of interest {path} have no area, and are left out.",
+            GeosegWarning,
+            stacklevel=4,
+        )
+    return geometry, features.crs.to_wkt()
+
+
+def _polygonal(geometry: BaseGeometry) -> BaseGeometry:
+    """Drop the lines and points in which polygons touch: GDAL would draw them."""
+    if shapely.get_type_id(geometry) in POLYGONAL:
+        return geometry
+    return shapely.union_all(polygons_in(np.array([geometry]))[0])

@@ -1,6 +1,6 @@
 """Train a recipe, from labelled images to a bundle."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -39,7 +39,6 @@ def train(
     devices: int | None = None,
     progress: Progress = no_progress,
     epoch_done: "EpochDone" = lambda row: None,
-    remark: Callable[[str], None] = lambda sentence: None,
 ) -> Training:
     """Train a network, score it on the held-out images, and write it as a bundle.
 
@@ -59,13 +58,16 @@ def train(
         Called after each step, with the epoch's mean loss as text.
     epoch_done
         Called with the history row of each epoch.
-    remark
-        Called before the first step with warnings about the data: a class without labelled pixels, nothing held out.
 
     Raises
     ------
-    BundleError, OutputError, SceneError, UsageError
+    BundleError, DataError, OutputError, UsageError
         If the recipe, its data or the run folder cannot be used.
+
+    Warns
+    -----
+    GeosegWarning
+        If no pixel is labelled with a class, nothing is held out, or images are outside their vector labels.
     """
     recipe = as_recipe(recipe, overrides)
     start_keras()
@@ -78,16 +80,17 @@ def train(
     data = open_data(run)
     names = choose_devices(find_devices(), devices, batch=run.schedule.batch)
     files = RunFolder(path=Path(folder or Path("runs") / recipe.name).absolute())
-    files.begin(recipe, resume=resume)
-    try:
-        if not files.is_over(run.schedule):
-            for sentence in data.remarks():
-                remark(sentence)
-            fit(run, data, files, devices=names, progress=progress, epoch_done=epoch_done)
-        report = finish(run, data, files)
-    except OSError as error:
-        reason = shorten(str(error), 200)  # HDF5 adds its own state to the message
-        raise OutputError(f"cannot write to or resume the run in {files.path} ({reason}).") from error
+    files.check(recipe, resume=resume)
+    if not (over := files.is_over(run.schedule)):
+        data.check()
+    with files.begun(recipe, resume=resume):
+        try:
+            if not over:
+                fit(run, data, files, devices=names, progress=progress, epoch_done=epoch_done)
+            report = finish(run, data, files)
+        except OSError as error:
+            reason = shorten(str(error), 200)  # HDF5 adds its own state to the message
+            raise OutputError(f"cannot write to or resume the run in {files.path} ({reason}).") from error
     best = best_row(read_history(files.history))
     assert best is not None  # a run has at least one epoch
     return Training(folder=files.path, bundle=files.bundle(recipe.name), report=report, best=best)

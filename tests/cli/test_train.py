@@ -1,5 +1,6 @@
 """`geoseg train`: its output while training."""
 
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,8 @@ from click.testing import CliRunner
 
 import geoseg.training.survey.recipe_template
 import geoseg.training.train
-from geoseg.cli.train import command
+from geoseg.cli import main
+from geoseg.errors import GeosegWarning
 
 ROW = {"seconds": 3.0, "learning_rate": 1e-3, "loss": 0.5, "accuracy": 0.75, "jaccard": 0.25}
 SCORES = ("loss", "accuracy", "jaccard")
@@ -19,9 +21,9 @@ def asked(monkeypatch, tmp_path):
     """Stands in for training: reports six epochs of two steps, and records its arguments."""
     asked = SimpleNamespace(held_out=HELD_OUT)
 
-    def train(recipe, *, progress, epoch_done, remark, **arguments):
+    def train(recipe, *, progress, epoch_done, **arguments):
         asked.recipe, asked.arguments = recipe, arguments
-        remark("no pixel is labelled water.")
+        warnings.warn("no pixel is labelled water.", GeosegWarning, stacklevel=1)
         for epoch in range(1, 7):
             progress(2 * epoch - 2, 12, "")
             progress(2 * epoch, 12, "loss 0.5000")
@@ -41,7 +43,7 @@ def recipe(tmp_path):
 
 
 def run(*arguments):
-    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    return CliRunner().invoke(main, ["train", *map(str, arguments)], catch_exceptions=False)
 
 
 def test_the_table_has_a_row_every_few_epochs(asked, recipe):
@@ -63,15 +65,16 @@ def test_without_validation_there_is_a_dash(asked, recipe):
     assert "best epoch: 4" in lines
 
 
-def test_remarks_are_told(asked, recipe):
-    """Warnings about the data are printed on lines of their own."""
-    assert "geoseg: no pixel is labelled water." in run(recipe).stderr.splitlines()
+@pytest.mark.parametrize("quiet", [[], ["-q"]])
+def test_warnings_are_told(asked, recipe, quiet):
+    """Warnings about the data are printed on lines of their own, with -q too."""
+    assert "geoseg: no pixel is labelled water." in run(recipe, *quiet).stderr.splitlines()
 
 
 def test_results_are_named_and_quiet_is_quiet(asked, recipe, tmp_path):
-    """Paths of report and bundle are printed at the end; -q prints nothing."""
+    """Paths of report and bundle are printed at the end; -q prints only warnings."""
     assert run(recipe).stderr.split()[-2:] == [str(tmp_path / "report.html"), str(tmp_path / "tiny.keras")]
-    assert run(recipe, "-q").output == ""
+    assert run(recipe, "-q").output == "geoseg: no pixel is labelled water.\n"
 
 
 def test_options_reach_training(asked, recipe, tmp_path):
@@ -96,7 +99,6 @@ def test_init_prints_a_recipe(monkeypatch, tmp_path):
 )
 def test_more_than_can_be_meant_is_an_error(arguments, words):
     """Two recipes, or three folders, are refused."""
-    from geoseg.errors import UsageError
-
-    with pytest.raises(UsageError, match=words):
-        run(*arguments)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr

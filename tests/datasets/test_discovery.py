@@ -1,7 +1,7 @@
 import pytest
 
 from geoseg.datasets.discovery import find_pairs
-from geoseg.errors import UsageError
+from geoseg.errors import DataError
 
 LAYOUTS = {
     "labels": (
@@ -118,5 +118,5 @@ def test_two_files_of_different_names(lay):
 )
 def test_what_cannot_be_paired(lay, names, images, labels, sentence):
     """Missing or ambiguous files are errors, and are not skipped."""
-    with pytest.raises(UsageError, match=sentence):
+    with pytest.raises(DataError, match=sentence):
         found(lay(names), images, labels)

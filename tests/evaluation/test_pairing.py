@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from geoseg.errors import UsageError
+from geoseg.errors import DataError
 from geoseg.evaluation.pairing import pair_rasters
 
 
@@ -59,7 +59,7 @@ def test_marks_of_images_and_labels(folders):
 )
 def test_marks_that_leave_one_name(folders, ours, theirs, several):
     """Files with the same name without marks are refused."""
-    with pytest.raises(UsageError, match=f"{several} in .* share the name a; keep only one"):
+    with pytest.raises(DataError, match=f"{several} in .* share the name a; keep only one"):
         pair_rasters(*folders(ours, theirs))
 
 
@@ -84,14 +84,14 @@ def test_two_files_need_no_names_in_common(folders):
 def test_what_cannot_be_paired(folders):
     """Missing paths, a file against a folder, unmatched names and ambiguous names are refused."""
     maps, truth = folders(["a.tif", "b.tif", "b.png"], ["c.tif"])
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(DataError, match="does not exist"):
         pair_rasters(maps / "nothing.tif", truth)
-    with pytest.raises(UsageError, match=r"is a folder and .*c\.tif is a file"):
+    with pytest.raises(DataError, match=r"is a folder and .*c\.tif is a file"):
         pair_rasters(maps, truth / "c.tif")
-    with pytest.raises(UsageError, match="share a name"):
+    with pytest.raises(DataError, match="share a name"):
         pair_rasters(maps, truth)
     (maps / "b.png").unlink()
-    with pytest.raises(UsageError, match=r"no raster in .*maps \(a, b\) matches one in .*truth \(c\) by name"):
+    with pytest.raises(DataError, match=r"no raster in .*maps \(a, b\) matches one in .*truth \(c\) by name"):
         pair_rasters(maps, truth)
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
 import shapely
 
+from geoseg.errors import DataError
 from geoseg.evaluation.pairing import Pair, pair_roads
 from geoseg.tiling.progress import Progress, no_progress
 
@@ -18,6 +18,9 @@ from .read import Roads, read_roads
 from .result import RoadComparison, RoadCriteria, RoadEvaluation
 from .scores import Measurements, measure_network, score_roads
 from .topo import topo
+
+_FAR_M = 1000.0
+"""Networks this far apart, and further than their own extent, do not show the same ground."""
 
 
 def evaluate_roads(
@@ -53,9 +56,10 @@ def evaluate_roads(
     Raises
     ------
     UsageError
-        If no files match, or a distance is not positive.
-    SceneError
-        If a file cannot be read, holds no lines, or has no CRS tied to the Earth.
+        If a distance is not positive.
+    DataError
+        If no files match, a file cannot be read, holds no lines, or has no CRS tied to the Earth, or the networks of a
+        pair are far apart.
     """
     criteria = RoadCriteria(buffer_m=buffer_m, relax_m=relax_m, snap_m=snap_m, junction_m=junction_m, seed=seed)
     pairs, left = pair_roads(Path(predicted), Path(reference))
@@ -121,13 +125,18 @@ def _nearness(plane: Plane, reference: LineGraph, found: LineGraph, missed: Line
 
 
 def _note_mistakes(reference: LineGraph, found: LineGraph, pair: Pair) -> tuple[str, ...]:
-    """Note likely mistakes in the files."""
+    """Note likely mistakes in the files; DataError for networks that are far apart."""
     empty = [
         path.name for graph, path in ((reference, pair.reference), (found, pair.predicted)) if not len(graph.lines)
     ]
     if empty:
         return (f"{' and '.join(empty)} without any roads.",)
-    one, other = (shapely.total_bounds(graph.lines) for graph in (reference, found))
-    if np.any(one[:2] > other[2:]) or np.any(other[:2] > one[2:]):
-        return ("the networks do not overlap; check the CRS of each.",)
-    return ()
+    one, other = (shapely.box(*shapely.total_bounds(graph.lines)) for graph in (reference, found))
+    apart_m = float(shapely.distance(one, other))
+    # A few roads of one small scene need not overlap.
+    if apart_m > max(_FAR_M, one.length, other.length):
+        raise DataError(
+            f"{pair.predicted} and {pair.reference} are {apart_m / 1000:,.0f} km apart: do they show the same ground? "
+            "Check the CRS of each."
+        )
+    return ("the networks do not overlap; check the CRS of each.",) if apart_m else ()

@@ -10,7 +10,7 @@ import shapely
 from pyproj.crs import ProjectedCRS
 from pyproj.crs.coordinate_operation import AzimuthalEquidistantConversion
 
-from geoseg.errors import SceneError
+from geoseg.errors import DataError
 from geoseg.rasters.ground import Geodesy
 
 from .noding import Points
@@ -30,10 +30,10 @@ class Plane:
         return Geodesy(crs=self.crs)
 
     def project(self, lines: npt.NDArray[np.object_], crs: pyproj.CRS, name: str) -> npt.NDArray[np.object_]:
-        """Project lines `(lines,)` of the file `name`; SceneError if some are outside the domain of their CRS."""
+        """Project lines `(lines,)` of the file `name`; DataError if some are outside the domain of their CRS."""
         projected = transform(lines, crs, self.crs)
         if not np.isfinite(shapely.get_coordinates(projected)).all():
-            raise SceneError(f"{name} has lines outside the domain of its CRS, {crs.name}; assign the right CRS.")
+            raise DataError(f"{name} has lines outside the domain of its CRS, {crs.name}; assign the right CRS.")
         return projected
 
     def lengths(self, lines: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:

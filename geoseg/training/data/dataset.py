@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.errors import NotGeoreferencedWarning
 
+from geoseg.errors import DataError, GeosegWarning
 from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
 from geoseg.rasters.read import scaled
@@ -82,23 +83,27 @@ class Data:
         nothing = np.zeros(len(self.run.labels.allowed), np.int64)
         return sum((counted.counts.sum(axis=0) for counted in self.label_counts), nothing)
 
-    def remarks(self) -> tuple[str, ...]:
-        """Warn about likely mistakes: a class without training pixels, no validation images."""
+    def check(self) -> None:
+        """Read all labels; DataError if they have one class only, GeosegWarnings about other likely mistakes."""
         labels, rendered = self.run.labels, self.run.rendered
         values = set(np.flatnonzero(self._label_pixels()[:-1]).tolist())
         if rendered is not None:
             values |= set(map_rendered_classes(rendered, labels).tolist()) - {labels.ignored}
         present = {number for value in values for number in labels.allowed[value]}
         missing = [name for number, name in enumerate(labels.legend.names) if number not in present]
-        remarks = []
+        if len(present) == 1:
+            name = labels.legend.names[present.pop()]
+            raise DataError(
+                f"all labelled training pixels are {name}, so there is nothing to learn; check that the labels are "
+                "those of these images, and `values`."
+            )
         if missing:
-            remarks.append(
+            _warn(
                 f"no training pixel is labelled {' or '.join(missing)}, so the network cannot learn it; among ids, "
                 f"{NODATA} means unlabelled unless `values` maps it."
             )
         if not any(side.validation for side in self.sides):
-            remarks.append("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
-        return tuple(remarks)
+            _warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
 
     def windows(self, seed: int, *, side: int | None = None) -> Iterator[Labelled]:
         """Draw an endless, reproducible stream of training windows, by default of the schedule's side.
@@ -138,10 +143,15 @@ class Data:
         return scaled(pixels, pair.scaling) if self.as_float else pixels, labels
 
 
+def _warn(text: str) -> None:
+    warnings.warn(text, GeosegWarning, stacklevel=4)
+
+
 def open_data(run: Run) -> Data:
     """Find the labelled imagery of a run and split it for training and validation, without reading pixels.
 
-    Raises SceneError or UsageError if images or labels cannot be found, paired, opened, or split without leakage.
+    Raises DataError if images or labels cannot be found, paired or opened, UsageError if they cannot be split without
+    leakage.
     """
     # Permanently: warning filters are shared by all threads, and windows are read in several.
     warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)

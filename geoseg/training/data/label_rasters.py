@@ -19,8 +19,9 @@ from geoseg.rasters.read import PART_SIDE, gather, packed_colours, read_nearest
 from geoseg.rasters.scene import is_placed
 from geoseg.tiling import Roi
 
+from .label_places import to_label_pixels
 from .label_values import LabelEncoder
-from .pairs import Pair, to_label_pixels
+from .pairs import Pair
 
 Values = tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]
 """Ids or packed colours `(rows, columns)`, and their validity mask."""
@@ -36,7 +37,6 @@ def read_values(pair: Pair, coding: LabelEncoder, roi: Roi) -> Values:
                 same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
             if not same:
                 return gather(read, label.shape, *_locate(pair.grid, label, roi), at_most=PART_SIDE**2)
-        _check_size(pair, label)
         return read_nearest(label, read, pair.shape, roi)
 
 
@@ -48,15 +48,6 @@ def _locate(
     cols, rows = map(np.floor, to_label_pixels(grid, label, cols, rows))
     inside = (rows >= 0) & (rows < label.height) & (cols >= 0) & (cols < label.width)
     return np.where(inside, rows, -1).astype(np.int64), np.where(inside, cols, -1).astype(np.int64)
-
-
-def _check_size(pair: Pair, label: rasterio.DatasetReader) -> None:
-    """Check that a label has the size of its image, give or take a pixel."""
-    if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, pair.native, strict=True)):
-        raise SceneError(
-            f"{pair.label} has {label.width} × {label.height} pixels, its image {pair.native[1]} × {pair.native[0]}; "
-            "georeference both, or resample them to one size."
-        )
 
 
 def _check_kind(pair: Pair, coding: LabelEncoder, label: rasterio.DatasetReader) -> None:

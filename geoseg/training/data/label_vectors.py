@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from odc.geo.geobox import GeoBox
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 
 from geoseg.errors import UsageError
-from geoseg.files import check_regular
 from geoseg.rasters.ground import crs_of, ground_sample_distance
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
+from geoseg.vectors.read import POLYGONAL, split_collections
+from geoseg.vectors.read import read_features as read_file
 
 if TYPE_CHECKING:
     import geopandas
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 NULL = "null"
 """Key of `values` for features whose attribute is null."""
-POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,8 @@ def build_vector_coding(entry: DataSet, sets: LabelSets) -> VectorCoding:
 def rasterise_labels(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -> npt.NDArray[np.uint8]:
     """Rasterise label values `(rows, columns)` of a region of `grid`; features cover pixels by their centres.
 
-    Raises UsageError if the file cannot be read or lacks geometry, CRS or attribute, or an attribute value is unmapped.
+    The parts of a collection are drawn each according to its own kind. Raises DataError if the file cannot be read, and
+    UsageError if it lacks the attribute, or an attribute value is unmapped.
     """
     region = grid[roi]
     features = read_features(path)
@@ -83,9 +83,14 @@ def rasterise_labels(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -
     left, bottom, right, top = bounds.left - reach, bounds.bottom - reach, bounds.right + reach, bounds.top + reach
     box = to_grid.transform_bounds(left, bottom, right, top, direction="INVERSE")
     near = features.iloc[np.sort(features.sindex.query(shapely.box(*box)))]
-    shapes = _widen_lines(near.geometry.to_numpy(), features.crs, region, coding.width_m)
+    keys = _find_keys(near, coding, path)
+    parts, owner = split_collections(near.geometry.to_numpy())
+    shapes = _widen_lines(parts, features.crs, region, coding.width_m)
     order = list(coding.values)
-    keyed = sorted(zip(shapes, _find_keys(near, coding, path), strict=True), key=lambda shape: order.index(shape[1]))
+    keyed = sorted(
+        ((shape, keys[number]) for shape, number in zip(shapes, owner, strict=True)),
+        key=lambda shape: order.index(shape[1]),
+    )
     labels = np.full(region.shape.yx, coding.background, np.uint8)
     burnt = [(shape, coding.values[key]) for shape, key in keyed if not shape.is_empty]
     if burnt:
@@ -95,20 +100,8 @@ def rasterise_labels(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -
 
 @lru_cache(maxsize=256)
 def read_features(path: Path) -> "geopandas.GeoDataFrame":
-    """Read the features with a geometry; UsageError if the file cannot be read, or has no geometry or CRS."""
-    import geopandas
-
-    try:
-        check_regular(path)
-        features = geopandas.read_file(path)
-    except (DataSourceError, DataLayerError, OSError, ValueError, shapely.GEOSException) as error:
-        reason = str(error).split(".;")[0].rstrip(".")  # pyogrio appends advice on its arguments
-        raise UsageError(f"labels {path} cannot be read as a vector file ({reason}).") from error
-    if not isinstance(features, geopandas.GeoDataFrame):
-        raise UsageError(f"labels {path} are a table without geometry; give a file of lines or polygons.")
-    if features.crs is None:
-        raise UsageError(f"labels {path} have no CRS; assign the one they were made in.")
-    return features[~(features.geometry.isna() | features.geometry.is_empty)].reset_index(drop=True)
+    """Read the features of a label file, once."""
+    return read_file(path)
 
 
 def format_values(column: "pd.Series[Any]") -> list[str]:

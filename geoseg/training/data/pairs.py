@@ -7,15 +7,13 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
 from rasterio.enums import ColorInterp
 
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.rasters.grid import grid_at, shape_at
-from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
-from geoseg.rasters.open import opened, usable_crs
+from geoseg.rasters.open import opened
 from geoseg.rasters.scene import is_placed, open_scene
 from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of, units_of
 from geoseg.tiling import Roi
@@ -23,6 +21,7 @@ from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import DataSet
 
 from .ground_squares import Blocks
+from .label_places import check_features, check_label
 from .label_values import LabelEncoder, build_label_encoder
 from .label_vectors import VectorCoding, build_vector_coding
 
@@ -34,8 +33,6 @@ CHUNK_PIXELS = 1024**2
 """Grid pixels per chunk of a larger image stored in strips."""
 CHUNK_SIDE, LEAST_SIDE = 512, 128
 """Side of the chunks of an image stored in blocks: usual, in image pixels, and smallest, in grid pixels."""
-LATTICE = 17
-"""Points per side of an image to test against the extent of its label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +77,13 @@ class Pair:
 
 
 def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
-    """Find and describe the pairs of a data set, sorted by name."""
+    """Find and describe the pairs of a data set, sorted by name; DataError if its vector labels lie elsewhere."""
     coding = build_vector_coding(entry, sets) if entry.coding == "vector" else build_label_encoder(entry, sets)
-    return [
-        open_pair(files, entry, coding, card.scaling, gsd_m=card.gsd_m, ignored=sets.ignored)
-        for files in find_pairs(entry.images, entry.labels)
-    ]
+    found = find_pairs(entry.images, entry.labels)
+    pairs = [open_pair(files, entry, coding, card.scaling, gsd_m=card.gsd_m, ignored=sets.ignored) for files in found]
+    if isinstance(coding, VectorCoding):
+        check_features((files, pair.grid) for files, pair in zip(found, pairs, strict=True) if pair.grid is not None)
+    return pairs
 
 
 def open_pair(
@@ -99,8 +97,8 @@ def open_pair(
 ) -> Pair:
     """Describe one pair of a data set on a grid of `gsd_m` metres, or on the image's own pixels if None.
 
-    Raises SceneError if image or label cannot be opened, the image lacks a band or scaling, or the label does not
-    overlap it; UsageError if the coding is not for this kind of label, or the GSD is implausible.
+    Raises SceneError if image or label cannot be opened, the image lacks a band or scaling, or a label raster does not
+    overlap it or fit its size; UsageError if the coding is not for this kind of label, or the GSD is implausible.
     """
     is_vector = files.label.suffix.lower() in VECTORS
     if is_vector != isinstance(coding, VectorCoding):
@@ -122,7 +120,7 @@ def open_pair(
             grid = scene.geobox if gsd_m is None else grid_at(gsd_m, scene.geobox, scene.gsd_m)
             shape = grid.shape.yx
         if not is_vector:
-            check_label(files, grid)
+            check_label(files, grid, native)
         units = tuple(units_of(image)[band - 1] for band in entry.bands)
         return Pair(
             data_set=entry.name,
@@ -169,33 +167,6 @@ def refuse_palette(image: rasterio.DatasetReader) -> None:
     """Refuse a palette image: its values are not measurements."""
     if ColorInterp.palette in image.colorinterp:
         raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
-
-
-def check_label(files: Files, grid: GeoBox | None) -> None:
-    """Check that a label raster can be opened, and overlaps its image if both have a georeference."""
-    with opened(str(files.label), overviews=True) as label:
-        if grid is None or not is_placed(label):
-            return
-        rows, cols = np.meshgrid(*(np.linspace(0, size, LATTICE) for size in grid.shape), indexing="ij")
-        along, down = to_label_pixels(grid, label, cols, rows)
-        # Not finite outside the domain of the label's CRS.
-        if not all(
-            (places[np.isfinite(places)] > 0).any() and (places[np.isfinite(places)] < size).any()
-            for places, size in ((along, label.width), (down, label.height))
-        ):
-            raise SceneError(f"{files.label} does not overlap its image {files.image}; check the georeference of both.")
-
-
-def to_label_pixels(
-    grid: GeoBox, label: rasterio.DatasetReader, cols: Coordinates, rows: Coordinates
-) -> tuple[Coordinates, Coordinates]:
-    """Convert columns and rows of a grid to columns and rows of a georeferenced label."""
-    x, y = apply_affine(grid.transform, cols, rows)
-    with usable_crs(label.name):
-        crs = CRS.from_wkt(label.crs.to_wkt())
-        if crs != crs_of(grid):
-            x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
-    return apply_affine(~label.transform, x, y)
 
 
 def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> None:

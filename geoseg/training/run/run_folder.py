@@ -3,13 +3,14 @@
 import csv
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import tomli_w
 
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import DataError, OutputError, UsageError
 from geoseg.files import whole, write_text, writing
 from geoseg.training.recipe.load import load_recipe
 from geoseg.training.recipe.recipe import Recipe, Schedule
@@ -106,8 +107,8 @@ class RunFolder:
         rows = read_history(self.history)
         return len(rows) >= schedule.epochs or is_over(rows, schedule.patience)
 
-    def begin(self, recipe: Recipe, *, resume: bool) -> None:
-        """Prepare the folder for a new run, or check that its run can be resumed; a run without an epoch is discarded.
+    def check(self, recipe: Recipe, *, resume: bool) -> None:
+        """Check that a new run can begin in the folder, or its run be resumed.
 
         Raises OutputError if the folder has a run and `resume` is false; UsageError if its run has another recipe.
         """
@@ -118,14 +119,29 @@ class RunFolder:
                 "`folder`."
             )
         if epochs:
-            self._check(recipe)
+            self._check_recipe(recipe)
+
+    @contextmanager
+    def begun(self, recipe: Recipe, *, resume: bool) -> Iterator[None]:
+        """Prepare the folder for a new run, or check that its run can be resumed; a run without an epoch is discarded.
+
+        A new folder is removed if data or settings are refused before the first epoch ends. Raises as `check` does.
+        """
+        self.check(recipe, resume=resume)
+        new = not self.path.exists()
         with writing(self.path):
-            if not epochs and self.backup.exists():
+            if not read_history(self.history) and self.backup.exists():
                 shutil.rmtree(self.backup)
             self.backup.mkdir(parents=True, exist_ok=True)
         write_text(self.recipe, tomli_w.dumps(recipe.model_dump(exclude_none=True)))
+        try:
+            yield
+        except (DataError, UsageError):
+            if new and not read_history(self.history):
+                shutil.rmtree(self.path)
+            raise
 
-    def _check(self, recipe: Recipe) -> None:
+    def _check_recipe(self, recipe: Recipe) -> None:
         before = load_recipe(self.recipe)
         for name in type(recipe).model_fields:
             if getattr(before, name) != getattr(recipe, name):

@@ -15,7 +15,8 @@ from geoseg.errors import SceneError
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, is_placed, open_scene, refuse_mixed_types
 from geoseg.rasters.values import check_units, is_physical, kind_of, units_of
-from geoseg.training.data.pairs import check_label, refuse_palette
+from geoseg.training.data.label_places import check_features, check_label
+from geoseg.training.data.pairs import refuse_palette
 
 from .labels import LabelSurvey, read_thinned, survey_labels
 
@@ -42,10 +43,10 @@ class ImageSurvey:
 
 
 def survey_images(images: str, labels: str | None) -> ImageSurvey:
-    """Find pairs and open some of them; SceneError or UsageError if training could not use them."""
+    """Find pairs and open some of them; DataError or UsageError if training could not use them."""
     files = tuple(find_pairs(images, labels))
     opened_pairs = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, SAMPLED_PAIRS).astype(int))]
-    shapes, scenes = [], []
+    shapes, scenes, with_vectors = [], [], []
     bands: dict[tuple[ColorInterp, ...], str] = {}
     samples = defaultdict(list)
     with unplaced():
@@ -56,13 +57,16 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
                 bands.setdefault(tuple(image.colorinterp), image.name)
                 kind, values = _sample_values(image)
                 samples[kind].append(values)
-                is_vector = pair.label.suffix.lower() in VECTORS
-                if is_placed(image):
-                    scenes.append(open_scene(pair.image))
-                    if not is_vector:
-                        check_label(pair, scenes[-1].geobox)
-                elif is_vector:
+                scene = open_scene(pair.image) if is_placed(image) else None
+                if scene is not None:
+                    scenes.append(scene)
+                if pair.label.suffix.lower() not in VECTORS:
+                    check_label(pair, None if scene is None else scene.geobox, image.shape)
+                elif scene is None:
                     raise SceneError(f"{pair.image} has no georeference; vector labels need an image with a CRS.")
+                else:
+                    with_vectors.append((pair, scene.geobox))
+        check_features(with_vectors)
         return ImageSurvey(
             files=files,
             shapes=tuple(shapes),

@@ -14,7 +14,7 @@ from rasterio.enums import ColorInterp
 
 from geoseg.datasets.codings import CODINGS
 from geoseg.datasets.discovery import VECTORS
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import DataError, SceneError, UsageError
 from geoseg.rasters.open import opened
 from geoseg.training.data.label_rasters import count_bands, is_coloured, pack_values, refuse_floats
 from geoseg.training.data.label_vectors import NULL, format_values, read_features
@@ -130,7 +130,7 @@ def _survey_features(paths: Sequence[Path]) -> LabelSurvey:
     files = [features for features in map(read_features, paths) if len(features)]
     if not files:
         more = f" and {len(paths) - 1} more files" if len(paths) > 1 else ""
-        raise UsageError(f"labels {paths[0]}{more} hold no features.")
+        raise DataError(f"labels {paths[0]}{more} hold no features.")
     total = sum(map(len, files))
     lines = sum(int(features.geom_type.str.contains("Line").sum()) for features in files) > total / 2
     attribute = None if lines else _find_class_attribute(files)

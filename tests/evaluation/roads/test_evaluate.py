@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from synthetic_roads import random_streets
 
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import DataError, UsageError
 from geoseg.evaluation.roads import RoadScores, evaluate_roads
 from geoseg.evaluation.roads.apls import apls
 from geoseg.evaluation.roads.local_plane import plane_around
@@ -158,29 +158,38 @@ def test_draws_are_repeated(write_roads, streets):
 def test_refused(write_roads, tmp_path):
     """Networks that cannot be compared are refused with one sentence."""
     road = write_roads([[(0, 0), (9, 0)]], "maps/a.gpkg")
-    with pytest.raises(UsageError, match=r"nothing\.gpkg does not exist"):
+    with pytest.raises(DataError, match=r"nothing\.gpkg does not exist"):
         evaluate_roads(tmp_path / "nothing.gpkg", road)
-    with pytest.raises(UsageError, match=r"maps is a folder and .* is a file"):
+    with pytest.raises(DataError, match=r"maps is a folder and .* is a file"):
         evaluate_roads(road.parent, road)
-    with pytest.raises(UsageError, match=r"no road file in .*maps \(a\) matches one in .*truth \(b\) by name"):
+    with pytest.raises(DataError, match=r"no road file in .*maps \(a\) matches one in .*truth \(b\) by name"):
         evaluate_roads(road.parent, write_roads([[(0, 0), (9, 0)]], "truth/b.gpkg").parent)
-    with pytest.raises(UsageError, match="share a name; keep only one of them"):
+    with pytest.raises(DataError, match="share a name; keep only one of them"):
         evaluate_roads(write_roads([[(0, 0), (9, 0)]], "maps/a.fgb").parent, road.parent)
     for value in (0, -1, float("nan"), float("inf")):
         with pytest.raises(UsageError, match="`buffer_m` must be a positive distance in metres"):
             evaluate_roads(road, road, buffer_m=value)
     nowhere = write_roads([[(0, 0), (9, 0)]], "b.shp")
     nowhere.with_suffix(".prj").unlink()
-    with pytest.raises(SceneError, match="has no CRS"):
+    with pytest.raises(DataError, match="has no CRS"):
         evaluate_roads(nowhere, road)
 
 
 def test_different_places_are_told(write_roads):
-    """Networks that do not overlap are compared, with a note to check the CRS."""
-    one, other = write_roads([[(0, 0), (9, 0)]], "a.gpkg"), write_roads([[(0, 0), (9, 0)]], "b.gpkg", shift=(5000, 0))
+    """Networks of small scenes that do not overlap are compared, with a note to check the CRS."""
+    one, other = write_roads([[(0, 0), (9, 0)]], "a.gpkg"), write_roads([[(0, 0), (9, 0)]], "b.gpkg", shift=(500, 0))
     result = evaluate_roads(one, other)
     assert result.scores.quality == 0
     assert "the networks do not overlap" in result.pairs[0].notes[0]
+
+
+def test_networks_far_apart(write_roads):
+    """Networks that cannot show the same ground are refused, in any CRS."""
+    one = write_roads([[(0, 0), (900, 0)]], "a.gpkg")
+    for name, shift, crs in (("b.gpkg", (50_000, 0), "EPSG:32633"), ("c.geojson", (0, -50_000), "EPSG:4326")):
+        other = write_roads([[(0, 0), (900, 0)]], name, shift=shift, crs=crs)
+        with pytest.raises(DataError, match=rf"{name} are (49|50) km apart: do they show the same ground\?"):
+            evaluate_roads(one, other)
 
 
 def test_json_has_every_score(write_roads):

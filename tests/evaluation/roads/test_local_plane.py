@@ -5,7 +5,7 @@ import pyproj
 import pytest
 import shapely
 
-from geoseg.errors import SceneError
+from geoseg.errors import DataError
 from geoseg.evaluation.roads.local_plane import plane_around
 
 WGS84 = pyproj.CRS("EPSG:4326")
@@ -46,5 +46,5 @@ def test_what_is_not_on_the_earth():
     """Coordinates outside the domain of a CRS are refused."""
     line = np.array([shapely.LineString([(0, 0), (1, 1)])])
     beyond = np.array([shapely.LineString([(0, 0), (1, 95)])])
-    with pytest.raises(SceneError, match=r"a\.shp has lines outside the domain of its CRS, WGS 84"):
+    with pytest.raises(DataError, match=r"a\.shp has lines outside the domain of its CRS, WGS 84"):
         plane_around(line, WGS84).project(beyond, WGS84, "a.shp")

@@ -8,7 +8,7 @@ import pyogrio
 import pytest
 import shapely
 
-from geoseg.errors import SceneError
+from geoseg.errors import DataError
 from geoseg.evaluation.roads.read import read_roads
 
 NORTH = 5_400_000
@@ -31,7 +31,7 @@ def test_layers(write_roads, tmp_path):
     pyogrio.write_dataframe(pandas.DataFrame({"a": [1]}), path, layer="table", append=True)
     assert len(read_roads(path).lines) == 2
     write_roads(ROADS[:1], "several.gpkg", layer="other", mode="a")
-    with pytest.raises(SceneError, match="has the layers lines, other; use a file with one layer, or name it edges"):
+    with pytest.raises(DataError, match="has the layers lines, other; use a file with one layer, or name it edges"):
         read_roads(path)
     write_roads(ROADS[:1], "several.gpkg", layer="edges", mode="a")
     assert len(read_roads(path).lines) == 1
@@ -57,27 +57,27 @@ def test_no_roads(write_roads):
 
 def test_refused(write_roads, tmp_path):
     """Points alone, no CRS, NaN coordinates and files that are not vector files are refused."""
-    with pytest.raises(SceneError, match="holds 1 points or polygons, but no lines"):
+    with pytest.raises(DataError, match="holds 1 points or polygons, but no lines"):
         read_roads(write_roads([shapely.Point(1, 1)], "points.gpkg"))
     nowhere = write_roads(ROADS, "nowhere.shp")
     nowhere.with_suffix(".prj").unlink()
     geopandas.GeoDataFrame(geometry=[shapely.LineString(ROADS[0])]).to_parquet(tmp_path / "nowhere.parquet")
     for path in (nowhere, tmp_path / "nowhere.parquet"):
-        with pytest.raises(SceneError, match=f"{path.name} has no CRS; assign"):
+        with pytest.raises(DataError, match=f"{path.name} has no CRS; assign"):
             read_roads(path)
     local = tmp_path / "local.gpkg"
     site = 'LOCAL_CS["site",UNIT["metre",1]]'
     geopandas.GeoDataFrame(geometry=[shapely.LineString(ROADS[0])], crs=site).to_file(local)
-    with pytest.raises(SceneError, match=r"the CRS of .*local\.gpkg, .*, is not tied to the Earth"):
+    with pytest.raises(DataError, match=r"the CRS of .*local\.gpkg, .*, is not tied to the Earth"):
         read_roads(local)
     broken = write_roads([[(0, 0), (50, 3), (100, 7)]], "broken.gpkg")
     broken.write_bytes(broken.read_bytes().replace(struct.pack("<d", NORTH + 3), struct.pack("<d", float("nan"))))
-    with pytest.raises(SceneError, match="NaN or infinite coordinates"):
+    with pytest.raises(DataError, match="NaN or infinite coordinates"):
         read_roads(broken)
     for name in ("text.gpkg", "text.geojson", "text.parquet", "text.shp"):
         (tmp_path / name).write_text("not a vector file")
-        with pytest.raises(SceneError, match=f"{name} cannot be read as a vector file"):
+        with pytest.raises(DataError, match=f"{name} cannot be read as a vector file"):
             read_roads(tmp_path / name)
     pyogrio.write_dataframe(pandas.DataFrame({"a": [1]}), tmp_path / "table.gpkg")
-    with pytest.raises(SceneError, match="no layer with geometry"):
+    with pytest.raises(DataError, match="is a table without geometry"):
         read_roads(tmp_path / "table.gpkg")

@@ -4,8 +4,9 @@ from itertools import islice
 import numpy as np
 import pytest
 from rasterio import Affine
+from standins import warned
 
-from geoseg.errors import UsageError
+from geoseg.errors import DataError, GeosegError, UsageError
 from geoseg.rendering import SurfaceClass, render_scene
 from geoseg.training.data.dataset import Data, open_data
 from geoseg.training.recipe.load import load_recipe, parse_recipe
@@ -84,19 +85,29 @@ def test_class_pixels_of_rendered_scenes(two_sets, open_recipe):
     np.testing.assert_allclose(both.class_pixels(), counted(truth) + shown)
 
 
-def test_remarks(two_sets, write_raster, open_recipe):
-    """There is a remark for a class without training pixels, and for no validation images; otherwise none."""
+def test_likely_mistakes(two_sets, write_raster, open_recipe):
+    """Classes without training pixels and no validation images are reported; otherwise nothing."""
     _, data = two_sets
-    assert data.remarks() == ()
+    data.check()
     for number in range(2):
         place = Affine(1, 0, 500_000 + 50 * number, 0, -1, 5_400_000)
         write_raster(f"c/images/{number}.tif", np.ones((3, 20, 20), np.uint8), transform=place)
-        write_raster(f"c/labels/{number}.tif", np.full((1, 20, 20), 255 * number, np.uint8), transform=place)
+        write_raster(f"c/labels/{number}.tif", np.full((1, 20, 20), 2 * number, np.uint8), transform=place)
     alone = open_recipe({"name": "c", "images": "c", "split": {"validation": 0.0}})
-    unseen, held_out = alone.remarks()
-    assert "no training pixel is labelled road or water" in unseen
-    assert "255 means unlabelled" in unseen
-    assert "nothing is held out" in held_out
+    with warned("no training pixel is labelled road, .* 255 means unlabelled", "nothing is held out"):
+        alone.check()
+
+
+@pytest.mark.parametrize("label", [0, 2])
+def test_labels_of_one_class(write_raster, open_recipe, label):
+    """Labels of one class teach nothing, and are refused; unlabelled pixels do not count."""
+    for number, value in enumerate((label, 255)):
+        place = Affine(1, 0, 500_000 + 50 * number, 0, -1, 5_400_000)
+        write_raster(f"c/images/{number}.tif", np.ones((3, 20, 20), np.uint8), transform=place)
+        write_raster(f"c/labels/{number}.tif", np.full((1, 20, 20), value, np.uint8), transform=place)
+    data = open_recipe({"name": "c", "images": "c", "split": {"validation": 0.0}})
+    with pytest.raises(DataError, match=f"all labelled training pixels are {('land', 'road', 'water')[label]}, so"):
+        data.check()
 
 
 def test_windows_are_alike(two_sets):
@@ -137,12 +148,12 @@ def test_labels_are_checked_before_training(two_sets, write_raster):
     [
         ([], "has no data: add a data set, or rendered scenes"),
         ([{"name": "a", "images": "x"}, {"name": "a", "images": "y"}], "two data sets are named 'a'"),
-        ([{"name": "a", "images": "/nowhere"}], "/nowhere is not a folder"),
+        ([{"name": "a", "images": "/nowhere"}], "/nowhere does not exist"),
     ],
 )
 def test_recipes_without_imagery(data, sentence):
     """A recipe needs data, and data sets need different names."""
-    with pytest.raises(UsageError, match=sentence):
+    with pytest.raises(GeosegError, match=sentence):
         open_data(resolve(parse_recipe({"name": "x", "data": data}, source="x.toml")))
 
 

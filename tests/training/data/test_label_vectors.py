@@ -6,8 +6,13 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rasterio import Affine
+from standins import warned
 
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import DataError, SceneError, UsageError
+from geoseg.training.data.label_vectors import read_features
 from geoseg.training.data.read_pairs import read_labels
 
 WHOLE = (slice(0, 100), slice(0, 120))
@@ -126,10 +131,10 @@ def test_others_called_background(write_features, labels):
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        ("table", "labels .*gpkg are a table without geometry"),
-        ("garbage", "labels .*gpkg cannot be read as a vector file"),
-        ("empty", "labels .*gpkg cannot be read as a vector file"),
-        ("no crs", "labels .*gpkg have no CRS"),
+        ("table", "labels.gpkg is a table without geometry"),
+        ("garbage", "labels.gpkg cannot be read as a vector file"),
+        ("empty", "labels.gpkg is empty"),
+        ("no crs", "labels.gpkg has no CRS"),
     ],
 )
 def test_files_that_are_no_features(labels, tmp_path, kind, sentence):
@@ -143,7 +148,7 @@ def test_files_that_are_no_features(labels, tmp_path, kind, sentence):
             geopandas.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)]).to_file(path)
     else:
         path.write_bytes(b"" if kind == "empty" else b"no package")
-    with pytest.raises(UsageError, match=sentence):
+    with pytest.raises(DataError, match=sentence):
         labels()
 
 
@@ -164,3 +169,69 @@ def test_coding_and_file_agree(write_raster, write_features, coordinates, only_p
         only_pair(images="image.tif", labels="labels.gpkg")
     with pytest.raises(UsageError, match=r"has the raster label image\.tif; give it another coding"):
         only_pair(images="image.tif", labels="image.tif", coding="vector", values={"*": "water"})
+
+
+@pytest.fixture
+def two_images(write_raster, coordinates):
+    """Two images next to each other, 100 × 120 pixels."""
+    for number in range(2):
+        place = Affine(1, 0, X + 120 * number, 0, -1, Y)
+        write_raster(f"images/{number}.tif", coordinates(100, 120), transform=place)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326", "EPSG:3857"])
+def test_features_that_lie_elsewhere(write_features, only_pair, write_raster, coordinates, crs):
+    """Features of one image must overlap it, in any CRS; a line along its edge does, and so do no features."""
+    write_raster("image.tif", coordinates(100, 120))
+    entry = {"images": "image.tif", "labels": "labels.gpkg", "coding": "vector", "values": {"*": "road"}}
+    for shapes in ([shapely.box(0, 0, 9, 9)], [shapely.LineString([(-2, 0), (-2, 99)])], []):
+        write_features(shapes, crs=crs)
+        read_features.cache_clear()
+        only_pair(**entry)
+    write_features([shapely.box(50_000, 0, 50_009, 9)], crs=crs)
+    read_features.cache_clear()
+    with pytest.raises(DataError, match=r"labels\.gpkg does not overlap its image .*image\.tif; check the CRS of both"):
+        only_pair(**entry)
+
+
+def test_features_of_several_images(two_images, write_features, open_recipe):
+    """A file of several images must overlap one; images outside its features are counted, once."""
+    entry = {"name": "set", "images": "images", "labels": "labels.gpkg", "coding": "vector", "values": {"*": "road"}}
+    write_features([shapely.box(0, 0, 9, 9), shapely.box(200, 0, 209, 9)])
+    open_recipe(entry.copy())
+    write_features([shapely.box(0, 0, 9, 9)])
+    read_features.cache_clear()
+    with warned(r"1 of the 2 images of .*labels\.gpkg are outside its features, such as .*1\.tif"):
+        open_recipe(entry.copy())
+    write_features([shapely.box(0, 5000, 9, 5009)])
+    read_features.cache_clear()
+    with pytest.raises(DataError, match=r"does not overlap any of its 2 images, such as .*0\.tif"):
+        open_recipe(entry.copy())
+
+
+PARTS = st.lists(
+    st.sampled_from(
+        [
+            shapely.box(10, 10, 40, 30),
+            shapely.MultiPolygon([shapely.box(60, 5, 80, 25), shapely.box(90, 5, 99, 9)]),
+            shapely.LineString([(5, 50), (100, 80)]),
+            shapely.MultiLineString([[(20, 95), (60, 60)], [(70, 90), (110, 90)]]),
+            shapely.Point(100, 40),
+        ]
+    ),
+    min_size=1,
+)
+
+
+@given(parts=PARTS, nested=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+def test_collections_are_drawn_as_their_parts(tmp_path, labels, parts, nested):
+    """A collection is drawn as its parts would be: polygons as they are, lines and points with their width."""
+    drawn = []
+    collection = shapely.GeometryCollection(parts)
+    for shapes in (parts, [shapely.GeometryCollection([collection]) if nested else collection]):
+        placed = shapely.transform(shapes, lambda points: points * (1, -1) + (X, Y))
+        geopandas.GeoSeries(placed, crs="EPSG:32633").to_file(tmp_path / "labels.gpkg")
+        read_features.cache_clear()
+        drawn.append(labels(width_m=6.0))
+    np.testing.assert_array_equal(*drawn)

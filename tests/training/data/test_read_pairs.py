@@ -157,7 +157,7 @@ def test_a_pixel_more_or_less(write_raster, coordinates, ids, only_pair):
     assert read_labels(pair, whole(pair)).shape == (20, 30)
     write_raster("label.png", ids(22, 30), transform=None)
     with pytest.raises(SceneError, match=r"label\.png has 30 × 22 pixels, its image 30 × 20"):
-        read_labels(pair, whole(pair))
+        only_pair(images="image.png", labels="label.png")
 
 
 @pytest.mark.parametrize("cut", ["half", 20])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import DataError, OutputError, UsageError
 from geoseg.training.recipe.load import load_recipe, parse_recipe
 from geoseg.training.run.run_folder import COLUMNS, RunFolder, best_row, is_over, read_history, write_history
 
@@ -59,6 +59,11 @@ def test_the_best_row_is_the_latest_of_the_best():
     assert best_row([{"epoch": 1, "loss": 0.1}, {"epoch": 2, "loss": 0.2}])["epoch"] == 2
 
 
+def begin(folder, recipe, *, resume):
+    with folder.begun(recipe, resume=resume):
+        assert folder.recipe.exists()
+
+
 @pytest.mark.parametrize(("patience", "over"), [(None, False), (3, False), (2, True), (1, True)])
 def test_patience_counts_epochs_since_the_best(patience, over):
     """A run is over when the best epoch is `patience` epochs old."""
@@ -69,7 +74,7 @@ def test_patience_counts_epochs_since_the_best(patience, over):
 def test_a_recipe_is_read_as_it_was_written(tmp_path, recipe):
     """The recipe in a run folder, with defaults, equals the recipe of the run."""
     folder = RunFolder(path=tmp_path / "run")
-    folder.begin(recipe, resume=False)
+    begin(folder, recipe, resume=False)
     assert load_recipe(folder.recipe).model_dump(exclude={"root"}) == recipe.model_dump(exclude={"root"})
 
 
@@ -77,13 +82,13 @@ def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
     """A folder with a run is refused, unless the same run is resumed."""
     folder = RunFolder(path=tmp_path / "run")
     recipe = recipe.model_copy(update={"root": str(tmp_path)})
-    folder.begin(recipe, resume=True)  # there is nothing to resume: it begins
+    begin(folder, recipe, resume=True)  # there is nothing to resume: it begins
     write_history(folder.history, [{"epoch": 1.0, "loss": 0.5}])
     with pytest.raises(OutputError, match=r"epochs: 1.*`resume=True`"):
-        folder.begin(recipe, resume=False)
-    folder.begin(recipe, resume=True)
+        begin(folder, recipe, resume=False)
+    begin(folder, recipe, resume=True)
     with pytest.raises(UsageError, match="another `seed`"):
-        folder.begin(recipe.model_copy(update={"seed": 6}), resume=True)
+        begin(folder, recipe.model_copy(update={"seed": 6}), resume=True)
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -91,10 +96,10 @@ def test_a_run_without_an_epoch_is_forgotten(tmp_path, recipe, resume):
     """A folder whose run failed before its first epoch can be used by another recipe."""
     folder = RunFolder(path=tmp_path / "run")
     recipe = recipe.model_copy(update={"root": str(tmp_path)})
-    folder.begin(recipe, resume=False)
+    begin(folder, recipe, resume=False)
     (folder.backup / "half").write_bytes(b"")
     other = recipe.model_copy(update={"seed": 6})
-    folder.begin(other, resume=resume)
+    begin(folder, other, resume=resume)
     assert load_recipe(folder.recipe) == other
     assert not list(folder.backup.iterdir())
 
@@ -103,4 +108,24 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path, recipe):
     """If a file is in the way, the error names it."""
     (tmp_path / "run").write_text("")
     with pytest.raises(OutputError, match=r"run cannot be written \(Not a directory\)"):
-        RunFolder(path=tmp_path / "run").begin(recipe, resume=False)
+        begin(RunFolder(path=tmp_path / "run"), recipe, resume=False)
+
+
+def _refuse(folder, recipe, epochs, error):
+    with folder.begun(recipe, resume=False):
+        if epochs:
+            write_history(folder.history, epochs)
+        raise error("refused")
+
+
+@pytest.mark.parametrize("error", [DataError, UsageError])
+def test_a_refused_run_leaves_nothing(tmp_path, recipe, error):
+    """A new folder is removed if data are refused before the first epoch ends; an older one stays, and so do epochs."""
+    recipe = recipe.model_copy(update={"root": str(tmp_path)})
+    for name, epochs, left in (("new", [], False), ("old", [], True), ("trained", [{"epoch": 1.0, "loss": 0.5}], True)):
+        folder = RunFolder(path=tmp_path / name)
+        if name == "old":
+            folder.path.mkdir()
+        with pytest.raises(error, match="refused"):
+            _refuse(folder, recipe, epochs, error)
+        assert folder.path.exists() is left

@@ -8,7 +8,7 @@ import pytest
 import shapely
 from rasterio.enums import ColorInterp
 
-from geoseg.errors import GeosegError, SceneError, UsageError
+from geoseg.errors import DataError, GeosegError, SceneError, UsageError
 from geoseg.training.survey.images import survey_images
 
 ISPRS = ((255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0))
@@ -43,6 +43,8 @@ def features(write_raster, picture, tmp_path):
     def features_(name="v.gpkg", crs="EPSG:32633", transform=None, **attributes):
         write_raster("images/a.tif", picture, **(transform or {}))
         squares = [shapely.box(500_000 + x, 5_399_950, 500_020 + x, 5_400_000) for x in (0, 30)]
+        placed = geopandas.GeoSeries(squares, crs="EPSG:32633")
+        squares = squares if crs is None else placed.to_crs(crs)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         geopandas.GeoDataFrame(attributes, geometry=squares, crs=crs).to_file(tmp_path / name)
         return survey_images(str(tmp_path / "images"), str(tmp_path / name))
@@ -188,15 +190,15 @@ def test_vectors_in_two_systems(seen, features, write_raster, picture, tmp_path)
     ("name", "text", "words"),
     [
         ("bad.geojson", "{}", "cannot be read"),
-        ("none.gpkg", "", "cannot be read"),
-        ("empty.geojson", '{"type": "FeatureCollection", "features": []}', "hold no features"),
+        ("none.gpkg", "", "is empty"),
+        ("empty.geojson", '{"type": "FeatureCollection", "features": []}', "holds? no features"),
     ],
 )
 def test_vectors_that_cannot_be_used(write_raster, picture, tmp_path, name, text, words):
     """Files that are not vectors, or empty, are named."""
     write_raster("images/a.tif", picture)
     (tmp_path / name).write_text(text)
-    with pytest.raises(UsageError, match=f"{name} {words}"):
+    with pytest.raises(DataError, match=f"{name} {words}"):
         survey_images(str(tmp_path / "images"), str(tmp_path / name))
 
 
@@ -204,14 +206,14 @@ def test_a_table_is_no_label(write_raster, picture, tmp_path):
     """A table without geometries is refused."""
     write_raster("images/a.tif", picture)
     pyogrio.write_dataframe(pd.DataFrame({"a": [1, 2]}), tmp_path / "v.gpkg")
-    with pytest.raises(UsageError, match="without geometr"):
+    with pytest.raises(DataError, match="without geometr"):
         survey_images(str(tmp_path / "images"), str(tmp_path / "v.gpkg"))
 
 
 @pytest.mark.filterwarnings("ignore:'crs' was not provided:UserWarning")
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"crs": None}, "have no CRS"), ({"transform": {"transform": None}}, "has no georeference")],
+    [({"crs": None}, "has no CRS"), ({"transform": {"transform": None}}, "has no georeference")],
 )
 def test_vectors_are_placed_on_the_ground(features, arguments, words):
     """Vectors without a CRS, or for an image without one, are refused as in training."""

@@ -1,0 +1,103 @@
+"""Check that labels lie where their images do."""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from odc.geo.geobox import GeoBox
+from pyproj import CRS, Transformer
+
+from geoseg.datasets.discovery import Files
+from geoseg.errors import DataError, GeosegWarning, SceneError
+from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
+from geoseg.rasters.open import opened, usable_crs
+from geoseg.rasters.scene import is_placed
+
+from .label_vectors import read_features
+
+LATTICE = 17
+"""Points per side of an image to test against the extent of its label."""
+_NEAR = 0.1
+"""Vector labels this far from an image, in its sides, still belong to it: lines have a width."""
+
+
+def check_label(files: Files, grid: GeoBox | None, native: tuple[int, int]) -> None:
+    """Check that a label raster can be opened, and overlaps its image of `native` height and width.
+
+    Unless both have a georeference, their sizes must agree, give or take a pixel.
+    """
+    with opened(str(files.label), overviews=True) as label:
+        if grid is None or not is_placed(label):
+            if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, native, strict=True)):
+                raise SceneError(
+                    f"{files.label} has {label.width} × {label.height} pixels, its image {native[1]} × {native[0]}; "
+                    "georeference both, or resample them to one size."
+                )
+            return
+        along, down = to_label_pixels(grid, label, *_lattice(grid, 0))
+        if not (_overlap(along, 0, label.width) and _overlap(down, 0, label.height)):
+            raise SceneError(f"{files.label} does not overlap its image {files.image}; check the georeference of both.")
+
+
+def check_features(pairs: Iterable[tuple[Files, GeoBox]]) -> None:
+    """Check that vector labels overlap their images, given the grids of these.
+
+    A file of one image must overlap it. One of several images must overlap one of them; a GeosegWarning counts the
+    others, which may be ground without features, or ground that nobody mapped. A file without features overlaps all.
+    """
+    by_label: dict[Path, list[tuple[Files, GeoBox]]] = defaultdict(list)
+    for files, grid in pairs:
+        by_label[files.label].append((files, grid))
+    for label, labelled in by_label.items():
+        features = read_features(label)
+        if not len(features):
+            continue
+        crs, bounds = CRS.from_user_input(features.crs), features.total_bounds
+        outside = [files.image for files, grid in labelled if not _near(grid, crs, bounds)]
+        if len(outside) == len(labelled):
+            images = "its image" if len(outside) == 1 else f"any of its {len(outside)} images, such as"
+            raise DataError(f"{label} does not overlap {images} {outside[0]}; check the CRS of both.")
+        if outside:
+            warnings.warn(
+                f"{len(outside)} of the {len(labelled)} images of {label} are outside its features, such as "
+                f"{outside[0]}; leave them out unless their ground has no such features.",
+                GeosegWarning,
+                stacklevel=3,
+            )
+
+
+def _near(grid: GeoBox, crs: CRS, bounds: npt.NDArray[np.float64]) -> bool:
+    x, y = apply_affine(grid.transform, *_lattice(grid, _NEAR))
+    if crs != crs_of(grid):
+        x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
+    left, bottom, right, top = bounds
+    return _overlap(x, left, right) and _overlap(y, bottom, top)
+
+
+def _lattice(grid: GeoBox, beyond: float) -> tuple[Coordinates, Coordinates]:
+    """Columns and rows of points on a grid, and beyond it by a share of its sides."""
+    rows, cols = (np.linspace(-beyond * size, (1 + beyond) * size, LATTICE) for size in grid.shape)
+    along, down = np.meshgrid(cols, rows)
+    return along, down
+
+
+def _overlap(places: Coordinates, low: float, high: float) -> bool:
+    """Whether the range of places, without those outside the domain of a CRS, overlaps an interval."""
+    known = places[np.isfinite(places)]
+    return bool((known > low).any() and (known < high).any())
+
+
+def to_label_pixels(
+    grid: GeoBox, label: rasterio.DatasetReader, cols: Coordinates, rows: Coordinates
+) -> tuple[Coordinates, Coordinates]:
+    """Convert columns and rows of a grid to columns and rows of a georeferenced label."""
+    x, y = apply_affine(grid.transform, cols, rows)
+    with usable_crs(label.name):
+        crs = CRS.from_wkt(label.crs.to_wkt())
+        if crs != crs_of(grid):
+            x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
+    return apply_affine(~label.transform, x, y)

@@ -1,0 +1,115 @@
+"""Read vector files that people give: labels, areas of interest, reference roads."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyogrio
+import shapely
+from pyproj import CRS
+
+from geoseg.errors import DataError
+from geoseg.files import check_regular
+
+if TYPE_CHECKING:
+    import geopandas
+
+Geometries = npt.NDArray[np.object_]
+
+POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+_LAYER = "edges"
+"""geoseg's layer of road lines, read from files with several layers."""
+_TURN = 540
+"""Longitudes further from 0 are no degrees: those across the antimeridian may go on beyond 180."""
+
+
+def read_features(path: Path, *, attributes: bool = True) -> "geopandas.GeoDataFrame":
+    """Read the features of GeoParquet, or of any vector file that GDAL opens, without missing and empty geometries.
+
+    Raises DataError if the file is missing or cannot be read, has several layers, no geometry or no CRS, or has
+    coordinates that cannot be in its CRS.
+    """
+    try:
+        check_regular(path)
+        with np.errstate(invalid="ignore"):  # NaN coordinates are refused below
+            features = _parquet(path) if path.suffix.lower() == ".parquet" else _gdal(path, attributes=attributes)
+    except (RuntimeError, OSError, ValueError, pa.ArrowException, shapely.GEOSException) as error:
+        raise DataError(_unreadable(path, error)) from error
+    if features.crs is None:
+        raise DataError(f"{path} has no CRS; assign the right one, for example with ogr2ogr -a_srs.")
+    features = features[~(features.geometry.isna() | features.geometry.is_empty)].reset_index(drop=True)
+    _check_coordinates(path, features)
+    return features
+
+
+def split_collections(geometries: Geometries) -> tuple[Geometries, npt.NDArray[np.int64]]:
+    """Replace collections by their parts, at any depth, in order; return the index of each part's geometry, too."""
+    index = np.arange(len(geometries))
+    while (nested := shapely.get_type_id(geometries) == shapely.GeometryType.GEOMETRYCOLLECTION).any():
+        parts, owner = shapely.get_parts(geometries[nested], return_index=True)
+        index = np.concatenate([index[~nested], index[nested][owner]])
+        order = np.argsort(index, kind="stable")
+        geometries, index = np.concatenate([geometries[~nested], parts])[order], index[order]
+    return geometries, index
+
+
+def polygons_in(geometries: Geometries) -> tuple[Geometries, int]:
+    """Return the polygons and multi-polygons in geometries, also in collections, and the number of other parts."""
+    parts, _ = split_collections(geometries)
+    polygonal = np.isin(shapely.get_type_id(parts), POLYGONAL)
+    return parts[polygonal], int((~polygonal).sum())
+
+
+def _parquet(path: Path) -> "geopandas.GeoDataFrame":
+    """Read GeoParquet, which GDAL supports only in some builds."""
+    import geopandas
+
+    return geopandas.read_parquet(path)
+
+
+def _gdal(path: Path, *, attributes: bool) -> "geopandas.GeoDataFrame":
+    layers = pyogrio.list_layers(path)
+    spatial = [name for name, kind in layers if kind is not None]
+    if len(spatial) > 1 and _LAYER not in spatial:
+        raise DataError(f"{path} has the layers {', '.join(spatial)}; use a file with one layer, or name it {_LAYER}.")
+    if not spatial:
+        raise DataError(f"{path} is a table without geometry; use a file of lines or polygons.")
+    chosen: dict[str, Any] = {} if attributes else {"columns": []}
+    return pyogrio.read_dataframe(path, layer=_LAYER if _LAYER in spatial else spatial[0], **chosen)
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    try:
+        length = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{path} does not exist."
+    except OSError as unseen:
+        return f"{path} cannot be opened ({unseen.strerror})."
+    if path.is_dir():
+        return f"{path} is a folder; name the vector file in it."
+    if length == 0:
+        return f"{path} is empty (0 bytes)."
+    reason = " ".join(str(error).split(".;")[0].split()).rstrip(".")  # pyogrio appends advice on its arguments
+    return f"{path} cannot be read as a vector file ({reason})."
+
+
+def _check_coordinates(path: Path, features: "geopandas.GeoDataFrame") -> None:
+    """Raise DataError for coordinates that are not finite, or are no degrees where the CRS has degrees."""
+    points = shapely.get_coordinates(features.geometry)
+    if not np.isfinite(points).all():
+        raise DataError(f"{path} has NaN or infinite coordinates; fix or remove these features.")
+    crs = CRS.from_user_input(features.crs)
+    if not crs.is_geographic or not len(points):
+        return
+    wrong = points[(np.abs(points) > (_TURN, 90 + 1e-6)).any(axis=1)]
+    if not len(wrong):
+        return
+    remedy = "assign the right CRS"
+    if path.suffix.lower() in {".geojson", ".json"}:
+        remedy = "GeoJSON is in longitude and latitude (RFC 7946): reproject it, or name its CRS in a member `crs`"
+    raise DataError(
+        f"{path} has the coordinates {wrong[0, 0]:.10g}, {wrong[0, 1]:.10g}, which are no degrees of its CRS, "
+        f"{crs.name}; {remedy}."
+    )
