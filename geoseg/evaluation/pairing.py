@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.datasets.discovery import IMAGE_MARK, LABEL_MARK, OTHER_LABELS, RASTERS
-from geoseg.errors import DataError
+from geoseg.errors import DataError, UsageError
 from geoseg.vectors.targets import VECTOR_ENDINGS
 
 _CLASSES, _ROADS = "_classes", "_roads"

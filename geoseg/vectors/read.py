@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyogrio
 import shapely
 from pyproj import CRS
 
@@ -31,6 +29,8 @@ def read_features(path: Path, *, attributes: bool = True) -> "geopandas.GeoDataF
     Raises DataError if the file is missing or cannot be read, has several layers, no geometry or no CRS, or has
     coordinates that cannot be in its CRS.
     """
+    import pyarrow as pa
+
     try:
         check_regular(path)
         with np.errstate(invalid="ignore"):  # NaN coordinates are refused below
@@ -70,6 +70,8 @@ def _parquet(path: Path) -> "geopandas.GeoDataFrame":
 
 
 def _gdal(path: Path, *, attributes: bool) -> "geopandas.GeoDataFrame":
+    import pyogrio  # slow, as geopandas is, and not needed where an area of interest is not
+
     layers = pyogrio.list_layers(path)
     spatial = [name for name, kind in layers if kind is not None]
     if len(spatial) > 1 and _LAYER not in spatial:
@@ -89,7 +91,7 @@ def _unreadable(path: Path, error: Exception) -> str:
         return f"{path} cannot be opened ({unseen.strerror})."
     if path.is_dir():
         return f"{path} is a folder; name the vector file in it."
-    if length == 0:
+    if length == 0 and path.is_file():
         return f"{path} is empty (0 bytes)."
     reason = " ".join(str(error).split(".;")[0].split()).rstrip(".")  # pyogrio appends advice on its arguments
     return f"{path} cannot be read as a vector file ({reason})."

@@ -9,7 +9,7 @@ import shapely
 from click.testing import CliRunner
 
 from geoseg.cli.evaluate import command
-from geoseg.errors import OutputError, UsageError
+from geoseg.errors import DataError, OutputError
 from geoseg.evaluation import evaluate
 from geoseg.evaluation.roads import evaluate_roads
 from geoseg.models.legend import AERIAL
@@ -63,7 +63,7 @@ def test_what_cannot_be(run, pair, tmp_path):
     (tmp_path / "evaluation.md").touch()
     with pytest.raises(OutputError, match="choose another `folder`, or replace it with `overwrite=True`"):
         run("rasters", tmp_path / "nothing.tif", pair[1], "-o", tmp_path)
-    with pytest.raises(UsageError, match=r"nothing\.tif does not exist"):
+    with pytest.raises(DataError, match=r"nothing\.tif does not exist"):
         run("rasters", tmp_path / "nothing.tif", pair[1], "-o", tmp_path, "--overwrite")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from geoseg.errors import DataError
+from geoseg.errors import DataError, UsageError
 from geoseg.evaluation.pairing import pair_rasters
 
 
