@@ -45,6 +45,8 @@ def write_scene(tmp_path):
         path = tmp_path / name
         bands, height, width = pixels.shape
         shape = {"count": bands, "height": height, "width": width, "dtype": pixels.dtype}
+        if bands == 3:
+            profile = {"photometric": "rgb"} | profile  # as GDAL's default for bytes
         with (
             rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
             rasterio.open(path, "w", driver="GTiff", crs=crs, transform=transform, **shape, **profile) as dataset,

@@ -27,6 +27,7 @@ _LABELS = {
 @click.argument("source", metavar="SCENE|MODEL")
 @options.model
 @options.bands
+@options.nodata
 @options.stretch
 @options.stretch_from
 @options.tile

@@ -24,6 +24,15 @@ def parse_size(text: str | int) -> int:
     return size
 
 
+def _parse_nodata(text: str | tuple[float, ...]) -> tuple[float, ...]:
+    if isinstance(text, tuple):  # the default
+        return text
+    try:
+        return tuple(float(value) for value in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number, or numbers such as 0,0,0.") from None
+
+
 def _parse_bands(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
         raise click.BadParameter(f"{text!r} is not a list of band numbers such as 1,2,3.")
@@ -51,6 +60,10 @@ model = click.option(
 bands = click.option(
     "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene, in the order of the model's."
 )
+nodata = click.option(
+    "--nodata", type=_parse_nodata, default=(), metavar="V|V,V,V",
+    help="Values without data that the scene does not declare: one, or one for each band of the model.",
+)  # fmt: skip
 stretch = click.option(
     "--stretch", default="auto", show_default=True, metavar="auto|none|joint|LOW,HIGH;…|pLOW,pHIGH",
     help="Values that become the model's 0 and 255, or their percentiles; auto: the model's scaling, or p2,p98.",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     help="Folder for the results.  [default: the current one]",
 )  # fmt: skip
 @options.bands
+@options.nodata
 @options.stretch
 @options.stretch_from
 @options.tile
@@ -148,6 +149,7 @@ def _show(console: "Console", prediction: "Prediction") -> None:
     for area in prediction.areas:
         table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))
     console.print(table)
+    console.print(f"bands: {', '.join(f'{name} {number}' for name, number in prediction.bands)}", highlight=False)
     if prediction.stretch is not None:
         console.print(f"stretch: {prediction.stretch}", highlight=False)
     console.print(f"network: {prediction.runtime}", highlight=False)

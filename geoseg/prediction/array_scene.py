@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
@@ -44,14 +43,14 @@ class ArrayScene:
             raise UsageError(f"`geobox` has the shape {self.geobox.shape.yx}, `array` {size}; they must be equal.")
 
     @classmethod
-    def of(cls, array: "npt.NDArray[Any] | DataArray", geobox: GeoBox | None, nodata: float | None) -> Self:
-        """Take the grid, nodata value and band names from a DataArray, unless they are given."""
+    def of(cls, array: "npt.NDArray[Any] | DataArray", geobox: GeoBox | None) -> Self:
+        """Take the nodata value and band names from a DataArray, and the grid unless it is given."""
         if isinstance(array, np.ndarray):
             # A pixel is valid if any of its bands is, as in files.
             masked = None
             if isinstance(array, np.ma.MaskedArray):
                 masked = np.asarray(np.ma.getmaskarray(array).all(axis=0))
-            return cls(pixels=np.ma.getdata(array), geobox=geobox, nodata=nodata, masked=masked)
+            return cls(pixels=np.ma.getdata(array), geobox=geobox, nodata=None, masked=masked)
         import odc.geo.xr  # noqa: F401 - adds the accessor `.odc`
 
         spatial = array.odc.spatial_dims
@@ -63,7 +62,7 @@ class ArrayScene:
         return cls(
             pixels=array.transpose(dimension, *spatial).to_numpy(),
             geobox=array.odc.geobox if geobox is None else geobox,
-            nodata=array.odc.nodata if nodata is None else nodata,
+            nodata=array.odc.nodata,
             bands=tuple(map(str, names)) if names.dtype.kind in "UO" else (),
         )
 
@@ -77,10 +76,7 @@ class ArrayScene:
         with MemoryFile(ext=".tif") as memory, unplaced(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
             try:
                 with memory.open(driver="GTiff", bigtiff="if_safer", photometric="minisblack", **profile) as file:
-                    file.colorinterp = [
-                        ColorInterp.__members__.get(name.lower(), ColorInterp.undefined)
-                        for name in self.bands or [""] * count
-                    ]
+                    file.descriptions = self.bands or [""] * count
                     file.write(self.pixels)
                     if self.masked is not None:
                         file.write_mask(~self.masked)

@@ -167,7 +167,7 @@ def _identity(plan: Plan, model: Path) -> str:
             "geoseg": __version__,
             "scene": plan.scene.identity,
             "grid": [*plan.grid.shape, *plan.grid.transform, crs_of(plan.grid).to_wkt()],
-            "bands": [*plan.bands, plan.scene.dtype],
+            "bands": [*plan.bands, plan.scene.dtype, asdict(plan.validity)],
             "scaling": [asdict(band) for band in plan.scaling],
             "runtime": _describe(plan),
             "model": hashlib.sha256(model.read_bytes()).hexdigest(),

@@ -125,7 +125,6 @@ class Model:
         array: Array,
         geobox: GeoBox | None = None,
         *,
-        nodata: float | None = None,
         image_gsd_m: float | None = None,
         **options: Unpack[Options],
     ) -> Array:
@@ -134,16 +133,16 @@ class Model:
         Parameters
         ----------
         array
-            Bands first, `(bands, rows, columns)`; a DataArray may have its dimensions in any order.
+            Bands first, `(bands, rows, columns)`; a DataArray may have its dimensions in any order. Bands are taken in
+            the order of the model's, unless a DataArray names them or `bands` chooses.
         geobox
             Grid of the array; by default that of the DataArray (`.odc` or `.rio`). Without one, pixels are assumed
             square and `image_gsd_m` wide.
-        nodata
-            Value of pixels without data; by default that of the DataArray.
         image_gsd_m
             Metres per pixel of an array without georeference; the model's GSD by default.
         **options
-            Fields of `Settings`. With `probabilities=True` the result is the probability of each class.
+            Fields of `Settings`; `nodata` are values besides that of a DataArray. With `probabilities=True` the result
+            is the probability of each class.
 
         Returns
         -------
@@ -158,7 +157,9 @@ class Model:
         """
         if options.get("aoi") is not None:
             raise UsageError("`aoi` selects a part of a file; slice the array instead.")
-        in_memory = ArrayScene.of(array, geobox, nodata)
+        in_memory = ArrayScene.of(array, geobox)
+        if not in_memory.bands and len(in_memory.pixels) == len(self.card.bands):
+            options = {"bands": tuple(range(1, len(self.card.bands) + 1)), **options}
         gsd_m = self.card.gsd_m if image_gsd_m is None else image_gsd_m
         with (
             rasterio.Env(**GDAL),

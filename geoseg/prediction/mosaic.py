@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from xml.etree import ElementTree as Xml
 
 import numpy as np
@@ -132,7 +132,7 @@ def _describe_values(band: Xml.Element, plan: Plan, layer: Layer) -> None:
 
 
 def _tags(plan: Plan) -> dict[str, str]:
-    settings = {
+    settings: dict[str, Any] = {
         "gsd_m": plan.settings.gsd_m or plan.card.gsd_m,
         "tile": plan.lattice.tile,
         "overlap": plan.lattice.overlap,
@@ -140,6 +140,10 @@ def _tags(plan: Plan) -> dict[str, str]:
         "bands": list(plan.bands),
         "tta": plan.settings.tta,
     }
+    if plan.validity.alpha is not None:
+        settings["alpha"] = plan.validity.alpha
+    if plan.validity.nodata:
+        settings["nodata"] = list(plan.validity.nodata)
     tags = result_tags(plan.scene.source, plan.card, settings)
     if plan.stretch is not None:
         tags["GEOSEG_STRETCH"] = str(plan.stretch)

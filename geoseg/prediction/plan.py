@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 from odc.geo.roi import roi_shape
-from rasterio.enums import ColorInterp
 
 from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
@@ -17,9 +16,11 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.grid import grid_at
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.stretch import Stretch
+from geoseg.rasters.validity import Validity
 from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, cut, nearest_exact
 
 from .aoi import Aoi, read_aoi
+from .scene_bands import choose_imagery
 from .settings import Settings
 from .stretching import Imagery, scale_values
 
@@ -56,6 +57,8 @@ class Plan:
     """What runs the network; None for a loader of the caller."""
     bands: tuple[int, ...]
     """Band numbers of the scene, from 1, in the order of the model's bands."""
+    validity: Validity
+    """Which pixels of the scene have data."""
     scaling: tuple[Scaling, ...]
     """From the scene's values to the network's, for each band."""
     stretch: Stretch | None
@@ -125,10 +128,10 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
     if settings.aoi is not None and aoi is None:
         raise MismatchError(f"the area of interest is outside {scene.source}.")
     roi = lattice.roi if aoi is None else aoi.roi
-    bands = _bands(scene, card, settings)
     scene_roi = _scene_roi(scene, grid, roi)
     reference = None if settings.stretch_from is None else open_imagery(settings.stretch_from, card, settings)
-    scaling, stretch = scale_values(Imagery(scene=scene, bands=bands), card, settings.stretch, reference)
+    imagery = choose_imagery(scene, card, settings)
+    scaling, stretch = scale_values(imagery, card, settings.stretch, reference)
     if settings.match_input and 0 in roi_shape(scene_roi):
         raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")
     return Plan(
@@ -136,7 +139,8 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         card=card,
         settings=settings,
         runtime=runtime,
-        bands=bands,
+        bands=imagery.bands,
+        validity=imagery.validity,
         scaling=scaling,
         stretch=stretch,
         grid=grid,
@@ -180,35 +184,9 @@ def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:
     return Lattice(shape=grid.shape.yx, tile=tile, overlap=overlap)
 
 
-def _bands(scene: Scene, card: Card, settings: Settings) -> tuple[int, ...]:
-    """Choose the scene's bands: from the settings, else by colour interpretation, else all if their number fits."""
-    wanted = f"the model needs {len(card.bands)} ({', '.join(card.bands)})"
-    if settings.bands is not None:
-        if len(settings.bands) != len(card.bands):
-            raise UsageError(f"`bands` names {len(settings.bands)} bands; {wanted}.")
-        if max(settings.bands) > len(scene.bands):
-            raise SceneError(f"{scene.source} has {len(scene.bands)} bands; `bands` names band {max(settings.bands)}.")
-        return settings.bands
-    names = [interpretation.name for interpretation in scene.bands]
-    if all(names.count(name) == 1 for name in card.bands):
-        return tuple(names.index(name) + 1 for name in card.bands)
-    if ColorInterp.palette in scene.bands:
-        raise SceneError(
-            f"{scene.source} is a palette image; {wanted}. Expand it first (`gdal_translate -expand rgb`)."
-        )
-    image = tuple(number for number, colour in enumerate(scene.bands, 1) if colour != ColorInterp.alpha)
-    if len(image) < len(card.bands):
-        raise SceneError(f"{scene.source} has {len(image)} band{'s' * (len(image) > 1)}; {wanted}.")
-    if len(image) > len(card.bands):
-        example = image[: len(card.bands)]
-        raise SceneError(f"{scene.source} has {len(image)} bands; {wanted}. Choose them with `bands={example}`.")
-    return image
-
-
 def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:
     """Describe a scene with the bands that the model would read; raises SceneError or UsageError."""
-    scene = open_scene(source)
-    return Imagery(scene=scene, bands=_bands(scene, card, settings))
+    return choose_imagery(open_scene(source), card, settings)
 
 
 def _column_bytes(tile: int, card: Card) -> int:

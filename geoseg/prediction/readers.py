@@ -31,7 +31,7 @@ def read_regions(plan: Plan, regions: Sequence[Roi]) -> Generator[Masked, None, 
         count = min(_MAX_READERS, max(1, count_cores() // 2))
         if count == 1:
             for region in regions:
-                yield read_imagery(dataset, plan.bands, plan.grid.shape.yx, region)
+                yield read_imagery(dataset, plan.bands, plan.validity, plan.grid.shape.yx, region)
             return
         divided = [_divide(plan, dataset, region, count) for region in regions]
         with ExitStack() as stack:
@@ -48,7 +48,7 @@ def _read_parts(plan: Plan, divided: Sequence[Sequence[Roi]], number: int) -> It
     with _opened(plan) as dataset:
         for parts in divided:
             if number < len(parts):
-                yield read_imagery(dataset, plan.bands, plan.grid.shape.yx, parts[number])
+                yield read_imagery(dataset, plan.bands, plan.validity, plan.grid.shape.yx, parts[number])
 
 
 @contextmanager

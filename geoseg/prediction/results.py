@@ -41,6 +41,8 @@ class Prediction:
     """Files and totals of a finished prediction."""
 
     source: str
+    bands: tuple[tuple[str, int], ...]
+    """The model's bands by name, and the scene's by number, from 1."""
     outputs: Outputs
     areas: tuple[ClassArea, ...]
     """In the order of the legend."""
@@ -91,6 +93,7 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
     areas = finisher.areas.areas()
     return Prediction(
         source=plan.scene.source,
+        bands=tuple(zip(plan.card.bands, plan.bands, strict=True)),
         outputs=files,
         areas=areas,
         roads=roads,

@@ -1,5 +1,6 @@
 """Options for a prediction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ class Options(RuntimeOptions, total=False):
     """Fields of `Settings` as optional keywords of public calls."""
 
     bands: tuple[int, ...] | None
+    nodata: float | Sequence[float]
     stretch: str
     stretch_from: Path | str | None
     tile: int | None
@@ -41,6 +43,9 @@ class Settings:
 
     bands: tuple[int, ...] | None = None
     """Band numbers of the scene, from 1, in the order of the model's bands."""
+    nodata: float | Sequence[float] = ()
+    """Values without data that the scene does not declare: one, or one for each of the model's bands. As always,
+    pixels are nodata where a negative value is in any band, or another value in all bands."""
     stretch: str = "auto"
     """How the scene's values become the network's 0–255: `auto`, by the model's scaling if it has one for them, else by
     a stretch between percentiles 2 and 98 of each band; `none`, by the model's only; `pLOW,pHIGH`, by percentiles;
@@ -87,6 +92,7 @@ class Settings:
             object.__setattr__(self, "bands", tuple(int(number) for number in self.bands))
         if self.bands is not None and (not self.bands or min(self.bands) < 1):
             raise UsageError(f"`bands` are numbered from 1, got {','.join(map(str, self.bands))}.")
+        object.__setattr__(self, "nodata", self.nodata_values)
         given = isinstance(parse_stretch(self.stretch), Stretch) or self.stretch in {"none", "joint"}
         if given and self.stretch_from is not None:
             raise UsageError(f"`stretch_from` cannot be combined with `stretch={self.stretch!r}`; choose one.")
@@ -108,6 +114,11 @@ class Settings:
             raise UsageError(f"`formats` are {', '.join(VECTOR_ENDINGS)}, got {found}.")
         if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
             raise UsageError(f"`gsd_m` must be a positive number of metres, got {self.gsd_m}.")
+
+    @property
+    def nodata_values(self) -> tuple[float, ...]:
+        """`nodata` as a tuple."""
+        return tuple(map(float, self.nodata if isinstance(self.nodata, Sequence) else (self.nodata,)))
 
     def choose_runtime(self) -> Runtime:
         """Choose engine, precision and devices on this machine; see `geoseg.models.engines.runtime`."""

@@ -1,16 +1,17 @@
 """Decide how a scene's values become network inputs: by the model's scaling, or by a stretch."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.errors import GeosegWarning, MismatchError, SceneError
+from geoseg.errors import MismatchError, SceneError
 from geoseg.models.bundle import Card, Scaling
+from geoseg.rasters.georeference import warn
 from geoseg.rasters.sample import sample_values
 from geoseg.rasters.scene import Scene
 from geoseg.rasters.stretch import Percentiles, Stretch, measure_stretch, parse_stretch
+from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of
 
 _STRAY = 0.9
@@ -19,10 +20,13 @@ _STRAY = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class Imagery:
-    """A scene, and its bands in the order of the model's."""
+    """A scene as a model reads it."""
 
     scene: Scene
     bands: tuple[int, ...]
+    """Counted from 1, in the order of the model's."""
+    validity: Validity
+    """Which pixels have data."""
 
     @property
     def name(self) -> str:
@@ -69,11 +73,9 @@ def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | 
     if isinstance(given, Stretch) or reference is not None:
         _warn_of_strays(image, used)
     elif stretch == "auto":
-        warnings.warn(
+        warn(
             f"{_unscaled(image, card)}, so {Percentiles()} of each band's values became its 0 to 255; "
-            f"for the same stretch, also of other scenes, give `stretch={str(used)!r}`.",
-            GeosegWarning,
-            stacklevel=2,
+            f"for the same stretch, also of other scenes, give `stretch={str(used)!r}`."
         )
     return scaling, used
 
@@ -85,7 +87,7 @@ def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
             raise SceneError(f"{image.name} holds {image.scene.dtype} values; save their magnitude as a scene.")
         check_units(image.name, image.units)
         _refuse_other_kind(images[0], image)
-    samples = [sample_values(image.name, image.bands, image.units) for image in images]
+    samples = [sample_values(image.name, image.bands, image.validity, image.units) for image in images]
     pooled = [np.concatenate(band) for band in zip(*samples, strict=True)]
     return measure_stretch(" and ".join(image.name for image in images), pooled, wanted)
 
@@ -99,18 +101,16 @@ def _unscaled(image: Imagery, card: Card) -> str:
 
 def _warn_of_strays(image: Imagery, used: Stretch) -> None:
     """Warn if a range leaves out most of the scene: a map would show one class."""
-    sample = sample_values(image.name, image.bands, image.units)
+    sample = sample_values(image.name, image.bands, image.validity, image.units)
     ranges = used.ranges * (len(sample) // len(used.ranges))
     stray = np.mean(
         [np.mean((values < low) | (values > high)) for values, (low, high) in zip(sample, ranges, strict=True)]
     )
     if stray > _STRAY:
         found = Stretch(ranges=tuple((float(values.min()), float(values.max())) for values in sample))
-        warnings.warn(
+        warn(
             f"{stray:.0%} of the values of {image.name} are outside of the `stretch` {used}; they are from {found}"
-            f"{' after scale and offset' * is_physical(image.units)}.",
-            GeosegWarning,
-            stacklevel=3,
+            f"{' after scale and offset' * is_physical(image.units)}."
         )
 
 

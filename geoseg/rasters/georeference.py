@@ -1,7 +1,9 @@
 """Placeholder georeference for images without one."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +12,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
-from geoseg.errors import GeosegError, UsageError
+from geoseg.errors import GeosegError, GeosegWarning, UsageError
 
 from .open import on_disk, opened, unplaced
 from .scene import is_placed, stem
@@ -18,6 +20,9 @@ from .scene import is_placed, stem
 _CRS = "EPSG:32631"
 _ORIGIN = (500_000.0, 5_000_000.0)
 """On the central meridian, where the map scale is 0.9996."""
+
+_OWN_NAMES: ContextVar[tuple[tuple[str, str], ...]] = ContextVar("own names", default=())
+"""Temporary files, and the user's own names of them."""
 
 
 def lacks_georeference(raster: rasterio.DatasetReader) -> bool:
@@ -52,8 +57,19 @@ def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
 
 @contextmanager
 def known_as(own: str, *, made: str) -> Iterator[None]:
-    """Replace the name of the temporary file `made` in errors by the user's `own` file."""
+    """Replace the name of the temporary file `made` in errors and in `warn` by the user's `own` file."""
+    names = _OWN_NAMES.get()
+    _OWN_NAMES.set((*names, (made, own)))
     try:
         yield
     except GeosegError as error:
         raise type(error)(str(error).replace(made, own)) from error
+    finally:
+        _OWN_NAMES.set(names)
+
+
+def warn(sentence: str) -> None:
+    """Issue a GeosegWarning; a temporary file in it is called by the user's own name."""
+    for made, own in reversed(_OWN_NAMES.get()):
+        sentence = sentence.replace(made, own)
+    warnings.warn(sentence, GeosegWarning, stacklevel=2)

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from odc.geo.roi import roi_shape
-from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
 from geoseg.models.bundle import Scaling
@@ -16,6 +15,7 @@ from geoseg.tiling import Roi
 
 from .grid import Shape
 from .resampling import Resampler
+from .validity import Validity
 
 PART_SIDE = 2048
 """About the square of this many source pixels are held at a time."""
@@ -32,22 +32,11 @@ def scaled(values: npt.NDArray[np.generic], scaling: tuple[Scaling, ...]) -> npt
     return np.clip(pixels, 0, 255, out=pixels)
 
 
-def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], roi: Roi) -> Masked:
-    """Read pixels `(rows, columns, bands)` of a region, stored band by band, 0 where not valid.
-
-    A pixel is valid if the mask or nodata value of any band says so, and no band is NaN or infinite.
-    """
+def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, roi: Roi) -> Masked:
+    """Read pixels `(rows, columns, bands)` of a region, stored band by band, 0 where not valid."""
     window = Window.from_slices(*roi)
     values = dataset.read(bands, window=window)
-    # Next to an alpha band, a nodata value may be a colour.
-    if ColorInterp.alpha in dataset.colorinterp:
-        valid = dataset.read(dataset.colorinterp.index(ColorInterp.alpha) + 1, window=window) > 0
-    elif all(MaskFlags.all_valid in dataset.mask_flag_enums[band - 1] for band in bands):
-        valid = np.ones(values.shape[1:], bool)
-    else:
-        valid = (dataset.read_masks(bands, window=window) > 0).any(axis=0)
-    if values.dtype.kind == "f":
-        valid &= np.isfinite(values).all(axis=0)
+    valid = validity.read(dataset, bands, window, values)
     if valid.all():
         return np.moveaxis(values, 0, -1), valid
     return np.where(valid[..., None], np.moveaxis(values, 0, -1), 0).astype(values.dtype, copy=False), valid
@@ -65,18 +54,20 @@ def packed_colours(dataset: rasterio.DatasetReader, pixels: npt.NDArray[Any]) ->
     return packed
 
 
-def read_imagery(dataset: rasterio.DatasetReader, bands: tuple[int, ...], shape: Shape, roi: Roi) -> Masked:
+def read_imagery(
+    dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, shape: Shape, roi: Roi
+) -> Masked:
     """Read imagery `(rows, columns, bands)` of a region of a grid with `shape` over the extent of the dataset.
 
     Lanczos-filtered in parts of bounded size; a pixel depends on its position in the grid alone. 0 where not valid.
     """
     if dataset.shape == shape:
-        return read_pixels(dataset, bands, roi)
+        return read_pixels(dataset, bands, validity, roi)
     resampler = Resampler(source_shape=dataset.shape, target_shape=shape)
     pixels = np.zeros((*roi_shape(roi), len(bands)), dataset.dtypes[0])
     valid = np.zeros(roi_shape(roi), bool)
     for part, inside in _parts(dataset, shape, roi):
-        values, mask = read_pixels(dataset, bands, resampler.source(part))
+        values, mask = read_pixels(dataset, bands, validity, resampler.source(part))
         valid[inside] = resampler.nearest(mask, part)
         for band in range(len(bands)):
             pixels[*inside, band] = np.where(valid[inside], resampler.lanczos(values[..., band], mask, part), 0)

@@ -20,11 +20,13 @@ from geoseg.files import check_outputs, discard, whole
 from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
 
+from .bands import alpha_of, name_bands
 from .geotiff import check_complete, writing
 from .grid import Shape, scaled_shape
 from .open import opened, reading, unplaced
 from .resampling import Resampler
 from .scene import open_scene, refuse_mixed_types
+from .validity import is_unmasked
 
 CACHE_BYTES = 256 * 2**20
 """GDAL's block cache in bytes, as `rasterio.Env` takes it; the environment variable is in megabytes."""
@@ -142,13 +144,14 @@ def _target_shape(
 
 def _write(scene: DatasetReader, target: Path, shape: Shape, labels: bool, progress: Progress) -> None:
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
+    alpha = alpha_of(name_bands(scene))
     masked = [MaskFlags.per_dataset] in scene.mask_flag_enums
     with whole(target) as partial, writing(partial):
         with rasterio.open(partial, "w", **_profile(scene, shape)) as written:
             _describe(scene, written)
             blocks = list(_blocks(scene, shape))
             for done, block in enumerate(blocks, 1):
-                values, valid = _resample(scene, resampler, block, labels)
+                values, valid = _resample(scene, resampler, block, labels, alpha)
                 window = Window.from_slices(*block)
                 written.write(values, window=window)
                 if masked:
@@ -227,15 +230,17 @@ def _whole_tiles(pixels: int) -> int:
 
 
 def _resample(
-    scene: DatasetReader, resampler: Resampler, block: Roi, labels: bool
+    scene: DatasetReader, resampler: Resampler, block: Roi, labels: bool, alpha: int | None
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Values and validity of a block of the output, each `(bands, rows, columns)`."""
     window = Window.from_slices(*resampler.source(block))
     with reading(scene):
         values = scene.read(window=window)
         valid = scene.read_masks(window=window) != 0
+    if alpha is None:  # else GDAL takes the band that it calls alpha for the mask of the others
+        valid[[is_unmasked(scene, band) for band in scene.indexes]] = True
     resampled = resampler.nearest(values, block)
-    for band, (colour, nodata) in enumerate(zip(scene.colorinterp, scene.nodatavals, strict=True)):
-        if not labels and colour != ColorInterp.alpha:
+    for band, nodata in enumerate(scene.nodatavals):
+        if not labels and band + 1 != alpha:
             resampled[band] = resampler.lanczos(values[band], valid[band], block, nodata=nodata)
     return resampled, resampler.nearest(valid, block)

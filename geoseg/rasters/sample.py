@@ -13,6 +13,7 @@ from geoseg.tiling import Roi, prefetch
 from .grid import Shape
 from .open import GDAL, opened
 from .read import read_pixels
+from .validity import Validity
 from .values import Units
 
 WINDOW = 64
@@ -25,14 +26,16 @@ _CACHE_BYTES = 64 * 2**20
 """GDAL's block cache: 64 rows of a file in strips, which the windows beside each other share."""
 
 
-def sample_values(source: str, bands: tuple[int, ...], units: Units) -> list[npt.NDArray[np.float64]]:
+def sample_values(
+    source: str, bands: tuple[int, ...], validity: Validity, units: Units
+) -> list[npt.NDArray[np.float64]]:
     """Return physical values of sampled valid pixels `(values,)` for each of `bands`, without fill and saturation.
 
     Neither overviews nor the layout of the file matter. Raises SceneError if the raster cannot be read, or none of the
     sampled pixels has data.
     """
     # In a thread of its own, so that an interrupt need not wait for a server.
-    values = np.concatenate(list(prefetch(_read(source, bands))))
+    values = np.concatenate(list(prefetch(_read(source, bands, validity))))
     if not len(values):
         raise SceneError(
             f"none of the pixels sampled of {source} has data, so there is nothing to stretch by; "
@@ -41,11 +44,11 @@ def sample_values(source: str, bands: tuple[int, ...], units: Units) -> list[npt
     return [_without_spikes(band) * unit.scale + unit.offset for band, unit in zip(values.T, units, strict=True)]
 
 
-def _read(source: str, bands: tuple[int, ...]) -> Iterator[npt.NDArray[np.generic]]:
+def _read(source: str, bands: tuple[int, ...], validity: Validity) -> Iterator[npt.NDArray[np.generic]]:
     """Yield the valid pixels `(pixels, bands)` of each window."""
     with rasterio.Env(**GDAL | {"GDAL_CACHEMAX": _CACHE_BYTES}), opened(source) as dataset:
         for window in sample_windows(dataset.shape):
-            values, valid = read_pixels(dataset, bands, window)
+            values, valid = read_pixels(dataset, bands, validity, window)
             yield values[valid]
 
 

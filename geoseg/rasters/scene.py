@@ -8,10 +8,10 @@ from pathlib import Path
 import rasterio
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
-from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError
 
+from .bands import Band, name_bands
 from .ground import checked_gsd, crs_of
 from .identity import Mark, ask_server, identify
 from .open import opened, unplaced, usable_crs
@@ -32,8 +32,8 @@ class Scene:
     """Ground sample distance at the centre, in metres: down a column, along a row."""
     dtype: str
     """NumPy data type of the bands."""
-    bands: tuple[ColorInterp, ...]
-    """Colour interpretation of each band."""
+    bands: tuple[Band, ...]
+    """What each band shows."""
     units: tuple[Unit, ...]
     """Declared scale and offset of each band."""
 
@@ -74,7 +74,7 @@ def open_scene(source: str | Path) -> Scene:
             geobox=geobox,
             gsd_m=gsd_m,
             dtype=dataset.dtypes[0],
-            bands=tuple(dataset.colorinterp),
+            bands=name_bands(dataset),
             units=units_of(dataset),
         )
 

@@ -122,12 +122,12 @@ def test_runtime_is_chosen_once(write_bundle, noise, monkeypatch):
     assert len(asked) == 3
 
 
-def test_closed_network_is_released(tmp_path):
+def test_closed_network_is_released(tmp_path, noise):
     """After `close` nothing holds the network: its memory can be used again."""
     path = tmp_path / "tiny.keras"
     save_bundle(build_preset("unet", bands=3, classes=5, width=2), make_card(name="tiny"), path)
     model = geoseg.Model(path)
-    model.predict_array(np.zeros((3, 70, 70), np.uint8))
+    model.predict_array(noise(70, 70))
     (engine,) = map(weakref.ref, model._engines.values())
     assert engine() is not None
     model.close()

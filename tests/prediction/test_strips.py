@@ -48,7 +48,7 @@ def check(plan, block):
     """Compare each strip with the whole scene, read at once and reflected by index."""
     height, width = plan.grid.shape
     with rasterio.open(plan.scene.source) as dataset:
-        whole, mask = read_imagery(dataset, plan.bands, (height, width), plan.lattice.roi)
+        whole, mask = read_imagery(dataset, plan.bands, plan.validity, (height, width), plan.lattice.roi)
     strips = list(read_strips(plan, block))
     assert [strip.row for strip in strips] == list(plan.lattice.touching(block)[0])
     for strip in strips:

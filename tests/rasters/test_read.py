@@ -8,6 +8,7 @@ import geoseg.rasters.read
 from geoseg.models.bundle import Scaling
 from geoseg.rasters.read import gather, read_imagery, read_nearest, read_pixels, scaled
 from geoseg.rasters.resampling import Resampler
+from geoseg.rasters.validity import Validity
 
 BANDS, SHAPE = (3, 1), (70, 91)
 REGION = slice(11, 64), slice(5, 91)
@@ -25,7 +26,7 @@ def whole(scene):
     """Pixels and validity of the whole scene on a grid of `SHAPE`, resampled at once."""
     resampler = Resampler(source_shape=scene.shape, target_shape=SHAPE)
     roi = slice(0, SHAPE[0]), slice(0, SHAPE[1])
-    values, mask = read_pixels(scene, BANDS, tuple(slice(0, size) for size in scene.shape))
+    values, mask = read_pixels(scene, BANDS, Validity(), tuple(slice(0, size) for size in scene.shape))
     valid = resampler.nearest(mask, roi)
     filtered = [resampler.lanczos(values[..., band], mask, roi) for band in range(len(BANDS))]
     return np.where(valid[..., None], np.stack(filtered, -1), 0), valid, resampler.nearest(values[..., 0], roi)
@@ -36,12 +37,12 @@ def test_parts_do_not_change_pixels(scene, monkeypatch, side):
     """A region read in parts of any size is that region of the whole scene, resampled at once."""
     monkeypatch.setattr(geoseg.rasters.read, "PART_SIDE", side)
     imagery, valid, nearest = whole(scene)
-    found, mask = read_imagery(scene, BANDS, SHAPE, REGION)
+    found, mask = read_imagery(scene, BANDS, Validity(), SHAPE, REGION)
     np.testing.assert_array_equal(found, imagery[REGION])
     np.testing.assert_array_equal(mask, valid[REGION])
 
     def read(roi):
-        values, inside = read_pixels(scene, BANDS, roi)
+        values, inside = read_pixels(scene, BANDS, Validity(), roi)
         return values[..., 0], inside
 
     found, mask = read_nearest(scene, read, SHAPE, REGION)
@@ -51,7 +52,7 @@ def test_parts_do_not_change_pixels(scene, monkeypatch, side):
 
 def test_own_grid_is_not_resampled(scene):
     """On the scene's own grid, imagery is its pixels."""
-    found, mask = read_imagery(scene, BANDS, scene.shape, REGION)
+    found, mask = read_imagery(scene, BANDS, Validity(), scene.shape, REGION)
     values = scene.read(BANDS)[(slice(None), *REGION)]
     np.testing.assert_array_equal(mask, scene.read_masks(1)[REGION] > 0)
     np.testing.assert_array_equal(found, np.where(mask, values, 0).transpose(1, 2, 0))

@@ -421,3 +421,14 @@ def test_a_crs_that_cannot_be_used_is_refused(make, tmp_path):
     with pytest.raises(SceneError, match=r"scene\.tif has a CRS that PROJ cannot use"):
         resize(scene, tmp_path / "out.tif", scale=2)
     assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
+
+
+def test_band_called_alpha_by_mistake(write_scene, noise, tmp_path):
+    """Near infrared that GDAL calls alpha is filtered like other bands, and does not mask them."""
+    pixels = noise(60, 80, bands=4)
+    pixels[3, :30] = 0
+    expected, found = tmp_path / "expected.tif", tmp_path / "found.tif"
+    resize(write_scene(pixels, "plain.tif", photometric="minisblack"), expected, scale=0.4)
+    resize(write_scene(pixels, "called.tif"), found, scale=0.4)
+    with rasterio.open(expected) as plain, rasterio.open(found) as called:
+        np.testing.assert_array_equal(called.read(), plain.read())

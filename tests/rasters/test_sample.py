@@ -9,6 +9,7 @@ from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError
 from geoseg.rasters.sample import WINDOW, WINDOWS, sample_values, sample_windows
+from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Unit
 
 PLAIN = (Unit(),) * 3
@@ -56,7 +57,7 @@ def test_any_storage(write_scene, ramps, shape):
         if number == 3:
             with rasterio.open(path, "r+") as scene:
                 scene.build_overviews([2, 4])
-        found.append(sample_values(str(path), (1, 2, 3), PLAIN))
+        found.append(sample_values(str(path), (1, 2, 3), Validity(), PLAIN))
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
     if max(shape) <= WINDOW * WINDOWS:
@@ -81,7 +82,8 @@ def test_pixels_without_data_do_not_count(write_scene, ramps, kind):
             profile |= {"photometric": "rgb", "alpha": "yes"}
         case "nan":
             pixels = np.where(hole, np.nan, pixels).astype(np.float32)
-    found = sample_values(str(write_scene(pixels, **profile)), (1, 2, 3), PLAIN)
+    validity = Validity(alpha=4 if kind == "alpha" else None)
+    found = sample_values(str(write_scene(pixels, **profile)), (1, 2, 3), validity, PLAIN)
     for band, values in zip(pixels, found, strict=False):
         np.testing.assert_array_equal(np.sort(values), np.sort(band[~hole]))
 
@@ -91,7 +93,7 @@ def test_fill_and_saturation_do_not_count(write_scene, ramps, fill):
     """A value at either end that many pixels share, declared or not, is no measurement."""
     pixels = ramps(100, 90).astype(np.int32) % 1999 + 2
     pixels[:, :30] = fill
-    found = sample_values(str(write_scene(pixels)), (1, 2, 3), PLAIN)
+    found = sample_values(str(write_scene(pixels)), (1, 2, 3), Validity(), PLAIN)
     for values in found:
         assert fill not in values
         assert len(values) == 70 * 90
@@ -101,7 +103,7 @@ def test_declared_scale_and_offset(write_scene, ramps):
     """Values are those after scale and offset, of each band its own; bands come in the order given."""
     pixels = ramps(60, 50)
     units = (Unit(scale=1e-4, offset=-0.1), Unit(scale=2.0, offset=5.0))
-    found = sample_values(str(write_scene(pixels)), (3, 1), units)
+    found = sample_values(str(write_scene(pixels)), (3, 1), Validity(), units)
     np.testing.assert_allclose(np.sort(found[0]), np.sort(pixels[2].ravel()) * 1e-4 - 0.1)
     np.testing.assert_allclose(np.sort(found[1]), np.sort(pixels[0].ravel()) * 2.0 + 5.0)
 
@@ -112,4 +114,4 @@ def test_nothing_to_sample(write_scene):
     with rasterio.open(path, "r+") as scene:
         scene.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
     with pytest.raises(SceneError, match=r"none of the pixels sampled of .* has data.*`stretch='LOW,HIGH'`"):
-        sample_values(str(path), (1, 2, 3), PLAIN)
+        sample_values(str(path), (1, 2, 3), Validity(), PLAIN)

@@ -19,6 +19,7 @@ from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, whole
 from geoseg.models.bundle import PHYSICAL, Scaling
 from geoseg.models.legend import NODATA
+from geoseg.rasters.bands import image_bands, name_bands
 from geoseg.rasters.geotiff import writing
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened, unplaced
@@ -170,10 +171,11 @@ def _find_unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
 
 def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
     with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
-        bands = [number for number, band in enumerate(image.colorinterp, 1) if band != ColorInterp.alpha]
+        bands = list(image_bands(name_bands(image)))
         scaling = dict.fromkeys((image.dtypes[0], PHYSICAL), Scaling())  # values stay as they are
         shown = [image.colorinterp[number - 1] for number in bands]
-        interpretation = [band if band != ColorInterp.palette else ColorInterp.undefined for band in shown]
+        meaningless = ColorInterp.palette, ColorInterp.alpha  # the values are neither colours of a table nor a mask
+        interpretation = [ColorInterp.undefined if band in meaningless else band for band in shown]
         coloured = is_coloured(label)
         dtype, nodata = np.dtype(label.dtypes[0]), label.nodata
         colours = label.colormap(1) if label.colorinterp[0] == ColorInterp.palette else None

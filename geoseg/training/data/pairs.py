@@ -12,9 +12,11 @@ from rasterio.enums import ColorInterp
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
+from geoseg.rasters.bands import alpha_of, name_bands
 from geoseg.rasters.grid import grid_at, shape_at
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import is_placed, open_scene
+from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of, units_of
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import LabelSets
@@ -53,6 +55,8 @@ class Pair:
     """Grid of a world file without a CRS, in an unknown unit; None without one."""
     bands: tuple[int, ...]
     """Bands for the network, counted from 1."""
+    validity: Validity
+    """Which pixels of the image have data."""
     dtype: str
     """NumPy data type of the image."""
     units: Units
@@ -106,7 +110,7 @@ def open_pair(
         raise UsageError(f"data set {entry.name} has the {kind} label {files.label.name}; give it {expected}.")
     with opened(str(files.image), overviews=True) as image:
         _check_bands(image, entry)
-        native = image.shape
+        native, alpha = image.shape, alpha_of(name_bands(image))
         plane = None
         if not is_placed(image):
             own = entry.gsd_m or gsd_m or 1.0
@@ -132,6 +136,7 @@ def open_pair(
             grid=grid,
             plane=plane,
             bands=tuple(entry.bands),
+            validity=Validity(alpha=None if alpha in entry.bands else alpha),
             dtype=image.dtypes[0],
             units=units,
             scaling=_choose_scaling(image, units, scaling),

@@ -44,7 +44,7 @@ def read_pair(pair: Pair, roi: Roi) -> Labelled:
 def read_image(pair: Pair, roi: Roi) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
     """Read pixels `(rows, columns, bands)` of a region of the grid, 0 where invalid, and their validity mask."""
     with opened(str(pair.image), overviews=True) as image:
-        return read_imagery(image, pair.bands, pair.shape, roi)
+        return read_imagery(image, pair.bands, pair.validity, pair.shape, roi)
 
 
 def read_labels(pair: Pair, roi: Roi) -> npt.NDArray[np.uint8]:

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.enums import ColorInterp
 
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError
+from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands, name_bands
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, is_placed, open_scene, refuse_mixed_types
+from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import check_units, is_physical, kind_of, units_of
 from geoseg.training.data.label_places import check_features, check_label
 from geoseg.training.data.pairs import refuse_palette
 
-from .labels import LabelSurvey, read_thinned, survey_labels
+from .labels import LabelSurvey, survey_labels
 
 SAMPLED_PAIRS = 24
 """Number of pairs to open, evenly spaced by name."""
@@ -33,8 +34,8 @@ class ImageSurvey:
     """Height and width of the opened images."""
     scenes: tuple[Scene, ...]
     """Opened images with a georeference."""
-    bands: tuple[tuple[ColorInterp, ...], ...]
-    """Colour interpretations of the bands; more than one entry if images differ."""
+    bands: tuple[tuple[Band, ...], ...]
+    """More than one entry if images differ."""
     chosen: tuple[int, ...]
     """Bands to train on, counted from 1 and the same in all images: red, green and blue, or else the first three."""
     limits: Mapping[str, tuple[float, float]]
@@ -47,15 +48,16 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
     files = tuple(find_pairs(images, labels))
     opened_pairs = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, SAMPLED_PAIRS).astype(int))]
     shapes, scenes, with_vectors = [], [], []
-    bands: dict[tuple[ColorInterp, ...], str] = {}
+    bands: dict[tuple[Band, ...], str] = {}
     samples = defaultdict(list)
     with unplaced():
         for pair in opened_pairs:
             with opened(str(pair.image), overviews=True) as image:
-                _check_image(image)
+                named = name_bands(image)
+                _check_image(image, named)
                 shapes.append(image.shape)
-                bands.setdefault(tuple(image.colorinterp), image.name)
-                kind, values = _sample_values(image)
+                bands.setdefault(named, image.name)
+                kind, values = _sample_values(image, named)
                 samples[kind].append(values)
                 scene = open_scene(pair.image) if is_placed(image) else None
                 if scene is not None:
@@ -78,9 +80,9 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
         )
 
 
-def _check_image(image: rasterio.DatasetReader) -> None:
+def _check_image(image: rasterio.DatasetReader, bands: tuple[Band, ...]) -> None:
     """Refuse images that training cannot use."""
-    if not _choose_bands(image.colorinterp):
+    if not image_bands(bands):
         raise SceneError(f"{image.name} has only an alpha band; training needs at least one band of data.")
     refuse_palette(image)
     refuse_mixed_types(image.name, image)
@@ -88,16 +90,13 @@ def _check_image(image: rasterio.DatasetReader) -> None:
         raise SceneError(f"{image.name} holds {image.dtypes[0]} values; save their magnitude as an image of its own.")
 
 
-def _choose_bands(bands: tuple[ColorInterp, ...]) -> tuple[int, ...]:
-    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-    if all(colour in bands for colour in colours):
-        return tuple(bands.index(colour) + 1 for colour in colours)
-    return tuple(number for number, band in enumerate(bands, 1) if band != ColorInterp.alpha)[:3]
+def _choose_bands(bands: tuple[Band, ...]) -> tuple[int, ...]:
+    return find_bands(bands, ("red", "green", "blue")) or image_bands(bands)[:3]
 
 
-def _choose_same_bands(bands: Mapping[tuple[ColorInterp, ...], str]) -> tuple[int, ...]:
+def _choose_same_bands(bands: Mapping[tuple[Band, ...], str]) -> tuple[int, ...]:
     """Choose the bands to train on, which must have the same numbers in all images."""
-    names = {_choose_bands(interpretation): name for interpretation, name in bands.items()}
+    names = {_choose_bands(each): name for each, name in bands.items()}
     if len(names) > 1:
         (one, first), (other, second) = list(names.items())[:2]
         raise SceneError(
@@ -107,16 +106,13 @@ def _choose_same_bands(bands: Mapping[tuple[ColorInterp, ...], str]) -> tuple[in
     return next(iter(names))
 
 
-def _sample_values(image: rasterio.DatasetReader) -> tuple[str, npt.NDArray[np.generic]]:
-    """Sample the values `(values,)` of valid pixels, masked as in `geoseg.rasters.read`, and name their kind."""
-    bands = _choose_bands(image.colorinterp)
+def _sample_values(image: rasterio.DatasetReader, named: tuple[Band, ...]) -> tuple[str, npt.NDArray[np.generic]]:
+    """Sample the values `(values,)` of valid pixels, and name their kind."""
+    bands = _choose_bands(named)
     units = tuple(units_of(image)[band - 1] for band in bands)
     check_units(image.name, units)
-    values, valid = read_thinned(image, list(bands))
-    if ColorInterp.alpha in image.colorinterp:
-        alpha = image.read(image.colorinterp.index(ColorInterp.alpha) + 1, out_shape=valid.shape)
-        valid = alpha > 0
-    values = values[:, valid & np.isfinite(values).all(axis=0)]
+    values, valid = Validity(alpha=alpha_of(named)).sample(image, bands)
+    values = values[:, valid]
     if is_physical(units):
         values = np.stack([band * unit.scale + unit.offset for band, unit in zip(values, units, strict=True)])
     return kind_of(image.dtypes[0], units), values.ravel()

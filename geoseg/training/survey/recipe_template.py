@@ -17,6 +17,7 @@ from geoseg.models.bundle import read_card
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import DEFAULT_PRESET
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
+from geoseg.rasters.bands import Band, image_bands
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.scene import Scene
 from geoseg.training.data.splits import footprint
@@ -83,17 +84,29 @@ def _report(seen: ImageSurvey) -> dict[str, Any]:
     counts = seen.labels.counts
     shown = sorted(counts, key=lambda value: -counts[value])[:FEW]
 
+    unused = {
+        f"{number} ({_show(bands[number - 1])})"
+        for bands in seen.bands
+        for number in image_bands(bands)
+        if number not in seen.chosen
+    }
+
     def named(value: str) -> str:
         known = names.get(int(value[1:], 16) if value.startswith("#") else int(value)) if names else None
         return f"{value} {known}" if known else value
 
     return {
-        "kinds": [f"{len(bands)} bands ({', '.join(band.name for band in bands)})" for bands in seen.bands],
+        "kinds": list(dict.fromkeys(f"{len(bands)} bands ({', '.join(map(_show, bands))})" for bands in seen.bands)),
+        "unused": sorted(unused),
         "sizes": list(dict.fromkeys((sizes[0], sizes[-1]))),
         "steps": list(dict.fromkeys((steps[0], steps[-1]))) if steps else [],
         "systems": sorted({_name_crs(scene) for scene in seen.scenes})[:3],
         "shares": {named(value): counts[value] for value in counts if value in shown},
     }
+
+
+def _show(band: Band) -> str:
+    return band.name or band.colour.name
 
 
 def _name_crs(scene: Scene) -> str:
@@ -154,8 +167,8 @@ def _hex_colour(hue: float) -> str:
 
 def _name_bands(seen: ImageSurvey) -> list[str]:
     kinds = {tuple(bands[number - 1].name for number in seen.chosen) for bands in seen.bands}
-    names = list(kinds.pop())
-    if kinds or len(set(names)) < len(names) or "undefined" in names:
+    names = [name for name in kinds.pop() if name is not None]
+    if kinds or len(set(names)) < len(seen.chosen):
         return [f"band {number}" for number in seen.chosen]
     return names
 

@@ -6,7 +6,6 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
-from rasterio.enums import ColorInterp
 
 from geoseg.errors import DataError, GeosegError, SceneError, UsageError
 from geoseg.training.survey.images import survey_images
@@ -111,7 +110,7 @@ def test_bands_of_images_that_differ(seen, write_raster, picture, ids):
     found = seen(image_profile={"photometric": "RGB"})
     assert found.chosen == (1, 2, 3)
     assert sorted(map(len, found.bands)) == [3, 4]
-    assert found.bands[0] == (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    assert [band.name for band in found.bands[0]] == ["red", "green", "blue"]
 
 
 @pytest.mark.parametrize(
@@ -219,3 +218,13 @@ def test_vectors_are_placed_on_the_ground(features, arguments, words):
     """Vectors without a CRS, or for an image without one, are refused as in training."""
     with pytest.raises(GeosegError, match=words):
         features(kind=["wood", "lake"], **arguments)
+
+
+def test_infrared_called_alpha(seen, picture):
+    """Near infrared that GDAL calls alpha does not mask the others: their values all count."""
+    infrared = np.where(np.arange(120) < 30, 0, picture[:1])
+    values = picture.copy()
+    values[:, :, :30] = 255
+    found = seen(np.concatenate([values, infrared]))
+    assert found.chosen == (1, 2, 3)
+    assert found.limits["uint8"] == pytest.approx(np.percentile(values, (1, 99)))

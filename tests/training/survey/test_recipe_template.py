@@ -62,7 +62,8 @@ def test_sample_rasters(start, pytestconfig, name):
 def test_sixteen_bits(start, pytestconfig):
     """Red, green and blue are found by colour interpretation, and values are scaled to about 0 to 255."""
     folder = pytestconfig.rootpath / "sample_rasters"
-    _, recipe, data = start(folder / "satellite_16bit.tif", folder / "satellite_16bit_classes.tif")
+    text, recipe, data = start(folder / "satellite_16bit.tif", folder / "satellite_16bit_classes.tif")
+    assert "# Not used: band 4 (nir). To train on it too," in text
     assert recipe.data[0].bands == [3, 2, 1]
     assert recipe.card.bands == ["red", "green", "blue"]
     pixels, _ = next(data.windows(0, side=200))
@@ -203,6 +204,27 @@ def test_many_stray_colours_are_ignored_together(start, write_raster, picture, t
     assert recipe.data[0].values == {"*": "ignore"}
     assert "#   171 more: 0.57%" in text
     assert class_pixels(data).sum() == 149 * 200
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "bands", "names"),
+    [
+        (("B8", "B2", "B3", "B4"), [4, 3, 2], ["red", "green", "blue"]),
+        (("NIR", "Red", "Green", ""), [1, 2, 3], ["nir", "red", "green"]),
+        (("", "", "", ""), [1, 2, 3], ["band 1", "band 2", "band 3"]),
+    ],
+)
+def test_bands_by_description(start, write_raster, picture, tmp_path, descriptions, bands, names):
+    """Bands are chosen and named by their descriptions; those without are numbered."""
+    image = write_raster("images/a.tif", np.concatenate([picture, picture[:1]]), photometric="MINISBLACK")
+    with rasterio.open(image, "r+") as file:
+        file.descriptions = descriptions
+    write_raster("labels/a.tif", np.broadcast_to(np.arange(200, dtype=np.uint8) % 2, (1, 150, 200)))
+    text, recipe, _ = start(tmp_path)
+    assert recipe.data[0].bands == bands
+    assert recipe.card.bands == names
+    (unused,) = {1, 2, 3, 4} - set(bands)
+    assert f"# Not used: band {unused} (" in text
 
 
 def test_images_that_differ(start, write_raster, picture, tmp_path):

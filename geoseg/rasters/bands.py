@@ -1,0 +1,197 @@
+"""Which band of a raster is which: by description, wavelength, colour interpretation, and what an alpha band holds."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import rasterio
+from rasterio.enums import ColorInterp
+
+from geoseg.errors import SceneError
+
+from .spectra import name_spectra
+from .thinning import thin
+
+_COLOURS = {
+    ColorInterp.red: "red",
+    ColorInterp.green: "green",
+    ColorInterp.blue: "blue",
+    ColorInterp.alpha: "alpha",
+    ColorInterp.pan: "pan",
+    ColorInterp.coastal: "coastal",
+    ColorInterp.yellow: "yellow",
+    ColorInterp.rededge: "red edge",
+    ColorInterp.nir: "nir",
+    ColorInterp.swir: "swir",
+    ColorInterp.lwir: "thermal",
+    ColorInterp.tir: "thermal",
+}
+_OPAQUE = 0.98
+"""Alpha from this share of its largest value counts as opaque; lossy compression changes it."""
+_MOST_LISTED = 12
+"""Bands that a sentence lists, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """One band of a raster."""
+
+    name: str | None
+    """What it shows (red, green, blue, nir, alpha …), in the words of `spectra`; None if the file does not say."""
+    colour: ColorInterp
+    """GDAL's colour interpretation."""
+    description: str = ""
+    """In the file, in one line."""
+
+    @property
+    def is_alpha(self) -> bool:
+        """Whether it holds transparency, whatever GDAL calls it."""
+        return self.name == "alpha"
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether its description names another colour than GDAL does."""
+        called = _COLOURS.get(self.colour)
+        return bool(self.description) and None not in (self.name, called) and self.name != called
+
+    def __str__(self) -> str:
+        shown = self.description or self.name or self.colour.name
+        return f"{shown} ({self.name})" if self.name and self.name != shown.lower() else shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Bands for a model."""
+
+    numbers: tuple[int, ...]
+    """Counted from 1, in the order of the model's."""
+    warnings: tuple[str, ...] = ()
+    """What was assumed, each in one sentence."""
+
+
+def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
+    """Name the bands of a raster, which must have been opened with overviews: GDAL gives no descriptions otherwise.
+
+    A description has priority over GDAL's colour interpretation, which may merely be that of any file with four bands
+    of bytes. A band called alpha that is not described is one only if its values say so; a sample of them is read.
+    """
+    tags = [raster.tags(number) | raster.tags(number, ns="IMAGERY") for number in raster.indexes]
+    texts = [
+        " ".join((description or own.get("BANDNAME") or "").split())
+        for description, own in zip(raster.descriptions, tags, strict=True)
+    ]
+    described = name_spectra(texts, tags)
+    called = [_COLOURS.get(colour) for colour in raster.colorinterp]
+    named = (
+        # The colour of one band cannot be that by which another is described.
+        name or (None if colour in described or (colour == "alpha" and _holds_image(raster, number)) else colour)
+        for number, (name, colour) in enumerate(zip(described, called, strict=True), 1)
+    )
+    return tuple(
+        Band(name=name, colour=colour, description="".join(filter(str.isprintable, text)))
+        for name, colour, text in zip(named, raster.colorinterp, texts, strict=True)
+    )
+
+
+def alpha_of(bands: Sequence[Band]) -> int | None:
+    """Number of the band that holds transparency, from 1; None without one."""
+    return next((number for number, band in enumerate(bands, 1) if band.is_alpha), None)
+
+
+def image_bands(bands: Sequence[Band]) -> tuple[int, ...]:
+    """Numbers of the bands that hold an image, from 1."""
+    return tuple(number for number, band in enumerate(bands, 1) if not band.is_alpha)
+
+
+def find_bands(bands: Sequence[Band], wanted: Sequence[str]) -> tuple[int, ...] | None:
+    """Numbers of the bands that are described or named as wanted, or are `band N`; None unless each is found once."""
+    aims = name_spectra(wanted, [{}] * len(wanted))
+    found = []
+    for name, aim in zip(wanted, aims, strict=True):
+        counted = re.fullmatch(r"band (\d{1,9})", name)
+        numbers = [number for number, band in enumerate(bands, 1) if band.description.lower() == name.lower()]
+        if len(numbers) != 1 and counted:
+            numbers = [int(counted[1])] if 1 <= int(counted[1]) <= len(bands) else []
+        elif len(numbers) != 1:
+            numbers = [number for number, band in enumerate(bands, 1) if aim is not None and band.name == aim]
+        found += numbers if len(numbers) == 1 else [0]
+    return tuple(found) if 0 not in found and len(set(found)) == len(found) else None
+
+
+def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> Choice:
+    """Choose the bands of the raster `source` that a model wants: as named, or all in their order if nothing objects.
+
+    Raises SceneError, which lists the bands, if they are too few, or if nothing tells which are wanted.
+    """
+    warnings = []
+    needed = f"the model needs {len(wanted)} ({', '.join(wanted)})"
+    found = find_bands(bands, wanted)
+    if found is None:
+        if any(band.colour == ColorInterp.palette for band in bands):
+            raise SceneError(f"{source} is a palette image; {needed}. Expand it first (`gdal_translate -expand rgb`).")
+        found = image_bands(bands)
+        if len(found) < len(wanted):
+            raise SceneError(f"{source} has {len(found)} band{'s' * (len(found) > 1)}; {needed}.")
+        if len(found) > len(wanted) or not _fits(found, bands, wanted):
+            raise SceneError(f"{source} has {_list(bands)}; {needed}. {_advise(found, wanted)}")
+        if len(wanted) > 1:
+            warnings.append(
+                f"bands {_join(found)} of {source} are taken as {', '.join(wanted)}: the file does not say which is "
+                "which; if they are others, choose them with `bands`."
+            )
+    if any(bands[number - 1].contradicts for number in found):
+        listed = ", ".join(f"{name} {number}" for name, number in zip(wanted, found, strict=True))
+        warnings.append(
+            f"{source} describes its bands otherwise than by their colour interpretation; the descriptions are used "
+            f"({listed}), `bands` chooses others."
+        )
+    for number, band in enumerate(bands, 1):
+        if band.colour == ColorInterp.alpha and not band.is_alpha and not band.description:
+            warnings.append(
+                f"band {number} of {source} is called alpha but holds an image; all pixels are predicted, with bands "
+                f"{_join(found)} as {', '.join(wanted)}. If they are others, choose them with `bands`."
+            )
+    return Choice(numbers=found, warnings=tuple(warnings))
+
+
+def without_alpha(bands: Sequence[Band], chosen: Sequence[int]) -> tuple[Band, ...]:
+    """Bands where those that are chosen as an image hold no transparency."""
+    return tuple(
+        replace(band, name=None) if number in chosen and band.is_alpha else band for number, band in enumerate(bands, 1)
+    )
+
+
+def _fits(numbers: Sequence[int], bands: Sequence[Band], wanted: Sequence[str]) -> bool:
+    """Whether no name contradicts that these bands are the wanted ones in order."""
+    aims = name_spectra(wanted, [{}] * len(wanted))
+    names = [bands[number - 1].name for number in numbers]
+    return all(None in (name, aim) or name == aim for name, aim in zip(names, aims, strict=True)) and not any(
+        re.fullmatch(r"band \d+", name) for name in wanted
+    )
+
+
+def _list(bands: Sequence[Band]) -> str:
+    """`4 bands (1 red, 2 green, 3 blue, 4 undefined)`."""
+    listed = [f"{number} {band}" for number, band in enumerate(bands, 1)]
+    if len(listed) > _MOST_LISTED:
+        listed[_MOST_LISTED:] = ["…"]
+    return f"{len(bands)} band{'s' * (len(bands) > 1)} ({', '.join(listed)})"
+
+
+def _advise(numbers: tuple[int, ...], wanted: Sequence[str]) -> str:
+    """Propose bands, in the customary orders where red, green and blue are wanted."""
+    first = numbers[: len(wanted)]
+    if tuple(wanted) != ("red", "green", "blue"):
+        return f"Choose them with `bands={first}`."
+    return f"Choose them: `bands={first[::-1]}` if blue comes first, as from most satellites, else `bands={first}`."
+
+
+def _join(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _holds_image(raster: rasterio.DatasetReader, number: int) -> bool:
+    """Whether a band called alpha holds an image: most of its values other than 0 are not its largest."""
+    values = thin(raster, [number])
+    values = values[values > 0]
+    return bool(values.size) and bool((values >= _OPAQUE * float(values.max())).mean() < 0.5)

@@ -1,0 +1,103 @@
+"""Which part of the spectrum a band shows, by the words, wavelengths or sensor's numbers that describe it."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+_WORDS = {
+    "alpha": r"alpha|transparency|opacity",
+    "coastal": r"(coastal|deep|ultra)( ?blue)?( aerosol)?|aerosols?",
+    "red edge": r"red ?edge|vre",
+    "thermal": r"thermal( infra ?red)?|tirs?|lwir|long ?wave infra ?red",
+    "swir": r"sw ?ir|short ?wave infra ?red|mid infra ?red",
+    "nir": r"n ?ir|near ?infra ?red|near ir|infra ?red|ir",
+    "pan": r"pan(chromatic)?",
+    "yellow": "yellow",
+    "second green": r"green ?(i|1)",  # PlanetScope's eight bands
+    "red": "red",
+    "green": "green",
+    "blue": "blue",
+}
+"""Names of bands, and the words that mean them; each hides the words that it holds from those after it."""
+_PATTERNS = {name: re.compile(rf"\b({words}) ?\d{{0,2}}\b") for name, words in _WORDS.items()}
+_INITIALS = {"r": "red", "g": "green", "b": "blue", "n": "nir"}
+_WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(?:-|–|to)\s*(\d+(?:\.\d+)?))?\s*(nm|nano|um|µm|μm|micro)")
+_LIMITS_UM = {
+    0.4: "coastal", 0.45: "blue", 0.515: "green", 0.585: "yellow", 0.625: "red", 0.69: "red edge", 0.79: "nir",
+    0.93: "water vapour", 1.2: "cirrus", 1.5: "swir", 3.0: "thermal", 15.0: None,
+}  # fmt: skip
+"""Shortest central wavelength of each band, in micrometres."""
+_NUMBERED = re.compile(r"(?<![a-z0-9])b(?:and)?[ _-]?(0?)(1[0-2]|[1-9])(a?)(?![a-z0-9])")
+_SENTINEL_2 = {
+    "1": "coastal", "2": "blue", "3": "green", "4": "red", "5": "red edge", "6": "red edge", "7": "red edge",
+    "8": "nir", "8a": "narrow nir", "9": "water vapour", "10": "cirrus", "11": "swir", "12": "swir",
+}  # fmt: skip
+_LANDSAT_8 = {
+    "1": "coastal", "2": "blue", "3": "green", "4": "red", "5": "nir", "6": "swir", "7": "swir", "8": "pan",
+    "9": "cirrus", "10": "thermal", "11": "thermal",
+}  # fmt: skip
+
+
+def name_spectra(texts: Sequence[str], tags: Sequence[Mapping[str, str]]) -> list[str | None]:
+    """Name what each band of a raster shows, by its description and tags: red, green, blue, nir …; None if unknown.
+
+    Words come first, then wavelengths, then the band numbers of Sentinel-2, Landsat 8 and Landsat 9.
+    """
+    of_sensor = _name_by_number(texts)
+    return [
+        _name_by_words(text) or _name_by_wavelength(text, own) or numbered
+        for text, own, numbered in zip(texts, tags, of_sensor, strict=True)
+    ]
+
+
+def _name_by_words(text: str) -> str | None:
+    """Name a band by the only part of the spectrum that its description mentions."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower()
+    words = " ".join(re.findall(r"[^\W_]+", spaced))
+    if words in _INITIALS:
+        return _INITIALS[words]
+    found = []
+    for name, pattern in _PATTERNS.items():
+        words, times = pattern.subn("/", words)
+        if times:
+            found.append(name)
+    return found[0] if len(found) == 1 else None
+
+
+def _name_by_wavelength(text: str, tags: Mapping[str, str]) -> str | None:
+    """Name a band by its central wavelength, in its description or in the tags of GDAL or ENVI."""
+    wavelength_um = _wavelength_in(text.lower())
+    own = {key.lower(): value for key, value in tags.items()}
+    for key in ("central_wavelength_um", "wavelength"):
+        if wavelength_um is None and key in own:
+            units = own.get("wavelength_units", own.get("wavelength_unit", ""))
+            value = own[key].strip().lower()
+            wavelength_um = _wavelength_in(f"{value} {'um' if key.endswith('um') else units.lower()}")
+    if wavelength_um is None:
+        return None
+    return next((name for least, name in reversed(_LIMITS_UM.items()) if wavelength_um >= least), None)
+
+
+def _wavelength_in(text: str) -> float | None:
+    """Central wavelength in micrometres."""
+    match = _WAVELENGTH.search(text)
+    if match is None:
+        return None
+    first, last, unit = match.groups()
+    middle = (float(first) + float(last or first)) / 2
+    return middle / 1000 if unit.startswith("n") else middle
+
+
+def _name_by_number(texts: Sequence[str]) -> list[str | None]:
+    """Name bands by the numbers that a sensor gives them; all None where the numbers could merely count the bands.
+
+    Band 1 of Landsat 7 is blue, that of later sensors is not: only two digits (B01) tell that it is of Sentinel-2.
+    """
+    found = [_NUMBERED.search(text.lower()) for text in texts]
+    numbers = [None if match is None else match[2] + match[3] for match in found]
+    padded = any(match is not None and match[1] for match in found)
+    counting = [str(number) for number in range(1, len(texts) + 1)]
+    if not padded and ("1" in numbers or numbers == counting):
+        return [None] * len(texts)
+    sentinel = padded or not {"8", "8a", "12"}.isdisjoint(numbers) or "5" not in numbers
+    table = _SENTINEL_2 if sentinel else _LANDSAT_8
+    return [None if number is None else table.get(number) for number in numbers]

@@ -1,0 +1,91 @@
+"""Which pixels of a raster have data: alpha, masks, nodata values, and values that the caller says hold none."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.enums import MaskFlags
+from rasterio.windows import Window
+
+from .thinning import thin, thin_masks
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validity:
+    """How a raster tells pixels without data; decided once for all of it."""
+
+    alpha: int | None = None
+    """Number of the band that holds transparency, from 1."""
+    nodata: tuple[float, ...] = ()
+    """Values without data that the raster does not declare: one for each band that is read, or none."""
+
+    def read(
+        self, raster: rasterio.DatasetReader, bands: Sequence[int], window: Window, values: npt.NDArray[Any]
+    ) -> Mask:
+        """Read the validity `(rows, columns)` of a window whose values are `(bands, rows, columns)`."""
+        if self.alpha is not None:
+            # Next to an alpha band, a nodata value may be a colour.
+            valid = np.asarray(raster.read(self.alpha, window=window) > 0)
+        elif all(is_unmasked(raster, band) for band in bands):
+            valid = np.ones(values.shape[1:], bool)
+        else:
+            valid = _combine(raster, bands, raster.read_masks(bands, window=window) > 0)
+        return self._restrict(values, valid)
+
+    def sample(self, raster: rasterio.DatasetReader, bands: Sequence[int]) -> tuple[npt.NDArray[Any], Mask]:
+        """Read evenly spaced values `(bands, rows, columns)` of the whole raster, and their validity."""
+        values = thin(raster, bands)
+        if self.alpha is not None:
+            valid = thin(raster, [self.alpha])[0] > 0
+        elif all(is_unmasked(raster, band) for band in bands):
+            valid = np.ones(values.shape[1:], bool)
+        else:
+            valid = _combine(raster, bands, thin_masks(raster, bands))
+        return values, self._restrict(values, valid)
+
+    def _restrict(self, values: npt.NDArray[Any], valid: Mask) -> Mask:
+        """Take values that are not finite, and those of `nodata`, from a mask."""
+        if values.dtype.kind == "f":
+            valid = valid & np.isfinite(values).all(axis=0)
+        if not self.nodata:
+            return valid
+        missing = values == np.array(self.nodata, values.dtype)[:, None, None]
+        filled = np.array([is_fill(value) for value in self.nodata])
+        valid = valid & ~missing[filled].any(axis=0)
+        return valid if filled.all() else valid & ~missing[~filled].all(axis=0)
+
+
+def is_fill(nodata: float | None) -> bool:
+    """Whether a nodata value cannot be a measurement: negative or NaN. 0 or 255 in one band may be a colour."""
+    return nodata is not None and (math.isnan(nodata) or nodata < 0)
+
+
+def is_unmasked(raster: rasterio.DatasetReader, band: int) -> bool:
+    """Whether nothing but an alpha band says where a band has data."""
+    flags = raster.mask_flag_enums[band - 1]
+    return MaskFlags.all_valid in flags or MaskFlags.alpha in flags
+
+
+def _combine(raster: rasterio.DatasetReader, bands: Sequence[int], masks: Mask) -> Mask:
+    """Combine the masks `(bands, rows, columns)` of bands to one `(rows, columns)`.
+
+    A pixel is valid if all masks say so, and all nodata values that cannot be a measurement; of other nodata values,
+    one band that differs is enough.
+    """
+    unmasked = np.array([is_unmasked(raster, band) for band in bands])
+    colours = np.array(
+        [
+            MaskFlags.nodata in raster.mask_flag_enums[band - 1] and not is_fill(raster.nodatavals[band - 1])
+            for band in bands
+        ]
+    )
+    valid = masks[~unmasked & ~colours].all(axis=0)
+    if colours.any() and not unmasked.any():
+        valid &= masks[colours].any(axis=0)
+    return np.asarray(valid)

@@ -1,0 +1,169 @@
+"""Bands and validity of scenes in the form in which they are delivered."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+from standins import make_card
+
+import geoseg
+from geoseg.cli import main
+from geoseg.errors import GeosegWarning, MismatchError, SceneError, UsageError
+from geoseg.models.bundle import Scaling
+from geoseg.models.legend import NODATA
+from geoseg.prediction.plan import plan
+from geoseg.prediction.settings import Settings
+from geoseg.prediction.strips import read_strips
+from geoseg.rasters.scene import open_scene
+from geoseg.rasters.validity import Validity
+
+SIDE = 60
+SCALING = {name: Scaling() for name in ("uint8", "uint16", "int16", "float32")}
+
+
+@pytest.fixture
+def write(write_scene):
+    """Write a scene with descriptions of its bands."""
+
+    def write_described(pixels, descriptions=(), name="scene.tif", **profile):
+        path = write_scene(pixels, name, **profile)
+        if descriptions:
+            with rasterio.open(path, "r+") as file:
+                file.descriptions = descriptions
+        return path
+
+    return write_described
+
+
+def planned(path, bands=("red", "green", "blue"), **choices):
+    card = make_card(tile=64, multiple=2, bands=bands, scaling=SCALING)
+    return plan(open_scene(path), card, Settings(overlap=0.25, **choices))
+
+
+def read(plan):
+    """Pixels `(bands, rows, columns)` that the network sees, and their validity: of a scene in one tile."""
+    (strip,) = read_strips(plan, plan.roi)
+    top, left = -strip.rows.start, -strip.cols.start
+    inside = slice(top, top + SIDE), slice(left, left + SIDE)
+    return np.moveaxis(strip.pixels[inside], -1, 0), strip.valid[inside]
+
+
+def test_planetscope(write, noise):
+    """Four bands of 16 bits, blue first, nodata 0 around the swath."""
+    pixels = noise(SIDE, SIDE, bands=4).astype(np.uint16) * 30 + 1
+    pixels[:, np.tri(SIDE, k=-20, dtype=bool)] = 0
+    scene = write(pixels, ("blue", "green", "red", "nir"), nodata=0, photometric="minisblack")
+    found = planned(scene)
+    assert found.bands == (3, 2, 1)
+    values, valid = read(found)
+    np.testing.assert_array_equal(values, pixels[[2, 1, 0]])
+    np.testing.assert_array_equal(valid, pixels[0] > 0)
+    assert planned(scene, bands=("nir", "red")).bands == (4, 3)
+
+
+def test_naip(write, noise):
+    """Red, green, blue and near infrared in bytes, the last of which GDAL calls alpha: all pixels are predicted."""
+    pixels = noise(SIDE, SIDE, bands=4)
+    pixels[3, :20] = 0
+    scene = write(pixels)
+    with pytest.warns(GeosegWarning, match="band 4 of .*scene.tif is called alpha but holds an image") as warned:
+        found = planned(scene)
+    assert len(warned) == 1
+    values, valid = read(found)
+    np.testing.assert_array_equal(values, pixels[:3])
+    assert valid.all()
+    assert planned(write(pixels, ("Red", "Green", "Blue", "NIR"))).validity == Validity()
+
+
+def test_orthomosaic_of_a_drone(write, noise):
+    """The alpha band of an orthomosaic is its mask, though its nodata value is a colour."""
+    alpha = np.full((1, SIDE, SIDE), 255, np.uint8)
+    alpha[0, ~np.tri(SIDE, k=20, dtype=bool)] = 0
+    pixels = np.concatenate([noise(SIDE, SIDE), alpha])
+    _, valid = read(planned(write(pixels, nodata=7, photometric="rgb", alpha="yes")))
+    np.testing.assert_array_equal(valid, alpha[0] > 0)
+
+
+def test_sentinel_2(write, noise):
+    """Bands are found by Sentinel-2's numbers in any order."""
+    pixels = noise(SIDE, SIDE, bands=4).astype(np.uint16)
+    assert planned(write(pixels, ("B2", "B3", "B4", "B8"), photometric="minisblack")).bands == (3, 2, 1)
+    assert planned(write(pixels, ("B08", "B04", "B02", "B03"), photometric="minisblack")).bands == (2, 4, 3)
+
+
+def test_unknown_bands(write, noise):
+    """Three bands without names are taken in order with a warning, unless they are chosen; four are not."""
+    scene = write(noise(SIDE, SIDE), photometric="minisblack")
+    with pytest.warns(GeosegWarning, match=r"^bands 1, 2, 3 of .* are taken as red, green, blue: the file does not"):
+        assert planned(scene).bands == (1, 2, 3)
+    assert planned(scene, bands=("band 1", "band 2")).bands == (1, 2)
+    card = make_card(tile=64, multiple=2)
+    assert plan(open_scene(scene), card, Settings(bands=(3, 1, 2))).bands == (3, 1, 2)
+    with pytest.raises(SceneError, match=r"4 bands \(1 gray, 2 undefined, .*\); the model needs 3"):
+        planned(write(noise(SIDE, SIDE, bands=4), photometric="minisblack"))
+
+
+def test_chosen_alpha_is_an_image(write, noise):
+    """A band that is chosen for the network masks nothing."""
+    pixels = np.concatenate([noise(SIDE, SIDE), np.zeros((1, SIDE, SIDE), np.uint8)])
+    scene = write(pixels, photometric="rgb", alpha="yes")
+    found = plan(open_scene(scene), make_card(tile=64, multiple=2), Settings(bands=(4, 1, 2)))
+    assert read(found)[1].all()
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(0, np.uint8), (-9999, np.int16), (0.0, np.float32)])
+def test_undeclared_collar(write, noise, value, dtype):
+    """A collar that is not declared is noticed with what to type, and `nodata` masks it without a word."""
+    pixels = noise(SIDE, SIDE).astype(dtype) + dtype(1)
+    collar = ~np.tri(SIDE, k=30, dtype=bool)
+    pixels[:, collar] = value
+    scene = write(pixels)
+    with pytest.warns(GeosegWarning, match=rf"^12 % of the pixels .* are {value:g} .*add `nodata={value:g}`\.$"):
+        assert read(planned(scene))[1].all()
+    np.testing.assert_array_equal(read(planned(scene, nodata=value))[1], ~collar)
+    np.testing.assert_array_equal(read(planned(scene, nodata=(value,) * 3))[1], ~collar)
+    write(pixels, nodata=value)
+    np.testing.assert_array_equal(read(planned(scene))[1], ~collar)
+
+
+@pytest.mark.parametrize(
+    ("nodata", "error", "message"),
+    [
+        (300, MismatchError, r"holds uint8 values, and none can be the 300 of `nodata`"),
+        (-1, MismatchError, "none can be the -1 of"),
+        (0.5, MismatchError, r"none can be the 0\.5 of"),
+        ((0, 0), UsageError, "`nodata` has 2 values; give one, or one for each of red, green, blue"),
+    ],
+)
+def test_impossible_nodata(write, noise, nodata, error, message):
+    """Values that no pixel can have, and too few of them, are refused."""
+    with pytest.raises(error, match=message):
+        planned(write(noise(SIDE, SIDE)), nodata=nodata)
+
+
+def test_the_choice_is_reported(write, noise, write_bundle, echo, tmp_path):
+    """Bands and values without data are in the plan, in the result, and in the tags of its rasters."""
+    pixels = noise(SIDE, SIDE) | 1
+    pixels[:, :20] = 0
+    scene = write(pixels, ("Blue", "Green", "Red"), photometric="minisblack")
+    told = CliRunner().invoke(main, ["info", str(scene), "--nodata", "0", "--json"], catch_exceptions=False)
+    described = json.loads(told.stdout)
+    assert described["bands"] == ["Blue", "Green", "Red"]
+    assert described["model_bands"] == {"red": 3, "green": 2, "blue": 1}
+    assert (described["nodata"], described["alpha"]) == ([0, 0, 0], None)
+    result = geoseg.predict(scene, model=write_bundle(), folder=tmp_path / "out", load=echo, nodata=0)
+    assert result.bands == (("red", 3), ("green", 2), ("blue", 1))
+    with rasterio.open(result.outputs.classes) as classes:
+        settings = json.loads(classes.tags()["GEOSEG_SETTINGS"])
+        np.testing.assert_array_equal(classes.read(1) == NODATA, pixels[0] == 0)
+    assert (settings["bands"], settings["nodata"]) == ([3, 2, 1], [0, 0, 0])
+
+
+@pytest.mark.parametrize("text", ["none", "0,,0", ""])
+def test_nodata_that_is_no_number(text):
+    """Anything but numbers is refused before a scene is opened."""
+    result = CliRunner().invoke(main, ["predict", "scene.tif", "--nodata", text])
+    assert result.exit_code == 2
+    assert "is not a number, or numbers such as 0,0,0" in result.stderr

@@ -1,0 +1,170 @@
+"""Bands by description, wavelength, sensor number, colour interpretation, and by what an alpha band holds."""
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.enums import ColorInterp
+
+from geoseg.errors import SceneError
+from geoseg.rasters.bands import alpha_of, choose_bands, find_bands, name_bands
+from geoseg.rasters.spectra import name_spectra
+
+RGB = ("red", "green", "blue")
+
+
+@pytest.fixture
+def bands_of(write_scene, noise):
+    """Names of the bands of a file of noise with these descriptions and tags."""
+
+    def name(count=4, *, pixels=None, descriptions=(), tags=(), colours=(), namespace=None, **profile):
+        pixels = noise(40, 50, bands=count) if pixels is None else pixels
+        path = write_scene(pixels, **profile)
+        with rasterio.open(path, "r+") as file:
+            if descriptions:
+                file.descriptions = descriptions
+            for number, own in enumerate(tags, 1):
+                file.update_tags(number, ns=namespace, **own)
+            if colours:
+                file.colorinterp = [ColorInterp[colour] for colour in colours]
+        with rasterio.open(path) as file:
+            return name_bands(file)
+
+    return name
+
+
+@pytest.mark.parametrize(
+    ("texts", "names"),
+    [
+        (["blue", "green", "red", "near-infrared"], ["blue", "green", "red", "nir"]),
+        (["Band 4 (red)", "Band 3 (Green)", "Blue (450-515nm)"], ["red", "green", "blue"]),
+        (["R", "G", "B", "NIR"], ["red", "green", "blue", "nir"]),
+        (["RedEdge", "NearInfrared", "Infra red", "red edge 2"], ["red edge", "nir", "nir", "red edge"]),
+        (["coastal_blue", "blue", "green_i", "green"], ["coastal", "blue", "second green", "green"]),  # PlanetScope
+        (["Short-wave infrared 1", "SWIR2", "Thermal infrared", "Pan"], ["swir", "swir", "thermal", "pan"]),
+        (["red minus blue", "reduced", "NDVI", ""], [None] * 4),
+        (["B2", "B3", "B4", "B8"], ["blue", "green", "red", "nir"]),
+        (["B08", "B04", "B03", "B8A"], ["nir", "red", "green", "narrow nir"]),
+        (["B4, central wavelength 665 nm", "0.842 µm", "11 um"], ["red", "nir", "thermal"]),
+        (["SR_B5", "SR_B4", "SR_B3", "SR_B2"], ["nir", "red", "green", "blue"]),  # Landsat
+        (["T31_B04_10m", "B05"], ["red", "red edge"]),  # two digits are Sentinel-2's
+        (["B1", "B2", "B3", "B4"], [None] * 4),  # Landsat 7, or merely counted
+        (["Band 1", "Band 2", "Band 3"], [None] * 3),
+        (["B3", "B2", "B1"], [None] * 3),
+    ],
+)  # fmt: skip
+def test_names_by_description(texts, names):
+    """Words and wavelengths tell a band, and sensors' numbers where they cannot be mere counting."""
+    assert name_spectra(texts, [{}] * len(texts)) == names
+
+
+@pytest.mark.parametrize(
+    ("namespace", "tags"),
+    [
+        ("IMAGERY", [{"CENTRAL_WAVELENGTH_UM": text} for text in ("0.842", "0.665", "0.560", "0.490")]),
+        (None, [{"wavelength": text, "wavelength_units": "Nanometers"} for text in ("842", "665", "560", "490")]),
+        (None, [{"WAVELENGTH": text, "WAVELENGTH_UNIT": "nm"} for text in ("842", "665", "560", "490")]),
+        (None, [{"BANDNAME": text} for text in ("B8", "B4", "B3", "B2")]),
+    ],
+)
+def test_names_by_metadata(bands_of, namespace, tags):
+    """Central wavelengths as GDAL, ENVI and the SAFE driver store them, and names of bands in tags, are read."""
+    found = bands_of(tags=tags, namespace=namespace, photometric="minisblack")
+    assert [band.name for band in found] == ["nir", "red", "green", "blue"]
+    assert find_bands(found, RGB) == (2, 3, 4)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_colour_interpretation_in_any_order(bands_of, order):
+    """Colours are found wherever they are; a band without one does not hide them."""
+    colours = [RGB[number] for number in order]
+    found = bands_of(4, colours=["undefined", *colours], photometric="minisblack")
+    assert choose_bands("scene", found, RGB).numbers == tuple(2 + colours.index(name) for name in RGB)
+    assert not choose_bands("scene", found, RGB).warnings
+
+
+def test_descriptions_have_priority(bands_of):
+    """GDAL calls any three bytes red, green and blue: a description that says otherwise wins, with a warning."""
+    found = bands_of(3, descriptions=("Blue", "Green", "Red"))
+    choice = choose_bands("scene.tif", found, RGB)
+    assert choice.numbers == (3, 2, 1)
+    (warning,) = choice.warnings
+    assert "red 3, green 2, blue 1" in warning
+    infrared = bands_of(3, descriptions=("NIR", "Red", "Green"))
+    with pytest.raises(SceneError, match=r"3 bands \(1 NIR, 2 Red, 3 Green\); the model needs 3 \(red, green, blue\)"):
+        choose_bands("scene.tif", infrared, RGB)
+
+
+def test_two_bands_of_one_name_are_not_guessed(bands_of):
+    """Two bands described as red are listed, not chosen from."""
+    found = bands_of(4, descriptions=("red", "green", "blue", "Red"), photometric="minisblack")
+    with pytest.raises(SceneError, match=r"\(1 red, 2 green, 3 blue, 4 Red\)"):
+        choose_bands("scene.tif", found, RGB)
+
+
+def test_unknown_order(bands_of):
+    """Three bands are taken as they are, with a warning; four are not, and both customary orders are proposed."""
+    choice = choose_bands("scene.tif", bands_of(3, photometric="minisblack"), RGB)
+    assert choice.numbers == (1, 2, 3)
+    assert choice.warnings[0].startswith("bands 1, 2, 3 of scene.tif are taken as red, green, blue: the file does not")
+    with pytest.raises(SceneError, match=r"`bands=\(3, 2, 1\)` if blue comes first.* else `bands=\(1, 2, 3\)`\."):
+        choose_bands("scene.tif", bands_of(4, photometric="minisblack"), RGB)
+
+
+def test_single_band(bands_of):
+    """A model of one band takes the only one, whatever it is called."""
+    grey = bands_of(1)
+    assert choose_bands("scene", grey, ["panchromatic"]) == choose_bands("scene", grey, ["band 1"])
+    assert not choose_bands("scene", grey, ["panchromatic"]).warnings
+
+
+def test_names_of_the_model(bands_of):
+    """A model's bands are found by their own description, by what they show, and by number."""
+    found = bands_of(4, descriptions=("B2", "B3", "B4", "B8"), photometric="minisblack")
+    assert find_bands(found, ("B08", "B04")) == (4, 3)
+    assert find_bands(found, ("nir", "red", "green")) == (4, 3, 2)
+    assert find_bands(found, ("band 1", "band 4")) == (1, 4)
+    assert find_bands(found, ("band 1", "band 5")) is None
+    heights = bands_of(2, descriptions=("slope", "Height"), photometric="minisblack")
+    assert find_bands(heights, ("height", "slope")) == (2, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("edge", [0, 40])
+def test_alpha_by_its_values(bands_of, noise, dtype, edge):
+    """A band called alpha is transparency if it is opaque or empty, with soft edges, also after lossy compression."""
+    top = np.iinfo(dtype).max
+    ramp = np.clip((np.arange(200) - 60) / max(edge, 1), 0, 1)
+    alpha = np.broadcast_to(ramp * top, (1, 150, 200)).astype(dtype)
+    pixels = np.concatenate([noise(150, 200).astype(dtype), alpha])
+    assert alpha_of(bands_of(pixels=pixels, photometric="rgb", alpha="yes")) == 4
+    pixels[3] = np.where(alpha[0], top - noise(150, 200)[0].astype(dtype) % 5, 0)
+    assert alpha_of(bands_of(pixels=pixels, photometric="rgb", alpha="yes")) == 4
+    pixels[3] = top // 2
+    assert alpha_of(bands_of(pixels=pixels, photometric="rgb", alpha="yes")) == 4
+
+
+@pytest.mark.parametrize("dark", [0, 0.4, 0.95])
+def test_alpha_that_holds_an_image(bands_of, noise, dark):
+    """Near infrared in the fourth of four bytes is an image, also over water, and is said to be one."""
+    pixels = noise(150, 200, bands=4)
+    pixels[3, :, : int(dark * 200)] %= 6
+    found = bands_of(pixels=pixels)
+    assert found[3].colour == ColorInterp.alpha
+    assert alpha_of(found) is None
+    choice = choose_bands("scene.tif", found, RGB)
+    assert choice.numbers == (1, 2, 3)
+    assert choice.warnings[0].startswith("band 4 of scene.tif is called alpha but holds an image")
+    assert not choose_bands("scene.tif", bands_of(pixels=pixels, descriptions=("", "", "", "NIR")), RGB).warnings
+    assert alpha_of(bands_of(pixels=pixels, descriptions=("", "", "", "alpha"))) == 4
+
+
+def test_real_imagery(real_data):
+    """NAIP has near infrared where GDAL sees transparency; SpaceNet and rasterio's images have transparency."""
+    naip = real_data / "naip_california" / "images"
+    for path in sorted(naip.glob("*_2020_1?.tif")):
+        with rasterio.open(path) as image:
+            assert alpha_of(name_bands(image)) is None
+    folder = real_data / "geotiffs"
+    for path in [*folder.glob("nrcan/*RGBNIR*.tif"), *folder.glob("rasterio/tests/data/RGBA*.tif")]:
+        with rasterio.open(path) as image:
+            assert alpha_of(name_bands(image)) == 4
