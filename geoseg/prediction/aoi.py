@@ -1,8 +1,16 @@
-"""The area of interest of a prediction, in pixels of the grid."""
+"""The area of interest of a prediction, in pixels of the grid.
+
+Polygons are kept as rings of points: time is linear in their number, also where rings cross themselves, for which exact
+geometry would need the square of it.
+"""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,93 +18,200 @@ import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.roi import roi_shape
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
-from shapely.geometry.base import BaseGeometry
 
 from geoseg.errors import DataError, GeosegWarning, UsageError
-from geoseg.rasters.ground import crs_of
+from geoseg.rasters.ground import crs_of, place
 from geoseg.rasters.open import unplaced
 from geoseg.tiling import Roi
-from geoseg.vectors.read import POLYGONAL, polygons_in, read_features
+from geoseg.vectors.densify import Points, Starts, densify
+from geoseg.vectors.read import polygons_in, read_features
 
 from .settings import Bounds
 
+_MAX_ADDED = 2_000_000
+"""Most points to add to rings before they are projected."""
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rings:
+    """Closed rings of polygons."""
+
+    points: Points
+    """x and y `(points, 2)` of all rings."""
+    start: Starts
+    """Offsets of the rings in them `(rings + 1,)`."""
+    polygon: npt.NDArray[np.int64]
+    """Polygon of each ring `(rings,)`, ascending. A polygon covers what an odd number of its rings surrounds."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Aoi:
     """The part of a grid to predict."""
 
-    geometry: BaseGeometry
+    rings: Rings
     """In pixels of the grid: x right, y down, (0, 0) at the outer corner of the first pixel."""
     roi: Roi
     """Rows and columns of the grid that contain it."""
 
+    @property
+    def digest(self) -> str:
+        """Checksum of the area."""
+        arrays = self.rings.points, self.rings.start, self.rings.polygon
+        return sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
     def outside(self, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
         """Pixels `(rows, columns)` of a region whose centre is outside the area."""
+        polygons = _polygons(_near(self.rings, rows))
+        if not polygons:
+            return np.ones(roi_shape((rows, cols)), np.bool_)
         transform = Affine.translation(cols.start, rows.start)
         with unplaced():
-            mask: npt.NDArray[np.bool_] = geometry_mask([self.geometry], roi_shape((rows, cols)), transform)
+            mask: npt.NDArray[np.bool_] = geometry_mask(polygons, roi_shape((rows, cols)), transform)
         return mask
 
 
 def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     """Project the polygons of a vector file, or bounds in degrees, to pixels of `grid`; None if they do not overlap it.
 
-    A DataError reports an unreadable file, or one without CRS or polygons, a UsageError bounds out of order.
+    A DataError reports an unreadable file, or one without CRS or polygons, a UsageError bounds out of order, or an area
+    that extends to where the CRS of the grid is not defined.
     """
-    geometry, crs = _read_polygons(Path(source)) if isinstance(source, str | Path) else _box(source)
-    geometry = _clip_near(grid, geometry, crs)
-    if geometry.is_empty:
-        return None
-    # Long edges are densified first: a straight line in one CRS is a curve in another.
-    west, south, east, north = geometry.bounds
-    dense = shapely.segmentize(geometry, max(east - west, north - south, 1e-9) / 1000)
-    project = Transformer.from_crs(crs, crs_of(grid), always_xy=True)
-    to_pixels = ~grid.transform
-
-    def pixels(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        x, y = project.transform(points[:, 0], points[:, 1])
-        columns, rows = to_pixels @ (np.asarray(x), np.asarray(y))
-        return np.column_stack([columns, rows])
-
+    rings, crs = _read_polygons(Path(source)) if isinstance(source, str | Path) else _box(source)
+    rings = _clip_near(grid, rings, crs)
+    if CRS(crs) != crs_of(grid):
+        rings = _project(rings, Transformer.from_crs(crs, crs_of(grid), always_xy=True))
+    rings = replace(rings, points=place(~grid.transform, rings.points))
     height, width = grid.shape
-    projected = shapely.make_valid(shapely.transform(dense, pixels))
-    inside = _polygonal(shapely.intersection(projected, shapely.box(0, 0, width, height)))
-    if not inside.area:
+    for axis, size in ((0, width), (1, height)):
+        rings = _clip(_clip(rings, axis, 0, np.maximum), axis, size, np.minimum)
+    aoi = Aoi(rings=rings, roi=(slice(0, height), slice(0, width)))
+    roi = _covered(aoi, height, width)
+    return None if roi is None else replace(aoi, roi=roi)
+
+
+def _project(rings: Rings, to_grid: Transformer) -> Rings:
+    # Long edges are densified first: a straight line in one CRS is a curve in another.
+    extent = np.ptp(rings.points, axis=0).max()
+    longest = max(extent / 1000, _length(rings) / _MAX_ADDED, 1e-12)
+    points, start = densify(rings.points, rings.start, longest)
+    projected = np.column_stack(to_grid.transform(points[:, 0], points[:, 1]))
+    if not np.isfinite(projected).all():
+        raise UsageError("the area of interest extends to where the scene's CRS is not defined; cut it to the scene.")
+    return replace(rings, points=projected, start=start)
+
+
+def _covered(aoi: Aoi, height: int, width: int) -> Roi | None:
+    """Rows and columns that contain an area clipped to the grid; None if it covers nothing."""
+    points = aoi.rings.points
+    # Clipping moves what is outside onto the borders of the grid, where it bounds nothing.
+    along = np.zeros(len(points) - 1, np.bool_)
+    for axis, size in ((0, width), (1, height)):
+        for border in (0, size):
+            on = points[:, axis] == border
+            along |= on[:-1] & on[1:]
+    along[aoi.rings.start[1:-1] - 1] = True  # no edge joins one ring to the next
+    edges = np.flatnonzero(~along)
+    corners = [
+        (x, y)
+        for y, row in ((0, 0), (height, height - 1))
+        for x, col in ((0, 0), (width, width - 1))
+        if not aoi.outside(slice(row, row + 1), slice(col, col + 1)).any()
+    ]
+    bounding = np.concatenate([points[edges], points[edges + 1], np.reshape(corners, (-1, 2))])
+    if not len(bounding):
         return None
-    left, top, right, bottom = inside.bounds
-    roi = (slice(int(top), min(height, int(np.ceil(bottom)))), slice(int(left), min(width, int(np.ceil(right)))))
-    return Aoi(geometry=inside, roi=roi)
+    left, top = np.floor(bounding.min(axis=0)).astype(int)
+    right, bottom = np.ceil(bounding.max(axis=0)).astype(int)
+    return (slice(int(top), int(bottom)), slice(int(left), int(right))) if top < bottom and left < right else None
 
 
-def _clip_near(grid: GeoBox, geometry: BaseGeometry, crs: str) -> BaseGeometry:
+def _near(rings: Rings, rows: slice) -> Rings:
+    """Drop points that are above or below a strip together with both neighbours: no edge crosses the strip there."""
+    y = rings.points[:, 1]
+    side = (y > rows.stop + 1).astype(np.int8) - (y < rows.start - 1)
+    changes = side[1:] != side[:-1]
+    keep = (side == 0) | np.append(changes, True) | np.append(True, changes)
+    keep[rings.start[:-1]] = keep[rings.start[1:] - 1] = True
+    start = np.concatenate([[0], np.cumsum(keep)])[rings.start]
+    return Rings(points=rings.points[keep], start=start, polygon=rings.polygon)
+
+
+def _polygons(rings: Rings) -> list[dict[str, Any]]:
+    """Return polygons as in GeoJSON, without rings that cover nothing."""
+    found = np.flatnonzero(np.diff(rings.start) > 3)
+    return [
+        {
+            "type": "Polygon",
+            "coordinates": [rings.points[rings.start[number] : rings.start[number + 1]].tolist() for number in group],
+        }
+        for _, group in groupby(found, key=lambda number: rings.polygon[number])
+    ]
+
+
+def _clip_near(grid: GeoBox, rings: Rings, crs: str) -> Rings:
     """Clip to the surroundings of the grid: the grid's CRS may not be defined further away."""
     bounds = grid.boundingbox
     to_area = Transformer.from_crs(crs_of(grid), crs, always_xy=True)
     left, bottom, right, top = to_area.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
     if not (np.isfinite([left, bottom, right, top]).all() and left < right):  # over a pole or the antimeridian
-        return geometry
+        return rings
     margin = max(right - left, top - bottom)
-    return geometry.intersection(shapely.box(left - margin, bottom - margin, right + margin, top + margin))
+    for axis, low, high in ((0, left, right), (1, bottom, top)):
+        rings = _clip(_clip(rings, axis, low - margin, np.maximum), axis, high + margin, np.minimum)
+    return rings
 
 
-def _box(bounds: Bounds) -> tuple[BaseGeometry, str]:
+def _clip(rings: Rings, axis: int, bound: float, keep: Callable[..., Points]) -> Rings:
+    """Move what is beyond a bound onto it, with new points where edges cross it: the other side stays covered as is.
+
+    `keep` is `np.maximum` for a lower bound and `np.minimum` for an upper one.
+    """
+    points, start = rings.points, rings.start
+    beyond = keep(points[:, axis], bound) != points[:, axis]
+    crosses = beyond[:-1] != beyond[1:]
+    crosses[start[1:-1] - 1] = False  # no edge joins one ring to the next
+    edges = np.flatnonzero(crosses)
+    here, there = points[edges], points[edges + 1]
+    half = there / 2 - here / 2  # the whole could overflow
+    share = (bound / 2 - here[:, axis] / 2) / half[:, axis]
+    crossing = here + half * share[:, None] * 2
+    clipped = np.insert(points, edges + 1, crossing, axis=0)
+    clipped[:, axis] = keep(clipped[:, axis], bound)
+    clipped[edges + 1 + np.arange(len(edges)), axis] = bound
+    return Rings(points=clipped, start=start + np.searchsorted(edges, start), polygon=rings.polygon)
+
+
+def _length(rings: Rings) -> float:
+    steps = np.hypot(*np.diff(rings.points, axis=0).T)
+    steps[rings.start[1:-1] - 1] = 0
+    return float(steps.sum())
+
+
+def _box(bounds: Bounds) -> tuple[Rings, str]:
     west, south, east, north = bounds
     if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
         raise UsageError(
             f"`aoi` must be west, south, east, north in degrees, got {','.join(f'{value:g}' for value in bounds)}."
         )
-    if west > east:  # across the antimeridian, as in RFC 7946
-        return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)), "EPSG:4326"
-    return shapely.box(west, south, east, north), "EPSG:4326"
+    # across the antimeridian, as in RFC 7946
+    parts = [(west, east)] if west < east else [(west, 180), (-180, east)]
+    return _rings([shapely.box(left, south, right, north) for left, right in parts]), "EPSG:4326"
 
 
-def _read_polygons(path: Path) -> tuple[BaseGeometry, str]:
+def _rings(polygons: Any) -> Rings:  # noqa: ANN401 - an array or list of polygons
+    rings, polygon = shapely.get_rings(polygons, return_index=True)
+    start = np.concatenate([[0], np.cumsum(shapely.get_num_coordinates(rings))])
+    return Rings(points=shapely.get_coordinates(rings), start=start, polygon=polygon)
+
+
+def _read_polygons(path: Path) -> tuple[Rings, str]:
     features = read_features(path, attributes=False)
     polygons, others = polygons_in(features.geometry.to_numpy())
-    geometry = _polygonal(shapely.union_all(shapely.make_valid(polygons)))
-    if not geometry.area:
+    parts = shapely.get_parts(polygons)
+    rings = _rings(parts[~shapely.is_empty(parts)])
+    if not len(rings.points) or not _areas(rings).any():
         raise DataError(f"the area of interest {path} has no polygon.")
     if others:
         warnings.warn(
@@ -104,11 +219,14 @@ def _read_polygons(path: Path) -> tuple[BaseGeometry, str]:
             GeosegWarning,
             stacklevel=4,
         )
-    return geometry, features.crs.to_wkt()
+    return rings, features.crs.to_wkt()
 
 
-def _polygonal(geometry: BaseGeometry) -> BaseGeometry:
-    """Drop the lines and points in which polygons touch: GDAL would draw them."""
-    if shapely.get_type_id(geometry) in POLYGONAL:
-        return geometry
-    return shapely.union_all(polygons_in(np.array([geometry]))[0])
+def _areas(rings: Rings) -> npt.NDArray[np.float64]:
+    """Sum of the areas of the triangles of each ring's edges with its first point: 0 for points on a line only."""
+    from_first = rings.points - np.repeat(rings.points[rings.start[:-1]], np.diff(rings.start), axis=0)
+    x, y = from_first.T
+    triangles = np.append(np.abs(x[:-1] * y[1:] - x[1:] * y[:-1]), 0)
+    triangles[rings.start[1:] - 1] = 0
+    areas: npt.NDArray[np.float64] = np.add.reduceat(triangles, rings.start[:-1]) / 2
+    return areas

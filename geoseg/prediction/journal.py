@@ -159,7 +159,7 @@ def open_journal(work: Path, plan: Plan, model: Path) -> Journal:
 
 def _identity(plan: Plan, model: Path) -> str:
     """Serialise everything that determines bytes and positions of the pieces."""
-    settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.geometry.wkb_hex}
+    settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.digest}
     for name in (*_WITHOUT_EFFECT, *_COMPARED_OTHERWISE):
         del settings[name]
     return json.dumps(

@@ -1,19 +1,163 @@
-"""Areas of interest: which pixels are inside, whatever holds the polygons."""
+"""Areas of interest: the same pixels as exact geometry, in time that is linear in the points of the polygons."""
+
+import json
 
 import geopandas
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
-from rasterio import Affine
 from standins import warned
 
 from geoseg.errors import DataError
 from geoseg.prediction.aoi import read_aoi
 
 GRID = GeoBox((60, 80), Affine(1, 0, 500_000, 0, -1, 5_400_000), "EPSG:32633")
+"""Pixel centres at halves."""
 SQUARES = [shapely.box(10, 10, 30, 25), shapely.box(50, 40, 70, 55)]
 ROAD = shapely.LineString([(0, 5), (80, 50)])
+
+
+def on_ground(geometry):
+    """Move a geometry from pixels of the grid to its CRS."""
+    return shapely.transform(geometry, lambda points: points * (1, -1) + (500_000, 5_400_000))
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory):
+    """Read an area of interest that is given in pixels of the grid."""
+    path = tmp_path_factory.mktemp("area") / "area.gpkg"
+
+    def make(*geometries, crs="EPSG:32633"):
+        geopandas.GeoSeries([on_ground(each) for each in geometries], crs="EPSG:32633").to_crs(crs).to_file(path)
+        return read_aoi(path, GRID)
+
+    return make
+
+
+def inside(aoi):
+    """Pixels of the grid in an area, none of which may be outside its bounds."""
+    covered = ~aoi.outside(slice(0, 60), slice(0, 80))
+    within = np.zeros_like(covered)
+    within[aoi.roi] = True
+    assert not (covered & ~within).any()
+    return covered
+
+
+def centres_in(*geometries):
+    """Pixels whose centre is in any polygon, by the even-odd rule that shapely follows point by point."""
+    columns, rows = np.meshgrid(np.arange(80) + 0.5, np.arange(60) + 0.5)
+    return np.any([shapely.contains_xy(each, columns, rows) for each in geometries], axis=0)
+
+
+points = st.tuples(st.integers(-100, 190), st.integers(-100, 190))
+"""Corners that are far from the grid or within, and never on the same height as the centre of a pixel."""
+
+
+@settings(max_examples=40)
+@given(st.lists(st.lists(points, min_size=3, max_size=12), min_size=1, max_size=3))
+def test_pixels_are_those_of_the_polygons(read, corners):
+    """Polygons of any shape, also across themselves and each other, cover the centres in an odd number of windings."""
+    polygons = [shapely.Polygon(each) for each in corners]
+    try:
+        aoi = read(*polygons)
+    except DataError:
+        assert not any(shapely.make_valid(each).area for each in polygons)
+        return
+    expected = centres_in(*polygons)
+    columns, rows = np.meshgrid(np.arange(80) + 0.5, np.arange(60) + 0.5)
+    edges = shapely.union_all([shapely.get_exterior_ring(each) for each in polygons])
+    clear = shapely.distance(shapely.points(columns, rows), edges) > 1e-6  # centres on an edge fall either way
+    if aoi is None:
+        assert not (expected & clear).any()
+    else:
+        assert (inside(aoi) == expected)[clear].all()
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326", "EPSG:3035"])
+def test_holes_collections_and_other_systems(read, crs):
+    """Holes stay out, and parts of collections count; the CRS makes no difference."""
+    ring = shapely.Polygon(shapely.box(5.2, 5.2, 40.3, 50.3).exterior, [shapely.box(10.2, 10.2, 20.3, 20.3).exterior])
+    others = shapely.MultiPolygon([shapely.box(50.2, 5.2, 60.3, 20.3), shapely.box(55.2, 30.2, 70.3, 40.3)])
+    aoi = read(ring, shapely.GeometryCollection([others]), shapely.Polygon(), crs=crs)
+    np.testing.assert_array_equal(inside(aoi), centres_in(ring, *others.geoms))
+    assert aoi.roi == (slice(5, 51), slice(5, 71))
+
+
+def test_bounds_are_as_tight_as_the_area(read):
+    """Of an area that reaches beyond the grid, what lies outside does not widen the bounds."""
+    assert read(shapely.Polygon([(-50, 30), (20, -50), (20, 30)])).roi == (slice(0, 30), slice(0, 20))
+    assert read(shapely.Polygon([(10, -100), (10, 20), (500, 20)])).roi == (slice(0, 20), slice(10, 80))
+    assert read(shapely.box(-1e6, -1e6, 1e6, 1e6)).roi == (slice(0, 60), slice(0, 80))
+    assert read(shapely.Polygon([(81, -50), (200, 70), (81.5, 70)])) is None
+    assert read(shapely.Polygon([(-30, 20), (20, -30), (-30, -30)])) is None  # past a corner
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_strip_gives_the_same_pixels(read, seed):
+    """Cut into regions of any size, an area has the pixels that it has as a whole."""
+    random = np.random.default_rng(seed)
+    aoi = read(shapely.Polygon(random.random((60, 2)) * (100, 80) - 10))
+    whole = inside(aoi)
+    for height, width in ((4, 80), (17, 13), (60, 5)):
+        for top in range(0, 60, height):
+            for left in range(0, 80, width):
+                part = slice(top, min(60, top + height)), slice(left, min(80, left + width))
+                np.testing.assert_array_equal(~aoi.outside(*part), whole[part])
+
+
+def test_the_whole_earth_is_an_area(tmp_path):
+    """Edges far beyond the definition of the grid's CRS do no harm."""
+    assert inside(read_aoi((-180, -90, 180, 90), GRID)).all()
+
+
+def test_a_hundred_thousand_edges_that_cross(read):
+    """The time for a polygon does not grow with the crossings of its edges, here 2 × 10⁹; only some points are kept."""
+    corners = np.random.default_rng(0).random((100_000, 2)) * (80, 60)
+    aoi = read(shapely.Polygon(corners))
+    assert 0.4 < inside(aoi).mean() < 0.6
+    assert len(aoi.rings.points) < 5_000_000
+
+
+@pytest.mark.filterwarnings("ignore:Non closed ring")  # of GDAL, beside the error
+@pytest.mark.parametrize(
+    ("coordinates", "found"),
+    [
+        ([[[500000, 5399950], [500040, 5399950], [500040, 5399990]]], "closed"),
+        ([[[500000, 5399950], [500040, 5399950]]], "closed"),
+        ([[[500000, 5399950]]], "cannot be read"),
+        ([[[500000, 5399950], [500040, 5399950], [500000, 5399950]]], "cannot be read|no polygon"),
+        ([[[500000, 5399950], [500040, 5399990], [500020, 5399970], [500000, 5399950]]], "no polygon"),
+        ([[[1e400, 5399950], [500040, 5399950], [500040, 5399990], [1e400, 5399950]]], "infinite"),
+        ([], "no polygon"),
+    ],
+)
+def test_polygons_that_are_none(tmp_path, coordinates, found):
+    """Rings that are not closed, have too few points, no area or no place on Earth are reported in one sentence."""
+    path = tmp_path / "area.geojson"
+    geometry = {"type": "Polygon", "coordinates": coordinates}
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}
+    features = [{"type": "Feature", "properties": {}, "geometry": geometry}]
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
+    with pytest.raises(DataError, match=found) as error:
+        read_aoi(path, GRID)
+    assert "\n" not in str(error.value)
+
+
+def test_nesting_without_end(tmp_path):
+    """GeoJSON that is nested deeper than any parser follows is refused in one sentence."""
+    path = tmp_path / "area.geojson"
+    path.write_text(
+        '{"type": "Feature", "properties": {}, "geometry": '
+        + '{"type": "GeometryCollection", "geometries": [' * 100_000
+        + "]}" * 100_000
+        + "}"
+    )
+    with pytest.raises(DataError, match="cannot be read"):
+        read_aoi(path, GRID)
 
 
 @pytest.fixture
