@@ -107,7 +107,8 @@ def _build_bar(console: "Console") -> "Progress":
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=console.quiet,  # on a terminal, a quiet bar would hide warnings and errors
+        # On a terminal, a quiet bar would hide warnings and errors.
+        disable=console.quiet or not console.is_terminal,
         # Estimate the time left from the last ten minutes, including validation.
         speed_estimate_period=600,
     )

@@ -1,5 +1,9 @@
 """`geoseg train`: its output while training."""
 
+import contextlib
+import os
+import subprocess
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -102,3 +106,35 @@ def test_more_than_can_be_meant_is_an_error(arguments, words):
     result = run(*arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]])
+def test_warnings_on_a_terminal(tmp_path, quiet):
+    """On a terminal, too, neither a progress bar nor -q hides a warning."""
+    script = f"""
+import sys, warnings
+from types import SimpleNamespace
+import geoseg.training.train
+from geoseg.cli import main
+from geoseg.errors import GeosegWarning
+def train(recipe, *, progress, epoch_done, **arguments):
+    progress(0, 2, "")
+    warnings.warn("no pixel is labelled water.", GeosegWarning)
+    warnings.warn("a library warns.", RuntimeWarning)
+    return SimpleNamespace(best={{"epoch": 1.0}}, bundle="b", report="r")
+geoseg.training.train.train = train
+main(["train", sys.argv[1], *{quiet!r}])
+"""
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[[data]]\nname = "a"\nimages = "images"\n')
+    leader, follower = os.openpty()
+    with subprocess.Popen([sys.executable, "-c", script, recipe], stdout=follower, stderr=follower) as process:
+        os.close(follower)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal's end
+            while part := os.read(leader, 4096):
+                shown += part
+    os.close(leader)
+    assert process.returncode == 0
+    assert b"geoseg: no pixel is labelled water." in shown
+    assert b"a library warns." in shown
