@@ -107,11 +107,16 @@ def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria) -
     value_named = "=" in (criteria.single or "")
     if scores.unpredicted:
         yield f"{scores.unpredicted:,} reference pixels have no prediction and are not scored."
-    if sum(entry.support > 0 for entry in scores.classes) == 1 and everything.unlabelled and not value_named:
+    present = [entry.name for entry in scores.classes if entry.support]
+    if len(present) > 1:
+        return
+    if everything.unlabelled and not value_named:
         yield (
             f"The reference has one class only, and {everything.unlabelled:,} pixels without any: "
             "if its 255 stands for a class, compare that class alone, as NAME=255."
         )
+    elif criteria.single is None and not criteria.ignore:
+        yield f"The reference has one class only ({present[0]}): the scores do not tell how well others are found."
 
 
 def _note_missing_probabilities(images: Sequence[ComparedImage]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
-from geoseg.rasters.grid import grid_at
+from geoseg.rasters.grid import SAME_GSD, grid_at
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.stretch import Stretch
 from geoseg.rasters.validity import Validity
@@ -25,7 +25,7 @@ from .settings import Settings
 from .stretching import Imagery, scale_values
 
 MAX_ENLARGEMENT = 4.0
-"""Largest enlargement of a scene: beyond it, the network would see invented detail."""
+"""Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ def _grid(scene: Scene, card: Card, settings: Settings) -> GeoBox:
     """Divide the scene's extent into square pixels of the working GSD, as nearly as whole pixels allow."""
     gsd_m = settings.gsd_m or card.gsd_m
     coarsest = max(scene.gsd_m)
-    if coarsest / gsd_m > MAX_ENLARGEMENT:
+    if coarsest / gsd_m > MAX_ENLARGEMENT * (1 + SAME_GSD):
         found = f"{coarsest:.3g}" if coarsest < 100 else f"{coarsest:.0f}"
         if settings.gsd_m is not None:
             raise MismatchError(

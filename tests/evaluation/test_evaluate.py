@@ -240,6 +240,18 @@ def test_values_that_are_nowhere(write_ids, blobs):
     assert not evaluate(bare, mask, single="2=1", ignore=[0]).notes
 
 
+def test_a_reference_of_one_class(write_ids, blobs):
+    """A reference of one class is noted, unless the options left only that; a second image may have another."""
+    ours = write_ids(blobs(20, 20), "a.tif", legend=AERIAL, folder="maps")
+    water = write_ids(np.full((20, 20), 4, np.uint8), "a.tif", folder="truth")
+    (note,) = evaluate(ours, water).notes
+    assert note.startswith("The reference has one class only (water): the scores do not tell")
+    assert not evaluate(ours, water, single="water=4").notes
+    write_ids(blobs(20, 20), "b.tif", legend=AERIAL, folder="maps")
+    write_ids(np.full((20, 20), 1, np.uint8), "b.tif", folder="truth")
+    assert not evaluate(ours.parent, water.parent).notes
+
+
 def test_a_value_that_one_image_has_is_somewhere(write_ids, blobs):
     """The value need occur in one of several images only."""
     for name, values in (("a", (0, 1)), ("b", (3, 3))):

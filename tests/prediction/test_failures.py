@@ -365,3 +365,15 @@ def test_every_file_of_the_zoo(real_data, write_bundle, echo, tmp_path):
         assert "\n" not in sentence
     assert predictions >= 20
     assert not any(path.name.startswith(".") for path in (tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(("easting", "gsd_m", "refused"), [(5e5, 4, False), (8e5, 4, False), (5e5, 4.3, True)])
+def test_four_metres_in_every_zone(write_scene, write_bundle, noise, easting, gsd_m, refused):
+    """Pixels of four times the model's on the map are enlarged wherever they are in their zone; larger ones are not."""
+    place = rasterio.Affine(gsd_m, 0, easting, 0, -gsd_m, 5.4e6)
+    scene, model = write_scene(noise(30, 30), transform=place), write_bundle(gsd_m=1.0)
+    if refused:
+        with pytest.raises(geoseg.SceneError, match=r"has pixels of 4\.3 m, too coarse"):
+            geoseg.describe(scene, model=model)
+    else:
+        assert geoseg.describe(scene, model=model)["grid_size"] == [120, 120]

@@ -13,7 +13,7 @@ from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.rasters.bands import alpha_of, name_bands
-from geoseg.rasters.grid import grid_at, shape_at
+from geoseg.rasters.grid import SAME_GSD, grid_at, shape_at
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import is_placed, open_scene
 from geoseg.rasters.validity import Validity
@@ -176,7 +176,8 @@ def refuse_palette(image: rasterio.DatasetReader) -> None:
 
 def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> None:
     """Check that an image's GSD is plausible for the card's."""
-    if wanted is not None and not all(1 / FURTHEST <= step / wanted <= FURTHEST for step in found):
+    most = FURTHEST * (1 + SAME_GSD)
+    if wanted is not None and not all(1 / most <= step / wanted <= most for step in found):
         raise UsageError(
             f"card.gsd_m is {wanted:g}, but {name} has pixels of {np.mean(found):.3g} m, more than {FURTHEST} times "
             f"as {'large' if np.mean(found) > wanted else 'small'}; check both."
