@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from odc.geo.geobox import GeoBox
 from odc.geo.roi import roi_shape
 
@@ -17,7 +16,7 @@ from geoseg.rasters.grid import SAME_GSD, grid_at
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.stretch import Stretch
 from geoseg.rasters.validity import Validity
-from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, cut, nearest_exact
+from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, cut, targets_before
 
 from .aoi import Aoi, read_aoi
 from .scene_bands import choose_imagery
@@ -216,7 +215,7 @@ def _engine_bytes(tile: int, settings: Settings, runtime: Runtime | None) -> int
 def _scene_roi(scene: Scene, grid: GeoBox, roi: Roi) -> Roi:
     """Rows and columns of the scene whose pixel centres are in a region of the grid."""
     rows, cols = (
-        slice(*(int(edge) for edge in np.searchsorted(nearest_exact(native, worked), (part.start, part.stop))))
+        slice(targets_before(part.start, native, worked), targets_before(part.stop, native, worked))
         for native, worked, part in zip(scene.geobox.shape, grid.shape, roi, strict=True)
     )
     return rows, cols
@@ -234,7 +233,12 @@ def _blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> li
 
 def _cut(axis: Axis, span: slice, parts: int) -> list[slice]:
     """Cut `span` at starts of tiles into about `parts` pieces of similar length, or fewer if there are fewer tiles."""
-    starts = [axis.span(index).start for index in axis.touching(span.start, span.stop)]
+    tiles = axis.touching(span.start, span.stop)
     length = span.stop - span.start
-    wanted = (span.start + part * length / parts for part in range(1, parts))
-    return cut(span, (min(starts, key=lambda start: abs(start - place)) for place in wanted))
+
+    def nearest_start(place: float) -> int:
+        before = min(max(tiles.start, math.floor((place - axis.start) / axis.stride)), tiles.stop - 1)
+        starts: list[int] = [axis.span(index).start for index in range(before, min(before + 2, tiles.stop))]
+        return min(starts, key=lambda start: abs(start - place))
+
+    return cut(span, (nearest_start(span.start + part * length / parts) for part in range(1, parts)))

@@ -2,7 +2,7 @@
 
 from .background import Background, Stopped
 from .blend import blend
-from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval
+from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval, targets_before
 from .lattice import Axis, Lattice, Roi, Tile, reflect
 from .prefetch import prefetch
 from .spans import clip, cut, within
@@ -31,5 +31,6 @@ __all__ = [
     "running",
     "source_interval",
     "taper",
+    "targets_before",
     "within",
 ]

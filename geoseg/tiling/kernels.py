@@ -25,6 +25,12 @@ def nearest_exact(n_out: int, n_in: int) -> NDArray[np.int64]:
     return ((2 * np.arange(n_out, dtype=np.int64) + 1) * n_in) // (2 * n_out)
 
 
+def targets_before(source: int, n_out: int, n_in: int) -> int:
+    """Return the number of target pixels that `nearest_exact` takes from source pixels before ``source``."""
+    _check_sizes(n_out, n_in)
+    return max(0, -((n_in - 2 * n_out * source) // (2 * n_in)))
+
+
 def lanczos_radius(n_out: int, n_in: int) -> Fraction:
     """Return the kernel's half width in source pixels: 3, times the reduction factor when downsampling."""
     _check_sizes(n_out, n_in)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.tiling import lanczos_radius, lanczos_weights, nearest_exact, source_interval
+from geoseg.tiling import lanczos_radius, lanczos_weights, nearest_exact, source_interval, targets_before
 
 lengths = st.integers(1, 400)
 
@@ -24,6 +24,15 @@ def test_nearest_exact_holds_the_centre(n_out, n_in):
     for target, source in enumerate(nearest_exact(n_out, n_in)):
         centre = Fraction(2 * target + 1, 2 * n_out)
         assert Fraction(int(source), n_in) <= centre < Fraction(int(source) + 1, n_in)
+
+
+@given(lengths, lengths)
+def test_targets_before_are_those_of_nearest_exact(n_out, n_in):
+    """They are counted without the indices of all pixels, which a scene of any size may have."""
+    sources = nearest_exact(n_out, n_in)
+    for source in range(n_in + 1):
+        assert targets_before(source, n_out, n_in) == (sources < source).sum()
+    assert targets_before(2**33, 2**31 - 1, 2**33) == 2**31 - 1
 
 
 @given(st.integers(1, 60), st.integers(1, 20))
