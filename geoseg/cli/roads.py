@@ -19,7 +19,7 @@ from . import options
     "--band",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Band to read.  [default: the band named road, or the first]",
+    help="Band to read.  [default: the band named road, or the only one]",
 )
 @options.more_formats
 @click.option(

@@ -55,6 +55,8 @@ def command(
         geoseg train --init images/ labels/ > recipe.toml
     """
     if init:
+        if overrides or folder or resume or devices:
+            raise UsageError("--init prints a recipe and takes no other option; write it to a file: `> recipe.toml`.")
         _write_recipe(paths)
         return
     if len(paths) > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio.enums import MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
@@ -42,7 +42,7 @@ class RoadRaster:
 def road_raster(
     source: str | Path, *, band: int | None = None, road_class: int | None = None, probability: bool = False
 ) -> Iterator[RoadRaster]:
-    """Open a raster as road probabilities; by default the band named "road", or the first.
+    """Open a raster as road probabilities; by default the band named "road", or the only one.
 
     `road_class` is needed for classes unless geoseg wrote the raster, and `probability` for unscaled integer
     probabilities, which are divided by the largest value of their type.
@@ -77,8 +77,18 @@ def road_raster(
 
 
 def _road_band(dataset: rasterio.DatasetReader) -> int:
+    """Find the band named road, or else the only one besides alpha."""
     names = [(name or "").lower() for name in dataset.descriptions]
-    return names.index("road") + 1 if "road" in names else 1
+    if "road" in names:
+        return names.index("road") + 1
+    bands = [number for number, colour in enumerate(dataset.colorinterp, 1) if colour != ColorInterp.alpha]
+    if len(bands) > 1:
+        colours = ", ".join(dataset.colorinterp[number - 1].name for number in bands)
+        raise UsageError(
+            f"{dataset.name} has {len(bands)} bands ({colours}), none of them named road; choose the one that holds "
+            "class ids or probabilities with `band`."
+        )
+    return bands[0] if bands else 1
 
 
 def _interpret(

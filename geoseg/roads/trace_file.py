@@ -51,7 +51,7 @@ def trace_roads(
     threshold
         Lowest probability of a road pixel, if the raster holds probabilities.
     band
-        Band number, from 1; by default the band named "road", or the first.
+        Band number, from 1; by default the band named "road", or the only one.
     workers
         Threads; they do not affect the result.
     overwrite

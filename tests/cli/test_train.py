@@ -99,7 +99,12 @@ def test_init_prints_a_recipe(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [(["a.toml", "b.toml"], "give one recipe"), (["--init", "a", "b", "c"], "not 3")]
+    ("arguments", "words"),
+    [
+        (["a.toml", "b.toml"], "give one recipe"),
+        (["--init", "a", "b", "c"], "not 3"),
+        (["--init", "a", "b", "-o", "recipe.toml"], "takes no other option; write it to a file: `> recipe.toml`"),
+    ],
 )
 def test_more_than_can_be_meant_is_an_error(arguments, words):
     """Two recipes, or three folders, are refused."""

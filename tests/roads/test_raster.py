@@ -138,3 +138,12 @@ def test_damaged_legend_is_refused(write, values, text):
     with pytest.raises(SceneError, match=r"raster\.tif has a GEOSEG_LEGEND tag that is not a legend"):
         levels(path)
     np.testing.assert_array_equal(levels(path, road_class=5), np.where(values[0] == 5, 254, 0))
+
+
+def test_images_are_no_roads(write, values):
+    """Of several bands, one must be named road or chosen; alpha is none of them."""
+    with pytest.raises(UsageError, match=r"has 3 bands \(red, green, blue\), none of them named road; .* with `band`"):
+        levels(write(np.repeat(values, 3, axis=0), photometric="RGB"), road_class=1)
+    np.testing.assert_array_equal(
+        levels(write(np.repeat(values, 2, axis=0), alpha="YES"), road_class=1), np.where(values[0] == 1, 254, 0)
+    )
