@@ -115,6 +115,11 @@ def _interpret(
     if road_class is not None:
         if not floating and not np.iinfo(dtype).min <= road_class <= np.iinfo(dtype).max:
             raise UsageError(f"{dataset.name} holds {dtype} values; `road_class` cannot be {road_class}.")
+        if road_class == meaning.nodata:
+            raise UsageError(
+                f"{dataset.name} declares {road_class} as its nodata value, so it is no class; choose another "
+                "`road_class`, or remove the declaration (`rio edit-info --unset-nodata`)."
+            )
         if not plain:
             raise UsageError(
                 f"band {number} of {dataset.name} has the scale {scale:g} and the offset {offset:g}, so that it holds "

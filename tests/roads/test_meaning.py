@@ -95,6 +95,13 @@ def test_values_outside_the_legend(write, mask):
         assert len(geoseg.trace_roads(write(mask, tags=LEGEND, nodata=None))) == 1
 
 
+def test_nodata_is_no_road(write, mask):
+    """The declared nodata value is no class of roads; without the declaration it may be."""
+    with pytest.raises(UsageError, match="declares 255 as its nodata value, so it is no class; choose another"):
+        geoseg.trace_roads(write(mask * 255), road_class=255)
+    assert len(geoseg.trace_roads(write(mask * 255, nodata=None), road_class=255)) == 1
+
+
 @pytest.mark.parametrize("choice", [{"road_class": 1}, {"threshold": 0.5}])
 def test_nodata_everywhere(write, mask, choice):
     """A raster without data is reported."""
