@@ -1,7 +1,8 @@
 """Predict one block of a plan: read, score and blend, overlapped in time."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,8 @@ def predict_block(plan: Plan, block: Roi, engine: Engine, clock: Timings | None 
     strips = prefetch(clock.producing("read", _read(plan, block, waiting)), depth=1)
     tiles = _score(plan, block, clock.awaiting("network", strips), engine)
     scored = prefetch(clock.producing("network", tiles), depth=_TILES_AHEAD)
-    yield from clock.producing("blend", _blend(plan, block, clock.awaiting("blend", scored), waiting))
+    with closing(scored):  # an error's traceback would keep it open
+        yield from clock.producing("blend", _blend(plan, block, clock.awaiting("blend", scored), waiting))
 
 
 def valid_pixels(plan: Plan, strip: Strip, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
@@ -69,7 +71,7 @@ def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
         yield strip
 
 
-def _score(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> Iterator[Scored]:
+def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine: Engine) -> Iterator[Scored]:
     """Score the tiles of a block in lattice order; tiles without data score zero, without the network."""
     begun: deque[tuple[Tile, bool]] = deque()
     side = plan.lattice.tile
@@ -84,10 +86,11 @@ def _score(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> I
         while begun and not begun[0][1]:
             yield begun.popleft()[0], np.zeros((side, side, len(plan.card.legend)), np.float32)
 
-    for scores in stream(engine, with_data(), plan.settings.batch_size or 1):
+    with closing(strips):  # here, since it runs in this thread
+        for scores in stream(engine, with_data(), plan.settings.batch_size or 1):
+            yield from empty()
+            yield begun.popleft()[0], scores
         yield from empty()
-        yield begun.popleft()[0], scores
-    yield from empty()
 
 
 def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Tile, npt.NDArray[np.float32] | None]]:

@@ -54,7 +54,7 @@ class Timings:
         """Count a block of code as work of a stage."""
         return self._counted(stage, begun=1)
 
-    def producing(self, stage: str, source: Iterable[T]) -> Iterator[T]:
+    def producing(self, stage: str, source: Iterable[T]) -> Generator[T, None, None]:
         """Count the making of each item as work of a stage."""
         return _each(source, partial(self.busy, stage))
 
@@ -62,7 +62,7 @@ class Timings:
         """Count a block of code within the work of a stage as waiting."""
         return self._counted(stage, waiting=1)
 
-    def awaiting(self, stage: str, source: Iterable[T]) -> Iterator[T]:
+    def awaiting(self, stage: str, source: Iterable[T]) -> Generator[T, None, None]:
         """Count the time until each item arrives as waiting of a stage."""
         return _each(source, partial(self.waiting, stage))
 
@@ -95,7 +95,7 @@ class Timings:
             self._stages.setdefault(name, _Stage(now)).change(now, begun=begun, waiting=waiting)
 
 
-def _each(source: Iterable[T], counted: Callable[[], AbstractContextManager[None]]) -> Iterator[T]:
+def _each(source: Iterable[T], counted: Callable[[], AbstractContextManager[None]]) -> Generator[T, None, None]:
     """Yield items, each fetched in a context of its own; closes a generator that is left early."""
     iterator = iter(source)
     try:

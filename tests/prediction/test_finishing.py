@@ -30,6 +30,7 @@ def _no_thread_is_left():
     """Whatever happens, no thread outlives the call."""
     yield
     assert not finishing_threads()
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
 @pytest.fixture
