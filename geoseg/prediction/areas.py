@@ -9,7 +9,7 @@ from odc.geo.geobox import GeoBox
 from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.ground import ground_area
 
-from .result_layers import STRIP_ROWS
+from .memory import STRIP_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,32 +18,23 @@ from rasterio.errors import RasterioError
 
 from geoseg.compiled import Compilation
 from geoseg.errors import OutputError
-from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
 from geoseg.roads import prepare_tracer
 from geoseg.roads.arrays import Bytes
 from geoseg.roads.graph.chains import Chains
-from geoseg.roads.trace import BLOCK, Tracing, plan_tracing, trace_rows
+from geoseg.roads.trace import Tracing, plan_tracing, trace_rows
 from geoseg.tiling import Background, Stopped
 
 from .areas import AreaCounter
 from .blocks import Rows
 from .executors import Finished
 from .journal import Journal, pieces
+from .memory import HELD, PARTS, count_tracers, traced_block
 from .mosaic import Values, WorkRaster, describe
 from .plan import Plan
 from .result_layers import Layer, output_grid, work_layers
 from .timings import Timings
-
-_HELD = 4
-"""Pieces that wait in memory; if more are finished in time, they are read from the journal."""
-_PARTS = 4
-"""Pieces that may wait for the road tracer, enough for it to trace a row of blocks meanwhile."""
-_TRACED_BYTES = 128 * 2**20
-"""Rows that the road tracer holds; where blocks of the usual height would need more, they are lower."""
-_LOWEST_BLOCK = 512
-"""Side of the smallest block: its halo would take longer to trace than itself."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,14 +53,14 @@ class Finisher:
     """Takes what an executor finishes, in any order, and assembles it from top to bottom in a thread of its own.
 
     Another thread traces roads. Both run within a `with` block. Memory is some pieces and strips over the full width,
-    regardless of height: at most `_HELD` + `_PARTS` pieces, a strip of each work raster, and the rows of a block of the
+    regardless of height: at most `HELD` + `PARTS` pieces, a strip of each work raster, and the rows of a block of the
     road tracer with its halo.
     """
 
     def __init__(self, plan: Plan, journal: Journal, clock: Timings) -> None:
         self._plan, self._journal, self.clock = plan, journal, clock
         self._waiting = deque(_bands(plan))
-        self._room = Semaphore(_HELD)
+        self._room = Semaphore(HELD)
         self._stopped = Event()
         self.areas = AreaCounter(plan.card.legend, output_grid(plan))
         self.tracing: Tracing | None = None if plan.road is None else _plan_tracing(output_grid(plan))
@@ -80,7 +71,7 @@ class Finisher:
         self._compilation: Compilation | None = None
         self._skeleton: Background[Bytes, Chains] | None = None
         if self.tracing is not None:
-            self._skeleton = Background(partial(self._trace, self.tracing), depth=_PARTS, name="trace")
+            self._skeleton = Background(partial(self._trace, self.tracing), depth=PARTS, name="trace")
 
     def add(self, finished: Finished) -> None:
         """Take note of finished pieces; raises an error of the threads unchanged. Never waits for them."""
@@ -153,12 +144,12 @@ class Finisher:
 
     def _trace(self, tracing: Tracing, rows: Iterator[Bytes]) -> Chains:
         """Trace the skeleton of roads from rows as they come."""
-        block = _block(output_grid(self._plan))
+        block = traced_block(output_grid(self._plan).shape[1])
         if self._compilation is not None and self._compilation.needed:
             with self.clock.busy("compile"):
                 self._compilation.wait()
         with self.clock.busy("trace"):
-            return trace_rows(tracing, self.clock.awaiting("trace", rows), block=block, workers=_tracers())
+            return trace_rows(tracing, self.clock.awaiting("trace", rows), block=block, workers=count_tracers())
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -212,14 +203,3 @@ def _read(journal: Journal, band: _Band, layer: Layer) -> Values:
 
 def _plan_tracing(place: GeoBox) -> Tracing:
     return plan_tracing(place.shape.yx, place.transform, crs_of(place))
-
-
-def _block(place: GeoBox) -> int:
-    """Side of a block of the road tracer: as large as its memory allows."""
-    width: int = place.shape[1]
-    return min(BLOCK, max(_LOWEST_BLOCK, _TRACED_BYTES // width))
-
-
-def _tracers() -> int:
-    """Number of threads that trace roads: the network needs most cores."""
-    return max(1, count_cores() // 4)

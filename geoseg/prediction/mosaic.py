@@ -20,8 +20,9 @@ from geoseg.rasters.tags import result_tags
 from geoseg.tiling import nearest_exact
 
 from .journal import QUICK
+from .memory import STRIP_ROWS
 from .plan import Plan
-from .result_layers import STRIP_ROWS, Layer
+from .result_layers import Layer
 
 Values = npt.NDArray[np.uint8]
 

@@ -21,12 +21,10 @@ from geoseg.tiling import Roi, clip, running, taper, within
 from .blocks import Rows, valid_pixels
 from .dealing import Dealer, Finished
 from .driving import Driver
+from .memory import STRIPS_AHEAD
 from .plan import Plan
 from .strips import Strip, read_strips
 from .timings import Timings
-
-_AHEAD = 4
-"""Strips for each device that are read and not yielded: in flight, read ahead, and waiting for their turn."""
 
 
 def predict_block_on_devices(
@@ -41,7 +39,7 @@ def predict_block_on_devices(
     clock = clock or Timings()
     rows, cols = plan.lattice.touching(block)
     layout = _layout(plan, cols)
-    dealer = Dealer(rows, _seams(plan, rows), networks, ahead=_AHEAD * len(networks))
+    dealer = Dealer(rows, _seams(plan, rows), networks, ahead=STRIPS_AHEAD * len(networks))
 
     def weights(row: int) -> npt.NDArray[np.float32]:
         return taper(plan.lattice.rows, row, plan.window)

@@ -19,30 +19,13 @@ from geoseg.rasters.validity import Validity
 from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, cut, targets_before
 
 from .aoi import Aoi, read_aoi
+from .memory import Memory, choose_streams, estimate, max_columns
 from .scene_bands import choose_imagery
 from .settings import Settings
 from .stretching import Imagery, scale_values
 
 MAX_ENLARGEMENT = 4.0
 """Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineMemory:
-    """Resident memory of a process with an engine, measured with the shipped networks on two cores."""
-
-    fixed: int
-    """Bytes for libraries, weights and the road tracer."""
-    tile_pixel: int
-    """Bytes for each pixel of the tiles that are scored at the same time."""
-
-
-ENGINE_MEMORY = {
-    "openvino": EngineMemory(fixed=580_000_000, tile_pixel=450),
-    "onnxruntime": EngineMemory(fixed=580_000_000, tile_pixel=1_000),
-    "keras": EngineMemory(fixed=900_000_000, tile_pixel=1_500),
-}
-"""By engine; others are assumed to need as much as Keras on TensorFlow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +71,10 @@ class Plan:
         run = self.runtime
         if run is None:
             return options
+        # Fewer tiles at a time than by default, if they would not fit the memory.
+        streams = choose_streams(self._memory, self.settings, run)
+        if run.engine == "openvino" and streams != count_streams(options.batch_size):
+            options = replace(options, batch_size=streams)
         return replace(options, engine=run.engine, precision=run.precision, devices=run.devices)
 
     @property
@@ -97,11 +84,15 @@ class Plan:
 
     @property
     def memory(self) -> int:
-        """Estimated peak resident memory of one worker, in bytes."""
+        """Upper estimate of the resident memory of one worker, in bytes; the road network comes on top."""
         widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
-        return _engine_bytes(self.lattice.tile, self.settings, self.runtime) + widest * _column_bytes(
-            self.lattice.tile, self.card
-        )
+        streams = choose_streams(self._memory, self.settings, self.runtime)
+        return self._memory.of(columns=widest, streams=streams)
+
+    @property
+    def _memory(self) -> Memory:
+        width: int = roi_shape(self.roi)[1]
+        return estimate(self.scene, self.card, self.settings, self.runtime, tile=self.lattice.tile, width=width)
 
     @property
     def disk(self) -> int:
@@ -131,6 +122,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
     reference = None if settings.stretch_from is None else open_imagery(settings.stretch_from, card, settings)
     imagery = choose_imagery(scene, card, settings)
     scaling, stretch = scale_values(imagery, card, settings.stretch, reference)
+    memory = estimate(scene, card, settings, runtime, tile=lattice.tile, width=roi_shape(roi)[1])
     if settings.match_input and 0 in roi_shape(scene_roi):
         raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")
     return Plan(
@@ -148,9 +140,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         roi=roi,
         scene_roi=scene_roi,
         aoi=aoi,
-        blocks=tuple(
-            _blocks(lattice, roi, max_columns=_max_columns(lattice, card, settings, runtime), workers=workers)
-        ),
+        blocks=tuple(_blocks(lattice, roi, max_columns=max_columns(memory, settings, runtime), workers=workers)),
     )
 
 
@@ -186,30 +176,6 @@ def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:
 def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:
     """Describe a scene with the bands that the model would read; raises SceneError or UsageError."""
     return choose_imagery(open_scene(source), card, settings)
-
-
-def _column_bytes(tile: int, card: Card) -> int:
-    """Bytes per column of a block: two strips of blended scores, finished rows, and strips read ahead."""
-    return tile * (len(card.legend) * 4 * 3 + 4 * (len(card.bands) + 1))
-
-
-def _max_columns(lattice: Lattice, card: Card, settings: Settings, runtime: Runtime | None) -> int:
-    """Widest block that fits the memory; raises UsageError if a block of two tiles does not."""
-    column, engine = _column_bytes(lattice.tile, card), _engine_bytes(lattice.tile, settings, runtime)
-    needed = engine + 2 * lattice.tile * column
-    if settings.memory < needed:
-        raise UsageError(
-            f"tiles of {lattice.tile} pixels need at least {math.ceil(needed / 1e8) / 10:.1f}GB; "
-            f"`memory` is {settings.memory / 1e9:.2g}GB."
-        )
-    return (settings.memory - engine) // column
-
-
-def _engine_bytes(tile: int, settings: Settings, runtime: Runtime | None) -> int:
-    name = "keras" if runtime is None else runtime.engine
-    memory = ENGINE_MEMORY.get(name, ENGINE_MEMORY["keras"])
-    at_once = count_streams(settings.batch_size) if name == "openvino" else 1
-    return memory.fixed + memory.tile_pixel * tile**2 * at_once
 
 
 def _scene_roi(scene: Scene, grid: GeoBox, roi: Roi) -> Roi:

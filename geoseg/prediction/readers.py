@@ -13,12 +13,11 @@ from geoseg.rasters.open import GDAL, opened
 from geoseg.rasters.read import Masked, read_imagery
 from geoseg.tiling import Roi, cut, prefetch, within
 
+from .memory import MAX_CACHE_BYTES
 from .plan import Plan
 
 _MAX_READERS = 8
 """Threads that read, each with a handle of the file; where there are fewer than 16 cores, half as many as cores."""
-_MAX_CACHE_BYTES = 256 * 2**20
-"""Largest cache of decoded blocks."""
 
 
 def read_regions(plan: Plan, regions: Sequence[Roi]) -> Generator[Masked, None, None]:
@@ -68,7 +67,7 @@ def _cache_bytes(dataset: rasterio.DatasetReader) -> int:
     pixel = sum(np.dtype(name).itemsize for name in dataset.dtypes)
     rows: int = max(height for height, _ in dataset.block_shapes)
     wanted: int = 2 * rows * dataset.width * pixel
-    return min(max(GDAL["GDAL_CACHEMAX"], wanted), _MAX_CACHE_BYTES)
+    return min(max(GDAL["GDAL_CACHEMAX"], wanted), MAX_CACHE_BYTES)
 
 
 def _divide(plan: Plan, dataset: rasterio.DatasetReader, region: Roi, count: int) -> list[Roi]:

@@ -10,9 +10,6 @@ from geoseg.rasters.geotiff import check_complete, writing
 
 from .plan import Plan
 
-STRIP_ROWS = 512
-"""Rows per strip of work rasters."""
-
 _COG = {
     "driver": "COG",
     "compress": "deflate",

@@ -38,6 +38,9 @@ class RoadSettings:
     """Tolerance of the final simplification."""
 
 
+BLOCK = 2048
+"""Side of a block in pixels: larger ones would need more memory, smaller ones trace more halo."""
+
 # Mask and skeleton
 
 FINEST_M = 0.3

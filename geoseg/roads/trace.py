@@ -27,10 +27,7 @@ from .coarsening import coarsen, coarsen_rows, coarsening_factor
 from .network import RoadNetwork
 from .placement import Placement
 from .rolling_rows import RollingRows
-from .settings import RoadSettings
-
-BLOCK = 2048
-"""Side of a block in pixels: larger ones would need more memory, smaller ones trace more halo."""
+from .settings import BLOCK, RoadSettings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

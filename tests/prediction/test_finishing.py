@@ -83,7 +83,7 @@ def test_any_order(predicted, monkeypatch, order, columns, probabilities):
     """Pieces finished in any order, in blocks beside and below each other, give the files of a plain run."""
     plain = predicted("plain", probabilities=probabilities)
     if columns:
-        monkeypatch.setattr("geoseg.prediction.plan._max_columns", lambda *_: columns)
+        monkeypatch.setattr("geoseg.prediction.plan.max_columns", lambda *_: columns)
     assert predicted("scattered", executor=Scattered(order), probabilities=probabilities) == plain
 
 
@@ -103,22 +103,22 @@ class FromMemory:
 def test_rows_come_from_memory(predicted, monkeypatch):
     """Pieces for which there is room in memory are not read from the journal."""
     plain = predicted("plain")
-    monkeypatch.setattr(finishing, "_HELD", 100)
+    monkeypatch.setattr(finishing, "HELD", 100)
     assert predicted("memory", executor=FromMemory()) == plain
 
 
 def test_rows_come_from_the_journal(predicted, monkeypatch):
     """Pieces for which there is no room in memory are read from the journal."""
     plain = predicted("plain")
-    monkeypatch.setattr(finishing, "_HELD", 0)
+    monkeypatch.setattr(finishing, "HELD", 0)
     assert predicted("journal") == plain
 
 
 def test_low_blocks_of_the_tracer(predicted, monkeypatch):
     """The height of the tracer's blocks, which depends on the width of the scene, changes nothing."""
     plain = predicted("plain")
-    monkeypatch.setattr(finishing, "_block", lambda _: 70)
-    monkeypatch.setattr(finishing, "_tracers", lambda: 3)
+    monkeypatch.setattr(finishing, "traced_block", lambda _: 70)
+    monkeypatch.setattr(finishing, "count_tracers", lambda: 3)
     assert predicted("low") == plain
 
 

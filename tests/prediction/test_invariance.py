@@ -19,7 +19,7 @@ from geoseg.models.engines.registry import load_engine
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
 from geoseg.prediction.executors import DaskExecutor
-from geoseg.prediction.plan import EngineMemory, plan
+from geoseg.prediction.plan import plan
 from geoseg.rasters.scene import open_scene
 
 TESTS = Path(__file__).parents[1]
@@ -60,11 +60,11 @@ def predicted(scene, network, folder, **choices):
     return contents(folder)
 
 
-def budget_of(columns, monkeypatch):
-    """A memory budget that holds a number of columns and nothing else."""
-    free = EngineMemory(fixed=0, tile_pixel=0)
-    monkeypatch.setattr("geoseg.prediction.plan.ENGINE_MEMORY", {"keras": free})
-    return columns * geoseg.prediction.plan._column_bytes(64, make_card())
+def budget_of(columns, scene, network, **choices):
+    """A memory budget for blocks of a number of columns, with all layers."""
+    settings = geoseg.Settings(confidence=True, probabilities=True, **choices)
+    planned = plan(open_scene(scene), read_card(network), settings, runtime=settings.choose_runtime())
+    return planned._memory.of(columns=columns, streams=1)
 
 
 def kill(scene, network, folder, tiles, **choices):
@@ -111,10 +111,11 @@ def test_rows_split(scene, network, reference, tmp_path, workers):
     assert predicted(scene, network, tmp_path, executor=InBlocks(workers=workers)) == reference
 
 
-def test_columns_split(scene, network, reference, tmp_path, monkeypatch):
+def test_columns_split(scene, network, reference, tmp_path):
     """A memory budget that holds only part of the width gives the same files."""
-    budget = budget_of(130, monkeypatch)
-    planned = plan(open_scene(scene), read_card(network), geoseg.Settings(memory=budget))
+    budget = budget_of(130, scene, network)
+    settings = geoseg.Settings(confidence=True, probabilities=True, memory=budget)
+    planned = plan(open_scene(scene), read_card(network), settings, runtime=settings.choose_runtime())
     assert len(planned.blocks) == 3
     assert predicted(scene, network, tmp_path, memory=budget) == reference
 
@@ -248,6 +249,6 @@ def test_resampled_scene_split(scene, network, tmp_path, monkeypatch):
         dataset.nodata = int(dataset.read(1)[100, 100])
     whole = predicted(masked, network, tmp_path / "whole", gsd_m=0.77)
     monkeypatch.setattr("geoseg.rasters.read.PART_SIDE", 50)
-    budget = budget_of(130, monkeypatch)
+    budget = budget_of(130, masked, network, gsd_m=0.77)
     split = predicted(masked, network, tmp_path / "split", gsd_m=0.77, memory=budget, executor=InBlocks(workers=4))
     assert split == whole

@@ -1,0 +1,161 @@
+"""Estimate the memory of a run; what it holds at most, and how wide blocks may be.
+
+Estimates are upper ones: peaks measured with the shipped networks are 5 to 30 % lower. They leave out the road network,
+which takes three bytes for each pixel of centreline.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from geoseg.errors import MismatchError, UsageError
+from geoseg.models.bundle import Card
+from geoseg.models.engines.hardware import count_cores, count_streams
+from geoseg.models.engines.runtime import Runtime
+from geoseg.rasters.scene import Scene
+from geoseg.roads.settings import BLOCK
+
+from .settings import Settings
+
+HELD = 4
+"""Pieces that wait in memory to be assembled; if more are finished in time, they are read from the journal."""
+PARTS = 4
+"""Pieces that may wait for the road tracer, enough for it to trace a row of blocks meanwhile."""
+STRIP_ROWS = 512
+"""Rows per strip of work rasters."""
+STRIPS_AHEAD = 4
+"""Strips that are read and not yielded: in work, read ahead, and waiting for their turn; so many for each device."""
+MAX_CACHE_BYTES = 256 * 2**20
+"""Largest cache of decoded blocks of a scene's file."""
+_TRACED_BYTES = 128 * 2**20
+"""Rows that the road tracer holds; where blocks of the usual height would need more, they are lower."""
+_LOWEST_BLOCK = 512
+"""Side of the smallest block: its halo would take longer to trace than itself."""
+_HALO = 330
+"""Largest halo of a block of the road tracer, at 0.3 m: in pixels, coarser grids have smaller ones."""
+_TRACER_PIXEL = 20
+"""Bytes for each pixel of a block that is traced: 18 in a block full of roads."""
+_TILES_ACROSS = 8
+"""Tiles beside each other in a block that should fit before more are scored at the same time: those at its edges are
+computed twice."""
+_FILE_ROWS = 512
+"""Rows of the file's blocks that the estimate of their cache assumes: most files have fewer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineMemory:
+    """Resident memory of a process with an engine, measured with the shipped networks on two cores."""
+
+    fixed: int
+    """Bytes for libraries and weights."""
+    tile_pixel: int
+    """Bytes for each pixel of the tiles that are scored at the same time, and of their scores."""
+
+
+ENGINE_MEMORY = {
+    "openvino": EngineMemory(fixed=480_000_000, tile_pixel=350),
+    "onnxruntime": EngineMemory(fixed=580_000_000, tile_pixel=1_000),
+    "keras": EngineMemory(fixed=900_000_000, tile_pixel=1_500),
+}
+"""By engine; others are assumed to need as much as Keras on TensorFlow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Resident memory of one worker, in bytes."""
+
+    fixed: int
+    """Libraries and weights, the cache of the scene's file, and the blocks that are traced."""
+    tile: int
+    """For each tile that is scored at the same time."""
+    column: int
+    """For each column of a block: scores, and strips that are read ahead."""
+    width: int
+    """Columns of the result."""
+    result_column: int
+    """For each of these: rows that are finished, and wait for their raster and the road tracer."""
+    tile_columns: int
+    """Columns of a tile."""
+
+    def of(self, *, columns: int, streams: int) -> int:
+        """Memory for blocks of some columns and a number of tiles at the same time."""
+        return self.fixed + streams * self.tile + self.width * self.result_column + columns * self.column
+
+    def least(self, streams: int, *, across: int = 2) -> int:
+        """Memory for blocks of some tiles beside each other, or of all columns."""
+        return self.of(columns=min(across * self.tile_columns, max(self.width, 2 * self.tile_columns)), streams=streams)
+
+
+def estimate(scene: Scene, card: Card, settings: Settings, runtime: Runtime | None, *, tile: int, width: int) -> Memory:
+    """Estimate what a run needs, from the side of a tile and the columns of the result."""
+    engine = ENGINE_MEMORY.get(_name(runtime), ENGINE_MEMORY["keras"])
+    devices = () if runtime is None else runtime.devices
+    # The scores of a GPU stay in its own memory.
+    hosts = sum(name.startswith("cpu") for name in devices) if devices else 1
+    value = np.dtype(scene.dtype).itemsize
+    strip = len(card.bands) * value + 1
+    classes = len(card.legend)
+    layers = 1 + settings.confidence + settings.probabilities * classes
+    roads = settings.roads and card.legend.road is not None
+    layers += roads and not settings.probabilities
+    cache = 2 * _FILE_ROWS * scene.geobox.shape[1] * len(scene.bands) * value
+    # Pieces, one of them also with its parts joined, a strip of each raster; the tracer's pieces and rows.
+    result_column = (HELD + 1) * tile * layers + STRIP_ROWS * layers
+    traced = 0
+    if roads:
+        block = traced_block(width) + 2 * _HALO
+        result_column += (PARTS + 1) * tile + block
+        traced = count_tracers() * block * min(block, width) * _TRACER_PIXEL
+    return Memory(
+        fixed=engine.fixed + min(cache, MAX_CACHE_BYTES) + traced,
+        tile=engine.tile_pixel * tile**2 * max(1, hosts),
+        # Two strips of blended scores and the rows that they finish.
+        column=tile * (hosts * classes * 4 * 3 + max(1, len(devices)) * STRIPS_AHEAD * strip),
+        width=width,
+        result_column=result_column,
+        tile_columns=tile,
+    )
+
+
+def choose_streams(memory: Memory, settings: Settings, runtime: Runtime | None) -> int:
+    """Return how many tiles are scored at the same time: as many as asked for, or by default, as many as fit."""
+    if _name(runtime) != "openvino":
+        return 1
+    wanted = count_streams(settings.batch_size)
+    if settings.batch_size is not None:
+        return wanted
+    fitting = (count for count in range(wanted, 1, -1) if memory.least(count, across=_TILES_ACROSS) <= settings.memory)
+    return next(fitting, 1)
+
+
+def max_columns(memory: Memory, settings: Settings, runtime: Runtime | None) -> int:
+    """Widest block that fits the memory; raises UsageError or MismatchError if a block of two tiles does not."""
+    streams = choose_streams(memory, settings, runtime)
+    needed = memory.least(streams)
+    if settings.memory < needed:
+        tiles = (
+            f"{streams} tiles of {memory.tile_columns} pixels at a time"
+            if streams > 1
+            else (f"tiles of {memory.tile_columns} pixels")
+        )
+        of_any_scene = needed - memory.width * memory.result_column > settings.memory
+        found = tiles if of_any_scene else f"a result of {memory.width} columns and {tiles}"
+        raise (UsageError if of_any_scene else MismatchError)(
+            f"{found} need at least {math.ceil(needed / 1e8) / 10:.1f}GB; `memory` is {settings.memory / 1e9:.2g}GB."
+        )
+    return (settings.memory - memory.of(columns=0, streams=streams)) // memory.column
+
+
+def traced_block(width: int) -> int:
+    """Side of a block of the road tracer: as large as its memory allows."""
+    return min(BLOCK, max(_LOWEST_BLOCK, _TRACED_BYTES // width))
+
+
+def count_tracers() -> int:
+    """Count the threads that trace roads: the network needs most cores."""
+    return max(1, count_cores() // 4)
+
+
+def _name(runtime: Runtime | None) -> str:
+    return "keras" if runtime is None else runtime.engine

@@ -1,0 +1,136 @@
+"""The memory that a plan announces covers all that a run holds, and the plan stays within the budget."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from rasterio import Affine
+from rasterio.enums import ColorInterp
+from standins import make_card
+
+from geoseg.errors import MismatchError, UsageError
+from geoseg.models.bundle import Scaling
+from geoseg.models.engines import hardware
+from geoseg.models.engines.runtime import Runtime
+from geoseg.prediction import memory
+from geoseg.prediction.plan import plan
+from geoseg.prediction.settings import Settings
+from geoseg.rasters.scene import Scene
+from geoseg.rasters.values import Unit
+
+OPENVINO = Runtime(engine="openvino", version="openvino", precision="float32", hardware="CPU")
+CARD = make_card(tile=512, overlap=128, scaling={"uint8": Scaling(), "uint16": Scaling()})
+LARGE = 10**12
+"""A budget that limits nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _cores(monkeypatch):
+    """A machine of 16 cores, on which OpenVINO has four tiles in work."""
+    monkeypatch.setattr(hardware, "count_cores", lambda: 16)
+    monkeypatch.setattr(memory, "count_cores", lambda: 16)
+
+
+def planned(width, *, runtime=OPENVINO, dtype="uint8", height=1_000, **choices):
+    """Plan a scene of some columns."""
+    scene = Scene(
+        source="scene.tif",
+        files=(),
+        geobox=GeoBox((height, width), Affine(1, 0, 500_000, 0, -1, 5_400_000), "EPSG:32633"),
+        gsd_m=(1.0, 1.0),
+        dtype=dtype,
+        bands=(ColorInterp.red, ColorInterp.green, ColorInterp.blue),
+        units=(Unit(),) * 3,
+    )
+    return plan(scene, CARD, Settings(**({"memory": LARGE} | choices)), runtime=runtime)
+
+
+def needed(width, **choices):
+    return planned(width, **choices).memory
+
+
+@given(width=st.integers(1, 200_000), budget=st.integers(10**8, 10**10), tile=st.sampled_from([256, 512, 1024]))
+def test_within_the_budget(width, budget, tile):
+    """A plan needs no more than the budget; where that cannot be, the sentence names a budget that does."""
+    try:
+        assert needed(width, memory=budget, tile=tile) <= budget
+    except UsageError as error:
+        gigabytes = float(re.search(r"at least ([\d.]+)GB", str(error))[1])
+        budget = round(gigabytes * 1e9)
+        assert needed(width, memory=budget, tile=tile) <= budget
+
+
+def test_rows_that_are_finished_are_included():
+    """Over the full width: pieces that wait, strips of the rasters, and the rows of a block of the road tracer."""
+    plain, layers = ({"roads": False}, {"roads": False, "probabilities": True, "confidence": True})
+    narrow, wide = 20_000, 40_000
+    budget = needed(narrow, **layers)
+    # The same blocks, of half the scene.
+    split = planned(wide, **layers, memory=round(budget * 1.3))
+    assert len(split.blocks) > 1
+    rows = memory.HELD * 512 + memory.STRIP_ROWS
+    more = len(CARD.legend) + 1
+    assert needed(wide, **layers) - needed(wide, **plain) >= wide * rows * more
+    roads = needed(wide) - needed(wide, roads=False)
+    assert roads >= wide * (memory.traced_block(wide) + memory.PARTS * 512 + rows)
+
+
+def test_larger_values_are_included():
+    """Strips are held in the scene's own data type."""
+    assert needed(10_000, dtype="uint16") - needed(10_000) >= 10_000 * 512 * memory.STRIPS_AHEAD * 3
+
+
+@pytest.mark.parametrize("kind", ["gpu", "cpu"])
+def test_strips_of_several_devices_are_included(kind):
+    """Each device has strips in the host's memory, and one that is the host its tiles and scores too."""
+    one, four = (
+        Runtime(
+            engine="keras",
+            version="keras",
+            precision="float32",
+            hardware=kind.upper(),
+            devices=tuple(f"{kind}:{number}" for number in range(count)),
+        )
+        for count in (1, 4)
+    )
+    more = needed(10_000, runtime=four) - needed(10_000, runtime=one)
+    strips = 3 * memory.STRIPS_AHEAD * 10_000 * 512 * 4
+    assert more >= strips
+    scores = 3 * 10_000 * 512 * len(CARD.legend) * 4
+    assert (more >= strips + scores + 3 * memory.ENGINE_MEMORY["keras"].tile_pixel * 512**2) == (kind == "cpu")
+
+
+def test_fewer_tiles_at_a_time():
+    """By default as many tiles are in work as fit, so that large tiles do not exceed the default budget."""
+    default = Settings().memory
+    for tile in (256, 512, 1024):
+        assert needed(4_000, tile=tile, memory=default) <= default
+    for streams in (2, 3):
+        most = planned(4_000)._memory.of(columns=4_000, streams=streams)
+        assert planned(4_000, memory=most).engine_options.batch_size == streams
+        assert planned(4_000, memory=most - 1).engine_options.batch_size == streams - 1
+    assert planned(4_000).engine_options.batch_size is None
+
+
+def test_other_engines_keep_the_batch():
+    """A number of tiles that is asked for is kept, and so is the default of an engine without streams."""
+    assert planned(5_000, batch_size=3).engine_options.batch_size == 3
+    assert planned(5_000, runtime=replace(OPENVINO, engine="onnxruntime")).engine_options.batch_size is None
+
+
+def test_too_many_tiles_asked_for():
+    """Tiles at a time that do not fit are refused in one sentence that names them."""
+    with pytest.raises(UsageError, match=r"^12 tiles of 1024 pixels at a time need at least 5\.\dGB; `memory` is 2GB"):
+        planned(5_000, tile=1024, batch_size=12, memory=2 * 10**9)
+
+
+def test_a_scene_that_is_too_wide():
+    """That says nothing about other scenes, unlike tiles that are too large for any."""
+    with pytest.raises(MismatchError, match=r"^a result of 900000 columns and 1? ?tiles? .* at least \d+\.\dGB"):
+        planned(900_000, memory=2 * 10**9)
+    with pytest.raises(UsageError, match=r"^tiles of 2048 pixels need at least") as caught:
+        planned(900, tile=2048, memory=10**9)
+    assert not isinstance(caught.value, MismatchError)
