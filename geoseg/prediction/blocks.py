@@ -13,6 +13,7 @@ from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.read import scaled
 from geoseg.tiling import Roi, Tile, blend, prefetch, within
 
+from .holes import fill_holes
 from .plan import Plan
 from .strips import Strip, read_strips
 from .timings import Timings
@@ -94,14 +95,15 @@ def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine:
 
 
 def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Tile, npt.NDArray[np.float32] | None]]:
-    """Cut strips into tiles, scaled for the network: `(tile, tile, bands)`, or None for a tile without data."""
+    """Cut strips into tiles, filled and scaled for the network: `(tile, tile, bands)`, or None for one without data."""
     strip = next(strips)
     for tile in plan.lattice.tiles(block):
         if tile.row != strip.row:
             strip = next(strips)
         cols = within(tile.cols, strip.cols)
-        if strip.valid[:, cols].any():
-            yield tile, scaled(strip.pixels[:, cols], plan.scaling)
+        valid = strip.valid[:, cols]
+        if valid.any():
+            yield tile, scaled(fill_holes(strip.pixels[:, cols], valid), plan.scaling)
         else:
             yield tile, None
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from geoseg.models.engines.strips import Layout, Network
 
 from .dealing import Dealer, Seam
+from .holes import fill_strip
 from .strips import Strip
 from .timings import Timings
 
@@ -84,8 +85,8 @@ class Driver:
         if isinstance(job, Seam):
             above, below = (None if edge is None else edge.scores for edge in (job.above, job.below))
             return self._network.join(below, above, self._layout.layers)
-        with_data = np.array([job.valid[:, start : start + self._layout.side].any() for start in self._layout.starts])
-        return self._network.blend(job.pixels, with_data, self._weights(job.row), self._layout)
+        pixels, with_data, layout = fill_strip(job, self._layout)
+        return self._network.blend(pixels, with_data, self._weights(job.row), layout)
 
     def _finish_oldest(self) -> None:
         """Wait for the bytes of the oldest job."""

@@ -12,6 +12,7 @@ from geoseg.rasters.read import scaled
 from geoseg.rasters.scene import open_scene
 from geoseg.tiling import Lattice, Tile, clip
 
+from .holes import fill_holes
 from .plan import plan
 from .settings import Settings
 from .strips import read_strips
@@ -45,7 +46,8 @@ def read_samples(
         for tile in _spread(lattice) if spread else lattice.tiles():
             (strip,) = read_strips(planned, (clip(tile.rows, all_rows), clip(tile.cols, all_cols)))
             if strip.valid.any():
-                yield Sample(pixels=scaled(strip.pixels, planned.scaling), valid=strip.valid)
+                filled = fill_holes(strip.pixels, strip.valid)
+                yield Sample(pixels=scaled(filled, planned.scaling), valid=strip.valid)
 
 
 def _spread(lattice: Lattice) -> list[Tile]:

@@ -37,16 +37,21 @@ def network(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    """A scene of several tiles each way, with structure that a network reacts to."""
+    """A scene of several tiles each way, with structure that a network reacts to, a hole and a slanting collar."""
     y, x = np.mgrid[:230, :210]
     waves = [np.sin(x / (7 + band)) + np.cos(y / (11 - band)) for band in range(3)]
     pixels = np.rint(np.stack(waves) * 60 + 127).astype(np.uint8)
+    valid = (np.hypot(x - 130, y - 70) > 23) & (x + 3 * y > 140)
     path = tmp_path_factory.mktemp("scene") / "scene.tif"
     place = rasterio.Affine(1, 0, 500_000, 0, -1, 5_400_000)
-    with rasterio.open(
-        path, "w", driver="GTiff", count=3, height=230, width=210, dtype="uint8", crs="EPSG:32633", transform=place
-    ) as dataset:
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            path, "w", driver="GTiff", count=3, height=230, width=210, dtype="uint8", crs="EPSG:32633", transform=place
+        ) as dataset,
+    ):
         dataset.write(pixels)
+        dataset.write_mask(valid)
     return path
 
 
@@ -229,7 +234,7 @@ def test_area_of_interest(scene, network, tmp_path, reference, tmp_path_factory,
 
 
 def test_area_of_interest_with_a_slanted_edge(scene, network, reference, tmp_path):
-    """Pixels whose centre lies outside the polygons are nodata."""
+    """Pixels whose centre lies outside the polygons are nodata, as are those without data."""
     triangle = shapely.Polygon([(500_010, 5_399_990), (500_200, 5_399_990), (500_010, 5_399_800)])
     geopandas.GeoSeries([triangle], crs="EPSG:32633").to_file(tmp_path / "area.gpkg")
     predicted(scene, network, tmp_path / "part", aoi=tmp_path / "area.gpkg")
@@ -237,6 +242,8 @@ def test_area_of_interest_with_a_slanted_edge(scene, network, reference, tmp_pat
         found = part.read(1)
         columns, rows = np.meshgrid(np.arange(part.width) + 0.5, np.arange(part.height) + 0.5)
         inside = shapely.contains_xy(triangle, *(part.transform @ (columns, rows)))
+        with rasterio.open(scene) as whole:
+            inside &= whole.read_masks(1, window=whole.window(*part.bounds)) > 0
     on_edge = columns + rows == 190  # centres on the slanted edge itself fall either way
     np.testing.assert_array_equal((found != NODATA)[~on_edge], inside[~on_edge])
 
