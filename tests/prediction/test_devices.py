@@ -372,7 +372,7 @@ def test_unreadable_scene(scene, network):
     """An error of reading reaches the caller, and no thread is left."""
     plan = planned(scene)
     scene.write_bytes(scene.read_bytes()[:30_000])
-    with pytest.raises(SceneError, match="cannot be read"):
+    with pytest.raises(SceneError, match="has changed"):
         on_devices(plan, load(network, 2))
     assert not device_threads()
 
