@@ -40,7 +40,9 @@ def read_samples(
     over the scene; else tiles come row by row.
     """
     with placed(source, card.gsd_m) as scene:
-        planned = plan(open_scene(scene), card, Settings(tile=side, overlap=0.0, bands=bands))
+        # No run is planned, and no memory limits it.
+        settings = Settings(tile=side, overlap=0.0, bands=bands, roads=False, memory=2**63)
+        planned = plan(open_scene(scene), card, settings)
         lattice = planned.lattice
         all_rows, all_cols = lattice.roi
         for tile in _spread(lattice) if spread else lattice.tiles():

@@ -3,12 +3,13 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from rasterio import Affine
-from rasterio.enums import ColorInterp
 from standins import make_card
 
 from geoseg.errors import MismatchError, UsageError
@@ -18,8 +19,7 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction import memory
 from geoseg.prediction.plan import plan
 from geoseg.prediction.settings import Settings
-from geoseg.rasters.scene import Scene
-from geoseg.rasters.values import Unit
+from geoseg.rasters.scene import open_scene
 
 OPENVINO = Runtime(engine="openvino", version="openvino", precision="float32", hardware="CPU")
 CARD = make_card(tile=512, overlap=128, scaling={"uint8": Scaling(), "uint16": Scaling()})
@@ -27,33 +27,40 @@ LARGE = 10**12
 """A budget that limits nothing."""
 
 
-@pytest.fixture(autouse=True)
-def _cores(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def _cores():
     """A machine of 16 cores, on which OpenVINO has four tiles in work."""
-    monkeypatch.setattr(hardware, "count_cores", lambda: 16)
-    monkeypatch.setattr(memory, "count_cores", lambda: 16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hardware, "count_cores", lambda: 16)
+        patch.setattr(memory, "count_cores", lambda: 16)
+        yield
 
 
-def planned(width, *, runtime=OPENVINO, dtype="uint8", height=1_000, **choices):
-    """Plan a scene of some columns."""
-    scene = Scene(
-        source="scene.tif",
-        files=(),
-        geobox=GeoBox((height, width), Affine(1, 0, 500_000, 0, -1, 5_400_000), "EPSG:32633"),
-        gsd_m=(1.0, 1.0),
-        dtype=dtype,
-        bands=(ColorInterp.red, ColorInterp.green, ColorInterp.blue),
-        units=(Unit(),) * 3,
-    )
-    return plan(scene, CARD, Settings(**({"memory": LARGE} | choices)), runtime=runtime)
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    """Return a function that plans a scene of some columns."""
+    path = tmp_path_factory.mktemp("scene") / "scene.tif"
+    profile = {"driver": "GTiff", "count": 3, "height": 8, "width": 8, "dtype": "uint8", "photometric": "RGB"}
+    place = Affine(1, 0, 500_000, 0, -1, 5_400_000)
+    with rasterio.open(path, "w", crs="EPSG:32633", transform=place, **profile) as dataset:
+        dataset.write(np.arange(192, dtype=np.uint8).reshape(3, 8, 8))
+    small = open_scene(path)
+
+    def made(width, *, runtime=OPENVINO, dtype="uint8", height=1_000, **choices):
+        scene = replace(small, geobox=GeoBox((height, width), place, "EPSG:32633"), dtype=dtype)
+        return plan(scene, CARD, Settings(**({"memory": LARGE} | choices)), runtime=runtime)
+
+    return made
 
 
-def needed(width, **choices):
-    return planned(width, **choices).memory
+@pytest.fixture(scope="module")
+def needed(planned):
+    """Return a function that estimates the memory for a scene of some columns."""
+    return lambda width, **choices: planned(width, **choices).memory
 
 
 @given(width=st.integers(1, 200_000), budget=st.integers(10**8, 10**10), tile=st.sampled_from([256, 512, 1024]))
-def test_within_the_budget(width, budget, tile):
+def test_within_the_budget(needed, width, budget, tile):
     """A plan needs no more than the budget; where that cannot be, the sentence names a budget that does."""
     try:
         assert needed(width, memory=budget, tile=tile) <= budget
@@ -63,7 +70,7 @@ def test_within_the_budget(width, budget, tile):
         assert needed(width, memory=budget, tile=tile) <= budget
 
 
-def test_rows_that_are_finished_are_included():
+def test_rows_that_are_finished_are_included(planned, needed):
     """Over the full width: pieces that wait, strips of the rasters, and the rows of a block of the road tracer."""
     plain, layers = ({"roads": False}, {"roads": False, "probabilities": True, "confidence": True})
     narrow, wide = 20_000, 40_000
@@ -78,13 +85,13 @@ def test_rows_that_are_finished_are_included():
     assert roads >= wide * (memory.traced_block(wide) + memory.PARTS * 512 + rows)
 
 
-def test_larger_values_are_included():
+def test_larger_values_are_included(needed):
     """Strips are held in the scene's own data type."""
     assert needed(10_000, dtype="uint16") - needed(10_000) >= 10_000 * 512 * memory.STRIPS_AHEAD * 3
 
 
 @pytest.mark.parametrize("kind", ["gpu", "cpu"])
-def test_strips_of_several_devices_are_included(kind):
+def test_strips_of_several_devices_are_included(needed, kind):
     """Each device has strips in the host's memory, and one that is the host its tiles and scores too."""
     one, four = (
         Runtime(
@@ -103,7 +110,7 @@ def test_strips_of_several_devices_are_included(kind):
     assert (more >= strips + scores + 3 * memory.ENGINE_MEMORY["keras"].tile_pixel * 512**2) == (kind == "cpu")
 
 
-def test_fewer_tiles_at_a_time():
+def test_fewer_tiles_at_a_time(planned, needed):
     """By default as many tiles are in work as fit, so that large tiles do not exceed the default budget."""
     default = Settings().memory
     for tile in (256, 512, 1024):
@@ -115,19 +122,19 @@ def test_fewer_tiles_at_a_time():
     assert planned(4_000).engine_options.batch_size is None
 
 
-def test_other_engines_keep_the_batch():
+def test_other_engines_keep_the_batch(planned):
     """A number of tiles that is asked for is kept, and so is the default of an engine without streams."""
     assert planned(5_000, batch_size=3).engine_options.batch_size == 3
     assert planned(5_000, runtime=replace(OPENVINO, engine="onnxruntime")).engine_options.batch_size is None
 
 
-def test_too_many_tiles_asked_for():
+def test_too_many_tiles_asked_for(planned):
     """Tiles at a time that do not fit are refused in one sentence that names them."""
     with pytest.raises(UsageError, match=r"^12 tiles of 1024 pixels at a time need at least 5\.\dGB; `memory` is 2GB"):
         planned(5_000, tile=1024, batch_size=12, memory=2 * 10**9)
 
 
-def test_a_scene_that_is_too_wide():
+def test_a_scene_that_is_too_wide(planned):
     """That says nothing about other scenes, unlike tiles that are too large for any."""
     with pytest.raises(MismatchError, match=r"^a result of 900000 columns and 1? ?tiles? .* at least \d+\.\dGB"):
         planned(900_000, memory=2 * 10**9)
