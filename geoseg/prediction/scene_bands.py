@@ -67,7 +67,7 @@ def _report_undeclared(scene: Scene, numbers: tuple[int, ...], validity: Validit
         value, share = found
         text = repr(int(value)) if value.is_integer() else repr(value)
         warn(
-            f"{share * 100:.2g} % of the pixels of {scene.source} are {text} in all bands, as in a "
+            f"{share * 100:.0f} % of the pixels of {scene.source} are {text} in all bands, as in a "
             f"collar or a gap, but the file does not declare it as nodata; if they hold no data, add `nodata={text}`."
         )
 

@@ -72,7 +72,9 @@ def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path)
     write_scene(noise(2000, 100), "served/scene.tif", blockysize=16)
     arguments = ["predict", server.url("scene.tif"), "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
     server.behave(silent_from=300_000)
-    process = start(*arguments)
+    # GDAL would keep what was sampled to plan.
+    unsampled = "from geoseg.prediction import scene_bands; scene_bands._find_undeclared = lambda *_: iter([None])"
+    process = start(*arguments, first=unsampled)
     server.wait_for_silence()
     interrupted(process)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]

@@ -55,6 +55,7 @@ def suburb(real_data, tmp_path, write_scene):
     return tmp_path / "images", tmp_path / "labels"
 
 
+@pytest.mark.filterwarnings("ignore:.*are 255 in all bands:geoseg.errors.GeosegWarning")  # its collar
 def test_roads_beat_the_default_on_roads(suburb):
     """Both models find the streets of a suburb, and the roads model finds them better."""
     found = {}

@@ -10,7 +10,7 @@ from PIL import Image
 from standins import make_card
 
 import geoseg
-from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.errors import DataError, OutputError, SceneError, UsageError
 from geoseg.models.bundle import Scaling, load_network, read_card, save_bundle
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.on_openvino import OpenVINOEngine
@@ -225,7 +225,7 @@ def test_refused_before_any_work(seen, bundle, write_images, tmp_path):
         geoseg.quantize(bundle, tmp_path / "out.onnx", calibrate=folder)
     (tmp_path / "empty").mkdir()
     for place, told in ((tmp_path / "empty", "holds no images"), (tmp_path / "nowhere", "does not exist")):
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(DataError, match=told):
             geoseg.quantize(bundle, tmp_path / "new.keras", calibrate=place)
     with pytest.raises(UsageError, match="`tiles` must be at least 1, got 0"):
         geoseg.quantize(bundle, tmp_path / "new.keras", calibrate=folder, tiles=0)
