@@ -1,15 +1,17 @@
 """Resample a raster block by block, bit-identical to resampling it whole."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from geoseg.tiling import Roi, lanczos_radius, lanczos_weights, nearest_exact, source_interval
 
 from .grid import Shape
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 LEAST_SUPPORT = 0.25
 """Fraction of the kernel's weight that valid pixels must hold; below it, the nearest pixel is a better estimate."""
@@ -68,8 +70,10 @@ class Resampler:
         exact[kept] = _to_dtype(filtered[kept], dtype, nodata)
         return exact
 
-    def _matrices(self, block: Roi, dtype: np.dtype[Any]) -> list[csr_array]:
+    def _matrices(self, block: Roi, dtype: np.dtype[Any]) -> "list[csr_array]":
         """Kernels of the block's rows and columns, each `(target pixels, source pixels)`."""
+        from scipy.sparse import csr_array  # slow, and not needed to plan a run
+
         matrices = []
         for part, origin, n_out, n_in in zip(
             block, self.source(block), self.target_shape, self.source_shape, strict=True
@@ -83,7 +87,7 @@ class Resampler:
         return matrices
 
 
-def _filter(values: NDArray[Any], down: csr_array, across: csr_array) -> NDArray[Any]:
+def _filter(values: NDArray[Any], down: "csr_array", across: "csr_array") -> NDArray[Any]:
     rows = down @ values.astype(down.dtype)
     return np.ascontiguousarray((across @ np.ascontiguousarray(rows.T)).T)
 
