@@ -13,6 +13,7 @@ _VERTICES = 32
 """Vertices of the pieces into which lines are cut, which keeps their buffers small."""
 
 Lines = npt.NDArray[np.object_]
+Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,23 +54,29 @@ def _quotient(part: float, whole: float) -> float:
 
 def parts_beyond(lines: Lines, others: Lines, distance_m: float) -> Lines:
     """Cut out the parts of lines `(lines,)` farther than a distance from all others: LineStrings `(parts,)`."""
-    areas = shapely.buffer(_cut(others), distance_m + _ROUNDING_M, quad_segs=_SEGMENTS)
-    line, area = shapely.STRtree(areas).query(lines, predicate="intersects")
+    areas = shapely.buffer(cut_lines(others)[0], distance_m + _ROUNDING_M, quad_segs=_SEGMENTS)
+    rest, owner = cut_lines(lines)
+    line, area = shapely.STRtree(areas).query(rest, predicate="intersects")
     order = np.argsort(line, kind="stable")
     line, area = line[order], area[order]
-    # Subtract one area at a time from each line, for all lines at once.
+    # Subtract one area at a time from each piece of a line, for all at once.
     turn = np.arange(len(line)) - np.searchsorted(line, line)
-    rest = lines.copy()
     for number in range(int(turn.max(initial=-1)) + 1):
         now = turn == number
         rest[line[now]] = shapely.difference(rest[line[now]], areas[area[now]])
-    parts = shapely.get_parts(rest)
+    parts, piece = shapely.get_parts(rest, return_index=True)
+    parts, piece = parts[~shapely.is_empty(parts)], piece[~shapely.is_empty(parts)]
+    whole = np.asarray(shapely.multilinestrings(parts, indices=np.unique(owner[piece], return_inverse=True)[1]))
+    parts = shapely.get_parts(shapely.line_merge(whole))
     beyond: Lines = parts[shapely.length(parts) > _ROUNDING_M]
     return beyond
 
 
-def _cut(lines: Lines) -> Lines:
-    """Cut lines into pieces of few vertices."""
+def cut_lines(lines: Lines) -> tuple[Lines, Ids]:
+    """Cut lines into pieces of few vertices, in order; return the line of each piece, too.
+
+    Buffers and distances then take time linear in the vertices, not in their square.
+    """
     points, owner = shapely.get_coordinates(lines, return_index=True)
     steps = np.flatnonzero(owner[1:] == owner[:-1])
     position = np.arange(len(points)) - np.searchsorted(owner, owner)
@@ -80,4 +87,4 @@ def _cut(lines: Lines) -> Lines:
     index = np.repeat(np.arange(len(starts)), counts + 1)
     inner = np.arange(len(index)) - np.repeat(np.cumsum(counts + 1) - counts - 1, counts + 1)
     pieces: Lines = np.asarray(shapely.linestrings(points[steps[starts[index]] + inner], indices=index))
-    return pieces
+    return pieces, owner[steps[starts]]

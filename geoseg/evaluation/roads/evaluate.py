@@ -19,6 +19,8 @@ from .result import RoadComparison, RoadCriteria, RoadEvaluation
 from .scores import Measurements, measure_network, score_roads
 from .topo import topo
 
+_LONGEST_M = 1e8
+"""Longest network: TOPO holds a place every 5 m in memory."""
 _FAR_M = 1000.0
 """Networks this far apart, and further than their own extent, do not show the same ground."""
 
@@ -103,7 +105,14 @@ def _compare(pair: Pair, criteria: RoadCriteria) -> tuple[Measurements, RoadComp
 
 
 def _graph(plane: Plane, roads: Roads, path: Path) -> LineGraph:
-    return road_graph(plane.project(roads.lines, roads.crs, str(path)))
+    lines = plane.project(roads.lines, roads.crs, str(path))
+    length_m = float(shapely.length(lines).sum())
+    if length_m > _LONGEST_M:
+        raise DataError(
+            f"{path} has {length_m / 1000:,.0f} km of lines, and networks of up to {_LONGEST_M / 1000:,.0f} km can be "
+            "compared; correct its coordinates or its CRS, or cut it into files."
+        )
+    return road_graph(lines)
 
 
 def _beyond(reference: LineGraph, found: LineGraph, distance_m: float) -> tuple[Lines, Lines]:

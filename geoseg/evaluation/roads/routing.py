@@ -9,6 +9,7 @@ import shapely
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from .buffers import cut_lines
 from .noding import Ids, LineGraph, Points
 
 
@@ -39,18 +40,19 @@ def spaced_stops(graph: LineGraph, step_m: float) -> Stops:
     along_m = np.concatenate(
         [np.where(first % 2 == 0, 0.0, length_m[first // 2]), number / pieces[inner] * length_m[inner]]
     )
-    place = shapely.get_coordinates(shapely.line_interpolate_point(graph.lines[edge], along_m))
-    return Stops(edge=edge, along_m=along_m, place=place)
+    return Stops(edge=edge, along_m=along_m, place=_interpolate(graph, edge, along_m))
 
 
 def snap(graph: LineGraph, place: Points, reach_m: float) -> tuple[Ids, Stops]:
     """Snap places `(places, 2)` to a network; return the indices of those within reach, and their stops."""
     points = np.asarray(shapely.points(place))
-    tree = shapely.STRtree(graph.lines)
-    which, edge = tree.query_nearest(points, max_distance=reach_m, all_matches=False)
-    along_m = np.asarray(shapely.line_locate_point(graph.lines[edge], points[which]))
-    nearest = shapely.get_coordinates(shapely.line_interpolate_point(graph.lines[edge], along_m))
-    return which, Stops(edge=edge, along_m=along_m, place=nearest)
+    pieces, owner = cut_lines(graph.lines)
+    which, piece = shapely.STRtree(pieces).query_nearest(points, max_distance=reach_m, all_matches=False)
+    reached = np.concatenate([[0], np.cumsum(shapely.length(pieces))])
+    start_m = (reached[:-1] - reached[np.searchsorted(owner, owner)])[piece]
+    along_m = start_m + np.asarray(shapely.line_locate_point(pieces[piece], points[which]))
+    nearest = shapely.get_coordinates(shapely.line_interpolate_point(pieces[piece], along_m - start_m))
+    return which, Stops(edge=owner[piece], along_m=along_m, place=nearest)
 
 
 def even_stops(graph: LineGraph, step_m: float) -> Stops:
@@ -59,8 +61,21 @@ def even_stops(graph: LineGraph, step_m: float) -> Stops:
     edge = np.repeat(np.arange(len(counts)), counts)
     share = (np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5) / counts[edge]
     along_m: npt.NDArray[np.float64] = share * graph.length_m[edge]
-    place = shapely.get_coordinates(shapely.line_interpolate_point(graph.lines[edge], along_m))
-    return Stops(edge=edge, along_m=along_m, place=place)
+    return Stops(edge=edge, along_m=along_m, place=_interpolate(graph, edge, along_m))
+
+
+def _interpolate(graph: LineGraph, edge: Ids, along_m: npt.NDArray[np.float64]) -> Points:
+    """Return the places `(stops, 2)` at distances from the starts of lines, in time linear in their vertices."""
+    points, owner = shapely.get_coordinates(graph.lines, return_index=True)
+    step_m = np.hypot(*np.diff(points, axis=0).T)
+    step_m[owner[1:] != owner[:-1]] = 0
+    reached = np.concatenate([[0], np.cumsum(step_m)])
+    first, last = (np.searchsorted(owner, edge, side) for side in ("left", "right"))
+    at = reached[first] + along_m
+    vertex = np.clip(np.searchsorted(reached, at, "right") - 1, first, last - 2)
+    share = np.clip((at - reached[vertex]) / np.maximum(step_m[vertex], _NO_LENGTH_M), 0, 1)
+    places: Points = points[vertex] + share[:, None] * (points[vertex + 1] - points[vertex])
+    return places
 
 
 BATCH = 2**23

@@ -192,6 +192,25 @@ def test_networks_far_apart(write_roads):
             evaluate_roads(one, other)
 
 
+def test_one_line_of_many_vertices(write_roads):
+    """A track of 50,000 points is compared piece by piece; as a whole, every place would be sought along all of it."""
+    along = np.arange(50_000.0)
+    track = np.column_stack([along % 10_000, along // 10_000 * 100 + np.sin(along / 50)])
+    there, here = write_roads([track], "a.gpkg"), write_roads([track], "b.gpkg", shift=(0, 2))
+    scores = evaluate_roads(here, there).scores
+    assert scores.completeness == scores.correctness == 1
+    assert scores.apls_harmonic > 0.99  # from a place 2 m beside the other, at the turns
+    missed = evaluate_roads(here, there, buffer_m=1).scores
+    assert 0 < missed.completeness < 0.2  # where the track turns back
+
+
+def test_networks_that_are_too_long(write_roads):
+    """Lines longer than all roads of a country are a mistake in coordinates, and are refused before a place is set."""
+    path = write_roads([[(0, 10.0 * number), (1e6, 10.0 * number)] for number in range(120)], "far.gpkg")
+    with pytest.raises(DataError, match="km of lines, and networks of up to 100,000 km"):
+        evaluate_roads(path, path)
+
+
 def test_json_has_every_score(write_roads):
     """JSON holds every score, of all pairs together and of each."""
     path = write_roads([[(0, 0), (100, 0)]], "a.gpkg")
