@@ -13,7 +13,7 @@ from geoseg.models.bundle import Card, Scaling
 from geoseg.models.legend import AERIAL
 from geoseg.prediction.executors import LocalExecutor
 
-DAMAGED_LEGENDS = ("{", "{}", "3", '{"classes": 3, "road": null}', "[" * 100_000)
+DAMAGED_LEGENDS = ("{", "{}", "3", '{"classes": 3, "road": null}', "[" * 100_000, "[" * 500 + "]" * 500)
 """Texts that are no legend: cut off, empty, of another shape, nested deeper than Python recurses."""
 
 

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from textwrap import shorten
 from typing import Any, NoReturn
 
 import click
@@ -68,7 +69,11 @@ class LazyGroup(RecordingGroup):
                 return super().invoke(ctx)
             except GeosegError as error:
                 fail(error, ctx.meta.get(_RUNNING))
-            except MemoryError as error:
+            except Exception as error:
+                from geoseg.models.backend import is_out_of_memory
+
+                if not is_out_of_memory(error):
+                    raise
                 fail(out_of_memory(error), ctx.meta.get(_RUNNING))
 
     @contextmanager
@@ -146,10 +151,13 @@ def _typed(value: str, *, repeated: bool) -> list[str]:
     return [str(each) for each in parsed] if repeated else [",".join(map(str, parsed))]
 
 
-def out_of_memory(error: MemoryError) -> GeosegError:
+def out_of_memory(error: Exception) -> GeosegError:
     """Return the error for a machine, or a limit, that is too small for the command."""
-    found = f" ({error})" if str(error) else ""
-    return GeosegError(f"there is too little memory{found}; end other programs, or raise the limit of this one.")
+    found = " ".join(str(error).split())
+    return GeosegError(
+        f"there is too little memory{f' ({shorten(found, 200)})' if found else ''}; end other programs, or raise the "
+        "limit of this one."
+    )
 
 
 def fail(error: GeosegError, command: click.Command | None) -> NoReturn:

@@ -1,19 +1,24 @@
 """Read `.keras` archives. A small file may unpack to any size, so sizes are checked before anything is read."""
 
 import io
+import json
 import lzma
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 from geoseg.files import check_regular
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 """Members that Keras writes."""
+
+MAX_DEPTH = 100
+"""Deepest nesting of JSON: what is printed, copied or written again must not exceed Python's recursion."""
 
 MAX_BYTES = 4 * 2**30
 """Largest content: the float32 weights of a network of a billion parameters."""
@@ -22,7 +27,7 @@ _EXPANSION = 100
 """Content larger than `_UNSUSPICIOUS` may be this many times as large as the file; weights hardly compress."""
 
 DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(RuntimeError, ValueError),  # an encrypted or unsupported archive, an invalid name or size
 )
 """Exceptions from reading a damaged archive."""
@@ -51,6 +56,26 @@ def read_members(path: Path, *names: str) -> list[bytes]:
     """Read members of the archive at `path`; raises KeyError if one is missing, or one of DAMAGED."""
     with open_archive(path) as archive:
         return [read_member(archive, name) for name in names]
+
+
+def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse JSON that may hold anything; raises ValueError if it is invalid or nested deeper than `MAX_DEPTH`."""
+    try:
+        document = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from error
+    level, depth = [document], 0
+    while level := [part for value in level for part in _parts(value)]:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+    return document
+
+
+def _parts(value: Any) -> Iterable[Any]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def count_values(weights: bytes) -> int:

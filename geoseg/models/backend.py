@@ -72,10 +72,24 @@ def _listed(names: Sequence[str]) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether a runtime ran out of memory; runtimes share no exception class, so this compares messages."""
-    messages = ("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc", "Failed to allocate memory")
-    return isinstance(error, MemoryError) or any(words in str(error) for words in messages)
+_OUT_OF_MEMORY = (
+    *("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc", "Failed to allocate"),
+    *("failed to map segment", "annot allocate memory", "can't start new thread"),  # of the system
+    "Failed to serialize proto",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or one behind it, is a lack of memory.
+
+    Runtimes share no exception class for it, nor do libraries that cannot be loaded, so this compares messages.
+    """
+    behind = error.__cause__ or error.__context__
+    return (
+        isinstance(error, MemoryError)
+        or any(words in str(error) for words in _OUT_OF_MEMORY)
+        or (behind is not None and is_out_of_memory(behind))
+    )
 
 
 def start_keras() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from geoseg.errors import BundleError
 
-from .archive import CONFIG, DAMAGED, MALFORMED, METADATA, WEIGHTS, count_values, read_members, reason
+from .archive import CONFIG, DAMAGED, MALFORMED, METADATA, WEIGHTS, count_values, parse_json, read_members, reason
 from .backend import is_out_of_memory, start_keras, without_chatter
 from .legend import Legend
 from .stock import check_classes
@@ -158,8 +158,8 @@ def read_card(path: Path) -> Card:
     except DAMAGED as error:
         raise BundleError(f"model {path} cannot be read as a .keras archive ({reason(error)}).") from error
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(text)
+    except ValueError as error:
         raise BundleError(f"the {MEMBER} of model {path} is not valid JSON ({error}).") from error
     try:
         return Card.from_json(document)
@@ -173,11 +173,11 @@ def read_summary(path: Path) -> NetworkSummary:
     read_card(path)  # raises the clearest error if the file is not a bundle
     try:
         config, metadata, weights = read_members(path, CONFIG, METADATA, WEIGHTS)
-        kinds = Counter(str(layer["class_name"]) for layer in json.loads(config)["config"]["layers"])
+        kinds = Counter(str(layer["class_name"]) for layer in parse_json(config)["config"]["layers"])
         return NetworkSummary(
             layers=dict(kinds.most_common()),
             parameters=count_values(weights),
-            keras_version=str(json.loads(metadata)["keras_version"]),
+            keras_version=str(parse_json(metadata)["keras_version"]),
         )
     except MALFORMED as error:
         raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
@@ -192,7 +192,7 @@ def load_network(path: Path) -> "keras.Model":
     card = read_card(path)
     try:
         config, metadata, weights = read_members(path, CONFIG, METADATA, WEIGHTS)
-        check_classes(path, json.loads(config))
+        check_classes(path, parse_json(config))
         count_values(weights)
     except MALFORMED as error:
         raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error

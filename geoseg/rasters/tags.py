@@ -8,6 +8,7 @@ from typing import Any
 import rasterio
 
 from geoseg.errors import SceneError
+from geoseg.models.archive import parse_json
 from geoseg.models.bundle import Card
 from geoseg.models.legend import Legend
 from geoseg.version import __version__
@@ -31,8 +32,8 @@ def legend_of(raster: rasterio.DatasetReader) -> Legend | None:
     """Legend of a class raster that geoseg wrote; None without the tag, SceneError if it is damaged."""
     text = raster.tags().get(_LEGEND)
     try:
-        return None if text is None else Legend.from_json(json.loads(text))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        return None if text is None else Legend.from_json(parse_json(text))
+    except (KeyError, TypeError, ValueError) as error:
         raise SceneError(
             f"{raster.name} has a {_LEGEND} tag that is not a legend ({error}); correct it or remove it."
         ) from error

@@ -222,14 +222,27 @@ def test_warnings_of_libraries_are_not_shown(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_too_little_memory(monkeypatch, capsys):
-    """What does not fit the memory is a sentence."""
+def load_library():
+    try:
+        raise OSError("libllvmlite.so: failed to map segment from shared object")
+    except OSError:
+        raise ImportError("Could not load a library") from None
 
-    def fill(*_, **__):
-        return bytes(2**62)
 
-    monkeypatch.setattr("geoseg.prediction.info.describe", fill)
+@pytest.mark.parametrize("fill", [lambda: bytes(2**62), load_library], ids=["array", "library"])
+def test_too_little_memory(monkeypatch, capsys, fill):
+    """What does not fit the memory is a sentence, be it an array or a library of another package."""
+    monkeypatch.setattr("geoseg.prediction.info.describe", lambda *_, **__: fill())
     with pytest.raises(SystemExit) as ended:
         main(["info", "aerial"])
     assert ended.value.code == 1
-    assert capsys.readouterr().err.startswith("geoseg: there is too little memory")
+    text = capsys.readouterr().err
+    assert text.startswith("geoseg: there is too little memory")
+    assert text.count("\n") == 1
+
+
+def test_other_errors_are_not_hidden(monkeypatch):
+    """A fault of the program stays one, with its traceback."""
+    monkeypatch.setattr("geoseg.prediction.info.describe", lambda *_, **__: {}["key"])
+    with pytest.raises(KeyError):
+        main(["info", "aerial"])

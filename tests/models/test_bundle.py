@@ -169,7 +169,10 @@ def test_a_truncated_archive(saved, tmp_path, share):
     sentence(error)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"name": "aerial"', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b'{"name": "aerial"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 500 + b"1" + b"}" * 500],
+)
 def test_a_card_that_is_not_json(rewritten, content):
     """A card that cannot be parsed is refused by name."""
     with pytest.raises(BundleError) as error:

@@ -91,11 +91,15 @@ def test_a_network_that_is_none(write):
 
 
 def test_nesting_without_end(write):
-    """A configuration is searched however deep it is nested."""
+    """A configuration is searched as deep as it may be nested."""
     part = entry("Lambda")
-    for _ in range(300):
+    for _ in range(40):
         part = entry("TimeDistributed", layer=part)
     with pytest.raises(BundleError, match=r"keras\.layers\.Lambda"):
+        load_network(write(entry("Functional", "keras", layers=[part])))
+    for _ in range(10):
+        part = entry("TimeDistributed", layer=part)
+    with pytest.raises(BundleError, match="nested deeper"):
         load_network(write(entry("Functional", "keras", layers=[part])))
 
 

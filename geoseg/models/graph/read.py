@@ -1,13 +1,12 @@
 """Read a bundle's network from its configuration and weights, without Keras or a backend."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from geoseg.errors import BundleError
-from geoseg.models.archive import CONFIG, MALFORMED, WEIGHTS, count_values, read_members, reason
+from geoseg.models.archive import CONFIG, MALFORMED, WEIGHTS, count_values, parse_json, read_members, reason
 from geoseg.models.bundle import check_shapes, check_tiles, read_card
 
 from .folds import find_folds, fold_weights, used_layers
@@ -26,7 +25,7 @@ def read_network(path: Path) -> Network:
     try:
         config, weights = read_members(path, CONFIG, WEIGHTS)
         count_values(weights)
-        network = _read(path, json.loads(config), weights)
+        network = _read(path, parse_json(config), weights)
         found = feature_shapes(network)
     except MALFORMED as error:
         raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
