@@ -31,7 +31,7 @@ DAMAGED = (
     *(RuntimeError, ValueError),  # an encrypted or unsupported archive, an invalid name or size
 )
 """Exceptions from reading a damaged archive."""
-MALFORMED = (*DAMAGED, AttributeError, LookupError, TypeError)
+MALFORMED = (*DAMAGED, ArithmeticError, AttributeError, LookupError, TypeError)
 """Exceptions from reading a network that may hold anything."""
 
 

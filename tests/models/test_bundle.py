@@ -298,6 +298,18 @@ def test_weights_that_unpack_to_gigabytes(rewritten):
         assert "would unpack to 12,000 MB" in sentence(error)
 
 
+def test_weights_at_an_impossible_address(saved, rewritten):
+    """A header that leads beyond any file is a sentence, not an overflow."""
+    with zipfile.ZipFile(saved) as archive:
+        content = bytearray(archive.read("model.weights.h5"))
+    content[48:56] = (2**63 + 2**40).to_bytes(8, "little")  # of the root group, in the superblock
+    path = rewritten("model.weights.h5", bytes(content))
+    for read in (read_summary, read_network, load_network):
+        with pytest.raises(BundleError) as error:
+            read(path)
+        sentence(error)
+
+
 def test_a_member_that_lies_about_its_size(saved, tmp_path):
     """A member is never unpacked further than its archive declares."""
     path = tmp_path / "lies.keras"
