@@ -172,5 +172,5 @@ def main() -> None:
     """Turn aerial and satellite scenes into class maps and road networks.
 
     \b
-    Exit codes: 0 done, 2 usage, 3 data, 4 model, 5 output, 130 interrupted.
+    Exit codes: 0 done, 1 too little memory, 2 usage, 3 data, 4 model, 5 output, 130 interrupted.
     """
