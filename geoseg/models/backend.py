@@ -32,6 +32,7 @@ _CHATTER = re.compile(
     rb"|E\d{4} .*NodeDef mentions attribute"
     rb"|INFO: Created TensorFlow Lite"
     rb"|W\d{4} .* (bfc_allocator|local_rendezvous|op_kernel)\.cc"  # what an exception says, too
+    rb"|HDF5-DIAG: |  #\d{3}: |    (major|minor): "  # of HDF5 in GDAL, whose errors are raised, too
     rb"|E\d{4} .*failed call to cuInit: .*(UNKNOWN ERROR \(303\)|no CUDA-capable device)"  # no driver, no device
 )
 

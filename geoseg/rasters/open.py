@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError
 from geoseg.files import check_regular
+from geoseg.models.backend import without_chatter
 
 from .servers import server_failure
 
@@ -21,6 +22,8 @@ GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
 """Bytes of GDAL's block cache, and open files of a VRT. GDAL's defaults would fill memory as a tall scene is read."""
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+"""First bytes of HDF5 files, netCDF 4 among them."""
 
 
 @contextmanager
@@ -43,7 +46,7 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
         except OSError as error:
             raise SceneError(f"{source} cannot be read as a raster: {error}.") from error
     try:
-        with rasterio.open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
+        with _open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
             with usable_crs(source):
                 _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
             _refuse_cut_off(source, dataset)
@@ -52,6 +55,20 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
         raise SceneError(_unreadable(source, error)) from error
     except UnicodeEncodeError as error:
         raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
+
+
+def _open(source: str, **options: str) -> rasterio.DatasetReader:
+    # HDF5 prints its errors, which GDAL raises, too.
+    with without_chatter() if _is_hdf5(source) else nullcontext():
+        return rasterio.open(source, **options)
+
+
+def _is_hdf5(source: str) -> bool:
+    try:
+        with open(source, "rb") as file:  # noqa: PTH123 - a URL is no path
+            return file.read(len(_HDF5)) == _HDF5
+    except (OSError, ValueError):  # GDAL knows why, or what it is
+        return False
 
 
 @contextmanager

@@ -222,6 +222,17 @@ def test_warnings_of_libraries_are_not_shown(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_damaged_hdf5_file_is_one_line(tmp_path):
+    """HDF5 prints its errors on its own; only the sentence is shown."""
+    path = tmp_path / "scene.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes([255] * 200))
+    command = [sys.executable, "-m", "geoseg", "info", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"geoseg: {path} cannot be read as a raster")
+    assert done.stderr.count("\n") == 1
+
+
 def load_library():
     try:
         raise OSError("libllvmlite.so: failed to map segment from shared object")
