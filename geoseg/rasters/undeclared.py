@@ -23,8 +23,6 @@ def find_undeclared(values: npt.NDArray[Any], valid: Mask) -> tuple[float, float
     same = valid & (values == values[0]).all(axis=0)
     if not same.any():
         return None
-    from scipy import ndimage  # a fifth of a second
-
     found, counts = np.unique(values[0][same], return_counts=True)
     lowest, highest = values[:, valid].min(), values[:, valid].max()
     for value, count in sorted(zip(found, counts, strict=True), key=lambda each: -each[1]):
@@ -33,6 +31,8 @@ def find_undeclared(values: npt.NDArray[Any], valid: Mask) -> tuple[float, float
             return float(value), share
         if share < LEAST_SHARE or value not in (0, highest):
             continue
+        from scipy import ndimage  # a quarter of a second, and few scenes get here
+
         pieces, _ = ndimage.label(same & (values[0] == value))
         sizes = np.bincount(pieces.ravel())
         large = np.flatnonzero(sizes >= LEAST_SHARE * valid.size)
