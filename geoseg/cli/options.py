@@ -108,5 +108,5 @@ devices = click.option(
     help="Where the network runs; auto: all GPUs, or the CPU.",
 )  # fmt: skip
 memory = click.option(
-    "--memory", type=parse_size, default=2 * 10**9, metavar="SIZE", help="Memory limit.  [default: 2GB]"
+    "--memory", type=parse_size, metavar="SIZE", help="Memory limit.  [default: 2GB, more for wide scenes if needed]"
 )

@@ -144,12 +144,13 @@ class Finisher:
 
     def _trace(self, tracing: Tracing, rows: Iterator[Bytes]) -> Chains:
         """Trace the skeleton of roads from rows as they come."""
-        block = traced_block(output_grid(self._plan).shape[1])
+        width = output_grid(self._plan).shape[1]
         if self._compilation is not None and self._compilation.needed:
             with self.clock.busy("compile"):
                 self._compilation.wait()
         with self.clock.busy("trace"):
-            return trace_rows(tracing, self.clock.awaiting("trace", rows), block=block, workers=count_tracers())
+            arriving = self.clock.awaiting("trace", rows)
+            return trace_rows(tracing, arriving, block=traced_block(width), workers=count_tracers(width))
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:

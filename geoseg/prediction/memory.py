@@ -36,9 +36,14 @@ _HALO = 330
 """Largest halo of a block of the road tracer, at 0.3 m: in pixels, coarser grids have smaller ones."""
 _TRACER_PIXEL = 20
 """Bytes for each pixel of a block that is traced: 18 in a block full of roads."""
+_TRACERS_BYTES = 512 * 2**20
+"""Blocks that are traced at the same time, on a machine of many cores."""
+_USUAL_LIMIT = 2 * 10**9
+"""Bytes of a run that is given no limit, unless `_USUAL_ACROSS` tiles need more."""
+_USUAL_ACROSS = 32
+"""Tiles beside each other in a block that no limit makes narrower: those at its edges are computed twice."""
 _TILES_ACROSS = 8
-"""Tiles beside each other in a block that should fit before more are scored at the same time: those at its edges are
-computed twice."""
+"""Tiles beside each other in a block that should fit before more are scored at the same time."""
 _FILE_ROWS = 512
 """Rows of the file's blocks that the estimate of their cache assumes: most files have fewer."""
 
@@ -106,7 +111,7 @@ def estimate(scene: Scene, card: Card, settings: Settings, runtime: Runtime | No
     if roads:
         block = traced_block(width) + 2 * _HALO
         result_column += (PARTS + 1) * tile + block
-        traced = count_tracers() * block * min(block, width) * _TRACER_PIXEL
+        traced = count_tracers(width) * _traced_bytes(width)
     return Memory(
         fixed=engine.fixed + min(cache, MAX_CACHE_BYTES) + traced,
         tile=engine.tile_pixel * tile**2 * max(1, hosts),
@@ -125,26 +130,27 @@ def choose_streams(memory: Memory, settings: Settings, runtime: Runtime | None) 
     wanted = count_streams(settings.batch_size)
     if settings.batch_size is not None:
         return wanted
-    fitting = (count for count in range(wanted, 1, -1) if memory.least(count, across=_TILES_ACROSS) <= settings.memory)
+    limit = _limit(memory, settings, 1)
+    fitting = (count for count in range(wanted, 1, -1) if memory.least(count, across=_TILES_ACROSS) <= limit)
     return next(fitting, 1)
 
 
 def max_columns(memory: Memory, settings: Settings, runtime: Runtime | None) -> int:
     """Widest block that fits the memory; raises UsageError or MismatchError if a block of two tiles does not."""
     streams = choose_streams(memory, settings, runtime)
-    needed = memory.least(streams)
-    if settings.memory < needed:
+    needed, limit = memory.least(streams), _limit(memory, settings, streams)
+    if limit < needed:
         tiles = (
             f"{streams} tiles of {memory.tile_columns} pixels at a time"
             if streams > 1
             else (f"tiles of {memory.tile_columns} pixels")
         )
-        of_any_scene = needed - memory.width * memory.result_column > settings.memory
+        of_any_scene = needed - memory.width * memory.result_column > limit
         found = tiles if of_any_scene else f"a result of {memory.width} columns and {tiles}"
         raise (UsageError if of_any_scene else MismatchError)(
-            f"{found} need at least {math.ceil(needed / 1e8) / 10:.1f}GB; `memory` is {settings.memory / 1e9:.2g}GB."
+            f"{found} need at least {math.ceil(needed / 1e8) / 10:.1f}GB; `memory` is {limit / 1e9:.2g}GB."
         )
-    return (settings.memory - memory.of(columns=0, streams=streams)) // memory.column
+    return (limit - memory.of(columns=0, streams=streams)) // memory.column
 
 
 def traced_block(width: int) -> int:
@@ -152,9 +158,22 @@ def traced_block(width: int) -> int:
     return min(BLOCK, max(_LOWEST_BLOCK, _TRACED_BYTES // width))
 
 
-def count_tracers() -> int:
-    """Count the threads that trace roads: the network needs most cores."""
-    return max(1, count_cores() // 4)
+def count_tracers(width: int) -> int:
+    """Count the threads that trace roads of a result of `width` columns: the network needs most cores."""
+    return max(1, min(count_cores() // 4, _TRACERS_BYTES // _traced_bytes(width)))
+
+
+def _traced_bytes(width: int) -> int:
+    """Memory of a block that is traced."""
+    block = traced_block(width) + 2 * _HALO
+    return block * min(block, width) * _TRACER_PIXEL
+
+
+def _limit(memory: Memory, settings: Settings, streams: int) -> int:
+    """Return the limit that is given, or the usual one."""
+    if settings.memory is not None:
+        return settings.memory
+    return max(_USUAL_LIMIT, memory.least(streams, across=_USUAL_ACROSS))
 
 
 def _name(runtime: Runtime | None) -> str:

@@ -84,8 +84,9 @@ class Settings:
     """Trace the road network, if the model has a road class."""
     formats: tuple[str, ...] = ("geojson",)
     """Formats of the road network: geojson, gpkg, flatgeobuf, parquet."""
-    memory: int = 2 * 10**9
-    """Limit of resident memory in bytes; sets the width of a block."""
+    memory: int | None = None
+    """Limit of resident memory in bytes, which sets the width of a block; by default 2 GB, or more where devices and
+    the width of the scene need it."""
 
     def __post_init__(self) -> None:
         if self.bands is not None:

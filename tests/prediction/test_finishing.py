@@ -118,7 +118,7 @@ def test_low_blocks_of_the_tracer(predicted, monkeypatch):
     """The height of the tracer's blocks, which depends on the width of the scene, changes nothing."""
     plain = predicted("plain")
     monkeypatch.setattr(finishing, "traced_block", lambda _: 70)
-    monkeypatch.setattr(finishing, "count_tracers", lambda: 3)
+    monkeypatch.setattr(finishing, "count_tracers", lambda _: 3)
     assert predicted("low") == plain
 
 

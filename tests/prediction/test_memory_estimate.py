@@ -111,10 +111,9 @@ def test_strips_of_several_devices_are_included(needed, kind):
 
 
 def test_fewer_tiles_at_a_time(planned, needed):
-    """By default as many tiles are in work as fit, so that large tiles do not exceed the default budget."""
-    default = Settings().memory
+    """By default as many tiles are in work as fit, so that large tiles do not exceed the usual limit."""
     for tile in (256, 512, 1024):
-        assert needed(4_000, tile=tile, memory=default) <= default
+        assert needed(4_000, tile=tile, memory=None) <= 2 * 10**9
     for streams in (2, 3):
         most = planned(4_000)._memory.of(columns=4_000, streams=streams)
         assert planned(4_000, memory=most).engine_options.batch_size == streams
@@ -126,6 +125,19 @@ def test_other_engines_keep_the_batch(planned):
     """A number of tiles that is asked for is kept, and so is the default of an engine without streams."""
     assert planned(5_000, batch_size=3).engine_options.batch_size == 3
     assert planned(5_000, runtime=replace(OPENVINO, engine="onnxruntime")).engine_options.batch_size is None
+
+
+@pytest.mark.parametrize("cores", [2, 16, 128])
+@pytest.mark.parametrize("devices", [1, 4, 8])
+@pytest.mark.parametrize("kind", ["gpu", "cpu"])
+def test_no_limit_is_given(planned, monkeypatch, cores, devices, kind):
+    """A wide scene is planned on a machine of any size, in blocks so wide that 3 % of the tiles are computed twice."""
+    monkeypatch.setattr(memory, "count_cores", lambda: cores)
+    names = tuple(f"{kind}:{number}" for number in range(devices))
+    runtime = replace(OPENVINO, engine="keras", devices=names)
+    made = planned(16_384, height=16_384, memory=None, runtime=runtime)
+    assert made.tiles <= 1.03 * len(made.lattice)
+    assert made.memory < (4 if kind == "gpu" else 12) * 10**9
 
 
 def test_too_many_tiles_asked_for(planned):
