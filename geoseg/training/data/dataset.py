@@ -3,9 +3,9 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import compress
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from geoseg.errors import DataError, GeosegWarning
 from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
 from geoseg.rasters.read import scaled
+from geoseg.training.recipe.recipe import DataSet
 from geoseg.training.recipe.resolve import Run
 
 from .cache import Cache
@@ -58,11 +59,14 @@ class Data:
 
     @cached_property
     def label_counts(self) -> tuple[LabelCounts, ...]:
-        """Label counts of each data set's training images; all labels are read, of validation images too."""
+        """Label counts of each data set's training images, at each ground sample distance that they are drawn at.
+
+        All labels are read, of validation images too.
+        """
         values = len(self.run.labels.allowed)
         for side in self.sides:
             count_labels(side.validation, values)
-        return tuple(count_labels(side.training, values) for side in self.sides)
+        return tuple(count_labels(pairs, values) for side in self.sides for pairs in side.drawn)
 
     def class_pixels(self) -> npt.NDArray[np.float64]:
         """Count the pixels of each class `(classes,)` in training images and rendered scenes.
@@ -112,9 +116,12 @@ class Data:
         """
         run = self.run
         side = side or run.schedule.window
-        *seeds, last, mix = (int(number) for number in np.random.SeedSequence(seed).generate_state(len(self.sides) + 2))
+        shares = [
+            entry.share / len(side.drawn) for entry, side in zip(run.data, self.sides, strict=True) for _ in side.drawn
+        ]
+        *seeds, last, mix = (int(number) for number in np.random.SeedSequence(seed).generate_state(len(shares) + 2))
         trained = [counted.parts != () for counted in self.label_counts]  # other data sets are for validation only
-        shares = [entry.share for entry in compress(run.data, trained)]
+        shares = list(compress(shares, trained))
         with ExitStack() as stack:
             streams = [
                 sample_windows(counted, self.cache, side=side, balanced=run.schedule.balanced, seed=own)
@@ -158,12 +165,20 @@ def open_data(run: Run) -> Data:
     if run.rendered is not None:  # fail now rather than at the first window
         find_rendered_bands(run.card)
         map_rendered_classes(run.rendered, run.labels)
-    sides = tuple(
-        split(open_pairs(entry, run.card, run.labels), entry, gsd_m=run.card.gsd_m, seed=run.seed) for entry in run.data
-    )
+    sides = tuple(_open_sides(entry, run) for entry in run.data)
     if run.rendered is None:
         check_training(sides)
     refuse_overlaps(sides)
-    pairs = (pair for side in sides for pair in (*side.training, *side.validation))
+    pairs = (pair for side in sides for pair in (*chain.from_iterable(side.drawn), *side.validation))
     as_float = any(pair.dtype != "uint8" or set(pair.scaling) != {Scaling()} for pair in pairs)
     return Data(run=run, sides=sides, as_float=as_float, cache=Cache(as_float=as_float), scenes=SceneStore())
+
+
+def _open_sides(entry: DataSet, run: Run) -> Sides:
+    """Open and split a data set at the card's ground sample distance, and for training at each of its own."""
+
+    def sides_at(gsd_m: float) -> Sides:
+        pairs = open_pairs(entry, replace(run.card, gsd_m=gsd_m), run.labels)
+        return split(pairs, entry, gsd_m=gsd_m, seed=run.seed)
+
+    return replace(sides_at(run.card.gsd_m), levels=tuple(sides_at(gsd_m).training for gsd_m in entry.train_gsd_m))

@@ -32,6 +32,13 @@ class Sides:
 
     training: tuple[Pair, ...]
     validation: tuple[Pair, ...]
+    levels: tuple[tuple[Pair, ...], ...] = ()
+    """Training pairs at each ground sample distance to draw windows at; empty for those of `training` alone."""
+
+    @property
+    def drawn(self) -> tuple[tuple[Pair, ...], ...]:
+        """Training pairs to draw windows from, at one ground sample distance each."""
+        return self.levels or (self.training,)
 
 
 def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> Sides:

@@ -124,6 +124,9 @@ class DataSet(Section):
     """Bands of the images for the network, counted from 1."""
     gsd_m: Annotated[float, Field(gt=0)] | None = None
     """Ground sample distance of images without georeference; the card's if None."""
+    train_gsd_m: list[Annotated[float, Field(gt=0)]] = []
+    """Ground sample distances to train at, in metres, each with the same share of the windows; the card's if empty.
+    `augmentation.zoom` varies them; validation is at the card's."""
     share: Annotated[float, Field(gt=0)] = 1.0
     """Share of the training windows, relative to the other data sets."""
     split: Split = Split()

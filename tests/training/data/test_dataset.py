@@ -98,6 +98,25 @@ def test_likely_mistakes(two_sets, write_raster, open_recipe):
         alone.check()
 
 
+@pytest.mark.parametrize("placed", [True, False])
+def test_windows_at_several_ground_sample_distances(write_raster, open_recipe, placed):
+    """Windows show the images at each GSD of `train_gsd_m`, as often; validation is at the card's."""
+    ramp = np.broadcast_to(np.arange(0, 240, 2, np.uint8), (3, 120, 120))  # rises by 4 a metre
+    for number in range(2):
+        place = Affine(0.5, 0, 500_000 + 100 * number, 0, -0.5, 5_400_000) if placed else None
+        suffix = "tif" if placed else "png"
+        write_raster(f"fine/images/{number}.{suffix}", ramp, transform=place)
+        write_raster(f"fine/labels/{number}.{suffix}", np.ones((1, 120, 120), np.uint8), transform=place)
+    entry = {"name": "fine", "images": "fine", "train_gsd_m": [0.5, 1.5], "split": {"validation": ["1"]}}
+    data = open_recipe(entry if placed else entry | {"gsd_m": 0.5})
+    windows = list(islice(data.windows(3, side=12), 60))
+    rises = [int(np.median(np.diff(pixels[:, 3:-3, 0].astype(int)))) for pixels, _ in windows]
+    assert set(rises) == {2, 6}
+    assert 15 <= rises.count(2) <= 45
+    (held_out,) = data.validation_images()
+    assert (held_out.name, held_out.shape) == ("1", (60, 60))
+
+
 @pytest.mark.parametrize("label", [0, 2])
 def test_labels_of_one_class(write_raster, open_recipe, label):
     """Labels of one class teach nothing, and are refused; unlabelled pixels do not count."""
