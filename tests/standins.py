@@ -11,7 +11,9 @@ import numpy as np
 from geoseg.errors import GeosegWarning
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.legend import AERIAL
+from geoseg.prediction.blocks import predict_block
 from geoseg.prediction.executors import LocalExecutor
+from geoseg.prediction.on_devices import predict_block_on_devices
 
 DAMAGED_LEGENDS = ("{", "{}", "3", '{"classes": 3, "road": null}', "[" * 100_000, "[" * 500 + "]" * 500)
 """Texts that are no legend: cut off, empty, of another shape, nested deeper than Python recurses."""
@@ -64,3 +66,28 @@ class InBlocks(LocalExecutor):
     """Runs one block after the other, of as many as a cluster of workers would get."""
 
     workers: int
+
+
+def image(plan, rows):
+    """Layers of all finished rows `(layers, height, width)`; 77 where none came."""
+    found = None
+    for part in rows:
+        layers = [part.classes[None]]
+        layers += [layer[None] for layer in (part.confidence, part.road) if layer is not None]
+        layers += [] if part.probabilities is None else [part.probabilities]
+        stack = np.concatenate(layers)
+        if found is None:
+            found = np.full((len(stack), *plan.grid.shape), 77, np.uint8)
+        assert (found[:, part.rows, part.cols] == 77).all(), "rows came twice"
+        found[:, part.rows, part.cols] = stack
+    return found
+
+
+def on_devices(plan, networks):
+    """Predict all blocks of a plan on devices."""
+    return image(plan, (rows for block in plan.blocks for rows in predict_block_on_devices(plan, block, networks)))
+
+
+def on_host(plan, engine):
+    """Predict all blocks of a plan with an engine."""
+    return image(plan, (rows for block in plan.blocks for rows in predict_block(plan, block, engine)))

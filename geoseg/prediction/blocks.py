@@ -15,7 +15,7 @@ from geoseg.tiling import Roi, Tile, blend, prefetch, within
 
 from .holes import fill_holes
 from .plan import Plan
-from .strips import Strip, read_strips
+from .strips import Strip, in_area, read_strips
 from .timings import Timings
 
 _TILES_AHEAD = 4
@@ -23,7 +23,10 @@ _TILES_AHEAD = 4
 
 _ROWS_IN_CACHE = 32
 
-Scored = tuple[Tile, npt.NDArray[np.float32]]
+_COLUMNS = 512
+"""Columns of finished rows that are left out together where none of their pixels is valid."""
+
+Scored = tuple[Tile, npt.NDArray[np.float32] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +64,7 @@ def predict_block(plan: Plan, block: Roi, engine: Engine, clock: Timings | None 
 
 def valid_pixels(plan: Plan, strip: Strip, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
     """Where part of a strip has data and is in the area of interest `(rows, columns)`."""
-    valid = strip.valid[within(rows, strip.rows), within(cols, strip.cols)]
-    return valid if plan.aoi is None else valid & ~plan.aoi.outside(rows, cols)
+    return in_area(plan, strip.valid[within(rows, strip.rows), within(cols, strip.cols)], rows, cols)
 
 
 def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
@@ -73,9 +75,8 @@ def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
 
 
 def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine: Engine) -> Iterator[Scored]:
-    """Score the tiles of a block in lattice order; tiles without data score zero, without the network."""
+    """Score the tiles of a block in lattice order; None for tiles without data, which the network does not see."""
     begun: deque[tuple[Tile, bool]] = deque()
-    side = plan.lattice.tile
 
     def with_data() -> Iterator[npt.NDArray[np.float32]]:
         for tile, pixels in _tiles(plan, block, strips):
@@ -85,7 +86,7 @@ def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine:
 
     def empty() -> Iterator[Scored]:
         while begun and not begun[0][1]:
-            yield begun.popleft()[0], np.zeros((side, side, len(plan.card.legend)), np.float32)
+            yield begun.popleft()[0], None
 
     with closing(strips):  # here, since it runs in this thread
         for scores in stream(engine, with_data(), plan.settings.batch_size or 1):
@@ -97,13 +98,13 @@ def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine:
 def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Tile, npt.NDArray[np.float32] | None]]:
     """Cut strips into tiles, filled and scaled for the network: `(tile, tile, bands)`, or None for one without data."""
     strip = next(strips)
+    first = plan.lattice.touching(block)[1].start
     for tile in plan.lattice.tiles(block):
         if tile.row != strip.row:
             strip = next(strips)
         cols = within(tile.cols, strip.cols)
-        valid = strip.valid[:, cols]
-        if valid.any():
-            yield tile, scaled(fill_holes(strip.pixels[:, cols], valid), plan.scaling)
+        if strip.with_data[tile.col - first]:
+            yield tile, scaled(fill_holes(strip.pixels[:, cols], strip.valid[:, cols]), plan.scaling)
         else:
             yield tile, None
 
@@ -122,16 +123,40 @@ def _blend(plan: Plan, block: Roi, scored: Iterator[Scored], waiting: deque[Stri
 
 
 def _finish(
-    plan: Plan, rows: slice, cols: slice, scores: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
+    plan: Plan, rows: slice, cols: slice, scores: npt.NDArray[np.float32] | None, valid: npt.NDArray[np.bool_]
 ) -> Rows:
-    """Choose classes and quantise probabilities of blended scores `(rows, columns, classes)`."""
-    planes = np.moveaxis(scores, -1, 0)
-    classes, highest = _winners(planes)
-    classes[~valid] = NODATA
-    confidence = _quantise(highest, valid) if plan.settings.confidence else None
-    probabilities = _quantise(planes, valid) if plan.settings.probabilities else None
-    road = None if plan.road is None or probabilities is not None else _quantise(planes[plan.road], valid)
+    """Choose classes and quantise probabilities of blended scores `(rows, columns, classes)`.
+
+    Scores are None where no tile has data.
+    """
+    settings, shape = plan.settings, valid.shape
+    classes = np.full(shape, NODATA, np.uint8)
+    confidence = np.full(shape, NODATA, np.uint8) if settings.confidence else None
+    probabilities = np.full((len(plan.card.legend), *shape), NODATA, np.uint8) if settings.probabilities else None
+    road = None if plan.road is None or settings.probabilities else np.full(shape, NODATA, np.uint8)
+    if scores is not None:
+        planes = np.moveaxis(scores, -1, 0)
+        for part in _with_data(valid):
+            some, missing = planes[:, :, part], ~valid[:, part] * np.uint8(NODATA)
+            winners, highest = _winners(some)
+            np.maximum(winners, missing, out=classes[:, part])
+            if confidence is not None:
+                _quantise(highest, missing, confidence[:, part])
+            if probabilities is not None:
+                _quantise(some, missing, probabilities[:, :, part])
+            if road is not None:
+                _quantise(some[plan.road], missing, road[:, part])
     return Rows(rows=rows, cols=cols, classes=classes, confidence=confidence, probabilities=probabilities, road=road)
+
+
+def _with_data(valid: npt.NDArray[np.bool_]) -> Iterator[slice]:
+    """Yield spans of columns that hold all valid pixels `(rows, columns)`, and few others."""
+    width = valid.shape[1]
+    starts = np.arange(0, width, _COLUMNS)
+    some = np.logical_or.reduceat(valid.any(axis=0), starts)
+    changes = np.flatnonzero(np.diff(some, prepend=False, append=False)) * _COLUMNS
+    for start, stop in changes.reshape(-1, 2):
+        yield slice(int(start), min(int(stop), width))
 
 
 def _winners(planes: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
@@ -151,6 +176,9 @@ def _winners(planes: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint8], np
     return classes, highest
 
 
-def _quantise(probability: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    levels = np.clip(np.rint(probability * LEVELS), 0, LEVELS)
-    return np.where(valid, levels, NODATA).astype(np.uint8)
+def _quantise(
+    probability: npt.NDArray[np.float32], missing: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]
+) -> None:
+    """Write probabilities as levels to `target` `(…, rows, columns)`; `missing` is `NODATA` where not valid, else 0."""
+    levels = np.rint(probability * np.float32(LEVELS))
+    np.maximum(np.clip(levels, 0, LEVELS, out=levels).astype(np.uint8), missing, out=target)

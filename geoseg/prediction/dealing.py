@@ -22,6 +22,7 @@ class Edge:
 
     network: Network
     scores: Any
+    """None if the strip has no data."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +41,10 @@ class Seam:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Finished:
-    """A strip and its bytes `(layers, rows, columns)`: of its middle rows, and of the seams where they exist."""
+    """A strip and its bytes `(layers, rows, columns)`: of its middle rows, and of the seams where they exist.
+
+    One layer stands for all where there is no data.
+    """
 
     strip: Strip
     top: Bytes | None

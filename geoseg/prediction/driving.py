@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.models.engines.strips import Layout, Network
+from geoseg.models.engines.strips import Blended, Layout, Network
+from geoseg.models.legend import NODATA
 
 from .dealing import Dealer, Seam
 from .holes import fill_strip
@@ -54,7 +55,7 @@ class Driver:
         """Take one job, with `wait` as soon as there is one, and wait for bytes if the device has enough to do."""
         with self._clock.waiting("network"):
             job = self._dealer.take(self._network, wait=wait and not self._flights)
-        if job is not None:
+        if job is not None and not self._finish_empty(job):
             self._flights.append(_Flight(job))
         try:
             for flight in self._flights:
@@ -66,6 +67,19 @@ class Driver:
                 self._finish_oldest()
         except Exception as error:  # noqa: BLE001 - what cannot be dealt with reaches the consumer
             self._recover(error)
+
+    def _finish_empty(self, job: Strip | Seam) -> bool:
+        """Finish a job without data, which the device does not see; whether it is one."""
+        side, overlap = self._layout.side, self._layout.overlap
+        columns = self._layout.pieces * self._layout.stride
+        if isinstance(job, Strip) and not job.with_data.any():
+            empty = Blended(top=None, bottom=None, middle=None)
+            self._dealer.blended(self._network, job, empty, _nothing(side - 2 * overlap, columns))
+        elif isinstance(job, Seam) and all(edge.scores is None for edge in job.edges):
+            self._dealer.joined(job, _nothing(overlap, columns))
+        else:
+            return False
+        return True
 
     def _recover(self, error: Exception) -> None:
         """Begin anything in flight again after an error; or, if nothing else helps, give the device up."""
@@ -85,8 +99,8 @@ class Driver:
         if isinstance(job, Seam):
             above, below = (None if edge is None else edge.scores for edge in (job.above, job.below))
             return self._network.join(below, above, self._layout.layers)
-        pixels, with_data, layout = fill_strip(job, self._layout)
-        return self._network.blend(pixels, with_data, self._weights(job.row), layout)
+        pixels, layout = fill_strip(job, self._layout)
+        return self._network.blend(pixels, job.with_data, self._weights(job.row), layout)
 
     def _finish_oldest(self) -> None:
         """Wait for the bytes of the oldest job."""
@@ -103,7 +117,7 @@ class Driver:
         lost = set()
         for flight in self._flights:
             for edge in flight.job.edges if isinstance(flight.job, Seam) else ():
-                if edge.network is not self._network:
+                if edge.network is not self._network and edge.scores is not None:
                     try:
                         edge.network.download(edge.scores)
                     except Exception as error:  # noqa: BLE001 - reported for that device
@@ -111,3 +125,8 @@ class Driver:
                         lost.add(id(flight))
         self._flights = deque(flight for flight in self._flights if id(flight) not in lost)
         return bool(lost)
+
+
+def _nothing(rows: int, columns: int) -> npt.NDArray[np.uint8]:
+    """Return bytes `(1, rows, columns)` without data, which take no memory."""
+    return np.broadcast_to(np.uint8(NODATA), (1, rows, columns))

@@ -36,15 +36,17 @@ def fill_holes(pixels: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_]) ->
     return filled
 
 
-def fill_strip(strip: Strip, layout: Layout) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_], Layout]:
-    """Return the pixels of a strip with its tiles filled, which tiles have data `(tiles,)`, and where the tiles start.
+def fill_strip(strip: Strip, layout: Layout) -> tuple[npt.NDArray[np.generic], Layout]:
+    """Return the pixels of a strip with its tiles filled, and where the tiles start.
 
     Tiles that overlap are filled differently: if there is anything to fill, they are laid out beside each other.
     """
     spans = [slice(start, start + layout.side) for start in layout.starts]
-    with_data = np.array([strip.valid[:, span].any() for span in spans])
-    if all(strip.valid[:, span].all() for span, some in zip(spans, with_data, strict=True) if some):
-        return strip.pixels, with_data, layout
-    tiles = [np.moveaxis(fill_holes(strip.pixels[:, span], strip.valid[:, span]), -1, 0) for span in spans]
+    if all(strip.valid[:, span].all() for span, some in zip(spans, strip.with_data, strict=True) if some):
+        return strip.pixels, layout
+    tiles = [
+        np.moveaxis(fill_holes(strip.pixels[:, span], strip.valid[:, span]) if some else strip.pixels[:, span], -1, 0)
+        for span, some in zip(spans, strip.with_data, strict=True)
+    ]
     starts = np.arange(len(spans), dtype=np.int32) * np.int32(layout.side)
-    return np.moveaxis(np.concatenate(tiles, axis=-1), 0, -1), with_data, replace(layout, starts=starts)
+    return np.moveaxis(np.concatenate(tiles, axis=-1), 0, -1), replace(layout, starts=starts)

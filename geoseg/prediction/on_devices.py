@@ -97,7 +97,12 @@ def _read(strips: Iterator[Strip], dealer: Dealer) -> None:
 def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished, *, halved: bool) -> Rows | None:
     """Crop a strip to the rows and columns that are the block's; None if it has none of them."""
     strip, (rows, cols) = finished.strip, block
-    parts = [part for part in (finished.top, finished.middle, finished.bottom) if part is not None]
+    layers = layout.layers.count(len(plan.card.legend))
+    parts = [
+        np.broadcast_to(part, (layers, *part.shape[1:]))
+        for part in (finished.top, finished.middle, finished.bottom)
+        if part is not None
+    ]
     first = strip.rows.start + (0 if finished.top is not None else layout.overlap)
     found = slice(first, first + sum(part.shape[1] for part in parts))
     wanted = clip(found, rows)
@@ -107,14 +112,14 @@ def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished, *, halved:
     valid = valid_pixels(plan, strip, wanted, cols)
     if not valid.all():
         pixels = np.where(valid, pixels, np.uint8(NODATA))
-    layers = iter(pixels)
+    planes = iter(pixels)
     settings = plan.settings
     return Rows(
         rows=wanted,
         cols=cols,
-        classes=next(layers),
-        confidence=next(layers) if settings.confidence else None,
-        probabilities=np.stack([next(layers) for _ in plan.card.legend.classes]) if settings.probabilities else None,
-        road=next(layers, None),
+        classes=next(planes),
+        confidence=next(planes) if settings.confidence else None,
+        probabilities=np.stack([next(planes) for _ in plan.card.legend.classes]) if settings.probabilities else None,
+        road=next(planes, None),
         halved=halved,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.rasters.read import Masked
-from geoseg.tiling import Roi, reflect
+from geoseg.tiling import Roi, reflect, within
 
 from .plan import Plan
 from .readers import read_regions
@@ -33,6 +33,8 @@ class Strip:
     """`(rows, columns, bands)` in the scene's data type, stored band by band; 0 where it has no data."""
     valid: npt.NDArray[np.bool_]
     """`(rows, columns)`: where the scene has data."""
+    with_data: npt.NDArray[np.bool_]
+    """`(tiles,)`: which tiles have data in the area of interest."""
 
 
 def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
@@ -56,7 +58,16 @@ def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
                 _reflected(_reflected(plane, span, height, rows.start, axis=-2), cols, width, across.start, axis=-1)
                 for plane in held
             )
-            yield Strip(row=row, rows=span, cols=cols, pixels=np.moveaxis(pixels, 0, -1), valid=valid)
+            wanted = np.logical_or.reduce(in_area(plan, valid, span, cols))
+            with_data = np.array([wanted[within(plan.lattice.cols.span(col), cols)].any() for col in tile_cols])
+            yield Strip(
+                row=row, rows=span, cols=cols, pixels=np.moveaxis(pixels, 0, -1), valid=valid, with_data=with_data
+            )
+
+
+def in_area(plan: Plan, valid: npt.NDArray[np.bool_], rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
+    """Restrict valid pixels `(rows, columns)` of a part of the grid to the area of interest."""
+    return valid if plan.aoi is None else valid & ~plan.aoi.outside(rows, cols)
 
 
 def _sources(span: slice, size: int) -> range:

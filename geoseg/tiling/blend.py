@@ -1,6 +1,8 @@
 """Blend weighted tile scores in a rolling strip one tile row high."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +17,47 @@ Planes = NDArray[np.float32]
 """The same, shape ``(classes, rows, columns)``."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Strip:
+    """Blended scores of a row of tiles."""
+
+    planes: Planes
+    spans: list[slice]
+    """Columns of tiles with scores; elsewhere `planes` are 0, and take no memory until they are read."""
+
+    def weighted(self, rows: slice, weights: NDArray[np.float32]) -> "_Strip":
+        """Return some rows, weighted, in a new array."""
+        planes = np.zeros((len(self.planes), rows.stop - rows.start, self.planes.shape[2]), np.float32)
+        for cols in self.spans:
+            np.multiply(self.planes[:, rows, cols], weights, out=planes[:, :, cols])
+        return _Strip(planes=planes, spans=self.spans)
+
+    def join(self, above: "_Strip", weights: NDArray[np.float32]) -> None:
+        """Weight the first rows, and add those that the strip above has in common with this one."""
+        shared = self.planes[:, : len(weights)]
+        for cols in self.spans:
+            shared[..., cols] *= weights
+        for cols in above.spans:
+            shared[..., cols] += above.planes[..., cols]
+
+
+@overload
 def blend(
     scored: Iterable[tuple[Tile, Scores]], lattice: Lattice, family: str, roi: Roi | None = None
-) -> Iterator[tuple[slice, Scores]]:
+) -> Iterator[tuple[slice, Scores]]: ...
+@overload
+def blend(
+    scored: Iterable[tuple[Tile, Scores | None]], lattice: Lattice, family: str, roi: Roi | None = None
+) -> Iterator[tuple[slice, Scores | None]]: ...
+def blend(
+    scored: Iterable[tuple[Tile, Scores | None]], lattice: Lattice, family: str, roi: Roi | None = None
+) -> Iterator[tuple[slice, Scores | None]]:
     """Yield rows of the grid with their blended scores as soon as no later tile covers them.
 
-    ``scored`` holds the tiles of ``lattice.tiles(roi)`` in order, with scores ``(tile, tile, classes)``; ``family`` is
-    one of `FAMILIES`. Each row is yielded once, in new arrays ``(rows, width of the region, classes)``, stored class by
-    class, that the caller may change. Raises ValueError if a tile is missing, surplus or out of order, or its scores
-    have the wrong shape.
+    ``scored`` holds the tiles of ``lattice.tiles(roi)`` in order, with scores ``(tile, tile, classes)``, or None for
+    zeros, which cost nothing; ``family`` is one of `FAMILIES`. Each row is yielded once, in new arrays ``(rows, width
+    of the region, classes)``, stored class by class, that the caller may change; or as None where no tile has scores.
+    Raises ValueError if a tile is missing, surplus or out of order, or its scores have the wrong shape.
 
     Scores are summed over columns, then over rows, so two regions agree bit for bit where they overlap. Memory is two
     strips of ``tile`` rows across the region, regardless of its height.
@@ -31,53 +65,63 @@ def blend(
     rows, cols = lattice.roi if roi is None else roi
     tile_rows, _ = lattice.touching(roi)
     source = iter(scored)
-    carried: Planes | None = None
+    carried: _Strip | None = None
     for row in tile_rows:
         span = clip(lattice.rows.span(row), rows)
+        height = span.stop - span.start
         weights = _weights(lattice.rows, row, family, span)[:, None]
         strip = _blend_columns(source, lattice, family, row, (span, cols))
         if carried is not None:
-            height = carried.shape[1]
-            shared = strip[:, :height]
-            shared *= weights[:height]
-            shared += carried
-        finished = strip.shape[1]
+            classes, shared, width = carried.planes.shape
+            strip = strip or _Strip(planes=np.zeros((classes, height, width), np.float32), spans=[])
+            strip.join(carried, weights[:shared])
+        finished = height
         if row + 1 in tile_rows:
             finished = clip(lattice.rows.span(row + 1), rows).start - span.start
-            carried = strip[:, finished:] * weights[finished:]
+            below = slice(finished, height)
+            carried = strip.weighted(below, weights[below]) if strip and strip.spans else None
         if finished:
-            yield slice(span.start, span.start + finished), np.moveaxis(strip[:, :finished], 0, -1)
+            done = slice(span.start, span.start + finished)
+            yield done, np.moveaxis(strip.planes[:, :finished], 0, -1) if strip else None
     surplus = next(source, None)
     if surplus is not None:
         raise ValueError(f"Expected no more tiles, found one at {_position(surplus[0])}.")
 
 
 def _blend_columns(
-    source: Iterator[tuple[Tile, Scores]], lattice: Lattice, family: str, row: int, region: Roi
-) -> Planes:
-    """Blend one row of tiles from left to right, not yet weighted vertically."""
+    source: Iterator[tuple[Tile, Scores | None]], lattice: Lattice, family: str, row: int, region: Roi
+) -> _Strip | None:
+    """Blend one row of tiles from left to right, not yet weighted vertically; None if no tile has scores."""
     rows, cols = region
-    strip: Planes | None = None
+    strip: _Strip | None = None
     for col in lattice.cols.touching(cols.start, cols.stop):
         tile, scores = _next_tile(source, lattice, row, col)
+        if scores is None:
+            continue
         classes = scores.shape[2]
         if strip is None:
-            strip = np.empty((classes, rows.stop - rows.start, cols.stop - cols.start), np.float32)
-        elif len(strip) != classes:
-            raise ValueError(f"Expected {len(strip)} classes, found {classes} at {_position(tile)}.")
+            shape = classes, rows.stop - rows.start, cols.stop - cols.start
+            strip = _Strip(planes=np.zeros(shape, np.float32), spans=[])
+        elif len(strip.planes) != classes:
+            raise ValueError(f"Expected {len(strip.planes)} classes, found {classes} at {_position(tile)}.")
         span = clip(tile.cols, cols)
         cropped = scores[within(rows, tile.rows), within(span, tile.cols)]
         weights = _weights(lattice.cols, col, family, span)
         shared = max(0, min(lattice.cols.alone(col).start, span.stop) - span.start)
+        place = within(span, cols)
         # Plane by plane: NumPy's inner loop covers a row of one class, and a plane of a tile stays in the cache.
-        for target, plane in zip(strip[:, :, within(span, cols)], np.moveaxis(cropped, -1, 0), strict=True):
+        for target, plane in zip(strip.planes[:, :, place], np.moveaxis(cropped, -1, 0), strict=True):
             target[:, :shared] += plane[:, :shared] * weights[:shared]
             np.multiply(plane[:, shared:], weights[shared:], out=target[:, shared:])
-    assert strip is not None  # a region has at least one pixel, and a tile covers it
+        if strip.spans and strip.spans[-1].stop >= place.start:
+            place = slice(strip.spans.pop().start, place.stop)
+        strip.spans.append(place)
     return strip
 
 
-def _next_tile(source: Iterator[tuple[Tile, Scores]], lattice: Lattice, row: int, col: int) -> tuple[Tile, Scores]:
+def _next_tile(
+    source: Iterator[tuple[Tile, Scores | None]], lattice: Lattice, row: int, col: int
+) -> tuple[Tile, Scores | None]:
     """Return the next tile and its scores, after checking its position and their shape."""
     try:
         tile, scores = next(source)
@@ -85,7 +129,7 @@ def _next_tile(source: Iterator[tuple[Tile, Scores]], lattice: Lattice, row: int
         raise ValueError(f"Expected a tile at row {row}, column {col}, found no more.") from None
     if (tile.row, tile.col) != (row, col):
         raise ValueError(f"Expected the tile at row {row}, column {col}, found {_position(tile)}.")
-    if scores.ndim != 3 or scores.shape[:2] != (lattice.tile, lattice.tile):
+    if scores is not None and (scores.ndim != 3 or scores.shape[:2] != (lattice.tile, lattice.tile)):
         expected = f"({lattice.tile}, {lattice.tile}, classes)"
         raise ValueError(f"Expected scores of shape {expected}, found {scores.shape} at {_position(tile)}.")
     return tile, scores

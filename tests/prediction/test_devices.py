@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 import rasterio
-from standins import make_card
+from standins import make_card, on_devices, on_host
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
@@ -29,7 +29,6 @@ from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.engines.strips import Networks
 from geoseg.models.legend import NODATA
-from geoseg.prediction.blocks import predict_block
 from geoseg.prediction.on_devices import predict_block_on_devices
 from geoseg.prediction.plan import plan
 from geoseg.prediction.run import Run
@@ -91,29 +90,6 @@ def load(network, count=1, *, kind="cpu", **options):
 
 def planned(scene, *, workers=1, **choices):
     return plan(open_scene(scene), CARD, Settings(**choices), workers=workers)
-
-
-def image(plan, rows):
-    """Layers of all finished rows `(layers, height, width)`; 77 where none came."""
-    found = None
-    for part in rows:
-        layers = [part.classes[None]]
-        layers += [layer[None] for layer in (part.confidence, part.road) if layer is not None]
-        layers += [] if part.probabilities is None else [part.probabilities]
-        stack = np.concatenate(layers)
-        if found is None:
-            found = np.full((len(stack), *plan.grid.shape), 77, np.uint8)
-        assert (found[:, part.rows, part.cols] == 77).all(), "rows came twice"
-        found[:, part.rows, part.cols] = stack
-    return found
-
-
-def on_devices(plan, networks):
-    return image(plan, (rows for block in plan.blocks for rows in predict_block_on_devices(plan, block, networks)))
-
-
-def on_host(plan, engine):
-    return image(plan, (rows for block in plan.blocks for rows in predict_block(plan, block, engine)))
 
 
 @pytest.fixture
