@@ -110,7 +110,7 @@ def rasters(
 @click.argument("model")
 @click.argument("images", type=_PATH)
 @click.argument("labels", type=_PATH)
-@options.bands
+@options.imagery
 @click.option(
     "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
     help="Average over 4 flips, or 8 orientations.",
@@ -122,6 +122,7 @@ def rasters(
 @options.engine
 @options.precision
 @options.devices
+@options.memory
 @_with(*_CRITERIA, *_OUTPUT)
 def model(
     *,

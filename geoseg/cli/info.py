@@ -26,10 +26,7 @@ _LABELS = {
 @click.command("info")
 @click.argument("source", metavar="SCENE|MODEL")
 @options.model
-@options.bands
-@options.nodata
-@options.stretch
-@options.stretch_from
+@options.imagery
 @options.tile
 @options.overlap
 @options.gsd

@@ -88,6 +88,7 @@ def card(model: str, *, output: Path | None, overwrite: bool) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="PATH", help="File to write.")
 @options.tile
 @click.option("--check", "source", metavar="SCENE", help="Compare on this raster.  [default: rendered scenes]")
+@options.imagery
 @_overwrite
 def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     """Export a model for ONNX Runtime, OpenVINO, TensorFlow or LiteRT.
@@ -133,7 +134,7 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     metavar="N",
     help="Largest number of tiles to calibrate on.",
 )
-@options.bands
+@options.imagery
 @_overwrite
 def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
     """Add an 8-bit form of its network to a copy of a model, for `geoseg predict --precision int8`.

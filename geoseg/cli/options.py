@@ -2,9 +2,13 @@
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def parse_size(text: str | int) -> int:
@@ -57,18 +61,27 @@ model = click.option(
     metavar="MODEL",
     help="Name of a shipped model, or a .keras bundle.",
 )
-bands = click.option(
+_bands = click.option(
     "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene, in the order of the model's."
 )
-nodata = click.option(
+_nodata = click.option(
     "--nodata", type=_parse_nodata, default=(), metavar="V|V,V,V",
     help="Values without data that the scene does not declare: one, or one for each band of the model.",
 )  # fmt: skip
-stretch = click.option(
+_stretch = click.option(
     "--stretch", default="auto", show_default=True, metavar="auto|none|joint|LOW,HIGH;…|pLOW,pHIGH",
     help="Values that become the model's 0 and 255, or their percentiles; auto: the model's scaling, or p2,p98.",
 )  # fmt: skip
-stretch_from = click.option("--stretch-from", metavar="SCENE", help="Stretch as this scene would be stretched.")
+_stretch_from = click.option("--stretch-from", metavar="SCENE", help="Stretch as this scene would be stretched.")
+
+
+def imagery(command: _Command) -> _Command:
+    """Add the options for how a scene is read: fields of `prediction.settings.ImageryOptions`."""
+    for option in (_stretch_from, _stretch, _nodata, _bands):  # the last one is first in the help
+        command = option(command)
+    return command
+
+
 tile = click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile.  [default: the model's]")
 overlap = click.option(
     "--overlap",

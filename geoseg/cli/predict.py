@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     "-o", "--output", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR",
     help="Folder for the results.  [default: the current one]",
 )  # fmt: skip
-@options.bands
-@options.nodata
-@options.stretch
-@options.stretch_from
+@options.imagery
 @options.tile
 @options.overlap
 @click.option(

@@ -1,6 +1,6 @@
 """Evaluate a model: predict labelled images in a temporary folder, and compare."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from geoseg.models.engines.engine import TTA, Loader, Precision
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import find_model
 from geoseg.prediction.executors import choose_runtime
+from geoseg.prediction.pooling import pool_stretch
 from geoseg.prediction.run import Run
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.georeference import lacks_georeference, placed
@@ -33,11 +34,15 @@ def evaluate_model(
     labels: str | Path,
     *,
     bands: tuple[int, ...] | None = None,
+    nodata: float | Sequence[float] = (),
+    stretch: str = "auto",
+    stretch_from: str | Path | None = None,
     tta: TTA = "none",
     image_gsd_m: float | None = None,
     engine: str = "auto",
     precision: Literal["auto"] | Precision = "auto",
     devices: str = "auto",
+    memory: int = 2 * 10**9,
     load: Loader | None = None,
     progress: Progress = no_progress,
     **options: Unpack[CriteriaOptions],
@@ -52,8 +57,8 @@ def evaluate_model(
         Name of a shipped model, or path of a bundle.
     images, labels
         Folders, glob patterns or files, matched by name.
-    bands, tta, engine, precision, devices
-        As in `geoseg.Settings`.
+    bands, nodata, stretch, stretch_from, tta, engine, precision, devices, memory
+        As in `geoseg.Settings`; `stretch='joint'` is one for all images.
     image_gsd_m
         Metres per pixel of images without a georeference; the model's by default.
     load
@@ -76,19 +81,39 @@ def evaluate_model(
     """
     criteria = Criteria(**options)
     bundle = find_model(model)
-    gsd_m = read_card(bundle).gsd_m if image_gsd_m is None else image_gsd_m
+    card = read_card(bundle)
+    gsd_m = card.gsd_m if image_gsd_m is None else image_gsd_m
     settings = Settings(
-        bands=bands, tta=tta, engine=engine, precision=precision, devices=devices, probabilities=True, roads=False
+        bands=bands,
+        nodata=nodata,
+        stretch=stretch,
+        stretch_from=stretch_from,
+        tta=tta,
+        engine=engine,
+        precision=precision,
+        devices=devices,
+        memory=memory,
+        probabilities=True,
+        roads=False,
     )
     runtime = choose_runtime(settings, load)
-    inference = Inference(
-        bundle=str(bundle), tta=tta, bands=bands, image_gsd_m=gsd_m, runtime=None if runtime is None else str(runtime)
-    )
-    subject = Subject(prediction=str(images), truth=str(labels), inference=inference)
     files = find_pairs(str(images), str(labels))
     for entry in files:
         if entry.label.suffix.lower() not in RASTERS:
             raise UsageError(f"{entry.label} is not a raster; rasterise vector labels first.")
+    if stretch == "joint":
+        settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=gsd_m)
+    inference = Inference(
+        bundle=str(bundle),
+        tta=tta,
+        bands=settings.bands,
+        nodata=settings.nodata_values,
+        stretch=settings.stretch,
+        stretch_from=None if stretch_from is None else str(stretch_from),
+        image_gsd_m=gsd_m,
+        runtime=None if runtime is None else str(runtime),
+    )
+    subject = Subject(prediction=str(images), truth=str(labels), inference=inference)
 
     def predicted() -> Generator[Pair, None, None]:
         for entry in files:

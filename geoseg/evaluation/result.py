@@ -31,6 +31,12 @@ class Inference:
     tta: str
     bands: tuple[int, ...] | None
     """Band numbers read from the images; None if chosen automatically."""
+    nodata: tuple[float, ...]
+    """Values without data that the images do not declare."""
+    stretch: str
+    """As in `geoseg.Settings`; a joint one is the range that was measured."""
+    stretch_from: str | None
+    """Scene whose percentiles stretched the images."""
     image_gsd_m: float
     """Metres per pixel assumed for images without a georeference."""
     runtime: str | None
@@ -56,10 +62,19 @@ class Subject:
             makers = f" (made by {', '.join(self.models)})" if self.models else ""
             return f"{self.prediction}{makers} against {self.truth}."
         run = self.inference
-        bands = "" if run.bands is None else f", bands {','.join(map(str, run.bands))}"
+        read = "".join(
+            f", {name} {value}"
+            for name, value in (
+                ("bands", ",".join(map(str, run.bands or ()))),
+                ("nodata", ",".join(f"{value:g}" for value in run.nodata)),
+                ("stretch", "" if run.stretch == "auto" else run.stretch),
+                ("stretched as", run.stretch_from),
+            )
+            if value
+        )
         runtime = "" if run.runtime is None else f"; {run.runtime}"
         return (
-            f"Model {', '.join(self.models)} ({run.bundle}; tta {run.tta}{bands}; images without a georeference at "
+            f"Model {', '.join(self.models)} ({run.bundle}; tta {run.tta}{read}; images without a georeference at "
             f"{run.image_gsd_m:g} m{runtime}) on {self.prediction} against {self.truth}."
         )
 

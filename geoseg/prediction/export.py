@@ -2,17 +2,19 @@
 
 from itertools import islice
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.errors import SceneError
+from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import Card, read_card
 from geoseg.models.export.export import Export, export_bundle
 from geoseg.models.shipped import find_model
 from geoseg.rendering import render_scene
 
 from .sample_tiles import read_samples
+from .settings import ImageryOptions, Settings
 
 _TILES = 3
 """Number of tiles to compare."""
@@ -27,6 +29,7 @@ def export(
     tile: int | None = None,
     source: str | Path | None = None,
     overwrite: bool = False,
+    **imagery: Unpack[ImageryOptions],
 ) -> Export:
     """Export a model, and compare it with its Keras network on tiles of a scene; fails if they differ by over 1e-4.
 
@@ -44,6 +47,8 @@ def export(
         Raster to compare on, assumed to have the model's GSD if it has no georeference; rendered scenes by default.
     overwrite
         Replace an existing export.
+    **imagery
+        bands, nodata, stretch, stretch_from: how to read `source`, as in `geoseg.Settings`.
 
     Raises
     ------
@@ -53,7 +58,11 @@ def export(
     bundle = find_model(model)
     card = read_card(bundle)
     side = tile or card.tile
-    tiles = _render_tiles(card, side) if source is None else _read_tiles(card, side, source)
+    if source is None and Settings(**imagery) != Settings():
+        raise UsageError(
+            "`bands`, `nodata`, `stretch` and `stretch_from` apply to a scene to compare on; name one with `source`."
+        )
+    tiles = _render_tiles(card, side) if source is None else _read_tiles(card, side, source, imagery)
     return export_bundle(bundle, Path(output), format=format, tiles=tiles, overwrite=overwrite)
 
 
@@ -65,9 +74,9 @@ def _render_tiles(card: Card, side: int) -> npt.NDArray[np.float32]:
     return np.stack([image[..., bands] for image in scenes]).astype(np.float32)
 
 
-def _read_tiles(card: Card, side: int, scene: str | Path) -> npt.NDArray[np.float32]:
+def _read_tiles(card: Card, side: int, scene: str | Path, imagery: ImageryOptions) -> npt.NDArray[np.float32]:
     """Read the first tiles of a scene that have data, as prediction passes them to the network."""
-    tiles = [sample.pixels for sample in islice(read_samples(str(scene), card, side), _TILES)]
+    tiles = [sample.pixels for sample in islice(read_samples(str(scene), card, side, **imagery), _TILES)]
     if not tiles:
         raise SceneError(f"{scene} has no data to compare on.")
     return np.stack(tiles)

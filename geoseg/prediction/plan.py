@@ -12,6 +12,7 @@ from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
+from geoseg.rasters.georeference import placed
 from geoseg.rasters.grid import SAME_GSD, grid_at
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.stretch import Stretch
@@ -119,9 +120,13 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         raise MismatchError(f"the area of interest is outside {scene.source}.")
     roi = lattice.roi if aoi is None else aoi.roi
     scene_roi = _scene_roi(scene, grid, roi)
-    reference = None if settings.stretch_from is None else open_imagery(settings.stretch_from, card, settings)
     imagery = choose_imagery(scene, card, settings)
-    scaling, stretch = scale_values(imagery, card, settings.stretch, reference)
+    if settings.stretch_from is None:
+        scaling, stretch = scale_values(imagery, card, settings.stretch)
+    else:
+        with placed(settings.stretch_from, card.gsd_m) as reference:  # whose location does not matter
+            shown = open_imagery(reference, card, settings)
+            scaling, stretch = scale_values(imagery, card, settings.stretch, shown)
     memory = estimate(scene, card, settings, runtime, tile=lattice.tile, width=roi_shape(roi)[1])
     if settings.match_input and 0 in roi_shape(scene_roi):
         raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")

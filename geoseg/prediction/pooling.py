@@ -1,12 +1,14 @@
 """One stretch for all scenes of a call."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 import rasterio
 
 from geoseg.errors import MismatchError, SceneError
 from geoseg.models.bundle import Card
+from geoseg.rasters.georeference import placed
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.stretch import Percentiles
 
@@ -15,17 +17,19 @@ from .settings import Settings
 from .stretching import Imagery, pool_values
 
 
-def pool_stretch(sources: Sequence[str], card: Card, settings: Settings) -> Settings:
+def pool_stretch(sources: Sequence[str], card: Card, settings: Settings, *, gsd_m: float | None = None) -> Settings:
     """Set the stretch to the range that the scenes have in common.
 
-    Scenes that cannot be read are left out: their own prediction reports them. Raises SceneError or MismatchError if
-    the others have no range in common.
+    Scenes that cannot be read are left out: their own prediction reports them. So are those without a georeference,
+    unless `gsd_m` gives their metres per pixel. Raises SceneError or MismatchError if the others have no range in
+    common.
     """
     images: list[Imagery] = []
-    with rasterio.Env(**GDAL):
+    with rasterio.Env(**GDAL), ExitStack() as stack:
         for source in sources:
             try:
-                images.append(open_imagery(source, card, settings))
+                scene = source if gsd_m is None else stack.enter_context(placed(source, gsd_m))
+                images.append(open_imagery(scene, card, settings))
             except (SceneError, MismatchError):
                 continue
         return replace(settings, stretch=str(pool_values(images, Percentiles()))) if images else settings

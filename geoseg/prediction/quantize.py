@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import compress, cycle, islice
 from pathlib import Path
+from typing import Unpack
 
 from geoseg.datasets.discovery import find_images
 from geoseg.errors import OutputError, SceneError, UsageError
@@ -18,7 +19,9 @@ from geoseg.models.shipped import find_model
 from geoseg.tiling.progress import Progress, no_progress
 
 from .agreement import Agreement, compare
+from .pooling import pool_stretch
 from .sample_tiles import Sample, read_samples
+from .settings import ImageryOptions, Settings
 
 _SHARE = 5
 """Every fifth image, or tile of a single image, is held out."""
@@ -52,9 +55,9 @@ def quantize(
     *,
     calibrate: str | Path | Sequence[str | Path],
     tiles: int = 100,
-    bands: tuple[int, ...] | None = None,
     overwrite: bool = False,
     progress: Progress = no_progress,
+    **imagery: Unpack[ImageryOptions],
 ) -> Quantization:
     """Write a copy of a model with an 8-bit form of its network, for `precision="int8"`.
 
@@ -72,12 +75,12 @@ def quantize(
         georeference are assumed to have the model's GSD.
     tiles
         Largest number of tiles to calibrate on, spread over the images; a quarter as many are compared.
-    bands
-        Band numbers of the images, from 1, in the order of the model's bands.
     overwrite
         Replace an existing bundle.
     progress
         Called before each tile.
+    **imagery
+        bands, nodata, stretch, stretch_from: how to read the images, as in `geoseg.Settings`.
 
     Raises
     ------
@@ -95,7 +98,11 @@ def quantize(
     check_outputs([target], overwrite=overwrite)
     places = [calibrate] if isinstance(calibrate, str | Path) else calibrate
     calibration, held_out = _split(find_images(*map(str, places)), tiles)
-    read = _Reader(card=card, bands=bands, progress=progress)
+    settings = Settings(**imagery)
+    if settings.stretch == "joint":
+        images = dict.fromkeys(str(pick.image) for pick in (*calibration, *held_out))
+        imagery = {**imagery, "stretch": pool_stretch(list(images), card, settings, gsd_m=card.gsd_m).stretch}
+    read = _Reader(card=card, imagery=imagery, progress=progress)
     with whole(target) as new:
         pixels = (sample.pixels for sample in read(calibration, "calibrate on"))
         form, calibrated = make_form(bundle, pixels, most=tiles)
@@ -129,14 +136,14 @@ class _Reader:
     """Reads tiles, and reports their number."""
 
     card: Card
-    bands: tuple[int, ...] | None
+    imagery: ImageryOptions
     progress: Progress
 
     def __call__(self, picks: Sequence[_Pick], purpose: str) -> Iterator[Sample]:
         """Yield the tiles of `picks`; raises SceneError if there are none."""
         number, most = 0, sum(pick.count for pick in picks)
         for pick in picks:
-            samples = read_samples(str(pick.image), self.card, self.card.tile, bands=self.bands, spread=True)
+            samples = read_samples(str(pick.image), self.card, self.card.tile, spread=True, **self.imagery)
             for sample in compress(islice(samples, pick.count), cycle(pick.pattern)):
                 self.progress(number, most, f"{purpose} {pick.image.name}")
                 yield sample

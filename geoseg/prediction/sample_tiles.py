@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from geoseg.tiling import Lattice, Tile, clip
 
 from .holes import fill_holes
 from .plan import plan
-from .settings import Settings
+from .settings import ImageryOptions, Settings
 from .strips import read_strips
 
 _GOLDEN = (5**0.5 - 1) / 2
@@ -32,16 +33,16 @@ class Sample:
 
 
 def read_samples(
-    source: str, card: Card, side: int, *, bands: tuple[int, ...] | None = None, spread: bool = False
+    source: str, card: Card, side: int, *, spread: bool = False, **imagery: Unpack[ImageryOptions]
 ) -> Iterator[Sample]:
-    """Yield the tiles of a scene that have data, without overlap; raises SceneError if it cannot be read.
+    """Yield the tiles of a scene that have data, without overlap; SceneError or UsageError if it cannot be read so.
 
     A scene without georeference is assumed to have the model's GSD. With `spread` any number of first tiles is spread
     over the scene; else tiles come row by row.
     """
     with placed(source, card.gsd_m) as scene:
         # No run is planned, and no memory limits it.
-        settings = Settings(tile=side, overlap=0.0, bands=bands, roads=False, memory=2**63)
+        settings = Settings(tile=side, overlap=0.0, roads=False, memory=2**63, **imagery)
         planned = plan(open_scene(scene), card, settings)
         lattice = planned.lattice
         all_rows, all_cols = lattice.roi

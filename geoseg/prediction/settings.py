@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from geoseg.errors import UsageError
 from geoseg.models.engines.engine import ORIENTATIONS, TTA, Precision
@@ -15,13 +15,18 @@ from geoseg.vectors.targets import VECTOR_ENDINGS
 Bounds = tuple[float, float, float, float]
 
 
-class Options(RuntimeOptions, total=False):
-    """Fields of `Settings` as optional keywords of public calls."""
+class ImageryOptions(TypedDict, total=False):
+    """How to read imagery: fields of `Settings` as optional keywords of public calls."""
 
     bands: tuple[int, ...] | None
     nodata: float | Sequence[float]
     stretch: str
     stretch_from: Path | str | None
+
+
+class Options(RuntimeOptions, ImageryOptions, total=False):
+    """Fields of `Settings` as optional keywords of public calls."""
+
     tile: int | None
     overlap: float | None
     window: str | None

@@ -100,7 +100,8 @@ def test_options_belong_to_their_command():
     expected = {
         "rasters": rasters | {"predicted", "reference"},
         "model": rasters
-        | {"model", "images", "labels", "bands", "tta", "engine", "precision", "devices", "image_gsd_m"},
+        | {"model", "images", "labels", "image_gsd_m", "bands", "nodata", "stretch", "stretch_from"}
+        | {"tta", "engine", "precision", "devices", "memory"},
         "roads": shared | {"predicted", "reference", "buffer_m", "relax_m"},
     }
     assert {name: {each.name for each in part.params} for name, part in command.commands.items()} == expected

@@ -1,9 +1,16 @@
 """Errors of the library name parameters; the command line names its own options instead."""
 
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Unpack, get_args, get_origin, get_type_hints
+
 import click
 import pytest
 from click.testing import CliRunner
 
+import geoseg
 from geoseg.cli import main
 from geoseg.cli.group import sentence
 from geoseg.errors import OutputError
@@ -66,7 +73,7 @@ def test_no_setting_keeps_its_python_name(command):
     [
         (
             ["models", "export", "m", "--format", "onnx", "-o", "f"],
-            "lower --tile, or choose `geoseg predict --bands 3,2,1`.",
+            "lower --tile, or choose --bands 3,2,1.",
         ),
         (["models", "quantize", "m", "--calibrate", "i"], "lower `geoseg predict --tile`, or choose --bands 3,2,1."),
         (["evaluate", "model", "m", "i", "l"], "lower `geoseg predict --tile`, or choose --bands 3,2,1."),
@@ -81,3 +88,76 @@ def test_options_are_those_of_the_subcommand(monkeypatch, words, shown):
     for library in ("prediction.export.export", "prediction.quantize.quantize", "evaluation.evaluate_model"):
         monkeypatch.setattr(f"geoseg.{library}", fail)
     assert CliRunner().invoke(main, words).stderr == f"geoseg: {shown}\n"
+
+
+LIBRARY = {
+    "predict": geoseg.predict,
+    "info": geoseg.describe,
+    "evaluate rasters": geoseg.evaluate,
+    "evaluate model": geoseg.evaluate_model,
+    "evaluate roads": geoseg.evaluate_roads,
+    "train": geoseg.train,
+    "roads": geoseg.trace_roads,
+    "polygons": geoseg.polygonise,
+    "models export": geoseg.export,
+    "models quantize": geoseg.quantize,
+    "tile": geoseg.tile,
+    "resize": geoseg.resize,
+}
+"""Commands, and the public function that each one calls."""
+OBJECTS = {"executor", "load", "progress", "epoch_done", "recipe"}
+"""Parameters that only Python can give, and a recipe that is given as a path."""
+OF_RECIPES = {"attribute", "encoder", "encoder_weights", "mantissa_bits", "values"}
+OF_ARRAYS = {"array", "geobox", "image_gsd_m"}
+NOT_OURS = {"crs", "gdalwarp"}
+
+
+def parameters_of(function):
+    """Names of a public function's parameters, those of its keyword dictionaries among them."""
+    names = set()
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            hint = get_type_hints(function)[name]
+            assert get_origin(hint) is Unpack
+            names |= set(get_args(hint)[0].__annotations__)
+        else:
+            names.add(name)
+    return names - OBJECTS
+
+
+def named_in_sentences():
+    """Words in backticks in the package's texts, alone or with a value, and a module that has each."""
+    pattern = re.compile(r"`(\w+)(?:=[^`]*)?`")
+    found = {}
+    for path in Path(geoseg.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+                parts = [node.value]
+            else:
+                continue
+            found |= dict.fromkeys(pattern.findall("".join(parts)), path)
+    assert len(found) > 30
+    return found
+
+
+@pytest.mark.parametrize(("words", "function"), LIBRARY.items())
+def test_what_sentences_advise_can_be_typed(words, function):
+    """A parameter of the function that a command calls, if a sentence names it, is its argument or option.
+
+    `info` plans a run of `predict`, whose options it names.
+    """
+    command = main
+    for word in words.split():
+        command = command.get_command(click.Context(command), word)
+    others = {"info": set(Settings.__dataclass_fields__), "predict": {"source"}}.get(words, set())
+    assert parameters_of(function) & named_in_sentences().keys() - others <= {each.name for each in command.params}
+
+
+def test_sentences_name_parameters_that_exist():
+    """A word in backticks in a sentence is a parameter of a public call, or a recipe's key."""
+    known = set().union(*map(parameters_of, LIBRARY.values())) | OF_RECIPES | OF_ARRAYS | NOT_OURS
+    assert {name: path for name, path in named_in_sentences().items() if name not in known} == {}

@@ -53,18 +53,67 @@ def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
     label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels", crs=None)
     bundle = write_bundle()
     evaluation = evaluate_model(
-        bundle, scene.parent, label.parent, load=echo, image_gsd_m=0.5, tta="flips", bands=(3, 2, 1)
+        bundle,
+        scene.parent,
+        label.parent,
+        load=echo,
+        image_gsd_m=0.5,
+        tta="flips",
+        bands=(3, 2, 1),
+        nodata=7,
+        stretch="0,200",
     )
     assert evaluation.to_json()["subject"] == {
         "prediction": str(scene.parent),
         "truth": str(label.parent),
         "models": ["stand-in 1"],
-        "inference": {"bundle": str(bundle), "tta": "flips", "bands": [3, 2, 1], "image_gsd_m": 0.5, "runtime": None},
+        "inference": {
+            "bundle": str(bundle),
+            "tta": "flips",
+            "bands": [3, 2, 1],
+            "nodata": [7.0],
+            "stretch": "0,200",
+            "stretch_from": None,
+            "image_gsd_m": 0.5,
+            "runtime": None,
+        },
     }
     assert evaluation.sentences()[0] == (
-        f"Model stand-in 1 ({bundle}; tta flips, bands 3,2,1; images without a georeference at 0.5 m) on "
-        f"{scene.parent} against {label.parent}."
+        f"Model stand-in 1 ({bundle}; tta flips, bands 3,2,1, nodata 7, stretch 0,200; images without a "
+        f"georeference at 0.5 m) on {scene.parent} against {label.parent}."
     )
+
+
+@pytest.mark.parametrize(
+    "choices", [{"bands": (3, 1, 2)}, {"nodata": 9}, {"stretch": "p20,p60"}, {"stretch_from": "other.tif"}]
+)
+def test_images_are_read_as_in_prediction(write_ids, write_bundle, echo, blobs, image, tmp_path, choices):
+    """Bands, nodata and stretch mean what they mean to `predict`."""
+    image[:, :20, :20] = 9
+    scene = write_ids(image, "scene.tif", folder="images")
+    if "stretch_from" in choices:
+        choices = {"stretch_from": write_ids(image // 3, "other.tif", crs=None)}  # its location does not matter
+    label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels")
+    bundle = write_bundle()
+    plain = evaluate_model(bundle, scene, label, load=echo).to_json()
+    found = evaluate_model(bundle, scene, label, load=echo, **choices).to_json()
+    made = geoseg.predict(scene, model=bundle, folder=tmp_path / "maps", load=echo, probabilities=True, **choices)
+    expected = evaluate(made.outputs.classes, label).to_json()
+    assert found["matrix"] == expected["matrix"] != plain["matrix"]
+    assert found["calibration"] == expected["calibration"]
+
+
+def test_joint_stretch(write_ids, write_bundle, echo, blobs, image):
+    """One stretch of all images, with or without a georeference: between percentiles 2 and 98 of their values."""
+    dark = image.astype(np.uint16)
+    for name, pixels in (("a.tif", dark + 1), ("b.tif", dark * 9 + 1)):
+        scene = write_ids(pixels, name, folder="images", crs=None)
+        label = write_ids(blobs(ROWS, COLS), name, folder="labels", crs=None)
+    choices = {"bands": (1, 2, 3), "stretch": "joint"}
+    evaluation = evaluate_model(write_bundle(), scene.parent, label.parent, load=echo, **choices)
+    pooled = np.concatenate([dark + 1, dark * 9 + 1]).reshape(2, 3, -1).transpose(1, 0, 2).reshape(3, -1)
+    limits = np.percentile(pooled, (2, 98), axis=1).T
+    assert evaluation.subject.inference.stretch == ";".join(f"{low:.6g},{high:.6g}" for low, high in limits)
 
 
 def test_errors_name_the_image(write_ids, write_bundle, echo, blobs, image):

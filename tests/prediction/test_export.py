@@ -82,3 +82,15 @@ def test_shipped_model_on_real_tiles(name, real_data, tmp_path):
     target = tmp_path / f"aerial{exporting.FORMATS[name].suffix}"
     assert export("aerial", target, format=name, tile=128, source=scene).difference <= 1e-4
     assert target.exists()
+
+
+def test_a_scene_is_read_as_in_prediction(compared, write_scene, write_bundle, noise, tmp_path):
+    """Bands and stretch of the scene are those that `predict` takes; without a scene there is nothing to read so."""
+    pixels = noise(32, 96)
+    bundle = write_bundle(tile=32, overlap=0)
+    choices = {"bands": (3, 2, 1), "stretch": "10,137"}
+    export(bundle, tmp_path / "model.onnx", format="onnx", source=write_scene(pixels), **choices)
+    expected = np.clip((np.moveaxis(pixels[::-1, :, :32], 0, -1) - np.float32(10)) * np.float32(255 / 127), 0, 255)
+    np.testing.assert_array_equal(compared[0][0], expected)
+    with pytest.raises(UsageError, match=r"`stretch_from` apply to a scene .*`source`"):
+        export(bundle, tmp_path / "model.onnx", format="onnx", **choices)

@@ -112,6 +112,25 @@ def test_a_single_image(seen, bundle, write_images, tmp_path):
     assert len({tile.tobytes() for tile in (*seen["calibrated"], *seen["compared"])}) == 20
 
 
+def test_images_are_read_as_in_prediction(seen, bundle, write_images, tmp_path):
+    """Bands, nodata values and the stretch of images are those that `predict` takes, a joint one too."""
+    folder = write_images("ab")
+    choices = {"stretch": "10,137", "bands": (3, 2, 1)}
+    given = geoseg.quantize(bundle, tmp_path / "out.keras", calibrate=folder, tiles=4, **choices)
+    pixels = np.asarray(Image.open(folder / "b.png")).astype(np.float32)[..., ::-1]
+    expected = np.clip((pixels - 10) * np.float32(255 / 127), 0, 255)
+    corners = {expected[row : row + 64, col : col + 64].tobytes() for row in (0, 64) for col in (0, 64)}
+    assert {tile.tobytes() for tile in seen["calibrated"]} == corners
+    assert given.calibration_tiles == 4
+    noise = np.random.default_rng(0).integers(20, 200, (2, 128, 128, 3), dtype=np.uint8)
+    for name, image in zip("ab", noise, strict=True):
+        Image.fromarray(image).save(folder / f"{name}.png")
+    geoseg.quantize(bundle, tmp_path / "joint.keras", calibrate=folder, tiles=4, stretch="joint")
+    low, high = np.percentile(noise.reshape(-1, 3), (2, 98), axis=0)
+    stretched = np.clip((noise[1] - low) * 255 / (high - low), 0, 255)
+    np.testing.assert_allclose(sum(map(np.sum, seen["calibrated"])), stretched.sum(), rtol=1e-5)
+
+
 def test_patterns_and_files(seen, bundle, write_images, tmp_path):
     """Images are given as patterns or files, several of them, and each is taken once."""
     folder = write_images("abc")
