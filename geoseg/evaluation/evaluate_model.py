@@ -42,7 +42,7 @@ def evaluate_model(
     engine: str = "auto",
     precision: Literal["auto"] | Precision = "auto",
     devices: str = "auto",
-    memory: int = 2 * 10**9,
+    memory: int | None = None,
     load: Loader | None = None,
     progress: Progress = no_progress,
     **options: Unpack[CriteriaOptions],

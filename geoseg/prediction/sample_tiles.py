@@ -42,7 +42,7 @@ def read_samples(
     """
     with placed(source, card.gsd_m) as scene:
         # No run is planned, and no memory limits it.
-        settings = Settings(tile=side, overlap=0.0, roads=False, memory=2**63, **imagery)
+        settings = Settings(tile=side, overlap=0.0, roads=False, **imagery)
         planned = plan(open_scene(scene), card, settings)
         lattice = planned.lattice
         all_rows, all_cols = lattice.roi

@@ -39,7 +39,7 @@ class Options(RuntimeOptions, ImageryOptions, total=False):
     probabilities: bool
     roads: bool
     formats: tuple[str, ...]
-    memory: int
+    memory: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
