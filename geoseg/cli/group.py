@@ -1,6 +1,7 @@
 """The `geoseg` command: imports subcommands when called, and shows errors as one sentence."""
 
 import ast
+import json
 import logging
 import os
 import re
@@ -27,6 +28,8 @@ _PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
 
 
 _RUNNING = "geoseg.cli.running"
+_WITH_RECIPES = ("train", "tile")
+"""Commands whose imagery is described by a recipe."""
 
 
 class RecordingGroup(click.Group):
@@ -113,14 +116,18 @@ def sentence(error: Exception | str, command: click.Command | None) -> str:
 
     `` `overwrite=True` `` becomes `--overwrite`, `` `bands=(1, 2, 3)` `` becomes `--bands 1,2,3`; an option that may
     be repeated is repeated. A setting of predictions that the command has no option for is named as that of `predict`:
-    `` `tile=256` `` becomes `` `geoseg predict --tile 256` ``. Other words in backticks stay. The sentence is one line,
-    whatever names it repeats.
+    `` `tile=256` `` becomes `` `geoseg predict --tile 256` ``; or as the recipe's, if the command reads one and a data
+    set has it: `` `bands=(3, 2, 1)` `` becomes `` `data.bands = [3, 2, 1]` ``. Other words in backticks stay. The
+    sentence is one line, whatever names it repeats.
     """
     parameters = {} if command is None else {each.name: each for each in command.params}
     others = {each.name: each for each in _import("predict").params if isinstance(each, click.Option)}
+    keys = _recipe_keys() if command is not None and command.name in _WITH_RECIPES else frozenset()
 
     def option(match: re.Match[str]) -> str:
         name, value = match.groups()
+        if name in others and name not in parameters and name in keys:
+            return f"`data.{name}`" if value is None else f"`data.{name} = {json.dumps(_parse(value))}`"
         if name in others and name not in parameters:
             return f"`geoseg predict {_option(others[name], value)}`"
         parameter = parameters.get(name)
@@ -129,6 +136,13 @@ def sentence(error: Exception | str, command: click.Command | None) -> str:
         return _option(parameter, value) if isinstance(parameter, click.Option) else match[0]
 
     return escaped(_PARAMETER.sub(option, str(error)))
+
+
+def _recipe_keys() -> frozenset[str]:
+    """Keys of a recipe's data sets."""
+    from geoseg.training.recipe.recipe import DataSet
+
+    return frozenset(DataSet.model_fields)
 
 
 def _option(parameter: click.Option, value: str | None) -> str:
@@ -142,13 +156,18 @@ def _option(parameter: click.Option, value: str | None) -> str:
 
 def _typed(value: str, *, repeated: bool) -> list[str]:
     """Return a Python value as typed on the command line: a sequence joined by commas, or one text per element."""
-    try:
-        parsed = ast.literal_eval(value)
-    except (SyntaxError, ValueError):  # a bare word
-        return [value]
+    parsed = _parse(value)
     if not isinstance(parsed, list | tuple):
         return [parsed if isinstance(parsed, str) else value]
     return [str(each) for each in parsed] if repeated else [",".join(map(str, parsed))]
+
+
+def _parse(value: str) -> Any:  # noqa: ANN401 - any literal
+    """Parse a Python value; a bare word is a string."""
+    try:
+        return ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return value
 
 
 def out_of_memory(error: Exception) -> GeosegError:

@@ -9,7 +9,7 @@ from geoseg.errors import MismatchError, SceneError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.sample import sample_values
-from geoseg.rasters.scene import Scene
+from geoseg.rasters.scene import Raster
 from geoseg.rasters.stretch import Percentiles, Stretch, measure_stretch, parse_stretch
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of
@@ -20,9 +20,9 @@ _STRAY = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class Imagery:
-    """A scene as a model reads it."""
+    """A raster as a model reads it."""
 
-    scene: Scene
+    raster: Raster
     bands: tuple[int, ...]
     """Counted from 1, in the order of the model's."""
     validity: Validity
@@ -31,17 +31,17 @@ class Imagery:
     @property
     def name(self) -> str:
         """Path or URL."""
-        return self.scene.source
+        return self.raster.source
 
     @property
     def units(self) -> Units:
         """Declared scale and offset of the bands."""
-        return tuple(self.scene.units[band - 1] for band in self.bands)
+        return tuple(self.raster.units[band - 1] for band in self.bands)
 
     @property
     def kind(self) -> str:
         """Kind of the values: physical, or of a data type."""
-        return kind_of(self.scene.dtype, self.units)
+        return kind_of(self.raster.dtype, self.units)
 
 
 Scalings = tuple[tuple[Scaling, ...], Stretch | None]
@@ -56,7 +56,7 @@ def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | 
     """
     check_units(image.name, image.units)
     if reference is None and stretch in ("auto", "none"):
-        own = choose_scaling(card.scaling, image.scene.dtype, image.units)
+        own = choose_scaling(card.scaling, image.raster.dtype, image.units)
         if own is not None:
             return own, None
         if stretch == "none":
@@ -83,8 +83,8 @@ def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | 
 def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
     """Measure one stretch for several scenes; raises SceneError or MismatchError."""
     for image in images:
-        if np.dtype(image.scene.dtype).kind == "c":
-            raise SceneError(f"{image.name} holds {image.scene.dtype} values; save their magnitude as a scene.")
+        if np.dtype(image.raster.dtype).kind == "c":
+            raise SceneError(f"{image.name} holds {image.raster.dtype} values; save their magnitude as a scene.")
         check_units(image.name, image.units)
         _refuse_other_kind(images[0], image)
     samples = [sample_values(image.name, image.bands, image.validity, image.units) for image in images]

@@ -19,23 +19,29 @@ from .values import Unit, units_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
-    """Description of a georeferenced raster."""
+class Raster:
+    """Description of a raster's bands."""
 
     source: str
     """Path or URL for GDAL."""
-    identity: tuple[Mark, ...]
-    """Marks of the source, its sidecars, and the rasters behind a VRT; see `identity.check_unchanged`."""
-    geobox: GeoBox
-    """The raster's own grid."""
-    gsd_m: tuple[float, float]
-    """Ground sample distance at the centre, in metres: down a column, along a row."""
     dtype: str
     """NumPy data type of the bands."""
     bands: tuple[Band, ...]
     """What each band shows."""
     units: tuple[Unit, ...]
     """Declared scale and offset of each band."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene(Raster):
+    """Description of a georeferenced raster."""
+
+    identity: tuple[Mark, ...]
+    """Marks of the source, its sidecars, and the rasters behind a VRT; see `identity.check_unchanged`."""
+    geobox: GeoBox
+    """The raster's own grid."""
+    gsd_m: tuple[float, float]
+    """Ground sample distance at the centre, in metres: down a column, along a row."""
 
     @property
     def stem(self) -> str:
@@ -69,14 +75,13 @@ def open_scene(source: str | Path) -> Scene:
             Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # fails for other planets
         gsd_m = checked_gsd(source, geobox)
         return Scene(
-            source=source,
-            identity=(*at_server, *identify(dataset)),
-            geobox=geobox,
-            gsd_m=gsd_m,
-            dtype=dataset.dtypes[0],
-            bands=name_bands(dataset),
-            units=units_of(dataset),
+            identity=(*at_server, *identify(dataset)), geobox=geobox, gsd_m=gsd_m, **vars(describe(source, dataset))
         )
+
+
+def describe(source: str, dataset: rasterio.DatasetReader) -> Raster:
+    """Describe the bands of an opened raster; see `name_bands`."""
+    return Raster(source=source, dtype=dataset.dtypes[0], bands=name_bands(dataset), units=units_of(dataset))
 
 
 def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:

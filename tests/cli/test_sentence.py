@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import tomllib
 from pathlib import Path
 from typing import Unpack, get_args, get_origin, get_type_hints
 
@@ -15,6 +16,7 @@ from geoseg.cli import main
 from geoseg.cli.group import sentence
 from geoseg.errors import OutputError
 from geoseg.prediction.settings import Settings
+from geoseg.training.recipe.recipe import DataSet
 
 
 @click.command()
@@ -65,7 +67,29 @@ def test_no_setting_keeps_its_python_name(command):
         assert f"`{name}`" not in shown
         option = shown.removeprefix("change ").removesuffix(".")
         own = [each for each in command.params if option in each.opts]
-        assert own or option.startswith("`geoseg predict --")
+        of_recipe = command.name in ("train", "tile") and option == f"`data.{name}`"
+        assert own or of_recipe or option.startswith("`geoseg predict --")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("choose `bands=(3, 2, 1)`", "choose `data.bands = [3, 2, 1]`"),
+        ("add `nodata=-9999.5`", "add `data.nodata = -9999.5`"),
+        ("set `stretch='auto'`", 'set `data.stretch = "auto"`'),
+        ("name `bands`", "name `data.bands`"),
+        ("see `values`", "see `values`"),
+    ],
+)
+@pytest.mark.parametrize("name", ["train", "tile"])
+def test_training_names_keys_of_its_recipe(name, text, shown):
+    """What options say of the imagery of other commands, a recipe says of training's, in TOML."""
+    command = main.get_command(click.Context(main), name)
+    assert sentence(OutputError(text), command) == shown
+    key, equals, value = shown.partition("`")[2].rstrip("`").partition(" = ")
+    if equals:
+        entry = {"name": "a", "images": "a", key.removeprefix("data."): tomllib.loads(f"it = {value}")["it"]}
+        assert DataSet.model_validate(entry)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,15 @@ from rasterio.enums import ColorInterp
 from geoseg.datasets.discovery import Files, find_pairs
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, whole
-from geoseg.models.bundle import PHYSICAL, Scaling
+from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
-from geoseg.rasters.bands import image_bands, name_bands
+from geoseg.prediction.stretching import Imagery
+from geoseg.rasters.bands import alpha_of, image_bands
 from geoseg.rasters.geotiff import writing
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.scene import describe
+from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import is_physical
 from geoseg.tiling import Lattice, Roi, Tile
 from geoseg.tiling.progress import Progress, no_progress
@@ -171,8 +174,8 @@ def _find_unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
 
 def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) -> int:
     with opened(str(files.image), overviews=True) as image, opened(str(files.label), overviews=True) as label:
-        bands = list(image_bands(name_bands(image)))
-        scaling = dict.fromkeys((image.dtypes[0], PHYSICAL), Scaling())  # values stay as they are
+        raster = describe(str(files.image), image)
+        bands = image_bands(raster.bands)
         shown = [image.colorinterp[number - 1] for number in bands]
         meaningless = ColorInterp.palette, ColorInterp.alpha  # the values are neither colours of a table nor a mask
         interpretation = [ColorInterp.undefined if band in meaningless else band for band in shown]
@@ -182,9 +185,11 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
     if nodata is None and not coloured:
         nodata = _find_unused(dtype, used)
     fill = 0 if nodata is None else nodata
-    entry = DataSet(name="chips", images=str(files.image), bands=bands)
+    imagery = Imagery(raster=raster, bands=bands, validity=Validity(alpha=alpha_of(raster.bands)))
+    entry = DataSet(name="chips", images=str(files.image))
     coding = LabelEncoder(data_set="chips", coloured=coloured, table={}, others=None)
-    pair = open_pair(files, entry, coding, scaling, gsd_m=None, ignored=NODATA)
+    unscaled = (Scaling(),) * len(bands)
+    pair = open_pair(files, imagery, unscaled, entry, coding, gsd_m=None, ignored=NODATA)
 
     def read(roi: Roi) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
         values, known = read_values(pair, coding, roi)

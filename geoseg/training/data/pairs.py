@@ -1,28 +1,28 @@
 """Pairs of an image and its labels on the model's pixel grid, described without reading pixels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio.enums import ColorInterp
 
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, Scaling
-from geoseg.rasters.bands import alpha_of, name_bands
+from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.grid import SAME_GSD, grid_at, shape_at
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import is_placed, open_scene
 from geoseg.rasters.validity import Validity
-from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of, units_of
+from geoseg.rasters.values import Units
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import DataSet
 
 from .ground_squares import Blocks
+from .imagery import read_images
 from .label_places import check_features, check_label
 from .label_values import LabelEncoder, build_label_encoder
 from .label_vectors import VectorCoding, build_vector_coding
@@ -84,7 +84,11 @@ def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
     """Find and describe the pairs of a data set, sorted by name; DataError if its vector labels lie elsewhere."""
     coding = build_vector_coding(entry, sets) if entry.coding == "vector" else build_label_encoder(entry, sets)
     found = find_pairs(entry.images, entry.labels)
-    pairs = [open_pair(files, entry, coding, card.scaling, gsd_m=card.gsd_m, ignored=sets.ignored) for files in found]
+    images = read_images([files.image for files in found], entry, card)
+    pairs = [
+        open_pair(files, imagery, scaling, entry, coding, gsd_m=card.gsd_m, ignored=sets.ignored)
+        for files, (imagery, scaling) in zip(found, images, strict=True)
+    ]
     if isinstance(coding, VectorCoding):
         check_features((files, pair.grid) for files, pair in zip(found, pairs, strict=True) if pair.grid is not None)
     return pairs
@@ -92,26 +96,25 @@ def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
 
 def open_pair(
     files: Files,
+    imagery: Imagery,
+    scaling: tuple[Scaling, ...],
     entry: DataSet,
     coding: LabelEncoder | VectorCoding,
-    scaling: Mapping[str, Scaling],
     *,
     gsd_m: float | None,
     ignored: int,
 ) -> Pair:
     """Describe one pair of a data set on a grid of `gsd_m` metres, or on the image's own pixels if None.
 
-    Raises SceneError if image or label cannot be opened, the image lacks a band or scaling, or a label raster does not
-    overlap it or fit its size; UsageError if the coding is not for this kind of label, or the GSD is implausible.
+    Raises SceneError if image or label cannot be opened, or a label raster does not overlap the image or fit its size;
+    UsageError if the coding is not for this kind of label, or the GSD is implausible.
     """
     is_vector = files.label.suffix.lower() in VECTORS
     if is_vector != isinstance(coding, VectorCoding):
         kind, expected = ("vector", "coding = 'vector'") if is_vector else ("raster", "another coding")
         raise UsageError(f"data set {entry.name} has the {kind} label {files.label.name}; give it {expected}.")
     with opened(str(files.image), overviews=True) as image:
-        _check_bands(image, entry)
-        native, alpha = image.shape, alpha_of(name_bands(image))
-        plane = None
+        native, plane = image.shape, None
         if not is_placed(image):
             own = entry.gsd_m or gsd_m or 1.0
             _check_gsd(image.name, (own, own), gsd_m)
@@ -125,7 +128,6 @@ def open_pair(
             shape = grid.shape.yx
         if not is_vector:
             check_label(files, grid, native)
-        units = tuple(units_of(image)[band - 1] for band in entry.bands)
         return Pair(
             data_set=entry.name,
             name=files.name,
@@ -135,43 +137,15 @@ def open_pair(
             shape=shape,
             grid=grid,
             plane=plane,
-            bands=tuple(entry.bands),
-            validity=Validity(alpha=None if alpha in entry.bands else alpha),
-            dtype=image.dtypes[0],
-            units=units,
-            scaling=_choose_scaling(image, units, scaling),
+            bands=imagery.bands,
+            validity=imagery.validity,
+            dtype=imagery.raster.dtype,
+            units=imagery.units,
+            scaling=scaling,
             coding=coding,
             ignored=ignored,
             chunk=_choose_chunk(image, shape),
         )
-
-
-def _check_bands(image: rasterio.DatasetReader, entry: DataSet) -> None:
-    refuse_palette(image)
-    if max(entry.bands) > image.count:
-        raise SceneError(f"{image.name} has {image.count} bands; data set {entry.name} takes band {max(entry.bands)}.")
-
-
-def _choose_scaling(
-    image: rasterio.DatasetReader, units: Units, scalings: Mapping[str, Scaling]
-) -> tuple[Scaling, ...]:
-    """Choose the scaling of each band; raises SceneError if the card has none for the image's values."""
-    check_units(image.name, units)
-    scaling = choose_scaling(scalings, image.dtypes[0], units)
-    if scaling is None:
-        kind = kind_of(image.dtypes[0], units)
-        found = f"declares {format_units(units)}" if is_physical(units) else f"holds {kind} values"
-        raise SceneError(
-            f"{image.name} {found}; card.scaling lists {', '.join(scalings)} only. "
-            f"Add how {kind} values become 0–255: `scaling.{kind} = {{ offset = …, gain = … }}`."
-        )
-    return scaling
-
-
-def refuse_palette(image: rasterio.DatasetReader) -> None:
-    """Refuse a palette image: its values are not measurements."""
-    if ColorInterp.palette in image.colorinterp:
-        raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
 
 
 def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> None:

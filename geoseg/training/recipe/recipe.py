@@ -120,8 +120,14 @@ class DataSet(Section):
     """Attribute with the class of vector labels; None if all features map to `values["*"]`."""
     width_m: Annotated[float, Field(gt=0)] = 6.0
     """Width of line labels."""
-    bands: list[Positive] = [1, 2, 3]
-    """Bands of the images for the network, counted from 1."""
+    bands: list[Positive] | None = None
+    """Bands of the images for the network, counted from 1; None to find them as in prediction, by descriptions,
+    wavelengths or colours."""
+    nodata: float | list[float] = []
+    """Values without data that the images do not declare: one, or one for each band, as in prediction."""
+    stretch: Literal["none", "auto"] = "none"
+    """Images for whose values `card.scaling` has no entry are refused, or with `auto` stretched each between
+    percentiles 2 and 98, as prediction does with such a scene."""
     gsd_m: Annotated[float, Field(gt=0)] | None = None
     """Ground sample distance of images without georeference; the card's if None."""
     train_gsd_m: list[Annotated[float, Field(gt=0)]] = []

@@ -134,7 +134,7 @@ def _check_data(recipe: Recipe) -> None:
     if repeated:
         raise UsageError(f"two data sets are named {repeated[0]!r}; give each a name of its own.")
     for entry in recipe.data:
-        if len(entry.bands) != len(recipe.card.bands):
+        if entry.bands is not None and len(entry.bands) != len(recipe.card.bands):
             raise UsageError(
                 f"data set {entry.name} takes bands {', '.join(map(str, entry.bands))}; "
                 f"the card has {len(recipe.card.bands)} ({', '.join(recipe.card.bands)})."

@@ -11,13 +11,14 @@ import rasterio
 
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError
-from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands, name_bands
+from geoseg.prediction.stretching import Imagery
+from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands
 from geoseg.rasters.open import opened, unplaced
-from geoseg.rasters.scene import Scene, is_placed, open_scene, refuse_mixed_types
+from geoseg.rasters.scene import Scene, describe, is_placed, open_scene, refuse_mixed_types
 from geoseg.rasters.validity import Validity
-from geoseg.rasters.values import check_units, is_physical, kind_of, units_of
+from geoseg.rasters.values import check_units, is_physical
+from geoseg.training.data.imagery import refuse_palette, report_undeclared
 from geoseg.training.data.label_places import check_features, check_label
-from geoseg.training.data.pairs import refuse_palette
 
 from .labels import LabelSurvey, survey_labels
 
@@ -40,6 +41,8 @@ class ImageSurvey:
     """Bands to train on, counted from 1 and the same in all images: red, green and blue, or else the first three."""
     limits: Mapping[str, tuple[float, float]]
     """First and 99th percentile of the valid pixels of the chosen bands, by key of the card's scaling."""
+    undeclared: tuple[float, ...]
+    """Values that seem to have no data, and are not declared."""
     labels: LabelSurvey
 
 
@@ -47,18 +50,20 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
     """Find pairs and open some of them; DataError or UsageError if training could not use them."""
     files = tuple(find_pairs(images, labels))
     opened_pairs = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, SAMPLED_PAIRS).astype(int))]
-    shapes, scenes, with_vectors = [], [], []
+    shapes, scenes, with_vectors, read = [], [], [], []
     bands: dict[tuple[Band, ...], str] = {}
     samples = defaultdict(list)
     with unplaced():
         for pair in opened_pairs:
             with opened(str(pair.image), overviews=True) as image:
-                named = name_bands(image)
+                raster = describe(str(pair.image), image)
+                named = raster.bands
                 _check_image(image, named)
                 shapes.append(image.shape)
                 bands.setdefault(named, image.name)
-                kind, values = _sample_values(image, named)
-                samples[kind].append(values)
+                imagery = Imagery(raster=raster, bands=_choose_bands(named), validity=Validity(alpha=alpha_of(named)))
+                read.append(imagery)
+                samples[imagery.kind].append(_sample_values(image, imagery))
                 scene = open_scene(pair.image) if is_placed(image) else None
                 if scene is not None:
                     scenes.append(scene)
@@ -76,6 +81,7 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
             bands=tuple(bands),
             chosen=_choose_same_bands(bands),
             limits={kind: _find_limits(np.concatenate(parts), kind) for kind, parts in samples.items()},
+            undeclared=report_undeclared(read),
             labels=survey_labels([pair.label for pair in opened_pairs]),
         )
 
@@ -106,16 +112,15 @@ def _choose_same_bands(bands: Mapping[tuple[Band, ...], str]) -> tuple[int, ...]
     return next(iter(names))
 
 
-def _sample_values(image: rasterio.DatasetReader, named: tuple[Band, ...]) -> tuple[str, npt.NDArray[np.generic]]:
-    """Sample the values `(values,)` of valid pixels, and name their kind."""
-    bands = _choose_bands(named)
-    units = tuple(units_of(image)[band - 1] for band in bands)
+def _sample_values(image: rasterio.DatasetReader, imagery: Imagery) -> npt.NDArray[np.generic]:
+    """Sample the values `(values,)` of valid pixels."""
+    units = imagery.units
     check_units(image.name, units)
-    values, valid = Validity(alpha=alpha_of(named)).sample(image, bands)
+    values, valid = imagery.validity.sample(image, imagery.bands)
     values = values[:, valid]
     if is_physical(units):
         values = np.stack([band * unit.scale + unit.offset for band, unit in zip(values, units, strict=True)])
-    return kind_of(image.dtypes[0], units), values.ravel()
+    return values.ravel()
 
 
 def _find_limits(values: npt.NDArray[Any], kind: str) -> tuple[float, float]:

@@ -13,6 +13,9 @@ from geoseg.training.recipe.load import load_recipe, parse_recipe
 from geoseg.training.recipe.recipe import Rendered
 from geoseg.training.recipe.resolve import resolve
 
+# Images of one value.
+pytestmark = pytest.mark.filterwarnings("ignore:.* in all bands, as in:geoseg.errors.GeosegWarning")
+
 
 @pytest.fixture
 def two_sets(write_raster, open_recipe):

@@ -5,10 +5,13 @@ import pytest
 import rasterio
 from pyproj import Transformer
 from rasterio import Affine
+from standins import warned
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.training.data.pairs import Pair
 from geoseg.training.data.read_pairs import read_image, read_labels, read_pair
+
+RGB = {"bands": [1, 2, 3]}
 
 
 def whole(pair: Pair):
@@ -121,7 +124,7 @@ def test_masked_pixels(write_raster, coordinates, ids, only_pair, kind):
     write_raster("image.tif", image, **profile)
     labels = ids(20, 30)
     write_raster("label.tif", labels)
-    pair = only_pair(images="image.tif", labels="label.tif", card=card)
+    pair = only_pair(images="image.tif", labels="label.tif", card=card, **RGB)
     pixels, read = read_pair(pair, whole(pair))
     assert (pixels[~valid] == 0).all()
     assert (pixels[valid] > 0).all()
@@ -228,8 +231,9 @@ def test_labels_of_another_kind(write_raster, coordinates, only_pair, label, cod
 @pytest.mark.parametrize(
     ("image", "entry", "error", "sentence"),
     [
-        (np.zeros((2, 9, 9), np.uint8), {}, SceneError, "has 2 bands; data set set takes band 3"),
-        (np.zeros((3, 9, 9), np.uint16), {}, SceneError, "holds uint16 values; card.scaling lists uint8 only"),
+        (np.zeros((2, 9, 9), np.uint8), {}, SceneError, r"has 2 bands; the model needs 3 \(red, green, blue\)"),
+        (np.zeros((3, 9, 9), np.uint8), {"bands": [1, 2, 4]}, SceneError, "has 3 bands; `bands` names band 4"),
+        (np.zeros((3, 9, 9), np.uint16), RGB, SceneError, "holds uint16 values; card.scaling lists uint8 only"),
         (np.zeros((3, 9, 9), np.uint8), {"bands": [1]}, UsageError, "takes bands 1; the card has 3"),
     ],
 )
@@ -249,7 +253,8 @@ def test_scale_and_offset_need_a_scaling_of_their_own(write_raster, ids, only_pa
     write_raster("label.tif", ids(9, 9))
     sentence = r"declares scale 0\.0001 and offset 0; card.scaling lists uint16 only.*`scaling\.physical = "
     with pytest.raises(SceneError, match=sentence):
-        only_pair(images="image.tif", labels="label.tif", card={"scaling": {"uint16": {}}})
+        only_pair(images="image.tif", labels="label.tif", card={"scaling": {"uint16": {}}}, **RGB)
     card = {"scaling": {"uint16": {}, "physical": {"offset": 0.1, "gain": 500.0}}}
-    (scaling, *_) = only_pair(images="image.tif", labels="label.tif", card=card).scaling
+    with warned("are 0 in all bands"):
+        (scaling, *_) = only_pair(images="image.tif", labels="label.tif", card=card, **RGB).scaling
     assert (2000 - scaling.offset) * scaling.gain == pytest.approx((0.2 - 0.1) * 500)

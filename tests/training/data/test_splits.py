@@ -12,6 +12,9 @@ from geoseg.errors import UsageError
 from geoseg.training.data.ground_squares import Blocks, Ground
 from geoseg.training.data.read_pairs import read_image, read_labels
 
+# Images of one value.
+pytestmark = pytest.mark.filterwarnings("ignore:.* in all bands, as in:geoseg.errors.GeosegWarning")
+
 PLACE = Affine(1, 0, 500_000, 0, -1, 5_400_000)
 
 

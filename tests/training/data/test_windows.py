@@ -9,6 +9,9 @@ from geoseg.errors import UsageError
 from geoseg.training.data.cache import Cache
 from geoseg.training.data.windows import count_labels, mix_windows, sample_windows
 
+# Images of one value.
+pytestmark = pytest.mark.filterwarnings("ignore:.* in all bands, as in:geoseg.errors.GeosegWarning")
+
 IGNORED = 3
 
 

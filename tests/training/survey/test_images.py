@@ -220,6 +220,7 @@ def test_vectors_are_placed_on_the_ground(features, arguments, words):
         features(kind=["wood", "lake"], **arguments)
 
 
+@pytest.mark.filterwarnings("ignore:.* are 255 in all bands:geoseg.errors.GeosegWarning")
 def test_infrared_called_alpha(seen, picture):
     """Near infrared that GDAL calls alpha does not mask the others: their values all count."""
     infrared = np.where(np.arange(120) < 30, 0, picture[:1])

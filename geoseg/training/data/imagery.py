@@ -1,0 +1,104 @@
+"""Read the images of a data set as prediction would: their bands, validity, and scaling for the network."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.enums import ColorInterp
+
+from geoseg.errors import SceneError
+from geoseg.models.bundle import Card, Scaling
+from geoseg.prediction.scene_bands import find_imagery, find_undeclared_values
+from geoseg.prediction.settings import Settings
+from geoseg.prediction.stretching import Imagery, scale_values
+from geoseg.rasters.georeference import warn
+from geoseg.rasters.open import opened
+from geoseg.rasters.scene import describe
+from geoseg.rasters.stretch import Percentiles
+from geoseg.rasters.undeclared import describe_undeclared
+from geoseg.rasters.values import check_units, choose_scaling, format_units, is_physical
+from geoseg.training.recipe.recipe import DataSet
+
+SAMPLED = 24
+"""Images to look for undeclared nodata values in, evenly spaced by name."""
+
+
+def read_images(images: Sequence[Path], entry: DataSet, card: Card) -> list[tuple[Imagery, tuple[Scaling, ...]]]:
+    """Choose the bands, nodata values and scaling of each image of a data set, as prediction with the card would.
+
+    GeosegWarnings report what is assumed, once for all images. Raises SceneError, MismatchError or UsageError if an
+    image does not fit the card, or what the data set says of it.
+    """
+    settings = Settings(bands=None if entry.bands is None else tuple(entry.bands), nodata=entry.nodata)
+    found, assumed = [], []
+    for path in images:
+        with opened(str(path), overviews=True) as image:
+            refuse_palette(image)
+            imagery, sentences = find_imagery(describe(str(path), image), card, settings)
+        found.append(imagery)
+        assumed += [(sentence.replace(str(path), ""), sentence) for sentence in sentences]
+    report_once(assumed)
+    scalings = _scale(found, entry, card)
+    report_undeclared(found)
+    return list(zip(found, scalings, strict=True))
+
+
+def refuse_palette(image: rasterio.DatasetReader) -> None:
+    """Refuse a palette image: its values are not measurements."""
+    if ColorInterp.palette in image.colorinterp:
+        raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
+
+
+def report_undeclared(images: Sequence[Imagery]) -> tuple[float, ...]:
+    """Warn of values without data that images seem to have and do not declare, and return them.
+
+    Some of many images are read.
+    """
+    found: dict[float, list[str]] = defaultdict(list)
+    for number in np.unique(np.linspace(0, len(images) - 1, SAMPLED).astype(int)):
+        undeclared = find_undeclared_values(images[number])
+        if undeclared is not None:
+            found[undeclared[0]].append(describe_undeclared(images[number].name, *undeclared))
+    report_once((value, sentence) for value, sentences in found.items() for sentence in sentences)
+    return tuple(found)
+
+
+def report_once(found: Iterable[tuple[Hashable, str]]) -> None:
+    """Warn with the first sentence of each key, and count the others."""
+    sentences: dict[Hashable, list[str]] = defaultdict(list)
+    for key, sentence in found:
+        sentences[key].append(sentence)
+    for first, *others in sentences.values():
+        more = f" The same holds for {len(others)} more image{'s' * (len(others) > 1)}." if others else ""
+        warn(first + more)
+
+
+def _scale(images: Sequence[Imagery], entry: DataSet, card: Card) -> list[tuple[Scaling, ...]]:
+    """Choose the scaling of each image: the card's, or a stretch if it has none and the data set allows that."""
+    scalings, stretched = [], []
+    for image in images:
+        check_units(image.name, image.units)
+        scaling = choose_scaling(card.scaling, image.raster.dtype, image.units)
+        if scaling is None and entry.stretch == "none":
+            raise SceneError(_unscaled(image, card))
+        if scaling is None:
+            wanted = Percentiles()
+            scaling, used = scale_values(image, card, f"p{wanted.low:g},p{wanted.high:g}")
+            sentence = f"{image.name} holds {image.kind} values; {wanted} of each band's became 0 to 255 ({used})."
+            stretched.append((image.kind, sentence))
+        scalings.append(scaling)
+    report_once(stretched)
+    return scalings
+
+
+def _unscaled(image: Imagery, card: Card) -> str:
+    """State that a card has no scaling for an image's values, and what to do."""
+    kind = image.kind
+    found = f"declares {format_units(image.units)}" if is_physical(image.units) else f"holds {kind} values"
+    return (
+        f"{image.name} {found}; card.scaling lists {', '.join(card.scaling)} only. Add how {kind} values become 0–255: "
+        f"`scaling.{kind} = {{ offset = …, gain = … }}`, or let each image be stretched, as prediction does: "
+        "`stretch='auto'`."
+    )
