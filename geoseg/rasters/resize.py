@@ -20,6 +20,7 @@ from geoseg.files import check_outputs, discard, whole
 from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
 
+from .band_texts import read_texts
 from .bands import alpha_of, name_bands
 from .geotiff import check_complete, writing
 from .grid import Shape, scaled_shape
@@ -198,13 +199,11 @@ def _profile(scene: DatasetReader, shape: Shape) -> dict[str, Any]:
 def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
     """Copy descriptions, colours and tags of the bands, but not their statistics."""
     written.colorinterp = scene.colorinterp
-    written.descriptions = scene.descriptions
     written.units = [unit or "" for unit in scene.units]
     written.scales, written.offsets = scene.scales, scene.offsets
     written.update_tags(**scene.tags())
     for band in scene.indexes:
-        tags = scene.tags(band)
-        written.update_tags(band, **{key: tags[key] for key in tags if not key.startswith("STATISTICS_")})
+        read_texts(scene, band).write(written, band)
         if scene.colorinterp[band - 1] == ColorInterp.palette:
             written.write_colormap(band, scene.colormap(band))
 

@@ -20,6 +20,7 @@ from geoseg.files import check_outputs, whole
 from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
 from geoseg.prediction.stretching import Imagery
+from geoseg.rasters.band_texts import BandTexts, read_texts
 from geoseg.rasters.bands import alpha_of, image_bands
 from geoseg.rasters.geotiff import writing
 from geoseg.rasters.ground import crs_of
@@ -58,6 +59,10 @@ class Cut:
 
 Job = tuple[str, Callable[[Path], int]]
 """Name of an image, and a function that writes its chips in a folder and returns their number."""
+
+
+Described = tuple[ColorInterp, BandTexts]
+"""Colour interpretation and texts of a band of images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +183,8 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
         bands = image_bands(raster.bands)
         shown = [image.colorinterp[number - 1] for number in bands]
         meaningless = ColorInterp.palette, ColorInterp.alpha  # the values are neither colours of a table nor a mask
-        interpretation = [ColorInterp.undefined if band in meaningless else band for band in shown]
+        shown = [ColorInterp.undefined if band in meaningless else band for band in shown]
+        texts = [read_texts(image, number) for number in bands]
         coloured = is_coloured(label)
         dtype, nodata = np.dtype(label.dtypes[0]), label.nodata
         colours = label.colormap(1) if label.colorinterp[0] == ColorInterp.palette else None
@@ -197,7 +203,7 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
         return np.where(known, split, fill).astype(dtype), known
 
     labels = Labels(read=read, fill=fill, nodata=nodata, colour_table=colours)
-    return _write_chips(pair, labels, interpretation, cut, target)
+    return _write_chips(pair, labels, list(zip(shown, texts, strict=True)), cut, target)
 
 
 def _cut_for_training(pair: Pair, run: Run, cut: Cut, place: str, target: Path) -> int:
@@ -212,11 +218,13 @@ def _cut_for_training(pair: Pair, run: Run, cut: Cut, place: str, target: Path) 
     tags = {f"CLASS_{value}": name for value, name in enumerate(names)}
     labels = Labels(read=read, fill=NODATA, nodata=NODATA, colour_table=sets.legend.colormap, tags=tags)
     known_bands = ColorInterp.__members__
-    interpretation = tuple(known_bands.get(band.lower(), ColorInterp.undefined) for band in run.card.bands)
-    return _write_chips(pair, labels, interpretation, cut, target / place)
+    bands = [
+        (known_bands.get(band.lower(), ColorInterp.undefined), BandTexts(description=band)) for band in run.card.bands
+    ]
+    return _write_chips(pair, labels, bands, cut, target / place)
 
 
-def _write_chips(pair: Pair, labels: Labels, interpretation: Sequence[ColorInterp], cut: Cut, target: Path) -> int:
+def _write_chips(pair: Pair, labels: Labels, bands: Sequence[Described], cut: Cut, target: Path) -> int:
     """Write the chips of a pair strip by strip; return their number."""
     written = 0
     for tiles in cut.strips(pair.shape):
@@ -231,7 +239,7 @@ def _write_chips(pair: Pair, labels: Labels, interpretation: Sequence[ColorInter
             name = f"{pair.name}_{tile.row:03d}_{tile.col:03d}.tif"
             chip = _pad(np.moveaxis(pixels, -1, 0)[..., cols], inside, cut)
             mask = _pad(valid[:, cols], inside, cut)
-            _write_chip(target / "images" / name, pair, tile, chip, mask, interpretation=interpretation)
+            _write_chip(target / "images" / name, pair, tile, chip, mask, described=bands)
             chip = _pad(values[..., cols], inside, cut, labels.fill)
             _write_chip(target / "labels" / name, pair, tile, chip, labels=labels)
             written += 1
@@ -258,7 +266,7 @@ def _write_chip(
     bands: npt.NDArray[Any],
     valid: npt.NDArray[np.bool_] | None = None,
     *,
-    interpretation: Sequence[ColorInterp] = (),
+    described: Sequence[Described] = (),
     labels: Labels | None = None,
 ) -> None:
     """Write a chip `(bands, rows, columns)` with its georeference, and a mask if a pixel is invalid."""
@@ -276,8 +284,10 @@ def _write_chip(
             nodata=None if labels is None else labels.nodata, compress="deflate", **place,
         ) as chip,
     ):  # fmt: skip
-        if interpretation:
-            chip.colorinterp = interpretation
+        if described:
+            chip.colorinterp = [colour for colour, _ in described]
+            for number, (_, texts) in enumerate(described, 1):
+                texts.write(chip, number)
             if is_physical(pair.units):
                 chip.scales = [unit.scale for unit in pair.units]
                 chip.offsets = [unit.offset for unit in pair.units]

@@ -5,9 +5,11 @@ from click.testing import CliRunner
 from rasterio import Affine
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
+from standins import warned
 
 from geoseg.cli.tile import command
 from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.rasters.bands import find_bands, name_bands
 from geoseg.training.data.chips import tile
 from geoseg.training.recipe.load import parse_recipe
 
@@ -109,6 +111,46 @@ def test_bands_keep_their_meaning(write_raster, tmp_path):
     tile(tmp_path, folder=tmp_path / "chips", size=32)
     with rasterio.open(tmp_path / "chips/images/a_000_000.tif") as chip:
         assert chip.colorinterp == (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"descriptions": ("B08", "B04", "B03", "B8A")},
+        {"descriptions": ("Band 1", "Band 2", "Band 3", "Band 4"), "wavelengths": (0.842, 0.665, 0.56, 0.49)},
+        {"colours": (ColorInterp.green, ColorInterp.blue, ColorInterp.nir, ColorInterp.red)},
+    ],
+)
+def test_bands_are_found_again(write_raster, tmp_path, told):
+    """Descriptions, wavelengths and colours of bands are kept: what was found in the image is found in its chips."""
+    path = write_raster("images/a.tif", np.ones((4, 32, 32), np.uint16), photometric="minisblack")
+    write_raster("masks/a.tif", np.ones((1, 32, 32), np.uint8))
+    with rasterio.open(path, "r+") as image:
+        image.descriptions = told.get("descriptions", ("",) * 4)
+        for number, wavelength in enumerate(told.get("wavelengths", ()), 1):
+            image.update_tags(number, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=str(wavelength))
+            image.update_tags(number, STATISTICS_MAXIMUM="1")
+        image.colorinterp = told.get("colours", image.colorinterp)
+    tile(tmp_path, folder=tmp_path / "chips", size=16)
+    with rasterio.open(path) as image, rasterio.open(tmp_path / "chips/images/a_000_000.tif") as chip:
+        names = [band.name for band in name_bands(image)]
+        assert None not in names[:3]
+        assert [band.name for band in name_bands(chip)] == names
+        assert "STATISTICS_MAXIMUM" not in chip.tags(1)
+
+
+def test_bands_of_training_chips_are_named(write_raster, tmp_path):
+    """Chips for a recipe have the card's bands, by name and in its order."""
+    write_raster("images/a.tif", np.ones((4, 32, 32), np.uint8), photometric="minisblack")
+    write_raster("labels/a.tif", np.arange(1024, dtype=np.uint8).reshape(1, 32, 32) % 3)
+    bands = ["nir", "red", "band 4"]
+    entry = {"name": "set", "images": str(tmp_path), "bands": [4, 1, 2], "nodata": 7, "split": {"validation": 0.0}}
+    document = {"name": "test", "legend": "aerial", "card": {"bands": bands}, "data": [entry]}
+    with warned("are 1 in all bands"):
+        tile(parse_recipe(document, source="a"), folder=tmp_path / "chips", size=32)
+    with rasterio.open(tmp_path / "chips/training/set/images/a_000_000.tif") as chip:
+        assert find_bands(name_bands(chip), bands) == (1, 2, 3)
+        assert chip.colorinterp[1] == ColorInterp.red
 
 
 @pytest.mark.parametrize(
