@@ -176,9 +176,9 @@ def open_data(run: Run) -> Data:
 
 def _open_sides(entry: DataSet, run: Run) -> Sides:
     """Open and split a data set at the card's ground sample distance, and for training at each of its own."""
-
-    def sides_at(gsd_m: float) -> Sides:
-        pairs = open_pairs(entry, replace(run.card, gsd_m=gsd_m), run.labels)
-        return split(pairs, entry, gsd_m=gsd_m, seed=run.seed)
-
-    return replace(sides_at(run.card.gsd_m), levels=tuple(sides_at(gsd_m).training for gsd_m in entry.train_gsd_m))
+    gsds_m = (run.card.gsd_m, *entry.train_gsd_m)
+    sides, *levels = (
+        split(pairs, entry, gsd_m=gsd_m, seed=run.seed)
+        for gsd_m, pairs in zip(gsds_m, open_pairs(entry, run.card, run.labels, gsds_m=gsds_m), strict=True)
+    )
+    return replace(sides, levels=tuple(level.training for level in levels))

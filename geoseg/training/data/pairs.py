@@ -1,6 +1,6 @@
 """Pairs of an image and its labels on the model's pixel grid, described without reading pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,17 +80,25 @@ class Pair:
                 yield slice(top, min(top + down, height)), slice(left, min(left + along, width))
 
 
-def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[Pair]:
-    """Find and describe the pairs of a data set, sorted by name; DataError if its vector labels lie elsewhere."""
+def open_pairs(entry: DataSet, card: Card, sets: LabelSets, *, gsds_m: Sequence[float]) -> list[list[Pair]]:
+    """Find and describe the pairs of a data set, sorted by name, at each of some ground sample distances.
+
+    Raises DataError if its vector labels lie elsewhere.
+    """
     coding = build_vector_coding(entry, sets) if entry.coding == "vector" else build_label_encoder(entry, sets)
     found = find_pairs(entry.images, entry.labels)
     images = read_images([files.image for files in found], entry, card)
+    own_m = entry.gsd_m or card.gsd_m
     pairs = [
-        open_pair(files, imagery, scaling, entry, coding, gsd_m=card.gsd_m, ignored=sets.ignored)
-        for files, (imagery, scaling) in zip(found, images, strict=True)
+        [
+            open_pair(files, imagery, scaling, entry, coding, gsd_m=gsd_m, own_m=own_m, ignored=sets.ignored)
+            for files, (imagery, scaling) in zip(found, images, strict=True)
+        ]
+        for gsd_m in gsds_m
     ]
     if isinstance(coding, VectorCoding):
-        check_features((files, pair.grid) for files, pair in zip(found, pairs, strict=True) if pair.grid is not None)
+        grids = zip(found, pairs[0], strict=True)
+        check_features((files, pair.grid) for files, pair in grids if pair.grid is not None)
     return pairs
 
 
@@ -102,9 +110,12 @@ def open_pair(
     coding: LabelEncoder | VectorCoding,
     *,
     gsd_m: float | None,
+    own_m: float = 1.0,
     ignored: int,
 ) -> Pair:
     """Describe one pair of a data set on a grid of `gsd_m` metres, or on the image's own pixels if None.
+
+    An image without georeference has pixels of `own_m` metres.
 
     Raises SceneError if image or label cannot be opened, or a label raster does not overlap the image or fit its size;
     UsageError if the coding is not for this kind of label, or the GSD is implausible.
@@ -116,9 +127,8 @@ def open_pair(
     with opened(str(files.image), overviews=True) as image:
         native, plane = image.shape, None
         if not is_placed(image):
-            own = entry.gsd_m or gsd_m or 1.0
-            _check_gsd(image.name, (own, own), gsd_m)
-            grid, shape = None, native if gsd_m is None else shape_at(gsd_m, native, (own, own))
+            _check_gsd(image.name, (own_m, own_m), gsd_m)
+            grid, shape = None, native if gsd_m is None else shape_at(gsd_m, native, (own_m, own_m))
             if not image.transform.is_identity:
                 plane = GeoBox(native, image.transform, None)
         else:

@@ -120,6 +120,16 @@ def test_windows_at_several_ground_sample_distances(write_raster, open_recipe, p
     assert (held_out.name, held_out.shape) == ("1", (60, 60))
 
 
+def test_ground_sample_distance_of_images_without_georeference(write_raster, open_recipe):
+    """Images without georeference or `gsd_m` have the card's GSD, whatever they are trained at."""
+    for name in "ab":
+        write_raster(f"plain/images/{name}.png", np.zeros((3, 60, 60), np.uint8), transform=None)
+        write_raster(f"plain/labels/{name}.png", np.ones((1, 60, 60), np.uint8), transform=None)
+    entry = {"name": "plain", "images": "plain", "train_gsd_m": [0.5, 2.0], "split": {"validation": ["b"]}}
+    (sides,) = open_recipe(entry).sides
+    assert [pair.shape for (pair,) in sides.drawn] == [(120, 120), (30, 30)]
+
+
 @pytest.mark.parametrize("label", [0, 2])
 def test_labels_of_one_class(write_raster, open_recipe, label):
     """Labels of one class teach nothing, and are refused; unlabelled pixels do not count."""
