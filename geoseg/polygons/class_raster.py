@@ -104,7 +104,7 @@ class ClassRaster:
         elif not self.masked and len(found) > 2 and max(found) == _CUSTOMARY_NODATA and chosen[_CUSTOMARY_NODATA]:
             _warn(
                 f"{name} declares no nodata value, and its value {_CUSTOMARY_NODATA} becomes polygons like a class; if "
-                f"it stands for nodata, declare it (`rio edit-info --nodata {_CUSTOMARY_NODATA}`)."
+                f"it stands for nodata, declare it (`gdal_translate -a_nodata {_CUSTOMARY_NODATA}`)."
             )
 
     @property

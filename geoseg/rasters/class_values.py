@@ -35,5 +35,5 @@ def unlisted(name: str, values: Collection[float], classes: int) -> str:
     return (
         f"{name} holds the value{'s' * (len(values) > 1)} {list_values(values)}, which its legend (0 to {classes - 1}) "
         "does not list: check that the legend belongs to it, and declare its nodata value if that is one "
-        "(`rio edit-info --nodata`)."
+        "(`gdal_translate -a_nodata …`)."
     )

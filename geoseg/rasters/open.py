@@ -77,7 +77,9 @@ def usable_crs(name: str) -> Iterator[None]:
     try:
         yield
     except (ProjError, CPLE_BaseError, ValueError) as error:  # rasterio's and odc-geo's CRSError among them
-        raise SceneError(f"{name} has a CRS that PROJ cannot use ({cause(error)}); assign one to it.") from error
+        raise SceneError(
+            f"{name} has a CRS that PROJ cannot use ({cause(error)}); assign one (`gdal_translate -a_srs EPSG:…`)."
+        ) from error
 
 
 @contextmanager

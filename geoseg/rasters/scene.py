@@ -94,18 +94,30 @@ def _check_placed(source: str, dataset: rasterio.DatasetReader) -> None:
     if dataset.count == 0:
         raise SceneError(f"{source} has no bands of its own; name one of its {len(dataset.subdatasets)} subdatasets.")
     transform = dataset.transform
-    if transform.is_identity:
-        if dataset.gcps[0]:
-            raise SceneError(f"{source} is georeferenced by ground control points only; warp it first (`gdalwarp`).")
-        if dataset.rpcs is not None:
-            raise SceneError(f"{source} is georeferenced by RPCs only; orthorectify it first (`gdalwarp -rpc`).")
+    if transform.is_identity or dataset.crs is None:  # a grid without CRS may be that of the sensor
+        _refuse_unrectified(source, dataset)
+    # A new file: GDAL edits neither COGs nor files on servers.
+    srs, corners, files = "-a_srs EPSG:…", "-a_ullr WEST NORTH EAST SOUTH", f"{shlex.quote(source)} placed.tif"
+    if dataset.crs is None and transform.is_identity:
+        command = f"gdal_translate {srs} {corners} {files}"
+        raise SceneError(f"{source} has no georeference, neither a CRS nor a geotransform; assign both (`{command}`).")
     if dataset.crs is None:
-        command = f"rio edit-info --crs EPSG:… {shlex.quote(source)}"
-        raise SceneError(f"{source} has no CRS; assign its own (`{command}`).")
+        raise SceneError(f"{source} has no CRS; assign its own (`gdal_translate {srs} {files}`).")
     if transform.is_identity:
-        raise SceneError(f"{source} has a CRS but no geotransform; assign one (`rio edit-info --transform …`).")
+        command = f"gdal_translate {corners} {files}"
+        raise SceneError(f"{source} has a CRS but no geotransform; assign one (`{command}`).")
     if not transform.determinant or not all(map(math.isfinite, transform)):
         raise SceneError(f"{source} has a geotransform that maps all pixels onto a line; check its georeference.")
+
+
+def _refuse_unrectified(source: str, dataset: rasterio.DatasetReader) -> None:
+    """Raise SceneError if ground control points or RPCs say where an image lies."""
+    points, crs = dataset.gcps
+    if points:
+        command = "gdalwarp" if crs else "gdalwarp -s_srs EPSG:…"
+        raise SceneError(f"{source} is georeferenced by ground control points only; warp it first (`{command}`).")
+    if dataset.rpcs is not None:
+        raise SceneError(f"{source} is georeferenced by RPCs only; orthorectify it first (`gdalwarp -rpc`).")
 
 
 def is_placed(raster: rasterio.DatasetReader) -> bool:

@@ -118,7 +118,7 @@ def _interpret(
         if road_class == meaning.nodata:
             raise UsageError(
                 f"{dataset.name} declares {road_class} as its nodata value, so it is no class; choose another "
-                "`road_class`, or remove the declaration (`rio edit-info --unset-nodata`)."
+                "`road_class`, or remove the declaration (`gdal_translate -a_nodata none`)."
             )
         if not plain:
             raise UsageError(

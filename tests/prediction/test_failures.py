@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 from standins import make_card
@@ -66,7 +68,10 @@ def test_files_that_are_no_rasters(run, write_bundle, tmp_path):
 
 
 def test_unplaced_scenes(run, write_scene, write_bundle, noise, tmp_path):
-    """No CRS, no transform, control points only, rational polynomials only, a degenerate transform: each is named."""
+    """Whatever a georeference lacks is named, with a command that helps.
+
+    The grid of a scene with rational polynomials but no CRS is that of the sensor.
+    """
     model, out, pixels = write_bundle(), tmp_path / "out", noise(20, 20)
     gcps = [GroundControlPoint(row, col, 13 + col / 1e4, 52 - row / 1e4) for row in (0, 19) for col in (0, 19)]
     rpcs = RPC(0, 1, 52, 1, [1.0] * 20, [1.0] * 20, 0, 1, 13, 1, [1.0] * 20, [1.0] * 20, 0, 1)
@@ -75,10 +80,16 @@ def test_unplaced_scenes(run, write_scene, write_bundle, noise, tmp_path):
         scenes = {
             "no CRS": write_scene(pixels, "crs.tif", crs=None),
             "no geotransform": write_scene(pixels, "transform.tif", transform=rasterio.Affine.identity()),
-            "ground control points": write_scene(pixels, "gcps.tif", crs="EPSG:4326", transform=None, gcps=gcps),
-            "RPC": write_scene(pixels, "rpcs.tif", crs=None, transform=None, rpcs=rpcs),
+            "neither a CRS nor a geotransform": write_scene(pixels, "pixels.tif", crs=None, transform=None),
+            "(`gdalwarp`)": write_scene(pixels, "gcps.tif", crs="EPSG:4326", transform=None, gcps=gcps),
+            "(`gdalwarp -s_srs EPSG:…`)": tmp_path / "loose.vrt",
+            "by RPCs only": write_scene(pixels, "rpcs.tif", crs=None, transform=None, rpcs=rpcs),
+            "(`gdalwarp -rpc`)": write_scene(pixels, "sensor.tif", crs=None, rpcs=rpcs),
             "onto a line": write_scene(pixels, "flat.tif", transform=flat),
         }
+        rasterio.shutil.copy(scenes["(`gdalwarp`)"], tmp_path / "loose.vrt", driver="VRT")
+    text = (tmp_path / "loose.vrt").read_text()
+    (tmp_path / "loose.vrt").write_text(re.sub(r'<GCPList Projection="[^"]*"', "<GCPList", text))
     for words, scene in scenes.items():
         refused(run("predict", scene, "-m", model, "-o", out), 3, scene.name, words)
         no_results(out)
