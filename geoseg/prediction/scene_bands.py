@@ -7,7 +7,7 @@ import rasterio
 
 from geoseg.errors import MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card
-from geoseg.rasters.bands import Choice, alpha_of, choose_bands
+from geoseg.rasters.bands import Choice, alpha_of, choose_bands, refuse_palette
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import GDAL, opened
 from geoseg.rasters.scene import Raster
@@ -35,6 +35,7 @@ def choose_imagery(raster: Raster, card: Card, settings: Settings) -> Imagery:
 
 def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imagery, tuple[str, ...]]:
     """Choose bands and validity, without reading pixels; also return what is assumed, in sentences."""
+    refuse_palette(raster.source, (band.colour for band in raster.bands))
     if settings.bands is None:
         choice = choose_bands(raster.source, raster.bands, card.bands)
     else:

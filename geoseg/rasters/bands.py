@@ -1,7 +1,7 @@
 """Which band of a raster is which: by description, wavelength, colour interpretation, and what an alpha band holds."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import rasterio
@@ -127,11 +127,9 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
     needed = f"the model needs {len(wanted)} ({', '.join(wanted)})"
     found = find_bands(bands, wanted)
     if found is None:
-        if any(band.colour == ColorInterp.palette for band in bands):
-            raise SceneError(f"{source} is a palette image; {needed}. Expand it first (`gdal_translate -expand rgb`).")
         found = image_bands(bands)
         if len(found) < len(wanted):
-            raise SceneError(f"{source} has {len(found)} band{'s' * (len(found) > 1)}; {needed}.")
+            raise SceneError(f"{source} has {_list(bands)}; {needed}. {_advise_few(found, wanted)}")
         if len(found) > len(wanted) or not _fits(found, bands, wanted):
             raise SceneError(f"{source} has {_list(bands)}; {needed}. {_advise(found, wanted)}")
         if len(wanted) > 1:
@@ -152,6 +150,12 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
                 f"{_join(found)} as {', '.join(wanted)}. If they are others, choose them with `bands`."
             )
     return Choice(numbers=found, warnings=tuple(warnings))
+
+
+def refuse_palette(source: str, colours: Iterable[ColorInterp]) -> None:
+    """Refuse a palette image: its values are not measurements."""
+    if ColorInterp.palette in colours:
+        raise SceneError(f"{source} is a palette image; expand it first (`gdal_translate -expand rgb`).")
 
 
 def without_alpha(bands: Sequence[Band], chosen: Sequence[int]) -> tuple[Band, ...]:
@@ -184,6 +188,13 @@ def _advise(numbers: tuple[int, ...], wanted: Sequence[str]) -> str:
     if tuple(wanted) != ("red", "green", "blue"):
         return f"Choose them with `bands={first}`."
     return f"Choose them: `bands={first[::-1]}` if blue comes first, as from most satellites, else `bands={first}`."
+
+
+def _advise_few(numbers: tuple[int, ...], wanted: Sequence[str]) -> str:
+    """Propose to take a grey image as red, green and blue."""
+    if len(numbers) != 1 or tuple(wanted) != ("red", "green", "blue"):
+        return "Use a scene that has them."
+    return f"Use a scene that has them, or take this one as grey, with less accuracy: `bands={numbers * 3}`."
 
 
 def _join(numbers: Sequence[int]) -> str:

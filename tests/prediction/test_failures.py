@@ -105,11 +105,14 @@ def test_scenes_that_do_not_fit_the_model(run, write_scene, write_bundle, noise,
     coarse = write_scene(noise(20, 20), "coarse.tif", transform=rasterio.Affine(30, 0, 5e5, 0, -30, 5.4e6))
     palette = write_scene(noise(20, 20, bands=1), "palette.tif", photometric="palette")
     for scene, words in [
-        (grey, ["1 band", "needs 3 (red, green, blue)"]), (five, ["5 bands", "--bands 1,2,3"]),
+        (grey, ["1 band (1 gray)", "needs 3 (red, green, blue)", "as grey", "--bands 1,1,1."]),
+        (five, ["5 bands", "--bands 1,2,3"]),
         (coarse, ["30 m", "--gsd 30"]), (palette, ["palette", "-expand rgb"]),
     ]:  # fmt: skip
         refused(run("predict", scene, "-m", model, "-o", out), 3, scene.name, *words)
         no_results(out)
+    refused(run("predict", palette, "-m", model, "-o", out, "--bands", "1,1,1"), 3, "palette", "-expand rgb")
+    no_results(out)
     for scene, words in ((deep, ["uint16", "uint8", "--stretch auto"]), (real, ["float32"])):
         refused(run("predict", scene, "-m", model, "-o", out, "--stretch", "none"), 3, scene.name, *words)
         no_results(out)

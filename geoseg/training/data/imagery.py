@@ -5,8 +5,6 @@ from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError
 from geoseg.models.bundle import Card, Scaling
@@ -35,7 +33,6 @@ def read_images(images: Sequence[Path], entry: DataSet, card: Card) -> list[tupl
     found, assumed = [], []
     for path in images:
         with opened(str(path), overviews=True) as image:
-            refuse_palette(image)
             imagery, sentences = find_imagery(describe(str(path), image), card, settings)
         found.append(imagery)
         assumed += [(sentence.replace(str(path), ""), sentence) for sentence in sentences]
@@ -43,12 +40,6 @@ def read_images(images: Sequence[Path], entry: DataSet, card: Card) -> list[tupl
     scalings = _scale(found, entry, card)
     report_undeclared(found)
     return list(zip(found, scalings, strict=True))
-
-
-def refuse_palette(image: rasterio.DatasetReader) -> None:
-    """Refuse a palette image: its values are not measurements."""
-    if ColorInterp.palette in image.colorinterp:
-        raise SceneError(f"{image.name} is a palette image; expand it first (`gdal_translate -expand rgb`).")
 
 
 def report_undeclared(images: Sequence[Imagery]) -> tuple[float, ...]:

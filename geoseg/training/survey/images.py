@@ -12,12 +12,12 @@ import rasterio
 from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import SceneError
 from geoseg.prediction.stretching import Imagery
-from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands
+from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands, refuse_palette
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, describe, is_placed, open_scene, refuse_mixed_types
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import check_units, is_physical
-from geoseg.training.data.imagery import refuse_palette, report_undeclared
+from geoseg.training.data.imagery import report_undeclared
 from geoseg.training.data.label_places import check_features, check_label
 
 from .labels import LabelSurvey, survey_labels
@@ -90,7 +90,7 @@ def _check_image(image: rasterio.DatasetReader, bands: tuple[Band, ...]) -> None
     """Refuse images that training cannot use."""
     if not image_bands(bands):
         raise SceneError(f"{image.name} has only an alpha band; training needs at least one band of data.")
-    refuse_palette(image)
+    refuse_palette(image.name, image.colorinterp)
     refuse_mixed_types(image.name, image)
     if image.dtypes[0].startswith("complex"):
         raise SceneError(f"{image.name} holds {image.dtypes[0]} values; save their magnitude as an image of its own.")
