@@ -9,6 +9,8 @@ from .validity import Mask, is_fill
 
 LEAST_SHARE = 0.01
 """Smallest share of a sample that a collar or gap takes up in one piece."""
+_FEWEST = 32
+"""Pixels of the sample in such a piece, at least."""
 _LEAST_FILL = 0.001
 """Smallest share of a negative value that is filled in."""
 _CORNERS = np.ix_((0, -1), (0, -1))
@@ -18,7 +20,7 @@ def find_undeclared(values: npt.NDArray[Any], valid: Mask) -> tuple[float, float
     """Find the value of most pixels that seem to have no data, and its share of a sample `(bands, rows, columns)`.
 
     It is the same in all bands, and is the lowest of all values, negative and repeated; or else it is in one piece: 0
-    anywhere, or the largest of all values in a corner of the sample. None if there is no such value.
+    anywhere, or the lowest or highest of all values in a corner of the sample. None if there is no such value.
     """
     same = valid & (values == values[0]).all(axis=0)
     if not same.any():
@@ -29,13 +31,13 @@ def find_undeclared(values: npt.NDArray[Any], valid: Mask) -> tuple[float, float
         share = float(count / valid.size)
         if share >= _LEAST_FILL and value == lowest and is_fill(float(value)):
             return float(value), share
-        if share < LEAST_SHARE or value not in (0, highest):
+        if share < LEAST_SHARE or value not in (0, lowest, highest):
             continue
         from scipy import ndimage  # a quarter of a second, and few scenes get here
 
         pieces, _ = ndimage.label(same & (values[0] == value))
         sizes = np.bincount(pieces.ravel())
-        large = np.flatnonzero(sizes >= LEAST_SHARE * valid.size)
+        large = np.flatnonzero(sizes >= max(LEAST_SHARE * valid.size, _FEWEST))
         large = large[large > 0] if value == 0 else np.intersect1d(large, pieces[_CORNERS][pieces[_CORNERS] > 0])
         if large.size:
             return float(value), float(sizes[large].sum() / valid.size)

@@ -50,6 +50,7 @@ def test_identity(
 def test_roads_follow_probability(write_scene, write_bundle, echo, tmp_path):
     """A road goes on where another class is likelier, and rasters that are kept beside it do not change a byte."""
     pixels = np.full((3, 120, 300), 10, np.uint8)
+    pixels[1] = 11  # no collar, which has the same value in all bands
     pixels[2, 56:64] = 230  # the road's band
     pixels[:, 56:64, 140:170] = np.array([130, 20, 100])[:, None, None]  # a tree hides it
     scene, found = write_scene(pixels), []

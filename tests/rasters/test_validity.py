@@ -95,7 +95,7 @@ def textured(noise, dtype=np.uint8):
 
 
 def test_collars_and_gaps(noise):
-    """0 in one piece, and the largest value in a corner, are noticed with their share; scattered ones are not."""
+    """0 in one piece, and the lowest or highest value in a corner, are noticed with their share; others are not."""
     everywhere = np.ones((200, 200), bool)
     swath = textured(noise)
     rows, cols = np.indices((200, 200))
@@ -108,6 +108,13 @@ def test_collars_and_gaps(noise):
     white = textured(noise)
     white[:, :30] = 255
     assert find_undeclared(white, everywhere) == (255, pytest.approx(0.15))
+    low = textured(noise) // 2 + 9
+    low[:, np.abs(rows - cols) > 100] = 1
+    assert find_undeclared(low, everywhere) == (1, pytest.approx(share))
+    pond = textured(noise) // 2 + 9
+    pond[:, 50:90, 60:160] = 1
+    assert find_undeclared(pond, everywhere) is None
+    assert find_undeclared(low[:, 195:, :5], everywhere[:5, :5]) is None
     roof = textured(noise)
     roof[:, 50:90, 60:160] = 255
     assert find_undeclared(roof, everywhere) is None
