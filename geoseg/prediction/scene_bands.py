@@ -1,6 +1,7 @@
 """Choose the bands of a scene for a model, and decide which of its pixels have data."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import rasterio
@@ -16,21 +17,34 @@ from geoseg.rasters.validity import Validity
 from geoseg.tiling import prefetch
 
 from .settings import Settings
-from .stretching import Imagery
+from .stretching import Imagery, Limits
+
+_FEWEST = 100
+"""Valid pixels of a sample whose limits say something of a raster."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """What a sample of a raster shows."""
+
+    undeclared: tuple[float, float] | None = None
+    """Value without data that the raster does not declare, and its share; see `find_undeclared`."""
+    limits: Limits | None = None
+    """Lowest and highest valid value of each band; None if hardly any pixel is valid."""
 
 
 def choose_imagery(raster: Raster, card: Card, settings: Settings) -> Imagery:
     """Choose bands by the settings, else by what the raster says of them; a GeosegWarning reports what is assumed.
 
-    A sample of the pixels is read, to notice values without data that the raster does not declare.
+    A sample of the pixels is read, to notice values without data that the raster does not declare, and for its limits.
     """
     imagery, assumed = find_imagery(raster, card, settings)
     for sentence in assumed:
         warn(sentence)
-    undeclared = find_undeclared_values(imagery)
-    if undeclared is not None:
-        warn(describe_undeclared(imagery.name, *undeclared))
-    return imagery
+    sampled = sample_imagery(imagery)
+    if sampled.undeclared is not None:
+        warn(describe_undeclared(imagery.name, *sampled.undeclared))
+    return replace(imagery, limits=sampled.limits)
 
 
 def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imagery, tuple[str, ...]]:
@@ -47,18 +61,21 @@ def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imager
     return Imagery(raster=raster, bands=choice.numbers, validity=validity), choice.warnings
 
 
-def find_undeclared_values(imagery: Imagery) -> tuple[float, float] | None:
-    """Look for a value without data that a raster does not declare, in a sample; see `find_undeclared`."""
+def sample_imagery(imagery: Imagery) -> Sampled:
+    """Read evenly spaced pixels of all of a raster; none of complex values."""
     if np.dtype(imagery.raster.dtype).kind == "c":
-        return None  # refused when its values are scaled
+        return Sampled()  # refused when its values are scaled
     # In a thread of its own, so that an interrupt need not wait for a server.
-    (found,) = prefetch(_find_undeclared(imagery))
-    return found
+    (sampled,) = prefetch(_sample(imagery))
+    return sampled
 
 
-def _find_undeclared(imagery: Imagery) -> Iterator[tuple[float, float] | None]:
+def _sample(imagery: Imagery) -> Iterator[Sampled]:
     with rasterio.Env(**GDAL), opened(imagery.name, overviews=True) as dataset:
-        yield find_undeclared(*imagery.validity.sample(dataset, imagery.bands))
+        values, valid = imagery.validity.sample(dataset, imagery.bands)
+    known = [band[valid] for band in values]
+    limits = tuple((float(band.min()), float(band.max())) for band in known) if valid.sum() >= _FEWEST else None
+    yield Sampled(undeclared=find_undeclared(values, valid), limits=limits)
 
 
 def _check_numbers(raster: Raster, card: Card, numbers: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,6 +18,13 @@ _STRAY = 0.9
 """A given range that leaves out so many of a scene's values is in other units, or of another kind of scene."""
 
 
+_NARROW = 16
+"""Levels of 0–255 that an image of several surfaces takes up, at least."""
+
+Limits = tuple[tuple[float, float], ...]
+"""Lowest and highest value of each band."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Imagery:
     """A raster as a model reads it."""
@@ -27,6 +34,8 @@ class Imagery:
     """Counted from 1, in the order of the model's."""
     validity: Validity
     """Which pixels have data."""
+    limits: Limits | None = None
+    """Of the stored values of a sample; None if none was read, or hardly any of it is valid."""
 
     @property
     def name(self) -> str:
@@ -51,13 +60,15 @@ Scalings = tuple[tuple[Scaling, ...], Stretch | None]
 def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | None = None) -> Scalings:
     """Choose the scaling of a scene; `stretch` is that of `Settings`, `reference` the scene to take it from.
 
-    Samples pixels if there is anything to stretch, and warns if that was not asked for, or if the given range leaves
-    out most of the scene. Raises SceneError, MismatchError or UsageError.
+    Samples pixels if there is anything to stretch, and warns if that was not asked for, if the given range leaves out
+    most of the scene, or if the model's scaling leaves nearly nothing of it. Raises SceneError, MismatchError or
+    UsageError.
     """
     check_units(image.name, image.units)
     if reference is None and stretch in ("auto", "none"):
         own = choose_scaling(card.scaling, image.raster.dtype, image.units)
         if own is not None:
+            _warn_of_one_colour(image, card, own)
             return own, None
         if stretch == "none":
             raise SceneError(f"{_unscaled(image, card)}; let it be stretched with `stretch='auto'`.")
@@ -97,6 +108,19 @@ def _unscaled(image: Imagery, card: Card) -> str:
     declared = is_physical(image.units)
     found = f"declares {format_units(image.units)}" if declared else f"holds {image.kind} values"
     return f"{image.name} {found}; model {card.name} knows {', '.join(card.scaling)} values only"
+
+
+def _warn_of_one_colour(image: Imagery, card: Card, own: tuple[Scaling, ...]) -> None:
+    """Warn if a model would see hardly more than one colour: of a mask, or of values in other units."""
+    if image.limits is None:
+        return
+    seen = np.array(image.limits).T - [band.offset for band in own]
+    low, high = np.clip(seen * [band.gain for band in own], 0, 255)
+    if np.abs(high - low).max() < _NARROW:
+        warn(
+            f"the lowest and highest values of {image.name} are {Stretch(ranges=image.limits)}, nearly one colour to "
+            f"model {card.name}; unless they show a single surface, add `stretch='p2,p98'`."
+        )
 
 
 def _warn_of_strays(image: Imagery, used: Stretch) -> None:

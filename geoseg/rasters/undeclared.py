@@ -48,7 +48,7 @@ def describe_undeclared(name: str, value: float, share: float) -> str:
     """Say in a sentence what `find_undeclared` found in the raster `name`."""
     text = repr(int(value)) if value.is_integer() else repr(value)
     percent = f"{share * 100:.{0 if share >= LEAST_SHARE else 1}f}"
-    other = "" if is_fill(value) else ", or in black water" if value == 0 else ", or in overexposed ground"
+    other = "" if is_fill(value) else ", or in black water" if value == 0 else ", or in over- or underexposed ground"
     return (
         f"{percent} % of the pixels of {name} are {text} in all bands, as in a collar or a gap{other}, and the file "
         f"does not declare it as nodata; if they hold no data, add `nodata={text}`."

@@ -73,7 +73,9 @@ def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path)
     arguments = ["predict", server.url("scene.tif"), "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
     server.behave(silent_from=300_000)
     # GDAL would keep what was sampled to plan.
-    unsampled = "from geoseg.prediction import scene_bands; scene_bands._find_undeclared = lambda *_: iter([None])"
+    unsampled = (
+        "from geoseg.prediction import scene_bands; scene_bands._sample = lambda _: iter([scene_bands.Sampled()])"
+    )
     process = start(*arguments, first=unsampled)
     server.wait_for_silence()
     interrupted(process)

@@ -23,8 +23,8 @@ from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 
 CARD = make_card(tile=32, overlap=8, multiple=2, scaling={"uint8": Scaling(), "float32": Scaling()})
-even = pytest.mark.filterwarnings("ignore:.*are 120 in all bands:geoseg.errors.GeosegWarning")
-"""Scenes of one value look like fill that is not declared."""
+even = pytest.mark.filterwarnings("ignore:.*(are 120 in all bands|nearly one colour):geoseg.errors.GeosegWarning")
+"""Scenes of one value look like fill that is not declared, and like one colour."""
 TYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
 
 

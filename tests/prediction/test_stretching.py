@@ -298,6 +298,20 @@ def test_a_range_in_other_units_is_noticed(write_scene, declare, haze, stretch):
         planned(declare(haze(40, 40)), stretch="0.01,0.2")
 
 
+@pytest.mark.parametrize(
+    ("scaling", "scale"), [({}, 1), ({"uint8": Scaling(gain=0.03)}, 50), ({"uint8": Scaling(offset=300)}, 50)]
+)
+def test_one_colour_to_the_model(write_scene, noise, scaling, scale):
+    """A mask, and values in other units than the model's, are noticed: the map would show one class."""
+    mask = (noise(40, 40) > 99).astype(np.uint8) * np.uint8(scale)
+    card = make_card(tile=32, multiple=2, **({"scaling": scaling} if scaling else {}))
+    with expected_warnings(rf"lowest and highest values .* (0,{scale};?){{3}}, nearly one colour .*`stretch='p2,p98'`"):
+        planned(write_scene(mask), card=card)
+    with expected_warnings():
+        planned(write_scene(mask[:, :9, :9], "few.tif"), card=card)
+        planned(write_scene(noise(40, 40) // 10), card=make_card(tile=32, multiple=2))
+
+
 def test_number_of_ranges(write_scene, haze):
     """One range, or one for each band of the model."""
     with pytest.raises(UsageError, match="has 2 ranges; the model needs 1 for all bands, or 3"):

@@ -8,7 +8,7 @@ import numpy as np
 
 from geoseg.errors import SceneError
 from geoseg.models.bundle import Card, Scaling
-from geoseg.prediction.scene_bands import find_imagery, find_undeclared_values
+from geoseg.prediction.scene_bands import find_imagery, sample_imagery
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.stretching import Imagery, scale_values
 from geoseg.rasters.georeference import warn
@@ -49,7 +49,7 @@ def report_undeclared(images: Sequence[Imagery]) -> tuple[float, ...]:
     """
     found: dict[float, list[str]] = defaultdict(list)
     for number in np.unique(np.linspace(0, len(images) - 1, SAMPLED).astype(int)):
-        undeclared = find_undeclared_values(images[number])
+        undeclared = sample_imagery(images[number]).undeclared
         if undeclared is not None:
             found[undeclared[0]].append(describe_undeclared(images[number].name, *undeclared))
     report_once((value, sentence) for value, sentences in found.items() for sentence in sentences)
