@@ -12,8 +12,8 @@ from geoseg.errors import GeosegWarning
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.legend import AERIAL
 from geoseg.prediction.blocks import predict_block
+from geoseg.prediction.devices.predict_block import predict_block_on_devices
 from geoseg.prediction.executors import LocalExecutor
-from geoseg.prediction.on_devices import predict_block_on_devices
 
 DAMAGED_LEGENDS = ("{", "{}", "3", '{"classes": 3, "road": null}', "[" * 100_000, "[" * 500 + "]" * 500)
 """Texts that are no legend: cut off, empty, of another shape, nested deeper than Python recurses."""

@@ -7,7 +7,7 @@ from geoseg.models.engines.strips import Networks
 from geoseg.tiling import Roi
 
 from .blocks import Rows, predict_block
-from .on_devices import predict_block_on_devices
+from .devices.predict_block import predict_block_on_devices
 from .plan import Plan
 from .timings import Timings
 

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.models.engines.strips import Blended, Network
-
-from .strips import Strip
+from geoseg.prediction.strips import Strip
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -16,15 +16,15 @@ import numpy.typing as npt
 from geoseg.errors import GeosegWarning
 from geoseg.models.engines.strips import Layers, Layout, Network
 from geoseg.models.legend import NODATA
+from geoseg.prediction.blocks import Rows, valid_pixels
+from geoseg.prediction.memory import STRIPS_AHEAD
+from geoseg.prediction.plan import Plan
+from geoseg.prediction.strips import Strip, read_strips
+from geoseg.prediction.timings import Timings
 from geoseg.tiling import Roi, clip, running, taper, within
 
-from .blocks import Rows, valid_pixels
 from .dealing import Dealer, Finished
 from .driving import Driver
-from .memory import STRIPS_AHEAD
-from .plan import Plan
-from .strips import Strip, read_strips
-from .timings import Timings
 
 
 def predict_block_on_devices(

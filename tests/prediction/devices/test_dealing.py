@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.models.engines.strips import Blended, Layers, Layout
-from geoseg.prediction.dealing import Dealer
-from geoseg.prediction.driving import Driver
+from geoseg.prediction.devices.dealing import Dealer
+from geoseg.prediction.devices.driving import Driver
 from geoseg.prediction.strips import Strip
 
 SIDE, OVERLAP = 6, 2

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from geoseg.models.engines.strips import Blended, Layout, Network
 from geoseg.models.legend import NODATA
+from geoseg.prediction.holes import fill_strip
+from geoseg.prediction.strips import Strip
+from geoseg.prediction.timings import Timings
 
 from .dealing import Dealer, Seam
-from .holes import fill_strip
-from .strips import Strip
-from .timings import Timings
 
 Weights = Callable[[int], npt.NDArray[np.float32]]
 """Weights of the rows of a strip `(side,)`, by its number."""

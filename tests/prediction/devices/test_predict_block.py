@@ -29,7 +29,7 @@ from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.engines.strips import Networks
 from geoseg.models.legend import NODATA
-from geoseg.prediction.on_devices import predict_block_on_devices
+from geoseg.prediction.devices.predict_block import predict_block_on_devices
 from geoseg.prediction.plan import plan
 from geoseg.prediction.run import Run
 from geoseg.prediction.settings import Settings
@@ -389,7 +389,7 @@ if {backend!r} == "tensorflow":
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
 import numpy as np
-from test_devices import *
+from test_predict_block import *
 
 network = keras.saving.load_model({str(tmp_path / "network.keras")!r})
 plan = planned({str(scene)!r}, confidence=True, probabilities=True)

@@ -1,0 +1,1 @@
+"""Predict blocks on GPUs and other devices that read strips of pixels and return finished bytes."""
