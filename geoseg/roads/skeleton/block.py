@@ -8,7 +8,7 @@ from geoseg.roads.settings import PROFILE_AHEAD_PX, PROFILE_FLOOR, PROFILE_RISE
 from .distance import Distance, distances
 from .grid_settings import GridSettings
 from .mask import fill_holes
-from .pieces import PLAZA, Pieces, walk_pieces
+from .pieces import PLAZA, Pieces, empty_pieces, walk_pieces
 from .smoothing import blur
 from .thinning import thin
 from .widths import measure_widths
@@ -30,6 +30,9 @@ def trace_block(levels: Bytes, rows: slice, cols: slice, grid: GridSettings) -> 
 
     The skeleton of the grid does not depend on its division into blocks.
     """
+    # Smoothing raises no maximum; nodata, the highest byte, becomes 0.
+    if int((levels + np.uint8(1)).max()) <= grid.level:
+        return empty_pieces()
     window = window_of(rows, cols, grid)
     smooth = np.pad(blur(levels, grid.down, grid.along), _FRAME)
     mask = (smooth >= grid.level).astype(np.uint8)

@@ -38,6 +38,20 @@ class Pieces:
     """Width of the road at each pixel, in units of `widths.WIDTH_UNIT_M`."""
 
 
+def empty_pieces() -> Pieces:
+    """Return the pieces of a block without roads."""
+    ids, pixels = np.empty((0, 2), np.int64), np.empty(0, np.uint8)
+    return Pieces(
+        start=np.zeros(1, np.int64),
+        ends=ids,
+        beyond=ids,
+        half_width=np.empty((0, 2), np.uint16),
+        code=pixels,
+        level=pixels,
+        width=pixels,
+    )
+
+
 def walk_pieces(skeleton: Bytes, top: int, left: int, bottom: int, right: int) -> tuple[Ids, Ids, Ids, Bytes]:
     """Cut the skeleton within a block into pieces; the block is at least two pixels inside the window.
 
