@@ -11,10 +11,11 @@ from odc.geo.roi import roi_shape
 from rasterio.windows import Window
 
 from geoseg.models.bundle import Scaling
-from geoseg.tiling import Roi
+from geoseg.tiling import Roi, within
 
 from .grid import Shape
 from .resampling import Resampler
+from .unwritten import columns_to_read
 from .validity import Validity
 
 PART_SIDE = 2048
@@ -34,6 +35,19 @@ def scaled(values: npt.NDArray[np.generic], scaling: tuple[Scaling, ...]) -> npt
 
 def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, roi: Roi) -> Masked:
     """Read pixels `(rows, columns, bands)` of a region, stored band by band, 0 where not valid."""
+    spans = columns_to_read(dataset, bands, validity, roi)
+    if list(spans) == [roi[1]]:
+        return _read_all(dataset, bands, validity, roi)
+    planes = np.zeros((len(bands), *roi_shape(roi)), dataset.dtypes[bands[0] - 1])
+    valid = np.zeros(roi_shape(roi), bool)
+    for span in spans:
+        cols = within(span, roi[1])
+        values, valid[:, cols] = _read_all(dataset, bands, validity, (roi[0], span))
+        planes[:, :, cols] = np.moveaxis(values, -1, 0)
+    return np.moveaxis(planes, 0, -1), valid
+
+
+def _read_all(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, roi: Roi) -> Masked:
     window = Window.from_slices(*roi)
     values = dataset.read(bands, window=window)
     valid = validity.read(dataset, bands, window, values)
