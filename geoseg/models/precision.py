@@ -24,13 +24,30 @@ def mixed(network: keras.Model, policy: str) -> keras.Model:
 def _rewritten(config: dict[str, Any], policy: str) -> dict[str, Any]:
     """Change the policy of the layers of a functional or sequential network, and of networks among its layers."""
     layers = config["layers"]
-    last = set(used_layers(config["output_layers"])) if "output_layers" in config else {layers[-1]["config"]["name"]}
+    last = _last_layers(config) if "output_layers" in config else {layers[-1]["config"]["name"]}
     return config | {"layers": [_changed(layer, policy, last) for layer in layers]}
+
+
+def _last_layers(config: dict[str, Any]) -> set[str]:
+    """Names of the layers that return a network's scores, and of those before them if they are operations."""
+    entries = {entry["name"]: entry for entry in config["layers"]}
+    waiting, last = list(used_layers(config["output_layers"])), set()
+    while waiting:
+        name = waiting.pop()
+        if name not in last and _is_operation(entries[name]):
+            waiting.extend(used_layers(entries[name]["inbound_nodes"]))
+        last.add(name)
+    return last
+
+
+def _is_operation(layer: dict[str, Any]) -> bool:
+    """Whether this is `x + y` or the like, which has no policy: it computes in the number format of its inputs."""
+    return str(layer["module"]).startswith("keras.src.ops.")
 
 
 def _changed(layer: dict[str, Any], policy: str, last: set[str]) -> dict[str, Any]:
     settings = layer["config"]
-    if layer["class_name"] in _EXACT or settings.get("name") in last:
+    if layer["class_name"] in _EXACT or settings.get("name") in last or _is_operation(layer):
         return layer
     if "layers" in settings:
         return layer | {"config": _rewritten(settings, policy)}

@@ -1,7 +1,8 @@
 """Which classes of Keras a network may name; all others are refused before Keras sees the network.
 
 Keras imports what a configuration names, and calls it with the configuration's values. Several classes and functions
-have bypassed its safe mode, so only those are let through that compute with their arguments alone.
+have bypassed its safe mode, so only those are let through that compute with their arguments alone. Operations, which
+stand in a network for `x + y` or `keras.ops.relu(x)`, are stock by their module: a layer may have the same name.
 """
 
 from collections.abc import Iterator
@@ -34,6 +35,27 @@ _INITIALIZERS = {
     *("Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "LecunNormal", "LecunUniform"),
     *("Ones", "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros"),
 }
+_OF_NUMPY = {
+    *("Abs", "Absolute", "Add", "Amax", "Amin", "Average", "Ceil", "Clip", "Divide", "DivideNoNan", "Equal", "Exp"),
+    *("Expm1", "Floor", "FloorDivide", "Greater", "GreaterEqual", "Less", "LessEqual", "Log", "Log10", "Log1p", "Log2"),
+    *("Logaddexp", "LogicalAnd", "LogicalNot", "LogicalOr", "LogicalXor", "Maximum", "Minimum", "Mod", "Multiply"),
+    *("NanToNum", "Negative", "NotEqual", "Power", "Reciprocal", "Round", "Sign", "Sqrt", "Square", "Subtract"),
+    *("TrueDivide", "Where"),
+    *("Arctan", "Arctan2", "Cos", "Cosh", "Sin", "Sinh", "Tan", "Tanh"),
+    *("All", "Any", "Argmax", "Argmin", "Cumsum", "Max", "Mean", "Median", "Min", "Prod", "Std", "Sum", "Var"),
+    *("BroadcastTo", "Concatenate", "Copy", "ExpandDims", "Flip", "GetItem", "Moveaxis", "OnesLike", "Pad", "Ravel"),
+    *("Repeat", "Reshape", "Roll", "Split", "Squeeze", "Stack", "Swapaxes", "Take", "Tile", "Transpose", "ZerosLike"),
+    *("Dot", "Einsum", "Matmul", "Tensordot"),
+}
+_OF_NETWORKS = {
+    *("Celu", "Elu", "Gelu", "Glu", "HardShrink", "HardSigmoid", "HardSilu", "HardTanh", "LeakyRelu", "LogSigmoid"),
+    *("LogSoftmax", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "SoftShrink", "Softmax", "Softplus", "Softsign"),
+    *("SparsePlus", "SparseSigmoid", "Squareplus", "TanhShrink", "Threshold"),
+    *("AdaptiveAveragePool", "AdaptiveMaxPool", "AveragePool", "Conv", "ConvTranspose", "DepthwiseConv", "MaxPool"),
+    *("SeparableConv",),
+    *("BatchNorm", "DepthToSpace", "DotProductAttention", "LayerNorm", "Moments", "Normalize", "OneHot", "RMSNorm"),
+    *("SpaceToDepth",),
+}
 
 STOCK = {
     "keras": {"DTypePolicy", "Functional", "Model", "Sequential"},
@@ -43,7 +65,13 @@ STOCK = {
     "keras.models": {"Model", "Sequential"},
     "keras.regularizers": {"L1", "L1L2", "L2", "OrthogonalRegularizer"},
     "keras.src.models.functional": {"Functional"},
-    None: {"__keras_tensor__", "__numpy__"},  # a layer's result, an array
+    "keras.src.ops.core": {"Cast", "SaturateCast", "Slice", "StopGradient", "Unstack"},
+    "keras.src.ops.image": {"CropImages", "PadImages", "Resize", "RGBToGrayscale"},
+    "keras.src.ops.linalg": {"Norm"},
+    "keras.src.ops.math": {"Erf", "Erfc", "Logsumexp", "Rsqrt", "TopK"},
+    "keras.src.ops.nn": _OF_NETWORKS,
+    "keras.src.ops.numpy": _OF_NUMPY,
+    None: {"__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__"},  # a layer's result, an array, an index
 }
 """Classes by module, as configurations name them."""
 
@@ -61,7 +89,7 @@ def check_classes(path: Path, document: dict[str, Any]) -> None:
             continue
         raise BundleError(
             f"the network in {path} uses {shorten(named, 100)}, which may run code and is not loaded; "
-            "build it from layers of Keras that take no Python functions or files."
+            "build it from layers and operations of Keras that take no Python functions or files."
         )
 
 

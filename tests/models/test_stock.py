@@ -1,16 +1,24 @@
 """Only stock classes of Keras get as far as Keras."""
 
+import importlib
+import inspect
 import json
+import re
 import zipfile
 
 import keras
+import numpy as np
 import pytest
+from keras.src.ops.operation import Operation
 from standins import make_card
 
 from geoseg.errors import BundleError
 from geoseg.models import bundle
 from geoseg.models.bundle import MEMBER, load_network
+from geoseg.models.folding import fold_batch_norm
+from geoseg.models.graph.read import read_network
 from geoseg.models.legend import AERIAL
+from geoseg.models.precision import mixed
 from geoseg.models.stock import STOCK
 
 PIXELS = {"module": "keras.layers", "class_name": "InputLayer", "config": {}, "registered_name": None}
@@ -52,7 +60,13 @@ CARD = json.dumps(make_card().to_json())
         (entry("TextVectorization"), "keras.layers.TextVectorization"),
         (entry("get_file", "keras.utils"), "keras.utils.get_file"),
         (entry("Popen", "subprocess"), "subprocess.Popen"),
-        (entry("Add", "keras.src.ops.numpy"), "keras.src.ops.numpy.Add"),
+        (entry("Relu", "keras.src.ops.numpy"), "keras.src.ops.numpy.Relu"),
+        (entry("Add", "keras.src.ops.core"), "keras.src.ops.core.Add"),
+        (entry("Add", "mine.ops.numpy"), "mine.ops.numpy.Add"),
+        (entry("Add", "keras.src.ops.numpy", registered="mine>Add"), "mine>Add"),
+        (entry("VectorizedMap", "keras.src.ops.core", function="f"), "keras.src.ops.core.VectorizedMap"),
+        (entry("Map", "keras.src.ops.core"), "keras.src.ops.core.Map"),
+        (entry("GetItem", "keras.layers"), "keras.layers.GetItem"),
         (entry("Conv2D", registered="mine>Conv2D"), "mine>Conv2D"),
         (entry("Conv2D", "mine.layers"), "mine.layers.Conv2D"),
         (entry("Conv2D", None), "Conv2D"),
@@ -111,6 +125,68 @@ def test_listed_classes_are_those_of_keras():
     unsafe = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "StringLookup", "TextVectorization"}
     assert all(hasattr(keras.layers, name) for name in unsafe)
     assert not unsafe & STOCK["keras.layers"]
+
+
+OPERATIONS = [
+    (module, name) for module, names in STOCK.items() if str(module).startswith("keras.src.ops.") for name in names
+]
+
+
+def test_listed_operations_take_no_functions():
+    """Every operation on the list is Keras's own, of its module, and takes values only; those of functions are not."""
+    assert len(OPERATIONS) > 100
+    takes_functions = re.compile("fn|func|body|^cond$|branch|callable|^f$")
+    for module, name in OPERATIONS:
+        found = getattr(importlib.import_module(module), name)
+        assert issubclass(found, Operation)
+        assert found.__module__ == module
+        taken = [key for part in (found.__init__, found.call) for key in inspect.signature(part).parameters]
+        assert not list(filter(takes_functions.search, taken)), (module, name, taken)
+    of_functions = {"AssociativeScan", "Cond", "ForiLoop", "Map", "Scan", "Switch", "VectorizedMap", "WhileLoop"}
+    assert not of_functions & STOCK["keras.src.ops.core"]
+
+
+@pytest.fixture
+def with_operations(tmp_path):
+    """A bundle of a functional network with operators, operations, an index and a normalisation to fold."""
+    ops, layers = keras.ops, keras.layers
+    keras.utils.set_random_seed(4)
+    pixels = keras.Input((None, None, 3))
+    features = layers.Conv2D(4, 3, padding="same")(pixels / 255)
+    features = layers.BatchNormalization()(features)
+    features = ops.relu(features) + 0.5 * features
+    features = ops.concatenate([features, ops.sqrt(ops.abs(features[..., 1:3]))], axis=-1)
+    features = features - ops.mean(features, axis=-1, keepdims=True)
+    scores = layers.Conv2D(len(AERIAL), 1)(features)
+    network = keras.Model(pixels, ops.softmax(scores))
+    path = tmp_path / "operations.keras"
+    network.save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(MEMBER, json.dumps(make_card(multiple=1).to_json()))
+    return network, path
+
+
+def test_a_network_with_operations(with_operations):
+    """`x + y`, `keras.ops.relu(x)` and `x[..., 1:3]` are let through, and compute what they did when saved."""
+    network, path = with_operations
+    tiles = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
+    np.testing.assert_array_equal(load_network(path)(tiles), network(tiles))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_operations_are_run_by_keras(with_operations, precision):
+    """The engine of Keras folds and mixes around operations; the others refuse them, with what to choose."""
+    network, path = with_operations
+    tiles = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
+    prepared = fold_batch_norm(load_network(path))
+    if precision == "bfloat16":
+        prepared = mixed(prepared, "mixed_bfloat16")
+    tolerance = 1e-5 if precision == "float32" else 0.03
+    found = prepared(tiles)
+    assert keras.backend.standardize_dtype(found.dtype) == "float32"
+    np.testing.assert_allclose(found, network(tiles), atol=tolerance)
+    with pytest.raises(BundleError, match=r"of class keras\.src\.ops\.numpy\.\w+, .*`engine=keras`"):
+        read_network(path)
 
 
 def test_a_network_of_many_stock_classes(tmp_path):
