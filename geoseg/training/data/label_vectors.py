@@ -19,6 +19,7 @@ from geoseg.rasters.ground import crs_of, ground_sample_distance
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
+from geoseg.vectors.nearby import cut_lines, thin_rings
 from geoseg.vectors.read import POLYGONAL, split_collections
 from geoseg.vectors.read import read_features as read_file
 
@@ -85,14 +86,18 @@ def rasterise_labels(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -
     near = features.iloc[np.sort(features.sindex.query(shapely.box(*box)))]
     keys = _find_keys(near, coding, path)
     parts, owner = split_collections(near.geometry.to_numpy())
-    shapes = _widen_lines(parts, features.crs, region, coding.width_m)
+    is_polygon = np.isin(shapely.get_type_id(parts), POLYGONAL)
+    lines, line = cut_lines(parts[~is_polygon], box)
+    polygons, polygon = thin_rings(_project(parts[is_polygon], features.crs, crs_of(grid)), (left, bottom, right, top))
+    shapes = np.concatenate([_widen(lines, features.crs, region, coding.width_m), polygons])
+    owner = np.concatenate([owner[~is_polygon][line], owner[is_polygon][polygon]])
     order = list(coding.values)
     keyed = sorted(
-        ((shape, keys[number]) for shape, number in zip(shapes, owner, strict=True)),
-        key=lambda shape: order.index(shape[1]),
+        ((shape, number, keys[number]) for shape, number in zip(shapes, owner, strict=True)),
+        key=lambda shape: (order.index(shape[2]), shape[1]),
     )
     labels = np.full(region.shape.yx, coding.background, np.uint8)
-    burnt = [(shape, coding.values[key]) for shape, key in keyed if not shape.is_empty]
+    burnt = [(shape, coding.values[key]) for shape, _, key in keyed if not shape.is_empty]
     if burnt:
         rasterize(burnt, out=labels, transform=region.transform)
     return labels
@@ -137,20 +142,14 @@ def _find_keys(features: "geopandas.GeoDataFrame", coding: VectorCoding, path: P
     return [value if value in coding.values else OTHERS for value in found]
 
 
-def _widen_lines(
-    geometries: npt.NDArray[np.object_], crs: CRS, region: GeoBox, width_m: float
-) -> npt.NDArray[np.object_]:
-    """Project geometries to the CRS of `region`; buffer lines and points to a width in metres on the ground."""
-    lines = np.isin(shapely.get_type_id(geometries), POLYGONAL, invert=True)
+def _widen(lines: npt.NDArray[np.object_], crs: CRS, region: GeoBox, width_m: float) -> npt.NDArray[np.object_]:
+    """Buffer lines and points to a width in metres on the ground, in the CRS of `region`."""
     bounds = region.boundingbox
     middle = (bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2
     lon, lat = Transformer.from_crs(crs_of(region), "EPSG:4326", always_xy=True).transform(*middle)
     local = CRS.from_proj4(f"+proj=aeqd +lat_0={lat} +lon_0={lon} +datum=WGS84 +units=m")
-    wide = shapely.buffer(_project(geometries[lines], crs, local), width_m / 2)
-    shapes = np.empty(len(geometries), object)
-    shapes[lines] = _project(wide, local, crs_of(region))
-    shapes[~lines] = _project(geometries[~lines], crs, crs_of(region))
-    return shapes
+    wide = shapely.buffer(_project(lines, crs, local), width_m / 2)
+    return _project(wide, local, crs_of(region))
 
 
 def _project(geometries: npt.NDArray[np.object_], source: CRS, target: CRS) -> npt.NDArray[np.object_]:

@@ -1,0 +1,82 @@
+"""The parts of lines and polygons that matter to a box, in time linear in their vertices."""
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from .read import Geometries
+
+Box = tuple[float, float, float, float]
+"""Left, bottom, right, top."""
+
+MOST_VERTICES = 256
+"""Vertices of a piece of a line. A buffer takes time that grows with their square where the line crosses itself."""
+
+
+def cut_lines(geometries: Geometries, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:
+    """Cut lines and points into pieces of at most `MOST_VERTICES`, without segments whose extent is beyond a box.
+
+    Also returns the index of each piece's geometry. A buffer of all pieces is that of the geometries, within a box that
+    is smaller by the buffer's width.
+    """
+    parts, owner = shapely.get_parts(geometries, return_index=True)
+    is_point = shapely.get_type_id(parts) == shapely.GeometryType.POINT
+    points, lines = parts[is_point], parts[~is_point]
+    near = _overlap(shapely.bounds(points), box)
+    pieces, line = _pieces(lines, box)
+    found = np.concatenate([points[near], pieces])
+    index = np.concatenate([owner[is_point][near], owner[~is_point][line]])
+    order = np.argsort(index, kind="stable")
+    return found[order], index[order]
+
+
+def _pieces(lines: Geometries, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:
+    """Cut lines into pieces near a box, and return the index of each one's line."""
+    points, line = shapely.get_coordinates(lines, return_index=True)
+    starts, ends = points[:-1], points[1:]
+    extents = np.concatenate([np.minimum(starts, ends), np.maximum(starts, ends)], axis=1)
+    kept = np.flatnonzero(_overlap(extents, box) & (line[:-1] == line[1:]))
+    # A run of segments of one line is a piece, unless it is too long.
+    is_first = np.ones(len(kept), bool)
+    is_first[1:] = (np.diff(kept) > 1) | (np.diff(line[kept]) > 0)
+    first = np.flatnonzero(is_first)
+    place = np.arange(len(kept)) - np.repeat(first, np.diff(np.append(first, len(kept))))
+    piece = np.cumsum(place % (MOST_VERTICES - 1) == 0) - 1
+    opening = np.flatnonzero(place % (MOST_VERTICES - 1) == 0)
+    # The vertices of a piece: the start of its first segment, and the ends of all.
+    vertices = np.insert(kept + 1, opening, kept[opening])
+    members = np.insert(piece, opening, piece[opening])
+    return np.asarray(shapely.linestrings(points[vertices], indices=members)), line[kept[opening]]
+
+
+def thin_rings(polygons: Geometries, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:
+    """Leave out vertices of polygons that do not change what covers a box, and polygons beyond it.
+
+    Those vertices are between others beyond the same side of the box: the straight way is beyond that side, too. Also
+    returns the index of each polygon that is left.
+    """
+    parts, owner = shapely.get_parts(polygons, return_index=True)
+    near = _overlap(shapely.bounds(parts), box)
+    parts, owner = parts[near], owner[near]
+    if not len(parts):
+        return parts, owner
+    kind, points, (rings, shells) = shapely.to_ragged_array(shapely.force_2d(parts))
+    ring = np.repeat(np.arange(len(rings) - 1), np.diff(rings))
+    left, bottom, right, top = box
+    for column, limit, sign in ((0, left, 1), (0, right, -1), (1, bottom, 1), (1, top, -1)):
+        beyond = (points[:, column] - limit) * sign < 0
+        kept = np.ones(len(points), bool)
+        kept[2:-2] = ~(beyond[1:-3] & beyond[2:-2] & beyond[3:-1])
+        # Two vertices at both ends of a ring stay, so that it is one.
+        kept[2:-2] |= (ring[:-4] != ring[2:-2]) | (ring[4:] != ring[2:-2])
+        points, ring = points[kept], ring[kept]
+    starts = np.searchsorted(ring, np.arange(len(rings)))
+    thinned = shapely.from_ragged_array(kind, points, (starts, shells))
+    kept_owners, indices = np.unique(owner, return_inverse=True)
+    return np.asarray(shapely.multipolygons(thinned, indices=indices)), kept_owners
+
+
+def _overlap(extents: npt.NDArray[np.float64], box: Box) -> npt.NDArray[np.bool_]:
+    """Whether extents `(n, 4)` overlap a box."""
+    left, bottom, right, top = box
+    return (extents[:, 0] <= right) & (extents[:, 2] >= left) & (extents[:, 1] <= top) & (extents[:, 3] >= bottom)
