@@ -1,8 +1,10 @@
 """Every command and every Python example in the documentation runs as it is written."""
 
+import json
 import re
 import shlex
 import shutil
+import zipfile
 from pathlib import Path
 
 import geopandas
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 
 import geoseg
 from geoseg.cli import main
+from geoseg.models.bundle import MEMBER
 from geoseg.models.shipped import find_model
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +56,17 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def run(command, *, expect):
+    """Run a command as a shell would, and require its exit code."""
+    words = [
+        name
+        for word in shlex.split(command)[1:]
+        for name in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
+    ]
+    result = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert result.exit_code == expect, (command, result.output)
+
+
 def test_there_are_commands_and_examples():
     """The documentation has commands to run: the tests below are not empty."""
     assert len(COMMANDS) >= 8
@@ -62,13 +76,7 @@ def test_there_are_commands_and_examples():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(folder, command):
     """A command of the documentation ends well and leaves what it speaks of."""
-    words = [
-        name
-        for word in shlex.split(command)[1:]
-        for name in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
-    ]
-    result = CliRunner().invoke(main, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    run(command, expect=0)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -114,3 +122,94 @@ def test_readme_makes_what_it_promises(folder):
     assert len(named) == 5
     for name in named:
         assert (folder / name).stat().st_size > 0
+
+
+BGRN, RGBN = ("blue", "green", "red", "nir"), ("red", "green", "blue", "nir")
+KINDS = {
+    "aerial": {"gsd_m": 0.5, "bands": RGBN[:3], "photometric": "rgb"},
+    "NAIP": {"gsd_m": 0.6, "bands": RGBN, "photometric": "rgb", "alpha": "yes", "described": False},
+    "drone": {"gsd_m": 0.03, "bands": (*RGBN[:3], "alpha"), "photometric": "rgb", "alpha": "yes", "described": False},
+    "PlanetScope": {"gsd_m": 3.0, "bands": BGRN, "dtype": "uint16", "high": 9000, "nodata": 0, "scale": (1e-4, 0.0)},
+    "Maxar": {
+        "gsd_m": 0.5, "dtype": "uint16", "high": 2047,
+        "bands": ("coastal", "blue", "green", "yellow", "red", "red edge", "nir", "infrared 2"),
+    },
+    "Pléiades": {"gsd_m": 0.5, "bands": RGBN, "dtype": "uint16", "high": 4095},
+    "satellite": {"gsd_m": 1.0, "bands": BGRN, "dtype": "uint16", "high": 2047},
+    "reflectance": {"gsd_m": 1.0, "bands": RGBN[:3], "dtype": "float32"},
+    "Sentinel-2": {
+        "gsd_m": 10.0, "bands": ("B02", "B03", "B04", "B08"), "dtype": "int16", "high": 9000, "scale": (1e-4, -0.1),
+    },
+}  # fmt: skip
+"""Forms of imagery, by words of the tables that say what to type."""
+
+
+def imagery_rows():
+    """Rows of tables of what to type: kind of imagery, and the other cells."""
+    for page in PAGES:
+        for table in re.findall(r"^\| imagery \| what to type .*?\n\n", page.read_text(), re.MULTILINE | re.DOTALL):
+            for row in table.split("\n")[2:-2]:
+                name, *cells = (cell.strip() for cell in row.strip("| ").split(" | "))
+                kind = min((kind for kind in KINDS if kind in name), key=name.index)
+                yield pytest.param(kind, " ".join(cells), id=f"{page.name} {kind}")
+
+
+ROWS = [*imagery_rows()]
+
+
+@pytest.fixture
+def deliver(folder):
+    """Write `scene.tif` in a form of imagery, with descriptions of its bands or without; and a model at 10 m."""
+    with zipfile.ZipFile(find_model("aerial")) as source, zipfile.ZipFile("mine.keras", "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == MEMBER:
+                content = json.dumps(json.loads(content) | {"gsd_m": 10.0, "scaling": {"physical": GAIN}}).encode()
+            target.writestr(name, content)
+
+    def write(*, gsd_m, bands, dtype="uint8", high=None, scale=(1.0, 0.0), described=True, **profile):
+        values = np.random.default_rng(0).random((len(bands), 120, 140))
+        values = (values * (high or 254) + 1 if dtype != "float32" else values * 0.4).astype(dtype)
+        if "alpha" in bands:
+            values[bands.index("alpha")] = 255
+        place = rasterio.Affine(gsd_m, 0, 5e5, 0, -gsd_m, 5.4e6)
+        profile = {"photometric": "minisblack", "count": len(bands), "dtype": dtype, "transform": place} | profile
+        with rasterio.open(
+            "scene.tif", "w", driver="GTiff", height=120, width=140, crs="EPSG:32633", **profile
+        ) as scene:
+            scene.write(values)
+            if described:
+                scene.descriptions = bands
+            scene.scales, scene.offsets = ((part,) * len(bands) for part in scale)
+
+    return write
+
+
+GAIN = {"offset": 0.0, "gain": 637.5}
+"""Of physical values, reflectance."""
+
+
+def test_there_are_rows_for_imagery():
+    """Both tables have rows to run: five in the README, and all forms in the other."""
+    assert {row.id.split()[0] for row in ROWS} == {"README.md", "prediction.md"}
+    assert sum(row.id.startswith("README") for row in ROWS) == 5
+    assert {row.values[0] for row in ROWS} == set(KINDS)
+
+
+@pytest.mark.parametrize(("kind", "text"), ROWS)
+def test_what_to_type(deliver, kind, text):
+    """Each row's commands run as they stand; bands are numbered only where the file does not describe them."""
+    form = KINDS[kind]
+    commands = re.findall("`(geoseg [^`]*)`", text)
+    numbered = re.findall("`(--bands [^`]*)`", text)
+    assert commands
+    deliver(**form)
+    for number, command in enumerate(commands):
+        assert "--bands" not in command
+        run(f"{command} -o out{number}", expect=0)
+    if kind == "Sentinel-2" and not numbered:
+        return  # the README speaks of products that name their bands
+    deliver(**form | {"described": False})
+    run(f"{commands[0]} -o plain", expect=3 if numbered else 0)
+    for number, bands in enumerate(numbered):
+        run(f"{commands[0]} {bands} -o numbered{number}", expect=0)
