@@ -21,6 +21,15 @@ from geoseg.prediction import results
 from geoseg.prediction.predict import predict_each
 predict_each.__kwdefaults__["load"] = load_echo
 """
+DESCRIBE = """
+import os, traceback, geoseg
+try:
+    geoseg.describe({!r})
+except KeyboardInterrupt as error:
+    names = {{frame.name for frame in traceback.extract_tb(error.__traceback__)}}
+    print("interrupted in", *names & {{"_holds_image"}}, flush=True)
+    os._exit(0)
+"""
 
 
 def start(*arguments, first=""):
@@ -65,6 +74,16 @@ def test_silence_in_the_main_thread(server, write_scene, noise, tmp_path, words)
     server.wait_for_silence()
     interrupted(process)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_silence_in_a_sample_of_alpha(server, write_scene, noise):
+    """In a notebook, without the command, an interrupt does not wait for the server that a sample is read from."""
+    write_scene(noise(2000, 100, bands=4), "served/scene.tif", blockysize=16, photometric="rgb", alpha="yes")
+    server.behave(silent_from=16_384)
+    process = start("models", first=DESCRIBE.format(server.url("scene.tif")))
+    server.wait_for_silence()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=WAIT) == ("interrupted in _holds_image\n", "")
 
 
 def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path):

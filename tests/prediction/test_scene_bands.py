@@ -161,6 +161,17 @@ def test_the_choice_is_reported(write, noise, write_bundle, echo, tmp_path):
     assert (settings["bands"], settings["nodata"]) == ([3, 2, 1], [0, 0, 0])
 
 
+def test_water_without_light(write, noise):
+    """Large water of exactly 0 is reported once by a command that reads the scene twice, and not called a collar."""
+    pixels = noise(SIDE, SIDE) | 1
+    pixels[:, 20:40, 10:50] = 0
+    scene = str(write(pixels))
+    told = CliRunner().invoke(main, ["info", scene, "--stretch-from", scene], catch_exceptions=False)
+    (line,) = told.stderr.splitlines()
+    assert "are 0 in all bands, as in a collar or a gap, or in black water" in line
+    assert line.endswith("if they hold no data, add --nodata 0.")
+
+
 @pytest.mark.parametrize("text", ["none", "0,,0", ""])
 def test_nodata_that_is_no_number(text):
     """Anything but numbers is refused before a scene is opened."""
