@@ -48,8 +48,8 @@ class LabelJaccard(keras.metrics.Metric):  # type: ignore[misc]  # Keras is not 
         """Return the mean over classes with a pixel that allows no other; 0 if there is none."""
         table = ops.convert_to_tensor(self.table)
         shown = ops.matmul(ops.sum(table, axis=1), self.member)
-        right = ops.sum(table * self.member, axis=0)
-        false = ops.sum(table * (1 - self.matrix), axis=0)
+        right = ops.sum(ops.multiply(table, self.member), axis=0)
+        false = ops.sum(ops.multiply(table, 1 - self.matrix), axis=0)
         jaccard = right / ops.maximum(shown + false, 1)
         is_shown = ops.cast(shown > 0, "float32")
         return ops.sum(is_shown * jaccard) / ops.maximum(ops.sum(is_shown), 1)

@@ -35,7 +35,7 @@ class RegionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
         values = ops.cast(y_true, "int32")
         member = ops.take(self.member, values, axis=0)
         probability = ops.take(self.known, values, axis=0) * ops.cast(y_pred, "float32")
-        weights = self.weights * ops.max(member, axis=(1, 2))
+        weights = ops.multiply(self.weights, ops.max(member, axis=(1, 2)))
         total = ops.sum(weights * self.class_losses(member, probability), axis=-1)
         return total / ops.maximum(ops.sum(weights, axis=-1), 1e-6)
 
