@@ -1,5 +1,6 @@
 """Run the training loop: Keras's `fit` with the data, loss and schedule of a run, resumed after an interruption."""
 
+import random
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -8,21 +9,25 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 import numpy.typing as npt
+from keras import ops
 
 from geoseg.files import whole
+from geoseg.models.backend import without_chatter
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.tiling.progress import Progress
 
 from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
-from .run.augmentation import Augmenter, margin_side
+from .run.augmentation import Augmenter
 from .run.batches import TrainingBatches
 from .run.callbacks import EpochDone, KeepBest, StepProgress, WriteHistory
 from .run.devices import share_statistics, spread
+from .run.event_file import WriteEvents
 from .run.fused_batch_norm import fuse_batch_norm
 from .run.loss import build_loss
 from .run.neural_network import build_optimizer, build_shipped, build_trained, copy_weights
 from .run.run_folder import Row, RunFolder, read_history
+from .run.training_network import Prepare, TrainingNetwork
 from .run.validation import Scorer, ValidationTiles, map_classes, mask_unknown
 
 if TYPE_CHECKING:
@@ -40,7 +45,7 @@ def fit(
     """Train until schedule or patience ends, and keep the best weights in the folder."""
     schedule = run.schedule
     rows = read_history(folder.history)
-    keras.utils.set_random_seed(run.seed % 2**32)
+    random.seed(run.seed)  # Keras's layers draw their seeds from Python's generator
     images = data.validation_images()
     shipped = build_shipped(run.network, run.card)
 
@@ -49,21 +54,21 @@ def fit(
         if row["epoch"] % schedule.table_every == 0:
             write_report(folder.path)
 
-    with closing(build_batches(run, data)) as batches, spread(devices):
-        network = compile_network(run, data, devices)
+    with closing(build_batches(run, data, augmenter := build_augmenter(run))) as batches, spread(devices):
+        network = compile_network(run, data, augmenter, devices)
         tiles = _build_tiles(run, images, len(devices))
         callbacks = [
             StepProgress(batches, epochs=schedule.epochs, progress=progress),
             KeepBest(
                 tiles,
-                _draw_calibration_images(batches, schedule.batch * schedule.window**2),
+                _draw_calibration_images(batches, augmenter, schedule.batch * schedule.window**2),
                 keep=partial(_save_weights, network, shipped, folder),
                 picture=_build_painter(run, images, partial(_predict_tile, network, len(devices)), folder),
                 picture_every=schedule.table_every,
                 rows=rows,
             ),
             WriteHistory(folder.history, rows, patience=schedule.patience, done=report),
-            keras.callbacks.TensorBoard(str(folder.tensorboard), write_graph=False),
+            WriteEvents(folder.tensorboard),
             # Last, since a resumed run repeats all callbacks before an unfinished backup.
             keras.callbacks.BackupAndRestore(folder.backup, double_checkpoint=True, delete_checkpoint=False),
         ]
@@ -76,23 +81,26 @@ def fit(
             raise
 
 
-def build_batches(run: Run, data: "Data") -> TrainingBatches:
-    """Build the augmented batches of training windows."""
-    schedule = run.schedule
-    augmenter = Augmenter(
+def build_augmenter(run: Run) -> Augmenter:
+    """Build the augmenter of training windows."""
+    bands = run.card.bands
+    return Augmenter(
         run.augmentation,
-        side=schedule.window,
-        ignored=run.labels.ignored,
-        colour=run.card.bands[:3] == ("red", "green", "blue"),
-    )
-    side = margin_side(run.augmentation, schedule.window)
-    return TrainingBatches(
-        partial(data.windows, side=side), augmenter, seed=run.seed, steps=schedule.steps, size=schedule.batch
+        side=run.schedule.window,
+        bands=len(bands),
+        colour=bands[:3] == ("red", "green", "blue"),
     )
 
 
-def compile_network(run: Run, data: "Data", devices: Sequence[str]) -> keras.Model:
-    """Build the network and compile it with its optimizer, loss and metrics."""
+def build_batches(run: Run, data: "Data", augmenter: Augmenter) -> TrainingBatches:
+    """Build the batches of training windows, to be augmented."""
+    schedule = run.schedule
+    windows = partial(data.windows, side=augmenter.margin_side)
+    return TrainingBatches(windows, augmenter.draw, seed=run.seed, steps=schedule.steps, size=schedule.batch)
+
+
+def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[str]) -> TrainingNetwork:
+    """Build the network and compile it with what prepares its batches, its optimizer, loss and metrics."""
     labels = run.labels
     network = build_trained(run.network, run.card, precision=run.schedule.precision)
     # XLA takes minutes and gains TensorFlow nothing on a CPU; JAX without it runs operation by operation.
@@ -100,13 +108,15 @@ def compile_network(run: Run, data: "Data", devices: Sequence[str]) -> keras.Mod
     if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
         network = fuse_batch_norm(network)
     share_statistics(network, devices)
-    network.compile(
+    training = TrainingNetwork(network, prepare)
+    training.compile(
         optimizer=build_optimizer(run.schedule),
         loss=build_loss(run.loss, labels, data.class_pixels, sample=run.schedule.window**2),
         metrics=[metric(labels.allowed, classes=len(labels.legend)) for metric in (LabelAccuracy, LabelJaccard)],
         jit_compile=accelerated,
     )
-    return network
+    training.build_loss()
+    return training
 
 
 def _build_tiles(run: Run, images: "Sequence[LabelledImage]", devices: int) -> ValidationTiles | None:
@@ -118,10 +128,13 @@ def _build_tiles(run: Run, images: "Sequence[LabelledImage]", devices: int) -> V
     return ValidationTiles(images, tile=run.card.tile, size=size, ignored=run.labels.ignored)
 
 
-def _draw_calibration_images(batches: TrainingBatches, batch_pixels: int) -> list[npt.NDArray[np.float32]]:
+def _draw_calibration_images(
+    batches: TrainingBatches, augmenter: Augmenter, batch_pixels: int
+) -> list[npt.NDArray[np.float32]]:
     """Draw the images of the first few batches."""
     count = min(len(batches), -(-CALIBRATION_PIXELS // batch_pixels))
-    return [batches[step][0] for step in range(count)]
+    with without_chatter():  # XLA announces its devices
+        return [np.array(ops.convert_to_numpy(augmenter(*batches[step])[0])) for step in range(count)]
 
 
 def _save_weights(network: keras.Model, shipped: keras.Model, folder: RunFolder) -> None:

@@ -1,11 +1,16 @@
 """Whole runs of a tiny network: their files, and the same result after an interruption."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import tomli_w
 from rasterio import Affine
 
 import geoseg.training.finish
@@ -234,3 +239,31 @@ def test_what_cannot_be_trained_is_refused_before_it_begins(recipe, tmp_path, mo
     changed = recipe.model_copy(update={section: getattr(recipe, section).model_copy(update=changes)})
     with pytest.raises(UsageError, match=words):
         train(changed, folder=tmp_path / "run", devices=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_need_no_tensorflow(recipe, tmp_path, backend):
+    """With another backend, a whole run works where TensorFlow cannot be imported."""
+    pytest.importorskip(backend)
+    script = """
+import sys
+from importlib.machinery import PathFinder
+
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *more: None if name == "tensorflow" else find(name, *more)
+import geoseg
+print(geoseg.train(sys.argv[1], folder=sys.argv[2]).bundle)
+"""
+    text = tomli_w.dumps(recipe.model_dump(exclude_none=True))
+    (tmp_path / "tiny.toml").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "tiny.toml", tmp_path / "run"],
+        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert read_card(Path(done.stdout.strip())).name == "tiny"
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1

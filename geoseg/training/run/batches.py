@@ -1,9 +1,7 @@
-"""Batches of augmented windows that depend only on seed, epoch and step, so that runs can be resumed."""
+"""Batches of windows and their changes that depend only on seed, epoch and step, so that runs can be resumed."""
 
-import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from itertools import islice
 from threading import Lock
@@ -14,33 +12,37 @@ import numpy.typing as npt
 
 from geoseg.tiling import prefetch
 
-from .augmentation import Augmenter
+from .changes import Changes
 
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
-"""Pixels `(windows, side, side, bands)` and label values `(windows, side, side)`."""
+Batch = tuple[Changes]
+"""Images and labels of an augmenter's margin side, with the changes to make. Keras takes a tuple without targets."""
 Window = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
 
-WORKERS = min(8, os.cpu_count() or 1)
-"""Threads that augment one batch each."""
-AHEAD = 2
-"""Finished batches to queue for the network."""
+AHEAD = 8
+"""Batches to queue for the network: a window that has to be read from a file should not stop it."""
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
     """Training batches of an epoch, `steps` of them with `size` windows each; set `epoch` when one begins.
 
-    `windows` draws windows of the augmenter's margin side without end, from a seed.
+    `windows` draws windows without end, from a seed; `draw` draws the changes of a batch, from a seed and its size.
     """
 
     def __init__(
-        self, windows: Callable[[int], Iterator[Window]], augmenter: Augmenter, *, seed: int, steps: int, size: int
+        self,
+        windows: Callable[[int], Iterator[Window]],
+        draw: Callable[[int, int], Changes],
+        *,
+        seed: int,
+        steps: int,
+        size: int,
     ) -> None:
         super().__init__()
         self.epoch = 0
         self.error: Exception | None = None
-        """Exception from reading or augmenting, which TensorFlow replaces by its own."""
+        """Exception from reading, which TensorFlow replaces by its own."""
         self._windows = windows
-        self._augmenter = augmenter
+        self._draw = draw
         self._seed = seed
         self._steps = steps
         self._size = size
@@ -74,7 +76,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
             return batch
 
     def close(self) -> None:
-        """End the threads that prepare batches."""
+        """End the thread that reads windows."""
         with self._lock:
             self._close()
             self._next = (-1, -1)
@@ -84,22 +86,11 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
             self._stream.close()
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
-        pending: deque[Future[Batch]] = deque()
-        with (
-            ThreadPoolExecutor(WORKERS) as pool,
-            closing(_make_closable(self._windows(_derive_seed(self._seed, epoch)))) as windows,
-        ):
+        with closing(_make_closable(self._windows(_derive_seed(self._seed, epoch)))) as windows:
             for step in range(self._steps):
-                drawn = list(islice(windows, self._size))
-                pending.append(pool.submit(self._augment, drawn, _derive_seed(self._seed, epoch, step)))
-                if len(pending) > WORKERS:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-
-    def _augment(self, drawn: Sequence[Window], seed: int) -> Batch:
-        images, labels = (np.stack(part) for part in zip(*drawn, strict=True))
-        return self._augmenter(images, labels, seed)
+                images, labels = (np.stack(part) for part in zip(*islice(windows, self._size), strict=True))
+                changes = self._draw(_derive_seed(self._seed, epoch, step), self._size)
+                yield ({"images": images, "labels": labels} | changes,)
 
 
 def _make_closable(windows: Iterator[Window]) -> Generator[Window, None, None]:

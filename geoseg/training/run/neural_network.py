@@ -68,7 +68,7 @@ def _build(choice: Network, card: Card, *, weights: str | None) -> keras.Model:
 
 @contextmanager
 def _precision(name: str) -> Iterator[None]:
-    """Set the precision for the network only: augmentation layers would round pixels to 8 bits."""
+    """Set the precision for the network only: losses and metrics stay in float32."""
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(name)
     try:

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from skimage.color import rgb2hsv
+from keras import ops
+from PIL import Image, ImageEnhance
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from geoseg.training.recipe.recipe import Augmentation
-from geoseg.training.run.augmentation import Augmenter, margin_side
+from geoseg.training.run.augmentation import Augmenter
 
 IGNORED = 6
 NOTHING = Augmentation(
@@ -19,6 +21,10 @@ def only(**choice):
     return NOTHING.model_copy(update=choice)
 
 
+def augmenter_of(choice, *, bands=3, colour=True):
+    return Augmenter(choice, side=SIDE, bands=bands, colour=colour)
+
+
 def windows(side, *, count=8, values=6, bands=3, seed=0):
     """Pixels that encode their labels, in blocks of 6 pixels, to see where they were moved."""
     random = np.random.default_rng(seed)
@@ -27,9 +33,20 @@ def windows(side, *, count=8, values=6, bands=3, seed=0):
     return (labels[..., None] * np.array([40] * bands)).astype(np.uint8), labels
 
 
+def run(augmenter, images, labels, seed, **changes):
+    batch = {"images": images, "labels": labels} | augmenter.draw(seed, len(images)) | changes
+    return tuple(ops.convert_to_numpy(part) for part in augmenter(batch))
+
+
 def augmented(choice, seed, *, colour=True, **parts):
-    augmenter = Augmenter(choice, side=SIDE, ignored=IGNORED, colour=colour)
-    return augmenter(*windows(margin_side(choice, SIDE), **parts), seed)
+    augmenter = augmenter_of(choice, bands=parts.get("bands", 3), colour=colour)
+    return run(augmenter, *windows(augmenter.margin_side, **parts), seed)
+
+
+def centre(windows):
+    """The middle of windows with a margin."""
+    first = (windows.shape[1] - SIDE) // 2
+    return windows[:, first : first + SIDE, first : first + SIDE]
 
 
 def inside(values):
@@ -41,10 +58,11 @@ def inside(values):
 
 def test_nothing_chosen_changes_nothing():
     """With every change turned off, windows are unchanged."""
-    images, labels = windows(SIDE)
-    pixels, moved = augmented(NOTHING, 1)
-    np.testing.assert_allclose(pixels, images, atol=1e-3)
-    np.testing.assert_array_equal(moved, labels)
+    augmenter = augmenter_of(NOTHING)
+    images, labels = windows(augmenter.margin_side)
+    pixels, moved = run(augmenter, images, labels, 1)
+    np.testing.assert_allclose(pixels, centre(images), atol=1e-3)
+    np.testing.assert_array_equal(moved, centre(labels))
     assert (pixels.dtype, moved.dtype) == (np.float32, np.uint8)
 
 
@@ -53,81 +71,104 @@ def test_nothing_chosen_changes_nothing():
     [only(flips=True), only(right_angles=True), only(rotation=30.0), only(zoom=0.35), only(rotation=20.0, zoom=0.3)],
 )
 def test_image_and_labels_move_together(choice):
-    """Away from edges, moved pixels still encode their moved labels; some pixels are moved."""
+    """Away from edges, moved pixels encode their moved labels; some pixels are moved."""
     pixels, moved = augmented(choice, 5)
     assert pixels.shape == (8, SIDE, SIDE, 3)
-    sure = inside(moved) & (moved < IGNORED)
+    sure = inside(moved)
     assert sure.mean() > 0.2
-    assert (np.abs(pixels[..., 0] - moved * 40.0) < 1)[sure].mean() > 0.9  # two moves interpolate twice
-    still = windows(margin_side(choice, SIDE))[1]
-    offset = (still.shape[1] - SIDE) // 2
-    assert (moved != still[:, offset : offset + SIDE, offset : offset + SIDE]).any()
+    assert (np.abs(pixels[..., 0] - moved * 40.0) < 1)[sure].all()
+    assert (moved != centre(windows(augmenter_of(choice).margin_side)[1])).any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_moved_pixels_are_interpolated_between_four(dtype):
+    """Pixels are those of SciPy's linear interpolation at the places that the matrix gives, labels the nearest."""
+    choice = only(rotation=30.0, zoom=0.3)
+    augmenter = augmenter_of(choice)
+    random = np.random.default_rng(4)
+    images = random.integers(0, 256, (3, *[augmenter.margin_side] * 2, 3)).astype(dtype)
+    labels = random.integers(0, 6, images.shape[:3], dtype=np.uint8)
+    pixels, moved = run(augmenter, images, labels, 9)
+    steps = np.arange(SIDE) - (SIDE - 1) / 2
+    for window, matrix in enumerate(augmenter.draw(9, 3)["matrix"]):
+        offsets = np.tensordot(matrix, np.stack(np.meshgrid(steps, steps, indexing="ij")), axes=1)
+        places = offsets + (augmenter.margin_side - 1) / 2
+        for band in range(3):
+            expected = map_coordinates(images[window, ..., band].astype(np.float64), places, order=1)
+            np.testing.assert_allclose(pixels[window, ..., band], expected, atol=0.02)
+        assert (moved[window] == map_coordinates(labels[window], places, order=0)).mean() > 0.999
 
 
 def test_flips_and_right_angles_are_exact():
     """Each window is in one of the eight orientations, and all eight occur."""
-    images, _ = windows(SIDE, count=1)
-    eight = [np.rot90(side, turns) for side in (images[0], images[0][:, ::-1]) for turns in range(4)]
-    augmenter = Augmenter(only(flips=True, right_angles=True), side=SIDE, ignored=IGNORED, colour=True)
+    augmenter = augmenter_of(only(flips=True, right_angles=True))
+    given = windows(augmenter.margin_side, count=1)
+    still = centre(given[0])[0]
+    eight = [np.rot90(side, turns) for side in (still, still[:, ::-1]) for turns in range(4)]
     drawn = {
         next(number for number, one in enumerate(eight) if np.allclose(pixels[0], one, atol=1e-3))
-        for pixels, _ in (augmenter(*windows(SIDE, count=1), seed) for seed in range(60))
+        for pixels, _ in (run(augmenter, *given, seed) for seed in range(60))
     }
     assert drawn == set(range(8))
 
 
-def test_the_margin_holds_what_a_move_shows():
-    """With the margin, windows show no pixel from outside, unless rotated by more than 45 degrees."""
-    for choice in (only(zoom=0.35), only(rotation=45.0), only(rotation=30.0, zoom=0.2)):
-        _, moved = augmented(choice, 3, count=40)
-        assert (moved < IGNORED).all()
-
-
-def test_what_is_uncovered_is_ignored():
-    """Pixels from outside the original window are 0 in the image, and ignored."""
-    augmenter = Augmenter(only(zoom=0.9), side=SIDE, ignored=IGNORED, colour=True)
-    # Without the margin that the zoom asks for.
-    pixels, moved = augmenter(np.full((8, SIDE, SIDE, 3), 200, np.uint8), np.ones((8, SIDE, SIDE), np.uint8), 2)
-    assert set(np.unique(moved)) == {1, IGNORED}
-    assert (pixels[inside(moved) & (moved == IGNORED)] == 0).all()
-    np.testing.assert_allclose(pixels[inside(moved) & (moved == 1)], 200, atol=0.01)
+@pytest.mark.parametrize("choice", [only(zoom=0.35), only(rotation=45.0), only(rotation=180.0, zoom=0.2)])
+def test_the_margin_holds_what_a_move_shows(choice):
+    """No window reaches beyond its margin, which is a whole number of pixels on each side."""
+    augmenter = augmenter_of(choice)
+    reach = np.abs(augmenter.draw(3, 1000)["matrix"]).sum(axis=2).max() * (SIDE + 3) / 2
+    assert reach <= (augmenter.margin_side - 1) / 2
+    assert (augmenter.margin_side - SIDE) % 2 == 0
 
 
 def test_labels_keep_to_the_values_there_are():
     """Labels are resampled by nearest neighbour: no new value appears."""
     _, moved = augmented(Augmentation(rotation=90.0), 4, values=3)
-    assert set(np.unique(moved)) <= {0, 1, 2, IGNORED}
+    assert set(np.unique(moved)) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("bands", [1, 3, 4])
 def test_the_same_seed_gives_the_same_batch(bands):
     """Results depend only on the batch's seed, not on earlier calls or on the augmenter."""
     first = augmented(Augmentation(rotation=10.0), 7, bands=bands, colour=bands >= 3)
-    augmenter = Augmenter(Augmentation(rotation=10.0), side=SIDE, ignored=IGNORED, colour=bands >= 3)
-    given = windows(margin_side(Augmentation(rotation=10.0), SIDE), bands=bands)
-    other = augmenter(*given, 8)
-    again = augmenter(*given, 7)
+    augmenter = augmenter_of(Augmentation(rotation=10.0), bands=bands, colour=bands >= 3)
+    given = windows(augmenter.margin_side, bands=bands)
+    other = run(augmenter, *given, 8)
+    again = run(augmenter, *given, 7)
     for one, two, different in zip(first, again, other, strict=True):
         np.testing.assert_array_equal(one, two)
         assert (one != different).any()
 
 
-def colours():
+def test_windows_do_not_depend_on_their_batch():
+    """Half a batch has the windows of the whole one: several devices share it."""
+    augmenter = augmenter_of(Augmentation(rotation=10.0))
+    images, labels = windows(augmenter.margin_side)
+    whole = run(augmenter, images, labels, 7)
+    half = {name: values[4:] for name, values in augmenter.draw(7, 8).items()}
+    for one, other in zip(whole, run(augmenter, images[4:], labels[4:], 7, **half), strict=True):
+        np.testing.assert_allclose(one[4:], other, atol=1e-3)
+
+
+def colours(side):
     """Pixels that are not grey, dark or bright."""
     random = np.random.default_rng(2)
-    return random.integers([60, 100, 140], [90, 130, 180], (12, SIDE, SIDE, 3), dtype=np.uint8)
+    return random.integers([60, 100, 140], [90, 130, 180], (12, side, side, 3), dtype=np.uint8)
 
 
 def coloured(choice, images=None, *, colour=True):
-    images = colours() if images is None else images
+    """Windows before and after the changes, 0 to 1, and the changes."""
+    augmenter = augmenter_of(choice, bands=3 if images is None else images.shape[-1], colour=colour)
+    images = colours(augmenter.margin_side) if images is None else images
     labels = np.zeros(images.shape[:3], np.uint8)
-    return Augmenter(choice, side=SIDE, ignored=IGNORED, colour=colour)(images, labels, 11)[0] / 255
+    changes = augmenter.draw(11, len(images))
+    return centre(images) / 255, run(augmenter, images, labels, 11)[0] / 255, changes
 
 
 def test_contrast_goes_both_ways():
     """Each window's deviation from its mean is scaled by its own factor within 1 ± contrast; the mean stays."""
-    before, after = colours() / 255, coloured(only(contrast=0.3))
-    np.testing.assert_allclose(after.mean(axis=(1, 2)), before.mean(axis=(1, 2)), atol=1e-3)
+    before, after, _ = coloured(only(contrast=0.3))
+    np.testing.assert_allclose(after.mean(axis=(1, 2)), before.mean(axis=(1, 2)), atol=0.005)
     factors = after.std(axis=(1, 2)) / before.std(axis=(1, 2))
     np.testing.assert_allclose(factors, factors[:, :1].repeat(3, axis=1), rtol=1e-3)
     assert 0.7 <= factors.min() < 0.9
@@ -136,58 +177,81 @@ def test_contrast_goes_both_ways():
 
 def test_brightness_adds_a_number_of_each_window():
     """All pixels of a window change by the same share of full scale, at most `brightness`."""
-    change = coloured(only(brightness=0.2)) - colours() / 255
+    before, after, _ = coloured(only(brightness=0.2))
+    change = after - before
     np.testing.assert_allclose(change, change[:, :1, :1, :1] + np.zeros_like(change), atol=1e-4)
     assert -0.2 <= change.min() < -0.05
     assert 0.05 < change.max() <= 0.2
 
 
-def test_saturation_is_multiplied_and_hue_is_turned():
-    """Hue, saturation and value change as chosen, and nothing else does."""
-    before, paler = rgb2hsv(colours() / 255), rgb2hsv(coloured(only(saturation=0.4)))
-    np.testing.assert_allclose(paler[..., [0, 2]], before[..., [0, 2]], atol=2e-3)
-    factors = np.median(paler[..., 1] / before[..., 1], axis=(1, 2))
-    assert 0.6 <= factors.min() < 0.85
-    assert 1.15 < factors.max() <= 1.4001
-    turned = rgb2hsv(coloured(only(hue=0.1)))
-    np.testing.assert_allclose(turned[..., 1:], before[..., 1:], atol=2e-3)
-    angles = np.median((turned[..., 0] - before[..., 0] + 0.5) % 1 - 0.5, axis=(1, 2))
-    assert 0 < np.abs(angles).max() <= 0.05
+def test_saturation_scales_the_distance_from_grey():
+    """Pillow's `Color` enhancement by a factor within 1 ± saturation gives the same pixels, which it rounds."""
+    augmenter = augmenter_of(only(saturation=0.4))
+    factors = []
+    before, after, changes = coloured(only(saturation=0.4), colours(augmenter.margin_side))
+    for one, other, matrix in zip(before, after, changes["colours"], strict=True):
+        factors.append(matrix[0, 0] - matrix[1, 0] / 0.587 * 0.299)
+        expected = ImageEnhance.Color(Image.fromarray(np.rint(one * 255).astype(np.uint8))).enhance(factors[-1])
+        np.testing.assert_allclose(other * 255, np.asarray(expected), atol=1.6)
+    assert 0.6 <= min(factors) < 0.85
+    assert 1.15 < max(factors) <= 1.4001
+
+
+def test_hue_turns_colours_around_grey():
+    """Sum of the bands and distance from grey stay; colours turn by up to a share `hue` of half a circle."""
+    before, after, _ = coloured(only(hue=0.1))
+    np.testing.assert_allclose(after.sum(axis=-1), before.sum(axis=-1), atol=1e-4)
+    one, other = (pixels - pixels.mean(axis=-1, keepdims=True) for pixels in (before, after))
+    lengths = np.linalg.norm(one, axis=-1)
+    np.testing.assert_allclose(np.linalg.norm(other, axis=-1), lengths, atol=1e-4)
+    angles = np.arccos(np.clip((one * other).sum(axis=-1) / lengths**2, -1, 1)) / np.pi
+    np.testing.assert_allclose(angles, angles[:, :1, :1] + np.zeros_like(angles), atol=5e-3)
+    assert 0.05 < angles.max() <= 0.101
 
 
 def test_bands_beyond_colour_keep_their_values():
     """Saturation and hue change only red, green and blue, not a fourth band, and nothing without colours."""
-    images = np.concatenate([colours(), colours()[..., :1]], axis=-1)
-    after = coloured(only(saturation=0.4, hue=0.1), images)
-    np.testing.assert_allclose(after[..., 3], images[..., 3] / 255, atol=1e-5)
-    assert np.abs(after[..., :3] - images[..., :3] / 255).max() > 0.01
-    np.testing.assert_allclose(coloured(only(saturation=0.4, hue=0.1), images, colour=False), images / 255, atol=1e-5)
+    images = colours(augmenter_of(NOTHING).margin_side)
+    images = np.concatenate([images, images[..., :1]], axis=-1)
+    before, after, _ = coloured(only(saturation=0.4, hue=0.1), images)
+    np.testing.assert_allclose(after[..., 3], before[..., 3], atol=1e-5)
+    assert np.abs(after[..., :3] - before[..., :3]).max() > 0.01
+    before, after, _ = coloured(only(saturation=0.4, hue=0.1), images, colour=False)
+    np.testing.assert_allclose(after, before, atol=1e-5)
 
 
 def test_noise_has_a_strength_of_each_window():
-    """Noise is normal with mean 0, and a deviation up to `noise` that differs between windows."""
-    grey = np.full((12, SIDE, SIDE, 3), 128, np.uint8)
-    change = coloured(only(noise=0.05), grey) - 128 / 255
+    """Noise is normal with mean 0, differs between windows, and has a deviation of each, up to `noise`."""
+    side = augmenter_of(NOTHING).margin_side
+    before, after, _ = coloured(only(noise=0.05), np.full((12, side, side, 3), 128, np.uint8))
+    change = after - before
     deviations = change.std(axis=(1, 2, 3))
     assert 0 < deviations.min() < 0.02
     assert 0.03 < deviations.max() < 0.055
     assert np.abs(change.mean(axis=(1, 2, 3))).max() < 0.005
+    correlations = np.corrcoef(change.reshape(12, -1)) - np.eye(12)
+    assert np.abs(correlations).max() < 0.1
 
 
-def test_blur_makes_some_windows_smoother():
-    """Blurred windows keep their mean and lose detail; other windows are unchanged."""
-    before, after = colours() / 255, coloured(only(blur=1.0))
-    ratio = (after.std(axis=(1, 2)) / before.std(axis=(1, 2))).mean(axis=-1)
-    assert ratio.min() < 0.95
-    assert ratio.max() == pytest.approx(1, abs=1e-3)
+def test_blur_is_normal():
+    """SciPy's normal filter, cut off at two pixels, gives the same pixels; deviations reach up to `blur`."""
+    augmenter = augmenter_of(only(blur=1.0))
+    images = colours(augmenter.margin_side)
+    _, after, changes = coloured(only(blur=1.0), images)
+    near = changes["blur"][:, 1] / changes["blur"][:, 0]
+    deviations = np.sqrt(-0.5 / np.log(np.maximum(near, 1e-30)))
+    assert deviations.min() < 0.3
+    assert 0.8 < deviations.max() <= 1
+    for window, deviation in enumerate(deviations):
+        expected = gaussian_filter(images[window] / 255, (deviation, deviation, 0), radius=2)
+        np.testing.assert_allclose(after[window], centre(expected[None])[0], atol=1e-4)
 
 
 def test_pixels_stay_in_range():
     """Pixels stay within 0 and 255, however strong the changes."""
     strong = Augmentation(brightness=1.0, contrast=1.0, saturation=1.0, hue=1.0, noise=1.0)
-    images = np.random.default_rng(0).integers(0, 256, (8, *[margin_side(strong, SIDE)] * 2, 3), dtype=np.uint8)
-    pixels, _ = Augmenter(strong, side=SIDE, ignored=IGNORED, colour=True)(
-        images, np.zeros(images.shape[:3], np.uint8), 0
-    )
-    assert pixels.min() >= 0
-    assert pixels.max() <= 255.001
+    side = augmenter_of(strong).margin_side
+    images = np.random.default_rng(0).integers(0, 256, (8, side, side, 3), dtype=np.uint8)
+    _, after, _ = coloured(strong, images)
+    assert after.min() >= 0
+    assert after.max() <= 1

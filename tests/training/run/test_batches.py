@@ -20,9 +20,9 @@ def streams(opened):
     return windows
 
 
-def keep(images, labels, seed):
-    """Stands in for an augmenter; its result encodes the seed."""
-    return np.concatenate([images, np.full_like(images[..., :1], seed)], axis=-1), labels
+def draw(seed, windows):
+    """Stands in for an augmenter: its changes are the seed."""
+    return {"seed": np.full(windows, seed)}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def make(opened):
     made = []
 
     def make(**changes):
-        made.append(TrainingBatches(streams(opened), keep, **({"seed": 1, "steps": 6, "size": 2} | changes)))
+        made.append(TrainingBatches(streams(opened), draw, **({"seed": 1, "steps": 6, "size": 2} | changes)))
         return made[-1]
 
     yield make
@@ -50,7 +50,8 @@ def epoch_of(batches, epoch):
 
 def same(one, two):
     return all(
-        np.array_equal(a, b) for left, right in zip(one, two, strict=True) for a, b in zip(left, right, strict=True)
+        left.keys() == right.keys() and all(np.array_equal(left[name], right[name]) for name in left)
+        for (left,), (right,) in zip(one, two, strict=True)
     )
 
 
@@ -66,10 +67,10 @@ def test_an_epoch_is_the_same_whatever_came_before(make):
 def test_batches_follow_the_stream_of_the_epoch(make, opened):
     """Windows keep the stream's order, none left out or repeated, and each batch has its own seed."""
     batches = epoch_of(make(), 0)
-    windows = np.concatenate([images[:, 0, 0] for images, _ in batches])
+    windows = np.concatenate([batch["images"][:, 0, 0] for (batch,) in batches])
     assert set(windows[:, 0]) == {np.float32(opened[0])}
     np.testing.assert_array_equal(windows[:, 1], np.arange(12))
-    assert len({float(images[0, 0, 0, 2]) for images, _ in batches}) == 6
+    assert len({batch["seed"][0] for (batch,) in batches}) == 6
 
 
 def test_asking_in_any_order_gives_the_same_batches(make):
@@ -81,7 +82,7 @@ def test_asking_in_any_order_gives_the_same_batches(make):
 
 
 def test_a_first_look_costs_no_second_stream(make, opened):
-    """Keras inspects the first two batches before training: they are not augmented twice."""
+    """Keras inspects the first two batches before training: they are not read twice."""
     batches = make()
     _ = batches[0], batches[1]
     epoch_of(batches, 0)
@@ -105,7 +106,7 @@ def test_an_error_of_the_data_reaches_who_asks():
         yield np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8)
         raise OSError("the disk is gone")
 
-    batches = TrainingBatches(windows, keep, seed=0, steps=3, size=1)
+    batches = TrainingBatches(windows, draw, seed=0, steps=3, size=1)
     with pytest.raises(OSError, match="the disk is gone") as caught:
         _ = batches[0], batches[1]
     assert batches.error is caught.value

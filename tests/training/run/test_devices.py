@@ -21,14 +21,25 @@ import numpy as np
 from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.models.losses.regions import Lovasz, Tversky
+from geoseg.training.recipe.recipe import Augmentation
+from geoseg.training.run.augmentation import Augmenter
+from geoseg.training.run.batches import TrainingBatches
 from geoseg.training.run.devices import choose_devices, find_devices, share_statistics, spread
 from geoseg.training.run.neural_network import averaged_weights
+from geoseg.training.run.training_network import TrainingNetwork
 
 SETS = ((0,), (1,), (2,), (0, 1), (0, 1, 2))
 kinds = {"allowed": SETS, "classes": 3}
 random = np.random.default_rng(0)
 pixels = random.random((8, 8, 8, 3)).astype(np.float32)
 labels = random.integers(0, 5, (8, 8, 8)).astype(np.uint8)
+augmenter = Augmenter(Augmentation(rotation=20.0, noise=0.1), side=8, bands=3, colour=True)
+
+def windows(seed):
+    drawn = np.random.default_rng(seed)
+    while True:
+        values = drawn.integers(0, 5, [augmenter.margin_side] * 2, dtype=np.uint8)
+        yield values[..., None] * np.array([50, 40, 30], np.uint8), values
 
 def train(names):
     keras.utils.set_random_seed(0)
@@ -38,6 +49,7 @@ def train(names):
         features = keras.layers.ReLU()(keras.layers.BatchNormalization()(features))
         network = keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="softmax")(features))
         share_statistics(network, names)
+        network = TrainingNetwork(network, augmenter)
         losses = [MarginalCrossEntropy(**kinds), Tversky(**kinds), Lovasz(**kinds)]
         network.compile(
             optimizer=keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.5),
@@ -45,7 +57,10 @@ def train(names):
             metrics=[LabelAccuracy(**kinds), LabelJaccard(**kinds)],
             jit_compile=keras.backend.backend() == "jax",
         )
-        history = network.fit(pixels, labels, batch_size=4, epochs=2, shuffle=False, verbose=0).history
+        network.build_loss()
+        batches = TrainingBatches(windows, augmenter.draw, seed=1, steps=3, size=4)
+        history = network.fit(batches, epochs=2, shuffle=False, verbose=0).history
+        batches.close()
         with averaged_weights(network, [pixels[:4]]):
             scores = network.evaluate(pixels, labels, batch_size=4, verbose=0, return_dict=True)
         weights = [np.asarray(weight).ravel().tolist() for weight in network.get_weights()]
