@@ -69,7 +69,9 @@ def command(
     console = make_console(stderr=True, quiet=quiet)
     recipe = load_recipe(paths[0], overrides)
     with _build_bar(console) as bar:
-        display = _Display(console, bar, recipe.name, every=recipe.schedule.table_every, epochs=recipe.schedule.epochs)
+        schedule = recipe.schedule
+        every = schedule.table_every if schedule.minutes is None else 1
+        display = _Display(console, bar, recipe.name, every=every, epochs=schedule.epochs)
         training = train(
             recipe,
             folder=folder,
@@ -133,7 +135,7 @@ class _Display:
         if not self._bar.tasks[0].started:
             self._bar.update(self._task, completed=done, total=total)
             self._bar.start_task(self._task)
-        self._bar.update(self._task, completed=done, loss=loss)
+        self._bar.update(self._task, completed=done, total=total, loss=loss)
 
     def print_row(self, row: Mapping[str, float]) -> None:
         """Print a row of the table, every few epochs and at the end."""

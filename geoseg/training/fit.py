@@ -1,6 +1,7 @@
 """Run the training loop: Keras's `fit` with the data, loss and schedule of a run, resumed after an interruption."""
 
 import random
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -16,16 +17,18 @@ from geoseg.models.backend import without_chatter
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.tiling.progress import Progress
 
+from .recipe.recipe import Schedule
 from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
 from .run.augmentation import Augmenter
 from .run.batches import TrainingBatches
 from .run.callbacks import EpochDone, KeepBest, StepProgress, WriteHistory
+from .run.clock import RATES, FollowClock, WhenDue
 from .run.devices import share_statistics, spread
 from .run.event_file import WriteEvents
 from .run.fused_batch_norm import fuse_batch_norm
 from .run.loss import build_loss
-from .run.neural_network import build_optimizer, build_shipped, build_trained, copy_weights
+from .run.neural_network import build_optimizer, build_rate, build_shipped, build_trained, copy_weights
 from .run.run_folder import Row, RunFolder, read_history
 from .run.training_network import Prepare, TrainingNetwork
 from .run.validation import Scorer, ValidationTiles, map_classes, mask_unknown
@@ -49,22 +52,23 @@ def fit(
     images = data.validation_images()
     shipped = build_shipped(run.network, run.card)
 
+    every = schedule.table_every if schedule.minutes is None else 1  # a checkpoint is rarer than an epoch
+
     def report(row: Row) -> None:
         epoch_done(row)
-        if row["epoch"] % schedule.table_every == 0:
+        if row["epoch"] % every == 0:
             write_report(folder.path)
 
     with closing(build_batches(run, data, augmenter := build_augmenter(run))) as batches, spread(devices):
         network = compile_network(run, data, augmenter, devices)
         tiles = _build_tiles(run, images, len(devices))
-        callbacks = [
-            StepProgress(batches, epochs=schedule.epochs, progress=progress),
+        at_checkpoints = [
             KeepBest(
                 tiles,
                 _draw_calibration_images(batches, augmenter, schedule.batch * schedule.window**2),
                 keep=partial(_save_weights, network, shipped, folder),
                 picture=_build_painter(run, images, partial(_predict_tile, network, len(devices)), folder),
-                picture_every=schedule.table_every,
+                picture_every=every,
                 rows=rows,
             ),
             WriteHistory(folder.history, rows, patience=schedule.patience, done=report),
@@ -72,13 +76,37 @@ def fit(
             # Last, since a resumed run repeats all callbacks before an unfinished backup.
             keras.callbacks.BackupAndRestore(folder.backup, double_checkpoint=True, delete_checkpoint=False),
         ]
+        callbacks = _build_callbacks(schedule, rows, batches, progress, at_checkpoints)
         try:
-            network.fit(batches, epochs=schedule.epochs, callbacks=callbacks, verbose=0, shuffle=False)
+            epochs = schedule.epochs if schedule.minutes is None else sys.maxsize
+            network.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
         except Exception:
             raised = batches.error or (tiles and tiles.error)
             if raised:
                 raise raised from None
             raise
+
+
+def _build_callbacks(
+    schedule: Schedule,
+    rows: Sequence[Row],
+    batches: TrainingBatches,
+    progress: Progress,
+    at_checkpoints: Sequence[keras.callbacks.Callback],
+) -> list[keras.callbacks.Callback]:
+    """Add progress, and the clock of a schedule in minutes, to what is done after each epoch or at its checkpoints."""
+    if schedule.minutes is None:
+        total = schedule.epochs * schedule.steps
+        pace = StepProgress(batches, count_steps=lambda done: total, progress=progress)
+        return [pace, WhenDue(at_checkpoints, lambda: True)]
+    curve = build_rate(schedule, RATES)
+    clock = FollowClock(60 * schedule.minutes, lambda share: float(curve(share * RATES)), rows)
+
+    def estimate(done: int) -> int:
+        return max(done, round(done / max(clock.share, 1 / RATES)))
+
+    pace = StepProgress(batches, count_steps=estimate, progress=progress)
+    return [clock, pace, WhenDue(at_checkpoints, clock.is_due)]
 
 
 def build_augmenter(run: Run) -> Augmenter:

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from geoseg.models.bundle import load_network, read_card
 from geoseg.prediction.predict import predict
 from geoseg.rendering import render_scene
 from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.run.clock import FollowClock
 from geoseg.training.run.run_folder import COLUMNS, read_history
 from geoseg.training.train import train
 
@@ -190,6 +193,25 @@ def test_a_run_that_lost_its_weights(whole, recipe, tmp_path):
     (folder / "checkpoints" / "best.weights.h5").unlink()
     with pytest.raises(OutputError, match=r"cannot write to or resume the run in .*lost \(.*best\.weights\.h5"):
         train(recipe, folder=folder, resume=True)
+
+
+def test_a_run_of_minutes_ends_with_them(recipe, tmp_path, monkeypatch):
+    """A schedule in minutes ends with the time, whatever its epochs, and its history has checkpoints only."""
+    seconds = count()
+    monkeypatch.setattr(geoseg.training.fit, "FollowClock", partial(FollowClock, now=lambda: next(seconds)))
+    schedule = recipe.schedule.model_copy(update={"minutes": 1.5, "epochs": 1, "steps": 2})
+    counts = []
+    training = train(
+        recipe.model_copy(update={"schedule": schedule}),
+        folder=tmp_path / "run",
+        progress=lambda done, total, loss: counts.append((done, total)),
+    )
+    rows = read_history(training.folder / "history.csv")
+    assert rows[0]["epoch"] == 1
+    assert 3 <= len(rows) < rows[-1]["epoch"]
+    assert rows[-1]["learning_rate"] < rows[1]["learning_rate"] <= 0.02
+    assert counts[-1][0] == counts[-1][1] <= 2 * rows[-1]["epoch"]
+    assert 60 <= next(seconds) <= 120
 
 
 def test_squares_of_ground_divide_several_images(recipe, tmp_path):

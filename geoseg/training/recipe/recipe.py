@@ -195,6 +195,9 @@ class Schedule(Section):
     """Length of training, batches, and learning rate."""
 
     epochs: Positive = 40
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    """Minutes to train, compiling and validation included, whatever `epochs` is: the learning rate follows the clock,
+    and validation and checkpoints come after the first epoch, every tenth of the time, and at the end."""
     steps: Positive = 100
     """Steps per epoch."""
     batch: Positive = 8
@@ -206,7 +209,7 @@ class Schedule(Section):
     rate: Annotated[float, Field(gt=0)] = 1e-3
     """Peak learning rate, after the warm-up."""
     warmup: Share = 0.05
-    """Share of all steps for the warm-up."""
+    """Share of all steps, or of the minutes, for the warm-up."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.997
     """Momentum of the averaged weights; 0 for no averaging."""

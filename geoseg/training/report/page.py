@@ -12,7 +12,7 @@ from PIL import Image
 from geoseg.evaluation.report.page import render
 from geoseg.evaluation.report.plots import plot_confusion
 from geoseg.files import write_text
-from geoseg.training.run.run_folder import Row
+from geoseg.training.run.run_folder import Row, seconds_spent
 
 from .contents import Contents, read_contents
 from .film import spread, write_film
@@ -38,7 +38,8 @@ def write_report(run: Path) -> Path:
         recipe=contents.recipe,
         validation=contents.validation,
         finished=contents.validation is not None,
-        spent=sum(row["seconds"] for row in contents.history),
+        spent=seconds_spent(contents.history),
+        planned=_planned_epochs(contents),
         left=_time_left(contents),
         rows=_rows(contents),
         curves=_curves(contents),
@@ -67,18 +68,27 @@ def _best_epoch(contents: Contents) -> float | None:
     return None if contents.best is None else contents.best["epoch"]
 
 
+def _planned_epochs(contents: Contents) -> int | None:
+    """Epochs of the schedule; None if it is in minutes."""
+    schedule = contents.recipe.schedule
+    return schedule.epochs if schedule.minutes is None else None
+
+
 def _time_left(contents: Contents) -> float | None:
     """Estimate the seconds until the last epoch; None before the first one and after the last."""
-    missing = contents.recipe.schedule.epochs - contents.epochs
+    schedule, spent = contents.recipe.schedule, seconds_spent(contents.history)
+    missing = schedule.epochs - contents.epochs if schedule.minutes is None else 60 * schedule.minutes - spent
     if contents.validation is not None or not contents.history or missing <= 0:
         return None
+    if schedule.minutes is not None:
+        return missing
     recent = [row["seconds"] for row in contents.history[-_RECENT:]]
     return missing * sum(recent) / len(recent)
 
 
 def _rows(contents: Contents) -> list[Row]:
     """Select every `table_every`th epoch, the first, the best and the last."""
-    every, best = contents.recipe.schedule.table_every, _best_epoch(contents)
+    every, best = contents.recipe.schedule.table_every if _planned_epochs(contents) else 1, _best_epoch(contents)
     ends = (1, contents.epochs, best)
     return [row for row in contents.history if row["epoch"] % every == 0 or row["epoch"] in ends]
 
@@ -145,7 +155,7 @@ def _film(contents: Contents) -> str | None:
     if not contents.frames:
         return None
     path = contents.folder / "scene" / "film.gif"
-    write_film(contents.frames, contents.recipe.schedule.epochs, contents.legend, path)
+    write_film(contents.frames, _planned_epochs(contents) or contents.epochs, contents.legend, path)
     return _inline(path)
 
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import keras
@@ -18,31 +19,62 @@ from .neural_network import averaged_weights
 from .run_folder import Row, is_over, write_history
 from .validation import ValidationTiles
 
+AHEAD = 4
+"""Steps to send to the device before the loss of the first of them is read."""
+PATIENCE_S = 60.0
+"""Seconds to wait for a loss before sending one more step: Keras then raises what the reading thread has raised."""
+
 Logs = dict[str, Any]
 EpochDone = Callable[[Row], None]
 """Called with the history row of each epoch."""
 
 
 class StepProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """Sets the epoch of the batches, and reports progress."""
+    """Sets the epoch of the batches, and reports progress, of `count_steps(done)` steps in all.
 
-    def __init__(self, batches: TrainingBatches, *, epochs: int, progress: Progress) -> None:
+    Reading a loss waits for the device, which would idle until the next step is sent. So Keras reads it in another
+    thread, and the steps sent are at most `AHEAD` ahead of it.
+    """
+
+    async_safe = True
+    """Lets Keras call `on_train_batch_end` in another thread."""
+
+    def __init__(self, batches: TrainingBatches, *, count_steps: Callable[[int], int], progress: Progress) -> None:
         super().__init__()
         self._batches = batches
-        self._epochs = epochs
+        self._count_steps = count_steps
         self._progress = progress
         self._before = 0
+        self._steps = 0
+        self._loss = ""
+        self._unread = Semaphore(AHEAD)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Set the epoch of the batches."""
         self._batches.epoch = epoch
         self._before = epoch * len(self._batches)
-        self._progress(self._before, self._epochs * len(self._batches), "")
+        self._loss = ""
+        self._report(0)
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Report the steps before, with the epoch's mean loss as far as it was read."""
+        self._unread.acquire(timeout=PATIENCE_S)
+        self._steps = batch + 1
+        if batch:
+            self._report(batch)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Report the step, with the epoch's mean loss so far."""
-        loss = f"loss {logs['loss']:.4f}" if logs and "loss" in logs else ""
-        self._progress(self._before + batch + 1, self._epochs * len(self._batches), loss)
+        """Keep the loss."""
+        self._unread.release()
+        self._loss = f"loss {logs['loss']:.4f}" if logs and "loss" in logs else ""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Report the last step."""
+        self._report(self._steps)
+
+    def _report(self, steps: int) -> None:
+        done = self._before + steps
+        self._progress(done, self._count_steps(done), self._loss)
 
 
 class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
@@ -76,7 +108,8 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Find the best score of the epochs completed before an interruption."""
         if self._best is None:
-            self._best = max((row.get("val_jaccard", -math.inf) for row in self._rows[:epoch]), default=-math.inf)
+            before = (row for row in self._rows if row["epoch"] <= epoch)
+            self._best = max((row.get("val_jaccard", -math.inf) for row in before), default=-math.inf)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add the validation scores to the logs, for the callbacks after this one."""
@@ -105,7 +138,7 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
 
 
 class WriteHistory(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """Writes a history row per epoch, then calls `done`; stops the run if the loss is not finite, or patience ends.
+    """Writes a row of history, then calls `done`; stops the run if the loss is not finite, or patience ends.
 
     `rows` is the history of the run before an interruption. Patience is counted here because Keras's `EarlyStopping`
     would start again in a resumed run.
@@ -117,22 +150,26 @@ class WriteHistory(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is 
         self._rows = list(rows)
         self._patience = patience
         self._done = done
-        self._started = 0.0
+        self._started: float | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Start the clock, and drop the row of an epoch that was interrupted."""
-        self._rows = self._rows[:epoch]
-        self._started = time.monotonic()
+        """Start the clock, and drop the rows of epochs to be repeated after an interruption."""
+        if self._started is None:
+            self._rows = [row for row in self._rows if row["epoch"] <= epoch]
+            self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the epoch's row; UsageError if the loss is not finite."""
+        assert self._started is not None  # an epoch has begun
+        now = time.monotonic()
         row = {
             "epoch": epoch + 1,
-            "seconds": round(time.monotonic() - self._started, 2),
+            "seconds": round(now - self._started, 2),
             "learning_rate": float(self.model.optimizer.learning_rate),
         } | {name: float(value) for name, value in (logs or {}).items()}
         if not math.isfinite(row["loss"]):
             raise UsageError(f"the loss is {row['loss']} after epoch {epoch + 1}; lower schedule.rate.")
+        self._started = now
         self._rows.append(row)
         write_history(self._path, self._rows)
         self._done(row)

@@ -77,19 +77,24 @@ def _precision(name: str) -> Iterator[None]:
         keras.mixed_precision.set_global_policy(before)
 
 
-def build_optimizer(schedule: Schedule) -> keras.optimizers.Optimizer:
-    """AdamW with warm-up, cosine decay and averaged weights (Loshchilov and Hutter, 2019, arXiv:1711.05101).
-
-    Gradients are not clipped: TensorFlow's devices would clip by their own part of the batch.
-    """
-    total = schedule.epochs * schedule.steps
+def build_rate(schedule: Schedule, total: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Learning rate by step, of `total` steps: warm-up and cosine decay."""
     warmup = min(round(total * schedule.warmup), total - 1)
-    rate = keras.optimizers.schedules.CosineDecay(
+    return keras.optimizers.schedules.CosineDecay(
         schedule.rate / 100 if warmup else schedule.rate,
         total - warmup,
         warmup_target=schedule.rate if warmup else None,
         warmup_steps=warmup,
     )
+
+
+def build_optimizer(schedule: Schedule) -> keras.optimizers.Optimizer:
+    """AdamW with warm-up, cosine decay and averaged weights (Loshchilov and Hutter, 2019, arXiv:1711.05101).
+
+    A rate that follows the clock is set from outside. Gradients are not clipped: TensorFlow's devices would clip by
+    their own part of the batch.
+    """
+    rate = build_rate(schedule, schedule.epochs * schedule.steps) if schedule.minutes is None else schedule.rate
     averaging = {"use_ema": True, "ema_momentum": schedule.ema} if schedule.ema else {}
     return keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay, **averaging)
 

@@ -1,4 +1,4 @@
-"""Files of a run, and its history: one row of numbers per epoch in `history.csv`."""
+"""Files of a run, and its history: one row of numbers per epoch, or per checkpoint, in `history.csv`."""
 
 import csv
 import math
@@ -62,6 +62,11 @@ def is_over(rows: Sequence[Row], patience: int | None) -> bool:
     return patience is not None and best is not None and rows[-1]["epoch"] - best["epoch"] >= patience
 
 
+def seconds_spent(rows: Sequence[Row]) -> float:
+    """Seconds of training in the rows of a history."""
+    return sum(row["seconds"] for row in rows)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunFolder:
     """Files of a run."""
@@ -75,7 +80,7 @@ class RunFolder:
 
     @property
     def history(self) -> Path:
-        """One row per epoch; see `COLUMNS`."""
+        """One row per epoch, or per checkpoint if the schedule is in minutes; see `COLUMNS`."""
         return self.path / "history.csv"
 
     @property
@@ -105,7 +110,11 @@ class RunFolder:
     def is_over(self, schedule: Schedule) -> bool:
         """Whether the schedule or its patience has ended."""
         rows = read_history(self.history)
-        return len(rows) >= schedule.epochs or is_over(rows, schedule.patience)
+        if schedule.minutes is None:
+            ended = bool(rows) and rows[-1]["epoch"] >= schedule.epochs
+        else:
+            ended = seconds_spent(rows) >= 0.999 * 60 * schedule.minutes  # rows are rounded
+        return ended or is_over(rows, schedule.patience)
 
     def check(self, recipe: Recipe, *, resume: bool) -> None:
         """Check that a new run can begin in the folder, or its run be resumed.
