@@ -14,6 +14,7 @@ from keras import ops
 
 from geoseg.files import whole
 from geoseg.models.backend import without_chatter
+from geoseg.models.engines.devices import keep_compiled
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.tiling.progress import Progress
 
@@ -22,7 +23,7 @@ from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
 from .run.augmentation import Augmenter
 from .run.batches import TrainingBatches
-from .run.callbacks import EpochDone, KeepBest, StepProgress, WriteHistory
+from .run.callbacks import EpochDone, KeepBest, StepProgress, TimeSteps, WriteHistory
 from .run.clock import RATES, FollowClock, WhenDue
 from .run.devices import share_statistics, spread
 from .run.event_file import WriteEvents
@@ -30,6 +31,7 @@ from .run.fused_batch_norm import fuse_batch_norm
 from .run.loss import build_loss
 from .run.neural_network import build_optimizer, build_rate, build_shipped, build_trained, copy_weights
 from .run.run_folder import Row, RunFolder, read_history
+from .run.stopwatch import Stopwatch
 from .run.training_network import Prepare, TrainingNetwork
 from .run.validation import Scorer, ValidationTiles, map_classes, mask_unknown
 
@@ -43,9 +45,16 @@ SCENE_SIDE = 1024
 
 
 def fit(
-    run: Run, data: "Data", folder: RunFolder, *, devices: Sequence[str], progress: Progress, epoch_done: EpochDone
-) -> None:
-    """Train until schedule or patience ends, and keep the best weights in the folder."""
+    run: Run,
+    data: "Data",
+    folder: RunFolder,
+    *,
+    devices: Sequence[str],
+    watch: Stopwatch,
+    progress: Progress,
+    epoch_done: EpochDone,
+) -> int:
+    """Train until schedule or patience ends, and keep the best weights in the folder; return the timed steps."""
     schedule = run.schedule
     rows = read_history(folder.history)
     random.seed(run.seed)  # Keras's layers draw their seeds from Python's generator
@@ -76,7 +85,8 @@ def fit(
             # Last, since a resumed run repeats all callbacks before an unfinished backup.
             keras.callbacks.BackupAndRestore(folder.backup, double_checkpoint=True, delete_checkpoint=False),
         ]
-        callbacks = _build_callbacks(schedule, rows, batches, progress, at_checkpoints)
+        timed = TimeSteps(watch)
+        callbacks = [timed, *_build_callbacks(schedule, rows, batches, progress, at_checkpoints)]
         try:
             epochs = schedule.epochs if schedule.minutes is None else sys.maxsize
             network.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
@@ -85,6 +95,7 @@ def fit(
             if raised:
                 raise raised from None
             raise
+    return timed.steps
 
 
 def _build_callbacks(
@@ -136,6 +147,8 @@ def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[
     if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
         network = fuse_batch_norm(network)
     share_statistics(network, devices)
+    if keras.backend.backend() == "jax" and not any("cpu" in name for name in devices):
+        keep_compiled()
     training = TrainingNetwork(network, prepare)
     training.compile(
         optimizer=build_optimizer(run.schedule),

@@ -1,19 +1,22 @@
 """Train a recipe, from labelled images to a bundle."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from geoseg.errors import OutputError
+from geoseg.files import write_text
 from geoseg.models.backend import start_keras
 from geoseg.tiling.progress import Progress, no_progress
 
 from .recipe.load import as_recipe
-from .recipe.recipe import Recipe
+from .recipe.recipe import Recipe, Schedule
 from .recipe.resolve import resolve
 from .run.run_folder import Row, RunFolder, best_row, read_history
+from .run.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from .run.callbacks import EpochDone
@@ -28,6 +31,8 @@ class Training:
     report: Path
     best: Row
     """History row of the epoch whose weights the bundle has."""
+    timing: Mapping[str, float]
+    """Content of `timing.json`: seconds of each part of this call, and what they did."""
 
 
 def train(
@@ -69,6 +74,7 @@ def train(
     GeosegWarning
         If no pixel is labelled with a class, nothing is held out, or images are outside their vector labels.
     """
+    watch = Stopwatch("starting")
     recipe = as_recipe(recipe, overrides)
     start_keras()
     from .data.dataset import open_data
@@ -77,20 +83,34 @@ def train(
     from .run.devices import choose_devices, find_devices
 
     run = resolve(recipe)
+    found = find_devices()
+    watch.switch("reading")
     data = open_data(run)
-    names = choose_devices(find_devices(), devices, batch=run.schedule.batch)
+    names = choose_devices(found, devices, batch=run.schedule.batch)
     files = RunFolder(path=Path(folder or Path("runs") / recipe.name).absolute())
     files.check(recipe, resume=resume)
     if not (over := files.is_over(run.schedule)):
         data.check()
     with files.begun(recipe, resume=resume):
         try:
+            steps = 0
             if not over:
-                fit(run, data, files, devices=names, progress=progress, epoch_done=epoch_done)
+                watch.switch("compiling")
+                steps = fit(run, data, files, devices=names, watch=watch, progress=progress, epoch_done=epoch_done)
+            watch.switch("finishing")
             report = finish(run, data, files)
+            timing = _describe(run.schedule, watch.read(), steps)
+            write_text(files.timing, json.dumps(timing, indent=2))
         except OSError as error:
             reason = shorten(str(error), 200)  # HDF5 adds its own state to the message
             raise OutputError(f"cannot write to or resume the run in {files.path} ({reason}).") from error
     best = best_row(read_history(files.history))
     assert best is not None  # a run has at least one epoch
-    return Training(folder=files.path, bundle=files.bundle(recipe.name), report=report, best=best)
+    return Training(folder=files.path, bundle=files.bundle(recipe.name), report=report, best=best, timing=timing)
+
+
+def _describe(schedule: Schedule, seconds: Mapping[str, float], steps: int) -> dict[str, float]:
+    """Add steps and rate to the seconds of a run."""
+    pixels = steps * schedule.batch * schedule.window**2
+    rate = round(pixels / 1e6 / seconds["stepping"], 3) if steps and seconds["stepping"] else 0.0
+    return dict(seconds) | {"steps": steps, "megapixels_s": rate}

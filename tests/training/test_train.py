@@ -126,6 +126,17 @@ def test_progress_pictures_and_reports_come_as_often_as_asked(whole):
     assert {total for _, total in steps} == {9}
 
 
+def test_a_run_is_timed(whole):
+    """The run's parts, steps and rate are in a file, steps without the first."""
+    training, *_ = whole
+    timing = json.loads((training.folder / "timing.json").read_text())
+    assert timing == training.timing
+    parts = ["starting", "reading", "compiling", "stepping", "validating", "finishing"]
+    assert [*timing] == [*parts, "steps", "megapixels_s"]
+    assert timing["steps"] == 8
+    assert timing["megapixels_s"] == pytest.approx(8 * 2 * 32**2 / 1e6 / timing["stepping"], rel=0.1)
+
+
 def test_the_bundle_says_what_it_is(whole, recipe):
     """The bundle's card has legend, resolution, licence and the metrics of validation.json."""
     training, *_ = whole

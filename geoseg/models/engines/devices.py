@@ -90,11 +90,11 @@ class _Jax:
 
     def place(self, network: "keras.Model", device: Device) -> Placed:
         if not device.on_cpu:
-            _keep_compiled()
+            keep_compiled()
         return _JaxNetwork(network, device)
 
 
-def _keep_compiled() -> None:
+def keep_compiled() -> None:
     """Keep what XLA compiles for an accelerator in the user's cache, unless JAX was given a place.
 
     Compiling takes half a minute; and kernels that were chosen by measurement stay the same from run to run.

@@ -17,6 +17,7 @@ from geoseg.tiling.progress import Progress
 from .batches import TrainingBatches
 from .neural_network import averaged_weights
 from .run_folder import Row, is_over, write_history
+from .stopwatch import Stopwatch
 from .validation import ValidationTiles
 
 AHEAD = 4
@@ -75,6 +76,32 @@ class StepProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is 
     def _report(self, steps: int) -> None:
         done = self._before + steps
         self._progress(done, self._count_steps(done), self._loss)
+
+
+class TimeSteps(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
+    """Times the steps as `stepping`, and what comes between epochs as `validating`.
+
+    The first step is left to the part before, since it compiles. Steps are counted where they are sent to the device.
+    """
+
+    def __init__(self, watch: Stopwatch) -> None:
+        super().__init__()
+        self.steps = 0
+        """Steps after the first."""
+        self._watch = watch
+        self._compiled = False
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Begin or resume the steps."""
+        if self._compiled:
+            self.steps += 1
+            if batch == 0 or self.steps == 1:
+                self._watch.switch("stepping")
+        self._compiled = True
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """End the steps of an epoch."""
+        self._watch.switch("validating")
 
 
 class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed

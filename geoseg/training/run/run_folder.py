@@ -99,6 +99,11 @@ class RunFolder:
         return self.path / "validation.json"
 
     @property
+    def timing(self) -> Path:
+        """Seconds of each part of the call that finished the run."""
+        return self.path / "timing.json"
+
+    @property
     def tensorboard(self) -> Path:
         """Event files."""
         return self.path / "tensorboard"
