@@ -34,7 +34,7 @@ import keras  # noqa: E402 - started quietly
 from geoseg.training.data.dataset import open_data  # noqa: E402
 from geoseg.training.fit import build_augmenter, build_batches, compile_network  # noqa: E402
 from geoseg.training.run.batches import Batch, TrainingBatches  # noqa: E402
-from geoseg.training.run.devices import choose_devices, find_devices, spread  # noqa: E402
+from geoseg.training.run.devices import choose_devices, find_devices, has_own_memory, spread  # noqa: E402
 
 
 class Repeated(keras.utils.PyDataset):
@@ -109,7 +109,7 @@ def rounds(recipe: Recipe, steps: int, skip: int, count: int) -> Iterator[dict[s
     run = resolve(recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps + skip})}))
     data = open_data(run)
     augmenter = build_augmenter(run)
-    batches = build_batches(run, data, augmenter)
+    batches = build_batches(run, data, augmenter, resident=has_own_memory(names))
     with spread(names):
         network = compile_network(run, data, augmenter, names)
         bare = compile_network(run, data, lambda batch: (batch["images"], batch["labels"]), names)

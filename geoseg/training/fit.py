@@ -22,10 +22,10 @@ from .recipe.recipe import Schedule
 from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
 from .run.augmentation import Augmenter
-from .run.batches import TrainingBatches
+from .run.batches import TrainingBatches, stack_places
 from .run.callbacks import EpochDone, KeepBest, StepProgress, TimeSteps, WriteHistory
 from .run.clock import RATES, FollowClock, WhenDue
-from .run.devices import share_statistics, spread
+from .run.devices import has_own_memory, share_statistics, spread
 from .run.event_file import WriteEvents
 from .run.fused_batch_norm import fuse_batch_norm
 from .run.loss import build_loss
@@ -68,7 +68,11 @@ def fit(
         if row["epoch"] % every == 0:
             write_report(folder.path)
 
-    with closing(build_batches(run, data, augmenter := build_augmenter(run))) as batches, spread(devices):
+    augmenter = build_augmenter(run)
+    watch.switch("reading")
+    batches = build_batches(run, data, augmenter, resident=has_own_memory(devices))
+    watch.switch("compiling")
+    with closing(batches), spread(devices):
         network = compile_network(run, data, augmenter, devices)
         tiles = _build_tiles(run, images, len(devices))
         at_checkpoints = [
@@ -131,11 +135,23 @@ def build_augmenter(run: Run) -> Augmenter:
     )
 
 
-def build_batches(run: Run, data: "Data", augmenter: Augmenter) -> TrainingBatches:
-    """Build the batches of training windows, to be augmented."""
-    schedule = run.schedule
-    windows = partial(data.windows, side=augmenter.margin_side)
-    return TrainingBatches(windows, augmenter.draw, seed=run.seed, steps=schedule.steps, size=schedule.batch)
+def build_batches(run: Run, data: "Data", augmenter: Augmenter, *, resident: bool) -> TrainingBatches:
+    """Build the batches of training windows, to be augmented.
+
+    If `resident`, and they are small enough, all images are put into the memory of the device.
+    """
+    side, schedule = augmenter.margin_side, run.schedule
+    build = partial(TrainingBatches, draw=augmenter.draw, seed=run.seed, steps=schedule.steps, size=schedule.batch)
+    atlas = data.atlas(side=side) if resident else None
+    windows = partial(data.windows, side=side, atlas=atlas)
+    if atlas is None:
+        return build(windows)
+    parts = {"atlas": ops.convert_to_tensor(atlas.pixels), "atlas_labels": ops.convert_to_tensor(atlas.labels)}
+    atlas.release_pixels()
+    if keras.backend.backend() == "jax":  # which compiles what is not an argument of the step as a constant
+        return build(windows, stack=stack_places, resident=parts)
+    augmenter.resident = parts
+    return build(windows, stack=stack_places)
 
 
 def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[str]) -> TrainingNetwork:

@@ -206,6 +206,15 @@ def test_a_run_that_lost_its_weights(whole, recipe, tmp_path):
         train(recipe, folder=folder, resume=True)
 
 
+def test_images_in_the_memory_of_a_device(whole, recipe, tmp_path, monkeypatch):
+    """A run that cuts its windows on the device from all images has the history of one that reads each window."""
+    monkeypatch.setattr(geoseg.training.fit, "has_own_memory", lambda devices: True)
+    again = train(recipe, folder=tmp_path / "run")
+    histories = [read_history(training.folder / "history.csv") for training in (whole[0], again)]
+    for one, other in zip(*histories, strict=True):
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-3)
+
+
 def test_a_run_of_minutes_ends_with_them(recipe, tmp_path, monkeypatch):
     """A schedule in minutes ends with the time, whatever its epochs, and its history has checkpoints only."""
     seconds = count()
@@ -285,7 +294,8 @@ from importlib.machinery import PathFinder
 
 find = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *more: None if name == "tensorflow" else find(name, *more)
-import geoseg
+import geoseg.training.run.devices
+geoseg.training.run.devices.has_own_memory = lambda devices: True  # as on an accelerator
 print(geoseg.train(sys.argv[1], folder=sys.argv[2]).bundle)
 """
     text = tomli_w.dumps(recipe.model_dump(exclude_none=True))

@@ -19,6 +19,7 @@ from geoseg.rasters.read import scaled
 from geoseg.training.recipe.recipe import DataSet
 from geoseg.training.recipe.resolve import Run
 
+from .atlas import ATLAS_BYTES, Atlas, key_of, read_all
 from .cache import Cache
 from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, read_pair
@@ -27,7 +28,10 @@ from .rendered import (
     count_rendered_pixels,
     find_rendered_bands,
     map_rendered_classes,
+    render_all,
+    sample_rendered_places,
     sample_rendered_windows,
+    scene_side,
 )
 from .splits import Sides, check_training, refuse_overlaps, split
 from .windows import LabelCounts, count_labels, mix_windows, sample_windows
@@ -109,10 +113,29 @@ class Data:
         if not any(side.validation for side in self.sides):
             _warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
 
-    def windows(self, seed: int, *, side: int | None = None) -> Iterator[Labelled]:
+    def atlas(self, *, side: int, limit: int = ATLAS_BYTES) -> Atlas | None:
+        """Read all training images for windows of a side; None if they would take more than `limit` bytes."""
+        run = self.run
+        pairs = {key_of(pair): pair for side_ in self.sides for pair in chain.from_iterable(side_.drawn)}
+        sizes = [(key, pair.shape) for key, pair in pairs.items()]
+        if run.rendered is not None:
+            scene = scene_side(run.rendered, side)
+            sizes += [((run.rendered.seed + number,), (scene, scene)) for number in range(run.rendered.scenes)]
+        dtype, bands = np.dtype(np.float32 if self.as_float else np.uint8), len(run.card.bands)
+        if sum(height * width for _, (height, width) in sizes) * (bands * dtype.itemsize + 1) > limit:
+            return None
+        atlas = Atlas(sizes, bands=bands, dtype=dtype)
+        read_all(atlas, pairs.values(), self._read)
+        if run.rendered is not None:
+            for number, scene_ in render_all(run.rendered, run.card, run.labels, self.scenes, side=side):
+                atlas.put((number,), scene_)
+        return atlas
+
+    def windows(self, seed: int, *, side: int | None = None, atlas: Atlas | None = None) -> Iterator[Labelled]:
         """Draw an endless, reproducible stream of training windows, by default of the schedule's side.
 
-        Pixels `(side, side, bands)` are uint8 or float32, 0 without data; label values `(side, side)` are uint8.
+        Pixels `(side, side, bands)` are uint8 or float32, 0 without data; label values `(side, side)` are uint8. From
+        an atlas, the same windows come as places.
         """
         run = self.run
         side = side or run.schedule.window
@@ -124,10 +147,15 @@ class Data:
         shares = list(compress(shares, trained))
         with ExitStack() as stack:
             streams = [
-                sample_windows(counted, self.cache, side=side, balanced=run.schedule.balanced, seed=own)
+                sample_windows(counted, atlas or self.cache, side=side, balanced=run.schedule.balanced, seed=own)
                 for counted, own in compress(zip(self.label_counts, seeds, strict=True), trained)
             ]
-            if run.rendered is not None:
+            if run.rendered is not None and atlas is not None:
+                places = sample_rendered_places(run.rendered, side=side, seed=last)
+                unread = np.empty(0, np.uint8)
+                streams.append((atlas.place((number,), top, left), unread) for number, top, left in places)
+                shares.append(run.rendered.share)
+            elif run.rendered is not None:
                 rendered = sample_rendered_windows(
                     run.rendered, run.card, run.labels, self.scenes, side=side, seed=last
                 )

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -70,20 +70,57 @@ def sample_rendered_windows(
     """
     bands, table = find_rendered_bands(card), map_rendered_classes(rendered, sets)
     random = np.random.default_rng(seed)
-    order = [rendered.seed + int(number) for number in random.permutation(rendered.scenes)]
-    scene_side = max(rendered.side, side)
+    order = _draw_order(rendered, random)
     scenes: deque[Labelled] = deque(maxlen=MOST_SCENES)
     added = 0
-    with closing(_render_ahead(order, scene_side, card.gsd_m, store)) as coming:
-        for drawn in count():
-            wanted = FIRST_SCENES + drawn // WINDOWS_PER_SCENE
-            for scene in islice(coming, max(0, wanted - added)):
+    with closing(_render_ahead(order, scene_side(rendered, side), card.gsd_m, store)) as coming:
+        for (now, number), top, left in _draw_places(order, random, scene_side(rendered, side) - side + 1):
+            for scene in islice(coming, now - added):
                 scenes.append(scene)
-                added += 1
-            pixels, classes = scenes[random.integers(len(scenes))]
-            top, left = random.integers(scene_side - side + 1, size=2)
+            added = now
+            pixels, classes = scenes[number - max(0, added - MOST_SCENES)]
             roi = (slice(top, top + side), slice(left, left + side))
             yield pixels[roi][..., bands], table[classes[roi]]
+
+
+def sample_rendered_places(rendered: Rendered, *, side: int, seed: int) -> Iterator[tuple[int, int, int]]:
+    """Draw scene, first row and first column of the windows of `sample_rendered_windows` without end."""
+    random = np.random.default_rng(seed)
+    order = _draw_order(rendered, random)
+    for (_, number), top, left in _draw_places(order, random, scene_side(rendered, side) - side + 1):
+        yield order[number], top, left
+
+
+def render_all(
+    rendered: Rendered, card: Card, sets: LabelSets, store: SceneStore, *, side: int
+) -> Iterator[tuple[int, Labelled]]:
+    """Yield the seed of each scene, its pixels `(side, side, bands)`, and label values `(side, side)`."""
+    bands, table = find_rendered_bands(card), map_rendered_classes(rendered, sets)
+    order = range(rendered.seed, rendered.seed + rendered.scenes)
+    with closing(_render_ahead(order, scene_side(rendered, side), card.gsd_m, store)) as scenes:
+        for number, (pixels, classes) in zip(order, scenes, strict=True):
+            yield number, (pixels[..., bands], table[classes])
+
+
+def scene_side(rendered: Rendered, side: int) -> int:
+    """Side of the scenes for windows of a side."""
+    return max(rendered.side, side)
+
+
+def _draw_order(rendered: Rendered, random: np.random.Generator) -> list[int]:
+    return [rendered.seed + int(number) for number in random.permutation(rendered.scenes)]
+
+
+def _draw_places(
+    order: Sequence[int], random: np.random.Generator, starts: int
+) -> Iterator[tuple[tuple[int, int], int, int]]:
+    """Draw places: the scenes added so far and the number of one of the latest in the order, then row and column."""
+    for drawn in count():
+        added = min(FIRST_SCENES + drawn // WINDOWS_PER_SCENE, len(order))
+        kept = min(added, MOST_SCENES)
+        number = added - kept + int(random.integers(kept))
+        top, left = random.integers(starts, size=2)
+        yield (added, number), int(top), int(left)
 
 
 def find_rendered_bands(card: Card) -> list[int]:

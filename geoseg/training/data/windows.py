@@ -9,6 +9,7 @@ import numpy.typing as npt
 from geoseg.errors import UsageError
 from geoseg.tiling import Roi
 
+from .atlas import Atlas
 from .cache import Cache
 from .pairs import Pair
 from .read_pairs import Labelled, read_labels
@@ -35,8 +36,12 @@ def count_labels(pairs: Sequence[Pair], label_values: int) -> LabelCounts:
     return LabelCounts(parts=parts, counts=np.array(counts, np.int64).reshape(-1, label_values))
 
 
-def sample_windows(counted: LabelCounts, cache: Cache, *, side: int, balanced: bool, seed: int) -> Iterator[Labelled]:
+def sample_windows(
+    counted: LabelCounts, cache: Cache | Atlas, *, side: int, balanced: bool, seed: int
+) -> Iterator[Labelled]:
     """Draw windows of one data set without end: pixels `(side, side, bands)`, label values `(side, side)`.
+
+    From an atlas, their places come instead of pixels.
 
     Images are drawn in proportion to their labelled pixels, positions uniformly. If `balanced`, first a label value is
     drawn, with equal probability, and then a window around one of its pixels. Mostly ignored windows are skipped;

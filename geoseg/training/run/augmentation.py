@@ -1,5 +1,6 @@
 """Augment training windows on the device, image and labels together, in one compiled function."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -24,6 +25,8 @@ class Augmenter:
         self.side = side
         self.margin_side = margin_side(choice, side)
         """Side of the windows to augment."""
+        self.resident: dict[str, Tensor] = {}
+        """Parts of every batch that stay on the device."""
         self._choice = choice
         self._colour = colour
         rows = NOISE_STARTS + (side * side)
@@ -38,9 +41,12 @@ class Augmenter:
         """Augment a batch: its changes, and pixels 0-255 as `images`, label values as `labels`.
 
         `images (windows, margin side, margin side, bands)` is uint8 or float32, `labels` is uint8 without the last
-        axis. Returns float32 pixels and uint8 labels of the augmenter's side.
+        axis. With `places (windows, 5)` instead, windows are cut from `atlas (pixels, bands)` and `atlas_labels
+        (pixels,)`, as of a `geoseg.training.data.atlas.Atlas`. Returns float32 pixels and uint8 labels of the
+        augmenter's side.
         """
-        pixels, labels = self._compiled({name: ops.convert_to_tensor(values) for name, values in batch.items()})
+        sources = batch | self.resident
+        pixels, labels = self._compiled({name: ops.convert_to_tensor(values) for name, values in sources.items()})
         return pixels, labels
 
     def _augment(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -53,22 +59,18 @@ class Augmenter:
     def _cut(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Cut windows from their sources: pixels interpolated between four, labels of the nearest."""
         size = self.margin_side
-        bands = batch["images"].shape[-1]
-        windows = ops.shape(batch["images"])[0]
         rows, cols = _locate(batch["matrix"], self.side + 2 * BLUR_REACH, (size - 1) / 2)
-        first = (ops.arange(windows, dtype="int32") * size * size)[:, None, None]
-        images, values = ops.reshape(batch["images"], (-1, bands)), ops.reshape(batch["labels"], (-1,))
         above, left = (ops.clip(ops.floor(place), 0, size - 2) for place in (rows, cols))
         across, down = (cols - left)[..., None], (rows - above)[..., None]
-        corner = first + ops.cast(above, "int32") * size + ops.cast(left, "int32")
+        images, values, find = _open_sources(batch, size)
 
-        def corners(step: int) -> Tensor:
-            return ops.cast(ops.take(images, corner + step, axis=0), "float32")
+        def corner(row: int, col: int) -> Tensor:
+            return ops.cast(ops.take(images, find(above + row, left + col), axis=0), "float32")
 
-        upper = corners(0) * (1 - across) + corners(1) * across
-        lower = corners(size) * (1 - across) + corners(size + 1) * across
-        row, col = (ops.cast(ops.clip(ops.round(place), 0, size - 1), "int32") for place in (rows, cols))
-        return upper * (1 - down) + lower * down, ops.take(values, first + row * size + col, axis=0)
+        upper = corner(0, 0) * (1 - across) + corner(0, 1) * across
+        lower = corner(1, 0) * (1 - across) + corner(1, 1) * across
+        nearest = find(*(ops.clip(ops.round(place), 0, size - 1) for place in (rows, cols)))
+        return upper * (1 - down) + lower * down, ops.take(values, nearest, axis=0)
 
     def _mix(self, pixels: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """Change saturation and hue."""
@@ -90,6 +92,35 @@ class Augmenter:
         rows = batch["noise_start"][:, None] + ops.arange(self.side * self.side, dtype="int32")
         noise = ops.reshape(ops.take(self._noise, rows, axis=0), (-1, self.side, self.side, pixels.shape[-1]))
         return pixels + noise * batch["noise"][:, None, None, None]
+
+
+def _open_sources(batch: dict[str, Tensor], size: int) -> tuple[Tensor, Tensor, Callable[[Tensor, Tensor], Tensor]]:
+    """Flat pixels and labels, and a function that finds the pixel of a row and column of each window in them.
+
+    They are those of the batch, or of an atlas, in which rows and columns beyond an image are reflected.
+    """
+    if "places" in batch:
+        start, height, width, top, first = (batch["places"][:, number, None, None] for number in range(5))
+
+        def find_in_atlas(rows: Tensor, cols: Tensor) -> Tensor:
+            row = _reflect(ops.cast(rows, "int32") + top, height)
+            return start + row * width + _reflect(ops.cast(cols, "int32") + first, width)
+
+        return batch["atlas"], batch["atlas_labels"], find_in_atlas
+    bands, windows = batch["images"].shape[-1], ops.shape(batch["images"])[0]
+    begin = (ops.arange(windows, dtype="int32") * (size * size))[:, None, None]
+
+    def find(rows: Tensor, cols: Tensor) -> Tensor:
+        return begin + ops.cast(rows, "int32") * size + ops.cast(cols, "int32")
+
+    return ops.reshape(batch["images"], (-1, bands)), ops.reshape(batch["labels"], (-1,)), find
+
+
+def _reflect(places: Tensor, size: Tensor) -> Tensor:
+    """Mirror places at the borders of `0:size`, as `geoseg.tiling.reflect` does."""
+    period = ops.maximum(2 * (size - 1), 1)
+    folded = ops.mod(ops.abs(places), period)
+    return ops.minimum(folded, period - folded)
 
 
 def _locate(matrix: Tensor, side: int, centre: float) -> tuple[Tensor, Tensor]:

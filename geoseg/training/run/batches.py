@@ -1,20 +1,22 @@
 """Batches of windows and their changes that depend only on seed, epoch and step, so that runs can be resumed."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from threading import Lock
+from types import MappingProxyType
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.models.backend import Tensor
 from geoseg.tiling import prefetch
 
 from .changes import Changes
 
-Batch = tuple[Changes]
+Batch = tuple[dict[str, Tensor]]
 """Images and labels of an augmenter's margin side, with the changes to make. Keras takes a tuple without targets."""
 Window = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
 
@@ -22,10 +24,22 @@ AHEAD = 8
 """Batches to queue for the network: a window that has to be read from a file should not stop it."""
 
 
+def stack_images(windows: Sequence[Window]) -> Changes:
+    """Stack the pixels and labels of windows."""
+    images, labels = (np.stack(part) for part in zip(*windows, strict=True))
+    return {"images": images, "labels": labels}
+
+
+def stack_places(windows: Sequence[Window]) -> Changes:
+    """Stack the places of windows in an atlas, whose labels are there, too."""
+    return {"places": np.stack([place for place, _ in windows])}
+
+
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
     """Training batches of an epoch, `steps` of them with `size` windows each; set `epoch` when one begins.
 
-    `windows` draws windows without end, from a seed; `draw` draws the changes of a batch, from a seed and its size.
+    `windows` draws windows without end, from a seed; `draw` draws the changes of a batch, from a seed and its size;
+    `stack` puts windows into a batch, and `resident` is put into each.
     """
 
     def __init__(
@@ -36,6 +50,8 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         seed: int,
         steps: int,
         size: int,
+        stack: Callable[[Sequence[Window]], Changes] = stack_images,
+        resident: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.epoch = 0
@@ -43,6 +59,8 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         """Exception from reading, which TensorFlow replaces by its own."""
         self._windows = windows
         self._draw = draw
+        self._stack = stack
+        self._resident = dict(resident)
         self._seed = seed
         self._steps = steps
         self._size = size
@@ -88,9 +106,8 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         with closing(_make_closable(self._windows(_derive_seed(self._seed, epoch)))) as windows:
             for step in range(self._steps):
-                images, labels = (np.stack(part) for part in zip(*islice(windows, self._size), strict=True))
                 changes = self._draw(_derive_seed(self._seed, epoch, step), self._size)
-                yield ({"images": images, "labels": labels} | changes,)
+                yield (self._stack(list(islice(windows, self._size))) | changes | self._resident,)
 
 
 def _make_closable(windows: Iterator[Window]) -> Generator[Window, None, None]:

@@ -40,6 +40,11 @@ def find_devices() -> Sequence[str]:
     return ["cuda:0"] if torch.cuda.is_available() else ["cpu"]
 
 
+def has_own_memory(devices: Sequence[str]) -> bool:
+    """Whether a step runs on one accelerator, whose memory may keep all images; several would need a copy each."""
+    return len(devices) == 1 and "cpu" not in devices[0].lower()
+
+
 @contextmanager
 def spread(devices: Sequence[str]) -> Iterator[None]:
     """Spread networks built and trained in the block over several devices."""

@@ -6,6 +6,7 @@ from keras import ops
 from PIL import Image, ImageEnhance
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from geoseg.tiling import reflect
 from geoseg.training.recipe.recipe import Augmentation
 from geoseg.training.run.augmentation import Augmenter
 
@@ -148,6 +149,37 @@ def test_windows_do_not_depend_on_their_batch():
     half = {name: values[4:] for name, values in augmenter.draw(7, 8).items()}
     for one, other in zip(whole, run(augmenter, images[4:], labels[4:], 7, **half), strict=True):
         np.testing.assert_allclose(one[4:], other, atol=1e-3)
+
+
+def test_windows_of_an_atlas():
+    """Windows cut from images of any size, reflected at their edges, are those of windows cut before."""
+    augmenter = augmenter_of(Augmentation(rotation=30.0))
+    side = augmenter.margin_side
+    random = np.random.default_rng(3)
+    sizes = [(90, 120), (17, 40), (1, 5), (64, 64)]
+    images = [random.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    labels = [random.integers(0, 6, size, dtype=np.uint8) for size in sizes]
+    starts = np.cumsum([0] + [height * width for height, width in sizes])
+    chosen = [(0, 3, 5), (0, -20, 80), (1, -9, -4), (2, -3, 2), (3, 40, 30), (3, 0, 0)]
+    places = np.array([(starts[number], *sizes[number], top, left) for number, top, left in chosen], np.int32)
+    insides = [
+        (number, np.ix_(*(reflect(at, at + side, size) for at, size in zip(begin, sizes[number], strict=True))))
+        for number, *begin in chosen
+    ]
+    expected = run(
+        augmenter,
+        np.stack([images[number][inside] for number, inside in insides]),
+        np.stack([labels[number][inside] for number, inside in insides]),
+        5,
+    )
+    atlas = {
+        "places": places,
+        "atlas": np.concatenate([image.reshape(-1, 3) for image in images]),
+        "atlas_labels": np.concatenate([values.ravel() for values in labels]),
+    }
+    found = augmenter(augmenter.draw(5, len(chosen)) | atlas)
+    np.testing.assert_allclose(ops.convert_to_numpy(found[0]), expected[0], atol=1e-3)
+    np.testing.assert_array_equal(ops.convert_to_numpy(found[1]), expected[1])
 
 
 def colours(side):
