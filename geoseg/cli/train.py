@@ -159,6 +159,6 @@ def _show(console: "Console", training: "Training") -> None:
     timing = dict(training.timing)
     steps, rate = timing.pop("steps"), timing.pop("megapixels_s")
     parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in timing.items())
-    console.print(f"{parts}; {steps:,.0f} steps, {rate:.3g} Mpx/s", highlight=False)
+    console.print(f"{parts}; {steps:,.0f} steps, {rate:.3g} Mpx/s", highlight=False, soft_wrap=True)
     for path in (training.report, training.bundle):
         console.print(str(path), highlight=False, soft_wrap=True)

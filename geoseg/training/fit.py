@@ -1,5 +1,6 @@
 """Run the training loop: Keras's `fit` with the data, loss and schedule of a run, resumed after an interruption."""
 
+import gc
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -99,6 +100,7 @@ def fit(
             if raised:
                 raise raised from None
             raise
+    gc.collect()  # TensorFlow complains of a generator that the time has cut off, if it outlives Python
     return timed.steps
 
 
