@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
@@ -33,6 +34,7 @@ from .run.loss import build_loss
 from .run.neural_network import build_optimizer, build_rate, build_shipped, build_trained, copy_weights
 from .run.run_folder import Row, RunFolder, read_history
 from .run.stopwatch import Stopwatch
+from .run.teacher import Teacher, taught
 from .run.training_network import Prepare, TrainingNetwork
 from .run.validation import Scorer, ValidationTiles, map_classes, mask_unknown
 
@@ -167,6 +169,8 @@ def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[
     share_statistics(network, devices)
     if keras.backend.backend() == "jax" and not any("cpu" in name for name in devices):
         keep_compiled()
+    if run.teacher is not None:
+        prepare = taught(prepare, Teacher(Path(run.teacher.bundle), labels, sure=run.teacher.sure))
     training = TrainingNetwork(network, prepare)
     training.compile(
         optimizer=build_optimizer(run.schedule),

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from functools import partial
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from geoseg.models.bundle import load_network, read_card
 from geoseg.prediction.predict import predict
 from geoseg.rendering import render_scene
 from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.recipe.recipe import TeacherTable
 from geoseg.training.run.clock import FollowClock
 from geoseg.training.run.run_folder import COLUMNS, read_history
 from geoseg.training.train import train
@@ -213,6 +214,22 @@ def test_images_in_the_memory_of_a_device(whole, recipe, tmp_path, monkeypatch):
     histories = [read_history(training.folder / "history.csv") for training in (whole[0], again)]
     for one, other in zip(*histories, strict=True):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-3)
+
+
+def test_a_teacher_names_what_labels_leave_open(whole, recipe, tmp_path):
+    """A teacher changes training on partial labels and not on full ones, and the bundle's recipe names it."""
+    taught = recipe.model_copy(update={"teacher": TeacherTable(bundle=str(whole[0].bundle), sure=0.2)})
+    names = read_card(whole[0].bundle).legend.names
+    others = {str(number): [other for other in names if other != name] for number, name in enumerate(names)}
+    partial_labels = [recipe.data[0].model_copy(update={"values": others})]
+    losses = []
+    for number, (choice, data) in enumerate(product((recipe, taught), (recipe.data, partial_labels))):
+        training = train(choice.model_copy(update={"data": data}), folder=tmp_path / str(number))
+        losses.append([row["loss"] for row in read_history(training.folder / "history.csv")])
+    full, partially, full_taught, partially_taught = losses
+    assert full_taught == pytest.approx(full, rel=1e-3)
+    assert partially_taught != pytest.approx(partially, rel=1e-2)
+    assert read_card(training.bundle).provenance["recipe"]["teacher"] == {"bundle": "tiny.keras", "sure": 0.2}
 
 
 def test_a_run_of_minutes_ends_with_them(recipe, tmp_path, monkeypatch):

@@ -169,11 +169,15 @@ def _make_paths_absolute(recipe: Recipe, folder: Path) -> Recipe:
     files = {
         key: str(folder / Path(value).expanduser()) for key, value in paths.items() if value and Path(value).suffix
     }
+    teacher = recipe.teacher
+    if teacher is not None and Path(teacher.bundle).suffix:
+        teacher = teacher.model_copy(update={"bundle": str(folder / Path(teacher.bundle).expanduser())})
     return recipe.model_copy(
         update={
             "root": str(root),
             "data": [with_absolute_paths(entry) for entry in recipe.data],
             "network": network.model_copy(update=files),
+            "teacher": teacher,
         }
     )
 

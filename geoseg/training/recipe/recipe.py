@@ -172,6 +172,15 @@ class Loss(Section):
     """Pixels next to another class weigh `1 + boundary_weight` in pixelwise losses."""
 
 
+class TeacherTable(Section):
+    """A trained network that names the classes that partial labels leave open, where it is sure."""
+
+    bundle: str
+    """Name of a shipped model, or a file; with the recipe's bands, and classes of the same names."""
+    sure: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Least probability of a class that it names, among the classes that the label allows."""
+
+
 class Augmentation(Section):
     """Random changes of training windows; 0 or false turns one off."""
 
@@ -236,5 +245,6 @@ class Recipe(Section):
     data: list[DataSet]
     rendered: Rendered | None = None
     loss: Loss = Loss()
+    teacher: TeacherTable | None = None
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()

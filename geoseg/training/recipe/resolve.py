@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.errors import UsageError
-from geoseg.models.bundle import Card, Scaling
+from geoseg.models.bundle import Card, Scaling, read_card
 from geoseg.models.legend import Legend
 from geoseg.models.networks.backbones import ENCODERS
 from geoseg.models.networks.presets import PRESETS
@@ -14,7 +14,7 @@ from geoseg.tiling.window import FAMILIES
 from geoseg.version import __version__
 
 from .label_sets import LabelSets, build_legend, collect_label_sets
-from .recipe import Augmentation, DataSet, Loss, Network, Recipe, Rendered, Schedule
+from .recipe import Augmentation, DataSet, Loss, Network, Recipe, Rendered, Schedule, TeacherTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +34,15 @@ class Run:
     augmentation: Augmentation
     schedule: Schedule
     seed: int
+    teacher: TeacherTable | None = None
+    """With the path of its bundle."""
 
 
 def resolve(recipe: Recipe) -> Run:
     """Check a recipe as far as possible without opening its imagery.
 
     Raises UsageError for contradictions, or an unknown legend, class, preset, encoder or window; BundleError if the
-    initial bundle does not exist.
+    initial bundle or the teacher does not exist.
     """
     legend = build_legend(recipe.legend)
     depth = _find_depth(recipe.network)
@@ -65,7 +67,27 @@ def resolve(recipe: Recipe) -> Run:
         augmentation=recipe.augmentation,
         schedule=recipe.schedule,
         seed=recipe.seed,
+        teacher=None if recipe.teacher is None else _find_teacher(recipe.teacher, card, window),
     )
+
+
+def _find_teacher(choice: TeacherTable, card: Card, window: int) -> TeacherTable:
+    """Find the bundle of a teacher; UsageError if it cannot teach this network."""
+    bundle = find_model(choice.bundle)
+    known = read_card(bundle)
+    if known.bands != card.bands:
+        raise UsageError(
+            f"the teacher {choice.bundle} sees {', '.join(known.bands)}, but the recipe's bands are "
+            f"{', '.join(card.bands)}; they must be the same."
+        )
+    if not set(known.legend.names) & set(card.legend.names):
+        raise UsageError(
+            f"the teacher {choice.bundle} knows {', '.join(known.legend.names)}, none of which is in the legend: "
+            f"{', '.join(card.legend.names)}."
+        )
+    if window % known.multiple:
+        raise UsageError(f"schedule.window is {window}; for the teacher it must be a multiple of {known.multiple}.")
+    return choice.model_copy(update={"bundle": str(bundle)})
 
 
 def _find_depth(network: Network) -> int:
@@ -117,6 +139,8 @@ def _portable(recipe: Recipe) -> dict[str, Any]:
         entry.update((key, _make_relative(entry[key], recipe.root)) for key in ("images", "labels") if key in entry)
     network = document["network"]
     network.update((key, Path(network[key]).name) for key in ("encoder_weights", "initial") if key in network)
+    if recipe.teacher is not None:
+        document["teacher"]["bundle"] = Path(recipe.teacher.bundle).name
     return document
 
 
