@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from .pieces import cut_pieces
 from .read import Geometries
 
 Box = tuple[float, float, float, float]
@@ -32,21 +33,10 @@ def cut_lines(geometries: Geometries, box: Box) -> tuple[Geometries, npt.NDArray
 
 def _pieces(lines: Geometries, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:
     """Cut lines into pieces near a box, and return the index of each one's line."""
-    points, line = shapely.get_coordinates(lines, return_index=True)
+    points = shapely.get_coordinates(lines)
     starts, ends = points[:-1], points[1:]
     extents = np.concatenate([np.minimum(starts, ends), np.maximum(starts, ends)], axis=1)
-    kept = np.flatnonzero(_overlap(extents, box) & (line[:-1] == line[1:]))
-    # A run of segments of one line is a piece, unless it is too long.
-    is_first = np.ones(len(kept), bool)
-    is_first[1:] = (np.diff(kept) > 1) | (np.diff(line[kept]) > 0)
-    first = np.flatnonzero(is_first)
-    place = np.arange(len(kept)) - np.repeat(first, np.diff(np.append(first, len(kept))))
-    piece = np.cumsum(place % (MOST_VERTICES - 1) == 0) - 1
-    opening = np.flatnonzero(place % (MOST_VERTICES - 1) == 0)
-    # The vertices of a piece: the start of its first segment, and the ends of all.
-    vertices = np.insert(kept + 1, opening, kept[opening])
-    members = np.insert(piece, opening, piece[opening])
-    return np.asarray(shapely.linestrings(points[vertices], indices=members)), line[kept[opening]]
+    return cut_pieces(lines, most=MOST_VERTICES, kept=_overlap(extents, box))
 
 
 def thin_rings(polygons: Geometries, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:

@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from geoseg.vectors.pieces import cut_pieces
+
 _ROUNDING_M = 1e-6
 _SEGMENTS = 16
 """Segments of a quarter circle: a buffer is at most 0.2 % narrower than its radius."""
-_VERTICES = 32
+_VERTICES = 33
 """Vertices of the pieces into which lines are cut, which keeps their buffers small."""
 
 Lines = npt.NDArray[np.object_]
@@ -73,18 +75,5 @@ def parts_beyond(lines: Lines, others: Lines, distance_m: float) -> Lines:
 
 
 def cut_lines(lines: Lines) -> tuple[Lines, Ids]:
-    """Cut lines into pieces of few vertices, in order; return the line of each piece, too.
-
-    Buffers and distances then take time linear in the vertices, not in their square.
-    """
-    points, owner = shapely.get_coordinates(lines, return_index=True)
-    steps = np.flatnonzero(owner[1:] == owner[:-1])
-    position = np.arange(len(points)) - np.searchsorted(owner, owner)
-    # Consecutive pieces share a vertex.
-    piece = owner[steps] * (len(points) // _VERTICES + 1) + position[steps] // _VERTICES
-    starts = np.flatnonzero(np.r_[True, np.diff(piece) != 0]) if len(piece) else np.zeros(0, np.int64)
-    counts = np.diff(np.r_[starts, len(piece)])
-    index = np.repeat(np.arange(len(starts)), counts + 1)
-    inner = np.arange(len(index)) - np.repeat(np.cumsum(counts + 1) - counts - 1, counts + 1)
-    pieces: Lines = np.asarray(shapely.linestrings(points[steps[starts[index]] + inner], indices=index))
-    return pieces, owner[steps[starts]]
+    """Cut lines into pieces whose buffers and distances are cheap, in order; return the line of each piece, too."""
+    return cut_pieces(lines, most=_VERTICES)
