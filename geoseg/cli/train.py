@@ -70,8 +70,7 @@ def command(
     recipe = load_recipe(paths[0], overrides)
     with _build_bar(console) as bar:
         schedule = recipe.schedule
-        every = schedule.table_every if schedule.minutes is None else 1
-        display = _Display(console, bar, recipe.name, every=every, epochs=schedule.epochs)
+        display = _Display(console, bar, recipe.name, every=schedule.rows_every, epochs=schedule.epochs)
         training = train(
             recipe,
             folder=folder,

@@ -64,11 +64,9 @@ def fit(
     images = data.validation_images()
     shipped = build_shipped(run.network, run.card)
 
-    every = schedule.table_every if schedule.minutes is None else 1  # a checkpoint is rarer than an epoch
-
     def report(row: Row) -> None:
         epoch_done(row)
-        if row["epoch"] % every == 0:
+        if row["epoch"] % schedule.rows_every == 0:
             write_report(folder.path)
 
     augmenter = build_augmenter(run)
@@ -84,7 +82,7 @@ def fit(
                 _draw_calibration_images(batches, augmenter, schedule.batch * schedule.window**2),
                 keep=partial(_save_weights, network, shipped, folder),
                 picture=_build_painter(run, images, partial(_predict_tile, network, len(devices)), folder),
-                picture_every=every,
+                picture_every=schedule.rows_every,
                 rows=rows,
             ),
             WriteHistory(folder.history, rows, patience=schedule.patience, done=report),

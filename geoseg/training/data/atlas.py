@@ -21,11 +21,6 @@ Key = tuple[object, ...]
 """Identifies an image of the atlas."""
 
 
-def key_of(pair: Pair) -> Key:
-    """Identify an image; there may be several of one file, at other ground sample distances."""
-    return pair.data_set, pair.name, pair.shape
-
-
 class Atlas:
     """Pixels and labels of images of any size, one after the other, row by row.
 
@@ -59,22 +54,22 @@ class Atlas:
     def window(self, pair: Pair, top: int, left: int, side: int) -> Labelled:
         """Return the place of a window, and its label values `(side, side)`."""
         labels, (height, width) = self._labels(pair), pair.shape
-        place = self.place(key_of(pair), top, left)
+        place = self.place(pair.key, top, left)
         if 0 <= top <= height - side and 0 <= left <= width - side:
             return place, labels[top : top + side, left : left + side]
         return place, labels[np.ix_(reflect(top, top + side, height), reflect(left, left + side, width))]
 
     def part(self, pair: Pair, roi: Roi) -> Labelled:
         """Return the place of a region, and its label values."""
-        return self.place(key_of(pair), roi[0].start, roi[1].start), self._labels(pair)[roi]
+        return self.place(pair.key, roi[0].start, roi[1].start), self._labels(pair)[roi]
 
     def _labels(self, pair: Pair) -> npt.NDArray[np.uint8]:
-        start, height, width = self._places[key_of(pair)]
+        start, height, width = self._places[pair.key]
         return self.labels[start : start + height * width].reshape(height, width)
 
 
 def read_all(atlas: Atlas, pairs: Iterable[Pair], read: Callable[[Pair], Labelled]) -> None:
     """Read images into an atlas, several at a time."""
     with ThreadPoolExecutor(READERS) as pool:
-        for _ in pool.map(lambda pair: atlas.put(key_of(pair), read(pair)), pairs):
+        for _ in pool.map(lambda pair: atlas.put(pair.key, read(pair)), pairs):
             pass  # raises the error of a reader

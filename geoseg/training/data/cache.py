@@ -21,7 +21,7 @@ class Cache:
     def __init__(self, *, as_float: bool, limit: int = CACHE_BYTES) -> None:
         self._as_float = as_float
         self._limit = limit
-        self._parts: OrderedDict[tuple[str, str, tuple[int, int], int, int], Labelled] = OrderedDict()
+        self._parts: OrderedDict[tuple[object, ...], Labelled] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
 
@@ -43,8 +43,7 @@ class Cache:
 
     def part(self, pair: Pair, roi: Roi) -> Labelled:
         """Read a chunk, from the cache if possible."""
-        # Of one image there may be several, at other ground sample distances.
-        key = (pair.data_set, pair.name, pair.shape, roi[0].start, roi[1].start)
+        key = (*pair.key, roi[0].start, roi[1].start)
         with self._lock:
             if key in self._parts:
                 self._parts.move_to_end(key)

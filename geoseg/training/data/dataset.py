@@ -19,7 +19,7 @@ from geoseg.rasters.read import scaled
 from geoseg.training.recipe.recipe import DataSet
 from geoseg.training.recipe.resolve import Run
 
-from .atlas import ATLAS_BYTES, Atlas, key_of, read_all
+from .atlas import ATLAS_BYTES, Atlas, read_all
 from .cache import Cache
 from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, read_pair
@@ -116,7 +116,7 @@ class Data:
     def atlas(self, *, side: int, limit: int = ATLAS_BYTES) -> Atlas | None:
         """Read all training images for windows of a side; None if they would take more than `limit` bytes."""
         run = self.run
-        pairs = {key_of(pair): pair for side_ in self.sides for pair in chain.from_iterable(side_.drawn)}
+        pairs = {pair.key: pair for sides in self.sides for pair in chain.from_iterable(sides.drawn)}
         sizes = [(key, pair.shape) for key, pair in pairs.items()]
         if run.rendered is not None:
             scene = scene_side(run.rendered, side)
@@ -127,8 +127,8 @@ class Data:
         atlas = Atlas(sizes, bands=bands, dtype=dtype)
         read_all(atlas, pairs.values(), self._read)
         if run.rendered is not None:
-            for number, scene_ in render_all(run.rendered, run.card, run.labels, self.scenes, side=side):
-                atlas.put((number,), scene_)
+            for number, rendered in render_all(run.rendered, run.card, run.labels, self.scenes, side=side):
+                atlas.put((number,), rendered)
         return atlas
 
     def windows(self, seed: int, *, side: int | None = None, atlas: Atlas | None = None) -> Iterator[Labelled]:
@@ -140,7 +140,9 @@ class Data:
         run = self.run
         side = side or run.schedule.window
         shares = [
-            entry.share / len(side.drawn) for entry, side in zip(run.data, self.sides, strict=True) for _ in side.drawn
+            entry.share / len(sides.drawn)
+            for entry, sides in zip(run.data, self.sides, strict=True)
+            for _ in sides.drawn
         ]
         *seeds, last, mix = (int(number) for number in np.random.SeedSequence(seed).generate_state(len(shares) + 2))
         trained = [counted.parts != () for counted in self.label_counts]  # other data sets are for validation only

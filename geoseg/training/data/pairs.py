@@ -71,6 +71,11 @@ class Pair:
     part: Blocks | None = None
     """Squares of ground whose labels are used; None for all."""
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Identifies the image; there may be several of one file, at other ground sample distances."""
+        return self.data_set, self.name, self.shape
+
     def chunks(self, roi: Roi | None = None) -> Iterator[Roi]:
         """Yield the chunks that cover a region of the grid, or all of it, row by row."""
         (down, along), (height, width) = self.chunk, self.shape

@@ -228,6 +228,11 @@ class Schedule(Section):
     table_every: Positive = 5
     """Epochs between progress rows, reports and pictures of the validation scene."""
 
+    @property
+    def rows_every(self) -> int:
+        """Rows of history between reports: `table_every`, or 1 of checkpoints, which are rarer than epochs."""
+        return self.table_every if self.minutes is None else 1
+
 
 class Recipe(Section):
     """A training run."""

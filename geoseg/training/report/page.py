@@ -87,8 +87,8 @@ def _time_left(contents: Contents) -> float | None:
 
 
 def _rows(contents: Contents) -> list[Row]:
-    """Select every `table_every`th epoch, the first, the best and the last."""
-    every, best = contents.recipe.schedule.table_every if _planned_epochs(contents) else 1, _best_epoch(contents)
+    """Select the epochs of reports, the first, the best and the last."""
+    every, best = contents.recipe.schedule.rows_every, _best_epoch(contents)
     ends = (1, contents.epochs, best)
     return [row for row in contents.history if row["epoch"] % every == 0 or row["epoch"] in ends]
 

@@ -30,9 +30,10 @@ class Teacher:
         names = read_card(bundle).legend.names
         # Columns of the recipe's classes, 0 for those that the teacher does not know.
         known = np.array([[ours == theirs for ours in labels.legend.names] for theirs in names], np.float32)
-        allows = labels.allows
-        partial = allows.any(axis=1) & ~allows.all(axis=1) & (allows.sum(axis=1) > 1)
-        self._known, self._allows, self._partial = known, allows.astype(np.float32), partial
+        self._known, self._allows = known, labels.allows.astype(np.float32)
+        # Label values are single classes, then partial sets, then ignored.
+        values = np.arange(len(labels.allowed))
+        self._partial = (values >= len(labels.legend)) & (values != labels.ignored)
 
     def __call__(self, pixels: Tensor, labels: Tensor) -> Tensor:
         """Name classes in label values `(windows, side, side)`, given pixels 0–255 `(windows, side, side, bands)`."""
