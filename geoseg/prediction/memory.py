@@ -109,8 +109,7 @@ def estimate(scene: Scene, card: Card, settings: Settings, runtime: Runtime | No
     result_column = (HELD + 1) * tile * layers + STRIP_ROWS * layers
     traced = 0
     if roads:
-        block = traced_block(width) + 2 * _HALO
-        result_column += (PARTS + 1) * tile + block
+        result_column += (PARTS + 1) * tile + _traced_side(width)
         traced = count_tracers(width) * _traced_bytes(width)
     return Memory(
         fixed=engine.fixed + min(cache, MAX_CACHE_BYTES) + traced,
@@ -163,10 +162,15 @@ def count_tracers(width: int) -> int:
     return max(1, min(count_cores() // 4, _TRACERS_BYTES // _traced_bytes(width)))
 
 
+def _traced_side(width: int) -> int:
+    """Side of a block that is traced, with its halo."""
+    return traced_block(width) + 2 * _HALO
+
+
 def _traced_bytes(width: int) -> int:
     """Memory of a block that is traced."""
-    block = traced_block(width) + 2 * _HALO
-    return block * min(block, width) * _TRACER_PIXEL
+    side = _traced_side(width)
+    return side * min(side, width) * _TRACER_PIXEL
 
 
 def _limit(memory: Memory, settings: Settings, streams: int) -> int:

@@ -41,7 +41,6 @@ def read_samples(
     over the scene; else tiles come row by row.
     """
     with placed(source, card.gsd_m) as scene:
-        # No run is planned, and no memory limits it.
         settings = Settings(tile=side, overlap=0.0, roads=False, **imagery)
         planned = plan(open_scene(scene), card, settings)
         lattice = planned.lattice

@@ -8,6 +8,7 @@ import numpy as np
 from geoseg.errors import MismatchError, SceneError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.rasters.georeference import warn
+from geoseg.rasters.read import scaled
 from geoseg.rasters.sample import sample_values
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.stretch import Percentiles, Stretch, measure_stretch, parse_stretch
@@ -114,8 +115,7 @@ def _warn_of_one_colour(image: Imagery, card: Card, own: tuple[Scaling, ...]) ->
     """Warn if a model would see hardly more than one colour: of a mask, or of values in other units."""
     if image.limits is None:
         return
-    seen = np.array(image.limits).T - [band.offset for band in own]
-    low, high = np.clip(seen * [band.gain for band in own], 0, 255)
+    low, high = scaled(np.array(image.limits).T, own)
     if np.abs(high - low).max() < _NARROW:
         warn(
             f"the lowest and highest values of {image.name} are {Stretch(ranges=image.limits)}, nearly one colour to "
