@@ -1,20 +1,17 @@
 """Choose the bands of a scene for a model, and decide which of its pixels have data."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import rasterio
 
 from geoseg.errors import MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card
+from geoseg.rasters.apart import read_apart
 from geoseg.rasters.bands import Choice, alpha_of, choose_bands, refuse_palette
 from geoseg.rasters.georeference import warn
-from geoseg.rasters.open import GDAL, opened
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.undeclared import describe_undeclared, find_undeclared
 from geoseg.rasters.validity import Validity
-from geoseg.tiling import prefetch
 
 from .settings import Settings
 from .stretching import Imagery, Limits
@@ -65,17 +62,10 @@ def sample_imagery(imagery: Imagery) -> Sampled:
     """Read evenly spaced pixels of all of a raster; none of complex values."""
     if np.dtype(imagery.raster.dtype).kind == "c":
         return Sampled()  # refused when its values are scaled
-    # In a thread of its own, so that an interrupt need not wait for a server.
-    (sampled,) = prefetch(_sample(imagery))
-    return sampled
-
-
-def _sample(imagery: Imagery) -> Iterator[Sampled]:
-    with rasterio.Env(**GDAL), opened(imagery.name, overviews=True) as dataset:
-        values, valid = imagery.validity.sample(dataset, imagery.bands)
+    values, valid = read_apart(imagery.name, lambda dataset: imagery.validity.sample(dataset, imagery.bands))
     known = [band[valid] for band in values]
     limits = tuple((float(band.min()), float(band.max())) for band in known) if valid.sum() >= _FEWEST else None
-    yield Sampled(undeclared=find_undeclared(values, valid), limits=limits)
+    return Sampled(undeclared=find_undeclared(values, valid), limits=limits)
 
 
 def _check_numbers(raster: Raster, card: Card, numbers: tuple[int, ...]) -> tuple[int, ...]:

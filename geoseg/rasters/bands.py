@@ -1,18 +1,15 @@
 """Which band of a raster is which: by description, wavelength, colour interpretation, and what an alpha band holds."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError
-from geoseg.tiling import prefetch
 
-from .open import GDAL, opened
+from .apart import read_apart
 from .spectra import name_spectra
 from .thinning import thin
 
@@ -207,12 +204,6 @@ def _join(numbers: Sequence[int]) -> str:
 
 def _holds_image(raster: rasterio.DatasetReader, number: int) -> bool:
     """Whether a band called alpha holds an image: most of its values other than 0 are not its largest."""
-    # In a thread of its own, with a dataset of its own, so that an interrupt need not wait for a server.
-    (values,) = prefetch(_sample(raster.name, number))
+    values = read_apart(raster.name, lambda dataset: thin(dataset, [number]))
     values = values[values > 0]
     return bool(values.size) and bool((values >= _OPAQUE * float(values.max())).mean() < 0.5)
-
-
-def _sample(source: str, number: int) -> Iterator[npt.NDArray[Any]]:
-    with rasterio.Env(**GDAL), opened(source, overviews=True) as raster:
-        yield thin(raster, [number])

@@ -93,7 +93,7 @@ def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path)
     server.behave(silent_from=300_000)
     # GDAL would keep what was sampled to plan.
     unsampled = (
-        "from geoseg.prediction import scene_bands; scene_bands._sample = lambda _: iter([scene_bands.Sampled()])"
+        "from geoseg.prediction import scene_bands; scene_bands.sample_imagery = lambda _: scene_bands.Sampled()"
     )
     process = start(*arguments, first=unsampled)
     server.wait_for_silence()
