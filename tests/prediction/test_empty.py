@@ -2,7 +2,6 @@
 
 from contextlib import closing
 
-import keras
 import numpy as np
 import pytest
 import rasterio
@@ -10,7 +9,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from standins import Echo, make_card, on_devices, on_host
+from standins import Echo, build_echo_network, make_card, on_devices, on_host
 
 from geoseg.models.engines.devices import find_backend
 from geoseg.models.engines.engine import EngineOptions
@@ -43,12 +42,7 @@ class Uneven(Echo):
 @pytest.fixture(scope="module")
 def networks():
     """A network that echoes its input, on one device."""
-    pixels = keras.Input((None, None, 3))
-    network = keras.Model(pixels, keras.layers.Conv2D(5, 1, use_bias=False)(pixels))
-    kernel = np.zeros((1, 1, 3, 5), np.float32)
-    kernel[0, 0, [0, 1, 2, 0, 1], range(5)] = 1 / 254
-    network.set_weights([kernel])
-    return load_on_devices(network, EngineOptions(), find_backend().devices("cpu")[:1])
+    return load_on_devices(build_echo_network(), EngineOptions(), find_backend().devices("cpu")[:1])
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 import rasterio
-from standins import make_card, on_devices, on_host
+from standins import build_echo_network, make_card, on_devices, on_host
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
@@ -40,13 +40,7 @@ CARD: Card = make_card(tile=32, overlap=8, multiple=2)
 
 @pytest.fixture(scope="module")
 def echo_network():
-    """A network whose class scores are bands of the input, as whole levels."""
-    pixels = keras.Input((None, None, 3))
-    network = keras.Model(pixels, keras.layers.Conv2D(5, 1, use_bias=False)(pixels))
-    kernel = np.zeros((1, 1, 3, 5), np.float32)
-    kernel[0, 0, [0, 1, 2, 0, 1], range(5)] = 1 / 254
-    network.set_weights([kernel])
-    return network
+    return build_echo_network()
 
 
 @pytest.fixture(scope="module")
