@@ -23,7 +23,6 @@ from rasterio.features import geometry_mask
 
 from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.rasters.ground import crs_of, place
-from geoseg.rasters.open import unplaced
 from geoseg.tiling import Roi
 from geoseg.vectors.densify import Points, Starts, densify
 from geoseg.vectors.read import polygons_in, read_features
@@ -67,8 +66,7 @@ class Aoi:
         if not polygons:
             return np.ones(roi_shape((rows, cols)), np.bool_)
         transform = Affine.translation(cols.start, rows.start)
-        with unplaced():
-            mask: npt.NDArray[np.bool_] = geometry_mask(polygons, roi_shape((rows, cols)), transform)
+        mask: npt.NDArray[np.bool_] = geometry_mask(polygons, roi_shape((rows, cols)), transform)
         return mask
 
 

@@ -15,7 +15,7 @@ from geoseg.tiling import Roi, Tile, blend, prefetch, within
 
 from .holes import fill_holes
 from .plan import Plan
-from .strips import Strip, in_area, read_strips
+from .strips import Strip, read_strips
 from .timings import Timings
 
 _TILES_AHEAD = 4
@@ -60,11 +60,6 @@ def predict_block(plan: Plan, block: Roi, engine: Engine, clock: Timings | None 
     scored = prefetch(clock.producing("network", tiles), depth=_TILES_AHEAD)
     with closing(scored):  # an error's traceback would keep it open
         yield from clock.producing("blend", _blend(plan, block, clock.awaiting("blend", scored), waiting))
-
-
-def valid_pixels(plan: Plan, strip: Strip, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
-    """Where part of a strip has data and is in the area of interest `(rows, columns)`."""
-    return in_area(plan, strip.valid[within(rows, strip.rows), within(cols, strip.cols)], rows, cols)
 
 
 def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
@@ -119,7 +114,7 @@ def _strip_of(waiting: deque[Strip], rows: slice) -> Strip:
 def _blend(plan: Plan, block: Roi, scored: Iterator[Scored], waiting: deque[Strip]) -> Iterator[Rows]:
     """Blend scores, and finish their rows."""
     for rows, scores in blend(scored, plan.lattice, plan.window, block):
-        yield _finish(plan, rows, block[1], scores, valid_pixels(plan, _strip_of(waiting, rows), rows, block[1]))
+        yield _finish(plan, rows, block[1], scores, _strip_of(waiting, rows).wanted_in(rows, block[1]))
 
 
 def _finish(

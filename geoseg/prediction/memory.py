@@ -99,7 +99,7 @@ def estimate(scene: Scene, card: Card, settings: Settings, runtime: Runtime | No
     # The scores of a GPU stay in its own memory.
     hosts = sum(name.startswith("cpu") for name in devices) if devices else 1
     value = np.dtype(scene.dtype).itemsize
-    strip = len(card.bands) * value + 1
+    strip = len(card.bands) * value + 1 + (settings.aoi is not None)
     classes = len(card.legend)
     layers = 1 + settings.confidence + settings.probabilities * classes
     roads = settings.roads and card.legend.road is not None

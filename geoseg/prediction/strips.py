@@ -33,8 +33,14 @@ class Strip:
     """`(rows, columns, bands)` in the scene's data type, stored band by band; 0 where it has no data."""
     valid: npt.NDArray[np.bool_]
     """`(rows, columns)`: where the scene has data."""
+    wanted: npt.NDArray[np.bool_]
+    """`(rows, columns)`: where it has data in the area of interest."""
     with_data: npt.NDArray[np.bool_]
-    """`(tiles,)`: which tiles have data in the area of interest."""
+    """`(tiles,)`: which tiles have any such pixel."""
+
+    def wanted_in(self, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
+        """`wanted` in rows and columns of the grid."""
+        return self.wanted[within(rows, self.rows), within(cols, self.cols)]
 
 
 def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
@@ -58,16 +64,18 @@ def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
                 _reflected(_reflected(plane, span, height, rows.start, axis=-2), cols, width, across.start, axis=-1)
                 for plane in held
             )
-            wanted = np.logical_or.reduce(in_area(plan, valid, span, cols))
-            with_data = np.array([wanted[within(plan.lattice.cols.span(col), cols)].any() for col in tile_cols])
+            # Here only: GDAL draws the area, which rasterio cannot do in two threads at a time without warnings.
+            wanted = valid if plan.aoi is None else valid & ~plan.aoi.outside(span, cols)
+            some = np.logical_or.reduce(wanted)
             yield Strip(
-                row=row, rows=span, cols=cols, pixels=np.moveaxis(pixels, 0, -1), valid=valid, with_data=with_data
+                row=row,
+                rows=span,
+                cols=cols,
+                pixels=np.moveaxis(pixels, 0, -1),
+                valid=valid,
+                wanted=wanted,
+                with_data=np.array([some[within(plan.lattice.cols.span(col), cols)].any() for col in tile_cols]),
             )
-
-
-def in_area(plan: Plan, valid: npt.NDArray[np.bool_], rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
-    """Restrict valid pixels `(rows, columns)` of a part of the grid to the area of interest."""
-    return valid if plan.aoi is None else valid & ~plan.aoi.outside(rows, cols)
 
 
 def _sources(span: slice, size: int) -> range:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from geoseg.errors import GeosegWarning
 from geoseg.models.engines.strips import Layers, Layout, Network
 from geoseg.models.legend import NODATA
-from geoseg.prediction.blocks import Rows, valid_pixels
+from geoseg.prediction.blocks import Rows
 from geoseg.prediction.memory import STRIPS_AHEAD
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.strips import Strip, read_strips
@@ -109,7 +109,7 @@ def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished, *, halved:
     if wanted.start >= wanted.stop:
         return None
     pixels = np.concatenate(parts, axis=1)[:, within(wanted, found), within(cols, strip.cols)]
-    valid = valid_pixels(plan, strip, wanted, cols)
+    valid = strip.wanted_in(wanted, cols)
     if not valid.all():
         pixels = np.where(valid, pixels, np.uint8(NODATA))
     planes = iter(pixels)

@@ -74,7 +74,9 @@ class Block:
         span = slice(row * STRIDE, row * STRIDE + SIDE)
         pixels = np.repeat(self.pixels[span, :1, None], 3, axis=1)
         valid = np.ones(pixels.shape[:2], bool)
-        return Strip(row=row, rows=span, cols=slice(0, 3), pixels=pixels, valid=valid, with_data=np.ones(1, bool))
+        return Strip(
+            row=row, rows=span, cols=slice(0, 3), pixels=pixels, valid=valid, wanted=valid, with_data=np.ones(1, bool)
+        )
 
     def expected(self):
         """Rows that strips of the block finish: all of them, less what is shared with strips outside."""
