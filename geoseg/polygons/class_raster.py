@@ -13,7 +13,6 @@ from rasterio.windows import Window
 from geoseg.errors import GeosegWarning, SceneError
 from geoseg.rasters.class_values import no_such_class, unlisted
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
-from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, open_scene
 
@@ -47,13 +46,12 @@ class ClassRaster:
 
     def read(self) -> Iterator[Values]:
         """Yield class ids `(rows, columns)`, `BAND_ROWS` at a time from the top; `NODATA` for nodata."""
-        with opened(self.scene.source) as source:
+        with opened(self.scene.source, identity=self.scene.identity) as source:
             for top in range(0, source.height, BAND_ROWS):
                 window = Window(0, top, source.width, min(BAND_ROWS, source.height - top))
                 values = _read(source, window)
                 self.found[values] = True
                 yield values
-        check_unchanged(self.scene.source, self.scene.identity)
 
     def with_pixel_sizes(self, bands: Iterator[Values]) -> Iterator[Band]:
         """Add to each band the size of its pixels."""

@@ -8,7 +8,7 @@ import rasterio
 from odc.geo.roi import roi_shape
 
 from geoseg.models.engines.hardware import count_cores
-from geoseg.rasters.identity import changed, check_unchanged
+from geoseg.rasters.identity import changed
 from geoseg.rasters.open import GDAL, opened
 from geoseg.rasters.read import Masked, read_imagery
 from geoseg.tiling import Roi, cut, prefetch, within
@@ -54,8 +54,7 @@ def _read_parts(plan: Plan, divided: Sequence[Sequence[Roi]], number: int) -> It
 def _opened(plan: Plan) -> Iterator[rasterio.DatasetReader]:
     """Open the scene, with GDAL's settings for this thread."""
     # Set again: a cluster's workers do not have the caller's settings.
-    with rasterio.Env(**GDAL), opened(plan.scene.source) as dataset:
-        check_unchanged(plan.scene.source, plan.scene.identity)
+    with rasterio.Env(**GDAL), opened(plan.scene.source, identity=plan.scene.identity) as dataset:
         if dataset.shape != tuple(plan.scene.geobox.shape):  # a server may not tell what else has changed
             raise changed(plan.scene.source)
         with rasterio.Env(GDAL_CACHEMAX=_cache_bytes(dataset)):

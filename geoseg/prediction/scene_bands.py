@@ -62,7 +62,10 @@ def sample_imagery(imagery: Imagery) -> Sampled:
     """Read evenly spaced pixels of all of a raster; none of complex values."""
     if np.dtype(imagery.raster.dtype).kind == "c":
         return Sampled()  # refused when its values are scaled
-    values, valid = read_apart(imagery.name, lambda dataset: imagery.validity.sample(dataset, imagery.bands))
+    raster, bands = imagery.raster, imagery.bands
+    values, valid = read_apart(
+        imagery.name, lambda dataset: imagery.validity.sample(dataset, bands), identity=raster.identity
+    )
     known = [band[valid] for band in values]
     limits = tuple((float(band.min()), float(band.max())) for band in known) if valid.sum() >= _FEWEST else None
     return Sampled(undeclared=find_undeclared(values, valid), limits=limits)

@@ -1,22 +1,23 @@
 """Read a raster in a thread of its own, so that an interrupt need not wait for a server that says nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import rasterio
 
 from geoseg.tiling import prefetch
 
+from .identity import Mark
 from .open import GDAL, opened
 
 T = TypeVar("T")
 
 
-def read_apart(source: str, read: Callable[[rasterio.DatasetReader], T]) -> T:
+def read_apart(source: str, read: Callable[[rasterio.DatasetReader], T], *, identity: Iterable[Mark] = ()) -> T:
     """Return what `read` makes of a dataset of its own, opened with overviews; raises as `opened` does."""
 
     def result() -> Iterator[T]:
-        with rasterio.Env(**GDAL), opened(source, overviews=True) as dataset:
+        with rasterio.Env(**GDAL), opened(source, overviews=True, identity=identity) as dataset:
             yield read(dataset)
 
     (found,) = prefetch(result())

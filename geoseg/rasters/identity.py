@@ -3,10 +3,12 @@
 import os
 import time
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+from xml.etree import ElementTree as Xml
 
 import rasterio
 
@@ -17,6 +19,11 @@ from .servers import RETRIED, is_remote, retry_delays_s, silence_s, silent
 Mark = tuple[str | int, ...]
 """Name of a file and what changes with its content; the name alone if nothing is known."""
 
+_SIDECAR = ".aux.xml"
+_STATISTICS = ("Histograms", "Minimum", "Maximum")
+"""What programs that show a raster write to its sidecar, beside metadata whose names begin with `STATISTICS_`."""
+_MOST_SERVED = 8
+"""Rasters behind a VRT that their servers are asked for, one after the other."""
 _ARCHIVES = ("/vsizip/", "/vsitar/", "/vsigzip/", "/vsi7z/")
 
 
@@ -34,9 +41,27 @@ def ask_server(source: str) -> tuple[Mark, ...]:
     return ((source, size, headers["Last-Modified"] or "", headers["ETag"] or ""),)
 
 
-def identify(dataset: rasterio.DatasetReader) -> tuple[Mark, ...]:
-    """Identify a raster on disk, its sidecars, and the rasters behind a VRT by size and time of modification."""
-    return tuple(map(_mark, dict.fromkeys(_files(dataset))))
+def identify(dataset: rasterio.DatasetReader, *, served: bool = False) -> tuple[Mark, ...]:
+    """Identify a raster on disk, its sidecars, and the rasters behind a VRT by size and time of modification.
+
+    GDAL's own sidecar counts by its content, without statistics, and whether or not there is one. With `served`, the
+    first rasters on web servers behind a VRT on disk count by what their servers tell.
+    """
+    names = dict.fromkeys(_files(dataset))
+    source, *others = names
+    if os.path.exists(source):  # noqa: PTH110 - Path.exists raises where a folder is closed or a name too long
+        names[source + _SIDECAR] = None
+    else:
+        served = False
+    asked = {name for name in others if is_remote(name)} if served else set()
+    if len(asked) > _MOST_SERVED:
+        asked = set(sorted(asked)[:_MOST_SERVED])
+    return tuple(mark for name in names for mark in (ask_server(name) if name in asked else (_mark(name),)))
+
+
+def identify_file(path: Path) -> tuple[Mark, ...]:
+    """Identify a file on disk that is no raster."""
+    return (_mark(str(path)),)
 
 
 def check_unchanged(source: str, marks: Iterable[Mark]) -> None:
@@ -70,8 +95,30 @@ def _mark(name: str) -> Mark:
             stat = os.stat(path)  # noqa: PTH116
         except OSError:
             continue
+        if path.endswith(_SIDECAR):
+            return name, _meaning(path, stat.st_size, stat.st_mtime_ns)
         return name, stat.st_size, stat.st_mtime_ns
-    return (name,)
+    return (name, "") if name.endswith(_SIDECAR) else (name,)
+
+
+def _meaning(path: str, size: int, changed_ns: int) -> str:
+    """Checksum of what GDAL's sidecar says of a raster, apart from statistics; empty if it says nothing else."""
+    try:
+        # GDAL has read it by the same library.
+        content = _without_statistics(Xml.parse(path).getroot())
+        return "" if content is None else sha256(Xml.tostring(content)).hexdigest()
+    except (OSError, Xml.ParseError, RecursionError):
+        return f"{size} {changed_ns}"
+
+
+def _without_statistics(element: Xml.Element) -> Xml.Element | None:
+    """Copy an element without statistics and space between elements; None if nothing is left."""
+    if element.tag in _STATISTICS or element.get("key", "").startswith("STATISTICS_"):
+        return None
+    copy = Xml.Element(element.tag, dict(sorted(element.items())))
+    copy.text = (element.text or "").strip()
+    copy.extend(part for part in map(_without_statistics, element) if part is not None)
+    return copy if len(copy) or copy.text or element.tag == "MDI" else None
 
 
 def _places(name: str) -> list[str]:

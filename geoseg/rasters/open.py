@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -16,6 +16,7 @@ from geoseg.errors import SceneError
 from geoseg.files import check_regular
 from geoseg.models.backend import without_chatter
 
+from .identity import Mark, check_unchanged, identify
 from .servers import server_failure
 
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
@@ -35,10 +36,11 @@ def unplaced() -> Iterator[None]:
 
 
 @contextmanager
-def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster; a SceneError names it if GDAL cannot open or read it.
+def opened(source: str, *, overviews: bool = False, identity: Iterable[Mark] = ()) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster; a SceneError names it if GDAL cannot open or read it, or if its files change meanwhile.
 
-    Reduced reads use the full resolution unless `overviews` are allowed.
+    They must also be as in `identity`, if it is given, when the raster is opened and when it is closed. Reduced reads
+    use the full resolution unless `overviews` are allowed.
     """
     if on_disk(source):
         try:
@@ -50,7 +52,10 @@ def opened(source: str, *, overviews: bool = False) -> Iterator[rasterio.Dataset
             with usable_crs(source):
                 _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
             _refuse_cut_off(source, dataset)
+            check_unchanged(source, identity)
+            marks = identity or (identify(dataset) if on_disk(source) else ())
             yield dataset
+            check_unchanged(source, marks)
     except RasterioError as error:
         raise SceneError(_unreadable(source, error)) from error
     except UnicodeEncodeError as error:

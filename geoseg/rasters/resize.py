@@ -24,6 +24,7 @@ from .band_texts import read_texts
 from .bands import alpha_of, name_bands
 from .geotiff import check_complete, writing
 from .grid import Shape, scaled_shape
+from .identity import ask_server, identify
 from .open import opened, reading, unplaced
 from .resampling import Resampler
 from .scene import open_scene, refuse_mixed_types
@@ -101,11 +102,18 @@ def resize(
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_TIFF_INTERNAL_MASK=True),
         unplaced(),
-        # Overviews have no effect on reads at full resolution.
-        opened(str(source), overviews=True) as scene,
     ):
-        _check_kind(scene, labels)
-        _write(scene, output, _target_shape(scene, gsd_m, scale, size), labels, progress)
+        at_server = ask_server(str(source))
+        # Overviews have no effect on reads at full resolution.
+        with opened(str(source), overviews=True) as scene:
+            _check_kind(scene, labels)
+            shape, identity = _target_shape(scene, gsd_m, scale, size), (*at_server, *identify(scene))
+        with whole(output) as partial:
+            with opened(str(source), overviews=True, identity=identity) as scene:
+                _write(scene, partial, shape, labels, progress)
+            for place in (output, output.resolve()):
+                for suffix in SIDECARS:
+                    discard(place.with_name(place.name + suffix))
     return output
 
 
@@ -143,11 +151,11 @@ def _target_shape(
     return scaled_shape(scene.shape, (down, along))
 
 
-def _write(scene: DatasetReader, target: Path, shape: Shape, labels: bool, progress: Progress) -> None:
+def _write(scene: DatasetReader, partial: Path, shape: Shape, labels: bool, progress: Progress) -> None:
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
     alpha = alpha_of(name_bands(scene))
     masked = [MaskFlags.per_dataset] in scene.mask_flag_enums
-    with whole(target) as partial, writing(partial):
+    with writing(partial):
         with rasterio.open(partial, "w", **_profile(scene, shape)) as written:
             _describe(scene, written)
             blocks = list(_blocks(scene, shape))
@@ -159,9 +167,6 @@ def _write(scene: DatasetReader, target: Path, shape: Shape, labels: bool, progr
                     written.write_mask(valid[0], window=window)
                 progress(done, len(blocks), "")
         check_complete(partial, masked=masked)
-        for place in (target, target.resolve()):
-            for suffix in SIDECARS:
-                discard(place.with_name(place.name + suffix))
 
 
 def _profile(scene: DatasetReader, shape: Shape) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class Raster:
 
     source: str
     """Path or URL for GDAL."""
+    identity: tuple[Mark, ...]
+    """Marks of the source, its sidecars, and the rasters behind a VRT; see `opened`."""
     dtype: str
     """NumPy data type of the bands."""
     bands: tuple[Band, ...]
@@ -36,8 +38,6 @@ class Raster:
 class Scene(Raster):
     """Description of a georeferenced raster."""
 
-    identity: tuple[Mark, ...]
-    """Marks of the source, its sidecars, and the rasters behind a VRT; see `identity.check_unchanged`."""
     geobox: GeoBox
     """The raster's own grid."""
     gsd_m: tuple[float, float]
@@ -74,14 +74,19 @@ def open_scene(source: str | Path) -> Scene:
             geobox = GeoBox(dataset.shape, dataset.transform, dataset.crs)
             Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # fails for other planets
         gsd_m = checked_gsd(source, geobox)
-        return Scene(
-            identity=(*at_server, *identify(dataset)), geobox=geobox, gsd_m=gsd_m, **vars(describe(source, dataset))
-        )
+        identity = (*at_server, *identify(dataset, served=True))
+        return Scene(geobox=geobox, gsd_m=gsd_m, **vars(describe(source, dataset)) | {"identity": identity})
 
 
 def describe(source: str, dataset: rasterio.DatasetReader) -> Raster:
     """Describe the bands of an opened raster; see `name_bands`."""
-    return Raster(source=source, dtype=dataset.dtypes[0], bands=name_bands(dataset), units=units_of(dataset))
+    return Raster(
+        source=source,
+        identity=identify(dataset),
+        dtype=dataset.dtypes[0],
+        bands=name_bands(dataset),
+        units=units_of(dataset),
+    )
 
 
 def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:

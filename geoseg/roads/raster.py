@@ -13,7 +13,6 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import LEVELS, NODATA, Legend
-from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
@@ -52,7 +51,7 @@ def road_raster(
     """
     scene = open_scene(source)
     # GDAL reports no band names if it ignores overviews; reads at full resolution do not use them.
-    with opened(scene.source, overviews=True) as dataset:
+    with opened(scene.source, overviews=True, identity=scene.identity) as dataset:
         if band is not None and not 1 <= band <= dataset.count:
             raise UsageError(f"{source} has {dataset.count} bands; there is no band {band}.")
         number = band or _road_band(dataset)
@@ -73,7 +72,6 @@ def road_raster(
             return np.where(missing, np.uint8(NODATA), to_levels(values))
 
         yield RoadRaster(read=read, grid=scene.geobox, meaning=meaning)
-    check_unchanged(scene.source, scene.identity)
 
 
 def _road_band(dataset: rasterio.DatasetReader) -> int:

@@ -1,6 +1,7 @@
 """A raster that is replaced while it is read is an error, not a mixture of two."""
 
 import os
+from collections import deque
 
 import numpy as np
 import pytest
@@ -8,12 +9,25 @@ import rasterio.shutil
 from web_server import serving
 
 import geoseg
+from geoseg.datasets.discovery import Files
 from geoseg.errors import SceneError
+from geoseg.evaluation.class_mapping import map_classes
+from geoseg.evaluation.pairing import Pair
+from geoseg.evaluation.strips import open_pair as open_rasters
+from geoseg.evaluation.strips import strips
+from geoseg.models.bundle import Scaling
 from geoseg.polygons import polygonise
 from geoseg.prediction.executors import LocalExecutor
+from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.identity import check_unchanged
-from geoseg.rasters.scene import open_scene
+from geoseg.rasters.open import opened
+from geoseg.rasters.scene import describe, open_scene
+from geoseg.rasters.validity import Validity
 from geoseg.roads import road_raster
+from geoseg.training.data.label_values import LabelEncoder
+from geoseg.training.data.pairs import open_pair
+from geoseg.training.data.read_pairs import read_pair
+from geoseg.training.recipe.recipe import DataSet
 
 
 @pytest.fixture
@@ -34,14 +48,13 @@ def mosaic(source, path):
     return path
 
 
-@pytest.mark.parametrize("name", ["scene.tif", "scene.tif.aux.xml", "scene.tif.ovr"])
+@pytest.mark.parametrize("name", ["scene.tif", "scene.tif.ovr"])
 @pytest.mark.parametrize("opened_as", ["scene.tif", "mosaic.vrt", "mosaic_of_mosaics.vrt"])
 def test_files_that_change(write_scene, noise, tmp_path, name, opened_as):
     """A raster's file, its sidecars, and what is behind a VRT and a VRT of VRTs are compared."""
     scene = write_scene(noise(40, 40))
     with rasterio.open(scene, "r+") as raster, rasterio.Env(TIFF_USE_OVR=True):
         raster.build_overviews([2])
-    (tmp_path / "scene.tif.aux.xml").write_text("<PAMDataset/>")
     mosaic(scene, tmp_path / "mosaic.vrt")
     text = (tmp_path / "mosaic.vrt").read_text()
     (tmp_path / "mosaic_of_mosaics.vrt").write_text(text.replace(">scene.tif<", ">mosaic.vrt<"))
@@ -51,6 +64,70 @@ def test_files_that_change(write_scene, noise, tmp_path, name, opened_as):
         touch(tmp_path / name)
         with pytest.raises(SceneError, match=f"{opened_as} has changed since the run began; start it again"):
             check_unchanged(found.source, found.identity)
+
+
+NODATA = '<PAMRasterBand band="1"><NoDataValue>{}</NoDataValue>{}</PAMRasterBand>'
+STATISTICS = '<Metadata><MDI key="STATISTICS_MEAN">{}</MDI></Metadata><Histograms><HistItem>{}</HistItem></Histograms>'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        (None, "", True),
+        (None, f'<PAMRasterBand band="1">{STATISTICS}</PAMRasterBand>', True),
+        (STATISTICS, STATISTICS.replace("{}", "7"), True),
+        (NODATA.format(0, STATISTICS), NODATA.format(0, "\n"), True),
+        (NODATA.format(0, ""), None, False),
+        (None, NODATA.format(0, STATISTICS), False),
+        (NODATA.format(0, ""), NODATA.format(1, ""), False),
+        (NODATA.format(0, ""), NODATA.format(0, "<Description>red</Description>"), False),
+        ('<Metadata><MDI key="A" /></Metadata>', '<Metadata><MDI key="B" /></Metadata>', False),
+        (NODATA.format(0, ""), NODATA.format(0, "<cut off"), False),
+    ],
+)
+@pytest.mark.parametrize("touched", [False, True])
+def test_statistics_in_a_sidecar(write_scene, noise, before, after, same, touched):
+    """Statistics that another program writes to GDAL's sidecar are no change; what else it says is."""
+    scene = write_scene(noise(40, 40))
+    sidecar = scene.with_name("scene.tif.aux.xml")
+
+    def write(content):
+        sidecar.unlink(missing_ok=True)
+        if content is not None:
+            sidecar.write_text(f"<PAMDataset>{content}</PAMDataset>")
+            if touched:
+                touch(sidecar)
+
+    write(before)
+    found = open_scene(scene)
+    write(after)
+    if same:
+        check_unchanged(found.source, found.identity)
+    else:
+        with pytest.raises(SceneError, match="has changed"):
+            check_unchanged(found.source, found.identity)
+
+
+def test_servers_behind_a_vrt(server, write_scene, noise, tmp_path):
+    """A raster on a server counts behind a VRT, too."""
+    scene = write_scene(noise(40, 40))
+    found = open_scene(mosaic(server.url("scene.tif"), tmp_path / "mosaic.vrt"))
+    check_unchanged(found.source, found.identity)
+    touch(scene)
+    with pytest.raises(SceneError, match=r"mosaic\.vrt has changed"):
+        check_unchanged(found.source, found.identity)
+
+
+def test_opened(write_scene, noise):
+    """A raster is the same when it is closed as when it was opened, and as it was when it was described."""
+    scene = write_scene(noise(40, 40))
+    identity = open_scene(scene).identity
+    with opened(str(scene), identity=identity):
+        pass
+    with pytest.raises(SceneError, match="has changed since the run began"), opened(str(scene)):
+        touch(scene)
+    with pytest.raises(SceneError, match="has changed"), opened(str(scene), identity=identity):
+        pytest.fail("read another file than the one that was described")
 
 
 def test_archives(write_scene, noise, tmp_path):
@@ -144,3 +221,60 @@ def test_polygons(write_ids, blobs):
     raster = write_ids(blobs(60, 60))
     with pytest.raises(SceneError, match="has changed"):
         polygonise(raster, None, progress=lambda *_: touch(raster))
+
+
+@pytest.mark.parametrize("kind", ["file", "url"])
+def test_resize(server, write_scene, noise, tmp_path, kind):
+    """A raster that is replaced while it is resized is an error, and nothing is written."""
+    scene, output = write_scene(noise(60, 60)), tmp_path / "small.tif"
+    source = scene if kind == "file" else server.url("scene.tif")
+    with pytest.raises(SceneError, match="has changed"):
+        geoseg.resize(source, output, scale=0.5, progress=lambda *_: touch(scene))
+    assert not output.exists()
+
+
+def test_resize_in_place(write_scene, noise):
+    """A raster that is replaced by its own resized version has not changed while it was read."""
+    scene = write_scene(noise(60, 60))
+    geoseg.resize(scene, scene, scale=0.5, overwrite=True)
+    with rasterio.open(scene) as found:
+        assert found.shape == (30, 30)
+
+
+@pytest.mark.parametrize("which", ["predicted", "reference"])
+def test_evaluation(write_ids, blobs, which):
+    """Neither of two rasters that are compared may be replaced meanwhile."""
+    paths = {name: write_ids(blobs(60, 60), f"{name}.tif") for name in ("predicted", "reference")}
+    pair = Pair(name="scene", **paths, source="scene")
+
+    def compare():
+        with open_rasters(pair, map_classes(None)) as rasters:
+            deque(strips(rasters, 0), maxlen=0)
+            touch(paths[which])
+
+    with pytest.raises(SceneError, match=rf"{which}\.tif has changed"):
+        compare()
+
+
+@pytest.mark.parametrize("which", ["image", "label"])
+def test_training(write_scene, write_ids, noise, blobs, which):
+    """Images and labels are read as they were when the data set was described."""
+    paths = {"image": write_scene(noise(60, 60)), "label": write_ids(blobs(60, 60))}
+    touch(paths[which])
+    with opened(str(paths["image"])) as image:
+        imagery = Imagery(raster=describe(str(paths["image"]), image), bands=(1, 2, 3), validity=Validity())
+    coding = LabelEncoder(data_set="set", coloured=False, table={value: value for value in range(5)}, others=None)
+    pair = open_pair(
+        Files(name="scene", **paths),
+        imagery,
+        (Scaling(),) * 3,
+        DataSet(name="set", images=str(paths["image"])),
+        coding,
+        gsd_m=None,
+        ignored=255,
+    )
+    roi = slice(0, 60), slice(0, 60)
+    read_pair(pair, roi)
+    os.utime(paths[which], ns=(2, 2))
+    with pytest.raises(SceneError, match=f"{paths[which].name} has changed"):
+        read_pair(pair, roi)

@@ -14,6 +14,7 @@ from pyproj import CRS, Transformer
 from geoseg.datasets.discovery import Files
 from geoseg.errors import DataError, GeosegWarning, SceneError
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
+from geoseg.rasters.identity import Mark, identify
 from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.scene import is_placed
 
@@ -25,8 +26,8 @@ _NEAR = 0.1
 """Vector labels this far from an image, in its sides, still belong to it: lines have a width."""
 
 
-def check_label(files: Files, grid: GeoBox | None, native: tuple[int, int]) -> None:
-    """Check that a label raster can be opened, and overlaps its image of `native` height and width.
+def check_label(files: Files, grid: GeoBox | None, native: tuple[int, int]) -> tuple[Mark, ...]:
+    """Check that a label raster can be opened, and overlaps its image of `native` height and width; return its marks.
 
     Unless both have a georeference, their sizes must agree, give or take a pixel.
     """
@@ -37,10 +38,11 @@ def check_label(files: Files, grid: GeoBox | None, native: tuple[int, int]) -> N
                     f"{files.label} has {label.width} × {label.height} pixels, its image {native[1]} × {native[0]}; "
                     "georeference both, or resample them to one size."
                 )
-            return
+            return identify(label)
         along, down = to_label_pixels(grid, label, *_lattice(grid, 0))
         if not (_overlap(along, 0, label.width) and _overlap(down, 0, label.height)):
             raise SceneError(f"{files.label} does not overlap its image {files.image}; check the georeference of both.")
+        return identify(label)
 
 
 def check_features(pairs: Iterable[tuple[Files, GeoBox]]) -> None:

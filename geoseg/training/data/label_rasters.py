@@ -29,11 +29,11 @@ Values = tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]
 
 def read_values(pair: Pair, coding: LabelEncoder, roi: Roi) -> Values:
     """Read ids or packed colours of a region of the image's grid."""
-    with opened(str(pair.label), overviews=True) as label:
+    with opened(str(pair.label), overviews=True, identity=pair.label_identity) as label:
         _check_kind(pair, coding, label)
         read = partial(_read_native, coding, label)
         if pair.grid is not None and is_placed(label):
-            with opened(str(pair.image), overviews=True) as image:
+            with opened(str(pair.image), overviews=True, identity=pair.image_identity) as image:
                 same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
             if not same:
                 return gather(read, label.shape, *_locate(pair.grid, label, roi), at_most=PART_SIDE**2)

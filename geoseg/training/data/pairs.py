@@ -13,6 +13,7 @@ from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.grid import SAME_GSD, grid_at, shape_at
+from geoseg.rasters.identity import Mark, identify_file
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import is_placed, open_scene
 from geoseg.rasters.validity import Validity
@@ -45,6 +46,9 @@ class Pair:
     name: str
     image: Path
     label: Path
+    image_identity: tuple[Mark, ...]
+    """Marks of the image's files when it was described, and of the label's likewise; see `opened`."""
+    label_identity: tuple[Mark, ...]
     native: tuple[int, int]
     """Height and width of the image file."""
     shape: tuple[int, int]
@@ -129,7 +133,7 @@ def open_pair(
     if is_vector != isinstance(coding, VectorCoding):
         kind, expected = ("vector", "coding = 'vector'") if is_vector else ("raster", "another coding")
         raise UsageError(f"data set {entry.name} has the {kind} label {files.label.name}; give it {expected}.")
-    with opened(str(files.image), overviews=True) as image:
+    with opened(str(files.image), overviews=True, identity=imagery.raster.identity) as image:
         native, plane = image.shape, None
         if not is_placed(image):
             _check_gsd(image.name, (own_m, own_m), gsd_m)
@@ -141,13 +145,14 @@ def open_pair(
             _check_gsd(image.name, scene.gsd_m, gsd_m)
             grid = scene.geobox if gsd_m is None else grid_at(gsd_m, scene.geobox, scene.gsd_m)
             shape = grid.shape.yx
-        if not is_vector:
-            check_label(files, grid, native)
+        label_identity = identify_file(files.label) if is_vector else check_label(files, grid, native)
         return Pair(
             data_set=entry.name,
             name=files.name,
             image=files.image,
             label=files.label,
+            image_identity=imagery.raster.identity,
+            label_identity=label_identity,
             native=native,
             shape=shape,
             grid=grid,

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import SceneError
+from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened
 from geoseg.rasters.read import read_imagery
 from geoseg.tiling import Roi, clip, within
@@ -43,7 +44,7 @@ def read_pair(pair: Pair, roi: Roi) -> Labelled:
 
 def read_image(pair: Pair, roi: Roi) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
     """Read pixels `(rows, columns, bands)` of a region of the grid, 0 where invalid, and their validity mask."""
-    with opened(str(pair.image), overviews=True) as image:
+    with opened(str(pair.image), overviews=True, identity=pair.image_identity) as image:
         return read_imagery(image, pair.bands, pair.validity, pair.shape, roi)
 
 
@@ -53,6 +54,7 @@ def read_labels(pair: Pair, roi: Roi) -> npt.NDArray[np.uint8]:
         if pair.grid is None:
             raise SceneError(f"{pair.image} has no georeference; vector labels need an image with a CRS.")
         labels = rasterise_labels(pair.label, pair.coding, pair.grid, roi)
+        check_unchanged(str(pair.label), pair.label_identity)
     else:
         values, valid = read_values(pair, pair.coding, roi)
         labels = pair.coding.encode(values, valid, str(pair.label))

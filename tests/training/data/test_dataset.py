@@ -172,7 +172,7 @@ def test_labels_are_checked_before_training(two_sets, write_raster):
     _, data = two_sets
     write_raster("a/labels/1.png", np.full((1, 50, 40), 77, np.uint8), transform=None)
     with pytest.raises(UsageError, match=r"1\.png has 2000 pixels of id 77"):
-        next(data.windows(0))
+        next(open_data(data.run).windows(0))
 
 
 @pytest.mark.parametrize(
