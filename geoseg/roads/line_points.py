@@ -192,9 +192,11 @@ def _straighten(  # noqa: PLR0917 - compiled: plain arguments
     if stop + heading < size:
         far = tip + way * (stop + heading)
         east, south = stop_x - points[far, 0], stop_y - points[far, 1]
-        along = (node_x - stop_x) * east + (node_y - stop_y) * south
-        along = max(along, 0.0) / (east * east + south * south)
-        node_x, node_y = stop_x + along * east, stop_y + along * south
+        square = east * east + south * south
+        if square > 0:  # a line that folds back onto itself has no direction there
+            along = (node_x - stop_x) * east + (node_y - stop_y) * south
+            along = max(along, 0.0) / square
+            node_x, node_y = stop_x + along * east, stop_y + along * south
     for k in range(stop):
         share = k / stop
         points[tip + way * k, 0] = (1 - share) * node_x + share * stop_x
