@@ -68,14 +68,19 @@ def open_scene(source: str | Path) -> Scene:
     at_server = ask_server(source)
     # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True) as dataset:
-        _check_placed(source, dataset)
         refuse_mixed_types(source, dataset)
-        with usable_crs(source):
-            geobox = GeoBox(dataset.shape, dataset.transform, dataset.crs)
-            Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # fails for other planets
-        gsd_m = checked_gsd(source, geobox)
+        geobox, gsd_m = place(source, dataset)
         identity = (*at_server, *identify(dataset, served=True))
         return Scene(geobox=geobox, gsd_m=gsd_m, **vars(describe(source, dataset)) | {"identity": identity})
+
+
+def place(source: str, dataset: rasterio.DatasetReader) -> tuple[GeoBox, tuple[float, float]]:
+    """Grid and ground sample distance of an opened raster; raises SceneError unless it is georeferenced."""
+    _check_placed(source, dataset)
+    with usable_crs(source):
+        geobox = GeoBox(dataset.shape, dataset.transform, dataset.crs)
+        Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # fails for other planets
+    return geobox, checked_gsd(source, geobox)
 
 
 def describe(source: str, dataset: rasterio.DatasetReader) -> Raster:

@@ -264,13 +264,13 @@ def test_training(write_scene, write_ids, noise, blobs, which):
     with opened(str(paths["image"])) as image:
         imagery = Imagery(raster=describe(str(paths["image"]), image), bands=(1, 2, 3), validity=Validity())
     coding = LabelEncoder(data_set="set", coloured=False, table={value: value for value in range(5)}, others=None)
-    pair = open_pair(
+    (pair,) = open_pair(
         Files(name="scene", **paths),
         imagery,
         (Scaling(),) * 3,
         DataSet(name="set", images=str(paths["image"])),
         coding,
-        gsd_m=None,
+        gsds_m=[None],
         ignored=255,
     )
     roi = slice(0, 60), slice(0, 60)

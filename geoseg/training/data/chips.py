@@ -195,7 +195,7 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
     entry = DataSet(name="chips", images=str(files.image))
     coding = LabelEncoder(data_set="chips", coloured=coloured, table={}, others=None)
     unscaled = (Scaling(),) * len(bands)
-    pair = open_pair(files, imagery, unscaled, entry, coding, gsd_m=None, ignored=NODATA)
+    (pair,) = open_pair(files, imagery, unscaled, entry, coding, gsds_m=[None], ignored=NODATA)
 
     def read(roi: Roi) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
         values, known = read_values(pair, coding, roi)

@@ -15,7 +15,7 @@ from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.grid import SAME_GSD, grid_at, shape_at
 from geoseg.rasters.identity import Mark, identify_file
 from geoseg.rasters.open import opened
-from geoseg.rasters.scene import is_placed, open_scene
+from geoseg.rasters.scene import is_placed, place, refuse_mixed_types
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units
 from geoseg.tiling import Roi
@@ -98,13 +98,11 @@ def open_pairs(entry: DataSet, card: Card, sets: LabelSets, *, gsds_m: Sequence[
     found = find_pairs(entry.images, entry.labels)
     images = read_images([files.image for files in found], entry, card)
     own_m = entry.gsd_m or card.gsd_m
-    pairs = [
-        [
-            open_pair(files, imagery, scaling, entry, coding, gsd_m=gsd_m, own_m=own_m, ignored=sets.ignored)
-            for files, (imagery, scaling) in zip(found, images, strict=True)
-        ]
-        for gsd_m in gsds_m
+    opened_pairs = [
+        open_pair(files, imagery, scaling, entry, coding, gsds_m=gsds_m, own_m=own_m, ignored=sets.ignored)
+        for files, (imagery, scaling) in zip(found, images, strict=True)
     ]
+    pairs = [list(level) for level in zip(*opened_pairs, strict=True)]
     if isinstance(coding, VectorCoding):
         grids = zip(found, pairs[0], strict=True)
         check_features((files, pair.grid) for files, pair in grids if pair.grid is not None)
@@ -118,11 +116,11 @@ def open_pair(
     entry: DataSet,
     coding: LabelEncoder | VectorCoding,
     *,
-    gsd_m: float | None,
+    gsds_m: Sequence[float | None],
     own_m: float = 1.0,
     ignored: int,
-) -> Pair:
-    """Describe one pair of a data set on a grid of `gsd_m` metres, or on the image's own pixels if None.
+) -> list[Pair]:
+    """Describe one pair of a data set on grids of `gsds_m` metres, and for None on the image's own pixels.
 
     An image without georeference has pixels of `own_m` metres.
 
@@ -134,38 +132,42 @@ def open_pair(
         kind, expected = ("vector", "coding = 'vector'") if is_vector else ("raster", "another coding")
         raise UsageError(f"data set {entry.name} has the {kind} label {files.label.name}; give it {expected}.")
     with opened(str(files.image), overviews=True, identity=imagery.raster.identity) as image:
-        native, plane = image.shape, None
-        if not is_placed(image):
-            _check_gsd(image.name, (own_m, own_m), gsd_m)
-            grid, shape = None, native if gsd_m is None else shape_at(gsd_m, native, (own_m, own_m))
-            if not image.transform.is_identity:
-                plane = GeoBox(native, image.transform, None)
-        else:
-            scene = open_scene(files.image)
-            _check_gsd(image.name, scene.gsd_m, gsd_m)
-            grid = scene.geobox if gsd_m is None else grid_at(gsd_m, scene.geobox, scene.gsd_m)
-            shape = grid.shape.yx
-        label_identity = identify_file(files.label) if is_vector else check_label(files, grid, native)
-        return Pair(
-            data_set=entry.name,
-            name=files.name,
-            image=files.image,
-            label=files.label,
-            image_identity=imagery.raster.identity,
-            label_identity=label_identity,
-            native=native,
-            shape=shape,
-            grid=grid,
-            plane=plane,
-            bands=imagery.bands,
-            validity=imagery.validity,
-            dtype=imagery.raster.dtype,
-            units=imagery.units,
-            scaling=scaling,
-            coding=coding,
-            ignored=ignored,
-            chunk=_choose_chunk(image, shape),
-        )
+        refuse_mixed_types(image.name, image)
+        native, plane, own = image.shape, None, None
+        found_m = own_m, own_m
+        if is_placed(image):
+            own, found_m = place(image.name, image)
+        elif not image.transform.is_identity:
+            plane = GeoBox(native, image.transform, None)
+        label_identity = identify_file(files.label) if is_vector else check_label(files, own, native)
+        pairs = []
+        for gsd_m in gsds_m:
+            _check_gsd(image.name, found_m, gsd_m)
+            grid = own if gsd_m is None or own is None else grid_at(gsd_m, own, found_m)
+            shape = native if gsd_m is None else shape_at(gsd_m, native, found_m)
+            pairs.append(
+                Pair(
+                    data_set=entry.name,
+                    name=files.name,
+                    image=files.image,
+                    label=files.label,
+                    image_identity=imagery.raster.identity,
+                    label_identity=label_identity,
+                    native=native,
+                    shape=shape,
+                    grid=grid,
+                    plane=plane,
+                    bands=imagery.bands,
+                    validity=imagery.validity,
+                    dtype=imagery.raster.dtype,
+                    units=imagery.units,
+                    scaling=scaling,
+                    coding=coding,
+                    ignored=ignored,
+                    chunk=_choose_chunk(image, shape),
+                )
+            )
+        return pairs
 
 
 def _check_gsd(name: str, found: tuple[float, float], wanted: float | None) -> None:
