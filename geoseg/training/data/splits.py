@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import combinations
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,10 +29,12 @@ EDGE_PX = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """Training and validation pairs of a data set; images split by blocks are on both sides."""
+    """Training, validation and test pairs of a data set; images split by blocks are for training and validation."""
 
     training: tuple[Pair, ...]
     validation: tuple[Pair, ...]
+    test: tuple[Pair, ...] = ()
+    """Pairs kept from the run; only their places are compared with the others."""
     levels: tuple[tuple[Pair, ...], ...] = ()
     """Training pairs at each ground sample distance to draw windows at; empty for those of `training` alone."""
 
@@ -54,11 +57,12 @@ def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> 
     if entry.split.by == "block":
         return _split_by_block(pairs, entry, gsd_m, seed)
     groups = _group(pairs, entry) if entry.split.by == "group" else {pair.name: [pair.name] for pair in pairs}
-    held_out = {name for group in _choose_groups(groups, entry, seed) for name in groups[group]}
-    return Sides(
-        training=tuple(pair for pair in pairs if pair.name not in held_out),
-        validation=tuple(pair for pair in pairs if pair.name in held_out),
-    )
+    test = _match_groups(groups, entry.split.test, entry)
+    rest = {name: images for name, images in groups.items() if name not in test}
+    sides = {name: 2 for group in test for name in groups[group]}
+    sides |= {name: 1 for group in _choose_groups(rest, entry, seed) for name in groups[group]}
+    training, validation, kept = (tuple(pair for pair in pairs if sides.get(pair.name, 0) == n) for n in range(3))
+    return Sides(training=training, validation=validation, test=kept)
 
 
 def check_training(sides: Sequence[Sides]) -> None:
@@ -103,15 +107,18 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _choose_groups(groups: dict[str, list[str]], entry: DataSet, seed: int) -> list[str]:
     """Choose the groups to hold out, by name or at random."""
     wanted = entry.split.validation
-    if isinstance(wanted, list):
-        for pattern in wanted:
-            if not any(fnmatchcase(name, pattern) for name in groups):
-                raise UsageError(
-                    f"data set {entry.name} holds out {pattern!r}, which matches none of its {len(groups)} "
-                    f"{entry.split.by}s: {_list_some(list(groups))}."
-                )
-        return [name for name in groups if _matches(name, wanted)]
-    return _draw(sorted(groups), wanted, seed)
+    return _match_groups(groups, wanted, entry) if isinstance(wanted, list) else _draw(sorted(groups), wanted, seed)
+
+
+def _match_groups(groups: dict[str, list[str]], patterns: Sequence[str], entry: DataSet) -> list[str]:
+    """Choose groups by name; each pattern must match one."""
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in groups):
+            raise UsageError(
+                f"data set {entry.name} holds out {pattern!r}, which matches none of its {len(groups)} "
+                f"{entry.split.by}s: {_list_some(list(groups))}."
+            )
+    return [name for name in groups if _matches(name, patterns)]
 
 
 def _draw(names: Sequence[Name], share: float, seed: int) -> list[Name]:
@@ -125,7 +132,7 @@ def _draw(names: Sequence[Name], share: float, seed: int) -> list[Name]:
 
 def _split_by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: int) -> Sides:
     share = entry.split.validation
-    if isinstance(share, list):
+    if isinstance(share, list) or entry.split.test:
         raise UsageError(
             f"data set {entry.name} is split by block, and blocks have no names; give a share to hold out."
         )
@@ -164,30 +171,34 @@ def _projected_crs(grid: GeoBox) -> CRS:
 
 
 def refuse_overlaps(sides: Sequence[Sides]) -> None:
-    """Check that training and validation images, in any data set, are not one file and show no common ground.
+    """Check that training, validation and test images, in any data set, are not one file and show no common ground.
 
     Images with a world file but no CRS are compared within their data set, in their own unit; images without any
     georeference only by their paths.
     """
-    training = [pair for side in sides for pair in side.training]
-    validation = [pair for side in sides for pair in side.validation]
-    _refuse_files(training, validation)
-    for plane in dict.fromkeys(plane for pair in validation if (plane := _plane(pair)) is not None):
-        _refuse_ground(
-            [pair for pair in training if _plane(pair) == plane], [pair for pair in validation if _plane(pair) == plane]
-        )
+    of = {
+        "training": [pair for side in sides for pair in side.training],
+        "validation": [pair for side in sides for pair in side.validation],
+        "test": [pair for side in sides for pair in side.test],
+    }
+    for one, other in combinations(of, 2):
+        _refuse_files(of[one], of[other], one, other)
+        for plane in dict.fromkeys(plane for pair in of[other] if (plane := _plane(pair)) is not None):
+            ones, others = ([pair for pair in of[side] if _plane(pair) == plane] for side in (one, other))
+            _refuse_ground(ones, others, one, other)
 
 
-def _refuse_files(training: Sequence[Pair], validation: Sequence[Pair]) -> None:
-    trained: dict[Path, list[Pair]] = {}
-    for pair in training:
-        trained.setdefault(pair.image.resolve(), []).append(pair)
-    for pair in validation:
-        for other in trained.get(pair.image.resolve(), ()):
-            if not _are_divided(pair, other):
+def _refuse_files(ones: Sequence[Pair], others: Sequence[Pair], one: str, other: str) -> None:
+    """Compare the files of two sides, which are called `one` and `other`."""
+    seen: dict[Path, list[Pair]] = {}
+    for pair in ones:
+        seen.setdefault(pair.image.resolve(), []).append(pair)
+    for pair in others:
+        for same in seen.get(pair.image.resolve(), ()):
+            if not _are_divided(pair, same):
                 raise UsageError(
-                    f"{pair.image} is held out (data set {pair.data_set}, image {pair.name}) and trained on (data set "
-                    f"{other.data_set}, image {other.name}); hold it out of both, or of neither."
+                    f"{pair.image} is for {other} (data set {pair.data_set}, image {pair.name}) and for {one} (data "
+                    f"set {same.data_set}, image {same.name}); use it for one of them."
                 )
 
 
@@ -204,19 +215,18 @@ def _are_divided(one: Pair, other: Pair) -> bool:
     return one.part is not None and other.part is not None and one.data_set == other.data_set and same_squares
 
 
-def _refuse_ground(training: Sequence[Pair], validation: Sequence[Pair]) -> None:
-    """Compare the footprints of images in one plane."""
-    tree = shapely.STRtree([_outline(pair) for pair in training])
-    for pair in validation:
+def _refuse_ground(ones: Sequence[Pair], others: Sequence[Pair], one: str, other: str) -> None:
+    """Compare the footprints of images in one plane, of two sides which are called `one` and `other`."""
+    tree = shapely.STRtree([_outline(pair) for pair in ones])
+    for pair in others:
         for number in sorted(tree.query(_outline(pair), predicate="intersects")):
-            other = training[number]
-            if _are_divided(pair, other):
+            same = ones[number]
+            if _are_divided(pair, same):
                 continue
             cure = "by block" if pair.grid is not None else "give them a CRS and split by block"
             raise UsageError(
-                f"{other.image.name} (data set {other.data_set}, training) and {pair.image.name} (data set "
-                f"{pair.data_set}, validation) show the same ground; split by groups that keep them together, or "
-                f"{cure}."
+                f"{same.image.name} (data set {same.data_set}, {one}) and {pair.image.name} (data set "
+                f"{pair.data_set}, {other}) show the same ground; split by groups that keep them together, or {cure}."
             )
 
 

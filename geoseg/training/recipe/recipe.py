@@ -95,6 +95,8 @@ class Split(Section):
     validation: list[str] | Share = 0.2
     """Names (glob patterns) or share of the images, groups or blocks to hold out. An image's name is its path in the
     folder, without ending and without `images/`: `Tile 1/image_part_001`. Blocks have no names."""
+    test: list[str] = []
+    """Names (glob patterns) of the images or groups to keep from the run, for a score that nothing was chosen by."""
     groups: dict[str, list[str]] = {}
     """Glob patterns of image names, by group."""
     block_m: Annotated[float, Field(gt=0)] = 500.0

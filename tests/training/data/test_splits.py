@@ -50,6 +50,46 @@ def test_by_name(tiles, open_recipe):
     assert names(data) == (["0", "2", "3"], ["1", "4", "5"])
 
 
+def test_set_aside(tiles, open_recipe):
+    """Test images are in neither side, and a share is drawn from the others."""
+    tiles()
+    data = open_recipe(entry(test=["1", "[45]"], validation=["0"]))
+    assert names(data) == (["2", "3"], ["0"])
+    training, validation = names(open_recipe(entry(test=["1", "[45]"], validation=0.3)))
+    assert len(validation) == 1
+    assert sorted(training + validation) == ["0", "2", "3"]
+
+
+def test_group_set_aside(tiles, open_recipe):
+    """A group of images can be kept from the run."""
+    tiles()
+    groups = {"west": ["[01]"], "middle": ["[23]"], "east": ["[45]"]}
+    data = open_recipe(entry(by="group", groups=groups, test=["east"], validation=["west"]))
+    assert names(data) == (["2", "3"], ["0", "1"])
+
+
+@pytest.mark.parametrize(
+    ("split", "sentence"),
+    [
+        ({"test": ["9"]}, "holds out '9', which matches none of its 6 images"),
+        ({"test": ["1"], "by": "block"}, "split by block, and blocks have no names"),
+    ],
+)
+def test_unknown_test_images(tiles, open_recipe, split, sentence):
+    """Test images must be there, and have names."""
+    tiles()
+    with pytest.raises(UsageError, match=sentence):
+        open_recipe(entry(**split))
+
+
+def test_test_ground(tiles, open_recipe):
+    """No other image may show the ground of a test image, in whichever data set."""
+    tiles()
+    tiles(folder="again", west=500_020, count=1)
+    with pytest.raises(UsageError, match=r"0.tif \(data set again, training\) and .*, test\) show the same ground"):
+        open_recipe(entry(test=["0", "1"], validation=["4"]), entry("again", validation=0.0))
+
+
 def test_by_share(tiles, open_recipe):
     """A share is drawn reproducibly by the recipe's seed, with at least one image on each side."""
     tiles()
@@ -158,7 +198,7 @@ def test_one_file_in_two_data_sets(write_raster, open_recipe, tmp_path, transfor
     (tmp_path / "link").symlink_to(tmp_path / "set")
     for place in ("set", "link"):
         again = {**entry(place, validation=["1"]), "name": "again"}
-        with pytest.raises(UsageError, match=r"0\.tif is held out \(data set set, image 0\) and trained on .* again"):
+        with pytest.raises(UsageError, match=r"0\.tif is for validation \(data set set, image 0\) .* again"):
             open_recipe(entry(validation=["0"]), again)
     both = open_recipe(entry(validation=["1"]), {**entry("link", validation=["1"]), "name": "again"})
     assert len(both.validation_images()) == 2
