@@ -3,10 +3,9 @@
 import gc
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
@@ -31,10 +30,10 @@ from .run.devices import has_own_memory, share_statistics, spread
 from .run.event_file import WriteEvents
 from .run.fused_batch_norm import fuse_batch_norm
 from .run.loss import build_loss
-from .run.neural_network import build_optimizer, build_rate, build_shipped, build_trained, copy_weights
+from .run.neural_network import build_optimizer, build_rate, build_shipped, build_trained
 from .run.run_folder import Row, RunFolder, read_history
 from .run.stopwatch import Stopwatch
-from .run.teacher import Teacher, taught
+from .run.teacher import LeadTeacher, build_teacher
 from .run.training_network import Prepare, TrainingNetwork
 from .run.validation import Scorer, ValidationTiles, map_classes, mask_unknown
 
@@ -76,10 +75,12 @@ def fit(
     with closing(batches), spread(devices):
         network = compile_network(run, data, augmenter, devices)
         tiles = _build_tiles(run, images, len(devices))
+        calibration = _draw_calibration_images(batches, augmenter, schedule.batch * schedule.window**2)
+        clock = _build_clock(schedule, rows)
         at_checkpoints = [
             KeepBest(
                 tiles,
-                _draw_calibration_images(batches, augmenter, schedule.batch * schedule.window**2),
+                calibration,
                 keep=partial(_save_weights, network, shipped, folder),
                 picture=_build_painter(run, images, partial(_predict_tile, network, len(devices)), folder),
                 picture_every=schedule.rows_every,
@@ -87,11 +88,12 @@ def fit(
             ),
             WriteHistory(folder.history, rows, patience=schedule.patience, done=report),
             WriteEvents(folder.tensorboard),
+            *_build_leads(run, clock, calibration),
             # Last, since a resumed run repeats all callbacks before an unfinished backup.
             keras.callbacks.BackupAndRestore(folder.backup, double_checkpoint=True, delete_checkpoint=False),
         ]
         timed = TimeSteps(watch)
-        callbacks = [timed, *_build_callbacks(schedule, rows, batches, progress, at_checkpoints)]
+        callbacks = [timed, *_build_callbacks(schedule, clock, batches, progress, at_checkpoints)]
         try:
             epochs = schedule.epochs if schedule.minutes is None else sys.maxsize
             network.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
@@ -104,20 +106,39 @@ def fit(
     return timed.steps
 
 
+def _build_clock(schedule: Schedule, rows: Sequence[Row]) -> FollowClock | None:
+    """Build the clock of a schedule in minutes."""
+    if schedule.minutes is None:
+        return None
+    curve = build_rate(schedule, RATES)
+    return FollowClock(60 * schedule.minutes, lambda share: float(curve(share * RATES)), rows)
+
+
+def _build_leads(
+    run: Run, clock: FollowClock | None, calibration: Sequence[npt.NDArray[np.float32]]
+) -> Iterator[LeadTeacher]:
+    """Build what leads the recipe's teacher, if it has one."""
+    teacher, epochs = run.teacher, run.schedule.epochs
+    if teacher is not None:
+        yield LeadTeacher(
+            lambda epoch: (epoch / epochs if clock is None else clock.share) >= teacher.start,
+            calibration,
+            renewed=teacher.bundle is None,
+        )
+
+
 def _build_callbacks(
     schedule: Schedule,
-    rows: Sequence[Row],
+    clock: FollowClock | None,
     batches: TrainingBatches,
     progress: Progress,
     at_checkpoints: Sequence[keras.callbacks.Callback],
 ) -> list[keras.callbacks.Callback]:
     """Add progress, and the clock of a schedule in minutes, to what is done after each epoch or at its checkpoints."""
-    if schedule.minutes is None:
+    if clock is None:
         total = schedule.epochs * schedule.steps
         pace = StepProgress(batches, count_steps=lambda done: total, progress=progress)
         return [pace, WhenDue(at_checkpoints, lambda: True)]
-    curve = build_rate(schedule, RATES)
-    clock = FollowClock(60 * schedule.minutes, lambda share: float(curve(share * RATES)), rows)
 
     def estimate(done: int) -> int:
         return max(done, round(done / max(clock.share, 1 / RATES)))
@@ -167,9 +188,8 @@ def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[
     share_statistics(network, devices)
     if keras.backend.backend() == "jax" and not any("cpu" in name for name in devices):
         keep_compiled()
-    if run.teacher is not None:
-        prepare = taught(prepare, Teacher(Path(run.teacher.bundle), labels, sure=run.teacher.sure))
-    training = TrainingNetwork(network, prepare)
+    teacher = None if run.teacher is None else build_teacher(run.teacher, network, labels)
+    training = TrainingNetwork(network, prepare, teacher)
     training.compile(
         optimizer=build_optimizer(run.schedule),
         loss=build_loss(run.loss, labels, data.class_pixels, sample=run.schedule.window**2),
@@ -198,9 +218,9 @@ def _draw_calibration_images(
         return [np.array(ops.convert_to_numpy(augmenter(*batches[step])[0])) for step in range(count)]
 
 
-def _save_weights(network: keras.Model, shipped: keras.Model, folder: RunFolder) -> None:
+def _save_weights(network: TrainingNetwork, shipped: keras.Model, folder: RunFolder) -> None:
     """Save the network's weights, without the optimizer's."""
-    shipped.set_weights(copy_weights(network))
+    shipped.set_weights(network.copy_network_weights())
     with whole(folder.best) as new:
         shipped.save_weights(new)
 

@@ -21,6 +21,7 @@ from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.models.bundle import load_network, read_card
 from geoseg.prediction.predict import predict
 from geoseg.rendering import render_scene
+from geoseg.training.recipe.label_sets import build_legend
 from geoseg.training.recipe.load import parse_recipe
 from geoseg.training.recipe.recipe import TeacherTable
 from geoseg.training.run.clock import FollowClock
@@ -216,20 +217,46 @@ def test_images_in_the_memory_of_a_device(whole, recipe, tmp_path, monkeypatch):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-3)
 
 
-def test_a_teacher_names_what_labels_leave_open(whole, recipe, tmp_path):
+@pytest.fixture
+def partial_labels(recipe):
+    """Data sets whose labels exclude one class each, namely that which the pixel shows."""
+    names = build_legend(recipe.legend).names
+    others = {str(number): [other for other in names if other != name] for number, name in enumerate(names)}
+    return [recipe.data[0].model_copy(update={"values": others})]
+
+
+def losses_of(training):
+    return [row["loss"] for row in read_history(training.folder / "history.csv")]
+
+
+def test_a_teacher_names_what_labels_leave_open(whole, recipe, partial_labels, tmp_path):
     """A teacher changes training on partial labels and not on full ones, and the bundle's recipe names it."""
     taught = recipe.model_copy(update={"teacher": TeacherTable(bundle=str(whole[0].bundle), sure=0.2)})
-    names = read_card(whole[0].bundle).legend.names
-    others = {str(number): [other for other in names if other != name] for number, name in enumerate(names)}
-    partial_labels = [recipe.data[0].model_copy(update={"values": others})]
     losses = []
     for number, (choice, data) in enumerate(product((recipe, taught), (recipe.data, partial_labels))):
         training = train(choice.model_copy(update={"data": data}), folder=tmp_path / str(number))
-        losses.append([row["loss"] for row in read_history(training.folder / "history.csv")])
+        losses.append(losses_of(training))
     full, partially, full_taught, partially_taught = losses
     assert full_taught == pytest.approx(full, rel=1e-3)
     assert partially_taught != pytest.approx(partially, rel=1e-2)
-    assert read_card(training.bundle).provenance["recipe"]["teacher"] == {"bundle": "tiny.keras", "sure": 0.2}
+    entry = read_card(training.bundle).provenance["recipe"]["teacher"]
+    assert entry == {"bundle": "tiny.keras", "sure": 0.2, "start": 0.0}
+
+
+@pytest.mark.slow
+def test_a_network_that_teaches_itself(recipe, partial_labels, tmp_path):
+    """The running average of the network teaches from its time on, also in a run that was killed and resumed."""
+    alone = recipe.model_copy(update={"data": partial_labels})
+    taught = alone.model_copy(update={"teacher": TeacherTable(sure=0.1, start=0.3)})
+    (first, *rest), (first_taught, *rest_taught) = (
+        losses_of(train(choice, folder=tmp_path / name)) for choice, name in ((alone, "alone"), (taught, "taught"))
+    )
+    assert first_taught == pytest.approx(first, rel=1e-3)
+    assert rest_taught != pytest.approx(rest, rel=1e-2)
+    with pytest.raises(Killed):
+        train(taught, folder=tmp_path / "killed", progress=kill_at(7))
+    resumed = losses_of(train(taught, folder=tmp_path / "killed", resume=True))
+    assert resumed == pytest.approx([first_taught, *rest_taught], rel=1e-3)
 
 
 def test_a_run_of_minutes_ends_with_them(recipe, tmp_path, monkeypatch):

@@ -170,7 +170,7 @@ def _make_paths_absolute(recipe: Recipe, folder: Path) -> Recipe:
         key: str(folder / Path(value).expanduser()) for key, value in paths.items() if value and Path(value).suffix
     }
     teacher = recipe.teacher
-    if teacher is not None and Path(teacher.bundle).suffix:
+    if teacher is not None and teacher.bundle is not None and Path(teacher.bundle).suffix:
         teacher = teacher.model_copy(update={"bundle": str(folder / Path(teacher.bundle).expanduser())})
     return recipe.model_copy(
         update={

@@ -175,12 +175,15 @@ class Loss(Section):
 
 
 class TeacherTable(Section):
-    """A trained network that names the classes that partial labels leave open, where it is sure."""
+    """A network that names the classes that partial labels leave open, where it is sure."""
 
-    bundle: str
-    """Name of a shipped model, or a file; with the recipe's bands, and classes of the same names."""
+    bundle: str | None = None
+    """Name of a shipped model, or a file; with the recipe's bands, and classes of the same names. None for the running
+    average of the trained network itself, as it was at the last checkpoint."""
     sure: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Least probability of a class that it names, among the classes that the label allows."""
+    start: Share = 0.0
+    """Share of the epochs, or of the minutes, before it begins."""
 
 
 class Augmentation(Section):

@@ -67,12 +67,16 @@ def resolve(recipe: Recipe) -> Run:
         augmentation=recipe.augmentation,
         schedule=recipe.schedule,
         seed=recipe.seed,
-        teacher=None if recipe.teacher is None else _find_teacher(recipe.teacher, card, window),
+        teacher=None if recipe.teacher is None else _find_teacher(recipe.teacher, card, recipe.schedule),
     )
 
 
-def _find_teacher(choice: TeacherTable, card: Card, window: int) -> TeacherTable:
+def _find_teacher(choice: TeacherTable, card: Card, schedule: Schedule) -> TeacherTable:
     """Find the bundle of a teacher; UsageError if it cannot teach this network."""
+    if choice.bundle is None and not schedule.ema:
+        raise UsageError("a teacher without a bundle is the average of the network's weights; set schedule.ema.")
+    if choice.bundle is None:
+        return choice
     bundle = find_model(choice.bundle)
     known = read_card(bundle)
     if known.bands != card.bands:
@@ -85,8 +89,10 @@ def _find_teacher(choice: TeacherTable, card: Card, window: int) -> TeacherTable
             f"the teacher {choice.bundle} knows {', '.join(known.legend.names)}, none of which is in the legend: "
             f"{', '.join(card.legend.names)}."
         )
-    if window % known.multiple:
-        raise UsageError(f"schedule.window is {window}; for the teacher it must be a multiple of {known.multiple}.")
+    if schedule.window % known.multiple:
+        raise UsageError(
+            f"schedule.window is {schedule.window}; for the teacher it must be a multiple of {known.multiple}."
+        )
     return choice.model_copy(update={"bundle": str(bundle)})
 
 
@@ -139,7 +145,7 @@ def _portable(recipe: Recipe) -> dict[str, Any]:
         entry.update((key, _make_relative(entry[key], recipe.root)) for key in ("images", "labels") if key in entry)
     network = document["network"]
     network.update((key, Path(network[key]).name) for key in ("encoder_weights", "initial") if key in network)
-    if recipe.teacher is not None:
+    if recipe.teacher is not None and recipe.teacher.bundle is not None:
         document["teacher"]["bundle"] = Path(recipe.teacher.bundle).name
     return document
 

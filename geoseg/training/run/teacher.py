@@ -1,33 +1,39 @@
 """A teacher: a trained network that names classes which labels leave open, where it is sure."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from geoseg.models.backend import Tensor
 from geoseg.models.bundle import load_network, read_card
 from geoseg.training.recipe.label_sets import LabelSets
+from geoseg.training.recipe.recipe import TeacherTable
 
-from .training_network import Prepare
+from .neural_network import averaged_weights
 
 BELIEVED = 0.5
 """Least probability that the teacher gives to all classes that a label allows; with less, it contradicts the label."""
 
 
-class Teacher:
+class Teacher(keras.layers.Layer):  # type: ignore[misc]  # Keras is not typed
     """Replaces partial labels by one of the classes that they allow, if a network is sure of it.
 
-    Full labels and ignored pixels stay. The network sees the augmented windows that the trained one sees, so that its
-    classes need not be stored or moved with them.
+    Full labels and ignored pixels stay. The network, whose classes are called `names`, sees the augmented windows that
+    the trained one sees, so that its classes need not be stored or moved with them.
     """
 
-    def __init__(self, bundle: Path, labels: LabelSets, *, sure: float) -> None:
-        network = load_network(bundle)
+    def __init__(self, network: keras.Model, names: Sequence[str], labels: LabelSets, *, sure: float) -> None:
+        super().__init__(trainable=False)
         network.trainable = False
-        self._network = network
+        self.network = network
+        self.begun = self.add_weight(shape=(), initializer="ones", trainable=False, name="begun")
+        """1 if it names classes yet, else 0."""
+        self.built = True
         self._sure = sure
-        names = read_card(bundle).legend.names
         # Columns of the recipe's classes, 0 for those that the teacher does not know.
         known = np.array([[ours == theirs for ours in labels.legend.names] for theirs in names], np.float32)
         self._known, self._allows = known, labels.allows.astype(np.float32)
@@ -35,10 +41,13 @@ class Teacher:
         values = np.arange(len(labels.allowed))
         self._partial = (values >= len(labels.legend)) & (values != labels.ignored)
 
-    def __call__(self, pixels: Tensor, labels: Tensor) -> Tensor:
+    def call(self, pixels: Tensor, labels: Tensor) -> Tensor:
         """Name classes in label values `(windows, side, side)`, given pixels 0–255 `(windows, side, side, bands)`."""
+        return ops.cond(self.begun > 0, lambda: self._name(pixels, labels), lambda: labels)
+
+    def _name(self, pixels: Tensor, labels: Tensor) -> Tensor:
         values = ops.cast(labels, "int32")
-        scores = ops.matmul(ops.cast(self._network(pixels, training=False), "float32"), self._known)
+        scores = ops.matmul(ops.cast(self.network(pixels, training=False), "float32"), self._known)
         scores = scores * ops.take(self._allows, values, axis=0)
         believed = ops.sum(scores, axis=-1)
         certain = (believed >= BELIEVED) & (ops.max(scores, axis=-1) >= self._sure * believed)
@@ -47,11 +56,42 @@ class Teacher:
         return ops.where(certain & ops.take(self._partial, values), named, labels)
 
 
-def taught(prepare: Prepare, teacher: Teacher) -> Prepare:
-    """Let a teacher name classes in each batch once it is prepared."""
+def build_teacher(choice: TeacherTable, network: keras.Model, labels: LabelSets) -> Teacher:
+    """Build the teacher of a recipe: from its bundle, or a copy of the network that is trained."""
+    if choice.bundle is not None:
+        bundle = Path(choice.bundle)
+        return Teacher(load_network(bundle), read_card(bundle).legend.names, labels, sure=choice.sure)
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    return Teacher(copy, labels.legend.names, labels, sure=choice.sure)
 
-    def prepared(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        pixels, labels = prepare(batch)
-        return pixels, teacher(pixels, labels)
 
-    return prepared
+class LeadTeacher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
+    """Lets the teacher of a `TrainingNetwork` begin once `has_begun`, which is told the epoch, counted from 0.
+
+    If `renewed`, the teacher becomes the running average of the network's weights after each epoch, with normalisation
+    statistics of the batches of images in `calibration`.
+    """
+
+    def __init__(
+        self,
+        has_begun: Callable[[int], bool],
+        calibration: Sequence[npt.NDArray[np.float32]],
+        *,
+        renewed: bool,
+    ) -> None:
+        super().__init__()
+        self._has_begun = has_begun
+        self._calibration = calibration
+        self._renewed = renewed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Let the teacher begin, or wait."""
+        self.model.teacher.begun.assign(float(self._has_begun(epoch)))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Renew the teacher."""
+        if self._renewed:
+            with averaged_weights(self.model, self._calibration):
+                averages = self.model.copy_network_weights()
+            self.model.teacher.network.set_weights(averages)

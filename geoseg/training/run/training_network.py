@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from geoseg.models.backend import Tensor
@@ -15,23 +17,45 @@ Prepare = Callable[[dict[str, Tensor]], tuple[Tensor, Tensor]]
 class TrainingNetwork(keras.Model):  # type: ignore[misc]  # Keras is not typed
     """The layers and weights of a network; `fit` takes what `prepare` turns into pixels and label values.
 
-    Each backend calls `train_step` from its own compiled function, so that batches are prepared on the device.
+    Each backend calls `train_step` from its own compiled function, so that batches are prepared on the device. The loss
+    of a training step compares with the labels as the `teacher` completes them, if there is one; all else, with the
+    labels as they are.
     """
 
-    def __init__(self, network: keras.Model, prepare: Prepare) -> None:
+    def __init__(self, network: keras.Model, prepare: Prepare, teacher: keras.layers.Layer | None = None) -> None:
         super().__init__(network.inputs[0], network.outputs[0])
         self._prepare = prepare
+        # An attribute of the model, so that each backend's step gets its variables as they are by then.
+        self.teacher = teacher
 
     def train_step(self, *arguments: Any) -> Any:  # noqa: ANN401 - of Keras's trainer for the backend
         """Take a training step; the last argument is the data, those before it are the state on JAX."""
         *state, (batch,) = arguments
         return super().train_step(*state, self._prepare(batch))
 
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Compute the loss; in training, of labels that the teacher has completed."""
+        if training and self.teacher is not None:
+            y = self.teacher(x, y)
+        return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+
     def build_loss(self) -> None:
         """Create the variables of loss and metrics, which Keras would do by calling the network with a batch."""
         side, classes = 8, self.output_shape[-1]
         labels = ops.zeros((1, side, side), "uint8")
         scores = ops.full((1, side, side, classes), 1 / classes)
-        self.compute_loss(y=labels, y_pred=scores)
+        self.compute_loss(y=labels, y_pred=scores, training=False)
         self.compute_metrics(None, labels, scores)
         self.reset_metrics()
+
+    def copy_network_weights(self) -> list[npt.NDArray[np.generic]]:
+        """Copy the weights of the network, without the teacher's."""
+        layers = [layer for layer in self.layers if layer is not self.teacher]
+        return [np.array(weight) for layer in layers for weight in layer.get_weights()]

@@ -7,10 +7,13 @@ from standins import make_card
 from geoseg.errors import UsageError
 from geoseg.models.bundle import save_bundle
 from geoseg.models.legend import Legend, LegendClass
+from geoseg.models.losses.pixels import MarginalCrossEntropy
 from geoseg.training.recipe.label_sets import collect_label_sets
 from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.recipe.recipe import TeacherTable
 from geoseg.training.recipe.resolve import resolve
-from geoseg.training.run.teacher import Teacher, taught
+from geoseg.training.run.teacher import LeadTeacher, build_teacher
+from geoseg.training.run.training_network import TrainingNetwork
 
 
 def legend_of(*names):
@@ -50,20 +53,92 @@ ROAD, LAWN, HOUSE, TREE = range(4)
 def test_what_is_named(teacher_bundle, tree, road, lawn, label, named):
     """A teacher names a class of a partial label if it is sure of it and does not contradict the label."""
     pixels = np.broadcast_to(np.float32([tree, road, lawn]) * 255, (2, 4, 4, 3))
-    teach = Teacher(teacher_bundle, SETS, sure=0.7)
+    teach = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS)
     found = ops.convert_to_numpy(teach(ops.convert_to_tensor(pixels), np.full((2, 4, 4), label, np.uint8)))
     assert found.dtype == np.uint8
     assert (found == named).all()
 
 
-def test_batches(teacher_bundle):
-    """Prepared pixels stay as they are, and only labels are named."""
-    pixels = ops.convert_to_tensor(np.broadcast_to(np.float32([240, 5, 10]), (1, 4, 4, 3)))
-    labels = np.full((1, 4, 4), NOT_ROAD, np.uint8)
-    prepared = taught(lambda batch: (batch["pixels"], labels), Teacher(teacher_bundle, SETS, sure=0.7))
-    shown, named = prepared({"pixels": pixels})
-    assert shown is pixels
-    assert (ops.convert_to_numpy(named) == TREE).all()
+@pytest.fixture
+def student():
+    """A network with a random last layer, and one step's worth of windows labelled "not road"."""
+    keras.utils.set_random_seed(5)
+    pixels = keras.Input((None, None, 3))
+    scores = keras.layers.Conv2D(4, 1, activation="softmax")(keras.layers.Rescaling(1 / 255)(pixels))
+    windows = np.broadcast_to(np.float32([240, 5, 10]), (2, 4, 4, 3))
+    return keras.Model(pixels, scores), windows, np.full((2, 4, 4), NOT_ROAD, np.uint8)
+
+
+def losses(network, teacher, windows, labels, *, training):
+    """Loss of label values as the sum of the probabilities of the classes that they allow."""
+    trained = TrainingNetwork(network, lambda batch: batch, teacher)
+    trained.compile(optimizer="sgd", loss=MarginalCrossEntropy(SETS.allowed, classes=4))
+    scores = network(windows)
+    return float(trained.compute_loss(x=ops.convert_to_tensor(windows), y=labels, y_pred=scores, training=training))
+
+
+def test_what_is_learnt(teacher_bundle, student):
+    """The loss of training, and no other, is that of the labels which the teacher names, once it has begun."""
+    network, windows, labels = student
+    teacher = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS)
+    named = losses(network, None, windows, np.full_like(labels, TREE), training=True)
+    given = losses(network, None, windows, labels, training=True)
+    assert abs(named - given) > 0.01
+    assert losses(network, teacher, windows, labels, training=True) == pytest.approx(named)
+    assert losses(network, teacher, windows, labels, training=False) == pytest.approx(given)
+    teacher.begun.assign(0)
+    assert losses(network, teacher, windows, labels, training=True) == pytest.approx(given)
+
+
+def test_own_average(student):
+    """Without a bundle the teacher is the average of the trained weights after each epoch, and starts at its time."""
+    network, windows, labels = student
+    teacher = build_teacher(TeacherTable(sure=0.3), network, SETS)
+    first = network.get_weights()
+    trained = TrainingNetwork(network, lambda batch: (batch["pixels"], batch["labels"]), teacher)
+    optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.5)
+    trained.compile(optimizer=optimizer, loss=MarginalCrossEntropy(SETS.allowed, classes=4))
+    trained.build_loss()
+    batch = {"pixels": windows, "labels": labels}
+    begun = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            begun.append((float(teacher.begun.value), [np.array(w) for w in teacher.network.get_weights()]))
+
+        def on_epoch_end(self, epoch, logs=None):
+            latest[:] = trained.copy_network_weights()
+
+    latest = []
+    lead = LeadTeacher(lambda epoch: epoch >= 1, [windows], renewed=True)
+    trained.fit(keras_batches(batch, 3), epochs=3, callbacks=[lead, Watch()], verbose=0, shuffle=False)
+    assert [flag for flag, _ in begun] == [0, 1, 1]
+    for ours, theirs in zip(begun[0][1], first, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    averages = [np.array(average) for average in optimizer._model_variables_moving_average]
+    for ours, average, trained_last in zip(teacher.network.get_weights(), averages, latest, strict=True):
+        np.testing.assert_allclose(ours, average, rtol=1e-6)
+        assert np.abs(ours - trained_last).max() > 1e-6
+
+
+def keras_batches(batch, steps):
+    """The same batch for each step of an epoch."""
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return steps
+
+        def __getitem__(self, number):
+            return (batch,)
+
+    return Batches()
+
+
+def test_average_of_nothing():
+    """A teacher without a bundle needs averaged weights."""
+    recipe = {"name": "x", "data": [{"name": "a", "images": "a"}], "teacher": {}, "schedule": {"ema": 0}}
+    with pytest.raises(UsageError, match=r"without a bundle is the average of the network's weights; set schedule.ema"):
+        resolve(parse_recipe(recipe, source="x.toml"))
 
 
 @pytest.mark.parametrize(
