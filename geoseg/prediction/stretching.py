@@ -17,10 +17,10 @@ from geoseg.rasters.values import Units, check_units, choose_scaling, format_uni
 
 _STRAY = 0.9
 """A given range that leaves out so many of a scene's values is in other units, or of another kind of scene."""
-
-
 _NARROW = 16
 """Levels of 0–255 that an image of several surfaces takes up, at least."""
+_POOLED = 16
+"""Images of which all sampled values are used for one stretch: a quarter of a gigabyte for three bands."""
 
 Limits = tuple[tuple[float, float], ...]
 """Lowest and highest value of each band."""
@@ -99,7 +99,12 @@ def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
             raise SceneError(f"{image.name} holds {image.raster.dtype} values; save their magnitude as a scene.")
         check_units(image.name, image.units)
         _refuse_other_kind(images[0], image)
-    samples = [sample_values(image.name, image.bands, image.validity, image.units) for image in images]
+    # Of more images, as many values as these have in all.
+    step = -(-len(images) // _POOLED)
+    samples = [
+        [band[::step].copy() for band in sample_values(image.name, image.bands, image.validity, image.units)]
+        for image in images
+    ]
     pooled = [np.concatenate(band) for band in zip(*samples, strict=True)]
     return measure_stretch(" and ".join(image.name for image in images), pooled, wanted)
 
@@ -113,14 +118,17 @@ def _unscaled(image: Imagery, card: Card) -> str:
 
 def _warn_of_one_colour(image: Imagery, card: Card, own: tuple[Scaling, ...]) -> None:
     """Warn if a model would see hardly more than one colour: of a mask, or of values in other units."""
-    if image.limits is None:
-        return
-    low, high = scaled(np.array(image.limits).T, own)
-    if np.abs(high - low).max() < _NARROW:
+    if image.limits is not None and is_one_colour(image.limits, own):
         warn(
             f"the lowest and highest values of {image.name} are {Stretch(ranges=image.limits)}, nearly one colour to "
             f"model {card.name}; unless they show a single surface, add `stretch='p2,p98'`."
         )
+
+
+def is_one_colour(limits: Limits, scaling: Sequence[Scaling]) -> bool:
+    """Whether scaling leaves hardly more than one colour of the values between some limits."""
+    low, high = scaled(np.array(limits).T, tuple(scaling))
+    return bool(np.abs(high - low).max() < _NARROW)
 
 
 def _warn_of_strays(image: Imagery, used: Stretch) -> None:

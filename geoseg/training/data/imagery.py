@@ -1,26 +1,26 @@
 """Read the images of a data set as prediction would: their bands, validity, and scaling for the network."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from geoseg.errors import SceneError
 from geoseg.models.bundle import Card, Scaling
-from geoseg.prediction.scene_bands import find_imagery, sample_imagery
+from geoseg.prediction.scene_bands import Sampled, find_imagery, sample_imagery
 from geoseg.prediction.settings import Settings
-from geoseg.prediction.stretching import Imagery, scale_values
+from geoseg.prediction.stretching import Imagery, is_one_colour, scale_values
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import describe
-from geoseg.rasters.stretch import Percentiles
+from geoseg.rasters.stretch import Percentiles, Stretch
 from geoseg.rasters.undeclared import describe_undeclared
 from geoseg.rasters.values import check_units, choose_scaling, format_units, is_physical
 from geoseg.training.recipe.recipe import DataSet
 
 SAMPLED = 24
-"""Images to look for undeclared nodata values in, evenly spaced by name."""
+"""Images of which pixels are sampled, evenly spaced by name."""
 
 
 def read_images(images: Sequence[Path], entry: DataSet, card: Card) -> list[tuple[Imagery, tuple[Scaling, ...]]]:
@@ -38,22 +38,39 @@ def read_images(images: Sequence[Path], entry: DataSet, card: Card) -> list[tupl
         assumed += [(sentence.replace(str(path), ""), sentence) for sentence in sentences]
     report_once(assumed)
     scalings = _scale(found, entry, card)
-    report_undeclared(found)
+    samples = sample_some(found)
+    report_undeclared(samples)
+    _report_one_colour(samples, dict(zip((image.name for image in found), scalings, strict=True)), entry)
     return list(zip(found, scalings, strict=True))
 
 
-def report_undeclared(images: Sequence[Imagery]) -> tuple[float, ...]:
-    """Warn of values without data that images seem to have and do not declare, and return them.
+def sample_some(images: Sequence[Imagery]) -> dict[str, Sampled]:
+    """Sample the pixels of images, by name; of some if there are many."""
+    chosen = np.unique(np.linspace(0, len(images) - 1, SAMPLED).astype(int))
+    return {images[number].name: sample_imagery(images[number]) for number in chosen}
 
-    Some of many images are read.
-    """
+
+def report_undeclared(samples: Mapping[str, Sampled]) -> tuple[float, ...]:
+    """Warn of values without data that images seem to have and do not declare, and return them."""
     found: dict[float, list[str]] = defaultdict(list)
-    for number in np.unique(np.linspace(0, len(images) - 1, SAMPLED).astype(int)):
-        undeclared = sample_imagery(images[number]).undeclared
-        if undeclared is not None:
-            found[undeclared[0]].append(describe_undeclared(images[number].name, *undeclared))
+    for name, sample in samples.items():
+        if sample.undeclared is not None:
+            found[sample.undeclared[0]].append(describe_undeclared(name, *sample.undeclared))
     report_once((value, sentence) for value, sentences in found.items() for sentence in sentences)
     return tuple(found)
+
+
+def _report_one_colour(
+    samples: Mapping[str, Sampled], scalings: Mapping[str, tuple[Scaling, ...]], entry: DataSet
+) -> None:
+    """Warn if each of the sampled images is hardly more than one colour to the network."""
+    limits = {name: sample.limits for name, sample in samples.items() if sample.limits is not None}
+    if limits and all(is_one_colour(found, scalings[name]) for name, found in limits.items()):
+        name, found = next(iter(limits.items()))
+        warn(
+            f"images of data set {entry.name} are nearly one colour to the network: the lowest and highest values of "
+            f"{name} are {Stretch(ranges=found)}; check that they are images, and card.scaling."
+        )
 
 
 def report_once(found: Iterable[tuple[Hashable, str]]) -> None:

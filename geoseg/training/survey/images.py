@@ -17,7 +17,7 @@ from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, describe, is_placed, open_scene, refuse_mixed_types
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import check_units, is_physical
-from geoseg.training.data.imagery import report_undeclared
+from geoseg.training.data.imagery import report_undeclared, sample_some
 from geoseg.training.data.label_places import check_features, check_label
 
 from .labels import LabelSurvey, survey_labels
@@ -81,7 +81,7 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
             bands=tuple(bands),
             chosen=_choose_same_bands(bands),
             limits={kind: _find_limits(np.concatenate(parts), kind) for kind, parts in samples.items()},
-            undeclared=report_undeclared(read),
+            undeclared=report_undeclared(sample_some(read)),
             labels=survey_labels([pair.label for pair in opened_pairs]),
         )
 

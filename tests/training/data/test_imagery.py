@@ -5,7 +5,7 @@ import pytest
 import rasterio
 from standins import make_card, warned
 
-from geoseg.errors import MismatchError, SceneError
+from geoseg.errors import GeosegWarning, MismatchError, SceneError
 from geoseg.prediction.plan import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.read import scaled
@@ -128,3 +128,13 @@ def test_values_without_a_scaling(write_set, ground, pairs):
         pairs(stretch="auto")
     with pytest.raises(MismatchError, match="none can be the -1 of `nodata`"):
         pairs(nodata=-1)
+
+
+def test_images_of_one_colour(ground, write_set, pairs):
+    """Masks in place of all images are noticed, and a single image of one surface is not."""
+    mask = (ground(3) > 99).astype(np.uint8)
+    write_set(mask, mask)
+    with pytest.warns(GeosegWarning, match=r"images of data set set are nearly one colour .*/0\.tif are (0,1;?){3};"):
+        pairs(bands=[1, 2, 3])
+    write_set(mask, ground(3))
+    pairs(bands=[1, 2, 3])  # warnings are errors

@@ -104,6 +104,7 @@ def test_pictures_without_georeference(write_raster, coordinates, only_pair):
     np.testing.assert_array_equal(read_labels(pair, whole(pair)), labels[0, 1::2, 1::2])
 
 
+@pytest.mark.filterwarnings("ignore:.* are nearly one colour:geoseg.errors.GeosegWarning")
 @pytest.mark.parametrize("kind", ["mask", "nodata", "alpha", "nan"])
 def test_masked_pixels(write_raster, coordinates, ids, only_pair, kind):
     """Without data, by mask, nodata value, alpha or NaN, pixels are 0 and labels ignored."""
