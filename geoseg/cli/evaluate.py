@@ -111,6 +111,9 @@ def rasters(
 @click.argument("images", type=_PATH)
 @click.argument("labels", type=_PATH)
 @options.imagery
+@options.tile
+@options.overlap
+@options.gsd
 @click.option(
     "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
     help="Average over 4 flips, or 8 orientations.",
@@ -122,6 +125,7 @@ def rasters(
 @options.engine
 @options.precision
 @options.devices
+@options.batch_size
 @options.memory
 @_with(*_CRITERIA, *_OUTPUT)
 def model(

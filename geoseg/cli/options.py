@@ -112,6 +112,10 @@ engine = click.option(
     "--engine", default="auto", show_default=True, metavar="auto|openvino|onnxruntime|keras",
     help="What runs the network; auto: Keras on GPUs, OpenVINO on a CPU.",
 )  # fmt: skip
+batch_size = click.option(
+    "--batch-size", type=click.IntRange(min=1), metavar="N",
+    help="Tiles per network call on GPUs, or in work at a time in OpenVINO.  [default: as many as suit the device]",
+)  # fmt: skip
 precision = click.option(
     "--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16", "int8"]), default="auto",
     show_default=True, help="Number format of the network; auto: 16 bits on GPUs, float32 on a CPU.",

@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 @options.engine
 @options.precision
 @options.devices
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), metavar="N",
-    help="Tiles per network call on GPUs, or in work at a time in OpenVINO.  [default: as many as suit the device]",
-)  # fmt: skip
+@options.batch_size
 @options.gsd
 @click.option("--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
 @options.aoi

@@ -37,11 +37,15 @@ def evaluate_model(
     nodata: float | Sequence[float] = (),
     stretch: str = "auto",
     stretch_from: str | Path | None = None,
+    tile: int | None = None,
+    overlap: float | None = None,
+    gsd_m: float | None = None,
     tta: TTA = "none",
     image_gsd_m: float | None = None,
     engine: str = "auto",
     precision: Literal["auto"] | Precision = "auto",
     devices: str = "auto",
+    batch_size: int | None = None,
     memory: int | None = None,
     load: Loader | None = None,
     progress: Progress = no_progress,
@@ -57,7 +61,7 @@ def evaluate_model(
         Name of a shipped model, or path of a bundle.
     images, labels
         Folders, glob patterns or files, matched by name.
-    bands, nodata, stretch, stretch_from, tta, engine, precision, devices, memory
+    bands, nodata, stretch, stretch_from, tile, overlap, gsd_m, tta, engine, precision, devices, batch_size, memory
         As in `geoseg.Settings`; `stretch='joint'` is one for all images.
     image_gsd_m
         Metres per pixel of images without a georeference; the model's by default.
@@ -82,16 +86,20 @@ def evaluate_model(
     criteria = Criteria(**options)
     bundle = find_model(model)
     card = read_card(bundle)
-    gsd_m = card.gsd_m if image_gsd_m is None else image_gsd_m
+    assumed_m = card.gsd_m if image_gsd_m is None else image_gsd_m
     settings = Settings(
         bands=bands,
         nodata=nodata,
         stretch=stretch,
         stretch_from=stretch_from,
+        tile=tile,
+        overlap=overlap,
+        gsd_m=gsd_m,
         tta=tta,
         engine=engine,
         precision=precision,
         devices=devices,
+        batch_size=batch_size,
         memory=memory,
         probabilities=True,
         roads=False,
@@ -102,7 +110,7 @@ def evaluate_model(
         if entry.label.suffix.lower() not in RASTERS:
             raise UsageError(f"{entry.label} is not a raster; rasterise vector labels first.")
     if stretch == "joint":
-        settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=gsd_m)
+        settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)
     inference = Inference(
         bundle=str(bundle),
         tta=tta,
@@ -110,7 +118,10 @@ def evaluate_model(
         nodata=settings.nodata_values,
         stretch=settings.stretch,
         stretch_from=None if stretch_from is None else str(stretch_from),
-        image_gsd_m=gsd_m,
+        tile=tile,
+        overlap=overlap,
+        gsd_m=gsd_m,
+        image_gsd_m=assumed_m,
         runtime=None if runtime is None else str(runtime),
     )
     subject = Subject(prediction=str(images), truth=str(labels), inference=inference)
@@ -119,7 +130,7 @@ def evaluate_model(
         for entry in files:
             match_input = _on_own_pixels(entry)
             with TemporaryDirectory(prefix="geoseg-") as folder:
-                with placed(entry.image, gsd_m) as scene:
+                with placed(entry.image, assumed_m) as scene:
                     run = Run(
                         scene,
                         bundle,

@@ -37,6 +37,12 @@ class Inference:
     """As in `geoseg.Settings`; a joint one is the range that was measured."""
     stretch_from: str | None
     """Scene whose percentiles stretched the images."""
+    tile: int | None
+    """Side of a tile in pixels; None for the model's own, as the next two."""
+    overlap: float | None
+    """Overlap of tiles, as a fraction."""
+    gsd_m: float | None
+    """Ground sample distance that was predicted at."""
     image_gsd_m: float
     """Metres per pixel assumed for images without a georeference."""
     runtime: str | None
@@ -69,6 +75,9 @@ class Subject:
                 ("nodata", ",".join(f"{value:g}" for value in run.nodata)),
                 ("stretch", "" if run.stretch == "auto" else run.stretch),
                 ("stretched as", run.stretch_from),
+                ("tile", "" if run.tile is None else str(run.tile)),
+                ("overlap", "" if run.overlap is None else f"{run.overlap:g}"),
+                ("gsd", "" if run.gsd_m is None else f"{run.gsd_m:g} m"),
             )
             if value
         )

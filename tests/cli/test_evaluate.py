@@ -101,7 +101,7 @@ def test_options_belong_to_their_command():
         "rasters": rasters | {"predicted", "reference"},
         "model": rasters
         | {"model", "images", "labels", "image_gsd_m", "bands", "nodata", "stretch", "stretch_from"}
-        | {"tta", "engine", "precision", "devices", "memory"},
+        | {"tta", "engine", "precision", "devices", "batch_size", "memory", "tile", "overlap", "gsd_m"},
         "roads": shared | {"predicted", "reference", "buffer_m", "relax_m"},
     }
     assert {name: {each.name for each in part.params} for name, part in command.commands.items()} == expected

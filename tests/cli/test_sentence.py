@@ -100,7 +100,7 @@ def test_training_names_keys_of_its_recipe(name, text, shown):
             "lower --tile, or choose --bands 3,2,1.",
         ),
         (["models", "quantize", "m", "--calibrate", "i"], "lower `geoseg predict --tile`, or choose --bands 3,2,1."),
-        (["evaluate", "model", "m", "i", "l"], "lower `geoseg predict --tile`, or choose --bands 3,2,1."),
+        (["evaluate", "model", "m", "i", "l"], "lower --tile, or choose --bands 3,2,1."),
     ],
 )
 def test_options_are_those_of_the_subcommand(monkeypatch, words, shown):

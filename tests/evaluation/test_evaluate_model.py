@@ -62,6 +62,9 @@ def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
         bands=(3, 2, 1),
         nodata=7,
         stretch="0,200",
+        tile=64,
+        overlap=0.25,
+        gsd_m=0.6,
     )
     assert evaluation.to_json()["subject"] == {
         "prediction": str(scene.parent),
@@ -74,21 +77,31 @@ def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
             "nodata": [7.0],
             "stretch": "0,200",
             "stretch_from": None,
+            "tile": 64,
+            "overlap": 0.25,
+            "gsd_m": 0.6,
             "image_gsd_m": 0.5,
             "runtime": None,
         },
     }
     assert evaluation.sentences()[0] == (
-        f"Model stand-in 1 ({bundle}; tta flips, bands 3,2,1, nodata 7, stretch 0,200; images without a "
-        f"georeference at 0.5 m) on {scene.parent} against {label.parent}."
+        f"Model stand-in 1 ({bundle}; tta flips, bands 3,2,1, nodata 7, stretch 0,200, tile 64, overlap 0.25, "
+        f"gsd 0.6 m; images without a georeference at 0.5 m) on {scene.parent} against {label.parent}."
     )
 
 
 @pytest.mark.parametrize(
-    "choices", [{"bands": (3, 1, 2)}, {"nodata": 9}, {"stretch": "p20,p60"}, {"stretch_from": "other.tif"}]
+    "choices",
+    [
+        {"bands": (3, 1, 2)},
+        {"nodata": 9},
+        {"stretch": "p20,p60"},
+        {"stretch_from": "other.tif"},
+        {"gsd_m": 2.5},
+    ],
 )
 def test_images_are_read_as_in_prediction(write_ids, write_bundle, echo, blobs, image, tmp_path, choices):
-    """Bands, nodata and stretch mean what they mean to `predict`."""
+    """Bands, nodata, stretch and ground sample distance mean what they mean to `predict`."""
     image[:, :20, :20] = 9
     scene = write_ids(image, "scene.tif", folder="images")
     if "stretch_from" in choices:
