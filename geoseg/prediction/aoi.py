@@ -17,13 +17,12 @@ import numpy.typing as npt
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from odc.geo.roi import roi_shape
 from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
 
 from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.rasters.ground import crs_of, place
-from geoseg.tiling import Roi
+from geoseg.tiling import Roi, roi_shape
 from geoseg.vectors.densify import Points, Starts, densify
 from geoseg.vectors.read import polygons_in, read_features
 

@@ -8,12 +8,10 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from odc.geo.roi import roi_shape
-
 from geoseg.errors import GeosegError, GeosegWarning, UsageError
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.runtime import Runtime
-from geoseg.tiling import Roi
+from geoseg.tiling import Roi, roi_shape
 
 from .blocks import Rows
 from .journal import Journal

@@ -4,13 +4,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Unpack
 
-from odc.geo.roi import roi_shape
-
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.registry import check_engine
 from geoseg.models.shipped import DEFAULT_MODEL, find_model, shipped_models
-from geoseg.rasters.ground import crs_of
 from geoseg.rasters.scene import open_scene
+from geoseg.tiling import roi_shape
 
 from .plan import plan
 from .settings import Options, Settings
@@ -42,10 +40,10 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
     check_engine(bundle, planned.engine_options)
     found, grid = planned.scene, planned.grid
     height, width = roi_shape(planned.roi)
-    crs = crs_of(found.geobox)
+    crs = found.grid.crs
     return {
         "scene": found.source,
-        "size": [found.geobox.shape[1], found.geobox.shape[0]],
+        "size": [found.grid.shape[1], found.grid.shape[0]],
         "bands": [str(band) for band in found.bands],
         "dtype": found.dtype,
         "crs": f"EPSG:{epsg}" if (epsg := crs.to_epsg()) else crs.name,
@@ -58,7 +56,7 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
         "stretch": None if planned.stretch is None else str(planned.stretch),
         "grid_size": [grid.shape[1], grid.shape[0]],
         "grid_transform": list(grid.transform)[:6],
-        "resampled": grid.shape != found.geobox.shape,
+        "resampled": grid.shape != found.grid.shape,
         "output_size": [width, height],
         "tile": planned.lattice.tile,
         "overlap": planned.lattice.overlap,

@@ -154,7 +154,7 @@ def pieces(plan: Plan, block: Roi) -> list[slice]:
 def open_journal(work: Path, plan: Plan, model: Path) -> Journal:
     """Name the journal of a plan in `work`; nothing is written before `lock`."""
     identity = hashlib.sha256(_identity(plan, model).encode()).hexdigest()
-    return Journal(work=work, folder=work / identity[:16], grid=plan.grid)
+    return Journal(work=work, folder=work / identity[:16], grid=plan.grid.geobox)
 
 
 def _identity(plan: Plan, model: Path) -> str:
@@ -166,7 +166,7 @@ def _identity(plan: Plan, model: Path) -> str:
         {
             "geoseg": __version__,
             "scene": plan.scene.identity,
-            "grid": [*plan.grid.shape, *plan.grid.transform, crs_of(plan.grid).to_wkt()],
+            "grid": [*plan.grid.shape, *plan.grid.transform, plan.grid.crs.to_wkt()],
             "bands": [*plan.bands, plan.scene.dtype, asdict(plan.validity)],
             "scaling": [asdict(band) for band in plan.scaling],
             "runtime": _describe(plan),

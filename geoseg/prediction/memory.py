@@ -104,7 +104,7 @@ def estimate(scene: Scene, card: Card, settings: Settings, runtime: Runtime | No
     layers = 1 + settings.confidence + settings.probabilities * classes
     roads = settings.roads and card.legend.road is not None
     layers += roads and not settings.probabilities
-    cache = 2 * _FILE_ROWS * scene.geobox.shape[1] * len(scene.bands) * value
+    cache = 2 * _FILE_ROWS * scene.grid.shape[1] * len(scene.bands) * value
     # Pieces, one of them also with its parts joined, a strip of each raster; the tracer's pieces and rows.
     result_column = (HELD + 1) * tile * layers + STRIP_ROWS * layers
     traced = 0

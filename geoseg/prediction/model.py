@@ -173,11 +173,11 @@ class Model:
     def _predict_pixels(self, planned: Plan) -> npt.NDArray[Any]:
         """Predict classes or probabilities of a whole scene, on its own pixels."""
         levels = planned.settings.probabilities
-        shape = planned.grid.shape.yx
+        shape = planned.grid.shape
         found = np.full((len(self.legend), *shape) if levels else shape, NODATA, np.uint8)
         for rows in self._rows(planned):
             found[..., rows.rows, rows.cols] = rows.classes if rows.probabilities is None else rows.probabilities
-        down, across = map(nearest_exact, planned.scene.geobox.shape.yx, shape)
+        down, across = map(nearest_exact, planned.scene.grid.shape, shape)
         found = found[..., down, :][..., across]
         return np.where(found == NODATA, np.float32(np.nan), found / np.float32(LEVELS)) if levels else found
 

@@ -3,9 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from odc.geo.geobox import GeoBox
-from odc.geo.roi import roi_shape
+from typing import TYPE_CHECKING
 
 from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
@@ -13,17 +11,19 @@ from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.georeference import placed
-from geoseg.rasters.grid import SAME_GSD, grid_at
+from geoseg.rasters.grid import SAME_GSD, Grid, grid_at
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.stretch import Stretch
 from geoseg.rasters.validity import Validity
-from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, cut, targets_before
+from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, cut, roi_shape, targets_before
 
-from .aoi import Aoi, read_aoi
 from .memory import Memory, choose_streams, estimate, max_columns
 from .scene_bands import choose_imagery
 from .settings import Settings
 from .stretching import Imagery, scale_values
+
+if TYPE_CHECKING:
+    from .aoi import Aoi
 
 MAX_ENLARGEMENT = 4.0
 """Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
@@ -46,7 +46,7 @@ class Plan:
     """From the scene's values to the network's, for each band."""
     stretch: Stretch | None
     """The range of values that the scaling stands for; None if it is the model's own."""
-    grid: GeoBox
+    grid: Grid
     """Pixel grid of the network: extent and orientation of the scene at the working GSD."""
     lattice: Lattice
     window: str
@@ -55,7 +55,7 @@ class Plan:
     """Rows and columns of the grid to predict: all, or the bounds of the area of interest."""
     scene_roi: Roi
     """Rows and columns of the scene whose pixel centres are in `roi`."""
-    aoi: Aoi | None
+    aoi: "Aoi | None"
     """Area of interest; the result is nodata outside of it."""
     blocks: tuple[Roi, ...]
     """Regions that cover `roi`, each predicted by one worker."""
@@ -115,9 +115,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
     grid = _grid(scene, card, settings)
     lattice = _lattice(grid, card, settings)
-    aoi = None if settings.aoi is None else read_aoi(settings.aoi, grid)
-    if settings.aoi is not None and aoi is None:
-        raise MismatchError(f"the area of interest is outside {scene.source}.")
+    aoi = _aoi(scene, grid, settings)
     roi = lattice.roi if aoi is None else aoi.roi
     scene_roi = _scene_roi(scene, grid, roi)
     imagery = choose_imagery(scene, card, settings)
@@ -149,7 +147,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
     )
 
 
-def _grid(scene: Scene, card: Card, settings: Settings) -> GeoBox:
+def _grid(scene: Scene, card: Card, settings: Settings) -> Grid:
     """Divide the scene's extent into square pixels of the working GSD, as nearly as whole pixels allow."""
     gsd_m = settings.gsd_m or card.gsd_m
     coarsest = max(scene.gsd_m)
@@ -164,10 +162,10 @@ def _grid(scene: Scene, card: Card, settings: Settings) -> GeoBox:
             f"{scene.source} has pixels of {found} m, too coarse for a model that works at {gsd_m:g} m; "
             f"use a model for such imagery, or keep the scene's pixels with `gsd_m={found}`."
         )
-    return grid_at(gsd_m, scene.geobox, scene.gsd_m)
+    return grid_at(gsd_m, scene.grid, scene.gsd_m)
 
 
-def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:
+def _lattice(grid: Grid, card: Card, settings: Settings) -> Lattice:
     tile = settings.tile or card.tile
     if tile % card.multiple:
         raise UsageError(f"`tile` must be a multiple of {card.multiple} pixels for model {card.name}, got {tile}.")
@@ -175,7 +173,18 @@ def _lattice(grid: GeoBox, card: Card, settings: Settings) -> Lattice:
         overlap = card.overlap
     else:
         overlap = int(tile * (card.overlap / card.tile if settings.overlap is None else settings.overlap))
-    return Lattice(shape=grid.shape.yx, tile=tile, overlap=overlap)
+    return Lattice(shape=grid.shape, tile=tile, overlap=overlap)
+
+
+def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
+    if settings.aoi is None:
+        return None
+    from .aoi import read_aoi  # which imports more than all of a plan
+
+    aoi = read_aoi(settings.aoi, grid.geobox)
+    if aoi is None:
+        raise MismatchError(f"the area of interest is outside {scene.source}.")
+    return aoi
 
 
 def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:
@@ -183,11 +192,11 @@ def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:
     return choose_imagery(open_scene(source), card, settings)
 
 
-def _scene_roi(scene: Scene, grid: GeoBox, roi: Roi) -> Roi:
+def _scene_roi(scene: Scene, grid: Grid, roi: Roi) -> Roi:
     """Rows and columns of the scene whose pixel centres are in a region of the grid."""
     rows, cols = (
         slice(targets_before(part.start, native, worked), targets_before(part.stop, native, worked))
-        for native, worked, part in zip(scene.geobox.shape, grid.shape, roi, strict=True)
+        for native, worked, part in zip(scene.grid.shape, grid.shape, roi, strict=True)
     )
     return rows, cols
 

@@ -5,13 +5,12 @@ from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
 import rasterio
-from odc.geo.roi import roi_shape
 
 from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.identity import changed
 from geoseg.rasters.open import GDAL, opened
 from geoseg.rasters.read import Masked, read_imagery
-from geoseg.tiling import Roi, cut, prefetch, within
+from geoseg.tiling import Roi, cut, prefetch, roi_shape, within
 
 from .memory import MAX_CACHE_BYTES
 from .plan import Plan
@@ -30,7 +29,7 @@ def read_regions(plan: Plan, regions: Sequence[Roi]) -> Generator[Masked, None, 
         count = min(_MAX_READERS, max(1, count_cores() // 2))
         if count == 1:
             for region in regions:
-                yield read_imagery(dataset, plan.bands, plan.validity, plan.grid.shape.yx, region)
+                yield read_imagery(dataset, plan.bands, plan.validity, plan.grid.shape, region)
             return
         divided = [_divide(plan, dataset, region, count) for region in regions]
         with ExitStack() as stack:
@@ -47,7 +46,7 @@ def _read_parts(plan: Plan, divided: Sequence[Sequence[Roi]], number: int) -> It
     with _opened(plan) as dataset:
         for parts in divided:
             if number < len(parts):
-                yield read_imagery(dataset, plan.bands, plan.validity, plan.grid.shape.yx, parts[number])
+                yield read_imagery(dataset, plan.bands, plan.validity, plan.grid.shape, parts[number])
 
 
 @contextmanager
@@ -55,7 +54,7 @@ def _opened(plan: Plan) -> Iterator[rasterio.DatasetReader]:
     """Open the scene, with GDAL's settings for this thread."""
     # Set again: a cluster's workers do not have the caller's settings.
     with rasterio.Env(**GDAL), opened(plan.scene.source, identity=plan.scene.identity) as dataset:
-        if dataset.shape != tuple(plan.scene.geobox.shape):  # a server may not tell what else has changed
+        if dataset.shape != plan.scene.grid.shape:  # a server may not tell what else has changed
             raise changed(plan.scene.source)
         with rasterio.Env(GDAL_CACHEMAX=_cache_bytes(dataset)):
             yield dataset
@@ -73,7 +72,7 @@ def _divide(plan: Plan, dataset: rasterio.DatasetReader, region: Roi, count: int
     """Divide a region of the grid into at most so many parts, between blocks of the file."""
     rows, cols = region
     block_rows, block_cols = dataset.block_shapes[0]
-    down, along = (worked / native for worked, native in zip(plan.grid.shape.yx, dataset.shape, strict=True))
+    down, along = (worked / native for worked, native in zip(plan.grid.shape, dataset.shape, strict=True))
     if block_cols == dataset.width:
         return [(part, cols) for part in _cut(rows, count, block_rows * down)]
     return [(rows, part) for part in _cut(cols, count, block_cols * along)]

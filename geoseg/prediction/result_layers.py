@@ -52,7 +52,7 @@ def work_layers(plan: Plan) -> list[Layer]:
 
 def output_grid(plan: Plan) -> GeoBox:
     """The part of the grid to predict."""
-    return plan.grid[plan.roi]
+    return plan.grid.geobox[plan.roi]
 
 
 def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:

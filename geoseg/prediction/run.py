@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 
 import rasterio
-from odc.geo.roi import roi_shape
 
 from geoseg.errors import BundleError, OutputError, SceneError, UsageError
 from geoseg.models.bundle import read_card
@@ -20,7 +19,7 @@ from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.scene import open_scene
 from geoseg.roads.ahead import COMPILING
-from geoseg.tiling import GRACE_S, in_thread
+from geoseg.tiling import GRACE_S, in_thread, roi_shape
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, Job, LocalExecutor

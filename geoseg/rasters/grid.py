@@ -1,12 +1,37 @@
-"""Grids over the extent of a raster at another ground sample distance (GSD)."""
+"""Pixel grids on the ground, and those over the extent of a raster at another ground sample distance (GSD)."""
 
-from odc.geo.geobox import GeoBox
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from affine import Affine
+from pyproj import CRS
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
 
 SAME_GSD = 0.05
 """A raster whose GSD differs by at most this fraction is not resampled: that would only blur it."""
 
 Shape = tuple[int, int]
 """Rows and columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A georeferenced pixel grid, for what is asked of a scene before it is read: odc-geo imports Dask, for 0.15 s."""
+
+    shape: Shape
+    transform: Affine
+    """From columns and rows, (0, 0) at the outer corner of the first pixel, to the map."""
+    crs: CRS
+
+    @cached_property
+    def geobox(self) -> "GeoBox":
+        """The same grid, to cut and to compare."""
+        from odc.geo.geobox import GeoBox
+
+        return GeoBox(self.shape, self.transform, self.crs)
 
 
 def scaled_shape(shape: Shape, factors: tuple[float, float]) -> Shape:
@@ -21,10 +46,13 @@ def shape_at(gsd_m: float, shape: Shape, found_m: tuple[float, float]) -> Shape:
     return shape if max(abs(down - 1), abs(along - 1)) <= SAME_GSD else scaled_shape(shape, (down, along))
 
 
-def grid_at(gsd_m: float, geobox: GeoBox, found_m: tuple[float, float]) -> GeoBox:
-    """Grid of about `gsd_m` with extent and orientation of a raster's own `geobox`.
+def grid_at(gsd_m: float, grid: Grid, found_m: tuple[float, float]) -> Grid:
+    """Grid of about `gsd_m` with extent and orientation of a raster's own `grid`, whose GSD is `found_m`.
 
-    `GeoBox.zoom_out` would keep the GSD exactly and move the outer edges, by up to a pixel.
+    To keep the GSD exactly would move the outer edges, by up to a pixel.
     """
-    shape = shape_at(gsd_m, geobox.shape.yx, found_m)
-    return geobox if shape == geobox.shape.yx else geobox.zoom_to(shape)
+    shape = shape_at(gsd_m, grid.shape, found_m)
+    if shape == grid.shape:
+        return grid
+    down, along = (native / worked for native, worked in zip(grid.shape, shape, strict=True))
+    return replace(grid, shape=shape, transform=grid.transform @ Affine.scale(along, down))

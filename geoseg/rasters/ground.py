@@ -3,18 +3,21 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
-from odc.geo.geobox import GeoBox
 from pyproj import CRS, Geod, Transformer
 from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError
 
+from .grid import Grid
 from .open import usable_crs
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
 
 Coordinates = npt.NDArray[Any]
 
@@ -58,26 +61,31 @@ class Geodesy:
         return lengths
 
 
-def crs_of(geobox: GeoBox) -> CRS:
-    """CRS of a georeferenced geobox."""
-    if geobox.crs is None:
-        raise ValueError("the geobox has no CRS.")
-    return geobox.crs.proj
+def grid_of(raster: DatasetReader) -> Grid:
+    """Grid of a georeferenced raster; raises errors of PROJ and rasterio, see `usable_crs`."""
+    return Grid(shape=raster.shape, transform=raster.transform, crs=CRS.from_wkt(raster.crs.to_wkt()))
 
 
-def ground_sample_distance(geobox: GeoBox) -> tuple[float, float]:
-    """Metres on the ellipsoid between pixel centres in the middle of `geobox`: down a column, along a row.
+def crs_of(grid: "Grid | GeoBox") -> CRS:
+    """CRS of a georeferenced grid."""
+    if grid.crs is None:
+        raise ValueError("the grid has no CRS.")
+    return grid.crs if isinstance(grid, Grid) else grid.crs.proj
+
+
+def ground_sample_distance(grid: "Grid | GeoBox") -> tuple[float, float]:
+    """Metres on the ellipsoid between pixel centres in the middle of `grid`: down a column, along a row.
 
     Geographic, Web Mercator and foot-based systems need no special case. NaN where the CRS is not defined.
     """
-    down, along = _ground_steps(geobox)
+    down, along = _ground_steps(grid)
     return float(np.hypot(*down)), float(np.hypot(*along))
 
 
-def checked_gsd(name: str, geobox: GeoBox) -> tuple[float, float]:
+def checked_gsd(name: str, grid: "Grid | GeoBox") -> tuple[float, float]:
     """`ground_sample_distance` of the raster `name`; SceneError if its CRS is unusable or not defined."""
     with usable_crs(name):
-        gsd_m = ground_sample_distance(geobox)
+        gsd_m = ground_sample_distance(grid)
     if not all(0 < step < math.inf for step in gsd_m):
         raise SceneError(f"{name} has its centre where its CRS is not defined; check its georeference.")
     return gsd_m
@@ -86,24 +94,24 @@ def checked_gsd(name: str, geobox: GeoBox) -> tuple[float, float]:
 def mean_gsd(raster: DatasetReader) -> float:
     """Geometric mean of both ground sample distances of a georeferenced raster; SceneError if it has none."""
     with usable_crs(raster.name):
-        geobox = GeoBox(raster.shape, raster.transform, raster.crs)
-    return math.sqrt(math.prod(checked_gsd(raster.name, geobox)))
+        grid = grid_of(raster)
+    return math.sqrt(math.prod(checked_gsd(raster.name, grid)))
 
 
-def ground_area(geobox: GeoBox) -> float:
-    """Area in m² of the pixel in the middle of `geobox`, shear included."""
-    down, along = _ground_steps(geobox)
+def ground_area(grid: "Grid | GeoBox") -> float:
+    """Area in m² of the pixel in the middle of `grid`, shear included."""
+    down, along = _ground_steps(grid)
     return float(abs(down[0] * along[1] - down[1] * along[0]))
 
 
-def _ground_steps(geobox: GeoBox) -> npt.NDArray[np.float64]:
-    """Metres east and north `(2, 2)` of a step down a column and of one along a row, in the middle of `geobox`."""
-    crs = crs_of(geobox)
+def _ground_steps(grid: "Grid | GeoBox") -> npt.NDArray[np.float64]:
+    """Metres east and north `(2, 2)` of a step down a column and of one along a row, in the middle of `grid`."""
+    crs = crs_of(grid)
     if crs.get_geod() is None or crs.geodetic_crs is None:
         return np.full((2, 2), np.nan)
-    rows, cols = geobox.shape
+    rows, cols = grid.shape
     middle = [(cols / 2, rows / 2), (cols / 2, rows / 2 + 1), (cols / 2 + 1, rows / 2)]
-    placed = np.array([geobox.transform @ point for point in middle])
+    placed = np.array([grid.transform @ point for point in middle])
     geodesy = Geodesy(crs=crs)
     lon, lat = geodesy.lonlat(placed[:, 0], placed[:, 1])
     if not np.isfinite([lon, lat]).all():

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from odc.geo.roi import roi_shape
 from rasterio.windows import Window
 
 from geoseg.models.bundle import Scaling
-from geoseg.tiling import Roi, within
+from geoseg.tiling import Roi, roi_shape, within
 
 from .grid import Shape
 from .resampling import Resampler

@@ -4,18 +4,23 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import rasterio
-from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from geoseg.errors import SceneError
 
+from . import ground
 from .bands import Band, name_bands
-from .ground import checked_gsd, crs_of
+from .grid import Grid
 from .identity import Mark, ask_server, identify
 from .open import opened, unplaced, usable_crs
 from .values import Unit, units_of
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +43,8 @@ class Raster:
 class Scene(Raster):
     """Description of a georeferenced raster."""
 
-    geobox: GeoBox
-    """The raster's own grid."""
+    grid: Grid
+    """The raster's own."""
     gsd_m: tuple[float, float]
     """Ground sample distance at the centre, in metres: down a column, along a row."""
 
@@ -49,11 +54,17 @@ class Scene(Raster):
         return stem(self.source)
 
     @property
+    def geobox(self) -> "GeoBox":
+        """The raster's own grid."""
+        return self.grid.geobox
+
+    @property
     def bounds_lonlat(self) -> tuple[float, float, float, float]:
         """West, south, east and north in degrees."""
-        bounds = self.geobox.boundingbox
-        to_lonlat = Transformer.from_crs(crs_of(self.geobox), "EPSG:4326", always_xy=True)
-        west, south, east, north = to_lonlat.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
+        rows, cols = self.grid.shape
+        corners = ground.place(self.grid.transform, np.array([(0, 0), (cols, 0), (0, rows), (cols, rows)]))
+        to_lonlat = Transformer.from_crs(self.grid.crs, "EPSG:4326", always_xy=True)
+        west, south, east, north = to_lonlat.transform_bounds(*corners.min(axis=0), *corners.max(axis=0))
         return west, south, east, north
 
 
@@ -69,18 +80,18 @@ def open_scene(source: str | Path) -> Scene:
     # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True) as dataset:
         refuse_mixed_types(source, dataset)
-        geobox, gsd_m = place(source, dataset)
+        grid, gsd_m = place(source, dataset)
         identity = (*at_server, *identify(dataset, served=True))
-        return Scene(geobox=geobox, gsd_m=gsd_m, **vars(describe(source, dataset)) | {"identity": identity})
+        return Scene(grid=grid, gsd_m=gsd_m, **vars(describe(source, dataset)) | {"identity": identity})
 
 
-def place(source: str, dataset: rasterio.DatasetReader) -> tuple[GeoBox, tuple[float, float]]:
+def place(source: str, dataset: rasterio.DatasetReader) -> tuple[Grid, tuple[float, float]]:
     """Grid and ground sample distance of an opened raster; raises SceneError unless it is georeferenced."""
     _check_placed(source, dataset)
     with usable_crs(source):
-        geobox = GeoBox(dataset.shape, dataset.transform, dataset.crs)
-        Transformer.from_crs(crs_of(geobox), "EPSG:4326")  # fails for other planets
-    return geobox, checked_gsd(source, geobox)
+        grid = ground.grid_of(dataset)
+        Transformer.from_crs(grid.crs, "EPSG:4326")  # fails for other planets
+    return grid, ground.checked_gsd(source, grid)
 
 
 def describe(source: str, dataset: rasterio.DatasetReader) -> Raster:

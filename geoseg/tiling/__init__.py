@@ -3,7 +3,7 @@
 from .background import Background, Stopped
 from .blend import blend
 from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval, targets_before
-from .lattice import Axis, Lattice, Roi, Tile, reflect
+from .lattice import Axis, Lattice, Roi, Tile, reflect, roi_shape
 from .prefetch import prefetch
 from .spans import clip, cut, within
 from .threads import GRACE_S, in_thread, running
@@ -28,6 +28,7 @@ __all__ = [
     "prefetch",
     "ramp",
     "reflect",
+    "roi_shape",
     "running",
     "source_interval",
     "taper",

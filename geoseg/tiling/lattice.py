@@ -11,6 +11,12 @@ Roi = tuple[slice, slice]
 """Rows and columns of a region: slices inside the scene, without a step."""
 
 
+def roi_shape(roi: Roi) -> tuple[int, int]:
+    """Rows and columns of a region; that of odc-geo imports Dask."""
+    rows, cols = roi
+    return rows.stop - rows.start, cols.stop - cols.start
+
+
 @dataclass(frozen=True, kw_only=True)
 class Axis:
     """The tiles along one axis of a scene.

@@ -45,12 +45,13 @@ sys.exit(", ".join(sorted(heavy & set(sys.modules))) or 0)
 
 
 def test_plan_loads_no_backend(write_scene, write_bundle, noise):
-    """`import geoseg` and the plan of a scene import no Keras backend, nor anything else slow."""
+    """`import geoseg` and the plan of a scene import no Keras backend, nor odc-geo with its Dask, nor anything slow."""
     script = f"""
 import sys, geoseg
 from geoseg.prediction.info import describe
 describe({str(write_scene(noise(30, 30)))!r}, model={str(write_bundle())!r})
 slow = {{"keras", "tensorflow", "jax", "torch", "numba", "geopandas", "pyogrio", "pyarrow", "matplotlib"}}
+slow |= {{"odc.geo", "dask", "jinja2", "yaml", "psutil", "shapely", "pandas", "scipy", "openvino"}}
 sys.exit(", ".join(sorted(slow & set(sys.modules))) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

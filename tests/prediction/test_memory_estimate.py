@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
-from odc.geo.geobox import GeoBox
+from pyproj import CRS
 from rasterio import Affine
 from standins import make_card
 
@@ -19,6 +19,7 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction import memory
 from geoseg.prediction.plan import plan
 from geoseg.prediction.settings import Settings
+from geoseg.rasters.grid import Grid
 from geoseg.rasters.scene import open_scene
 
 OPENVINO = Runtime(engine="openvino", version="openvino", precision="float32", hardware="CPU")
@@ -47,7 +48,7 @@ def planned(tmp_path_factory):
     small = open_scene(path)
 
     def made(width, *, runtime=OPENVINO, dtype="uint8", height=1_000, **choices):
-        scene = replace(small, geobox=GeoBox((height, width), place, "EPSG:32633"), dtype=dtype)
+        scene = replace(small, grid=Grid(shape=(height, width), transform=place, crs=CRS("EPSG:32633")), dtype=dtype)
         return plan(scene, CARD, Settings(**({"memory": LARGE} | choices)), runtime=runtime)
 
     return made

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from odc.geo.geobox import GeoBox
+from pyproj import CRS
 from rasterio import Affine
 
-from geoseg.rasters.grid import SAME_GSD, grid_at, scaled_shape, shape_at
+from geoseg.rasters.grid import SAME_GSD, Grid, grid_at, scaled_shape, shape_at
 
 SIZES = st.integers(1, 50_000)
 GSDS = st.floats(0.01, 100)
@@ -16,11 +16,12 @@ GSDS = st.floats(0.01, 100)
 @given(shape=st.tuples(SIZES, SIZES), found=st.tuples(GSDS, GSDS), wanted=GSDS)
 def test_extent_is_kept(shape, found, wanted):
     """A grid covers the ground of its raster, with pixels of the wanted GSD but for the rounding to whole pixels."""
-    geobox = GeoBox(shape, Affine(2, 0.5, 500_000, 0.5, -2, 5_400_000), "EPSG:32633")
-    grid = grid_at(wanted, geobox, found)
-    for corner, far in (((0, 0), (0, 0)), (geobox.shape.xy, grid.shape.xy)):
-        np.testing.assert_allclose(grid.transform @ far, geobox.transform @ corner, rtol=1e-12)
-    if grid.shape != geobox.shape:
+    own = Grid(shape=shape, transform=Affine(2, 0.5, 500_000, 0.5, -2, 5_400_000), crs=CRS("EPSG:32633"))
+    grid = grid_at(wanted, own, found)
+    for corner, far in (((0, 0), (0, 0)), (own.shape[::-1], grid.shape[::-1])):
+        np.testing.assert_allclose(grid.transform @ far, own.transform @ corner, rtol=1e-12)
+    assert grid.geobox == own.geobox.zoom_to(grid.shape)
+    if grid.shape != own.shape:
         for size, native, step in zip(grid.shape, shape, found, strict=True):
             assert size == 1 or abs(size - native * step / wanted) <= 0.5
 
@@ -28,10 +29,10 @@ def test_extent_is_kept(shape, found, wanted):
 @pytest.mark.parametrize(("found", "kept"), [((1.04, 0.96), True), ((1.06, 1.0), False), ((1.0, 0.94), False)])
 def test_nearly_the_same_gsd_is_the_same(found, kept):
     """Within 5 % along both sides, a raster is used on its own pixels."""
-    geobox = GeoBox((500, 400), Affine(1, 0, 500_000, 0, -1, 5_400_000), "EPSG:32633")
+    own = Grid(shape=(500, 400), transform=Affine(1, 0, 500_000, 0, -1, 5_400_000), crs=CRS("EPSG:32633"))
     assert SAME_GSD == 0.05
     assert (shape_at(1.0, (500, 400), found) == (500, 400)) == kept
-    assert (grid_at(1.0, geobox, found) is geobox) == kept
+    assert (grid_at(1.0, own, found) is own) == kept
 
 
 def test_a_pixel_remains():

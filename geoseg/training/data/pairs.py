@@ -139,7 +139,8 @@ def open_pair(
             own, found_m = place(image.name, image)
         elif not image.transform.is_identity:
             plane = GeoBox(native, image.transform, None)
-        label_identity = identify_file(files.label) if is_vector else check_label(files, own, native)
+        geobox = None if own is None else own.geobox
+        label_identity = identify_file(files.label) if is_vector else check_label(files, geobox, native)
         pairs = []
         for gsd_m in gsds_m:
             _check_gsd(image.name, found_m, gsd_m)
@@ -155,7 +156,7 @@ def open_pair(
                     label_identity=label_identity,
                     native=native,
                     shape=shape,
-                    grid=grid,
+                    grid=None if grid is None else grid.geobox,
                     plane=plane,
                     bands=imagery.bands,
                     validity=imagery.validity,
