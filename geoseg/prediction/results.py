@@ -8,6 +8,7 @@ from pathlib import Path
 import rasterio
 
 from geoseg.errors import SceneError
+from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
 from geoseg.roads import road_raster
@@ -111,11 +112,13 @@ def _write_roads(
     if files.road_style is None or plan.road is None or finisher.tracing is None:
         return None
     skeleton = finisher.skeleton()
+    free_heap()  # of blocks that were traced after the last was predicted
     layer = next(layer for layer in mosaics if layer.name in {"road", "probabilities"})
     band = 1 if layer.name == "road" else plan.road + 1
     with finisher.clock.busy("roads"):
         with road_raster(mosaics[layer], band=band, probability=True) as raster:
             network = finish_network(finisher.tracing, skeleton, raster.read)
+        free_heap()  # of what the network was made of, before the formats load their libraries
         road_layers = network.layers()
         journal.work_file(files.road_style).write_text(road_layers[0].style)
         for name, path in files.roads.items():

@@ -23,11 +23,12 @@ from .settings import (
     TIP_HEADING_PX,
 )
 
-_BATCH = 4096  # edges drawn at a time
+_BATCH = 512
+"""Edges drawn at a time: each takes some 6 kB, and more of them are hardly faster."""
 
 
 def draw_lines(graph: Graph, chains: Chains, width_m: Floats, grid: GridSettings) -> Iterator[tuple[Points, Ids]]:
-    """Yield the lines of a few thousand edges at a time: column and row of the vertices, and offset of each line.
+    """Yield the lines of a few hundred edges at a time: column and row of the vertices, and offset of each line.
 
     Edges that share a node end in the same point; a ring ends where it starts; no line leaves the grid.
     """

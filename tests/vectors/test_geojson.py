@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyproj
@@ -123,3 +124,16 @@ def test_long_lines_are_densified(written):
     assert shapely.coverage_is_valid(polygons)
     assert polygons[0].intersection(polygons[1]).length > 1.5
     assert len(polygons[0].exterior.coords) == 401
+
+
+def test_features_by_the_thousand(layer, tmp_path):
+    """Features of batches of any size are written in their order, each once."""
+    lines = [shapely.LineString([(500_000 + row, 5_400_000), (500_000 + row, 5_400_010)]) for row in range(3_000)]
+    small = layer(lines)
+    (whole,) = small.reader().read_all().combine_chunks().to_batches()
+    texts = []
+    for each in (small, replace(small, batches=lambda: [whole])):
+        write_geojson(each, tmp_path / "things.geojson")
+        texts.append((tmp_path / "things.geojson").read_text())
+    assert texts[0] == texts[1]
+    assert [feature["properties"]["id"] for feature in json.loads(texts[1])["features"]] == list(range(1, 3_001))
