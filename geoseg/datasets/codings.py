@@ -36,16 +36,45 @@ _MBRSC = {
     0xE2A929: "water",
 }
 _CITYSCAPES = {
-    "void": ("#000000", range(7)),
-    "flat": ("#804080", range(7, 11)),
-    "construction": ("#464646", range(11, 17)),
-    "object": ("#999999", range(17, 21)),
-    "nature": ("#6b8e23", range(21, 23)),
-    "sky": ("#4682b4", range(23, 24)),
-    "human": ("#dc143c", range(24, 26)),
-    "vehicle": ("#00008e", range(26, 34)),
+    7: ("road", 0x804080),
+    8: ("sidewalk", 0xF423E8),
+    11: ("building", 0x464646),
+    12: ("wall", 0x66669C),
+    13: ("fence", 0xBE9999),
+    17: ("pole", 0x999999),
+    19: ("traffic light", 0xFAAA1E),
+    20: ("traffic sign", 0xDCDC00),
+    21: ("vegetation", 0x6B8E23),
+    22: ("terrain", 0x98FB98),
+    23: ("sky", 0x4682B4),
+    24: ("person", 0xDC143C),
+    25: ("rider", 0xFF0000),
+    26: ("car", 0x00008E),
+    27: ("truck", 0x000046),
+    28: ("bus", 0x003C64),
+    31: ("train", 0x005064),
+    32: ("motorcycle", 0x0000E6),
+    33: ("bicycle", 0x770B20),
 }
-"""Colour and label ids of each category (Cordts et al., 2016, arXiv:1604.01685)."""
+"""Name and colour of each label id that the benchmark scores (Cordts et al., 2016, arXiv:1604.01685)."""
+_CITYSCAPES_IGNORED = {
+    0: "unlabelled",
+    1: "ego vehicle",
+    2: "rectification border",
+    3: "out of region of interest",
+    4: "static",
+    5: "dynamic",
+    6: "ground",
+    9: "parking",
+    10: "rail track",
+    14: "guard rail",
+    15: "bridge",
+    16: "tunnel",
+    18: "pole group",
+    29: "caravan",
+    30: "trailer",
+}
+"""Label ids that it leaves out."""
 
 # The published labels with eroded boundaries leave these out in black.
 _ISPRS_CODING = Coding(coloured=True, names=_ISPRS | {0x000000: "boundary"}, silent=frozenset({"boundary"}))
@@ -63,8 +92,8 @@ CODINGS = {
     ),
     "cityscapes": Coding(
         coloured=False,
-        names={value: name for name, (_, ids) in _CITYSCAPES.items() for value in ids},
-        silent=frozenset({"void"}),
+        names={value: name for value, (name, _) in _CITYSCAPES.items()} | _CITYSCAPES_IGNORED,
+        silent=frozenset(_CITYSCAPES_IGNORED.values()),
     ),
 }
 """Built-in codings by name; `aerial` has the colours of the class rasters that geoseg writes."""
@@ -80,9 +109,7 @@ LEGENDS = {
     "potsdam": _coloured_legend(_ISPRS),
     "vaihingen": _coloured_legend(_ISPRS),
     "mbrsc": _coloured_legend(_MBRSC, road="road"),
-    "cityscapes": Legend(
-        classes=tuple(LegendClass(name=name, colour=colour) for name, (colour, _) in _CITYSCAPES.items())
-    ),
+    "cityscapes": _coloured_legend({colour: name for name, colour in _CITYSCAPES.values()}),
 }
 """Built-in legends by name."""
 

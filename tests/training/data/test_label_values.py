@@ -58,14 +58,22 @@ def test_silent_classes():
     assert encode(encoder, [0x000000]) == [[sets.ignored]]
 
 
-def test_cityscapes_categories():
-    """Label ids map to the categories of the data set's paper."""
+def test_cityscapes_classes():
+    """Label ids map to the 19 classes that the benchmark scores, in the order of its train ids; others are ignored."""
     sets, encoder = opened(legend="cityscapes", coding="cityscapes")
-    known = {0: "void", 7: "flat", 8: "flat", 11: "construction", 16: "construction", 17: "object", 20: "object"}
-    known |= {21: "nature", 22: "nature", 23: "sky", 24: "human", 25: "human", 26: "vehicle", 33: "vehicle"}
-    (labels,) = encode(encoder, list(known))
-    assert [sets.legend.names[label] for label in labels] == list(known.values())
-    assert len(sets.legend) == 8
+    scored = [7, 8, 11, 12, 13, 17, 19, 20, *range(21, 29), 31, 32, 33]
+    assert encode(encoder, scored) == [list(range(19))]
+    others = sorted(set(range(34)) - set(scored))
+    assert encode(encoder, others) == [[sets.ignored] * 15]
+    assert [sets.legend.names[number] for number in (0, 8, 13, 18)] == ["road", "vegetation", "car", "bicycle"]
+
+
+def test_cityscapes_categories():
+    """Label ids that the benchmark leaves out can be given a class, as for its categories."""
+    sets, encoder = opened(
+        legend="cityscapes", coding="cityscapes", values={"parking": "road", "10": "road", "caravan": "car"}
+    )
+    assert encode(encoder, [9, 10, 29, 30]) == [[0, 0, 13, sets.ignored]]
 
 
 def test_other_legend_by_class_name():
