@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,23 @@ class Coding:
     names: Mapping[int, str]
     silent: frozenset[str] = frozenset()
     """Names of unlabelled pixels: ignored unless the legend lists them."""
+    nearby: int = 0
+    """Largest difference, in each of red, green and blue, of other colours that stand for one of the coding's; 0 for
+    none."""
+
+    def find_nearest(self, colours: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        """Replace packed colours `(n,)` by the coding's nearest, up to `nearby`; others stay."""
+        own = np.array(list(self.names), np.int64)
+        found, places = np.unique(colours, return_inverse=True)
+        offsets = np.abs(_unpack(found)[:, None] - _unpack(own)).max(axis=-1)
+        nearest = np.where(offsets.min(axis=1) <= self.nearby, own[offsets.argmin(axis=1)], found)
+        return np.asarray(nearest[places])
+
+
+def _unpack(colours: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    """Red, green and blue `(n, 3)` of packed colours `(n,)`."""
+    parts: npt.NDArray[np.integer] = colours[:, None] >> np.array([16, 8, 0]) & 255
+    return parts
 
 
 _ISPRS = {
@@ -76,8 +94,9 @@ _CITYSCAPES_IGNORED = {
 }
 """Label ids that it leaves out."""
 
-# The published labels with eroded boundaries leave these out in black.
-_ISPRS_CODING = Coding(coloured=True, names=_ISPRS | {0x000000: "boundary"}, silent=frozenset({"boundary"}))
+# The published labels with eroded boundaries leave these out in black. Of Potsdam's tiles, 4_12 was compressed with
+# loss, and most cars of 6_7 are #fcff00.
+_ISPRS_CODING = Coding(coloured=True, names=_ISPRS | {0x000000: "boundary"}, silent=frozenset({"boundary"}), nearby=80)
 
 CODINGS = {
     "aerial": Coding(
@@ -114,13 +133,34 @@ LEGENDS = {
 """Built-in legends by name."""
 
 
-def translate(
-    values: npt.NDArray[np.integer], table: Mapping[int, int]
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Look up ids or packed colours in a table; return the results, and a mask of values without one."""
+class Translated(NamedTuple):
+    """Results of looking up values, of their shape."""
+
+    results: npt.NDArray[np.uint8]
+    unknown: npt.NDArray[np.bool_]
+    """Values without a result."""
+    near: npt.NDArray[np.bool_]
+    """Colours that stand for one of the coding's without being equal."""
+
+
+def translate(values: npt.NDArray[np.integer], table: Mapping[int, int], coding: Coding | None = None) -> Translated:
+    """Look up ids or packed colours in a table; those that it lacks may stand for a colour of the `coding`."""
+    near = np.zeros(values.shape, np.bool_)
     if not table:
-        return np.zeros(values.shape, np.uint8), np.ones(values.shape, np.bool_)
+        return Translated(np.zeros(values.shape, np.uint8), np.ones(values.shape, np.bool_), near)
     keys = np.array(sorted(table), np.int64)
     targets = np.array([table[key] for key in keys.tolist()], np.uint8)
     places = np.minimum(np.searchsorted(keys, values), keys.size - 1)
-    return targets[places], keys[places] != values
+    results, unknown = targets[places], np.asarray(keys[places] != values)
+    if coding is not None and coding.nearby and unknown.any():
+        found = translate(coding.find_nearest(values[unknown]), table)
+        results[unknown], near[unknown], unknown[unknown] = found.results, ~found.unknown, found.unknown
+    return Translated(results, unknown, near)
+
+
+def describe_near(source: str) -> str:
+    """State that some colours of a label raster are not exactly those of its coding."""
+    return (
+        f"{source} has colours that are not those of its coding but near them, as after compression with loss; they "
+        "are read as the nearest."
+    )

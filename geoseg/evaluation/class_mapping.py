@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.datasets.codings import CODINGS, LEGENDS, Coding, translate
+from geoseg.datasets.codings import CODINGS, LEGENDS, Coding, Translated, translate
 from geoseg.errors import UsageError
 from geoseg.models.legend import NODATA, Legend
 
@@ -23,24 +23,29 @@ class Codes:
     """Id of each value; `NODATA` if not compared."""
     rest: int | None = None
     """Id of all other values; None if they are unknown."""
-    coloured: bool = False
-    """Whether values are colours `0xrrggbb`."""
+    coding: Coding | None = None
+    """Coding of the reference; None for ids."""
     foreign: Mapping[int, str] | None = None
     """Names of values whose class is not in the prediction's legend."""
     expected: Set[int] = frozenset()
     """Values named by the user, which may not occur."""
 
-    def decode(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        """Return the ids of integer `values`, and a mask of unknown ones, both of the same shape."""
+    @property
+    def coloured(self) -> bool:
+        """Whether values are colours `0xrrggbb`."""
+        return self.coding is not None and self.coding.coloured
+
+    def decode(self, values: npt.NDArray[Any]) -> Translated:
+        """Find the ids of integer `values`."""
         if values.dtype == np.uint8:
-            ids, unknown = self._look_up(np.arange(256))
-            return ids[values], unknown[values]
+            ids, unknown, near = self._look_up(np.arange(256))
+            return Translated(ids[values], unknown[values], near[values])
         return self._look_up(values)
 
-    def _look_up(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        ids, unknown = translate(values, self.ids)
+    def _look_up(self, values: npt.NDArray[Any]) -> Translated:
+        ids, unknown, near = translate(values, self.ids, self.coding)
         ids[unknown] = NODATA if self.rest is None else self.rest
-        return ids, unknown if self.rest is None else np.zeros_like(unknown)
+        return Translated(ids, unknown if self.rest is None else np.zeros_like(unknown), near)
 
     def describe(self, value: int) -> str:
         """Name a value in a message."""
@@ -143,7 +148,7 @@ def _coded(names: tuple[str, ...], coding: Coding, ignore: Collection[str]) -> t
             ids[value] = NODATA
         else:
             foreign[value] = name
-    return Codes(ids=ids, coloured=coding.coloured, foreign=foreign), ignored
+    return Codes(ids=ids, coding=coding, foreign=foreign), ignored
 
 
 def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collection[str], single: str) -> ClassMapping:
@@ -166,7 +171,7 @@ def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collec
         numbers, wanted_values = frozenset(), frozenset(code for code, name in coding.names.items() if name == wanted)
         id_of = dict.fromkeys(coding.silent.union(ignore), NODATA) | {wanted: 1}
         ids = {code: id_of.get(name, 0) for code, name in coding.names.items()}
-        reference = Codes(ids=ids, coloured=coding.coloured, expected=wanted_values)
+        reference = Codes(ids=ids, coding=coding, expected=wanted_values)
     # A class of the legend may be absent; a bare number may be a slip.
     expected = {number} if names is None else frozenset()
     return ClassMapping(

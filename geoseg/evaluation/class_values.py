@@ -11,8 +11,10 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from geoseg.datasets.codings import describe_near
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
+from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import reading
 from geoseg.rasters.read import packed_colours
 from geoseg.tiling import Roi
@@ -45,8 +47,10 @@ def read_ids(raster: DatasetReader, roi: Roi, codes: Codes, found: FoundValues) 
             valid = np.ones(values.shape, bool)
         else:
             valid = np.asarray(raster.dataset_mask(window=window) != 0)
-    ids, unknown = codes.decode(values)
+    ids, unknown, near = codes.decode(values)
     unknown &= valid
+    if (near & valid).any():
+        warn(describe_near(raster.name))
     if unknown.any():
         numbers, counts = np.unique(values[unknown], return_counts=True)
         found.unknown.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))

@@ -17,7 +17,7 @@ def test_ids_of_a_legend():
     """Ids of the legend and nodata are kept; others are unknown."""
     found = map_classes(AERIAL)
     assert found.classes == found.bands == 5
-    ids, unknown = found.reference.decode(np.array([0, 4, 5, 255, -1, 70_000]))
+    ids, unknown, _ = found.reference.decode(np.array([0, 4, 5, 255, -1, 70_000]))
     assert ids[:2].tolist() == [0, 4]
     assert unknown.tolist() == [False, False, True, False, True, True]
     bytes_in = np.array([0, 4, 5, 255], np.uint8)
@@ -57,6 +57,16 @@ def test_coding_goes_by_name():
         map_classes(LEGENDS["potsdam"], coding="potsdam", ignore=["17"])
     with pytest.raises(UsageError, match="coding 'berlin' is unknown; choose one of "):
         map_classes(AERIAL, coding="berlin")
+
+
+@pytest.mark.parametrize("single", [None, "car"])
+def test_near_colours(single):
+    """Colours near those of the ISPRS labels are read as them, and reported; others are unknown."""
+    found = map_classes(LEGENDS["potsdam"], coding="potsdam", single=single)
+    ids, unknown, near = found.reference.decode(np.array([0xFFFF00, 0xFCFF00, 0x09DEDD, 0x060200]))
+    assert ids.tolist() == ([4, 4, 2, 255] if single is None else [1, 1, 0, 255])
+    assert (unknown.any(), near.tolist()) == (False, [False, True, True, True])
+    assert found.reference.decode(np.array([0x80FF00])).unknown.all()
 
 
 def test_coding_without_a_legend():

@@ -9,6 +9,7 @@ import rasterio.shutil
 from web_server import serving
 
 import geoseg
+from geoseg.datasets.codings import Coding
 from geoseg.datasets.discovery import Files
 from geoseg.errors import SceneError
 from geoseg.evaluation.class_mapping import map_classes
@@ -263,13 +264,13 @@ def test_training(write_scene, write_ids, noise, blobs, which):
     touch(paths[which])
     with opened(str(paths["image"])) as image:
         imagery = Imagery(raster=describe(str(paths["image"]), image), bands=(1, 2, 3), validity=Validity())
-    coding = LabelEncoder(data_set="set", coloured=False, table={value: value for value in range(5)}, others=None)
+    coding = Coding(coloured=False, names={})
     (pair,) = open_pair(
         Files(name="scene", **paths),
         imagery,
         (Scaling(),) * 3,
         DataSet(name="set", images=str(paths["image"])),
-        coding,
+        LabelEncoder(data_set="set", coding=coding, table={value: value for value in range(5)}, others=None),
         gsds_m=[None],
         ignored=255,
     )

@@ -14,6 +14,7 @@ import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
 
+from geoseg.datasets.codings import Coding
 from geoseg.datasets.discovery import Files, find_pairs
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, whole
@@ -193,7 +194,7 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
     fill = 0 if nodata is None else nodata
     imagery = Imagery(raster=raster, bands=bands, validity=Validity(alpha=alpha_of(raster.bands)))
     entry = DataSet(name="chips", images=str(files.image))
-    coding = LabelEncoder(data_set="chips", coloured=coloured, table={}, others=None)
+    coding = LabelEncoder(data_set="chips", coding=Coding(coloured=coloured, names={}), table={}, others=None)
     unscaled = (Scaling(),) * len(bands)
     (pair,) = open_pair(files, imagery, unscaled, entry, coding, gsds_m=[None], ignored=NODATA)
 

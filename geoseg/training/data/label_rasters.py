@@ -27,11 +27,11 @@ Values = tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]
 """Ids or packed colours `(rows, columns)`, and their validity mask."""
 
 
-def read_values(pair: Pair, coding: LabelEncoder, roi: Roi) -> Values:
+def read_values(pair: Pair, encoder: LabelEncoder, roi: Roi) -> Values:
     """Read ids or packed colours of a region of the image's grid."""
     with opened(str(pair.label), overviews=True, identity=pair.label_identity) as label:
-        _check_kind(pair, coding, label)
-        read = partial(_read_native, coding, label)
+        _check_kind(pair, encoder, label)
+        read = partial(_read_native, encoder, label)
         if pair.grid is not None and is_placed(label):
             with opened(str(pair.image), overviews=True, identity=pair.image_identity) as image:
                 same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
@@ -50,29 +50,29 @@ def _locate(
     return np.where(inside, rows, -1).astype(np.int64), np.where(inside, cols, -1).astype(np.int64)
 
 
-def _check_kind(pair: Pair, coding: LabelEncoder, label: rasterio.DatasetReader) -> None:
+def _check_kind(pair: Pair, encoder: LabelEncoder, label: rasterio.DatasetReader) -> None:
     has_palette = label.colorinterp[0] == ColorInterp.palette
-    if coding.coloured and label.count < 3 and not has_palette:
+    if encoder.coding.coloured and label.count < 3 and not has_palette:
         raise SceneError(
-            f"{pair.label} has {label.count} band without a palette, but the coding of data set {coding.data_set} is "
+            f"{pair.label} has {label.count} band without a palette, but the coding of data set {encoder.data_set} is "
             "colours; set its coding to ids."
         )
-    if not coding.coloured and count_bands(label) > 1:
+    if not encoder.coding.coloured and count_bands(label) > 1:
         raise SceneError(
-            f"{pair.label} has {label.count} bands, but the coding of data set {coding.data_set} is ids, in one band; "
+            f"{pair.label} has {label.count} bands, but the coding of data set {encoder.data_set} is ids, in one band; "
             "set its coding to colours."
         )
     refuse_floats(label)
 
 
-def _read_native(coding: LabelEncoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
+def _read_native(encoder: LabelEncoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
     """Read ids or packed colours of a region of the label's own pixels."""
     window = Window.from_slices(*roi)
     has_palette = label.colorinterp[0] == ColorInterp.palette
-    bands = [1, 2, 3] if coding.coloured and not has_palette else [1]
+    bands = [1, 2, 3] if encoder.coding.coloured and not has_palette else [1]
     pixels = label.read(bands, window=window)
     valid = (label.read_masks(bands, window=window) > 0).any(axis=0)
-    return pack_values(label, pixels, coloured=coding.coloured), valid
+    return pack_values(label, pixels, coloured=encoder.coding.coloured), valid
 
 
 def pack_values(label: rasterio.DatasetReader, pixels: npt.NDArray[Any], *, coloured: bool) -> npt.NDArray[np.integer]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.datasets.codings import CODINGS, Coding, translate
+from geoseg.datasets.codings import CODINGS, Coding, describe_near, translate
 from geoseg.errors import UsageError
 from geoseg.models.legend import NODATA
+from geoseg.rasters.georeference import warn
 from geoseg.training.recipe.label_sets import IGNORE, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
 
@@ -19,8 +20,8 @@ class LabelEncoder:
 
     data_set: str
     """Name for error messages."""
-    coloured: bool
-    """Values are colours `0xrrggbb`; otherwise ids."""
+    coding: Coding
+    """Whether values are ids or colours, and which other colours stand for its own."""
     table: Mapping[int, int]
     """Label value by id or colour."""
     others: int | None
@@ -29,9 +30,14 @@ class LabelEncoder:
     def encode(
         self, values: npt.NDArray[np.integer], valid: npt.NDArray[np.bool_], source: str
     ) -> npt.NDArray[np.uint8]:
-        """Translate ids or packed colours `(height, width)`; UsageError for unmapped values of valid pixels."""
-        labels, unknown = translate(values, self.table)
+        """Translate ids or packed colours `(height, width)`; UsageError for unmapped values of valid pixels.
+
+        A GeosegWarning reports colours that are near those of the coding, not equal.
+        """
+        labels, unknown, near = translate(values, self.table, self.coding)
         unknown &= valid
+        if (near & valid).any():
+            warn(describe_near(source))
         if unknown.any():
             if self.others is None:
                 raise UsageError(self._describe_unknown(values[unknown], source))
@@ -41,9 +47,9 @@ class LabelEncoder:
     def _describe_unknown(self, values: npt.NDArray[np.integer], source: str) -> str:
         found, counts = np.unique(values, return_counts=True)
         first = np.argmax(counts)
-        text = f"#{found[first]:06x}" if self.coloured else str(found[first])
+        text = f"#{found[first]:06x}" if self.coding.coloured else str(found[first])
         more = f" ({counts.sum()} pixels of {len(found)} unknown values in all)" if len(found) > 1 else ""
-        kind = "colour" if self.coloured else "id"
+        kind = "colour" if self.coding.coloured else "id"
         return (
             f"{source} has {counts[first]} pixels of {kind} {text}{more}, which data set {self.data_set} does not "
             f"list; map it in its `values` to a class, a list of classes, or `{IGNORE}` ({OTHERS!r} means all others)."
@@ -72,7 +78,7 @@ def build_label_encoder(entry: DataSet, sets: LabelSets) -> LabelEncoder:
     others = entry.values.get(OTHERS)
     return LabelEncoder(
         data_set=entry.name,
-        coloured=coding.coloured,
+        coding=coding,
         table=table,
         others=None if others is None else sets.encode(others, entry.name),
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp
 
-from geoseg.datasets.codings import CODINGS
+from geoseg.datasets.codings import CODINGS, Coding
 from geoseg.datasets.discovery import VECTORS
 from geoseg.errors import DataError, SceneError, UsageError
 from geoseg.rasters.open import opened
@@ -94,7 +94,7 @@ def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
     total = counts.total()
     builtin = _recognise(counts, paths[0], coloured=coloured)
     texts = {value: f"#{value:06x}" if coloured else str(value) for value in sorted(counts)}
-    strays = set() if builtin is None else counts.keys() - CODINGS[builtin].names.keys()
+    strays = set() if builtin is None else counts.keys() - _name_values(counts, CODINGS[builtin]).keys()
     return LabelSurvey(
         coding=builtin or ("colours" if coloured else "ids"),
         counts={text: counts[value] / total for value, text in texts.items()},
@@ -118,12 +118,20 @@ def _recognise(counts: Counter[int], path: Path, *, coloured: bool) -> str | Non
         coding = CODINGS[name]
         if coding.coloured != coloured or not (coloured or name in customary):  # ids fit any coding
             continue
-        seen = [value for value in counts if coding.names.get(value, "") not in {"", *coding.silent}]
-        strays = sum(times for value, times in counts.items() if value not in coding.names)
+        names = _name_values(counts, coding)
+        seen = set(names.values()) - coding.silent
+        strays = sum(times for value, times in counts.items() if value not in names)
         evidence = CUSTOMARY_EVIDENCE if name in customary else EVIDENCE
         if len(seen) >= evidence and strays <= STRAY * counts.total():
             return name
     return None
+
+
+def _name_values(values: Iterable[int], coding: Coding) -> dict[int, str]:
+    """Class names in a coding of the values that have one."""
+    given = list(values)
+    meant = coding.find_nearest(np.array(given)).tolist() if coding.nearby else given
+    return {value: coding.names[own] for value, own in zip(given, meant, strict=True) if own in coding.names}
 
 
 def _survey_features(paths: Sequence[Path]) -> LabelSurvey:

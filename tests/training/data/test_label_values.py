@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.datasets.codings import CODINGS, LEGENDS
-from geoseg.errors import UsageError
+from geoseg.errors import GeosegWarning, UsageError
 from geoseg.training.data.label_values import build_label_encoder
 from geoseg.training.recipe.load import parse_recipe
 from geoseg.training.recipe.resolve import resolve
@@ -56,6 +56,28 @@ def test_silent_classes():
     assert encode(encoder, [0x9B9B9B, 0x000000]) == [[sets.ignored] * 2]
     sets, encoder = opened(legend="potsdam", coding="potsdam")
     assert encode(encoder, [0x000000]) == [[sets.ignored]]
+
+
+def test_colours_near_those_of_a_coding():
+    """ISPRS colours that lossy compression has changed are read as the nearest, and reported once for a file."""
+    sets, encoder = opened(legend="potsdam", coding="potsdam")
+    random = np.random.default_rng(0)
+    classes = random.integers(0, 6, (40, 50))
+    colours = np.array([entry.rgb for entry in sets.legend.classes])[classes]
+    lossy = np.where(colours > 127, 255 - random.integers(0, 81, colours.shape), random.integers(0, 81, colours.shape))
+    values = lossy @ [0x10000, 0x100, 1]
+    with pytest.warns(GeosegWarning) as found:
+        assert encode(encoder, values) == classes.tolist()
+    assert [str(warning.message).partition(" has ")[0] for warning in found] == ["label.png"]
+    assert encode(encoder, values, valid=False)  # and nothing is said of pixels without data
+    with pytest.raises(UsageError, match=r"has 2 pixels of colour #00ff51, which"):
+        encode(encoder, [0x00FF51, 0x00FF51])
+
+
+def test_a_near_colour_of_its_own():
+    """A colour that `values` lists is not read as a near one."""
+    sets, encoder = opened(legend="potsdam", coding="potsdam", values={"#fcff00": "ignore"})
+    assert encode(encoder, [0xFCFF00, 0xFFFF00]) == [[sets.ignored, 4]]
 
 
 def test_cityscapes_classes():

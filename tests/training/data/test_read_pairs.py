@@ -203,11 +203,11 @@ def test_labels_elsewhere(write_raster, coordinates, ids, only_pair, crs):
 def test_unknown_colours_name_the_file(write_raster, coordinates, only_pair):
     """A colour that the coding does not list is an error with its pixel count and file."""
     picture = np.full((3, 20, 30), 255, np.uint8)
-    picture[:, 3:5, 4:9] = 7
+    picture[:, 3:5, 4:9] = 128
     write_raster("image.png", coordinates(20, 30), transform=None)
     write_raster("label.png", picture, transform=None)
     pair = only_pair(images="image.png", labels="label.png", coding="potsdam", legend="potsdam")
-    with pytest.raises(UsageError, match=r"label\.png has 10 pixels of colour #070707"):
+    with pytest.raises(UsageError, match=r"label\.png has 10 pixels of colour #808080"):
         read_labels(pair, whole(pair))
 
 

@@ -122,7 +122,8 @@ def test_bands_of_images_that_differ(seen, write_raster, picture, ids):
         (((0, 0, 0), (255, 255, 255)), "5_Labels_all", "colours"),
         (ISPRS[:3], "labels", "potsdam"),
         (ISPRS[:3], "gts_for_participants", "vaihingen"),
-        ((*ISPRS, (9, 9, 9)), "labels", "colours"),
+        ((*ISPRS, (128, 128, 128)), "labels", "colours"),
+        (tuple(tuple(abs(part - 33) for part in colour) for colour in ISPRS), "labels", "potsdam"),
     ],
 )
 def test_a_coding_is_known_by_its_classes(seen, colours, place, coding):
