@@ -189,7 +189,8 @@ class TeacherTable(Section):
 class Augmentation(Section):
     """Random changes of training windows; 0 or false turns one off."""
 
-    flips: bool = True
+    flips: bool | Literal["horizontal"] = True
+    """Mirror left and right, and top and bottom; `horizontal` for left and right only, as in street scenes."""
     right_angles: bool = True
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Largest angle, in degrees."""

@@ -55,7 +55,8 @@ def draw_changes(choice: Augmentation, random: np.random.Generator, windows: int
 
 def _draw_matrices(choice: Augmentation, random: np.random.Generator, windows: int) -> npt.NDArray[np.float64]:
     """Draw flips, quarter turns, rotation and zoom as matrices `(windows, 2, 2)`; exact without the last two."""
-    flips = 1 - 2.0 * (random.integers(2, size=(windows, 2)) * choice.flips)
+    may_flip = (choice.flips is True, choice.flips is not False)
+    flips = 1 - 2.0 * (random.integers(2, size=(windows, 2)) * may_flip)
     quarters = random.integers(4, size=windows) * choice.right_angles
     turns = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])[quarters]
     angles = np.radians(random.uniform(-choice.rotation, choice.rotation, windows))

@@ -113,6 +113,17 @@ def test_flips_and_right_angles_are_exact():
     assert drawn == set(range(8))
 
 
+def test_horizontal_flips():
+    """Street scenes are mirrored left and right, and never stand on their heads."""
+    augmenter = augmenter_of(only(flips="horizontal"))
+    given = windows(augmenter.margin_side, count=1)
+    still = centre(given[0])[0]
+    drawn = [run(augmenter, *given, seed)[0][0] for seed in range(12)]
+    mirrored = [np.allclose(pixels, still[:, ::-1], atol=1e-3) for pixels in drawn]
+    assert all(mirror or np.allclose(pixels, still, atol=1e-3) for pixels, mirror in zip(drawn, mirrored, strict=True))
+    assert 0 < sum(mirrored) < 12
+
+
 @pytest.mark.parametrize("choice", [only(zoom=0.35), only(rotation=45.0), only(rotation=180.0, zoom=0.2)])
 def test_the_margin_holds_what_a_move_shows(choice):
     """No window reaches beyond its margin, which is a whole number of pixels on each side."""
