@@ -94,8 +94,8 @@ def rasters(
 ) -> None:
     """Compare class rasters with reference rasters.
 
-    PREDICTED and REFERENCE are two files, or two folders whose files are matched by name. The grids may differ: the
-    reference is sampled at the pixel centres of the prediction.
+    PREDICTED and REFERENCE are two files, or two folders or glob patterns whose files are matched by name. The grids
+    may differ: the reference is sampled at the pixel centres of the prediction.
 
     \b
     geoseg evaluate rasters scene_classes.tif reference.tif
@@ -178,8 +178,8 @@ def roads(
 ) -> None:
     """Compare road networks with reference networks.
 
-    PREDICTED and REFERENCE are two vector files, or two folders whose files are matched by name, in any CRS. They are
-    compared in metres.
+    PREDICTED and REFERENCE are two vector files, or two folders or glob patterns whose files are matched by name, in
+    any CRS. They are compared in metres.
 
     \b
     geoseg evaluate roads scene_roads.gpkg reference.geojson -o report

@@ -59,7 +59,7 @@ def find_images(*places: str) -> list[Path]:
     """List the images of folders, glob patterns or files, sorted in each; DataError if one holds none."""
     found: dict[Path, None] = {}
     for place in places:
-        root, paths = _list_files(place)
+        root, paths = list_files(place)
         images = [path for path in sorted(paths) if _has_suffix(path, root, RASTERS)]
         if not images:
             raise DataError(f"{place} holds no images ({', '.join(sorted(RASTERS))}).")
@@ -87,7 +87,9 @@ def _find_folders(root: Path) -> list[tuple[str, str]]:
                 raise DataError(f"{folder} has {beside[0].name} and {beside[1].name} next to it; give the labels.")
             found += [(folder, path) for path in beside]
     if not found:
-        raise DataError(f"{root} has no folder images with labels, masks or gt next to it; give the labels.")
+        wanted = next((" or ".join(each) for name, each in _CONVENTIONS.items() if _same_name(root.name, name)), None)
+        missing = f"{wanted} next to it" if wanted else "images with labels, masks or gt next to it"
+        raise DataError(f"{root} has no folder {missing}; give the labels.")
     first: dict[Path, tuple[str, str]] = {}
     for folder, labels in found:
         first.setdefault(labels, (str(folder), str(labels)))
@@ -135,7 +137,7 @@ def _pair(images: str, labels: str) -> Iterator[Files]:
 
 def _name_files(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> Iterator[tuple[str, Path]]:
     """Yield the files of a folder or pattern with the name that an image and its label share."""
-    root, paths = _list_files(place)
+    root, paths = list_files(place)
     seen: dict[str, Path] = {}
     for path in sorted(paths):
         if not _has_suffix(path, root, suffixes) or OTHER_LABELS.search(path.stem):
@@ -153,7 +155,12 @@ def _has_suffix(path: Path, root: Path, suffixes: frozenset[str]) -> bool:
     return path.suffix.lower() in suffixes and not hidden
 
 
-def _list_files(place: str) -> tuple[Path, Iterable[Path]]:
+def is_pattern(place: Path) -> bool:
+    """Whether a path is a glob pattern rather than the name of something."""
+    return not place.exists() and _WILD.search(str(place)) is not None
+
+
+def list_files(place: str) -> tuple[Path, Iterable[Path]]:
     """List the files of a folder at any depth, of a pattern, or one file; return their common folder, too."""
     path = Path(place)
     if path.is_dir():

@@ -37,9 +37,9 @@ def evaluate(
     Parameters
     ----------
     predicted
-        Raster of class ids, or a folder of such rasters.
+        Raster of class ids, or a folder or glob pattern of such rasters.
     reference
-        Raster or folder; in folders, files are matched by name, without `_classes` and extension.
+        Raster, folder or pattern; of several, files are matched by name, without `_classes` and extension.
     ignore
         Ids or names of reference classes that are not compared.
     erode

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from geoseg.datasets.discovery import IMAGE_MARK, LABEL_MARK, OTHER_LABELS, RASTERS
+from geoseg.datasets.discovery import IMAGE_MARK, LABEL_MARK, OTHER_LABELS, RASTERS, is_pattern, list_files
 from geoseg.errors import DataError, UsageError
 from geoseg.vectors.targets import VECTOR_ENDINGS
 
@@ -32,7 +32,7 @@ class Pair:
 def pair_rasters(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]:
     """Pair class rasters with references, and note unpaired files.
 
-    Two files always make a pair; in folders names decide: `north_classes.tif` or `north.tif` matches
+    Two files always make a pair; in folders or glob patterns names decide: `north_classes.tif` or `north.tif` matches
     `north_classes.png` or `north.png`. The rest are matched without the marks of images and labels, as in
     training: `north_RGB_classes.tif` with `north_label.tif`. In a folder with `_classes` rasters, other rasters are
     skipped. Missing, unmatched and ambiguous files raise DataError.
@@ -88,21 +88,26 @@ def _key(path: Path) -> str:
 
 
 def _are_folders(predicted: Path, reference: Path) -> bool:
-    """Whether both are folders; DataError if only one is, or one is missing."""
+    """Whether both are folders or patterns; DataError if only one is, or one is missing."""
     for path in (predicted, reference):
         if str(path).startswith(("http:/", "https:/")):
             raise UsageError(f"{str(path).replace('/', '//', 1)} is a URL; only files on disk can be evaluated.")
-        if not path.exists():
+        if not path.exists() and not is_pattern(path):
             raise DataError(f"{path} does not exist.")
-    if predicted.is_dir() != reference.is_dir():
-        folder, file = (predicted, reference) if predicted.is_dir() else (reference, predicted)
-        raise DataError(f"{folder} is a folder and {file} is a file; give two files or two folders.")
-    return predicted.is_dir()
+    several = {path: path.is_dir() or is_pattern(path) for path in (predicted, reference)}
+    if several[predicted] != several[reference]:
+        folder, file = sorted(several, key=lambda path: not several[path])
+        raise DataError(
+            f"{folder} is a {'folder' if folder.is_dir() else 'pattern'} and {file} is a file; give two files or two "
+            "folders."
+        )
+    return several[predicted]
 
 
 def _by_name(folder: Path, endings: Collection[str], suffix: str) -> dict[str, Path]:
-    """List the files of a folder by scene name; if some have geoseg's suffix, only those."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and path.name[0] != ".")
+    """List the files of a folder or pattern by scene name; if some have geoseg's suffix, only those."""
+    files = folder.iterdir() if folder.is_dir() else list_files(str(folder))[1]
+    paths = sorted(path for path in files if path.suffix.lower() in endings and path.name[0] != ".")
     marked = [path for path in paths if path.stem.endswith(suffix)]
     found: dict[str, Path] = {}
     for path in marked or paths:
@@ -122,7 +127,7 @@ def some_of(names: Iterable[str]) -> str:
 def pair_roads(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]:
     """Pair road networks with references, and note unpaired files; errors are those of `pair_rasters`.
 
-    Two files always make a pair; in folders names decide: `north_roads.gpkg` or `north.gpkg` matches
+    Two files always make a pair; in folders or glob patterns names decide: `north_roads.gpkg` or `north.gpkg` matches
     `north_roads.geojson` or `north.geojson`.
     """
     if _are_folders(predicted, reference):

@@ -107,6 +107,8 @@ def test_two_files_of_different_names(lay):
     [
         (["images/a.tif", "images/b.tif", "labels/a.tif"], ".", None, "1 of 2 images .* have no label .* is b"),
         (["images/a.tif"], ".", None, "has no folder images with labels, masks or gt next to it"),
+        (["images/a.tif"], "images", None, "has no folder labels or masks or gt next to it; give the labels"),
+        (["2_Ortho_RGB/a_RGB.tif", "a_label.tif"], "2_Ortho_RGB", None, "has no folder 5_Labels_all next to it"),
         (["images/a.tif", "labels/a.tif", "masks/a.tif"], ".", None, "has labels and masks next to it"),
         (["images/a.tif", "labels/a.tif", "Labels/a.tif"], ".", None, "has (L|l)abels and (L|l)abels next to it"),
         (["images/a.tif", "l/a_label.tif", "l/a_label_noBoundary.tif"], "images", "l", "have the same name; select"),

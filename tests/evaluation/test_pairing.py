@@ -63,6 +63,26 @@ def test_marks_that_leave_one_name(folders, ours, theirs, several):
         pair_rasters(*folders(ours, theirs))
 
 
+def test_patterns_select_files(folders):
+    """A glob pattern stands for the files that it matches; one that matches none is an error, as for a folder."""
+    maps, truth = folders(["a_1_classes.tif", "a_2_classes.tif", "b_1_classes.tif"], ["a_1.tif", "a_2.tif", "b_1.tif"])
+    pairs, notes = pair_rasters(maps / "*_1_classes.tif", truth)
+    assert [pair.name for pair in pairs] == ["a_1", "b_1"]
+    assert [note.partition(" in ")[0] for note in notes] == ["1"]
+    assert [pair.name for pair in pair_rasters(maps, truth / "a_?.tif")[0]] == ["a_1", "a_2"]
+    with pytest.raises(DataError, match=r"no raster in .*c_\*\.tif \(none\) matches one in"):
+        pair_rasters(maps / "c_*.tif", truth)
+    with pytest.raises(DataError, match=r"_1_classes\.tif is a pattern and .*a_1\.tif is a file"):
+        pair_rasters(maps / "*_1_classes.tif", truth / "a_1.tif")
+
+
+def test_brackets_in_a_name_are_no_pattern(folders):
+    """A file or folder that exists is taken as it is named."""
+    maps, truth = folders(["a[1]_classes.tif"], ["a[1].tif"])
+    (pair,), _ = pair_rasters(maps / "a[1]_classes.tif", truth / "a[1].tif")
+    assert pair.name == "a[1]"
+
+
 def test_left_overs_are_told(folders):
     """Unpaired files of either side are counted and named."""
     pairs, notes = pair_rasters(*folders(["a.tif", "b.tif"], ["b.tif", "c.tif", "d.tif"]))
