@@ -46,15 +46,18 @@ pytestmark = [
 ]
 
 
+def read_commands(name):
+    """Commands in a recipe's header."""
+    return re.findall("^#     (geoseg .*)$", (RECIPES / f"{name}.toml").read_text(), re.MULTILINE)
+
+
 def commands(name, root):
     """Commands of a recipe's header for the data in `root`, as a shell would pass them on."""
-    lines = (RECIPES / f"{name}.toml").read_text().splitlines()
-    for line in lines:
-        if line.startswith("#     geoseg "):
-            words = shlex.split(line.removeprefix("#     geoseg ").replace("DATA", str(root)))
-            words = [word.replace("recipes/", f"{RECIPES}/") for word in words]
-            quoted = re.findall('"([^"]*)"', line)
-            yield [part for word in words for part in ([word] if word in quoted or "*" not in word else expand(word))]
+    for line in read_commands(name):
+        words = shlex.split(line.removeprefix("geoseg ").replace("DATA", str(root)))
+        words = [word.replace("recipes/", f"{RECIPES}/") for word in words]
+        quoted = re.findall('"([^"]*)"', line)
+        yield [part for word in words for part in ([word] if word in quoted or "*" not in word else expand(word))]
 
 
 def expand(pattern):
@@ -98,6 +101,13 @@ def supports(document, name=None):
     """Reference pixels of each class that were compared: of all images, or of one."""
     (scores,) = [document] if name is None else [each["scores"] for each in document["images"] if each["name"] == name]
     return [each["support"] for each in scores["classes"]]
+
+
+def test_the_documentation_has_these_commands():
+    """docs/training.md has the commands of the recipes' headers, which the tests here run."""
+    page = (RECIPES.parent / "docs" / "training.md").read_text()
+    documented = [line for block in re.findall("```bash\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    assert documented == [line for name in TINY for line in read_commands(name)]
 
 
 # Potsdam
