@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,8 +93,10 @@ def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
         raise SceneError(f"{kinds[True]} holds colours and {kinds[False]} ids; use labels of one kind.")
     total = counts.total()
     builtin = _recognise(counts, paths[0], coloured=coloured)
+    if builtin is not None:
+        counts = _count_meant(counts, CODINGS[builtin])
     texts = {value: f"#{value:06x}" if coloured else str(value) for value in sorted(counts)}
-    strays = set() if builtin is None else counts.keys() - _name_values(counts, CODINGS[builtin]).keys()
+    strays = set() if builtin is None else counts.keys() - CODINGS[builtin].names.keys()
     return LabelSurvey(
         coding=builtin or ("colours" if coloured else "ids"),
         counts={text: counts[value] / total for value, text in texts.items()},
@@ -118,20 +120,23 @@ def _recognise(counts: Counter[int], path: Path, *, coloured: bool) -> str | Non
         coding = CODINGS[name]
         if coding.coloured != coloured or not (coloured or name in customary):  # ids fit any coding
             continue
-        names = _name_values(counts, coding)
-        seen = set(names.values()) - coding.silent
-        strays = sum(times for value, times in counts.items() if value not in names)
+        meant = _count_meant(counts, coding)
+        seen = [value for value in meant if coding.names.get(value, "") not in {"", *coding.silent}]
+        strays = sum(times for value, times in meant.items() if value not in coding.names)
         evidence = CUSTOMARY_EVIDENCE if name in customary else EVIDENCE
         if len(seen) >= evidence and strays <= STRAY * counts.total():
             return name
     return None
 
 
-def _name_values(values: Iterable[int], coding: Coding) -> dict[int, str]:
-    """Class names in a coding of the values that have one."""
-    given = list(values)
-    meant = coding.find_nearest(np.array(given)).tolist() if coding.nearby else given
-    return {value: coding.names[own] for value, own in zip(given, meant, strict=True) if own in coding.names}
+def _count_meant(counts: Counter[int], coding: Coding) -> Counter[int]:
+    """Count colours near those of a coding as them."""
+    if not coding.nearby:
+        return counts
+    meant: Counter[int] = Counter()
+    for value, times in zip(coding.find_nearest(np.array(list(counts))).tolist(), counts.values(), strict=True):
+        meant[value] += times
+    return meant
 
 
 def _survey_features(paths: Sequence[Path]) -> LabelSurvey:

@@ -131,6 +131,13 @@ def test_a_coding_is_known_by_its_classes(seen, colours, place, coding):
     assert seen(label=coloured(*colours), place=place).labels.coding == coding
 
 
+def test_near_colours_count_as_those_of_the_coding(seen):
+    """Colours that lossy compression has changed are listed as those of the ISPRS labels, and not ignored."""
+    found = seen(label=coloured(*ISPRS[:4], (252, 255, 0), (225, 9, 12)), place="5_Labels_all").labels
+    assert {*found.counts} == {"#ffffff", "#0000ff", "#00ffff", "#00ff00", "#ffff00", "#ff0000"}
+    assert not found.ignored
+
+
 def test_colours_of_a_palette(seen, ids):
     """A palette with two colours of a built-in coding is not that coding."""
     found = seen(label=ids, palette={0: (255, 0, 0), 1: (0, 255, 0)}).labels
