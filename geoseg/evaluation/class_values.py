@@ -49,8 +49,9 @@ def read_ids(raster: DatasetReader, roi: Roi, codes: Codes, found: FoundValues) 
             valid = np.asarray(raster.dataset_mask(window=window) != 0)
     ids, unknown, near = codes.decode(values)
     unknown &= valid
-    if (near & valid).any():
+    if codes.coding is not None and (near & valid).any():
         warn(describe_near(raster.name))
+        values[near] = codes.coding.find_nearest(values[near])
     if unknown.any():
         numbers, counts = np.unique(values[unknown], return_counts=True)
         found.unknown.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))

@@ -6,9 +6,10 @@ import re
 import numpy as np
 import pytest
 import rasterio
+from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from sklearn.metrics import cohen_kappa_score, jaccard_score
-from standins import DAMAGED_LEGENDS
+from standins import DAMAGED_LEGENDS, warned
 
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import SceneError, UsageError
@@ -126,6 +127,22 @@ def test_isprs_protocol(write_ids, blobs):
     assert without.scores.pixels == isprs.matrix[:5].sum()
     with pytest.raises(UsageError, match="no class is called clutter"):
         evaluate(write_ids(predicted % 5, "c.tif", legend=AERIAL), theirs, protocol="isprs-no-clutter")
+
+
+@pytest.mark.parametrize("single", [None, "car"])
+def test_labels_compressed_with_loss(write_ids, blobs, tmp_path, single):
+    """ISPRS labels whose colours lossy compression has changed give the scores of exact ones, and a warning."""
+    ids = blobs(30, 30, classes=6)
+    ours = write_ids(np.roll(ids, 1, axis=0), "a.tif", legend=LEGENDS["potsdam"])
+    colours = np.array([entry.rgb for entry in LEGENDS["potsdam"].classes], np.uint8)[ids]
+    changes = np.random.default_rng(0).integers(1, 40, colours.shape, dtype=np.uint8)
+    exact, lossy = tmp_path / "exact.png", tmp_path / "lossy.png"
+    Image.fromarray(colours).save(exact)
+    Image.fromarray(np.where(colours > 127, 255 - changes, changes)).save(lossy)
+    expected = evaluate(ours, exact, coding="potsdam", single=single)
+    with warned(r"lossy\.png has colours that are not those of its coding but near them"):
+        found = evaluate(ours, lossy, coding="potsdam", single=single)
+    assert found.classes == expected.classes
 
 
 def test_metres(write_ids, blobs):
