@@ -155,6 +155,7 @@ def _show(console: "Console", training: "Training") -> None:
     best = training.best
     score = f", validation Jaccard index {best['val_jaccard']:.4f}" if "val_jaccard" in best else ""
     console.print(f"best epoch: {int(best['epoch'])}{score}", highlight=False)
+    console.print(training.calibration, highlight=False, soft_wrap=True, markup=False)
     timing = dict(training.timing)
     steps, rate = timing.pop("steps"), timing.pop("megapixels_s")
     parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in timing.items())

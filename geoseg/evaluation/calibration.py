@@ -42,7 +42,7 @@ def count_calibration(levels: npt.NDArray[np.uint8], correct: npt.NDArray[np.boo
     return np.stack([np.bincount(values, minlength=LEVELS + 1) for values in (levels, levels[correct])])
 
 
-def calibrate(counts: Counts) -> Calibration:
+def measure_calibration(counts: Counts) -> Calibration:
     """Score the counts `(2, LEVELS + 1)` of `count_calibration`."""
     levels = np.arange(LEVELS + 1)
     number = np.minimum(levels * BINS // LEVELS, BINS - 1)

@@ -6,7 +6,7 @@ from itertools import chain
 from geoseg.errors import UsageError
 
 from .bootstrap import bootstrap_intervals, score_counts
-from .calibration import calibrate
+from .calibration import measure_calibration
 from .class_mapping import Codes
 from .counts import ComparedImage, Comparison, total
 from .criteria import Criteria
@@ -44,7 +44,7 @@ def summarise(
         classes=tuple(_class(everything, entry, ends) for entry in scores.classes),
         matrix=everything.confusion.matrix,
         names=names or tuple(str(number) for number in range(everything.rules.classes)),
-        calibration=None if everything.calibration is None else calibrate(everything.calibration),
+        calibration=None if everything.calibration is None else measure_calibration(everything.calibration),
         intervals={name: _interval(pair) for name, pair in ends.items() if not name.startswith("class_")},
         images=tuple(
             _image(image, comparison, names, scores) for image, comparison in zip(images, comparisons, strict=True)

@@ -1,18 +1,22 @@
-"""Finish a run: score the best weights on whole images, and write bundle and report."""
+"""Finish a run: score and calibrate the best weights on whole images, and write bundle and report."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
+from geoseg.errors import DataError
+from geoseg.evaluation.temperature import fit_temperature
 from geoseg.files import whole, write_text
 from geoseg.models.bundle import save_bundle
 from geoseg.models.engines.on_keras import KerasEngine
-from geoseg.models.weights import rounded
+from geoseg.models.temperature import CALIBRATION, divide_logits
+from geoseg.models.weights import MANTISSA_BITS, rounded
 
 from .recipe.resolve import Run
 from .report import write_report, write_tile_pictures
@@ -20,13 +24,17 @@ from .run.best_and_worst import Extremes
 from .run.neural_network import build_shipped
 from .run.run_folder import RunFolder, best_row, read_history
 from .run.validation import map_classes, validate
+from .run.validation_samples import Sampler
 
 if TYPE_CHECKING:
     from .data.dataset import Data, LabelledImage
 
 
-def finish(run: Run, data: "Data", folder: RunFolder) -> Path:
-    """Score the best weights, write bundle and report, and return the path of the report."""
+def finish(run: Run, data: "Data", folder: RunFolder) -> tuple[Path, str]:
+    """Score and calibrate the best weights, write bundle and report.
+
+    Returns the path of the report, and a sentence on the calibration.
+    """
     best = best_row(read_history(folder.history))
     epochs = 0 if best is None else int(best["epoch"])
     network = build_shipped(run.network, run.card)
@@ -34,34 +42,47 @@ def finish(run: Run, data: "Data", folder: RunFolder) -> Path:
     if run.mantissa_bits is not None:  # score the weights as the bundle keeps them
         network.set_weights([rounded(np.asarray(weight), run.mantissa_bits) for weight in network.get_weights()])
     images = data.validation_images()
-    metrics = _score(run, network, images, folder, epochs) if images else {}
-    card = replace(run.card, provenance={**run.card.provenance, "epochs": epochs, "metrics": metrics})
-    bundle = folder.bundle(card.name)
+    sampler = Sampler(images, run.card, run.labels)
+    scores = _score(run, network, images, sampler, folder) if images else {}
+    provenance = {**run.card.provenance, "epochs": epochs, "metrics": _metrics(scores) if scores else {}}
+    bundle = folder.bundle(run.card.name)
+    try:
+        fit = fit_temperature(sampler.images, run.labels.allows)
+    except DataError as error:
+        calibration: dict[str, Any] = {"sentence": str(error)}
+    else:
+        calibration = {"sentence": fit.sentence(), **fit.to_json()}
+        provenance[CALIBRATION] = fit.provenance()
+        divide_logits(network, fit.temperature, source=bundle)
     with whole(bundle) as new:
-        save_bundle(network, card, new, mantissa_bits=run.mantissa_bits)
-    return write_report(folder.path)
+        # The logits' weights are not rounded again, which would change classes; the others are already.
+        bits = None if run.mantissa_bits is None else MANTISSA_BITS
+        save_bundle(network, replace(run.card, provenance=provenance), new, mantissa_bits=bits)
+    if scores:
+        document = {"epoch": epochs} | scores | {"calibration": calibration}
+        write_text(folder.validation, json.dumps(document, indent=2))
+    return write_report(folder.path), calibration["sentence"]
 
 
 def _score(
-    run: Run, network: keras.Model, images: "Sequence[LabelledImage]", folder: RunFolder, epochs: int
+    run: Run, network: keras.Model, images: "Sequence[LabelledImage]", sampler: Sampler, folder: RunFolder
 ) -> dict[str, Any]:
-    """Score the network, write `validation.json` and pictures of tiles, and return metrics for the card."""
+    """Score the network, write pictures of tiles, and return the content of `validation.json`."""
     engine, card = KerasEngine(network), run.card
     extremes = Extremes(run.labels, tile=card.tile)
-    scores = validate(
-        lambda pixels: map_classes(engine, pixels, tile=card.tile, overlap=card.overlap, window=card.window),
-        images,
-        run.labels,
-        extremes,
-    )
+    classify = partial(map_classes, engine, tile=card.tile, overlap=card.overlap, window=card.window, sampler=sampler)
+    scores = validate(classify, images, run.labels, extremes, sampler)
     tiles = {
         kind: write_tile_pictures(folder.path, kind, chosen, card.legend)
         for kind, chosen in (("worst", extremes.worst), ("best", extremes.best))
     }
-    document = {"epoch": epochs} | scores | {"tiles": tiles}
-    write_text(folder.validation, json.dumps(document, indent=2))
+    return scores | {"tiles": tiles}
+
+
+def _metrics(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose the scores for the card."""
     return {
-        "images": len(images),
+        "images": len(scores["images"]),
         "overall_accuracy": scores["overall_accuracy"],
         "mean_iou": scores["mean_iou"],
         "iou": {entry["name"]: entry["iou"] for entry in scores["classes"]},

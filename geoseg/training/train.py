@@ -31,6 +31,8 @@ class Training:
     report: Path
     best: Row
     """History row of the epoch whose weights the bundle has."""
+    calibration: str
+    """Sentence on the temperature of the probabilities, or why there is none."""
     timing: Mapping[str, float]
     """Content of `timing.json`: seconds of each part of this call, and what they did."""
 
@@ -45,7 +47,7 @@ def train(
     progress: Progress = no_progress,
     epoch_done: "EpochDone" = lambda row: None,
 ) -> Training:
-    """Train a network, score it on the held-out images, and write it as a bundle.
+    """Train a network, score and calibrate it on the held-out images, and write it as a bundle.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def train(
                 watch.switch("compiling")
                 steps = fit(run, data, files, devices=names, watch=watch, progress=progress, epoch_done=epoch_done)
             watch.switch("finishing")
-            report = finish(run, data, files)
+            report, calibration = finish(run, data, files)
             timing = _describe(run.schedule, watch.read(), steps)
             write_text(files.timing, json.dumps(timing, indent=2))
         except OSError as error:
@@ -106,7 +108,14 @@ def train(
             raise OutputError(f"cannot write to or resume the run in {files.path} ({reason}).") from error
     best = best_row(read_history(files.history))
     assert best is not None  # a run has at least one epoch
-    return Training(folder=files.path, bundle=files.bundle(recipe.name), report=report, best=best, timing=timing)
+    return Training(
+        folder=files.path,
+        bundle=files.bundle(recipe.name),
+        report=report,
+        best=best,
+        calibration=calibration,
+        timing=timing,
+    )
 
 
 def _describe(schedule: Schedule, seconds: Mapping[str, float], steps: int) -> dict[str, float]:

@@ -34,9 +34,8 @@ def asked(monkeypatch, tmp_path):
             epoch_done({"epoch": float(epoch)} | ROW | asked.held_out)
         best = {"epoch": 4.0} | ROW | asked.held_out
         timing = {"starting": 2.0, "stepping": 61.7, "steps": 11, "megapixels_s": 0.7123}
-        return SimpleNamespace(
-            best=best, bundle=tmp_path / "tiny.keras", report=tmp_path / "report.html", timing=timing
-        )
+        files = {"bundle": tmp_path / "tiny.keras", "report": tmp_path / "report.html"}
+        return SimpleNamespace(best=best, calibration="calibrated, error 0.01.", timing=timing, **files)
 
     monkeypatch.setattr(geoseg.training.train, "train", train)
     return asked
@@ -62,6 +61,7 @@ def test_the_table_has_a_row_every_few_epochs(asked, recipe):
     rows = [line.split() for line in lines[head + 1 : head + 4]]
     assert rows == [[epoch, "0.5000", "0.7500", "0.2500", "0.6250", "0.6875", "0.1875"] for epoch in "146"]
     assert "best epoch: 4, validation Jaccard index 0.1875" in lines
+    assert "calibrated, error 0.01." in lines
 
 
 def test_without_validation_there_is_a_dash(asked, recipe):
@@ -129,7 +129,8 @@ def train(recipe, *, progress, epoch_done, **arguments):
     progress(0, 2, "")
     warnings.warn("no pixel is labelled water.", GeosegWarning)
     print("a library fails.", file=sys.stderr)
-    return SimpleNamespace(best={{"epoch": 1.0}}, bundle="b", report="r", timing={{"steps": 1, "megapixels_s": 1.0}})
+    timing = {{"steps": 1, "megapixels_s": 1.0}}
+    return SimpleNamespace(best={{"epoch": 1.0}}, bundle="b", report="r", calibration="", timing=timing)
 geoseg.training.train.train = train
 main(["train", sys.argv[1], *{quiet!r}])
 """

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geoseg.evaluation.calibration import BINS, calibrate, count_calibration
+from geoseg.evaluation.calibration import BINS, count_calibration, measure_calibration
 from geoseg.models.legend import LEVELS
 
 
@@ -21,14 +21,14 @@ def test_definition(levels, right):
         inside = (confidence >= number / BINS) & upper
         if inside.any():
             error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
-    assert calibrate(count_calibration(levels, right)).error == pytest.approx(error)
+    assert measure_calibration(count_calibration(levels, right)).error == pytest.approx(error)
 
 
 def test_closed_form():
     """Full confidence has no error if correct, and an error of one half if half correct."""
     levels = np.full(100, LEVELS, np.uint8)
-    assert calibrate(count_calibration(levels, np.ones(100, bool))).error == 0
-    assert calibrate(count_calibration(levels, np.arange(100) % 2 == 0)).error == pytest.approx(0.5)
+    assert measure_calibration(count_calibration(levels, np.ones(100, bool))).error == 0
+    assert measure_calibration(count_calibration(levels, np.arange(100) % 2 == 0)).error == pytest.approx(0.5)
 
 
 def test_counts_add_up():
@@ -39,4 +39,4 @@ def test_counts_add_up():
     np.testing.assert_array_equal(
         count_calibration(levels[:200], right[:200]) + count_calibration(levels[200:], right[200:]), whole
     )
-    assert sum(each.pixels for each in calibrate(whole).bins) == 500
+    assert sum(each.pixels for each in measure_calibration(whole).bins) == 500

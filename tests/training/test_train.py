@@ -19,12 +19,14 @@ import geoseg.training.finish
 import geoseg.training.fit
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.models.bundle import load_network, read_card
+from geoseg.models.weights import rounded
 from geoseg.prediction.predict import predict
 from geoseg.rendering import render_scene
 from geoseg.training.recipe.label_sets import build_legend
 from geoseg.training.recipe.load import parse_recipe
-from geoseg.training.recipe.recipe import TeacherTable
+from geoseg.training.recipe.recipe import Network, Split, TeacherTable
 from geoseg.training.run.clock import FollowClock
+from geoseg.training.run.neural_network import build_shipped
 from geoseg.training.run.run_folder import COLUMNS, read_history
 from geoseg.training.train import train
 
@@ -159,6 +161,42 @@ def test_the_bundle_has_the_best_weights_in_float32(whole):
     assert {weight.dtype for weight in load_network(training.bundle).weights} == {"float32"}
     document = json.loads((training.folder / "validation.json").read_text())
     assert document["partial"]["accuracy"] == pytest.approx(training.best["val_accuracy"], abs=0.05)
+
+
+def test_a_run_with_one_validation_image_is_not_calibrated(whole):
+    """One image is too few to fit and check a temperature: a sentence says so, and the card has none."""
+    training, *_ = whole
+    assert training.calibration == (
+        "the probabilities cannot be calibrated: 1 image with labels; two are needed, one to fit and one to check."
+    )
+    assert "calibration" not in read_card(training.bundle).provenance
+    document = json.loads((training.folder / "validation.json").read_text())
+    assert document["calibration"] == {"sentence": training.calibration}
+
+
+@pytest.mark.parametrize("mantissa_bits", [None, 10])
+def test_the_bundle_is_calibrated(recipe, tmp_path, mantissa_bits):
+    """The temperature of two validation images is in the bundle's weights, its card and validation.json."""
+    data = [recipe.data[0].model_copy(update={"split": Split(validation=["scene1", "scene2"])})]
+    card = recipe.card.model_copy(update={"mantissa_bits": mantissa_bits})
+    schedule = recipe.schedule.model_copy(update={"epochs": 2, "steps": 12})
+    update = {"data": data, "schedule": schedule, "card": card}
+    training = train(recipe.model_copy(update=update), folder=tmp_path / "run")
+    document = json.loads((training.folder / "validation.json").read_text())["calibration"]
+    found = read_card(training.bundle).provenance["calibration"]
+    assert found == {key: document[key] for key in ("temperature", "ece_before", "ece_after", "pixels", "images")}
+    assert (found["images"], found["pixels"]) == (2, 2 * SIDE**2)
+    assert sum(each["pixels"] for each in document["after"]) == found["pixels"]
+    assert training.calibration == document["sentence"]
+    assert f"temperature {found['temperature']:.3f}, fitted on 10,368 pixels of 2 images" in training.calibration
+    shipped = load_network(training.bundle)
+    trained = build_shipped(Network(preset="unet", width=2, depth=1), read_card(training.bundle))
+    trained.load_weights(training.folder / "checkpoints" / "best.weights.h5")
+    weights = trained.get_weights() if mantissa_bits is None else [rounded(w, 10) for w in trained.get_weights()]
+    for mine, other in zip(weights[:-2], shipped.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(mine, other)
+    for mine, other in zip(weights[-2:], shipped.get_weights()[-2:], strict=True):
+        np.testing.assert_allclose(mine, other * found["temperature"], rtol=1e-3, atol=1e-6)
 
 
 def test_the_bundle_predicts(whole, imagery, tmp_path):

@@ -68,7 +68,7 @@ def plot_reliability(calibration: Calibration) -> str:
     import matplotlib as mpl
 
     with mpl.rc_context(STYLE):
-        figure, axes = _unit_square("confidence", "accuracy")
+        figure, axes = unit_square("confidence", "accuracy")
         width = 1 / len(calibration.bins)
         most = max(each.pixels for each in calibration.bins) or 1
         for position, each in enumerate(calibration.bins):
@@ -89,7 +89,7 @@ def plot_precision_recall(classes: Sequence[ClassEvaluation]) -> str:
 
     with mpl.rc_context(STYLE):
         lines = -(-len(classes) // 3)
-        figure, axes = _unit_square("relaxed recall", "relaxed precision", below=0.22 * lines)
+        figure, axes = unit_square("relaxed recall", "relaxed precision", below=0.22 * lines)
         for position, entry in enumerate(classes):
             if (curve := entry.sweep) is None:
                 continue
@@ -102,7 +102,7 @@ def plot_precision_recall(classes: Sequence[ClassEvaluation]) -> str:
         return svg(figure)
 
 
-def _unit_square(across: str, up: str, *, below: float = 0.0) -> "tuple[Figure, Axes]":
+def unit_square(across: str, up: str, *, below: float = 0.0) -> "tuple[Figure, Axes]":
     """Return a figure of one square from 0 to 1 with its diagonal, and `below` inches of room for a legend."""
     from matplotlib.figure import Figure
 

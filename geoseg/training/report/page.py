@@ -16,7 +16,7 @@ from geoseg.training.run.run_folder import Row, seconds_spent
 
 from .contents import Contents, read_contents
 from .film import spread, write_film
-from .plots import plot_curves
+from .plots import plot_calibration, plot_curves
 
 _SHOWN_EPOCHS = 24
 """Epochs of the validation scene shown on the page; the film may have more."""
@@ -25,7 +25,7 @@ _RECENT = 5
 
 
 def write_report(run: Path) -> Path:
-    """Write `report.html`, `curves.svg`, `confusion.svg` and `scene/film.gif` to the folder of a run, finished or not.
+    """Write `report.html`, its plots as SVG and `scene/film.gif` to the folder of a run, finished or not.
 
     UsageError if its recipe cannot be read.
     """
@@ -44,6 +44,7 @@ def write_report(run: Path) -> Path:
         rows=_rows(contents),
         curves=_curves(contents),
         confusion=_confusion(contents),
+        reliability=_reliability(contents),
         image=None if contents.image is None else _inline_photograph(contents.image),
         truth=None if contents.truth is None else _inline(contents.truth),
         frames=[
@@ -108,6 +109,16 @@ def _confusion(contents: Contents) -> str | None:
     matrix = np.asarray(contents.validation["matrix"], np.int64)
     svg = plot_confusion(matrix, names, contents.validation["partial_labels"])
     write_text(contents.folder / "confusion.svg", svg)
+    return svg
+
+
+def _reliability(contents: Contents) -> str | None:
+    """Plot the calibration; None unless the probabilities are calibrated and their error is known."""
+    calibration = {} if contents.validation is None else contents.validation["calibration"]
+    if calibration.get("ece_before") is None:
+        return None
+    svg = plot_calibration(calibration)
+    write_text(contents.folder / "calibration.svg", svg)
     return svg
 
 

@@ -1,11 +1,11 @@
-"""Training curves as SVG."""
+"""Training curves and calibration as SVG."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geoseg.evaluation.report.plots import BLUE, INK, STYLE, VERMILION, svg
+from geoseg.evaluation.report.plots import BLUE, INK, STYLE, VERMILION, svg, unit_square
 from geoseg.training.run.run_folder import Row
 
 if TYPE_CHECKING:
@@ -68,3 +68,24 @@ def _mark(axes: "Axes", history: Sequence[Row], column: str, best: float | None,
             color=VALIDATION,
             fontweight="bold",
         )
+
+
+def plot_calibration(calibration: Mapping[str, Any]) -> str:
+    """Plot accuracy by confidence before and after calibration, given `Fit.to_json`: dots grow with their pixels.
+
+    Bins with fewer than one in a thousand pixels are left out: their accuracy is chance.
+    """
+    import matplotlib as mpl
+
+    with mpl.rc_context(STYLE):
+        figure, axes = unit_square("confidence", "accuracy", below=0.22)
+        for name, colour in (("before", VERMILION), ("after", BLUE)):
+            total = sum(each["pixels"] for each in calibration[name])
+            bins = [each for each in calibration[name] if each["pixels"] * 1000 >= total]
+            places = [each["confidence"] for each in bins], [each["accuracy"] for each in bins]
+            label = f"{name}: error {calibration[f'ece_{name}']:.3f}"
+            axes.plot(*places, color=colour, linewidth=1.8, label=label, clip_on=False)
+            sizes = [8 + 240 * each["pixels"] / total for each in bins]
+            axes.scatter(*places, s=sizes, color=colour, alpha=0.6, clip_on=False)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+        return svg(figure)

@@ -1,6 +1,6 @@
 """Validate on held-out images: on batches of tiles during training, and on blended scenes at its end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
@@ -18,6 +18,7 @@ from geoseg.tiling import Lattice, Tile, blend, reflect
 from geoseg.training.recipe.label_sets import LabelSets
 
 from .best_and_worst import Extremes, Pixels
+from .validation_samples import Sampler
 
 if TYPE_CHECKING:
     from geoseg.training.data.dataset import LabelledImage
@@ -87,11 +88,20 @@ def _reflected_pixels(place: Tile, shape: tuple[int, ...]) -> tuple[npt.NDArray[
     return np.ix_(rows, cols)
 
 
-def map_classes(score: Scorer, image: Pixels, *, tile: int, overlap: int, window: str) -> npt.NDArray[np.uint8]:
+def map_classes(
+    score: Scorer, image: Pixels, *, tile: int, overlap: int, window: str, sampler: Sampler | None = None
+) -> npt.NDArray[np.uint8]:
     """Map the most probable classes `(height, width)` of an image, blended as in `geoseg predict`."""
     lattice = Lattice(shape=image.shape[:2], tile=tile, overlap=overlap)
-    scored = ((place, score(_cut_reflected(image, place)[None])[0]) for place in lattice.tiles())
-    return np.concatenate([scores.argmax(axis=-1) for _, scores in blend(scored, lattice, window)]).astype(np.uint8)
+
+    def scored() -> Iterator[tuple[Tile, npt.NDArray[np.float32]]]:
+        for place in lattice.tiles():
+            (scores,) = score(_cut_reflected(image, place)[None])
+            if sampler is not None:
+                sampler.add_tile(lattice, place, scores)
+            yield place, scores
+
+    return np.concatenate([scores.argmax(axis=-1) for _, scores in blend(scored(), lattice, window)]).astype(np.uint8)
 
 
 def validate(
@@ -99,8 +109,11 @@ def validate(
     images: "Sequence[LabelledImage]",
     labels: LabelSets,
     extremes: Extremes,
+    sampler: Sampler | None = None,
 ) -> dict[str, Any]:
     """Compare class ids `(height, width)` of images with their labels, and collect the best and worst tiles.
+
+    A sampler that `classify` adds tiles to gets the labels.
 
     Returns plain values: the `class_scores`; `matrix`, the confusion matrix of pixels of a single class;
     `partial_labels`, for each partial label that occurs, its class names and its pixels by predicted class; `images`,
@@ -113,6 +126,8 @@ def validate(
     for image in images:
         pixels, reference = image.read()
         predicted = classify(pixels)
+        if sampler is not None:
+            sampler.add_labels(image, reference)
         extremes.add(f"{image.name} ({image.data_set})", pixels, reference, predicted)
         pairs = reference.ravel().astype(np.int64) * classes + predicted.ravel()
         own = np.bincount(pairs, minlength=total.size).reshape(total.shape)

@@ -96,7 +96,11 @@ class Run:
             {"name": "b", "data_set": "town <1>", "pixels": 10, "accuracy": 0.4, "mean_iou": 0.2},
             {"name": "c", "data_set": "town <1>", "pixels": 0, "accuracy": None, "mean_iou": None},
         ]
-        document = validated | {"images": images, "tiles": tiles}
+        before = [{"pixels": 100, "confidence": (n + 0.5) / 15, "accuracy": (n / 15) ** 1.5} for n in range(15)]
+        after = [each | {"accuracy": each["confidence"], "pixels": 10 * (n > 3)} for n, each in enumerate(before)]
+        calibration = {"sentence": "probabilities <are> calibrated.", "ece_before": 0.12, "ece_after": 0.03}
+        calibration |= {"before": before, "after": after}
+        document = validated | {"images": images, "tiles": tiles, "calibration": calibration}
         (self.folder / "validation.json").write_text(json.dumps(document))
         return document
 

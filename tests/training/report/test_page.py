@@ -81,9 +81,9 @@ def test_page_is_complete_in_itself(finished):
     assert kinds.count("image/jpeg") == 1
     assert kinds.count("image/png") == 1 + 2 + 4  # truth, the last epoch, and tiles
     text = run.folder.joinpath("report.html").read_text(encoding="utf-8")
-    assert text.count("<svg") == text.count("</svg>") == 2
+    assert text.count("<svg") == text.count("</svg>") == 3
     assert not re.search(r"https?://", text)
-    for name in ("curves.svg", "confusion.svg", "scene/film.gif"):
+    for name in ("curves.svg", "confusion.svg", "calibration.svg", "scene/film.gif"):
         assert (run.folder / name).stat().st_size > 0
     assert not list(run.folder.rglob("*.new"))
 
@@ -92,7 +92,8 @@ def test_sections_of_a_finished_run(finished):
     """A finished run shows all there is, in the order in which it is asked for."""
     run, _, _ = finished
     page = Page(write_report(run.folder))
-    assert page.sections == ["curves", "epochs", "scene", "classes", "confusion", "tiles", "images", "recipe"]
+    scores = ["classes", "confusion", "calibration"]
+    assert page.sections == ["curves", "epochs", "scene", *scores, "tiles", "images", "recipe"]
     assert "Finished after 20 epochs" in page.text
     assert 'name = "town <1>"' in page.text  # what a recipe holds cannot become part of the page
 
@@ -124,6 +125,19 @@ def test_scores(finished):
     assert page.tables["classes"][-1][1] == f"{document['mean_iou']:.3f}"
     assert [row[0] for row in page.tables["images"][1:]] == ["c", "b", "a"]
     assert page.text.index("Worst") < page.text.index("Best")
+
+
+def test_calibration(finished):
+    """The page says how the probabilities were calibrated, and shows it; without a plot if they were not."""
+    run, _, document = finished
+    page = write_report(run.folder)
+    assert "Probabilities <are> calibrated." in Page(page).text
+    assert "before: error 0.120" in page.read_text(encoding="utf-8")
+    document["calibration"] = {"sentence": "the probabilities cannot be calibrated."}
+    (run.folder / "validation.json").write_text(json.dumps(document))
+    page = write_report(run.folder)
+    assert "The probabilities cannot be calibrated." in Page(page).text
+    assert page.read_text(encoding="utf-8").count("<svg") == 2
 
 
 def test_labels_of_several_classes_are_counted(finished):

@@ -1,0 +1,146 @@
+"""Fit the temperature that calibrates a network's probabilities (C. Guo et al., 2017, arXiv:1706.04599)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.sparse.csgraph import connected_components
+
+from geoseg.errors import DataError
+from geoseg.models.legend import LEVELS
+
+from .calibration import Calibration, count_calibration, measure_calibration
+from .document import to_plain
+from .probability_samples import SampledImage
+
+LIMITS = (0.1, 10.0)
+"""Temperatures from which the best is chosen."""
+
+Allows = npt.NDArray[np.bool_]
+"""Whether a label value allows a class, `(label values, classes)`."""
+_Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """A temperature, and what it does to the calibration error."""
+
+    temperature: float
+    """Of all images."""
+    before: Calibration
+    """Of the probabilities as they were."""
+    after: Calibration
+    """Cross-fitted: the temperature of every other image, scored on the images between these, and the reverse."""
+    pixels: int
+    """Labelled pixels, thinned evenly."""
+    images: int
+    """Images with such pixels."""
+
+    def provenance(self) -> dict[str, Any]:
+        """Figures for a model's card."""
+        figures = {
+            "temperature": round(self.temperature, 4),
+            "ece_before": round(self.before.error, 4),
+            "ece_after": round(self.after.error, 4),
+            "pixels": self.pixels,
+            "images": self.images,
+        }
+        return {name: to_plain(figure) for name, figure in figures.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Figures and bins as plain values."""
+        bins = {"before": self.before, "after": self.after}
+        return self.provenance() | {name: to_plain(found.bins) for name, found in bins.items()}
+
+    def sentence(self) -> str:
+        """Describe the fit in a sentence."""
+        return (
+            f"probabilities are calibrated with temperature {self.temperature:.3f}, fitted on {self.pixels:,} pixels "
+            f"of {self.images} images: expected calibration error {self.before.error:.3f} before, "
+            f"{self.after.error:.3f} after, cross-fitted."
+        )
+
+
+def fit_temperature(images: Iterable[SampledImage], allows: Allows) -> Fit:
+    """Fit the temperature with the least negative log-likelihood of the labels, over all pixels alike.
+
+    The likelihood of a partial label is the total probability of the classes that it allows. DataError if the labels
+    cannot tell a temperature: of fewer than two images, all the same, or best fitted at one of the `LIMITS`.
+    """
+    labelled = sorted((image for image in images if image.pixels), key=lambda image: (image.data_set, image.name))
+    if len(labelled) < 2:
+        raise DataError(
+            f"the probabilities cannot be calibrated: {len(labelled) or 'no'} image{'s' * (not labelled)} with labels; "
+            "two are needed, one to fit and one to check."
+        )
+    if len({value for image in labelled for value in image.values}) == 1:
+        raise DataError("the probabilities cannot be calibrated: all labelled pixels have the same label.")
+    temperature = _best([*labelled], allows)
+    if not LIMITS[0] * 1.01 < temperature < LIMITS[1] / 1.01:
+        raise DataError(
+            f"the probabilities cannot be calibrated: no temperature from {LIMITS[0]:g} to {LIMITS[1]:g} fits these "
+            "labels best; check that they belong to the images, and that the model knows such imagery."
+        )
+    groups = _group_classes(labelled, allows)
+    halves = labelled[::2], labelled[1::2]
+    crossed = ((half, _best(other, allows)) for half, other in (halves, halves[::-1]))
+    return Fit(
+        temperature=temperature,
+        before=_score([(labelled, 1.0)], allows, groups),
+        after=_score(crossed, allows, groups),
+        pixels=sum(image.pixels for image in labelled),
+        images=len(labelled),
+    )
+
+
+def _best(images: Sequence[SampledImage], allows: Allows) -> float:
+    """Find the temperature with the least negative log-likelihood."""
+    logs = np.concatenate([image.logs for image in images])
+    allowed = allows[np.concatenate([image.labels for image in images])].astype(np.float32)
+
+    def loss(log_temperature: float) -> float:
+        powers = np.exp(logs * np.float32(np.exp(-log_temperature)))
+        likelihood = np.maximum((powers * allowed).sum(axis=1), np.finfo(np.float32).tiny)
+        return float(np.mean(np.log(powers.sum(axis=1)) - np.log(likelihood), dtype=np.float64))
+
+    found = minimize_scalar(loss, bounds=np.log(LIMITS), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x))
+
+
+def _group_classes(images: Sequence[SampledImage], allows: Allows) -> Mapping[str, npt.NDArray[np.intp]]:
+    """Number the classes `(classes,)` of each data set so that those its labels do not tell apart are one.
+
+    With labels of single classes each class is its own. Of "road" and "any other", the others are one: a label that
+    only excludes road must count neither as right nor as wrong for land.
+    """
+    values: dict[str, set[int]] = {}
+    for image in images:
+        values.setdefault(image.data_set, set()).update(image.values)
+    shared = {name: allows[sorted(found)].astype(int) for name, found in values.items()}
+    return {name: connected_components(table.T @ table)[1] for name, table in shared.items()}
+
+
+def _score(
+    parts: Iterable[tuple[Sequence[SampledImage], float]], allows: Allows, groups: Mapping[str, npt.NDArray[np.intp]]
+) -> Calibration:
+    """Measure the calibration of images at a temperature each part."""
+    counts = np.zeros((2, LEVELS + 1), np.int64)
+    for images, temperature in parts:
+        for image in images:
+            group = groups[image.data_set]
+            if group.max() == 0:  # a question with one answer
+                continue
+            merged = probabilities_at(image.logs, temperature) @ np.eye(group.max() + 1, dtype=np.float32)[group]
+            right = merged.argmax(axis=1) == group[allows.argmax(axis=1)[image.labels]]
+            levels = np.clip(np.rint(merged.max(axis=1) * LEVELS), 0, LEVELS).astype(np.uint8)
+            counts += count_calibration(levels, right)
+    return measure_calibration(counts)
+
+
+def probabilities_at(logs: _Values, temperature: float) -> _Values:
+    """Return the probabilities `(pixels, classes)` at another temperature, given their logarithms."""
+    powers = np.exp(logs / np.float32(temperature))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
