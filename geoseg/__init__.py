@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation as Evaluation
     from .evaluation import evaluate as evaluate
     from .evaluation import evaluate_model as evaluate_model
+    from .evaluation.calibrate_model import CalibratedModel as CalibratedModel
+    from .evaluation.calibrate_model import calibrate as calibrate
     from .evaluation.roads import RoadEvaluation as RoadEvaluation
     from .evaluation.roads import evaluate_roads as evaluate_roads
     from .polygons import Polygons as Polygons
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BundleError": "errors",
+    "CalibratedModel": "evaluation.calibrate_model",
     "DaskExecutor": "prediction.executors",
     "Evaluation": "evaluation",
     "DataError": "errors",
@@ -54,6 +57,7 @@ _HOMES = {
     "Settings": "prediction.settings",
     "Training": "training.train",
     "UsageError": "errors",
+    "calibrate": "evaluation.calibrate_model",
     "describe": "prediction.info",
     "evaluate": "evaluation",
     "evaluate_model": "evaluation",

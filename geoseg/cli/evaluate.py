@@ -20,9 +20,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
 
 _CRITERIA = (
-    click.option(
-        "--ignore", multiple=True, metavar="CLASS", help="Reference class to exclude, by id or name; repeatable."
-    ),
+    options.ignore,
     click.option(
         "--erode", default="0", metavar="DIST",
         help="Exclude reference pixels this near to another class: pixels, or metres as in 1.5m.",
@@ -35,11 +33,8 @@ _CRITERIA = (
         "--protocol", type=click.Choice(["isprs", "isprs-no-clutter"]),
         help="Rules of a benchmark: ISPRS erodes by 3 pixels.",
     ),
-    click.option(
-        "--class", "single", metavar="NAME[=VALUE]",
-        help="Compare one class of the prediction with one reference value, and all others with all others.",
-    ),
-    click.option("--coding", metavar="NAME", help="Reference coding: mbrsc, potsdam … as in recipes."),
+    options.single,
+    options.coding,
     click.option(
         "--bootstrap", type=click.IntRange(min=0), default=0, metavar="N",
         help="Give 95 % intervals from N resamples of the images.",
@@ -118,10 +113,7 @@ def rasters(
     "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
     help="Average over 4 flips, or 8 orientations.",
 )  # fmt: skip
-@click.option(
-    "--image-gsd", "image_gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
-    help="Metres per pixel of images without a georeference.  [default: the model's]",
-)  # fmt: skip
+@options.image_gsd
 @options.engine
 @options.precision
 @options.devices

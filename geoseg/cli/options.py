@@ -127,3 +127,15 @@ devices = click.option(
 memory = click.option(
     "--memory", type=parse_size, metavar="SIZE", help="Memory limit.  [default: 2GB, more for wide scenes if needed]"
 )
+ignore = click.option(
+    "--ignore", multiple=True, metavar="CLASS", help="Reference class to exclude, by id or name; repeatable."
+)
+single = click.option(
+    "--class", "single", metavar="NAME[=VALUE]",
+    help="Compare one class of the prediction with one reference value, and all others with all others.",
+)  # fmt: skip
+coding = click.option("--coding", metavar="NAME", help="Reference coding: mbrsc, potsdam … as in recipes.")
+image_gsd = click.option(
+    "--image-gsd", "image_gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    help="Metres per pixel of images without a georeference.  [default: the model's]",
+)  # fmt: skip

@@ -105,10 +105,7 @@ def evaluate_model(
         roads=False,
     )
     runtime = choose_runtime(settings, load)
-    files = find_pairs(str(images), str(labels))
-    for entry in files:
-        if entry.label.suffix.lower() not in RASTERS:
-            raise UsageError(f"{entry.label} is not a raster; rasterise vector labels first.")
+    files = find_raster_pairs(images, labels)
     if stretch == "joint":
         settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)
     inference = Inference(
@@ -128,7 +125,7 @@ def evaluate_model(
 
     def predicted() -> Generator[Pair, None, None]:
         for entry in files:
-            match_input = _on_own_pixels(entry)
+            match_input = on_own_pixels(entry)
             with TemporaryDirectory(prefix="geoseg-") as folder:
                 with placed(entry.image, assumed_m) as scene:
                     run = Run(
@@ -153,7 +150,16 @@ def evaluate_model(
         return compare(pairs, criteria, subject, count=len(files), notes=(), progress=progress)
 
 
-def _on_own_pixels(entry: Files) -> bool:
+def find_raster_pairs(images: str | Path, labels: str | Path) -> list[Files]:
+    """Pair images with label rasters; DataError if they do not match, UsageError if a label is no raster."""
+    files = find_pairs(str(images), str(labels))
+    for entry in files:
+        if entry.label.suffix.lower() not in RASTERS:
+            raise UsageError(f"{entry.label} is not a raster; rasterise vector labels first.")
+    return files
+
+
+def on_own_pixels(entry: Files) -> bool:
     """Whether to compare on the image's own pixels; SceneError if image and label do not match."""
     with (
         unplaced(),

@@ -154,7 +154,7 @@ def _pieces(rasters: Rasters, pixels: int) -> Iterator[Layers]:
         (reference, mapping.reference, rasters.in_reference),
     ):
         if values.unknown:
-            raise SceneError(_describe_unknown(raster.name, values.unknown, codes))
+            raise SceneError(describe_unknown(raster.name, values.unknown, codes))
     if not covered:
         raise SceneError(f"no pixel of {predicted.name} has a class in {reference.name}: do they show the same ground?")
 
@@ -198,7 +198,8 @@ def _probabilities(rasters: Rasters, rows: slice) -> list[Layers]:
     return []
 
 
-def _describe_unknown(name: str, counts: Counter[int], codes: Codes) -> str:
+def describe_unknown(name: str, counts: Counter[int], codes: Codes) -> str:
+    """State which values of a raster are not in the legend, and what to do."""
     value, pixels = counts.most_common(1)[0]
     more = f" (and {len(counts) - 1} other values)" if len(counts) > 1 else ""
     return (

@@ -1,6 +1,6 @@
 """Read single tiles of a scene as prediction passes them to the network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -14,7 +14,7 @@ from geoseg.rasters.scene import open_scene
 from geoseg.tiling import Lattice, Tile, clip
 
 from .holes import fill_holes
-from .plan import plan
+from .plan import Plan, plan
 from .settings import ImageryOptions, Settings
 from .strips import read_strips
 
@@ -26,6 +26,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 class Sample:
     """One network input."""
 
+    tile: Tile
     pixels: npt.NDArray[np.float32]
     """`(side, side, bands)`, 0–255."""
     valid: npt.NDArray[np.bool_]
@@ -43,15 +44,21 @@ def read_samples(
     with placed(source, card.gsd_m) as scene:
         settings = Settings(tile=side, overlap=0.0, roads=False, **imagery)
         planned = plan(open_scene(scene), card, settings)
-        lattice = planned.lattice
-        all_rows, all_cols = lattice.roi
-        for tile in _spread(lattice) if spread else lattice.tiles():
-            (strip,) = read_strips(planned, (clip(tile.rows, all_rows), clip(tile.cols, all_cols)))
-            if strip.valid.any():
-                filled = fill_holes(strip.pixels, strip.valid)
-                yield Sample(pixels=scaled(filled, planned.scaling), valid=strip.valid)
+        tiles = spread_tiles(planned.lattice) if spread else planned.lattice.tiles()
+        yield from read_tiles(planned, tiles)
 
 
-def _spread(lattice: Lattice) -> list[Tile]:
+def read_tiles(planned: Plan, tiles: Iterable[Tile]) -> Iterator[Sample]:
+    """Yield those of the tiles of a plan without overlap that have data; SceneError if the scene cannot be read."""
+    all_rows, all_cols = planned.lattice.roi
+    for tile in tiles:
+        (strip,) = read_strips(planned, (clip(tile.rows, all_rows), clip(tile.cols, all_cols)))
+        if strip.valid.any():
+            filled = fill_holes(strip.pixels, strip.valid)
+            yield Sample(tile=tile, pixels=scaled(filled, planned.scaling), valid=strip.valid)
+
+
+def spread_tiles(lattice: Lattice) -> list[Tile]:
+    """Order the tiles so that any number of first ones is spread over the scene."""
     tiles = list(lattice.tiles())
     return [tiles[number] for number in sorted(range(len(tiles)), key=lambda number: number * _GOLDEN % 1)]

@@ -1,17 +1,20 @@
 """Overlay a prediction and its reference: find the reference pixel that contains the centre of each pixel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
+from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
+from rasterio.crs import CRS as RasterCRS
 from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError
+from geoseg.tiling import Roi
 
-from .ground import Coordinates, apply_affine
+from .ground import Coordinates, apply_affine, crs_of
 from .scene import is_placed
 
 _BORDER = 1e-6
@@ -30,6 +33,14 @@ class Overlay:
     reference: Affine
     between: Transformer | None
     """From the CRS of the prediction to that of the reference; None if they are the same."""
+
+    def sampled(self, pixels: Roi) -> "Overlay":
+        """Return the overlay of a coarser grid, whose pixel centres are those of `pixels`, slices with a step."""
+        rows, cols = pixels
+        coarser = Affine.translation(cols.start + (1 - cols.step) / 2, rows.start + (1 - rows.step) / 2) @ Affine.scale(
+            cols.step, rows.step
+        )
+        return replace(self, predicted=self.predicted @ coarser)
 
     def indices(self, rows: slice, columns: int) -> tuple[Indices, Indices]:
         """Rows and columns in the reference of rows of a prediction `columns` wide, broadcastable to its shape."""
@@ -61,13 +72,8 @@ def overlay(predicted: DatasetReader, reference: DatasetReader) -> Overlay | Non
             f"{reference.name} has {reference.width} × {reference.height} pixels and {predicted.name} "
             f"{predicted.width} × {predicted.height}; without a georeference in both they must have the same size."
         )
-    if predicted.crs != reference.crs:
-        try:
-            between = Transformer.from_crs(CRS(predicted.crs.to_wkt()), CRS(reference.crs.to_wkt()), always_xy=True)
-        except ProjError as error:
-            raise SceneError(
-                f"{reference.name} cannot be transformed to the CRS of {predicted.name} ({error})."
-            ) from error
+    between = _between(predicted.crs.to_wkt(), reference, predicted.name)
+    if between is not None:
         return Overlay(predicted=predicted.transform, reference=reference.transform, between=between)
     height, width = predicted.shape
     across, down = np.array([0, width, 0, width]), np.array([0, 0, height, height])
@@ -75,3 +81,22 @@ def overlay(predicted: DatasetReader, reference: DatasetReader) -> Overlay | Non
     if predicted.shape == reference.shape and np.abs(moved).max() < _SAME:
         return None
     return Overlay(predicted=predicted.transform, reference=reference.transform, between=None)
+
+
+def overlay_grid(grid: GeoBox, reference: DatasetReader, name: str, *, own_pixels: bool) -> Overlay:
+    """Overlay a grid over the extent of the scene `name` and its reference, whose pixels may be the scene's own."""
+    if own_pixels:
+        down, along = (size / worked for size, worked in zip(reference.shape, grid.shape, strict=True))
+        return Overlay(predicted=Affine.scale(along, down), reference=Affine.identity(), between=None)
+    between = _between(str(crs_of(grid).to_wkt()), reference, name)
+    return Overlay(predicted=grid.transform, reference=reference.transform, between=between)
+
+
+def _between(crs: str, reference: DatasetReader, name: str) -> Transformer | None:
+    """Transformer from a CRS in WKT to that of the reference; None if they are the same."""
+    if reference.crs == RasterCRS.from_wkt(crs):
+        return None
+    try:
+        return Transformer.from_crs(CRS(crs), CRS(reference.crs.to_wkt()), always_xy=True)
+    except ProjError as error:
+        raise SceneError(f"{reference.name} cannot be transformed to the CRS of {name} ({error}).") from error

@@ -15,7 +15,7 @@ from PIL import Image
 from standins import make_card
 
 from geoseg.cli import main
-from geoseg.models.bundle import Scaling, load_network, save_bundle
+from geoseg.models.bundle import Scaling, load_network, read_card, save_bundle
 from geoseg.models.networks.unet import build_unet
 from geoseg.models.shipped import find_model
 from geoseg.rendering import render_scene
@@ -202,6 +202,34 @@ def test_predict_in_int8(own, write_scene, tmp_path):
 
 
 @pytest.mark.slow
+def test_calibrate(run, write_ids, tmp_path):
+    """The copy's path is printed, and what the temperature does; too few images are an error of the data."""
+    random = np.random.default_rng(0)
+    for name in "ab":
+        write_ids(random.integers(0, 256, (3, 64, 64), dtype=np.uint8), f"{name}.tif", folder="images")
+        write_ids((random.random((64, 64)) < 0.1).astype(np.uint8) * 7, f"{name}.tif", folder="masks")
+    bundle, target = tmp_path / "city.keras", tmp_path / "honest.keras"
+    network = build_unet(bands=3, classes=5, depth=1, width=2)
+    kernel, _ = network.get_layer("probabilities").get_weights()
+    # As good as a constant: road in one of thirty pixels, where one of ten is.
+    network.get_layer("probabilities").set_weights([kernel * 1e-3, np.log(np.float32([0.2, 0.2, 0.03, 0.3, 0.27]))])
+    save_bundle(network, make_card(name="city"), bundle)
+    places = map(str, (bundle, tmp_path / "images", tmp_path / "masks"))
+    words = ["models", "calibrate", *places, "-o", str(target), "--class", "road=7"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(target)
+    assert re.search(
+        r"calibrated with temperature \d\.\d+, fitted on 8,192 pixels of 2 images: expected calibration error "
+        r"0\.07\d before, 0\.0[01]\d after",
+        result.stderr,
+    )
+    assert read_card(target).provenance["calibration"]["images"] == 2
+    places = tmp_path / "images" / "a.tif", tmp_path / "masks" / "a.tif"
+    text = run("calibrate", bundle, *places, "-o", tmp_path / "b.keras", "--class", "road=7", expect=3)
+    assert "1 image with labels; two are needed" in text
+
+
 def test_quantize_is_quiet_and_reports_to_nobody(own, tmp_path):
     """In a process of its own, NNCF prints nothing, writes nothing to the home, and neither it nor OpenVINO reports."""
     pytest.importorskip("nncf")

@@ -125,6 +125,7 @@ LIBRARY = {
     "polygons": geoseg.polygonise,
     "models export": geoseg.export,
     "models quantize": geoseg.quantize,
+    "models calibrate": geoseg.calibrate,
     "tile": geoseg.tile,
     "resize": geoseg.resize,
 }
