@@ -15,6 +15,8 @@ _LABELS = {
     "crs": "CRS",
     "gsd_m": "GSD in metres",
     "bounds_lonlat": "west, south, east, north",
+    "gsd_range_m": "GSD range in metres",
+    "grid_gsd_m": "grid GSD in metres",
     "grid_size": "grid width, height",
     "output_size": "output width, height",
     "memory_bytes": "memory",

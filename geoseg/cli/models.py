@@ -34,7 +34,7 @@ def command(context: click.Context) -> None:
 def show(model: str, *, as_json: bool) -> None:
     """Show a model's input, classes, network and provenance."""
     from geoseg.models.bundle import read_card, read_summary
-    from geoseg.models.export.markdown import describe_scaling
+    from geoseg.models.export.markdown import describe_resampling, describe_scaling
     from geoseg.models.shipped import find_model
 
     path = find_model(model)
@@ -50,7 +50,7 @@ def show(model: str, *, as_json: bool) -> None:
         "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
         "bands": ", ".join(card.bands),
         "values": "; ".join(describe_scaling(card)),
-        "GSD": f"{card.gsd_m:g} m",
+        "GSD": describe_resampling(card),
         "tile": f"{card.tile} px, a multiple of {card.multiple}",
         "overlap": f"{card.overlap} px, blended with a {card.window} window",
         "parameters": f"{summary.parameters:,}",
@@ -246,6 +246,7 @@ def _write(path: Path, text: str, *, overwrite: bool) -> None:
 
 def _list() -> None:
     from geoseg.models.bundle import read_card
+    from geoseg.models.export.markdown import describe_gsd
     from geoseg.models.networks.presets import PRESETS
     from geoseg.models.shipped import shipped_models
 
@@ -253,7 +254,7 @@ def _list() -> None:
     for name, path in shipped_models().items():
         card = read_card(path)
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        shipped.add_row(name, f"{card.gsd_m:g} m", ", ".join(card.bands), ", ".join(card.legend.names), size)
+        shipped.add_row(name, describe_gsd(card), ", ".join(card.bands), ", ".join(card.legend.names), size)
     presets = _table("network presets", "preset", "depth", "block", "skip", "encoder", "paper")
     for name, preset in PRESETS.items():
         presets.add_row(name, str(preset.depth), preset.block, preset.skip, preset.encoder or "", preset.paper)

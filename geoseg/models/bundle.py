@@ -4,7 +4,7 @@ import json
 import math
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from operator import index
 from pathlib import Path
@@ -58,7 +58,9 @@ class Card:
     scaling: Mapping[str, Scaling]
     """By NumPy data type of the scene, for rasters that declare no scale and offset; by `PHYSICAL`, for the others."""
     gsd_m: float
-    """Ground sample distance of the training data."""
+    """Ground sample distance of the training data, and of scenes that are resampled."""
+    gsd_range_m: tuple[float, float] | None = None
+    """Finest and coarsest ground sample distance that the network works at: such scenes keep their pixels."""
     tile: int
     """Side of a tile, in pixels."""
     overlap: int
@@ -79,6 +81,12 @@ class Card:
                 raise ValueError(f"names must be printable text, not {text!r}.")
         if not 0 < self.gsd_m < math.inf:
             raise ValueError(f"the ground sample distance must be a positive number of metres, not {self.gsd_m}.")
+        finest, coarsest = self.gsd_range_m or (self.gsd_m, self.gsd_m)
+        if not 0 < finest <= self.gsd_m <= coarsest < math.inf:
+            raise ValueError(
+                f"the range of ground sample distances must include {self.gsd_m:g} m, which {finest:g} to {coarsest:g} "
+                "does not."
+            )
         if self.multiple < 1 or not 1 <= self.tile < 2**31 or self.tile % self.multiple:
             raise ValueError(f"the tile must be a positive multiple of {self.multiple}, not {self.tile}.")
         if not 0 <= self.overlap <= self.tile // 2:
@@ -87,7 +95,10 @@ class Card:
     def to_json(self) -> dict[str, Any]:
         """Return JSON values that `from_json` reads back."""
         plain = {"format": FORMAT, "bands": list(self.bands), "legend": self.legend.to_json()}
-        return asdict(self) | plain | {"provenance": dict(self.provenance)}
+        document = asdict(self) | plain | {"provenance": dict(self.provenance)}
+        if document.pop("gsd_range_m") is not None:
+            document["gsd_range_m"] = list(self.gsd_range_m or ())
+        return document
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Card":
@@ -104,6 +115,7 @@ class Card:
             bands=tuple(map(str, _get(document, "bands", list))),
             scaling=scaling,
             gsd_m=float(document["gsd_m"]),
+            gsd_range_m=_read_range(document["gsd_range_m"]) if "gsd_range_m" in document else None,
             tile=index(document["tile"]),
             overlap=index(document["overlap"]),
             window=_get(document, "window", str),
@@ -239,6 +251,12 @@ def check_tiles(path: Path, card: Card, accepts: Callable[[int], bool]) -> None:
                 f"the network in {path} does not accept tiles of {side} pixels; "
                 f"its card promises {card.tile} and all multiples of {card.multiple}."
             )
+
+
+def _read_range(values: Sequence[Any]) -> tuple[float, float]:
+    """Read a finest and a coarsest ground sample distance; raises TypeError or ValueError if it is something else."""
+    finest, coarsest = map(float, values)
+    return finest, coarsest
 
 
 def _get(document: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:

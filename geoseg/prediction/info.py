@@ -54,6 +54,7 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
         "alpha": planned.validity.alpha,
         "nodata": list(planned.validity.nodata),
         "stretch": None if planned.stretch is None else str(planned.stretch),
+        "grid_gsd_m": round(planned.gsd_m, 6),
         "grid_size": [grid.shape[1], grid.shape[0]],
         "grid_transform": list(grid.transform)[:6],
         "resampled": grid.shape != found.grid.shape,

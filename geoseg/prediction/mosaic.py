@@ -134,7 +134,7 @@ def _describe_values(band: Xml.Element, plan: Plan, layer: Layer) -> None:
 
 def _tags(plan: Plan) -> dict[str, str]:
     settings: dict[str, Any] = {
-        "gsd_m": plan.settings.gsd_m or plan.card.gsd_m,
+        "gsd_m": plan.gsd_m,
         "tile": plan.lattice.tile,
         "overlap": plan.lattice.overlap,
         "window": plan.window,

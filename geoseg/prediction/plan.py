@@ -11,7 +11,7 @@ from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.georeference import placed
-from geoseg.rasters.grid import SAME_GSD, Grid, grid_at
+from geoseg.rasters.grid import SAME_GSD, Grid, choose_gsd, grid_at
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.stretch import Stretch
 from geoseg.rasters.validity import Validity
@@ -59,6 +59,11 @@ class Plan:
     """Area of interest; the result is nodata outside of it."""
     blocks: tuple[Roi, ...]
     """Regions that cover `roi`, each predicted by one worker."""
+
+    @property
+    def gsd_m(self) -> float:
+        """Ground sample distance of the grid: what the settings or the model ask for, or else the scene's own."""
+        return self.settings.gsd_m or choose_gsd(self.card, self.scene.gsd_m)
 
     @property
     def road(self) -> int | None:
@@ -149,7 +154,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
 
 def _grid(scene: Scene, card: Card, settings: Settings) -> Grid:
     """Divide the scene's extent into square pixels of the working GSD, as nearly as whole pixels allow."""
-    gsd_m = settings.gsd_m or card.gsd_m
+    gsd_m = settings.gsd_m or choose_gsd(card, scene.gsd_m)
     coarsest = max(scene.gsd_m)
     if coarsest / gsd_m > MAX_ENLARGEMENT * (1 + SAME_GSD):
         found = f"{coarsest:.3g}" if coarsest < 100 else f"{coarsest:.0f}"

@@ -1,11 +1,14 @@
 """Pixel grids on the ground, and those over the extent of a raster at another ground sample distance (GSD)."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from affine import Affine
 from pyproj import CRS
+
+from geoseg.models.bundle import Card
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -32,6 +35,18 @@ class Grid:
         from odc.geo.geobox import GeoBox
 
         return GeoBox(self.shape, self.transform, self.crs)
+
+
+def choose_gsd(card: Card, found_m: tuple[float, float]) -> float:
+    """Ground sample distance at which a model sees a raster of `found_m`, down and along.
+
+    Within the model's range, and `SAME_GSD` around it, that is the raster's own, and the geometric mean of both axes if
+    its pixels are not square; otherwise the one of the training data.
+    """
+    finest, coarsest = card.gsd_range_m or (math.inf, 0.0)
+    if finest * (1 - SAME_GSD) <= min(found_m) and max(found_m) <= coarsest * (1 + SAME_GSD):
+        return float(f"{math.sqrt(math.prod(found_m)):.6g}")
+    return card.gsd_m
 
 
 def scaled_shape(shape: Shape, factors: tuple[float, float]) -> Shape:

@@ -62,6 +62,7 @@ def test_card_round_trip(saved):
 def test_a_card_of_its_own_values_survives_json():
     """Scaling, provenance and a legend without a road survive JSON; the values are JSON's own: lists, not tuples."""
     card = make_card(
+        gsd_range_m=(0.3, 1.2),
         bands=("red", "green", "blue", "nir"),
         scaling={"uint8": Scaling(), "uint16": Scaling(offset=10.0, gain=0.0625)},
         provenance={"preset": "unet", "iou": [0.5, 0.25]},
@@ -78,6 +79,10 @@ def test_a_card_of_its_own_values_survives_json():
         {"scaling": {}},
         {"gsd_m": 0.0},
         {"gsd_m": float("nan")},
+        {"gsd_range_m": (0.3, 0.9)},
+        {"gsd_range_m": (1.2, 0.3)},
+        {"gsd_range_m": (0.0, 2.0)},
+        {"gsd_range_m": (0.5, float("inf"))},
         {"tile": 0},
         {"tile": 72},
         {"multiple": 0},
@@ -198,6 +203,10 @@ def test_a_card_with_a_missing_key(rewritten, key):
         ("scaling", {"uint8": {"offset": "none", "gain": 1}}),
         ("gsd_m", "fine"),
         ("gsd_m", 10**400),
+        ("gsd_range_m", 0.3),
+        ("gsd_range_m", None),
+        ("gsd_range_m", [0.3, 1.0, 1.2]),
+        ("gsd_range_m", [2.0, 3.0]),
         ("tile", 64.0),
         ("tile", "64"),
         ("overlap", 100),

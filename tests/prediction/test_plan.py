@@ -1,9 +1,12 @@
 """Plans cost nothing that grows with the scene."""
 
+import json
 import tracemalloc
 
 import pytest
+import rasterio
 
+import geoseg
 from geoseg.prediction.info import describe
 
 SIDE = 2**31 - 1
@@ -37,3 +40,32 @@ def test_a_scene_of_any_size_is_described_at_once(endless, write_bundle, gsd_m):
         assert found["grid_size"][0] == pytest.approx(SIDE * 0.0005 / gsd_m, rel=1e-2)
         width, height = found["output_size"]
         assert found["tiles"] == pytest.approx((width / 48 + 1) * (height / 48 + 1), rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("native_m", "options", "worked_m"),
+    [(0.6, {}, 0.6), (0.2, {}, 1.0), (2.0, {}, 1.0), (0.6, {"gsd_m": 0.8}, 0.8), (0.6, {"gsd_m": 1.0}, 1.0)],
+)
+def test_scenes_in_the_range_of_a_model_keep_their_pixels(
+    write_ids, write_bundle, echo, noise, tmp_path, native_m, options, worked_m
+):
+    """Within `gsd_range_m` the network sees the scene's own pixels, outside of it and on request others."""
+    scene = write_ids(noise(120, 90), "scene.tif", gsd_m=native_m)
+    bundle = write_bundle(gsd_range_m=(0.3, 1.2))
+    size = [round(side * native_m / worked_m) for side in (90, 120)]
+    found = geoseg.describe(scene, model=bundle, **options)
+    assert found["grid_gsd_m"] == pytest.approx(worked_m, rel=1e-3)
+    assert found["grid_size"] == size
+    assert found["resampled"] == (worked_m != native_m)
+    made = geoseg.predict(scene, model=bundle, folder=tmp_path / "maps", load=echo, roads=False, **options)
+    with rasterio.open(made.outputs.classes) as classes:
+        assert [classes.width, classes.height] == size
+        assert json.loads(classes.tags()["GEOSEG_SETTINGS"])["gsd_m"] == pytest.approx(worked_m, rel=1e-3)
+
+
+def test_evaluation_follows_the_range(write_ids, write_bundle, echo, blobs, noise):
+    """`evaluate_model` compares on the pixels that `predict` writes."""
+    scene = write_ids(noise(120, 90), "scene.tif", folder="images", gsd_m=0.6)
+    label = write_ids(blobs(120, 90), "scene.tif", folder="labels", gsd_m=0.6)
+    for choices, pixels in (({"gsd_range_m": (0.3, 1.2)}, 120 * 90), ({}, 72 * 54)):
+        assert geoseg.evaluate_model(write_bundle(**choices), scene, label, load=echo).scores.pixels == pixels

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
 from rasterio import Affine
+from standins import make_card
 
-from geoseg.rasters.grid import SAME_GSD, Grid, grid_at, scaled_shape, shape_at
+from geoseg.rasters.grid import SAME_GSD, Grid, choose_gsd, grid_at, scaled_shape, shape_at
 
 SIZES = st.integers(1, 50_000)
 GSDS = st.floats(0.01, 100)
@@ -33,6 +34,35 @@ def test_nearly_the_same_gsd_is_the_same(found, kept):
     assert SAME_GSD == 0.05
     assert (shape_at(1.0, (500, 400), found) == (500, 400)) == kept
     assert (grid_at(1.0, own, found) is own) == kept
+
+
+RANGE = (0.3, 1.2)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ((0.6, 0.6), 0.6),
+        ((0.29, 0.29), 0.29),  # within 5 % of the range
+        ((1.25, 1.25), 1.25),
+        ((0.28, 0.28), 1.0),
+        ((1.3, 1.3), 1.0),
+        ((0.4, 0.9), 0.6),  # not square: the same area
+        ((0.2, 0.6), 1.0),  # one axis is too fine
+        ((0.6, 1.5), 1.0),
+    ],
+)
+def test_a_range_of_gsds(found, expected):
+    """Within the model's range, along both axes, a raster keeps its pixels; others get those of the training data."""
+    card = make_card(gsd_range_m=RANGE)
+    assert choose_gsd(card, found) == pytest.approx(expected, rel=1e-5)
+    assert choose_gsd(make_card(), found) == 1.0
+    own = Grid(shape=(500, 400), transform=Affine(1, 0, 500_000, 0, -1, 5_400_000), crs=CRS("EPSG:32633"))
+    grid = grid_at(choose_gsd(card, found), own, found)
+    kept = expected != 1 and found[0] == found[1]
+    assert (grid is own) == kept
+    if not kept:
+        assert grid.shape == tuple(round(size * step / expected) for size, step in zip((500, 400), found, strict=True))
 
 
 def test_a_pixel_remains():

@@ -16,14 +16,14 @@ def card_text(card: Card, summary: NetworkSummary) -> str:
     road = None if card.legend.road is None else card.legend.names[card.legend.road]
     parts = [
         f"# {card.name} {card.version}",
-        f"{_listed(card.legend.names)} at {card.gsd_m:g} m from {_listed(card.bands)}.",
+        f"{_listed(card.legend.names)} at {describe_gsd(card)} from {_listed(card.bands)}.",
         f"```\ngeoseg predict scene.tif -m {shlex.quote(f'{card.name}.keras')}\n```",
         "## Input",
         _table(
             ("", ""),
             [
                 ("bands", ", ".join(card.bands)),
-                ("ground sample distance", f"{card.gsd_m:g} m"),
+                ("ground sample distance", describe_resampling(card)),
                 ("values", "; ".join(describe_scaling(card))),
                 ("tile", f"{card.tile} px, overlap {card.overlap} px, blended with a {card.window} window"),
             ],
@@ -48,6 +48,19 @@ def card_text(card: Card, summary: NetworkSummary) -> str:
         *_provenance(card.provenance),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def describe_gsd(card: Card) -> str:
+    """Describe the ground sample distances that a network works at."""
+    if card.gsd_range_m is None:
+        return f"{card.gsd_m:g} m"
+    return "–".join(f"{gsd_m:g}" for gsd_m in card.gsd_range_m) + " m"
+
+
+def describe_resampling(card: Card) -> str:
+    """Describe the ground sample distances that a network works at, and that of other scenes."""
+    other = "" if card.gsd_range_m is None else f", other scenes resampled to {card.gsd_m:g} m"
+    return f"{describe_gsd(card)}{other}"
 
 
 def describe_scaling(card: Card) -> Iterable[str]:

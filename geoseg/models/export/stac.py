@@ -12,6 +12,8 @@ from typing import Any
 
 from geoseg.models.bundle import Card, NetworkSummary, read_card, read_summary
 
+from .markdown import describe_gsd
+
 EXTENSIONS = (
     "https://stac-extensions.github.io/mlm/v1.5.0/schema.json",
     "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
@@ -52,9 +54,10 @@ def _properties(card: Card, summary: NetworkSummary) -> dict[str, Any]:
     provenance = card.provenance
     licence = {"license": provenance["license"]} if provenance.get("license") else {}
     source = {"mlm:pretrained_source": provenance["attribution"]} if provenance.get("attribution") else {}
+    classes = ", ".join(card.legend.names)
     return {
         "title": f"{card.name} {card.version}",
-        "description": f"Classifies {', '.join(card.legend.names)} from {', '.join(card.bands)} at {card.gsd_m:g} m.",
+        "description": f"Classifies {classes} from {', '.join(card.bands)} at {describe_gsd(card)}.",
         "datetime": None,
         "start_datetime": "1900-01-01T00:00:00Z",
         "end_datetime": "9999-12-31T23:59:59Z",
@@ -85,7 +88,7 @@ def _input(card: Card) -> dict[str, Any]:
     )
     return {
         "name": "pixels",
-        "description": f"Tiles resampled to {card.gsd_m:g} m, cut off at 0 and 255. By data type, {types}.",
+        "description": f"Tiles {_sizes(card)}, cut off at 0 and 255. By data type, {types}.",
         "bands": list(card.bands),
         "input": {
             "shape": [-1, card.tile, card.tile, len(card.bands)],
@@ -96,6 +99,12 @@ def _input(card: Card) -> dict[str, Any]:
         "resize_type": None,
         "pre_processing_function": None,
     }
+
+
+def _sizes(card: Card) -> str:
+    if card.gsd_range_m is None:
+        return f"resampled to {card.gsd_m:g} m"
+    return f"of {describe_gsd(card)}, or resampled to {card.gsd_m:g} m"
 
 
 def _value_scaling(card: Card) -> list[dict[str, Any]] | None:
@@ -135,6 +144,8 @@ def _output(card: Card) -> dict[str, Any]:
 def _hyperparameters(card: Card) -> Iterable[tuple[str, Any]]:
     """Yield tiling parameters, and provenance that is a number or a single line."""
     yield from (("tile", card.tile), ("overlap", card.overlap), ("window", card.window), ("multiple", card.multiple))
+    if card.gsd_range_m is not None:
+        yield "gsd_range_m", list(card.gsd_range_m)
     for key, value in card.provenance.items():
         if isinstance(value, int | float | str) and key not in ("license", "attribution") and "\n" not in str(value):
             yield _ascii(key), value

@@ -44,7 +44,7 @@ class LabelledImage:
     name: str
     data_set: str
     shape: tuple[int, int]
-    """Height and width at the model's GSD."""
+    """Height and width on the model's grid."""
     read: Callable[[], tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]]
     """Read pixels `(height, width, bands)`, scaled if `Data.as_float`, and label values `(height, width)`."""
 
@@ -205,10 +205,6 @@ def open_data(run: Run) -> Data:
 
 
 def _open_sides(entry: DataSet, run: Run) -> Sides:
-    """Open and split a data set at the card's ground sample distance, and for training at each of its own."""
-    gsds_m = (run.card.gsd_m, *entry.train_gsd_m)
-    sides, *levels = (
-        split(pairs, entry, gsd_m=gsd_m, seed=run.seed)
-        for gsd_m, pairs in zip(gsds_m, open_pairs(entry, run.card, run.labels, gsds_m=gsds_m), strict=True)
-    )
+    """Open and split a data set as prediction sees it, and for training at each of its ground sample distances."""
+    sides, *levels = (split(pairs, entry, seed=run.seed) for pairs in open_pairs(entry, run.card, run.labels))
     return replace(sides, levels=tuple(level.training for level in levels))

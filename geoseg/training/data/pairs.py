@@ -1,7 +1,9 @@
 """Pairs of an image and its labels on the model's pixel grid, described without reading pixels."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from geoseg.datasets.discovery import VECTORS, Files, find_pairs
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.prediction.stretching import Imagery
-from geoseg.rasters.grid import SAME_GSD, grid_at, shape_at
+from geoseg.rasters.grid import SAME_GSD, choose_gsd, grid_at, shape_at
 from geoseg.rasters.identity import Mark, identify_file
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import is_placed, place, refuse_mixed_types
@@ -38,6 +40,10 @@ CHUNK_SIDE, LEAST_SIDE = 512, 128
 """Side of the chunks of an image stored in blocks: usual, in image pixels, and smallest, in grid pixels."""
 
 
+ChooseGSD = Callable[[tuple[float, float]], float]
+"""Chooses a ground sample distance, given an image's own, down and along."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pair:
     """An image with its labels."""
@@ -53,6 +59,8 @@ class Pair:
     """Height and width of the image file."""
     shape: tuple[int, int]
     """Height and width on the grid."""
+    gsd_m: float
+    """Ground sample distance of the grid."""
     grid: GeoBox | None
     """Grid at the model's GSD; None without georeference."""
     plane: GeoBox | None
@@ -89,8 +97,8 @@ class Pair:
                 yield slice(top, min(top + down, height)), slice(left, min(left + along, width))
 
 
-def open_pairs(entry: DataSet, card: Card, sets: LabelSets, *, gsds_m: Sequence[float]) -> list[list[Pair]]:
-    """Find and describe the pairs of a data set, sorted by name, at each of some ground sample distances.
+def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[list[Pair]]:
+    """Find and describe the pairs of a data set, sorted by name: as prediction sees them, and at each `train_gsd_m`.
 
     Raises DataError if its vector labels lie elsewhere.
     """
@@ -98,6 +106,7 @@ def open_pairs(entry: DataSet, card: Card, sets: LabelSets, *, gsds_m: Sequence[
     found = find_pairs(entry.images, entry.labels)
     images = read_images([files.image for files in found], entry, card)
     own_m = entry.gsd_m or card.gsd_m
+    gsds_m: list[float | ChooseGSD] = [partial(choose_gsd, card), *entry.train_gsd_m]
     opened_pairs = [
         open_pair(files, imagery, scaling, entry, coding, gsds_m=gsds_m, own_m=own_m, ignored=sets.ignored)
         for files, (imagery, scaling) in zip(found, images, strict=True)
@@ -116,7 +125,7 @@ def open_pair(
     entry: DataSet,
     coding: LabelEncoder | VectorCoding,
     *,
-    gsds_m: Sequence[float | None],
+    gsds_m: Sequence[float | ChooseGSD | None],
     own_m: float = 1.0,
     ignored: int,
 ) -> list[Pair]:
@@ -142,7 +151,8 @@ def open_pair(
         geobox = None if own is None else own.geobox
         label_identity = identify_file(files.label) if is_vector else check_label(files, geobox, native)
         pairs = []
-        for gsd_m in gsds_m:
+        for wanted_m in gsds_m:
+            gsd_m = wanted_m(found_m) if callable(wanted_m) else wanted_m
             _check_gsd(image.name, found_m, gsd_m)
             grid = own if gsd_m is None or own is None else grid_at(gsd_m, own, found_m)
             shape = native if gsd_m is None else shape_at(gsd_m, native, found_m)
@@ -156,6 +166,7 @@ def open_pair(
                     label_identity=label_identity,
                     native=native,
                     shape=shape,
+                    gsd_m=math.sqrt(math.prod(found_m)) if gsd_m is None else gsd_m,
                     grid=None if grid is None else grid.geobox,
                     plane=plane,
                     bands=imagery.bands,

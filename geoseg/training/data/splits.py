@@ -44,7 +44,7 @@ class Sides:
         return self.levels or (self.training,)
 
 
-def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> Sides:
+def split(pairs: Sequence[Pair], entry: DataSet, *, seed: int) -> Sides:
     """Split the pairs of a data set, depending only on names and `seed`; UsageError for names without an image.
 
     All images may be held out if another data set has some to train on: see `check_training`.
@@ -55,7 +55,7 @@ def split(pairs: Sequence[Pair], entry: DataSet, *, gsd_m: float, seed: int) -> 
             "set by = 'group' in its split, or remove the groups."
         )
     if entry.split.by == "block":
-        return _split_by_block(pairs, entry, gsd_m, seed)
+        return _split_by_block(pairs, entry, seed)
     groups = _group(pairs, entry) if entry.split.by == "group" else {pair.name: [pair.name] for pair in pairs}
     test = _match_groups(groups, entry.split.test, entry)
     rest = {name: images for name, images in groups.items() if name not in test}
@@ -130,7 +130,7 @@ def _draw(names: Sequence[Name], share: float, seed: int) -> list[Name]:
     return [names[number] for number in sorted(chosen)]
 
 
-def _split_by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: int) -> Sides:
+def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int) -> Sides:
     share = entry.split.validation
     if isinstance(share, list) or entry.split.test:
         raise UsageError(
@@ -142,7 +142,7 @@ def _split_by_block(pairs: Sequence[Pair], entry: DataSet, gsd_m: float, seed: i
         Ground(
             name=pair.name,
             grid=pair.grid,
-            gsd_m=gsd_m,
+            gsd_m=pair.gsd_m,
             crs=None if pair.grid is None else crs,
             side_m=entry.split.block_m,
         )

@@ -75,6 +75,9 @@ class CardTable(Section):
     bands: list[str] = ["red", "green", "blue"]
     gsd_m: Annotated[float, Field(gt=0)] = 1.0
     """Ground sample distance to resample images to, in metres."""
+    gsd_range_m: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] | None = None
+    """Finest and coarsest ground sample distance that the network works at: prediction and validation use the pixels of
+    such images as they are. `train_gsd_m` should span it."""
     scaling: dict[str, ScalingTable] = {"uint8": ScalingTable()}
     """By NumPy data type of the images; `physical` for images that declare a scale and offset, of the values after
     these."""
@@ -133,8 +136,8 @@ class DataSet(Section):
     gsd_m: Annotated[float, Field(gt=0)] | None = None
     """Ground sample distance of images without georeference; the card's if None."""
     train_gsd_m: list[Annotated[float, Field(gt=0)]] = []
-    """Ground sample distances to train at, in metres, each with the same share of the windows; the card's if empty.
-    `augmentation.zoom` varies them; validation is at the card's."""
+    """Ground sample distances to train at, in metres, each with the same share of the windows; as in validation if
+    empty. `augmentation.zoom` varies them; validation is at the card's, or at the images' own in `card.gsd_range_m`."""
     share: Annotated[float, Field(gt=0)] = 1.0
     """Share of the training windows, relative to the other data sets."""
     split: Split = Split()

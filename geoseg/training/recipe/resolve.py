@@ -118,6 +118,7 @@ def _build_card(recipe: Recipe, legend: Legend, multiple: int) -> Card:
             bands=tuple(choice.bands),
             scaling={dtype: Scaling(offset=entry.offset, gain=entry.gain) for dtype, entry in choice.scaling.items()},
             gsd_m=choice.gsd_m,
+            gsd_range_m=None if choice.gsd_range_m is None else (choice.gsd_range_m[0], choice.gsd_range_m[1]),
             tile=choice.tile,
             overlap=choice.overlap,
             window=choice.window,

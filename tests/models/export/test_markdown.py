@@ -39,6 +39,17 @@ def test_card_says_what_the_bundle_says():
     assert dict(found["Network"][1:])["parameters"] == "2,144,425"
 
 
+def test_ground_sample_distances():
+    """The card names the range of a model that has one, and what scenes outside of it are resampled to."""
+    for choices, short, full in (
+        ({}, "at 1 m from red", "1 m"),
+        ({"gsd_range_m": (0.3, 1.2)}, "at 0.3–1.2 m from red", "0.3–1.2 m, other scenes resampled to 1 m"),
+    ):
+        text = card_text(make_card(**choices), ANATOMY)
+        assert short in text
+        assert dict(tables(text)["Input"][1:])["ground sample distance"] == full
+
+
 def test_command_can_be_typed():
     """A name with spaces and shell characters is one word of the card's command."""
     text = card_text(make_card(name="My city | test"), ANATOMY)

@@ -106,6 +106,15 @@ def test_names_of_any_script(made):
     assert found[2] == "low_veg__1"
 
 
+def test_range_of_ground_sample_distances(made):
+    """A range is a parameter of the item, and part of its descriptions; the GSD stays that of resampled scenes."""
+    properties = made(gsd_range_m=(0.3, 1.2))[0]["properties"]
+    assert properties["mlm:hyperparameters"]["gsd_range_m"] == [0.3, 1.2]
+    assert properties["gsd"] == 1.0
+    assert properties["description"].endswith("at 0.3–1.2 m.")
+    assert properties["mlm:input"][0]["description"].startswith("Tiles of 0.3–1.2 m, or resampled to 1 m,")
+
+
 def test_classes(made):
     """Classes have an id, a name of letters and digits, the legend's name, and the colour in the extension's form."""
     item, _, _ = made(legend=LEGEND, bands=("red", "green", "blue"))

@@ -122,6 +122,19 @@ def test_windows_at_several_ground_sample_distances(write_raster, open_recipe, p
     assert (held_out.name, held_out.shape) == ("1", (60, 60))
 
 
+@pytest.mark.parametrize(("gsd_m", "seen"), [(0.5, 60), (0.2, 12), (2.0, 120)])
+def test_images_in_the_range_of_the_card(write_raster, open_recipe, gsd_m, seen):
+    """Validation, and training unless told otherwise, use the pixels of images in `card.gsd_range_m` as they are."""
+    for name in "ab":
+        write_raster(f"plain/images/{name}.png", np.zeros((3, 60, 60), np.uint8), transform=None)
+        write_raster(f"plain/labels/{name}.png", np.ones((1, 60, 60), np.uint8), transform=None)
+    entry = {"name": "plain", "images": "plain", "gsd_m": gsd_m, "split": {"validation": ["b"]}}
+    for train_gsd_m, trained in (([], seen), ([1.0], round(60 * gsd_m))):
+        card = {"gsd_range_m": [0.3, 1.2]}
+        (sides,) = open_recipe(entry | {"train_gsd_m": train_gsd_m}, card=card).sides
+        assert [pair.shape[0] for (pair,) in (*sides.drawn, sides.validation)] == [trained, seen]
+
+
 def test_ground_sample_distance_of_images_without_georeference(write_raster, open_recipe):
     """Images without georeference or `gsd_m` have the card's GSD, whatever they are trained at."""
     for name in "ab":
