@@ -46,7 +46,8 @@ def thin_rings(polygons: Geometries, box: Box) -> tuple[Geometries, npt.NDArray[
     returns the index of each polygon that is left.
     """
     parts, owner = shapely.get_parts(polygons, return_index=True)
-    near = _overlap(shapely.bounds(parts), box)
+    # Of all rings: an invalid polygon's holes may lie outside of its shell.
+    near = _overlap(shapely.bounds(shapely.boundary(parts)), box)
     parts, owner = parts[near], owner[near]
     if not len(parts):
         return parts, owner
