@@ -26,7 +26,7 @@ def test_buffers_of_pieces(lines, points):
         assert found.symmetric_difference(expected).area < 0.01 * WIDTH
 
 
-@example([[(0, 0), (0, 1), (1, 0)], [(0, 0), (0, 1), (43, 81)]], together=False)  # a hole outside of its shell
+@example([[(0, 0), (0, 1), (1, 0)], [(0, 0), (0, 1), (43, 81)]], False)  # a hole outside of its shell
 @given(st.lists(places.filter(lambda ring: len(ring) > 2), min_size=1, max_size=4), st.booleans())
 def test_polygons_cover_the_same_pixels(rings, together):
     """Whatever crosses itself, polygons with holes and multi-polygons cover the pixels of the box that they did."""
