@@ -1,5 +1,6 @@
 """Calibrate a model: fit a temperature on labelled images, and write a bundle whose probabilities include it."""
 
+import math
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
@@ -166,7 +167,9 @@ def _sample(
     card = planned[0].plan.card
     counts = [min(each.tiles, len(each.plan.lattice)) for each in planned]
     margin = card.overlap // 2
-    step = choose_step(sum(counts) * (card.tile - 2 * margin) ** 2, len(card.legend))
+    inner = (card.tile - 2 * margin) ** 2
+    pixels = [min(math.prod(each.plan.grid.shape), count * inner) for each, count in zip(planned, counts, strict=True)]
+    step = choose_step(sum(pixels), len(card.legend))
     done = 0
     for each, count in zip(planned, counts, strict=True):
         image, labels = SampledImage(each.files.name), _Labels(each, mapping)

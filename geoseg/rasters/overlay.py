@@ -1,7 +1,6 @@
 """Overlay a prediction and its reference: find the reference pixel that contains the centre of each pixel."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +14,8 @@ from geoseg.errors import SceneError
 from geoseg.tiling import Roi
 
 from .grid import Grid
-from .ground import Coordinates, apply_affine, crs_of
+from .ground import Coordinates, apply_affine
 from .scene import is_placed
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
 
 _BORDER = 1e-6
 """Tolerance for rounding, in pixels: a centre on the border of two pixels belongs to the latter."""
@@ -87,12 +83,12 @@ def overlay(predicted: DatasetReader, reference: DatasetReader) -> Overlay | Non
     return Overlay(predicted=predicted.transform, reference=reference.transform, between=None)
 
 
-def overlay_grid(grid: "Grid | GeoBox", reference: DatasetReader, name: str, *, own_pixels: bool) -> Overlay:
+def overlay_grid(grid: Grid, reference: DatasetReader, name: str, *, own_pixels: bool) -> Overlay:
     """Overlay a grid over the extent of the scene `name` and its reference, whose pixels may be the scene's own."""
     if own_pixels:
         down, along = (size / worked for size, worked in zip(reference.shape, grid.shape, strict=True))
         return Overlay(predicted=Affine.scale(along, down), reference=Affine.identity(), between=None)
-    between = _between(str(crs_of(grid).to_wkt()), reference, name)
+    between = _between(str(grid.crs.to_wkt()), reference, name)
     return Overlay(predicted=grid.transform, reference=reference.transform, between=between)
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import rasterio
-from odc.geo.geobox import GeoBox
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from rasterio import Affine
 
+from geoseg.rasters.grid import Grid
 from geoseg.rasters.overlay import overlay_grid
 
-GRID = GeoBox((40, 50), Affine(0.9, 0, 500_003, 0, -1.1, 5_399_990), "EPSG:32633")
+GRID = Grid(shape=(40, 50), transform=Affine(0.9, 0, 500_003, 0, -1.1, 5_399_990), crs=CRS("EPSG:32633"))
 SAMPLED = (slice(3, 40, 7), slice(0, 50, 4))
 
 
