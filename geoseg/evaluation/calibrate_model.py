@@ -194,7 +194,7 @@ class _Labels:
         self._mapping = mapping
         with opened(self._path, overviews=True) as label:
             check_bands(label, coloured=mapping.reference.coloured)
-            self._overlay = overlay_grid(planned.plan.grid.geobox, label, str(planned.files.image), own_pixels=own)
+            self._overlay = overlay_grid(planned.plan.grid, label, str(planned.files.image), own_pixels=own)
 
     def read(self, pixels: Roi) -> npt.NDArray[np.uint8]:
         """Return the ids of pixels, slices with a step: `(rows, columns)`, `NODATA` for those not labelled."""
