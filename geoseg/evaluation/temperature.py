@@ -57,10 +57,12 @@ class Fit:
 
     def sentence(self) -> str:
         """Describe the fit in a sentence."""
+        better = self.after.error < self.before.error
+        doubt = "" if better else ", no less: they were calibrated already, or the images differ too much"
         return (
             f"probabilities are calibrated with temperature {self.temperature:.3f}, fitted on {self.pixels:,} pixels "
             f"of {self.images} images: expected calibration error {self.before.error:.3f} before, "
-            f"{self.after.error:.3f} after, cross-fitted."
+            f"{self.after.error:.3f} after, cross-fitted{doubt}."
         )
 
 

@@ -67,6 +67,10 @@ def test_error_in_closed_form():
     assert fit.before.error == pytest.approx(0.2, abs=1 / 254)
     assert fit.temperature == pytest.approx(np.log(9) / np.log(0.7 / 0.3), rel=1e-3)
     assert fit.after.error == pytest.approx(0, abs=1 / 254)
+    assert fit.sentence() == (
+        f"probabilities are calibrated with temperature {fit.temperature:.3f}, fitted on 200 pixels of 2 images: "
+        f"expected calibration error {fit.before.error:.3f} before, {fit.after.error:.3f} after, cross-fitted."
+    )
     assert fit.provenance() == {
         "temperature": round(fit.temperature, 4),
         "ece_before": round(fit.before.error, 4),
@@ -120,6 +124,7 @@ def test_the_error_after_is_cross_fitted():
     overconfident = fit_temperature(images[::2], SINGLE).temperature
     assert overconfident == pytest.approx(4, rel=0.05)
     assert 1.2 < fit.temperature < overconfident
+    assert fit.sentence().endswith("no less: they were calibrated already, or the images differ too much.")
     # Each half is scored with the other's: honest ones at 4, overconfident ones at 1.
     gaps = []
     for (_, labels, shown), temperature in zip(mixed, (1.0, 4.0) * 3, strict=True):
