@@ -58,9 +58,10 @@ class Card:
     scaling: Mapping[str, Scaling]
     """By NumPy data type of the scene, for rasters that declare no scale and offset; by `PHYSICAL`, for the others."""
     gsd_m: float
-    """Ground sample distance of the training data, and of scenes that are resampled."""
+    """Ground sample distance of the training data, and of scenes to predict, unless there is a range."""
     gsd_range_m: tuple[float, float] | None = None
-    """Finest and coarsest ground sample distance that the network works at: such scenes keep their pixels."""
+    """Finest and coarsest ground sample distance that the network works at: scenes between them keep their pixels, and
+    others are resampled to the nearer of the two."""
     tile: int
     """Side of a tile, in pixels."""
     overlap: int

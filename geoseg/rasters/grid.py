@@ -40,13 +40,11 @@ class Grid:
 def choose_gsd(card: Card, found_m: tuple[float, float]) -> float:
     """Ground sample distance at which a model sees a raster of `found_m`, down and along.
 
-    Within the model's range, and `SAME_GSD` around it, that is the raster's own, and the geometric mean of both axes if
-    its pixels are not square; otherwise the one of the training data.
+    That is the raster's own, the geometric mean if its pixels are not square, or the end of the model's range that is
+    nearest to it.
     """
-    finest, coarsest = card.gsd_range_m or (math.inf, 0.0)
-    if finest * (1 - SAME_GSD) <= min(found_m) and max(found_m) <= coarsest * (1 + SAME_GSD):
-        return float(f"{math.sqrt(math.prod(found_m)):.6g}")
-    return card.gsd_m
+    finest, coarsest = card.gsd_range_m or (card.gsd_m, card.gsd_m)
+    return min(max(float(f"{math.sqrt(math.prod(found_m)):.6g}"), finest), coarsest)
 
 
 def scaled_shape(shape: Shape, factors: tuple[float, float]) -> Shape:

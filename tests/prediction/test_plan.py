@@ -44,12 +44,12 @@ def test_a_scene_of_any_size_is_described_at_once(endless, write_bundle, gsd_m):
 
 @pytest.mark.parametrize(
     ("native_m", "options", "worked_m"),
-    [(0.6, {}, 0.6), (0.2, {}, 1.0), (2.0, {}, 1.0), (0.6, {"gsd_m": 0.8}, 0.8), (0.6, {"gsd_m": 1.0}, 1.0)],
+    [(0.6, {}, 0.6), (0.2, {}, 0.3), (2.0, {}, 1.2), (0.6, {"gsd_m": 0.8}, 0.8), (0.6, {"gsd_m": 1.0}, 1.0)],
 )
 def test_scenes_in_the_range_of_a_model_keep_their_pixels(
     write_ids, write_bundle, echo, noise, tmp_path, native_m, options, worked_m
 ):
-    """Within `gsd_range_m` the network sees the scene's own pixels, outside of it and on request others."""
+    """Within `gsd_range_m` the network sees the scene's own pixels, beyond it those of its ends, or those asked for."""
     scene = write_ids(noise(120, 90), "scene.tif", gsd_m=native_m)
     bundle = write_bundle(gsd_range_m=(0.3, 1.2))
     size = [round(side * native_m / worked_m) for side in (90, 120)]

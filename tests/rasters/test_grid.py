@@ -43,23 +43,24 @@ RANGE = (0.3, 1.2)
     ("found", "expected"),
     [
         ((0.6, 0.6), 0.6),
-        ((0.29, 0.29), 0.29),  # within 5 % of the range
-        ((1.25, 1.25), 1.25),
-        ((0.28, 0.28), 1.0),
-        ((1.3, 1.3), 1.0),
+        ((0.29, 0.29), 0.3),  # used as it is: within 5 %
+        ((1.25, 1.25), 1.2),
+        ((0.28, 0.28), 0.3),
+        ((0.1, 0.1), 0.3),
+        ((1.3, 1.3), 1.2),
+        ((4.0, 4.0), 1.2),
         ((0.4, 0.9), 0.6),  # not square: the same area
-        ((0.2, 0.6), 1.0),  # one axis is too fine
-        ((0.6, 1.5), 1.0),
+        ((0.2, 0.3), 0.3),
     ],
 )
 def test_a_range_of_gsds(found, expected):
-    """Within the model's range, along both axes, a raster keeps its pixels; others get those of the training data."""
+    """Within the model's range a raster keeps its pixels; finer and coarser ones get those of its ends."""
     card = make_card(gsd_range_m=RANGE)
     assert choose_gsd(card, found) == pytest.approx(expected, rel=1e-5)
     assert choose_gsd(make_card(), found) == 1.0
     own = Grid(shape=(500, 400), transform=Affine(1, 0, 500_000, 0, -1, 5_400_000), crs=CRS("EPSG:32633"))
     grid = grid_at(choose_gsd(card, found), own, found)
-    kept = expected != 1 and found[0] == found[1]
+    kept = found[0] == found[1] and abs(found[0] / expected - 1) <= SAME_GSD
     assert (grid is own) == kept
     if not kept:
         assert grid.shape == tuple(round(size * step / expected) for size, step in zip((500, 400), found, strict=True))

@@ -59,7 +59,7 @@ def describe_gsd(card: Card) -> str:
 
 def describe_resampling(card: Card) -> str:
     """Describe the ground sample distances that a network works at, and that of other scenes."""
-    other = "" if card.gsd_range_m is None else f", other scenes resampled to {card.gsd_m:g} m"
+    other = "" if card.gsd_range_m is None else ", finer and coarser scenes resampled to the nearer of these"
     return f"{describe_gsd(card)}{other}"
 
 

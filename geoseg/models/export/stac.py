@@ -104,7 +104,7 @@ def _input(card: Card) -> dict[str, Any]:
 def _sizes(card: Card) -> str:
     if card.gsd_range_m is None:
         return f"resampled to {card.gsd_m:g} m"
-    return f"of {describe_gsd(card)}, or resampled to {card.gsd_m:g} m"
+    return f"of {describe_gsd(card)}, or resampled to the nearer of these"
 
 
 def _value_scaling(card: Card) -> list[dict[str, Any]] | None:

@@ -77,7 +77,7 @@ class CardTable(Section):
     """Ground sample distance to resample images to, in metres."""
     gsd_range_m: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)] | None = None
     """Finest and coarsest ground sample distance that the network works at: prediction and validation use the pixels of
-    such images as they are. `train_gsd_m` should span it."""
+    images between them as they are, and resample others to the nearer of the two. `train_gsd_m` should span it."""
     scaling: dict[str, ScalingTable] = {"uint8": ScalingTable()}
     """By NumPy data type of the images; `physical` for images that declare a scale and offset, of the values after
     these."""

@@ -43,7 +43,11 @@ def test_ground_sample_distances():
     """The card names the range of a model that has one, and what scenes outside of it are resampled to."""
     for choices, short, full in (
         ({}, "at 1 m from red", "1 m"),
-        ({"gsd_range_m": (0.3, 1.2)}, "at 0.3–1.2 m from red", "0.3–1.2 m, other scenes resampled to 1 m"),
+        (
+            {"gsd_range_m": (0.3, 1.2)},
+            "at 0.3–1.2 m from red",
+            "0.3–1.2 m, finer and coarser scenes resampled to the nearer of these",
+        ),
     ):
         text = card_text(make_card(**choices), ANATOMY)
         assert short in text

@@ -107,12 +107,13 @@ def test_names_of_any_script(made):
 
 
 def test_range_of_ground_sample_distances(made):
-    """A range is a parameter of the item, and part of its descriptions; the GSD stays that of resampled scenes."""
+    """A range is a parameter of the item, and part of its descriptions; the GSD stays that of the training data."""
     properties = made(gsd_range_m=(0.3, 1.2))[0]["properties"]
     assert properties["mlm:hyperparameters"]["gsd_range_m"] == [0.3, 1.2]
     assert properties["gsd"] == 1.0
     assert properties["description"].endswith("at 0.3–1.2 m.")
-    assert properties["mlm:input"][0]["description"].startswith("Tiles of 0.3–1.2 m, or resampled to 1 m,")
+    described = properties["mlm:input"][0]["description"]
+    assert described.startswith("Tiles of 0.3–1.2 m, or resampled to the nearer of these,")
 
 
 def test_classes(made):
