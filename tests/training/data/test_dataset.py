@@ -124,7 +124,7 @@ def test_windows_at_several_ground_sample_distances(write_raster, open_recipe, p
 
 @pytest.mark.parametrize(("gsd_m", "seen"), [(0.5, 60), (0.2, 40), (2.0, 100)])
 def test_images_in_the_range_of_the_card(write_raster, open_recipe, gsd_m, seen):
-    """Validation, and training unless told otherwise, use the pixels of images in `card.gsd_range_m`, or those of its ends."""
+    """Validation, and training unless told otherwise, use the pixels of images in the range, or those of its ends."""
     for name in "ab":
         write_raster(f"plain/images/{name}.png", np.zeros((3, 60, 60), np.uint8), transform=None)
         write_raster(f"plain/labels/{name}.png", np.ones((1, 60, 60), np.uint8), transform=None)
