@@ -9,8 +9,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from threading import Event
 from urllib.request import Request, urlopen
@@ -25,6 +26,22 @@ class Behaviour:
     silent_from: int | None = None
     """Say nothing to requests for this byte of a file, or later ones."""
     etags: bool = True
+    fail_each: int = 0
+    """Answer 503 to each such request for a file that exists: 10 for every tenth; 0 for none."""
+    failing: str = ""
+    """End of the names of files that fail so."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for a file that was answered or failed."""
+
+    path: str
+    code: int
+    start: int
+    """First byte of the file."""
+    length: int
+    """Bytes of it that were sent."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,11 @@ class WebServer:
         with urlopen(Request(self.root, method="OPTIONS")) as answer:
             return json.load(answer)
 
+    def asked(self) -> list[Asked]:
+        """Requests for files since the last call of this method."""
+        with urlopen(Request(self.root, method="DELETE")) as answer:
+            return [Asked(**each) for each in json.load(answer)]
+
     def wait_for_silence(self) -> None:
         """Wait until a request waits in vain."""
         with urlopen(Request(self.root, method="PATCH"), timeout=30):
@@ -64,6 +86,8 @@ def serving(folder: Path) -> Iterator[WebServer]:
 
 def _serve(folder: Path) -> None:
     behaviour, waiting = Behaviour(), Event()
+    asked: list[Asked] = []
+    requests = count(1)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -77,31 +101,48 @@ def _serve(folder: Path) -> None:
         def do_OPTIONS(self):
             self._send(200, json.dumps(behaviour.codes).encode())
 
+        def do_DELETE(self):
+            self._send(200, json.dumps([asdict(each) for each in asked]).encode())
+            asked.clear()
+
         def do_PATCH(self):
             waiting.wait()
             self._send(200)
 
         def do_GET(self):
-            path = folder / self.path.strip("/")
+            path = folder / self._name
             if not path.is_file():
-                self._send(404)
+                self._answer(404)
                 return
             whole = path.read_bytes()
-            asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-            start = int(asked[1]) if asked else 0
-            stop = min(int(asked[2]) + 1, len(whole)) if asked and asked[2] else len(whole)
+            part = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+            start = int(part[1]) if part else 0
+            stop = min(int(part[2]) + 1, len(whole)) if part and part[2] else len(whole)
             if behaviour.silent_from is not None and start >= behaviour.silent_from:
                 waiting.set()
                 Event().wait()
             if behaviour.codes:
-                self._send(behaviour.codes.pop(0))
+                self._answer(behaviour.codes.pop(0))
                 return
-            headers = {"Content-Range": f"bytes {start}-{stop - 1}/{len(whole)}"} if asked else {}
+            failing = behaviour.fail_each and path.name.endswith(behaviour.failing)
+            if failing and next(requests) % behaviour.fail_each == 0:
+                self._answer(503)
+                return
+            headers = {"Content-Range": f"bytes {start}-{stop - 1}/{len(whole)}"} if part else {}
             if behaviour.etags:
                 headers["ETag"] = f'"{path.stat().st_mtime_ns}"'
-            self._send(206 if asked else 200, whole[start:stop], headers)
+            self._answer(206 if part else 200, whole[start:stop], headers, start)
 
         do_HEAD = do_GET
+
+        @property
+        def _name(self):
+            return self.path.partition("?")[0].strip("/")
+
+        def _answer(self, code, content=b"", headers=(), start=0):
+            length = 0 if self.command == "HEAD" else len(content)
+            asked.append(Asked(self._name, code, start, length))
+            self._send(code, content, headers)
 
         def _send(self, code, content=b"", headers=()):
             self.send_response(code)

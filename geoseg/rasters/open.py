@@ -18,6 +18,7 @@ from geoseg.models.backend import without_chatter
 
 from .identity import Mark, check_unchanged, identify
 from .servers import server_failure
+from .sidecars import without_sidecars
 
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
 """Bytes of GDAL's block cache, and open files of a VRT. GDAL's defaults would fill memory as a tall scene is read."""
@@ -64,7 +65,7 @@ def opened(source: str, *, overviews: bool = False, identity: Iterable[Mark] = (
 
 def _open(source: str, **options: str) -> rasterio.DatasetReader:
     # HDF5 prints its errors, which GDAL raises, too.
-    with without_chatter() if _is_hdf5(source) else nullcontext():
+    with without_chatter() if _is_hdf5(source) else nullcontext(), without_sidecars(source):
         return rasterio.open(source, **options)
 
 

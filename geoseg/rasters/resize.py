@@ -107,7 +107,7 @@ def resize(
         # Overviews have no effect on reads at full resolution.
         with opened(str(source), overviews=True) as scene:
             _check_kind(scene, labels)
-            shape, identity = _target_shape(scene, gsd_m, scale, size), (*at_server, *identify(scene))
+            shape, identity = _target_shape(scene, gsd_m, scale, size), at_server or identify(scene)
         with whole(output) as partial:
             with opened(str(source), overviews=True, identity=identity) as scene:
                 _write(scene, partial, shape, labels, progress)

@@ -81,7 +81,7 @@ def open_scene(source: str | Path) -> Scene:
     with unplaced(), opened(source, overviews=True) as dataset:
         refuse_mixed_types(source, dataset)
         grid, gsd_m = place(source, dataset)
-        identity = (*at_server, *identify(dataset, served=True))
+        identity = at_server or identify(dataset, served=True)
         return Scene(grid=grid, gsd_m=gsd_m, **vars(describe(source, dataset)) | {"identity": identity})
 
 

@@ -21,6 +21,8 @@ for _name, _value in _DEFAULTS.items():
 
 RETRIED = (429, 500, 502, 503, 504)
 _TIMED_OUT = re.compile(r"CURL error: .*(timed out|too slow|timeout was reached)", re.IGNORECASE)
+_OBJECT_STORES = ("s3", "gs", "az", "adls", "oss", "swift")
+"""Prefixes of URLs, and of GDAL's virtual file systems."""
 _BROKEN = "Read failed"
 """Begins rasterio's message; GDAL keeps what a server did to itself."""
 
@@ -30,11 +32,17 @@ def is_remote(source: str) -> bool:
     return source.startswith(("http://", "https://", "/vsicurl/http"))
 
 
+def on_server(source: str) -> bool:
+    """Whether GDAL reads a source from a web server or an object store, directly."""
+    stores = (prefix for name in _OBJECT_STORES for prefix in (f"{name}://", f"/vsi{name}/"))
+    return is_remote(source) or source.startswith(tuple(stores))
+
+
 def server_failure(source: str, message: str) -> str | None:
     """Return the sentence for an error of GDAL or rasterio if a silent or failing server may be its cause."""
     if _TIMED_OUT.search(message):
         return silent(source)
-    if is_remote(source) and message.startswith(_BROKEN):
+    if on_server(source) and message.startswith(_BROKEN):
         return silent(source, "its connection broke, or ")
     return None
 

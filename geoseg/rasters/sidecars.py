@@ -1,0 +1,59 @@
+"""Find the sidecars of a GeoTIFF on a server; GDAL would ask for forty names whenever a process first opens one."""
+
+import re
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
+
+import rasterio
+from rasterio._env import get_gdal_config  # without rasterio's own environment, as GDAL sees it
+from rasterio.errors import RasterioError
+
+from .servers import on_server
+
+_HOW = "GDAL_DISABLE_READDIR_ON_OPEN"
+"""GDAL's option for how to look for sidecars."""
+_SIDECARS = (".aux.xml", ".msk", ".ovr")
+"""GDAL's own: metadata such as nodata values, masks, and overviews."""
+_OF_COG = _SIDECARS[:1]
+"""A cloud-optimised GeoTIFF (COG) holds masks and overviews itself."""
+_UNKNOWN_FORMAT = "not recognized as being in a supported file format"
+_IN_PASSING = re.compile(r"CURL error|HTTP response code: (429|5\d\d)")
+"""Errors that do not say whether a file is there; object stores deny access to what is not."""
+
+
+def without_sidecars(source: str) -> AbstractContextManager[object]:
+    """Context in which GDAL does not look for sidecars of this raster, if that is a GeoTIFF on a server without any.
+
+    An option of the user for how to look for them is left to GDAL. Raises RasterioError if the server fails.
+    """
+    if on_server(source) and get_gdal_config(_HOW) is None and _is_alone(source):
+        alone: AbstractContextManager[object] = rasterio.Env(**{_HOW: "EMPTY_DIR"})
+        return alone
+    return nullcontext()
+
+
+@lru_cache(maxsize=1024)
+def _is_alone(source: str) -> bool:
+    """Whether a raster is a georeferenced GeoTIFF without sidecars; a process asks once, as GDAL does."""
+    with rasterio.Env(**{_HOW: "EMPTY_DIR"}):
+        try:
+            with rasterio.open(source) as raster:
+                if raster.driver != "GTiff" or raster.transform.is_identity:  # there may be a world file
+                    return False
+                is_cog = raster.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG"
+        except RasterioError as error:
+            if _UNKNOWN_FORMAT in str(error):  # perhaps a format of several files
+                return False
+            raise
+        # A sidecar beside a URL with a query has no known name.
+        return "?" in source or not any(_is_there(source + name) for name in (_OF_COG if is_cog else _SIDECARS))
+
+
+def _is_there(sidecar: str) -> bool:
+    try:
+        rasterio.open(sidecar, driver="PNG").close()  # which none is: GDAL only says whether there is a file
+    except RasterioError as error:
+        if _IN_PASSING.search(str(error)):
+            raise
+        return _UNKNOWN_FORMAT in str(error)
+    return True
