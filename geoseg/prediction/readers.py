@@ -1,15 +1,19 @@
 """Read regions of a scene on the model's grid, each in parts by several threads."""
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
 import rasterio
+from rasterio._env import set_gdal_config
 
 from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.identity import changed
 from geoseg.rasters.open import GDAL, opened
-from geoseg.rasters.read import Masked, read_imagery
+from geoseg.rasters.read import Masked, read_imagery, rows_to_cache
+from geoseg.rasters.servers import on_server
+from geoseg.rasters.unwritten import has_mask
 from geoseg.tiling import Roi, cut, prefetch, roi_shape, within
 
 from .memory import MAX_CACHE_BYTES
@@ -17,6 +21,12 @@ from .plan import Plan
 
 _MAX_READERS = 8
 """Threads that read, each with a handle of the file; where there are fewer than 16 cores, half as many as cores."""
+_TILES_PER_READER = 20
+"""Of a file's row of tiles on a server, at least: two or three at its borders are read by two threads."""
+_USUAL_BLOCK = 512
+"""Side of a tile of most files."""
+_CACHE = "GDAL_CACHEMAX"
+"""Set for each region: it holds for all threads, and another one may write files of an earlier scene with less."""
 
 
 def read_regions(plan: Plan, regions: Sequence[Roi]) -> Generator[Masked, None, None]:
@@ -26,46 +36,60 @@ def read_regions(plan: Plan, regions: Sequence[Roi]) -> Generator[Masked, None, 
     decoded; files of rows are read in parts above each other. Raises SceneError if the scene cannot be read.
     """
     with _opened(plan) as dataset:
-        count = min(_MAX_READERS, max(1, count_cores() // 2))
+        count, cache_bytes = _count_readers(plan, dataset), _cache_bytes(plan, dataset, regions)
         if count == 1:
             for region in regions:
+                set_gdal_config(_CACHE, cache_bytes)
                 yield read_imagery(dataset, plan.bands, plan.validity, plan.grid.shape, region)
             return
         divided = [_divide(plan, dataset, region, count) for region in regions]
         with ExitStack() as stack:
             readers = [
-                stack.enter_context(closing(prefetch(_read_parts(plan, divided, number), depth=1)))
+                stack.enter_context(closing(prefetch(_read_parts(plan, divided, number, cache_bytes), depth=1)))
                 for number in range(count)
             ]
             for region, parts in zip(regions, divided, strict=True):
                 yield _assemble(region, parts, [next(reader) for reader, _ in zip(readers, parts, strict=False)])
 
 
-def _read_parts(plan: Plan, divided: Sequence[Sequence[Roi]], number: int) -> Iterator[Masked]:
+def _read_parts(plan: Plan, divided: Sequence[Sequence[Roi]], number: int, cache_bytes: int) -> Iterator[Masked]:
     """Read one part of each region that has so many, with a handle of its own."""
-    with _opened(plan) as dataset:
+    with _opened(plan, cache_bytes) as dataset:
         for parts in divided:
             if number < len(parts):
+                set_gdal_config(_CACHE, cache_bytes)
                 yield read_imagery(dataset, plan.bands, plan.validity, plan.grid.shape, parts[number])
 
 
 @contextmanager
-def _opened(plan: Plan) -> Iterator[rasterio.DatasetReader]:
+def _opened(plan: Plan, cache_bytes: int = GDAL[_CACHE]) -> Iterator[rasterio.DatasetReader]:
     """Open the scene, with GDAL's settings for this thread."""
     # Set again: a cluster's workers do not have the caller's settings.
-    with rasterio.Env(**GDAL), opened(plan.scene.source, identity=plan.scene.identity) as dataset:
+    options = GDAL | {_CACHE: cache_bytes}
+    with rasterio.Env(**options), opened(plan.scene.source, identity=plan.scene.identity) as dataset:
         if dataset.shape != plan.scene.grid.shape:  # a server may not tell what else has changed
             raise changed(plan.scene.source)
-        with rasterio.Env(GDAL_CACHEMAX=_cache_bytes(dataset)):
-            yield dataset
+        yield dataset
 
 
-def _cache_bytes(dataset: rasterio.DatasetReader) -> int:
-    """Room for two rows of the file's blocks: neighbouring regions share blocks, and would decode them again."""
-    pixel = sum(np.dtype(name).itemsize for name in dataset.dtypes)
-    rows: int = max(height for height, _ in dataset.block_shapes)
-    wanted: int = 2 * rows * dataset.width * pixel
-    return min(max(GDAL["GDAL_CACHEMAX"], wanted), MAX_CACHE_BYTES)
+def _count_readers(plan: Plan, dataset: rasterio.DatasetReader) -> int:
+    count = min(_MAX_READERS, max(1, count_cores() // 2))
+    if not on_server(plan.scene.source) or dataset.shape == plan.grid.shape:
+        return count
+    # Neighbours need the same tiles for their kernels, and each would ask for them.
+    tiles: int = dataset.width // dataset.block_shapes[0][1]
+    return min(count, max(1, tiles // _TILES_PER_READER))
+
+
+def _cache_bytes(plan: Plan, dataset: rasterio.DatasetReader, regions: Sequence[Roi]) -> int:
+    """Room for the file's blocks that neighbouring regions share, and would decode again."""
+    pixel = sum(np.dtype(name).itemsize for name in dataset.dtypes) + has_mask(dataset, plan.bands, plan.validity)
+    widest = max((cols.stop - cols.start for _, cols in regions), default=0) * dataset.width / plan.grid.shape[1]
+    # Kernels reach one block beyond at either side, and there is one to spare.
+    block = dataset.block_shapes[0][1]
+    columns: int = min(math.ceil(widest) + 3 * block, dataset.width + 3 * _USUAL_BLOCK)
+    wanted: int = rows_to_cache(dataset, plan.grid.shape) * columns * pixel
+    return min(max(GDAL[_CACHE], wanted), MAX_CACHE_BYTES)
 
 
 def _divide(plan: Plan, dataset: rasterio.DatasetReader, region: Roi, count: int) -> list[Roi]:

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator
+from fractions import Fraction
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import rasterio
 from rasterio.windows import Window
 
 from geoseg.models.bundle import Scaling
-from geoseg.tiling import Roi, roi_shape, within
+from geoseg.tiling import Roi, cut, lanczos_radius, roi_shape, within
 
 from .grid import Shape
 from .resampling import Resampler
@@ -19,6 +21,8 @@ from .validity import Validity
 
 PART_SIDE = 2048
 """About the square of this many source pixels are held at a time."""
+_PART_ROWS = 512
+"""Source rows to take at a time, at most; those of one tile if that has more."""
 
 Masked = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
 """Pixels, and their validity `(rows, columns)`."""
@@ -141,21 +145,44 @@ def gather(
     return values[row, col], valid[row, col] & inside[0] & inside[1]
 
 
+def rows_to_cache(dataset: rasterio.DatasetReader, shape: Shape) -> int:
+    """Rows of a dataset's blocks that must stay decoded so that none is decoded twice as `read_imagery` moves down."""
+    height: int = max(height for height, _ in dataset.block_shapes)
+    if dataset.shape == shape:
+        return 2 * height
+    margins = ceil(2 * lanczos_radius(shape[0], dataset.height))
+    return (height if _in_strips(dataset) else _rows_of_part(dataset)) + -(-margins // height) * height
+
+
 def _parts(dataset: rasterio.DatasetReader, shape: Shape, roi: Roi) -> Iterator[tuple[Roi, Roi]]:
     """Divide a region of a grid into parts with a bounded number of source pixels; yields each and its place in it.
 
-    A raster stored in strips is read in strips: narrower reads would decode each strip repeatedly.
+    They come row by row. A raster stored in strips is read in strips: narrower reads would decode each strip
+    repeatedly. Of one stored in tiles, parts end where the kernels of their last row reach the end of a row of tiles:
+    a part needs these and those that the part above needed last, and not a third row of tiles, decoded too early.
     """
     down, along = (native / worked for native, worked in zip(dataset.shape, shape, strict=True))
-    in_strips = dataset.block_shapes[0][1] == dataset.width
-    height, width = roi_shape(roi)
-    cols = width if in_strips else max(1, int(PART_SIDE / along))
-    rows = max(1, int(PART_SIDE**2 / (cols * along * down)))
-    for top in range(0, height, rows):
-        for left in range(0, width, cols):
-            bottom, right = min(top + rows, height), min(left + cols, width)
-            part = (
-                slice(roi[0].start + top, roi[0].start + bottom),
-                slice(roi[1].start + left, roi[1].start + right),
-            )
-            yield part, (slice(top, bottom), slice(left, right))
+    if _in_strips(dataset):
+        width = roi_shape(roi)[1]
+        rows = max(1, int(PART_SIDE**2 / (width * along * down)))
+        cols, places = width, list(range(roi[0].start, roi[0].stop, rows))
+    else:
+        scale, radius = Fraction(dataset.height, shape[0]), lanczos_radius(shape[0], dataset.height)
+        step = _rows_of_part(dataset)
+        cols = max(1, int(PART_SIDE**2 / ((step + 2 * radius) * along)))
+        first, last = int(roi[0].start * scale) // step, ceil(roi[0].stop * scale + radius) // step
+        places = [floor((row * step - radius) / scale + Fraction(1, 2)) for row in range(first, last + 1)]
+    for rows_of_part in cut(roi[0], places):
+        for left in range(roi[1].start, roi[1].stop, cols):
+            part = rows_of_part, slice(left, min(left + cols, roi[1].stop))
+            yield part, (within(part[0], roi[0]), within(part[1], roi[1]))
+
+
+def _in_strips(dataset: rasterio.DatasetReader) -> bool:
+    return bool(dataset.block_shapes[0][1] == dataset.width)
+
+
+def _rows_of_part(dataset: rasterio.DatasetReader) -> int:
+    """Source rows of a part without the margins of its kernels: whole tiles."""
+    height: int = max(height for height, _ in dataset.block_shapes)
+    return height * max(1, _PART_ROWS // height)

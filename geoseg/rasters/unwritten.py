@@ -24,7 +24,7 @@ def columns_to_read(
     """
     rows, cols = roi
     height, width = dataset.block_shapes[bands[0] - 1]
-    if dataset.driver != "GTiff" or height * width < _LEAST_PIXELS or _has_mask(dataset, bands, validity):
+    if dataset.driver != "GTiff" or height * width < _LEAST_PIXELS or has_mask(dataset, bands, validity):
         return (cols,)
     asked = {*bands, *([] if validity.alpha is None else [validity.alpha])}
     down = range(rows.start // height, -(-rows.stop // height))
@@ -48,7 +48,7 @@ def columns_to_read(
     return [clip(slice(span[0] * width, (span[-1] + 1) * width), cols) for span in spans]
 
 
-def _has_mask(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity) -> bool:
+def has_mask(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity) -> bool:
     """Whether a mask beside the bands, with blocks of its own, says where they have data."""
     return validity.alpha is None and any(
         MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1]

@@ -1,5 +1,7 @@
 """Rasters on servers are opened with few requests, and the sidecars that they have are used all the same."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import rasterio
@@ -28,11 +30,11 @@ def server(tmp_path):
 
 @pytest.fixture
 def write_cog(write_scene, noise, tmp_path):
-    """Write a square COG of noise with overviews and blocks of 512 pixels."""
+    """Write a COG of noise with overviews and blocks of 512 pixels."""
 
-    def write(side, name="cog.tif"):
-        source = write_scene(noise(side, side), "source.tif")
-        rasterio.shutil.copy(source, tmp_path / name, driver="COG", compress="deflate", blocksize=512)
+    def write(height, width, name="cog.tif"):
+        source = write_scene(noise(height, width), "source.tif")
+        rasterio.shutil.copy(source, tmp_path / name, driver="COG", compress="deflate", level=1, blocksize=512)
         return tmp_path / name
 
     return write
@@ -44,7 +46,7 @@ def requests(server):
 
 def test_requests_for_a_cog(server, write_cog):
     """A COG is described with four requests: ours to know it again, two of GDAL, and one for its metadata."""
-    write_cog(1024)
+    write_cog(1024, 1024)
     server.asked()
     open_scene(server.url("cog.tif"))
     assert requests(server) == [("cog.tif", 206), ("cog.tif", 200), ("cog.tif", 206), ("cog.tif.aux.xml", 404)]
@@ -56,7 +58,7 @@ def test_requests_for_a_cog(server, write_cog):
 @pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
 def test_object_stores(server, write_cog, monkeypatch, tmp_path, scheme):
     """A COG in an object store is described with as few requests, and read."""
-    write_cog(600, "bucket/cog.tif")
+    write_cog(600, 600, "bucket/cog.tif")
     host = server.root.strip("/")
     for name, value in {
         "AWS_S3_ENDPOINT": host.removeprefix("http://"),
@@ -79,20 +81,23 @@ def test_object_stores(server, write_cog, monkeypatch, tmp_path, scheme):
         np.testing.assert_array_equal(raster.read(), same.read())
 
 
-def test_bytes_of_a_prediction(server, write_cog, write_bundle, echo, tmp_path):
-    """A prediction at the scene's resolution reads its blocks once, and little else."""
-    path = write_cog(2048)
+@pytest.mark.parametrize(("gsd_m", "cores"), [(1, 4), (4, 2), (4, 16)])
+def test_bytes_of_a_prediction(server, write_cog, write_bundle, echo, tmp_path, monkeypatch, gsd_m, cores):
+    """A prediction reads the blocks of its scene once, and little else, also where strips and kernels share them."""
+    monkeypatch.setattr("geoseg.prediction.readers.count_cores", lambda: cores)  # which read beside each other
+    path = write_cog(2048, 4096)
     with rasterio.open(path) as raster:
-        blocks = range(2048 // 512)
-        needed = sum(int(raster.get_tag_item(f"BLOCK_SIZE_{x}_{y}", "TIFF", bidx=1)) for x in blocks for y in blocks)
+        places = product(range(8), range(4))
+        needed = sum(int(raster.get_tag_item(f"BLOCK_SIZE_{x}_{y}", "TIFF", bidx=1)) for x, y in places)
     server.asked()
-    predict(server.url("cog.tif"), model=write_bundle(tile=512), folder=tmp_path / "far", load=echo, roads=False)
+    model = write_bundle(tile=256, overlap=32, gsd_m=gsd_m)
+    predict(server.url("cog.tif"), model=model, folder=tmp_path / "far", load=echo, roads=False)
     assert needed <= sum(each.length for each in server.asked()) <= 1.1 * needed
 
 
 def test_metadata_beside_a_cog(server, write_cog, tmp_path):
     """A nodata value in the `.aux.xml` of a COG is used."""
-    write_cog(600)
+    write_cog(600, 600)
     (tmp_path / "cog.tif.aux.xml").write_text(NODATA.format(1))
     with opened(server.url("cog.tif")) as raster:
         assert raster.nodata == 7
@@ -138,7 +143,7 @@ def test_sidecars_that_may_be_there(server, write_scene, noise, tmp_path):
 
 def test_the_users_choice(server, write_cog, tmp_path, monkeypatch):
     """GDAL's option for sidecars has precedence."""
-    write_cog(600)
+    write_cog(600, 600)
     (tmp_path / "cog.tif.aux.xml").write_text(NODATA.format(1))
     server.asked()
     monkeypatch.setenv("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
@@ -149,7 +154,7 @@ def test_the_users_choice(server, write_cog, tmp_path, monkeypatch):
 
 def test_queries(server, write_cog):
     """Nothing is asked for beside a URL with a query, whose sidecars have no known names."""
-    write_cog(600)
+    write_cog(600, 600)
     server.asked()
     open_scene(server.url("cog.tif?signature=1"))
     assert {path for path, _ in requests(server)} == {"cog.tif"}
