@@ -32,6 +32,7 @@ _LABELS = {
 @options.tile
 @options.overlap
 @options.gsd
+@options.overviews
 @options.aoi
 @options.engine
 @options.precision

@@ -89,6 +89,9 @@ overlap = click.option(
     metavar="F",
     help="Overlap of neighbouring tiles, as a fraction of a tile.  [default: the model's]",
 )
+overviews = click.option(
+    "--overviews", is_flag=True, help="Read the scene's overview nearest to the GSD, as fine or finer, to read less."
+)
 gsd = click.option(
     "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
     help="Ground sample distance to predict at, metres.  [default: the model's]",

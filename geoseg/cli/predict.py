@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @options.devices
 @options.batch_size
 @options.gsd
+@options.overviews
 @click.option("--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
 @options.aoi
 @click.option(
@@ -144,6 +145,8 @@ def _show(console: "Console", prediction: "Prediction") -> None:
         table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))
     console.print(table)
     console.print(f"bands: {', '.join(f'{name} {number}' for name, number in prediction.bands)}", highlight=False)
+    if prediction.overview is not None:
+        console.print(f"overview: {prediction.overview}", highlight=False)
     if prediction.stretch is not None:
         console.print(f"stretch: {prediction.stretch}", highlight=False)
     console.print(f"network: {prediction.runtime}", highlight=False)

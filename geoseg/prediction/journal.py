@@ -167,6 +167,7 @@ def _identity(plan: Plan, model: Path) -> str:
             "geoseg": __version__,
             "scene": plan.scene.identity,
             "grid": [*plan.grid.shape, *plan.grid.transform, plan.grid.crs.to_wkt()],
+            "overview": None if plan.overview is None else plan.overview.to_json(),
             "bands": [*plan.bands, plan.scene.dtype, asdict(plan.validity)],
             "scaling": [asdict(band) for band in plan.scaling],
             "runtime": _describe(plan),

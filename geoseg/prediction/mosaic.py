@@ -145,6 +145,8 @@ def _tags(plan: Plan) -> dict[str, str]:
         settings["alpha"] = plan.validity.alpha
     if plan.validity.nodata:
         settings["nodata"] = list(plan.validity.nodata)
+    if plan.overview is not None:
+        settings["overview"] = plan.overview.to_json()
     tags = result_tags(plan.scene.source, plan.card, settings)
     if plan.stretch is not None:
         tags["GEOSEG_STRETCH"] = str(plan.stretch)

@@ -10,8 +10,9 @@ from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
-from geoseg.rasters.georeference import placed
-from geoseg.rasters.grid import SAME_GSD, Grid, choose_gsd, grid_at
+from geoseg.rasters.georeference import placed, warn
+from geoseg.rasters.grid import SAME_GSD, Grid, Shape, choose_gsd, grid_at
+from geoseg.rasters.overviews import Overview, find_overview
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.stretch import Stretch
 from geoseg.rasters.validity import Validity
@@ -46,6 +47,8 @@ class Plan:
     """From the scene's values to the network's, for each band."""
     stretch: Stretch | None
     """The range of values that the scaling stands for; None if it is the model's own."""
+    overview: Overview | None
+    """Overview of the scene to read; None for its own pixels."""
     grid: Grid
     """Pixel grid of the network: extent and orientation of the scene at the working GSD."""
     lattice: Lattice
@@ -69,6 +72,12 @@ class Plan:
     def road(self) -> int | None:
         """Id of the road class; None if the legend has none, or roads are not requested."""
         return self.card.legend.road if self.settings.roads else None
+
+    @property
+    def read_shape(self) -> Shape:
+        """Rows and columns of what is read: the scene, or its overview."""
+        shape: Shape = self.scene.grid.shape
+        return shape if self.overview is None else self.overview.shape
 
     @property
     def engine_options(self) -> EngineOptions:
@@ -142,6 +151,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         validity=imagery.validity,
         scaling=scaling,
         stretch=stretch,
+        overview=_find_overview(imagery, grid) if settings.overviews else None,
         grid=grid,
         lattice=lattice,
         window=settings.window or card.window,
@@ -195,6 +205,20 @@ def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
 def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:
     """Describe a scene with the bands that the model would read; raises SceneError or UsageError."""
     return choose_imagery(open_scene(source), card, settings)
+
+
+def _find_overview(imagery: Imagery, grid: Grid) -> Overview | None:
+    """Find the overview to read; a GeosegWarning reports that there is none."""
+    alpha = imagery.validity.alpha
+    bands = (*imagery.bands, *([] if alpha is None else [alpha]))
+    found = find_overview(imagery.raster, bands, imagery.validity, grid.shape)
+    if found is None:
+        height, width = grid.shape
+        warn(
+            f"{imagery.name} has no overview of {width} × {height} pixels or more with its mask, so its own pixels "
+            "are read, as without `overviews`."
+        )
+    return found
 
 
 def _scene_roi(scene: Scene, grid: Grid, roi: Roi) -> Roi:

@@ -66,8 +66,9 @@ def _opened(plan: Plan, cache_bytes: int = GDAL[_CACHE]) -> Iterator[rasterio.Da
     """Open the scene, with GDAL's settings for this thread."""
     # Set again: a cluster's workers do not have the caller's settings.
     options = GDAL | {_CACHE: cache_bytes}
-    with rasterio.Env(**options), opened(plan.scene.source, identity=plan.scene.identity) as dataset:
-        if dataset.shape != plan.scene.grid.shape:  # a server may not tell what else has changed
+    level = None if plan.overview is None else plan.overview.level
+    with rasterio.Env(**options), opened(plan.scene.source, level=level, identity=plan.scene.identity) as dataset:
+        if dataset.shape != plan.read_shape:  # a server may not tell what else has changed
             raise changed(plan.scene.source)
         yield dataset
 

@@ -11,6 +11,7 @@ from geoseg.errors import SceneError
 from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
+from geoseg.rasters.overviews import Overview
 from geoseg.roads import road_raster
 from geoseg.roads.trace import finish_network
 from geoseg.tiling import in_thread
@@ -44,6 +45,8 @@ class Prediction:
     source: str
     bands: tuple[tuple[str, int], ...]
     """The model's bands by name, and the scene's by number, from 1."""
+    overview: Overview | None
+    """What was read of the scene; None for its own pixels."""
     outputs: Outputs
     areas: tuple[ClassArea, ...]
     """In the order of the legend."""
@@ -95,6 +98,7 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
     return Prediction(
         source=plan.scene.source,
         bands=tuple(zip(plan.card.bands, plan.bands, strict=True)),
+        overview=plan.overview,
         outputs=files,
         areas=areas,
         roads=roads,

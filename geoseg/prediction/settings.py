@@ -32,6 +32,7 @@ class Options(RuntimeOptions, ImageryOptions, total=False):
     window: str | None
     batch_size: int | None
     gsd_m: float | None
+    overviews: bool
     match_input: bool
     aoi: Path | str | Bounds | None
     tta: TTA
@@ -75,6 +76,8 @@ class Settings:
     default one for every four cores and at most four. Without effect in Keras and ONNX Runtime on a CPU."""
     gsd_m: float | None = None
     """Ground sample distance (GSD) to predict at, metres."""
+    overviews: bool = False
+    """Read the scene's overview nearest to the working GSD, as fine or finer, in place of its own pixels."""
     match_input: bool = False
     """Write rasters on the scene's pixel grid instead of the model's."""
     aoi: Path | str | Bounds | None = None

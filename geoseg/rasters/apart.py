@@ -13,11 +13,17 @@ from .open import GDAL, opened
 T = TypeVar("T")
 
 
-def read_apart(source: str, read: Callable[[rasterio.DatasetReader], T], *, identity: Iterable[Mark] = ()) -> T:
-    """Return what `read` makes of a dataset of its own, opened with overviews; raises as `opened` does."""
+def read_apart(
+    source: str,
+    read: Callable[[rasterio.DatasetReader], T],
+    *,
+    level: int | None = None,
+    identity: Iterable[Mark] = (),
+) -> T:
+    """Return what `read` makes of a dataset of its own, opened with overviews, or one of these; raises as `opened`."""
 
     def result() -> Iterator[T]:
-        with rasterio.Env(**GDAL), opened(source, overviews=True, identity=identity) as dataset:
+        with rasterio.Env(**GDAL), opened(source, overviews=level is None, level=level, identity=identity) as dataset:
             yield read(dataset)
 
     (found,) = prefetch(result())

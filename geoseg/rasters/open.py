@@ -37,11 +37,13 @@ def unplaced() -> Iterator[None]:
 
 
 @contextmanager
-def opened(source: str, *, overviews: bool = False, identity: Iterable[Mark] = ()) -> Iterator[rasterio.DatasetReader]:
+def opened(
+    source: str, *, overviews: bool = False, level: int | None = None, identity: Iterable[Mark] = ()
+) -> Iterator[rasterio.DatasetReader]:
     """Open a raster; a SceneError names it if GDAL cannot open or read it, or if its files change meanwhile.
 
     They must also be as in `identity`, if it is given, when the raster is opened and when it is closed. Reduced reads
-    use the full resolution unless `overviews` are allowed.
+    use the full resolution unless `overviews` are allowed. `level` opens an overview in place of the raster itself.
     """
     if on_disk(source):
         try:
@@ -49,7 +51,8 @@ def opened(source: str, *, overviews: bool = False, identity: Iterable[Mark] = (
         except OSError as error:
             raise SceneError(f"{source} cannot be read as a raster: {error}.") from error
     try:
-        with _open(source, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
+        options = {} if overviews else {"OVERVIEW_LEVEL": "NONE" if level is None else str(level)}
+        with _open(source, **options) as dataset:
             with usable_crs(source):
                 _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
             _refuse_cut_off(source, dataset)
