@@ -48,6 +48,10 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--confidence", is_flag=True, help="Also write the probability of the winning class.")
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
+@click.option(
+    "--min-confidence", type=click.FloatRange(0, 1), metavar="P",
+    help="Mark pixels as unknown whose class is less probable.  [default: none]",
+)  # fmt: skip
 @click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
 @options.formats
 @options.memory

@@ -72,6 +72,9 @@ class ClassMapping:
     """Reference values ignored by number; they may not occur."""
     single_values: frozenset[int] = frozenset()
     """Reference values of the one class; empty if all classes are compared."""
+    unknown: int | None = None
+    """Predicted id, after those of the classes, of pixels that the prediction left unknown; None if it has an entry for
+    none."""
 
 
 def map_classes(
@@ -80,11 +83,12 @@ def map_classes(
     ignore: Collection[int | str] = (),
     coding: str | None = None,
     single: str | None = None,
+    unlabelled: Collection[int] = (),
 ) -> ClassMapping:
     """Map the values of prediction and reference to the classes compared; options are those of `evaluate`.
 
-    `legend` is the prediction's. Without `coding`, reference values are the prediction's ids. Unknown names raise
-    UsageError.
+    `legend` is the prediction's. Without `coding`, reference values are the prediction's ids, and those in `unlabelled`
+    are no class. Unknown names raise UsageError.
     """
     built_in = None if coding is None else _coding(coding)
     if legend is None and coding is not None:
@@ -92,25 +96,28 @@ def map_classes(
     names = None if legend is None else legend.names
     left_out = [str(entry) for entry in ignore]
     if single is not None:
-        return _single(names, built_in, left_out, single)
+        return _single(legend, built_in, left_out, single, unlabelled)
     classes = NODATA if names is None else len(names)
     ids = {number: number for number in range(classes)} | {NODATA: NODATA}
+    unknown = None if legend is None or legend.unknown is None else classes
     numbers: frozenset[int] = frozenset()
     if built_in is not None:
         reference, ignored = _coded(names or (), built_in, left_out)
     else:
         values = [_id(entry, names) for entry in left_out]
         numbers = _numbers(left_out)
-        reference = Codes(ids=ids | {value: NODATA for value in values if not 0 <= value < classes}, expected=numbers)
+        silent = {value: NODATA for value in (*unlabelled, *values) if not 0 <= value < classes}
+        reference = Codes(ids=ids | silent, expected=numbers)
         ignored = [value for value in values if 0 <= value < classes]
     return ClassMapping(
         names=names,
         classes=classes,
         ignored=frozenset(ignored),
-        predicted=Codes(ids=ids),
+        predicted=Codes(ids=ids if unknown is None else ids | {unknown: unknown}),
         reference=reference,
         bands=None if names is None else classes,
         ignored_values=numbers,
+        unknown=unknown,
     )
 
 
@@ -151,8 +158,11 @@ def _coded(names: tuple[str, ...], coding: Coding, ignore: Collection[str]) -> t
     return Codes(ids=ids, coding=coding, foreign=foreign), ignored
 
 
-def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collection[str], single: str) -> ClassMapping:
-    """Map one class to id 1, and all others to id 0."""
+def _single(
+    legend: Legend | None, coding: Coding | None, ignore: Collection[str], single: str, unlabelled: Collection[int]
+) -> ClassMapping:
+    """Map one class to id 1, all others to id 0, and unknown pixels to id 2."""
+    names = None if legend is None else legend.names
     name, _, value = single.partition("=")
     number = _id(name, names)
     if not 0 <= number <= (NODATA if names is None else len(names) - 1):
@@ -161,7 +171,7 @@ def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collec
     if coding is None:
         wanted_value = _id(value, names) if value else number
         numbers, wanted_values = _numbers(ignore), frozenset({wanted_value})
-        left_out = {NODATA: NODATA} | {_id(entry, names): NODATA for entry in ignore}
+        left_out = dict.fromkeys((NODATA, *unlabelled, *(_id(entry, names) for entry in ignore)), NODATA)
         reference = Codes(ids=left_out | {wanted_value: 1}, rest=0, expected=numbers | wanted_values)
     else:
         wanted = value or label
@@ -172,16 +182,18 @@ def _single(names: tuple[str, ...] | None, coding: Coding | None, ignore: Collec
         id_of = dict.fromkeys(coding.silent.union(ignore), NODATA) | {wanted: 1}
         ids = {code: id_of.get(name, 0) for code, name in coding.names.items()}
         reference = Codes(ids=ids, coding=coding, expected=wanted_values)
+    after = {} if legend is None or legend.unknown is None else {len(legend): 2}
     # A class of the legend may be absent; a bare number may be a slip.
     expected = {number} if names is None else frozenset()
     return ClassMapping(
         names=(f"not {label}", label),
         classes=2,
         ignored=frozenset(),
-        predicted=Codes(ids={NODATA: NODATA} | {number: 1}, rest=0, expected=expected),
+        predicted=Codes(ids={NODATA: NODATA, number: 1} | after, rest=0, expected=expected),
         reference=reference,
         single=number,
         bands=None if names is None else len(names),
         ignored_values=numbers,
         single_values=wanted_values,
+        unknown=2 if after else None,
     )

@@ -14,16 +14,19 @@ class Confusion:
     """Count pixels by reference and predicted class, for ids from 0 to `classes - 1`.
 
     Classes in `ignored` have no scores: where the reference has one, pixels are not compared. Predicting one elsewhere
-    is still an error.
+    is still an error. Pixels predicted as `unknown`, an id that is no class, are counted apart.
     """
 
-    def __init__(self, classes: int, *, ignored: Collection[int] = ()) -> None:
+    def __init__(self, classes: int, *, ignored: Collection[int] = (), unknown: int | None = None) -> None:
         self.classes = classes
         self.ignored = frozenset(ignored)
+        self._unknown = unknown
         self.matrix: npt.NDArray[np.int64] = np.zeros((classes, classes), np.int64)
         """`(classes, classes)`: pixels by reference class (rows) and predicted class (columns)."""
         self.unpredicted: npt.NDArray[np.int64] = np.zeros(classes, np.int64)
         """`(classes,)`: pixels of each reference class without a predicted class, such as nodata."""
+        self.unclassified: npt.NDArray[np.int64] = np.zeros(classes, np.int64)
+        """`(classes,)`: pixels of each reference class that the prediction left unknown."""
 
     def add(self, predicted: npt.NDArray[Any], reference: npt.NDArray[Any]) -> None:
         """Count the pixels of two arrays of class ids of one shape; pixels without a reference class are skipped."""
@@ -31,12 +34,15 @@ class Confusion:
             raise ValueError(
                 f"prediction and reference must have the same shape, not {predicted.shape} and {reference.shape}."
             )
-        side = self.classes + 1
+        side = self.classes + 2
         true, found = (_ids(values, self.classes) for values in (reference, predicted))
+        if self._unknown is not None:
+            found[predicted.ravel() == self._unknown] = self.classes + 1
         counts = np.bincount(true * side + found, minlength=side * side).reshape(side, side)
         scored = [number for number in range(self.classes) if number not in self.ignored]
-        self.matrix[scored] += counts[scored, :-1]
-        self.unpredicted[scored] += counts[scored, -1]
+        self.matrix[scored] += counts[scored, :-2]
+        self.unpredicted[scored] += counts[scored, -2]
+        self.unclassified[scored] += counts[scored, -1]
 
     def __add__(self, other: "Confusion") -> "Confusion":
         if (self.classes, self.ignored) != (other.classes, other.ignored):
@@ -44,6 +50,7 @@ class Confusion:
         both = Confusion(self.classes, ignored=self.ignored)
         both.matrix = self.matrix + other.matrix
         both.unpredicted = self.unpredicted + other.unpredicted
+        both.unclassified = self.unclassified + other.unclassified
         return both
 
     def scores(self, names: Sequence[str] | None = None) -> Scores:
@@ -72,6 +79,7 @@ class Confusion:
             ),
             pixels=int(matrix.sum()),
             unpredicted=int(self.unpredicted.sum()),
+            unclassified=int(self.unclassified.sum()),
             overall_accuracy=float(matrix_scores.overall_accuracy(matrix)),
             mean_iou=float(matrix_scores.mean_of_defined(columns["iou"][scored])),
             mean_f1=float(matrix_scores.mean_of_defined(columns["f1"][scored])),

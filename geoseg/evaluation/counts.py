@@ -27,6 +27,8 @@ class Rules:
     """Pixels this near to another reference class are excluded, except from relaxed and boundary scores."""
     relax: float = 3.0
     """Offset that relaxed and boundary scores tolerate."""
+    unknown: int | None = None
+    """Predicted id, after those of the classes, of pixels that are counted and not scored; None if there is none."""
 
     @property
     def halo(self) -> int:
@@ -39,7 +41,7 @@ class Comparison:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.confusion = Confusion(rules.classes, ignored=rules.ignored)
+        self.confusion = Confusion(rules.classes, ignored=rules.ignored, unknown=rules.unknown)
         self.relaxed: Counts = np.zeros((4, rules.classes), np.int64)
         """`(4, classes)`: see `count_near`."""
         self.boundary: Counts = np.zeros((4, rules.classes), np.int64)
@@ -62,15 +64,17 @@ class Comparison:
     ) -> None:
         """Count the rows `core` of a strip, which has `rules.halo` more rows on either side within the image.
 
-        `predicted`, `reference` `(rows, columns)` are class ids or `NODATA`; `confidence` `(rows, columns)` is the
-        probability of the predicted class in `LEVELS`, and `probabilities` `(classes, rows, columns)` that of every
-        class.
+        `predicted`, `reference` `(rows, columns)` are class ids or `NODATA`, predicted ones also `rules.unknown`;
+        `confidence` `(rows, columns)` is the probability of the predicted class in `LEVELS`, and `probabilities`
+        `(classes, rows, columns)` that of every class.
         """
         rules = self.rules
         eroded = reference
         if rules.erode:
             eroded = np.where(near_other_class(reference, rules.erode), np.uint8(NODATA), reference)
         self.confusion.add(predicted[core], eroded[core])
+        if rules.unknown is not None:
+            predicted = np.where(predicted == rules.unknown, np.uint8(NODATA), predicted)
         self.unlabelled += int(np.count_nonzero(reference[core] == NODATA))
         unscored = np.isin(reference, [*rules.ignored, NODATA]) | (predicted == NODATA)
         found, true = (np.where(unscored, np.uint8(NODATA), ids) for ids in (predicted, reference))
@@ -102,6 +106,7 @@ class Comparison:
         both = min(classes, self.rules.classes)
         result.confusion.matrix[:both, :both] = self.confusion.matrix[:both, :both]
         result.confusion.unpredicted[:both] = self.confusion.unpredicted[:both]
+        result.confusion.unclassified[:both] = self.confusion.unclassified[:both]
         result.relaxed[:, :both] = self.relaxed[:, :both]
         result.boundary[:, :both] = self.boundary[:, :both]
         result.unlabelled, result.calibration = self.unlabelled, self.calibration

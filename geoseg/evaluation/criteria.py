@@ -62,6 +62,7 @@ class Criteria:
             ignored=mapping.ignored | self._clutter(mapping),
             erode=Distance.parse(self.erode).pixels(gsd_m),
             relax=Distance.parse(self.relax).pixels(gsd_m),
+            unknown=mapping.unknown,
         )
 
     def exclusions(self) -> str:

@@ -1,6 +1,7 @@
 """Evaluate class rasters: files or folders of them against reference rasters."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -93,12 +94,19 @@ def compare(
     for pair in pairs:
         progress(len(images), count, pair.name)
         with rasterio.Env(**GDAL), unplaced(), known_as(pair.source, made=str(pair.predicted)):
-            legends.append(_legend_of(pair, criteria))
-            if legends[-1] != legends[0]:
+            ours, theirs = _read_legend(pair.predicted), _read_legend(pair.reference)
+            legends.append(_choose_legend(pair, criteria, ours, theirs))
+            if _classes_of(legends[-1]) != _classes_of(legends[0]):
                 raise SceneError(
                     f"{pair.source} has a different legend from {images[0].prediction}; evaluate them separately."
                 )
-            mapping = map_classes(legends[0], ignore=criteria.ignore, coding=criteria.coding, single=criteria.single)
+            mapping = map_classes(
+                legends[-1],
+                ignore=criteria.ignore,
+                coding=criteria.coding,
+                single=criteria.single,
+                unlabelled=() if theirs is None or theirs.unknown is None else (len(theirs),),
+            )
             images.append(_compare(pair, mapping, criteria, strip_pixels))
             subject = subject.made_by(images[-1].model)
     progress(count, count, "")
@@ -131,9 +139,8 @@ def _compare(pair: Pair, mapping: ClassMapping, criteria: Criteria, strip_pixels
         )
 
 
-def _legend_of(pair: Pair, criteria: Criteria) -> Legend | None:
-    """Read the legend of a prediction, or else of a reference without coding; None if neither has one."""
-    ours, theirs = _read_legend(pair.predicted), _read_legend(pair.reference)
+def _choose_legend(pair: Pair, criteria: Criteria, ours: Legend | None, theirs: Legend | None) -> Legend | None:
+    """Return the legend of a prediction, or else of a reference without coding; None if neither has one."""
     if criteria.coding is not None or criteria.single is not None:
         return ours
     if ours is not None and theirs is not None and ours.names != theirs.names:
@@ -141,7 +148,12 @@ def _legend_of(pair: Pair, criteria: Criteria) -> Legend | None:
             f"{pair.source} has the classes {', '.join(ours.names)}, but {pair.reference} has "
             f"{', '.join(theirs.names)}; their ids cannot be compared."
         )
-    return ours or theirs
+    return ours or _classes_of(theirs)
+
+
+def _classes_of(legend: Legend | None) -> Legend | None:
+    """Return a legend without its entry for unknown pixels, which images of one evaluation may have or not."""
+    return None if legend is None else replace(legend, unknown=None)
 
 
 def _read_legend(raster: Path) -> Legend | None:

@@ -38,6 +38,8 @@ class Scores:
     """Pixels compared."""
     unpredicted: int
     """Reference pixels without a prediction, which are not scored."""
+    unclassified: int
+    """Reference pixels that the prediction left unknown, which are not scored."""
     overall_accuracy: float
     mean_iou: float
     """Over the classes present in reference or prediction, as is `mean_f1`."""
@@ -45,6 +47,11 @@ class Scores:
     frequency_weighted_iou: float
     kappa: float
     """Cohen's kappa."""
+
+    @property
+    def coverage(self) -> float:
+        """Share of the pixels compared among these and the unclassified ones."""
+        return self.pixels / max(self.pixels + self.unclassified, 1)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; None for NaN."""

@@ -26,6 +26,8 @@ def summarise(
     """
     names, comparisons = images[0].mapping.names, [image.comparison for image in images]
     if not any(each.confusion.matrix.any() for each in comparisons):
+        if any(each.confusion.unclassified.any() for each in comparisons):
+            raise UsageError("nothing is left to compare: the prediction left all pixels unknown.")
         raise UsageError(f"nothing is left to compare: {criteria.exclusions()} excluded all reference pixels.")
     if names is None:
         classes = max(each.highest for each in comparisons) + 1
@@ -107,6 +109,11 @@ def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria) -
     value_named = "=" in (criteria.single or "")
     if scores.unpredicted:
         yield f"{scores.unpredicted:,} reference pixels have no prediction and are not scored."
+    if scores.unclassified:
+        yield (
+            f"{scores.unclassified:,} reference pixels are unknown in the prediction and are not scored: "
+            f"the scores are those of the other {scores.coverage:.1%}."
+        )
     present = [entry.name for entry in scores.classes if entry.support]
     if len(present) > 1:
         return

@@ -26,6 +26,8 @@ def overall(
     if calibration is not None:
         rows.append(("expected calibration error", number(calibration.error), *_interval(intervals)))
     rows.append(("pixels compared", f"{scores.pixels:,}", *_interval(intervals)))
+    if scores.unclassified:
+        rows.append(("coverage: pixels not unknown", number(scores.coverage), *_interval(intervals)))
     columns = ("score", "value", *(("95 % interval",) if intervals else ()))
     return Table(title="All classes", columns=columns, rows=tuple(rows))
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from operator import index
 from typing import Any
 
@@ -31,6 +31,10 @@ class LegendClass:
         return red, green, blue
 
 
+UNKNOWN = LegendClass(name="unknown", colour="#b3b3b3")
+"""Entry of pixels whose class is too uncertain; lighter than roads, and visible, where nodata is transparent."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Legend:
     """Classes in the order of their ids, from 0."""
@@ -38,12 +42,16 @@ class Legend:
     classes: tuple[LegendClass, ...]
     road: int | None = None
     """Id of the class to trace road networks from, if any."""
+    unknown: LegendClass | None = None
+    """Entry of pixels whose class is too uncertain, with the id after the last class; None if every pixel has a class.
+    It is no class: networks do not score it, and it is neither right nor wrong."""
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) < NODATA:
             raise ValueError(f"a legend has 2 to {NODATA - 1} classes, not {len(self.classes)}.")
-        if len(set(self.names)) < len(self.classes):
-            raise ValueError(f"class names must be unique, not {', '.join(self.names)}.")
+        labels = [entry.name for entry in self.entries]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"class names must be unique, not {', '.join(labels)}.")
         if self.road is not None and not 0 <= self.road < len(self.classes):
             raise ValueError(f"road class {self.road} is not one of the {len(self.classes)} classes.")
 
@@ -56,21 +64,39 @@ class Legend:
         return tuple(entry.name for entry in self.classes)
 
     @property
+    def entries(self) -> tuple[LegendClass, ...]:
+        """What pixel values stand for, in their order: the classes, then `unknown` if there is one."""
+        return self.classes if self.unknown is None else (*self.classes, self.unknown)
+
+    def with_unknown(self) -> "Legend":
+        """Add an entry for pixels whose class is too uncertain."""
+        taken = UNKNOWN.name in self.names
+        return replace(self, unknown=replace(UNKNOWN, name="low confidence") if taken else UNKNOWN)
+
+    @property
     def colormap(self) -> dict[int, tuple[int, int, int, int]]:
         """Colour table: red, green, blue and alpha by pixel value; nodata is transparent."""
-        return {i: (*entry.rgb, 255) for i, entry in enumerate(self.classes)} | {NODATA: (0, 0, 0, 0)}
+        return {i: (*entry.rgb, 255) for i, entry in enumerate(self.entries)} | {NODATA: (0, 0, 0, 0)}
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values that `from_json` reads back."""
-        return {"classes": [asdict(entry) for entry in self.classes], "road": self.road}
+        unknown = {} if self.unknown is None else {"unknown": asdict(self.unknown)}
+        return {"classes": [asdict(entry) for entry in self.classes], "road": self.road, **unknown}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Legend":
         """Read a legend written by `to_json`; raises KeyError, TypeError or ValueError if invalid."""
         entries: Sequence[Mapping[str, str]] = document["classes"]
-        classes = tuple(LegendClass(name=str(entry["name"]), colour=entry["colour"]) for entry in entries)
-        road = document["road"]
-        return cls(classes=classes, road=None if road is None else index(road))
+        road, unknown = document["road"], document.get("unknown")
+        return cls(
+            classes=tuple(map(_read_entry, entries)),
+            road=None if road is None else index(road),
+            unknown=None if unknown is None else _read_entry(unknown),
+        )
+
+
+def _read_entry(entry: Mapping[str, str]) -> LegendClass:
+    return LegendClass(name=str(entry["name"]), colour=entry["colour"])
 
 
 AERIAL = Legend(

@@ -23,7 +23,7 @@ class Classes:
     colours: Mapping[int, str]
     """Hexadecimal red, green, blue: `#4a4a4a`."""
     listed: int = 0
-    """Number of classes of geoseg's legend; 0 without one."""
+    """Number of entries of geoseg's legend; 0 without one."""
 
     def name(self, number: int) -> str:
         """Return the name of a class, by default its id."""
@@ -63,9 +63,9 @@ def classes_of(raster: DatasetReader) -> Classes:
         named = {re.fullmatch(r"class_(\d+)", key): name for key, name in raster.tags(1).items()}
         return Classes(names={int(key[1]): name for key, name in named.items() if key}, colours=_colour_table(raster))
     return Classes(
-        names=dict(enumerate(legend.names)),
-        colours={number: entry.colour for number, entry in enumerate(legend.classes)},
-        listed=len(legend),
+        names={number: entry.name for number, entry in enumerate(legend.entries)},
+        colours={number: entry.colour for number, entry in enumerate(legend.entries)},
+        listed=len(legend.entries),
     )
 
 

@@ -94,12 +94,12 @@ def to_data_array(found: npt.NDArray[Any], geobox: GeoBox | None, legend: Legend
 
     coords: dict[Any, Any] = {} if geobox is None else xr_coords(geobox)
     dims = ("y", "x") if geobox is None else geobox.dimensions
-    names = list(legend.names)
     if found.ndim == 2:
-        attributes = {"nodata": NODATA, "classes": names, "colours": [entry.colour for entry in legend.classes]}
+        names, colours = zip(*((entry.name, entry.colour) for entry in legend.entries), strict=True)
+        attributes = {"nodata": NODATA, "classes": list(names), "colours": list(colours)}
         result = DataArray(found, coords, dims, "classes", attributes)
     else:
-        result = DataArray(found, {"class": names} | coords, ("class", *dims), "probabilities")
+        result = DataArray(found, {"class": list(legend.names)} | coords, ("class", *dims), "probabilities")
     if geobox is not None:
         result.encoding["grid_mapping"] = "spatial_ref"
     return result

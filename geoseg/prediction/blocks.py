@@ -40,7 +40,7 @@ class Rows:
     rows: slice
     cols: slice
     classes: npt.NDArray[np.uint8]
-    """Class ids `(rows, columns)`."""
+    """Class ids `(rows, columns)`, or the number of classes where none has the probability `min_confidence`."""
     confidence: npt.NDArray[np.uint8] | None
     """Probability of the winning class `(rows, columns)`; None unless requested."""
     probabilities: npt.NDArray[np.uint8] | None
@@ -124,7 +124,7 @@ def _finish(
 
     Scores are None where no tile has data.
     """
-    settings, shape = plan.settings, valid.shape
+    settings, shape, lowest = plan.settings, valid.shape, plan.lowest_level
     classes = np.full(shape, NODATA, np.uint8)
     confidence = np.full(shape, NODATA, np.uint8) if settings.confidence else None
     probabilities = np.full((len(plan.card.legend), *shape), NODATA, np.uint8) if settings.probabilities else None
@@ -132,15 +132,19 @@ def _finish(
     if scores is not None:
         planes = np.moveaxis(scores, -1, 0)
         for part in _with_data(valid):
-            some, missing = planes[:, :, part], ~valid[:, part] * np.uint8(NODATA)
+            some, missing = planes[:, :, part], ~valid[:, part] * np.uint8(NODATA)  # 0 where there is data
             winners, highest = _winners(some)
+            if confidence is not None or lowest is not None:
+                levels = _quantise(highest)
+                if lowest is not None:
+                    winners[levels < lowest] = len(plan.card.legend)
+                if confidence is not None:
+                    np.maximum(levels, missing, out=confidence[:, part])
             np.maximum(winners, missing, out=classes[:, part])
-            if confidence is not None:
-                _quantise(highest, missing, confidence[:, part])
             if probabilities is not None:
-                _quantise(some, missing, probabilities[:, :, part])
+                np.maximum(_quantise(some), missing, out=probabilities[:, :, part])
             if road is not None:
-                _quantise(some[plan.road], missing, road[:, part])
+                np.maximum(_quantise(some[plan.road]), missing, out=road[:, part])
     return Rows(rows=rows, cols=cols, classes=classes, confidence=confidence, probabilities=probabilities, road=road)
 
 
@@ -171,9 +175,7 @@ def _winners(planes: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint8], np
     return classes, highest
 
 
-def _quantise(
-    probability: npt.NDArray[np.float32], missing: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]
-) -> None:
-    """Write probabilities as levels to `target` `(…, rows, columns)`; `missing` is `NODATA` where not valid, else 0."""
-    levels = np.rint(probability * np.float32(LEVELS))
-    np.maximum(np.clip(levels, 0, LEVELS, out=levels).astype(np.uint8), missing, out=target)
+def _quantise(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Round probabilities to levels, 0 to `LEVELS`."""
+    levels: npt.NDArray[np.float32] = np.rint(probability * np.float32(LEVELS))
+    return np.clip(levels, 0, LEVELS, out=levels).astype(np.uint8)

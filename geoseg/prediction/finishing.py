@@ -62,7 +62,7 @@ class Finisher:
         self._waiting = deque(_bands(plan))
         self._room = Semaphore(HELD)
         self._stopped = Event()
-        self.areas = AreaCounter(plan.card.legend, output_grid(plan))
+        self.areas = AreaCounter(plan.legend, output_grid(plan))
         self.tracing: Tracing | None = None if plan.road is None else _plan_tracing(output_grid(plan))
         # Bands are never waited for: few of them hold pieces.
         self._assembling: Background[_Band, dict[Layer, Path]] = Background(

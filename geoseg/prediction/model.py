@@ -147,7 +147,8 @@ class Model:
         Returns
         -------
         numpy.ndarray or xarray.DataArray
-            The type of `array`: class ids `(rows, columns)` in uint8, 255 without data; or probabilities
+            The type of `array`: class ids `(rows, columns)` in uint8, 255 without data, and the number of classes below
+            `min_confidence`; or probabilities
             `(classes, rows, columns)` in float32, NaN without data.
 
         Raises
@@ -157,6 +158,8 @@ class Model:
         """
         if options.get("aoi") is not None:
             raise UsageError("`aoi` selects a part of a file; slice the array instead.")
+        if options.get("probabilities") and options.get("min_confidence") is not None:
+            raise UsageError("`min_confidence` changes classes, and `probabilities=True` returns none; choose one.")
         in_memory = ArrayScene.of(array, geobox)
         if not in_memory.bands and len(in_memory.pixels) == len(self.card.bands):
             options = {"bands": tuple(range(1, len(self.card.bands) + 1)), **options}
@@ -167,8 +170,9 @@ class Model:
             known_as("the array", made=file),
             placed(file, gsd_m) as source,
         ):
-            found = self._predict_pixels(self._plan(open_scene(source), options))
-        return found if isinstance(array, np.ndarray) else to_data_array(found, in_memory.geobox, self.legend)
+            planned = self._plan(open_scene(source), options)
+            found = self._predict_pixels(planned)
+        return found if isinstance(array, np.ndarray) else to_data_array(found, in_memory.geobox, planned.legend)
 
     def _predict_pixels(self, planned: Plan) -> npt.NDArray[Any]:
         """Predict classes or probabilities of a whole scene, on its own pixels."""

@@ -1,6 +1,7 @@
 """Work rasters: one for each layer, with legend and provenance."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -125,11 +126,11 @@ def _describe_values(band: Xml.Element, plan: Plan, layer: Layer) -> None:
     Xml.SubElement(band, "ColorInterp").text = "Palette"
     colours = Xml.SubElement(band, "ColorTable")
     for value in range(256):
-        red, green, blue, alpha = plan.card.legend.colormap.get(value, (0, 0, 0, 0))
+        red, green, blue, alpha = plan.legend.colormap.get(value, (0, 0, 0, 0))
         Xml.SubElement(colours, "Entry", c1=str(red), c2=str(green), c3=str(blue), c4=str(alpha))
     names = Xml.SubElement(band, "CategoryNames")
-    for name in plan.card.legend.names:
-        Xml.SubElement(names, "Category").text = name
+    for entry in plan.legend.entries:
+        Xml.SubElement(names, "Category").text = entry.name
 
 
 def _tags(plan: Plan) -> dict[str, str]:
@@ -147,7 +148,9 @@ def _tags(plan: Plan) -> dict[str, str]:
         settings["nodata"] = list(plan.validity.nodata)
     if plan.overview is not None:
         settings["overview"] = plan.overview.to_json()
-    tags = result_tags(plan.scene.source, plan.card, settings)
+    if plan.settings.min_confidence is not None:
+        settings["min_confidence"] = plan.settings.min_confidence
+    tags = result_tags(plan.scene.source, replace(plan.card, legend=plan.legend), settings)
     if plan.stretch is not None:
         tags["GEOSEG_STRETCH"] = str(plan.stretch)
     if plan.runtime is not None:

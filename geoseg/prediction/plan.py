@@ -10,6 +10,7 @@ from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
+from geoseg.models.legend import LEVELS, Legend
 from geoseg.rasters.georeference import placed, warn
 from geoseg.rasters.grid import SAME_GSD, Grid, Shape, choose_gsd, grid_at
 from geoseg.rasters.overviews import Overview, find_overview
@@ -78,6 +79,18 @@ class Plan:
         """Rows and columns of what is read: the scene, or its overview."""
         shape: Shape = self.scene.grid.shape
         return shape if self.overview is None else self.overview.shape
+
+    @property
+    def legend(self) -> Legend:
+        """What the values of the class raster stand for."""
+        legend = self.card.legend
+        return legend if self.settings.min_confidence is None else legend.with_unknown()
+
+    @property
+    def lowest_level(self) -> int | None:
+        """Lowest probability of a class, in `LEVELS`; pixels below it are unknown. None if every pixel has a class."""
+        lowest = self.settings.min_confidence
+        return None if lowest is None else sum(level / LEVELS < lowest for level in range(LEVELS + 1))
 
     @property
     def engine_options(self) -> EngineOptions:

@@ -49,7 +49,7 @@ class Prediction:
     """What was read of the scene; None for its own pixels."""
     outputs: Outputs
     areas: tuple[ClassArea, ...]
-    """In the order of the legend."""
+    """In the order of the legend, what is unknown last."""
     roads: RoadTotals | None
     """None if no roads were traced."""
     stretch: str | None
@@ -86,7 +86,7 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
         if (target := targets[layer.name]) is not None
     ]
     try:
-        journal.work_file(files.style).write_text(class_style(plan.card.legend))
+        journal.work_file(files.style).write_text(class_style(plan.legend))
         roads = _write_roads(plan, journal, files, finisher, mosaics)
     finally:
         wait(rasters)

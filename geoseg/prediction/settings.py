@@ -38,6 +38,7 @@ class Options(RuntimeOptions, ImageryOptions, total=False):
     tta: TTA
     confidence: bool
     probabilities: bool
+    min_confidence: float | None
     roads: bool
     formats: tuple[str, ...]
     memory: int | None
@@ -88,6 +89,9 @@ class Settings:
     """Also write the probability of the winning class."""
     probabilities: bool = False
     """Also write the probability of every class."""
+    min_confidence: float | None = None
+    """Lowest probability of a class in the class raster, 0 to 1: below it, a pixel is unknown, with an id of its own.
+    Compared as it is stored, in steps of 1/254. Roads are traced as ever."""
     roads: bool = True
     """Trace the road network, if the model has a road class."""
     formats: tuple[str, ...] = ("geojson",)
@@ -117,6 +121,8 @@ class Settings:
             raise UsageError(f"`batch_size` must be at least 1, got {self.batch_size}.")
         if isinstance(self.formats, str):
             object.__setattr__(self, "formats", (self.formats,))
+        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"`min_confidence` must be a probability from 0 to 1, got {self.min_confidence}.")
         unknown = [name for name in self.formats if name not in VECTOR_ENDINGS]
         if unknown or not self.formats:
             found = ", ".join(unknown) or "nothing"

@@ -24,7 +24,7 @@ class Meaning:
     road_class: int | None
     """Class id of roads; None for probabilities."""
     listed: int
-    """Number of classes of the legend that names it; 0 if the class was chosen."""
+    """Number of entries of the legend that names it; 0 if the class was chosen."""
     largest: int | None
     """Largest value of the type of integers without a scale, which stands for the probability 1; None for others."""
     nodata: float | None

@@ -106,7 +106,7 @@ def _interpret(
     meaning = Meaning(
         name=dataset.name,
         road_class=road_class,
-        listed=0 if legend is None else len(legend),
+        listed=0 if legend is None else len(legend.entries),
         largest=int(np.iinfo(dtype).max) if bare else None,
         nodata=dataset.nodatavals[number - 1],
     )

@@ -14,12 +14,12 @@ _STATUSES = {"found": "0,158,115,255", "missed": "213,0,50,255", "false": "0,90,
 
 
 def class_style(legend: Legend) -> str:
-    """Return the QML of a class raster: name and colour of each class, nodata transparent."""
+    """Return the QML of a class raster: name and colour of each entry, nodata transparent."""
     root = _root()
     pipe = Xml.SubElement(root, "pipe")
     renderer = Xml.SubElement(pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1")
     palette = Xml.SubElement(renderer, "colorPalette")
-    for value, entry in enumerate(legend.classes):
+    for value, entry in enumerate(legend.entries):
         Xml.SubElement(palette, "paletteEntry", value=str(value), color=entry.colour, label=entry.name, alpha="255")
     return _qml(root)
 

@@ -23,10 +23,28 @@ def test_colormap_has_every_class_and_transparent_nodata():
     assert all(colormap[number] == (*entry.rgb, 255) for number, entry in enumerate(AERIAL.classes))
 
 
-@pytest.mark.parametrize("legend", [AERIAL, Legend(classes=classes(2)), Legend(classes=classes(254), road=253)])
+@pytest.mark.parametrize(
+    "legend",
+    [
+        AERIAL,
+        AERIAL.with_unknown(),
+        Legend(classes=classes(2)),
+        Legend(classes=classes(254), road=253),
+        Legend(classes=classes(254)).with_unknown(),
+    ],
+)
 def test_json_round_trip(legend):
     """A legend survives JSON unchanged, with or without a road class."""
     assert Legend.from_json(json.loads(json.dumps(legend.to_json()))) == legend
+
+
+def test_unknown_comes_after_the_classes():
+    """The entry of unknown pixels has the id after the last class, is opaque, and no class."""
+    full = Legend(classes=classes(254)).with_unknown()
+    assert full.colormap[254] == (*full.entries[254].rgb, 255)
+    assert len(full) == len(full.names) == 254
+    namesake = Legend(classes=(*classes(2), LegendClass(name="unknown", colour="#000000"))).with_unknown()
+    assert [entry.name for entry in namesake.entries[2:]] == ["unknown", "low confidence"]
 
 
 @pytest.mark.parametrize(

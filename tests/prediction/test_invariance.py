@@ -60,21 +60,25 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+LAYERS = {"confidence": True, "probabilities": True, "min_confidence": 0.24}
+"""All that a run may write; a part of the pixels is unknown."""
+
+
 def predicted(scene, network, folder, **choices):
-    geoseg.predict(scene, model=network, folder=folder, confidence=True, probabilities=True, **choices)
+    geoseg.predict(scene, model=network, folder=folder, **LAYERS, **choices)
     return contents(folder)
 
 
 def budget_of(columns, scene, network, **choices):
     """A memory budget for blocks of a number of columns, with all layers."""
-    settings = geoseg.Settings(confidence=True, probabilities=True, **choices)
+    settings = geoseg.Settings(**LAYERS, **choices)
     planned = plan(open_scene(scene), read_card(network), settings, runtime=settings.choose_runtime())
     return planned._memory.of(columns=columns, streams=1)
 
 
 def kill(scene, network, folder, tiles, **choices):
     """Predict in a process that is killed when it has scored a number of tiles."""
-    choices = {"confidence": True, "probabilities": True} | choices
+    choices = LAYERS | choices
     script = f"""
 import os, signal
 import geoseg
@@ -119,7 +123,7 @@ def test_rows_split(scene, network, reference, tmp_path, workers):
 def test_columns_split(scene, network, reference, tmp_path):
     """A memory budget that holds only part of the width gives the same files."""
     budget = budget_of(130, scene, network)
-    settings = geoseg.Settings(confidence=True, probabilities=True, memory=budget)
+    settings = geoseg.Settings(**LAYERS, memory=budget)
     planned = plan(open_scene(scene), read_card(network), settings, runtime=settings.choose_runtime())
     assert len(planned.blocks) == 3
     assert predicted(scene, network, tmp_path, memory=budget) == reference

@@ -98,9 +98,14 @@ def finish(scores: Array, layers: Layers) -> Array:
     tiles, rows, columns, classes = scores.shape
     if not rows:  # PyTorch has no maximum of nothing
         return ops.zeros((layers.count(classes), 0, tiles * columns), "uint8")
-    found = [ops.cast(ops.argmax(scores, axis=-1), "uint8")[None]]
-    if layers.confidence:
-        found.append(_quantise(ops.max(scores, axis=-1))[None])
+    winners = ops.cast(ops.argmax(scores, axis=-1), "uint8")
+    found = [winners[None]]
+    if layers.confidence or layers.lowest is not None:
+        confidence = _quantise(ops.max(scores, axis=-1))
+        if layers.lowest is not None:
+            found = [ops.where(confidence < layers.lowest, ops.cast(classes, "uint8"), winners)[None]]
+        if layers.confidence:
+            found.append(confidence[None])
     if layers.probabilities:
         found.append(ops.moveaxis(_quantise(scores), -1, 0))
     if layers.road is not None:

@@ -17,6 +17,8 @@ class Layers:
     """Probability of every class."""
     road: int | None = None
     """Class whose probability comes back; None for none."""
+    lowest: int | None = None
+    """Lowest probability of a class, in `LEVELS`; below it, the class is the number of classes. None for any."""
 
     def count(self, classes: int) -> int:
         """Return the number of bytes of each pixel."""

@@ -72,6 +72,7 @@ def _layout(plan: Plan, cols: range) -> Layout:
             confidence=settings.confidence,
             probabilities=settings.probabilities,
             road=None if settings.probabilities else plan.road,
+            lowest=plan.lowest_level,
         ),
     )
 

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 import rasterio
-from standins import build_echo_network, make_card, on_devices, on_host
+from standins import Echo, build_echo_network, make_card, on_devices, on_host
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.models.bundle import Card, Scaling
@@ -117,11 +117,22 @@ def test_like_the_host(scene, single, engine, window, overlap):
     assert_alike(on_devices(plan, single), on_host(plan, engine))
 
 
-@pytest.mark.parametrize("choices", [{}, {"confidence": True}, {"roads": False}, {"probabilities": True}])
+@pytest.mark.parametrize(
+    "choices", [{}, {"confidence": True, "min_confidence": 0.25}, {"roads": False}, {"probabilities": True}]
+)
 def test_layers(scene, single, engine, choices):
     """The layers that were asked for come back, in any combination."""
     plan = planned(scene, **choices)
     assert_alike(on_devices(plan, single), on_host(plan, engine))
+
+
+@pytest.mark.parametrize("choices", [{}, {"confidence": True}, {"probabilities": True}])
+def test_unknown_pixels(scene, echo, choices):
+    """Pixels below a confidence are unknown on a device as on the host, to the byte."""
+    plan = planned(scene, min_confidence=0.6, **choices)
+    found = on_devices(plan, echo)
+    np.testing.assert_array_equal(found, on_host(plan, Echo()))
+    assert 0.1 < (found[0] == len(CARD.legend)).mean() < 0.9
 
 
 @pytest.mark.parametrize("tta", ["flips", "d4"])
