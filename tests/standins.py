@@ -85,7 +85,7 @@ def image(plan, rows):
     found = None
     for part in rows:
         layers = [part.classes[None]]
-        layers += [layer[None] for layer in (part.confidence, part.road) if layer is not None]
+        layers += [layer[None] for layer in (part.confidence, part.disagreement, part.road) if layer is not None]
         layers += [] if part.probabilities is None else [part.probabilities]
         stack = np.concatenate(layers)
         if found is None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     help="Average over 4 flips, or 8 orientations.",
 )  # fmt: skip
 @click.option("--confidence", is_flag=True, help="Also write the probability of the winning class.")
+@click.option("--disagreement", is_flag=True, help="Also write how far overlapping tiles disagree.")
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
 @click.option(
     "--min-confidence", type=click.FloatRange(0, 1), metavar="P",
@@ -71,8 +72,8 @@ def command(
     """Predict the classes and roads of each SCENE.
 
     A scene is any raster that GDAL can open: a GeoTIFF, a VRT, a URL. Writes <scene>_classes.tif and .qml,
-    <scene>_roads.geojson (or the formats chosen with --format) and .qml, and on request <scene>_confidence.tif and
-    <scene>_probabilities.tif. The same command resumes a stopped run.
+    <scene>_roads.geojson (or the formats chosen with --format) and .qml, and on request <scene>_confidence.tif,
+    <scene>_disagreement.tif and <scene>_probabilities.tif. The same command resumes a stopped run.
     """
     from geoseg.prediction.predict import predict_each
     from geoseg.rasters.scene import stem

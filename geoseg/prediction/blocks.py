@@ -11,7 +11,7 @@ import numpy.typing as npt
 from geoseg.models.engines.engine import Engine, stream
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.read import scaled
-from geoseg.tiling import Roi, Tile, blend, prefetch, within
+from geoseg.tiling import Roi, Tile, blend, prefetch, sum_of_squares, within
 
 from .holes import fill_holes
 from .plan import Plan
@@ -43,6 +43,8 @@ class Rows:
     """Class ids `(rows, columns)`, or the number of classes where none has the probability `min_confidence`."""
     confidence: npt.NDArray[np.uint8] | None
     """Probability of the winning class `(rows, columns)`; None unless requested."""
+    disagreement: npt.NDArray[np.uint8] | None
+    """How far overlapping tiles disagree `(rows, columns)`, as `Settings.disagreement`; None unless requested."""
     probabilities: npt.NDArray[np.uint8] | None
     """Probability of each class `(classes, rows, columns)`; None unless requested."""
     road: npt.NDArray[np.uint8] | None
@@ -113,7 +115,7 @@ def _strip_of(waiting: deque[Strip], rows: slice) -> Strip:
 
 def _blend(plan: Plan, block: Roi, scored: Iterator[Scored], waiting: deque[Strip]) -> Iterator[Rows]:
     """Blend scores, and finish their rows."""
-    for rows, scores in blend(scored, plan.lattice, plan.window, block):
+    for rows, scores in blend(scored, plan.lattice, plan.window, block, squares=plan.settings.disagreement):
         yield _finish(plan, rows, block[1], scores, _strip_of(waiting, rows).wanted_in(rows, block[1]))
 
 
@@ -122,17 +124,18 @@ def _finish(
 ) -> Rows:
     """Choose classes and quantise probabilities of blended scores `(rows, columns, classes)`.
 
-    Scores are None where no tile has data.
+    Scores are None where no tile has data; with `disagreement`, the last of them are sums of squares.
     """
     settings, shape, lowest = plan.settings, valid.shape, plan.lowest_level
     classes = np.full(shape, NODATA, np.uint8)
     confidence = np.full(shape, NODATA, np.uint8) if settings.confidence else None
+    disagreement = np.full(shape, NODATA, np.uint8) if settings.disagreement else None
     probabilities = np.full((len(plan.card.legend), *shape), NODATA, np.uint8) if settings.probabilities else None
     road = None if plan.road is None or settings.probabilities else np.full(shape, NODATA, np.uint8)
     if scores is not None:
         planes = np.moveaxis(scores, -1, 0)
         for part in _with_data(valid):
-            some, missing = planes[:, :, part], ~valid[:, part] * np.uint8(NODATA)  # 0 where there is data
+            some, missing = planes[: len(plan.card.legend), :, part], ~valid[:, part] * np.uint8(NODATA)
             winners, highest = _winners(some)
             if confidence is not None or lowest is not None:
                 levels = _quantise(highest)
@@ -141,11 +144,22 @@ def _finish(
                 if confidence is not None:
                     np.maximum(levels, missing, out=confidence[:, part])
             np.maximum(winners, missing, out=classes[:, part])
+            if disagreement is not None:
+                spread = np.maximum(planes[-1, :, part] - sum_of_squares(some), 0)
+                np.maximum(_quantise(np.sqrt(spread / 2)), missing, out=disagreement[:, part])
             if probabilities is not None:
                 np.maximum(_quantise(some), missing, out=probabilities[:, :, part])
             if road is not None:
                 np.maximum(_quantise(some[plan.road]), missing, out=road[:, part])
-    return Rows(rows=rows, cols=cols, classes=classes, confidence=confidence, probabilities=probabilities, road=road)
+    return Rows(
+        rows=rows,
+        cols=cols,
+        classes=classes,
+        confidence=confidence,
+        disagreement=disagreement,
+        probabilities=probabilities,
+        road=road,
+    )
 
 
 def _with_data(valid: npt.NDArray[np.bool_]) -> Iterator[slice]:

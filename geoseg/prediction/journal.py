@@ -108,7 +108,7 @@ class Journal:
         """Write finished rows; classes come last, since they mark the piece as complete."""
         if rows.halved:
             (self.folder / _HALVED).touch()
-        for layer in ("probabilities", "road", "confidence", "classes"):
+        for layer in ("probabilities", "road", "confidence", "disagreement", "classes"):
             values = getattr(rows, layer)
             if values is not None:
                 self._write(layer, rows, values if values.ndim == 3 else values[None])

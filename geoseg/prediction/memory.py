@@ -101,9 +101,10 @@ def estimate(scene: Scene, card: Card, settings: Settings, runtime: Runtime | No
     value = np.dtype(scene.dtype).itemsize
     strip = len(card.bands) * value + 1 + (settings.aoi is not None)
     classes = len(card.legend)
-    layers = 1 + settings.confidence + settings.probabilities * classes
+    layers = 1 + settings.confidence + settings.disagreement + settings.probabilities * classes
     roads = settings.roads and card.legend.road is not None
     layers += roads and not settings.probabilities
+    planes = classes + settings.disagreement
     cache = 2 * _FILE_ROWS * scene.grid.shape[1] * len(scene.bands) * value
     # Pieces, one of them also with its parts joined, a strip of each raster; the tracer's pieces and rows.
     result_column = (HELD + 1) * tile * layers + STRIP_ROWS * layers
@@ -115,7 +116,7 @@ def estimate(scene: Scene, card: Card, settings: Settings, runtime: Runtime | No
         fixed=engine.fixed + min(cache, MAX_CACHE_BYTES) + traced,
         tile=engine.tile_pixel * tile**2 * max(1, hosts),
         # Two strips of blended scores and the rows that they finish.
-        column=tile * (hosts * classes * 4 * 3 + max(1, len(devices)) * STRIPS_AHEAD * strip),
+        column=tile * (hosts * planes * 4 * 3 + max(1, len(devices)) * STRIPS_AHEAD * strip),
         width=width,
         result_column=result_column,
         tile_columns=tile,

@@ -19,6 +19,8 @@ class Outputs:
     """QGIS style of the class raster."""
     confidence: Path | None
     """Probability of the winning class."""
+    disagreement: Path | None
+    """How far overlapping tiles disagree."""
     probabilities: Path | None
     """Probability of every class."""
     roads: dict[str, Path]
@@ -31,7 +33,8 @@ class Outputs:
     @property
     def files(self) -> tuple[Path, ...]:
         """All requested files; the class raster comes last: if it exists, all do."""
-        wanted = (*self.roads.values(), self.road_style, self.confidence, self.probabilities, self.style, self.classes)
+        layers = (self.confidence, self.disagreement, self.probabilities)
+        wanted = (*self.roads.values(), self.road_style, *layers, self.style, self.classes)
         return tuple(path for path in wanted if path is not None)
 
     def check_places(self, journal: Journal) -> None:
@@ -65,20 +68,21 @@ class Outputs:
 def name_outputs(plan: Plan, folder: Path) -> Outputs:
     """Name the files of a prediction in `folder`."""
     settings, stem = plan.settings, plan.scene.stem
-    confidence, probabilities = folder / f"{stem}_confidence.tif", folder / f"{stem}_probabilities.tif"
+    layers = {name: folder / f"{stem}_{name}.tif" for name in ("confidence", "disagreement", "probabilities")}
     classes, style = folder / f"{stem}_classes.tif", folder / f"{stem}_classes.qml"
     networks = {name: folder / f"{stem}_roads{suffix}" for name, suffix in VECTOR_ENDINGS.items()}
     road_style = folder / f"{stem}_roads.qml"
     return Outputs(
         classes=classes,
         style=style,
-        confidence=confidence if settings.confidence else None,
-        probabilities=probabilities if settings.probabilities else None,
+        confidence=layers["confidence"] if settings.confidence else None,
+        disagreement=layers["disagreement"] if settings.disagreement else None,
+        probabilities=layers["probabilities"] if settings.probabilities else None,
         roads={} if plan.road is None else {name: networks[name] for name in settings.formats},
         road_style=None if plan.road is None else road_style,
         companions=(
-            *(_sidecar(path) for path in (classes, confidence, probabilities)),
-            *(confidence, probabilities, *networks.values(), road_style),
+            *(_sidecar(path) for path in (classes, *layers.values())),
+            *(*layers.values(), *networks.values(), road_style),
         ),
     )
 

@@ -125,7 +125,8 @@ class Plan:
     @property
     def disk(self) -> int:
         """Upper estimate of the disk space for results and work files, in bytes."""
-        layers = 1 + self.settings.confidence + self.settings.probabilities * len(self.card.legend)
+        asked = self.settings.confidence + self.settings.disagreement
+        layers = 1 + asked + self.settings.probabilities * len(self.card.legend)
         alone = self.road is not None and not self.settings.probabilities  # a work layer only
         # Twice in the work folder, in pieces and whole, and in the result with its overviews (a third more).
         return int(math.prod(roi_shape(self.roi)) * (layers * (2 + 4 / 3) + alone * 2) / 2)
@@ -142,6 +143,9 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
     grid = _grid(scene, card, settings)
     lattice = _lattice(grid, card, settings)
+    window = settings.window or card.window
+    if settings.disagreement:
+        _check_overlap(scene, lattice, window)
     aoi = _aoi(scene, grid, settings)
     roi = lattice.roi if aoi is None else aoi.roi
     scene_roi = _scene_roi(scene, grid, roi)
@@ -167,7 +171,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         overview=_find_overview(imagery, grid) if settings.overviews else None,
         grid=grid,
         lattice=lattice,
-        window=settings.window or card.window,
+        window=window,
         roi=roi,
         scene_roi=scene_roi,
         aoi=aoi,
@@ -213,6 +217,15 @@ def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
     if aoi is None:
         raise MismatchError(f"the area of interest is outside {scene.source}.")
     return aoi
+
+
+def _check_overlap(scene: Scene, lattice: Lattice, window: str) -> None:
+    """Raise UsageError if tiles cannot disagree, and warn if there is one only."""
+    if not lattice.overlap or window == "flat":
+        found = f"`window={window!r}` takes each pixel from one tile" if lattice.overlap else "tiles do not overlap"
+        raise UsageError(f"`disagreement` compares overlapping tiles, and {found}; change that, or leave it out.")
+    if lattice.rows.count == lattice.cols.count == 1:
+        warn(f"{scene.source} fits into one tile of {lattice.tile} pixels: no tiles can disagree, `disagreement` is 0.")
 
 
 def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:

@@ -37,6 +37,8 @@ def requested_layers(plan: Plan) -> list[Layer]:
     wanted = [Layer(name="classes", bands=("class",), overviews="mode")]
     if plan.settings.confidence:
         wanted.append(Layer(name="confidence", bands=("probability of the class",), overviews="average"))
+    if plan.settings.disagreement:
+        wanted.append(Layer(name="disagreement", bands=("disagreement of tiles",), overviews="average"))
     if plan.settings.probabilities:
         wanted.append(Layer(name="probabilities", bands=plan.card.legend.names, overviews="average"))
     return wanted

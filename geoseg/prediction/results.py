@@ -76,7 +76,12 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
     if not finisher.areas.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")
-    targets = {"classes": files.classes, "confidence": files.confidence, "probabilities": files.probabilities}
+    targets = {
+        "classes": files.classes,
+        "confidence": files.confidence,
+        "disagreement": files.disagreement,
+        "probabilities": files.probabilities,
+    }
     rasters = [
         in_thread(
             partial(_write_raster, plan, layer, mosaics[layer], journal.work_file(target), finisher.clock),

@@ -37,6 +37,7 @@ class Options(RuntimeOptions, ImageryOptions, total=False):
     aoi: Path | str | Bounds | None
     tta: TTA
     confidence: bool
+    disagreement: bool
     probabilities: bool
     min_confidence: float | None
     roads: bool
@@ -87,6 +88,10 @@ class Settings:
     """Test-time augmentation: none, flips (4 orientations) or d4 (8)."""
     confidence: bool = False
     """Also write the probability of the winning class."""
+    disagreement: bool = False
+    """Also write how far overlapping tiles disagree: the root of the mean, by the window's weights, of half the squared
+    distance between a tile's probabilities and the blended ones. For two classes, that is the standard deviation of
+    their probability. 0 where one tile alone covers a pixel."""
     probabilities: bool = False
     """Also write the probability of every class."""
     min_confidence: float | None = None

@@ -1,7 +1,7 @@
 """Tile lattices, blending, resampling kernels and threads, without files or networks."""
 
 from .background import Background, Stopped
-from .blend import blend
+from .blend import blend, sum_of_squares
 from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval, targets_before
 from .lattice import Axis, Lattice, Roi, Tile, reflect, roi_shape
 from .prefetch import prefetch
@@ -31,6 +31,7 @@ __all__ = [
     "roi_shape",
     "running",
     "source_interval",
+    "sum_of_squares",
     "taper",
     "targets_before",
     "within",

@@ -43,20 +43,36 @@ class _Strip:
 
 @overload
 def blend(
-    scored: Iterable[tuple[Tile, Scores]], lattice: Lattice, family: str, roi: Roi | None = None
+    scored: Iterable[tuple[Tile, Scores]],
+    lattice: Lattice,
+    family: str,
+    roi: Roi | None = None,
+    *,
+    squares: bool = False,
 ) -> Iterator[tuple[slice, Scores]]: ...
 @overload
 def blend(
-    scored: Iterable[tuple[Tile, Scores | None]], lattice: Lattice, family: str, roi: Roi | None = None
+    scored: Iterable[tuple[Tile, Scores | None]],
+    lattice: Lattice,
+    family: str,
+    roi: Roi | None = None,
+    *,
+    squares: bool = False,
 ) -> Iterator[tuple[slice, Scores | None]]: ...
 def blend(
-    scored: Iterable[tuple[Tile, Scores | None]], lattice: Lattice, family: str, roi: Roi | None = None
+    scored: Iterable[tuple[Tile, Scores | None]],
+    lattice: Lattice,
+    family: str,
+    roi: Roi | None = None,
+    *,
+    squares: bool = False,
 ) -> Iterator[tuple[slice, Scores | None]]:
     """Yield rows of the grid with their blended scores as soon as no later tile covers them.
 
     ``scored`` holds the tiles of ``lattice.tiles(roi)`` in order, with scores ``(tile, tile, classes)``, or None for
     zeros, which cost nothing; ``family`` is one of `FAMILIES`. Each row is yielded once, in new arrays ``(rows, width
     of the region, classes)``, stored class by class, that the caller may change; or as None where no tile has scores.
+    With ``squares``, the sum of squares of a tile's scores is blended as if it were one more class, the last.
     Raises ValueError if a tile is missing, surplus or out of order, or its scores have the wrong shape.
 
     Scores are summed over columns, then over rows, so two regions agree bit for bit where they overlap. Memory is two
@@ -70,7 +86,7 @@ def blend(
         span = clip(lattice.rows.span(row), rows)
         height = span.stop - span.start
         weights = _weights(lattice.rows, row, family, span)[:, None]
-        strip = _blend_columns(source, lattice, family, row, (span, cols))
+        strip = _blend_columns(source, lattice, family, row, (span, cols), squares=squares)
         if carried is not None:
             classes, shared, width = carried.planes.shape
             strip = strip or _Strip(planes=np.zeros((classes, height, width), np.float32), spans=[])
@@ -89,7 +105,7 @@ def blend(
 
 
 def _blend_columns(
-    source: Iterator[tuple[Tile, Scores | None]], lattice: Lattice, family: str, row: int, region: Roi
+    source: Iterator[tuple[Tile, Scores | None]], lattice: Lattice, family: str, row: int, region: Roi, *, squares: bool
 ) -> _Strip | None:
     """Blend one row of tiles from left to right, not yet weighted vertically; None if no tile has scores."""
     rows, cols = region
@@ -98,25 +114,36 @@ def _blend_columns(
         tile, scores = _next_tile(source, lattice, row, col)
         if scores is None:
             continue
-        classes = scores.shape[2]
+        count = scores.shape[2] + squares
         if strip is None:
-            shape = classes, rows.stop - rows.start, cols.stop - cols.start
+            shape = count, rows.stop - rows.start, cols.stop - cols.start
             strip = _Strip(planes=np.zeros(shape, np.float32), spans=[])
-        elif len(strip.planes) != classes:
-            raise ValueError(f"Expected {len(strip.planes)} classes, found {classes} at {_position(tile)}.")
+        elif len(strip.planes) != count:
+            expected = len(strip.planes) - squares
+            raise ValueError(f"Expected {expected} classes, found {count - squares} at {_position(tile)}.")
         span = clip(tile.cols, cols)
-        cropped = scores[within(rows, tile.rows), within(span, tile.cols)]
+        planes = list(np.moveaxis(scores[within(rows, tile.rows), within(span, tile.cols)], -1, 0))
+        if squares:
+            planes.append(sum_of_squares(planes))
         weights = _weights(lattice.cols, col, family, span)
         shared = max(0, min(lattice.cols.alone(col).start, span.stop) - span.start)
         place = within(span, cols)
         # Plane by plane: NumPy's inner loop covers a row of one class, and a plane of a tile stays in the cache.
-        for target, plane in zip(strip.planes[:, :, place], np.moveaxis(cropped, -1, 0), strict=True):
+        for target, plane in zip(strip.planes[:, :, place], planes, strict=True):
             target[:, :shared] += plane[:, :shared] * weights[:shared]
             np.multiply(plane[:, shared:], weights[shared:], out=target[:, shared:])
         if strip.spans and strip.spans[-1].stop >= place.start:
             place = slice(strip.spans.pop().start, place.stop)
         strip.spans.append(place)
     return strip
+
+
+def sum_of_squares(planes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Sum the squares of planes, in their order, so that equal planes have equal sums."""
+    total, *others = (plane * plane for plane in planes)
+    for square in others:
+        total += square
+    return total
 
 
 def _next_tile(

@@ -60,7 +60,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-LAYERS = {"confidence": True, "probabilities": True, "min_confidence": 0.24}
+LAYERS = {"confidence": True, "disagreement": True, "probabilities": True, "min_confidence": 0.24}
 """All that a run may write; a part of the pixels is unknown."""
 
 
@@ -174,7 +174,7 @@ def test_journal_of_another_plan_is_not_used(scene, network, reference, tmp_path
     model.write_bytes(network.read_bytes())
     out = tmp_path / "out"
     out.mkdir()
-    assert kill(scene, model, out, 13, window="flat") > 0
+    assert kill(scene, model, out, 13, window="linear") > 0
     assert predicted(scene, model, out) == reference
 
 

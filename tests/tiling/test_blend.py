@@ -70,6 +70,19 @@ def test_blending_is_the_weighted_sum(lattice, family):
     np.testing.assert_allclose(joined(blend(noise(lattice.tiles(), lattice), lattice, family)), inside, atol=1e-6)
 
 
+@given(lattices(), st.sampled_from(FAMILIES))
+def test_squares_are_one_more_class(lattice, family):
+    """Sums of squares of scores blend as a class of their own would, and change no bit of the others."""
+    with_squares = (
+        (tile, np.concatenate([scores, (scores**2).sum(axis=-1, keepdims=True)], axis=-1))
+        for tile, scores in noise(lattice.tiles(), lattice)
+    )
+    found = joined(blend(noise(lattice.tiles(), lattice), lattice, family, squares=True))
+    expected = joined(blend(with_squares, lattice, family))
+    np.testing.assert_array_equal(found[..., :-1], expected[..., :-1])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 @given(st.data(), lattices())
 def test_rows_come_once_in_order_and_early(data, lattice):
     """The rows of a region are consecutive, and no more tiles are taken than they need."""

@@ -76,7 +76,7 @@ class DeviceNetwork:
         # Backends compute with 64 bits only if asked to.
         strip = self._upload(planes if planes.dtype.itemsize <= 4 else planes.astype(np.float32))
         up, down = self._place(rows[:overlap]), self._place(rows[side - overlap :])
-        carried = self._zeros(side, overlap, self._classes)
+        carried = self._zeros(side, overlap, self._classes + layout.layers.disagreement)
         parts: list[tuple[Array, Array, Array]] = []
         size = self._group(side)
         for first in range(0, layout.pieces, size):
@@ -122,13 +122,15 @@ class DeviceNetwork:
         inside = np.minimum(tiles, len(layout.starts) - 1)
         present = (with_data[inside] & (tiles == inside)).astype(np.float32)
         if not present.any():
-            edge = self._zeros(size, side, overlap, self._classes)
-            return edge, self._zeros(size, side, side - 2 * overlap, self._classes), edge
+            planes = self._classes + layout.layers.disagreement
+            edge = self._zeros(size, side, overlap, planes)
+            return edge, self._zeros(size, side, side - 2 * overlap, planes), edge
         scaling = self._place(layout.offset), self._place(layout.gain)
         pixels = self._run(steps.cut, strip, self._place(layout.starts[inside]), *scaling)
         weights = layout.weights[inside] * present[:, None]
         up, down = self._place(weights[:, :overlap]), self._place(weights[:, side - overlap :])
-        return tuple(self._run(steps.weigh, self._score(pixels), up, self._place(present), down))
+        given = self._score(pixels), up, self._place(present), down
+        return tuple(self._run(steps.weigh, *given, squares=layout.layers.disagreement))
 
     def _score(self, pixels: Array) -> Array:
         """Score tiles in each orientation, and average the scores in a fixed order, as `average_orientations` does."""

@@ -49,11 +49,14 @@ def mean(total: Array, *, count: int) -> Array:
     return total / count
 
 
-def weigh(scores: Array, up: Array, present: Array, down: Array) -> tuple[Array, Array, Array]:
+def weigh(scores: Array, up: Array, present: Array, down: Array, *, squares: bool) -> tuple[Array, Array, Array]:
     """Weight scores `(tiles, side, side, classes)` by column, and part each tile into left overlap, middle and right.
 
     `up` and `down` are weights of the overlaps `(tiles, overlap)`; `present` is 0 for tiles that do not count, else 1.
+    With `squares`, the sum of squares of scores is weighted as if it were one more class, the last.
     """
+    if squares:
+        scores = ops.concatenate([scores, ops.sum(scores * scores, axis=-1, keepdims=True)], axis=-1)
     overlap, side = up.shape[1], scores.shape[2]
     left = scores[:, :, :overlap] * up[:, None, :, None]
     middle = scores[:, :, overlap : side - overlap] * present[:, None, None, None]
@@ -93,11 +96,13 @@ def stitch(tops: Array, bottoms: Array, middles: Array, *, count: int) -> tuple[
 def finish(scores: Array, layers: Layers) -> Array:
     """Choose classes and quantise probabilities of `(tiles, rows, columns, classes)` to 0 … `LEVELS`.
 
-    Returns bytes `(layers, rows, tiles * columns)`.
+    For `layers.disagreement`, the last of them are sums of squares. Returns bytes `(layers, rows, tiles * columns)`.
     """
-    tiles, rows, columns, classes = scores.shape
+    tiles, rows, columns, planes = scores.shape
+    classes = planes - layers.disagreement
     if not rows:  # PyTorch has no maximum of nothing
         return ops.zeros((layers.count(classes), 0, tiles * columns), "uint8")
+    squares, scores = scores[..., -1], scores[..., :classes]
     winners = ops.cast(ops.argmax(scores, axis=-1), "uint8")
     found = [winners[None]]
     if layers.confidence or layers.lowest is not None:
@@ -106,6 +111,9 @@ def finish(scores: Array, layers: Layers) -> Array:
             found = [ops.where(confidence < layers.lowest, ops.cast(classes, "uint8"), winners)[None]]
         if layers.confidence:
             found.append(confidence[None])
+    if layers.disagreement:
+        spread = ops.maximum(squares - ops.sum(scores * scores, axis=-1), 0)
+        found.append(_quantise(ops.sqrt(spread / 2))[None])
     if layers.probabilities:
         found.append(ops.moveaxis(_quantise(scores), -1, 0))
     if layers.road is not None:

@@ -13,6 +13,8 @@ class Layers:
 
     confidence: bool = False
     """Probability of the winning class."""
+    disagreement: bool = False
+    """How far overlapping tiles disagree."""
     probabilities: bool = False
     """Probability of every class."""
     road: int | None = None
@@ -22,7 +24,7 @@ class Layers:
 
     def count(self, classes: int) -> int:
         """Return the number of bytes of each pixel."""
-        return 1 + self.confidence + self.probabilities * classes + (self.road is not None)
+        return 1 + self.confidence + self.disagreement + self.probabilities * classes + (self.road is not None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

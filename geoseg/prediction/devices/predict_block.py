@@ -70,6 +70,7 @@ def _layout(plan: Plan, cols: range) -> Layout:
         gain=np.array([band.gain for band in plan.scaling], np.float32),
         layers=Layers(
             confidence=settings.confidence,
+            disagreement=settings.disagreement,
             probabilities=settings.probabilities,
             road=None if settings.probabilities else plan.road,
             lowest=plan.lowest_level,
@@ -120,6 +121,7 @@ def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished, *, halved:
         cols=cols,
         classes=next(planes),
         confidence=next(planes) if settings.confidence else None,
+        disagreement=next(planes) if settings.disagreement else None,
         probabilities=np.stack([next(planes) for _ in plan.card.legend.classes]) if settings.probabilities else None,
         road=next(planes, None),
         halved=halved,

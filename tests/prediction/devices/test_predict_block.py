@@ -113,12 +113,16 @@ def test_identity(write_scene, noise, echo, shape, overlap):
 )
 def test_like_the_host(scene, single, engine, window, overlap):
     """Windows and overlaps weigh as on the host; masked pixels are nodata."""
-    plan = planned(scene, window=window, overlap=overlap, confidence=True, probabilities=True)
+    disagreement = overlap > 0 and window != "flat"
+    plan = planned(
+        scene, window=window, overlap=overlap, confidence=True, probabilities=True, disagreement=disagreement
+    )
     assert_alike(on_devices(plan, single), on_host(plan, engine))
 
 
 @pytest.mark.parametrize(
-    "choices", [{}, {"confidence": True, "min_confidence": 0.25}, {"roads": False}, {"probabilities": True}]
+    "choices",
+    [{}, {"confidence": True, "min_confidence": 0.25}, {"roads": False, "disagreement": True}, {"probabilities": True}],
 )
 def test_layers(scene, single, engine, choices):
     """The layers that were asked for come back, in any combination."""
@@ -178,7 +182,7 @@ def test_any_batch(scene, echo, echo_network, batch_size):
 @pytest.mark.parametrize("count", [2, 4])
 def test_any_number_of_devices(scene, network, single, count):
     """Devices that share the strips of a block give the bytes of one."""
-    plan = planned(scene, confidence=True, probabilities=True)
+    plan = planned(scene, confidence=True, disagreement=True, probabilities=True)
     np.testing.assert_array_equal(on_devices(plan, load(network, count)), on_devices(plan, single))
 
 
@@ -397,7 +401,7 @@ import numpy as np
 from test_predict_block import *
 
 network = keras.saving.load_model({str(tmp_path / "network.keras")!r})
-plan = planned({str(scene)!r}, confidence=True, probabilities=True)
+plan = planned({str(scene)!r}, confidence=True, disagreement=True, probabilities=True)
 devices = find_backend().devices("cpu")
 assert [device.name for device in devices] == ["cpu:0", "cpu:1", "cpu:2", "cpu:3"]
 found = [on_devices(plan, load_on_devices(network, EngineOptions(), devices[:count])) for count in (1, 2, 4)]
