@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .prediction.results import Prediction as Prediction
     from .prediction.settings import Settings as Settings
     from .rasters.resize import resize as resize
+    from .rasters.stac import read_assets as read_assets
     from .roads import RoadNetwork as RoadNetwork
     from .roads import trace_roads as trace_roads
     from .training.data.chips import tile as tile
@@ -66,6 +67,7 @@ _HOMES = {
     "polygonise": "polygons",
     "predict": "prediction.predict",
     "quantize": "prediction.quantize",
+    "read_assets": "rasters.stac",
     "resize": "rasters.resize",
     "tile": "training.data.chips",
     "trace_roads": "roads",

@@ -20,6 +20,15 @@ _IN_USE: set[Path] = set()
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
 """Endings of formats that need random access."""
 
+LONGEST_NAME = 200
+"""Bytes of a name that becomes a file name, which leaves room for endings."""
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text is a file name wherever it is used: no slashes, nothing invisible, not too long."""
+    named = text not in ("", ".", "..") and text.isprintable() and not set(text) & set("/\\")
+    return named and len(text.encode()) <= LONGEST_NAME
+
 
 def check_outputs(
     paths: Iterable[Path], *, overwrite: bool, create: bool = False, choose: str = "another name"

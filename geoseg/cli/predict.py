@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     "-o", "--output", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR",
     help="Folder for the results.  [default: the current one]",
 )  # fmt: skip
+@click.option(
+    "--asset", metavar="KEY", help="SCENEs are STAC items, collections of them or search results: files or URLs."
+)
 @options.imagery
 @options.tile
 @options.overlap
@@ -64,6 +67,7 @@ def command(
     model: str,
     folder: Path,
     *,
+    asset: str | None,
     timings: bool,
     overwrite: bool,
     quiet: bool,
@@ -71,16 +75,21 @@ def command(
 ) -> None:
     """Predict the classes and roads of each SCENE.
 
-    A scene is any raster that GDAL can open: a GeoTIFF, a VRT, a URL. Writes <scene>_classes.tif and .qml,
-    <scene>_roads.geojson (or the formats chosen with --format) and .qml, and on request <scene>_confidence.tif,
-    <scene>_disagreement.tif and <scene>_probabilities.tif. The same command resumes a stopped run.
+    A scene is any raster that GDAL can open: a GeoTIFF, a VRT, a URL; with --asset, that of each item of a STAC
+    document, and <scene> its id. Writes <scene>_classes.tif and .qml, <scene>_roads.geojson (or the formats chosen
+    with --format) and .qml, and on request <scene>_confidence.tif, <scene>_disagreement.tif and
+    <scene>_probabilities.tif. The same command resumes a stopped run.
     """
     from geoseg.prediction.predict import predict_each
     from geoseg.rasters.scene import stem
+    from geoseg.rasters.stac import Asset, read_assets
 
     from .console import make_console
 
-    stems = Counter(map(stem, scenes))
+    sources: list[str | Asset] = [*scenes]
+    if asset is not None:
+        sources = [each for document in scenes for each in read_assets(document, asset)]
+    stems = Counter(each.name if isinstance(each, Asset) else stem(each) for each in sources)
     repeated = [name for name, count in stems.items() if count > 1]
     if repeated:
         raise UsageError(
@@ -90,11 +99,11 @@ def command(
     failures = []
     with _progress_bars(console) as progress:
         predictions = predict_each(
-            scenes, model=model, folder=folder, overwrite=overwrite, progress=progress, **choices
+            sources, model=model, folder=folder, overwrite=overwrite, progress=progress, **choices
         )
         for _, outcome in predictions:
             if isinstance(outcome, Exception):
-                if len(scenes) == 1:
+                if len(sources) == 1:
                     raise outcome
                 click.echo(f"geoseg: {sentence(outcome, command)}", err=True)
                 failures.append(outcome)
@@ -103,7 +112,7 @@ def command(
             if timings:
                 _show_timings(outcome)
     if failures:
-        click.echo(f"geoseg: {len(failures)} of {len(scenes)} scenes failed.", err=True)
+        click.echo(f"geoseg: {len(failures)} of {len(sources)} scenes failed.", err=True)
         raise SystemExit(failures[0].exit_code)
 
 

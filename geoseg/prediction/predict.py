@@ -14,6 +14,7 @@ from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
+from geoseg.rasters.stac import Asset
 from geoseg.tiling import GRACE_S, in_thread
 from geoseg.tiling.progress import Progress, no_progress
 
@@ -25,7 +26,7 @@ from .settings import Options, Settings
 
 
 def predict(
-    source: str | Path,
+    source: str | Path | Asset,
     *,
     model: str | Path = DEFAULT_MODEL,
     folder: str | Path = ".",
@@ -42,7 +43,7 @@ def predict(
     Parameters
     ----------
     source
-        Raster file, VRT or URL for GDAL.
+        Raster file, VRT or URL for GDAL, or a STAC item's asset as `read_assets` returns it.
     model
         Name of a shipped model, or path of a bundle.
     folder
@@ -84,7 +85,7 @@ Outcome = Prediction | SceneError | OutputError | MismatchError
 
 
 def predict_each(
-    sources: Iterable[str],
+    sources: Iterable[str | Asset],
     *,
     model: str | Path = DEFAULT_MODEL,
     folder: str | Path = ".",
@@ -102,10 +103,10 @@ def predict_each(
     settings, bundle = Settings(**options), find_model(model)
     if settings.stretch == "joint":
         sources = list(sources)
-        settings = pool_stretch(sources, read_card(bundle), settings)
+        settings = pool_stretch([_place(source) for source in sources], read_card(bundle), settings)
     runtime = choose_runtime(settings, load)
 
-    def predicted(source: str) -> Run:
+    def predicted(source: str | Asset) -> Run:
         run = Run(
             source,
             bundle,
@@ -117,7 +118,7 @@ def predict_each(
         )
         with ExitStack() as stack:
             stack.enter_context(run)
-            run.predict(progress(source))
+            run.predict(progress(_place(source)))
             stack.pop_all()
         return run
 
@@ -131,15 +132,15 @@ def predict_each(
             except OF_ONE_SCENE as error:
                 failed: Future[Outcome] = Future()
                 failed.set_result(error)
-                writing.append(_Writing(source, failed))
+                writing.append(_Writing(_place(source), failed))
             except Exception as error:  # noqa: BLE001 - raised when it is this scene's turn
                 unusable: Future[Outcome] = Future()
                 unusable.set_exception(error)
-                writing.append(_Writing(source, unusable))
+                writing.append(_Writing(_place(source), unusable))
                 break
             else:
                 task = partial(_finish, run, after=[each.outcome for each in writing])
-                writing.append(_Writing(source, in_thread(task, name="finish"), run))
+                writing.append(_Writing(_place(source), in_thread(task, name="finish"), run))
             if len(writing) > 1:
                 yield writing[0].source, writing[0].outcome.result()
                 writing.popleft()
@@ -153,6 +154,10 @@ def predict_each(
         raise
     finally:
         wait([each.outcome for each in writing], grace_s)
+
+
+def _place(source: str | Asset) -> str:
+    return source.source if isinstance(source, Asset) else source
 
 
 @dataclass(frozen=True)

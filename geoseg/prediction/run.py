@@ -2,6 +2,7 @@
 
 from concurrent.futures import wait
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -18,6 +19,7 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.scene import open_scene
+from geoseg.rasters.stac import Asset
 from geoseg.roads.ahead import COMPILING
 from geoseg.tiling import GRACE_S, in_thread, roi_shape
 from geoseg.tiling.progress import Progress, no_progress
@@ -41,7 +43,7 @@ class Run:
 
     def __init__(
         self,
-        source: str | Path,
+        source: str | Path | Asset,
         bundle: Path,
         settings: Settings,
         *,
@@ -54,11 +56,15 @@ class Run:
         self._clock, self._executor, self._overwrite = Timings(), executor or LocalExecutor(), overwrite
         # Absolute, since a cluster's workers may run in other folders.
         bundle, target = bundle.absolute(), folder.absolute()
-        scene = str(Path(source).absolute()) if on_disk(source) else str(source)
+        name = source.name if isinstance(source, Asset) else None
+        place = source.source if isinstance(source, Asset) else source
+        scene = str(Path(place).absolute()) if on_disk(place) else str(place)
         if legible(str(target)) != str(target):
             raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
         with rasterio.Env(**GDAL):
-            opened, card = open_scene(scene), read_card(bundle)
+            if isinstance(source, Asset):
+                source.check()
+            opened, card = replace(open_scene(scene), name=name), read_card(bundle)
             self._plan = plan(opened, card, settings, runtime=runtime, workers=self._executor.workers)
             self._files = name_outputs(self._plan, target)
             self._journal = open_journal(target / f".{self._plan.scene.stem}.geoseg", self._plan, bundle)

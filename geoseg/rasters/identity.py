@@ -1,20 +1,18 @@
 """What is known of a raster's files without reading them, to notice one that is replaced."""
 
 import os
-import time
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 from xml.etree import ElementTree as Xml
 
 import rasterio
 
 from geoseg.errors import SceneError
 
-from .servers import RETRIED, is_remote, retry_delays_s, silence_s, silent
+from .servers import ask, is_remote
 
 Mark = tuple[str | int, ...]
 """Name of a file and what changes with its content; the name alone if nothing is known."""
@@ -134,18 +132,7 @@ def _headers(url: str) -> HTTPMessage | None:
 
     SceneError if the server does not answer.
     """
-    request = Request(url, headers={"Range": "bytes=0-0"})
-    for delay_s in (*retry_delays_s(), None):
-        try:
-            with urlopen(request, timeout=silence_s() or None) as answer:
-                headers: HTTPMessage = answer.headers
-                return headers
-        except HTTPError as error:
-            if error.code not in RETRIED or delay_s is None:
-                return None
-            time.sleep(delay_s)
-        except (OSError, HTTPException, ValueError) as error:
-            if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
-                raise SceneError(silent(url)) from error
-            return None
-    return None
+    try:
+        return ask(Request(url, headers={"Range": "bytes=0-0"}), lambda answer: answer.headers)
+    except (OSError, HTTPException, ValueError):
+        return None

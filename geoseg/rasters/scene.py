@@ -47,11 +47,13 @@ class Scene(Raster):
     """The raster's own."""
     gsd_m: tuple[float, float]
     """Ground sample distance at the centre, in metres: down a column, along a row."""
+    name: str | None = None
+    """Of its results; None for that of its file."""
 
     @property
     def stem(self) -> str:
-        """File name without folder and extension; results are named after it."""
-        return stem(self.source)
+        """What results are named after: the given name, or that of the file without folder and extension."""
+        return stem(self.source) if self.name is None else self.name
 
     @property
     def geobox(self) -> "GeoBox":

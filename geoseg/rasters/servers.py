@@ -1,9 +1,19 @@
-"""Time-outs and retries of GDAL for rasters on web servers, and what to say of a server that is silent."""
+"""Time-outs and retries for files on web servers, GDAL's and ours, and what to say of a server that is silent."""
 
 import os
 import re
+import time
+from collections.abc import Callable
+from http.client import HTTPResponse
+from typing import TypeVar
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from rasterio._env import get_gdal_config  # without rasterio's own environment, as GDAL sees it
+
+from geoseg.errors import SceneError
+
+T = TypeVar("T")
 
 _SILENCE = "GDAL_HTTP_LOW_SPEED_TIME"
 _DEFAULTS = {
@@ -19,7 +29,7 @@ for _name, _value in _DEFAULTS.items():
     # In the environment they hold in all threads; its own values win, and so do those of the caller's `rasterio.Env`.
     os.environ.setdefault(_name, str(_value))
 
-RETRIED = (429, 500, 502, 503, 504)
+_RETRIED = (429, 500, 502, 503, 504)
 _TIMED_OUT = re.compile(r"CURL error: .*(timed out|too slow|timeout was reached)", re.IGNORECASE)
 _OBJECT_STORES = ("s3", "gs", "az", "adls", "oss", "swift")
 """Prefixes of URLs, and of GDAL's virtual file systems."""
@@ -60,9 +70,29 @@ def silence_s() -> float:
     return min(filter(None, map(_number, (_SILENCE, "GDAL_HTTP_TIMEOUT"))), default=0)
 
 
-def retry_delays_s() -> list[float]:
-    """Seconds to wait before each further try."""
-    return [_number("GDAL_HTTP_RETRY_DELAY") * 2**number for number in range(int(_number("GDAL_HTTP_MAX_RETRY")))]
+def download(url: str) -> bytes:
+    """Return a whole file; raises OSError, HTTPException or ValueError, and SceneError as `ask` does."""
+    return ask(Request(url.removeprefix("/vsicurl/")), lambda answer: answer.read())
+
+
+def ask(request: Request, read: Callable[[HTTPResponse], T]) -> T:
+    """Return what `read` makes of an answer, after as many tries and as long a silence as GDAL is allowed.
+
+    Raises OSError, HTTPException or ValueError, and SceneError if the server is silent.
+    """
+    delays_s = [_number("GDAL_HTTP_RETRY_DELAY") * 2**number for number in range(int(_number("GDAL_HTTP_MAX_RETRY")))]
+    while True:
+        try:
+            with urlopen(request, timeout=silence_s() or None) as answer:
+                return read(answer)
+        except HTTPError as error:
+            if error.code not in _RETRIED or not delays_s:
+                raise
+            time.sleep(delays_s.pop(0))
+        except OSError as error:
+            if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
+                raise SceneError(silent(request.full_url)) from error
+            raise
 
 
 def _number(name: str) -> float:

@@ -11,6 +11,7 @@ from web_server import serving
 
 from geoseg.cli import main
 from geoseg.errors import SceneError
+from geoseg.prediction.predict import predict
 from geoseg.rasters.open import opened
 
 
@@ -89,6 +90,35 @@ def test_silent_servers(server, write_scene, noise, tmp_path, capfd, words):
     assert len(text.strip().splitlines()) == 1, text
     assert f"{url} cannot be read: its server did not answer within 1 s" in text
     assert {path.name for path in tmp_path.iterdir()} == {"scene.tif"}
+
+
+def cog(source):
+    """Write a raster as a COG, whose rows of blocks are asked for one after the other."""
+    target = source.with_name("cog.tif")
+    rasterio.shutil.copy(source, target, driver="COG", blocksize=256)
+    return target
+
+
+def test_a_tenth_of_errors(server, write_scene, write_bundle, noise, echo, tmp_path):
+    """A server that fails each tenth request changes no byte of a result."""
+    scene, model = cog(write_scene(noise(1024, 2048))), write_bundle(tile=256)
+    predict(scene, model=model, folder=tmp_path / "near", load=echo)
+    server.behave(fail_each=10)
+    predict(server.url("cog.tif"), model=model, folder=tmp_path / "far", load=echo)
+    assert 503 in {each.code for each in server.asked()}
+    near, far = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("near", "far"))
+    assert far == near
+
+
+def test_silence_during_a_prediction(server, write_scene, write_bundle, noise, echo, tmp_path):
+    """A server that stalls half-way through a prediction ends it with a sentence, and the same command resumes it."""
+    scene, model = cog(write_scene(noise(1024, 2048))), write_bundle(tile=256)
+    server.behave(silent_from=scene.stat().st_size // 2)
+    again = {"model": model, "folder": tmp_path / "far", "load": echo}
+    with pytest.raises(SceneError, match="its server did not answer within 1 s"):
+        predict(server.url("cog.tif"), **again)
+    server.behave(silent_from=None)
+    assert predict(server.url("cog.tif"), **again).outputs.classes.exists()
 
 
 def test_the_environment_wins():

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from geoseg.files import LONGEST_NAME, is_file_name
 from geoseg.models.networks.presets import DEFAULT_PRESET
 
 Positive = Annotated[int, Field(gt=0)]
@@ -11,12 +12,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
 
-LONGEST_NAME = 200
-"""Bytes, which leaves room for file endings."""
-
 
 def _file_name(text: str) -> str:
-    if text in ("", ".", "..") or not text.isprintable() or set(text) & set("/\\") or len(text.encode()) > LONGEST_NAME:
+    if not is_file_name(text):
         raise ValueError(f"it becomes a file name: no slashes, at most {LONGEST_NAME} bytes")
     return text
 

@@ -1,0 +1,135 @@
+"""Rasters of STAC items: of an Item, or of an ItemCollection or search result with all its pages.
+
+The files are plain JSON, of which geoseg needs ids and links; no library is needed to read them.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from geoseg.errors import DataError, SceneError
+from geoseg.files import LONGEST_NAME, is_file_name
+
+from .apart import read_apart
+from .servers import download, is_remote, on_server
+
+_INDIRECT = ("GTI", "MRF", "STACIT", "STACTA", "VRT", "WCS", "WMS", "WMTS")
+"""GDAL drivers of files that name other files."""
+_MOST_PAGES = 1000
+"""Pages of a search result, at most: a server could link them in a circle of ever new addresses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asset:
+    """A raster of a STAC item."""
+
+    name: str
+    """Id of the item, after which results are named."""
+    source: str
+    """Path or URL for GDAL."""
+    served: bool
+    """Whether the item comes from a server."""
+
+    def check(self) -> None:
+        """Raise SceneError if the raster of an item from a server may lead to files of this machine."""
+        if not self.served:
+            return
+        driver = read_apart(self.source, lambda dataset: str(dataset.driver))
+        if driver in _INDIRECT:
+            raise SceneError(
+                f"{self.source} is a {driver} file, which may name files of this machine, and its STAC item comes from "
+                "a server; if you trust it, give its URL as a scene."
+            )
+
+
+def read_assets(document: str | Path, key: str) -> list[Asset]:
+    """Return the asset `key` of each item of a STAC document: a file, or a URL.
+
+    Links are relative to the document. DataError reports one that cannot be read or lacks the asset, SceneError a
+    server that does not answer.
+    """
+    assets = [_asset(item, key, place) for page, place in _pages(str(document)) for item in _items(page, place)]
+    if not assets:
+        raise DataError(f"{document} lists no items; widen the search.")
+    return assets
+
+
+def _pages(document: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield a document and those that it names as next, each with its place."""
+    seen: list[str] = []
+    following: str | None = document
+    while following is not None:
+        if following in seen or len(seen) == _MOST_PAGES:
+            raise DataError(
+                f"{document} links its pages in a circle, or has more than {_MOST_PAGES}; narrow the search."
+            )
+        seen.append(following)
+        page = _read(following)
+        yield page, following
+        following = _next(page, following)
+
+
+def _read(document: str) -> dict[str, Any]:
+    try:
+        content = json.loads(download(document) if is_remote(document) else Path(document).read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{document} does not exist.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{document} cannot be read as a STAC document: {error}.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{document} is no STAC document: it holds no JSON object.")
+    return content
+
+
+def _next(page: dict[str, Any], place: str) -> str | None:
+    links = page.get("links")
+    for link in links if isinstance(links, list) else []:
+        if not (isinstance(link, dict) and link.get("rel") == "next" and page.get("type") == "FeatureCollection"):
+            continue
+        if str(link.get("method", "GET")).upper() != "GET" or not isinstance(link.get("href"), str):
+            raise DataError(
+                f"{place} has further pages, which cannot be asked for by a link; save the whole result as a file."
+            )
+        return _resolve(link["href"], place)
+    return None
+
+
+def _items(page: dict[str, Any], place: str) -> list[dict[str, Any]]:
+    kind, features = page.get("type"), page.get("features")
+    items = [page] if kind == "Feature" else features if kind == "FeatureCollection" else None
+    if not isinstance(items, list) or not all(
+        isinstance(item, dict) and isinstance(item.get("id"), str) and isinstance(item.get("assets"), dict)
+        for item in items
+    ):
+        raise DataError(
+            f"{place} is no STAC Item or ItemCollection (its type is {kind!r}); name one, or the result of a search."
+        )
+    return items
+
+
+def _asset(item: dict[str, Any], key: str, place: str) -> Asset:
+    name, asset = item["id"], item["assets"].get(key)
+    if not isinstance(asset, dict) or not isinstance(asset.get("href"), str):
+        found = ", ".join(item["assets"]) or "none"
+        raise DataError(f"item {name} of {place} has no asset {key!r}; choose another with `asset`: {found}.")
+    if not is_file_name(name):
+        raise DataError(
+            f"results cannot be named after item {name!r} of {place}; give it another id in a copy of the document: no "
+            f"slashes, at most {LONGEST_NAME} bytes."
+        )
+    return Asset(name=name, source=_resolve(asset["href"], place), served=is_remote(place))
+
+
+def _resolve(href: str, place: str) -> str:
+    """Resolve a link of a document; DataError if one from a server leads to this machine."""
+    if is_remote(place):
+        found = urljoin(place.removeprefix("/vsicurl/"), href)
+        if not on_server(found):
+            raise DataError(f"{place} comes from a server, but names {href}, which is not on one; it is not opened.")
+        return found
+    if href.startswith("file:"):
+        return unquote(urlsplit(href).path)
+    return href if "://" in href or href.startswith("/vsi") else str(Path(place).parent / href)

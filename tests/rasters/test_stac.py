@@ -1,0 +1,167 @@
+"""STAC items name scenes: files or URLs, items or collections of them, with all pages of a search result."""
+
+import json
+from datetime import UTC, datetime
+
+import pystac
+import pytest
+import rasterio.shutil
+from click.testing import CliRunner
+from web_server import serving
+
+from geoseg.cli import main
+from geoseg.errors import DataError, SceneError
+from geoseg.prediction.predict import predict_each
+from geoseg.rasters.stac import read_assets
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setenv("GDAL_HTTP_LOW_SPEED_TIME", "1")
+    monkeypatch.setenv("GDAL_HTTP_RETRY_DELAY", "0.01")
+
+
+@pytest.fixture
+def server(tmp_path):
+    with serving(tmp_path) as state:
+        yield state
+
+
+def item(name, href, key="visual"):
+    made = pystac.Item(name, geometry=None, bbox=None, datetime=datetime(2024, 1, 1, tzinfo=UTC), properties={})
+    made.add_asset(key, pystac.Asset(href))
+    return made.to_dict(include_self_link=False)
+
+
+def collection(*items, **more):
+    return {"type": "FeatureCollection", "features": list(items)} | more
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(document, name="document.json"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(document if isinstance(document, str) else json.dumps(document))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("href", ["./a.tif", "../b/a.tif", "/data/a.tif", "https://example.org/a.tif", "s3://b/a.tif"])
+def test_links_of_files(write, href):
+    """Links of a document on disk are resolved as pystac resolves them."""
+    path = write(item("one", href), "items/one.json")
+    (found,) = read_assets(path, "visual")
+    assert found.name == "one"
+    expected = pystac.Item.from_file(str(path)).assets["visual"].get_absolute_href()
+    assert found.source.replace("/items/../", "/") == expected
+
+
+@pytest.mark.parametrize("href", ["./a.tif", "../a.tif", "/data/a.tif", "https://example.org/a.tif", "gs://b/a.tif"])
+def test_links_of_urls(write, server, href):
+    """Links of a document on a server are resolved as pystac resolves them."""
+    write(item("one", href), "items/one.json")
+    url = server.url("items/one.json")
+    (found,) = read_assets(url, "visual")
+    assert found.source == pystac.Item.from_file(url).assets["visual"].get_absolute_href()
+
+
+@pytest.mark.parametrize("href", ["file:///etc/a.tif", "vrt:///etc/a.tif", "data:a", "zip+file:///etc/a.zip"])
+def test_servers_cannot_name_local_files(write, server, href):
+    """No document on a server opens a file of this machine."""
+    write(item("one", href))
+    with pytest.raises(DataError, match=r"comes from a server, but names .* it is not opened"):
+        read_assets(server.url("document.json"), "visual")
+
+
+def test_servers_cannot_name_local_files_by_a_vrt(write, write_scene, write_bundle, noise, server, tmp_path, echo):
+    """An asset of a document on a server is no file that itself names others, whatever it is called."""
+    scene = write_scene(noise(40, 40))
+    rasterio.shutil.copy(scene, tmp_path / "mosaic.vrt", driver="VRT")
+    (tmp_path / "mosaic.vrt").rename(tmp_path / "looks.tif")
+    write(collection(item("one", "looks.tif"), item("other", "scene.tif")))
+    assets = read_assets(server.url("document.json"), "visual")
+    outcomes = predict_each(assets, model=write_bundle(), folder=tmp_path / "out", load=echo)
+    (_, failed), (_, made) = outcomes
+    assert isinstance(failed, SceneError)
+    assert "is a VRT file, which may name files of this machine" in str(failed)
+    assert made.outputs.classes.name == "other_classes.tif"
+
+
+def test_pages(write, server):
+    """All pages of a search result are read."""
+    write(collection(item("c", "c.tif")), "last.json")
+    first = collection(item("a", "a.tif"), item("b", "b.tif"), links=[{"rel": "next", "href": "last.json?page=2"}])
+    write(first, "first.json")
+    assert [each.name for each in read_assets(server.url("first.json"), "visual")] == ["a", "b", "c"]
+
+
+def test_passing_errors(write, server):
+    """A server that fails for a moment is asked again."""
+    write(item("one", "a.tif"))
+    server.behave(codes=[503, 429])
+    assert len(read_assets(server.url("document.json"), "visual")) == 1
+
+
+def test_silent_servers(write, server):
+    """A server that says nothing is given up."""
+    write(item("one", "a.tif"))
+    server.behave(silent_from=0)
+    with pytest.raises(SceneError, match="did not answer within 1 s"):
+        read_assets(server.url("document.json"), "visual")
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{", "cannot be read as a STAC document"),
+        ("[" * 100_000, "cannot be read as a STAC document"),
+        ("[]", "holds no JSON object"),
+        ({"type": "Catalog", "id": "a", "links": []}, "is no STAC Item or ItemCollection"),
+        ({"type": "Feature", "id": "a"}, "is no STAC Item or ItemCollection"),
+        ({"type": "FeatureCollection", "features": [3]}, "is no STAC Item or ItemCollection"),
+        (collection(), "lists no items"),
+        (item("one", "a.tif", key="B04"), "has no asset 'visual'; choose another with `asset`: B04"),
+        (item("../one", "a.tif"), "results cannot be named after item '../one'"),
+        (collection(links=[{"rel": "next", "href": "x", "method": "POST"}]), "save the whole result as a file"),
+        (collection(links=[{"rel": "next", "href": "document.json"}]), "links its pages in a circle"),
+    ],
+    ids=str,
+)
+def test_unusable_documents(write, document, message):
+    """A document that names no scenes, or not all, is refused with one sentence."""
+    with pytest.raises(DataError, match=message):
+        read_assets(write(document), "visual")
+
+
+def test_missing_documents(tmp_path):
+    """A document that does not exist is refused with one sentence."""
+    with pytest.raises(DataError, match=r"none\.json does not exist"):
+        read_assets(tmp_path / "none.json", "visual")
+
+
+def test_command(write, write_scene, write_bundle, noise, tmp_path, monkeypatch, echo):
+    """`predict --asset` predicts each item, and names results after items, whose files are often called alike."""
+    monkeypatch.setitem(predict_each.__kwdefaults__, "load", echo)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_scene(noise(40, 40), f"{name}/visual.tif")
+    document = write(collection(item("a", "a/visual.tif"), item("b", "b/visual.tif")))
+    words = [
+        "predict",
+        str(document),
+        "--asset",
+        "visual",
+        "-m",
+        str(write_bundle()),
+        "-o",
+        str(tmp_path / "out"),
+        "-q",
+    ]
+    done = CliRunner().invoke(main, [*words, "--no-roads"])
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in (tmp_path / "out").glob("*.tif")} == {"a_classes.tif", "b_classes.tif"}
+    repeated = write(collection(item("a", "a/visual.tif"), item("a", "b/visual.tif")), "repeated.json")
+    done = CliRunner().invoke(main, [words[0], str(repeated), *words[2:]])
+    assert done.exit_code == 2
