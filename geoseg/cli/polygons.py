@@ -19,6 +19,14 @@ from . import options
     "--simplify", "simplify_m", type=click.FloatRange(min=0), default=0.0, metavar="M",
     help="Simplification tolerance in metres; 1.5 pixels remove the stair steps.",
 )  # fmt: skip
+@click.option(
+    "--regularise", multiple=True, metavar="NAME|ID",
+    help="Write only this class, with right angles, as for buildings; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--min-iou", type=click.FloatRange(min=0, min_open=True, max=1), metavar="F",
+    help="With --regularise: agreement in pixels that right angles must keep.  [default: 0.95]",
+)  # fmt: skip
 @options.more_formats
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def command(
@@ -28,6 +36,8 @@ def command(
     classes: tuple[str, ...],
     min_area_m2: float,
     simplify_m: float,
+    regularise: tuple[str, ...],
+    min_iou: float | None,
     formats: tuple[str, ...],
     overwrite: bool,
 ) -> None:
@@ -38,6 +48,7 @@ def command(
     \b
     geoseg polygons scene_classes.tif -o scene_areas.gpkg
     geoseg polygons scene_classes.tif -o water.geojson --class water --min-area 50 --simplify 1
+    geoseg polygons scene_classes.tif -o buildings.gpkg --regularise building --min-area 25
     """
     from geoseg.polygons import polygonise
 
@@ -50,13 +61,16 @@ def command(
             classes=classes,
             min_area_m2=min_area_m2,
             simplify_m=simplify_m,
+            regularise=regularise,
+            min_iou=min_iou,
             formats=formats,
             overwrite=overwrite,
             progress=lambda done, rows, _: show(f"tracing borders: {done} of {rows} rows"),
         )
     for total in made.totals.values():
         ending = "" if total.count == 1 else "s"
-        click.echo(f"{total.name}: {total.area_m2:.0f} m² in {total.count} polygon{ending}")
+        squared = "" if total.regularised is None else f", {total.regularised} of them with right angles"
+        click.echo(f"{total.name}: {total.area_m2:.0f} m² in {total.count} polygon{ending}{squared}")
     if not made.totals:
         click.echo("no polygons")
     for path in made.files:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 
 from .arcs import trace
-from .components import Flags, Labels, Values, label_below, renumbered
+from .components import Flags, Ids, Labels, Values, label_below, renumbered
 from .rings import Faces, Sides, close_rings, concatenate, list_sides
 from .simplify import simplify
 
@@ -32,6 +33,8 @@ class _OpenFaces:
     """Sides found so far for each face, one entry for each band."""
     bottom: Labels
     """Faces in the last row `(columns,)`; -1 for nodata."""
+    top: Ids
+    """A row above which each face has no pixel `(faces,)`."""
 
 
 def trace_faces(bands: Iterable[Band], columns: int, wanted: Flags, tolerance_m: float = 0.0) -> Iterator[Faces]:
@@ -41,12 +44,15 @@ def trace_faces(bands: Iterable[Band], columns: int, wanted: Flags, tolerance_m:
     The height of the bands changes the order of the faces and, because simplified borders keep the points where they
     cross into another band, the points kept. Memory holds one band and the borders of unfinished faces.
     """
-    waiting = _OpenFaces(value=np.zeros(0, np.uint16), sides=[], bottom=np.full(columns, -1, np.int32))
+    waiting = _OpenFaces(
+        value=np.zeros(0, np.uint16), sides=[], bottom=np.full(columns, -1, np.int32), top=np.zeros(0, np.int64)
+    )
     top = 0
     for band in bands:
         finished, waiting = _trace_band(band, top, waiting, wanted, tolerance_m)
         top += len(band.values)
-        yield finished
+        settled = inf if band.last else min([top, *waiting.top[wanted[waiting.value]].tolist()])
+        yield replace(finished, settled=settled)
 
 
 def _trace_band(
@@ -67,7 +73,9 @@ def _trace_band(
     keep = simplify(arcs, within, len(value), band.pixel_m, tolerance_m) if tolerance_m > 0 else None
     found = list_sides(arcs, keep, wanted[value], top)
     parts = _merge_sides(waiting.sides, merged)
-    return _finish(found, parts, continues, value), _keep_open(found, parts, continues, value, within[-1])
+    first = np.full(len(value), top)
+    np.minimum.at(first, merged[: len(waiting.top)], waiting.top)
+    return _finish(found, parts, continues, value), _keep_open(found, parts, continues, value, within[-1], first)
 
 
 def _merge_sides(sides_of: list[list[Sides]], merged: Labels) -> dict[int, list[Sides]]:
@@ -87,8 +95,8 @@ def _finish(found: Sides, parts: dict[int, list[Sides]], continues: Flags, value
     return close_rings(concatenate(done), value)
 
 
-def _keep_open(
-    found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, bottom: Labels
+def _keep_open(  # noqa: PLR0917
+    found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, bottom: Labels, top: Ids
 ) -> _OpenFaces:
     """Return the faces that continue, renumbered, with their sides so far."""
     open_faces = np.flatnonzero(continues)
@@ -99,4 +107,4 @@ def _keep_open(
         kept.append(parts.get(face, []) + own)
     numbers = np.full(len(value), -1, np.int32)
     numbers[open_faces] = np.arange(len(open_faces), dtype=np.int32)
-    return _OpenFaces(value=value[open_faces], sides=kept, bottom=renumbered(bottom, numbers))
+    return _OpenFaces(value=value[open_faces], sides=kept, bottom=renumbered(bottom, numbers), top=top[open_faces])

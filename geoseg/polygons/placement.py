@@ -9,7 +9,7 @@ import numpy.typing as npt
 import shapely
 from odc.geo.geobox import GeoBox
 
-from geoseg.rasters.ground import Geodesy, crs_of, ground_sample_distance, place
+from geoseg.rasters.ground import Geodesy, crs_of, ground_sample_distance, ground_steps, place
 from geoseg.vectors.densify import densify
 
 from .rings import Faces
@@ -36,6 +36,17 @@ class Placement:
         t = self.geobox.transform
         down_m, along_m = ground_sample_distance(self.geobox)
         return LONGEST_M * float(min(np.hypot(t.a, t.d) / along_m, np.hypot(t.b, t.e) / down_m))
+
+    def ground(self, points: Places) -> Places:
+        """Return the metres east and north of a step down a column and of one along a row `(n, 2, 2)`.
+
+        `points` are lattice points `(n, 2)`; where the CRS is not defined, the steps are those of the raster's middle.
+        """
+        rows, columns = self.geobox.shape
+        steps = ground_steps(self.geobox, np.append(points, [[columns / 2, rows / 2]], axis=0))
+        undefined = ~np.isfinite(steps).all(axis=(1, 2))
+        steps[undefined] = steps[-1]
+        return steps[:-1]
 
     def polygons(self, faces: Faces) -> npt.NDArray[np.object_]:
         """Return the polygons of faces `(faces,)` in the CRS: outer rings counter-clockwise, holes clockwise."""

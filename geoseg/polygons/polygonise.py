@@ -23,15 +23,19 @@ from geoseg.vectors.write import write_files
 from .class_raster import BAND_ROWS, ClassRaster, open_class_raster
 from .components import Flags, Values
 from .faces import trace_faces
+from .footprints import Fit
 from .placement import Placement
+from .regularise import regularise as regularise_faces
 from .rings import Faces
 from .sieve import sieve
-from .table import SCHEMA, BandPolygons, ClassTotal, read_table, write_table
+from .table import BandPolygons, ClassTotal, read_table, schema_of, write_table
 
 if TYPE_CHECKING:
     import geopandas
 
 LAYER = "polygons"
+MIN_IOU = 0.95
+"""Agreement in pixels with the traced outline that a right-angled one must have."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,7 +50,7 @@ class Polygons:
     """The polygons in memory, if no files were written."""
 
     def to_geodataframe(self) -> "geopandas.GeoDataFrame":
-        """Return the polygons with `id`, `class_id`, `name` and `area_m2`, in the raster's CRS.
+        """Return the polygons with their fields, in the raster's CRS.
 
         Written polygons are read back from their file; if GeoJSON is the only format, in longitude and latitude.
         """
@@ -71,6 +75,8 @@ def polygonise(
     classes: Iterable[str | int] = (),
     min_area_m2: float = 0.0,
     simplify_m: float = 0.0,
+    regularise: Iterable[str | int] = (),
+    min_iou: float | None = None,
     formats: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress = no_progress,
@@ -78,8 +84,8 @@ def polygonise(
     """Turn the 4-connected areas of each class of a raster into polygons.
 
     Polygons have the fields `id`, `class_id`, `name` and `area_m2` (geodesic). Neighbours share every vertex of their
-    borders, simplified or not. Without `output` the polygons are kept in memory; with it, memory use does not grow with
-    the raster's height.
+    borders, simplified or not, except with `regularise`. Without `output` the polygons are kept in memory; with it,
+    memory use does not grow with the raster's height.
 
     Parameters
     ----------
@@ -94,6 +100,12 @@ def polygonise(
         Smaller areas are merged into their neighbours.
     simplify_m
         Simplification tolerance, metres; 1.5 pixels remove the stair steps.
+    regularise
+        Names or ids of classes, such as buildings, to give right angles; only these are written, with a field
+        `regularised`. They do not overlap each other. Those that right angles do not fit are only simplified;
+        `simplify_m` is 1.25 pixels by default.
+    min_iou
+        Intersection over union, in pixels, that a right-angled outline must have with the area; by default 0.95.
     formats
         More formats to write next to `output`: geojson, gpkg, flatgeobuf, parquet.
     overwrite
@@ -118,27 +130,39 @@ def polygonise(
     for name, value in (("min_area_m2", min_area_m2), ("simplify_m", simplify_m)):
         if not 0 <= value < inf:
             raise UsageError(f"`{name}` must be a finite number of at least 0, got {value}.")
+    classes, squared = tuple(classes), tuple(regularise)
+    if classes and squared:
+        raise UsageError(
+            "`classes` and `regularise` were both given; only the classes of `regularise` are written, as right-angled "
+            "polygons share no borders with others. Write the other classes to a file of their own."
+        )
+    if min_iou is not None and not (squared and 0 < min_iou <= 1):
+        raise UsageError(f"`min_iou` must be a number above 0 and up to 1, with `regularise`; got {min_iou}.")
     wanted = prepare_targets(output, formats, source, overwrite=overwrite)
     raster = open_class_raster(source)
-    classes = tuple(classes)
-    chosen = raster.classes.select(classes)
+    named = classes or squared
+    chosen = raster.classes.select(named)
     placement = Placement(geobox=raster.scene.geobox)
     bands = raster.with_pixel_sizes(_sieved(raster, min_area_m2))
-    faces = trace_faces(bands, raster.shape[1], chosen, simplify_m)
+    faces = trace_faces(bands, raster.shape[1], chosen, 0.0 if squared else simplify_m)
+    if squared:
+        fit = Fit(tolerance_m=simplify_m, min_iou=MIN_IOU if min_iou is None else min_iou)
+        faces = regularise_faces(faces, placement.ground, fit)
+    schema = schema_of(regularised=bool(squared))
     polygons = _place(faces, placement, raster.shape[0], progress)
     with rasterio.Env(**GDAL):
         if wanted is None:
             with pa.BufferOutputStream() as memory:
-                totals = write_table(polygons, memory, raster.classes)
+                totals = write_table(polygons, memory, raster.classes, schema)
                 table = memory.getvalue()
-            raster.check(chosen, named=bool(classes))
-            return Polygons(totals=totals, layer=_layer(table, raster, chosen, placement, totals))
+            raster.check(chosen, named=bool(named))
+            return Polygons(totals=totals, layer=_layer(table, schema, raster, chosen, placement, totals))
         with whole_files(wanted.files) as folder:
             path = str(folder / "table.arrow")
             with pa.OSFile(path, "wb") as file:
-                totals = write_table(polygons, file, raster.classes)
-            raster.check(chosen, named=bool(classes))
-            write_files([_layer(path, raster, chosen, placement, totals)], wanted, folder)
+                totals = write_table(polygons, file, raster.classes, schema)
+            raster.check(chosen, named=bool(named))
+            write_files([_layer(path, schema, raster, chosen, placement, totals)], wanted, folder)
     return Polygons(files=wanted.files, totals=totals)
 
 
@@ -150,18 +174,28 @@ def _sieved(raster: ClassRaster, min_area_m2: float) -> Iterator[Values]:
 
 def _place(faces: Iterable[Faces], placement: Placement, rows: int, progress: Progress) -> Iterator[BandPolygons]:
     for number, each in enumerate(faces, 1):
-        yield BandPolygons(value=each.value, area_m2=placement.areas_m2(each), polygons=placement.polygons(each))
+        yield BandPolygons(
+            value=each.value,
+            area_m2=placement.areas_m2(each),
+            polygons=placement.polygons(each),
+            regularised=each.regularised,
+        )
         progress(min(number * BAND_ROWS, rows), rows, "")
 
 
-def _layer(
-    table: str | pa.Buffer, raster: ClassRaster, chosen: Flags, placement: Placement, totals: dict[int, ClassTotal]
+def _layer(  # noqa: PLR0917
+    table: str | pa.Buffer,
+    schema: pa.Schema,
+    raster: ClassRaster,
+    chosen: Flags,
+    placement: Placement,
+    totals: dict[int, ClassTotal],
 ) -> Layer:
     legend = raster.classes
     shown = sorted({number for number in legend.names if chosen[number]} | totals.keys())
     return Layer(
         name=LAYER,
-        schema=SCHEMA,
+        schema=schema,
         batches=partial(read_table, table),
         geometry_type="Polygon",
         crs=crs_of(raster.scene.geobox),

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
+import numpy.typing as npt
 
 from geoseg.compiled import compiled
 
@@ -49,12 +51,16 @@ class Faces:
 
     value: Values
     """Class ids `(faces,)`."""
-    points: Points
+    points: Points | npt.NDArray[np.float64]
     """Lattice points of the raster `(points, 2)` as x and y: integers at pixel corners; rings repeat their first."""
     ring_start: Starts
     """Offsets of the rings in `points`, `(rings + 1,)`."""
     face_start: Starts
     """Offsets of the faces in the rings, `(faces + 1,)`; the outer ring is first."""
+    settled: float = inf
+    """Faces that are not finished yet have no pixel above this row."""
+    regularised: Flags | None = None
+    """Whether a face was given right angles `(faces,)`; None if none was to be. Its rings may start anywhere."""
 
 
 def _offsets(sizes: Ids | Flags) -> Starts:

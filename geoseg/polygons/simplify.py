@@ -33,6 +33,24 @@ def simplify(arcs: Arcs, within: Labels, count: int, pixel_m: tuple[float, float
     )
 
 
+def simplify_face(
+    points: Points, start: Starts, pixels: float, pixel_m: tuple[float, float], tolerance_m: float
+) -> Flags:
+    """Choose the points of a whole face to keep `(points,)`, by the same rules; the first of each ring stays.
+
+    `points` are the lattice points of its rings, which repeat their first, `start` the offsets of the rings, `pixels`
+    its area.
+    """
+    low = points.min(axis=0) - 1
+    columns, rows = (points.max(axis=0) + 1 - low).tolist()
+    rings = len(start) - 1
+    face, outside = np.zeros(rings, np.int32), np.full(rings, -1, np.int32)
+    may_lose = np.array([MAX_LOSS * pixels])
+    return _simplify(
+        points - low, start, face, outside, np.arange(rings), may_lose, rows, columns, *pixel_m, tolerance_m
+    )
+
+
 def _ends(arcs: Arcs, stride: int) -> Starts:
     """Number the pair of nodes that each arc connects, in either direction, `(arcs,)`."""
     ids = arcs.points[:, 1].astype(np.int64) * stride + arcs.points[:, 0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +12,23 @@ import shapely
 from geoseg.vectors.layers import GEOMETRY
 
 from .classes import Classes
-from .components import NODATA, Values
+from .components import NODATA, Flags, Values
 
-SCHEMA = pa.schema(
-    [
+BATCH = 4096
+"""Polygons in a record batch; one is in memory while a format is written."""
+
+
+def schema_of(*, regularised: bool) -> pa.Schema:
+    """Return the fields of the polygons; `regularised` if some were to be given right angles."""
+    fields = [
         pa.field("id", pa.int64()),
         pa.field("class_id", pa.int32()),
         pa.field("name", pa.string()),
         pa.field("area_m2", pa.float64()),
+        pa.field("regularised", pa.bool_()) if regularised else None,
         GEOMETRY,
     ]
-)
-BATCH = 4096
-"""Polygons in a record batch; one is in memory while a format is written."""
+    return pa.schema([field for field in fields if field is not None])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,6 +40,8 @@ class BandPolygons:
     area_m2: npt.NDArray[np.float64]
     polygons: npt.NDArray[np.object_]
     """Shapely polygons in the raster's CRS `(polygons,)`."""
+    regularised: Flags | None
+    """Whether each was given right angles `(polygons,)`; None if none was to be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,28 +51,42 @@ class ClassTotal:
     name: str
     count: int
     area_m2: float
+    regularised: int | None = None
+    """Polygons given right angles; None if none was to be."""
 
 
-def write_table(bands: Iterable[BandPolygons], sink: pa.NativeFile, classes: Classes) -> dict[int, ClassTotal]:
+def write_table(
+    bands: Iterable[BandPolygons], sink: pa.NativeFile, classes: Classes, schema: pa.Schema
+) -> dict[int, ClassTotal]:
     """Write polygons, numbered from 1; return the totals of the classes present, by id."""
     count = 0
-    counts, areas_m2 = np.zeros(NODATA, np.int64), np.zeros(NODATA, np.float64)
-    with pa.ipc.new_file(sink, SCHEMA) as writer:
+    counts, regularised, areas_m2 = np.zeros(NODATA, np.int64), np.zeros(NODATA, np.int64), np.zeros(NODATA, np.float64)
+    with pa.ipc.new_file(sink, schema) as writer:
         for band in bands:
             for begin in range(0, len(band.value), BATCH):
                 rows = slice(begin, begin + BATCH)
                 value, area_m2 = band.value[rows], np.round(band.area_m2[rows], 2)
-                ids = np.arange(count + 1, count + 1 + len(value))
-                names = [classes.name(number) for number in value.tolist()]
-                geometry = shapely.to_wkb(band.polygons[rows])
-                writer.write_batch(
-                    pa.record_batch([ids, value.astype(np.int32), names, area_m2, list(geometry)], schema=SCHEMA)
-                )
+                columns: dict[str, Any] = {
+                    "id": np.arange(count + 1, count + 1 + len(value)),
+                    "class_id": value.astype(np.int32),
+                    "name": [classes.name(number) for number in value.tolist()],
+                    "area_m2": area_m2,
+                    GEOMETRY.name: list(shapely.to_wkb(band.polygons[rows])),
+                }
+                if band.regularised is not None:
+                    columns["regularised"] = band.regularised[rows]
+                    regularised += np.bincount(value[band.regularised[rows]], minlength=NODATA)
+                writer.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
                 count += len(value)
-                counts += np.bincount(value, minlength=len(counts))
-                areas_m2 += np.bincount(value, weights=area_m2, minlength=len(counts))
+                counts += np.bincount(value, minlength=NODATA)
+                areas_m2 += np.bincount(value, weights=area_m2, minlength=NODATA)
     return {
-        number: ClassTotal(name=classes.name(number), count=int(counts[number]), area_m2=float(areas_m2[number]))
+        number: ClassTotal(
+            name=classes.name(number),
+            count=int(counts[number]),
+            area_m2=float(areas_m2[number]),
+            regularised=int(regularised[number]) if "regularised" in schema.names else None,
+        )
         for number in np.flatnonzero(counts).tolist()
     }
 

@@ -106,18 +106,30 @@ def ground_area(grid: "Grid | GeoBox") -> float:
 
 def _ground_steps(grid: "Grid | GeoBox") -> npt.NDArray[np.float64]:
     """Metres east and north `(2, 2)` of a step down a column and of one along a row, in the middle of `grid`."""
+    rows, cols = grid.shape
+    steps: npt.NDArray[np.float64] = ground_steps(grid, np.array([[cols / 2, rows / 2]]))[0]
+    return steps
+
+
+def ground_steps(grid: "Grid | GeoBox", points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Metres east and north `(n, 2, 2)` of a step down a column and of one along a row, on the ellipsoid.
+
+    They start at `points` `(n, 2)`, column and row. NaN where the CRS is not defined.
+    """
     crs = crs_of(grid)
     if crs.get_geod() is None or crs.geodetic_crs is None:
-        return np.full((2, 2), np.nan)
-    rows, cols = grid.shape
-    middle = [(cols / 2, rows / 2), (cols / 2, rows / 2 + 1), (cols / 2 + 1, rows / 2)]
-    placed = np.array([grid.transform @ point for point in middle])
+        return np.full((len(points), 2, 2), np.nan)
+    below, right = points + np.array([0, 1]), points + np.array([1, 0])
+    placed = place(grid.transform, np.concatenate([points, below, right]))
     geodesy = Geodesy(crs=crs)
-    lon, lat = geodesy.lonlat(placed[:, 0], placed[:, 1])
-    if not np.isfinite([lon, lat]).all():
-        return np.full((2, 2), np.nan)
-    azimuth, _, metres = geodesy.geod.inv(lon[[0, 0]], lat[[0, 0]], lon[1:], lat[1:])
-    steps: npt.NDArray[np.float64] = (np.stack([np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))]) * metres).T
+    lon, lat = (each.reshape(3, -1) for each in geodesy.lonlat(placed[:, 0], placed[:, 1]))
+    undefined = ~(np.isfinite(lon) & np.isfinite(lat)).all(axis=0)
+    lon[:, undefined], lat[:, undefined] = 0, 0
+    steps = np.full((len(points), 2, 2), np.nan)
+    for k in (0, 1):
+        azimuth, _, metres = geodesy.geod.inv(lon[0], lat[0], lon[k + 1], lat[k + 1])
+        steps[:, k] = np.column_stack([np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))]) * metres[:, None]
+    steps[undefined] = np.nan
     return steps
 
 

@@ -63,3 +63,14 @@ def test_wrong_input(run, classes, tmp_path, monkeypatch, arguments, code, messa
     monkeypatch.chdir(tmp_path)
     assert message in run(*arguments, expect=code)
     assert list(tmp_path.iterdir()) == [classes]
+
+
+def test_right_angles(run, classes, tmp_path):
+    """The command reports how many polygons have right angles, and names options in errors."""
+    path = tmp_path / "houses.fgb"
+    lines = run(classes, "-o", path, "--regularise", "building", "--min-iou", "0.9").splitlines()
+    assert lines[0] == "building: 400 m² in 1 polygon, 1 of them with right angles"
+    assert geopandas.read_file(path)["regularised"].tolist() == [True]
+    both = run(classes, "-o", tmp_path / "a.fgb", "--regularise", "building", "--class", "road", expect=2)
+    assert "--class and --regularise were both given" in both
+    assert "with --regularise" in run(classes, "-o", tmp_path / "a.fgb", "--min-iou", "0.9", expect=2)

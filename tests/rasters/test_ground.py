@@ -7,7 +7,7 @@ from pyproj import Geod
 from rasterio import Affine
 
 from geoseg.errors import SceneError
-from geoseg.rasters.ground import Geodesy, checked_gsd, crs_of, place
+from geoseg.rasters.ground import Geodesy, checked_gsd, crs_of, ground_area, ground_steps, place
 from geoseg.rasters.open import opened
 
 
@@ -24,6 +24,20 @@ def test_points_are_transformed():
     """A transform takes points as it takes each of them."""
     transform, points = Affine(2, 0.5, 10, 0.25, -2, 20), np.array([[0, 0], [3, 4], [-1, 7]])
     np.testing.assert_array_equal(place(transform, points), [transform @ point for point in points.tolist()])
+
+
+def test_steps_anywhere():
+    """Steps of a turned grid in degrees have the lengths of pyproj's geodesics and the area of a pixel; else NaN."""
+    geobox = GeoBox((40, 20), Affine(1e-5, 0, 15, 0, -1e-5, 60) @ Affine.rotation(30), "EPSG:4326")
+    points = np.array([[10.0, 20.0], [3.0, 7.0]])
+    steps = ground_steps(geobox, points)
+    for k, offset in enumerate([(0, 1), (1, 0)]):
+        here, there = place(geobox.transform, points), place(geobox.transform, points + np.array(offset))
+        expected = Geod(ellps="WGS84").inv(*here.T, *there.T)[2]
+        np.testing.assert_allclose(np.hypot(*steps[:, k].T), expected)
+    assert abs(np.linalg.det(steps[0])) == pytest.approx(ground_area(geobox))
+    partly = GeoBox((10, 10), Affine(1, 0, 5e5, 0, -1, 5e6), "EPSG:32633")
+    assert np.isnan(ground_steps(partly, np.array([[0.0, 0.0], [1e9, 0.0]]))).all(axis=(1, 2)).tolist() == [False, True]
 
 
 def test_gsd_of_a_raster_beyond_its_crs():
