@@ -71,6 +71,8 @@ def command(
         ending = "" if total.count == 1 else "s"
         squared = "" if total.regularised is None else f", {total.regularised} of them with right angles"
         click.echo(f"{total.name}: {total.area_m2:.0f} m² in {total.count} polygon{ending}{squared}")
+    if made.confidence is not None:
+        click.echo(f"confidence: means of {made.confidence}")
     if not made.totals:
         click.echo("no polygons")
     for path in made.files:

@@ -1,9 +1,7 @@
-"""Read and check class rasters and rasters of probabilities."""
+"""Read and check class rasters."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +11,7 @@ from rasterio.windows import Window
 
 from geoseg.datasets.codings import describe_near
 from geoseg.errors import SceneError
-from geoseg.models.legend import LEVELS, NODATA
+from geoseg.models.legend import NODATA
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import reading
 from geoseg.rasters.read import packed_colours
@@ -59,19 +57,6 @@ def read_ids(raster: DatasetReader, roi: Roi, codes: Codes, found: FoundValues) 
     return np.where(valid, ids, np.uint8(NODATA))
 
 
-def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) -> npt.NDArray[np.uint8]:
-    """Read probabilities `(bands, rows, columns)` in `LEVELS`, or `NODATA`; floats are rounded.
-
-    `bands` are numbered from 1; None for all.
-    """
-    with reading(raster):
-        values = raster.read(bands, window=window)
-    if values.dtype == np.uint8:
-        return np.asarray(values)
-    valid = (values >= 0) & (values <= 1)
-    return np.where(valid, np.rint(np.where(valid, values, 0) * LEVELS), NODATA).astype(np.uint8)
-
-
 def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
     """Raise SceneError unless a raster holds class ids, or colours if `coloured`."""
     dtype = raster.dtypes[0]
@@ -84,18 +69,3 @@ def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
         raise SceneError(f"{found}; class ids need one (if its colours are classes, name their `coding`).")
     elif raster.count != 1 or not dtype.startswith(("int", "uint")):
         raise SceneError(f"{found}; class ids need one band of integers.")
-
-
-def check_probabilities(raster: DatasetReader, predicted: DatasetReader, *, bands: int) -> None:
-    """Raise SceneError unless a raster holds probabilities of a prediction."""
-    if raster.shape != predicted.shape or raster.count != bands:
-        raise SceneError(
-            f"{raster.name} has {raster.count} bands of {raster.width} × {raster.height} pixels, where "
-            f"{Path(predicted.name).name} needs {bands} of {predicted.width} × {predicted.height}; predict both again."
-        )
-    in_levels = raster.dtypes[0] == "uint8" and all(math.isclose(scale * LEVELS, 1) for scale in raster.scales)
-    if not in_levels and raster.dtypes[0] not in ("float32", "float64"):
-        raise SceneError(
-            f"{raster.name} holds {raster.dtypes[0]} with scale {raster.scales[0]:g}; probabilities are uint8 with "
-            f"scale 1/{LEVELS}, or floats."
-        )

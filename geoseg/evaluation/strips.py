@@ -15,12 +15,13 @@ from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.ground import mean_gsd
 from geoseg.rasters.open import opened
 from geoseg.rasters.overlay import Overlay, overlay
+from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.read import Masked, gather
 from geoseg.rasters.scene import is_placed
 from geoseg.tiling import Roi
 
 from .class_mapping import ClassMapping, Codes
-from .class_values import FoundValues, check_bands, check_probabilities, read_ids, read_levels
+from .class_values import FoundValues, check_bands, read_ids
 from .pairing import Pair
 
 STRIP_PIXELS = 2**21

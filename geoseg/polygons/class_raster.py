@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from geoseg.errors import GeosegWarning, SceneError
 from geoseg.rasters.class_values import no_such_class, unlisted
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
 from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.scene import Scene, open_scene
 
 from .classes import Classes, classes_of
@@ -23,6 +25,8 @@ from .sieve import MIN_AREA, MeasuredBand
 
 BAND_ROWS = 512
 """Height of a band: fixed, because simplified borders keep a point where they cross into another band."""
+_CLASSES = "_classes"
+"""Ending of the names of `predict`'s class rasters."""
 _CUSTOMARY_NODATA = 255
 """Customary for nodata, and in masks of two values for a class."""
 
@@ -35,6 +39,8 @@ class ClassRaster:
     classes: Classes
     masked: bool
     """Whether the raster declares a nodata value, or has a mask."""
+    confidence: Path | None
+    """Raster of the probabilities of its pixels, as `predict` writes it; None if there is none."""
     found: Flags = field(default_factory=lambda: np.zeros(NODATA + 1, np.bool_), repr=False, compare=False)
     """Class ids `(65536,)` read so far."""
 
@@ -54,15 +60,18 @@ class ClassRaster:
                 yield values
 
     def with_pixel_sizes(self, bands: Iterator[Values]) -> Iterator[Band]:
-        """Add to each band the size of its pixels."""
-        for top, values in zip(range(0, self.shape[0], BAND_ROWS), bands, strict=True):
-            rows = slice(top, top + len(values))
-            gsd_m = ground_sample_distance(self.scene.geobox[rows, :])
-            yield Band(
-                values=values,
-                pixel_m=gsd_m if np.isfinite(gsd_m).all() else self.scene.gsd_m,
-                last=rows.stop == self.shape[0],
-            )
+        """Add to each band the size of its pixels, and their probabilities if there are any."""
+        with nullcontext() if self.confidence is None else opened(str(self.confidence)) as levels:
+            for top, values in zip(range(0, self.shape[0], BAND_ROWS), bands, strict=True):
+                rows = slice(top, top + len(values))
+                gsd_m = ground_sample_distance(self.scene.geobox[rows, :])
+                window = Window(0, top, self.shape[1], len(values))
+                yield Band(
+                    values=values,
+                    pixel_m=gsd_m if np.isfinite(gsd_m).all() else self.scene.gsd_m,
+                    last=rows.stop == self.shape[0],
+                    levels=None if levels is None else read_levels(levels, [1], window)[0],
+                )
 
     def with_pixel_areas(self, min_area_m2: float) -> Iterator[MeasuredBand]:
         """Read the raster, with the areas of its pixels relative to a minimum area."""
@@ -122,8 +131,24 @@ def open_class_raster(source: str | Path) -> ClassRaster:
         raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are integers.")
     with unplaced(), opened(scene.source) as raster:
         return ClassRaster(
-            scene=scene, classes=classes_of(raster), masked=MaskFlags.all_valid not in raster.mask_flag_enums[0]
+            scene=scene,
+            classes=classes_of(raster),
+            masked=MaskFlags.all_valid not in raster.mask_flag_enums[0],
+            confidence=_confidence_beside(raster),
         )
+
+
+def _confidence_beside(raster: DatasetReader) -> Path | None:
+    """Return the raster that `predict --confidence` wrote with a class raster; SceneError if it does not fit."""
+    path = Path(raster.name)
+    if not path.stem.endswith(_CLASSES):
+        return None
+    confidence = path.with_name(f"{path.stem.removesuffix(_CLASSES)}_confidence.tif")
+    if not confidence.exists():
+        return None
+    with opened(str(confidence)) as levels:
+        check_probabilities(levels, raster, bands=1)
+    return confidence
 
 
 def _warn(text: str) -> None:

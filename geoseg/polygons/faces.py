@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
+import numpy.typing as npt
+
+from geoseg.compiled import compiled
+from geoseg.models.legend import LEVELS
 
 from .arcs import trace
 from .components import Flags, Ids, Labels, Values, label_below, renumbered
@@ -22,6 +26,30 @@ class Band:
     """Height and width of a pixel, metres."""
     last: bool
     """Whether this is the last band."""
+    levels: npt.NDArray[np.uint8] | None = None
+    """Probabilities of the pixels in `LEVELS` `(rows, columns)`, 255 where there is none; None for no such raster."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Tallies:
+    """What was found so far about each face."""
+
+    top: Ids
+    """A row above which it has no pixel `(faces,)`."""
+    levels: Ids
+    """Sum of the probabilities of its pixels, in `LEVELS` `(faces,)`."""
+    pixels: Ids
+    """Pixels that have a probability `(faces,)`."""
+
+    def take(self, faces: Labels | Ids) -> "_Tallies":
+        """Copy the tallies of some faces."""
+        return _Tallies(top=self.top[faces], levels=self.levels[faces], pixels=self.pixels[faces])
+
+    def confidence(self) -> npt.NDArray[np.float64]:
+        """Return the mean probability of the pixels of each face, NaN where none has one."""
+        mean: npt.NDArray[np.float64] = self.levels / np.maximum(self.pixels, 1) / LEVELS
+        mean[self.pixels == 0] = np.nan
+        return mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,8 +61,7 @@ class _OpenFaces:
     """Sides found so far for each face, one entry for each band."""
     bottom: Labels
     """Faces in the last row `(columns,)`; -1 for nodata."""
-    top: Ids
-    """A row above which each face has no pixel `(faces,)`."""
+    tallies: _Tallies
 
 
 def trace_faces(bands: Iterable[Band], columns: int, wanted: Flags, tolerance_m: float = 0.0) -> Iterator[Faces]:
@@ -44,14 +71,14 @@ def trace_faces(bands: Iterable[Band], columns: int, wanted: Flags, tolerance_m:
     The height of the bands changes the order of the faces and, because simplified borders keep the points where they
     cross into another band, the points kept. Memory holds one band and the borders of unfinished faces.
     """
-    waiting = _OpenFaces(
-        value=np.zeros(0, np.uint16), sides=[], bottom=np.full(columns, -1, np.int32), top=np.zeros(0, np.int64)
-    )
+    none = np.zeros(0, np.int64)
+    tallies = _Tallies(top=none, levels=none, pixels=none)
+    waiting = _OpenFaces(value=np.zeros(0, np.uint16), sides=[], bottom=np.full(columns, -1, np.int32), tallies=tallies)
     top = 0
     for band in bands:
         finished, waiting = _trace_band(band, top, waiting, wanted, tolerance_m)
         top += len(band.values)
-        settled = inf if band.last else min([top, *waiting.top[wanted[waiting.value]].tolist()])
+        settled = inf if band.last else min([top, *waiting.tallies.top[wanted[waiting.value]].tolist()])
         yield replace(finished, settled=settled)
 
 
@@ -73,9 +100,34 @@ def _trace_band(
     keep = simplify(arcs, within, len(value), band.pixel_m, tolerance_m) if tolerance_m > 0 else None
     found = list_sides(arcs, keep, wanted[value], top)
     parts = _merge_sides(waiting.sides, merged)
-    first = np.full(len(value), top)
-    np.minimum.at(first, merged[: len(waiting.top)], waiting.top)
-    return _finish(found, parts, continues, value), _keep_open(found, parts, continues, value, within[-1], first)
+    tallies = _tally(band, top, within, waiting.tallies, merged)
+    finished = _finish(found, parts, continues, value, tallies if band.levels is not None else None)
+    return finished, _keep_open(found, parts, continues, value, within[-1], tallies)
+
+
+def _tally(band: Band, top: int, within: Labels, above: _Tallies, merged: Labels) -> _Tallies:
+    """Add the pixels of a band that starts at row `top` to the tallies of the band above.
+
+    `within` holds the faces of the band `(rows, columns)`; `merged` the new numbers of the faces above, then of others.
+    """
+    count = int(merged.max(initial=-1)) + 1
+    earlier = merged[: len(above.top)]
+    tallies = _Tallies(top=np.full(count, top), levels=np.zeros(count, np.int64), pixels=np.zeros(count, np.int64))
+    np.minimum.at(tallies.top, earlier, above.top)
+    np.add.at(tallies.levels, earlier, above.levels)
+    np.add.at(tallies.pixels, earlier, above.pixels)
+    if band.levels is not None:
+        _add_levels(within, band.levels, tallies.levels, tallies.pixels)
+    return tallies
+
+
+@compiled
+def _add_levels(within: Labels, levels: npt.NDArray[np.uint8], total: Ids, pixels: Ids) -> None:
+    for y in range(within.shape[0]):
+        for x in range(within.shape[1]):
+            if within[y, x] >= 0 and levels[y, x] <= LEVELS:
+                total[within[y, x]] += levels[y, x]
+                pixels[within[y, x]] += 1
 
 
 def _merge_sides(sides_of: list[list[Sides]], merged: Labels) -> dict[int, list[Sides]]:
@@ -86,17 +138,21 @@ def _merge_sides(sides_of: list[list[Sides]], merged: Labels) -> dict[int, list[
     return parts
 
 
-def _finish(found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values) -> Faces:
-    """Return the faces that end in this band, their sides joined to rings."""
+def _finish(
+    found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, tallies: _Tallies | None
+) -> Faces:
+    """Return the faces that end in this band, their sides joined to rings; `tallies` hold their confidence."""
     done = [found.take(np.flatnonzero(~continues[found.face]))]
     for face, earlier in parts.items():
         if not continues[face]:
             done += [replace(part, face=np.full_like(part.face, face)) for part in earlier]
-    return close_rings(concatenate(done), value)
+    sides = concatenate(done)
+    confidence = None if tallies is None else tallies.take(np.unique(sides.face)).confidence()
+    return replace(close_rings(sides, value), confidence=confidence)
 
 
 def _keep_open(  # noqa: PLR0917
-    found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, bottom: Labels, top: Ids
+    found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, bottom: Labels, tallies: _Tallies
 ) -> _OpenFaces:
     """Return the faces that continue, renumbered, with their sides so far."""
     open_faces = np.flatnonzero(continues)
@@ -107,4 +163,6 @@ def _keep_open(  # noqa: PLR0917
         kept.append(parts.get(face, []) + own)
     numbers = np.full(len(value), -1, np.int32)
     numbers[open_faces] = np.arange(len(open_faces), dtype=np.int32)
-    return _OpenFaces(value=value[open_faces], sides=kept, bottom=renumbered(bottom, numbers), top=top[open_faces])
+    return _OpenFaces(
+        value=value[open_faces], sides=kept, bottom=renumbered(bottom, numbers), tallies=tallies.take(open_faces)
+    )

@@ -46,6 +46,8 @@ class Polygons:
     """Files written: the style, if any, then one for each format."""
     totals: dict[int, ClassTotal]
     """Name, count and area by class id, for the classes present."""
+    confidence: Path | None = None
+    """Raster from which the polygons' `confidence` was averaged; None without one."""
     layer: Layer | None = None
     """The polygons in memory, if no files were written."""
 
@@ -83,9 +85,10 @@ def polygonise(
 ) -> Polygons:
     """Turn the 4-connected areas of each class of a raster into polygons.
 
-    Polygons have the fields `id`, `class_id`, `name` and `area_m2` (geodesic). Neighbours share every vertex of their
-    borders, simplified or not, except with `regularise`. Without `output` the polygons are kept in memory; with it,
-    memory use does not grow with the raster's height.
+    Polygons have the fields `id`, `class_id`, `name` and `area_m2` (geodesic), and `confidence`, the mean probability
+    of their pixels, if a class raster `<scene>_classes.tif` has `<scene>_confidence.tif` next to it. Neighbours share
+    every vertex of their borders, simplified or not, except with `regularise`. Without `output` the polygons are kept
+    in memory; with it, memory use does not grow with the raster's height.
 
     Parameters
     ----------
@@ -148,7 +151,7 @@ def polygonise(
     if squared:
         fit = Fit(tolerance_m=simplify_m, min_iou=MIN_IOU if min_iou is None else min_iou)
         faces = regularise_faces(faces, placement.ground, fit)
-    schema = schema_of(regularised=bool(squared))
+    schema = schema_of(confidence=raster.confidence is not None, regularised=bool(squared))
     polygons = _place(faces, placement, raster.shape[0], progress)
     with rasterio.Env(**GDAL):
         if wanted is None:
@@ -156,14 +159,15 @@ def polygonise(
                 totals = write_table(polygons, memory, raster.classes, schema)
                 table = memory.getvalue()
             raster.check(chosen, named=bool(named))
-            return Polygons(totals=totals, layer=_layer(table, schema, raster, chosen, placement, totals))
+            layer = _layer(table, schema, raster, chosen, placement, totals)
+            return Polygons(totals=totals, confidence=raster.confidence, layer=layer)
         with whole_files(wanted.files) as folder:
             path = str(folder / "table.arrow")
             with pa.OSFile(path, "wb") as file:
                 totals = write_table(polygons, file, raster.classes, schema)
             raster.check(chosen, named=bool(named))
             write_files([_layer(path, schema, raster, chosen, placement, totals)], wanted, folder)
-    return Polygons(files=wanted.files, totals=totals)
+    return Polygons(files=wanted.files, totals=totals, confidence=raster.confidence)
 
 
 def _sieved(raster: ClassRaster, min_area_m2: float) -> Iterator[Values]:
@@ -178,6 +182,7 @@ def _place(faces: Iterable[Faces], placement: Placement, rows: int, progress: Pr
             value=each.value,
             area_m2=placement.areas_m2(each),
             polygons=placement.polygons(each),
+            confidence=each.confidence,
             regularised=each.regularised,
         )
         progress(min(number * BAND_ROWS, rows), rows, "")

@@ -25,6 +25,8 @@ class _Areas:
     """Polygons `(areas, 3)`; None where there is none."""
     rank: Ids
     """Size in pixels, then column and row of the first pixel, `(areas, 3)`: the larger rank takes precedence."""
+    confidence: npt.NDArray[np.float64]
+    """Mean probabilities `(areas,)`; NaN where there is none."""
     decided: Flags
     """Whether an area was yielded and only waits for its neighbours `(areas,)`."""
 
@@ -34,6 +36,7 @@ class _Areas:
             value=self.value[chosen],
             outlines=self.outlines[chosen],
             rank=self.rank[chosen],
+            confidence=self.confidence[chosen],
             decided=self.decided[chosen],
         )
 
@@ -51,13 +54,15 @@ def regularise(traced: Iterable[Faces], ground: Ground, fit: Fit) -> Iterator[Fa
         value=np.zeros(0, np.uint16),
         outlines=np.empty((0, 3), np.object_),
         rank=np.zeros((0, 3), np.int64),
+        confidence=np.zeros(0),
         decided=np.zeros(0, np.bool_),
     )
     for faces in traced:
         areas = _join(areas, _fit_all(faces, ground, fit))
         bounds = shapely.bounds(areas.outlines[:, TRACED]).reshape(-1, 4)
         ready = ~areas.decided & (bounds[:, 3] + 2 * REACH + 1 < faces.settled)
-        yield _chosen(areas, ready)
+        chosen = _chosen(areas, ready)
+        yield chosen if faces.confidence is None else replace(chosen, confidence=areas.confidence[ready])
         areas = replace(areas, decided=areas.decided | ready)
         areas = areas.take(~areas.decided | _beside(bounds, ~areas.decided))
 
@@ -71,6 +76,7 @@ def _fit_all(faces: Faces, ground: Ground, fit: Fit) -> _Areas:
         value=faces.value,
         outlines=fitted,
         rank=np.column_stack([pixels, corner]),
+        confidence=np.full(len(pixels), np.nan) if faces.confidence is None else faces.confidence,
         decided=np.zeros(len(pixels), np.bool_),
     )
 
@@ -89,6 +95,7 @@ def _join(one: _Areas, other: _Areas) -> _Areas:
         value=np.concatenate([one.value, other.value]),
         outlines=np.concatenate([one.outlines, other.outlines]),
         rank=np.concatenate([one.rank, other.rank]),
+        confidence=np.concatenate([one.confidence, other.confidence]),
         decided=np.concatenate([one.decided, other.decided]),
     )
 

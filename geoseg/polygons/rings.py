@@ -57,6 +57,8 @@ class Faces:
     """Offsets of the rings in `points`, `(rings + 1,)`."""
     face_start: Starts
     """Offsets of the faces in the rings, `(faces + 1,)`; the outer ring is first."""
+    confidence: npt.NDArray[np.float64] | None = None
+    """Mean probability of the pixels of each face `(faces,)`, NaN where none has one; None if they were not given."""
     settled: float = inf
     """Faces that are not finished yet have no pixel above this row."""
     regularised: Flags | None = None

@@ -18,13 +18,14 @@ BATCH = 4096
 """Polygons in a record batch; one is in memory while a format is written."""
 
 
-def schema_of(*, regularised: bool) -> pa.Schema:
+def schema_of(*, confidence: bool, regularised: bool) -> pa.Schema:
     """Return the fields of the polygons; `regularised` if some were to be given right angles."""
     fields = [
         pa.field("id", pa.int64()),
         pa.field("class_id", pa.int32()),
         pa.field("name", pa.string()),
         pa.field("area_m2", pa.float64()),
+        pa.field("confidence", pa.float64()) if confidence else None,
         pa.field("regularised", pa.bool_()) if regularised else None,
         GEOMETRY,
     ]
@@ -40,6 +41,8 @@ class BandPolygons:
     area_m2: npt.NDArray[np.float64]
     polygons: npt.NDArray[np.object_]
     """Shapely polygons in the raster's CRS `(polygons,)`."""
+    confidence: npt.NDArray[np.float64] | None
+    """Mean probability of the pixels of each `(polygons,)`, NaN where none has one; None if they were not given."""
     regularised: Flags | None
     """Whether each was given right angles `(polygons,)`; None if none was to be."""
 
@@ -73,6 +76,10 @@ def write_table(
                     "area_m2": area_m2,
                     GEOMETRY.name: list(shapely.to_wkb(band.polygons[rows])),
                 }
+                if band.confidence is not None:
+                    columns["confidence"] = pa.array(
+                        np.round(band.confidence[rows], 4), from_pandas=True
+                    )  # NaN is null
                 if band.regularised is not None:
                     columns["regularised"] = band.regularised[rows]
                     regularised += np.bincount(value[band.regularised[rows]], minlength=NODATA)

@@ -74,3 +74,11 @@ def test_right_angles(run, classes, tmp_path):
     both = run(classes, "-o", tmp_path / "a.fgb", "--regularise", "building", "--class", "road", expect=2)
     assert "--class and --regularise were both given" in both
     assert "with --regularise" in run(classes, "-o", tmp_path / "a.fgb", "--min-iou", "0.9", expect=2)
+
+
+def test_confidence(run, write_ids, tmp_path):
+    """The command tells from which raster the confidence of the polygons is."""
+    write_ids(np.full((9, 9), 127, np.uint8), "x_confidence.tif", levels=True)
+    lines = run(write_ids(np.zeros((9, 9), np.uint8), "x_classes.tif"), "-o", tmp_path / "x.fgb").splitlines()
+    assert lines[1] == f"confidence: means of {tmp_path / 'x_confidence.tif'}"
+    assert geopandas.read_file(tmp_path / "x.fgb")["confidence"].tolist() == [0.5]
