@@ -1,24 +1,25 @@
-"""Plan a prediction: grid, lattice, blocks, values and cost, before the network sees a pixel."""
+"""Plan a prediction: where, from what values, and at what cost, before the network sees a pixel."""
 
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoseg.errors import BundleError, MismatchError, SceneError, UsageError
+from geoseg.errors import BundleError, MismatchError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.legend import LEVELS, Legend
 from geoseg.rasters.georeference import placed, warn
-from geoseg.rasters.grid import SAME_GSD, Grid, Shape, choose_gsd, grid_at
+from geoseg.rasters.grid import Grid, Shape, choose_gsd
 from geoseg.rasters.overviews import Overview, find_overview
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.stretch import Stretch
 from geoseg.rasters.validity import Validity
-from geoseg.tiling import FAMILIES, Axis, Lattice, Roi, cut, roi_shape, targets_before
+from geoseg.tiling import FAMILIES, Lattice, Roi, roi_shape
 
+from .layout import check_overlap, choose_grid, choose_lattice, cut_blocks, scene_pixels
 from .memory import Memory, choose_streams, estimate, max_columns
 from .scene_bands import choose_imagery
 from .settings import Settings
@@ -26,9 +27,6 @@ from .stretching import Imagery, scale_values
 
 if TYPE_CHECKING:
     from .aoi import Aoi
-
-MAX_ENLARGEMENT = 4.0
-"""Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,14 +139,14 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
     """
     if card.window not in FAMILIES:
         raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
-    grid = _grid(scene, card, settings)
-    lattice = _lattice(grid, card, settings)
+    grid = choose_grid(scene, card, settings)
+    lattice = choose_lattice(grid, card, settings)
     window = settings.window or card.window
     if settings.disagreement:
-        _check_overlap(scene, lattice, window)
+        check_overlap(scene, lattice, window)
     aoi = _aoi(scene, grid, settings)
     roi = lattice.roi if aoi is None else aoi.roi
-    scene_roi = _scene_roi(scene, grid, roi)
+    scene_roi = scene_pixels(scene, grid, roi)
     imagery = choose_imagery(scene, card, settings)
     if settings.stretch_from is None:
         scaling, stretch = scale_values(imagery, card, settings.stretch)
@@ -175,37 +173,8 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         roi=roi,
         scene_roi=scene_roi,
         aoi=aoi,
-        blocks=tuple(_blocks(lattice, roi, max_columns=max_columns(memory, settings, runtime), workers=workers)),
+        blocks=tuple(cut_blocks(lattice, roi, max_columns=max_columns(memory, settings, runtime), workers=workers)),
     )
-
-
-def _grid(scene: Scene, card: Card, settings: Settings) -> Grid:
-    """Divide the scene's extent into square pixels of the working GSD, as nearly as whole pixels allow."""
-    gsd_m = settings.gsd_m or choose_gsd(card, scene.gsd_m)
-    coarsest = max(scene.gsd_m)
-    if coarsest / gsd_m > MAX_ENLARGEMENT * (1 + SAME_GSD):
-        found = f"{coarsest:.3g}" if coarsest < 100 else f"{coarsest:.0f}"
-        if settings.gsd_m is not None:
-            raise MismatchError(
-                f"{scene.source} has pixels of {found} m, which can be enlarged {MAX_ENLARGEMENT:g} times at most, "
-                f"not to {gsd_m:g} m; choose `gsd_m={found}`."
-            )
-        raise SceneError(
-            f"{scene.source} has pixels of {found} m, too coarse for a model that works at {gsd_m:g} m; "
-            f"use a model for such imagery, or keep the scene's pixels with `gsd_m={found}`."
-        )
-    return grid_at(gsd_m, scene.grid, scene.gsd_m)
-
-
-def _lattice(grid: Grid, card: Card, settings: Settings) -> Lattice:
-    tile = settings.tile or card.tile
-    if tile % card.multiple:
-        raise UsageError(f"`tile` must be a multiple of {card.multiple} pixels for model {card.name}, got {tile}.")
-    if settings.overlap is None and tile == card.tile:
-        overlap = card.overlap
-    else:
-        overlap = int(tile * (card.overlap / card.tile if settings.overlap is None else settings.overlap))
-    return Lattice(shape=grid.shape, tile=tile, overlap=overlap)
 
 
 def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
@@ -217,15 +186,6 @@ def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
     if aoi is None:
         raise MismatchError(f"the area of interest is outside {scene.source}.")
     return aoi
-
-
-def _check_overlap(scene: Scene, lattice: Lattice, window: str) -> None:
-    """Raise UsageError if tiles cannot disagree, and warn if there is one only."""
-    if not lattice.overlap or window == "flat":
-        found = f"`window={window!r}` takes each pixel from one tile" if lattice.overlap else "tiles do not overlap"
-        raise UsageError(f"`disagreement` compares overlapping tiles, and {found}; change that, or leave it out.")
-    if lattice.rows.count == lattice.cols.count == 1:
-        warn(f"{scene.source} fits into one tile of {lattice.tile} pixels: no tiles can disagree, `disagreement` is 0.")
 
 
 def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:
@@ -245,35 +205,3 @@ def _find_overview(imagery: Imagery, grid: Grid) -> Overview | None:
             "are read, as without `overviews`."
         )
     return found
-
-
-def _scene_roi(scene: Scene, grid: Grid, roi: Roi) -> Roi:
-    """Rows and columns of the scene whose pixel centres are in a region of the grid."""
-    rows, cols = (
-        slice(targets_before(part.start, native, worked), targets_before(part.stop, native, worked))
-        for native, worked, part in zip(scene.grid.shape, grid.shape, roi, strict=True)
-    )
-    return rows, cols
-
-
-def _blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> list[Roi]:
-    """Cut `roi` between tiles: into columns that fit the memory, and rows so that every worker has blocks."""
-    rows, cols = roi
-    width = cols.stop - cols.start
-    # Cuts move to the nearest tile, so a block may grow by a stride.
-    across = 1 if width <= max_columns else math.ceil(width / (max_columns - lattice.cols.stride))
-    down = 1 if workers == 1 else math.ceil(2 * workers / across)
-    return [(part, column) for column in _cut(lattice.cols, cols, across) for part in _cut(lattice.rows, rows, down)]
-
-
-def _cut(axis: Axis, span: slice, parts: int) -> list[slice]:
-    """Cut `span` at starts of tiles into about `parts` pieces of similar length, or fewer if there are fewer tiles."""
-    tiles = axis.touching(span.start, span.stop)
-    length = span.stop - span.start
-
-    def nearest_start(place: float) -> int:
-        before = min(max(tiles.start, math.floor((place - axis.start) / axis.stride)), tiles.stop - 1)
-        starts: list[int] = [axis.span(index).start for index in range(before, min(before + 2, tiles.stop))]
-        return min(starts, key=lambda start: abs(start - place))
-
-    return cut(span, (nearest_start(span.start + part * length / parts) for part in range(1, parts)))

@@ -1,0 +1,86 @@
+"""Lay a prediction out on the ground: its pixel grid, the tiles on it, and the blocks that workers take."""
+
+import math
+
+from geoseg.errors import MismatchError, SceneError, UsageError
+from geoseg.models.bundle import Card
+from geoseg.rasters.georeference import warn
+from geoseg.rasters.grid import SAME_GSD, Grid, choose_gsd, grid_at
+from geoseg.rasters.scene import Scene
+from geoseg.tiling import Axis, Lattice, Roi, cut, targets_before
+
+from .settings import Settings
+
+MAX_ENLARGEMENT = 4.0
+"""Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
+
+
+def choose_grid(scene: Scene, card: Card, settings: Settings) -> Grid:
+    """Divide the scene's extent into square pixels of the working GSD, as nearly as whole pixels allow."""
+    gsd_m = settings.gsd_m or choose_gsd(card, scene.gsd_m)
+    coarsest = max(scene.gsd_m)
+    if coarsest / gsd_m > MAX_ENLARGEMENT * (1 + SAME_GSD):
+        found = f"{coarsest:.3g}" if coarsest < 100 else f"{coarsest:.0f}"
+        if settings.gsd_m is not None:
+            raise MismatchError(
+                f"{scene.source} has pixels of {found} m, which can be enlarged {MAX_ENLARGEMENT:g} times at most, "
+                f"not to {gsd_m:g} m; choose `gsd_m={found}`."
+            )
+        raise SceneError(
+            f"{scene.source} has pixels of {found} m, too coarse for a model that works at {gsd_m:g} m; "
+            f"use a model for such imagery, or keep the scene's pixels with `gsd_m={found}`."
+        )
+    return grid_at(gsd_m, scene.grid, scene.gsd_m)
+
+
+def choose_lattice(grid: Grid, card: Card, settings: Settings) -> Lattice:
+    """Cover a grid with tiles; UsageError if their side does not fit the model."""
+    tile = settings.tile or card.tile
+    if tile % card.multiple:
+        raise UsageError(f"`tile` must be a multiple of {card.multiple} pixels for model {card.name}, got {tile}.")
+    if settings.overlap is None and tile == card.tile:
+        overlap = card.overlap
+    else:
+        overlap = int(tile * (card.overlap / card.tile if settings.overlap is None else settings.overlap))
+    return Lattice(shape=grid.shape, tile=tile, overlap=overlap)
+
+
+def check_overlap(scene: Scene, lattice: Lattice, window: str) -> None:
+    """Raise UsageError if tiles cannot disagree, and warn if there is one only."""
+    if not lattice.overlap or window == "flat":
+        found = f"`window={window!r}` takes each pixel from one tile" if lattice.overlap else "tiles do not overlap"
+        raise UsageError(f"`disagreement` compares overlapping tiles, and {found}; change that, or leave it out.")
+    if lattice.rows.count == lattice.cols.count == 1:
+        warn(f"{scene.source} fits into one tile of {lattice.tile} pixels: no tiles can disagree, `disagreement` is 0.")
+
+
+def scene_pixels(scene: Scene, grid: Grid, roi: Roi) -> Roi:
+    """Rows and columns of the scene whose pixel centres are in a region of the grid."""
+    rows, cols = (
+        slice(targets_before(part.start, native, worked), targets_before(part.stop, native, worked))
+        for native, worked, part in zip(scene.grid.shape, grid.shape, roi, strict=True)
+    )
+    return rows, cols
+
+
+def cut_blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> list[Roi]:
+    """Cut `roi` between tiles: into columns that fit the memory, and rows so that every worker has blocks."""
+    rows, cols = roi
+    width = cols.stop - cols.start
+    # Cuts move to the nearest tile, so a block may grow by a stride.
+    across = 1 if width <= max_columns else math.ceil(width / (max_columns - lattice.cols.stride))
+    down = 1 if workers == 1 else math.ceil(2 * workers / across)
+    return [(part, column) for column in _cut(lattice.cols, cols, across) for part in _cut(lattice.rows, rows, down)]
+
+
+def _cut(axis: Axis, span: slice, parts: int) -> list[slice]:
+    """Cut `span` at starts of tiles into about `parts` pieces of similar length, or fewer if there are fewer tiles."""
+    tiles = axis.touching(span.start, span.stop)
+    length = span.stop - span.start
+
+    def nearest_start(place: float) -> int:
+        before = min(max(tiles.start, math.floor((place - axis.start) / axis.stride)), tiles.stop - 1)
+        starts: list[int] = [axis.span(index).start for index in range(before, min(before + 2, tiles.stop))]
+        return min(starts, key=lambda start: abs(start - place))
+
+    return cut(span, (nearest_start(span.start + part * length / parts) for part in range(1, parts)))
