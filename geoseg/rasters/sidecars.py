@@ -18,7 +18,8 @@ _OF_COG = _SIDECARS[:1]
 """A cloud-optimised GeoTIFF (COG) holds masks and overviews itself."""
 _UNKNOWN_FORMAT = "not recognized as being in a supported file format"
 _IN_PASSING = re.compile(r"CURL error|HTTP response code: (429|5\d\d)")
-"""Errors that do not say whether a file is there; object stores deny access to what is not."""
+_ABSENT = re.compile(r"HTTP response code: 4\d\d|(does|may) not exist|not found|denied|forbidden", re.IGNORECASE)
+"""Object stores deny access to what is not there, in their own words."""
 
 
 def without_sidecars(source: str) -> AbstractContextManager[object]:
@@ -55,5 +56,5 @@ def _is_there(sidecar: str) -> bool:
     except RasterioError as error:
         if _IN_PASSING.search(str(error)):
             raise
-        return _UNKNOWN_FORMAT in str(error)
+        return not _ABSENT.search(str(error))  # GDAL knows better what to make of other answers
     return True
