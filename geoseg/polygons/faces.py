@@ -34,8 +34,8 @@ class Band:
 class _Tallies:
     """What was found so far about each face."""
 
-    top: Ids
-    """A row above which it has no pixel `(faces,)`."""
+    bounds: Ids
+    """Lattice points that bound it, `(faces, 4)`: left, top, right, bottom."""
     levels: Ids
     """Sum of the probabilities of its pixels, in `LEVELS` `(faces,)`."""
     pixels: Ids
@@ -43,7 +43,7 @@ class _Tallies:
 
     def take(self, faces: Labels | Ids) -> "_Tallies":
         """Copy the tallies of some faces."""
-        return _Tallies(top=self.top[faces], levels=self.levels[faces], pixels=self.pixels[faces])
+        return _Tallies(bounds=self.bounds[faces], levels=self.levels[faces], pixels=self.pixels[faces])
 
     def confidence(self) -> npt.NDArray[np.float64]:
         """Return the mean probability of the pixels of each face, NaN where none has one."""
@@ -72,14 +72,14 @@ def trace_faces(bands: Iterable[Band], columns: int, wanted: Flags, tolerance_m:
     cross into another band, the points kept. Memory holds one band and the borders of unfinished faces.
     """
     none = np.zeros(0, np.int64)
-    tallies = _Tallies(top=none, levels=none, pixels=none)
+    tallies = _Tallies(bounds=np.zeros((0, 4), np.int64), levels=none, pixels=none)
     waiting = _OpenFaces(value=np.zeros(0, np.uint16), sides=[], bottom=np.full(columns, -1, np.int32), tallies=tallies)
     top = 0
     for band in bands:
         finished, waiting = _trace_band(band, top, waiting, wanted, tolerance_m)
         top += len(band.values)
-        settled = inf if band.last else min([top, *waiting.tallies.top[wanted[waiting.value]].tolist()])
-        yield replace(finished, settled=settled)
+        unfinished = waiting.tallies.bounds[wanted[waiting.value]]
+        yield replace(finished, below=inf if band.last else top, unfinished=unfinished)
 
 
 def _trace_band(
@@ -111,14 +111,27 @@ def _tally(band: Band, top: int, within: Labels, above: _Tallies, merged: Labels
     `within` holds the faces of the band `(rows, columns)`; `merged` the new numbers of the faces above, then of others.
     """
     count = int(merged.max(initial=-1)) + 1
-    earlier = merged[: len(above.top)]
-    tallies = _Tallies(top=np.full(count, top), levels=np.zeros(count, np.int64), pixels=np.zeros(count, np.int64))
-    np.minimum.at(tallies.top, earlier, above.top)
+    earlier = merged[: len(above.bounds)]
+    bounds = np.tile(np.array([within.shape[1], top + len(within), 0, 0]), (count, 1))
+    tallies = _Tallies(bounds=bounds, levels=np.zeros(count, np.int64), pixels=np.zeros(count, np.int64))
+    np.minimum.at(bounds[:, :2], earlier, above.bounds[:, :2])
+    np.maximum.at(bounds[:, 2:], earlier, above.bounds[:, 2:])
     np.add.at(tallies.levels, earlier, above.levels)
     np.add.at(tallies.pixels, earlier, above.pixels)
+    _add_bounds(within, top, bounds)
     if band.levels is not None:
         _add_levels(within, band.levels, tallies.levels, tallies.pixels)
     return tallies
+
+
+@compiled
+def _add_bounds(within: Labels, top: int, bounds: Ids) -> None:
+    for y in range(within.shape[0]):
+        for x in range(within.shape[1]):
+            if within[y, x] >= 0:
+                box = bounds[within[y, x]]
+                box[0], box[1] = min(box[0], x), min(box[1], top + y)
+                box[2], box[3] = max(box[2], x + 1), max(box[3], top + y + 1)
 
 
 @compiled

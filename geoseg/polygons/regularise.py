@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,11 +61,12 @@ def regularise(traced: Iterable[Faces], ground: Ground, fit: Fit) -> Iterator[Fa
     for faces in traced:
         areas = _join(areas, _fit_all(faces, ground, fit))
         bounds = shapely.bounds(areas.outlines[:, TRACED]).reshape(-1, 4)
-        ready = ~areas.decided & (bounds[:, 3] + 2 * REACH + 1 < faces.settled)
+        open_bounds = np.zeros((0, 4)) if faces.unfinished is None else faces.unfinished
+        ready = ~areas.decided & (bounds[:, 3] + 2 * REACH + 1 < faces.below) & ~_beside(bounds, open_bounds)
         chosen = _chosen(areas, ready)
         yield chosen if faces.confidence is None else replace(chosen, confidence=areas.confidence[ready])
         areas = replace(areas, decided=areas.decided | ready)
-        areas = areas.take(~areas.decided | _beside(bounds, ~areas.decided))
+        areas = areas.take(~areas.decided | _beside(bounds, bounds[~areas.decided]))
 
 
 def _fit_all(faces: Faces, ground: Ground, fit: Fit) -> _Areas:
@@ -100,13 +102,18 @@ def _join(one: _Areas, other: _Areas) -> _Areas:
     )
 
 
-def _beside(bounds: npt.NDArray[np.float64], undecided: Flags) -> Flags:
-    """Flag the areas that outlines of undecided ones may reach."""
-    low, high = bounds[:, :2] - REACH - 1, bounds[:, 2:] + REACH + 1
-    boxes: Outlines = np.asarray(shapely.box(*low.T, *high.T), np.object_)
+def _beside(bounds: npt.NDArray[np.float64], others: npt.NDArray[Any]) -> Flags:
+    """Flag the areas with outlines that may come near to those of others, given the bounds of both `(areas, 4)`."""
     found = np.zeros(len(bounds), np.bool_)
-    found[shapely.STRtree(boxes).query(boxes[undecided], predicate="intersects")[1]] = True
+    found[shapely.STRtree(_reach(bounds)).query(_reach(others), predicate="intersects")[1]] = True
     return found
+
+
+def _reach(bounds: npt.NDArray[Any]) -> Outlines:
+    """Return boxes `(areas,)` of what outlines may reach, and half a pixel more."""
+    low, high = bounds[:, :2] - REACH - 0.5, bounds[:, 2:] + REACH + 0.5
+    boxes: Outlines = np.asarray(shapely.box(*low.T, *high.T), np.object_)
+    return boxes
 
 
 def _chosen(areas: _Areas, ready: Flags) -> Faces:

@@ -59,8 +59,10 @@ class Faces:
     """Offsets of the faces in the rings, `(faces + 1,)`; the outer ring is first."""
     confidence: npt.NDArray[np.float64] | None = None
     """Mean probability of the pixels of each face `(faces,)`, NaN where none has one; None if they were not given."""
-    settled: float = inf
-    """Faces that are not finished yet have no pixel above this row."""
+    below: float = inf
+    """Row at which the next band begins."""
+    unfinished: Ids | None = None
+    """Bounds so far of the faces that continue there `(unfinished, 4)`: left, top, right, bottom."""
     regularised: Flags | None = None
     """Whether a face was given right angles `(faces,)`; None if none was to be. Its rings may start anywhere."""
 

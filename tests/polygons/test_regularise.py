@@ -175,15 +175,19 @@ def test_neighbours_keep_clear(squared):
     assert shapely.distance(*found) >= 0.1
 
 
-@pytest.mark.parametrize(("strip", "expected"), [(0, [1, *[2] * 8, 3]), (1, [0] * 9 + [21])])
+@pytest.mark.parametrize(("strip", "expected"), [
+    (60, [1, *[2] * 8, 3]),
+    (50, [1, *[2] * 8, 4]),
+    (25, [0] * 9 + [21]),
+])  # fmt: skip
 def test_areas_that_wait(strip, expected):
-    """Areas are yielded with their own band or the next, except while one that began above their end is unfinished."""
-    values = np.zeros((400, 40), np.uint16)
+    """Areas are yielded with their own band or the next, unless one that comes near to them is unfinished."""
+    values = np.zeros((400, 60), np.uint16)
     for top in range(5, 400, 20):
         values[top : top + 10, 5:20] = 1
-    values[:, 30:] = strip
+    values[:, strip:] = 1
     bands = [Band(values=values[top : top + 40], pixel_m=(1.0, 1.0), last=top == 360) for top in range(0, 400, 40)]
-    traced = trace_faces(bands, 40, np.arange(NODATA + 1) == 1)
+    traced = trace_faces(bands, 60, np.arange(NODATA + 1) == 1)
     fit = Fit(tolerance_m=0.0, min_iou=0.95)
     made = regularise(traced, lambda points: np.tile(METRES, (len(points), 1, 1)), fit)
     assert [len(faces.value) for faces in made] == expected
