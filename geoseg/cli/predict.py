@@ -1,14 +1,11 @@
 """`geoseg predict`: scenes to class rasters and road networks."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
-from geoseg.errors import UsageError
 
 from . import options
 from .group import sentence
@@ -27,6 +24,10 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR",
     help="Folder for the results.  [default: the current one]",
+)  # fmt: skip
+@click.option(
+    "--name", default="{stem}", show_default=True, metavar="TEMPLATE",
+    help="Names of results, of {stem}, {parent} (the scene's folder) and {n} (its number).",
 )  # fmt: skip
 @click.option(
     "--asset", metavar="KEY", help="SCENEs are STAC items, collections of them or search results: files or URLs."
@@ -81,7 +82,6 @@ def command(
     <scene>_probabilities.tif. The same command resumes a stopped run.
     """
     from geoseg.prediction.predict import predict_each
-    from geoseg.rasters.scene import stem
     from geoseg.rasters.stac import Asset, read_assets
 
     from .console import make_console
@@ -89,12 +89,6 @@ def command(
     sources: list[str | Asset] = [*scenes]
     if asset is not None:
         sources = [each for document in scenes for each in read_assets(document, asset)]
-    stems = Counter(each.name if isinstance(each, Asset) else stem(each) for each in sources)
-    repeated = [name for name, count in stems.items() if count > 1]
-    if repeated:
-        raise UsageError(
-            f"several scenes are named {repeated[0]} and would overwrite each other's results; predict them separately."
-        )
     console = make_console(stderr=True, quiet=quiet)
     failures = []
     with _progress_bars(console) as progress:

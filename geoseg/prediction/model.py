@@ -29,6 +29,7 @@ from geoseg.tiling.progress import Progress, no_progress
 from .array_scene import ArrayScene, to_data_array
 from .blocks import Rows
 from .executors import Executor, LocalExecutor, choose_runtime
+from .naming import DEFAULT_NAME, name_results
 from .plan import Plan, plan
 from .results import Prediction
 from .rows import predict_rows
@@ -78,6 +79,7 @@ class Model:
         source: str | Path,
         *,
         folder: str | Path = ".",
+        name: str = DEFAULT_NAME,
         overwrite: bool = False,
         executor: Executor | None = None,
         progress: Progress = no_progress,
@@ -85,6 +87,7 @@ class Model:
     ) -> Prediction:
         """Predict a scene and write the results to `folder`; see `geoseg.predict`."""
         settings = Settings(**options)
+        (named,) = name_results([source], name)
         # A cluster's workers load their own engines: a loaded one cannot be sent to them.
         local = executor is None or isinstance(executor, LocalExecutor)
         run = Run(
@@ -94,6 +97,7 @@ class Model:
             runtime=self._runtime(settings) if local else choose_runtime(settings, self._load, executor),
             load=self._engine if local else self._load or load_engine,
             folder=Path(folder),
+            name=named,
             overwrite=overwrite,
             executor=executor,
         )

@@ -19,6 +19,7 @@ from geoseg.tiling import GRACE_S, in_thread
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, choose_runtime
+from .naming import DEFAULT_NAME, name_results
 from .pooling import pool_stretch
 from .results import Prediction
 from .run import Run
@@ -30,6 +31,7 @@ def predict(
     *,
     model: str | Path = DEFAULT_MODEL,
     folder: str | Path = ".",
+    name: str = DEFAULT_NAME,
     overwrite: bool = False,
     executor: Executor | None = None,
     load: Loader | None = None,
@@ -48,6 +50,8 @@ def predict(
         Name of a shipped model, or path of a bundle.
     folder
         Folder for the results, created if missing.
+    name
+        What results are named after: a template with the fields `{stem}`, `{parent}` and `{n}`; see `name_results`.
     overwrite
         Replace existing results.
     executor
@@ -65,6 +69,7 @@ def predict(
         With one sentence: what was found, what was expected, what to do.
     """
     settings = Settings(**options)
+    (named,) = name_results([source], name)
     run = Run(
         source,
         find_model(model),
@@ -72,6 +77,7 @@ def predict(
         runtime=choose_runtime(settings, load, executor),
         load=load or load_engine,
         folder=Path(folder),
+        name=named,
         overwrite=overwrite,
         executor=executor,
     )
@@ -89,6 +95,7 @@ def predict_each(
     *,
     model: str | Path = DEFAULT_MODEL,
     folder: str | Path = ".",
+    name: str = DEFAULT_NAME,
     overwrite: bool = False,
     load: Loader | None = None,
     progress: Callable[[str], Progress] = lambda _source: no_progress,
@@ -96,17 +103,20 @@ def predict_each(
 ) -> Iterator[tuple[str, Outcome]]:
     """Predict scenes one after the other, and yield each with its result or error, in order.
 
+    All scenes are named first: UsageError refuses one name for several, before anything is written.
+
     The next scene is read and scored while the files of the last are written. `progress` is asked for that of each
     scene; the other parameters are those of `predict`. Other errors, such as BundleError and UsageError, end all: they
     are raised in place of their scene's result, after those of earlier scenes.
     """
+    sources = list(sources)
+    names = name_results(sources, name)
     settings, bundle = Settings(**options), find_model(model)
     if settings.stretch == "joint":
-        sources = list(sources)
         settings = pool_stretch([_place(source) for source in sources], read_card(bundle), settings)
     runtime = choose_runtime(settings, load)
 
-    def predicted(source: str | Asset) -> Run:
+    def predicted(source: str | Asset, named: str) -> Run:
         run = Run(
             source,
             bundle,
@@ -114,6 +124,7 @@ def predict_each(
             runtime=runtime,
             load=load or load_engine,
             folder=Path(folder),
+            name=named,
             overwrite=overwrite,
         )
         with ExitStack() as stack:
@@ -126,9 +137,9 @@ def predict_each(
     writing: deque[_Writing] = deque()
     grace_s = None
     try:
-        for source in sources:
+        for source, named in zip(sources, names, strict=True):
             try:
-                run = predicted(source)
+                run = predicted(source, named)
             except OF_ONE_SCENE as error:
                 failed: Future[Outcome] = Future()
                 failed.set_result(error)

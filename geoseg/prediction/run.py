@@ -27,6 +27,7 @@ from geoseg.tiling.progress import Progress, no_progress
 from .executors import Executor, Job, LocalExecutor
 from .finishing import Finisher
 from .journal import open_journal
+from .naming import name_results
 from .outputs import name_outputs
 from .plan import plan
 from .results import Prediction, write_results
@@ -37,8 +38,9 @@ from .timings import Timings
 class Run:
     """A scene, planned: `complete` it, or, within a `with` block, `predict` its blocks and then `finish` its files.
 
-    `load` loads the engines, which `runtime` describes. SceneError, BundleError, OutputError and UsageError report what
-    prevents it; nothing is written before the block is entered.
+    `load` loads the engines, which `runtime` describes. `name` is that of the results, by default the scene's.
+    SceneError, BundleError, OutputError and UsageError report what prevents it; nothing is written before the block is
+    entered.
     """
 
     def __init__(
@@ -50,13 +52,13 @@ class Run:
         runtime: Runtime | None,
         load: Loader,
         folder: Path,
+        name: str | None = None,
         overwrite: bool = False,
         executor: Executor | None = None,
     ) -> None:
         self._clock, self._executor, self._overwrite = Timings(), executor or LocalExecutor(), overwrite
         # Absolute, since a cluster's workers may run in other folders.
         bundle, target = bundle.absolute(), folder.absolute()
-        name = source.name if isinstance(source, Asset) else None
         place = source.source if isinstance(source, Asset) else source
         scene = str(Path(place).absolute()) if on_disk(place) else str(place)
         if legible(str(target)) != str(target):
@@ -64,7 +66,7 @@ class Run:
         with rasterio.Env(**GDAL):
             if isinstance(source, Asset):
                 source.check()
-            opened, card = replace(open_scene(scene), name=name), read_card(bundle)
+            opened, card = replace(open_scene(scene), name=name or name_results([source])[0]), read_card(bundle)
             self._plan = plan(opened, card, settings, runtime=runtime, workers=self._executor.workers)
             self._files = name_outputs(self._plan, target)
             self._journal = open_journal(target / f".{self._plan.scene.stem}.geoseg", self._plan, bundle)

@@ -7,6 +7,7 @@ import pytest
 from geoseg.errors import BundleError, SceneError, UsageError
 from geoseg.prediction import predict as module
 from geoseg.prediction.predict import predict_each
+from geoseg.tiling.progress import no_progress
 
 
 @pytest.fixture
@@ -74,11 +75,16 @@ def test_an_error_that_ends_all_takes_its_turn(scenes, write_bundle, echo, tmp_p
             raise error
         return echo(model, options)
 
-    begun, outcomes = [], []
-    sources = iter([*scenes[::2], "never.tif"])
+    begun, outcomes, asked = [], [], []
+
+    def progress(source):
+        asked.append(source)
+        return no_progress
+
+    sources, arguments = [*scenes[::2], scenes[0]], {"model": write_bundle(), "folder": tmp_path / "maps"}
     with pytest.raises(type(error)) as caught:
-        outcomes.extend(predict_each(sources, model=write_bundle(), folder=tmp_path / "maps", load=load))
+        outcomes.extend(predict_each(sources, load=load, progress=progress, name="{n}", **arguments))
     assert caught.value is error
     assert [source for source, _ in outcomes] == scenes[:1]
     assert outcomes[0][1].outputs.classes.exists()
-    assert list(sources) == ["never.tif"]
+    assert asked == scenes[::2]
