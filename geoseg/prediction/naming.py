@@ -8,7 +8,7 @@ from string import Formatter
 
 from geoseg.errors import UsageError
 from geoseg.files import LONGEST_NAME, is_file_name
-from geoseg.rasters.scene import stem
+from geoseg.rasters.source_names import file_of, stem
 from geoseg.rasters.stac import Asset
 
 DEFAULT_NAME = "{stem}"
@@ -67,8 +67,9 @@ def _fill(template: str, sources: Sequence[str | Path | Asset]) -> list[str]:
 
 
 def _parent(source: str) -> str:
+    file = file_of(source)
     # Not `resolve`: who links files into a folder means that folder.
-    return Path(source.rstrip("/").split("?")[0] if "://" in source else os.path.abspath(source)).parent.name  # noqa: PTH100
+    return Path(file if "://" in file else os.path.abspath(file)).parent.name  # noqa: PTH100
 
 
 def _works(template: str, sources: Sequence[str | Path | Asset]) -> bool:

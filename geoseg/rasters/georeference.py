@@ -15,7 +15,8 @@ from affine import Affine
 from geoseg.errors import GeosegError, GeosegWarning, UsageError
 
 from .open import on_disk, opened, unplaced
-from .scene import is_placed, stem
+from .scene import is_placed
+from .source_names import stem
 
 _CRS = "EPSG:32631"
 _ORIGIN = (500_000.0, 5_000_000.0)

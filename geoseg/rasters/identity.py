@@ -13,6 +13,7 @@ import rasterio
 from geoseg.errors import SceneError
 
 from .servers import ask, is_remote
+from .source_names import file_of
 
 Mark = tuple[str | int, ...]
 """Name of a file and what changes with its content; the name alone if nothing is known."""
@@ -121,6 +122,7 @@ def _without_statistics(element: Xml.Element) -> Xml.Element | None:
 
 def _places(name: str) -> list[str]:
     """Paths of a file: its own, or those among which its archive is."""
+    name = file_of(name)
     inside = next((name.removeprefix(prefix) for prefix in _ARCHIVES if name.startswith(prefix)), None)
     if inside is None:
         return [os.path.abspath(name)]  # noqa: PTH100

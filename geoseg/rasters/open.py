@@ -26,6 +26,8 @@ _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 """First bytes of HDF5 files, netCDF 4 among them."""
+_ARCHIVES = {".zip": "/vsizip/", ".tar": "/vsitar/", ".tar.gz": "/vsitar/", ".tgz": "/vsitar/"}
+"""How GDAL reads what is in an archive, by the ending of that."""
 
 
 @contextmanager
@@ -140,6 +142,9 @@ def _unreadable(source: str, error: RasterioError) -> str:
             return f"{source} is a folder; name the raster files in it."
         if length == 0:
             return f"{source} is empty (0 bytes)."
+        inside = next((prefix for ending, prefix in _ARCHIVES.items() if source.lower().endswith(ending)), None)
+        if inside is not None:
+            return f"{source} cannot be read as a raster; name one in the archive: {inside}{source}/FOLDER/NAME.tif."
     return (
         server_failure(source, str(error))
         or f"{source} cannot be read as a raster: {cause(error).removeprefix(f'{source}: ')}."

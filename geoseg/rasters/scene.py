@@ -17,6 +17,7 @@ from .bands import Band, name_bands
 from .grid import Grid
 from .identity import Mark, ask_server, identify
 from .open import opened, unplaced, usable_crs
+from .source_names import stem
 from .values import Unit, units_of
 
 if TYPE_CHECKING:
@@ -70,11 +71,6 @@ class Scene(Raster):
         return west, south, east, north
 
 
-def stem(source: str) -> str:
-    """File name of a source without folder, extension and URL query."""
-    return Path(source.rstrip("/").split("?")[0] if "://" in source else source).stem
-
-
 def open_scene(source: str | Path) -> Scene:
     """Describe a raster; raises SceneError unless it is georeferenced by a CRS and an affine transform."""
     source = str(source)
@@ -115,7 +111,9 @@ def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:
 
 def _check_placed(source: str, dataset: rasterio.DatasetReader) -> None:
     if dataset.count == 0:
-        raise SceneError(f"{source} has no bands of its own; name one of its {len(dataset.subdatasets)} subdatasets.")
+        found = dataset.subdatasets
+        example = f", such as {found[0]}" if found else ""
+        raise SceneError(f"{source} has no bands of its own; name one of its {len(found)} subdatasets{example}.")
     transform = dataset.transform
     if transform.is_identity or dataset.crs is None:  # a grid without CRS may be that of the sensor
         _refuse_unrectified(source, dataset)
