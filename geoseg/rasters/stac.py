@@ -45,13 +45,13 @@ class Asset:
             )
 
 
-def read_assets(document: str | Path, key: str) -> list[Asset]:
-    """Return the asset `key` of each item of a STAC document: a file, or a URL.
+def read_assets(document: str | Path, asset: str) -> list[Asset]:
+    """Return the asset of that key of each item of a STAC document, which is a file or a URL.
 
     Links are relative to the document. DataError reports one that cannot be read or lacks the asset, SceneError a
     server that does not answer.
     """
-    assets = [_asset(item, key, place) for page, place in _pages(str(document)) for item in _items(page, place)]
+    assets = [_asset(item, asset, place) for page, place in _pages(str(document)) for item in _items(page, place)]
     if not assets:
         raise DataError(f"{document} lists no items; widen the search.")
     return assets
