@@ -127,6 +127,7 @@ devices = click.option(
     "--devices", default="auto", show_default=True, metavar="auto|cpu|all|gpu:0,1",
     help="Where the network runs; auto: all GPUs, or the CPU.",
 )  # fmt: skip
+stac = click.option("--stac", is_flag=True, help="Also write a STAC item of the results, with checksums.")
 memory = click.option(
     "--memory", type=parse_size, metavar="SIZE", help="Memory limit.  [default: 2GB, more for wide scenes if needed]"
 )

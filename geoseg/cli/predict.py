@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
 @options.formats
+@options.stac
 @options.memory
 @click.option("--timings", is_flag=True, help="Print how long each stage took.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
@@ -78,8 +79,8 @@ def command(
 
     A scene is any raster that GDAL can open: a GeoTIFF, a VRT, a URL; with --asset, that of each item of a STAC
     document, and <scene> its id. Writes <scene>_classes.tif and .qml, <scene>_roads.geojson (or the formats chosen
-    with --format) and .qml, and on request <scene>_confidence.tif, <scene>_disagreement.tif and
-    <scene>_probabilities.tif. The same command resumes a stopped run.
+    with --format) and .qml, and on request <scene>_confidence.tif, <scene>_disagreement.tif,
+    <scene>_probabilities.tif and <scene>.json, a STAC item. The same command resumes a stopped run.
     """
     from geoseg.prediction.predict import predict_each
     from geoseg.rasters.stac import Asset, read_assets

@@ -1,13 +1,20 @@
 """Paths of the results, which are written in a work folder and renamed at the end."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from geoseg.errors import OutputError
 from geoseg.files import check_outputs, discard, publish
 from geoseg.vectors.targets import VECTOR_ENDINGS
 
 from .journal import Journal
 from .plan import Plan
+
+ITEM_ENDING = ".json"
+SOFTWARE = "processing:software"
+"""Property of an item, by which geoseg's own are recognised: others' files may have the same name."""
+_LONGEST_ITEM = 2**24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,21 +34,31 @@ class Outputs:
     """Road network by format; empty if none is traced."""
     road_style: Path | None
     """QGIS style of the road network."""
+    item: Path | None
+    """STAC item of all other files."""
     companions: tuple[Path, ...]
     """Files of the same scene that other settings may have written; overwriting removes them."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All requested files; the class raster comes last: if it exists, all do."""
+        """All requested files; the class raster and then the item come last: if they exist, all do."""
         layers = (self.confidence, self.disagreement, self.probabilities)
-        wanted = (*self.roads.values(), self.road_style, *layers, self.style, self.classes)
+        wanted = (*self.roads.values(), self.road_style, *layers, self.style, self.classes, self.item)
         return tuple(path for path in wanted if path is not None)
+
+    @property
+    def rasters(self) -> dict[str, Path]:
+        """Requested rasters by the name of their layer."""
+        names = ("classes", "confidence", "disagreement", "probabilities")
+        return {name: path for name in names if (path := getattr(self, name)) is not None}
 
     def check_places(self, journal: Journal) -> None:
         """Raise OutputError if a result or its work file cannot be written."""
         wanted = (*self.files, *self.companions)
         work = [path.with_name(journal.work_file(path).name) for path in wanted]  # longer names
         check_outputs([*wanted, *work], overwrite=True, create=True, choose="another `folder`, or rename the scene")
+        if self.item is not None and self.item.exists() and not is_own_item(self.item):
+            raise OutputError(f"{self.item} exists and is no STAC item of geoseg's results; choose another `folder`.")
 
     def refuse_existing(self) -> None:
         """Raise OutputError if a result exists."""
@@ -57,11 +74,12 @@ class Outputs:
         journal.begin_publishing()
         if overwrite:
             for path in set(self.companions).difference(self.files):
-                discard(path)
+                if path.suffix != ITEM_ENDING or is_own_item(path):
+                    discard(path)
         for path in self.files:
-            sidecar = _sidecar(path)
-            if journal.work_file(sidecar).exists():
-                publish(journal.work_file(sidecar), sidecar)
+            beside = sidecar(path)
+            if journal.work_file(beside).exists():
+                publish(journal.work_file(beside), beside)
             publish(journal.work_file(path), path)
 
 
@@ -71,7 +89,7 @@ def name_outputs(plan: Plan, folder: Path) -> Outputs:
     layers = {name: folder / f"{stem}_{name}.tif" for name in ("confidence", "disagreement", "probabilities")}
     classes, style = folder / f"{stem}_classes.tif", folder / f"{stem}_classes.qml"
     networks = {name: folder / f"{stem}_roads{suffix}" for name, suffix in VECTOR_ENDINGS.items()}
-    road_style = folder / f"{stem}_roads.qml"
+    road_style, item = folder / f"{stem}_roads.qml", folder / f"{stem}{ITEM_ENDING}"
     return Outputs(
         classes=classes,
         style=style,
@@ -80,13 +98,24 @@ def name_outputs(plan: Plan, folder: Path) -> Outputs:
         probabilities=layers["probabilities"] if settings.probabilities else None,
         roads={} if plan.road is None else {name: networks[name] for name in settings.formats},
         road_style=None if plan.road is None else road_style,
+        item=item if settings.stac else None,
         companions=(
-            *(_sidecar(path) for path in (classes, *layers.values())),
-            *(*layers.values(), *networks.values(), road_style),
+            *(sidecar(path) for path in (classes, *layers.values())),
+            *(*layers.values(), *networks.values(), road_style, item),
         ),
     )
 
 
-def _sidecar(path: Path) -> Path:
+def sidecar(path: Path) -> Path:
     """GDAL's `.aux.xml` sidecar, which holds the class names."""
     return path.with_name(f"{path.name}.aux.xml")
+
+
+def is_own_item(path: Path) -> bool:
+    """Whether a file is a STAC item of geoseg's results."""
+    try:
+        if path.stat().st_size > _LONGEST_ITEM:
+            return False
+        return "geoseg" in json.loads(path.read_bytes())["properties"][SOFTWARE]
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return False

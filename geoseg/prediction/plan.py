@@ -154,6 +154,11 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
         with placed(settings.stretch_from, card.gsd_m) as reference:  # whose location does not matter
             shown = open_imagery(reference, card, settings)
             scaling, stretch = scale_values(imagery, card, settings.stretch, shown)
+    if settings.stac and scene.dates is None:
+        warn(
+            f"{scene.source} has no date (TIFFTAG_DATETIME, or that of a STAC item), so the STAC item of its results "
+            "says any time; correct its date there."
+        )
     memory = estimate(scene, card, settings, runtime, tile=lattice.tile, width=roi_shape(roi)[1])
     if settings.match_input and 0 in roi_shape(scene_roi):
         raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")

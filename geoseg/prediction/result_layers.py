@@ -57,6 +57,11 @@ def output_grid(plan: Plan) -> GeoBox:
     return plan.grid.geobox[plan.roi]
 
 
+def result_grid(plan: Plan) -> GeoBox:
+    """Pixel grid of the rasters: the model's, or the scene's on request."""
+    return plan.scene.geobox[plan.scene_roi] if plan.settings.match_input else output_grid(plan)
+
+
 def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
     """Copy a mosaic to a Cloud Optimized GeoTIFF; raises OSError if it is incomplete."""
     with writing(target):

@@ -25,6 +25,7 @@ from .mosaic import match_scene
 from .outputs import Outputs
 from .plan import Plan
 from .result_layers import Layer, requested_layers, write_cog
+from .stac_item import write_item
 from .timings import StageTime, Timings
 
 
@@ -76,19 +77,12 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
     if not finisher.areas.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")
-    targets = {
-        "classes": files.classes,
-        "confidence": files.confidence,
-        "disagreement": files.disagreement,
-        "probabilities": files.probabilities,
-    }
+    targets = {name: journal.work_file(path) for name, path in files.rasters.items()}
     rasters = [
         in_thread(
-            partial(_write_raster, plan, layer, mosaics[layer], journal.work_file(target), finisher.clock),
-            name="compress",
+            partial(_write_raster, plan, layer, mosaics[layer], targets[layer.name], finisher.clock), name="compress"
         )
         for layer in requested_layers(plan)
-        if (target := targets[layer.name]) is not None
     ]
     try:
         journal.work_file(files.style).write_text(class_style(plan.legend))
@@ -98,6 +92,8 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
     for raster in rasters:
         raster.result()
     finisher.check()
+    if files.item is not None:
+        write_item(plan, journal, files, files.item)
     files.publish(journal, overwrite=overwrite)
     areas = finisher.areas.areas()
     return Prediction(

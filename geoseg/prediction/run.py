@@ -67,6 +67,8 @@ class Run:
             if isinstance(source, Asset):
                 source.check()
             opened, card = replace(open_scene(scene), name=name or name_results([source])[0]), read_card(bundle)
+            if isinstance(source, Asset):
+                opened = replace(opened, item=source.item, dates=source.dates or opened.dates)
             self._plan = plan(opened, card, settings, runtime=runtime, workers=self._executor.workers)
             self._files = name_outputs(self._plan, target)
             self._journal = open_journal(target / f".{self._plan.scene.stem}.geoseg", self._plan, bundle)

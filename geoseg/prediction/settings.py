@@ -42,6 +42,7 @@ class Options(RuntimeOptions, ImageryOptions, total=False):
     min_confidence: float | None
     roads: bool
     formats: tuple[str, ...]
+    stac: bool
     memory: int | None
 
 
@@ -101,6 +102,8 @@ class Settings:
     """Trace the road network, if the model has a road class."""
     formats: tuple[str, ...] = ("geojson",)
     """Formats of the road network: geojson, gpkg, flatgeobuf, parquet."""
+    stac: bool = False
+    """Also write a STAC item of all results, with a checksum of each."""
     memory: int | None = None
     """Limit of resident memory in bytes, which sets the width of a block; by default 2 GB, or more where devices and
     the width of the scene need it."""

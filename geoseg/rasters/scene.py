@@ -14,6 +14,7 @@ from geoseg.errors import SceneError
 
 from . import ground
 from .bands import Band, name_bands
+from .dates import Dates, dates_of
 from .grid import Grid
 from .identity import Mark, ask_server, identify
 from .open import opened, unplaced, usable_crs
@@ -50,6 +51,10 @@ class Scene(Raster):
     """Ground sample distance at the centre, in metres: down a column, along a row."""
     name: str | None = None
     """Of its results; None for that of its file."""
+    dates: Dates | None = None
+    """When it was taken."""
+    item: str | None = None
+    """Path or URL of its STAC item, if that was read."""
 
     @property
     def stem(self) -> str:
@@ -80,7 +85,8 @@ def open_scene(source: str | Path) -> Scene:
         refuse_mixed_types(source, dataset)
         grid, gsd_m = place(source, dataset)
         identity = at_server or identify(dataset, served=True)
-        return Scene(grid=grid, gsd_m=gsd_m, **vars(describe(source, dataset)) | {"identity": identity})
+        raster = vars(describe(source, dataset)) | {"identity": identity}
+        return Scene(grid=grid, gsd_m=gsd_m, dates=dates_of(dataset), **raster)
 
 
 def place(source: str, dataset: rasterio.DatasetReader) -> tuple[Grid, tuple[float, float]]:

@@ -14,6 +14,7 @@ from geoseg.errors import DataError, SceneError
 from geoseg.files import LONGEST_NAME, is_file_name
 
 from .apart import read_apart
+from .dates import Dates, dates_of_item
 from .servers import download, is_remote, on_server
 
 _INDIRECT = ("GTI", "MRF", "STACIT", "STACTA", "VRT", "WCS", "WMS", "WMTS")
@@ -32,6 +33,10 @@ class Asset:
     """Path or URL for GDAL."""
     served: bool
     """Whether the item comes from a server."""
+    item: str | None = None
+    """Path or URL of the item; None if only a list of items holds it."""
+    dates: Dates | None = None
+    """When the item's assets were taken."""
 
     def check(self) -> None:
         """Raise SceneError if the raster of an item from a server may lead to files of this machine."""
@@ -51,7 +56,11 @@ def read_assets(document: str | Path, asset: str) -> list[Asset]:
     Links are relative to the document. DataError reports one that cannot be read or lacks the asset, SceneError a
     server that does not answer.
     """
-    assets = [_asset(item, asset, place) for page, place in _pages(str(document)) for item in _items(page, place)]
+    assets = [
+        _asset(item, asset, place, alone=item is page)
+        for page, place in _pages(str(document))
+        for item in _items(page, place)
+    ]
     if not assets:
         raise DataError(f"{document} lists no items; widen the search.")
     return assets
@@ -110,7 +119,7 @@ def _items(page: dict[str, Any], place: str) -> list[dict[str, Any]]:
     return items
 
 
-def _asset(item: dict[str, Any], key: str, place: str) -> Asset:
+def _asset(item: dict[str, Any], key: str, place: str, *, alone: bool) -> Asset:
     name, asset = item["id"], item["assets"].get(key)
     if not isinstance(asset, dict) or not isinstance(asset.get("href"), str):
         found = ", ".join(item["assets"]) or "none"
@@ -120,7 +129,22 @@ def _asset(item: dict[str, Any], key: str, place: str) -> Asset:
             f"results cannot be named after item {name!r} of {place}; give it another id in a copy of the document: no "
             f"slashes, at most {LONGEST_NAME} bytes."
         )
-    return Asset(name=name, source=_resolve(asset["href"], place), served=is_remote(place))
+    return Asset(
+        name=name,
+        source=_resolve(asset["href"], place),
+        served=is_remote(place),
+        item=_own_link(item) or (place if alone else None),
+        dates=dates_of_item(item.get("properties")),
+    )
+
+
+def _own_link(item: dict[str, Any]) -> str | None:
+    """Return the item's own URL, which documents that list items give."""
+    links = item.get("links")
+    for link in links if isinstance(links, list) else []:
+        if isinstance(link, dict) and link.get("rel") == "self" and on_server(str(link.get("href"))):
+            return str(link["href"])
+    return None
 
 
 def _resolve(href: str, place: str) -> str:

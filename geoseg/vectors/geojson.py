@@ -104,14 +104,14 @@ def _polygons(lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts
     degrees = np.round(np.column_stack([lon, lat]), DECIMALS)
     made = shapely.from_ragged_array(shapely.GeometryType.POLYGON, degrees, (ring_start, face_start))
     try:
-        made[crossing] = [_cut(polygon) for polygon in made[crossing]]
+        made[crossing] = [cut_at_antimeridian(polygon) for polygon in made[crossing]]
     except shapely.GEOSException as error:
         raise SceneError("a polygon contains a pole, which GeoJSON cannot represent; choose another format.") from error
     oriented: npt.NDArray[np.object_] = shapely.orient_polygons(made)
     return oriented
 
 
-def _cut(polygon: shapely.Polygon) -> shapely.Geometry:
+def cut_at_antimeridian(polygon: shapely.Geometry) -> shapely.Geometry:
     """Cut a polygon at 180°, and move the part beyond to the west."""
     west, east = (shapely.intersection(polygon, shapely.box(lon, -90, lon + 180, 90)) for lon in (180, 0))
     west = shapely.transform(west, lambda places: places - [360, 0])

@@ -3,7 +3,6 @@
 Fields follow STAC 1.1 (stacspec.org) and `EXTENSIONS`.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -11,20 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.models.bundle import Card, NetworkSummary, read_card, read_summary
+from geoseg.models.stac_fields import (
+    ANY_TIME,
+    CLASSIFICATION,
+    FILE,
+    VERSION,
+    ascii_name,
+    describe_classes,
+    describe_file,
+    identifier,
+)
 
 from .markdown import describe_gsd
 
 EXTENSIONS = (
     "https://stac-extensions.github.io/mlm/v1.5.0/schema.json",
-    "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
-    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+    CLASSIFICATION,
+    FILE,
     "https://stac-extensions.github.io/version/v1.2.0/schema.json",
 )
 
 _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _TASKS = ["semantic-segmentation"]
-_SHA256 = "1220"
-"""Multihash prefix: algorithm, and length of 32 bytes."""
 
 
 def stac_item(bundle: Path, output: Path) -> dict[str, Any]:
@@ -36,9 +43,9 @@ def stac_item(bundle: Path, output: Path) -> dict[str, Any]:
     west, south, east, north = _WORLD
     return {
         "type": "Feature",
-        "stac_version": "1.1.0",
+        "stac_version": VERSION,
         "stac_extensions": list(EXTENSIONS),
-        "id": f"{_identifier(card.name)}-{_identifier(card.version)}",
+        "id": f"{identifier(card.name)}-{identifier(card.version)}",
         "geometry": {
             "type": "Polygon",
             "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]],
@@ -58,9 +65,7 @@ def _properties(card: Card, summary: NetworkSummary) -> dict[str, Any]:
     return {
         "title": f"{card.name} {card.version}",
         "description": f"Classifies {classes} from {', '.join(card.bands)} at {describe_gsd(card)}.",
-        "datetime": None,
-        "start_datetime": "1900-01-01T00:00:00Z",
-        "end_datetime": "9999-12-31T23:59:59Z",
+        **ANY_TIME,
         "gsd": card.gsd_m,
         "bands": _bands(card),
         "version": card.version,
@@ -119,15 +124,6 @@ def _value_scaling(card: Card) -> list[dict[str, Any]] | None:
 
 
 def _output(card: Card) -> dict[str, Any]:
-    classes = [
-        {
-            "value": number,
-            "name": _ascii(entry.name),
-            "description": entry.name,
-            "color_hint": entry.colour[1:].upper(),
-        }
-        for number, entry in enumerate(card.legend.classes)
-    ]
     return {
         "name": "probabilities",
         "tasks": _TASKS,
@@ -136,7 +132,7 @@ def _output(card: Card) -> dict[str, Any]:
             "dim_order": ["batch", "height", "width", "class"],
             "data_type": "float32",
         },
-        "classification:classes": classes,
+        "classification:classes": describe_classes(card.legend),
         "post_processing_function": None,
     }
 
@@ -148,19 +144,17 @@ def _hyperparameters(card: Card) -> Iterable[tuple[str, Any]]:
         yield "gsd_range_m", list(card.gsd_range_m)
     for key, value in card.provenance.items():
         if isinstance(value, int | float | str) and key not in ("license", "attribution") and "\n" not in str(value):
-            yield _ascii(key), value
+            yield ascii_name(key), value
 
 
 def _asset(card: Card, bundle: Path, output: Path) -> dict[str, Any]:
-    content = bundle.read_bytes()
     return {
         "href": Path(os.path.relpath(bundle.absolute(), output.absolute().parent)).as_posix(),
         "title": f"{card.name} {card.version}: Keras network with card",
         "type": "application/octet-stream; framework=keras",
         "roles": ["mlm:model", "mlm:weights"],
         "mlm:artifact_type": "tf.keras.Model.save",
-        "file:size": len(content),
-        "file:checksum": _SHA256 + hashlib.sha256(content).hexdigest(),
+        **describe_file(bundle),
         "bands": _bands(card),
     }
 
@@ -170,21 +164,7 @@ def _bands(card: Card) -> list[dict[str, Any]]:
     return [{"name": name, "gsd": card.gsd_m} for name in card.bands]
 
 
-def _identifier(text: str) -> str:
-    """Replace whitespace and ASCII punctuation, which may be special in paths; letters of any script stay."""
-    return re.sub(r"(?:\s|[^0-9A-Za-z_.\-\u0080-\U0010ffff])+", "_", text)
-
-
-def _ascii(text: str) -> str:
-    """Convert to ASCII letters, digits, hyphens and underscores, which all extensions allow in names.
-
-    Other letters are encoded as in host names: `xn--` and Punycode (RFC 3492), so different texts stay different.
-    """
-    name = _identifier(text).replace(".", "_")
-    return name if name.isascii() else "xn--" + name.encode("punycode").decode()
-
-
 def _model_name(text: str) -> str:
     """Convert to a name for the extension: a letter first, a letter or digit last, at least three characters."""
-    name = _ascii(text).strip("-_")
+    name = ascii_name(text).strip("-_")
     return name if re.fullmatch(r"[a-zA-Z].+[a-zA-Z0-9]", name) else f"model-{name}".rstrip("-")

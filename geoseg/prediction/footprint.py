@@ -1,0 +1,49 @@
+"""Footprint of a result in longitude and latitude, as GeoJSON and STAC want it (RFC 7946)."""
+
+import json
+from typing import Any
+
+import numpy as np
+import shapely
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from geoseg.rasters import ground
+from geoseg.vectors.geojson import DECIMALS, cut_at_antimeridian
+
+_POINTS = 33
+"""Per side, so that a footprint follows the ground where a side is curved in degrees."""
+_STRAIGHT = 1e-6
+"""Degrees by which a side may be off to need fewer points: a tenth of a metre."""
+
+
+def footprint(grid: GeoBox) -> dict[str, Any]:
+    """Return `geometry` and `bbox` of a grid; `geometry` is null and `bbox` missing where an edge has no place.
+
+    A footprint is cut at the antimeridian, where `bbox` has its west in the east; one that contains a pole is extended
+    to a whole cap.
+    """
+    to_lonlat = Transformer.from_crs(ground.crs_of(grid).to_2d(), "OGC:CRS84", always_xy=True)
+    lon, lat = to_lonlat.transform(*ground.place(grid.transform, grid.boundary(_POINTS)).T)
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        return {"geometry": None}
+    outside = np.abs(lon) > 180
+    lon[outside] = (lon[outside] + 180) % 360 - 180
+    jumps = int(np.count_nonzero(np.abs(np.diff(lon, append=lon[:1])) > 180))
+    if jumps % 2:
+        south, north = (lat.min(), 90) if lat.mean() > 0 else (-90, lat.max())
+        return _fields(shapely.box(-180, south, 180, north), beyond=False)
+    beyond = jumps > 0
+    if beyond:
+        lon[lon < 0] += 360
+    return _fields(shapely.Polygon(np.column_stack([lon, lat])).simplify(_STRAIGHT), beyond=beyond)
+
+
+def _fields(polygon: shapely.Geometry, *, beyond: bool) -> dict[str, Any]:
+    west, south, east, north = (round(float(edge), DECIMALS) for edge in shapely.bounds(polygon))
+    cut = cut_at_antimeridian(polygon) if beyond else polygon
+    rounded = shapely.transform(shapely.orient_polygons(cut), lambda places: np.round(places, DECIMALS))
+    return {
+        "geometry": json.loads(shapely.to_geojson(rounded)),
+        "bbox": [west, south, east - 360 if east > 180 else east, north],
+    }
