@@ -27,6 +27,7 @@ _LABELS = {
 
 @click.command("info")
 @click.argument("source", metavar="SCENE|MODEL")
+@options.asset
 @options.model
 @options.imagery
 @options.tile
@@ -39,14 +40,32 @@ _LABELS = {
 @options.devices
 @options.memory
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(source: str, model: str, *, as_json: bool, **settings: Any) -> None:  # noqa: ANN401
-    """Describe a SCENE and its planned run, or a MODEL."""
-    from geoseg.prediction.info import describe
+def command(source: str, model: str, *, asset: str | None, as_json: bool, **settings: Any) -> None:  # noqa: ANN401
+    """Describe a SCENE and its planned run, or a MODEL.
 
-    description = describe(source, model=model, **settings)
-    if as_json:
-        click.echo(json.dumps(description, indent=2))
+    With --asset, each item of the STAC document SCENE is described; in JSON, they are a list.
+    """
+    from geoseg.prediction.info import describe
+    from geoseg.rasters.stac import read_assets
+
+    if asset is None:
+        description = describe(source, model=model, **settings)
+        if as_json:
+            click.echo(json.dumps(description, indent=2))
+        else:
+            _show(description)
         return
+    items = [describe(each, model=model, **settings) for each in read_assets(source, asset)]
+    if as_json:
+        click.echo(json.dumps(items, indent=2))
+        return
+    for number, description in enumerate(items):
+        if number:
+            click.echo()
+        _show(description)
+
+
+def _show(description: dict[str, Any]) -> None:
     shown = {
         _LABELS.get(key, key): f"{value / 1e6:,.1f} MB" if key.endswith("bytes") else value
         for key, value in description.items()

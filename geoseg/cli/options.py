@@ -127,6 +127,9 @@ devices = click.option(
     "--devices", default="auto", show_default=True, metavar="auto|cpu|all|gpu:0,1",
     help="Where the network runs; auto: all GPUs, or the CPU.",
 )  # fmt: skip
+asset = click.option(
+    "--asset", metavar="KEY", help="SCENEs are STAC items, collections of them or search results: files or URLs."
+)
 stac = click.option("--stac", is_flag=True, help="Also write a STAC item of the results, with checksums.")
 memory = click.option(
     "--memory", type=parse_size, metavar="SIZE", help="Memory limit.  [default: 2GB, more for wide scenes if needed]"

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     "--name", default="{stem}", show_default=True, metavar="TEMPLATE",
     help="Names of results, of {stem}, {parent} (the scene's folder) and {n} (its number).",
 )  # fmt: skip
-@click.option(
-    "--asset", metavar="KEY", help="SCENEs are STAC items, collections of them or search results: files or URLs."
-)
+@options.asset
 @options.imagery
 @options.tile
 @options.overlap
@@ -96,14 +94,14 @@ def command(
         predictions = predict_each(
             sources, model=model, folder=folder, overwrite=overwrite, progress=progress, **choices
         )
-        for _, outcome in predictions:
+        for source, (_, outcome) in zip(sources, predictions, strict=True):
             if isinstance(outcome, Exception):
                 if len(sources) == 1:
                     raise outcome
                 click.echo(f"geoseg: {sentence(outcome, command)}", err=True)
                 failures.append(outcome)
                 continue
-            _show(console, outcome)
+            _show(console, source.name if isinstance(source, Asset) else Path(source).name, outcome)
             if timings:
                 _show_timings(outcome)
     if failures:
@@ -145,10 +143,10 @@ def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
         yield begin
 
 
-def _show(console: "Console", prediction: "Prediction") -> None:
+def _show(console: "Console", title: str, prediction: "Prediction") -> None:
     from rich.table import Table
 
-    table = Table("class", "share", "area", title=Path(prediction.source).name, title_justify="left")
+    table = Table("class", "share", "area", title=title, title_justify="left")
     table.columns[1].justify = table.columns[2].justify = "right"
     for area in prediction.areas:
         table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))

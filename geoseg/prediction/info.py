@@ -7,20 +7,22 @@ from typing import Any, Unpack
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.registry import check_engine
 from geoseg.models.shipped import DEFAULT_MODEL, find_model, shipped_models
-from geoseg.rasters.scene import open_scene
+from geoseg.rasters.stac import Asset, open_source
 from geoseg.tiling import roi_shape
 
 from .plan import plan
 from .settings import Options, Settings
 
 
-def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options: Unpack[Options]) -> dict[str, Any]:
+def describe(
+    source: str | Path | Asset, *, model: str | Path = DEFAULT_MODEL, **options: Unpack[Options]
+) -> dict[str, Any]:
     """Describe a scene and its planned run, or a model, as JSON values; no network is loaded.
 
     Parameters
     ----------
     source
-        Scene, or name or path of a model.
+        Scene, a STAC item's asset as `read_assets` returns it, or name or path of a model.
     model
         Model of the planned run.
     **options
@@ -31,17 +33,18 @@ def describe(source: str | Path, *, model: str | Path = DEFAULT_MODEL, **options
     SceneError, BundleError, UsageError
         As `predict` raises them before it loads the network.
     """
-    if str(source) in shipped_models() or Path(source).suffix == ".keras":
+    if not isinstance(source, Asset) and (str(source) in shipped_models() or Path(source).suffix == ".keras"):
         return _describe_model(source)
     settings = Settings(**options)
     runtime = settings.choose_runtime()
     bundle = find_model(model)
-    planned = plan(open_scene(source), read_card(bundle), settings, runtime=runtime)
+    planned = plan(open_source(source), read_card(bundle), settings, runtime=runtime)
     check_engine(bundle, planned.engine_options)
     found, grid = planned.scene, planned.grid
     height, width = roi_shape(planned.roi)
     crs = found.grid.crs
     return {
+        **({"item": source.name} if isinstance(source, Asset) else {}),
         "scene": found.source,
         "size": [found.grid.shape[1], found.grid.shape[0]],
         "bands": [str(band) for band in found.bands],

@@ -106,8 +106,9 @@ def predict_each(
     All scenes are named first: UsageError refuses one name for several, before anything is written.
 
     The next scene is read and scored while the files of the last are written. `progress` is asked for that of each
-    scene; the other parameters are those of `predict`. Other errors, such as BundleError and UsageError, end all: they
-    are raised in place of their scene's result, after those of earlier scenes.
+    scene, by its source or the id of its STAC item; the other parameters are those of `predict`. Other errors, such as
+    BundleError and UsageError, end all: they are raised in place of their scene's result, after those of earlier
+    scenes.
     """
     sources = list(sources)
     names = name_results(sources, name)
@@ -129,7 +130,7 @@ def predict_each(
         )
         with ExitStack() as stack:
             stack.enter_context(run)
-            run.predict(progress(_place(source)))
+            run.predict(progress(source.name if isinstance(source, Asset) else source))
             stack.pop_all()
         return run
 

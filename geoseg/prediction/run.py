@@ -18,8 +18,7 @@ from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
-from geoseg.rasters.scene import open_scene
-from geoseg.rasters.stac import Asset
+from geoseg.rasters.stac import Asset, open_source
 from geoseg.roads.ahead import COMPILING
 from geoseg.tiling import GRACE_S, in_thread, roi_shape
 from geoseg.tiling.progress import Progress, no_progress
@@ -64,11 +63,8 @@ class Run:
         if legible(str(target)) != str(target):
             raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
         with rasterio.Env(**GDAL):
-            if isinstance(source, Asset):
-                source.check()
-            opened, card = replace(open_scene(scene), name=name or name_results([source])[0]), read_card(bundle)
-            if isinstance(source, Asset):
-                opened = replace(opened, item=source.item, dates=source.dates or opened.dates)
+            opened = open_source(replace(source, source=scene) if isinstance(source, Asset) else scene)
+            opened, card = replace(opened, name=name or name_results([source])[0]), read_card(bundle)
             self._plan = plan(opened, card, settings, runtime=runtime, workers=self._executor.workers)
             self._files = name_outputs(self._plan, target)
             self._journal = open_journal(target / f".{self._plan.scene.stem}.geoseg", self._plan, bundle)

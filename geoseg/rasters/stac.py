@@ -5,7 +5,7 @@ The files are plain JSON, of which geoseg needs ids and links; no library is nee
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -15,6 +15,7 @@ from geoseg.files import LONGEST_NAME, is_file_name
 
 from .apart import read_apart
 from .dates import Dates, dates_of_item
+from .scene import Scene, open_scene
 from .servers import download, is_remote, on_server
 
 _INDIRECT = ("GTI", "MRF", "STACIT", "STACTA", "VRT", "WCS", "WMS", "WMTS")
@@ -48,6 +49,18 @@ class Asset:
                 f"{self.source} is a {driver} file, which may name files of this machine, and its STAC item comes from "
                 "a server; if you trust it, give its URL as a scene."
             )
+
+
+def open_source(source: str | Path | Asset) -> Scene:
+    """Describe a scene, or the raster of a STAC item with what the item says of it; raises SceneError as `open_scene`.
+
+    An item's raster must not lead to files of this machine if the item comes from a server.
+    """
+    if not isinstance(source, Asset):
+        return open_scene(source)
+    source.check()
+    opened = open_scene(source.source)
+    return replace(opened, name=source.name, item=source.item, dates=source.dates or opened.dates)
 
 
 def read_assets(document: str | Path, asset: str) -> list[Asset]:

@@ -13,6 +13,7 @@ from geoseg.cli import main
 from geoseg.errors import DataError, SceneError
 from geoseg.prediction.predict import predict_each
 from geoseg.rasters.stac import read_assets
+from geoseg.tiling.progress import no_progress
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +166,30 @@ def test_command(write, write_scene, write_bundle, noise, tmp_path, monkeypatch,
     repeated = write(collection(item("a", "a/visual.tif"), item("a", "b/visual.tif")), "repeated.json")
     done = CliRunner().invoke(main, [words[0], str(repeated), *words[2:]])
     assert done.exit_code == 2
+
+
+def test_info(write, write_scene, write_bundle, noise):
+    """`info --asset` describes each item as `info` does its file, and names it."""
+    files = [write_scene(noise(40, width), f"{width}.tif") for width in (40, 50)]
+    document = write(collection(item("a", "40.tif"), item("b", "50.tif")))
+    common = ["-m", str(write_bundle()), "--json"]
+    done = CliRunner().invoke(main, ["info", str(document), "--asset", "visual", *common])
+    assert done.exit_code == 0, done.output
+    alone = [json.loads(CliRunner().invoke(main, ["info", str(file), *common]).output) for file in files]
+    assert json.loads(done.output) == [{"item": name, **each} for name, each in zip("ab", alone, strict=True)]
+    text = CliRunner().invoke(main, ["info", str(document), "--asset", "visual", *common[:2]]).output
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("item")] == ["a", "b"]
+
+
+def test_progress(write, write_scene, write_bundle, noise, tmp_path, echo):
+    """Progress is titled by the id of an item: files of many items have one name."""
+    scene = write_scene(noise(40, 40))
+    titles = []
+
+    def begin(title):
+        titles.append(title)
+        return no_progress
+
+    sources = [*read_assets(write(item("one", "scene.tif")), "visual"), str(scene)]
+    assert len([*predict_each(sources, model=write_bundle(), folder=tmp_path, load=echo, progress=begin)]) == 2
+    assert titles == ["one", str(scene)]
