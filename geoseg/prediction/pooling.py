@@ -10,14 +10,18 @@ from geoseg.errors import MismatchError, SceneError
 from geoseg.models.bundle import Card
 from geoseg.rasters.georeference import placed
 from geoseg.rasters.open import GDAL
+from geoseg.rasters.scene import open_scene
+from geoseg.rasters.stac import Asset, open_source
 from geoseg.rasters.stretch import Percentiles
 
-from .plan import open_imagery
+from .scene_bands import choose_imagery
 from .settings import Settings
 from .stretching import Imagery, pool_values
 
 
-def pool_stretch(sources: Sequence[str], card: Card, settings: Settings, *, gsd_m: float | None = None) -> Settings:
+def pool_stretch(
+    sources: Sequence[str | Asset], card: Card, settings: Settings, *, gsd_m: float | None = None
+) -> Settings:
     """Set the stretch to the range that the scenes have in common.
 
     Scenes that cannot be read are left out: their own prediction reports them. So are those without a georeference,
@@ -28,8 +32,11 @@ def pool_stretch(sources: Sequence[str], card: Card, settings: Settings, *, gsd_
     with rasterio.Env(**GDAL), ExitStack() as stack:
         for source in sources:
             try:
-                scene = source if gsd_m is None else stack.enter_context(placed(source, gsd_m))
-                images.append(open_imagery(scene, card, settings))
+                if gsd_m is None or isinstance(source, Asset):
+                    scene = open_source(source)
+                else:
+                    scene = open_scene(stack.enter_context(placed(source, gsd_m)))
+                images.append(choose_imagery(scene, card, settings))
             except (SceneError, MismatchError):
                 continue
         return replace(settings, stretch=str(pool_values(images, Percentiles()))) if images else settings

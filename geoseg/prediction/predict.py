@@ -114,7 +114,7 @@ def predict_each(
     names = name_results(sources, name)
     settings, bundle = Settings(**options), find_model(model)
     if settings.stretch == "joint":
-        settings = pool_stretch([_place(source) for source in sources], read_card(bundle), settings)
+        settings = pool_stretch(sources, read_card(bundle), settings)
     runtime = choose_runtime(settings, load)
 
     def predicted(source: str | Asset, named: str) -> Run:

@@ -13,6 +13,8 @@ from geoseg.models.bundle import Card
 from geoseg.models.legend import Legend
 from geoseg.version import __version__
 
+from .servers import without_secrets
+
 _LEGEND, _MODEL = "GEOSEG_LEGEND", "GEOSEG_MODEL"
 
 
@@ -20,7 +22,7 @@ def result_tags(scene: str, card: Card, settings: Mapping[str, Any]) -> dict[str
     """Tags of a result, equal for two runs of the same job."""
     return {
         "TIFFTAG_SOFTWARE": f"geoseg {__version__}",
-        "GEOSEG_SCENE": Path(scene).name,
+        "GEOSEG_SCENE": Path(without_secrets(scene)).name,
         _MODEL: f"{card.name} {card.version}",
         "GEOSEG_MODEL_PROVENANCE": json.dumps(dict(card.provenance)),
         "GEOSEG_SETTINGS": json.dumps(settings),

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import numpy as np
 import pystac
 import pytest
 import rasterio.shutil
@@ -76,18 +77,24 @@ def test_servers_cannot_name_local_files(write, server, href):
         read_assets(server.url("document.json"), "visual")
 
 
-def test_servers_cannot_name_local_files_by_a_vrt(write, write_scene, write_bundle, noise, server, tmp_path, echo):
+@pytest.mark.parametrize("stretch", ["auto", "joint"])
+def test_servers_cannot_name_local_files_by_a_vrt(
+    write, write_scene, write_bundle, noise, server, tmp_path, echo, stretch
+):
     """An asset of a document on a server is no file that itself names others, whatever it is called."""
-    scene = write_scene(noise(40, 40))
-    rasterio.shutil.copy(scene, tmp_path / "mosaic.vrt", driver="VRT")
+    write_scene(noise(40, 40))
+    rasterio.shutil.copy(write_scene(noise(40, 40) // 4, "dark.tif"), tmp_path / "mosaic.vrt", driver="VRT")
     (tmp_path / "mosaic.vrt").rename(tmp_path / "looks.tif")
     write(collection(item("one", "looks.tif"), item("other", "scene.tif")))
     assets = read_assets(server.url("document.json"), "visual")
-    outcomes = predict_each(assets, model=write_bundle(), folder=tmp_path / "out", load=echo)
+    outcomes = predict_each(assets, model=write_bundle(), folder=tmp_path / "out", load=echo, stretch=stretch)
     (_, failed), (_, made) = outcomes
     assert isinstance(failed, SceneError)
     assert "is a VRT file, which may name files of this machine" in str(failed)
     assert made.outputs.classes.name == "other_classes.tif"
+    if stretch == "joint":  # of the other alone
+        low, high = np.percentile(noise(40, 40).reshape(3, -1), (2, 98), axis=1)
+        assert made.stretch == ";".join(f"{down:.6g},{up:.6g}" for down, up in zip(low, high, strict=True))
 
 
 def test_pages(write, server):

@@ -20,3 +20,10 @@ def test_tags_are_read_back(write_scene, noise):
         tags = raster.tags()
         assert tags["GEOSEG_SCENE"] == "scene.tif"
         assert json.loads(tags["GEOSEG_SETTINGS"]) == {"tile": 64}
+
+
+def test_signatures_of_urls_stay_out_of_results():
+    """The query of a URL may be a signature that opens the scene to everybody."""
+    tags = result_tags("https://user:secret@example.org/folder/scene.tif?sig=secret", make_card(), {})
+    assert tags["GEOSEG_SCENE"] == "scene.tif"
+    assert "secret" not in str(tags)
