@@ -30,6 +30,12 @@ def is_file_name(text: str) -> bool:
     return named and len(text.encode()) <= LONGEST_NAME
 
 
+def check_suffix(path: Path, suffix: str) -> None:
+    """Raise OutputError if the name of a file to write does not end in `suffix`."""
+    if path.suffix != suffix:
+        raise OutputError(f"{path} has the wrong suffix; use a name that ends in {suffix}.")
+
+
 def check_outputs(
     paths: Iterable[Path], *, overwrite: bool, create: bool = False, choose: str = "another name"
 ) -> None:

@@ -1,6 +1,7 @@
 """`geoseg models`: list, show, export, quantise and calibrate models."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
 _model = click.argument("model", metavar="NAME|FILE")
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _bundle(ending: str) -> _Decorator:
+    """Option for the bundle to write, by default `<model>_<ending>.keras`."""
+    path, text = click.Path(dir_okay=False, path_type=Path), f"Bundle to write.  [default: <model>_{ending}.keras]"
+    return click.option("-o", "--output", type=path, metavar="FILE", help=text)
+
+
+def _tiles(most: int, *, help: str) -> _Decorator:
+    """Option for the largest number of tiles."""
+    return click.option("--tiles", type=click.IntRange(min=1), default=most, show_default=True, metavar="N", help=help)
 
 
 @click.group("models", cls=RecordingGroup, invoke_without_command=True)
@@ -119,21 +132,8 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     metavar="IMAGES",
     help="Images like those to predict: a folder, pattern or file; repeatable.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Bundle to write.  [default: <model>_int8.keras]",
-)
-@click.option(
-    "--tiles",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    metavar="N",
-    help="Largest number of tiles to calibrate on.",
-)
+@_bundle("int8")
+@_tiles(100, help="Largest number of tiles to calibrate on.")
 @options.imagery
 @_overwrite
 def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
@@ -171,21 +171,8 @@ def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
 @_model
 @click.argument("images", type=click.Path(path_type=Path))
 @click.argument("labels", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Bundle to write.  [default: <model>_calibrated.keras]",
-)
-@click.option(
-    "--tiles",
-    type=click.IntRange(min=1),
-    default=1000,
-    show_default=True,
-    metavar="N",
-    help="Largest number of tiles to predict.",
-)
+@_bundle("calibrated")
+@_tiles(1000, help="Largest number of tiles to predict.")
 @options.imagery
 @options.gsd
 @options.image_gsd

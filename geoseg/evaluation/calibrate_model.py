@@ -14,8 +14,8 @@ import numpy.typing as npt
 import rasterio
 
 from geoseg.datasets.discovery import Files
-from geoseg.errors import GeosegWarning, OutputError, SceneError, UsageError
-from geoseg.files import check_outputs, whole
+from geoseg.errors import GeosegWarning, SceneError, UsageError
+from geoseg.files import check_outputs, check_suffix, whole
 from geoseg.models.bundle import INT8, load_network, read_card, save_bundle
 from geoseg.models.engines.engine import Engine
 from geoseg.models.engines.on_keras import KerasEngine
@@ -115,8 +115,7 @@ def calibrate(
     bundle = find_model(model)
     card = read_card(bundle)
     target = Path(f"{bundle.stem}_calibrated.keras" if output is None else output)
-    if target.suffix != ".keras":
-        raise OutputError(f"{target} has the wrong suffix; use a name that ends in .keras.")
+    check_suffix(target, ".keras")
     check_outputs([target], overwrite=overwrite)
     mapping = map_classes(card.legend, ignore=ignore, coding=coding, single=single)
     files = find_raster_pairs(images, labels)

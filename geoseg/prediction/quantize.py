@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Unpack
 
 from geoseg.datasets.discovery import find_images
-from geoseg.errors import OutputError, SceneError, UsageError
-from geoseg.files import check_outputs, whole
+from geoseg.errors import SceneError, UsageError
+from geoseg.files import check_outputs, check_suffix, whole
 from geoseg.models.bundle import INT8, Card, read_card
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.on_openvino import OpenVINOEngine
@@ -93,8 +93,7 @@ def quantize(
     bundle = find_model(model)
     card = read_card(bundle)
     target = Path(f"{bundle.stem}_int8.keras" if output is None else output)
-    if target.suffix != ".keras":
-        raise OutputError(f"{target} has the wrong suffix; use a name that ends in .keras.")
+    check_suffix(target, ".keras")
     check_outputs([target], overwrite=overwrite)
     places = [calibrate] if isinstance(calibrate, str | Path) else calibrate
     calibration, held_out = _split(find_images(*map(str, places)), tiles)

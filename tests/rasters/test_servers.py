@@ -7,25 +7,13 @@ import sys
 import numpy as np
 import pytest
 import rasterio.shutil
-from web_server import serving
 
 from geoseg.cli import main
 from geoseg.errors import SceneError
 from geoseg.prediction.predict import predict
 from geoseg.rasters.open import opened
 
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    """Give up after a second, and try again at once."""
-    monkeypatch.setenv("GDAL_HTTP_LOW_SPEED_TIME", "1")
-    monkeypatch.setenv("GDAL_HTTP_RETRY_DELAY", "0.01")
-
-
-@pytest.fixture
-def server(tmp_path):
-    with serving(tmp_path) as state:
-        yield state
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def test_errors_in_passing(server, write_scene, noise):

@@ -8,7 +8,6 @@ import pystac
 import pytest
 import rasterio.shutil
 from click.testing import CliRunner
-from web_server import serving
 
 from geoseg.cli import main
 from geoseg.errors import DataError, SceneError
@@ -16,17 +15,7 @@ from geoseg.prediction.predict import predict_each
 from geoseg.rasters.stac import read_assets
 from geoseg.tiling.progress import no_progress
 
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setenv("GDAL_HTTP_LOW_SPEED_TIME", "1")
-    monkeypatch.setenv("GDAL_HTTP_RETRY_DELAY", "0.01")
-
-
-@pytest.fixture
-def server(tmp_path):
-    with serving(tmp_path) as state:
-        yield state
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def item(name, href, key="visual"):

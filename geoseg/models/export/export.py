@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from geoseg.errors import BundleError, OutputError, UsageError
-from geoseg.files import check_outputs, whole_files
+from geoseg.files import check_outputs, check_suffix, whole_files
 from geoseg.models.backend import start_keras, without_chatter
 from geoseg.models.bundle import Card, load_network, read_card
 
@@ -76,9 +76,8 @@ def _require(format: str, kind: Format) -> None:
 
 
 def _check_target(output: Path, kind: Format, *, overwrite: bool) -> None:
-    if kind.suffix and output.suffix != kind.suffix:
-        raise OutputError(f"{output} has the wrong suffix; use a name that ends in {kind.suffix}.")
     if kind.suffix:
+        check_suffix(output, kind.suffix)
         check_outputs(kind.files(output), overwrite=overwrite)
     else:
         model = output / "saved_model.pb"
