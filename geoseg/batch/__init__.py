@@ -1,0 +1,1 @@
+"""Many scenes as one job: inputs, manifest, events."""

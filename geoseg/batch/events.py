@@ -1,0 +1,74 @@
+"""What happens in a batch: events for progress bars, reports and other programs alike."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from .manifest import Record
+
+
+@dataclass(frozen=True)
+class Started:
+    """The batch knows its scenes."""
+
+    scenes: int
+    """To predict."""
+    pixels: int
+    """Of all scenes to predict, on the model's grid."""
+    skipped: int
+    """Scenes that are done already."""
+
+
+@dataclass(frozen=True)
+class SceneStarted:
+    """A scene begins, or begins again after it failed: none of its pixels are done."""
+
+    scene: str
+    name: str
+    pixels: int
+
+
+@dataclass(frozen=True)
+class BlockDone:
+    """Some more pixels of a scene are predicted."""
+
+    scene: str
+    pixels: int
+    """Those of this block alone."""
+
+
+@dataclass(frozen=True)
+class SceneDone:
+    """The results of a scene are written."""
+
+    record: Record
+
+
+@dataclass(frozen=True)
+class SceneFailed:
+    """A scene cannot be predicted or written."""
+
+    record: Record
+    again: bool
+    """Whether it is tried again."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The batch ends; nothing follows."""
+
+    done: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+Event = Started | SceneStarted | BlockDone | SceneDone | SceneFailed | Ended
+Listener = Callable[[Event], None]
+
+
+def to_json(event: Event) -> str:
+    """Return an event as one line of JSON, with its type as `"event": "scene_done"`."""
+    kind = re.sub("(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
+    return json.dumps({"event": kind, **asdict(event)}, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,184 @@
+"""The manifest of a batch: what became of each scene, a JSON line a change, so that a rerun knows what is left."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from geoseg.errors import OutputError
+from geoseg.files import writing
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+MANIFEST = "manifest.jsonl"
+"""Name of the file in a batch's folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """A result on disk, as it was written."""
+
+    path: str
+    """Relative to the batch's folder."""
+    bytes: int
+    sha256: str
+
+    def unchanged(self, folder: Path) -> bool:
+        """Whether the file still has the same content; reads all of it, if its size is the same."""
+        path = folder / self.path
+        return path.is_file() and path.stat().st_size == self.bytes and _sha256(path) == self.sha256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """Pixels, share and ground area of one class, or of what is unknown."""
+
+    name: str
+    colour: str
+    """As `#4a4a4a`."""
+    pixels: int
+    share: float
+    """Fraction of the valid pixels, 0 to 1."""
+    area_m2: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roads:
+    """Size of a road network."""
+
+    count: int
+    """Number of edges."""
+    length_km: float | None
+    """Geodesic length."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What became of one scene."""
+
+    scene: str
+    """Source as given, absolute if it is on disk, without the secrets of a URL."""
+    name: str
+    """What its results are named after."""
+    state: Literal["done", "failed"]
+    started: str
+    """UTC, ISO 8601."""
+    ended: str
+    """UTC, ISO 8601."""
+    seconds: float
+    stages: dict[str, float] = field(default_factory=dict)
+    """Busy seconds of each stage; they overlap."""
+    pixels: int = 0
+    """Pixels of the model's grid that the scene has; 0 if it could not be planned."""
+    outputs: tuple[Output, ...] = ()
+    areas: tuple[Area, ...] = ()
+    """In the order of the legend, what is unknown last."""
+    roads: Roads | None = None
+    """None if no roads were traced."""
+    bounds_lonlat: tuple[float, float, float, float] | None = None
+    """West, south, east and north in degrees; None where they are unknown."""
+    engine: str | None = None
+    """What ran the network."""
+    settings: str = ""
+    """Digest of all that determines the bytes of the results; empty if the scene could not be planned."""
+    error: str | None = None
+    """One sentence; None if the scene is done."""
+    attempts: int = 1
+
+    def current(self, settings: str, name: str, folder: Path) -> bool:
+        """Whether the scene is done with these settings under this name, and its results are as they were written."""
+        same = self.state == "done" and (self.settings, self.name) == (settings, name)
+        return same and all(output.unchanged(folder) for output in self.outputs)
+
+
+def describe_output(path: Path, folder: Path) -> Output:
+    """Describe a result on disk; reads all of it."""
+    return Output(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=_sha256(path))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Manifest:
+    """The open manifest of a running batch."""
+
+    path: Path
+    records: dict[str, Record]
+    """The last record of each scene, by `scene`, in the order of their first."""
+    _file: BinaryIO
+
+    def add(self, record: Record) -> None:
+        """Append a record; it is on disk on return, or OutputError is raised and the file is as before."""
+        line = json.dumps(asdict(record), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        end = self._file.seek(0, os.SEEK_END)
+        with writing(self.path, advice="; the same command resumes once that is solved"):
+            try:
+                self._file.write(line)
+                os.fsync(self._file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    self._file.truncate(end)
+                raise
+        self.records[record.scene] = record
+
+
+@contextmanager
+def open_manifest(folder: Path) -> Iterator[Manifest]:
+    """Open the manifest of a folder, created if missing, and lock it against other batches.
+
+    OutputError if the folder cannot be written, another batch is writing to it, or its manifest cannot be read.
+    """
+    path = folder / MANIFEST
+    with writing(path, advice="; choose another `folder`"):
+        folder.mkdir(parents=True, exist_ok=True)
+        # Unbuffered: what cannot be written is not written later.
+        file = path.open("ab+", buffering=0)
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"another batch is writing to {folder}; wait for it.") from None
+        records, complete = _parse(path)
+        file.truncate(complete)  # else the next line would continue one that a kill cut off
+        yield Manifest(path=path, records=records, _file=file)
+
+
+def read_manifest(folder: Path) -> list[Record]:
+    """Return the last record of each scene of a batch's folder; OutputError if it cannot be read."""
+    return list(_parse(folder / MANIFEST)[0].values())
+
+
+def _parse(path: Path) -> tuple[dict[str, Record], int]:
+    """Return the last record of each scene, and the number of bytes of all complete lines."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise OutputError(f"{path} cannot be read ({error.strerror}); choose another `folder`.") from error
+    complete = content.rfind(b"\n") + 1
+    records: dict[str, Record] = {}
+    for number, line in enumerate(content[:complete].splitlines(), 1):
+        try:
+            record = _format().validate_json(line)
+        except ValueError as error:
+            raise OutputError(
+                f"line {number} of {path} is no record of a batch; remove the line, or choose another `folder`."
+            ) from error
+        records[record.scene] = record
+    return records, complete
+
+
+@cache
+def _format() -> "TypeAdapter[Record]":
+    from pydantic import TypeAdapter  # slow
+
+    return TypeAdapter(Record)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

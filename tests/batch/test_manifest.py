@@ -1,0 +1,141 @@
+"""The manifest: appended a line a change, read back, locked, whole after a kill."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from geoseg.batch.manifest import (
+    MANIFEST,
+    Area,
+    Output,
+    Record,
+    Roads,
+    describe_output,
+    open_manifest,
+    read_manifest,
+)
+from geoseg.errors import OutputError
+
+DONE = Record(
+    scene="/scenes/ö\u2028.tif",  # which other programs take for the end of a line
+    name="ö",
+    state="done",
+    started="2025-05-01T21:00:00+00:00",
+    ended="2025-05-01T21:00:02+00:00",
+    seconds=2.5,
+    stages={"read": 0.5, "network": 1.5},
+    pixels=360_000,
+    outputs=(Output(path="ö_classes.tif", bytes=3, sha256="ab" * 32),),
+    areas=(Area(name="road", colour="#4a4a4a", pixels=90_000, share=0.25, area_m2=90_000.5),),
+    roads=Roads(count=3, length_km=0.25),
+    bounds_lonlat=(15.0, 48.5, 15.1, 48.6),
+    engine="OpenVINO 2025.1, float32, CPU",
+    settings="cd" * 32,
+)
+FAILED = Record(
+    scene="/scenes/b.tif", name="b", state="failed", started=DONE.started, ended=DONE.ended, seconds=0.0,
+    error="b.tif has no CRS.", attempts=2,
+)  # fmt: skip
+
+
+def test_records_are_read_back(tmp_path):
+    """Every field of a record comes back, of done and failed scenes, from lines of plain JSON."""
+    with open_manifest(tmp_path / "new") as manifest:
+        manifest.add(DONE)
+        manifest.add(FAILED)
+    assert read_manifest(tmp_path / "new") == [DONE, FAILED]
+    lines = (tmp_path / "new" / MANIFEST).read_bytes().split(b"\n")
+    assert [json.loads(line)["name"] for line in lines[:-1]] == ["ö", "b"]
+
+
+def test_the_last_record_of_a_scene_counts(tmp_path):
+    """A scene that failed and was done later is done, at the place of its first record."""
+    later = replace(FAILED, state="done", error=None, attempts=1)
+    with open_manifest(tmp_path) as manifest:
+        for record in (FAILED, DONE, later):
+            manifest.add(record)
+        assert manifest.records == {FAILED.scene: later, DONE.scene: DONE}
+    assert read_manifest(tmp_path) == [later, DONE]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 300])
+def test_a_line_that_a_kill_cut_off(tmp_path, cut):
+    """A line without its end counts for nothing, and the next run's lines are not appended to it."""
+    with open_manifest(tmp_path) as manifest:
+        manifest.add(DONE)
+        manifest.add(FAILED)
+    path = tmp_path / MANIFEST
+    os.truncate(path, path.stat().st_size - cut)
+    assert read_manifest(tmp_path) == [DONE]
+    with open_manifest(tmp_path) as manifest:
+        manifest.add(FAILED)
+    assert read_manifest(tmp_path) == [DONE, FAILED]
+
+
+@pytest.mark.parametrize("line", ["{", "3", "{}", '{"scene": "a"}', "[" * 100_000])
+def test_a_damaged_line(tmp_path, line):
+    """A line in the middle that is no record is named, in place of a rerun that forgets a scene."""
+    (tmp_path / MANIFEST).write_text(line + "\n")
+    with pytest.raises(OutputError, match=r"line 1 of .*manifest\.jsonl is no record"), open_manifest(tmp_path):
+        pass
+
+
+def test_one_batch_at_a_time(tmp_path):
+    """A second batch, in this process or another, is refused, and may start when the first has ended."""
+    program = f"from geoseg.batch.manifest import *; open_manifest(Path({str(tmp_path)!r})).__enter__()"
+    with open_manifest(tmp_path):
+        with pytest.raises(OutputError, match="another batch"), open_manifest(tmp_path):
+            pass
+        second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert "another batch is writing" in second.stderr
+    with open_manifest(tmp_path) as manifest:
+        manifest.add(DONE)
+
+
+def test_current(tmp_path):
+    """A scene is current while name, settings and the bytes of its results are those of the record."""
+    path = tmp_path / "part" / "a.tif"
+    path.parent.mkdir()
+    path.write_bytes(b"abc")
+    output = describe_output(path, tmp_path)
+    assert output == Output(
+        path="part/a.tif", bytes=3, sha256="ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )  # FIPS 180-2, B.1
+    record = replace(DONE, outputs=(output,))
+    assert record.current(DONE.settings, DONE.name, tmp_path)
+    assert not record.current("other", DONE.name, tmp_path)
+    assert not record.current(DONE.settings, "other", tmp_path)
+    assert not replace(record, state="failed").current(DONE.settings, DONE.name, tmp_path)
+    for change in (lambda: path.write_bytes(b"abd"), lambda: path.write_bytes(b"abcd"), path.unlink):
+        change()
+        assert not record.current(DONE.settings, DONE.name, tmp_path)
+
+
+def test_a_folder_that_cannot_be(tmp_path):
+    """A file in the place of the folder is an OutputError that names the manifest."""
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"manifest\.jsonl cannot be written"), open_manifest(tmp_path / "file"):
+        pass
+
+
+def test_a_full_disk_leaves_no_part_of_a_line(tmp_path, monkeypatch):
+    """Where a record cannot be stored, the error says so, and the file is as before."""
+
+    def full(_file):
+        raise OSError(28, "No space left on device")
+
+    with open_manifest(tmp_path) as manifest:
+        manifest.add(DONE)
+        before = (tmp_path / MANIFEST).read_bytes()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(OutputError, match="No space left"):
+                manifest.add(FAILED)
+        assert (tmp_path / MANIFEST).read_bytes() == before
+        assert FAILED.scene not in manifest.records
+        manifest.add(FAILED)
+    assert read_manifest(tmp_path) == [DONE, FAILED]
