@@ -162,6 +162,7 @@ print(jax.config.jax_compilation_cache_dir)
     forced = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
     done = subprocess.run(
         [sys.executable, "-c", script],
+        cwd=cache,
         env=os.environ | forced | environment,
         capture_output=True,
         text=True,
