@@ -15,7 +15,7 @@ from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import find_model
 from geoseg.prediction.executors import choose_runtime
 from geoseg.prediction.pooling import pool_stretch
-from geoseg.prediction.run import Run
+from geoseg.prediction.run import Run, plan_scene
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.georeference import lacks_georeference, placed
 from geoseg.rasters.open import opened, unplaced
@@ -128,14 +128,8 @@ def evaluate_model(
             match_input = on_own_pixels(entry)
             with TemporaryDirectory(prefix="geoseg-") as folder:
                 with placed(entry.image, assumed_m) as scene:
-                    run = Run(
-                        scene,
-                        bundle,
-                        replace(settings, match_input=match_input),
-                        runtime=runtime,
-                        load=load or load_engine,
-                        folder=Path(folder),
-                    )
+                    planned = plan_scene(scene, card, replace(settings, match_input=match_input), runtime=runtime)
+                    run = Run(planned, bundle, load=load or load_engine, folder=Path(folder))
                     made = run.complete()
                 yield Pair(
                     name=entry.name,

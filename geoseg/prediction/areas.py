@@ -14,9 +14,12 @@ from .memory import STRIP_ROWS
 
 @dataclass(frozen=True, kw_only=True)
 class ClassArea:
-    """Share and ground area of one class, or of what is unknown."""
+    """Pixels, share and ground area of one class, or of what is unknown."""
 
     name: str
+    colour: str
+    """As `#4a4a4a`."""
+    pixels: int
     share: float
     """Fraction of the valid pixels, 0 to 1."""
     area_m2: float
@@ -26,19 +29,19 @@ class AreaCounter:
     """Counts pixels and ground area of each class, from the top; every pixel of a strip has the area of its middle."""
 
     def __init__(self, legend: Legend, grid: GeoBox) -> None:
-        self._names = [entry.name for entry in legend.entries]
+        self._entries = legend.entries
         self._grid = grid
-        self.pixels: npt.NDArray[np.int64] = np.zeros(len(self._names), np.int64)
+        self.pixels: npt.NDArray[np.int64] = np.zeros(len(self._entries), np.int64)
         """Pixels of each entry of the legend so far."""
-        self._area_m2 = np.zeros(len(self._names))
-        self._strip = np.zeros(len(self._names), np.int64)
+        self._area_m2 = np.zeros(len(self._entries))
+        self._strip = np.zeros(len(self._entries), np.int64)
         self._top = 0
 
     def count(self, rows: npt.NDArray[np.uint8]) -> None:
         """Count the next rows `(rows, columns)`."""
         while len(rows):
             height = min(STRIP_ROWS - self._top % STRIP_ROWS, len(rows))
-            self._strip += np.bincount(_with_data(rows[:height]).ravel(), minlength=NODATA + 1)[: len(self._names)]
+            self._strip += np.bincount(_with_data(rows[:height]).ravel(), minlength=NODATA + 1)[: len(self._entries)]
             rows = rows[height:]
             self._top += height
             if self._top % STRIP_ROWS == 0 or self._top == self._grid.shape[0]:
@@ -54,8 +57,8 @@ class AreaCounter:
         """Share and area of each entry, in the order of the legend."""
         shares = self.pixels / max(int(self.pixels.sum()), 1)
         return tuple(
-            ClassArea(name=name, share=float(share), area_m2=float(area))
-            for name, share, area in zip(self._names, shares, self._area_m2, strict=True)
+            ClassArea(name=entry.name, colour=entry.colour, pixels=int(pixels), share=float(share), area_m2=float(area))
+            for entry, pixels, share, area in zip(self._entries, self.pixels, shares, self._area_m2, strict=True)
         )
 
 

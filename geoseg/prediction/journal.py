@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +154,15 @@ def pieces(plan: Plan, block: Roi) -> list[slice]:
 
 def open_journal(work: Path, plan: Plan, model: Path) -> Journal:
     """Name the journal of a plan in `work`; nothing is written before `lock`."""
-    identity = hashlib.sha256(_identity(plan, model).encode()).hexdigest()
-    return Journal(work=work, folder=work / identity[:16], grid=plan.grid.geobox)
+    return Journal(work=work, folder=work / digest_pieces(plan, model)[:16], grid=plan.grid.geobox)
+
+
+def digest_pieces(plan: Plan, model: Path) -> str:
+    """SHA-256 of everything that determines bytes and positions of the pieces."""
+    return hashlib.sha256(_identity(plan, model).encode()).hexdigest()
 
 
 def _identity(plan: Plan, model: Path) -> str:
-    """Serialise everything that determines bytes and positions of the pieces."""
     settings = asdict(plan.settings) | {"aoi": None if plan.aoi is None else plan.aoi.digest}
     for name in (*_WITHOUT_EFFECT, *_COMPARED_OTHERWISE):
         del settings[name]
@@ -171,11 +175,16 @@ def _identity(plan: Plan, model: Path) -> str:
             "bands": [*plan.bands, plan.scene.dtype, asdict(plan.validity)],
             "scaling": [asdict(band) for band in plan.scaling],
             "runtime": _describe(plan),
-            "model": hashlib.sha256(model.read_bytes()).hexdigest(),
+            "model": _digest_model(model, model.stat().st_mtime_ns, model.stat().st_size),
             "settings": settings,
         },
         default=str,
     )
+
+
+@lru_cache(maxsize=1)
+def _digest_model(model: Path, _changed_ns: int, _size: int) -> str:
+    return hashlib.sha256(model.read_bytes()).hexdigest()
 
 
 def _describe(plan: Plan) -> list[Any] | None:

@@ -33,7 +33,7 @@ from .naming import DEFAULT_NAME, name_results
 from .plan import Plan, plan
 from .results import Prediction
 from .rows import predict_rows
-from .run import Run
+from .run import Run, plan_scene
 from .settings import Options, Settings
 
 if TYPE_CHECKING:
@@ -90,14 +90,19 @@ class Model:
         (named,) = name_results([source], name)
         # A cluster's workers load their own engines: a loaded one cannot be sent to them.
         local = executor is None or isinstance(executor, LocalExecutor)
-        run = Run(
+        planned = plan_scene(
             source,
-            self.path,
+            read_card(self.path),
             settings,
             runtime=self._runtime(settings) if local else choose_runtime(settings, self._load, executor),
+            name=named,
+            workers=1 if executor is None else executor.workers,
+        )
+        run = Run(
+            planned,
+            self.path,
             load=self._engine if local else self._load or load_engine,
             folder=Path(folder),
-            name=named,
             overwrite=overwrite,
             executor=executor,
         )

@@ -1,29 +1,24 @@
 """Predict scenes: from rasters to class rasters and road networks on disk."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Unpack
 
-from geoseg.errors import MismatchError, OutputError, SceneError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.stac import Asset
-from geoseg.tiling import GRACE_S, in_thread
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, choose_runtime
 from .naming import DEFAULT_NAME, name_results
 from .pooling import pool_stretch
 from .results import Prediction
-from .run import Run
+from .run import Run, plan_scene
 from .settings import Options, Settings
+from .turns import Outcome, Turn, of_one_scene, take_turns
 
 
 def predict(
@@ -70,24 +65,11 @@ def predict(
     """
     settings = Settings(**options)
     (named,) = name_results([source], name)
-    run = Run(
-        source,
-        find_model(model),
-        settings,
-        runtime=choose_runtime(settings, load, executor),
-        load=load or load_engine,
-        folder=Path(folder),
-        name=named,
-        overwrite=overwrite,
-        executor=executor,
-    )
+    bundle, runtime = find_model(model), choose_runtime(settings, load, executor)
+    workers = 1 if executor is None else executor.workers
+    planned = plan_scene(source, read_card(bundle), settings, runtime=runtime, name=named, workers=workers)
+    run = Run(planned, bundle, load=load or load_engine, folder=Path(folder), overwrite=overwrite, executor=executor)
     return run.complete(progress)
-
-
-OF_ONE_SCENE = SceneError, OutputError, MismatchError
-"""Errors that say nothing about other scenes."""
-Outcome = Prediction | SceneError | OutputError | MismatchError
-"""Of one scene among several."""
 
 
 def predict_each(
@@ -113,80 +95,22 @@ def predict_each(
     sources = list(sources)
     names = name_results(sources, name)
     settings, bundle = Settings(**options), find_model(model)
+    card = read_card(bundle)
     if settings.stretch == "joint":
-        settings = pool_stretch(sources, read_card(bundle), settings)
+        settings = pool_stretch(sources, card, settings)
     runtime = choose_runtime(settings, load)
 
-    def predicted(source: str | Asset, named: str) -> Run:
-        run = Run(
-            source,
-            bundle,
-            settings,
-            runtime=runtime,
-            load=load or load_engine,
-            folder=Path(folder),
-            name=named,
-            overwrite=overwrite,
+    def begin(source: str | Asset, named: str) -> Run:
+        planned = plan_scene(source, card, settings, runtime=runtime, name=named)
+        return Run(planned, bundle, load=load or load_engine, folder=Path(folder), overwrite=overwrite)
+
+    turns = (
+        Turn(
+            source=source.source if isinstance(source, Asset) else source,
+            begin=partial(begin, source, named),
+            progress=partial(progress, source.name if isinstance(source, Asset) else source),
         )
-        with ExitStack() as stack:
-            stack.enter_context(run)
-            run.predict(progress(source.name if isinstance(source, Asset) else source))
-            stack.pop_all()
-        return run
-
-    # One is written at a time.
-    writing: deque[_Writing] = deque()
-    grace_s = None
-    try:
-        for source, named in zip(sources, names, strict=True):
-            try:
-                run = predicted(source, named)
-            except OF_ONE_SCENE as error:
-                failed: Future[Outcome] = Future()
-                failed.set_result(error)
-                writing.append(_Writing(_place(source), failed))
-            except Exception as error:  # noqa: BLE001 - raised when it is this scene's turn
-                unusable: Future[Outcome] = Future()
-                unusable.set_exception(error)
-                writing.append(_Writing(_place(source), unusable))
-                break
-            else:
-                task = partial(_finish, run, after=[each.outcome for each in writing])
-                writing.append(_Writing(_place(source), in_thread(task, name="finish"), run))
-            if len(writing) > 1:
-                yield writing[0].source, writing[0].outcome.result()
-                writing.popleft()
-        for each in writing:
-            yield each.source, each.outcome.result()
-    except KeyboardInterrupt:
-        grace_s = GRACE_S
-        for each in writing:
-            if each.run is not None:
-                each.run.stop()
-        raise
-    finally:
-        wait([each.outcome for each in writing], grace_s)
-
-
-def _place(source: str | Asset) -> str:
-    return source.source if isinstance(source, Asset) else source
-
-
-@dataclass(frozen=True)
-class _Writing:
-    """A scene whose blocks are predicted, or that failed."""
-
-    source: str
-    outcome: Future[Outcome]
-    run: Run | None = None
-
-
-def _finish(run: Run, after: Sequence[Future[Outcome]]) -> Outcome:
-    """Write the files of a run after those of others, and leave it."""
-    try:
-        with ExitStack() as stack:
-            stack.push(run)
-            wait(after)
-            return run.finish()
-    except OF_ONE_SCENE as error:
-        return error
+        for source, named in zip(sources, names, strict=True)
+    )
+    for turn, outcome in take_turns(turns, of_one_scene):
+        yield turn.source, outcome

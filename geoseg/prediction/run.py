@@ -1,5 +1,6 @@
 """One prediction on its way: first its blocks, then its files."""
 
+from collections.abc import Callable
 from concurrent.futures import wait
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Self
 import rasterio
 
 from geoseg.errors import BundleError, OutputError, SceneError, UsageError
-from geoseg.models.bundle import read_card
+from geoseg.models.bundle import Card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
@@ -28,54 +29,70 @@ from .finishing import Finisher
 from .journal import open_journal
 from .naming import name_results
 from .outputs import name_outputs
-from .plan import plan
+from .plan import Plan, plan
 from .results import Prediction, write_results
 from .settings import Settings
 from .timings import Timings
 
 
-class Run:
-    """A scene, planned: `complete` it, or, within a `with` block, `predict` its blocks and then `finish` its files.
+def plan_scene(
+    source: str | Path | Asset,
+    card: Card,
+    settings: Settings,
+    *,
+    runtime: Runtime | None,
+    name: str | None = None,
+    workers: int = 1,
+) -> Plan:
+    """Open a scene and plan its prediction; `name` is that of the results, by default the scene's.
 
-    `load` loads the engines, which `runtime` describes. `name` is that of the results, by default the scene's.
-    SceneError, BundleError, OutputError and UsageError report what prevents it; nothing is written before the block is
-    entered.
+    SceneError, BundleError and UsageError report what prevents it.
+    """
+    place = source.source if isinstance(source, Asset) else source
+    # Absolute, since a cluster's workers may run in other folders.
+    scene = str(Path(place).absolute()) if on_disk(place) else str(place)
+    with rasterio.Env(**GDAL):
+        opened = open_source(replace(source, source=scene) if isinstance(source, Asset) else scene)
+        opened = replace(opened, name=name or name_results([source])[0])
+        return plan(opened, card, settings, runtime=runtime, workers=workers)
+
+
+def ignore(_made: Prediction) -> None:
+    """Do nothing when results are published."""
+
+
+class Run:
+    """A planned scene: `complete` it, or, within a `with` block, `predict` its blocks and then `finish` its files.
+
+    `load` loads the engines that the plan's runtime describes. OutputError reports what prevents it; nothing is written
+    before the block is entered.
     """
 
     def __init__(
         self,
-        source: str | Path | Asset,
+        plan: Plan,
         bundle: Path,
-        settings: Settings,
         *,
-        runtime: Runtime | None,
         load: Loader,
         folder: Path,
-        name: str | None = None,
         overwrite: bool = False,
         executor: Executor | None = None,
     ) -> None:
-        self._clock, self._executor, self._overwrite = Timings(), executor or LocalExecutor(), overwrite
-        # Absolute, since a cluster's workers may run in other folders.
+        self._plan, self._executor, self._overwrite = plan, executor or LocalExecutor(), overwrite
+        self._clock = Timings()
         bundle, target = bundle.absolute(), folder.absolute()
-        place = source.source if isinstance(source, Asset) else source
-        scene = str(Path(place).absolute()) if on_disk(place) else str(place)
         if legible(str(target)) != str(target):
             raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
         with rasterio.Env(**GDAL):
-            opened = open_source(replace(source, source=scene) if isinstance(source, Asset) else scene)
-            opened, card = replace(opened, name=name or name_results([source])[0]), read_card(bundle)
-            self._plan = plan(opened, card, settings, runtime=runtime, workers=self._executor.workers)
-            self._files = name_outputs(self._plan, target)
-            self._journal = open_journal(target / f".{self._plan.scene.stem}.geoseg", self._plan, bundle)
+            self._files = name_outputs(plan, target)
+            self._journal = open_journal(target / f".{plan.scene.stem}.geoseg", plan, bundle)
             self._files.check_places(self._journal)
         if not (overwrite or self._journal.publishing):
             self._files.refuse_existing()
         self._jobs = [
-            Job(plan=self._plan, block=block, model=bundle, journal=self._journal, load=load)
-            for block in self._plan.blocks
+            Job(plan=plan, block=block, model=bundle, journal=self._journal, load=load) for block in plan.blocks
         ]
-        self._finisher = Finisher(self._plan, self._journal, self._clock)
+        self._finisher = Finisher(plan, self._journal, self._clock)
         self._finished = False
 
     def predict(self, progress: Progress = no_progress) -> None:
@@ -90,10 +107,15 @@ class Run:
         free_heap()  # so that the files need no more memory than the blocks did
         check_unchanged(self._plan.scene.source, self._plan.scene.identity)
 
-    def finish(self) -> Prediction:
-        """Write and publish the files; from any thread."""
+    def finish(self, published: Callable[[Prediction], None] = ignore) -> Prediction:
+        """Write and publish the files; from any thread.
+
+        `published` is called with the result before the run forgets how to make it: a process that is killed first
+        publishes again.
+        """
         with rasterio.Env(**GDAL):
             made = write_results(self._plan, self._journal, self._files, self._finisher, overwrite=self._overwrite)
+        published(made)
         self._finished = True
         return made
 

@@ -31,9 +31,9 @@ def test_next_scene_while_files_are_written(scenes, write_bundle, echo, tmp_path
     """The files of a scene are not complete before the next is predicted, if that takes its turn."""
     begun, finish = threading.Event(), module.Run.finish
 
-    def finish_late(run):
+    def finish_late(run, published):
         assert begun.wait(60), "the next scene was not begun"
-        return finish(run)
+        return finish(run, published)
 
     def load(model, options):
         if loads:

@@ -20,7 +20,7 @@ import rasterio
 from standins import Echo, build_echo_network, make_card, on_devices, on_host
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
-from geoseg.models.bundle import Card, Scaling
+from geoseg.models.bundle import Card, Scaling, read_card
 from geoseg.models.engines.device_network import DeviceNetwork
 from geoseg.models.engines.devices import find_backend
 from geoseg.models.engines.engine import EngineOptions
@@ -31,7 +31,7 @@ from geoseg.models.engines.strips import Networks
 from geoseg.models.legend import NODATA
 from geoseg.prediction.devices.predict_block import predict_block_on_devices
 from geoseg.prediction.plan import plan
-from geoseg.prediction.run import Run
+from geoseg.prediction.run import Run, plan_scene
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 
@@ -308,14 +308,9 @@ def test_halved_batch_is_recorded(scene, echo_network, write_bundle, tmp_path, r
     network = load_small(echo_network, room, batch_size=8)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        run = Run(
-            scene,
-            write_bundle(tile=32, overlap=8, multiple=2),
-            Settings(roads=False),
-            runtime=runtime,
-            load=lambda bundle, options: Networks((network,)),
-            folder=tmp_path / "maps",
-        )
+        bundle = write_bundle(tile=32, overlap=8, multiple=2)
+        planned_run = plan_scene(scene, read_card(bundle), Settings(roads=False), runtime=runtime)
+        run = Run(planned_run, bundle, load=lambda bundle, options: Networks((network,)), folder=tmp_path / "maps")
         made = run.complete()
     halved = room < 8
     assert any("too little memory" in str(warning.message) for warning in warned) == halved
