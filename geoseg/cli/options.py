@@ -134,6 +134,9 @@ stac = click.option("--stac", is_flag=True, help="Also write a STAC item of the 
 memory = click.option(
     "--memory", type=parse_size, metavar="SIZE", help="Memory limit.  [default: 2GB, more for wide scenes if needed]"
 )
+max_pixels = click.option(
+    "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Most pixels of a scene.  [default: 1000000000000]"
+)
 ignore = click.option(
     "--ignore", multiple=True, metavar="CLASS", help="Reference class to exclude, by id or name; repeatable."
 )

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 @options.formats
 @options.stac
 @options.memory
+@options.max_pixels
 @click.option("--timings", is_flag=True, help="Print how long each stage took.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")

@@ -38,7 +38,7 @@ def describe(
     settings = Settings(**options)
     runtime = settings.choose_runtime()
     bundle = find_model(model)
-    planned = plan(open_source(source), read_card(bundle), settings, runtime=runtime)
+    planned = plan(open_source(source, max_pixels=settings.max_pixels), read_card(bundle), settings, runtime=runtime)
     check_engine(bundle, planned.engine_options)
     found, grid = planned.scene, planned.grid
     height, width = roi_shape(planned.roi)

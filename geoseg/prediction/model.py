@@ -120,7 +120,7 @@ class Model:
             With one sentence: what was found, what was expected, what to do.
         """
         with rasterio.Env(**GDAL):
-            planned = self._plan(open_scene(source), options)
+            planned = self._plan(open_scene(source, max_pixels=options.get("max_pixels")), options)
         return self._rows(planned)
 
     def _rows(self, planned: Plan) -> Iterator[Rows]:
@@ -179,7 +179,7 @@ class Model:
             known_as("the array", made=file),
             placed(file, gsd_m) as source,
         ):
-            planned = self._plan(open_scene(source), options)
+            planned = self._plan(open_scene(source, max_pixels=options.get("max_pixels")), options)
             found = self._predict_pixels(planned)
         return found if isinstance(array, np.ndarray) else to_data_array(found, in_memory.geobox, planned.legend)
 

@@ -11,6 +11,7 @@ from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.legend import LEVELS, Legend
+from geoseg.rasters.allowed import check_size
 from geoseg.rasters.georeference import placed, warn
 from geoseg.rasters.grid import Grid, Shape, choose_gsd
 from geoseg.rasters.overviews import Overview, find_overview
@@ -140,6 +141,7 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
     if card.window not in FAMILIES:
         raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
     grid = choose_grid(scene, card, settings)
+    check_size(scene.source, grid.shape, settings.max_pixels, what="would be predicted at")
     lattice = choose_lattice(grid, card, settings)
     window = settings.window or card.window
     if settings.disagreement:
@@ -195,7 +197,7 @@ def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
 
 def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:
     """Describe a scene with the bands that the model would read; raises SceneError or UsageError."""
-    return choose_imagery(open_scene(source), card, settings)
+    return choose_imagery(open_scene(source, max_pixels=settings.max_pixels), card, settings)
 
 
 def _find_overview(imagery: Imagery, grid: Grid) -> Overview | None:

@@ -33,7 +33,7 @@ def pool_stretch(
         for source in sources:
             try:
                 if gsd_m is None or isinstance(source, Asset):
-                    scene = open_source(source)
+                    scene = open_source(source, max_pixels=settings.max_pixels)
                 else:
                     scene = open_scene(stack.enter_context(placed(source, gsd_m)))
                 images.append(choose_imagery(scene, card, settings))

@@ -52,7 +52,8 @@ def plan_scene(
     # Absolute, since a cluster's workers may run in other folders.
     scene = str(Path(place).absolute()) if on_disk(place) else str(place)
     with rasterio.Env(**GDAL):
-        opened = open_source(replace(source, source=scene) if isinstance(source, Asset) else scene)
+        located = replace(source, source=scene) if isinstance(source, Asset) else scene
+        opened = open_source(located, max_pixels=settings.max_pixels)
         opened = replace(opened, name=name or name_results([source])[0])
         return plan(opened, card, settings, runtime=runtime, workers=workers)
 

@@ -44,6 +44,7 @@ class Options(RuntimeOptions, ImageryOptions, total=False):
     formats: tuple[str, ...]
     stac: bool
     memory: int | None
+    max_pixels: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +108,9 @@ class Settings:
     memory: int | None = None
     """Limit of resident memory in bytes, which sets the width of a block; by default 2 GB, or more where devices and
     the width of the scene need it."""
+    max_pixels: int | None = None
+    """Most pixels of a scene, and of the grid to predict it on; by default 10¹², or those of the environment variable
+    GEOSEG_MAX_PIXELS."""
 
     def __post_init__(self) -> None:
         if self.bands is not None:
@@ -125,8 +129,11 @@ class Settings:
             raise UsageError(f"`window` {self.window!r} is unknown; choose one of {', '.join(FAMILIES)}.")
         if self.tta not in ORIENTATIONS:
             raise UsageError(f"`tta` {self.tta!r} is unknown; choose one of {', '.join(ORIENTATIONS)}.")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise UsageError(f"`batch_size` must be at least 1, got {self.batch_size}.")
+        counts = {"batch_size": self.batch_size, "max_pixels": self.max_pixels}
+        if few := {name: count for name, count in counts.items() if count is not None and count < 1}:
+            raise UsageError(
+                "; ".join(f"`{name}` must be at least 1, got {count}" for name, count in few.items()) + "."
+            )
         if isinstance(self.formats, str):
             object.__setattr__(self, "formats", (self.formats,))
         if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:

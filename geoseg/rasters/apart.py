@@ -1,6 +1,7 @@
 """Read a raster in a thread of its own, so that an interrupt need not wait for a server that says nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
 import rasterio
@@ -18,12 +19,18 @@ def read_apart(
     read: Callable[[rasterio.DatasetReader], T],
     *,
     level: int | None = None,
-    identity: Iterable[Mark] = (),
+    identity: Collection[Mark] = (),
 ) -> T:
-    """Return what `read` makes of a dataset of its own, opened with overviews, or one of these; raises as `opened`."""
+    """Return what `read` makes of a dataset of its own, opened with overviews, or one of these; raises as `opened`.
+
+    Whoever reads but a few pixels, or describes the raster first, sees to its size.
+    """
 
     def result() -> Iterator[T]:
-        with rasterio.Env(**GDAL), opened(source, overviews=level is None, level=level, identity=identity) as dataset:
+        with (
+            rasterio.Env(**GDAL),
+            opened(source, overviews=level is None, level=level, identity=identity, max_pixels=math.inf) as dataset,
+        ):
             yield read(dataset)
 
     (found,) = prefetch(result())

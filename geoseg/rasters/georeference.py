@@ -14,6 +14,7 @@ from affine import Affine
 
 from geoseg.errors import GeosegError, GeosegWarning, UsageError
 
+from .behind import trusting
 from .open import on_disk, opened, unplaced
 from .scene import is_placed
 from .source_names import stem
@@ -52,7 +53,7 @@ def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
             with rasterio.open(scene, "r+") as dataset:
                 dataset.crs = _CRS
                 dataset.transform = Affine.translation(*_ORIGIN) @ Affine.scale(gsd_m, -gsd_m)
-        with known_as(image, made=str(scene)):
+        with known_as(image, made=str(scene)), trusting(scene):
             yield str(scene)
 
 

@@ -12,6 +12,7 @@ import rasterio
 
 from geoseg.errors import SceneError
 
+from .allowed import open_allowed
 from .servers import ask, is_remote
 from .source_names import file_of
 
@@ -84,7 +85,7 @@ def _files(dataset: rasterio.DatasetReader, *above: str) -> Iterator[str]:
     yield from (first, *others)
     for name in others:
         if name.lower().endswith(".vrt") and name not in above:
-            with rasterio.open(name) as behind:
+            with open_allowed(name) as behind:
                 yield from _files(behind, first, *above)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -16,14 +16,19 @@ from geoseg.errors import SceneError
 from geoseg.files import check_regular
 from geoseg.models.backend import without_chatter
 
+from .allowed import check_size, open_allowed
+from .behind import check_before, check_dataset
 from .identity import Mark, check_unchanged, identify
 from .servers import server_failure
 from .sidecars import without_sidecars
 
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
 """Bytes of GDAL's block cache, and open files of a VRT. GDAL's defaults would fill memory as a tall scene is read."""
+_SAFE = {"GDAL_VRT_ENABLE_PYTHON": "NO"}
+"""Whatever the environment says: files bring no code to run."""
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
+_UNKNOWN = "not recognized as being in a supported file format"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 """First bytes of HDF5 files, netCDF 4 among them."""
 _ARCHIVES = {".zip": "/vsizip/", ".tar": "/vsitar/", ".tar.gz": "/vsitar/", ".tgz": "/vsitar/"}
@@ -40,9 +45,17 @@ def unplaced() -> Iterator[None]:
 
 @contextmanager
 def opened(
-    source: str, *, overviews: bool = False, level: int | None = None, identity: Iterable[Mark] = ()
+    source: str,
+    *,
+    overviews: bool = False,
+    level: int | None = None,
+    identity: Collection[Mark] = (),
+    max_pixels: float | None = None,
 ) -> Iterator[rasterio.DatasetReader]:
     """Open a raster; a SceneError names it if GDAL cannot open or read it, or if its files change meanwhile.
+
+    One reports, too, more than `max_pixels` (by default `allowed.most_pixels`), and files elsewhere on this machine
+    behind a VRT: unless there is an `identity`, since whoever has that has opened the raster before.
 
     They must also be as in `identity`, if it is given, when the raster is opened and when it is closed. Reduced reads
     use the full resolution unless `overviews` are allowed. `level` opens an overview in place of the raster itself.
@@ -54,7 +67,12 @@ def opened(
             raise SceneError(f"{source} cannot be read as a raster: {error}.") from error
     try:
         options = {} if overviews else {"OVERVIEW_LEVEL": "NONE" if level is None else str(level)}
-        with _open(source, **options) as dataset:
+        if not identity:
+            check_before(source)
+        with rasterio.Env(**_SAFE), _open(source, **options) as dataset:
+            if not identity:
+                check_size(source, dataset.shape, max_pixels)
+                check_dataset(source, dataset)
             with usable_crs(source):
                 _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
             _refuse_cut_off(source, dataset)
@@ -71,7 +89,7 @@ def opened(
 def _open(source: str, **options: str) -> rasterio.DatasetReader:
     # HDF5 prints its errors, which GDAL raises, too.
     with without_chatter() if _is_hdf5(source) else nullcontext(), without_sidecars(source):
-        return rasterio.open(source, **options)
+        return open_allowed(source, **options)
 
 
 def _is_hdf5(source: str) -> bool:
@@ -145,7 +163,10 @@ def _unreadable(source: str, error: RasterioError) -> str:
         inside = next((prefix for ending, prefix in _ARCHIVES.items() if source.lower().endswith(ending)), None)
         if inside is not None:
             return f"{source} cannot be read as a raster; name one in the archive: {inside}{source}/FOLDER/NAME.tif."
+    found = cause(error)
+    if found.endswith(_UNKNOWN):
+        found += " that geoseg opens; convert it (`gdal_translate IN OUT.tif`)"
     return (
         server_failure(source, str(error))
-        or f"{source} cannot be read as a raster: {cause(error).removeprefix(f'{source}: ')}."
+        or f"{source} cannot be read as a raster: {found.removeprefix(f'{source}: ')}."
     )

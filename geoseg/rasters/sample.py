@@ -1,5 +1,6 @@
 """Sample the values of a raster: windows on a grid that depends on its shape alone."""
 
+import math
 from collections.abc import Iterator
 from itertools import product
 
@@ -46,7 +47,7 @@ def sample_values(
 
 def _read(source: str, bands: tuple[int, ...], validity: Validity) -> Iterator[npt.NDArray[np.generic]]:
     """Yield the valid pixels `(pixels, bands)` of each window."""
-    with rasterio.Env(**GDAL | {"GDAL_CACHEMAX": _CACHE_BYTES}), opened(source) as dataset:
+    with rasterio.Env(**GDAL | {"GDAL_CACHEMAX": _CACHE_BYTES}), opened(source, max_pixels=math.inf) as dataset:
         for window in sample_windows(dataset.shape):
             values, valid = read_pixels(dataset, bands, validity, window)
             yield values[valid]

@@ -76,12 +76,12 @@ class Scene(Raster):
         return west, south, east, north
 
 
-def open_scene(source: str | Path) -> Scene:
-    """Describe a raster; raises SceneError unless it is georeferenced by a CRS and an affine transform."""
+def open_scene(source: str | Path, *, max_pixels: float | None = None) -> Scene:
+    """Describe a raster; raises SceneError as `opened`, and for one without a CRS or an affine transform."""
     source = str(source)
     at_server = ask_server(source)
     # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
-    with unplaced(), opened(source, overviews=True) as dataset:
+    with unplaced(), opened(source, overviews=True, max_pixels=max_pixels) as dataset:
         refuse_mixed_types(source, dataset)
         grid, gsd_m = place(source, dataset)
         identity = at_server or identify(dataset, served=True)

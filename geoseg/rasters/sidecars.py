@@ -8,6 +8,7 @@ import rasterio
 from rasterio._env import get_gdal_config  # without rasterio's own environment, as GDAL sees it
 from rasterio.errors import RasterioError
 
+from .allowed import open_allowed
 from .servers import on_server
 
 _HOW = "GDAL_DISABLE_READDIR_ON_OPEN"
@@ -38,7 +39,7 @@ def _is_alone(source: str) -> bool:
     """Whether a raster is a georeferenced GeoTIFF without sidecars; a process asks once, as GDAL does."""
     with rasterio.Env(**{_HOW: "EMPTY_DIR"}):
         try:
-            with rasterio.open(source) as raster:
+            with open_allowed(source) as raster:
                 if raster.driver != "GTiff" or raster.transform.is_identity:  # there may be a world file
                     return False
                 is_cog = raster.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG"

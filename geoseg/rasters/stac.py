@@ -14,6 +14,7 @@ from geoseg.errors import DataError, SceneError
 from geoseg.files import LONGEST_NAME, is_file_name
 
 from .apart import read_apart
+from .behind import check_named
 from .dates import Dates, dates_of_item
 from .scene import Scene, open_scene
 from .servers import download, is_remote, on_server
@@ -32,16 +33,22 @@ class Asset:
     """Id of the item, after which results are named."""
     source: str
     """Path or URL for GDAL."""
-    served: bool
-    """Whether the item comes from a server."""
+    document: str
+    """Path or URL of the document that names it."""
     item: str | None = None
     """Path or URL of the item; None if only a list of items holds it."""
     dates: Dates | None = None
     """When the item's assets were taken."""
 
+    @property
+    def served(self) -> bool:
+        """Whether the item comes from a server."""
+        return is_remote(self.document)
+
     def check(self) -> None:
-        """Raise SceneError if the raster of an item from a server may lead to files of this machine."""
+        """Raise SceneError if the raster of an item leads to files elsewhere on this machine, or may, from a server."""
         if not self.served:
+            check_named(self.source, self.document)
             return
         driver = read_apart(self.source, lambda dataset: str(dataset.driver))
         if driver in _INDIRECT:
@@ -51,15 +58,16 @@ class Asset:
             )
 
 
-def open_source(source: str | Path | Asset) -> Scene:
+def open_source(source: str | Path | Asset, *, max_pixels: float | None = None) -> Scene:
     """Describe a scene, or the raster of a STAC item with what the item says of it; raises SceneError as `open_scene`.
 
-    An item's raster must not lead to files of this machine if the item comes from a server.
+    An item's raster must not lead to files of this machine if the item comes from a server, nor to files elsewhere if
+    it is on disk.
     """
     if not isinstance(source, Asset):
-        return open_scene(source)
+        return open_scene(source, max_pixels=max_pixels)
     source.check()
-    opened = open_scene(source.source)
+    opened = open_scene(source.source, max_pixels=max_pixels)
     return replace(opened, name=source.name, item=source.item, dates=source.dates or opened.dates)
 
 
@@ -145,7 +153,7 @@ def _asset(item: dict[str, Any], key: str, place: str, *, alone: bool) -> Asset:
     return Asset(
         name=name,
         source=_resolve(asset["href"], place),
-        served=is_remote(place),
+        document=place,
         item=_own_link(item) or (place if alone else None),
         dates=dates_of_item(item.get("properties")),
     )

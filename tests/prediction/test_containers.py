@@ -153,9 +153,10 @@ def test_vrt(scene, halves, mapped, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["{}/index.gti.gpkg", "GTI:{}/index.gti.gpkg"])
-def test_gti(scene, halves, mapped, tmp_path, source):
-    """A GDAL tile index is mapped as one scene."""
+def test_gti(scene, halves, mapped, tmp_path, source, monkeypatch):
+    """A GDAL tile index is mapped as one scene, if its folder is trusted."""
     needs("GTI")
+    monkeypatch.setenv("GEOSEG_TRUSTED_FOLDERS", str(tmp_path))
     paths, boxes = halves
     index = geopandas.GeoDataFrame({"location": list(map(str, paths))}, geometry=boxes, crs="EPSG:32633")
     index.to_file(tmp_path / "index.gti.gpkg")
@@ -163,9 +164,10 @@ def test_gti(scene, halves, mapped, tmp_path, source):
 
 
 @pytest.mark.parametrize("source", ["{}/items.json", 'STACIT:"{}/items.json":asset=visual'])
-def test_stacit(scene, halves, mapped, tmp_path, source):
-    """A STAC collection that GDAL opens is mapped as one scene."""
+def test_stacit(scene, halves, mapped, tmp_path, source, monkeypatch):
+    """A STAC collection that GDAL opens is mapped as one scene, if its folder is trusted."""
     needs("STACIT")
+    monkeypatch.setenv("GEOSEG_TRUSTED_FOLDERS", str(tmp_path))
     items = []
     for path, box in zip(*halves, strict=True):
         west, south, east, north = box.bounds
@@ -241,11 +243,23 @@ def test_hdf5(noise, mapped, tmp_path):
         mapped(f'HDF5:"{path}"://rgb', "never")
 
 
+def test_untrusted_index(scene, mapped, tmp_path):
+    """A GDAL tile index in a folder that is not trusted is refused with the remedy."""
+    needs("GTI")
+    index = geopandas.GeoDataFrame(
+        {"location": [str(scene)]}, geometry=[shapely.box(500_000, 5_399_910, 500_070, 5_400_000)], crs="EPSG:32633"
+    )
+    index.to_file(tmp_path / "index.gti.gpkg")
+    with pytest.raises(SceneError, match=r"is a GTI file, .* add its folder to .* GEOSEG_TRUSTED_FOLDERS"):
+        mapped(tmp_path / "index.gti.gpkg", "never")
+
+
 @pytest.mark.parametrize("source", ['NETCDF:"{}/cube.nc":rgb', "{}/above.vrt", "GTI:{}/index.gti.gpkg"])
-def test_replaced(scene, noise, tmp_path, source):
+def test_replaced(scene, noise, tmp_path, source, monkeypatch):
     """A file that is named with its driver is noticed when it is replaced, also behind a VRT."""
     needs("netCDF")
     needs("GTI")
+    monkeypatch.setenv("GEOSEG_TRUSTED_FOLDERS", str(tmp_path))
     write_netcdf(tmp_path / "cube.nc", noise(HEIGHT, WIDTH).astype(np.int16), ["rgb", "other"])
     rasterio.shutil.copy(f"NETCDF:{tmp_path}/cube.nc:rgb", tmp_path / "above.vrt", driver="VRT")
     index = geopandas.GeoDataFrame(

@@ -10,7 +10,7 @@ from geoseg.prediction.naming import name_results
 from geoseg.prediction.predict import predict_each
 from geoseg.rasters.stac import Asset
 
-ITEM = Asset(name="item-7", source="https://host/lyon/visual.tif", served=True)
+ITEM = Asset(name="item-7", source="https://host/lyon/visual.tif", document="https://host/items.json")
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+"""Which rasters are opened: formats without surprises, and no more pixels than a limit."""
+
+import os
+from collections.abc import Callable
+
+from rasterio._path import _parse_path  # of names that begin with a scheme: `rasterio.open` takes no list of drivers
+from rasterio.env import ensure_env_with_credentials
+from rasterio.io import DatasetReader
+
+from geoseg.errors import SceneError, UsageError
+
+from .grid import Shape
+
+_FILES = (
+    *("GTiff", "JPEG", "JPEGXL", "JP2ECW", "JP2KAK", "JP2MrSID", "JP2OpenJPEG", "PNG", "WEBP", "AVIF", "HEIF", "BMP"),
+    *("GIF", "BIGGIF", "PNM", "HFA", "ENVI", "EHdr", "ERS", "ECW", "MrSID", "PCIDSK", "RMF", "RST", "SAGA", "AIG"),
+    *("KEA", "NITF", "GPKG", "MBTiles", "OpenFileGDB", "netCDF", "HDF4", "HDF4Image", "HDF5", "HDF5Image"),
+    *("DIMAP", "SAFE", "SENTINEL2"),
+)
+INDICES = ("GTI", "STACIT")
+"""Drivers of files that name other files in ways that geoseg does not read."""
+DRIVERS = [*_FILES, "VRT", *INDICES]
+"""GDAL drivers that may open a raster. The others ask servers of their own accord (WMS, WCS, EEDA …), read memory
+(MEM), derive rasters (DERIVED), parse text of any kind (XYZ, AAIGrid …), write as they read (MRF), or hold no
+imagery."""
+MAX_PIXELS = 10**12
+"""Pixels of a raster, unless the user says otherwise: 100 km × 100 km at 10 cm, or a day and more on a fast machine."""
+MAX_PIXELS_VARIABLE = "GEOSEG_MAX_PIXELS"
+
+open_allowed: Callable[..., DatasetReader] = ensure_env_with_credentials(
+    lambda source, **options: DatasetReader(_parse_path(source), driver=DRIVERS, sharing=False, **options)
+)
+"""Open a raster by its name as `rasterio.open` does, if one of `DRIVERS` can."""
+
+
+def most_pixels() -> int:
+    """Return the limit of the environment variable GEOSEG_MAX_PIXELS, or else `MAX_PIXELS`; raises UsageError."""
+    text = os.environ.get(MAX_PIXELS_VARIABLE)
+    if text is None:
+        return MAX_PIXELS
+    try:
+        limit = int(float(text))
+    except (OverflowError, ValueError):
+        limit = 0
+    if limit < 1:
+        raise UsageError(f"the environment variable {MAX_PIXELS_VARIABLE} must be a number of pixels, not {text!r}.")
+    return limit
+
+
+def check_size(name: str, shape: Shape, max_pixels: float | None, *, what: str = "has") -> None:
+    """Raise SceneError for more pixels than `max_pixels`, or if that is None, than `most_pixels`."""
+    limit = most_pixels() if max_pixels is None else max_pixels
+    rows, cols = shape
+    if rows * cols > limit:
+        raise SceneError(
+            f"{name} {what} {cols} × {rows} = {rows * cols:.3g} pixels, more than the limit of {limit:.3g} against "
+            "small files that unpack to far too much; if it is meant, raise the limit with `max_pixels` or the "
+            f"environment variable {MAX_PIXELS_VARIABLE}."
+        )

@@ -1,0 +1,212 @@
+"""Refuse rasters that lead to files elsewhere on this machine: through a VRT, however deep, a sidecar, or an index.
+
+What a VRT on disk names is checked before GDAL opens it, since that opens some of its files.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from textwrap import shorten
+
+from rasterio._path import _parse_path, _vsi_path
+from rasterio.io import DatasetReader
+
+from geoseg.errors import SceneError
+from geoseg.files import check_regular
+
+from .allowed import INDICES, open_allowed
+from .servers import on_server
+from .source_names import file_of
+from .vrt import Named, read_vrt
+
+TRUSTED = "GEOSEG_TRUSTED_FOLDERS"
+"""Environment variable: folders, separated as in PATH, whose files a VRT or STAC item may name wherever it lies."""
+
+_ARCHIVE = re.compile(r"/?vsi(zip|tar|gzip|7z|rar)/")
+_PARTS = re.compile(r"(NETCDF|HDF4_\w+|HDF5|GPKG|SENTINEL2_\w+):.*", re.IGNORECASE | re.DOTALL)
+"""Names of a part of a file, of formats that hold pixels."""
+_NUMBERED = re.compile(r"(?:GTIFF_DIR|NITF_IM):(?:off:)?\d+:(.+)", re.IGNORECASE | re.DOTALL)
+_PIXELS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG\r\n", b"\xff\xd8\xff", b"\0\0\0\x0cjP  ", b"BM", b"GIF8")
+"""First bytes of formats that hold pixels and name no other file."""
+_VRT = b"<VRTDataset"
+_HEAD = 1024
+"""Bytes in which GDAL looks for what makes a file a VRT."""
+_MEMORY = "/vsimem/"
+_AT_A_TIME = 16
+"""Files on servers that are looked at."""
+_MADE: set[str] = set()
+"""VRTs of this process, of files that were checked."""
+
+
+class _Nowhere(ValueError):
+    """A name that is neither that of a file on disk nor on a server."""
+
+
+@contextmanager
+def trusting(made: Path) -> Iterator[None]:
+    """Let a VRT that geoseg makes name a file that was opened before."""
+    _MADE.add(str(made))
+    try:
+        yield
+    finally:
+        _MADE.discard(str(made))
+
+
+def check_before(source: str) -> None:
+    """Raise SceneError if a VRT on disk leads to files elsewhere on this machine, or runs code."""
+    if source not in _MADE and os.path.isfile(source) and _VRT in _head(source):  # noqa: PTH113 - as in `on_disk`
+        _check_vrt(source, Path(source).read_bytes())
+
+
+def check_dataset(source: str, dataset: DatasetReader, *above: str) -> None:
+    """Raise SceneError if an opened raster leads to files elsewhere on this machine."""
+    if source in _MADE:
+        return
+    name = _as_gdal(source)
+    if dataset.driver in INDICES and not _within(_folder(file_of(name)), _trusted()):
+        raise SceneError(
+            f"{source} is a {dataset.driver} file, whose names of other files geoseg does not check; if you trust it, "
+            f"add its folder to the environment variable {TRUSTED}."
+        )
+    if dataset.driver == "VRT" and not os.path.isfile(source):  # noqa: PTH113
+        _check_vrt(name, dataset.tags(ns="xml:VRT")["xml:VRT"].encode("utf-8", "surrogateescape"), *above)
+    if dataset.driver not in INDICES:
+        for file in dataset.files[1:]:  # of other formats, and sidecars
+            _locate_named(Named(file, relative=False, raw=True), name)
+
+
+def check_named(name: str, holder: str) -> None:
+    """Raise SceneError if a document on disk names a file elsewhere on this machine."""
+    _locate_named(Named(_as_gdal(name), relative=False, raw=True), holder)
+
+
+def _check_vrt(holder: str, text: bytes, *above: str) -> None:
+    """Check all that a VRT names, and what that names."""
+    if holder in above:
+        return  # in a circle, which GDAL notices
+    served: dict[str, None] = {}
+    for named in dict.fromkeys(read_vrt(holder, text)):
+        name = _locate_named(named, holder)
+        if named.raw or _PARTS.fullmatch(name) or _NUMBERED.fullmatch(name):
+            continue
+        if _locate(name) is None:
+            served[name] = None
+        else:
+            _check_behind(name, holder, *above)
+    if served:
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            list(pool.map(_check_served, served))
+
+
+def _check_behind(name: str, *above: str) -> None:
+    """Check a file on disk that a VRT names; one that is missing is left to GDAL."""
+    if os.path.isfile(name) or not _ARCHIVE.match(name):  # noqa: PTH113
+        if not os.path.exists(name):  # noqa: PTH110
+            return
+        try:
+            check_regular(Path(name))
+        except OSError as error:
+            raise SceneError(f"{above[0]} names {name}, which cannot be read: {error}.") from error
+        head = b"" if os.path.isdir(name) else _head(name)  # noqa: PTH112
+        if head.startswith(_PIXELS) and not os.path.exists(f"{name}.aux.xml"):  # noqa: PTH110
+            return
+        if _VRT in head:
+            _check_vrt(name, Path(name).read_bytes(), *above)
+            return
+    with open_allowed(name) as dataset:
+        check_dataset(name, dataset, *above)
+
+
+@lru_cache(maxsize=2**16)
+def _check_served(name: str) -> None:
+    """Check a file on a server that a VRT names, once in a process."""
+    with open_allowed(name) as dataset:
+        check_dataset(name, dataset)
+
+
+def _locate_named(named: Named, holder: str) -> str:
+    """Return the name for GDAL of a file that another one names; raises SceneError if it must not be opened."""
+    if holder.startswith(_MEMORY) and named.name.startswith(_MEMORY):
+        return named.name
+    try:
+        name = _join(named, holder)
+        place = _locate(name)
+    except _Nowhere:
+        raise SceneError(
+            f"{holder} names {shorten(named.name, 200)}, which is neither a file nor a URL that geoseg opens."
+        ) from None
+    if place is None:
+        return name
+    folder = _folder(holder)
+    if folder is None:
+        raise SceneError(
+            f"{holder} comes from a server, but names {named.name}, a file of this machine; it is not opened."
+        )
+    path = os.path.realpath(place)
+    if not _within(path, (folder, *_trusted())):
+        raise SceneError(
+            f"{holder} names {path}, which is not in its folder or below; if you trust it, add the folder of that file "
+            f"to the environment variable {TRUSTED}."
+        )
+    return name
+
+
+def _join(named: Named, holder: str) -> str:
+    """Put the folder of a VRT before a name that is relative to it, or before that of the file in it."""
+    place = _locate(named.name)
+    if place is None or not named.relative or place.startswith("/"):
+        return named.name
+    in_place = holder.startswith("/vsi") or on_server(holder)
+    folder = (holder if in_place else os.path.realpath(holder)).rpartition("/")[0]
+    return named.name.replace(place, f"{folder}/{place}", 1)
+
+
+def _locate(name: str) -> str | None:
+    """Path of a file, or of what holds it, as GDAL names it; None if it is on a server. Raises _Nowhere."""
+    numbered = _NUMBERED.fullmatch(name)
+    file = numbered[1] if numbered else file_of(name) if _PARTS.fullmatch(name) else name
+    while inside := _ARCHIVE.match(file):
+        file = file[inside.end() :]
+        if file.startswith("{"):
+            file = file[1:].replace("}", "", 1)
+        if file.startswith("vsi"):
+            file = f"/{file}"
+    if on_server(file):
+        return None
+    if file.startswith(("/vsi", "<")) or (re.match(r"\w{2,}:", file) and not os.path.exists(file)):  # noqa: PTH110
+        raise _Nowhere
+    return file
+
+
+def _folder(holder: str) -> str | None:
+    """Folder of a file that names others; None if it is on a server, the current one if it is a text."""
+    try:
+        place = _locate(holder.removeprefix("vrt://").split("?")[0] if holder.startswith("vrt://") else holder)
+    except _Nowhere:
+        return os.path.realpath(".")
+    if place is None:
+        return None
+    path = Path(os.path.realpath(place))
+    return str(next((part for part in path.parents if part.is_dir()), path.parent))
+
+
+def _trusted() -> tuple[str, ...]:
+    names = os.environ.get(TRUSTED, "").split(os.pathsep)
+    return tuple(os.path.realpath(name) for name in names if name)
+
+
+def _within(path: str | None, folders: tuple[str, ...]) -> bool:
+    return path is not None and any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+def _as_gdal(source: str) -> str:
+    return str(_vsi_path(_parse_path(source)))
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:  # noqa: PTH123
+        return file.read(_HEAD)

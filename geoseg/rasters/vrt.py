@@ -1,0 +1,63 @@
+"""Read which files a VRT names, as GDAL would."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree as Xml
+
+from geoseg.errors import SceneError
+
+_NAMED = re.compile(r".*filename.*|.*dataset|dempath|rpcdem|grids")
+"""Elements and attributes of a VRT, in lower case as GDAL compares them, whose text is the name of a file."""
+_NAMED_KEYS = re.compile(r"[xy]_dataset|overview_file")
+"""Keys of metadata items that are, too."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file that a VRT names."""
+
+    name: str
+    relative: bool
+    """Whether the name is relative to the VRT, not to the current folder."""
+    raw: bool
+    """Whether its bytes are read as pixels, whatever it is."""
+
+
+def read_vrt(holder: str, text: bytes) -> Iterator[Named]:
+    """Yield what a VRT names; SceneError reports one that runs code, or that GDAL may read otherwise than Python."""
+    builder = Xml.TreeBuilder(insert_comments=True, insert_pis=True)
+    try:
+        if b"<!DOCTYPE" in text:
+            raise ValueError("it has a document type")
+        root = Xml.fromstring(text, Xml.XMLParser(target=builder))
+    except (Xml.ParseError, ValueError) as error:
+        raise SceneError(f"{holder} is no valid VRT ({error}); write it again (`gdalbuildvrt`).") from error
+    waiting = [(root, False)]
+    while waiting:
+        element, raw = waiting.pop()
+        tag = _tag(element)
+        values = {_local(key): value for key, value in element.items()}
+        raw = values.get("subclass", "").lower() == "vrtrawrasterband" if tag == "vrtrasterband" else raw
+        words = [(tag, (element.text or "")), *values.items()]
+        if any(word == "pixelfunctionlanguage" and value.strip().lower() == "python" for word, value in words):
+            raise SceneError(f"{holder} computes pixels with a Python function, which is not run; apply it first.")
+        key = values.get("key", values.get("name", "")).lower()
+        named = [value for word, value in words if _NAMED.fullmatch(word)]
+        if (tag == "mdi" and _NAMED_KEYS.fullmatch(key)) or (tag == "argument" and _NAMED.fullmatch(key)):
+            named.append(element.text or "")
+        if any(value.strip() for value in named) and len(element):
+            raise SceneError(f"{holder} is no valid VRT (a file name in <{tag}> with other content); write it again.")
+        relative = values.get("relativetovrt", "0").strip() != "0"
+        yield from (Named(value.strip(), relative, raw) for value in named if value.strip())
+        # Other metadata may be XML of any kind.
+        waiting.extend((part, raw) for part in element if tag != "metadata" or _tag(part) == "mdi")
+
+
+def _tag(element: Xml.Element) -> str:
+    """Name of an element; empty for a comment."""
+    return _local(element.tag) if isinstance(element.tag, str) else ""
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2].lower()

@@ -1,0 +1,102 @@
+"""Rasters of too many pixels, and of formats with surprises, are refused before anything is read."""
+
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+
+import geoseg
+from geoseg.cli import main
+from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.allowed import DRIVERS, MAX_PIXELS
+from geoseg.rasters.open import opened, unplaced
+
+PLACE = rasterio.Affine(1, 0, 500_000, 0, -1, 5_400_000)
+
+
+@pytest.fixture
+def bomb(tmp_path):
+    """A small file of 1.1 million pixels along each side."""
+    path = tmp_path / "bomb.tif"
+    shape = {"width": 1_100_000, "height": 1_100_000, "count": 3, "dtype": "uint8", "photometric": "rgb"}
+    blocks = {"tiled": True, "blockxsize": 16384, "blockysize": 16384, "sparse_ok": True, "compress": "deflate"}
+    with rasterio.open(path, "w", driver="GTiff", crs="EPSG:32633", transform=PLACE, **shape, **blocks):
+        pass
+    return path
+
+
+def test_default(bomb):
+    """By default, a raster has 10¹² pixels at most, whatever opens it."""
+    assert MAX_PIXELS == 10**12
+    assert bomb.stat().st_size < 1e6
+    with pytest.raises(SceneError, match=r"1100000 × 1100000 = 1\.21e\+12 pixels, more than the limit of 1e\+12"):
+        geoseg.predict(bomb)
+    for command in (["info", bomb], ["resize", bomb, "out.tif", "--scale", "0.001"], ["roads", bomb, "-o", "o.gpkg"]):
+        found = CliRunner().invoke(main, [str(word) for word in command])
+        assert found.exit_code == 3
+        assert "more than the limit of 1e+12" in found.output
+
+
+def test_option(write_scene, noise, write_bundle, echo, tmp_path):
+    """`max_pixels` lowers and raises the limit: of the scene, and of the grid to predict it on."""
+    scene, model = write_scene(noise(40, 50)), write_bundle()
+    with pytest.raises(SceneError, match="has 50 × 40 = 2e"):
+        geoseg.predict(scene, model=model, folder=tmp_path, load=echo, max_pixels=1999)
+    geoseg.predict(scene, model=model, folder=tmp_path, load=echo, max_pixels=2000)
+    with pytest.raises(SceneError, match="would be predicted at 100 × 80 = 8e"):
+        geoseg.predict(scene, model=model, folder=tmp_path / "fine", load=echo, gsd_m=0.5, max_pixels=2000)
+    found = CliRunner().invoke(main, ["info", str(scene), "-m", str(model), "--max-pixels", "1999"])
+    assert found.exit_code == 3
+    assert "raise the limit with --max-pixels or the environment variable GEOSEG_MAX_PIXELS" in found.output
+
+
+def test_environment(write_scene, noise, monkeypatch):
+    """GEOSEG_MAX_PIXELS holds wherever rasters are opened; what is no number is refused."""
+    scene = str(write_scene(noise(40, 50)))
+    monkeypatch.setenv("GEOSEG_MAX_PIXELS", "1.9e3")
+    with pytest.raises(SceneError, match=r"limit of 1\.9e\+03"), opened(scene):
+        pass
+    with opened(scene, max_pixels=2000):
+        pass
+    monkeypatch.setenv("GEOSEG_MAX_PIXELS", "many")
+    with pytest.raises(UsageError, match="GEOSEG_MAX_PIXELS must be a number of pixels, not 'many'"), opened(scene):
+        pass
+
+
+def test_option_without_sense():
+    """A limit below one pixel is refused."""
+    with pytest.raises(UsageError, match="`max_pixels` must be at least 1, got 0"):
+        geoseg.predict("scene.tif", max_pixels=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<GDAL_WMS><Service name='TMS'><ServerUrl>http://127.0.0.1:9/${z}/${x}/${y}</ServerUrl></Service></GDAL_WMS>",
+        "ncols 2\nnrows 2\nxllcorner 0\nyllcorner 0\ncellsize 1\n1 2\n3 4\n",
+        "0 0 1\n1 0 2\n0 1 3\n1 1 4\n",
+        "<WCS_GDAL><ServiceURL>http://127.0.0.1:9/</ServiceURL></WCS_GDAL>",
+    ],
+)
+def test_formats_that_are_not_opened(tmp_path, text):
+    """A format that asks servers, or that any text may be, is refused with the remedy."""
+    path = tmp_path / "scene.tif"
+    path.write_text(text)
+    with pytest.raises(SceneError, match=r"format that geoseg opens; convert it \(`gdal_translate IN OUT.tif`\)"):
+        geoseg.predict(path)
+
+
+@pytest.mark.parametrize("source", ["WMS:http://127.0.0.1:9/?", "DERIVED_SUBDATASET:AMPLITUDE:{}", "MEM:::X=1"])
+def test_names_that_are_not_opened(write_scene, noise, source):
+    """Names for drivers that compute or fetch are no rasters."""
+    scene = write_scene(noise(8, 8).astype(np.uint8))
+    with pytest.raises(SceneError), unplaced(), opened(source.format(scene)):
+        pass
+
+
+def test_drivers():
+    """No driver of the list asks a server of its own accord, reads memory, or derives rasters."""
+    surprising = ("WMS", "WMTS", "WCS", "EEDA", "EEDAI", "HTTP", "PLMOSAIC", "DAAS", "MEM", "DERIVED", "MRF", "STACTA")
+    assert not set(DRIVERS) & set(surprising)
+    with rasterio.Env() as env:
+        assert set(surprising) & set(env.drivers())
