@@ -66,7 +66,7 @@ class LazyGroup(RecordingGroup):
                 fail(error, None)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's result
-        """Run the subcommand; a GeosegError becomes a message and its exit code, and so does Ctrl-C."""
+        """Run the subcommand; a GeosegError becomes a message and its exit code, and so does a signal to stop."""
         with interruptible(), self._shown_warnings(ctx):
             try:
                 return super().invoke(ctx)
@@ -191,5 +191,6 @@ def main() -> None:
     """Turn aerial and satellite scenes into class maps and road networks.
 
     \b
-    Exit codes: 0 done, 1 too little memory, 2 usage, 3 data, 4 model, 5 output, 130 interrupted.
+    Exit codes: 0 done, 1 too little memory, 2 usage, 3 data, 4 model, 5 output; 129, 130,
+    143 stopped by SIGHUP, Ctrl-C, SIGTERM.
     """

@@ -1,4 +1,4 @@
-"""Leave within two seconds of Ctrl-C, whatever a thread does inside GDAL."""
+"""End a command on Ctrl-C or SIGTERM: after the piece in work if there is one, else within two seconds."""
 
 import os
 import signal
@@ -6,23 +6,60 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 import click
 
 from geoseg.files import remove_work_folders
+from geoseg.tiling.progress import Progress
 
-EXIT_CODE = 130
-"""128 and the number of the signal, as of any command that Ctrl-C ends."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 1.5
 """How long the main thread may take to leave by itself; it cannot while it is inside GDAL, which waits for servers."""
 
 
+class _Asked:
+    """What the signals of this process ask for. Only the main thread changes it."""
+
+    in_piece = False
+    """Whether a first signal waits for a piece to be finished."""
+    number: int | None = None
+    """The first signal."""
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Raise KeyboardInterrupt, or note the first signal while a piece is in work."""
+        first, self.number = self.number is None, self.number or number
+        if not (first and self.in_piece):
+            raise KeyboardInterrupt
+
+
+_asked = _Asked()
+
+
+def stopping_between_pieces(progress: Progress) -> Progress:
+    """Return a callback for progress that lets a first Ctrl-C wait for the piece in work, until all are done.
+
+    For commands that resume: the callback is called in the main thread, after each piece that is on disk, and before
+    the first. It raises KeyboardInterrupt there.
+    """
+
+    def report(done: int, total: int, item: str) -> None:
+        progress(done, total, item)
+        _asked.in_piece = False
+        if _asked.number is not None:
+            signal.raise_signal(_asked.number)
+        _asked.in_piece = done < total
+
+    return report
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn Ctrl-C into exit code 130, at the latest after `_GRACE_S`.
+    """Turn Ctrl-C, SIGTERM and SIGHUP into exit codes 130, 143 and 129, `_GRACE_S` later at most.
 
-    What is written until then has its final name only if it is complete.
+    What is written until then has its final name only if it is complete. See `stopping_between_pieces` for commands
+    that finish a piece before.
     """
     if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
         yield
@@ -30,6 +67,10 @@ def interruptible() -> Iterator[None]:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before, left = set(threading.enumerate()), threading.Event()
+    _asked.in_piece, _asked.number = False, None
+    # `nohup`, or a shell for what it starts in the background, has them ignored.
+    taken = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    handlers = {number: signal.signal(number, _asked.handle) for number in taken}
     watch = threading.Thread(target=_watch, args=(reader, left), name="interrupts", daemon=True)
     watch.start()
     # Python writes the numbers of signals here at once, even while the main thread is in foreign code.
@@ -37,26 +78,37 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        number = _asked.number or signal.SIGINT
         if set(threading.enumerate()) - before - {watch}:  # the interpreter would wait for them, or crash in them
-            _leave()
+            _leave(number)
         _say()
-        sys.exit(EXIT_CODE)
+        sys.exit(128 + number)
     finally:
         left.set()
         signal.set_wakeup_fd(earlier)
         os.close(writer)
         watch.join()
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
 
 
 def _watch(reader: int, left: threading.Event) -> None:
-    """End the process if the main thread does not leave soon after an interrupt."""
+    """Say that a piece is being finished, or end the process if the main thread does not leave soon after a signal."""
+    waiting = False
     with os.fdopen(reader, "rb", buffering=0) as signals:
         while number := signals.read(1):
-            if number[0] == signal.SIGINT and not left.wait(_GRACE_S):
-                _leave()
+            if number[0] not in _SIGNALS:
+                continue
+            if _asked.in_piece and not waiting:
+                waiting = True
+                click.echo(
+                    "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.", err=True
+                )
+            elif not left.wait(_GRACE_S):
+                _leave(_asked.number or number[0])
 
 
-def _leave() -> NoReturn:
+def _leave(number: int) -> NoReturn:
     """End the process at once, without the threads that are left."""
     remove_work_folders()
     if sys.stderr.isatty():
@@ -64,7 +116,7 @@ def _leave() -> NoReturn:
     _say()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(EXIT_CODE)
+    os._exit(128 + number)
 
 
 def _say() -> None:

@@ -9,6 +9,7 @@ import click
 
 from . import options
 from .group import sentence
+from .interrupts import stopping_between_pieces
 from .terminal import escaped
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def command(
     A scene is any raster that GDAL can open: a GeoTIFF, a VRT, a URL; with --asset, that of each item of a STAC
     document, and <scene> its id. Writes <scene>_classes.tif and .qml, <scene>_roads.geojson (or the formats chosen
     with --format) and .qml, and on request <scene>_confidence.tif, <scene>_disagreement.tif,
-    <scene>_probabilities.tif and <scene>.json, a STAC item. The same command resumes a stopped run.
+    <scene>_probabilities.tif and <scene>.json, a STAC item. The same command resumes a stopped run:
+    Ctrl-C saves the piece in work first, a second one stops at once.
     """
     from geoseg.prediction.predict import predict_each
     from geoseg.rasters.stac import Asset, read_assets
@@ -139,7 +141,7 @@ def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
                 rate = "tracing and writing" if done == total else f"{speed / 1e6:.2f} Mpx/s" if speed else ""
                 bars.update(task, rate=rate)
 
-            return report
+            return stopping_between_pieces(report)
 
         yield begin
 

@@ -1,26 +1,13 @@
 """Ctrl-C ends every command soon, with exit code 130, whatever GDAL waits for; nothing is lost or half-written."""
 
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
+import processes
 import pytest
+from processes import WAIT
 from web_server import serving
 
-TESTS = Path(__file__).parents[1]
-WAIT = 20
-"""Seconds after which a hanging test fails; GDAL would wait for longer."""
-GEOSEG = """
-import signal, sys, threading
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
-from standins import load_echo
-from geoseg.cli import main
-from geoseg.prediction import results
-from geoseg.prediction.predict import predict_each
-predict_each.__kwdefaults__["load"] = load_echo
-"""
+SAVING = "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.\n"
 DESCRIBE = """
 import os, traceback, geoseg
 try:
@@ -33,26 +20,16 @@ except KeyboardInterrupt as error:
 
 
 def start(*arguments, first=""):
-    """Start the command with an echoing network, after some lines of Python."""
-    script = GEOSEG + first + f"\nmain({[str(argument) for argument in arguments]!r}, prog_name='geoseg')"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
-    environment |= {"GDAL_HTTP_LOW_SPEED_TIME": "600"}
-    return subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
+    """Start the command with an echoing network, after some lines of Python; GDAL waits for ten minutes."""
+    return processes.start(processes.stand_in(*arguments, first=first + "\n"), GDAL_HTTP_LOW_SPEED_TIME="600")
 
 
 def interrupted(process):
-    """Press Ctrl-C; the command ends with exit code 130 and one sentence."""
+    """Press Ctrl-C; the command ends with exit code 130 and one sentence, after one if it saves a piece before."""
     process.send_signal(signal.SIGINT)
     _, text = process.communicate(timeout=WAIT)
     assert process.returncode == 130, text
-    assert text == "geoseg: interrupted.\n"
+    assert text.removeprefix(SAVING) == "geoseg: interrupted.\n"
 
 
 @pytest.fixture
@@ -97,6 +74,8 @@ def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path)
     )
     process = start(*arguments, first=unsampled)
     server.wait_for_silence()
+    process.send_signal(signal.SIGINT)  # waits for the piece in work
+    assert process.stderr.readline() == SAVING
     interrupted(process)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
     server.behave(silent_from=None)
