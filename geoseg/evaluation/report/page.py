@@ -1,5 +1,6 @@
 """Self-contained HTML pages with inline plots."""
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,7 +26,7 @@ def render(
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"inlined": _inline, **(filters or {})}
+    environment.filters |= {"inlined": _inline, "duration": _duration, **(filters or {})}
     return environment.get_template(template).render(version=__version__, **values)
 
 
@@ -38,3 +39,17 @@ def _inline(svg: str) -> str:
     for name, colour in COLOURS.items():
         element = element.replace(f": {colour}", f": var(--{name})")
     return element
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Return a file of a MIME type as a URI, for a page without other files."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _duration(seconds: float) -> str:
+    """Format seconds as `1 h 05 min`, `5 min 03 s` or `3 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

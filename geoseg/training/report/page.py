@@ -1,6 +1,5 @@
 """The report of a training run: one self-contained page."""
 
-import base64
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from geoseg.evaluation.report.page import render
+from geoseg.evaluation.report.page import data_uri, render
 from geoseg.evaluation.report.plots import plot_confusion
 from geoseg.files import write_text
 from geoseg.training.run.run_folder import Row, seconds_spent
@@ -33,7 +32,7 @@ def write_report(run: Path) -> Path:
     page = render(
         "report.html.jinja",
         package=__package__,
-        filters={"score": _score, "duration": _duration, "count": "{:,.0f}".format},
+        filters={"score": _score, "count": "{:,.0f}".format},
         contents=contents,
         recipe=contents.recipe,
         validation=contents.validation,
@@ -175,26 +174,13 @@ def _inline_photograph(path: Path) -> str:
     target = io.BytesIO()
     with Image.open(path) as picture:
         picture.convert("RGB").save(target, "JPEG", quality=88)
-    return _data_uri("image/jpeg", target.getvalue())
+    return data_uri("image/jpeg", target.getvalue())
 
 
 def _inline(path: Path) -> str:
     """Encode a PNG or GIF file as a data URI."""
-    return _data_uri(f"image/{path.suffix[1:]}", path.read_bytes())
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return data_uri(f"image/{path.suffix[1:]}", path.read_bytes())
 
 
 def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _duration(seconds: float) -> str:
-    """Format seconds as `1 h 05 min`, `5 min 03 s` or `3 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
