@@ -124,11 +124,27 @@ class Plan:
     @property
     def disk(self) -> int:
         """Upper estimate of the disk space for results and work files, in bytes."""
-        asked = self.settings.confidence + self.settings.disagreement
-        layers = 1 + asked + self.settings.probabilities * len(self.card.legend)
+        return self.result_disk + self.work_disk
+
+    @property
+    def result_disk(self) -> int:
+        """Upper estimate of the disk space for results with overviews, a third more than their pixels, in bytes."""
+        return self._compressed(self._layers * 4 / 3)
+
+    @property
+    def work_disk(self) -> int:
+        """Upper estimate of the disk space for the work folder, which has each layer in pieces and whole, in bytes."""
         alone = self.road is not None and not self.settings.probabilities  # a work layer only
-        # Twice in the work folder, in pieces and whole, and in the result with its overviews (a third more).
-        return int(math.prod(roi_shape(self.roi)) * (layers * (2 + 4 / 3) + alone * 2) / 2)
+        return self._compressed(2 * (self._layers + alone))
+
+    @property
+    def _layers(self) -> int:
+        asked = self.settings.confidence + self.settings.disagreement
+        return 1 + asked + self.settings.probabilities * len(self.card.legend)
+
+    def _compressed(self, layers: float) -> int:
+        """Bytes of some layers, of which compression leaves half."""
+        return int(math.prod(roi_shape(self.roi)) * layers / 2)
 
 
 def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | None = None, workers: int = 1) -> Plan:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from rich.filesize import decimal
+
 from geoseg.batch.manifest import Output, Record
 from geoseg.evaluation.report.page import render
 from geoseg.files import write_text
@@ -54,7 +56,7 @@ def write_report(records: Iterable[Record], folder: Path, *, scenes: int | None 
             "link": _link,
             "moment": _moment,
             "percent": "{:.1%}".format,
-            "size": _size,
+            "size": decimal,
         },
         entries=entries,
         left=expected - len(ordered),
@@ -134,7 +136,3 @@ def _moment(text: str) -> str:
     except ValueError:
         return text
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

@@ -26,7 +26,7 @@ def render(
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"inlined": _inline, "duration": _duration, **(filters or {})}
+    environment.filters |= {"inlined": _inline, "duration": duration, **(filters or {})}
     return environment.get_template(template).render(version=__version__, **values)
 
 
@@ -46,7 +46,7 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Format seconds as `1 h 05 min`, `5 min 03 s` or `3 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,7 +1,8 @@
-"""Find cores and GPUs, and free memory, without loading a framework."""
+"""Find cores, GPUs and available memory, and return freed memory, without loading a framework."""
 
 import ctypes
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ _NO_DEVICE = 100
 """`CUDA_ERROR_NO_DEVICE`: no GPU, or all hidden by `CUDA_VISIBLE_DEVICES`."""
 _CAPABILITY_MAJOR = 75
 """`CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR` of the CUDA driver API."""
+_PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 _BFLOAT16_SINCE = 8
 """Compute capability of Ampere, the first with bfloat16 arithmetic."""
 
@@ -43,6 +45,35 @@ def count_streams(batch_size: int | None) -> int:
     """Return how many tiles OpenVINO has in work at a time; by default few, since four cores serve one tile well."""
     cores = count_cores()
     return min(_MOST_STREAMS, max(1, cores // 4)) if batch_size is None else min(cores, batch_size)
+
+
+def available_memory() -> int:
+    """Return the bytes that processes can still take: of the machine, or of this process's control group if less."""
+    lines = (_PROC / "meminfo").read_text().splitlines()
+    (kilobytes,) = (int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    return min([1024 * kilobytes, *_left_in_groups()])
+
+
+def _left_in_groups() -> Iterator[int]:
+    """Yield what limited control groups (v1 and v2) have left, this process's and those around it."""
+    for line in (_PROC / "self" / "cgroup").read_text().splitlines():
+        _, controllers, name = line.split(":", 2)
+        if controllers == "":
+            root, names = _GROUPS, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            root, names = _GROUPS / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        limit, used, cached = names
+        group = root / name.strip("/")
+        for folder in (group, *group.parents):
+            # The root has no limit; a container sees only its own group, in the place of the root.
+            if folder.is_relative_to(root) and (folder / limit).exists() and (folder / used).exists():
+                most = (folder / limit).read_text().strip()
+                statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+                if most != "max":
+                    # File pages that nobody needs are given back.
+                    yield max(0, int(most) - int((folder / used).read_text()) + int(statistics.get(cached, 0)))
 
 
 def free_heap() -> None:

@@ -1,13 +1,15 @@
 """GPUs are found through the driver, without a framework; freed memory goes back to the system."""
 
 import ctypes
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from geoseg.models.engines.hardware import count_streams, free_heap
+from geoseg.models.engines import hardware
+from geoseg.models.engines.hardware import available_memory, count_streams, free_heap
 
 
 @pytest.fixture
@@ -71,3 +73,50 @@ def test_a_library_without_it_is_left_alone(monkeypatch):
     """Where the C library has no such function, nothing happens."""
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     free_heap()
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Return a function that writes what a Linux with 8,000 kB to spare reports of itself and its control groups."""
+    monkeypatch.setattr(hardware, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(hardware, "_GROUPS", tmp_path / "groups")
+    (tmp_path / "proc" / "self").mkdir(parents=True)
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal:  10000 kB\nMemFree:  10 kB\nMemAvailable:  8000 kB\n")
+
+    def write(lines, **files):
+        (tmp_path / "proc" / "self" / "cgroup").write_text(lines)
+        for folder, (names, limit, used, cached) in files.items():
+            path = tmp_path / "groups" / folder.replace("_", "/")
+            path.mkdir(parents=True, exist_ok=True)
+            for name, text in zip(names, (limit, used, f"anon 5\n{names[2]} {cached}"), strict=True):
+                (path / (name if "." in name else "memory.stat")).write_text(f"{text}\n")
+
+    return write
+
+
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+V2 = ("memory.max", "memory.current", "inactive_file")
+
+
+def test_available_memory(machine):
+    """Without a limit it is the machine's; a group's counts if it is less, without file pages that can be dropped."""
+    machine("0::/\n")
+    assert available_memory() == 8_192_000
+    machine("1:cpu:/\n0::/a/b\n", a_b=(V2, "max", "7", "0"), a=(V2, "5000", "3000", "1000"))
+    assert available_memory() == 3_000
+    machine("0::/a/b\n", a_b=(V2, "2000", "2600", "0"))
+    assert available_memory() == 0
+    machine("0::/a/b\n", a_b=(V2, "99000000", "7", "0"), a=(V2, "max", "3000", "1000"))
+    assert available_memory() == 8_192_000
+
+
+def test_available_memory_of_the_first_control_groups(machine):
+    """Version 1; a container sees its group in the place of the root, whatever the name."""
+    machine("4:memory:/docker/x\n0::/\n", memory=(V1, "7000", "500", "200"))
+    assert available_memory() == 6_700
+
+
+def test_available_memory_is_no_more_than_all():
+    """On this machine, too."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < available_memory() <= total

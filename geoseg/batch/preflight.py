@@ -1,0 +1,155 @@
+"""Check that a batch fits its machine before it begins: memory, disk and time."""
+
+import math
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rich.filesize import decimal
+
+from geoseg.evaluation.report.page import duration
+from geoseg.models.engines.hardware import available_memory
+from geoseg.prediction.plan import Plan
+from geoseg.tiling import roi_shape
+
+from .manifest import Record
+
+_LISTED = 10
+"""Scenes that are named at most; the others are counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """What a batch needs; memory and disk are upper estimates."""
+
+    scenes: int
+    """To predict."""
+    pixels: int
+    """Of all scenes, on the model's grid."""
+    memory: int
+    """Bytes of a process with the largest scene."""
+    disk: int
+    """Bytes of all results, and of the largest work folders that exist at the same time."""
+    earlier: int
+    """Scenes that the rate was measured with."""
+    pixels_per_s: float | None
+    """Of earlier scenes in this folder with the same engine; None without any."""
+    problems: tuple[str, ...]
+    """A sentence for each scene that does not fit the memory, the largest first, and one if the disk is too small."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Time of the batch; None if no rate is known."""
+        return None if self.pixels_per_s is None else self.pixels / self.pixels_per_s
+
+    def __str__(self) -> str:
+        needs = f"up to {decimal(self.memory)} of memory and {decimal(self.disk)} of disk space"
+        time = "its time is known after the first scenes"
+        if self.seconds is not None:
+            time = f"about {duration(self.seconds)} at the rate of {_count(self.earlier, 'earlier scene')}"
+        return f"{_count(self.scenes, 'scene')}, {self.pixels / 1e6:,.1f} megapixels: {needs}; {time}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Need:
+    """What a scene needs."""
+
+    source: str
+    pixels: int
+    memory: int
+    results: int
+    work: int
+
+
+def check(
+    plans: Iterable[Plan],
+    folder: Path,
+    *,
+    records: Iterable[Record] = (),
+    processes: int = 1,
+    together: int = 2,
+    memory: int | None = None,
+) -> Preflight:
+    """Compare what the planned scenes of a batch need with what there is; nothing is predicted or refused.
+
+    Parameters
+    ----------
+    plans
+        Scenes to predict; they are not kept.
+    folder
+        Folder of the results, which may not exist yet. Only its disk is checked.
+    records
+        Earlier records of the folder, for the rate.
+    processes
+        Processes that share the memory of this machine.
+    together
+        Scenes whose work folders exist at the same time: one is read while another is finished.
+    memory
+        Bytes that a process may use; by default its share of what is available on this machine.
+    """
+    needs: list[_Need] = []
+    engines: set[str] = set()
+    for plan in plans:
+        engines.add(str(plan.runtime))
+        needs.append(
+            _Need(
+                source=plan.scene.source,
+                pixels=math.prod(roi_shape(plan.roi)),
+                memory=plan.memory,
+                results=plan.result_disk,
+                work=plan.work_disk,
+            )
+        )
+    of_engine = [each for each in records if each.state == "done" and each.pixels and each.engine in engines]
+    disk = sum(each.results for each in needs) + sum(sorted(each.work for each in needs)[-together:])
+    memory = available_memory() // processes if memory is None else memory
+    return Preflight(
+        scenes=len(needs),
+        pixels=sum(each.pixels for each in needs),
+        memory=max((each.memory for each in needs), default=0),
+        disk=disk,
+        earlier=len(of_engine),
+        pixels_per_s=_rate(of_engine),
+        problems=(*_lacking_memory(needs, memory), *_lacking_disk(needs, disk, folder)),
+    )
+
+
+def _rate(records: Sequence[Record]) -> float | None:
+    """Return pixels per second while at least one of the scenes was in work; None without any."""
+    spans = sorted((datetime.fromisoformat(each.started), datetime.fromisoformat(each.ended)) for each in records)
+    busy = timedelta()
+    reached = None
+    for start, end in spans:
+        begin = start if reached is None else max(start, reached)
+        busy += max(end - begin, timedelta())
+        reached = end if reached is None else max(end, reached)
+    return sum(each.pixels for each in records) / busy.total_seconds() if busy else None
+
+
+def _lacking_memory(needs: Iterable[_Need], memory: int) -> Iterator[str]:
+    lacking = sorted((each for each in needs if each.memory > memory), key=lambda each: -each.memory)
+    for each in lacking[:_LISTED]:
+        yield (
+            f"{each.source} may need {decimal(each.memory)} of memory, and {decimal(memory)} are available; close "
+            "other programs, or lower `memory`."
+        )
+    if more := lacking[_LISTED:]:
+        yield f"{_count(len(more), 'more scene')} may need more memory than the {decimal(memory)} that are available."
+
+
+def _lacking_disk(needs: Iterable[_Need], disk: int, folder: Path) -> Iterator[str]:
+    ground = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    free = shutil.disk_usage(ground).free
+    if disk > free:
+        largest = sorted(needs, key=lambda each: -each.results)[:_LISTED]
+        named = ", ".join(f"{each.source} ({decimal(each.results)})" for each in largest)
+        yield (
+            f"the results may need {decimal(disk)} with their work files, and {folder} has {decimal(free)} free; free "
+            f"some, or choose another `folder`. The largest: {named}."
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
