@@ -11,7 +11,7 @@ import numpy.typing as npt
 from geoseg.models.engines.engine import Engine, stream
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.read import scaled
-from geoseg.tiling import Roi, Tile, blend, prefetch, sum_of_squares, within
+from geoseg.tiling import Carried, Roi, Tile, blend, prefetch, sum_of_squares, tile_rows_of, within
 
 from .holes import fill_holes
 from .plan import Plan
@@ -53,20 +53,34 @@ class Rows:
     """Whether a device has halved its batch by now."""
 
 
-def predict_block(plan: Plan, block: Roi, engine: Engine, clock: Timings | None = None) -> Iterator[Rows]:
-    """Yield the finished rows of a block from top to bottom; raises SceneError if the scene cannot be read."""
+def predict_block(
+    plan: Plan, block: Roi, engine: Engine, clock: Timings | None = None, carried: Carried | None = None
+) -> Iterator[Rows]:
+    """Yield the finished rows of a block from top to bottom; raises SceneError if the scene cannot be read.
+
+    With `carried`, what the block above has left there is not computed again; see `blend`.
+    """
     waiting: deque[Strip] = deque()
     clock = clock or Timings()
-    strips = prefetch(clock.producing("read", _read(plan, block, waiting)), depth=1)
+    tile_rows = tile_rows_of(plan.lattice, block, carried)
+    strips = prefetch(clock.producing("read", _read(plan, block, tile_rows, waiting)), depth=1)
     tiles = _score(plan, block, clock.awaiting("network", strips), engine)
     scored = prefetch(clock.producing("network", tiles), depth=_TILES_AHEAD)
     with closing(scored):  # an error's traceback would keep it open
-        yield from clock.producing("blend", _blend(plan, block, clock.awaiting("blend", scored), waiting))
+        rows = blend(
+            clock.awaiting("blend", scored),
+            plan.lattice,
+            plan.window,
+            block,
+            squares=plan.settings.disagreement,
+            carried=carried,
+        )
+        yield from clock.producing("blend", _finished(plan, block, rows, waiting))
 
 
-def _read(plan: Plan, block: Roi, waiting: deque[Strip]) -> Iterator[Strip]:
+def _read(plan: Plan, block: Roi, tile_rows: range, waiting: deque[Strip]) -> Iterator[Strip]:
     """Read strips, and keep each in `waiting` for its validity mask until its rows are finished."""
-    for strip in read_strips(plan, block):
+    for strip in read_strips(plan, block, tile_rows):
         waiting.append(strip)
         yield strip
 
@@ -94,16 +108,15 @@ def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine:
 
 def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Tile, npt.NDArray[np.float32] | None]]:
     """Cut strips into tiles, filled and scaled for the network: `(tile, tile, bands)`, or None for one without data."""
-    strip = next(strips)
     first = plan.lattice.touching(block)[1].start
-    for tile in plan.lattice.tiles(block):
-        if tile.row != strip.row:
-            strip = next(strips)
-        cols = within(tile.cols, strip.cols)
-        if strip.with_data[tile.col - first]:
-            yield tile, scaled(fill_holes(strip.pixels[:, cols], strip.valid[:, cols]), plan.scaling)
-        else:
-            yield tile, None
+    for strip in strips:
+        for tile in plan.lattice.tiles(block, range(strip.row, strip.row + 1)):
+            cols = within(tile.cols, strip.cols)
+            if strip.with_data[tile.col - first]:
+                yield tile, scaled(fill_holes(strip.pixels[:, cols], strip.valid[:, cols]), plan.scaling)
+            else:
+                yield tile, None
+        del strip  # it may be finished before the next is read
 
 
 def _strip_of(waiting: deque[Strip], rows: slice) -> Strip:
@@ -113,9 +126,14 @@ def _strip_of(waiting: deque[Strip], rows: slice) -> Strip:
     return waiting[0]
 
 
-def _blend(plan: Plan, block: Roi, scored: Iterator[Scored], waiting: deque[Strip]) -> Iterator[Rows]:
-    """Blend scores, and finish their rows."""
-    for rows, scores in blend(scored, plan.lattice, plan.window, block, squares=plan.settings.disagreement):
+def _finished(
+    plan: Plan,
+    block: Roi,
+    blended: Iterator[tuple[slice, npt.NDArray[np.float32] | None]],
+    waiting: deque[Strip],
+) -> Iterator[Rows]:
+    """Finish blended rows."""
+    for rows, scores in blended:
         yield _finish(plan, rows, block[1], scores, _strip_of(waiting, rows).wanted_in(rows, block[1]))
 
 

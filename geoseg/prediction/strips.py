@@ -43,12 +43,13 @@ class Strip:
         return self.wanted[within(rows, self.rows), within(cols, self.cols)]
 
 
-def read_strips(plan: Plan, block: Roi) -> Iterator[Strip]:
-    """Yield the strips of a block from top to bottom; rows that two strips share are read once.
+def read_strips(plan: Plan, block: Roi, tile_rows: range | None = None) -> Iterator[Strip]:
+    """Yield the strips of a block, or some of them, from top to bottom; rows that two strips share are read once.
 
     Raises SceneError if the scene cannot be read.
     """
-    tile_rows, tile_cols = plan.lattice.touching(block)
+    touching, tile_cols = plan.lattice.touching(block)
+    tile_rows = touching if tile_rows is None else tile_rows
     cols = slice(plan.lattice.cols.span(tile_cols[0]).start, plan.lattice.cols.span(tile_cols[-1]).stop)
     height, width = plan.grid.shape
     needed = [_sources(plan.lattice.rows.span(row), height) for row in tile_rows]

@@ -1,7 +1,7 @@
 """Tile lattices, blending, resampling kernels and threads, without files or networks."""
 
 from .background import Background, Stopped
-from .blend import blend, sum_of_squares
+from .blend import Carried, blend, sum_of_squares, tile_rows_of
 from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval, targets_before
 from .lattice import Axis, Lattice, Roi, Tile, reflect, roi_shape
 from .prefetch import prefetch
@@ -14,6 +14,7 @@ __all__ = [
     "GRACE_S",
     "Axis",
     "Background",
+    "Carried",
     "Lattice",
     "Roi",
     "Stopped",
@@ -34,5 +35,6 @@ __all__ = [
     "sum_of_squares",
     "taper",
     "targets_before",
+    "tile_rows_of",
     "within",
 ]

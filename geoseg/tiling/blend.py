@@ -38,7 +38,19 @@ class _Strip:
         for cols in self.spans:
             shared[..., cols] *= weights
         for cols in above.spans:
-            shared[..., cols] += above.planes[..., cols]
+            shared[..., cols] += above.planes[:, : len(weights), cols]
+
+
+Carried = dict[int, _Strip | None]
+"""Weighted scores of rows that two tile rows share, by the lower one; None where no tile of the upper has scores."""
+
+
+def tile_rows_of(lattice: Lattice, roi: Roi, carried: Carried | None = None) -> range:
+    """Return the tile rows that `blend` needs for a region: not the one above it whose scores are carried over."""
+    rows, _ = lattice.touching(roi)
+    first = rows.start + 1
+    known = carried is not None and first in carried and first in rows
+    return rows[1:] if known and lattice.rows.span(first).start == roi[0].start else rows
 
 
 @overload
@@ -49,6 +61,7 @@ def blend(
     roi: Roi | None = None,
     *,
     squares: bool = False,
+    carried: Carried | None = None,
 ) -> Iterator[tuple[slice, Scores]]: ...
 @overload
 def blend(
@@ -58,6 +71,7 @@ def blend(
     roi: Roi | None = None,
     *,
     squares: bool = False,
+    carried: Carried | None = None,
 ) -> Iterator[tuple[slice, Scores | None]]: ...
 def blend(
     scored: Iterable[tuple[Tile, Scores | None]],
@@ -66,6 +80,7 @@ def blend(
     roi: Roi | None = None,
     *,
     squares: bool = False,
+    carried: Carried | None = None,
 ) -> Iterator[tuple[slice, Scores | None]]:
     """Yield rows of the grid with their blended scores as soon as no later tile covers them.
 
@@ -75,27 +90,40 @@ def blend(
     With ``squares``, the sum of squares of a tile's scores is blended as if it were one more class, the last.
     Raises ValueError if a tile is missing, surplus or out of order, or its scores have the wrong shape.
 
+    With ``carried``, a region cut where a tile row starts leaves there what the region below it, of the same columns,
+    would compute again, and takes what the one above has left: ``scored`` then holds the tiles of
+    ``tile_rows_of(lattice, roi, carried)``.
+
     Scores are summed over columns, then over rows, so two regions agree bit for bit where they overlap. Memory is two
     strips of ``tile`` rows across the region, regardless of its height.
     """
     rows, cols = lattice.roi if roi is None else roi
-    tile_rows, _ = lattice.touching(roi)
+    tile_rows = tile_rows_of(lattice, (rows, cols), carried)
     source = iter(scored)
-    carried: _Strip | None = None
+    above: _Strip | None = None
+    needed = rows
+    if carried is not None:
+        if tile_rows != lattice.touching((rows, cols))[0]:
+            above = carried.pop(tile_rows.start)
+        following = tile_rows.stop
+        if following < lattice.rows.count and lattice.rows.span(following).start == rows.stop:
+            needed = slice(rows.start, rows.stop + lattice.overlap)
     for row in tile_rows:
-        span = clip(lattice.rows.span(row), rows)
+        span = clip(lattice.rows.span(row), needed)
         height = span.stop - span.start
         weights = _weights(lattice.rows, row, family, span)[:, None]
         strip = _blend_columns(source, lattice, family, row, (span, cols), squares=squares)
-        if carried is not None:
-            classes, shared, width = carried.planes.shape
+        if above is not None:
+            classes, shared, width = above.planes.shape
             strip = strip or _Strip(planes=np.zeros((classes, height, width), np.float32), spans=[])
-            strip.join(carried, weights[:shared])
+            strip.join(above, weights[:shared])
         finished = height
-        if row + 1 in tile_rows:
-            finished = clip(lattice.rows.span(row + 1), rows).start - span.start
+        if row + 1 in tile_rows or needed.stop > rows.stop:
+            finished = max(lattice.rows.span(row + 1).start - span.start, 0)
             below = slice(finished, height)
-            carried = strip.weighted(below, weights[below]) if strip and strip.spans else None
+            above = strip.weighted(below, weights[below]) if strip and strip.spans else None
+            if carried is not None and row + 1 == tile_rows.stop:
+                carried[row + 1] = above
         if finished:
             done = slice(span.start, span.start + finished)
             yield done, np.moveaxis(strip.planes[:, :finished], 0, -1) if strip else None

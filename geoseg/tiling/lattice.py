@@ -140,10 +140,10 @@ class Lattice:
         rows, cols = self.touching(roi)
         return len(rows) * len(cols)
 
-    def tiles(self, roi: Roi | None = None) -> Iterator[Tile]:
-        """Yield the tiles that touch a region, by default all, in row-major order."""
-        rows, cols = self.touching(roi)
-        for row in rows:
+    def tiles(self, roi: Roi | None = None, rows: range | None = None) -> Iterator[Tile]:
+        """Yield the tiles that touch a region, by default all, in row-major order; or those of some tile rows."""
+        touching, cols = self.touching(roi)
+        for row in touching if rows is None else rows:
             for col in cols:
                 yield Tile(row=row, col=col, rows=self.rows.span(row), cols=self.cols.span(col))
 

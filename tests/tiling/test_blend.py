@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.tiling import FAMILIES, Lattice, blend, reflect, taper
+from geoseg.tiling import FAMILIES, Lattice, blend, reflect, taper, tile_rows_of
 
 
 def echo(image, tiles):
@@ -55,6 +57,31 @@ def test_a_region_has_the_bits_of_the_whole(data, lattice, family):
     roi = data.draw(regions(lattice.shape))
     part = joined(blend(noise(lattice.tiles(roi), lattice), lattice, family, roi))
     np.testing.assert_array_equal(part, whole[roi])
+
+
+@given(st.data(), lattices(), st.sampled_from(FAMILIES))
+def test_regions_hand_scores_on(data, lattice, family):
+    """Regions below each other, in any order and cut anywhere, have the bits of the whole with what they carry over.
+
+    From top to bottom, cut where tile rows start, no tile is scored twice.
+    """
+    whole = joined(blend(noise(lattice.tiles(), lattice), lattice, family))
+    starts = [lattice.rows.span(row).start for row in range(1, lattice.rows.count)]
+    odd = data.draw(st.sets(st.integers(1, lattice.shape[0] - 1), max_size=2)) if lattice.shape[0] > 1 else set()
+    kept = data.draw(st.sets(st.sampled_from(starts))) if starts else set()
+    edges = sorted({0, *odd, *kept, lattice.shape[0]})
+    in_order = data.draw(st.booleans())
+    regions = [(slice(*edge), slice(0, lattice.shape[1])) for edge in pairwise(edges)]
+    carried, scored = {}, 0
+    found = np.full_like(whole, np.nan)
+    for roi in regions if in_order else data.draw(st.permutations(regions)):
+        tiles = [*lattice.tiles(roi, tile_rows_of(lattice, roi, carried))]
+        scored += len(tiles)
+        for rows, scores in blend(noise(tiles, lattice), lattice, family, roi, carried=carried):
+            found[rows] = scores
+    np.testing.assert_array_equal(found, whole)
+    if in_order and not odd:
+        assert scored == len(lattice)
 
 
 @given(lattices(), st.sampled_from(FAMILIES))
