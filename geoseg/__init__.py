@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .evaluation.roads import evaluate_roads as evaluate_roads
     from .polygons import Polygons as Polygons
     from .polygons import polygonise as polygonise
-    from .prediction.executors import DaskExecutor as DaskExecutor
+    from .prediction.cluster.executor import DaskExecutor as DaskExecutor
     from .prediction.executors import LocalExecutor as LocalExecutor
     from .prediction.export import export as export
     from .prediction.info import describe as describe
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BundleError": "errors",
     "CalibratedModel": "evaluation.calibrate_model",
-    "DaskExecutor": "prediction.executors",
+    "DaskExecutor": "prediction.cluster.executor",
     "Evaluation": "evaluation",
     "DataError": "errors",
     "GeosegError": "errors",

@@ -25,40 +25,47 @@ class ClassArea:
     area_m2: float
 
 
+StripCounts = npt.NDArray[np.int64]
+"""Pixels of each entry of a legend in strips of `STRIP_ROWS` rows `(strips, entries)`."""
+
+
+def count_strips(rows: npt.NDArray[np.uint8], top: int, entries: int) -> StripCounts:
+    """Count classes `(rows, columns)` whose first row is `top`, from the strip that holds it on."""
+    edges = range(top // STRIP_ROWS * STRIP_ROWS, top + len(rows), STRIP_ROWS)
+    strips = (_with_data(rows[max(edge - top, 0) : edge - top + STRIP_ROWS]) for edge in edges)
+    return np.array([np.bincount(strip.ravel(), minlength=NODATA + 1)[:entries] for strip in strips], np.int64)
+
+
 class AreaCounter:
-    """Counts pixels and ground area of each class, from the top; every pixel of a strip has the area of its middle."""
+    """Adds up pixels and ground area of each class, in any order; every pixel of a strip has the area of its middle."""
 
     def __init__(self, legend: Legend, grid: GeoBox) -> None:
         self._entries = legend.entries
         self._grid = grid
-        self.pixels: npt.NDArray[np.int64] = np.zeros(len(self._entries), np.int64)
+        self._strips: StripCounts = np.zeros((-(-grid.shape[0] // STRIP_ROWS), len(self._entries)), np.int64)
+
+    def add(self, top: int, counts: StripCounts) -> None:
+        """Add the pixels that `count_strips` has counted from row `top` on."""
+        first = top // STRIP_ROWS
+        self._strips[first : first + len(counts)] += counts
+
+    @property
+    def pixels(self) -> npt.NDArray[np.int64]:
         """Pixels of each entry of the legend so far."""
-        self._area_m2 = np.zeros(len(self._entries))
-        self._strip = np.zeros(len(self._entries), np.int64)
-        self._top = 0
-
-    def count(self, rows: npt.NDArray[np.uint8]) -> None:
-        """Count the next rows `(rows, columns)`."""
-        while len(rows):
-            height = min(STRIP_ROWS - self._top % STRIP_ROWS, len(rows))
-            self._strip += np.bincount(_with_data(rows[:height]).ravel(), minlength=NODATA + 1)[: len(self._entries)]
-            rows = rows[height:]
-            self._top += height
-            if self._top % STRIP_ROWS == 0 or self._top == self._grid.shape[0]:
-                self._finish_strip()
-
-    def _finish_strip(self) -> None:
-        top = (self._top - 1) // STRIP_ROWS * STRIP_ROWS
-        self._area_m2 += self._strip * ground_area(self._grid[top : self._top, :])
-        self.pixels += self._strip
-        self._strip[:] = 0
+        total: npt.NDArray[np.int64] = self._strips.sum(axis=0)
+        return total
 
     def areas(self) -> tuple[ClassArea, ...]:
         """Share and area of each entry, in the order of the legend."""
-        shares = self.pixels / max(int(self.pixels.sum()), 1)
+        pixels = self.pixels
+        shares = pixels / max(int(pixels.sum()), 1)
+        area_m2 = np.zeros(len(self._entries))
+        height = self._grid.shape[0]
+        for top, strip in zip(range(0, height, STRIP_ROWS), self._strips, strict=True):
+            area_m2 += strip * ground_area(self._grid[top : min(top + STRIP_ROWS, height), :])
         return tuple(
-            ClassArea(name=entry.name, colour=entry.colour, pixels=int(pixels), share=float(share), area_m2=float(area))
-            for entry, pixels, share, area in zip(self._entries, self.pixels, shares, self._area_m2, strict=True)
+            ClassArea(name=entry.name, colour=entry.colour, pixels=int(count), share=float(share), area_m2=float(area))
+            for entry, count, share, area in zip(self._entries, pixels, shares, area_m2, strict=True)
         )
 
 

@@ -9,11 +9,10 @@ from itertools import groupby
 from pathlib import Path
 from threading import Event, Semaphore
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import rasterio
-from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 
 from geoseg.compiled import Compilation
@@ -26,12 +25,12 @@ from geoseg.roads.graph.chains import Chains
 from geoseg.roads.trace import Tracing, plan_tracing, trace_rows
 from geoseg.tiling import Background, Stopped
 
-from .areas import AreaCounter
+from .areas import AreaCounter, count_strips
 from .blocks import Rows
-from .executors import Finished
+from .jobs import Finished
 from .journal import Journal, pieces
 from .memory import HELD, PARTS, count_tracers, traced_block
-from .mosaic import Values, WorkRaster, describe
+from .mosaic import Values, WorkRaster, describe, whole
 from .plan import Plan
 from .result_layers import Layer, output_grid, work_layers
 from .timings import Timings
@@ -49,6 +48,40 @@ class _Band:
     """Pieces in memory, by first column."""
 
 
+class Finishing(Protocol):
+    """Takes the regions that an executor finishes, in any order, within a `with` block; see `Finisher`."""
+
+    areas: AreaCounter
+    tracing: Tracing | None
+    """None if no roads are traced."""
+    clock: Timings
+
+    @property
+    def compiling(self) -> bool:
+        """Whether the road tracer is being compiled, which happens once on a machine."""
+
+    def add(self, finished: Finished) -> None:
+        """Take note of finished pieces; raises errors of what was begun with earlier ones."""
+
+    def mosaics(self) -> dict[Layer, Path]:
+        """Return a VRT for each layer, once all rows are finished."""
+
+    def skeleton(self) -> Any:  # noqa: ANN401 - a task's argument: a cluster resolves it where the task runs
+        """Return the skeleton of roads: `Chains`, or a list of the `Pieces` of all blocks."""
+
+    def stop(self) -> None:
+        """Have `check` raise, without waiting for what was begun."""
+
+    def check(self) -> None:
+        """Raise `Stopped` after `stop`."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+
 class Finisher:
     """Takes what an executor finishes, in any order, and assembles it from top to bottom in a thread of its own.
 
@@ -63,7 +96,7 @@ class Finisher:
         self._room = Semaphore(HELD)
         self._stopped = Event()
         self.areas = AreaCounter(plan.legend, output_grid(plan))
-        self.tracing: Tracing | None = None if plan.road is None else _plan_tracing(output_grid(plan))
+        self.tracing: Tracing | None = plan_roads(plan)
         # Bands are never waited for: few of them hold pieces.
         self._assembling: Background[_Band, dict[Layer, Path]] = Background(
             self._assemble, depth=len(self._waiting) + 1, name="assemble"
@@ -125,7 +158,8 @@ class Finisher:
                     values = _read(self._journal, band, layer)
                     raster.append(values)
                     if layer.name == "classes":
-                        self.areas.count(values[0])
+                        top = band.rows.start - plan.roi[0].start
+                        self.areas.add(top, count_strips(values[0], top, len(plan.legend.entries)))
                     if self._skeleton is not None and layer.name in {"probabilities", "road"}:
                         # A copy of one band, so that the others are freed.
                         road = values[plan.road].copy() if layer.name == "probabilities" else values[0]
@@ -135,7 +169,7 @@ class Finisher:
                     band.held.popitem()
                     self._room.release()
         plan = self._journal.as_run(plan)
-        return {layer: describe(plan, layer, target, place) for layer, target in layers.items()}
+        return {layer: describe(plan, layer, whole(target, place), place) for layer, target in layers.items()}
 
     @property
     def compiling(self) -> bool:
@@ -202,5 +236,7 @@ def _read(journal: Journal, band: _Band, layer: Layer) -> Values:
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
 
-def _plan_tracing(place: GeoBox) -> Tracing:
-    return plan_tracing(place.shape.yx, place.transform, crs_of(place))
+def plan_roads(plan: Plan) -> Tracing | None:
+    """Plan to trace the roads of a result; None if they are not requested."""
+    place = output_grid(plan)
+    return None if plan.road is None else plan_tracing(place.shape.yx, place.transform, crs_of(place))

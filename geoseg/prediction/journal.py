@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +127,8 @@ class Journal:
             with memory.open(**profile, transform=place.transform, crs=crs_of(place)) as dataset:
                 dataset.write(values)
             target = self.piece(layer, rows.rows, rows.cols)
-            partial = target.with_suffix(".part")
+            # Of its own: a cluster may repeat a block whose worker it has lost, but which still writes.
+            partial = target.with_name(f"{target.name}.{uuid4().hex}.part")
             with partial.open("wb") as file:
                 file.write(memory.read())
                 file.flush()

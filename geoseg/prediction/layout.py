@@ -13,6 +13,12 @@ from .settings import Settings
 
 MAX_ENLARGEMENT = 4.0
 """Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
+_BLOCKS_EACH = 8
+"""Blocks for each of several workers, if there are enough tiles."""
+_TILES_DOWN = 4
+"""Rows of tiles in a block of several workers, at most: blocks are what is repeated when one is lost."""
+_TILES_ACROSS = 8
+"""Least tiles beside each other in a block, where a scene is cut into columns for the workers."""
 
 
 def choose_grid(scene: Scene, card: Card, settings: Settings) -> Grid:
@@ -64,12 +70,20 @@ def scene_pixels(scene: Scene, grid: Grid, roi: Roi) -> Roi:
 
 
 def cut_blocks(lattice: Lattice, roi: Roi, *, max_columns: int, workers: int) -> list[Roi]:
-    """Cut `roi` between tiles: into columns that fit the memory, and rows so that every worker has blocks."""
+    """Cut `roi` between tiles: into columns that fit the memory, and for several workers, rows.
+
+    Workers get small blocks, of which little is lost with a worker, and enough of them to end at about the same time.
+    """
     rows, cols = roi
     width = cols.stop - cols.start
     # Cuts move to the nearest tile, so a block may grow by a stride.
     across = 1 if width <= max_columns else math.ceil(width / (max_columns - lattice.cols.stride))
-    down = 1 if workers == 1 else math.ceil(2 * workers / across)
+    down = 1
+    if workers > 1:
+        high, wide = (len(touched) for touched in lattice.touching(roi))
+        # Tiles at the sides of a block are scored twice, so a scene is cut into columns for want of rows only.
+        across = max(across, min(math.ceil(2 * workers / high), wide // _TILES_ACROSS))
+        down = max(math.ceil(_BLOCKS_EACH * workers / across), math.ceil(high / _TILES_DOWN))
     return [(part, column) for column in _cut(lattice.cols, cols, across) for part in _cut(lattice.rows, rows, down)]
 
 

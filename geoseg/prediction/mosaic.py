@@ -18,7 +18,7 @@ from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.geotiff import check_complete, naming_errors
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.tags import result_tags
-from geoseg.tiling import nearest_exact
+from geoseg.tiling import Roi, nearest_exact, roi_shape
 
 from .journal import QUICK
 from .memory import STRIP_ROWS
@@ -77,26 +77,36 @@ class WorkRaster:
                 check_complete(self._target)
 
 
-def match_scene(plan: Plan, layer: Layer, mosaic: Path) -> Path:
+def match_scene(plan: Plan, layer: Layer, mosaic: Path, folder: Path) -> Path:
     """Resample a mosaic to the scene's pixels: each takes the value of the grid pixel that contains its centre.
 
-    Returns the VRT of a work raster that covers `plan.scene_roi`.
+    Returns the VRT, in `folder`, of a work raster that covers `plan.scene_roi`.
     """
     rows, cols = plan.scene_roi
     rows_of = nearest_exact(plan.scene.grid.shape[0], plan.grid.shape[0])[rows] - plan.roi[0].start
     cols_of = nearest_exact(plan.scene.grid.shape[1], plan.grid.shape[1])[cols] - plan.roi[1].start
-    target = mosaic.with_name(f"matched_{layer.name}.tif")
+    target = folder / f"matched_{layer.name}.tif"
     place = plan.scene.geobox[rows, cols]
     with rasterio.open(mosaic) as source, WorkRaster(layer, target, place) as matched:
         for top in range(0, len(rows_of), STRIP_ROWS):
             down = rows_of[top : top + STRIP_ROWS]
             strip = source.read(window=Window(0, down[0], source.width, down[-1] + 1 - down[0]))
             matched.append(strip[:, down - down[0]][:, :, cols_of])
-    return describe(plan, layer, target, place)
+    return describe(plan, layer, whole(target, place), place)
 
 
-def describe(plan: Plan, layer: Layer, raster: Path, place: GeoBox) -> Path:
-    """Write a VRT of a work raster with the legend and provenance of its layer."""
+Parts = dict[Path, Roi]
+"""Rasters, and the rows and columns of a larger one that each of them holds."""
+
+
+def whole(raster: Path, place: GeoBox) -> Parts:
+    """Return a work raster as the only part of itself."""
+    height, width = place.shape
+    return {raster: (slice(0, height), slice(0, width))}
+
+
+def describe(plan: Plan, layer: Layer, parts: Parts, place: GeoBox) -> Path:
+    """Write a VRT of work rasters with the legend and provenance of their layer, beside the first of them."""
     height, width = place.shape
     root = Xml.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
     Xml.SubElement(root, "SRS").text = crs_of(place).to_wkt()
@@ -109,12 +119,24 @@ def describe(plan: Plan, layer: Layer, raster: Path, place: GeoBox) -> Path:
         Xml.SubElement(band, "Description").text = description
         Xml.SubElement(band, "NoDataValue").text = str(NODATA)
         _describe_values(band, plan, layer)
-        source = Xml.SubElement(band, "SimpleSource")
-        Xml.SubElement(source, "SourceFilename", relativeToVRT="1").text = raster.name
-        Xml.SubElement(source, "SourceBand").text = str(number)
-    path = raster.with_suffix(".vrt")
+        for raster, region in parts.items():
+            _add_source(band, raster, number, region)
+    path = next(iter(parts)).with_name(f"{layer.name}.vrt")
     Xml.ElementTree(root).write(path, encoding="utf-8")
     return path
+
+
+def _add_source(band: Xml.Element, raster: Path, number: int, region: Roi) -> None:
+    """Add a band of a raster as the source of a region; GDAL opens it when it reads there."""
+    rows, cols = region
+    height, width = roi_shape(region)
+    source = Xml.SubElement(band, "SimpleSource")
+    Xml.SubElement(source, "SourceFilename", relativeToVRT="1").text = raster.name
+    Xml.SubElement(source, "SourceBand").text = str(number)
+    Xml.SubElement(source, "SourceProperties", RasterXSize=str(width), RasterYSize=str(height), DataType="Byte")
+    for name, left, top in (("SrcRect", 0, 0), ("DstRect", cols.start, rows.start)):
+        place = {"xOff": left, "yOff": top, "xSize": width, "ySize": height}
+        Xml.SubElement(source, name, {key: str(value) for key, value in place.items()})
 
 
 def _describe_values(band: Xml.Element, plan: Plan, layer: Layer) -> None:

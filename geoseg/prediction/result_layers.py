@@ -6,6 +6,7 @@ from pathlib import Path
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
 
+from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.geotiff import check_complete, writing
 
 from .plan import Plan
@@ -16,7 +17,6 @@ _COG = {
     "level": 6,
     "blocksize": 512,
     "bigtiff": "if_safer",
-    "num_threads": "all_cpus",
 }
 
 
@@ -65,5 +65,5 @@ def result_grid(plan: Plan) -> GeoBox:
 def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
     """Copy a mosaic to a Cloud Optimized GeoTIFF; raises OSError if it is incomplete."""
     with writing(target):
-        rasterio.shutil.copy(mosaic, target, **_COG, overview_resampling=layer.overviews)
+        rasterio.shutil.copy(mosaic, target, **_COG, num_threads=count_cores(), overview_resampling=layer.overviews)
         check_complete(target)

@@ -1,9 +1,12 @@
 """Write the files of a prediction once all rows are finished."""
 
-from concurrent.futures import wait
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol, TypeVar
 
 import rasterio
 
@@ -13,20 +16,31 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.overviews import Overview
 from geoseg.roads import road_raster
-from geoseg.roads.trace import finish_network
+from geoseg.roads.graph.chains import Chains, splice
+from geoseg.roads.skeleton.pieces import Pieces
+from geoseg.roads.trace import Tracing, finish_network
 from geoseg.tiling import in_thread
 from geoseg.vectors.qgis import class_style
 from geoseg.vectors.write import write_layers
 
 from .areas import ClassArea
-from .finishing import Finisher
+from .finishing import Finishing
 from .journal import Journal
 from .mosaic import match_scene
 from .outputs import Outputs
 from .plan import Plan
 from .result_layers import Layer, requested_layers, write_cog
 from .stac_item import write_item
-from .timings import StageTime, Timings
+from .timings import StageTime
+
+R = TypeVar("R")
+
+
+class Submit(Protocol):
+    """Runs tasks, here or on a cluster."""
+
+    def __call__(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
+        """Begin a task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +82,10 @@ class Prediction:
         return max(self.stages, key=lambda stage: self.stages[stage].busy_s)
 
 
-def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finisher, *, overwrite: bool) -> Prediction:
-    """Write every file in the work folder, then publish them all.
+def write_results(
+    plan: Plan, journal: Journal, files: Outputs, finisher: Finishing, submit: Submit, *, overwrite: bool
+) -> Prediction:
+    """Write every file in the work folder, then publish them all; `submit` is that of an `Executor`.
 
     SceneError if no pixel has data; `Stopped`, with nothing published, if the finisher was stopped.
     """
@@ -78,15 +94,26 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")
     targets = {name: journal.work_file(path) for name, path in files.rasters.items()}
+    task = replace(plan, blocks=(plan.roi,))  # of a cluster's scene, they would be most of what is sent
+
+    def begin(stage: str, function: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401
+        def run() -> R:
+            with finisher.clock.busy(stage):
+                return submit(function, *arguments).result()
+
+        return in_thread(run, name=stage)
+
     rasters = [
-        in_thread(
-            partial(_write_raster, plan, layer, mosaics[layer], targets[layer.name], finisher.clock), name="compress"
-        )
+        begin("compress", _write_raster, task, layer, mosaics[layer], targets[layer.name])
         for layer in requested_layers(plan)
     ]
     try:
         journal.work_file(files.style).write_text(class_style(plan.legend))
-        roads = _write_roads(plan, journal, files, finisher, mosaics)
+        roads = None
+        if files.road_style is not None and finisher.tracing is not None:
+            mosaic = next(path for layer, path in mosaics.items() if layer.name in {"road", "probabilities"})
+            skeleton = finisher.skeleton()
+            roads = begin("roads", _write_roads, task, journal, files, finisher.tracing, skeleton, mosaic).result()
     finally:
         wait(rasters)
     for raster in rasters:
@@ -110,30 +137,40 @@ def write_results(plan: Plan, journal: Journal, files: Outputs, finisher: Finish
     )
 
 
-def _write_roads(
-    plan: Plan, journal: Journal, files: Outputs, finisher: Finisher, mosaics: dict[Layer, Path]
-) -> RoadTotals | None:
-    """Turn the skeleton of roads into a network and write it, if requested."""
-    if files.road_style is None or plan.road is None or finisher.tracing is None:
-        return None
-    skeleton = finisher.skeleton()
+def _write_roads(  # noqa: PLR0917 - a task has positional arguments
+    plan: Plan, journal: Journal, files: Outputs, tracing: Tracing, skeleton: Chains | list[Pieces], mosaic: Path
+) -> RoadTotals:
+    """Turn the skeleton of roads into a network and write it."""
     free_heap()  # of blocks that were traced after the last was predicted
-    layer = next(layer for layer in mosaics if layer.name in {"road", "probabilities"})
-    band = 1 if layer.name == "road" else plan.road + 1
-    with finisher.clock.busy("roads"):
-        with road_raster(mosaics[layer], band=band, probability=True) as raster:
-            network = finish_network(finisher.tracing, skeleton, raster.read)
-        free_heap()  # of what the network was made of, before the formats load their libraries
-        road_layers = network.layers()
-        journal.work_file(files.road_style).write_text(road_layers[0].style)
+    chains = splice(skeleton, tracing.grid.shape[1]) if isinstance(skeleton, list) else skeleton
+    band = plan.road + 1 if plan.settings.probabilities and plan.road is not None else 1
+    with rasterio.Env(**GDAL), road_raster(mosaic, band=band, probability=True) as raster:
+        network = finish_network(tracing, chains, raster.read)
+    free_heap()  # of what the network was made of, before the formats load their libraries
+    road_layers = network.layers()
+    with _apart(journal.folder) as folder:
+        if files.road_style is not None:
+            (folder / journal.work_file(files.road_style).name).write_text(road_layers[0].style)
         for name, path in files.roads.items():
-            write_layers(road_layers, journal.work_file(path), name)
+            write_layers(road_layers, folder / journal.work_file(path).name, name)
     return RoadTotals(count=len(network), length_km=network.length_km)
 
 
-def _write_raster(plan: Plan, layer: Layer, mosaic: Path, target: Path, clock: Timings) -> None:
+def _write_raster(plan: Plan, layer: Layer, mosaic: Path, target: Path) -> None:
     """Write a requested raster, on the model's grid or the scene's."""
-    with clock.busy("compress"), rasterio.Env(**GDAL):
+    with rasterio.Env(**GDAL), _apart(target.parent) as folder:
         if plan.settings.match_input:
-            mosaic = match_scene(plan, layer, mosaic)
-        write_cog(mosaic, target, layer)
+            mosaic = match_scene(plan, layer, mosaic, folder)
+        write_cog(mosaic, folder / target.name, layer)
+
+
+@contextmanager
+def _apart(work: Path) -> Iterator[Path]:
+    """Yield a folder of its own, and then move its results to the work folder.
+
+    A cluster may repeat a task whose worker it has lost, but which still writes.
+    """
+    with TemporaryDirectory(dir=work, prefix="task_") as name:
+        yield Path(name)
+        for path in Path(name).glob("made_*"):
+            path.replace(work / path.name)

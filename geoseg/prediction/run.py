@@ -24,8 +24,8 @@ from geoseg.roads.ahead import COMPILING
 from geoseg.tiling import GRACE_S, in_thread, roi_shape
 from geoseg.tiling.progress import Progress, no_progress
 
-from .executors import Executor, Job, LocalExecutor
-from .finishing import Finisher
+from .executors import Executor, LocalExecutor
+from .jobs import Job
 from .journal import open_journal
 from .naming import name_results
 from .outputs import name_outputs
@@ -93,7 +93,7 @@ class Run:
         self._jobs = [
             Job(plan=plan, block=block, model=bundle, journal=self._journal, load=load) for block in plan.blocks
         ]
-        self._finisher = Finisher(plan, self._journal, self._clock)
+        self._finisher = self._executor.finisher(plan, self._journal, self._clock)
         self._finished = False
 
     def predict(self, progress: Progress = no_progress) -> None:
@@ -115,7 +115,14 @@ class Run:
         publishes again.
         """
         with rasterio.Env(**GDAL):
-            made = write_results(self._plan, self._journal, self._files, self._finisher, overwrite=self._overwrite)
+            made = write_results(
+                self._plan,
+                self._journal,
+                self._files,
+                self._finisher,
+                self._executor.submit,
+                overwrite=self._overwrite,
+            )
         published(made)
         self._finished = True
         return made

@@ -66,6 +66,14 @@ class Timings:
         """Count the time until each item arrives as waiting of a stage."""
         return _each(source, partial(self.waiting, stage))
 
+    def add(self, stages: dict[str, StageTime]) -> None:
+        """Add stages of another clock, such as that of another process."""
+        with self._lock:
+            for name, time_of in stages.items():
+                stage = self._stages.setdefault(name, _Stage(time.perf_counter()))
+                stage.busy_s += time_of.busy_s
+                stage.waited_s += time_of.waited_s
+
     def stages(self) -> dict[str, StageTime]:
         """Return the stages in the order in which they began."""
         with self._lock:

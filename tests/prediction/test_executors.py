@@ -8,7 +8,8 @@ import pytest
 from geoseg.errors import GeosegWarning, UsageError
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction import settings
-from geoseg.prediction.executors import DaskExecutor, LocalExecutor, choose_runtime
+from geoseg.prediction.cluster.executor import DaskExecutor
+from geoseg.prediction.executors import LocalExecutor, choose_runtime
 from geoseg.prediction.settings import Settings
 
 ON_CPU = Runtime(engine="openvino", version="openvino 1", precision="float32", hardware="CPU")

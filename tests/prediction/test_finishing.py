@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -16,8 +17,9 @@ from standins import Echo
 import geoseg
 from geoseg.models.legend import AERIAL
 from geoseg.prediction import finishing
-from geoseg.prediction.areas import AreaCounter
-from geoseg.prediction.executors import Finished, run_block
+from geoseg.prediction.areas import AreaCounter, count_strips
+from geoseg.prediction.executors import LocalExecutor
+from geoseg.prediction.jobs import Finished, run_block
 from geoseg.rasters.ground import ground_area
 
 
@@ -57,7 +59,7 @@ def predicted(scene, write_bundle, echo, tmp_path):
     return predict
 
 
-class Scattered:
+class Scattered(LocalExecutor):
     """Runs five rows of blocks in an order of its own, a piece of each in turn."""
 
     workers = 3
@@ -87,7 +89,7 @@ def test_any_order(predicted, monkeypatch, order, columns, probabilities):
     assert predicted("scattered", executor=Scattered(order), probabilities=probabilities) == plain
 
 
-class FromMemory:
+class FromMemory(LocalExecutor):
     """Removes each piece of the journal once it is written."""
 
     workers = 1
@@ -127,7 +129,7 @@ def test_an_error_of_a_thread_stops_the_prediction(predicted, monkeypatch, faili
     """What goes wrong while finishing stops the prediction at the next piece, and the same call resumes."""
     plain, finished = predicted("plain"), []
 
-    class Patient:
+    class Patient(LocalExecutor):
         """Waits after the second piece until finishing has failed."""
 
         workers = 1
@@ -233,7 +235,7 @@ def test_an_interruption_while_the_tracer_is_compiled(predicted, monkeypatch):
 def test_an_executor_that_leaves_rows_out(predicted):
     """Rows that no job has finished are an error, not an empty strip."""
 
-    class Forgetful:
+    class Forgetful(LocalExecutor):
         workers = 2
 
         def __call__(self, jobs, clock):
@@ -257,8 +259,9 @@ def test_areas_do_not_depend_on_the_parts(cuts):
     rows = np.random.default_rng(0).integers(0, 7, (1300, 3), dtype=np.uint8)
     rows[rows == 6] = 255
     counter = AreaCounter(AERIAL, grid)
-    for part in np.split(rows, sorted(cuts)):
-        counter.count(part)
+    edges = [0, *sorted(cuts), 1300]
+    for top, stop in [*pairwise(edges)][::-1]:
+        counter.add(top, count_strips(rows[top:stop], top, len(AERIAL)))
     expected = np.zeros(len(AERIAL))
     for top, stop in ((0, 512), (512, 1024), (1024, 1300)):
         area_m2 = ground_area(grid[top:stop, :])

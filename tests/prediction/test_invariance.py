@@ -18,7 +18,7 @@ from geoseg.models.bundle import read_card, save_bundle
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
-from geoseg.prediction.executors import DaskExecutor
+from geoseg.prediction.cluster.executor import DaskExecutor
 from geoseg.prediction.plan import plan
 from geoseg.rasters.scene import open_scene
 

@@ -17,7 +17,7 @@ from geoseg.models.bundle import save_bundle
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
-from geoseg.prediction.executors import DaskExecutor
+from geoseg.prediction.cluster.executor import DaskExecutor
 from geoseg.prediction.settings import Options, Settings
 
 SMALL = GeoBox((9, 9), rasterio.Affine.identity(), "EPSG:32633")

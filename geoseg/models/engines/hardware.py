@@ -2,10 +2,14 @@
 
 import ctypes
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+_SHARES: list[int] = []
+"""Of this process, one for each thread that has set one."""
 _MOST_STREAMS = 4
 """Tiles that OpenVINO has in work at a time by default: each takes memory."""
 _NAME_BYTES = 256
@@ -38,7 +42,22 @@ class Gpus:
 
 def count_cores() -> int:
     """Count the cores that this process may use, which may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0))
+    return min(len(os.sched_getaffinity(0)), *_SHARES, sys.maxsize)
+
+
+def core_share() -> int | None:
+    """Return how many cores `shared_cores` leaves to this process; None if all."""
+    return count_cores() if _SHARES else None
+
+
+@contextmanager
+def shared_cores(count: int) -> Iterator[None]:
+    """Use `count` cores at most, in all threads: other processes of the same machine need the others."""
+    _SHARES.append(count)
+    try:
+        yield
+    finally:
+        _SHARES.remove(count)
 
 
 def count_streams(batch_size: int | None) -> int:

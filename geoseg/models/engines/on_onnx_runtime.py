@@ -11,6 +11,7 @@ from geoseg.models.graph.read import read_network
 from geoseg.models.telemetry import start_onnx_runtime
 
 from .engine import EngineOptions, Pixels, Precision, Scores, average_orientations, memory_errors
+from .hardware import core_share
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -67,6 +68,7 @@ def _start(graph: bytes) -> "onnxruntime.InferenceSession":
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = core_share() or 0  # 0: as many as there are
     # Idle threads would take the time of those that read and blend.
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])

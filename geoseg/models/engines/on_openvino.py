@@ -20,7 +20,7 @@ from geoseg.models.int8.stored import damaged, read_form
 from geoseg.models.telemetry import start_openvino
 
 from .engine import ORIENTATIONS, EngineOptions, Pixels, Precision, Scores, average, memory_errors, orient
-from .hardware import count_streams, free_heap
+from .hardware import core_share, count_streams, free_heap
 
 if TYPE_CHECKING:
     import openvino
@@ -60,6 +60,9 @@ class OpenVINOEngine:
             # Several processes, and the threads that read and blend, would share the first cores.
             "ENABLE_CPU_PINNING": False,
         }
+        share = core_share()
+        if share is not None:
+            self._settings["INFERENCE_NUM_THREADS"] = share
         self._tta = options.tta
         self._compiled: _Compiled | None = None
 

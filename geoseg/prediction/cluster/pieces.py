@@ -1,0 +1,64 @@
+"""Read finished pieces of the journal as one raster, without assembling it first."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from geoseg.errors import OutputError
+from geoseg.prediction.journal import Journal, pieces
+from geoseg.prediction.plan import Plan
+from geoseg.tiling import Roi, clip, roi_shape, within
+
+
+@dataclass(frozen=True, kw_only=True)
+class PieceGrid:
+    """Where the pieces of a plan are, once all are finished."""
+
+    journal: Journal
+    rows: tuple[slice, ...]
+    cols: tuple[slice, ...]
+
+    @classmethod
+    def of(cls, plan: Plan, journal: Journal) -> Self:
+        """Return the pieces of a plan: tile rows, cut into the columns of its blocks."""
+        starts = {block[1].start: block[1] for block in plan.blocks}
+        cols = tuple(starts[start] for start in sorted(starts))
+        return cls(journal=journal, rows=tuple(pieces(plan, (plan.roi[0], cols[0]))), cols=cols)
+
+    def parts(self, layer: str) -> dict[Path, Roi]:
+        """Return the files of a layer, and what each holds of the result."""
+        top, left = self.rows[0].start, self.cols[0].start
+        return {
+            self.journal.piece(layer, rows, cols): (
+                slice(rows.start - top, rows.stop - top),
+                slice(cols.start - left, cols.stop - left),
+            )
+            for rows in self.rows
+            for cols in self.cols
+        }
+
+    def read(self, layer: str, region: Roi, band: int = 1) -> npt.NDArray[np.uint8]:
+        """Read a region of the grid `(rows, columns)`, all of it finished; raises OutputError if a file is damaged."""
+        found = np.empty(roi_shape(region), np.uint8)
+        for rows in (part for part in self.rows if part.start < region[0].stop and part.stop > region[0].start):
+            for cols in (part for part in self.cols if part.start < region[1].stop and part.stop > region[1].start):
+                down, across = clip(rows, region[0]), clip(cols, region[1])
+                path = self.journal.piece(layer, rows, cols)
+                window = Window.from_slices(within(down, rows), within(across, cols))
+                found[within(down, region[0]), within(across, region[1])] = _read(path, band, window, self.journal)
+        return found
+
+
+def _read(path: Path, band: int, window: Window, journal: Journal) -> npt.NDArray[np.uint8]:
+    try:
+        with rasterio.open(path) as piece:
+            values: npt.NDArray[np.uint8] = piece.read(band, window=window)
+    except RasterioError as error:
+        raise OutputError(f"the work file {path} cannot be read; remove {journal.work} and start again.") from error
+    return values

@@ -1,0 +1,150 @@
+"""What workers do: predict blocks, trace roads, and run other tasks of a prediction."""
+
+import warnings
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+import rasterio
+
+from geoseg.errors import GeosegWarning, OutputError, UsageError
+from geoseg.models.engines.hardware import shared_cores
+from geoseg.models.engines.runtime import Runtime
+from geoseg.prediction.areas import StripCounts, count_strips
+from geoseg.prediction.jobs import Job, run_block
+from geoseg.prediction.settings import Settings
+from geoseg.prediction.timings import StageTime, Timings
+from geoseg.rasters.open import GDAL
+from geoseg.roads.arrays import Bytes
+from geoseg.roads.coarsening import coarsen
+from geoseg.roads.skeleton.block import trace_block, window_of
+from geoseg.roads.skeleton.pieces import Pieces
+from geoseg.roads.trace import Tracing
+from geoseg.tiling import Carried, Roi
+from geoseg.version import __version__
+
+from .pieces import PieceGrid
+from .trouble import sendable_errors
+
+R = TypeVar("R")
+
+_ONE_BLOCK = Lock()
+"""Blocks of a worker run one after the other: its cores share each, and the next takes what the last has left."""
+
+
+class _Left:
+    """Scores that the last block of this process has left for the one below it."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Path, int, int] | None = None
+        self._carried: Carried = {}
+
+    def take(self, job: Job) -> Carried:
+        """Return what was left for a block of the same columns; else nothing."""
+        cols = job.block[1]
+        of = job.journal.folder, cols.start, cols.stop
+        if of != self._of:
+            self._of, self._carried = of, {}
+        # Of other places, it would only take memory.
+        first = job.plan.lattice.rows.touching(job.block[0].start, job.block[0].stop).start + 1
+        self._carried = {row: strip for row, strip in self._carried.items() if row == first}
+        return self._carried
+
+
+_LEFT = _Left()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predicted:
+    """A block that the journal holds, in numbers."""
+
+    block: Roi
+    counts: StripCounts
+    """Its pixels of each entry of the legend, as `count_strips` returns them."""
+    stages: dict[str, StageTime]
+    seconds: float
+    warnings: tuple[str, ...]
+
+
+def run_task(version: str, task: Callable[..., R], *arguments: Any) -> R:  # noqa: ANN401 - of the task
+    """Run a task within the cores of this worker; raises UsageError if the client runs another version of geoseg."""
+    from distributed import get_worker
+
+    with sendable_errors(), shared_cores(get_worker().state.nthreads), rasterio.Env(**GDAL):
+        if version != __version__:
+            raise UsageError(
+                f"a Dask worker at {get_worker().address} has geoseg {__version__}, and this process {version}; "
+                "install the same version on all of them."
+            )
+        return task(*arguments)
+
+
+def predict_block(shared: Job, block: Roi) -> Predicted:
+    """Predict the part of a block that the journal lacks.
+
+    `shared` is what all blocks have in common, sent once to each worker; its model is a file that `Bundle` has written.
+    """
+    from distributed import get_worker
+
+    job = replace(shared, block=block, model=Path(get_worker().local_directory) / shared.model)
+    if not job.journal.folder.is_dir():
+        raise OutputError(
+            f"the Dask worker at {get_worker().address} does not see {job.journal.work.parent}; choose a folder that "
+            "this process and all workers share."
+        )
+    clock, plan = Timings(), job.plan
+    with _ONE_BLOCK, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", GeosegWarning)
+        before = clock.wall_s
+        deque(run_block(job, clock, _LEFT.take(job)), maxlen=0)
+        seconds = clock.wall_s - before
+    classes = PieceGrid.of(replace(plan, blocks=(block,)), job.journal).read("classes", block)
+    return Predicted(
+        block=block,
+        counts=count_strips(classes, block[0].start - plan.roi[0].start, len(plan.legend.entries)),
+        stages=clock.stages(),
+        seconds=seconds,
+        warnings=tuple(str(each.message) for each in caught if issubclass(each.category, GeosegWarning)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trace:
+    """What all blocks of the road tracer have in common, sent once to each worker."""
+
+    pieces: PieceGrid
+    layer: str
+    """Of the work layers, the one with the probability of road."""
+    band: int
+    origin: tuple[int, int]
+    """First row and column of the result on the grid."""
+    tracing: Tracing
+
+
+def trace(shared: Trace, rows: slice, cols: slice) -> Pieces:
+    """Trace one block of the tracer's grid, whose window is finished."""
+    top, left = shared.origin
+    tracing = shared.tracing
+
+    def read(down: slice, across: slice) -> Bytes:
+        region = slice(down.start + top, down.stop + top), slice(across.start + left, across.stop + left)
+        return shared.pieces.read(shared.layer, region, shared.band)
+
+    levels = coarsen(read, tracing.shape, tracing.factor)(*window_of(rows, cols, tracing.grid))
+    return trace_block(levels, rows, cols, tracing.grid)
+
+
+def keep(value: R) -> R:
+    """Keep a value on the cluster, which sends it once to each worker, and makes it again if one with it is lost."""
+    return value
+
+
+def choose(settings: Settings) -> tuple[Runtime, list[str]]:
+    """Choose what runs the network; returns the sentences that it warns with, too, which its user would not see."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runtime = settings.choose_runtime()
+    return runtime, [str(each.message) for each in caught if issubclass(each.category, GeosegWarning)]

@@ -1,0 +1,53 @@
+"""Turn what a Dask cluster reports into errors of geoseg, and those of its workers into ones that can be sent."""
+
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from geoseg.errors import GeosegError, OutputError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@contextmanager
+def cluster_errors(client: "Client") -> Iterator[None]:
+    """Raise OutputError if the scheduler is lost, and GeosegError if a task ends one worker after the other."""
+    from distributed.comm.core import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    try:
+        yield
+    except (CancelledError, CommClosedError, TimeoutError) as error:
+        raise lost(client) from error
+    except KilledWorker as error:
+        raise GeosegError(
+            "a part of the scene has ended several Dask workers one after the other, most likely for want of memory; "
+            "give the workers more memory, or less to do with `memory` or `batch_size`."
+        ) from error
+    except RuntimeError as error:
+        # Where it is closed, Dask says no more than that.
+        if client.status in ("running", "connecting"):
+            raise
+        raise lost(client) from error
+
+
+def lost(client: "Client") -> OutputError:
+    """Return the error for a scheduler that has ended, or does not know its tasks since it was restarted."""
+    address = "" if client.scheduler is None else f" at {client.scheduler.address}"
+    return OutputError(
+        f"the Dask scheduler{address} was stopped or restarted during the prediction; start it "
+        "and its workers, and the same command resumes."
+    )
+
+
+@contextmanager
+def sendable_errors() -> Iterator[None]:
+    """Raise errors of geoseg and the operating system without their causes: those of GDAL cannot be pickled."""
+    try:
+        yield
+        return
+    except (GeosegError, OSError) as error:
+        sendable = type(error)(*error.args)
+    raise sendable

@@ -1,0 +1,61 @@
+"""Jobs: blocks of a plan to predict, and what is finished of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from geoseg.models.engines.engine import Loader
+from geoseg.tiling import Carried, Roi, roi_shape
+
+from .areas import StripCounts
+from .blocks import Rows
+from .journal import Journal
+from .plan import Plan
+from .rows import predict_rows
+from .timings import Timings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One block to predict, in any process that can read the scene and the model and write the journal."""
+
+    plan: Plan
+    block: Roi
+    model: Path
+    journal: Journal
+    load: Loader
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Finished:
+    """A region that the journal holds from now on."""
+
+    region: Roi
+    """One piece, or some from the top of a block."""
+    rows: Rows | None = None
+    """The same piece in memory, from an executor in this process."""
+    counts: StripCounts | None = None
+    """Its pixels of each entry of the legend, from an executor in others."""
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return prod(roi_shape(self.region))
+
+
+def run_block(job: Job, clock: Timings, carried: Carried | None = None) -> Iterator[Finished]:
+    """Predict the part of a block that the journal lacks, piece by piece; `carried` as in `predict_block`."""
+    rest = job.journal.unfinished(job.plan, job.block)
+    if rest is None:
+        yield Finished(region=job.block)
+        return
+    top, cols = job.block[0].start, job.block[1]
+    if top < rest[0].start:
+        yield Finished(region=(slice(top, rest[0].start), cols))
+    with clock.busy("load"):
+        engine = job.load(job.model, job.plan.engine_options)
+    for rows in predict_rows(job.plan, rest, engine, clock, carried):
+        with clock.busy("journal"):
+            job.journal.write(rows)
+        yield Finished(region=(rows.rows, rows.cols), rows=rows)
