@@ -49,6 +49,10 @@ class AreaCounter:
         first = top // STRIP_ROWS
         self._strips[first : first + len(counts)] += counts
 
+    def strips(self, top: int, bottom: int) -> StripCounts:
+        """Return the counts of the strips that hold rows `top:bottom`."""
+        return self._strips[top // STRIP_ROWS : -(-bottom // STRIP_ROWS)].copy()
+
     @property
     def pixels(self) -> npt.NDArray[np.int64]:
         """Pixels of each entry of the legend so far."""

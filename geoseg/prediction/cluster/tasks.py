@@ -1,7 +1,6 @@
 """What workers do: predict blocks, trace roads, and run other tasks of a prediction."""
 
 import warnings
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +12,9 @@ import rasterio
 from geoseg.errors import GeosegWarning, OutputError, UsageError
 from geoseg.models.engines.hardware import shared_cores
 from geoseg.models.engines.runtime import Runtime
-from geoseg.prediction.areas import StripCounts, count_strips
-from geoseg.prediction.jobs import Job, run_block
+from geoseg.prediction.areas import AreaCounter, StripCounts, count_strips
+from geoseg.prediction.jobs import Finished, Job, run_block
+from geoseg.prediction.result_layers import output_grid
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.timings import StageTime, Timings
 from geoseg.rasters.open import GDAL
@@ -98,17 +98,27 @@ def predict_block(shared: Job, block: Roi) -> Predicted:
     clock, plan = Timings(), job.plan
     with _ONE_BLOCK, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", GeosegWarning)
-        before = clock.wall_s
-        deque(run_block(job, clock, _LEFT.take(job)), maxlen=0)
+        counter, before = AreaCounter(plan.legend, output_grid(plan)), clock.wall_s
+        for finished in run_block(job, clock, _LEFT.take(job)):
+            _count(job, finished, counter)
         seconds = clock.wall_s - before
-    classes = PieceGrid.of(replace(plan, blocks=(block,)), job.journal).read("classes", block)
     return Predicted(
         block=block,
-        counts=count_strips(classes, block[0].start - plan.roi[0].start, len(plan.legend.entries)),
+        counts=counter.strips(block[0].start - plan.roi[0].start, block[0].stop - plan.roi[0].start),
         stages=clock.stages(),
         seconds=seconds,
         warnings=tuple(str(each.message) for each in caught if issubclass(each.category, GeosegWarning)),
     )
+
+
+def _count(job: Job, finished: Finished, counter: AreaCounter) -> None:
+    """Count the classes of a piece in memory, or of several in the journal."""
+    if finished.rows is not None:
+        classes = finished.rows.classes
+    else:
+        classes = PieceGrid.of(replace(job.plan, blocks=(job.block,)), job.journal).read("classes", finished.region)
+    top = finished.region[0].start - job.plan.roi[0].start
+    counter.add(top, count_strips(classes, top, len(job.plan.legend.entries)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
