@@ -1,0 +1,170 @@
+"""Predictions on a Dask cluster that is started by hand: worker processes, a scheduler that ends, and what resumes."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client
+from standins import Echo
+
+import geoseg
+from geoseg.prediction.cluster.executor import DaskExecutor
+
+pytestmark = pytest.mark.slow
+
+TESTS = Path(__file__).parents[2]
+
+
+@contextmanager
+def process(*words):
+    """Run a command of Dask until the block ends."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+    with subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:]],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+@contextmanager
+def cluster(folder, workers, *options):
+    """Start a scheduler and workers of one thread each, and yield a client and the processes."""
+    file = folder / "scheduler.json"
+    file.unlink(missing_ok=True)
+    with process("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)) as scheduler:
+        words = ("worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-dashboard", *options)
+        words += ("--local-directory", str(folder / "scratch"))
+        with process(*words, "--nworkers", str(workers)), Client(scheduler_file=str(file), timeout=60) as client:
+            client.wait_for_workers(workers, timeout=60)
+            yield client, scheduler
+
+
+@pytest.fixture
+def scene(write_scene):
+    """A scene of many tiles, whose third band, the road, has lines."""
+    y, x = np.mgrid[:500, :330]
+    waves = [np.sin(x / (7 + band)) + np.cos(y / (11 - band)) for band in range(3)]
+    pixels = np.rint(np.stack(waves) * 60 + 120).astype(np.uint8)
+    pixels[2, 140:148] = pixels[2, :, 200:206] = 250
+    return write_scene(pixels)
+
+
+class Patient(Echo):
+    """Waits at its tenth tile while a file is missing."""
+
+    left = 10
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, pixels):
+        self.left -= 1
+        if self.left == 0:
+            (self.folder / f"reached_{os.getpid()}").touch()
+            while not (self.folder / "go").exists():
+                threading.Event().wait(0.05)
+        return super().__call__(pixels)
+
+
+class LoadPatient:
+    """Loads one `Patient` a process."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, model, options):
+        import standins
+
+        if not hasattr(standins, "patient"):
+            standins.patient = Patient(self.folder)
+        return standins.patient
+
+
+ALL = {"confidence": True, "disagreement": True, "probabilities": True, "stac": False}
+
+
+def files(done):
+    return {path.name: path.read_bytes() for path in done.outputs.files}
+
+
+def when_reached(folder, action):
+    """Do something in a thread once a worker has reached its tenth tile."""
+
+    def wait():
+        while not [*folder.glob("reached_*")]:
+            threading.Event().wait(0.05)
+        action()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("choices", [ALL, {"match_input": True, "gsd_m": 1.3}])
+def test_same_bytes(scene, write_bundle, echo, tmp_path, choices):
+    """Workers write the files of a local run, class for class and road for road, and report its stages and areas."""
+    model = write_bundle()
+    local = geoseg.predict(scene, model=model, folder=tmp_path / "local", load=echo, **choices)
+    with cluster(tmp_path, 2) as (client, _):
+        spread = geoseg.predict(
+            scene, model=model, folder=tmp_path / "spread", load=echo, executor=DaskExecutor(client=client), **choices
+        )
+    assert files(spread) == files(local)
+    assert local.roads.count
+    assert (spread.areas, spread.roads) == (local.areas, local.roads)
+    assert {"network", "blend", "compress", "roads"} <= spread.stages.keys()
+    assert {path.name for path in (tmp_path / "spread").iterdir()} == {
+        path.name for path in (tmp_path / "local").iterdir()
+    }
+
+
+def test_a_killed_worker(scene, write_bundle, echo, tmp_path):
+    """A worker that is killed in the middle of a block loses nothing: another one repeats the block."""
+    model = write_bundle()
+    plain = geoseg.predict(scene, model=model, folder=tmp_path / "plain", load=echo)
+
+    def kill():
+        (tmp_path / "go").touch()
+        for path in tmp_path.glob("reached_*"):
+            os.kill(int(path.name.partition("_")[2]), signal.SIGKILL)
+
+    with cluster(tmp_path, 2) as (client, _):
+        thread = when_reached(tmp_path, kill)
+        done = geoseg.predict(
+            scene,
+            model=model,
+            folder=tmp_path / "out",
+            load=LoadPatient(tmp_path),
+            executor=DaskExecutor(client=client),
+        )
+        thread.join(60)
+    assert files(done) == files(plain)
+
+
+def test_a_killed_scheduler(scene, write_bundle, echo, tmp_path):
+    """A scheduler that ends is one sentence; what was finished stays, and the same call resumes on another cluster."""
+    model = write_bundle()
+    plain = geoseg.predict(scene, model=model, folder=tmp_path / "plain", load=echo)
+    call = {"model": model, "folder": tmp_path / "out"}
+    with cluster(tmp_path, 1) as (client, scheduler):
+        thread = when_reached(tmp_path, scheduler.kill)
+        with pytest.raises(geoseg.OutputError, match=r"the Dask scheduler at tcp.* same command resumes"):
+            geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
+        thread.join(60)
+    (tmp_path / "go").touch()
+    before = {*tmp_path.glob("out/.*/*/classes_*.tif")}
+    assert before
+    with cluster(tmp_path, 1) as (client, _):
+        done = geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
+    assert files(done) == files(plain)
