@@ -7,6 +7,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .errors import BundleError as BundleError
+    from .errors import ClusterError as ClusterError
     from .errors import DataError as DataError
     from .errors import GeosegError as GeosegError
     from .errors import OutputError as OutputError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BundleError": "errors",
     "CalibratedModel": "evaluation.calibrate_model",
+    "ClusterError": "errors",
     "DaskExecutor": "prediction.cluster.executor",
     "Evaluation": "evaluation",
     "DataError": "errors",

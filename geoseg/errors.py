@@ -39,5 +39,11 @@ class OutputError(GeosegError):
     exit_code = 5
 
 
+class ClusterError(GeosegError):
+    """The Dask cluster that a prediction runs on was lost; the same call resumes on it or another one."""
+
+    exit_code = 6
+
+
 class GeosegWarning(UserWarning):
     """A run differs from what was asked for, or from what the machine could do; one sentence says how."""

@@ -191,6 +191,6 @@ def main() -> None:
     """Turn aerial and satellite scenes into class maps and road networks.
 
     \b
-    Exit codes: 0 done, 1 too little memory, 2 usage, 3 data, 4 model, 5 output; 129, 130,
+    Exit codes: 0 done, 1 too little memory, 2 usage, 3 data, 4 model, 5 output, 6 cluster; 129, 130,
     143 stopped by SIGHUP, Ctrl-C, SIGTERM.
     """

@@ -131,6 +131,20 @@ asset = click.option(
     "--asset", metavar="KEY", help="SCENEs are STAC items, collections of them or search results: files or URLs."
 )
 stac = click.option("--stac", is_flag=True, help="Also write a STAC item of the results, with checksums.")
+_scheduler = click.option(
+    "--scheduler", metavar="ADDRESS", help="Predict on the Dask cluster of this scheduler: HOST:PORT, or its file."
+)
+_workers = click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Predict in N processes of this machine, which share its cores.",
+)  # fmt: skip
+
+
+def cluster(command: _Command) -> _Command:
+    """Add the options for `cli.cluster.chosen_executor`."""
+    return _scheduler(_workers(command))
+
+
 memory = click.option(
     "--memory", type=parse_size, metavar="SIZE", help="Memory limit.  [default: 2GB, more for wide scenes if needed]"
 )

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 @options.stac
 @options.memory
 @options.max_pixels
+@options.cluster
 @click.option("--timings", is_flag=True, help="Print how long each stage took.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
@@ -70,6 +71,8 @@ def command(
     folder: Path,
     *,
     asset: str | None,
+    scheduler: str | None,
+    workers: int | None,
     timings: bool,
     overwrite: bool,
     quiet: bool,
@@ -86,6 +89,7 @@ def command(
     from geoseg.prediction.predict import predict_each
     from geoseg.rasters.stac import Asset, read_assets
 
+    from .cluster import chosen_executor
     from .console import make_console
 
     sources: list[str | Asset] = [*scenes]
@@ -93,9 +97,15 @@ def command(
         sources = [each for document in scenes for each in read_assets(document, asset)]
     console = make_console(stderr=True, quiet=quiet)
     failures = []
-    with _progress_bars(console) as progress:
+    with chosen_executor(scheduler, workers, console) as executor, _progress_bars(console) as progress:
         predictions = predict_each(
-            sources, model=model, folder=folder, overwrite=overwrite, progress=progress, **choices
+            sources,
+            model=model,
+            folder=folder,
+            overwrite=overwrite,
+            executor=executor,
+            progress=progress,
+            **choices,
         )
         for source, (_, outcome) in zip(sources, predictions, strict=True):
             if isinstance(outcome, Exception):

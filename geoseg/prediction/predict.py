@@ -79,6 +79,7 @@ def predict_each(
     folder: str | Path = ".",
     name: str = DEFAULT_NAME,
     overwrite: bool = False,
+    executor: Executor | None = None,
     load: Loader | None = None,
     progress: Callable[[str], Progress] = lambda _source: no_progress,
     **options: Unpack[Options],
@@ -98,11 +99,14 @@ def predict_each(
     card = read_card(bundle)
     if settings.stretch == "joint":
         settings = pool_stretch(sources, card, settings)
-    runtime = choose_runtime(settings, load)
+    runtime = choose_runtime(settings, load, executor)
+    workers = 1 if executor is None else executor.workers
 
     def begin(source: str | Asset, named: str) -> Run:
-        planned = plan_scene(source, card, settings, runtime=runtime, name=named)
-        return Run(planned, bundle, load=load or load_engine, folder=Path(folder), overwrite=overwrite)
+        planned = plan_scene(source, card, settings, runtime=runtime, name=named, workers=workers)
+        return Run(
+            planned, bundle, load=load or load_engine, folder=Path(folder), overwrite=overwrite, executor=executor
+        )
 
     turns = (
         Turn(

@@ -47,7 +47,7 @@ class DaskExecutor:
     The workers predict blocks, trace roads and write files, each task with the threads of its worker; the client only
     deals them out. They must see scenes under the same names and have the same hardware and geoseg. Engine, precision
     and devices are chosen on the workers: `auto` uses their GPUs, whatever the client has. If the scheduler ends, an
-    OutputError says so, and the same call resumes.
+    ClusterError says so, and the same call resumes.
     """
 
     client: "Client"
@@ -147,7 +147,8 @@ class DaskExecutor:
             self.client.cancel(futures)
 
     def _addresses(self) -> list[str]:
-        return [*self.client.scheduler_info(n_workers=-1)["workers"]]
+        with cluster_errors(self.client):
+            return [*self.client.scheduler_info(n_workers=-1)["workers"]]
 
 
 class _Crew:

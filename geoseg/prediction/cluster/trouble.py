@@ -5,7 +5,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from geoseg.errors import GeosegError, OutputError
+from geoseg.errors import ClusterError, GeosegError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def cluster_errors(client: "Client") -> Iterator[None]:
-    """Raise OutputError if the scheduler is lost, and GeosegError if a task ends one worker after the other."""
+    """Raise ClusterError if the scheduler is lost, or if a task ends one worker after the other."""
     from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
 
@@ -22,7 +22,7 @@ def cluster_errors(client: "Client") -> Iterator[None]:
     except (CancelledError, CommClosedError, TimeoutError) as error:
         raise lost(client) from error
     except KilledWorker as error:
-        raise GeosegError(
+        raise ClusterError(
             "a part of the scene has ended several Dask workers one after the other, most likely for want of memory; "
             "give the workers more memory, or less to do with `memory` or `batch_size`."
         ) from error
@@ -33,10 +33,10 @@ def cluster_errors(client: "Client") -> Iterator[None]:
         raise lost(client) from error
 
 
-def lost(client: "Client") -> OutputError:
+def lost(client: "Client") -> ClusterError:
     """Return the error for a scheduler that has ended, or does not know its tasks since it was restarted."""
     address = "" if client.scheduler is None else f" at {client.scheduler.address}"
-    return OutputError(
+    return ClusterError(
         f"the Dask scheduler{address} was stopped or restarted during the prediction; start it "
         "and its workers, and the same command resumes."
     )

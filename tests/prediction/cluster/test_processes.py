@@ -159,7 +159,7 @@ def test_a_killed_scheduler(scene, write_bundle, echo, tmp_path):
     call = {"model": model, "folder": tmp_path / "out"}
     with cluster(tmp_path, 1) as (client, scheduler):
         thread = when_reached(tmp_path, scheduler.kill)
-        with pytest.raises(geoseg.OutputError, match=r"the Dask scheduler at tcp.* same command resumes"):
+        with pytest.raises(geoseg.ClusterError, match=r"the Dask scheduler at tcp.* same command resumes"):
             geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
         thread.join(60)
     (tmp_path / "go").touch()

@@ -1,0 +1,75 @@
+"""Choose where commands predict: in this process, in others of this machine, or on a Dask cluster."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geoseg.errors import GeosegWarning, UsageError
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from rich.console import Console
+
+    from geoseg.prediction.cluster.executor import DaskExecutor
+
+_ANSWER_S = 10
+"""Seconds for a scheduler to answer."""
+
+
+@contextmanager
+def chosen_executor(scheduler: str | None, workers: int | None, console: "Console") -> "Iterator[DaskExecutor | None]":
+    """Yield the executor for a scheduler, by its address or file, or for worker processes of this machine; else None.
+
+    Prints the link of the cluster's dashboard. Raises UsageError if there is no such scheduler.
+    """
+    if scheduler is None and workers is None:
+        yield None
+        return
+    if scheduler is not None and workers is not None:
+        raise UsageError("`scheduler` names a cluster that runs, and `workers` starts one; choose one of them.")
+    from geoseg.prediction.cluster.executor import DaskExecutor
+
+    with ExitStack() as stack:
+        client = _connect(scheduler, stack) if scheduler is not None else _start(workers or 1, stack)
+        link = client.dashboard_link if find_spec("bokeh") and client.scheduler_info()["services"] else None
+        if link:
+            console.print(f"dashboard: {link}", highlight=False)
+        yield DaskExecutor(client=client)
+
+
+def _connect(scheduler: str, stack: ExitStack) -> "Client":
+    from distributed import Client
+
+    where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
+    try:
+        client: Client = stack.enter_context(Client(**where, timeout=_ANSWER_S))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {scheduler}; start one with `dask scheduler`, or correct `scheduler`."
+        ) from error
+    if not client.scheduler_info(n_workers=-1)["workers"]:
+        warnings.warn(
+            f"the Dask cluster at {scheduler} has no worker yet, and the prediction waits for one.",
+            GeosegWarning,
+            stacklevel=2,
+        )
+    return client
+
+
+def _start(workers: int, stack: ExitStack) -> "Client":
+    from distributed import Client, LocalCluster
+
+    from geoseg.models.engines.hardware import count_cores
+
+    cluster = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=max(1, count_cores() // workers),
+        dashboard_address=":0" if find_spec("bokeh") else None,
+        silence_logs=logging.CRITICAL,
+    )
+    client: Client = stack.enter_context(Client(stack.enter_context(cluster)))
+    return client
