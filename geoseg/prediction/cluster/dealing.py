@@ -17,10 +17,9 @@ class Deal:
         self._order = order
         columns = [blocks[number][1].start for number in order]
         edges = [place for place in range(len(order)) if place == 0 or columns[place] != columns[place - 1]]
-        longest = max(1, -(-len(order) // max(1, workers)))
         self._free: list[range] = []
         for start, stop in pairwise([*edges, len(order)]):
-            parts = -(-(stop - start) // longest)
+            parts = min(max(1, round(workers * (stop - start) / len(order))), stop - start)
             cuts = [start + (stop - start) * part // parts for part in range(parts + 1)]
             self._free += [range(*cut) for cut in pairwise(cuts)]
         self._free.reverse()

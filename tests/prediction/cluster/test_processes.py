@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distributed import Client
-from standins import Echo
+from standins import Echo, load_noted
 
 import geoseg
 from geoseg.prediction.cluster.executor import DaskExecutor
@@ -168,3 +168,16 @@ def test_a_killed_scheduler(scene, write_bundle, echo, tmp_path):
     with cluster(tmp_path, 1) as (client, _):
         done = geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
     assert files(done) == files(plain)
+
+
+def test_engines_of_workers(write_scene, tmp_path, monkeypatch):
+    """A worker loads the model once, from its own copy, and the engine keeps to the threads of the worker."""
+    monkeypatch.setenv("NOTES", str(tmp_path))
+    scene = write_scene(np.random.default_rng(0).integers(0, 255, (3, 700, 300), dtype=np.uint8))
+    with cluster(tmp_path, 2) as (client, _):
+        geoseg.predict(scene, folder=tmp_path / "out", tile=96, load=load_noted, executor=DaskExecutor(client=client))
+    notes = [line.split(maxsplit=3) for line in (tmp_path / "notes").read_text().splitlines()]
+    assert len(notes) > 4
+    assert len({note[0] for note in notes}) == len({tuple(note[:2]) for note in notes}) == 2
+    assert {note[2] for note in notes} == {"1"}
+    assert all(Path(note[3]).is_relative_to(tmp_path / "scratch") for note in notes)
