@@ -70,7 +70,9 @@ def write_report(records: Iterable[Record], folder: Path, *, scenes: int | None 
 
 
 def _entry(number: int, record: Record, folder: Path, side: int) -> _Entry:
-    classes = next((each for each in record.outputs if each.path == f"{record.name}_classes.tif"), None)
+    # A failed scene may have the results of an earlier batch, which are not what it asks for.
+    made = record.outputs if record.state == "done" else ()
+    classes = next((each for each in made if each.path == f"{record.name}_classes.tif"), None)
     thumbnail = None
     if classes is not None and side and _is_file(folder / classes.path):
         thumbnail = draw_thumbnail(folder / classes.path, classes.sha256, side)

@@ -156,6 +156,13 @@ def test_a_raster_that_is_replaced(done, page, tmp_path):
     assert "".join(shown.texts).count("the class raster is gone, or cannot be read") == 2
 
 
+def test_a_failed_scene_has_no_picture(done, page):
+    """What an earlier batch made of it may be of other settings."""
+    shown = page([failed(outputs=done("broken").outputs)])
+    assert not shown.values("img", "src")
+    assert "the class raster is gone" not in "".join(shown.texts)
+
+
 @given(scenes=st.integers(1, 15_000))
 def test_thumbnails_stay_light(scenes):
     """However many there are, and be they noise in 16 colours, they stay under 11 MB; of a thousand one sees enough."""
