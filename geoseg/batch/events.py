@@ -27,6 +27,8 @@ class SceneStarted:
     scene: str
     name: str
     pixels: int
+    note: str = ""
+    """Explains a slow first run on a machine."""
 
 
 @dataclass(frozen=True)

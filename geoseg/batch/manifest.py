@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from hashlib import file_digest
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from geoseg.errors import OutputError
@@ -78,6 +79,7 @@ class Record:
     pixels: int = 0
     """Pixels of the model's grid that the scene has; 0 if it could not be planned."""
     outputs: tuple[Output, ...] = ()
+    """Results; of a failed scene, those of an earlier batch that it was to replace."""
     areas: tuple[Area, ...] = ()
     """In the order of the legend, what is unknown last."""
     roads: Roads | None = None
@@ -92,10 +94,9 @@ class Record:
     """One sentence; None if the scene is done."""
     attempts: int = 1
 
-    def current(self, settings: str, name: str, folder: Path) -> bool:
-        """Whether the scene is done with these settings under this name, and its results are as they were written."""
-        same = self.state == "done" and (self.settings, self.name) == (settings, name)
-        return same and all(output.unchanged(folder) for output in self.outputs)
+    def changed(self, folder: Path) -> list[str]:
+        """Paths of results that are no longer as they were written."""
+        return [output.path for output in self.outputs if not output.unchanged(folder)]
 
 
 def describe_output(path: Path, folder: Path) -> Output:
@@ -111,12 +112,16 @@ class Manifest:
     records: dict[str, Record]
     """The last record of each scene, by `scene`, in the order of their first."""
     _file: BinaryIO
+    _lock: Lock = field(default_factory=Lock)
 
     def add(self, record: Record) -> None:
-        """Append a record; it is on disk on return, or OutputError is raised and the file is as before."""
+        """Append a record, from any thread, and wait until it is on disk.
+
+        If it cannot be written, OutputError is raised, and the file is as before.
+        """
         line = json.dumps(asdict(record), ensure_ascii=False, allow_nan=False).encode() + b"\n"
-        end = self._file.seek(0, os.SEEK_END)
-        with writing(self.path, advice="; the same command resumes once that is solved"):
+        with self._lock, writing(self.path, advice="; the same command resumes once that is solved"):
+            end = self._file.seek(0, os.SEEK_END)
             try:
                 self._file.write(line)
                 os.fsync(self._file.fileno())

@@ -22,7 +22,7 @@ from geoseg.version import __version__
 from .interrupts import interruptible
 from .terminal import escaped, guarded_streams
 
-COMMANDS = ("predict", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
+COMMANDS = ("predict", "batch", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
 
 _PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
 

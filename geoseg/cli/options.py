@@ -163,3 +163,46 @@ image_gsd = click.option(
     "--image-gsd", "image_gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
     help="Metres per pixel of images without a georeference.  [default: the model's]",
 )  # fmt: skip
+name = click.option(
+    "--name", default="{stem}", show_default=True, metavar="TEMPLATE",
+    help="Names of results, of {stem}, {parent} (the scene's folder) and {n} (its number).",
+)  # fmt: skip
+_window = click.option(
+    "--window", type=click.Choice(["hann", "linear", "spline", "flat"]), help="Blend window.  [default: the model's]"
+)
+_match_input = click.option("--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
+_tta = click.option(
+    "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
+    help="Average over 4 flips, or 8 orientations.",
+)  # fmt: skip
+_confidence = click.option("--confidence", is_flag=True, help="Also write the probability of the winning class.")
+_disagreement = click.option("--disagreement", is_flag=True, help="Also write how far overlapping tiles disagree.")
+_probabilities = click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
+_min_confidence = click.option(
+    "--min-confidence", type=click.FloatRange(0, 1), metavar="P",
+    help="Mark pixels as unknown whose class is less probable.  [default: none]",
+)  # fmt: skip
+_roads = click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
+
+
+def prediction(command: _Command) -> _Command:
+    """Add the options for how scenes are predicted: fields of `prediction.settings.Settings`."""
+    engines = engine, precision, devices, batch_size
+    grids = gsd, overviews, _match_input, aoi
+    layers = _tta, _confidence, _disagreement, _probabilities, _min_confidence
+    for option in (
+        imagery,
+        tile,
+        overlap,
+        _window,
+        *engines,
+        *grids,
+        *layers,
+        _roads,
+        formats,
+        stac,
+        memory,
+        max_pixels,
+    )[::-1]:
+        command = option(command)
+    return command

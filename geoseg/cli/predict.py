@@ -26,41 +26,9 @@ if TYPE_CHECKING:
     "-o", "--output", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR",
     help="Folder for the results.  [default: the current one]",
 )  # fmt: skip
-@click.option(
-    "--name", default="{stem}", show_default=True, metavar="TEMPLATE",
-    help="Names of results, of {stem}, {parent} (the scene's folder) and {n} (its number).",
-)  # fmt: skip
+@options.name
 @options.asset
-@options.imagery
-@options.tile
-@options.overlap
-@click.option(
-    "--window", type=click.Choice(["hann", "linear", "spline", "flat"]), help="Blend window.  [default: the model's]"
-)
-@options.engine
-@options.precision
-@options.devices
-@options.batch_size
-@options.gsd
-@options.overviews
-@click.option("--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
-@options.aoi
-@click.option(
-    "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
-    help="Average over 4 flips, or 8 orientations.",
-)  # fmt: skip
-@click.option("--confidence", is_flag=True, help="Also write the probability of the winning class.")
-@click.option("--disagreement", is_flag=True, help="Also write how far overlapping tiles disagree.")
-@click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
-@click.option(
-    "--min-confidence", type=click.FloatRange(0, 1), metavar="P",
-    help="Mark pixels as unknown whose class is less probable.  [default: none]",
-)  # fmt: skip
-@click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
-@options.formats
-@options.stac
-@options.memory
-@options.max_pixels
+@options.prediction
 @options.cluster
 @click.option("--timings", is_flag=True, help="Print how long each stage took.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")

@@ -28,6 +28,10 @@ LABEL_MARK = re.compile("(_(gtFine_labelIds|label|labels|mask|gt))?(_noBoundary)
 """Suffix of label names."""
 OTHER_LABELS = re.compile("_(gtFine_color|gtFine_instanceIds|gtFine_labelTrainIds|gtFine_polygons)$")
 """Suffix of other forms of the same labels, which are skipped."""
+_POTSDAM = re.compile(
+    r"top_potsdam_(?P<tile>\d+_\d+)_(?:(?P<form>RGB|IRRG|RGBIR)|label(?:_noBoundary)?)|dsm_potsdam_.*"
+)
+"""Names of ISPRS Potsdam: images of a tile, its labels, and surface models."""
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -65,6 +69,52 @@ def find_images(*places: str) -> list[Path]:
             raise DataError(f"{place} holds no images ({', '.join(sorted(RASTERS))}).")
         found |= dict.fromkeys(images)
     return list(found)
+
+
+def without_labels(paths: Iterable[Path]) -> list[Path]:
+    """Leave out label rasters: those in a customary label folder next to an image folder, or named like another raster.
+
+    `a_label.tif` is the label of `a.tif` or `a_RGB.tif` in the same folder. Of ISPRS Potsdam, whose tiles are known by
+    their own names, in whatever folders they are, what remains is each tile's RGB image, or else that with infrared
+    beside it; surface models go, too. DataError if there is only an image of infrared, red and green, which nothing in
+    the file distinguishes from red, green and blue.
+    """
+    paths = list(paths)
+    bare = {
+        (path.parent, IMAGE_MARK.sub("", path.stem)) for path in paths if LABEL_MARK.sub("", path.stem) == path.stem
+    }
+    tiles: dict[str, dict[str, Path]] = {}
+    found = []
+    for path in paths:
+        potsdam = _POTSDAM.fullmatch(path.stem)
+        name = LABEL_MARK.sub("", path.stem)
+        if potsdam is not None:
+            tiles.setdefault(potsdam["tile"] or "", {})[potsdam["form"] or ""] = path
+        elif OTHER_LABELS.search(path.stem) or _among_labels(path):
+            continue
+        elif name == path.stem or (path.parent, IMAGE_MARK.sub("", name)) not in bare:
+            found.append(path)
+    for forms in tiles.values():
+        image = forms.get("RGB") or forms.get("RGBIR")
+        if image is not None:
+            found.append(image)
+        elif "IRRG" in forms:
+            raise DataError(
+                f"{forms['IRRG']} shows infrared, red and green by its name; give the RGB images, or name the files "
+                "themselves, with `bands`."
+            )
+    return sorted(found, key=paths.index)
+
+
+def _among_labels(path: Path) -> bool:
+    """Whether a file is in a customary label folder next to an image folder, at any depth."""
+    for folder in path.parents:
+        for images, siblings in _CONVENTIONS.items():
+            if any(_same_name(folder.name, sibling) for sibling in siblings) and any(
+                _same_name(beside.name, images) for beside in folder.parent.iterdir() if beside.is_dir()
+            ):
+                return True
+    return False
 
 
 def _find_folders(root: Path) -> list[tuple[str, str]]:

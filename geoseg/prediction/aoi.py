@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
 
-from geoseg.errors import DataError, GeosegWarning, UsageError
+from geoseg.errors import DataError, GeosegWarning, MismatchError, UsageError
 from geoseg.rasters.ground import crs_of, place
 from geoseg.tiling import Roi, roi_shape
 from geoseg.vectors.densify import Points, Starts, densify
@@ -95,7 +95,9 @@ def _project(rings: Rings, to_grid: Transformer) -> Rings:
     points, start = densify(rings.points, rings.start, longest)
     projected = np.column_stack(to_grid.transform(points[:, 0], points[:, 1]))
     if not np.isfinite(projected).all():
-        raise UsageError("the area of interest extends to where the scene's CRS is not defined; cut it to the scene.")
+        raise MismatchError(
+            "the area of interest extends to where the scene's CRS is not defined; cut it to the scene."
+        )
     return replace(rings, points=projected, start=start)
 
 

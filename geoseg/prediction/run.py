@@ -1,10 +1,12 @@
 """One prediction on its way: first its blocks, then its files."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import wait
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from math import prod
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +28,7 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, LocalExecutor
 from .jobs import Job
-from .journal import open_journal
+from .journal import digest_pieces, open_journal
 from .naming import name_results
 from .outputs import name_outputs
 from .plan import Plan, plan
@@ -58,6 +60,29 @@ def plan_scene(
         return plan(opened, card, settings, runtime=runtime, workers=workers)
 
 
+def digest_results(plan: Plan, bundle: Path) -> str:
+    """SHA-256 of everything that determines which results are written, and their bytes."""
+    settings = plan.settings
+    wanted = json.dumps([settings.formats, settings.match_input, settings.stac])
+    return sha256(f"{digest_pieces(plan, bundle)} {wanted}".encode()).hexdigest()
+
+
+def discard_work(plan: Plan, bundle: Path, folder: Path) -> None:
+    """Remove the work folder that a run left which was killed after its results were published.
+
+    OutputError if another process uses it.
+    """
+    work = _work_folder(plan, folder)
+    if work.is_dir():
+        journal = open_journal(work, plan, bundle)
+        with journal.lock():
+            journal.discard()
+
+
+def _work_folder(plan: Plan, folder: Path) -> Path:
+    return folder / f".{plan.scene.stem}.geoseg"
+
+
 def ignore(_made: Prediction) -> None:
     """Do nothing when results are published."""
 
@@ -86,7 +111,7 @@ class Run:
             raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
         with rasterio.Env(**GDAL):
             self._files = name_outputs(plan, target)
-            self._journal = open_journal(target / f".{plan.scene.stem}.geoseg", plan, bundle)
+            self._journal = open_journal(_work_folder(plan, target), plan, bundle)
             self._files.check_places(self._journal)
         if not (overwrite or self._journal.publishing):
             self._files.refuse_existing()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from geoseg.batch.events import BlockDone, Ended, SceneDone, SceneFailed, SceneStarted, Started, to_json
+from geoseg.batch.events import Ended, SceneDone, SceneFailed, SceneStarted, Started, to_json
 from geoseg.batch.manifest import Output, Record
 
 RECORD = Record(
@@ -17,8 +17,10 @@ RECORD = Record(
     ("event", "expected"),
     [
         (Started(3, 900, 1), {"event": "started", "scenes": 3, "pixels": 900, "skipped": 1}),
-        (SceneStarted("a\n.tif", "a", 9), {"event": "scene_started", "scene": "a\n.tif", "name": "a", "pixels": 9}),
-        (BlockDone("a.tif", 4), {"event": "block_done", "scene": "a.tif", "pixels": 4}),
+        (
+            SceneStarted("a\n.tif", "a", 9),
+            {"event": "scene_started", "scene": "a\n.tif", "name": "a", "pixels": 9, "note": ""},
+        ),
         (Ended(1, 2, 3, 0.5), {"event": "ended", "done": 1, "failed": 2, "skipped": 3, "seconds": 0.5}),
     ],
 )

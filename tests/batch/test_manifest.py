@@ -96,8 +96,8 @@ def test_one_batch_at_a_time(tmp_path):
         manifest.add(DONE)
 
 
-def test_current(tmp_path):
-    """A scene is current while name, settings and the bytes of its results are those of the record."""
+def test_changed(tmp_path):
+    """A result is unchanged while its bytes are those of the record."""
     path = tmp_path / "part" / "a.tif"
     path.parent.mkdir()
     path.write_bytes(b"abc")
@@ -106,13 +106,10 @@ def test_current(tmp_path):
         path="part/a.tif", bytes=3, sha256="ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )  # FIPS 180-2, B.1
     record = replace(DONE, outputs=(output,))
-    assert record.current(DONE.settings, DONE.name, tmp_path)
-    assert not record.current("other", DONE.name, tmp_path)
-    assert not record.current(DONE.settings, "other", tmp_path)
-    assert not replace(record, state="failed").current(DONE.settings, DONE.name, tmp_path)
+    assert record.changed(tmp_path) == []
     for change in (lambda: path.write_bytes(b"abd"), lambda: path.write_bytes(b"abcd"), path.unlink):
         change()
-        assert not record.current(DONE.settings, DONE.name, tmp_path)
+        assert record.changed(tmp_path) == ["part/a.tif"]
 
 
 def test_a_folder_that_cannot_be(tmp_path):

@@ -1,0 +1,84 @@
+"""Find the scenes of a batch: in files, URLs, patterns, folders, text lists and STAC documents."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import rasterio
+from rasterio.errors import RasterioError
+
+from geoseg.datasets.discovery import find_images, is_pattern, without_labels
+from geoseg.errors import DataError
+from geoseg.files import check_regular
+from geoseg.rasters.open import unplaced
+from geoseg.rasters.stac import Asset, read_assets
+from geoseg.rasters.tags import model_of
+
+_LIST = ".txt"
+
+
+def find_scenes(inputs: Iterable[str], *, asset: str | None = None) -> list[str | Asset]:
+    """Return the scenes that inputs name, each once, in their order.
+
+    An input is a raster or anything else that GDAL can open, such as a URL; a folder, whose rasters are scenes at any
+    depth; a pattern with `*`, `?` or `[…]`; or a text file (.txt) of such inputs, one a line, relative to the file's
+    folder, with empty lines and lines from `#` on left out. Of folders and patterns, label rasters, results of geoseg
+    and hidden files are no scenes; see `without_labels`. With `asset`, inputs are STAC documents; see `read_assets`.
+
+    Raises
+    ------
+    DataError
+        If a folder or pattern holds no scenes, or a list or STAC document cannot be read. A file that does not exist is
+        a scene that will fail.
+    """
+    if asset is not None:
+        found: Iterable[str | Asset] = (each for document in inputs for each in read_assets(document, asset))
+        return list({(each.name, each.source) if isinstance(each, Asset) else each: each for each in found}.values())
+    listed = (each for given in inputs for each in (_read_list(given) if _is_list(given) else [given]))
+    return list({_place(each): each for given in listed for each in _scenes(given)}.values())
+
+
+def _scenes(given: str) -> Sequence[str]:
+    path = Path(given)
+    if not (path.is_dir() or (is_pattern(path) and "://" not in given and not given.startswith("/vsi"))):
+        return [given]
+    images = [path for path in without_labels(find_images(given)) if not _is_result(path)]
+    if not images:
+        raise DataError(f"{given} holds no scenes, only label rasters or results of geoseg; name the files themselves.")
+    return list(map(str, images))
+
+
+def _is_list(given: str) -> bool:
+    return given.lower().endswith(_LIST) and "://" not in given and not Path(given).is_dir()
+
+
+def _read_list(given: str) -> Iterator[str]:
+    path = Path(given)
+    try:
+        check_regular(path)
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise DataError(f"{given} does not exist.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{given} cannot be read as a list of scenes, one a line: {error}.") from error
+    named = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not named:
+        raise DataError(f"{given} lists no scenes; write one a line.")
+    for name in named:
+        if _is_list(name):
+            raise DataError(f"{given} names another list, {name}; give both.")
+        beside = path.parent / name
+        yield name if "://" in name or name.startswith("/vsi") or ":" in name.partition("/")[0] else str(beside)
+
+
+def _is_result(path: Path) -> bool:
+    """Whether geoseg wrote a raster; those that cannot be opened are scenes, whose errors tell why."""
+    try:
+        with unplaced(), rasterio.open(path) as raster:
+            return model_of(raster) is not None
+    except RasterioError:
+        return False
+
+
+def _place(source: str) -> str:
+    return os.path.abspath(source) if os.path.exists(source) else source  # noqa: PTH100, PTH110 - as in `on_disk`

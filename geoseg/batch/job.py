@@ -1,0 +1,263 @@
+"""The course of a batch: plans, turns, records and events."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from math import prod
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from textwrap import shorten
+from typing import Any, Protocol
+
+from geoseg.errors import BundleError, DataError, GeosegError, MismatchError, OutputError, SceneError, UsageError
+from geoseg.prediction.footprint import footprint
+from geoseg.prediction.plan import Plan
+from geoseg.prediction.result_layers import result_grid
+from geoseg.prediction.results import Prediction
+from geoseg.prediction.run import Run, digest_results, discard_work
+from geoseg.prediction.turns import Turn, take_turns
+from geoseg.rasters.georeference import warn
+from geoseg.rasters.open import legible
+from geoseg.rasters.stac import Asset
+from geoseg.tiling import Stopped, roi_shape
+from geoseg.tiling.progress import Progress
+
+from .events import BlockDone, Ended, Listener, SceneDone, SceneFailed, SceneStarted, Started
+from .manifest import Area, Manifest, Output, Record, Roads, describe_output
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What became of the scenes of a batch."""
+
+    done: tuple[Record, ...]
+    failed: tuple[Record, ...]
+    skipped: tuple[Record, ...]
+    """Done by an earlier batch."""
+    seconds: float
+    exit_code: int
+    """0, or that of the first scene that failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A scene of the batch."""
+
+    source: str | Asset
+    key: str
+    """Its place in the manifest."""
+    name: str
+    """Of its results."""
+    planned: Plan | GeosegError | None = None
+    """None before it is planned, and after it failed."""
+    earlier: tuple[Output, ...] = ()
+    """Its results, which were changed since an earlier batch made them, and are made again."""
+    overwrite: bool = False
+
+
+class Planner(Protocol):
+    """Opens and plans a scene."""
+
+    def __call__(self, source: str | Asset, named: str) -> Plan:
+        """Return the plan; raises what prevents it."""
+
+
+class Beginner(Protocol):
+    """Makes a run of a plan."""
+
+    def __call__(self, plan: Plan, *, overwrite: bool) -> Run:
+        """Return the run; raises OutputError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Turn(Turn):
+    """The turn of a scene in one attempt."""
+
+    member: Member
+    started: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """A batch on its way: `start`, then one or more times `attempt`, then `end`."""
+
+    folder: Path
+    bundle: Path
+    manifest: Manifest
+    on_event: Listener
+    plan: Planner
+    begin: Beginner
+    _published: SimpleQueue[Record] = field(default_factory=SimpleQueue)
+    """Scenes that are done, to be told in the thread of the caller."""
+    _done: list[Record] = field(default_factory=list)
+    _failed: dict[str, tuple[Record, GeosegError]] = field(default_factory=dict)
+    _skipped: list[Record] = field(default_factory=list)
+
+    def start(self, members: Sequence[Member], *, overwrite: bool) -> list[Member]:
+        """Plan all scenes; returns those to predict."""
+        planned = (replace(member, planned=self._plan(member), overwrite=overwrite) for member in members)
+        waiting = [left for member in planned if (left := self._compare(member)) is not None]
+        pixels = sum(_pixels(member.planned) for member in waiting)
+        self.on_event(Started(len(waiting), pixels, len(self._skipped)))
+        return waiting
+
+    def attempt(self, members: Sequence[Member], attempt: int, *, last: bool) -> list[Member]:
+        """Predict scenes; returns those that failed."""
+        failed = []
+        try:
+            for turn, outcome in take_turns(self._turns(members, attempt), _judge):
+                if isinstance(outcome, GeosegError):
+                    record = self._fail(turn, outcome, attempt)
+                    failed.append(replace(turn.member, planned=None))
+                    self.on_event(SceneFailed(record, again=not last))
+        finally:
+            self._tell()
+        return failed
+
+    def end(self, seconds: float) -> Summary:
+        """Return what became of all scenes."""
+        failed = tuple(record for record, _ in self._failed.values())
+        self.on_event(Ended(len(self._done), len(failed), len(self._skipped), round(seconds, 3)))
+        return Summary(
+            done=tuple(self._done),
+            failed=failed,
+            skipped=tuple(self._skipped),
+            seconds=seconds,
+            exit_code=next((error.exit_code for _, error in self._failed.values()), 0),
+        )
+
+    def _plan(self, member: Member) -> Plan | GeosegError:
+        try:
+            return self.plan(member.source, member.name)
+        except Exception as error:
+            judged = _judge(error)
+            if judged is None:
+                raise
+            return judged
+
+    def _compare(self, member: Member) -> Member | None:
+        """Compare a scene with its record; None if it is done."""
+        record = self.manifest.records.get(member.key)
+        if record is None or not isinstance(member.planned, Plan):
+            return member
+        if (record.name, record.settings) != (member.name, digest_results(member.planned, self.bundle)):
+            return member
+        changed = record.changed(self.folder)
+        if record.state == "done" and not changed:
+            self._skipped.append(record)
+            with suppress(OutputError):  # of another process
+                discard_work(member.planned, self.bundle, self.folder)
+            return None
+        if changed:
+            warn(f"{', '.join(changed)} changed since a batch wrote the results of {member.key}; they are made again.")
+        return replace(member, earlier=record.outputs, overwrite=member.overwrite or bool(record.outputs))
+
+    def _turns(self, members: Sequence[Member], attempt: int) -> Iterator[_Turn]:
+        for each in members:
+            member = each if each.planned is not None else replace(each, planned=self._plan(each))
+            started = _now()
+            yield _Turn(
+                member=member,
+                started=started,
+                source=member.key,
+                begin=partial(self._begin, member),
+                progress=partial(self._progress, member),
+                published=partial(self._publish, member, attempt, started),
+            )
+
+    def _begin(self, member: Member) -> Run:
+        if isinstance(member.planned, Plan):
+            return self.begin(member.planned, overwrite=member.overwrite)
+        assert member.planned is not None
+        raise member.planned
+
+    def _progress(self, member: Member) -> Progress:
+        """Turn the progress of a scene into events."""
+        before = 0
+
+        def report(done: int, total: int, text: str) -> None:
+            nonlocal before
+            self._tell()
+            self.on_event(
+                BlockDone(member.key, done - before) if done else SceneStarted(member.key, member.name, total, text)
+            )
+            before = done
+
+        return report
+
+    def _tell(self) -> None:
+        """Report scenes that were done in the meantime."""
+        with suppress(Empty):
+            while True:
+                record = self._published.get_nowait()
+                self._failed.pop(record.scene, None)
+                self._done.append(record)
+                self.on_event(SceneDone(record))
+
+    def _publish(self, member: Member, attempt: int, started: str, made: Prediction) -> None:
+        """Record a scene whose results have their final names; in another thread."""
+        record = Record(
+            state="done",
+            started=started,
+            ended=_now(),
+            seconds=round(made.wall_s, 3),
+            stages={name: round(stage.busy_s, 3) for name, stage in made.stages.items()},
+            outputs=tuple(describe_output(path, self.folder) for path in made.outputs.files),
+            areas=tuple(Area(**asdict(area)) for area in made.areas),
+            roads=None if made.roads is None else Roads(**asdict(made.roads)),
+            engine=None if made.runtime is None else str(made.runtime),
+            attempts=attempt,
+            **self._known(member),
+        )
+        self.manifest.add(record)
+        self._published.put(record)
+
+    def _fail(self, turn: _Turn, error: GeosegError, attempt: int) -> Record:
+        ended = _now()
+        record = Record(
+            state="failed",
+            started=turn.started,
+            ended=ended,
+            seconds=(datetime.fromisoformat(ended) - datetime.fromisoformat(turn.started)).total_seconds(),
+            outputs=turn.member.earlier,
+            error=legible(str(error)),
+            attempts=attempt,
+            **self._known(turn.member),
+        )
+        self.manifest.add(record)
+        self._failed[record.scene] = record, error
+        return record
+
+    def _known(self, member: Member) -> dict[str, Any]:
+        """Fields of a record that the plan determines."""
+        fields = {"scene": member.key, "name": member.name}
+        if not isinstance(member.planned, Plan):
+            return fields
+        box = footprint(result_grid(member.planned)).get("bbox")
+        return fields | {
+            "pixels": _pixels(member.planned),
+            "bounds_lonlat": None if box is None else tuple(box),
+            "settings": digest_results(member.planned, self.bundle),
+        }
+
+
+def _judge(error: Exception) -> GeosegError | None:
+    """Return the error of a scene, or None for one that concerns all; unexpected errors may be a scene's."""
+    if isinstance(error, SceneError | MismatchError):
+        return error
+    if isinstance(error, BundleError | UsageError | DataError | Stopped):
+        return None
+    if isinstance(error, GeosegError):
+        return error
+    found = shorten(" ".join(f"{type(error).__name__}: {error}".split()), 300)
+    return GeosegError(f"an unexpected error ended this scene ({found}); `geoseg predict` of it alone shows where.")
+
+
+def _pixels(planned: Plan | GeosegError | None) -> int:
+    return prod(roi_shape(planned.roi)) if isinstance(planned, Plan) else 0
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,147 @@
+"""`geoseg batch`: many scenes as one job."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .group import sentence
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from geoseg.batch.events import Event, Listener
+    from geoseg.batch.manifest import Record
+
+
+@click.command("batch")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@options.model
+@click.option(
+    "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",
+    help="Folder for results and manifest.",
+)  # fmt: skip
+@options.name
+@options.asset
+@click.option(
+    "--retries", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    help="Try scenes that fail again, up to N times, after all others.",
+)  # fmt: skip
+@options.prediction
+@click.option("--overwrite", is_flag=True, help="Replace results of other settings, or that the manifest lacks.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
+def command(
+    inputs: tuple[str, ...],
+    folder: Path,
+    *,
+    asset: str | None,
+    as_json: bool,
+    quiet: bool,
+    **choices: Any,  # noqa: ANN401
+) -> None:
+    """Predict the scenes of each INPUT as one job.
+
+    An INPUT is a scene, as `geoseg predict` takes it; a folder, at any depth; a pattern in quotes; or a text file
+    (.txt) of such inputs, one a line; with --asset, a STAC document, each of whose items has a scene. Label rasters in
+    folders are no scenes: of ISPRS Potsdam, the RGB images are.
+
+    Writes what `geoseg predict` does, and manifest.jsonl: a line for each scene that is done or failed. The same
+    command resumes: it skips what is done, and predicts what failed, was changed or is new. Ends with an exit code
+    above 0 if any scene failed.
+    """
+    from geoseg.batch.batch import batch
+    from geoseg.batch.inputs import find_scenes
+
+    scenes = find_scenes(inputs, asset=asset)
+    with _printed() if as_json else _shown(quiet=quiet) as on_event:
+        summary = batch(scenes, folder=folder, on_event=on_event, **choices)
+    if summary.failed:
+        click.echo(f"geoseg: {len(summary.failed)} of {len(scenes)} scenes failed.", err=True)
+        raise SystemExit(summary.exit_code)
+
+
+@contextmanager
+def _printed() -> "Iterator[Listener]":
+    """Print events on standard output, and sentences of what failed on standard error."""
+    from geoseg.batch.events import SceneFailed, to_json
+
+    def show(event: "Event") -> None:
+        click.echo(to_json(event))
+        if isinstance(event, SceneFailed):
+            _show_failure(event.record, again=event.again)
+
+    yield show
+
+
+@contextmanager
+def _shown(*, quiet: bool) -> "Iterator[Listener]":
+    """Show a bar for the pixels of all scenes on a terminal, and a line for each that is done."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from .console import make_console
+
+    console = make_console(stderr=True, quiet=quiet)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    # On a terminal, a quiet bar would hide warnings and errors.
+    with Progress(*columns, console=console, transient=True, disable=console.quiet or not console.is_terminal) as bars:
+        yield _Shown(console, bars)
+
+
+class _Shown:
+    """What has happened so far, as it is shown."""
+
+    def __init__(self, console: "Console", bars: "Progress") -> None:
+        self._console, self._bars = console, bars
+        self._bar = bars.add_task("planning", total=None, rate="")
+        self._scenes = self._ended = 0
+        self._pixels: dict[str, int] = {}
+        """Predicted so far of each scene."""
+
+    def __call__(self, event: "Event") -> None:
+        from geoseg.batch.events import BlockDone, Ended, SceneDone, SceneFailed, SceneStarted, Started
+
+        match event:
+            case Started():
+                self._scenes = event.scenes
+                self._bars.update(self._bar, total=event.pixels)
+            case SceneStarted():
+                self._pixels[event.scene] = 0  # again, if it failed before
+                if event.note:
+                    self._console.print(event.note)
+            case BlockDone():
+                self._pixels[event.scene] += event.pixels
+            case SceneDone(record):
+                self._ended += 1
+                self._console.print(f"{record.name}: done in {record.seconds:.1f} s", highlight=False, soft_wrap=True)
+            case SceneFailed(record, again):
+                self._ended += not again
+                _show_failure(record, again=again)
+            case Ended():
+                self._console.print(f"{event.done} done, {event.skipped} done before, {event.failed} failed")
+        self._update()
+
+    def _update(self) -> None:
+        speed = next((each.speed for each in self._bars.tasks if each.id == self._bar), None)
+        self._bars.update(
+            self._bar,
+            completed=sum(self._pixels.values()),
+            description=f"{self._ended} of {self._scenes} scenes",
+            rate=f"{speed / 1e6:.2f} Mpx/s" if speed else "",
+        )
+
+
+def _show_failure(record: "Record", *, again: bool) -> None:
+    later = " It is tried again after the others." if again else ""
+    click.echo(f"geoseg: {sentence(record.error or '', command)}{later}", err=True)

@@ -1,0 +1,316 @@
+"""A batch: one bad scene stops nothing, and a rerun does what is left and nothing else."""
+
+import shutil
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import rasterio
+from standins import warned
+
+import geoseg
+from geoseg.batch import batch as module
+from geoseg.batch.events import BlockDone, Ended, SceneDone, SceneFailed, SceneStarted, Started
+from geoseg.batch.manifest import read_manifest
+from geoseg.errors import BundleError, OutputError, UsageError
+from geoseg.prediction.run import Run
+from geoseg.rasters.stac import Asset
+
+
+def kinds(events):
+    """How many events there are of each type."""
+    return Counter(type(event).__name__ for event in events)
+
+
+def contents(folder):
+    """Bytes of the results in a folder by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".jsonl"}
+
+
+def test_results_are_those_of_single_predictions(scenes, run, write_bundle, echo, tmp_path):
+    """A batch writes the same files as a prediction of each scene, byte for byte."""
+    summary, _ = run(scenes)
+    for scene in scenes:
+        geoseg.predict(scene, folder=tmp_path / "alone", model=write_bundle(), load=echo)
+    assert contents(tmp_path / "maps") == contents(tmp_path / "alone")
+    assert [record.scene for record in summary.done] == scenes
+    assert summary.exit_code == 0
+
+
+def test_records_describe_the_results(scenes, run, tmp_path):
+    """The manifest holds sizes, checksums, areas and the footprint of each scene, as other programs find them."""
+    run(scenes[:1])
+    (record,) = read_manifest(tmp_path / "maps")
+    assert (record.name, record.state, record.error, record.attempts) == ("a", "done", None, 1)
+    assert {output.path for output in record.outputs} == {
+        name for name in contents(tmp_path / "maps") if not name.endswith(".aux.xml")
+    }
+    for output in record.outputs:
+        content = (tmp_path / "maps" / output.path).read_bytes()
+        assert (output.bytes, output.sha256) == (len(content), sha256(content).hexdigest())
+    with rasterio.open(tmp_path / "maps" / "a_classes.tif") as classes:
+        values = classes.read(1)
+        bounds = rasterio.warp.transform_bounds(classes.crs, "EPSG:4326", *classes.bounds, densify_pts=51)
+    assert [area.pixels for area in record.areas] == [(values == number).sum() for number in range(5)]
+    assert record.areas[2].colour == "#4a4a4a"
+    assert sum(area.share for area in record.areas) == pytest.approx(1)
+    assert record.bounds_lonlat == pytest.approx(bounds, abs=1e-6)
+    assert record.pixels == values.size
+    assert {"read", "network", "compress"} <= set(record.stages)
+
+
+def test_events(scenes, run):
+    """Events tell of every pixel of every scene, in an order that a progress bar can follow."""
+    summary, events = run([*scenes, "nowhere.tif"])
+    assert events[0] == Started(4, sum(90 * width for width in (70, 71, 72)), 0)
+    assert events[-1] == Ended(3, 1, 0, round(summary.seconds, 3))
+    assert kinds(events) | {"BlockDone": 0} == {
+        "Started": 1, "SceneStarted": 3, "BlockDone": 0, "SceneDone": 3, "SceneFailed": 1, "Ended": 1,
+    }  # fmt: skip
+    begun, pixels = set(), Counter()
+    for event in events:
+        if isinstance(event, SceneStarted):
+            begun.add(event.scene)
+        elif isinstance(event, BlockDone):
+            assert event.scene in begun
+            pixels[event.scene] += event.pixels
+        elif isinstance(event, SceneDone):
+            assert pixels[event.record.scene] == event.record.pixels
+    assert begun == set(scenes)
+
+
+def test_one_bad_scene_stops_nothing(scenes, run, tmp_path):
+    """Scenes that cannot be opened, read or predicted are recorded as failed with their sentence; others are done."""
+    (tmp_path / "text.tif").write_text("no raster")
+    with Path(scenes[1]).open("r+b") as damaged:
+        damaged.truncate(5000)
+    summary, events = run(["nowhere.tif", str(tmp_path / "text.tif"), *scenes])
+    assert [record.name for record in summary.done] == ["a", "c"]
+    assert [record.name for record in summary.failed] == ["nowhere", "text", "b"]
+    assert summary.failed[0].error == "nowhere.tif does not exist."
+    assert summary.exit_code == 3
+    assert not any(event.again for event in events if isinstance(event, SceneFailed))
+    assert {record.name: record.state for record in read_manifest(tmp_path / "maps")} == {
+        "nowhere": "failed", "text": "failed", "a": "done", "b": "failed", "c": "done",
+    }  # fmt: skip
+
+
+def test_an_unexpected_error_is_of_its_scene(scenes, run, echo):
+    """Whatever ends one scene does not end a night's work; its sentence names the error."""
+
+    def load(model, options):
+        loads.append(model)
+        if len(loads) == 2:
+            raise RuntimeError("a\nbug")
+        return echo(model, options)
+
+    loads = []
+    summary, _ = run(scenes, load=load)
+    assert [record.name for record in summary.done] == ["a", "c"]
+    assert "RuntimeError: a bug" in summary.failed[0].error
+    assert summary.exit_code == 1
+
+
+def test_a_rerun_skips_what_is_done(scenes, run, tmp_path):
+    """Nothing is predicted or written again; what is new is done."""
+    run(scenes[:2])
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "maps").iterdir()}
+    summary, events = run(scenes[:2])
+    assert [record.name for record in summary.skipped] == ["a", "b"]
+    assert [type(event) for event in events] == [Started, Ended]
+    assert events[0] == Started(0, 0, 2)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "maps").iterdir()} == before
+    summary, _ = run(scenes)
+    assert ([each.name for each in summary.skipped], [each.name for each in summary.done]) == (["a", "b"], ["c"])
+
+
+def test_a_rerun_redoes_what_failed(scenes, run, tmp_path):
+    """A scene that was missing and is there now is predicted."""
+    shutil.move(scenes[1], tmp_path / "away.tif")
+    summary, _ = run(scenes)
+    assert len(summary.failed) == 1
+    shutil.move(tmp_path / "away.tif", scenes[1])
+    summary, _ = run(scenes)
+    assert ([each.name for each in summary.skipped], [each.name for each in summary.done]) == (["a", "c"], ["b"])
+
+
+@pytest.mark.parametrize("change", ["edited", "cut", "removed"])
+def test_a_rerun_redoes_what_was_changed(scenes, run, tmp_path, change):
+    """A result that is no longer as it was written is made again, to the same bytes, and a warning says so."""
+    run(scenes[:2])
+    folder, result = tmp_path / "maps", tmp_path / "maps" / "b_classes.tif"
+    before = contents(folder)
+    content = bytearray(result.read_bytes())
+    content[len(content) // 2] ^= 1
+    if change == "removed":
+        result.unlink()
+    else:
+        result.write_bytes(content if change == "edited" else content[:-1])
+    with warned("b_classes.tif changed since a batch wrote"):
+        summary, _ = run(scenes[:2])
+    assert ([each.name for each in summary.skipped], [each.name for each in summary.done]) == (["a"], ["b"])
+    assert contents(folder) == before
+
+
+def test_a_failure_in_between_does_not_orphan_results(scenes, run, echo, tmp_path):
+    """Results that are to be made again, and whose scene then fails, are made again by the next batch."""
+    run(scenes[:1])
+    (tmp_path / "maps" / "a_classes.qml").unlink()
+
+    def fail(model, options):
+        raise RuntimeError("a bug")
+
+    with warned("a_classes.qml"):
+        assert run(scenes[:1], load=fail)[0].failed
+    with warned("a_classes.qml"):
+        assert run(scenes[:1])[0].done
+
+
+def test_other_settings_need_to_be_told_to_overwrite(scenes, run, tmp_path, write_scene, noise):
+    """Results of other settings, or of a scene that was replaced since, are refused, and replaced on request."""
+    run(scenes[:1])
+    before = contents(tmp_path / "maps")
+    summary, _ = run(scenes[:1], confidence=True)
+    assert "`overwrite=True`" in summary.failed[0].error
+    assert summary.exit_code == 5
+    assert contents(tmp_path / "maps") == before
+    summary, _ = run(scenes[:1], confidence=True, overwrite=True)
+    assert [output.path for output in summary.done[0].outputs if "confidence" in output.path] == ["a_confidence.tif"]
+    assert run(scenes[:1], confidence=True, overwrite=True)[0].skipped
+    write_scene(noise(90, 80), "scenes/a.tif")
+    assert run(scenes[:1], confidence=True)[0].failed
+    assert run(scenes[:1], confidence=True, overwrite=True)[0].done
+
+
+def test_results_that_no_batch_wrote_are_kept(scenes, run, write_bundle, echo, tmp_path):
+    """A result of a single prediction is not replaced unasked."""
+    geoseg.predict(scenes[0], folder=tmp_path / "maps", model=write_bundle(), load=echo)
+    assert "exists" in run(scenes)[0].failed[0].error
+    assert len(run(scenes, overwrite=True)[0].done) == 1
+
+
+def test_retries(scenes, run, echo):
+    """A scene that fails is tried again after the others, as often as asked; its pixels count anew."""
+
+    def load(model, options):
+        loads.append(model)
+        if len(loads) in failing:
+            raise RuntimeError("a bug")
+        return echo(model, options)
+
+    loads, failing = [], {1, 4}
+    summary, events = run(scenes, load=load, retries=2)
+    assert [record.name for record in summary.done] == ["b", "c", "a"]
+    assert summary.done[-1].attempts == 3
+    assert (summary.failed, summary.exit_code) == ((), 0)
+    assert [(event.record.attempts, event.again) for event in events if isinstance(event, SceneFailed)] == [
+        (1, True), (2, True),
+    ]  # fmt: skip
+    assert sum(isinstance(event, SceneStarted) for event in events) == 5
+    loads, failing = [], {*range(1, 10)}
+    summary, events = run([scenes[0]], folder=Path(scenes[0]).parent / "other", load=load, retries=1)
+    assert [event.again for event in events if isinstance(event, SceneFailed)] == [True, False]
+    assert summary.failed[0].attempts == 2
+
+
+def test_a_kill_after_the_results_and_before_the_record(scenes, run, tmp_path, monkeypatch):
+    """Results that are in place without a record are recorded by the next batch, not refused as someone else's."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("geoseg.batch.job.Job._publish", die)
+        with pytest.raises(Killed):
+            run(scenes[:1])
+    assert (tmp_path / "maps" / "a_classes.tif").exists()
+    assert read_manifest(tmp_path / "maps") == []
+    assert len(run(scenes[:1])[0].done) == 1
+
+
+def test_a_kill_after_the_record(scenes, run, tmp_path, monkeypatch):
+    """The work folder of a scene that is done, which a killed batch left, is removed by the next."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "_clean_up", lambda *_: None)
+        run(scenes[:1])
+    assert list((tmp_path / "maps").glob(".*"))
+    assert len(run(scenes[:1])[0].skipped) == 1
+    assert not list((tmp_path / "maps").glob(".*"))
+
+
+def test_a_record_that_cannot_be_written_ends_the_batch(scenes, run, tmp_path, monkeypatch):
+    """Without a manifest a batch does not go on, and a rerun resumes where it stopped."""
+
+    def full(*_):
+        raise OutputError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("geoseg.batch.manifest.Manifest.add", full)
+        with pytest.raises(OutputError, match="no space left"):
+            run(scenes)
+    assert len(run(scenes)[0].done) == 3
+
+
+def test_a_listener_that_fails_ends_the_batch(scenes, run, tmp_path):
+    """An error of the caller's listener is raised, and does not mark a scene as failed."""
+
+    def listen(event):
+        if isinstance(event, SceneDone):
+            raise OutputError("standard output cannot be written")
+
+    with pytest.raises(OutputError, match="standard output"):
+        run(scenes, on_event=listen)
+    assert all(record.state == "done" for record in read_manifest(tmp_path / "maps"))
+
+
+@pytest.mark.parametrize(
+    ("choices", "error"),
+    [
+        ({"model": "nowhere.keras"}, BundleError),
+        ({"overlap": 0.9}, UsageError),
+        ({"tile": 63}, UsageError),
+        ({"retries": -1}, UsageError),
+        ({"name": "same"}, UsageError),
+    ],
+)
+def test_what_concerns_all_scenes_is_raised(scenes, run, tmp_path, choices, error):
+    """A wrong option is one error, not one a scene, and no result is written."""
+    with pytest.raises(error):
+        run(scenes, **choices)
+    assert not (tmp_path / "maps").exists() or not contents(tmp_path / "maps")
+
+
+def test_a_scene_is_given_once(scenes, run):
+    """A scene that is given twice, under two names, would be two records of one place."""
+    with pytest.raises(UsageError, match="is given several times"):
+        run([scenes[0], scenes[0]], name="{n}")
+
+
+def test_names_in_the_manifest_have_no_secrets(tmp_path):
+    """A signed URL is known by its path; two that differ by their query alone are told apart."""
+    signed = [Asset(name=name, source=f"https://a.example/{name}.tif?sig={name}", served=True) for name in "ab"]
+    assert [each.key for each in module._name(signed, "{stem}")] == [
+        "https://a.example/a.tif", "https://a.example/b.tif",
+    ]  # fmt: skip
+    members = module._name([f"https://a.example/cog.tif?scene={number}" for number in range(2)], "{n}")
+    assert len({each.key for each in members}) == 2
+    assert not any("scene=" in each.key for each in members)
+
+
+def test_the_first_plan_counts_and_retries_plan_anew(scenes, run, write_scene, noise, echo):
+    """A scene that is replaced before its turn fails by name, and is predicted as it is by then if tried again."""
+
+    def load(model, options):
+        if not replaced:
+            replaced.append(write_scene(noise(100, 101), "scenes/c.tif"))
+        return echo(model, options)
+
+    replaced = []
+    summary, events = run(scenes, load=load, retries=1)
+    (failure,) = (event.record for event in events if isinstance(event, SceneFailed))
+    assert (failure.name, "has changed since the run began" in failure.error) == ("c", True)
+    assert summary.done[-1].pixels == 100 * 101
