@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import rasterio
+from rasterio.warp import transform_bounds
 from standins import warned
 
 import geoseg
@@ -51,7 +52,7 @@ def test_records_describe_the_results(scenes, run, tmp_path):
         assert (output.bytes, output.sha256) == (len(content), sha256(content).hexdigest())
     with rasterio.open(tmp_path / "maps" / "a_classes.tif") as classes:
         values = classes.read(1)
-        bounds = rasterio.warp.transform_bounds(classes.crs, "EPSG:4326", *classes.bounds, densify_pts=51)
+        bounds = transform_bounds(classes.crs, "EPSG:4326", *classes.bounds, densify_pts=51)
     assert [area.pixels for area in record.areas] == [(values == number).sum() for number in range(5)]
     assert record.areas[2].colour == "#4a4a4a"
     assert sum(area.share for area in record.areas) == pytest.approx(1)
