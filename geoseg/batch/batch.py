@@ -1,31 +1,33 @@
 """Predict many scenes as one job, which skips what is done and survives what fails."""
 
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from contextlib import suppress
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Unpack
 
-from geoseg.errors import UsageError
+from geoseg.errors import OutputError, UsageError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.prediction.executors import Executor, choose_runtime
-from geoseg.prediction.naming import DEFAULT_NAME, name_results
+from geoseg.prediction.naming import DEFAULT_NAME
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.pooling import pool_stretch
 from geoseg.prediction.run import Run, plan_scene
 from geoseg.prediction.settings import Options, Settings
-from geoseg.rasters.open import legible, on_disk
-from geoseg.rasters.servers import without_secrets
 from geoseg.rasters.stac import Asset
 
-from .events import Listener
-from .job import Job, Member, Summary
-from .manifest import open_manifest
+from .events import Ended, Event, Listener, SceneDone, SceneFailed
+from .job import Job, Summary
+from .manifest import Manifest, open_manifest
+from .members import name_members
+from .report.page import REPORT, write_report
+
+_REPORT_S = 30
+"""Between two reports, at least."""
 
 
 def batch(
@@ -41,7 +43,7 @@ def batch(
     on_event: Listener = lambda _event: None,
     **options: Unpack[Options],
 ) -> Summary:
-    """Predict scenes one after the other, and record in the folder's manifest what becomes of each.
+    """Predict scenes one after the other, and record in the folder's manifest what becomes of each, and in a report.
 
     Scenes that the manifest says are done are skipped, if model, settings and scene are the same and their results are
     as they were written. A scene that fails does not stop the others.
@@ -70,7 +72,7 @@ def batch(
     if retries < 0:
         raise UsageError(f"`retries` must be 0 or more, got {retries}.")
     started = time.monotonic()
-    members = _name(inputs, name)
+    members = name_members(inputs, name)
     settings, bundle, folder = Settings(**options), find_model(model).absolute(), Path(folder).absolute()
     card = read_card(bundle)
     if settings.stretch == "joint":
@@ -83,24 +85,33 @@ def batch(
 
     begin = partial(Run, bundle=bundle, load=load or load_engine, folder=folder, executor=executor)
     with open_manifest(folder) as manifest:
-        job = Job(folder=folder, bundle=bundle, manifest=manifest, on_event=on_event, plan=plan, begin=begin)
+        reported = _Reported(manifest, {member.key for member in members}, on_event)
+        job = Job(folder=folder, bundle=bundle, manifest=manifest, on_event=reported, plan=plan, begin=begin)
         waiting = job.start(members, overwrite=overwrite)
         for attempt in range(1, retries + 2):
             waiting = job.attempt(waiting, attempt, last=attempt > retries)
         return job.end(time.monotonic() - started)
 
 
-def _name(inputs: Sequence[str | Asset], template: str) -> list[Member]:
-    """Name the scenes: in the manifest by place, without the secrets of a URL, which another run may lack."""
-    places = [each.source if isinstance(each, Asset) else each for each in inputs]
-    keys = [legible(without_secrets(str(Path(each).absolute()) if on_disk(each) else each)) for each in places]
-    repeated = {key for key, count in Counter(keys).items() if count > 1}
-    names = map(legible, name_results(inputs, template))
-    members = []
-    for source, place, key, named in zip(inputs, places, keys, names, strict=True):
-        # Scenes may differ by a URL's query alone.
-        mark = f"#{sha256(place.encode()).hexdigest()[:8]}" if key in repeated else ""
-        members.append(Member(source=source, key=key + mark, name=named))
-    if len({member.key for member in members}) < len(members):
-        raise UsageError(f"{min(repeated)} is given several times; give it once.")
-    return members
+class _Reported:
+    """A listener that writes the report of what it hears, now and then and at the end."""
+
+    def __init__(self, manifest: Manifest, scenes: Set[str], then: Listener) -> None:
+        self._manifest, self._scenes, self._then = manifest, scenes, then
+        self._new = not (manifest.path.parent / REPORT).exists()
+        self._due = time.monotonic() + _REPORT_S
+
+    def __call__(self, event: Event) -> None:
+        self._then(event)
+        self._new |= isinstance(event, SceneDone | SceneFailed)
+        if self._new and isinstance(event, Ended):
+            self._write()
+        elif self._new and time.monotonic() >= self._due:
+            with suppress(OutputError):  # raised at the end, if it lasts
+                self._write()
+            self._due = time.monotonic() + _REPORT_S
+
+    def _write(self) -> None:
+        records = self._manifest.records
+        write_report(list(records.values()), self._manifest.path.parent, scenes=len(records.keys() | self._scenes))
+        self._new = False

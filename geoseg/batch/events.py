@@ -18,6 +18,8 @@ class Started:
     """Of all scenes to predict, on the model's grid."""
     skipped: int
     """Scenes that are done already."""
+    needs: str = ""
+    """Memory, disk space and time that the batch may need, as a sentence."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Find the scenes of a batch: in files, URLs, patterns, folders, text lists and STAC documents."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import rasterio
@@ -31,11 +31,17 @@ def find_scenes(inputs: Iterable[str], *, asset: str | None = None) -> list[str 
         If a folder or pattern holds no scenes, or a list or STAC document cannot be read. A file that does not exist is
         a scene that will fail.
     """
+    found: dict[Hashable, str | Asset] = {}
     if asset is not None:
-        found: Iterable[str | Asset] = (each for document in inputs for each in read_assets(document, asset))
-        return list({(each.name, each.source) if isinstance(each, Asset) else each: each for each in found}.values())
-    listed = (each for given in inputs for each in (_read_list(given) if _is_list(given) else [given]))
-    return list({_place(each): each for given in listed for each in _scenes(given)}.values())
+        for document in inputs:
+            for each in read_assets(document, asset):
+                found.setdefault((each.name, each.source), each)
+        return list(found.values())
+    for given in inputs:
+        for listed in _read_list(given) if _is_list(given) else [given]:
+            for scene in _scenes(listed):
+                found.setdefault(_place(scene), scene)
+    return list(found.values())
 
 
 def _scenes(given: str) -> Sequence[str]:

@@ -24,8 +24,10 @@ from geoseg.rasters.stac import Asset
 from geoseg.tiling import Stopped, roi_shape
 from geoseg.tiling.progress import Progress
 
-from .events import BlockDone, Ended, Listener, SceneDone, SceneFailed, SceneStarted, Started
-from .manifest import Area, Manifest, Output, Record, Roads, describe_output
+from .events import BlockDone, Ended, Event, Listener, SceneDone, SceneFailed, SceneStarted, Started
+from .manifest import Area, Manifest, Record, Roads, describe_output
+from .members import Member
+from .preflight import check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,22 +41,6 @@ class Summary:
     seconds: float
     exit_code: int
     """0, or that of the first scene that failed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Member:
-    """A scene of the batch."""
-
-    source: str | Asset
-    key: str
-    """Its place in the manifest."""
-    name: str
-    """Of its results."""
-    planned: Plan | GeosegError | None = None
-    """None before it is planned, and after it failed."""
-    earlier: tuple[Output, ...] = ()
-    """Its results, which were changed since an earlier batch made them, and are made again."""
-    overwrite: bool = False
 
 
 class Planner(Protocol):
@@ -94,24 +80,32 @@ class Job:
     _done: list[Record] = field(default_factory=list)
     _failed: dict[str, tuple[Record, GeosegError]] = field(default_factory=dict)
     _skipped: list[Record] = field(default_factory=list)
+    _unheard: list[Exception] = field(default_factory=list)
+    """Errors of the listener."""
 
     def start(self, members: Sequence[Member], *, overwrite: bool) -> list[Member]:
         """Plan all scenes; returns those to predict."""
         planned = (replace(member, planned=self._plan(member), overwrite=overwrite) for member in members)
         waiting = [left for member in planned if (left := self._compare(member)) is not None]
-        pixels = sum(_pixels(member.planned) for member in waiting)
-        self.on_event(Started(len(waiting), pixels, len(self._skipped)))
+        found = check(
+            (member.planned for member in waiting if isinstance(member.planned, Plan)),
+            self.folder,
+            records=self.manifest.records.values(),
+        )
+        for problem in found.problems:
+            warn(problem)
+        self._say(Started(len(waiting), found.pixels, len(self._skipped), str(found) if waiting else ""))
         return waiting
 
     def attempt(self, members: Sequence[Member], attempt: int, *, last: bool) -> list[Member]:
         """Predict scenes; returns those that failed."""
         failed = []
         try:
-            for turn, outcome in take_turns(self._turns(members, attempt), _judge):
+            for turn, outcome in take_turns(self._turns(members, attempt), self._judge):
                 if isinstance(outcome, GeosegError):
                     record = self._fail(turn, outcome, attempt)
                     failed.append(replace(turn.member, planned=None))
-                    self.on_event(SceneFailed(record, again=not last))
+                    self._say(SceneFailed(record, again=not last))
         finally:
             self._tell()
         return failed
@@ -119,7 +113,7 @@ class Job:
     def end(self, seconds: float) -> Summary:
         """Return what became of all scenes."""
         failed = tuple(record for record, _ in self._failed.values())
-        self.on_event(Ended(len(self._done), len(failed), len(self._skipped), round(seconds, 3)))
+        self._say(Ended(len(self._done), len(failed), len(self._skipped), round(seconds, 3)))
         return Summary(
             done=tuple(self._done),
             failed=failed,
@@ -128,11 +122,31 @@ class Job:
             exit_code=next((error.exit_code for _, error in self._failed.values()), 0),
         )
 
+    def _say(self, event: Event) -> None:
+        try:
+            self.on_event(event)
+        except Exception as error:
+            self._unheard.append(error)
+            raise
+
+    def _judge(self, error: Exception) -> GeosegError | None:
+        """Return the error of a scene, or None for one that concerns all; unexpected errors may be a scene's."""
+        if any(error is each for each in self._unheard):
+            return None
+        if isinstance(error, SceneError | MismatchError):
+            return error
+        if isinstance(error, BundleError | UsageError | DataError | Stopped):
+            return None
+        if isinstance(error, GeosegError):
+            return error
+        found = shorten(" ".join(f"{type(error).__name__}: {error}".split()), 300)
+        return GeosegError(f"an unexpected error ended this scene ({found}); `geoseg predict` of it alone shows where.")
+
     def _plan(self, member: Member) -> Plan | GeosegError:
         try:
             return self.plan(member.source, member.name)
         except Exception as error:
-            judged = _judge(error)
+            judged = self._judge(error)
             if judged is None:
                 raise
             return judged
@@ -180,7 +194,7 @@ class Job:
         def report(done: int, total: int, text: str) -> None:
             nonlocal before
             self._tell()
-            self.on_event(
+            self._say(
                 BlockDone(member.key, done - before) if done else SceneStarted(member.key, member.name, total, text)
             )
             before = done
@@ -194,7 +208,7 @@ class Job:
                 record = self._published.get_nowait()
                 self._failed.pop(record.scene, None)
                 self._done.append(record)
-                self.on_event(SceneDone(record))
+                self._say(SceneDone(record))
 
     def _publish(self, member: Member, attempt: int, started: str, made: Prediction) -> None:
         """Record a scene whose results have their final names; in another thread."""
@@ -241,18 +255,6 @@ class Job:
             "bounds_lonlat": None if box is None else tuple(box),
             "settings": digest_results(member.planned, self.bundle),
         }
-
-
-def _judge(error: Exception) -> GeosegError | None:
-    """Return the error of a scene, or None for one that concerns all; unexpected errors may be a scene's."""
-    if isinstance(error, SceneError | MismatchError):
-        return error
-    if isinstance(error, BundleError | UsageError | DataError | Stopped):
-        return None
-    if isinstance(error, GeosegError):
-        return error
-    found = shorten(" ".join(f"{type(error).__name__}: {error}".split()), 300)
-    return GeosegError(f"an unexpected error ended this scene ({found}); `geoseg predict` of it alone shows where.")
 
 
 def _pixels(planned: Plan | GeosegError | None) -> int:

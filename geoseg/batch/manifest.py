@@ -149,7 +149,7 @@ def open_manifest(folder: Path) -> Iterator[Manifest]:
         except BlockingIOError:
             raise OutputError(f"another batch is writing to {folder}; wait for it.") from None
         records, complete = _parse(path)
-        if complete < path.stat().st_size:  # else the next line would continue one that a kill cut off
+        if complete < path.stat().st_size:  # the next line would continue one that a kill cut off
             file.truncate(complete)
         yield Manifest(path=path, records=records, _file=file)
 

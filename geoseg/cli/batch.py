@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoseg.tiling.progress import no_progress
+
 from . import options
 from .group import sentence
+from .interrupts import stopping_between_pieces
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,19 +53,40 @@ def command(
     (.txt) of such inputs, one a line; with --asset, a STAC document, each of whose items has a scene. Label rasters in
     folders are no scenes: of ISPRS Potsdam, the RGB images are.
 
-    Writes what `geoseg predict` does, and manifest.jsonl: a line for each scene that is done or failed. The same
-    command resumes: it skips what is done, and predicts what failed, was changed or is new. Ends with an exit code
-    above 0 if any scene failed.
+    Writes what `geoseg predict` does, report.html, and manifest.jsonl: a line for each scene that is done or failed.
+    The same command resumes: it skips what is done, and predicts what failed, was changed or is new. Ends with an exit
+    code above 0 if any scene failed.
     """
     from geoseg.batch.batch import batch
     from geoseg.batch.inputs import find_scenes
 
     scenes = find_scenes(inputs, asset=asset)
     with _printed() if as_json else _shown(quiet=quiet) as on_event:
-        summary = batch(scenes, folder=folder, on_event=on_event, **choices)
+        summary = batch(scenes, folder=folder, on_event=_stopping(on_event), **choices)
     if summary.failed:
         click.echo(f"geoseg: {len(summary.failed)} of {len(scenes)} scenes failed.", err=True)
         raise SystemExit(summary.exit_code)
+
+
+def _stopping(listener: "Listener") -> "Listener":
+    """Let a first Ctrl-C wait for the piece in work."""
+    from geoseg.batch.events import BlockDone, SceneStarted
+
+    between_pieces = stopping_between_pieces(no_progress)
+    done = total = 0
+
+    def listen(event: "Event") -> None:
+        nonlocal done, total
+        listener(event)
+        if isinstance(event, SceneStarted):
+            done, total = 0, event.pixels
+        elif isinstance(event, BlockDone):
+            done += event.pixels
+        else:
+            return
+        between_pieces(done, total, "")
+
+    return listen
 
 
 @contextmanager
@@ -116,6 +140,8 @@ class _Shown:
             case Started():
                 self._scenes = event.scenes
                 self._bars.update(self._bar, total=event.pixels)
+                if event.needs:
+                    self._console.print(event.needs, highlight=False, soft_wrap=True)
             case SceneStarted():
                 self._pixels[event.scene] = 0  # again, if it failed before
                 if event.note:

@@ -6,14 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-import rasterio
-from rasterio.warp import transform_bounds
+import rasterio.warp
 from standins import warned
 
 import geoseg
-from geoseg.batch import batch as module
 from geoseg.batch.events import BlockDone, Ended, SceneDone, SceneFailed, SceneStarted, Started
 from geoseg.batch.manifest import read_manifest
+from geoseg.batch.members import name_members
 from geoseg.errors import BundleError, OutputError, UsageError
 from geoseg.prediction.run import Run
 from geoseg.rasters.stac import Asset
@@ -26,7 +25,7 @@ def kinds(events):
 
 def contents(folder):
     """Bytes of the results in a folder by name."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".jsonl"}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".jsonl", ".html")}
 
 
 def test_results_are_those_of_single_predictions(scenes, run, write_bundle, echo, tmp_path):
@@ -52,7 +51,7 @@ def test_records_describe_the_results(scenes, run, tmp_path):
         assert (output.bytes, output.sha256) == (len(content), sha256(content).hexdigest())
     with rasterio.open(tmp_path / "maps" / "a_classes.tif") as classes:
         values = classes.read(1)
-        bounds = transform_bounds(classes.crs, "EPSG:4326", *classes.bounds, densify_pts=51)
+        bounds = rasterio.warp.transform_bounds(classes.crs, "EPSG:4326", *classes.bounds, densify_pts=51)
     assert [area.pixels for area in record.areas] == [(values == number).sum() for number in range(5)]
     assert record.areas[2].colour == "#4a4a4a"
     assert sum(area.share for area in record.areas) == pytest.approx(1)
@@ -64,7 +63,8 @@ def test_records_describe_the_results(scenes, run, tmp_path):
 def test_events(scenes, run):
     """Events tell of every pixel of every scene, in an order that a progress bar can follow."""
     summary, events = run([*scenes, "nowhere.tif"])
-    assert events[0] == Started(4, sum(90 * width for width in (70, 71, 72)), 0)
+    assert events[0] == Started(4, sum(90 * width for width in (70, 71, 72)), 0, events[0].needs)
+    assert events[0].needs.startswith("3 scenes, ")
     assert events[-1] == Ended(3, 1, 0, round(summary.seconds, 3))
     assert kinds(events) | {"BlockDone": 0} == {
         "Started": 1, "SceneStarted": 3, "BlockDone": 0, "SceneDone": 3, "SceneFailed": 1, "Ended": 1,
@@ -293,11 +293,13 @@ def test_a_scene_is_given_once(scenes, run):
 
 def test_names_in_the_manifest_have_no_secrets(tmp_path):
     """A signed URL is known by its path; two that differ by their query alone are told apart."""
-    signed = [Asset(name=name, source=f"https://a.example/{name}.tif?sig={name}", served=True) for name in "ab"]
-    assert [each.key for each in module._name(signed, "{stem}")] == [
+    signed = [
+        Asset(name=name, source=f"https://a.example/{name}.tif?sig=1", document="https://a.example") for name in "ab"
+    ]
+    assert [each.key for each in name_members(signed, "{stem}")] == [
         "https://a.example/a.tif", "https://a.example/b.tif",
     ]  # fmt: skip
-    members = module._name([f"https://a.example/cog.tif?scene={number}" for number in range(2)], "{n}")
+    members = name_members([f"https://a.example/cog.tif?scene={number}" for number in range(2)], "{n}")
     assert len({each.key for each in members}) == 2
     assert not any("scene=" in each.key for each in members)
 

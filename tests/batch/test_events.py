@@ -16,7 +16,7 @@ RECORD = Record(
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (Started(3, 900, 1), {"event": "started", "scenes": 3, "pixels": 900, "skipped": 1}),
+        (Started(3, 900, 1), {"event": "started", "scenes": 3, "pixels": 900, "skipped": 1, "needs": ""}),
         (
             SceneStarted("a\n.tif", "a", 9),
             {"event": "scene_started", "scene": "a\n.tif", "name": "a", "pixels": 9, "note": ""},

@@ -1,0 +1,48 @@
+"""Scenes of a batch, and what its manifest calls them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from geoseg.errors import GeosegError, UsageError
+from geoseg.prediction.naming import name_results
+from geoseg.prediction.plan import Plan
+from geoseg.rasters.open import legible, on_disk
+from geoseg.rasters.servers import without_secrets
+from geoseg.rasters.stac import Asset
+
+from .manifest import Output
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A scene of the batch."""
+
+    source: str | Asset
+    key: str
+    """Its place in the manifest."""
+    name: str
+    """Of its results."""
+    planned: Plan | GeosegError | None = None
+    """None before it is planned, and after it failed."""
+    earlier: tuple[Output, ...] = ()
+    """Its results, which were changed since an earlier batch made them, and are made again."""
+    overwrite: bool = False
+
+
+def name_members(inputs: Sequence[str | Asset], template: str) -> list[Member]:
+    """Name the scenes: in the manifest by place, without the secrets of a URL, which another run may lack."""
+    places = [each.source if isinstance(each, Asset) else each for each in inputs]
+    keys = [legible(without_secrets(str(Path(each).absolute()) if on_disk(each) else each)) for each in places]
+    repeated = {key for key, count in Counter(keys).items() if count > 1}
+    names = map(legible, name_results(inputs, template))
+    members = []
+    for source, place, key, named in zip(inputs, places, keys, names, strict=True):
+        # Scenes may differ by a URL's query alone.
+        mark = f"#{sha256(place.encode()).hexdigest()[:8]}" if key in repeated else ""
+        members.append(Member(source=source, key=key + mark, name=named))
+    if len({member.key for member in members}) < len(members):
+        raise UsageError(f"{min(repeated)} is given several times; give it once.")
+    return members
