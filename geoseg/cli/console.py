@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from .terminal import escaped
+from geoseg.models.texts import escaped
 
 
 def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:

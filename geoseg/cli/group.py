@@ -17,10 +17,11 @@ from typing import Any, NoReturn
 import click
 
 from geoseg.errors import GeosegError, GeosegWarning
+from geoseg.models.texts import escaped
 from geoseg.version import __version__
 
 from .interrupts import interruptible
-from .terminal import escaped, guarded_streams
+from .terminal import guarded_streams
 
 COMMANDS = ("predict", "batch", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
+from geoseg.models.texts import escaped
+
 from . import options
 from .tables import flatten
-from .terminal import escaped
 
 _LABELS = {
     "size": "width, height",

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoseg.models.texts import escaped
+
 from . import options
 from .group import sentence
 from .interrupts import stopping_between_pieces
-from .terminal import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -2,29 +2,12 @@
 
 import os
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO, cast
 
 from geoseg.errors import OutputError
-
-_CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode categories: control characters, bytes of a name that are not UTF-8, and separators of lines."""
-_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-"""Bidirectional classes of characters that reorder the text around them."""
-
-
-def escaped(text: str, keep: str = "") -> str:
-    r"""Write characters that control a terminal as Python does (`\x1b`), except those to `keep`."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each.encode("unicode_escape").decode()
-        if each not in keep and (unicodedata.category(each) in _CONTROLS or unicodedata.bidirectional(each) in _TURNS)
-        else each
-        for each in text
-    )
+from geoseg.models.texts import escaped
 
 
 @contextmanager

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from geoseg.errors import UsageError
-
-from .terminal import escaped
+from geoseg.models.texts import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console

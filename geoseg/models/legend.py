@@ -23,6 +23,8 @@ class LegendClass:
     def __post_init__(self) -> None:
         if not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
             raise ValueError(f"the colour of {self.name} must be like #4a4a4a, not {self.colour}.")
+        if re.search("[\0\ud800-\udfff]", self.name):
+            raise ValueError(f"class names must be text, which {self.name!r} is not.")
 
     @property
     def rgb(self) -> tuple[int, int, int]:

@@ -22,10 +22,9 @@ from .identity import Mark, check_unchanged, identify
 from .servers import server_failure
 from .sidecars import without_sidecars
 
-GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8}
-"""Bytes of GDAL's block cache, and open files of a VRT. GDAL's defaults would fill memory as a tall scene is read."""
-_SAFE = {"GDAL_VRT_ENABLE_PYTHON": "NO"}
-"""Whatever the environment says: files bring no code to run."""
+GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8, "GDAL_VRT_ENABLE_PYTHON": False}
+"""Bytes of GDAL's block cache, and open files of a VRT: GDAL's defaults would fill memory as a tall scene is read. No
+Python functions of a VRT, whatever the environment says."""
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
 _UNKNOWN = "not recognized as being in a supported file format"
@@ -69,7 +68,7 @@ def opened(
         options = {} if overviews else {"OVERVIEW_LEVEL": "NONE" if level is None else str(level)}
         if not identity:
             check_before(source)
-        with rasterio.Env(**_SAFE), _open(source, **options) as dataset:
+        with _open(source, **options) as dataset:
             if not identity:
                 check_size(source, dataset.shape, max_pixels)
                 check_dataset(source, dataset)

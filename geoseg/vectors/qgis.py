@@ -5,6 +5,7 @@ from typing import Literal
 from xml.etree import ElementTree as Xml
 
 from geoseg.models.legend import Legend
+from geoseg.models.texts import in_xml
 
 Symbol = Literal["line", "fill", "marker"]
 
@@ -20,7 +21,9 @@ def class_style(legend: Legend) -> str:
     renderer = Xml.SubElement(pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1")
     palette = Xml.SubElement(renderer, "colorPalette")
     for value, entry in enumerate(legend.entries):
-        Xml.SubElement(palette, "paletteEntry", value=str(value), color=entry.colour, label=entry.name, alpha="255")
+        Xml.SubElement(
+            palette, "paletteEntry", value=str(value), color=entry.colour, label=in_xml(entry.name), alpha="255"
+        )
     return _qml(root)
 
 
@@ -35,7 +38,7 @@ def polygon_style(classes: Iterable[tuple[int, str, str]]) -> str:
         "joinstyle": "round",
     }
     categories = [
-        (str(number), name, {"color": ",".join(map(str, bytes.fromhex(colour[1:]))) + ",255", **fill})
+        (str(number), in_xml(name), {"color": ",".join(map(str, bytes.fromhex(colour[1:]))) + ",255", **fill})
         for number, name, colour in classes
     ]
     return _category_style("class_id", "long", "fill", categories)

@@ -19,6 +19,8 @@ Geometries = npt.NDArray[np.object_]
 POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _LAYER = "edges"
 """geoseg's layer of road lines, read from files with several layers."""
+_INDIRECT, _HEAD = b"<OGR", 1024
+"""What begins OGR's files that name others, in so many first bytes."""
 _TURN = 540
 """Longitudes further from 0 are no degrees: those across the antimeridian may go on beyond 180."""
 
@@ -72,6 +74,12 @@ def _parquet(path: Path) -> "geopandas.GeoDataFrame":
 def _gdal(path: Path, *, attributes: bool) -> "geopandas.GeoDataFrame":
     import pyogrio  # slow, as geopandas is, and not needed where an area of interest is not
 
+    if path.is_file():
+        with path.open("rb") as file:
+            if _INDIRECT in file.read(_HEAD):
+                raise DataError(
+                    f"{path} is a virtual file of OGR, which may name any other; save its features (`ogr2ogr`)."
+                )
     layers = pyogrio.list_layers(path)
     spatial = [name for name, kind in layers if kind is not None]
     if len(spatial) > 1 and _LAYER not in spatial:

@@ -17,8 +17,9 @@ from rich.table import Table
 
 from geoseg.cli import main
 from geoseg.cli.console import make_console, status
-from geoseg.cli.terminal import escaped, guarded_streams
+from geoseg.cli.terminal import guarded_streams
 from geoseg.models.legend import AERIAL, Legend, LegendClass
+from geoseg.models.texts import escaped
 
 HOSTILE = "\x1b[2Jcleared\x07\x9b1m\u202etxt\r"
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from geoseg.models.texts import in_xml
 from geoseg.version import __version__
 
 from .plots import COLOURS
@@ -24,10 +25,15 @@ def render(
 
     loaders = [jinja2.PackageLoader(name, package_path=".") for name in dict.fromkeys((package, _BASE))]
     environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_harmless
     )
     environment.filters |= {"inlined": _inline, "duration": duration, **(filters or {})}
     return environment.get_template(template).render(version=__version__, **values)
+
+
+def _harmless(value: Any) -> Any:  # noqa: ANN401 - any value of a template
+    """Escape control characters of a text, marked up or not."""
+    return type(value)(in_xml(value, keep="\n\t")) if isinstance(value, str) else value
 
 
 def _inline(svg: str) -> str:

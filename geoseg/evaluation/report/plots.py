@@ -37,6 +37,7 @@ _GREY = "#7b7b7b"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text, in the font of the page
     "svg.hashsalt": "geoseg",  # the same plot has the same bytes
+    "text.parse_math": False,  # names may hold dollars
     "font.family": "sans-serif",
     "font.size": 10,
     "text.color": INK,
@@ -88,17 +89,18 @@ def plot_precision_recall(classes: Sequence[ClassEvaluation]) -> str:
     import matplotlib as mpl
 
     with mpl.rc_context(STYLE):
-        lines = -(-len(classes) // 3)
-        figure, axes = unit_square("relaxed recall", "relaxed precision", below=0.22 * lines)
+        figure, axes = unit_square("relaxed recall", "relaxed precision", below=0.22 * -(-len(classes) // 3))
+        lines, names = [], []
         for position, entry in enumerate(classes):
             if (curve := entry.sweep) is None:
                 continue
             colour = SERIES[position % len(SERIES)]
             dashes = "-" if position < len(SERIES) else "--"
-            axes.plot(curve.recall, curve.precision, dashes, color=colour, linewidth=1.8, label=entry.scores.name)
+            lines += axes.plot(curve.recall, curve.precision, dashes, color=colour, linewidth=1.8)
+            names.append(entry.scores.name)
             if not np.isnan(curve.break_even):
                 axes.plot(curve.break_even, curve.break_even, "o", color=colour, markersize=6)
-        figure.legend(loc="outside lower center", ncols=3, frameon=False)
+        figure.legend(lines, names, loc="outside lower center", ncols=3, frameon=False)
         return svg(figure)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.files import check_outputs, whole_files
+from geoseg.models.texts import in_markdown
 
 from .page import render
 from .sections import Figure, Table
@@ -51,17 +52,12 @@ def check_reports(folder: Path, maps: Iterable[str] = (), *, overwrite: bool) ->
 
 
 def _markdown(sentences: Iterable[str], tables: Iterable[Table]) -> str:
-    bullets = "\n".join(f"* {_escape(sentence)}" for sentence in sentences)
+    bullets = "\n".join(f"* {in_markdown(sentence)}" for sentence in sentences)
     return "\n\n".join([f"# {_TITLE}", bullets, *map(_markdown_table, tables)]) + "\n"
 
 
 def _markdown_table(table: Table) -> str:
     rule = ["---", *["---:"] * (len(table.columns) - 1)]
-    header, *rows = [[_escape(cell) for cell in line] for line in (table.columns, *table.rows)]
+    header, *rows = [[in_markdown(cell) for cell in line] for line in (table.columns, *table.rows)]
     body = "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))
     return f"## {table.title}\n\n{body}"
-
-
-def _escape(text: str) -> str:
-    """Escape the characters that Markdown would interpret."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")

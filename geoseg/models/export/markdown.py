@@ -1,11 +1,13 @@
 """Model cards in Markdown."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from geoseg.models.bundle import Card, NetworkSummary
+from geoseg.models.texts import escaped, in_markdown
 
 _FIRST = ("license", "attribution", "data", "split", "metrics")
 """Keys of provenance to list first."""
@@ -15,9 +17,9 @@ def card_text(card: Card, summary: NetworkSummary) -> str:
     """Return a bundle's model card in Markdown."""
     road = None if card.legend.road is None else card.legend.names[card.legend.road]
     parts = [
-        f"# {card.name} {card.version}",
-        f"{_listed(card.legend.names)} at {describe_gsd(card)} from {_listed(card.bands)}.",
-        f"```\ngeoseg predict scene.tif -m {shlex.quote(f'{card.name}.keras')}\n```",
+        f"# {in_markdown(f'{card.name} {card.version}')}",
+        in_markdown(f"{_listed(card.legend.names)} at {describe_gsd(card)} from {_listed(card.bands)}."),
+        _verbatim(f"geoseg predict scene.tif -m {shlex.quote(f'{card.name}.keras')}"),
         "## Input",
         _table(
             ("", ""),
@@ -32,7 +34,7 @@ def card_text(card: Card, summary: NetworkSummary) -> str:
         _table(
             ("id", "class", "colour", "traced as road network"),
             [
-                (number, entry.name, f"`{entry.colour}`", "yes" if entry.name == road else "")
+                (number, entry.name, entry.colour, "yes" if entry.name == road else "")
                 for number, entry in enumerate(card.legend.classes)
             ],
         ),
@@ -79,7 +81,7 @@ def _provenance(provenance: Mapping[str, Any]) -> Iterable[str]:
         yield _table(("", ""), short)
     for key in keys:
         if not _is_short(provenance[key]):
-            yield f"## {_words(key).capitalize()}"
+            yield f"## {in_markdown(_words(key).capitalize())}"
             yield _section(provenance[key])
 
 
@@ -87,14 +89,14 @@ def _section(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Format a value as a table, a list, or a preformatted block."""
     match value:
         case str():
-            return f"```\n{value.strip()}\n```"
+            return _verbatim(value.strip())
         case dict() if all(isinstance(part, dict) for part in value.values()):
             return _records([{"": key} | part for key, part in value.items()])
         case list() if all(isinstance(part, dict) for part in value):
             return _records(value)
         case dict():
             return _table(("", ""), [(_words(key), _cell(part)) for key, part in value.items()])
-    return "\n".join(f"* {_cell(part)}" for part in value)
+    return "\n".join(f"* {in_markdown(_cell(part))}" for part in value)
 
 
 def _records(records: Sequence[Mapping[str, Any]]) -> str:
@@ -105,8 +107,14 @@ def _records(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    header, *body = [[in_markdown(str(cell)) for cell in line] for line in (columns, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, ["---"] * len(columns), *body))
+
+
+def _verbatim(text: str) -> str:
+    """Format text as a block that nothing in it ends."""
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    return "\n".join((fence, escaped(text, keep="\n\t"), fence))
 
 
 def _is_short(value: Any) -> bool:  # noqa: ANN401 - any JSON value

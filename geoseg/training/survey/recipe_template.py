@@ -17,6 +17,7 @@ from geoseg.models.bundle import read_card
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import DEFAULT_PRESET
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
+from geoseg.models.texts import escaped
 from geoseg.rasters.bands import Band, image_bands
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.scene import Scene
@@ -30,6 +31,13 @@ WINDOWS = (256, 128, 64)
 """Sides of a training window to choose from."""
 LEAST_BLOCKS = 3
 """Blocks along the shorter side of the smallest image, at least."""
+
+
+def _in_one_line(value: Any) -> Any:  # noqa: ANN401 - any value of the template
+    """Escape control characters of a text as TOML does in a string; in a comment, they would end it."""
+    if not isinstance(value, str):
+        return value
+    return "".join(each if escaped(each) == each else f"\\u{ord(each):04x}" for each in value)
 
 
 def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
@@ -51,6 +59,7 @@ def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_in_one_line,
     )
     # JSON's strings and lists are TOML's.
     environment.filters |= {"toml": partial(json.dumps, ensure_ascii=False), "percent": "{:.2%}".format}
