@@ -40,6 +40,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open an archive; raises one of DAMAGED if it is not one, or would unpack to too much."""
     check_regular(path)
     with zipfile.ZipFile(path) as archive:
+        _check_names([member.filename for member in archive.infolist()])
         _check_size(sum(member.file_size for member in archive.infolist()), path.stat().st_size)
         yield archive
 
@@ -97,6 +98,18 @@ def reason(error: BaseException) -> str:
     """Return the first line of an error's message, or its class name."""
     lines = str(error).strip().splitlines()
     return shorten(lines[0], 200).rstrip(".:") if lines else type(error).__name__
+
+
+def _check_names(names: list[str]) -> None:
+    """Raise ValueError if a member lies outside of the archive, or two have the same name.
+
+    Programs that unpack the archive would write the first elsewhere, and differ in which of the second they read.
+    """
+    for name in names:
+        if name.startswith(("/", "\\")) or ":" in name or ".." in name.replace("\\", "/").split("/"):
+            raise ValueError(f"its member {shorten(name, 100)} lies outside of it")
+    if len(set(names)) < len(names):
+        raise ValueError("two of its members have the same name")
 
 
 def _check_size(size: int, stored: int) -> None:
