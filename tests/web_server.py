@@ -25,6 +25,10 @@ class Behaviour:
     """Answer these codes to the next requests for files that exist."""
     silent_from: int | None = None
     """Say nothing to requests for this byte of a file, or later ones."""
+    cut: list[int] = field(default_factory=list)
+    """Send so many bytes of the next files, and close the connection."""
+    ranges: bool = True
+    """Whether parts are sent to those who ask for them, and not the whole file."""
     etags: bool = True
     fail_each: int = 0
     """Answer 503 to each such request for a file that exists: 10 for every tenth; 0 for none."""
@@ -115,7 +119,7 @@ def _serve(folder: Path) -> None:
                 self._answer(404)
                 return
             whole = path.read_bytes()
-            part = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+            part = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "") if behaviour.ranges else None
             start = int(part[1]) if part else 0
             stop = min(int(part[2]) + 1, len(whole)) if part and part[2] else len(whole)
             if behaviour.silent_from is not None and start >= behaviour.silent_from:
@@ -149,8 +153,12 @@ def _serve(folder: Path) -> None:
             for header, value in {"Content-Length": len(content), "Accept-Ranges": "bytes", **dict(headers)}.items():
                 self.send_header(header, str(value))
             self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
+            if self.command == "HEAD":
+                return
+            if code in (200, 206) and headers and behaviour.cut:
+                content = content[: behaviour.cut.pop(0)]
+                self.close_connection = True
+            self.wfile.write(content)
 
         def log_message(self, *_):
             pass

@@ -1,4 +1,4 @@
-"""`geoseg models`: list, show, export, quantise and calibrate models."""
+"""`geoseg models`: list, add, show, export, quantise and calibrate models."""
 
 import json
 from collections.abc import Callable
@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options
+from . import model_registry, options
 from .group import RecordingGroup
 from .tables import flatten
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_model = click.argument("model", metavar="NAME|FILE")
+    from geoseg.models.bundle import Card
+    from geoseg.models.shipped import NamedModel
+
+_model = click.argument("model", metavar="NAME|FILE", shell_complete=options.complete_models)
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -31,14 +34,19 @@ def _tiles(most: int, *, help: str) -> _Decorator:
 
 
 @click.group("models", cls=RecordingGroup, invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the list of models as JSON.")
 @click.pass_context
-def command(context: click.Context) -> None:
-    """List models and network presets, or show, export, quantise and calibrate a model.
+def command(context: click.Context, *, as_json: bool) -> None:
+    """List models and network presets; add, show, export, quantise or calibrate a model.
 
-    A model is the name of a shipped one, or a .keras bundle.
+    A model is a .keras bundle, or the name of one: of a shipped model, one that was added, or one of another package.
     """
     if context.invoked_subcommand is None:
-        _list()
+        _list(as_json=as_json)
+
+
+for _command in (model_registry.add, model_registry.remove, model_registry.registry):
+    command.add_command(_command)
 
 
 @command.command("show")
@@ -231,21 +239,58 @@ def _write(path: Path, text: str, *, overwrite: bool) -> None:
     click.echo(path)
 
 
-def _list() -> None:
-    from geoseg.models.bundle import read_card
+def _list(*, as_json: bool) -> None:
+    from geoseg.errors import BundleError
+    from geoseg.models.bundle import Card, read_card
     from geoseg.models.export.markdown import describe_gsd
     from geoseg.models.networks.presets import PRESETS
-    from geoseg.models.shipped import shipped_models
+    from geoseg.models.shipped import NamedModel, named_models
 
-    shipped = _table("shipped models", "model", "GSD", "bands", "classes", "size")
-    for name, path in shipped_models().items():
-        card = read_card(path)
-        size = f"{path.stat().st_size / 1e6:.1f} MB"
-        shipped.add_row(name, describe_gsd(card), ", ".join(card.bands), ", ".join(card.legend.names), size)
+    def read(model: NamedModel) -> Card | str:
+        """Return the card of a model, or why it cannot be used."""
+        if model.path is None:
+            return model.problem
+        try:
+            return read_card(model.path)
+        except BundleError as error:
+            return str(error)
+
+    cards = [(model, read(model)) for model in named_models()]
+    if as_json:
+        click.echo(json.dumps([_entry(model, card) for model, card in cards], indent=2))
+        return
+    models = _table("models", "model", "GSD", "bands", "classes", "size", "from")
+    models.columns[-1].overflow = "fold"  # a URL is copied from here
+    for model, card in cards:
+        if isinstance(card, str):
+            models.add_row(model.name, "–", "–", "cannot be used", "–", model.origin)
+            continue
+        assert model.path is not None
+        size = f"{model.path.stat().st_size / 1e6:.1f} MB"
+        bands, classes = ", ".join(card.bands), ", ".join(card.legend.names)
+        models.add_row(model.name, describe_gsd(card), bands, classes, size, model.origin)
     presets = _table("network presets", "preset", "depth", "block", "skip", "encoder", "paper")
     for name, preset in PRESETS.items():
         presets.add_row(name, str(preset.depth), preset.block, preset.skip, preset.encoder or "", preset.paper)
-    _print(shipped, presets)
+    _print(models, presets)
+    for problem in dict.fromkeys(card for _, card in cards if isinstance(card, str)):
+        click.echo(f"geoseg: {problem}", err=True)
+
+
+def _entry(model: "NamedModel", card: "Card | str") -> dict[str, Any]:
+    """Return a model of the list as JSON values."""
+    place = {"name": model.name, "from": model.origin, "path": None if model.path is None else str(model.path)}
+    if isinstance(card, str):
+        return place | {"problem": card}
+    gsd_range_m = None if card.gsd_range_m is None else list(card.gsd_range_m)
+    return place | {
+        "version": card.version,
+        "gsd_m": card.gsd_m,
+        "gsd_range_m": gsd_range_m,
+        "bands": list(card.bands),
+        "classes": list(card.legend.names),
+        "license": card.provenance.get("license"),
+    }
 
 
 def _legend(classes: list[dict[str, str]]) -> "Table":

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.registry import check_engine
-from geoseg.models.shipped import DEFAULT_MODEL, find_model, shipped_models
+from geoseg.models.shipped import DEFAULT_MODEL, find_model, find_named_model
 from geoseg.rasters.stac import Asset, open_source
 from geoseg.tiling import roi_shape
 
@@ -33,7 +33,7 @@ def describe(
     SceneError, BundleError, UsageError
         As `predict` raises them before it loads the network.
     """
-    if not isinstance(source, Asset) and (str(source) in shipped_models() or Path(source).suffix == ".keras"):
+    if not isinstance(source, Asset) and (Path(source).suffix == ".keras" or find_named_model(str(source))):
         return _describe_model(source)
     settings = Settings(**options)
     runtime = settings.choose_runtime()

@@ -102,8 +102,13 @@ def _other(name: str) -> Loader:
     return load
 
 
+def list_engines() -> tuple[str, ...]:
+    """Return the names of all engines: ours, installed or not, and those of other packages."""
+    return *ENGINES, *(each.name for each in entry_points(group=GROUP))
+
+
 def _entry_point(name: str) -> EntryPoint:
     others = {each.name: each for each in entry_points(group=GROUP)}
     if name not in others:
-        raise UsageError(f"`engine` {name!r} is unknown; choose one of {', '.join(['auto', *ENGINES, *others])}.")
+        raise UsageError(f"`engine` {name!r} is unknown; choose one of {', '.join(['auto', *list_engines()])}.")
     return others[name]

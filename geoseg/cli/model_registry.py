@@ -1,0 +1,87 @@
+"""`geoseg models add`, `remove` and `registry`: models by URL."""
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command("add")
+@click.argument("source", metavar="URL|FILE")
+@click.option(
+    "--name", "names", multiple=True, metavar="NAME",
+    help="Which model of a registry to add, repeatable; or a name for a bundle.  [default: all; its card's]",
+)  # fmt: skip
+@click.option("--sha256", metavar="HEX", help="Checksum that a bundle must have; a registry has one for each model.")
+@click.option(
+    "--max-size", type=options.parse_size, default="1GB", show_default=True, metavar="SIZE",
+    help="Largest file to download.",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace models of the same names.")
+def add(source: str, *, names: tuple[str, ...], sha256: str | None, max_size: int, overwrite: bool) -> None:
+    """Add models of a registry, or a .keras bundle, under names for `-m NAME`.
+
+    URL|FILE is a registry or a bundle, by http or https or on disk. Bundles are copied to a folder of the user,
+    ~/.local/share/geoseg/models or GEOSEG_MODELS. A download that broke off resumes if its checksum is known. No other
+    command goes to the network for a model.
+
+    \b
+    geoseg models add https://models.example.org/registry.json
+    geoseg models add https://models.example.org/city.keras --name city --sha256 9f2c…
+    """
+    from geoseg.models.export.markdown import describe_gsd
+    from geoseg.models.registry.add import add_models
+
+    from .console import status
+
+    with status("looking") as show:
+        for found in add_models(
+            source,
+            names=names,
+            sha256=sha256,
+            max_size=max_size,
+            overwrite=overwrite,
+            report=lambda name, done, total: show(f"downloading {name} ({_share(done, total)})"),
+        ):
+            model, card = found.model, found.card
+            click.echo(model.name)
+            words = [
+                f"{', '.join(card.legend.names)} at {describe_gsd(card)} from {', '.join(card.bands)}",
+                f"license {card.provenance.get('license') or 'unknown'}",
+            ]
+            if not found.new:
+                words.append("was added before")
+            elif not model.verified:
+                words.append(f"SHA-256 {model.sha256}, not compared with any")
+            click.echo(f"  {card.name} {card.version}: {'; '.join(words)}", err=True)
+
+
+@click.command("remove")
+@click.argument("name", shell_complete=options.complete_added)
+def remove(name: str) -> None:
+    """Remove a model that was added."""
+    from geoseg.models.registry.folder import remove_model
+
+    remove_model(name)
+
+
+@click.command("registry")
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--url-prefix", default="", metavar="URL",
+    help="What comes before the file names of the bundles.  [default: they are served beside the registry]",
+)  # fmt: skip
+def registry(bundles: tuple[Path, ...], *, url_prefix: str) -> None:
+    """Print a registry of bundles, for `geoseg models add` of its URL.
+
+    \b
+    geoseg models registry city.keras > registry.json
+    """
+    from geoseg.models.registry.document import make_registry
+
+    click.echo(make_registry(bundles, url_prefix=url_prefix))
+
+
+def _share(done: int, total: int | None) -> str:
+    return f"{done / 1e6:.1f} MB" if total is None else f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
