@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from . import options
+from .completion import complete_models
 from .group import RecordingGroup
 from .tables import show
 
@@ -102,7 +103,7 @@ def rasters(
 
 
 @command.command()
-@click.argument("model")
+@click.argument("model", shell_complete=complete_models)
 @click.argument("images", type=_PATH)
 @click.argument("labels", type=_PATH)
 @options.imagery

@@ -8,6 +8,7 @@ import click
 from geoseg.models.texts import escaped
 
 from . import options
+from .completion import complete_files
 from .tables import flatten
 
 _LABELS = {
@@ -27,7 +28,7 @@ _LABELS = {
 
 
 @click.command("info")
-@click.argument("source", metavar="SCENE|MODEL")
+@click.argument("source", metavar="SCENE|MODEL", shell_complete=complete_files)
 @options.asset
 @options.model
 @options.imagery

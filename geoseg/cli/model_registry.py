@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from . import options
+from .completion import complete_added, complete_files
 
 
 @click.command("add")
-@click.argument("source", metavar="URL|FILE")
+@click.argument("source", metavar="URL|FILE", shell_complete=complete_files)
 @click.option(
     "--name", "names", multiple=True, metavar="NAME",
     help="Which model of a registry to add, repeatable; or a name for a bundle.  [default: all; its card's]",
@@ -58,7 +59,7 @@ def add(source: str, *, names: tuple[str, ...], sha256: str | None, max_size: in
 
 
 @click.command("remove")
-@click.argument("name", shell_complete=options.complete_added)
+@click.argument("name", shell_complete=complete_added)
 def remove(name: str) -> None:
     """Remove a model that was added."""
     from geoseg.models.registry.folder import remove_model

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import model_registry, options
+from .completion import complete_files, complete_models
 from .group import RecordingGroup
 from .tables import flatten
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from geoseg.models.bundle import Card
     from geoseg.models.shipped import NamedModel
 
-_model = click.argument("model", metavar="NAME|FILE", shell_complete=options.complete_models)
+_model = click.argument("model", metavar="NAME|FILE", shell_complete=complete_models)
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -108,7 +109,13 @@ def card(model: str, *, output: Path | None, overwrite: bool) -> None:
 @click.option("--format", type=click.Choice(["onnx", "openvino", "savedmodel", "tflite"]), required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="PATH", help="File to write.")
 @options.tile
-@click.option("--check", "source", metavar="SCENE", help="Compare on this raster.  [default: rendered scenes]")
+@click.option(
+    "--check",
+    "source",
+    metavar="SCENE",
+    shell_complete=complete_files,
+    help="Compare on this raster.  [default: rendered scenes]",
+)
 @options.imagery
 @_overwrite
 def export(model: str, **choices: Any) -> None:  # noqa: ANN401
@@ -139,6 +146,7 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
     required=True,
     metavar="IMAGES",
     help="Images like those to predict: a folder, pattern or file; repeatable.",
+    shell_complete=complete_files,
 )
 @_bundle("int8")
 @_tiles(100, help="Largest number of tiles to calibrate on.")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
+
+from .completion import complete_engines, complete_files, complete_models
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -54,33 +55,6 @@ def _parse_area(text: str) -> Path | tuple[float, ...]:
     return bounds
 
 
-def complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Let the shell complete the name of a file; click does so by itself only for its own paths."""
-    return [CompletionItem(incomplete, type="file")]
-
-
-def complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the name of a model; what can be no name is a file's."""
-    from geoseg.models.shipped import named_models
-
-    names = {model.name: model.origin for model in named_models() if model.path is not None}
-    found = [CompletionItem(name, help=origin) for name, origin in names.items() if name.startswith(incomplete)]
-    return found + complete_files(context, parameter, incomplete)
-
-
-def complete_added(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the name of a model that was added."""
-    from geoseg.models.added import added_models
-
-    return [CompletionItem(name) for name in added_models() if name.startswith(incomplete)]
-
-
-def _complete_engines(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from geoseg.models.engines.registry import list_engines
-
-    return [CompletionItem(name) for name in ("auto", *list_engines()) if name.startswith(incomplete)]
-
-
 model = click.option(
     "-m",
     "--model",
@@ -101,7 +75,9 @@ _stretch = click.option(
     "--stretch", default="auto", show_default=True, metavar="auto|none|joint|LOW,HIGH;…|pLOW,pHIGH",
     help="Values that become the model's 0 and 255, or their percentiles; auto: the model's scaling, or p2,p98.",
 )  # fmt: skip
-_stretch_from = click.option("--stretch-from", metavar="SCENE", help="Stretch as this scene would be stretched.")
+_stretch_from = click.option(
+    "--stretch-from", metavar="SCENE", shell_complete=complete_files, help="Stretch as this scene would be stretched."
+)
 
 
 def imagery(command: _Command) -> _Command:
@@ -142,7 +118,7 @@ more_formats = click.option(
 )
 engine = click.option(
     "--engine", default="auto", show_default=True, metavar="auto|openvino|onnxruntime|keras",
-    help="What runs the network; auto: Keras on GPUs, OpenVINO on a CPU.", shell_complete=_complete_engines,
+    help="What runs the network; auto: Keras on GPUs, OpenVINO on a CPU.", shell_complete=complete_engines,
 )  # fmt: skip
 batch_size = click.option(
     "--batch-size", type=click.IntRange(min=1), metavar="N",

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from . import options
+from .completion import complete_files
 
 
 @click.command("polygons")
-@click.argument("source", metavar="CLASSES")
+@click.argument("source", metavar="CLASSES", shell_complete=complete_files)
 @options.vector_output
 @click.option("--class", "classes", multiple=True, metavar="NAME|ID", help="Class to keep; repeatable.  [default: all]")
 @click.option(

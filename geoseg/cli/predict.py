@@ -10,6 +10,7 @@ import click
 from geoseg.models.texts import escaped
 
 from . import options
+from .completion import complete_files
 from .group import sentence
 from .interrupts import stopping_between_pieces
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("predict")
-@click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
+@click.argument("scenes", nargs=-1, required=True, metavar="SCENE...", shell_complete=complete_files)
 @options.model
 @click.option(
     "-o", "--output", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR",

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from .completion import complete_files
+
 
 def _parse_size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
@@ -13,7 +15,7 @@ def _parse_size(text: str) -> tuple[int, int]:
 
 
 @click.command("resize")
-@click.argument("source", metavar="IN")
+@click.argument("source", metavar="IN", shell_complete=complete_files)
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--gsd", "gsd_m", type=float, metavar="M", help="Ground sample distance of OUT, in metres.")
 @click.option("--scale", type=float, metavar="S", help="Pixels of OUT per pixel of IN, along each side.")

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from . import options
+from .completion import complete_files
 
 
 @click.command("roads")
-@click.argument("source", metavar="RASTER")
+@click.argument("source", metavar="RASTER", shell_complete=complete_files)
 @options.vector_output
 @click.option("--class", "road_class", type=int, metavar="N", help="Class id of roads, if RASTER holds classes.")
 @click.option(

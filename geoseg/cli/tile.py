@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
+from .completion import complete_files
+
 
 @click.command("tile")
 @click.argument("source", metavar="IMAGES|RECIPE.toml", type=click.Path(path_type=Path))
-@click.argument("labels", required=False, metavar="[LABELS]")
+@click.argument("labels", required=False, metavar="[LABELS]", shell_complete=complete_files)
 @click.option(
     "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",
     help="Folder for the chips; must not exist, or be empty.",
