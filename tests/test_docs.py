@@ -52,6 +52,9 @@ def folder(tmp_path, monkeypatch):
         target.write(pixels)
     area = shapely.box(500_010, 5_399_900, 500_090, 5_399_980)
     geopandas.GeoSeries([area], crs="EPSG:32633").to_file(tmp_path / "district.gpkg")
+    (tmp_path / "scenes").mkdir()
+    shutil.copy(tmp_path / "scene.tif", tmp_path / "scenes")
+    (tmp_path / "scenes.txt").write_text("scenes\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

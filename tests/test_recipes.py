@@ -188,7 +188,7 @@ def test_labels_of_potsdam_without_their_folder(potsdam, tmp_path):
 
 @pytest.mark.slow
 def test_potsdam_from_tiles_to_scores(potsdam, tmp_path, monkeypatch):
-    """One `train` and one `predict` map all tiles on their own pixels; scores are those of the ISPRS protocol."""
+    """One `train` and one `batch` map all tiles on their own pixels; scores are those of the ISPRS protocol."""
     root, labels = potsdam
     monkeypatch.chdir(tmp_path)
     training, prediction, evaluation = commands("potsdam", root)
