@@ -177,7 +177,7 @@ def main() -> None:
     if given.what == "workers":
         compare(given.scene, given.repeats)
     elif given.what == "overhead":
-        overhead(2000)
+        overhead(1000)
     else:
         simulate(given.blocks, given.workers, given.overhead_ms, given.megapixels_s)
 

@@ -11,7 +11,15 @@ from queue import Empty, SimpleQueue
 from textwrap import shorten
 from typing import Any, Protocol
 
-from geoseg.errors import BundleError, DataError, GeosegError, MismatchError, OutputError, SceneError, UsageError
+from geoseg.errors import (
+    BundleError,
+    DataError,
+    GeosegError,
+    MismatchError,
+    OutputError,
+    SceneError,
+    UsageError,
+)
 from geoseg.prediction.footprint import footprint
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.result_layers import result_grid
@@ -135,7 +143,7 @@ class Job:
             return None
         if isinstance(error, SceneError | MismatchError):
             return error
-        if isinstance(error, BundleError | UsageError | DataError | Stopped):
+        if isinstance(error, BundleError | ClusterError | UsageError | DataError | Stopped):
             return None
         if isinstance(error, GeosegError):
             return error

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     help="Try scenes that fail again, up to N times, after all others.",
 )  # fmt: skip
 @options.prediction
+@options.cluster
 @click.option("--overwrite", is_flag=True, help="Replace results of other settings, or that the manifest lacks.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
@@ -43,6 +44,8 @@ def command(
     folder: Path,
     *,
     asset: str | None,
+    scheduler: str | None,
+    workers: int | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,  # noqa: ANN401
@@ -60,9 +63,16 @@ def command(
     from geoseg.batch.batch import batch
     from geoseg.batch.inputs import find_scenes
 
+    from .cluster import chosen_executor
+    from .console import make_console
+
     scenes = find_scenes(inputs, asset=asset)
-    with _printed() if as_json else _shown(quiet=quiet) as on_event:
-        summary = batch(scenes, folder=folder, on_event=_stopping(on_event), **choices)
+    console = make_console(stderr=True, quiet=quiet)
+    with (
+        chosen_executor(scheduler, workers, console) as executor,
+        _printed() if as_json else _shown(quiet=quiet) as on_event,
+    ):
+        summary = batch(scenes, folder=folder, executor=executor, on_event=_stopping(on_event), **choices)
     if summary.failed:
         click.echo(f"geoseg: {len(summary.failed)} of {len(scenes)} scenes failed.", err=True)
         raise SystemExit(summary.exit_code)

@@ -64,6 +64,7 @@ def _start(workers: int, stack: ExitStack) -> "Client":
     from distributed import Client, LocalCluster
 
     from geoseg.models.engines.hardware import count_cores
+    from geoseg.prediction.cluster.interrupts import IgnoreInterrupts
 
     cluster = LocalCluster(
         n_workers=workers,
@@ -72,4 +73,5 @@ def _start(workers: int, stack: ExitStack) -> "Client":
         silence_logs=logging.CRITICAL,
     )
     client: Client = stack.enter_context(Client(stack.enter_context(cluster)))
+    client.register_plugin(IgnoreInterrupts())
     return client

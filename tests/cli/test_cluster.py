@@ -1,10 +1,12 @@
 """Predictions on a Dask cluster from the command line, as docs/cluster.md starts it."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,43 @@ def test_commands_of_the_page(write_scene, tmp_path):
     assert shell(lines[0] + waiting + "".join(lines[1:]), tmp_path) == 0
     assert (tmp_path / "maps/scene_classes.tif").exists()
     assert (tmp_path / "maps/scene_roads.geojson").exists()
+
+
+@pytest.mark.slow
+def test_an_interrupt_of_worker_processes(write_scene, noise, tmp_path):
+    """Ctrl-C, which a terminal sends to all processes, ends with one line and exit code 130; the command resumes."""
+    scene = write_scene(noise(900, 200))
+    words = [sys.executable, "-m", "geoseg", "predict", str(scene), "-o", str(tmp_path / "out"), "--tile", "96"]
+    words += ["--workers", "2"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True) as running:
+        try:
+            while not [*tmp_path.glob("out/.*/*/classes_*.tif")]:
+                assert running.poll() is None, running.stderr.read()
+                threading.Event().wait(0.05)
+            os.killpg(running.pid, signal.SIGINT)
+            _, said = running.communicate(timeout=120)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+    assert running.returncode == 130, said
+    assert "Traceback" not in said
+    assert "geoseg: interrupted." in said.splitlines()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
+    subprocess.run([*words, "-q"], env=environment, check=True)
+    assert (tmp_path / "out/scene_classes.tif").exists()
+
+
+@pytest.mark.slow
+def test_batch_on_worker_processes(write_scene, noise, tmp_path):
+    """A batch runs on workers, too, and writes what single commands do."""
+    write_scene(noise(90, 80), "a.tif"), write_scene(noise(80, 90), "b.tif")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    words = [sys.executable, "-m", "geoseg", "batch", "a.tif", "b.tif", "-q"]
+    for more in (["-o", "here"], ["-o", "spread", "--workers", "2"]):
+        subprocess.run([*words, *more], cwd=tmp_path, env=environment, check=True)
+    for name in ("a_classes.tif", "b_classes.tif", "a_roads.geojson", "b_roads.geojson"):
+        assert (tmp_path / "spread" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
 
 def test_no_scheduler(write_scene, tmp_path, monkeypatch):

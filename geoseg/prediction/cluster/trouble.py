@@ -1,5 +1,6 @@
 """Turn what a Dask cluster reports into errors of geoseg, and those of its workers into ones that can be sent."""
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def cluster_errors(client: "Client") -> Iterator[None]:
-    """Raise ClusterError if the scheduler is lost, or if a task ends one worker after the other."""
+    """Raise ClusterError if the scheduler is lost, and GeosegError if a task ends one worker after the other."""
     from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
 
     try:
         yield
-    except (CancelledError, CommClosedError, TimeoutError) as error:
+    except (CancelledError, asyncio.CancelledError, CommClosedError, TimeoutError) as error:
         raise lost(client) from error
     except KilledWorker as error:
-        raise ClusterError(
+        raise GeosegError(
             "a part of the scene has ended several Dask workers one after the other, most likely for want of memory; "
             "give the workers more memory, or less to do with `memory` or `batch_size`."
         ) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distributed import Client
-from standins import Echo, load_noted
+from standins import Echo, load_deadly, load_noted
 
 import geoseg
 from geoseg.prediction.cluster.executor import DaskExecutor
@@ -181,3 +181,29 @@ def test_engines_of_workers(write_scene, tmp_path, monkeypatch):
     assert len({note[0] for note in notes}) == len({tuple(note[:2]) for note in notes}) == 2
     assert {note[2] for note in notes} == {"1"}
     assert all(Path(note[3]).is_relative_to(tmp_path / "scratch") for note in notes)
+
+
+def test_a_deadly_block(scene, write_bundle, tmp_path, monkeypatch):
+    """A block that ends one worker after the other ends the prediction in a sentence, not in repetition for ever."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
+    with cluster(tmp_path, 1) as (client, _), pytest.raises(geoseg.GeosegError, match=r"several Dask workers.*memory"):
+        geoseg.predict(
+            scene,
+            model=write_bundle(),
+            folder=tmp_path / "out",
+            load=load_deadly,
+            executor=DaskExecutor(client=client),
+        )
+
+
+def test_another_version(scene, write_bundle, echo, tmp_path, monkeypatch):
+    """Workers with another geoseg are refused: its maps might differ."""
+    monkeypatch.setattr("geoseg.prediction.cluster.executor.__version__", "0.0.1")
+    with cluster(tmp_path, 1) as (client, _), pytest.raises(geoseg.UsageError, match=r"has geoseg .* process 0\.0\.1"):
+        geoseg.predict(
+            scene,
+            model=write_bundle(),
+            folder=tmp_path / "out",
+            load=echo,
+            executor=DaskExecutor(client=client),
+        )
