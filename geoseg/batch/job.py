@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from geoseg.errors import (
     BundleError,
+    ClusterError,
     DataError,
     GeosegError,
     MismatchError,
