@@ -12,6 +12,7 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import TTA, Loader, Precision
 from geoseg.models.engines.registry import load_engine
+from geoseg.models.graph.size import read_size
 from geoseg.models.shipped import find_model
 from geoseg.prediction.executors import choose_runtime
 from geoseg.prediction.pooling import pool_stretch
@@ -85,7 +86,7 @@ def evaluate_model(
     """
     criteria = Criteria(**options)
     bundle = find_model(model)
-    card = read_card(bundle)
+    card, network = read_card(bundle), read_size(bundle)
     assumed_m = card.gsd_m if image_gsd_m is None else image_gsd_m
     settings = Settings(
         bands=bands,
@@ -128,7 +129,8 @@ def evaluate_model(
             match_input = on_own_pixels(entry)
             with TemporaryDirectory(prefix="geoseg-") as folder:
                 with placed(entry.image, assumed_m) as scene:
-                    planned = plan_scene(scene, card, replace(settings, match_input=match_input), runtime=runtime)
+                    chosen = replace(settings, match_input=match_input)
+                    planned = plan_scene(scene, card, chosen, network=network, runtime=runtime)
                     run = Run(planned, bundle, load=load or load_engine, folder=Path(folder))
                     made = run.complete()
                 yield Pair(

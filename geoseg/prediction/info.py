@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.registry import check_engine
+from geoseg.models.graph.size import read_size
 from geoseg.models.shipped import DEFAULT_MODEL, find_model, find_named_model
 from geoseg.rasters.stac import Asset, open_source
 from geoseg.tiling import roi_shape
@@ -38,7 +39,8 @@ def describe(
     settings = Settings(**options)
     runtime = settings.choose_runtime()
     bundle = find_model(model)
-    planned = plan(open_source(source, max_pixels=settings.max_pixels), read_card(bundle), settings, runtime=runtime)
+    scene, card = open_source(source, max_pixels=settings.max_pixels), read_card(bundle)
+    planned = plan(scene, card, settings, network=read_size(bundle), runtime=runtime)
     check_engine(bundle, planned.engine_options)
     found, grid = planned.scene, planned.grid
     height, width = roi_shape(planned.roi)

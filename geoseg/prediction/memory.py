@@ -1,7 +1,8 @@
 """Estimate the memory of a run; what it holds at most, and how wide blocks may be.
 
-Estimates are upper ones: peaks measured with the shipped networks are 5 to 30 % lower. They leave out the road network,
-which takes three bytes for each pixel of centreline.
+Estimates are upper ones. They depend on scene, model and settings alone, not on what else the process or the machine
+holds: else the blocks of a killed run and its resumption could differ, and so their pieces. They leave out the road
+network, which takes three bytes for each pixel of centreline.
 """
 
 import math
@@ -13,6 +14,7 @@ from geoseg.errors import MismatchError, UsageError
 from geoseg.models.bundle import Card
 from geoseg.models.engines.hardware import count_cores, count_streams
 from geoseg.models.engines.runtime import Runtime
+from geoseg.models.graph.size import NetworkSize
 from geoseg.rasters.scene import Scene
 from geoseg.roads.settings import BLOCK
 
@@ -50,18 +52,28 @@ _FILE_ROWS = 512
 
 @dataclass(frozen=True, kw_only=True)
 class EngineMemory:
-    """Resident memory of a process with an engine, measured with the shipped networks on two cores."""
+    """Resident memory of a process with an engine, fitted to upper bounds of what `benchmarks/engines.py` measures."""
 
     fixed: int
-    """Bytes for libraries and weights."""
-    tile_pixel: int
-    """Bytes for each pixel of the tiles that are scored at the same time, and of their scores."""
+    """Bytes for libraries, those that write files included."""
+    weights: float
+    """Bytes for each byte of the network's weights, those while it is compiled included."""
+    maps: float
+    """Bytes for each byte of the network's feature maps, of all tiles that are scored at the same time."""
+
+    def loaded(self, network: NetworkSize) -> int:
+        """Bytes with a network."""
+        return self.fixed + math.ceil(self.weights * network.weights)
+
+    def tile(self, network: NetworkSize, side: int) -> int:
+        """Bytes for each tile of a side."""
+        return math.ceil(self.maps * network.maps * side**2)
 
 
 ENGINE_MEMORY = {
-    "openvino": EngineMemory(fixed=480_000_000, tile_pixel=350),
-    "onnxruntime": EngineMemory(fixed=580_000_000, tile_pixel=1_000),
-    "keras": EngineMemory(fixed=900_000_000, tile_pixel=1_500),
+    "openvino": EngineMemory(fixed=430_000_000, weights=5.0, maps=0.9),
+    "onnxruntime": EngineMemory(fixed=400_000_000, weights=3.0, maps=4.1),
+    "keras": EngineMemory(fixed=1_150_000_000, weights=2.5, maps=2.0),
 }
 """By engine; others are assumed to need as much as Keras on TensorFlow."""
 
@@ -92,8 +104,17 @@ class Memory:
         return self.of(columns=min(across * self.tile_columns, max(self.width, 2 * self.tile_columns)), streams=streams)
 
 
-def estimate(scene: Scene, card: Card, settings: Settings, runtime: Runtime | None, *, tile: int, width: int) -> Memory:
-    """Estimate what a run needs, from the side of a tile and the columns of the result."""
+def estimate(
+    scene: Scene,
+    card: Card,
+    settings: Settings,
+    runtime: Runtime | None,
+    *,
+    network: NetworkSize,
+    tile: int,
+    width: int,
+) -> Memory:
+    """Estimate what a run needs, from the network, the side of a tile and the columns of the result."""
     engine = ENGINE_MEMORY.get(_name(runtime), ENGINE_MEMORY["keras"])
     devices = () if runtime is None else runtime.devices
     # The scores of a GPU stay in its own memory.
@@ -113,8 +134,8 @@ def estimate(scene: Scene, card: Card, settings: Settings, runtime: Runtime | No
         result_column += (PARTS + 1) * tile + _traced_side(width)
         traced = count_tracers(width) * _traced_bytes(width)
     return Memory(
-        fixed=engine.fixed + min(cache, MAX_CACHE_BYTES) + traced,
-        tile=engine.tile_pixel * tile**2 * max(1, hosts),
+        fixed=engine.loaded(network) + min(cache, MAX_CACHE_BYTES) + traced,
+        tile=engine.tile(network, tile) * max(1, hosts),
         # Two strips of blended scores and the rows that they finish.
         column=tile * (hosts * planes * 4 * 3 + max(1, len(devices)) * STRIPS_AHEAD * strip),
         width=width,

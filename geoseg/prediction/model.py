@@ -17,6 +17,7 @@ from geoseg.models.engines.engine import Engine, EngineOptions, Loader
 from geoseg.models.engines.registry import load_engine, new_engine
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.engines.strips import Networks
+from geoseg.models.graph.size import read_size
 from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.georeference import known_as, placed
@@ -94,6 +95,7 @@ class Model:
             source,
             read_card(self.path),
             settings,
+            network=read_size(self.path),
             runtime=self._runtime(settings) if local else choose_runtime(settings, self._load, executor),
             name=named,
             workers=1 if executor is None else executor.workers,
@@ -212,7 +214,7 @@ class Model:
 
     def _plan(self, scene: Scene, options: Options) -> Plan:
         settings = Settings(**options)
-        return plan(scene, self.card, settings, runtime=self._runtime(settings))
+        return plan(scene, self.card, settings, network=read_size(self.path), runtime=self._runtime(settings))
 
     def close(self) -> None:
         """Release the network; the next prediction loads it again."""

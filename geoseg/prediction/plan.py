@@ -10,6 +10,7 @@ from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
+from geoseg.models.graph.size import SHIPPED, NetworkSize
 from geoseg.models.legend import LEVELS, Legend
 from geoseg.rasters.allowed import check_size
 from geoseg.rasters.georeference import placed, warn
@@ -36,6 +37,7 @@ class Plan:
 
     scene: Scene
     card: Card
+    network: NetworkSize
     settings: Settings
     runtime: Runtime | None
     """What runs the network; None for a loader of the caller."""
@@ -119,7 +121,15 @@ class Plan:
     @property
     def _memory(self) -> Memory:
         width: int = roi_shape(self.roi)[1]
-        return estimate(self.scene, self.card, self.settings, self.runtime, tile=self.lattice.tile, width=width)
+        return estimate(
+            self.scene,
+            self.card,
+            self.settings,
+            self.runtime,
+            network=self.network,
+            tile=self.lattice.tile,
+            width=width,
+        )
 
     @property
     def disk(self) -> int:
@@ -147,8 +157,16 @@ class Plan:
         return int(math.prod(roi_shape(self.roi)) * layers / 2)
 
 
-def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | None = None, workers: int = 1) -> Plan:
-    """Plan the prediction of `scene` with the model of `card`.
+def plan(
+    scene: Scene,
+    card: Card,
+    settings: Settings,
+    *,
+    network: NetworkSize = SHIPPED,
+    runtime: Runtime | None = None,
+    workers: int = 1,
+) -> Plan:
+    """Plan the prediction of `scene` with the model of `card`, whose `network` determines the memory.
 
     The lattice depends on scene, model and tile settings alone; `workers` and the memory budget only affect the blocks.
     A SceneError reports a scene that does not fit the model, a UsageError a setting that does not fit the model, and a
@@ -177,12 +195,13 @@ def plan(scene: Scene, card: Card, settings: Settings, *, runtime: Runtime | Non
             f"{scene.source} has no date (TIFFTAG_DATETIME, or that of a STAC item), so the STAC item of its results "
             "says any time; correct its date there."
         )
-    memory = estimate(scene, card, settings, runtime, tile=lattice.tile, width=roi_shape(roi)[1])
+    memory = estimate(scene, card, settings, runtime, network=network, tile=lattice.tile, width=roi_shape(roi)[1])
     if settings.match_input and 0 in roi_shape(scene_roi):
         raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")
     return Plan(
         scene=scene,
         card=card,
+        network=network,
         settings=settings,
         runtime=runtime,
         bands=imagery.bands,

@@ -8,6 +8,7 @@ from typing import Unpack
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
+from geoseg.models.graph.size import read_size
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.stac import Asset
 from geoseg.tiling.progress import Progress, no_progress
@@ -67,7 +68,8 @@ def predict(
     (named,) = name_results([source], name)
     bundle, runtime = find_model(model), choose_runtime(settings, load, executor)
     workers = 1 if executor is None else executor.workers
-    planned = plan_scene(source, read_card(bundle), settings, runtime=runtime, name=named, workers=workers)
+    card, network = read_card(bundle), read_size(bundle)
+    planned = plan_scene(source, card, settings, network=network, runtime=runtime, name=named, workers=workers)
     run = Run(planned, bundle, load=load or load_engine, folder=Path(folder), overwrite=overwrite, executor=executor)
     return run.complete(progress)
 
@@ -96,14 +98,14 @@ def predict_each(
     sources = list(sources)
     names = name_results(sources, name)
     settings, bundle = Settings(**options), find_model(model)
-    card = read_card(bundle)
+    card, network = read_card(bundle), read_size(bundle)
     if settings.stretch == "joint":
         settings = pool_stretch(sources, card, settings)
     runtime = choose_runtime(settings, load, executor)
     workers = 1 if executor is None else executor.workers
 
     def begin(source: str | Asset, named: str) -> Run:
-        planned = plan_scene(source, card, settings, runtime=runtime, name=named, workers=workers)
+        planned = plan_scene(source, card, settings, network=network, runtime=runtime, name=named, workers=workers)
         return Run(
             planned, bundle, load=load or load_engine, folder=Path(folder), overwrite=overwrite, executor=executor
         )

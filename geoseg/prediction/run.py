@@ -19,6 +19,7 @@ from geoseg.models.bundle import Card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
+from geoseg.models.graph.size import NetworkSize
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.stac import Asset, open_source
@@ -42,6 +43,7 @@ def plan_scene(
     card: Card,
     settings: Settings,
     *,
+    network: NetworkSize,
     runtime: Runtime | None,
     name: str | None = None,
     workers: int = 1,
@@ -57,7 +59,7 @@ def plan_scene(
         located = replace(source, source=scene) if isinstance(source, Asset) else scene
         opened = open_source(located, max_pixels=settings.max_pixels)
         opened = replace(opened, name=name or name_results([source])[0])
-        return plan(opened, card, settings, runtime=runtime, workers=workers)
+        return plan(opened, card, settings, network=network, runtime=runtime, workers=workers)
 
 
 def digest_results(plan: Plan, bundle: Path) -> str:

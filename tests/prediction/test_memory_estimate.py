@@ -16,6 +16,7 @@ from geoseg.errors import MismatchError, UsageError
 from geoseg.models.bundle import Scaling
 from geoseg.models.engines import hardware
 from geoseg.models.engines.runtime import Runtime
+from geoseg.models.graph.size import SHIPPED, NetworkSize
 from geoseg.prediction import memory
 from geoseg.prediction.plan import plan
 from geoseg.prediction.settings import Settings
@@ -108,7 +109,26 @@ def test_strips_of_several_devices_are_included(needed, kind):
     strips = 3 * memory.STRIPS_AHEAD * 10_000 * 512 * 4
     assert more >= strips
     scores = 3 * 10_000 * 512 * len(CARD.legend) * 4
-    assert (more >= strips + scores + 3 * memory.ENGINE_MEMORY["keras"].tile_pixel * 512**2) == (kind == "cpu")
+    assert (more >= strips + scores + 3 * memory.ENGINE_MEMORY["keras"].tile(SHIPPED, 512)) == (kind == "cpu")
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "keras", "of another package"])
+@given(
+    weights=st.integers(0, 10**9),
+    maps=st.integers(1, 10**4),
+    more=st.integers(1, 10**8),
+    tile=st.sampled_from([256, 512]),
+)
+def test_larger_networks_are_included(planned, engine, weights, maps, more, tile):
+    """A network needs memory for its weights, at least once, and for the feature maps of each tile."""
+    runtime = replace(OPENVINO, engine=engine)
+
+    def of(weights, maps):
+        size = NetworkSize(weights=weights, maps=maps)
+        return replace(planned(1_000, tile=tile, batch_size=1, runtime=runtime), network=size).memory
+
+    assert of(weights + more, maps) - of(weights, maps) >= more
+    assert of(weights, maps + 100) - of(weights, maps) >= 0.9 * 100 * tile**2 - 1
 
 
 def test_fewer_tiles_at_a_time(planned, needed):

@@ -10,8 +10,9 @@ from geoseg.models.archive import CONFIG, MALFORMED, WEIGHTS, count_values, pars
 from geoseg.models.bundle import check_shapes, check_tiles, read_card
 
 from .folds import find_folds, fold_weights, used_layers
+from .layers import read_layer
 from .network import Layer, Network, Shape, unsupported
-from .settings import choose_settings, find_misfit, find_obstacle
+from .settings import find_misfit, find_obstacle
 from .shapes import feature_shapes, output_shape, weight_shapes
 from .stored import open_weights, read_weights, stored_names
 
@@ -53,7 +54,7 @@ def _read(path: Path, document: Mapping[str, Any], weights: bytes) -> Network:
                 _, *shape = entry["config"]["batch_shape"]
                 shapes[inputs[0]] = tuple(shape)
                 continue
-            layer = _read_layer(path, entry)
+            layer = read_layer(path, entry)
             before = [shapes[name] for name in layer.inputs]
             misfit = find_misfit(layer, before)
             if misfit:
@@ -71,19 +72,6 @@ def _read(path: Path, document: Mapping[str, Any], weights: bytes) -> Network:
         layers=tuple(_folded(layers, dict(find_folds(config)))),
         output=outputs[0],
     )
-
-
-def _read_layer(path: Path, entry: Mapping[str, Any]) -> Layer:
-    """Read a layer but for its weights; raises BundleError if its call needs Keras."""
-    name, kind, calls = str(entry["name"]), entry["class_name"], entry["inbound_nodes"]
-    if len(calls) != 1:
-        raise unsupported(path, f"layer {name}", f"called {len(calls)} times")
-    (call,) = calls
-    arguments = [key for key, value in call["kwargs"].items() if key != "inputs" and value not in (None, False)]
-    if arguments:
-        raise unsupported(path, f"layer {name}", f"called with {', '.join(arguments)}")
-    inputs = tuple(used_layers(call))
-    return Layer(name=name, kind=kind, inputs=inputs, settings=choose_settings(kind, entry["config"]))
 
 
 def _folded(layers: list[Layer], folds: Mapping[str, str]) -> Iterator[Layer]:

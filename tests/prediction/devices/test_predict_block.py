@@ -28,6 +28,7 @@ from geoseg.models.engines.on_devices import load_on_devices
 from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.engines.strips import Networks
+from geoseg.models.graph.size import SHIPPED
 from geoseg.models.legend import NODATA
 from geoseg.prediction.devices.predict_block import predict_block_on_devices
 from geoseg.prediction.plan import plan
@@ -309,7 +310,7 @@ def test_halved_batch_is_recorded(scene, echo_network, write_bundle, tmp_path, r
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         bundle = write_bundle(tile=32, overlap=8, multiple=2)
-        planned_run = plan_scene(scene, read_card(bundle), Settings(roads=False), runtime=runtime)
+        planned_run = plan_scene(scene, read_card(bundle), Settings(roads=False), network=SHIPPED, runtime=runtime)
         run = Run(planned_run, bundle, load=lambda bundle, options: Networks((network,)), folder=tmp_path / "maps")
         made = run.complete()
     halved = room < 8
