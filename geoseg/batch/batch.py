@@ -11,6 +11,7 @@ from geoseg.errors import OutputError, UsageError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
+from geoseg.models.graph.size import read_size
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.prediction.executors import Executor, choose_runtime
 from geoseg.prediction.naming import DEFAULT_NAME
@@ -74,14 +75,14 @@ def batch(
     started = time.monotonic()
     members = name_members(inputs, name)
     settings, bundle, folder = Settings(**options), find_model(model).absolute(), Path(folder).absolute()
-    card = read_card(bundle)
+    card, network = read_card(bundle), read_size(bundle)
     if settings.stretch == "joint":
         settings = pool_stretch(inputs, card, settings)
     runtime = choose_runtime(settings, load, executor)
     workers = 1 if executor is None else executor.workers
 
     def plan(source: str | Asset, named: str) -> Plan:
-        return plan_scene(source, card, settings, runtime=runtime, name=named, workers=workers)
+        return plan_scene(source, card, settings, network=network, runtime=runtime, name=named, workers=workers)
 
     begin = partial(Run, bundle=bundle, load=load or load_engine, folder=folder, executor=executor)
     with open_manifest(folder) as manifest:

@@ -100,6 +100,7 @@ class Job:
             (member.planned for member in waiting if isinstance(member.planned, Plan)),
             self.folder,
             records=self.manifest.records.values(),
+            failing=[str(member.planned) for member in waiting if isinstance(member.planned, GeosegError)],
         )
         for problem in found.problems:
             warn(problem)

@@ -38,6 +38,8 @@ class Preflight:
     """Of earlier scenes in this folder with the same engine; None without any."""
     problems: tuple[str, ...]
     """A sentence for each scene that does not fit the memory, the largest first, and one if the disk is too small."""
+    failing: tuple[str, ...] = ()
+    """Errors of scenes that cannot be planned, and will fail."""
 
     @property
     def seconds(self) -> float | None:
@@ -49,7 +51,13 @@ class Preflight:
         time = "its time is known after the first scenes"
         if self.seconds is not None:
             time = f"about {duration(self.seconds)} at the rate of {_count(self.earlier, 'earlier scene')}"
-        return f"{_count(self.scenes, 'scene')}, {self.pixels / 1e6:,.1f} megapixels: {needs}; {time}."
+        return f"{_count(self.scenes, 'scene')}, {self.pixels / 1e6:,.1f} megapixels: {needs}; {time}.{self._failing}"
+
+    @property
+    def _failing(self) -> str:
+        if not self.failing:
+            return ""
+        return f" {_count(len(self.failing), 'other scene')} cannot be planned: {' '.join(self.failing[:_LISTED])}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +79,7 @@ def check(
     processes: int = 1,
     together: int = 2,
     memory: int | None = None,
+    failing: Iterable[str] = (),
 ) -> Preflight:
     """Compare what the planned scenes of a batch need with what there is; nothing is predicted or refused.
 
@@ -88,6 +97,8 @@ def check(
         Scenes whose work folders exist at the same time: one is read while another is finished.
     memory
         Bytes that a process may use; by default its share of what is available on this machine.
+    failing
+        Errors of scenes that could not be planned.
     """
     needs: list[_Need] = []
     engines: set[str] = set()
@@ -113,6 +124,7 @@ def check(
         earlier=len(of_engine),
         pixels_per_s=_rate(of_engine),
         problems=(*_lacking_memory(needs, memory), *_lacking_disk(needs, disk, folder)),
+        failing=tuple(failing),
     )
 
 

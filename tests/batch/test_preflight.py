@@ -134,6 +134,14 @@ def test_time_is_unknown(planned, tmp_path):
     assert "its time is known after the first scenes" in str(found)
 
 
+def test_scenes_that_cannot_be_planned(planned, tmp_path):
+    """They are counted beside the others, with their errors."""
+    found = check([planned("a", 1_000)], tmp_path, failing=["b.tif does not exist.", "c.tif is cut off."])
+    assert found.scenes == 1
+    assert str(found).endswith("2 other scenes cannot be planned: b.tif does not exist. c.tif is cut off.")
+    assert "cannot" not in str(check([planned("a", 1_000)], tmp_path))
+
+
 def test_nothing_to_do(tmp_path):
     """A batch whose scenes are all done needs nothing."""
     found = check([], tmp_path)
