@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geoseg.files import check_regular
+
+if TYPE_CHECKING:
+    import h5py
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 """Members that Keras writes."""
@@ -85,6 +88,7 @@ def count_values(weights: bytes) -> int:
 
     sizes: list[tuple[int, int]] = []
     with h5py.File(io.BytesIO(weights)) as file:
+        check_self_contained(file)
         file.visititems(
             lambda _name, item: (
                 sizes.append((math.prod(item.shape), item.dtype.itemsize)) if isinstance(item, h5py.Dataset) else None
@@ -92,6 +96,23 @@ def count_values(weights: bytes) -> int:
         )
     _check_size(sum(values * size for values, size in sizes), len(weights))
     return sum(values for values, _ in sizes)
+
+
+def check_self_contained(file: "h5py.File") -> None:
+    """Raise ValueError if an HDF5 file takes values from other files, which the library would open unasked."""
+    import h5py
+
+    def outside(name: str, item: "h5py.Group | h5py.Dataset") -> str | None:
+        if not isinstance(item, h5py.Dataset):
+            return None
+        virtual = item.is_virtual and any(part.file_name != "." for part in item.virtual_sources())
+        return name if item.external or virtual else None
+
+    # Raised within h5py, an error would become another one.
+    found = file.visititems_links(lambda name, link: name if isinstance(link, h5py.ExternalLink) else None)
+    found = found or file.visititems(outside)
+    if found is not None:
+        raise ValueError(f"its part {shorten(found, 100)} lies in another file")
 
 
 def reason(error: BaseException) -> str:

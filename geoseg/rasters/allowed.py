@@ -13,11 +13,10 @@ from .grid import Shape
 
 _FILES = (
     *("GTiff", "JPEG", "JPEGXL", "JP2ECW", "JP2KAK", "JP2MrSID", "JP2OpenJPEG", "PNG", "WEBP", "AVIF", "HEIF", "BMP"),
-    *("GIF", "BIGGIF", "PNM", "HFA", "ENVI", "EHdr", "ERS", "ECW", "MrSID", "PCIDSK", "RMF", "RST", "SAGA", "AIG"),
-    *("KEA", "NITF", "GPKG", "MBTiles", "OpenFileGDB", "netCDF", "HDF4", "HDF4Image", "HDF5", "HDF5Image"),
-    *("DIMAP", "SAFE", "SENTINEL2"),
+    *("GIF", "BIGGIF", "PNM", "HFA", "ENVI", "EHdr", "ECW", "MrSID", "RST", "SAGA", "AIG", "NITF"),
+    *("GPKG", "MBTiles", "OpenFileGDB", "netCDF", "HDF5", "HDF5Image"),
 )
-INDICES = ("GTI", "STACIT")
+INDICES = ("GTI", "STACIT", "DIMAP", "SAFE", "SENTINEL2", "PCIDSK")
 """Drivers of files that name other files in ways that geoseg does not read."""
 DRIVERS = [*_FILES, "VRT", *INDICES]
 """GDAL drivers that may open a raster. The others ask servers of their own accord (WMS, WCS, EEDA …), read memory

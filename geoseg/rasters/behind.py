@@ -5,9 +5,10 @@ What a VRT on disk names is checked before GDAL opens it, since that opens some 
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
@@ -42,6 +43,25 @@ _MADE: set[str] = set()
 """VRTs of this process, of files that were checked."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Holder:
+    """A file that names others."""
+
+    name: str
+    base: str
+    """What names that are relative to it begin with."""
+    folder: str | None
+    """Real path of its folder; None if it is on a server, the current one if it is a text."""
+    trusted: tuple[str, ...]
+    """Real paths of the folders that the user trusts."""
+
+    @classmethod
+    def of(cls, name: str) -> "_Holder":
+        in_place = name.startswith("/vsi") or on_server(name)
+        base = (name if in_place else os.path.realpath(name)).rpartition("/")[0]
+        return cls(name=name, base=base, folder=_folder(name), trusted=_trusted())
+
+
 class _Nowhere(ValueError):
     """A name that is neither that of a file on disk nor on a server."""
 
@@ -67,7 +87,7 @@ def check_dataset(source: str, dataset: DatasetReader, *above: str) -> None:
     if source in _MADE:
         return
     name = _as_gdal(source)
-    if dataset.driver in INDICES and not _within(_folder(file_of(name)), _trusted()):
+    if dataset.driver in INDICES and not _within(f"{_folder(file_of(name))}/", _trusted()):
         raise SceneError(
             f"{source} is a {dataset.driver} file, whose names of other files geoseg does not check; if you trust it, "
             f"add its folder to the environment variable {TRUSTED}."
@@ -75,13 +95,14 @@ def check_dataset(source: str, dataset: DatasetReader, *above: str) -> None:
     if dataset.driver == "VRT" and not os.path.isfile(source):  # noqa: PTH113
         _check_vrt(name, dataset.tags(ns="xml:VRT")["xml:VRT"].encode("utf-8", "surrogateescape"), *above)
     if dataset.driver not in INDICES:
+        holder = _Holder.of(name)
         for file in dataset.files[1:]:  # of other formats, and sidecars
-            _locate_named(Named(file, relative=False, raw=True), name)
+            _locate_named(Named(file, relative=False, raw=True), holder)
 
 
 def check_named(name: str, holder: str) -> None:
     """Raise SceneError if a document on disk names a file elsewhere on this machine."""
-    _locate_named(Named(_as_gdal(name), relative=False, raw=True), holder)
+    _locate_named(Named(_as_gdal(name), relative=False, raw=True), _Holder.of(holder))
 
 
 def _check_vrt(holder: str, text: bytes, *above: str) -> None:
@@ -89,8 +110,9 @@ def _check_vrt(holder: str, text: bytes, *above: str) -> None:
     if holder in above:
         return  # in a circle, which GDAL notices
     served: dict[str, None] = {}
+    names = _Holder.of(holder)
     for named in dict.fromkeys(read_vrt(holder, text)):
-        name = _locate_named(named, holder)
+        name = _locate_named(named, names)
         if named.raw or _PARTS.fullmatch(name) or _NUMBERED.fullmatch(name):
             continue
         if _locate(name) is None:
@@ -128,41 +150,38 @@ def _check_served(name: str) -> None:
         check_dataset(name, dataset)
 
 
-def _locate_named(named: Named, holder: str) -> str:
+def _locate_named(named: Named, holder: _Holder) -> str:
     """Return the name for GDAL of a file that another one names; raises SceneError if it must not be opened."""
-    if holder.startswith(_MEMORY) and named.name.startswith(_MEMORY):
+    if holder.name.startswith(_MEMORY) and named.name.startswith(_MEMORY):
         return named.name
     try:
         name = _join(named, holder)
         place = _locate(name)
     except _Nowhere:
         raise SceneError(
-            f"{holder} names {shorten(named.name, 200)}, which is neither a file nor a URL that geoseg opens."
+            f"{holder.name} names {shorten(named.name, 200)}, which is neither a file nor a URL that geoseg opens."
         ) from None
     if place is None:
         return name
-    folder = _folder(holder)
-    if folder is None:
+    if holder.folder is None:
         raise SceneError(
-            f"{holder} comes from a server, but names {named.name}, a file of this machine; it is not opened."
+            f"{holder.name} comes from a server, but names {named.name}, a file of this machine; it is not opened."
         )
     path = os.path.realpath(place)
-    if not _within(path, (folder, *_trusted())):
+    if not _within(path, (holder.folder, *holder.trusted)):
         raise SceneError(
-            f"{holder} names {path}, which is not in its folder or below; if you trust it, add the folder of that file "
-            f"to the environment variable {TRUSTED}."
+            f"{holder.name} names {path}, which is not in its folder or below; if you trust it, add the folder of that "
+            f"file to the environment variable {TRUSTED}."
         )
     return name
 
 
-def _join(named: Named, holder: str) -> str:
+def _join(named: Named, holder: _Holder) -> str:
     """Put the folder of a VRT before a name that is relative to it, or before that of the file in it."""
     place = _locate(named.name)
     if place is None or not named.relative or place.startswith("/"):
         return named.name
-    in_place = holder.startswith("/vsi") or on_server(holder)
-    folder = (holder if in_place else os.path.realpath(holder)).rpartition("/")[0]
-    return named.name.replace(place, f"{folder}/{place}", 1)
+    return named.name.replace(place, f"{holder.base}/{place}", 1)
 
 
 def _locate(name: str) -> str | None:
@@ -199,8 +218,8 @@ def _trusted() -> tuple[str, ...]:
     return tuple(os.path.realpath(name) for name in names if name)
 
 
-def _within(path: str | None, folders: tuple[str, ...]) -> bool:
-    return path is not None and any(Path(path).is_relative_to(folder) for folder in folders)
+def _within(path: str, folders: Iterable[str]) -> bool:
+    return any(path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
 def _as_gdal(source: str) -> str:

@@ -14,6 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError
 from geoseg.files import check_regular
+from geoseg.models.archive import check_self_contained
 from geoseg.models.backend import without_chatter
 
 from .allowed import check_size, open_allowed
@@ -21,6 +22,7 @@ from .behind import check_before, check_dataset
 from .identity import Mark, check_unchanged, identify
 from .servers import server_failure
 from .sidecars import without_sidecars
+from .source_names import file_of
 
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8, "GDAL_VRT_ENABLE_PYTHON": False}
 """Bytes of GDAL's block cache, and open files of a VRT: GDAL's defaults would fill memory as a tall scene is read. No
@@ -86,8 +88,11 @@ def opened(
 
 
 def _open(source: str, **options: str) -> rasterio.DatasetReader:
+    hdf5 = _is_hdf5(file_of(source))
+    if hdf5:
+        _check_hdf5(source)
     # HDF5 prints its errors, which GDAL raises, too.
-    with without_chatter() if _is_hdf5(source) else nullcontext(), without_sidecars(source):
+    with without_chatter() if hdf5 else nullcontext(), without_sidecars(source):
         return open_allowed(source, **options)
 
 
@@ -97,6 +102,19 @@ def _is_hdf5(source: str) -> bool:
             return file.read(len(_HDF5)) == _HDF5
     except (OSError, ValueError):  # GDAL knows why, or what it is
         return False
+
+
+def _check_hdf5(source: str) -> None:
+    """Raise SceneError if an HDF5 file, netCDF 4 among them, takes values from other files."""
+    import h5py
+
+    try:
+        with h5py.File(file_of(source)) as file:
+            check_self_contained(file)
+    except ValueError as error:
+        raise SceneError(f"{source} is not opened: {error}; save it whole (`h5repack`).") from error
+    except (OSError, RuntimeError, KeyError):  # GDAL knows why
+        return
 
 
 @contextmanager

@@ -4,10 +4,12 @@ import json
 import warnings
 import zipfile
 
+import h5py
 import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError
+from geoseg.models.archive import count_values
 from geoseg.models.bundle import MEMBER, load_network, read_card, read_summary
 
 
@@ -41,3 +43,11 @@ def test_two_of_one_name(tmp_path):
     """Of two cards, programs would read different ones."""
     with pytest.raises(BundleError, match="two of its members have the same name"):
         read_card(write(tmp_path / "m.keras", (MEMBER, "{}")))
+
+
+def test_weights_elsewhere(tmp_path):
+    """Weights that lie in another file are not read."""
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.create_dataset("a", (8,), "u1", external=[("/etc/passwd", 0, 8)])
+    with pytest.raises(ValueError, match="its part a lies in another file"):
+        count_values((tmp_path / "w.h5").read_bytes())

@@ -5,6 +5,8 @@ import os
 import zipfile
 from xml.sax.saxutils import escape
 
+import h5py
+import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
@@ -241,3 +243,24 @@ def test_stac_items(private, inbox, href, monkeypatch):
         open_source(asset)
     monkeypatch.setenv("GEOSEG_TRUSTED_FOLDERS", str(private.parent))
     assert open_source(asset).grid.shape == (40, 40)
+
+
+@pytest.mark.parametrize("kind", ["raw", "link", "virtual"])
+def test_hdf5(inbox, private, kind):
+    """An HDF5 file shows no bytes of another one."""
+    secret = private.with_name("secret.h5")
+    with h5py.File(secret, "w") as file:
+        file["a"] = np.ones((8, 8), np.uint8)
+    with h5py.File(inbox / "scene.h5", "w") as file:
+        file["whole"] = np.ones((8, 8), np.uint8)
+        if kind == "raw":
+            file.create_dataset("a", (8, 8), "u1", external=[(str(private), 0, 64)])
+        elif kind == "link":
+            file["a"] = h5py.ExternalLink(str(secret), "a")
+        else:
+            layout = h5py.VirtualLayout((8, 8), "u1")
+            layout[:] = h5py.VirtualSource(str(secret), "a", (8, 8))
+            file.create_virtual_dataset("a", layout)
+    for source in (inbox / "scene.h5", f'HDF5:"{inbox}/scene.h5"://a'):
+        with pytest.raises(SceneError, match="lies in another file"):
+            read(source)

@@ -216,12 +216,17 @@ def spell(layers):
     layers["conv2d/vars/1"] = np.array([b"a", b"b", b"c", b"d"])
 
 
-@pytest.mark.parametrize("damage", [drop, drop_layer, widen, add, rename, link, spell])
+@pytest.mark.parametrize("damage", [drop, drop_layer, widen, add, rename, spell])
 def test_damaged_weights(write, damage):
-    """Weights that are missing, of another shape or type, or elsewhere are refused by layer, before they are read."""
+    """Weights that are missing, or of another shape or type, are refused by layer, before they are read."""
     message = refusal(write(scored(normalised), store=damage))
     assert "layer convolution" in message
     assert "weights" in message
+
+
+def test_weights_in_another_file(write):
+    """Weights that are a link to another file are refused."""
+    assert "its part layers/conv2d/vars/1 lies in another file" in refusal(write(scored(normalised), store=link))
 
 
 @pytest.mark.parametrize(
