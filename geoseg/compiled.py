@@ -170,23 +170,30 @@ class Compilation:
         self.close()
 
 
+def cache_folders(package: str) -> list[Path]:
+    """Return where Numba keeps what is compiled of a package: the first of these folders that can be written."""
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        return [Path(given)]
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    return [_root(package) / "__pycache__", home / "numba"]
+
+
 def _marker(package: str) -> Path | None:
     """Return a file that exists once a package was compiled for this machine; None if it cannot be."""
     # An application that embeds Python may name itself as `sys.executable`.
     if getattr(sys, "frozen", False) or not Path(sys.executable or "").name.startswith("python"):
         return None
-    root = Path(__file__).parent.joinpath(*package.split(".")[1:])
-    if given := os.environ.get("NUMBA_CACHE_DIR"):
-        folders = [Path(given)]
-    else:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-        folders = [root / "__pycache__", home / "numba"]
-    for folder in folders:
+    for folder in cache_folders(package):
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK):
-                return folder / f"{package}-{_key(root)}.compiled"
+                return folder / f"{package}-{_key(_root(package))}.compiled"
     return None
+
+
+def _root(package: str) -> Path:
+    """Return the folder of a package of geoseg."""
+    return Path(__file__).parent.joinpath(*package.split(".")[1:])
 
 
 def _key(root: Path) -> str:

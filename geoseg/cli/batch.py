@@ -10,6 +10,7 @@ import click
 from geoseg.tiling.progress import no_progress
 
 from . import options
+from .completion import complete_files
 from .group import sentence
 from .interrupts import stopping_between_pieces
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("batch")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", shell_complete=complete_files)
 @options.model
 @click.option(
     "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",

@@ -23,7 +23,7 @@ from geoseg.version import __version__
 from .interrupts import interruptible
 from .terminal import guarded_streams
 
-COMMANDS = ("predict", "batch", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize")
+COMMANDS = ("predict", "batch", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize", "doctor")
 
 _PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
 

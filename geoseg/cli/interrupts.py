@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from geoseg.files import remove_work_folders
-from geoseg.tiling.progress import Progress
+
+if TYPE_CHECKING:
+    from geoseg.tiling.progress import Progress  # NumPy comes along
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 1.5
@@ -37,7 +39,7 @@ class _Asked:
 _asked = _Asked()
 
 
-def stopping_between_pieces(progress: Progress) -> Progress:
+def stopping_between_pieces(progress: "Progress") -> "Progress":
     """Return a callback for progress that lets a first Ctrl-C wait for the piece in work, until all are done.
 
     For commands that resume: the callback is called in the main thread, after each piece that is on disk, and before

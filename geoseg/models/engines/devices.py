@@ -94,6 +94,11 @@ class _Jax:
         return _JaxNetwork(network, device)
 
 
+def compilation_cache() -> Path:
+    """Return the folder in which XLA keeps what it compiles for accelerators, unless JAX was given another."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "geoseg" / "jax"
+
+
 def keep_compiled() -> None:
     """Keep what XLA compiles for an accelerator in the user's cache, unless JAX was given a place.
 
@@ -103,8 +108,7 @@ def keep_compiled() -> None:
 
     settings: Any = jax.config  # is not typed
     if settings.jax_compilation_cache_dir is None:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-        settings.update("jax_compilation_cache_dir", str(home / "geoseg" / "jax"))
+        settings.update("jax_compilation_cache_dir", str(compilation_cache()))
 
 
 class _JaxNetwork:

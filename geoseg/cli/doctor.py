@@ -1,0 +1,40 @@
+"""`geoseg doctor`: what this machine has for predictions, and what is wrong with it."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+_TOPICS = ("versions", "packages", "devices", "engines", "drivers", "limits", "caches", "models")
+
+
+@click.command("doctor")
+@click.option("--devices", is_flag=True, help="Also start Keras and list the devices of its backend; takes seconds.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(*, devices: bool, as_json: bool) -> None:
+    """Show versions, devices, engines, GDAL drivers, limits, caches and models, and what is wrong with each.
+
+    Exits with 0 if `geoseg predict` can run, else with 1. Faults that stop it are marked x, others !.
+    """
+    from geoseg.prediction.doctor.examine import examine
+
+    found = examine(devices=devices)
+    blocked = [each for each in found if each.blocks]
+    if as_json:
+        click.echo(json.dumps({"predict": not blocked, "findings": [asdict(each) for each in found]}, indent=2))
+    else:
+        width = max(len(each.name) for each in found)
+        for topic in _TOPICS:
+            listed = [each for each in found if each.topic == topic]
+            if listed:
+                click.echo(topic)
+            for each in listed:
+                mark = "x" if each.blocks else "!" if each.problem else " "
+                click.echo(f"{mark} {each.name:<{width}}  {each.value}")
+                if each.problem:
+                    click.echo(f"  {'':<{width}}  {each.problem}")
+        click.echo()
+        count = sum(bool(each.problem) for each in found)
+        click.echo(f"geoseg predict {'cannot' if blocked else 'can'} run; {count or 'no'} fault{'s' * (count != 1)}.")
+    if blocked:
+        click.get_current_context().exit(1)

@@ -1,0 +1,1 @@
+"""What this machine has for predictions, and what is wrong with it."""

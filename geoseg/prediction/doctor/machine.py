@@ -1,0 +1,211 @@
+"""Examine what needs no library but Python: versions, memory, folders and models."""
+
+import os
+import platform
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from geoseg.version import __version__
+
+from .findings import Finding
+
+_LITTLE_MEMORY = 10**9
+"""Bytes below which predictions of ordinary scenes fail: libraries, weights and a few tiles."""
+_LITTLE_SPACE = 10**9
+_MISSING = "is not installed"
+_COMPILED = (".nbi", ".nbc")
+"""Endings of Numba's files."""
+
+
+def find_versions() -> Iterator[Finding]:
+    """Find the versions of geoseg and Python, and whether all packages that geoseg needs are installed."""
+    folder = Path(__file__).parents[2]
+    yield Finding(topic="versions", name="geoseg", value=f"{__version__}, {folder}", facts={"version": __version__})
+    python = platform.python_version()
+    yield Finding(topic="versions", name="Python", value=f"{python}, {sys.executable}", facts={"version": python})
+    yield Finding(topic="versions", name="system", value=platform.platform())
+
+
+def find_packages() -> Iterator[Finding]:
+    """Compare the packages that geoseg requires with those installed."""
+    from packaging.requirements import Requirement
+
+    try:
+        declared = requires("geoseg") or []
+    except PackageNotFoundError:
+        yield Finding(
+            topic="versions",
+            name="packages",
+            value="unknown",
+            problem="geoseg runs from a folder and is not installed, so what it needs is unknown; `pip install` it.",
+        )
+        return
+    found, wrong = {}, []
+    for text in declared:
+        requirement = Requirement(text)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found[requirement.name] = version(requirement.name)
+        except PackageNotFoundError:
+            wrong.append((requirement, _MISSING))
+            continue
+        if not requirement.specifier.contains(found[requirement.name], prereleases=True):
+            wrong.append((requirement, f"is {found[requirement.name]}"))
+    yield Finding(
+        topic="versions",
+        name="packages",
+        value=f"{len(found)} of {len(found) + sum(fault == _MISSING for _, fault in wrong)} required",
+        facts=found,
+    )
+    for requirement, fault in wrong:
+        yield Finding(
+            topic="versions",
+            name=requirement.name,
+            value=fault.removeprefix("is "),
+            problem=f"{requirement.name} {fault}; geoseg needs {requirement.specifier or 'it'}: "
+            f"`pip install '{requirement.name}{requirement.specifier}'`.",
+        )
+
+
+def find_limits() -> Iterator[Finding]:
+    """Find memory that is free or allowed, and the space for temporary files."""
+    free, limit = _free_memory()
+    yield Finding(
+        topic="limits",
+        name="memory",
+        value=f"{free / 1e9:.1f} GB free{f' ({limit})' if limit else ''}",
+        problem=""
+        if free >= _LITTLE_MEMORY
+        else "a prediction takes about 1 GB and more; end other programs, or raise the limit.",
+        facts={"bytes": free},
+    )
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:
+        yield Finding(
+            topic="limits",
+            name="temporary files",
+            value="no folder",
+            problem="no folder for temporary files can be written; set TMPDIR to one that can.",
+            blocks=True,
+        )
+        return
+    space = shutil.disk_usage(folder).free
+    problem = f"{folder} is nearly full; make room, or set TMPDIR to a folder on another disk."
+    yield Finding(
+        topic="limits",
+        name="temporary files",
+        value=f"{space / 1e9:.1f} GB free in {folder}",
+        problem=problem if space < _LITTLE_SPACE else "",
+        facts={"path": folder, "bytes": space},
+    )
+
+
+def _free_memory() -> tuple[int, str]:
+    """Return the bytes that this process may still take, and what limits it besides the machine."""
+    words = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    found = [(int(words["MemAvailable"].split()[0]) * 1024, "")]
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        found.append((soft, "limited by ulimit -v"))
+    try:
+        group = Path("/sys/fs/cgroup")
+        most = int((group / "memory.max").read_text())
+        found.append((max(0, most - int((group / "memory.current").read_text())), "limited by the control group"))
+    except (OSError, ValueError):  # no group, or no limit
+        pass
+    return min(found)
+
+
+def find_caches() -> Iterator[Finding]:
+    """Find the folders in which geoseg keeps what it may use again."""
+    from geoseg.compiled import cache_folders
+    from geoseg.models.added import models_folder
+
+    yield _folder("models", models_folder(), "no model can be added; set GEOSEG_MODELS to a folder that can be written")
+    folders = cache_folders("geoseg.roads")
+    compiled = next((folder for folder in folders if not _unwritable(folder)), folders[0])
+    yield _folder(
+        "compiled code",
+        compiled,
+        "roads are compiled anew in each process, which takes half a minute; set NUMBA_CACHE_DIR to a folder that can "
+        "be written",
+        # Numba keeps it beside each module.
+        within=compiled.parents[1] if compiled.name == "__pycache__" else compiled,
+        endings=_COMPILED,
+    )
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    yield _folder(
+        "compiled for GPUs",
+        home / "geoseg" / "jax",
+        "JAX compiles networks anew in each process; set JAX_COMPILATION_CACHE_DIR to a folder that can be written",
+    )
+
+
+def _folder(
+    name: str, folder: Path, consequence: str, *, within: Path | None = None, endings: tuple[str, ...] = ()
+) -> Finding:
+    """Describe a folder, its files with certain endings `within` another one, and whether it can be written."""
+    size = 0
+    for path in (within or folder).rglob("*"):
+        if not endings or path.suffix in endings:
+            size += path.lstat().st_size
+    fault = _unwritable(folder)
+    return Finding(
+        topic="caches",
+        name=name,
+        value=f"{folder}, {size / 1e6:.1f} MB" if folder.exists() else f"{folder}, not there yet",
+        problem=f"{folder} cannot be written ({fault}), so {consequence}." if fault else "",
+        facts={"path": str(folder), "bytes": size, "writable": not fault},
+    )
+
+
+def _unwritable(folder: Path) -> str:
+    """Return why no file can be written to a folder, or to the one that it would be made in; empty if one can."""
+    place = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def find_models() -> Iterator[Finding]:
+    """Find the models that have a name, read their cards, and compare those that were added with their checksums."""
+    from geoseg.errors import BundleError
+    from geoseg.models.added import AddedModel, added_models, sha256_of
+    from geoseg.models.bundle import read_card
+    from geoseg.models.shipped import DEFAULT_MODEL, named_models
+
+    added = added_models()
+    default = False
+    for model in named_models():
+        problem, value = model.problem, "cannot be used"
+        if model.path is not None:
+            try:
+                card = read_card(model.path)
+                value = f"{card.name} {card.version}, from {model.origin}"
+                record = added.get(model.name)
+                if isinstance(record, AddedModel) and sha256_of(model.path) != record.sha256:
+                    problem = (
+                        f"the bundle {model.path} was changed since it was added; remove the model with `geoseg models "
+                        f"remove {model.name}`, and add it again."
+                    )
+                default = default or model.name == DEFAULT_MODEL
+            except BundleError as error:
+                problem = str(error)
+        yield Finding(topic="models", name=model.name, value=value, problem=problem, facts={"path": str(model.path)})
+    if not default:
+        yield Finding(
+            topic="models",
+            name="default",
+            value=f"{DEFAULT_MODEL} cannot be used",
+            problem=f"the default model {DEFAULT_MODEL} is missing or damaged; install geoseg again.",
+            blocks=True,
+        )
