@@ -6,17 +6,18 @@ Writing to a link replaces its target; devices and pipes are written to directly
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from .errors import OutputError
 
 _WORK = ".geoseg-"
 """Prefix of work folders."""
 _IN_USE: set[Path] = set()
-"""Work folders of this process."""
+"""Work folders and temporary folders of this process."""
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
 """Endings of formats that need random access."""
 
@@ -59,7 +60,8 @@ def check_outputs(
                 if path.suffix.lower() in _SEEKABLE:
                     raise OutputError(f"{path} is a device or pipe; {path.suffix} needs a regular file.")
             elif not os.access(ground, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                reason = errno.EROFS if os.statvfs(ground).f_flag & os.ST_RDONLY else errno.EACCES
+                raise OSError(reason, os.strerror(reason))
         if os.path.lexists(path) and not overwrite:
             raise OutputError(f"{path} exists; choose {choose}, or replace it with `overwrite=True`.")
 
@@ -101,7 +103,7 @@ def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
         beside = next((_place(path).parent for path in paths if not _is_stream(path)), None)
         if beside is not None:
             beside.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=_WORK, dir=beside) as name:
+        with tempfile.TemporaryDirectory(prefix=_WORK, dir=beside) as name:
             folder = Path(name)
             _IN_USE.add(folder)
             try:
@@ -115,7 +117,7 @@ def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def remove_work_folders() -> None:
-    """Remove the work folders of this process, which is about to end in the middle of it."""
+    """Remove the work folders and temporary folders of this process, which is about to end in the middle of it."""
     for folder in tuple(_IN_USE):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -132,9 +134,44 @@ def publish(made: Path, path: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with TemporaryDirectory(prefix=_WORK, dir=place.parent) as near:  # the link leads to another disk
+        with tempfile.TemporaryDirectory(prefix=_WORK, dir=place.parent) as near:  # the link leads to another disk
             shutil.move(made, near)
             Path(near, made.name).replace(place)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a folder among the system's temporary files, which is removed at the end.
+
+    For what is written nowhere else: an OutputError names the temporary folder if it is full or cannot be written.
+    """
+    try:
+        place = tempfile.gettempdir()
+        made = tempfile.TemporaryDirectory(prefix="geoseg-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _without_room("the temporary folder", error.strerror) from error
+    with made as name:
+        folder = Path(name)
+        _IN_USE.add(folder)
+        try:
+            yield folder
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            raise _without_room(f"the temporary folder {place}", error.strerror) from error
+        except OutputError as error:
+            if name not in str(error):
+                raise
+            reason = str(error.__cause__.strerror if isinstance(error.__cause__, OSError) else error)
+            raise _without_room(f"the temporary folder {place}", reason) from error
+        finally:
+            _IN_USE.discard(folder)
+
+
+def _without_room(place: str, reason: str | None) -> OutputError:
+    return OutputError(
+        f"{place} cannot be written ({reason}); make room there, or set the environment variable TMPDIR to another."
+    )
 
 
 def write_text(path: Path, text: str) -> None:

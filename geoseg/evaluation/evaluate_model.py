@@ -4,11 +4,11 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal, Unpack
 
 from geoseg.datasets.discovery import RASTERS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
+from geoseg.files import temporary_folder
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import TTA, Loader, Precision
 from geoseg.models.engines.registry import load_engine
@@ -127,11 +127,11 @@ def evaluate_model(
     def predicted() -> Generator[Pair, None, None]:
         for entry in files:
             match_input = on_own_pixels(entry)
-            with TemporaryDirectory(prefix="geoseg-") as folder:
+            with temporary_folder() as folder:
                 with placed(entry.image, assumed_m) as scene:
                     chosen = replace(settings, match_input=match_input)
                     planned = plan_scene(scene, card, chosen, network=network, runtime=runtime)
-                    run = Run(planned, bundle, load=load or load_engine, folder=Path(folder))
+                    run = Run(planned, bundle, load=load or load_engine, folder=folder)
                     made = run.complete()
                 yield Pair(
                     name=entry.name,

@@ -11,12 +11,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from geoseg.errors import UsageError
+from geoseg.files import temporary_folder
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Backends of Keras that networks run on."""
@@ -114,20 +115,22 @@ def start_keras() -> None:
 @contextmanager
 def without_chatter() -> Iterator[None]:
     """Hold back output to file descriptor 2, then print all but harmless log lines."""
-    try:
-        stderr = os.dup(2)
-    except OSError:  # no standard error, nothing to hide
-        yield
-        return
-    # Not a pipe: one that nobody reads would fill up and block the import.
-    with _REDIRECTING, os.fdopen(stderr, "wb", buffering=0) as shown, tempfile.TemporaryFile() as held:
+    with ExitStack() as stack:
+        stack.enter_context(_REDIRECTING)
+        try:
+            # Not a pipe: one that nobody reads would fill up and block the import.
+            held = stack.enter_context(tempfile.TemporaryFile())
+            shown = stack.enter_context(os.fdopen(os.dup(2), "wb", buffering=0))
+        except OSError:  # nowhere to hold it back, or no standard error
+            yield
+            return
         sys.stderr.flush()
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
-            os.dup2(stderr, 2)
+            os.dup2(shown.fileno(), 2)
             held.seek(0)
             shown.writelines(line for line in held if not _CHATTER.match(line))
 
@@ -138,8 +141,8 @@ def _without_new_home() -> Iterator[None]:
     if "KERAS_HOME" in os.environ or Path("~/.keras").expanduser().exists():
         yield
         return
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["KERAS_HOME"] = home
+    with temporary_folder() as home:
+        os.environ["KERAS_HOME"] = str(home)
         try:
             yield
         finally:

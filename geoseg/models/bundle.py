@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from operator import index
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geoseg.errors import BundleError
+from geoseg.files import temporary_folder
 
 from .archive import CONFIG, DAMAGED, MALFORMED, METADATA, WEIGHTS, count_values, parse_json, read_members, reason
 from .backend import is_out_of_memory, start_keras, without_chatter
@@ -229,8 +229,8 @@ def _load_checked(config: bytes, metadata: bytes, weights: bytes) -> "keras.Mode
     """Load a network from the members of its archive that were checked; Keras would unpack all others, too."""
     import keras
 
-    with TemporaryDirectory() as folder, without_chatter():
-        path = Path(folder) / "network.keras"
+    with temporary_folder() as folder, without_chatter():
+        path = folder / "network.keras"
         with zipfile.ZipFile(path, "w") as archive:
             for name, content in {CONFIG: config, METADATA: metadata, WEIGHTS: weights}.items():
                 archive.writestr(name, content)

@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import rasterio
 import rasterio.shutil
 from affine import Affine
 
 from geoseg.errors import GeosegError, GeosegWarning, UsageError
+from geoseg.files import temporary_folder
 
 from .behind import trusting
+from .geotiff import naming_errors
 from .open import on_disk, opened, unplaced
 from .scene import is_placed
 from .source_names import stem
@@ -46,9 +47,9 @@ def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
     if georeferenced:
         yield image
         return
-    with TemporaryDirectory(prefix="geoseg-") as folder:
-        scene = Path(folder) / f"{stem(image)}.vrt"
-        with unplaced():
+    with temporary_folder() as folder:
+        scene = folder / f"{stem(image)}.vrt"
+        with naming_errors(scene), unplaced():
             rasterio.shutil.copy(Path(image).absolute() if on_disk(image) else image, scene, driver="VRT")
             with rasterio.open(scene, "r+") as dataset:
                 dataset.crs = _CRS

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import BundleError, UsageError
+from geoseg.files import temporary_folder
 from geoseg.models.bundle import read_card
 from geoseg.models.graph.onnx import to_onnx
 from geoseg.models.graph.read import read_network
@@ -50,7 +50,7 @@ def make_form(bundle: Path, tiles: Iterable[Pixels], *, most: int) -> tuple[Form
             count += 1
             yield np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
-    with _quietly(), TemporaryDirectory(prefix="geoseg-") as folder:
+    with _quietly(), temporary_folder() as folder:
         quantised = nncf.quantize(
             _float_graph(bundle),
             nncf.Dataset(counted()),
@@ -59,7 +59,7 @@ def make_form(bundle: Path, tiles: Iterable[Pixels], *, most: int) -> tuple[Form
             target_device=nncf.TargetDevice.CPU,
             subset_size=most,
         )
-        graph = Path(folder, "network.xml")
+        graph = folder / "network.xml"
         openvino.save_model(quantised, graph, compress_to_fp16=False)
         return Form(graph=graph.read_bytes(), weights=graph.with_suffix(".bin").read_bytes()), count
 

@@ -1,0 +1,143 @@
+"""Disks that are full, read-only, gone or unreadable: one sentence, no half result, and the same command completes.
+
+Disks are mounted in a namespace of the command's own, which needs root or unprivileged user namespaces of Linux.
+"""
+
+import functools
+import os
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+from processes import HELD, contents, environment, one_sentence, stand_in, start
+
+import geoseg
+
+NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c"]
+
+LIBTIFF = re.compile(r"^_tiff(Seek|Write|Close)Proc: No space left on device\.\n", re.MULTILINE)
+"""What libtiff in GDAL prints by itself, whatever listens to its errors."""
+
+
+@functools.cache
+def can_mount(*how):
+    """Whether disks can be mounted here."""
+    if shutil.which("unshare") is None:
+        return False
+    done = subprocess.run([*NAMESPACE, f"mount {shlex.join(how)} /mnt"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Mount a small disk as a folder, and run commands and steps of the shell; returns exit codes and their texts."""
+    if not can_mount("-t", "tmpfs", "none"):
+        pytest.skip("no disks can be mounted here")
+
+    def run(folder, size, *steps, **changes):
+        lines = [f"mount -t tmpfs -o size={size} none {shlex.quote(str(folder))} || exit 99"]
+        for number, step in enumerate(steps):
+            text = step if isinstance(step, str) else shlex.join(step)
+            lines.append(f"({text}) > /dev/null 2> {tmp_path}/stderr{number}; echo $?")
+        done = subprocess.run(
+            [*NAMESPACE, "\n".join(lines)], env=environment(**changes), capture_output=True, text=True, check=True
+        )
+        codes = [int(line) for line in done.stdout.split()]
+        texts = [(tmp_path / f"stderr{number}").read_text() for number in range(len(codes))]
+        return [(code, LIBTIFF.sub("", text)) for code, text in zip(codes, texts, strict=True)]
+
+    return run
+
+
+@pytest.fixture
+def words(write_scene, write_bundle, noise, tmp_path):
+    """Arguments of a prediction of several pieces, whose results take 300 kB."""
+    (tmp_path / "out").mkdir()
+    scene = write_scene(noise(300, 300))
+    return "predict", scene, "-m", write_bundle(), "-q", "--probabilities", "-o", tmp_path / "out"
+
+
+@pytest.fixture
+def expected(words, echo, tmp_path):
+    """Results of a run with room enough."""
+    geoseg.predict(words[1], model=words[3], folder=tmp_path / "whole", load=echo, probabilities=True)
+    return contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kilobytes", [8, 200, 600, 1000])
+def test_a_full_disk(words, expected, disk, tmp_path, kilobytes):
+    """A disk of any size that is too small is named; nothing has its final name, and with room the run completes."""
+    out, command = tmp_path / "out", stand_in(*words)
+    full, listed, _, again, _ = disk(
+        out, f"{kilobytes}k", command, f"ls {out} 1>&2", f"mount -o remount,size=64m {out}", command,
+        f"cp -r {out} {tmp_path}/copy",
+    )  # fmt: skip
+    assert full[0] == 5, full
+    one_sentence(full[1], str(out), "resumes")
+    assert "No space left on device" in full[1] or "is the disk full?" in full[1]
+    assert listed == (0, "")
+    assert again == (0, "")
+    assert contents(tmp_path / "copy") == expected
+
+
+def test_a_read_only_disk(words, expected, disk, tmp_path):
+    """A disk that nobody may write to is refused before anything is computed."""
+    out, command = tmp_path / "out", stand_in(*words)
+    never = stand_in(*words, first="load = None\n")
+    _, refused, _, again, _ = disk(
+        out, "64m", f"mount -o remount,ro {out}", never, f"mount -o remount,rw {out}", command,
+        f"cp -r {out} {tmp_path}/copy",
+    )  # fmt: skip
+    assert refused[0] == 5, refused
+    one_sentence(refused[1], str(out), "Read-only file system")
+    assert again == (0, "")
+    assert contents(tmp_path / "copy") == expected
+
+
+def test_a_full_temporary_folder(words, expected, disk, tmp_path):
+    """A prediction needs no temporary folder."""
+    (tmp_path / "temporary").mkdir()
+    done = disk(tmp_path / "temporary", "4k", stand_in(*words), TMPDIR=str(tmp_path / "temporary"))
+    assert done == [(0, "")]
+    assert contents(tmp_path / "out") == expected
+
+
+EVALUATE = """
+from geoseg.evaluation.evaluate_model import evaluate_model
+evaluate_model.__kwdefaults__["load"] = load
+"""
+
+
+def test_a_full_temporary_folder_of_another_command(write_scene, write_bundle, write_ids, noise, blobs, disk, tmp_path):
+    """What is kept in a temporary folder blames that, and says how to choose another."""
+    for name in ("images", "labels", "temporary"):
+        (tmp_path / name).mkdir()
+    write_scene(noise(300, 300), "images/a.tif")
+    write_ids(blobs(300, 300), "labels/a.tif")
+    words = "evaluate", "model", write_bundle(), tmp_path / "images", tmp_path / "labels"
+    command = stand_in(*words, first=EVALUATE)
+    place = tmp_path / "temporary"
+    full, listed, _, again = disk(
+        place, "40k", command, f"ls -A {place} 1>&2", f"mount -o remount,size=64m {place}", command, TMPDIR=str(place)
+    )
+    assert full[0] == 5, full
+    one_sentence(full[1], f"the temporary folder {place} cannot be written", "TMPDIR")
+    assert "resumes" not in full[1]
+    assert listed == (0, "")
+    assert again[0] == 0, again
+
+
+def test_a_folder_that_goes(words, expected, tmp_path):
+    """An output folder that is removed in mid-run ends the run; the same command writes it again."""
+    with start(stand_in(*words, first=HELD)) as process:
+        assert process.stdout.readline() == "scoring\n"
+        shutil.rmtree(tmp_path / "out")
+        _, text = process.communicate("\n" * 1000)
+    assert process.returncode == 5, text
+    one_sentence(text, str(tmp_path / "out"), "No such file or directory", "resumes")
+    assert not (tmp_path / "out").exists()
+    with start(stand_in(*words)) as process:
+        assert process.communicate()[1] == ""
+    assert contents(tmp_path / "out") == expected
