@@ -51,7 +51,7 @@ def shipped(*arguments) -> list[str]:
 def start(command: Sequence[str], **changes: str) -> subprocess.Popen[str]:
     """Start a command line, with pipes; `changes` are of the environment."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(command, **pipes, text=True, env=environment(**changes), start_new_session=True)
+    return subprocess.Popen(command, **pipes, text=True, env=environment(**changes))
 
 
 def finish(command: Sequence[str], **changes: str) -> tuple[int, str]:
