@@ -75,8 +75,13 @@ def _listed(names: Sequence[str]) -> str:
 
 
 _OUT_OF_MEMORY = (
-    *("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc", "Failed to allocate"),
-    *("failed to map segment", "annot allocate memory", "can't start new thread"),  # of the system
+    *("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc", "Failed to allocate", "can't alloc"),
+    *(
+        "failed to map segment",
+        "annot allocate memory",
+        "can't start new thread",
+        "Resource temporarily unavailable",
+    ),  # of the system
     "Failed to serialize proto",
 )
 

@@ -1,5 +1,7 @@
 """Compile the tracer ahead of its first use."""
 
+import resource
+
 from geoseg.compiled import Compilation, compile_ahead
 
 COMPILING = "compiling the road tracer (first run only)"
@@ -26,4 +28,7 @@ def prepare_tracer() -> Compilation:
 
     Use it as a context, and `wait` before tracing. It costs milliseconds where nothing is to be compiled.
     """
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        # Numba's first call imports it, and OpenBLAS, loaded when `ulimit -v` leaves too little, tries for ever.
+        import scipy.linalg  # noqa: F401
     return compile_ahead("geoseg.roads", _GROUPS)
