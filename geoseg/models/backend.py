@@ -76,12 +76,8 @@ def _listed(names: Sequence[str]) -> str:
 
 _OUT_OF_MEMORY = (
     *("RESOURCE_EXHAUSTED", "OOM when allocating", "out of memory", "bad_alloc", "Failed to allocate", "can't alloc"),
-    *(
-        "failed to map segment",
-        "annot allocate memory",
-        "can't start new thread",
-        "Resource temporarily unavailable",
-    ),  # of the system
+    *("failed to map segment", "annot allocate memory"),  # of the system
+    *("can't start new thread", "Resource temporarily unavailable"),  # which has none for a thread
     "Failed to serialize proto",
 )
 
