@@ -140,17 +140,8 @@ class Job:
             raise
 
     def _judge(self, error: Exception) -> GeosegError | None:
-        """Return the error of a scene, or None for one that concerns all; unexpected errors may be a scene's."""
-        if any(error is each for each in self._unheard):
-            return None
-        if isinstance(error, SceneError | MismatchError):
-            return error
-        if isinstance(error, BundleError | ClusterError | UsageError | DataError | Stopped):
-            return None
-        if isinstance(error, GeosegError):
-            return error
-        found = shorten(" ".join(f"{type(error).__name__}: {error}".split()), 300)
-        return GeosegError(f"an unexpected error ended this scene ({found}); `geoseg predict` of it alone shows where.")
+        """Judge an error as `_judge` does; one of the listener concerns all."""
+        return None if any(error is each for each in self._unheard) else _judge(error)
 
     def _plan(self, member: Member) -> Plan | GeosegError:
         try:
@@ -265,6 +256,18 @@ class Job:
             "bounds_lonlat": None if box is None else tuple(box),
             "settings": digest_results(member.planned, self.bundle),
         }
+
+
+def _judge(error: Exception) -> GeosegError | None:
+    """Return the error of a scene, or None for one that concerns all; unexpected errors may be a scene's."""
+    if isinstance(error, SceneError | MismatchError):
+        return error
+    if isinstance(error, BundleError | ClusterError | UsageError | DataError | Stopped):
+        return None
+    if isinstance(error, GeosegError):
+        return error
+    found = shorten(" ".join(f"{type(error).__name__}: {error}".split()), 300)
+    return GeosegError(f"an unexpected error ended this scene ({found}); `geoseg predict` of it alone shows where.")
 
 
 def _pixels(planned: Plan | GeosegError | None) -> int:

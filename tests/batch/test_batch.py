@@ -116,12 +116,13 @@ def test_an_unexpected_error_is_of_its_scene(scenes, run, echo):
 def test_a_rerun_skips_what_is_done(scenes, run, tmp_path):
     """Nothing is predicted or written again; what is new is done."""
     run(scenes[:2])
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "maps").iterdir()}
+    results = [path for path in (tmp_path / "maps").iterdir() if path.name != "report.html"]
+    before = [path.stat().st_mtime_ns for path in results]
     summary, events = run(scenes[:2])
     assert [record.name for record in summary.skipped] == ["a", "b"]
     assert [type(event) for event in events] == [Started, Ended]
     assert events[0] == Started(0, 0, 2)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "maps").iterdir()} == before
+    assert [path.stat().st_mtime_ns for path in results] == before
     summary, _ = run(scenes)
     assert ([each.name for each in summary.skipped], [each.name for each in summary.done]) == (["a", "b"], ["c"])
 
