@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geoseg.tiling.progress import no_progress
-
 from . import options
 from .completion import complete_files
 from .group import sentence
@@ -82,6 +80,7 @@ def command(
 def _stopping(listener: "Listener") -> "Listener":
     """Let a first Ctrl-C wait for the piece in work."""
     from geoseg.batch.events import BlockDone, SceneStarted
+    from geoseg.tiling.progress import no_progress
 
     between_pieces = stopping_between_pieces(no_progress)
     done = total = 0

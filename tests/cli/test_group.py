@@ -29,7 +29,7 @@ def run():
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "--help"], ["info", "--help"]])
 def test_help_loads_nothing_heavy(arguments):
-    """Help and version import neither Keras nor GDAL nor pandas: they come at once."""
+    """Help and version import neither Keras nor GDAL nor NumPy: they come at once."""
     script = f"""
 import sys
 from geoseg.cli import main
@@ -38,6 +38,7 @@ try:
 except SystemExit as end:
     assert end.code == 0
 heavy = {{"keras", "tensorflow", "jax", "torch", "rasterio", "geopandas", "pandas", "skimage", "scipy", "dask"}}
+heavy |= {{"numpy", "rich", "pydantic"}}
 sys.exit(", ".join(sorted(heavy & set(sys.modules))) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -52,7 +52,7 @@ def find_gdal() -> Iterator[Finding]:
     """Find the versions of GDAL and PROJ, and whether PROJ's database is the one of its version."""
     import pyproj
     import rasterio
-    from rasterio.errors import RasterioError
+    from rasterio.errors import CRSError, RasterioError
     from rasterio.warp import transform
 
     gdal = f"{rasterio.__gdal_version__} in rasterio {rasterio.__version__}"
@@ -61,7 +61,7 @@ def find_gdal() -> Iterator[Finding]:
     problem = ""
     try:
         transform("EPSG:4326", "EPSG:32633", [15.0], [50.0])
-    except RasterioError as error:
+    except (CRSError, RasterioError) as error:
         problem = f"GDAL cannot use PROJ's database ({reason(error)}); {advice}."
     yield Finding(
         topic="versions", name="PROJ in GDAL", value=rasterio.__proj_version__, problem=problem, blocks=bool(problem)

@@ -103,6 +103,13 @@ def test_libraries_that_stop_predictions(doctor, broken):
     assert found["GTiff"]["value"] == "there"
 
 
+def test_a_database_of_another_proj(doctor):
+    """Variables that lead GDAL to another PROJ's database, or to none, are named, since no scene can be placed."""
+    code, _, found = doctor(PROJ_DATA="/none", PROJ_LIB="/none")
+    assert code == 1
+    assert "unset PROJ_DATA, PROJ_LIB" in found["PROJ in GDAL"]["problem"]
+
+
 def test_a_missing_library():
     """A library that is not installed is named with the command that installs it."""
     (found,) = find_module("nothing_of_the_kind", "nothing-of-the-kind")
