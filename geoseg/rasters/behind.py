@@ -186,6 +186,8 @@ def _join(named: Named, holder: _Holder) -> str:
 
 def _locate(name: str) -> str | None:
     """Path of a file, or of what holds it, as GDAL names it; None if it is on a server. Raises _Nowhere."""
+    if "\0" in name:
+        raise _Nowhere
     numbered = _NUMBERED.fullmatch(name)
     file = numbered[1] if numbered else file_of(name) if _PARTS.fullmatch(name) else name
     while inside := _ARCHIVE.match(file):

@@ -245,6 +245,15 @@ def test_stac_items(private, inbox, href, monkeypatch):
     assert open_source(asset).grid.shape == (40, 40)
 
 
+def test_names_that_no_file_has(inbox):
+    """A STAC item whose link no system can open is refused with a sentence."""
+    item = {"type": "Feature", "id": "one", "assets": {"visual": {"href": "a\0b"}}}
+    (inbox / "item.json").write_text(json.dumps(item))
+    (asset,) = read_assets(inbox / "item.json", "visual")
+    with pytest.raises(SceneError, match="which is neither a file nor a URL"):
+        open_source(asset)
+
+
 @pytest.mark.parametrize("kind", ["raw", "link", "virtual"])
 def test_hdf5(inbox, private, kind):
     """An HDF5 file shows no bytes of another one."""
