@@ -1,14 +1,16 @@
 """Tables, progress and status on the terminal, by rich."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.text import Text
 
 from geoseg.models.texts import escaped
+
+from .progress import is_json, json_progress
 
 
 def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
@@ -18,11 +20,23 @@ def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
     return _Plain(file=getattr(stream, "styled", stream), quiet=quiet, markup=False, emoji=False)
 
 
+class Show(Protocol):
+    """Shows a text; JSON progress has the units done and in all beside it, 0 in all if they are not known."""
+
+    def __call__(self, text: str, done: int = 0, total: int = 0) -> None:
+        """Replace what is shown."""
+
+
 @contextmanager
-def status(text: str) -> Iterator[Callable[[str], None]]:
-    """Show a line while a command runs on a terminal; yields a function that replaces it."""
+def status(text: str) -> Iterator[Show]:
+    """Show a line while a command runs on a terminal, or JSON progress; yields a function that replaces it."""
+    if is_json():
+        report = json_progress()
+        report(0, 0, text)
+        yield lambda text, done=0, total=0: report(done, total, text)
+        return
     with make_console(stderr=True).status(Text(text)) as shown:
-        yield lambda text: shown.update(Text(escaped(text)))
+        yield lambda text, done=0, total=0: shown.update(Text(escaped(text)))
 
 
 class _Plain(Console):

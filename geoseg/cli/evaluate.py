@@ -203,7 +203,9 @@ def _run(
         check_reports(folder, maps, overwrite=overwrite)
     with status("evaluating") as update:
         evaluation = evaluate(
-            progress=lambda done, total, item: update(f"evaluating {item} ({min(done + 1, total)} of {total})")
+            progress=lambda done, total, item: update(
+                f"evaluating {item} ({min(done + 1, total)} of {total})", done, total
+            )
         )
     if as_json:
         click.echo(json.dumps(evaluation.to_json(), indent=2))

@@ -169,7 +169,7 @@ def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
     with status("calibrating") as show:
         made = run(
             model,
-            progress=lambda done, most, item: show(f"{item} (tile {done + 1} of at most {most})"),
+            progress=lambda done, most, item: show(f"{item} (tile {done + 1} of at most {most})", done, most),
             **choices,
         )
     click.echo(made.path)
@@ -216,7 +216,9 @@ def calibrate(model: str, images: Path, labels: Path, **choices: Any) -> None:  
             model,
             images,
             labels,
-            progress=lambda done, most, item: show(f"predicting {item} (tile {done + 1} of at most {most})"),
+            progress=lambda done, most, item: show(
+                f"predicting {item} (tile {done + 1} of at most {most})", done, most
+            ),
             **choices,
         )
     click.echo(made.path)

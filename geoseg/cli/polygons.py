@@ -66,7 +66,7 @@ def command(
             min_iou=min_iou,
             formats=formats,
             overwrite=overwrite,
-            progress=lambda done, rows, _: show(f"tracing borders: {done} of {rows} rows"),
+            progress=lambda done, rows, _: show(f"tracing borders: {done} of {rows} rows", done, rows),
         )
     for total in made.totals.values():
         ending = "" if total.count == 1 else "s"

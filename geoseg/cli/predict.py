@@ -13,6 +13,7 @@ from . import options
 from .completion import complete_files
 from .group import sentence
 from .interrupts import stopping_between_pieces
+from .progress import is_json, json_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,8 +95,10 @@ def command(
 
 @contextmanager
 def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
-    """Show a bar for each scene on a terminal: of the blocks that are predicted, then of the files."""
+    """Show a bar for each scene on a terminal, of the blocks that are predicted and then of the files; or JSON."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from geoseg.tiling.progress import no_progress
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -106,16 +109,21 @@ def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
         TimeRemainingColumn(),
     )
     # On a terminal, a quiet bar would hide warnings and errors.
-    with Progress(*columns, console=console, transient=True, disable=console.quiet or not console.is_terminal) as bars:
+    with Progress(
+        *columns, console=console, transient=True, disable=console.quiet or not console.is_terminal or is_json()
+    ) as bars:
 
         def begin(scene: str) -> "Report":
+            name = Path(scene).name
+            events = json_progress() if is_json() else no_progress
             for earlier in bars.task_ids[:-1]:
                 bars.remove_task(earlier)
-            task = bars.add_task(escaped(Path(scene).name), total=None, rate="starting")
+            task = bars.add_task(escaped(name), total=None, rate="starting")
 
             def report(done: int, total: int, text: str) -> None:
                 if text:
                     console.print(text)
+                events(done, total, name)
                 bars.update(task, completed=done, total=total)
                 speed = next((each.speed for each in bars.tasks if each.id == task), None)
                 rate = "tracing and writing" if done == total else f"{speed / 1e6:.2f} Mpx/s" if speed else ""

@@ -50,6 +50,6 @@ def command(
             size=size,
             labels=labels,
             overwrite=overwrite,
-            progress=lambda done, blocks, _item: show(f"resizing: {done / blocks:.0%}"),
+            progress=lambda done, blocks, _item: show(f"resizing: {done / blocks:.0%}", done, blocks),
         )
     click.echo(written)

@@ -66,7 +66,7 @@ def command(
             band=band,
             workers=workers,
             overwrite=overwrite,
-            progress=lambda done, total, _: show(f"tracing roads: {done / total:.0%}"),
+            progress=lambda done, total, _: show(f"tracing roads: {done / total:.0%}", done, total),
         )
     click.echo(f"roads: {network.length_km:,.2f} km in {len(network):,} edges")
     for path in network.files:

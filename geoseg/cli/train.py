@@ -8,6 +8,9 @@ import click
 
 from geoseg.errors import UsageError
 from geoseg.models.texts import escaped
+from geoseg.tiling.progress import no_progress
+
+from .progress import is_json, json_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,7 +113,7 @@ def _build_bar(console: "Console") -> "Progress":
         console=console,
         transient=True,
         # On a terminal, a quiet bar would hide warnings and errors.
-        disable=console.quiet or not console.is_terminal,
+        disable=console.quiet or not console.is_terminal or is_json(),
         # Estimate the time left from the last ten minutes, including validation.
         speed_estimate_period=600,
     )
@@ -122,6 +125,8 @@ class _Display:
     def __init__(self, console: "Console", bar: "Progress", name: str, *, every: int, epochs: int) -> None:
         self._console = console
         self._bar = bar
+        self._name = name
+        self._events = json_progress() if is_json() else no_progress
         self._every = every
         self._epochs = epochs
         # Started at the first step, so that preparation does not count as pace.
@@ -130,6 +135,7 @@ class _Display:
 
     def move_bar(self, done: int, total: int, loss: str) -> None:
         """Move the bar after a step."""
+        self._events(done, total, f"{self._name} {loss}")
         if not self._bar.tasks[0].started:
             self._bar.update(self._task, completed=done, total=total)
             self._bar.start_task(self._task)

@@ -1,0 +1,33 @@
+"""Progress as JSON lines on standard error, for programs that run `geoseg --json-progress COMMAND`."""
+
+import json
+
+import click
+
+from geoseg.tiling.progress import Progress
+
+_STEPS = 200
+"""Lines for one count, at most: half a per cent each."""
+
+
+def is_json() -> bool:
+    """Whether the command that runs was asked for JSON progress."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.find_root().params.get("json_progress"))
+
+
+def json_progress() -> Progress:
+    """Return a callback that prints an event whenever another step is done; a total of 0 is not known yet.
+
+    `{"event": "progress", "text": "suburb.tif", "done": 65536, "total": 262144}`
+    """
+    shown: tuple[int | str, int] | None = None
+
+    def report(done: int, total: int, text: str) -> None:
+        nonlocal shown
+        step = (done * _STEPS // total, total) if total else (text, 0)
+        if step != shown:
+            shown = step
+            click.echo(json.dumps({"event": "progress", "text": text, "done": done, "total": total}), err=True)
+
+    return report
