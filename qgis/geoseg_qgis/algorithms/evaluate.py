@@ -1,0 +1,98 @@
+"""`geoseg:evaluate`: score a class raster against a reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputFile,
+    QgsProcessingOutputHtml,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterRasterLayer,
+)
+
+from ..scenes import file_of
+from .base import GeosegAlgorithm, Parameters, warn_temporary
+from .options import OVERWRITE, Text, Texts, more
+
+
+class Evaluate(GeosegAlgorithm):
+    """Compares a prediction with a reference, and writes a report."""
+
+    COMMAND: tuple[str, ...] = ()
+
+    def inputs(self) -> tuple[QgsProcessingParameterDefinition, QgsProcessingParameterDefinition]:
+        """Return the fields of the two layers, named PREDICTED and REFERENCE."""
+        raise NotImplementedError
+
+    def source(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> str:
+        """Return the file of a layer; called in the main thread."""
+        raise NotImplementedError
+
+    def initAlgorithm(self, configuration: Parameters | None = None) -> None:
+        """Declare fields and outputs."""
+        for definition in self.inputs():
+            self.addParameter(definition)
+        self.addOptions()
+        self.addParameter(QgsProcessingParameterFolderDestination("FOLDER", "Folder for the report"))
+        self.addOutput(QgsProcessingOutputHtml("REPORT", "Report"))
+        self.addOutput(QgsProcessingOutputFile("SCORES", "Scores (JSON)"))
+
+    def prepareAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Look at the layers, which belong to the main thread."""
+        self._sources = [self.source(parameters, name, context) for name in ("PREDICTED", "REFERENCE")]
+        return True
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Parameters:
+        """Run `geoseg evaluate`."""
+        folder = Path(self.parameterAsString(parameters, "FOLDER", context))
+        warn_temporary(str(folder), feedback)
+        options = self.optionArguments(parameters, context)
+        self.runCommand(["evaluate", *self.COMMAND, *self._sources, "-o", str(folder), *options], feedback)
+        report, scores = folder / "evaluation.html", folder / "evaluation.json"
+        return {"FOLDER": str(folder), "REPORT": str(report), "SCORES": str(scores)}
+
+
+class EvaluateClasses(Evaluate):
+    """Scores class rasters."""
+
+    ID = "evaluate"
+    TITLE = "Score classes"
+    SUMMARY = (
+        "Compares a class raster with a reference raster: accuracy, IoU and F1 of each class, a confusion matrix, as a "
+        "report and as JSON. The grids may differ: the reference is read at the pixel centres of the prediction."
+    )
+    COMMAND = ("rasters",)
+    OPTIONS = (
+        Texts("IGNORE", "--ignore", "Reference classes to leave out, by name or id"),
+        Text("CLASS", "--class", "Compare one class only, as NAME or NAME=VALUE"),
+        Text("ERODE", "--erode", "Leave out pixels this near to another class, such as 3 or 1.5m", advanced=True),
+        Text("RELAX", "--relax", "Offset that relaxed scores tolerate, such as 3 or 1.5m", advanced=True),
+        more("evaluate rasters"),
+        OVERWRITE,
+    )
+
+    def inputs(self) -> tuple[QgsProcessingParameterDefinition, QgsProcessingParameterDefinition]:
+        """Return the fields of the two layers."""
+        return (
+            QgsProcessingParameterRasterLayer("PREDICTED", "Predicted classes"),
+            QgsProcessingParameterRasterLayer("REFERENCE", "Reference classes"),
+        )
+
+    def source(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> str:
+        """Return the file of a raster."""
+        layer = self.parameterAsRasterLayer(parameters, name, context)
+        if layer is None:
+            raise QgsProcessingException(self.invalidRasterError(parameters, name))
+        found = file_of(layer)
+        if found is None:
+            raise QgsProcessingException(f"{layer.name()} is no file; save it first with Export ▸ Save As…")
+        return found

@@ -1,0 +1,175 @@
+"""`geoseg:predict`: map the classes and roads of a scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import (
+    QgsFeature,
+    QgsFields,
+    QgsGeometry,
+    QgsMemoryProviderUtils,
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputRasterLayer,
+    QgsProcessingOutputVectorLayer,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingUtils,
+    QgsVectorFileWriter,
+    QgsVectorLayer,
+    QgsWkbTypes,
+)
+
+from ..results import load_into
+from ..scenes import Written, extent_of, file_of
+from .base import GeosegAlgorithm, Parameters, warn_temporary
+from .options import MODEL, OVERWRITE, Choice, Flag, Number, Text, more
+
+_LAYERS = ("roads", "classes", "confidence", "disagreement", "probabilities")
+
+
+class Predict(GeosegAlgorithm):
+    """Maps a scene."""
+
+    ID = "predict"
+    TITLE = "Map classes and roads"
+    SUMMARY = (
+        "Maps buildings, land, roads, vegetation and water in an aerial or satellite image (red, green, blue; pixels "
+        "of up to 4 m), and traces its road network.\n\n"
+        "The image is a layer of the project. Tiles of a server and other layers that are no files need an extent and "
+        "a pixel size: that part is written to the folder first.\n\n"
+        "Cancel stops at once. The same settings and folder resume a cancelled run where it was."
+    )
+    OPTIONS = (
+        *MODEL,
+        Flag("ROADS", "--no-roads", "Trace the road network"),
+        Choice(
+            "FORMAT", "--format", "Format of the road network",
+            choices=("gpkg", "geojson", "flatgeobuf"), default="gpkg",
+        ),
+        Flag("CONFIDENCE", "--confidence", "Also write the probability of the winning class"),
+        Flag("PROBABILITIES", "--probabilities", "Also write the probability of every class"),
+        Text("BANDS", "--bands", "Bands for the model, such as 3,2,1", "Empty: as the file describes them."),
+        Number(
+            "MIN_CONFIDENCE", "--min-confidence", "Mark pixels as unknown whose class is less probable than",
+            "0 to 1; empty: none.", high=1,
+        ),
+        Number("GSD", "--gsd", "Pixel size to predict at, in metres", "Empty: the model's.", advanced=True, low=0.001),
+        Flag("MATCH_INPUT", "--match-input", "Write rasters on the scene's pixel grid", advanced=True),
+        Flag("DISAGREEMENT", "--disagreement", "Also write how far overlapping tiles disagree", advanced=True),
+        Choice(
+            "TTA", "--tta", "Average over orientations", "4 or 8 times as slow, and somewhat better.", advanced=True,
+            choices=("none", "flips", "d4"), default="none",
+        ),
+        Text("NODATA", "--nodata", "Values without data that the file does not declare", advanced=True),
+        Text("STRETCH", "--stretch", "Values or percentiles that become black and white", advanced=True),
+        more("predict"),
+        OVERWRITE,
+    )  # fmt: skip
+
+    def initAlgorithm(self, configuration: Parameters | None = None) -> None:
+        """Declare fields and outputs."""
+        self.addParameter(QgsProcessingParameterRasterLayer("INPUT", "Scene"))
+        self.addParameter(QgsProcessingParameterExtent("EXTENT", "Extent to map (all, if empty)", optional=True))
+        self.addParameter(
+            QgsProcessingParameterFeatureSource(
+                "AOI", "Area to map (polygons; all, if empty)", [QgsProcessing.TypeVectorPolygon], optional=True
+            )
+        )
+        pixel = QgsProcessingParameterNumber(
+            "PIXEL_SIZE",
+            "Pixel size in metres, of layers that are no files",
+            type=QgsProcessingParameterNumber.Double,
+            defaultValue=0.5,
+            minValue=0.01,
+            maxValue=100,
+        )
+        pixel.setHelp("Tiles of a server have no pixel size of their own; 0.3 to 1 suits the models.")
+        self.addParameter(pixel)
+        self.addOptions()
+        self.addParameter(QgsProcessingParameterBoolean("LOAD", "Add the results to the project", defaultValue=True))
+        self.addParameter(QgsProcessingParameterFolderDestination("FOLDER", "Folder for the results"))
+        self.addOutput(QgsProcessingOutputRasterLayer("CLASSES", "Classes"))
+        self.addOutput(QgsProcessingOutputVectorLayer("ROADS_LAYER", "Roads"))
+        for name in _LAYERS[2:]:
+            self.addOutput(QgsProcessingOutputRasterLayer(f"{name.upper()}_LAYER", name.title()))
+
+    def prepareAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Look at the layers, which belong to the main thread."""
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
+        if layer is None:
+            raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
+        self._scene: str | Written | None = file_of(layer)
+        self._area: QgsVectorLayer | None = None
+        has_extent = parameters.get("EXTENT") not in (None, "")
+        if has_extent and parameters.get("AOI") is not None:
+            raise QgsProcessingException("Give an extent or an area to map, not both.")
+        if self._scene is None:
+            if not has_extent:
+                raise QgsProcessingException(
+                    f"{layer.name()} is no file; give the extent that is to be mapped, and the pixel size."
+                )
+            extent = self.parameterAsExtent(parameters, "EXTENT", context, layer.crs())
+            pixel_m = self.parameterAsDouble(parameters, "PIXEL_SIZE", context)
+            self._scene = extent_of(layer, extent, pixel_m)
+        elif has_extent:
+            crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
+            rectangle = self.parameterAsExtent(parameters, "EXTENT", context)
+            self._area = QgsMemoryProviderUtils.createMemoryLayer("area", QgsFields(), QgsWkbTypes.Polygon, crs)
+            feature = QgsFeature()
+            feature.setGeometry(QgsGeometry.fromRect(rectangle))
+            self._area.dataProvider().addFeature(feature)
+        elif parameters.get("AOI") is not None:
+            source = self.parameterAsSource(parameters, "AOI", context)
+            if source is None:
+                raise QgsProcessingException(self.invalidSourceError(parameters, "AOI"))
+            self._area = QgsMemoryProviderUtils.createMemoryLayer(
+                "area", QgsFields(), source.wkbType(), source.sourceCrs()
+            )
+            for found in source.getFeatures():
+                feature = QgsFeature()
+                feature.setGeometry(found.geometry())
+                self._area.dataProvider().addFeature(feature)
+        return True
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Parameters:
+        """Run `geoseg predict`, and have its results loaded."""
+        folder = Path(self.parameterAsString(parameters, "FOLDER", context))
+        warn_temporary(str(folder), feedback)
+        folder.mkdir(parents=True, exist_ok=True)
+        scene = self._scene.write(folder, feedback) if isinstance(self._scene, Written) else self._scene
+        area = [] if self._area is None else [f"--aoi={_write_area(self._area, context)}"]
+        options = self.optionArguments(parameters, context)
+        ending = self.runCommand(["predict", str(scene), "-o", str(folder), *area, *options], feedback)
+        classes = next(path for path in ending.files if path.name.endswith("_classes.tif"))
+        stem = classes.name[: -len("_classes.tif")]
+        results: Parameters = {"FOLDER": str(folder)}
+        for name in _LAYERS:
+            found = [path for path in ending.files if path.stem == f"{stem}_{name}" and path.suffix != ".qml"]
+            for path in found[:1]:
+                results["CLASSES" if name == "classes" else f"{name.upper()}_LAYER"] = str(path)
+                if self.parameterAsBool(parameters, "LOAD", context):
+                    load_into(context, path, name, stem, "edges" if path.suffix == ".gpkg" else "")
+        return results
+
+
+def _write_area(area: QgsVectorLayer, context: QgsProcessingContext) -> str:
+    """Write polygons to a file for `--aoi`; runs recognise an area by its shape, not by this file."""
+    path = QgsProcessingUtils.generateTempFilename("area.gpkg")
+    options = QgsVectorFileWriter.SaveVectorOptions()
+    options.driverName = "GPKG"
+    error = QgsVectorFileWriter.writeAsVectorFormatV3(area, path, context.transformContext(), options)
+    if error[0] != QgsVectorFileWriter.NoError:
+        raise QgsProcessingException(f"The area cannot be written to {path} ({error[1]}).")
+    return str(path)

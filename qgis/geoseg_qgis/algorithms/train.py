@@ -1,0 +1,83 @@
+"""`geoseg:train`: train a model on labelled images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputFile,
+    QgsProcessingOutputHtml,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFolderDestination,
+)
+
+from .base import GeosegAlgorithm, Parameters, warn_temporary
+from .options import Texts, more
+
+_RECIPE = "recipe_to_run.toml"
+"""Not `recipe.toml`, in which geoseg records what was run."""
+
+
+class Train(GeosegAlgorithm):
+    """Trains a model."""
+
+    ID = "train"
+    TITLE = "Train a model"
+    SUMMARY = (
+        "Trains a model for your own classes and imagery: from a folder of images and one of labels, whose files are "
+        "matched by name, or from a recipe (TOML). With folders, a recipe is written first, and can be edited and used "
+        "the next time.\n\nTakes hours without a GPU. A cancelled run resumes after its last complete epoch, if it is "
+        "started again with the same settings and folder."
+    )
+    OPTIONS = (
+        Texts("SET", "--set", "Values of the recipe to change, such as schedule.epochs=20"),
+        more("train"),
+    )
+
+    def initAlgorithm(self, configuration: Parameters | None = None) -> None:
+        """Declare fields and outputs."""
+        folder = QgsProcessingParameterFile.Folder
+        self.addParameter(QgsProcessingParameterFile("IMAGES", "Folder of images", folder, optional=True))
+        self.addParameter(QgsProcessingParameterFile("LABELS", "Folder of labels", folder, optional=True))
+        self.addParameter(
+            QgsProcessingParameterFile("RECIPE", "Recipe, instead of folders", extension="toml", optional=True)
+        )
+        self.addOptions()
+        self.addParameter(QgsProcessingParameterFolderDestination("FOLDER", "Folder for the run"))
+        self.addOutput(QgsProcessingOutputFile("BUNDLE", "Model"))
+        self.addOutput(QgsProcessingOutputHtml("REPORT", "Report"))
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Parameters:
+        """Run `geoseg train`, after `geoseg train --init` if there is no recipe yet."""
+        folder = Path(self.parameterAsString(parameters, "FOLDER", context))
+        warn_temporary(str(folder), feedback)
+        recipe = self._recipe(parameters, context, folder, feedback)
+        resume = ["--resume"] if (folder / "history.csv").exists() else []
+        options = self.optionArguments(parameters, context)
+        ending = self.runCommand(["train", str(recipe), "-o", str(folder), *resume, *options], feedback)
+        bundle = next(path for path in ending.files if path.suffix == ".keras")
+        report = next(path for path in ending.files if path.suffix == ".html")
+        return {"FOLDER": str(folder), "BUNDLE": str(bundle), "REPORT": str(report)}
+
+    def _recipe(
+        self, parameters: Parameters, context: QgsProcessingContext, folder: Path, feedback: QgsProcessingFeedback
+    ) -> Path:
+        given = self.parameterAsFile(parameters, "RECIPE", context)
+        data = [self.parameterAsFile(parameters, name, context) for name in ("IMAGES", "LABELS")]
+        if given and not any(data):
+            return Path(given)
+        if given or not all(data):
+            raise QgsProcessingException("Give a recipe, or a folder of images and one of labels.")
+        recipe = folder / _RECIPE
+        if recipe.exists():
+            feedback.pushInfo(f"{recipe} was written earlier and is used again.")
+            return recipe
+        ending = self.runCommand(["train", "--init", *data], feedback)
+        folder.mkdir(parents=True, exist_ok=True)
+        recipe.write_text(ending.output, encoding="utf-8")
+        return recipe

@@ -1,0 +1,118 @@
+"""Make the Python environment that geoseg runs in, by uv or by venv and pip. Needs no QGIS."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .program import Program, ProgramError, command_in, find_program
+from .runner import Listener, clean_environment, run
+
+NEEDED_GB = 3.2
+"""Disk space of the environment of geoseg 0.1 on Linux (x86-64), measured."""
+DOWNLOAD_GB = 1.0
+"""Of which is downloaded, compressed."""
+_PYTHONS = ("3.13", "3.12", "3.11")
+"""Versions that geoseg and TensorFlow run on, the preferred one first."""
+_QUIET_PIP = ("--disable-pip-version-check", "--no-input")
+_UV_PLACES = ("~/.local/bin/uv", "~/.cargo/bin/uv")
+"""Where uv's installer puts it; a desktop's PATH may lack these."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where packages come from."""
+
+    wheels: Path | None = None
+    """Folder with wheels, searched beside the package index."""
+    offline: bool = False
+    """Whether nothing is downloaded: the folder holds geoseg and all that it needs."""
+
+
+def find_uv() -> str | None:
+    """Return the path of uv, or None."""
+    places = (shutil.which("uv"), *(os.path.expanduser(place) for place in _UV_PLACES))  # noqa: PTH111
+    return next((place for place in places if place and os.access(place, os.X_OK)), None)
+
+
+def find_python() -> str:
+    """Return the path of a Python that can make environments for geoseg; ProgramError if there is none."""
+    for name in (*(f"python{version}" for version in _PYTHONS), "python3"):
+        path = shutil.which(name)
+        if path is None:
+            continue
+        asked = "import sys, ensurepip; print('{}.{}'.format(*sys.version_info))"
+        answer = subprocess.run(
+            [path, "-c", asked], env=clean_environment(), capture_output=True, text=True, check=False
+        )
+        if answer.stdout.strip() in _PYTHONS:
+            return path
+    raise ProgramError(
+        f"geoseg needs Python {_PYTHONS[-1]} to {_PYTHONS[0]} with its module ensurepip (Debian and Ubuntu: package "
+        "python3-venv), or uv (https://docs.astral.sh/uv/), which brings a Python. Install one of them, and try again."
+    )
+
+
+def steps(folder: Path, version: str, source: Source) -> list[list[str]]:
+    """Return the commands that make an environment of geoseg in `folder`, by uv if it is installed."""
+    where = [] if source.wheels is None else ["--find-links", str(source.wheels)]
+    only = ["--no-index"] if source.offline else []
+    package = f"geoseg=={version}"
+    python = str(folder / "bin" / "python")
+    uv = find_uv()
+    if uv is None:
+        return [
+            [find_python(), "-m", "venv", str(folder)],
+            [python, "-m", "pip", *_QUIET_PIP, "install", *where, *only, package],
+        ]
+    range_of_pythons = f">={_PYTHONS[-1]},<3.{int(_PYTHONS[0].split('.')[1]) + 1}"
+    offline = ["--offline"] if source.offline else []
+    return [
+        [uv, "venv", *offline, "--python", range_of_pythons, str(folder)],
+        [uv, "pip", "install", *offline, "--python", python, *where, *only, package],
+    ]
+
+
+def check_space(folder: Path) -> None:
+    """Raise ProgramError if the disk that `folder` will be on has too little space."""
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free_gb = shutil.disk_usage(there).free / 1e9
+    if free_gb < NEEDED_GB:
+        raise ProgramError(
+            f"geoseg needs {NEEDED_GB} GB; {there} has {free_gb:.1f} GB left. Make space, or choose a geoseg command "
+            "that is elsewhere."
+        )
+
+
+def make_environment(folder: Path, version: str, source: Source, listener: Listener) -> Program:
+    """Make the environment anew, and return its command.
+
+    ProgramError gives the reason of a failure; packages that were downloaded are kept by uv and pip, so that another
+    try is faster. What is not complete is removed.
+    """
+    if os.name != "posix":
+        raise ProgramError("geoseg runs on Linux only, so far.")
+    if source.offline and source.wheels is None:
+        raise ProgramError("Choose the folder of wheels to install from, or allow downloads.")
+    check_space(folder)
+    commands = steps(folder, version, source)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    complete = False
+    try:
+        for command in commands:
+            listener.say(" ".join(command))
+            ending = run(command, listener)
+            if ending.cancelled:
+                raise ProgramError("The set-up was cancelled.")
+            if ending.code:
+                raise ProgramError(f"The set-up failed: {ending.sentence}")
+        program = find_program(str(command_in(folder)), folder)
+        complete = True
+        return program
+    finally:
+        if not complete:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,45 @@
+"""The plugin: a Processing provider, and an entry of the menu for setting it up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import QgsApplication
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QAction
+
+from .provider import ICON, GeosegProvider
+
+_MENU = "geoseg"
+
+
+class GeosegPlugin:
+    """Adds the provider, and with a window also the entry of the menu."""
+
+    def __init__(self, iface: Any) -> None:  # noqa: ANN401 - PyQGIS has no types
+        self._iface = iface
+        self._provider: GeosegProvider | None = None
+        self._action: QAction | None = None
+
+    def initProcessing(self) -> None:
+        """Add the provider; all that `qgis_process` asks for."""
+        self._provider = GeosegProvider()
+        QgsApplication.processingRegistry().addProvider(self._provider)
+
+    def initGui(self) -> None:
+        """Add the provider and the entry of the menu."""
+        self.initProcessing()
+        self._action = QAction(QIcon(ICON), "Set up…", self._iface.mainWindow())
+        self._action.triggered.connect(self._set_up)
+        self._iface.addPluginToRasterMenu(_MENU, self._action)
+
+    def unload(self) -> None:
+        """Remove what was added."""
+        QgsApplication.processingRegistry().removeProvider(self._provider)
+        if self._action is not None:
+            self._iface.removePluginRasterMenu(_MENU, self._action)
+
+    def _set_up(self) -> None:
+        from .setup_dialog import SetupDialog
+
+        SetupDialog(self._iface.mainWindow()).exec_()

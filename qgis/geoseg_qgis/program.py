@@ -1,0 +1,80 @@
+"""Find the geoseg command and its version. Needs no QGIS."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from configparser import ConfigParser
+from dataclasses import dataclass
+from pathlib import Path
+
+from .runner import clean_environment
+
+MENU = "Raster ▸ geoseg ▸ Set up…"
+VARIABLE = "GEOSEG_COMMAND"
+"""Environment variable that names the command, for machines without a display."""
+
+
+class ProgramError(Exception):
+    """The geoseg command cannot be used; the text is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A geoseg command that can be run."""
+
+    path: Path
+    version: str
+
+    def __str__(self) -> str:
+        """Return the version and where the command is."""
+        return f"geoseg {self.version} ({self.path})"
+
+
+def required_version() -> str:
+    """Return the version of geoseg that this plugin belongs to: its own."""
+    metadata = ConfigParser(interpolation=None)
+    metadata.read(Path(__file__).with_name("metadata.txt"), encoding="utf-8")
+    return metadata["general"]["version"]
+
+
+def command_in(environment: Path) -> Path:
+    """Return where the command is in a Python environment."""
+    return environment / "bin" / "geoseg"
+
+
+def find_program(chosen: str, environment: Path) -> Program:
+    """Return the command that the variable, the user, or else the plugin's own environment names.
+
+    ProgramError is raised if there is none, it does not start, or has another version than the plugin: the first two
+    numbers must be the same.
+    """
+    named = os.environ.get(VARIABLE) or chosen
+    path = Path(named).expanduser() if named else command_in(environment)
+    if not path.is_file():
+        if named:
+            raise ProgramError(f"There is no file {path}; choose the geoseg command in {MENU}, or let it make one.")
+        raise ProgramError(f"geoseg is not set up yet: choose {MENU} once.")
+    version = _version_of(path)
+    if version.split(".")[:2] != required_version().split(".")[:2]:
+        raise ProgramError(
+            f"{path} is geoseg {version}; this plugin belongs to geoseg {required_version()}. Update the plugin, or "
+            f"geoseg in {MENU}."
+        )
+    return Program(path=path, version=version)
+
+
+def _version_of(path: Path) -> str:
+    """Return what `geoseg --version` prints."""
+    try:
+        shown = subprocess.run(
+            [path, "--version"], env=clean_environment(), capture_output=True, text=True, timeout=120, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ProgramError(f"{path} does not start ({error}); choose another command in {MENU}.") from error
+    found = re.fullmatch(r"geoseg, version (\S+)", shown.stdout.strip())
+    if shown.returncode or found is None:
+        said = " ".join((shown.stderr or shown.stdout).split())[-200:]
+        raise ProgramError(f"{path} is not geoseg, or is damaged ({said}); choose another command in {MENU}.")
+    return found[1]

@@ -1,0 +1,149 @@
+"""Run a program, follow its progress, and stop it as Ctrl-C does. Needs no QGIS."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import IO, Callable, Optional
+
+_OF_QGIS = ("PYTHONHOME", "PYTHONPATH", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB", "PROJ_DATA")
+"""Variables by which QGIS finds its own libraries; other versions of these would break on them."""
+_LOOK_S = 0.2
+"""Seconds between two looks at whether the user has cancelled."""
+_STOP = ((signal.SIGINT, 8.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 60.0))
+"""Signals to stop a program, and seconds to wait before the next; geoseg leaves within two seconds of the first."""
+_Line = tuple[bool, Optional[str]]
+"""Whether a line is of standard output, and the line, or None at the end."""
+_SAYS = "geoseg: "
+"""How geoseg begins warnings and errors."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a program ended."""
+
+    code: int
+    """Its exit code, or minus the number of the signal that ended it."""
+    sentence: str
+    """The last thing that it said, without `geoseg: `; of a failed run, what is wrong."""
+    output: str
+    """What it printed to standard output."""
+    files: tuple[Path, ...]
+    """Existing files whose paths it printed, in that order."""
+    cancelled: bool
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What a run tells, in the thread that runs it."""
+
+    say: Callable[[str], None]
+    """Called with each line."""
+    warn: Callable[[str], None]
+    """Called with each warning."""
+    progress: Callable[[str, float], None]
+    """Called with the item and the per cent that are done."""
+    is_cancelled: Callable[[], bool]
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment variables without those that QGIS sets for itself."""
+    kept = {name: value for name, value in os.environ.items() if name not in _OF_QGIS}
+    return {**kept, "PYTHONIOENCODING": "utf-8"}
+
+
+def run(command: Sequence[str], listener: Listener) -> Ending:
+    """Run a command to its end, or until the user cancels."""
+    with subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(),
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        lines: SimpleQueue[_Line] = SimpleQueue()
+        for stream in (process.stdout, process.stderr):
+            Thread(target=_read, args=(stream, stream is process.stdout, lines), daemon=True).start()
+        story = _Story(listener)
+        cancelled, unfinished = False, 2
+        while unfinished:
+            if not cancelled and listener.is_cancelled():
+                cancelled = True
+                Thread(target=_stop, args=(process,), daemon=True).start()
+            try:
+                is_output, line = lines.get(timeout=_LOOK_S)
+            except Empty:
+                continue
+            if line is None:
+                unfinished -= 1
+            else:
+                story.add(line, is_output=is_output)
+    return story.end(process.returncode, cancelled=cancelled)
+
+
+def _read(stream: IO[str], is_output: bool, lines: SimpleQueue[_Line]) -> None:
+    for line in stream:
+        lines.put((is_output, line.rstrip()))
+    lines.put((is_output, None))
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    for number, patience_s in _STOP:
+        process.send_signal(number)
+        try:
+            process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+class _Story:
+    """Passes on what a program prints, and keeps its last sentence: only the end shows whether that is an error."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._last = ""
+        self._sentence: str | None = None
+        self._output: list[str] = []
+        self._files: list[Path] = []
+
+    def add(self, line: str, *, is_output: bool) -> None:
+        """Take the next line."""
+        if is_output:
+            self._output.append(f"{line}\n")
+        elif line.startswith('{"event": '):
+            event = json.loads(line)
+            if event["event"] == "progress":
+                self._listener.progress(event["text"], 100 * event["done"] / event["total"] if event["total"] else 0)
+            return
+        self._pass_on()
+        if line.startswith(_SAYS) and not is_output:
+            self._sentence = line[len(_SAYS) :]
+            return
+        self._last = line or self._last
+        self._listener.say(line)
+        if os.path.isabs(line) and os.path.isfile(line):  # noqa: PTH117, PTH113 - a line may be anything
+            self._files.append(Path(line))
+
+    def _pass_on(self) -> None:
+        if self._sentence is not None:
+            self._listener.warn(self._sentence)
+            self._sentence = None
+
+    def end(self, code: int, *, cancelled: bool) -> Ending:
+        """Return the ending; a sentence kept back is a warning if all went well."""
+        sentence = self._last if self._sentence is None else self._sentence
+        if code == 0:
+            self._pass_on()
+        return Ending(
+            code=code, sentence=sentence, output="".join(self._output), files=tuple(self._files), cancelled=cancelled
+        )

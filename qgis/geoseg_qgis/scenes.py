@@ -1,0 +1,145 @@
+"""Layers of the project as files that geoseg can open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from qgis.core import (
+    Qgis,
+    QgsCoordinateReferenceSystem,
+    QgsDistanceArea,
+    QgsMapLayer,
+    QgsPointXY,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProject,
+    QgsProviderRegistry,
+    QgsRasterBlockFeedback,
+    QgsRasterFileWriter,
+    QgsRasterLayer,
+    QgsRasterPipe,
+    QgsRectangle,
+)
+
+_MOST_PIXELS = 400_000_000
+"""Largest extent to write: more is asked of a server by mistake only."""
+
+
+def file_of(layer: QgsMapLayer) -> str | None:
+    """Return what geoseg opens for a raster layer, or None if it is no file but, say, tiles of a server.
+
+    QgsProcessingException is raised if the project places the layer elsewhere than its file does.
+    """
+    if layer.providerType() != "gdal":
+        return None
+    parts = QgsProviderRegistry.instance().decodeUri("gdal", layer.source())
+    if parts.get("openOptions"):
+        return None
+    _check_crs(layer, layer.dataProvider().crs())
+    return str(layer.source())
+
+
+def vector_file_of(layer: QgsMapLayer) -> str:
+    """Return the file of a vector layer; QgsProcessingException is raised if it has none of its own."""
+    parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source())
+    path = parts.get("path", "")
+    several = len(layer.dataProvider().subLayers()) > 1 and parts.get("layerName") not in (None, "", "edges")
+    if layer.providerType() != "ogr" or not path or several or layer.subsetString():
+        raise QgsProcessingException(
+            f"{layer.name()} is not a whole file; save it first with Export ▸ Save Features As…, and choose that."
+        )
+    _check_crs(layer, layer.dataProvider().crs())
+    return str(path)
+
+
+def _check_crs(layer: QgsMapLayer, own: QgsCoordinateReferenceSystem) -> None:
+    if layer.crs().isValid() and layer.crs() != own:
+        raise QgsProcessingException(
+            f"{layer.name()} has the CRS {layer.crs().authid()} in this project, but {own.authid() or 'none'} in its "
+            "file, which geoseg reads. Put the right one into the file first: Raster ▸ Projections ▸ Assign Projection."
+        )
+
+
+@dataclass(frozen=True)
+class Written:
+    """An extent of a layer, to be written to a file in another thread than the layer's."""
+
+    name: str
+    digest: str
+    """Of the layer's source and of the grid: the same extent has the same file name, so that a run can resume."""
+    pipe: QgsRasterPipe
+    crs: QgsCoordinateReferenceSystem
+    extent: QgsRectangle
+    width: int
+    height: int
+
+    def write(self, folder: Path, feedback: QgsProcessingFeedback) -> Path:
+        """Write the extent to a GeoTIFF in `folder`, if it is not there; return its path."""
+        path = folder / f"{self.name}_{self.digest}.tif"
+        if path.exists():
+            feedback.pushInfo(f"{path} was written earlier and is used again.")
+            return path
+        feedback.pushInfo(f"Writing {self.width} × {self.height} pixels of {self.name} to {path}")
+        partial = path.with_name(f".{path.name}")
+        writer = QgsRasterFileWriter(str(partial))
+        writer.setOutputFormat("GTiff")
+        writer.setCreateOptions(["COMPRESS=DEFLATE", "TILED=YES"])
+        blocks = QgsRasterBlockFeedback()
+        blocks.progressChanged.connect(feedback.setProgress)
+        feedback.canceled.connect(blocks.cancel)
+        context = QgsProject.instance().transformContext()
+        failed = writer.writeRaster(self.pipe, self.width, self.height, self.extent, self.crs, context, blocks)
+        errors = [str(error) for error in blocks.errors()]
+        if failed or errors or feedback.isCanceled():
+            partial.unlink(missing_ok=True)
+            reason = "cancelled" if feedback.isCanceled() else errors[0] if errors else f"error {int(failed)}"
+            raise QgsProcessingException(f"{self.name} cannot be written to {path} ({reason}).")
+        partial.replace(path)
+        return path
+
+
+def extent_of(layer: QgsRasterLayer, extent: QgsRectangle, pixel_m: float) -> Written:
+    """Plan to write an extent of a layer, in its CRS, with pixels of `pixel_m` on the ground."""
+    unit_m = _unit_m(layer.crs(), extent.center())
+    width = max(round(extent.width() * unit_m / pixel_m), 1)
+    height = max(round(extent.height() * unit_m / pixel_m), 1)
+    if width * height > _MOST_PIXELS:
+        raise QgsProcessingException(
+            f"{width} × {height} pixels are too many to take from {layer.name()}; choose a smaller extent, or larger "
+            "pixels."
+        )
+    side = pixel_m / unit_m
+    grid = QgsRectangle(
+        extent.xMinimum(), extent.yMaximum() - height * side, extent.xMinimum() + width * side, extent.yMaximum()
+    )
+    pipe = QgsRasterPipe()
+    provider = layer.dataProvider().clone()
+    pipe.set(provider)
+    if provider.dataType(1) in (Qgis.ARGB32, Qgis.ARGB32_Premultiplied):  # pictures, not values
+        pipe.set(layer.renderer().clone())
+    identity = f"{layer.source()} {layer.crs().authid()} {grid.toString(9)} {width} {height}"
+    return Written(
+        name=_plain(layer.name()),
+        digest=sha256(identity.encode()).hexdigest()[:8],
+        pipe=pipe,
+        crs=layer.crs(),
+        extent=grid,
+        width=width,
+        height=height,
+    )
+
+
+def _unit_m(crs: QgsCoordinateReferenceSystem, place: QgsPointXY) -> float:
+    """Return the metres on the ground of one unit of a CRS, from west to east."""
+    measure = QgsDistanceArea()
+    measure.setSourceCrs(crs, QgsProject.instance().transformContext())
+    measure.setEllipsoid("EPSG:7030")
+    step = 1e-3 if crs.isGeographic() else 1.0
+    return float(measure.measureLine(place, QgsPointXY(place.x() + step, place.y()))) / step
+
+
+def _plain(name: str) -> str:
+    """Return a layer's name as a file name."""
+    return "".join(each if each.isalnum() or each in "-_" else "_" for each in name)[:100] or "layer"

@@ -1,0 +1,44 @@
+"""What the user has set, in QGIS's settings, which `qgis_process` reads too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import QgsApplication, QgsSettings
+
+from .environment import Source
+from .program import Program, find_program
+
+_COMMAND, _WHEELS, _OFFLINE = "geoseg/command", "geoseg/wheels", "geoseg/offline"
+
+
+def environment_folder() -> Path:
+    """Return where the plugin's own environment is: outside the plugin, which updates remove."""
+    return Path(QgsApplication.qgisSettingsDirPath()) / "geoseg" / "environment"
+
+
+def chosen_command() -> str:
+    """Return the command that the user points at; empty for the plugin's own environment."""
+    return str(QgsSettings().value(_COMMAND, "") or "")
+
+
+def choose_command(path: str) -> None:
+    """Keep the command that the user points at; empty for the plugin's own environment."""
+    QgsSettings().setValue(_COMMAND, path)
+
+
+def chosen_source() -> Source:
+    """Return where packages come from."""
+    wheels = QgsSettings().value(_WHEELS, "") or ""
+    return Source(wheels=Path(wheels) if wheels else None, offline=QgsSettings().value(_OFFLINE, False, type=bool))
+
+
+def choose_source(source: Source) -> None:
+    """Keep where packages come from."""
+    QgsSettings().setValue(_WHEELS, "" if source.wheels is None else str(source.wheels))
+    QgsSettings().setValue(_OFFLINE, source.offline)
+
+
+def current_program() -> Program:
+    """Return the command to run; ProgramError says what to do if there is none."""
+    return find_program(chosen_command(), environment_folder())
