@@ -11,7 +11,7 @@ from pathlib import Path
 from .program import Program, ProgramError, command_in, find_program
 from .runner import Listener, clean_environment, run
 
-NEEDED_GB = 3.2
+NEEDED_GB = 3.7
 """Disk space of the environment of geoseg 0.1 on Linux (x86-64), measured."""
 DOWNLOAD_GB = 1.0
 """Of which is downloaded, compressed."""

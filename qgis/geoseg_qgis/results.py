@@ -21,9 +21,9 @@ class Placed(QgsProcessingLayerPostProcessorInterface):
     kept: list[Placed] = []  # noqa: RUF012 - QGIS calls them after Python would forget them
     """All that QGIS may still call."""
 
-    def __init__(self, name: str, group: str, style: Path | None) -> None:
+    def __init__(self, name: str, group: str) -> None:
         super().__init__()
-        self._name, self._group, self._style = name, group, style
+        self._name, self._group = name, group
         self.kept.append(self)
 
     def postProcessLayer(
@@ -34,9 +34,7 @@ class Placed(QgsProcessingLayerPostProcessorInterface):
     ) -> None:
         """Name, style and move the layer."""
         layer.setName(self._name)
-        if self._style is not None and self._style.exists():
-            layer.loadNamedStyle(str(self._style))
-            layer.triggerRepaint()
+        layer.loadDefaultStyle()  # that of the .qml file, or in the GeoPackage
         root = context.project().layerTreeRoot()
         node = root.findLayer(layer.id())
         if node is not None and self._group:
@@ -58,15 +56,14 @@ def load_into(context: QgsProcessingContext, path: Path, name: str, group: str, 
         return
     source = f"{path}|layername={layer}" if layer else str(path)
     details = QgsProcessingContext.LayerDetails(name, project, "")
-    details.setPostProcessor(Placed(name, group, None if path.suffix == ".gpkg" else path.with_suffix(".qml")))
+    details.setPostProcessor(Placed(name, group))
     context.addLayerToLoadOnCompletion(source, details)
 
 
 def place_output(context: QgsProcessingContext, path: str, name: str, group: str) -> None:
     """Have the layer of an output of the algorithm, if it is to be loaded, named, styled and grouped."""
     if context.willLoadLayerOnCompletion(path):
-        style = None if path.endswith(".gpkg") else Path(path).with_suffix(".qml")
-        context.layerToLoadOnCompletionDetails(path).setPostProcessor(Placed(name, group, style))
+        context.layerToLoadOnCompletionDetails(path).setPostProcessor(Placed(name, group))
 
 
 def scene_of(path: str) -> str:

@@ -1,0 +1,187 @@
+"""Parts of the plugin that need no QGIS: its environment, how it runs a command, and its zip."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from stand_in_wheel import make_wheel
+
+from geoseg.version import __version__
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "qgis"))
+
+import build_zip  # noqa: E402
+from geoseg_qgis import environment  # noqa: E402
+from geoseg_qgis.environment import Source, make_environment, steps  # noqa: E402
+from geoseg_qgis.program import ProgramError, find_program, required_version  # noqa: E402
+from geoseg_qgis.runner import Listener, run  # noqa: E402
+
+
+class Heard:
+    """What a run told."""
+
+    def __init__(self, stop_at=None):
+        self.lines, self.warnings, self.percents, self.texts = [], [], [], []
+        self._stop_at = stop_at
+
+    @property
+    def listener(self):
+        return Listener(
+            say=self.lines.append,
+            warn=self.warnings.append,
+            progress=lambda text, percent: (self.texts.append(text), self.percents.append(percent)),
+            is_cancelled=lambda: self._stop_at is not None and len(self.percents) >= self._stop_at,
+        )
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Write a program in Python, and return its path."""
+
+    def write(text, name="geoseg", folder="."):
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!{sys.executable}\n{text}\n")
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+EVENTS = """
+import sys, json, time
+def event(done, total):
+    print(json.dumps({"event": "progress", "text": "scene", "done": done, "total": total}), file=sys.stderr, flush=True)
+"""
+
+
+def test_a_run_tells_what_the_program_says(script, tmp_path):
+    """Progress, lines, warnings and written files arrive; the last sentence of a good run is a warning."""
+    result = tmp_path / "result.tif"
+    result.write_text("")
+    program = script(
+        f"{EVENTS}event(0, 0); event(1, 4)\nprint({str(result)!r})\nprint('geoseg: so so.', file=sys.stderr)"
+    )
+    heard = Heard()
+    ending = run([str(program)], heard.listener)
+    assert (ending.code, ending.cancelled, ending.files) == (0, False, (result,))
+    assert heard.percents == [0, 25]
+    assert heard.warnings == ["so so."]
+    assert ending.output == f"{result}\n"
+
+
+def test_the_last_sentence_of_a_failed_run_is_its_error(script):
+    """Earlier sentences are warnings, the last one is the error and told once."""
+    program = script(
+        "import sys\nprint('geoseg: odd.', file=sys.stderr)\nprint('geoseg: bad.', file=sys.stderr)\nsys.exit(3)"
+    )
+    heard = Heard()
+    ending = run([str(program)], heard.listener)
+    assert (ending.code, ending.sentence, heard.warnings) == (3, "bad.", ["odd."])
+
+
+@pytest.mark.parametrize("patient", [False, True], ids=["obeys", "ignores"])
+def test_cancel_is_an_interrupt_first(script, monkeypatch, patient):
+    """Cancel is Ctrl-C; a program that ignores it is ended all the same."""
+    monkeypatch.setattr("geoseg_qgis.runner._STOP", ((2, 0.3 if patient else 30), (15, 5), (9, 5)))
+    handle = "signal.signal(2, signal.SIG_IGN)" if patient else "signal.signal(2, lambda *_: sys.exit(130))"
+    program = script(f"import signal\n{EVENTS}{handle}\nevent(1, 4)\nwhile True: time.sleep(0.05)")
+    ending = run([str(program)], Heard(stop_at=1).listener)
+    assert ending.cancelled
+    assert ending.code == (-15 if patient else 130)
+
+
+def test_variables_of_qgis_do_not_reach_the_program(script, monkeypatch):
+    """Paths of QGIS's own Python, GDAL and PROJ would break those of geoseg; all others are passed on."""
+    for name in ("PYTHONPATH", "GDAL_DATA", "PROJ_LIB", "PROJ_DATA", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "/qgis")
+    program = script("import os; print(sorted(name for name, value in os.environ.items() if value == '/qgis'))")
+    assert run([str(program)], Heard().listener).output.strip() == "['HTTPS_PROXY']"
+
+
+def test_versions_are_matched(script, tmp_path):
+    """The plugin has the version of geoseg, and takes patch releases of it alone."""
+    assert required_version() == __version__
+    first, second, _ = __version__.split(".")
+    good = script(f"print('geoseg, version {first}.{second}.99')")
+    assert find_program(str(good), tmp_path).version.endswith(".99")
+    old = script(f"print('geoseg, version {first}.{int(second) + 1}.0')", "old")
+    with pytest.raises(ProgramError, match="this plugin belongs to geoseg"):
+        find_program(str(old), tmp_path)
+    with pytest.raises(ProgramError, match="is not geoseg"):
+        find_program(str(script("print('something else')", "other")), tmp_path)
+    with pytest.raises(ProgramError, match="There is no file"):
+        find_program(str(tmp_path / "none"), tmp_path)
+    with pytest.raises(ProgramError, match="not set up yet"):
+        find_program("", tmp_path / "nowhere")
+
+
+@pytest.fixture
+def wheels(tmp_path):
+    """A folder with a wheel that stands in for geoseg, and needs nothing."""
+    return make_wheel(tmp_path / "wheels")
+
+
+@pytest.mark.slow
+def test_an_environment_is_made_from_a_folder_of_wheels(wheels, tmp_path, monkeypatch):
+    """Without the net, venv and pip make an environment whose command runs."""
+    monkeypatch.setattr(environment, "find_uv", lambda: None)
+    heard = Heard()
+    program = make_environment(tmp_path / "env", __version__, Source(wheels=wheels, offline=True), heard.listener)
+    assert program.path == tmp_path / "env/bin/geoseg"
+    assert program.version == __version__
+    assert any("--no-index" in line for line in heard.lines)
+
+
+@pytest.mark.slow
+def test_a_failed_set_up_leaves_nothing_and_can_be_tried_again(wheels, tmp_path, monkeypatch):
+    """What pip says ends the set-up, and no half an environment is left that would look whole."""
+    monkeypatch.setattr(environment, "find_uv", lambda: None)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ProgramError, match=r"The set-up failed: .*geoseg"):
+        make_environment(
+            tmp_path / "env", __version__, Source(wheels=tmp_path / "empty", offline=True), Heard().listener
+        )
+    assert not (tmp_path / "env").exists()
+    make_environment(tmp_path / "env", __version__, Source(wheels=wheels, offline=True), Heard().listener)
+
+
+def test_uv_is_preferred(script, monkeypatch, tmp_path):
+    """With uv, its two commands make the environment, with a Python that it may bring itself."""
+    uv = script("", "uv", "bin")
+    monkeypatch.setenv("PATH", str(uv.parent))
+    make, install = steps(tmp_path / "env", "0.1.0", Source())
+    assert make[:2] == [str(uv), "venv"]
+    assert install[:3] == [str(uv), "pip", "install"]
+    assert install[-1] == "geoseg==0.1.0"
+    assert "--offline" not in make + install
+
+
+def test_a_full_disk_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+    """Too little space is said before the download."""
+    monkeypatch.setattr(environment, "NEEDED_GB", 1e9)
+    with pytest.raises(ProgramError, match="GB left"):
+        make_environment(tmp_path / "a/b/env", __version__, Source(), Heard().listener)
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_zip_is_complete(tmp_path):
+    """One command makes the zip: a folder with the plugin, its licence and complete metadata, twice the same bytes."""
+    made = subprocess.run(
+        [sys.executable, ROOT / "qgis/build_zip.py", tmp_path], capture_output=True, text=True, check=True
+    )
+    path = Path(made.stdout.strip())
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        metadata = archive.read("geoseg_qgis/metadata.txt").decode()
+    sources = {f"geoseg_qgis/{each.relative_to(build_zip.PLUGIN)}" for each in build_zip.PLUGIN.rglob("*.py")}
+    assert names == sources | {"geoseg_qgis/metadata.txt", "geoseg_qgis/icon.svg", "geoseg_qgis/LICENSE"}
+    assert "hasProcessingProvider=yes" in metadata
+    assert "qgisMinimumVersion=3.22" in metadata
+    assert len(content) < 200_000
+    path.unlink()
+    assert build_zip.build(tmp_path).read_bytes() == content
