@@ -1,10 +1,12 @@
 """Progress as JSON lines on standard error, for programs that run `geoseg --json-progress COMMAND`."""
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
-from geoseg.tiling.progress import Progress
+if TYPE_CHECKING:
+    from geoseg.tiling.progress import Progress
 
 _STEPS = 200
 """Lines for one count, at most: half a per cent each."""
@@ -16,7 +18,7 @@ def is_json() -> bool:
     return context is not None and bool(context.find_root().params.get("json_progress"))
 
 
-def json_progress() -> Progress:
+def json_progress() -> "Progress":
     """Return a callback that prints an event whenever another step is done; a total of 0 is not known yet.
 
     `{"event": "progress", "text": "suburb.tif", "done": 65536, "total": 262144}`

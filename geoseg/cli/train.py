@@ -8,7 +8,6 @@ import click
 
 from geoseg.errors import UsageError
 from geoseg.models.texts import escaped
-from geoseg.tiling.progress import no_progress
 
 from .progress import is_json, json_progress
 
@@ -126,6 +125,8 @@ class _Display:
         self._console = console
         self._bar = bar
         self._name = name
+        from geoseg.tiling.progress import no_progress  # NumPy comes along
+
         self._events = json_progress() if is_json() else no_progress
         self._every = every
         self._epochs = epochs
