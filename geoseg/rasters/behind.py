@@ -78,8 +78,8 @@ def trusting(made: Path) -> Iterator[None]:
 
 def check_before(source: str) -> None:
     """Raise SceneError if a VRT on disk leads to files elsewhere on this machine, or runs code."""
-    if source not in _MADE and os.path.isfile(source) and _VRT in _head(source):  # noqa: PTH113 - as in `on_disk`
-        _check_vrt(source, Path(source).read_bytes())
+    if source not in _MADE and os.path.isfile(source) and _VRT in _read(source, _HEAD):  # noqa: PTH113 - as in `on_disk`
+        _check_vrt(source, _read(source))
 
 
 def check_dataset(source: str, dataset: DatasetReader, *above: str) -> None:
@@ -133,11 +133,11 @@ def _check_behind(name: str, *above: str) -> None:
             check_regular(Path(name))
         except OSError as error:
             raise SceneError(f"{above[0]} names {name}, which cannot be read: {error}.") from error
-        head = b"" if os.path.isdir(name) else _head(name)  # noqa: PTH112
+        head = b"" if os.path.isdir(name) else _read(name, _HEAD)  # noqa: PTH112
         if head.startswith(_PIXELS) and not os.path.exists(f"{name}.aux.xml"):  # noqa: PTH110
             return
         if _VRT in head:
-            _check_vrt(name, Path(name).read_bytes(), *above)
+            _check_vrt(name, _read(name), *above)
             return
     with open_allowed(name) as dataset:
         check_dataset(name, dataset, *above)
@@ -228,6 +228,9 @@ def _as_gdal(source: str) -> str:
     return str(_vsi_path(_parse_path(source)))
 
 
-def _head(path: str) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123
-        return file.read(_HEAD)
+def _read(path: str, most: int = -1) -> bytes:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            return file.read(most)
+    except OSError as error:
+        raise SceneError(f"{path} cannot be read ({error.strerror}).") from error

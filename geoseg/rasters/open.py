@@ -4,7 +4,6 @@ import os
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import rasterio
@@ -30,6 +29,8 @@ Python functions of a VRT, whatever the environment says."""
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
 _UNKNOWN = "not recognized as being in a supported file format"
+_CHUNK = 2**20
+"""Bytes that are searched at a time."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 """First bytes of HDF5 files, netCDF 4 among them."""
 _ARCHIVES = {".zip": "/vsizip/", ".tar": "/vsitar/", ".tar.gz": "/vsitar/", ".tgz": "/vsitar/"}
@@ -149,9 +150,29 @@ def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
     """
     if picture.driver not in _ENDS or not on_disk(source):
         return
-    with Path(source).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        if content.rfind(_ENDS[picture.driver]) < 0:
-            raise SceneError(f"{source} is cut off: the end of its {picture.driver} data is missing; copy it again.")
+    try:
+        found = _holds(Path(source), _ENDS[picture.driver])
+    except OSError as error:
+        raise SceneError(f"{source} cannot be read ({error.strerror}).") from error
+    if not found:
+        raise SceneError(f"{source} is cut off: the end of its {picture.driver} data is missing; copy it again.")
+
+
+def _holds(path: Path, words: bytes) -> bool:
+    """Whether a file holds some bytes, which are looked for from its end.
+
+    Memory maps would do so too, and end the process where the disk cannot be read.
+    """
+    with path.open("rb") as file:
+        top, after = file.seek(0, os.SEEK_END), b""
+        while top > 0:
+            bottom = max(0, top - _CHUNK)
+            file.seek(bottom)
+            content = file.read(top - bottom) + after
+            if words in content:
+                return True
+            top, after = bottom, content[: len(words) - 1]
+    return False
 
 
 def on_disk(source: str | Path) -> bool:

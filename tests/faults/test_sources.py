@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
-from processes import HELD, WAIT, contents, environment, finish, one_sentence, stand_in, start
+import rasterio
+from processes import HELD, WAIT, contents, environment, finish, one_sentence, shipped, stand_in, start
 from web_server import serving
 
 import geoseg
+from geoseg.rasters.open import unplaced
 
 IMPATIENT = {"GDAL_HTTP_LOW_SPEED_TIME": "1", "GDAL_HTTP_MAX_RETRY": "1", "GDAL_HTTP_RETRY_DELAY": "0.1"}
 
@@ -127,3 +130,20 @@ def test_a_read_error(words, expected, bad_disk, tmp_path):
     assert not list((tmp_path / "out").glob("scene*"))
     assert finish(stand_in(*words)) == (0, "")
     assert contents(tmp_path / "out") == expected
+
+
+def test_a_picture_with_a_read_error(bad_disk, tmp_path):
+    """A disk that cannot be read in the middle of a JPEG, which is searched for its end, does not end the process."""
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 1200, 1200), dtype=np.uint8)
+    with (
+        unplaced(),
+        rasterio.open(
+            tmp_path / "scene.jpg", "w", driver="JPEG", count=3, height=1200, width=1200, dtype="uint8", quality=100
+        ) as picture,
+    ):
+        picture.write(pixels)
+    done = bad_disk(tmp_path / "scene.jpg", tmp_path / "disk", shipped("info", tmp_path / "disk" / "scene.tif"))
+    if "mount" in done.stderr:
+        pytest.skip(f"no disk can be mounted here: {done.stderr}")
+    assert done.returncode == 3, done.stderr
+    one_sentence(done.stderr, "scene.tif cannot be read")
