@@ -50,6 +50,7 @@ def main() -> None:
     save(dialog, "progress")
     dialog.close()
     wait(3)
+    iface.messageBar().clearWidgets()
     save(window, "results")
     os._exit(0)
 

@@ -48,8 +48,8 @@ class Listener:
     """Called with each line."""
     warn: Callable[[str], None]
     """Called with each warning."""
-    progress: Callable[[str, float], None]
-    """Called with the item and the per cent that are done."""
+    progress: Callable[[str, Optional[float]], None]
+    """Called with the item and the per cent that are done, None if that is not known."""
     is_cancelled: Callable[[], bool]
 
 
@@ -123,7 +123,8 @@ class _Story:
         elif line.startswith('{"event": '):
             event = json.loads(line)
             if event["event"] == "progress":
-                self._listener.progress(event["text"], 100 * event["done"] / event["total"] if event["total"] else 0)
+                percent = 100 * event["done"] / event["total"] if event["total"] else None
+                self._listener.progress(event["text"], percent)
             return
         self._pass_on()
         if line.startswith(_SAYS) and not is_output:

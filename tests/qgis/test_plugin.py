@@ -159,7 +159,7 @@ def test_an_extent_is_an_area_of_interest(qgis, tmp_path):
 
 
 def test_tiles_of_a_server_are_written_first(qgis, tmp_path):
-    """Layers that are no files need an extent, which is written once, with pixels of the size on the ground."""
+    """Layers that are not files need an extent, which is written once, with pixels of the size on the ground."""
     side = 2 * np.pi * 6_378_137 / 2**18
     column, row = 140_000, 90_000
     with rasterio.open(COAST) as scene:
@@ -172,7 +172,7 @@ def test_tiles_of_a_server_are_written_first(qgis, tmp_path):
     left, top = column * side - np.pi * 6_378_137, np.pi * 6_378_137 - row * side
     extent = f"{left + 20},{left + 220},{top - 180},{top - 30} [EPSG:3857]"
     told = qgis.script("tiles_of_server.py", tmp_path / "tiles", extent, tmp_path / "out")
-    assert "web imagery is no file; give the extent" in told["error"]
+    assert "web imagery is not a file; give the extent" in told["error"]
     (written,) = (tmp_path / "out").glob("web_imagery_????????.tif")
     with rasterio.open(written) as scene, rasterio.open(told["results"]["CLASSES"]) as classes:
         assert scene.crs.to_epsg() == 3857
@@ -218,19 +218,23 @@ def test_set_up_in_the_dialog(qgis, tmp_path):
     assert told["folder"] in told["own"]
 
 
-def test_training_is_offered_whole(qgis, tmp_path):
-    """Two folders become a recipe, and the recipe a model that can be used."""
+def test_folders_become_a_recipe_and_a_recipe_a_model(qgis, tmp_path):
+    """Two folders become a recipe, which stays when a run fails; edited, it becomes a model that can be used."""
     for kind, source in (("images", "coast.tif"), ("labels", "coast_classes.tif")):
         (tmp_path / kind).mkdir()
         with rasterio.open(ROOT / "sample_rasters" / source) as scene:
-            window = rasterio.windows.Window(0, 0, 512, 512)
-            profile = scene.profile | {"width": 512, "height": 512}
+            profile = scene.profile | {"width": 384, "height": 384}
             with rasterio.open(tmp_path / kind / "coast.tif", "w", **profile) as part:
-                part.write(scene.read(window=window))
-    changes = "schedule.epochs=1, schedule.steps=2, schedule.batch=2, schedule.window=128"
-    qgis.run(
-        "geoseg:train", IMAGES=tmp_path / "images", LABELS=tmp_path / "labels", FOLDER=tmp_path / "run", SET=changes
-    )
+                part.write(scene.read(window=rasterio.windows.Window(300, 300, 384, 384)))
+    folders = {"IMAGES": tmp_path / "images", "LABELS": tmp_path / "labels"}
+    said = qgis.run("geoseg:train", FOLDER=tmp_path / "run", SET="schedule.epochs=none", expect=1, **folders)
+    assert "schedule.epochs" in said
+    recipe = tmp_path / "run" / "recipe_to_run.toml"
+    text = recipe.read_text().replace('initial = "aerial"', 'preset = "unet"\nwidth = 4\ndepth = 2')
+    recipe.write_text(text.replace("tile = 512", "tile = 64").replace("overlap = 128", "overlap = 16"))
+    small = ", ".join(f"schedule.{key}" for key in ("epochs=1", "steps=2", "batch=2", "window=64"))
+    qgis.run("geoseg:train", RECIPE=recipe, FOLDER=tmp_path / "run", SET=small)
     (bundle,) = (tmp_path / "run").glob("*.keras")
-    assert (tmp_path / "run/recipe_to_run.toml").exists()
     assert bundle.stat().st_size > 0
+    both = qgis.run("geoseg:train", RECIPE=recipe, FOLDER=tmp_path / "run", expect=1, **folders)
+    assert "Give a recipe, or a folder of images and one of labels." in both

@@ -68,7 +68,7 @@ def test_a_run_tells_what_the_program_says(script, tmp_path):
     heard = Heard()
     ending = run([str(program)], heard.listener)
     assert (ending.code, ending.cancelled, ending.files) == (0, False, (result,))
-    assert heard.percents == [0, 25]
+    assert heard.percents == [None, 25]
     assert heard.warnings == ["so so."]
     assert ending.output == f"{result}\n"
 

@@ -22,6 +22,8 @@ from ..settings import current_program
 from .options import Choice, Flag, Number, Option, arguments_of
 
 Parameters = dict[str, Any]
+_RULES = tuple("┏┃┡│└")
+"""How lines of a table begin."""
 
 
 class GeosegAlgorithm(QgsProcessingAlgorithm):
@@ -126,12 +128,14 @@ def warn_temporary(folder: str, feedback: QgsProcessingFeedback) -> None:
 
 
 def _listener(feedback: QgsProcessingFeedback) -> Listener:
-    def progress(text: str, percent: float) -> None:
-        if percent:
-            feedback.setProgress(percent)
-        else:
+    def progress(text: str, percent: float | None) -> None:
+        if percent is None:
             feedback.setProgressText(text)
+        else:
+            feedback.setProgress(percent)
 
-    return Listener(
-        say=feedback.pushConsoleInfo, warn=feedback.pushWarning, progress=progress, is_cancelled=feedback.isCanceled
-    )
+    def say(line: str) -> None:
+        # The log is HTML, which would squeeze the columns of a table.
+        feedback.pushConsoleInfo(line.replace(" ", "\N{NO-BREAK SPACE}") if line[:1] in _RULES else line)
+
+    return Listener(say=say, warn=feedback.pushWarning, progress=progress, is_cancelled=feedback.isCanceled)

@@ -94,5 +94,5 @@ class EvaluateClasses(Evaluate):
             raise QgsProcessingException(self.invalidRasterError(parameters, name))
         found = file_of(layer)
         if found is None:
-            raise QgsProcessingException(f"{layer.name()} is no file; save it first with Export ▸ Save As…")
+            raise QgsProcessingException(f"{layer.name()} is not a file; save it first with Export ▸ Save As…")
         return found

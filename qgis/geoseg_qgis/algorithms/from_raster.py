@@ -26,7 +26,7 @@ class FromRaster(GeosegAlgorithm):
             raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
         source = file_of(layer)
         if source is None:
-            raise QgsProcessingException(f"{layer.name()} is no file; save it first with Export ▸ Save As…")
+            raise QgsProcessingException(f"{layer.name()} is not a file; save it first with Export ▸ Save As…")
         self._source = source
         return True
 

@@ -43,9 +43,9 @@ class Predict(GeosegAlgorithm):
     SUMMARY = (
         "Maps buildings, land, roads, vegetation and water in an aerial or satellite image (red, green, blue; pixels "
         "of up to 4 m), and traces its road network.\n\n"
-        "The image is a layer of the project. Tiles of a server and other layers that are no files need an extent and "
+        "The image is a layer of the project. Tiles of a server and other layers that are not files need an extent and "
         "a pixel size: that part is written to the folder first.\n\n"
-        "Cancel stops at once. The same settings and folder resume a cancelled run where it was."
+        "Cancel stops at once; the same settings and folder resume a cancelled run."
     )
     OPTIONS = (
         *MODEL,
@@ -85,7 +85,7 @@ class Predict(GeosegAlgorithm):
         )
         pixel = QgsProcessingParameterNumber(
             "PIXEL_SIZE",
-            "Pixel size in metres, of layers that are no files",
+            "Pixel size in metres (only for layers that are not files)",
             type=QgsProcessingParameterNumber.Double,
             defaultValue=0.5,
             minValue=0.01,
@@ -115,9 +115,7 @@ class Predict(GeosegAlgorithm):
             raise QgsProcessingException("Give an extent or an area to map, not both.")
         if self._scene is None:
             if not has_extent:
-                raise QgsProcessingException(
-                    f"{layer.name()} is no file; give the extent that is to be mapped, and the pixel size."
-                )
+                raise QgsProcessingException(f"{layer.name()} is not a file; give the extent to map, and a pixel size.")
             extent = self.parameterAsExtent(parameters, "EXTENT", context, layer.crs())
             pixel_m = self.parameterAsDouble(parameters, "PIXEL_SIZE", context)
             self._scene = extent_of(layer, extent, pixel_m)
