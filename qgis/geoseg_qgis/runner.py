@@ -48,7 +48,7 @@ class Listener:
     """Called with each line."""
     warn: Callable[[str], None]
     """Called with each warning."""
-    progress: Callable[[str, Optional[float]], None]
+    progress: Callable[[str, float | None], None]
     """Called with the item and the per cent that are done, None if that is not known."""
     is_cancelled: Callable[[], bool]
 
