@@ -44,7 +44,8 @@ def take(folder: Path) -> None:
             "QGIS_PLUGINPATH": str(HERE),
             "GEOSEG_COMMAND": str(geoseg),
             "GEOSEG_PICTURES": work,
-            "GEOSEG_SCENE": str(HERE.parent / "sample_rasters" / "suburb.tif"),
+            # A copy: QGIS writes statistics beside rasters that it shows.
+            "GEOSEG_SCENE": shutil.copy(HERE.parent / "sample_rasters" / "suburb.tif", work),
         }
         Path(work).chmod(0o700)
         screen = ["xvfb-run", "-a", "-s", "-screen 0 1360x850x24"]

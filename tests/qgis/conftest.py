@@ -13,7 +13,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "qgis" / "geoseg_qgis"
-SAMPLES = ROOT / "sample_rasters"
 # Debian's `qgis_process` passes an option that it does not know; behind it is the program itself.
 PROCESS = shutil.which("qgis_process.bin") or shutil.which("qgis_process")
 PYTHON = "/usr/bin/python3"
@@ -83,9 +82,15 @@ def qgis(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def mapped(qgis, tmp_path_factory):
+def samples(tmp_path_factory):
+    """Copies of the sample rasters: QGIS writes statistics beside rasters that it shows."""
+    return shutil.copytree(ROOT / "sample_rasters", tmp_path_factory.mktemp("samples"), dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="session")
+def mapped(qgis, samples, tmp_path_factory):
     """Results of the command for a sample: classes, confidence, and roads in a GeoPackage."""
     folder = tmp_path_factory.mktemp("mapped")
-    command = [qgis.geoseg, "predict", SAMPLES / "coast.tif", "-o", folder, "--confidence", "--format", "gpkg"]
+    command = [qgis.geoseg, "predict", samples / "coast.tif", "-o", folder, "--confidence", "--format", "gpkg"]
     subprocess.run([*command, "-q"], check=True, timeout=300)
     return folder
