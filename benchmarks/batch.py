@@ -8,6 +8,7 @@ import requirements  # noqa: F401 - first, to name what is missing
 # isort: split
 import argparse
 import json
+import resource
 import shutil
 import statistics
 import subprocess
@@ -18,27 +19,26 @@ from pathlib import Path
 
 from scenes import peak_bytes, write_scene
 
-from geoseg.batch.batch import batch
-from geoseg.batch.events import Event, SceneDone
+GEOSEG = [sys.executable, "-m", "geoseg"]
 
 
-def seconds(command: list[str]) -> float:
-    """Run a command."""
-    started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+def run(*arguments: str) -> tuple[float, float, list[int]]:
+    """Run a command; returns seconds by the clock and of CPUs, and its peak memory so far at each line that it prints.
 
-
-def run_here(scenes: list[str], folder: Path) -> list[int]:
-    """Predict scenes as one batch in this process; returns its peak memory, in bytes, as each scene is done."""
-    peaks: list[int] = []
-
-    def listen(event: Event) -> None:
-        if isinstance(event, SceneDone):
-            peaks.append(peak_bytes())
-
-    batch(scenes, folder=folder, on_event=listen)
-    return peaks
+    Only lines that say that a scene is done count.
+    """
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    peaks = []
+    with subprocess.Popen([*GEOSEG, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["event"] == "scene_done":
+                peaks.append(peak_bytes(process.pid))
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - started, busy, peaks
 
 
 def main() -> None:
@@ -47,12 +47,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--side", type=int, default=600)
     parser.add_argument("--singles", type=int, default=6)
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child is not None:
-        scenes = sorted(str(path) for path in (options.child / "scenes").iterdir())
-        print(json.dumps(run_here(scenes, options.child / "batch")))
-        return
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         (work / "scenes").mkdir()
@@ -60,21 +55,19 @@ def main() -> None:
         write_scene(scenes[0], height=options.side, width=options.side, seeds=1)
         for scene in scenes[1:]:
             shutil.copy(scenes[0], scene)
-        geoseg = [sys.executable, "-m", "geoseg"]
 
-        def single(number: int) -> float:
-            return seconds([*geoseg, "predict", str(scenes[number]), "-q", "-o", str(work / "single")])
+        def single(number: int) -> tuple[float, float]:
+            return run("predict", str(scenes[number]), "-q", "-o", str(work / "single"))[:2]
 
         single(0)  # compiles and fills caches
         half = options.singles // 2
         singles = [single(number) for number in range(1, 1 + half)]
-        together = seconds([*geoseg, "batch", str(work / "scenes"), "-q", "-o", str(work / "maps")])
+        *together, peaks = run("batch", str(work / "scenes"), "-q", "--json", "-o", str(work / "maps"))
         singles += [single(number) for number in range(1 + half, 1 + options.singles)]
-        child = [sys.executable, __file__, "--child", str(work)]
-        peaks = json.loads(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
-    one = statistics.median(singles)
-    print(f"one command: {one:.2f} s ({min(singles):.2f} to {max(singles):.2f})")
-    print(f"batch of {options.scenes}: {together:.1f} s, {one * options.scenes / together:.2f} × as fast")
+    for kind, each, whole in zip(("clock", "CPUs"), zip(*singles, strict=True), together, strict=True):
+        one = statistics.median(each)
+        print(f"{kind}: a command {one:.2f} s ({min(each):.2f} to {max(each):.2f}), ", end="")
+        print(f"a batch {whole:.1f} s: {one * options.scenes / whole:.2f} × as fast")
     tenth, last = peaks[min(9, len(peaks) - 1)], peaks[-1]
     print(f"peak memory: {tenth / 1e6:.0f} MB at the 10th, {last / 1e6:.0f} MB at the last, {last / tenth:.3f} of it")
 

@@ -49,9 +49,10 @@ def _picture(seed: int, *, painted: bool) -> npt.NDArray[np.uint8]:
     return np.clip(COLOURS[np.minimum(scene.classes, len(AERIAL) - 1)] + noise, 0, 255).astype(np.uint8)
 
 
-def peak_bytes() -> int:
-    """Return the peak resident memory of this process; the resource module would include its parent's."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+def peak_bytes(process: int | str = "self") -> int:
+    """Return the peak resident memory of a process; the resource module would include its parent's."""
+    status = Path(f"/proc/{process}/status")
+    for line in status.read_text().splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024
-    raise OSError("/proc/self/status has no VmHWM: run this on Linux.")
+    raise OSError(f"{status} has no VmHWM: run this on Linux.")

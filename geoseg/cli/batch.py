@@ -61,10 +61,12 @@ def command(
     """
     from geoseg.batch.batch import batch
     from geoseg.batch.inputs import find_scenes
+    from geoseg.models.engines.hardware import share_heaps
 
     from .cluster import chosen_executor
     from .console import make_console
 
+    share_heaps()
     scenes = find_scenes(inputs, asset=asset)
     console = make_console(stderr=True, quiet=quiet)
     with (

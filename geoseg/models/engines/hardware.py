@@ -17,6 +17,8 @@ _NO_DEVICE = 100
 """`CUDA_ERROR_NO_DEVICE`: no GPU, or all hidden by `CUDA_VISIBLE_DEVICES`."""
 _CAPABILITY_MAJOR = 75
 """`CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR` of the CUDA driver API."""
+_M_ARENA_MAX = -8
+"""Option of glibc's `mallopt`."""
 _PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 _BFLOAT16_SINCE = 8
 """Compute capability of Ampere, the first with bfloat16 arithmetic."""
@@ -100,6 +102,17 @@ def free_heap() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def share_heaps() -> None:
+    """Have all threads of this process share two heaps, before they start.
+
+    By default glibc has up to eight for each core, and every scene's threads leave holes in others: 100 small scenes
+    took 1.2 times the memory of 10, and 1.5 times that of shared heaps. Other C libraries have one.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_M_ARENA_MAX, 2)
 
 
 def find_gpus() -> Gpus:

@@ -120,3 +120,36 @@ def test_available_memory_is_no_more_than_all():
     """On this machine, too."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 0 < available_memory() <= total
+
+
+COUNT_HEAPS = """
+import ctypes, sys, threading
+from geoseg.models.engines.hardware import share_heaps
+if sys.argv[1] == "shared":
+    share_heaps()
+together = threading.Barrier(6)
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.fdopen.restype = ctypes.c_void_p
+libc.malloc_info.argtypes = ctypes.c_int, ctypes.c_void_p
+def allocate():
+    together.wait()
+    libc.malloc(1000)
+    together.wait()
+threads = [threading.Thread(target=allocate) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.malloc_info(0, libc.fdopen(1, b"w"))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="only glibc has several heaps")
+def test_threads_share_heaps():
+    """However many threads allocate, there are two heaps at most; without that, there are more."""
+    counts = {}
+    for way in ("shared", "own"):
+        done = subprocess.run([sys.executable, "-c", COUNT_HEAPS, way], capture_output=True, text=True, check=True)
+        counts[way] = done.stdout.count("<heap ")
+    assert counts["shared"] <= 2 < counts["own"]
