@@ -21,6 +21,8 @@ from geoseg.models.shipped import find_model
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "sample_rasters" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += [page for room in ("reference", "explanation") for page in sorted((ROOT / "docs" / room).glob("*.md"))]
+PAGES.remove(ROOT / "docs" / "quick_start.md")  # with the tutorials, it has tests of its own
 
 
 def blocks(language):
