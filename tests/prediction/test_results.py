@@ -1,0 +1,152 @@
+"""What the files of a prediction are, to programs that know nothing of geoseg."""
+
+import json
+from xml.etree import ElementTree as Xml
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+import rasterio
+import rasterio.shutil
+from rasterio.enums import ColorInterp, Resampling
+from rio_cogeo.cogeo import cog_validate
+from standins import load_echo, make_card
+from web_server import serving
+
+import geoseg
+from geoseg.models.bundle import MEMBER
+from geoseg.models.legend import AERIAL, NODATA
+
+LAYERS = {"confidence": True, "disagreement": True, "probabilities": True}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """A scene of waves with a collar, more than two blocks wide and high, of odd sizes."""
+    path = tmp_path_factory.mktemp("inputs") / "scene.tif"
+    y, x = np.mgrid[:1101, :1235]
+    pixels = np.stack([np.rint(60 * np.sin(x / (7 + band)) + 60 * np.cos(y / (9 - band)) + 125) for band in range(3)])
+    pixels[:, :40] = 0
+    profile = {"driver": "GTiff", "count": 3, "height": 1101, "width": 1235, "dtype": "uint8", "nodata": 0}
+    place = rasterio.Affine(1, 0, 500_000, 0, -1, 5_400_000)
+    with rasterio.open(path, "w", crs="EPSG:32633", transform=place, photometric="rgb", **profile) as raster:
+        raster.write(pixels.astype(np.uint8))
+        raster.update_tags(TIFFTAG_DATETIME="2024:07:01 10:00:00")  # else its STAC item has no date
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(scene, tmp_path_factory):
+    """The prediction of the scene with all layers."""
+    return predict(scene, tmp_path_factory.mktemp("maps"), **LAYERS)
+
+
+def predict(scene, folder, **choices):
+    model = folder / "stand-in.keras"
+    write_model(model)
+    return geoseg.predict(scene, model=model, folder=folder / "maps", load=load_echo, **choices)
+
+
+def write_model(path):
+    with ZipFile(path, "w") as archive:
+        archive.writestr(MEMBER, json.dumps(make_card().to_json()))
+
+
+def test_cloud_optimized(made):
+    """Every raster is a valid Cloud Optimized GeoTIFF by rio-cogeo's rules, in blocks of 512 pixels."""
+    assert set(made.outputs.rasters) == {"classes", *LAYERS}
+    for path in made.outputs.rasters.values():
+        valid, errors, warnings = cog_validate(path, strict=True, quiet=True)
+        assert valid, (errors, warnings)
+        with rasterio.open(path) as raster:
+            assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+            assert set(raster.block_shapes) == {(512, 512)}
+            assert (set(raster.dtypes), set(raster.nodatavals)) == ({"uint8"}, {NODATA})
+
+
+def test_overviews(made):
+    """Overviews are the most frequent class, and means of all other layers, as GDAL resamples the level above."""
+    for name, path in made.outputs.rasters.items():
+        with rasterio.open(path, overview_level=0) as overview:
+            found = overview.read()
+        with rasterio.open(path, OVERVIEW_LEVEL="NONE") as raster:
+            assert raster.shape == (1101, 1235)
+            kind = Resampling.mode if name == "classes" else Resampling.average
+            np.testing.assert_array_equal(found, raster.read(out_shape=found.shape, resampling=kind))
+
+
+def test_values(made):
+    """Classes have a palette; other layers are 0 to 1 by the scale 1/254, and probabilities sum to one."""
+    rasters = made.outputs.rasters
+    with rasterio.open(rasters["classes"]) as raster:
+        assert raster.colorinterp == (ColorInterp.palette,)
+        colours = raster.colormap(1)
+        for number, entry in enumerate(AERIAL.classes):
+            assert colours[number][:3] == tuple(bytes.fromhex(entry.colour[1:]))
+        assert raster.scales == (1,)
+    for name in LAYERS:
+        with rasterio.open(rasters[name]) as raster:
+            assert raster.scales == (1 / 254,) * raster.count
+            assert raster.offsets == (0,) * raster.count
+            assert raster.read(masked=True).max() * raster.scales[0] <= 1
+    with rasterio.open(rasters["probabilities"]) as raster, rasterio.open(rasters["confidence"]) as highest:
+        assert raster.descriptions == AERIAL.names
+        np.testing.assert_array_equal(raster.read().max(axis=0), highest.read(1))
+
+
+def test_class_names_are_in_the_sidecar(made, tmp_path):
+    """GDAL reads the class names from the `.aux.xml` beside the class raster, and nowhere else."""
+
+    def names():
+        rasterio.shutil.copy(tmp_path / "classes.tif", tmp_path / "seen.vrt", driver="VRT")
+        return [each.text for each in Xml.parse(tmp_path / "seen.vrt").iter("Category")]
+
+    classes = made.outputs.classes
+    (tmp_path / "classes.tif").write_bytes(classes.read_bytes())
+    assert not names()
+    beside = classes.with_name("scene_classes.tif.aux.xml")
+    (tmp_path / "classes.tif.aux.xml").write_bytes(beside.read_bytes())
+    assert names()[: len(AERIAL)] == list(AERIAL.names)
+
+
+def test_provenance(scene, made, tmp_path):
+    """Tags say from what scene, by which model and with what settings; without a date, so that bytes repeat."""
+    again = predict(scene, tmp_path, **LAYERS)
+    for name, path in made.outputs.rasters.items():
+        assert path.read_bytes() == again.outputs.rasters[name].read_bytes()
+        with rasterio.open(path) as raster:
+            tags = raster.tags()
+        settings = json.loads(tags["GEOSEG_SETTINGS"])
+        assert (tags["GEOSEG_SCENE"], tags["TIFFTAG_SOFTWARE"]) == ("scene.tif", f"geoseg {geoseg.__version__}")
+        assert tags["GEOSEG_MODEL"] == "stand-in 1"
+        assert json.loads(tags["GEOSEG_LEGEND"]) == AERIAL.to_json()
+        assert {key: settings[key] for key in ("gsd_m", "tile", "overlap", "window", "bands", "tta")} == {
+            "gsd_m": 1.0,
+            "tile": 64,
+            "overlap": 16,
+            "window": "hann",
+            "bands": [1, 2, 3],
+            "tta": "none",
+        }
+
+
+def test_overwriting_removes_files_of_other_settings(scene, tmp_path):
+    """What an earlier run of the same scene wrote and this one does not would be taken for its own; others' stay."""
+    formats = ("geojson", "gpkg", "flatgeobuf", "parquet")
+    first = predict(scene, tmp_path, **LAYERS, formats=formats, stac=True)
+    other = first.outputs.classes.with_name("scene_2_confidence.tif")
+    other.write_bytes(b"of another scene")
+    second = predict(scene, tmp_path, roads=False, overwrite=True)
+    kept = {path.name for path in first.outputs.classes.parent.iterdir()}
+    assert kept == {other.name, "scene_classes.tif.aux.xml", *(path.name for path in second.outputs.files)}
+    assert kept == {other.name, "scene_classes.tif.aux.xml", "scene_classes.tif", "scene_classes.qml"}
+
+
+def test_a_scene_on_a_server(scene, made, tmp_path):
+    """A URL gives the files of the same scene on disk, to the byte."""
+    with serving(scene.parent) as server:
+        found = predict(server.url("scene.tif"), tmp_path, **LAYERS)
+        assert any(each.path.endswith("scene.tif") for each in server.asked())
+    assert found.areas == made.areas
+    for one, other in zip(found.outputs.files, made.outputs.files, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
