@@ -14,7 +14,7 @@ from geoseg.rasters.open import GDAL, opened
 from geoseg.rasters.read import Masked, read_imagery, rows_to_cache
 from geoseg.rasters.servers import on_server
 from geoseg.rasters.unwritten import has_mask
-from geoseg.tiling import Roi, cut, prefetch, roi_shape, within
+from geoseg.tiling import Roi, cut, is_repeated, prefetch, roi_shape, within
 
 from .memory import MAX_CACHE_BYTES
 from .plan import Plan
@@ -111,7 +111,10 @@ def _cut(span: slice, count: int, unit: float) -> list[slice]:
 
 def _assemble(region: Roi, parts: Sequence[Roi], read: Sequence[Masked]) -> Masked:
     """Put the parts of a region together."""
-    pixels, _ = read[0]
+    pixels, missing = read[0]
+    if all(is_repeated(values) for values, _ in read):
+        shape = roi_shape(region)
+        return np.broadcast_to(pixels[0, 0], (*shape, pixels.shape[-1])), np.broadcast_to(missing[0, 0], shape)
     planes = np.empty((pixels.shape[-1], *roi_shape(region)), pixels.dtype)
     valid = np.empty(roi_shape(region), bool)
     for part, (values, mask) in zip(parts, read, strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.rasters.read import Masked
-from geoseg.tiling import Roi, reflect, within
+from geoseg.tiling import Roi, any_true, concatenate, is_repeated, reflect, within
 
 from .plan import Plan
 from .readers import read_regions
@@ -30,7 +30,10 @@ class Strip:
     cols: slice
     """Columns of the grid from the block's first tile to its last; may extend beyond the scene."""
     pixels: npt.NDArray[np.generic]
-    """`(rows, columns, bands)` in the scene's data type, stored band by band; 0 where it has no data."""
+    """`(rows, columns, bands)` in the scene's data type, stored band by band; 0 where it has no data.
+
+    Of a strip that a sparse file lacks, pixels and masks take no memory, and cannot be changed.
+    """
     valid: npt.NDArray[np.bool_]
     """`(rows, columns)`: where the scene has data."""
     wanted: npt.NDArray[np.bool_]
@@ -66,8 +69,9 @@ def read_strips(plan: Plan, block: Roi, tile_rows: range | None = None) -> Itera
                 for plane in held
             )
             # Here only: GDAL draws the area, which rasterio cannot do in two threads at a time without warnings.
-            wanted = valid if plan.aoi is None else valid & ~plan.aoi.outside(span, cols)
-            some = np.logical_or.reduce(wanted)
+            empty = not any_true(valid)
+            wanted = valid if plan.aoi is None or empty else valid & ~plan.aoi.outside(span, cols)
+            some = np.zeros(wanted.shape[1], bool) if empty else np.logical_or.reduce(wanted)
             yield Strip(
                 row=row,
                 rows=span,
@@ -99,12 +103,16 @@ def _move_down(held: Planes, shared: int, read: Masked | None) -> Planes:
     kept = [plane[..., plane.shape[-2] - shared :, :] for plane in held]
     if read is not None:
         new = np.moveaxis(read[0], -1, 0), read[1]
-        kept = [np.concatenate(parts, axis=-2) if shared else parts[1] for parts in zip(kept, new, strict=True)]
+        kept = [concatenate(parts, axis=-2) if shared else parts[1] for parts in zip(kept, new, strict=True)]
     return kept[0], kept[1]
 
 
 def _reflected(plane: npt.NDArray[Any], span: slice, size: int, start: int, *, axis: int) -> npt.NDArray[Any]:
     """Lay pixels of the grid from `start` out over a span along an axis, reflected beyond the grid `0:size`."""
+    if is_repeated(plane):
+        shape = list(plane.shape)
+        shape[axis] = span.stop - span.start
+        return np.broadcast_to(plane.flat[0], shape)
     index = reflect(span.start, span.stop, size) - start
     # Whole rows are copied faster than single pixels.
     first, last = max(0, -span.start), min(size, span.stop) - span.start

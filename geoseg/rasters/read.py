@@ -12,7 +12,7 @@ import rasterio
 from rasterio.windows import Window
 
 from geoseg.models.bundle import Scaling
-from geoseg.tiling import Roi, cut, lanczos_radius, roi_shape, within
+from geoseg.tiling import Roi, any_true, cut, lanczos_radius, roi_shape, within
 
 from .grid import Shape
 from .resampling import Resampler
@@ -37,10 +37,15 @@ def scaled(values: npt.NDArray[np.generic], scaling: tuple[Scaling, ...]) -> npt
 
 
 def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, roi: Roi) -> Masked:
-    """Read pixels `(rows, columns, bands)` of a region, stored band by band, 0 where not valid."""
+    """Read pixels `(rows, columns, bands)` of a region, stored band by band, 0 where not valid.
+
+    Those of a region that a sparse file lacks take no memory, and cannot be changed.
+    """
     spans = columns_to_read(dataset, bands, validity, roi)
     if list(spans) == [roi[1]]:
         return _read_all(dataset, bands, validity, roi)
+    if not spans:
+        return _without_data(roi, len(bands), dataset.dtypes[bands[0] - 1])
     planes = np.zeros((len(bands), *roi_shape(roi)), dataset.dtypes[bands[0] - 1])
     valid = np.zeros(roi_shape(roi), bool)
     for span in spans:
@@ -48,6 +53,11 @@ def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validit
         values, valid[:, cols] = _read_all(dataset, bands, validity, (roi[0], span))
         planes[:, :, cols] = np.moveaxis(values, -1, 0)
     return np.moveaxis(planes, 0, -1), valid
+
+
+def _without_data(roi: Roi, bands: int, dtype: str) -> Masked:
+    pixels = np.broadcast_to(np.zeros((), dtype), (*roi_shape(roi), bands))
+    return pixels, np.broadcast_to(np.False_, roi_shape(roi))
 
 
 def _read_all(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, roi: Roi) -> Masked:
@@ -83,12 +93,16 @@ def read_imagery(
     resampler = Resampler(source_shape=dataset.shape, target_shape=shape)
     pixels = np.zeros((*roi_shape(roi), len(bands)), dataset.dtypes[0])
     valid = np.zeros(roi_shape(roi), bool)
+    found = False
     for part, inside in _parts(dataset, shape, roi):
         values, mask = read_pixels(dataset, bands, validity, resampler.source(part))
+        if not any_true(mask):
+            continue
+        found = True
         valid[inside] = resampler.nearest(mask, part)
         for band in range(len(bands)):
             pixels[*inside, band] = np.where(valid[inside], resampler.lanczos(values[..., band], mask, part), 0)
-    return pixels, valid
+    return (pixels, valid) if found else _without_data(roi, len(bands), dataset.dtypes[0])
 
 
 def read_nearest(dataset: rasterio.DatasetReader, read: Callable[[Roi], Masked], shape: Shape, roi: Roi) -> Masked:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby, product
 
 import rasterio
-from rasterio.enums import MaskFlags
+from rasterio.enums import Interleaving, MaskFlags
 from rasterio.windows import Window
 
 from geoseg.tiling import Roi, clip
@@ -27,6 +27,8 @@ def columns_to_read(
     if dataset.driver != "GTiff" or height * width < _LEAST_PIXELS or has_mask(dataset, bands, validity):
         return (cols,)
     asked = {*bands, *([] if validity.alpha is None else [validity.alpha])}
+    if dataset.interleaving == Interleaving.pixel:
+        asked = {bands[0]}  # which shares its blocks with all others
     down = range(rows.start // height, -(-rows.stop // height))
     across = range(cols.start // width, -(-cols.stop // width))
 
@@ -37,15 +39,32 @@ def columns_to_read(
         )
 
     written = [is_written(col) for col in across]
-    unwritten = [(row, col) for col, there in zip(across, written, strict=True) if not there for row in down]
-    for number, (row, col) in enumerate(unwritten):
-        # GDAL also knows no offset of a block if it fails to read where it is: then this raises the error.
-        window = Window(col * width, row * height, 1, 1)
-        values = dataset.read(bands, window=window)
-        if not number and validity.read(dataset, bands, window, values).any():
+    unwritten = [col for col, there in zip(across, written, strict=True) if not there]
+    if unwritten:
+        window = Window(unwritten[0] * width, down[0] * height, 1, 1)
+        if validity.read(dataset, bands, window, dataset.read(bands, window=window)).any():
             return (cols,)
+    for row in down:
+        _touch(dataset, sorted(asked), row, unwritten)
     spans = [list(group) for there, group in groupby(across, lambda col: written[col - across.start]) if there]
     return [clip(slice(span[0] * width, (span[-1] + 1) * width), cols) for span in spans]
+
+
+def _touch(dataset: rasterio.DatasetReader, bands: Sequence[int], row: int, cols: Sequence[int]) -> None:
+    """Read a pixel of each of some blocks of a row; raises RasterioError if that fails.
+
+    GDAL also knows no offset of a block if it fails to read where it is.
+    """
+    height, width = dataset.block_shapes[bands[0] - 1]
+    spans = [[col for _, col in beside] for _, beside in groupby(enumerate(cols), lambda each: each[1] - each[0])]
+    for span in spans:
+        # One pixel of each block, without those cut off at the edge of the raster.
+        whole = span[:-1] if (span[-1] + 1) * width > dataset.width else span
+        if whole:
+            window = Window(whole[0] * width, row * height, len(whole) * width, 1)
+            dataset.read(bands, window=window, out_shape=(len(bands), 1, len(whole)))
+        if whole != span:
+            dataset.read(bands, window=Window(span[-1] * width, row * height, 1, 1))
 
 
 def has_mask(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity) -> bool:

@@ -5,6 +5,7 @@ from .blend import Carried, blend, sum_of_squares, tile_rows_of
 from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval, targets_before
 from .lattice import Axis, Lattice, Roi, Tile, reflect, roi_shape
 from .prefetch import prefetch
+from .repeated import any_true, concatenate, is_repeated
 from .spans import clip, cut, within
 from .threads import GRACE_S, in_thread, running
 from .window import FAMILIES, ramp, taper
@@ -19,10 +20,13 @@ __all__ = [
     "Roi",
     "Stopped",
     "Tile",
+    "any_true",
     "blend",
     "clip",
+    "concatenate",
     "cut",
     "in_thread",
+    "is_repeated",
     "lanczos_radius",
     "lanczos_weights",
     "nearest_exact",
