@@ -8,6 +8,7 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.ground import ground_area
+from geoseg.tiling import is_repeated
 
 from .memory import STRIP_ROWS
 
@@ -31,6 +32,8 @@ StripCounts = npt.NDArray[np.int64]
 
 def count_strips(rows: npt.NDArray[np.uint8], top: int, entries: int) -> StripCounts:
     """Count classes `(rows, columns)` whose first row is `top`, from the strip that holds it on."""
+    if is_repeated(rows):  # of nodata
+        return np.zeros((-(-(top + len(rows)) // STRIP_ROWS) - top // STRIP_ROWS, entries), np.int64)
     edges = range(top // STRIP_ROWS * STRIP_ROWS, top + len(rows), STRIP_ROWS)
     strips = (_with_data(rows[max(edge - top, 0) : edge - top + STRIP_ROWS]) for edge in edges)
     return np.array([np.bincount(strip.ravel(), minlength=NODATA + 1)[:entries] for strip in strips], np.int64)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from geoseg.models.engines.engine import Engine, stream
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.read import scaled
-from geoseg.tiling import Carried, Roi, Tile, blend, prefetch, sum_of_squares, tile_rows_of, within
+from geoseg.tiling import Carried, Roi, Tile, blend, is_repeated, prefetch, sum_of_squares, tile_rows_of, within
 
 from .holes import fill_holes
 from .plan import Plan
@@ -34,7 +34,7 @@ class Rows:
     """Finished rows of a block, which no later tile overlaps.
 
     Probabilities are integers from 0 to `LEVELS`. All layers are `NODATA` where the scene has no data and outside the
-    area of interest.
+    area of interest; where no tile has data, their arrays repeat it and take no memory.
     """
 
     rows: slice
@@ -52,6 +52,11 @@ class Rows:
     halved: bool = False
     """Whether a device has halved its batch by now."""
 
+    @property
+    def empty(self) -> bool:
+        """Whether no tile has data."""
+        return is_repeated(self.classes)
+
 
 def predict_block(
     plan: Plan, block: Roi, engine: Engine, clock: Timings | None = None, carried: Carried | None = None
@@ -68,7 +73,7 @@ def predict_block(
     scored = prefetch(clock.producing("network", tiles), depth=_TILES_AHEAD)
     with closing(scored):  # an error's traceback would keep it open
         rows = blend(
-            clock.awaiting("blend", scored),
+            _tile_by_tile(plan, block, tile_rows, clock.awaiting("blend", scored)),
             plan.lattice,
             plan.window,
             block,
@@ -85,8 +90,40 @@ def _read(plan: Plan, block: Roi, tile_rows: range, waiting: deque[Strip]) -> It
         yield strip
 
 
-def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine: Engine) -> Iterator[Scored]:
-    """Score the tiles of a block in lattice order; None for tiles without data, which the network does not see."""
+def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine: Engine) -> Iterator[Scored | None]:
+    """Score strips from top to bottom, each tile in lattice order; None for a strip without data.
+
+    What the network has in work is finished before such a strip is passed on: however many there are in a row, no more
+    are read than wait for their rows.
+    """
+    first: list[Strip] = []
+    ended = False
+
+    def with_data() -> Iterator[Strip]:
+        """Yield strips up to one without data."""
+        nonlocal ended
+        ended = False
+        yield first.pop()
+        for strip in strips:
+            if not strip.with_data.any():
+                ended = True
+                return
+            yield strip
+            del strip  # it may be finished before the next is read
+
+    with closing(strips):  # here, since it runs in this thread
+        for strip in strips:
+            if strip.with_data.any():
+                first.append(strip)
+                del strip
+                yield from _score_tiles(plan, block, with_data(), engine)
+                if not ended:
+                    return
+            yield None
+
+
+def _score_tiles(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> Iterator[Scored]:
+    """Score the tiles of some strips; None for tiles without data, which the network does not see."""
     begun: deque[tuple[Tile, bool]] = deque()
 
     def with_data() -> Iterator[npt.NDArray[np.float32]]:
@@ -99,11 +136,10 @@ def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine:
         while begun and not begun[0][1]:
             yield begun.popleft()[0], None
 
-    with closing(strips):  # here, since it runs in this thread
-        for scores in stream(engine, with_data(), plan.settings.batch_size or 1):
-            yield from empty()
-            yield begun.popleft()[0], scores
+    for scores in stream(engine, with_data(), plan.settings.batch_size or 1):
         yield from empty()
+        yield begun.popleft()[0], scores
+    yield from empty()
 
 
 def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Tile, npt.NDArray[np.float32] | None]]:
@@ -117,6 +153,18 @@ def _tiles(plan: Plan, block: Roi, strips: Iterator[Strip]) -> Iterator[tuple[Ti
             else:
                 yield tile, None
         del strip  # it may be finished before the next is read
+
+
+def _tile_by_tile(plan: Plan, block: Roi, tile_rows: range, scored: Iterator[Scored | None]) -> Iterator[Scored]:
+    """Turn strips without data into their tiles."""
+    row = tile_rows.start
+    for each in scored:
+        if each is None:
+            yield from ((tile, None) for tile in plan.lattice.tiles(block, range(row, row + 1)))
+            row += 1
+        else:
+            yield each
+            row = each[0].row + 1
 
 
 def _strip_of(waiting: deque[Strip], rows: slice) -> Strip:
@@ -145,11 +193,12 @@ def _finish(
     Scores are None where no tile has data; with `disagreement`, the last of them are sums of squares.
     """
     settings, shape, lowest = plan.settings, valid.shape, plan.lowest_level
-    classes = np.full(shape, NODATA, np.uint8)
-    confidence = np.full(shape, NODATA, np.uint8) if settings.confidence else None
-    disagreement = np.full(shape, NODATA, np.uint8) if settings.disagreement else None
-    probabilities = np.full((len(plan.card.legend), *shape), NODATA, np.uint8) if settings.probabilities else None
-    road = None if plan.road is None or settings.probabilities else np.full(shape, NODATA, np.uint8)
+    fill = _repeat_nodata if scores is None else _fill_with_nodata
+    classes = fill(shape)
+    confidence = fill(shape) if settings.confidence else None
+    disagreement = fill(shape) if settings.disagreement else None
+    probabilities = fill((len(plan.card.legend), *shape)) if settings.probabilities else None
+    road = None if plan.road is None or settings.probabilities else fill(shape)
     if scores is not None:
         planes = np.moveaxis(scores, -1, 0)
         for part in _with_data(valid):
@@ -178,6 +227,14 @@ def _finish(
         probabilities=probabilities,
         road=road,
     )
+
+
+def _fill_with_nodata(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    return np.full(shape, NODATA, np.uint8)
+
+
+def _repeat_nodata(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    return np.broadcast_to(np.uint8(NODATA), shape)
 
 
 def _with_data(valid: npt.NDArray[np.bool_]) -> Iterator[slice]:

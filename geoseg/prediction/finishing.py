@@ -11,19 +11,16 @@ from threading import Event, Semaphore
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import numpy as np
 import rasterio
-from rasterio.errors import RasterioError
 
 from geoseg.compiled import Compilation
-from geoseg.errors import OutputError
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
 from geoseg.roads import prepare_tracer
 from geoseg.roads.arrays import Bytes
 from geoseg.roads.graph.chains import Chains
 from geoseg.roads.trace import Tracing, plan_tracing, trace_rows
-from geoseg.tiling import Background, Stopped
+from geoseg.tiling import Background, Stopped, concatenate, is_repeated
 
 from .areas import AreaCounter, count_strips
 from .blocks import Rows
@@ -162,7 +159,9 @@ class Finisher:
                         self.areas.add(top, count_strips(values[0], top, len(plan.legend.entries)))
                     if self._skeleton is not None and layer.name in {"probabilities", "road"}:
                         # A copy of one band, so that the others are freed.
-                        road = values[plan.road].copy() if layer.name == "probabilities" else values[0]
+                        road = values[plan.road] if layer.name == "probabilities" else values[0]
+                        if layer.name == "probabilities" and not is_repeated(road):
+                            road = road.copy()
                         with clock.waiting("assemble"):
                             self._skeleton.put(road)
                 while band.held:
@@ -225,15 +224,8 @@ def _read(journal: Journal, band: _Band, layer: Layer) -> Values:
             values = getattr(band.held[cols.start], layer.name)
             parts.append(values if values.ndim == 3 else values[None])
         else:
-            path = journal.piece(layer.name, band.rows, cols)
-            try:
-                with rasterio.open(path) as piece:
-                    parts.append(piece.read())
-            except RasterioError as error:
-                raise OutputError(
-                    f"the work file {path} cannot be read; remove {journal.work} and start again."
-                ) from error
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+            parts.append(journal.read(layer.name, len(layer.bands), band.rows, cols))
+    return parts[0] if len(parts) == 1 else concatenate(parts, axis=2)
 
 
 def plan_roads(plan: Plan) -> Tracing | None:

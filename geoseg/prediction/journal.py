@@ -1,7 +1,8 @@
 """The journal of a run: finished rows on disk, from which a killed run resumes.
 
 A piece holds the finished rows of one tile row of one block, and is written atomically. Its position depends on the
-lattice alone, so any run of the same plan can use it.
+lattice alone, so any run of the same plan can use it. One without data is a VRT without sources, which GDAL reads as
+nodata.
 """
 
 import fcntl
@@ -19,13 +20,16 @@ from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
+import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from geoseg.errors import OutputError
 from geoseg.files import writing
+from geoseg.models.legend import NODATA
 from geoseg.rasters.ground import crs_of
-from geoseg.tiling import Roi, cut
+from geoseg.tiling import Roi, cut, roi_shape
 from geoseg.version import __version__
 
 from .blocks import Rows
@@ -114,8 +118,33 @@ class Journal:
             (self.folder / _HALVED).touch()
         for layer in ("probabilities", "road", "confidence", "disagreement", "classes"):
             values = getattr(rows, layer)
-            if values is not None:
+            if values is not None and rows.empty:
+                self._write_empty(layer, rows, values.shape[0] if values.ndim == 3 else 1)
+            elif values is not None:
                 self._write(layer, rows, values if values.ndim == 3 else values[None])
+
+    def read(self, layer: str, bands: int, rows: slice, cols: slice) -> npt.NDArray[np.uint8]:
+        """Read a piece `(bands, rows, columns)` of a layer; raises OutputError if that fails."""
+        path = self.piece(layer, rows, cols)
+        try:
+            if is_empty(path):
+                return np.broadcast_to(np.uint8(NODATA), (bands, *roi_shape((rows, cols))))
+            with rasterio.open(path) as piece:
+                found: npt.NDArray[np.uint8] = piece.read()
+                return found
+        except (RasterioError, OSError) as error:
+            raise OutputError(f"the work file {path} cannot be read; remove {self.work} and start again.") from error
+
+    def _write_empty(self, layer: str, rows: Rows, bands: int) -> None:
+        height, width = roi_shape((rows.rows, rows.cols))
+        place = ", ".join(repr(float(value)) for value in self.grid.transform.to_gdal())
+        text = f'{_EMPTY.decode()} rasterXSize="{width}" rasterYSize="{height}"><GeoTransform>{place}</GeoTransform>'
+        for band in range(1, bands + 1):
+            text += f'<VRTRasterBand dataType="Byte" band="{band}"><NoDataValue>{NODATA}</NoDataValue></VRTRasterBand>'
+        target = self.piece(layer, rows.rows, rows.cols)
+        partial = target.with_name(f"{target.name}.{uuid4().hex}.part")
+        partial.write_text(text + "</VRTDataset>")
+        partial.replace(target)
 
     def _write(self, layer: str, rows: Rows, values: npt.NDArray[np.uint8]) -> None:
         bands, height, width = values.shape
@@ -147,6 +176,16 @@ class Journal:
             if not all(self.piece(layer, part, cols).exists() for layer in layers):
                 return slice(part.start, rows.stop), cols
         return None
+
+
+_EMPTY = b"<VRTDataset"
+"""Start of a piece without data."""
+
+
+def is_empty(piece: Path) -> bool:
+    """Whether a piece has no data; raises OSError if it cannot be read."""
+    with piece.open("rb") as file:
+        return file.read(len(_EMPTY)) == _EMPTY
 
 
 def pieces(plan: Plan, block: Roi) -> list[slice]:

@@ -21,7 +21,7 @@ from geoseg.prediction.memory import STRIPS_AHEAD
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.strips import Strip, read_strips
 from geoseg.prediction.timings import Timings
-from geoseg.tiling import Roi, clip, running, taper, within
+from geoseg.tiling import Roi, clip, concatenate, is_repeated, running, taper, within
 
 from .dealing import Dealer, Finished
 from .driving import Driver
@@ -110,9 +110,9 @@ def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished, *, halved:
     wanted = clip(found, rows)
     if wanted.start >= wanted.stop:
         return None
-    pixels = np.concatenate(parts, axis=1)[:, within(wanted, found), within(cols, strip.cols)]
+    pixels = concatenate(parts, axis=1)[:, within(wanted, found), within(cols, strip.cols)]
     valid = strip.wanted_in(wanted, cols)
-    if not valid.all():
+    if not is_repeated(pixels) and not valid.all():
         pixels = np.where(valid, pixels, np.uint8(NODATA))
     planes = iter(pixels)
     settings = plan.settings
@@ -122,7 +122,9 @@ def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished, *, halved:
         classes=next(planes),
         confidence=next(planes) if settings.confidence else None,
         disagreement=next(planes) if settings.disagreement else None,
-        probabilities=np.stack([next(planes) for _ in plan.card.legend.classes]) if settings.probabilities else None,
+        probabilities=concatenate([next(planes)[None] for _ in plan.card.legend.classes], axis=0)
+        if settings.probabilities
+        else None,
         road=next(planes, None),
         halved=halved,
     )
