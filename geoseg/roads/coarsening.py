@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from geoseg.models.legend import LEVELS, NODATA
+from geoseg.tiling import concatenate, is_repeated
 
 from .arrays import Bytes, Read
 from .settings import FINEST_M
@@ -38,17 +39,21 @@ def coarsen_rows(parts: Iterable[Bytes], factor: int) -> Iterator[Bytes]:
         return
     rest: Bytes | None = None
     for part in parts:
-        rows = part if rest is None else np.concatenate([rest, part])
+        rows = part if rest is None else concatenate([rest, part], axis=0)
         whole = len(rows) - len(rows) % factor
-        rest = rows[whole:].copy()
+        rest = None
+        if whole < len(rows):
+            rest = rows[whole:] if is_repeated(rows) else rows[whole:].copy()
         if whole:
             yield _average(rows[:whole], factor)
-    if rest is not None and len(rest):
+    if rest is not None:
         yield _average(rest, factor)
 
 
 def _average(levels: Bytes, factor: int) -> Bytes:
     """Average squares of valid pixels; those cut off at the right and bottom hold fewer."""
+    if is_repeated(levels):
+        return np.broadcast_to(levels[0, 0], [math.ceil(size / factor) for size in levels.shape])
     short = [-size % factor for size in levels.shape]
     levels = np.pad(levels, [(0, short[0]), (0, short[1])], constant_values=NODATA)
     squares = levels.reshape(levels.shape[0] // factor, factor, levels.shape[1] // factor, factor)

@@ -1,9 +1,12 @@
 """Windows of a raster whose rows arrive from top to bottom."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+
+from geoseg.models.legend import NODATA
+from geoseg.tiling import is_repeated
 
 from .arrays import Bytes
 
@@ -22,6 +25,25 @@ class RollingRows:
 
     def read(self, rows: slice, cols: slice) -> Bytes:
         """Return a window; raises ValueError if its rows are no longer held, or never arrive."""
+        self._hold(rows)
+        return np.concatenate([part[:, cols] for part in self._parts_of(rows)])
+
+    def are_nodata(self, rows: slice) -> bool:
+        """Whether rows are known to be nodata in all columns, without a look at them; raises ValueError as `read`."""
+        self._hold(rows)
+        return all(is_repeated(part) and part[0, 0] == NODATA for part in self._parts_of(rows))
+
+    def _parts_of(self, rows: slice) -> Iterator[Bytes]:
+        """Yield the held parts of rows."""
+        top = self._top
+        for part in self._held:
+            inside = part[max(rows.start - top, 0) : max(rows.stop - top, 0)]
+            if len(inside):
+                yield inside
+            top += len(part)
+
+    def _hold(self, rows: slice) -> None:
+        """Wait for rows, and free those above."""
         if rows.start < self._top:
             raise ValueError(f"Row {rows.start} was requested after row {self._top}, when it was no longer held.")
         while self._bottom < rows.stop:
@@ -32,12 +54,6 @@ class RollingRows:
             self._bottom += len(part)
             self._drop(rows.start)
         self._drop(rows.start)
-        top = self._top
-        found = []
-        for part in self._held:
-            found.append(part[max(rows.start - top, 0) : max(rows.stop - top, 0), cols])
-            top += len(part)
-        return np.concatenate(found)
 
     def _drop(self, first: int) -> None:
         """Free parts above a row."""

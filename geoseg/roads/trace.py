@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +18,7 @@ from geoseg.roads.graph.junctions import centre_junctions, merge_junctions
 from geoseg.roads.graph.pruning import drop_faint, drop_spurs
 from geoseg.roads.skeleton.block import trace_block, window_of
 from geoseg.roads.skeleton.grid_settings import GridSettings, grid_settings
-from geoseg.roads.skeleton.pieces import Pieces
+from geoseg.roads.skeleton.pieces import Pieces, empty_pieces
 from geoseg.tiling.progress import Progress, no_progress
 
 from .arrays import Bytes, Read
@@ -86,7 +86,8 @@ def trace_rows(tracing: Tracing, parts: Iterable[Bytes], *, block: int = BLOCK, 
     Rows are held as long as blocks need them: those of a block and its halo, and of a part.
     """
     rows = RollingRows(coarsen_rows(parts, tracing.factor))
-    return splice(_trace_blocks(rows.read, tracing.grid, block, workers, no_progress), tracing.grid.shape[1])
+    blocks = _trace_blocks(rows.read, tracing.grid, block, workers, no_progress, are_nodata=rows.are_nodata)
+    return splice(blocks, tracing.grid.shape[1])
 
 
 def finish_network(tracing: Tracing, chains: Chains, read: Read) -> RoadNetwork:
@@ -100,28 +101,46 @@ def _grid_settings(placement: Placement, shape: tuple[int, int], settings: RoadS
     return grid_settings(shape, placement.metric(shape[1] / 2, shape[0] / 2), settings)
 
 
-def _trace_blocks(read: Read, grid: GridSettings, side: int, workers: int, progress: Progress) -> Iterator[Pieces]:
-    """Read the windows of all blocks in order, and trace them in `workers` threads."""
+def _trace_blocks(  # noqa: PLR0917 - plain arguments of one caller
+    read: Read,
+    grid: GridSettings,
+    side: int,
+    workers: int,
+    progress: Progress,
+    are_nodata: Callable[[slice], bool] = lambda _: False,
+) -> Iterator[Pieces]:
+    """Read the windows of blocks in order, and trace them in `workers` threads; the first pieces are empty.
+
+    Blocks in whole rows of which `are_nodata` says so are left out.
+    """
     height, width = grid.shape
-    blocks = [
-        (slice(top, min(top + side, height)), slice(left, min(left + side, width)))
-        for top in range(0, height, side)
-        for left in range(0, width, side)
-    ]
     done = 0
     waiting: deque[tuple[int, Future[Pieces]]] = deque()
+
+    def traced(still: int) -> Iterator[Pieces]:
+        """Yield blocks in order until some are waiting."""
+        nonlocal done
+        while len(waiting) > still:
+            pixels, pieces = waiting.popleft()
+            yield pieces.result()
+            done += pixels
+            progress(done, height * width, "")
+
+    yield empty_pieces()
     with ThreadPoolExecutor(workers, "trace") as pool:
-        for number, (rows, cols) in enumerate(blocks, 1):
-            levels = read(*window_of(rows, cols, grid))
-            pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
-            waiting.append((pixels, pool.submit(trace_block, levels, rows, cols, grid)))
-            del levels  # the block alone keeps its window alive
-            # One window is read ahead of the threads.
-            while waiting and (len(waiting) > workers or number == len(blocks)):
-                pixels, traced = waiting.popleft()
-                yield traced.result()
-                done += pixels
-                progress(done, height * width, "")
+        for top in range(0, height, side):
+            rows = slice(top, min(top + side, height))
+            if are_nodata(window_of(rows, slice(0, width), grid)[0]):
+                done += (rows.stop - rows.start) * width
+                continue
+            for left in range(0, width, side):
+                cols = slice(left, min(left + side, width))
+                levels = read(*window_of(rows, cols, grid))
+                pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
+                waiting.append((pixels, pool.submit(trace_block, levels, rows, cols, grid)))
+                del levels  # the block alone keeps its window alive
+                yield from traced(workers)  # one window is read ahead of the threads
+        yield from traced(0)
 
 
 def tidy(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:
