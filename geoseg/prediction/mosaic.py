@@ -1,6 +1,7 @@
 """Work rasters: one for each layer, with legend and provenance."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +18,9 @@ from geoseg.files import discard
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.geotiff import check_complete, naming_errors
 from geoseg.rasters.ground import crs_of
+from geoseg.rasters.sparse import SIDE
 from geoseg.rasters.tags import result_tags
-from geoseg.tiling import Roi, nearest_exact, roi_shape
+from geoseg.tiling import Roi, is_repeated, nearest_exact, roi_shape
 
 from .journal import QUICK
 from .memory import STRIP_ROWS
@@ -31,35 +33,48 @@ Values = npt.NDArray[np.uint8]
 class WorkRaster:
     """A raster appended to from the top, and written in strips of whole tiles, each compressed once.
 
-    Leaving its context completes it; raises OSError if it is incomplete.
+    Tiles without data are not written. Leaving its context completes it; raises OSError if it is incomplete.
     """
 
     def __init__(self, layer: Layer, target: Path, place: GeoBox) -> None:
         discard(target)
         height, width = place.shape
         profile = {"driver": "GTiff", "dtype": "uint8", "count": len(layer.bands), "height": height, "width": width}
-        profile |= {"tiled": True, "blockxsize": 512, "blockysize": STRIP_ROWS, "bigtiff": "if_safer"} | QUICK
+        profile |= {"tiled": True, "blockxsize": SIDE, "blockysize": STRIP_ROWS, "bigtiff": "if_safer"} | QUICK
         profile |= {"interleave": "band"}  # compresses better than pixels of all classes next to each other
+        profile |= {"nodata": NODATA, "sparse_ok": True}
         self._target = target
         with naming_errors(target):
             self._raster = rasterio.open(target, "w", transform=place.transform, crs=crs_of(place), **profile)
         self._strip = np.empty((len(layer.bands), STRIP_ROWS, width), np.uint8)
         self._filled = self._top = 0
+        self._empty = True
+        """Whether all rows of the strip so far are known to be nodata; they are not in it."""
+        self._written = np.zeros((math.ceil(height / STRIP_ROWS), math.ceil(width / SIDE)), bool)
 
     def append(self, rows: Values) -> None:
         """Add the next rows `(bands, rows, columns)`."""
         while rows.shape[1]:
             taken = min(STRIP_ROWS - self._filled, rows.shape[1])
-            self._strip[:, self._filled : self._filled + taken] = rows[:, :taken]
+            if self._empty and not is_repeated(rows):
+                self._empty = False
+                self._strip[:, : self._filled] = NODATA
+            if not self._empty:
+                self._strip[:, self._filled : self._filled + taken] = rows[:, :taken]
             self._filled += taken
             rows = rows[:, taken:]
             if self._filled == STRIP_ROWS:
                 self._write_strip()
 
     def _write_strip(self) -> None:
-        window = Window(0, self._top, self._strip.shape[2], self._filled)
-        with naming_errors(self._target):
-            self._raster.write(self._strip[:, : self._filled], window=window)
+        strip = self._strip[:, : self._filled]
+        if not self._empty:
+            starts = np.arange(0, strip.shape[2], SIDE)
+            with_data = np.minimum.reduceat(strip.min(axis=(0, 1)), starts) < NODATA
+            self._written[self._top // STRIP_ROWS] = with_data
+            with naming_errors(self._target):
+                self._raster.write(strip, window=Window(0, self._top, strip.shape[2], self._filled))
+        self._empty = True
         self._top += self._filled
         self._filled = 0
 
@@ -74,7 +89,7 @@ class WorkRaster:
         with naming_errors(self._target):
             self._raster.close()
             if kind is None:
-                check_complete(self._target)
+                check_complete(self._target, written=self._written)
 
 
 def match_scene(plan: Plan, layer: Layer, mosaic: Path, folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """Rasters of a result, and their conversion to Cloud Optimized GeoTIFFs."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.geotiff import check_complete, writing
+from geoseg.rasters.sparse import SIDE, find_written, with_overviews
 
 from .plan import Plan
 
@@ -15,9 +17,13 @@ _COG = {
     "driver": "COG",
     "compress": "deflate",
     "level": 6,
-    "blocksize": 512,
+    "blocksize": SIDE,
     "bigtiff": "if_safer",
 }
+
+
+LEAST_SPARSE = 2**28
+"""Pixels from which on a result may be sparse: programs other than GDAL may not know such files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +68,23 @@ def result_grid(plan: Plan) -> GeoBox:
     return plan.scene.geobox[plan.scene_roi] if plan.settings.match_input else output_grid(plan)
 
 
-def write_cog(mosaic: Path, target: Path, layer: Layer) -> None:
-    """Copy a mosaic to a Cloud Optimized GeoTIFF; raises OSError if it is incomplete."""
+def is_mostly_empty(plan: Plan, pixels: int) -> bool:
+    """Whether so few of a result's pixels have data that its rasters are sparse: blocks without data are left out."""
+    size = math.prod(output_grid(plan).shape)
+    return size >= LEAST_SPARSE and pixels <= size / 4
+
+
+def write_cog(mosaic: Path, target: Path, layer: Layer, *, sparse: bool) -> None:
+    """Copy a mosaic, a VRT, to a Cloud Optimized GeoTIFF; raises OSError if it is incomplete.
+
+    Blocks without data are left out if `sparse`, and not looked at for overviews.
+    """
+    options = _COG | {"num_threads": count_cores(), "overview_resampling": layer.overviews, "sparse_ok": sparse}
     with writing(target):
-        rasterio.shutil.copy(mosaic, target, **_COG, num_threads=count_cores(), overview_resampling=layer.overviews)
-        check_complete(target)
+        if not sparse:
+            rasterio.shutil.copy(mosaic, target, **options)
+            check_complete(target)
+            return
+        written = find_written(mosaic)
+        rasterio.shutil.copy(with_overviews(mosaic, target.parent, written, layer.overviews), target, **options)
+        check_complete(target, written=written)

@@ -29,7 +29,7 @@ from .journal import Journal
 from .mosaic import match_scene
 from .outputs import Outputs
 from .plan import Plan
-from .result_layers import Layer, requested_layers, write_cog
+from .result_layers import Layer, is_mostly_empty, requested_layers, write_cog
 from .stac_item import write_item
 from .timings import StageTime
 
@@ -94,6 +94,7 @@ def write_results(
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")
     targets = {name: journal.work_file(path) for name, path in files.rasters.items()}
+    sparse = is_mostly_empty(plan, int(finisher.areas.pixels.sum()))
     task = replace(plan, blocks=(plan.roi,))  # of a cluster's scene, they would be most of what is sent
 
     def begin(stage: str, function: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401
@@ -104,7 +105,7 @@ def write_results(
         return in_thread(run, name=stage)
 
     rasters = [
-        begin("compress", _write_raster, task, layer, mosaics[layer], targets[layer.name])
+        begin("compress", _write_raster, task, layer, mosaics[layer], targets[layer.name], sparse)
         for layer in requested_layers(plan)
     ]
     try:
@@ -156,12 +157,12 @@ def _write_roads(  # noqa: PLR0917 - a task has positional arguments
     return RoadTotals(count=len(network), length_km=network.length_km)
 
 
-def _write_raster(plan: Plan, layer: Layer, mosaic: Path, target: Path) -> None:
+def _write_raster(plan: Plan, layer: Layer, mosaic: Path, target: Path, sparse: bool) -> None:
     """Write a requested raster, on the model's grid or the scene's."""
     with rasterio.Env(**GDAL), _apart(target.parent) as folder:
         if plan.settings.match_input:
             mosaic = match_scene(plan, layer, mosaic, folder)
-        write_cog(mosaic, folder / target.name, layer)
+        write_cog(mosaic, folder / target.name, layer, sparse=sparse)
 
 
 @contextmanager

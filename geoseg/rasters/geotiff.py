@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import rasterio
 from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which rasterio passes on unconverted
 from rasterio.errors import RasterioError
@@ -14,17 +16,20 @@ from geoseg.files import discard
 from .open import cause
 
 
-def check_complete(path: Path, *, masked: bool = False) -> None:
+def check_complete(path: Path, *, masked: bool = False, written: npt.NDArray[np.bool_] | None = None) -> None:
     """Raise OSError if a tile of the file, or of its internal mask if `masked`, is missing or incomplete.
 
-    On a full disk, rasterio only logs the errors of closing a file.
+    On a full disk, rasterio only logs the errors of closing a file. Of a sparse file, `written` are the tiles
+    `(rows, columns)` that must be there.
     """
     length = path.stat().st_size
     for name in (str(path), f"GTIFF_DIR:2:{path}") if masked else (str(path),):
-        with rasterio.open(name) as written:
-            for (row, col), _ in written.block_windows(1):
+        with rasterio.open(name) as raster:
+            for (row, col), _ in raster.block_windows(1):
+                if written is not None and not written[row, col]:
+                    continue
                 start, size = (
-                    int(written.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=1) or length + 1)
+                    int(raster.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=1) or length + 1)
                     for what in ("OFFSET", "SIZE")
                 )
                 if start + size > length:

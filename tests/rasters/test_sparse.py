@@ -1,0 +1,85 @@
+"""Overviews of a mostly empty raster are those that GDAL makes of all of it."""
+
+import numpy as np
+import pytest
+import rasterio
+import rasterio.shutil
+from rasterio.windows import Window
+
+from geoseg.rasters.sparse import SIDE, find_written, with_overviews
+
+NODATA = 255
+COG = {"driver": "COG", "compress": "deflate", "blocksize": SIDE}
+PLACE = rasterio.Affine(1, 0, 500_000, 0, -1, 5_400_000)
+
+
+@pytest.fixture
+def work_raster(tmp_path):
+    """Write a sparse raster, some of whose blocks hold blobs, specks and gaps, and a VRT of it."""
+
+    def write(height, width, bands, blocks, highest):
+        path, random = tmp_path / "whole.tif", np.random.default_rng(height)
+        profile = {"driver": "GTiff", "dtype": "uint8", "count": bands, "height": height, "width": width}
+        profile |= {"tiled": True, "blockxsize": SIDE, "blockysize": SIDE, "interleave": "band", "nodata": NODATA}
+        with rasterio.open(path, "w", sparse_ok=True, crs="EPSG:32633", transform=PLACE, **profile) as raster:
+            for row, col in blocks:
+                window = Window(col * SIDE, row * SIDE, min(SIDE, width - col * SIDE), min(SIDE, height - row * SIDE))
+                values = random.integers(0, highest, (bands, SIDE // 8, SIDE // 8), np.uint8).repeat(8, 1).repeat(8, 2)
+                values = values[:, : window.height, : window.width].copy()
+                values[:, random.random(values.shape[1:]) < 0.3] = random.integers(highest)
+                values[:, random.random(values.shape[1:]) < 0.1] = NODATA
+                raster.write(values, window=window)
+        place = "<GeoTransform>500000, 1, 0, 5400000, 0, -1</GeoTransform>"
+        band = (
+            "<VRTRasterBand dataType='Byte' band='{0}'><NoDataValue>255</NoDataValue><SimpleSource>"
+            "<SourceFilename relativeToVRT='1'>whole.tif</SourceFilename><SourceBand>{0}</SourceBand>"
+            "<SrcRect xOff='0' yOff='0' xSize='{1}' ySize='{2}'/><DstRect xOff='0' yOff='0' xSize='{1}' ySize='{2}'/>"
+            "</SimpleSource></VRTRasterBand>"
+        )
+        all_bands = "".join(band.format(number + 1, width, height) for number in range(bands))
+        vrt = path.with_suffix(".vrt")
+        vrt.write_text(f"<VRTDataset rasterXSize='{width}' rasterYSize='{height}'>{place}{all_bands}</VRTDataset>")
+        return vrt
+
+    return write
+
+
+def overviews(path):
+    with rasterio.open(path) as raster:
+        count = len(raster.overviews(1))
+    levels = []
+    for level in range(count):
+        with rasterio.open(path, overview_level=level) as raster:
+            levels.append(raster.read())
+    return levels
+
+
+@pytest.mark.parametrize(("resampling", "bands", "highest", "near"), [("mode", 1, 5, 0), ("average", 3, 254, 1)])
+@pytest.mark.parametrize(
+    ("height", "width", "blocks"),
+    [
+        (2048, 2048, [(0, 0)]),
+        (2501, 1801, [(1, 2), (4, 3), (4, 0)]),
+        (700, 2500, [(0, 4), (1, 4)]),
+        (300, 400, [(0, 0)]),
+    ],
+)
+def test_as_gdal_makes_them(work_raster, tmp_path, resampling, bands, highest, near, height, width, blocks):
+    """Sizes and pixels of all levels are those of GDAL's copy, odd sizes and empty edges included."""
+    vrt = work_raster(height, width, bands, blocks, highest)
+    written = find_written(vrt)
+    assert set(zip(*np.nonzero(written), strict=True)) == set(blocks)
+    rasterio.shutil.copy(vrt, tmp_path / "expected.tif", **COG, overview_resampling=resampling)
+    (tmp_path / "work").mkdir()
+    shown = with_overviews(vrt, tmp_path / "work", written, resampling)
+    rasterio.shutil.copy(shown, tmp_path / "found.tif", **COG, sparse_ok=True)
+    expected, found = overviews(tmp_path / "expected.tif"), overviews(tmp_path / "found.tif")
+    assert [level.shape for level in found] == [level.shape for level in expected]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one == NODATA, other == NODATA)
+        np.testing.assert_allclose(one.astype(int), other.astype(int), rtol=0, atol=near)
+    np.testing.assert_array_equal(*(rasterio.open(tmp_path / name).read() for name in ("found.tif", "expected.tif")))
+    with rasterio.open(tmp_path / "found.tif") as raster:
+        for (row, col), _ in raster.block_windows(1):
+            held = raster.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=1) is not None
+            assert held == written[row, col]
