@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from geoseg.evaluation.report.page import duration
 from geoseg.models.engines.hardware import available_memory
+from geoseg.pages.page import duration
 from geoseg.prediction.plan import Plan
 from geoseg.tiling import roi_shape
 

@@ -137,10 +137,12 @@ def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
 def _show(console: "Console", title: str, prediction: "Prediction") -> None:
     from rich.table import Table
 
+    from geoseg.pages.page import area as in_area
+
     table = Table("class", "share", "area", title=title, title_justify="left")
     table.columns[1].justify = table.columns[2].justify = "right"
     for area in prediction.areas:
-        table.add_row(area.name, f"{area.share:.1%}", _area(area.area_m2))
+        table.add_row(area.name, f"{area.share:.1%}", in_area(area.area_m2))
     console.print(table)
     console.print(f"bands: {', '.join(f'{name} {number}' for name, number in prediction.bands)}", highlight=False)
     if prediction.overview is not None:
@@ -160,7 +162,3 @@ def _show_timings(prediction: "Prediction") -> None:
     for name, stage in prediction.stages.items():
         click.echo(f"{name:<9} {stage.busy_s:8.2f} {stage.waited_s:8.2f}", err=True)
     click.echo(f"{'all':<9} {prediction.wall_s:8.2f}; the others waited for {prediction.slowest}", err=True)
-
-
-def _area(area_m2: float) -> str:
-    return f"{area_m2 / 1e6:,.2f} km²" if area_m2 >= 1e6 else f"{area_m2 / 1e4:,.2f} ha"

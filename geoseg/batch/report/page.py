@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from rich.filesize import decimal
 
 from geoseg.batch.manifest import Output, Record
-from geoseg.evaluation.report.page import render
 from geoseg.files import write_text
+from geoseg.pages.page import render
 
 from .footprints import draw
 from .thumbnails import choose_side, draw_thumbnail
@@ -51,9 +50,7 @@ def write_report(records: Iterable[Record], folder: Path, *, scenes: int | None 
         package=__package__,
         filters={
             "count": "{:,.0f}".format,
-            "area": _area,
             "colour": _colour,
-            "link": _link,
             "moment": _moment,
             "percent": "{:.1%}".format,
             "size": decimal,
@@ -117,18 +114,9 @@ def _totals(records: Sequence[Record]) -> Mapping[str, Any]:
     }
 
 
-def _area(area_m2: float) -> str:
-    return f"{area_m2 / 1e6:,.2f} km²" if area_m2 >= 1e6 else f"{area_m2 / 1e4:,.2f} ha"
-
-
 def _colour(text: str) -> str:
     """Return a colour of a legend; a manifest may have been edited, and anything else could be another style."""
     return text if re.fullmatch("#[0-9a-fA-F]{6}", text) else _NO_COLOUR
-
-
-def _link(path: str) -> str:
-    """Return a path below the page's folder as a URL, whose name cannot be taken for a scheme or a server."""
-    return "./" + quote(path, errors="backslashreplace")
 
 
 def _moment(text: str) -> str:

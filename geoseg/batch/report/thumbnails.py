@@ -1,17 +1,12 @@
 """Thumbnails of class rasters, small enough for a page of many."""
 
-import io
-from collections.abc import Mapping
 from functools import lru_cache
 from math import isqrt
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
 from geoseg.errors import SceneError
-from geoseg.evaluation.report.page import data_uri
+from geoseg.pages.page import data_uri
+from geoseg.pages.pictures import indexed_png
 from geoseg.rasters.open import opened
 
 _BUDGET = 10 * 2**20
@@ -47,15 +42,4 @@ def draw_thumbnail(path: Path, sha256: str, side: int) -> str | None:
             colours = dataset.colormap(1)
     except (SceneError, ValueError):  # rasterio's error of a raster without colours
         return None
-    return data_uri("image/png", _png(values, colours))
-
-
-def _png(values: npt.NDArray[np.uint8], colours: Mapping[int, tuple[int, int, int, int]]) -> bytes:
-    """Encode pixels `(rows, columns)` with no more colours than they have, in few bits each."""
-    present, positions = np.unique(values, return_inverse=True)
-    used = [colours.get(int(value), (0, 0, 0, 0)) for value in present]
-    picture = Image.fromarray(positions.reshape(values.shape).astype(np.uint8))
-    picture.putpalette([part for colour in used for part in colour[:3]])
-    target = io.BytesIO()
-    picture.save(target, "PNG", transparency=bytes(colour[3] for colour in used))
-    return target.getvalue()
+    return data_uri("image/png", indexed_png(values, colours))

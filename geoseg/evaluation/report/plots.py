@@ -1,6 +1,7 @@
 """Reproducible SVG plots, in colours that a page can replace with its own."""
 
 import io
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,17 @@ def svg(figure: "Figure") -> str:
     target = io.StringIO()
     figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
     return target.getvalue()
+
+
+def inlined(svg: str) -> str:
+    """Turn an SVG file into an element of a page: without prolog and unused ids, in the page's colours."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
+    element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element).replace("xlink:href", "href")
+    element = re.sub(r' id="[\w.]+_\d+"', "", element)
+    for name, colour in COLOURS.items():
+        element = element.replace(f": {colour}", f": var(--{name})")
+    return element
 
 
 def plot_reliability(calibration: Calibration) -> str:

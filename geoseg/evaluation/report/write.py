@@ -7,8 +7,9 @@ from typing import Any
 
 from geoseg.files import check_outputs, whole_files
 from geoseg.models.texts import in_markdown
+from geoseg.pages.page import render
 
-from .page import render
+from .plots import inlined
 from .sections import Figure, Table
 
 _REPORTS = ("evaluation.json", "evaluation.md", "evaluation.html")
@@ -34,7 +35,14 @@ def write_report(
     texts = (
         json.dumps(document, indent=2) + "\n",
         _markdown(lines, (part for part in parts if isinstance(part, Table))),
-        render("evaluation.html.jinja", title=_TITLE, sentences=lines, sections=parts),
+        render(
+            "evaluation.html.jinja",
+            package=__package__,
+            filters={"inlined": inlined},
+            title=_TITLE,
+            sentences=lines,
+            sections=parts,
+        ),
     )
     paths = tuple(folder / name for name in (*_REPORTS, *maps))
     with whole_files(paths) as work:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from geoseg.evaluation.report.page import data_uri, render
-from geoseg.evaluation.report.plots import plot_confusion
+from geoseg.evaluation.report.plots import inlined, plot_confusion
 from geoseg.files import write_text
+from geoseg.pages.page import data_uri, render
 from geoseg.training.run.run_folder import Row, seconds_spent
 
 from .contents import Contents, read_contents
@@ -32,7 +32,7 @@ def write_report(run: Path) -> Path:
     page = render(
         "report.html.jinja",
         package=__package__,
-        filters={"score": _score, "count": "{:,.0f}".format},
+        filters={"inlined": inlined, "score": _score, "count": "{:,.0f}".format},
         contents=contents,
         recipe=contents.recipe,
         validation=contents.validation,

@@ -1,33 +1,29 @@
-"""Self-contained HTML pages with inline plots."""
+"""Self-contained HTML pages in one frame."""
 
 import base64
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from geoseg.models.texts import in_xml
 from geoseg.version import __version__
-
-from .plots import COLOURS
-
-_BASE = "geoseg.evaluation.report"
 
 
 def render(
     template: str,
     *,
-    package: str = _BASE,
+    package: str,
     filters: Mapping[str, Callable[..., str]] | None = None,
     **values: Any,  # noqa: ANN401
 ) -> str:
     """Render a template of `package` that extends `base.html.jinja` of this one."""
     import jinja2
 
-    loaders = [jinja2.PackageLoader(name, package_path=".") for name in dict.fromkeys((package, _BASE))]
+    loaders = [jinja2.PackageLoader(name, package_path=".") for name in (package, __package__)]
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_harmless
     )
-    environment.filters |= {"inlined": _inline, "duration": duration, **(filters or {})}
+    environment.filters |= {"area": area, "duration": duration, "link": link, **(filters or {})}
     return environment.get_template(template).render(version=__version__, **values)
 
 
@@ -36,20 +32,14 @@ def _harmless(value: Any) -> Any:  # noqa: ANN401 - any value of a template
     return type(value)(in_xml(value, keep="\n\t")) if isinstance(value, str) else value
 
 
-def _inline(svg: str) -> str:
-    """Turn an SVG file into an element of a page: without prolog and unused ids, in the page's colours."""
-    element = svg[svg.index("<svg") :]
-    element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
-    element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element).replace("xlink:href", "href")
-    element = re.sub(r' id="[\w.]+_\d+"', "", element)
-    for name, colour in COLOURS.items():
-        element = element.replace(f": {colour}", f": var(--{name})")
-    return element
-
-
 def data_uri(kind: str, content: bytes) -> str:
     """Return a file of a MIME type as a URI, for a page without other files."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def area(area_m2: float) -> str:
+    """Format square metres as km² or ha."""
+    return f"{area_m2 / 1e6:,.2f} km²" if area_m2 >= 1e6 else f"{area_m2 / 1e4:,.2f} ha"
 
 
 def duration(seconds: float) -> str:
@@ -59,3 +49,8 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def link(path: str) -> str:
+    """Return a path below the page's folder as a URL, whose name cannot be taken for a scheme or a server."""
+    return "./" + quote(path, errors="backslashreplace")

@@ -1,0 +1,23 @@
+"""Encode pictures in few bytes."""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+
+def indexed_png(values: npt.NDArray[np.uint8], colours: Mapping[int, tuple[int, int, int, int]]) -> bytes:
+    """Encode pixels `(rows, columns)` with no more colours than they have, in few bits each.
+
+    `colours` are red, green, blue and alpha by pixel value; a value without one is transparent.
+    """
+    from PIL import Image
+
+    present, positions = np.unique(values, return_inverse=True)
+    used = [colours.get(int(value), (0, 0, 0, 0)) for value in present]
+    picture = Image.fromarray(positions.reshape(values.shape).astype(np.uint8))
+    picture.putpalette([part for colour in used for part in colour[:3]])
+    target = io.BytesIO()
+    picture.save(target, "PNG", transparency=bytes(colour[3] for colour in used))
+    return target.getvalue()
