@@ -136,6 +136,7 @@ asset = click.option(
     "--asset", metavar="KEY", help="SCENEs are STAC items, collections of them or search results: files or URLs."
 )
 stac = click.option("--stac", is_flag=True, help="Also write a STAC item of the results, with checksums.")
+_report = click.option("--report", is_flag=True, help="Also write a report: one HTML page of pictures and tables.")
 _scheduler = click.option(
     "--scheduler", metavar="ADDRESS", help="Predict on the Dask cluster of this scheduler: HOST:PORT, or its file."
 )
@@ -206,6 +207,7 @@ def prediction(command: _Command) -> _Command:
         _roads,
         formats,
         stac,
+        _report,
         memory,
         max_pixels,
     )[::-1]:

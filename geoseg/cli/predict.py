@@ -54,8 +54,8 @@ def command(
     A scene is any raster that GDAL can open: a GeoTIFF, a VRT, a URL; with --asset, that of each item of a STAC
     document, and <scene> its id. Writes <scene>_classes.tif and .qml, <scene>_roads.geojson (or the formats chosen
     with --format) and .qml, and on request <scene>_confidence.tif, <scene>_disagreement.tif,
-    <scene>_probabilities.tif and <scene>.json, a STAC item. The same command resumes a stopped run:
-    Ctrl-C saves the piece in work first, a second one stops at once.
+    <scene>_probabilities.tif, <scene>_report.html and <scene>.json, a STAC item. The same command resumes a stopped
+    run: Ctrl-C saves the piece in work first, a second one stops at once.
     """
     from geoseg.prediction.predict import predict_each
     from geoseg.rasters.stac import Asset, read_assets

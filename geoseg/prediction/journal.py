@@ -41,7 +41,8 @@ _HALVED = "halved"
 QUICK = {"compress": "zstd", "zstd_level": 1}
 """Compression of work files: several times as fast as deflate, and no larger."""
 _WITHOUT_EFFECT = (
-    *("engine", "precision", "devices", "batch_size", "memory", "max_pixels", "formats", "match_input", "stac"),
+    *("engine", "precision", "devices", "batch_size", "memory", "max_pixels"),
+    *("formats", "match_input", "stac", "report"),
 )
 """Settings that do not change a piece; what they make of the runtime is compared in place of the first four."""
 _COMPARED_OTHERWISE = ("stretch", "stretch_from")

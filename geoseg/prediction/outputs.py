@@ -15,6 +15,9 @@ ITEM_ENDING = ".json"
 SOFTWARE = "processing:software"
 """Property of an item, by which geoseg's own are recognised: others' files may have the same name."""
 _LONGEST_ITEM = 2**24
+_PAGE_ENDING = ".html"
+_GENERATOR, _HEAD = b'<meta name="generator" content="geoseg', 500
+"""What geoseg's pages have in so many of their first bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class Outputs:
     """Road network by format; empty if none is traced."""
     road_style: Path | None
     """QGIS style of the road network."""
+    report: Path | None
+    """HTML page of pictures, tables and how all was made."""
     item: Path | None
     """STAC item of all other files."""
     companions: tuple[Path, ...]
@@ -43,7 +48,7 @@ class Outputs:
     def files(self) -> tuple[Path, ...]:
         """All requested files; the class raster and then the item come last: if they exist, all do."""
         layers = (self.confidence, self.disagreement, self.probabilities)
-        wanted = (*self.roads.values(), self.road_style, *layers, self.style, self.classes, self.item)
+        wanted = (*self.roads.values(), self.road_style, *layers, self.report, self.style, self.classes, self.item)
         return tuple(path for path in wanted if path is not None)
 
     @property
@@ -57,8 +62,9 @@ class Outputs:
         wanted = (*self.files, *self.companions)
         work = [path.with_name(journal.work_file(path).name) for path in wanted]  # longer names
         check_outputs([*wanted, *work], overwrite=True, create=True, choose="another `folder`, or rename the scene")
-        if self.item is not None and self.item.exists() and not is_own_item(self.item):
-            raise OutputError(f"{self.item} exists and is no STAC item of geoseg's results; choose another `folder`.")
+        for path, kind in ((self.item, "STAC item"), (self.report, "report")):
+            if path is not None and path.exists() and not _is_own(path):
+                raise OutputError(f"{path} exists and is no {kind} of geoseg's results; choose another `folder`.")
 
     def refuse_existing(self) -> None:
         """Raise OutputError if a result exists."""
@@ -74,7 +80,7 @@ class Outputs:
         journal.begin_publishing()
         if overwrite:
             for path in set(self.companions).difference(self.files):
-                if path.suffix != ITEM_ENDING or is_own_item(path):
+                if _is_own(path):
                     discard(path)
         for path in self.files:
             beside = sidecar(path)
@@ -90,6 +96,7 @@ def name_outputs(plan: Plan, folder: Path) -> Outputs:
     classes, style = folder / f"{stem}_classes.tif", folder / f"{stem}_classes.qml"
     networks = {name: folder / f"{stem}_roads{suffix}" for name, suffix in VECTOR_ENDINGS.items()}
     road_style, item = folder / f"{stem}_roads.qml", folder / f"{stem}{ITEM_ENDING}"
+    report = folder / f"{stem}_report.html"
     return Outputs(
         classes=classes,
         style=style,
@@ -98,10 +105,11 @@ def name_outputs(plan: Plan, folder: Path) -> Outputs:
         probabilities=layers["probabilities"] if settings.probabilities else None,
         roads={} if plan.road is None else {name: networks[name] for name in settings.formats},
         road_style=None if plan.road is None else road_style,
+        report=report if settings.report else None,
         item=item if settings.stac else None,
         companions=(
             *(sidecar(path) for path in (classes, *layers.values())),
-            *(*layers.values(), *networks.values(), road_style, item),
+            *(*layers.values(), *networks.values(), road_style, report, item),
         ),
     )
 
@@ -109,6 +117,21 @@ def name_outputs(plan: Plan, folder: Path) -> Outputs:
 def sidecar(path: Path) -> Path:
     """GDAL's `.aux.xml` sidecar, which holds the class names."""
     return path.with_name(f"{path.name}.aux.xml")
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file is geoseg's; others' items and pages may have the same names, which rasters' do not."""
+    if path.suffix == ITEM_ENDING:
+        return is_own_item(path)
+    return path.suffix != _PAGE_ENDING or _is_own_page(path)
+
+
+def _is_own_page(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _GENERATOR in file.read(_HEAD)
+    except OSError:
+        return False
 
 
 def is_own_item(path: Path) -> bool:

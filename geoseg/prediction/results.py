@@ -29,7 +29,9 @@ from .journal import Journal
 from .mosaic import match_scene
 from .outputs import Outputs
 from .plan import Plan
+from .report import road_picture, write_report, write_road_picture
 from .result_layers import Layer, is_mostly_empty, requested_layers, write_cog
+from .road_totals import RoadTotals
 from .stac_item import write_item
 from .timings import StageTime
 
@@ -41,16 +43,6 @@ class Submit(Protocol):
 
     def __call__(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
         """Begin a task."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoadTotals:
-    """Size of a road network."""
-
-    count: int
-    """Number of edges."""
-    length_km: float
-    """Geodesic length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +112,13 @@ def write_results(
     for raster in rasters:
         raster.result()
     finisher.check()
+    areas = finisher.areas.areas()
+    if files.report is not None:
+        write_report(plan, journal, files, areas=areas, roads=roads, clock=finisher.clock, report=files.report)
+        finisher.check()
     if files.item is not None:
         write_item(plan, journal, files, files.item)
     files.publish(journal, overwrite=overwrite)
-    areas = finisher.areas.areas()
     return Prediction(
         source=plan.scene.source,
         bands=tuple(zip(plan.card.bands, plan.bands, strict=True)),
@@ -152,6 +147,8 @@ def _write_roads(  # noqa: PLR0917 - a task has positional arguments
     with _apart(journal.folder) as folder:
         if files.road_style is not None:
             (folder / journal.work_file(files.road_style).name).write_text(road_layers[0].style)
+        if files.report is not None:
+            write_road_picture(plan, network, folder / road_picture(journal, files.report).name)
         for name, path in files.roads.items():
             write_layers(road_layers, folder / journal.work_file(path).name, name)
     return RoadTotals(count=len(network), length_km=network.length_km)

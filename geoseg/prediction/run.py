@@ -65,7 +65,7 @@ def plan_scene(
 def digest_results(plan: Plan, bundle: Path) -> str:
     """SHA-256 of everything that determines which results are written, and their bytes."""
     settings = plan.settings
-    wanted = json.dumps([settings.formats, settings.match_input, settings.stac])
+    wanted = json.dumps([settings.formats, settings.match_input, settings.stac, settings.report])
     return sha256(f"{digest_pieces(plan, bundle)} {wanted}".encode()).hexdigest()
 
 

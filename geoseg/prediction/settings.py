@@ -43,6 +43,7 @@ class Options(RuntimeOptions, ImageryOptions, total=False):
     roads: bool
     formats: tuple[str, ...]
     stac: bool
+    report: bool
     memory: int | None
     max_pixels: int | None
 
@@ -105,6 +106,9 @@ class Settings:
     """Formats of the road network: geojson, gpkg, flatgeobuf, parquet."""
     stac: bool = False
     """Also write a STAC item of all results, with a checksum of each."""
+    report: bool = False
+    """Also write a report: an HTML page with pictures of image, classes, confidence and roads, tables, and how all was
+    made. For the picture of a scene without overviews, the scene is read once more."""
     memory: int | None = None
     """Limit of resident memory in bytes, which sets the width of a block; by default 2 GB, or more where devices and
     the width of the scene need it."""

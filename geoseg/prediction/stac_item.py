@@ -32,6 +32,7 @@ _EXTENSIONS = (
 )
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 _XML = "application/xml"
+_HTML = "text/html"
 _VECTORS = {
     "geojson": "application/geo+json",
     "gpkg": "application/geopackage+sqlite3",
@@ -97,6 +98,8 @@ def _assets(plan: Plan, journal: Journal, files: Outputs) -> Iterator[tuple[str,
         yield f"roads_{name}", asset(path, "Road network", _VECTORS[name], "data")
     if files.road_style is not None:
         yield "roads_style", asset(files.road_style, "QGIS style of the road network", _XML, "style")
+    if files.report is not None:
+        yield "report", asset(files.report, "Report of the prediction", _HTML, "overview")
 
 
 def _title(layer: Layer) -> str:
