@@ -55,10 +55,22 @@ class Fit:
         bins = {"before": self.before, "after": self.after}
         return self.provenance() | {name: to_plain(found.bins) for name, found in bins.items()}
 
+    @property
+    def helps(self) -> bool:
+        """Whether the calibration error falls on images other than those that a temperature is fitted on."""
+        return self.after.error < self.before.error
+
+    def unused_sentence(self) -> str:
+        """Describe in a sentence a fit that does not help and is not used."""
+        return (
+            f"probabilities stay as they are: temperature {self.temperature:.3f}, fitted on {self.pixels:,} pixels of "
+            f"{self.images} images, does not lower the expected calibration error of {self.before.error:.3f} "
+            f"({self.after.error:.3f}, cross-fitted)."
+        )
+
     def sentence(self) -> str:
         """Describe the fit in a sentence."""
-        better = self.after.error < self.before.error
-        doubt = "" if better else ", no less: they were calibrated already, or the images differ too much"
+        doubt = "" if self.helps else ", no less: they were calibrated already, or the images differ too much"
         return (
             f"probabilities are calibrated with temperature {self.temperature:.3f}, fitted on {self.pixels:,} pixels "
             f"of {self.images} images: expected calibration error {self.before.error:.3f} before, "

@@ -51,9 +51,10 @@ def finish(run: Run, data: "Data", folder: RunFolder) -> tuple[Path, str]:
     except DataError as error:
         calibration: dict[str, Any] = {"sentence": str(error)}
     else:
-        calibration = {"sentence": fit.sentence(), **fit.to_json()}
-        provenance[CALIBRATION] = fit.provenance()
-        divide_logits(network, fit.temperature, source=bundle)
+        calibration = {"sentence": fit.sentence() if fit.helps else fit.unused_sentence(), **fit.to_json()}
+        if fit.helps:
+            provenance[CALIBRATION] = fit.provenance()
+            divide_logits(network, fit.temperature, source=bundle)
     with whole(bundle) as new:
         # The logits' weights are not rounded again, which would change classes; the others are already.
         bits = None if run.mantissa_bits is None else MANTISSA_BITS

@@ -18,6 +18,7 @@ from rasterio import Affine
 import geoseg.training.finish
 import geoseg.training.fit
 from geoseg.errors import OutputError, SceneError, UsageError
+from geoseg.evaluation.temperature import Fit
 from geoseg.models.bundle import load_network, read_card
 from geoseg.models.weights import rounded
 from geoseg.prediction.predict import predict
@@ -175,8 +176,9 @@ def test_a_run_with_one_validation_image_is_not_calibrated(whole):
 
 
 @pytest.mark.parametrize("mantissa_bits", [None, 10])
-def test_the_bundle_is_calibrated(recipe, tmp_path, mantissa_bits):
+def test_the_bundle_is_calibrated(recipe, tmp_path, mantissa_bits, monkeypatch):
     """The temperature of two validation images is in the bundle's weights, its card and validation.json."""
+    monkeypatch.setattr(Fit, "helps", True)  # two steps of training are not enough for that
     data = [recipe.data[0].model_copy(update={"split": Split(validation=["scene1", "scene2"])})]
     card = recipe.card.model_copy(update={"mantissa_bits": mantissa_bits})
     schedule = recipe.schedule.model_copy(update={"epochs": 2, "steps": 12})
@@ -197,6 +199,20 @@ def test_the_bundle_is_calibrated(recipe, tmp_path, mantissa_bits):
         np.testing.assert_array_equal(mine, other)
     for mine, other in zip(weights[-2:], shipped.get_weights()[-2:], strict=True):
         np.testing.assert_allclose(mine, other * found["temperature"], rtol=1e-3, atol=1e-6)
+
+
+def test_a_temperature_that_does_not_help_is_not_used(recipe, tmp_path, monkeypatch):
+    """Probabilities that a temperature calibrates no better on other images stay as they are; a sentence says so."""
+    monkeypatch.setattr(Fit, "helps", False)
+    data = [recipe.data[0].model_copy(update={"split": Split(validation=["scene1", "scene2"])})]
+    schedule = recipe.schedule.model_copy(update={"epochs": 2, "steps": 12})
+    training = train(recipe.model_copy(update={"data": data, "schedule": schedule}), folder=tmp_path / "run")
+    assert training.calibration.startswith("probabilities stay as they are: temperature ")
+    assert "calibration" not in read_card(training.bundle).provenance
+    trained = build_shipped(Network(preset="unet", width=2, depth=1), read_card(training.bundle))
+    trained.load_weights(training.folder / "checkpoints" / "best.weights.h5")
+    for mine, other in zip(trained.get_weights(), load_network(training.bundle).get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
 
 
 def test_the_bundle_predicts(whole, imagery, tmp_path):
