@@ -133,7 +133,7 @@ class Plan:
 
     @property
     def disk(self) -> int:
-        """Upper estimate of the disk space for results and work files, in bytes."""
+        """Upper estimate of the disk space for results and work files, in bytes; pure noise takes a little more."""
         return self.result_disk + self.work_disk
 
     @property

@@ -161,3 +161,12 @@ def test_warnings_are_sentences(monkeypatch, capfd):
     with pytest.raises(SystemExit):
         main(["predict", "scene.tif", "-q"])
     assert capfd.readouterr().err == "geoseg: too little memory; --batch-size 2 is used.\ngeoseg: done.\n"
+
+
+@pytest.mark.parametrize("words", [["predict", "--tile", "x", "a.tif"], ["roads", "--no-such-option"], ["info"]])
+def test_usage_of_what_cannot_be_parsed(words):
+    """If an option or argument cannot be parsed, the command's usage comes first, and the exit code is 2."""
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Usage: main {words[0]} ")
+    assert not result.stdout

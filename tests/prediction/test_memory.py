@@ -1,4 +1,4 @@
-"""Peak resident memory does not grow with the height of the scene."""
+"""Peak resident memory does not grow with the height of the scene, and stays within what a plan announces."""
 
 import os
 import subprocess
@@ -10,6 +10,13 @@ import pytest
 import rasterio
 from rasterio import Affine
 from rasterio.windows import Window
+
+import geoseg
+from geoseg.models.bundle import read_card
+from geoseg.prediction.memory import ENGINE_MEMORY
+from geoseg.prediction.plan import plan
+from geoseg.prediction.settings import Settings
+from geoseg.rasters.scene import open_scene
 
 TESTS = Path(__file__).parents[1]
 
@@ -32,19 +39,34 @@ def tall_scene(path, rows, width=512):
             dataset.write(strip, window=Window(0, top, width, 1000))
 
 
-def peak_bytes(scene, model, folder):
-    """Peak resident memory of a process that predicts a scene."""
+def peak_bytes(scene, model, folder, *, load="load_echo", **choices):
+    """Peak resident memory of a process that predicts a scene, and the most that its folder held."""
     script = f"""
+import sys
+from pathlib import Path
 import geoseg
+from geoseg.prediction.outputs import Outputs
 from standins import load_echo
-geoseg.predict({str(scene)!r}, model={str(model)!r}, folder={str(folder)!r}, load=load_echo, confidence=True)
+
+folder, held, publish = Path({str(folder)!r}), 0, Outputs.publish
+
+def measured(*arguments, **options):
+    # Now all work files and results are there, and nothing is removed yet.
+    global held
+    held = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    publish(*arguments, **options)
+
+Outputs.publish = measured
+geoseg.predict({str(scene)!r}, model={str(model)!r}, folder=folder, load={load}, **{choices!r})
 for line in open("/proc/self/status"):
     if line.startswith("VmHWM"):
-        print(int(line.split()[1]) * 1024)
+        print(int(line.split()[1]) * 1024, held)
 """
     environment = os.environ | {"PYTHONPATH": str(TESTS), "MALLOC_ARENA_MAX": "2"}  # fewer heaps, less chance
+    environment["PYTHONPATH"] += os.pathsep + str(TESTS.parent)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
-    return int(done.stdout)
+    peak, held = map(int, done.stdout.split())
+    return peak, held
 
 
 @pytest.mark.slow
@@ -59,5 +81,33 @@ def test_memory_is_flat(write_bundle, tmp_path):
     for rows in (4_000, 16_000):
         tall_scene(tmp_path / f"{rows}.tif", rows)
         # Threads meet differently each time: the lower of two peaks is what the work needs.
-        peaks.append(min(peak_bytes(tmp_path / f"{rows}.tif", model, tmp_path / f"{rows}-{run}") for run in range(2)))
+        runs = [
+            peak_bytes(tmp_path / f"{rows}.tif", model, tmp_path / f"{rows}-{run}", confidence=True) for run in range(2)
+        ]
+        peaks.append(min(peak for peak, _ in runs))
     assert peaks[1] <= 1.25 * peaks[0], peaks
+
+
+@pytest.mark.slow
+def test_a_wide_scene_keeps_to_its_plan(write_bundle, tmp_path):
+    """A scene that is cut into columns to fit `memory` takes no more than its plan announces."""
+    card, budget = write_bundle(tile=256, overlap=64), 1_800_000_000
+    tall_scene(tmp_path / "small.tif", 1_000, 256)
+    tall_scene(tmp_path / "wide.tif", 1_000, 20_000)
+    planned = plan(open_scene(tmp_path / "wide.tif"), read_card(card), Settings(confidence=True, memory=budget))
+    assert len(planned.blocks) > 1
+    assert planned.memory <= budget
+    idle, _ = peak_bytes(tmp_path / "small.tif", card, tmp_path / "small")
+    peak, _ = peak_bytes(tmp_path / "wide.tif", card, tmp_path / "wide", confidence=True, memory=budget)
+    # A stand-in needs none of what an engine's libraries and weights take.
+    assert peak - idle <= planned.memory - ENGINE_MEMORY["keras"].fixed
+
+
+@pytest.mark.slow
+def test_figures_of_info(tmp_path):
+    """The memory and disk space that `info` shows for a scene cover a run with the shipped model."""
+    scene, layers = TESTS.parent / "sample_rasters" / "suburb.tif", {"confidence": True, "probabilities": True}
+    described = geoseg.describe(scene, **layers)
+    peak, held = peak_bytes(scene, "aerial", tmp_path, load=None, **layers)
+    assert described["memory_bytes"] / 3 <= peak <= described["memory_bytes"]
+    assert described["disk_bytes"] / 5 <= held <= described["disk_bytes"]

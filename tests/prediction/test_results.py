@@ -42,6 +42,7 @@ def made(scene, tmp_path_factory):
 
 
 def predict(scene, folder, **choices):
+    folder.mkdir(exist_ok=True)
     model = folder / "stand-in.keras"
     write_model(model)
     return geoseg.predict(scene, model=model, folder=folder / "maps", load=load_echo, **choices)
@@ -150,3 +151,18 @@ def test_a_scene_on_a_server(scene, made, tmp_path):
     assert found.areas == made.areas
     for one, other in zip(found.outputs.files, made.outputs.files, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
+
+
+def test_match_input(scene, made, tmp_path):
+    """On the scene's pixels, each has the value that rasterio samples from the grid at its centre."""
+    coarse = predict(scene, tmp_path / "coarse", gsd_m=2.3, roads=False)
+    found = predict(scene, tmp_path / "matched", gsd_m=2.3, roads=False, match_input=True)
+    with rasterio.open(found.outputs.classes) as matched, rasterio.open(scene) as raster:
+        assert (matched.shape, matched.transform, matched.crs) == (raster.shape, raster.transform, raster.crs)
+        values = matched.read(1)
+        rows, cols = np.mgrid[: raster.height : 37, : raster.width : 41].reshape(2, -1)
+        places = np.column_stack(raster.xy(rows, cols))
+    with rasterio.open(coarse.outputs.classes) as grid:
+        assert grid.shape != values.shape
+        expected = np.array([value for (value,) in grid.sample(places)])
+    np.testing.assert_array_equal(values[rows, cols], expected)

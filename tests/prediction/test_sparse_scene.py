@@ -122,6 +122,22 @@ def test_a_resampled_scene(scenes, predict):
         assert one.read_bytes() == other.read_bytes(), one.name
 
 
+def test_on_a_cluster(scenes, predict, monkeypatch):
+    """Workers, which read pieces of the journal, give the same bytes."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(result_layers, "LEAST_SPARSE", 1)
+    _, sparse = scenes
+    expected = predict(sparse, "expected")
+    with (
+        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        found = predict(sparse, "found", executor=geoseg.DaskExecutor(client=client))
+    assert found.areas == expected.areas
+    for one, other in zip(found.outputs.files, expected.outputs.files, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+
+
 class Ahead(Echo):
     """Takes tiles before it returns scores, as engines do that have several in work."""
 
