@@ -63,7 +63,7 @@ def test_twice(words, expected, tmp_path, number):
 @pytest.mark.parametrize("number", [signal.SIGTERM], ids=lambda number: number.name)
 def test_between_pieces(words, expected, tmp_path, number):
     """While no piece is in work, as when files are written, the first signal stops at once."""
-    never = "results.write_cog = lambda *_: (print('writing', flush=True), threading.Event().wait())\n"
+    never = "results.write_cog = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())\n"
     with start(stand_in(*words, first=never)) as process:
         assert process.stdout.readline() == "writing\n"
         process.send_signal(number)

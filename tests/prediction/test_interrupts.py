@@ -24,11 +24,11 @@ def stuck(monkeypatch):
     """Interrupt the main thread once a raster is to be written, and hold that up; returns the event that lets go."""
     let_go, write = threading.Event(), results.write_cog
 
-    def hold(*arguments):
+    def hold(*arguments, **options):
         if not let_go.is_set():
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             assert let_go.wait(WAIT)
-        write(*arguments)
+        write(*arguments, **options)
 
     monkeypatch.setattr(results, "write_cog", hold)
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
