@@ -117,21 +117,10 @@ def _printed() -> "Iterator[Listener]":
 @contextmanager
 def _shown(*, quiet: bool) -> "Iterator[Listener]":
     """Show a bar for the pixels of all scenes on a terminal, and a line for each that is done."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    from .console import make_console
+    from .console import make_console, pixel_bars
 
     console = make_console(stderr=True, quiet=quiet)
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    # On a terminal, a quiet bar would hide warnings and errors.
-    with Progress(*columns, console=console, transient=True, disable=console.quiet or not console.is_terminal) as bars:
+    with pixel_bars(console) as bars:
         yield _Shown(console, bars)
 
 

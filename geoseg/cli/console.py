@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.text import Text
@@ -11,6 +11,9 @@ from rich.text import Text
 from geoseg.models.texts import escaped
 
 from .progress import is_json, json_progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
@@ -37,6 +40,24 @@ def status(text: str) -> Iterator[Show]:
         return
     with make_console(stderr=True).status(Text(text)) as shown:
         yield lambda text, done=0, total=0: shown.update(Text(escaped(text)))
+
+
+def pixel_bars(console: Console) -> "Progress":
+    """Make bars for the pixels of scenes, which go when they end; tasks have the field `rate`."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        # On a terminal, a quiet bar would hide warnings and errors.
+        disable=console.quiet or not console.is_terminal or is_json(),
+    )
 
 
 class _Plain(Console):

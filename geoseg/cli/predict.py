@@ -96,22 +96,11 @@ def command(
 @contextmanager
 def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
     """Show a bar for each scene on a terminal, of the blocks that are predicted and then of the files; or JSON."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
     from geoseg.tiling.progress import no_progress
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    # On a terminal, a quiet bar would hide warnings and errors.
-    with Progress(
-        *columns, console=console, transient=True, disable=console.quiet or not console.is_terminal or is_json()
-    ) as bars:
+    from .console import pixel_bars
+
+    with pixel_bars(console) as bars:
 
         def begin(scene: str) -> "Report":
             name = Path(scene).name
