@@ -1,4 +1,4 @@
-"""What setup.cfg declares and what the code needs are the same."""
+"""What setup.cfg declares, what the code needs, and what other ways of packaging say are the same."""
 
 import ast
 import sys
@@ -7,8 +7,12 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+import geoseg
 
 ROOT = Path(__file__).parents[1]
 BROUGHT = {"distributed", "pandas", "pydantic-core", "torch"}
@@ -61,3 +65,48 @@ def test_the_command_and_the_files_beside_the_modules_are_declared(setup):
         for path in (ROOT / "geoseg").rglob("*")
         if path.is_file() and path.suffix != ".py" and path.parent.name != "__pycache__"
     }
+
+
+CONDA_NAMES = {"dask": ("dask-core", "distributed"), "matplotlib": ("matplotlib-base",)}
+"""Packages of conda-forge whose names, or cuts, differ from those on PyPI."""
+
+
+def _read_yaml(name):
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+def test_conda_and_pip_bring_the_same(setup):
+    """The conda recipe requires the Pythons, packages and lower bounds of setup.cfg."""
+    wanted = {"python": SpecifierSet(setup["options"]["python_requires"])}
+    for line in setup["options"]["install_requires"].split("\n"):
+        if line and line[0] != "#":
+            requirement = Requirement(line)
+            names = CONDA_NAMES.get(requirement.name, (requirement.name,))
+            wanted |= dict.fromkeys(names, requirement.specifier)
+    run = (line.split(" ", 1) for line in _read_yaml("packaging/conda/recipe.yaml")["requirements"]["run"])
+    assert {name: SpecifierSet(bound) for name, bound in run} == wanted
+
+
+def test_the_container_finds_the_line_it_changes():
+    """The container for CPUs replaces TensorFlow in a line of setup.cfg that is there."""
+    assert (
+        "sed -i 's/^    tensorflow >=/    tensorflow-cpu >=/' setup.cfg" in (ROOT / "packaging/Dockerfile").read_text()
+    )
+    assert (ROOT / "setup.cfg").read_text().count("\n    tensorflow >=") == 1
+
+
+def test_versions_agree():
+    """Package, citation and conda recipe have one version."""
+    recipe = _read_yaml("packaging/conda/recipe.yaml")
+    assert recipe["context"]["version"] == _read_yaml("CITATION.cff")["version"] == geoseg.__version__
+
+
+def test_every_python_allowed_is_listed_and_checked(setup):
+    """Classifiers and the workflow name the Pythons that setup.cfg allows, no more and no less."""
+    allowed = SpecifierSet(setup["options"]["python_requires"])
+    pythons = {f"3.{minor}" for minor in range(30) if allowed.contains(f"3.{minor}")}
+    listed = {
+        line.rpartition(" :: ")[2] for line in setup["metadata"]["classifiers"].split("\n") if "Python :: 3." in line
+    }
+    jobs = _read_yaml(".github/workflows/checks.yml")["jobs"]
+    assert pythons == listed == set(jobs["everything"]["strategy"]["matrix"]["python"])
