@@ -81,7 +81,8 @@ def test_core(predict, dated):
 def test_assets(predict, dated, match_input):
     """Every result is an asset, with size and checksum; rasters have the grid and values that rasterio reads."""
     formats = ("geojson", "gpkg", "flatgeobuf", "parquet")
-    options = {"confidence": True, "disagreement": True, "probabilities": True, "min_confidence": 0.5, "gsd_m": 1.5}
+    layers = {"confidence": True, "disagreement": True, "probabilities": True, "report": True}
+    options = layers | {"min_confidence": 0.5, "gsd_m": 1.5}
     made = predict(dated(), formats=formats, match_input=match_input, **options)
     item = pystac.Item.from_file(str(made.outputs.item))
     folder = made.outputs.item.parent
