@@ -21,8 +21,8 @@ SIDE = 330
 SHORT = [
     word for setting in ("epochs=1", "steps=2", "batch=2", "window=64") for word in ("--set", f"schedule.{setting}")
 ]
-SHORT += ["--set", "card.tile=128", "--set", "card.overlap=32"]
-"""Overrides that only make a training run shorter."""
+SHORT += ["--set", "card.tile=128", "--set", "card.overlap=32", "--set", "network={ width = 4 }"]
+"""Overrides that only make a training run, and its network, smaller."""
 INSTALLS = ("pip install ", "python3 -m venv ")
 """Beginnings of lines that `.ci/run` runs, each in an environment of its own."""
 SLOW = {"first_map.md", "gpu.md", "my_own_model.md", "satellite.md", "thousand_scenes.md"}

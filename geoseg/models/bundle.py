@@ -56,7 +56,7 @@ class Card:
     bands: tuple[str, ...]
     """Names of the input bands in order."""
     scaling: Mapping[str, Scaling]
-    """By NumPy data type of the scene, for rasters that declare no scale and offset; by `PHYSICAL`, for the others."""
+    """By NumPy data type of the scene, for rasters that declare no scale and offset; by `physical`, for the others."""
     gsd_m: float
     """Ground sample distance of the training data, and of scenes to predict, unless there is a range."""
     gsd_range_m: tuple[float, float] | None = None
