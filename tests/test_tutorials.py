@@ -24,7 +24,7 @@ SHORT = [
 SHORT += ["--set", "card.tile=128", "--set", "card.overlap=32", "--set", "network={ width = 4 }"]
 """Overrides that only make a training run, and its network, smaller."""
 INSTALLS = ("pip install ", "python3 -m venv ")
-"""Beginnings of lines that `.ci/run` runs, each in an environment of its own."""
+"""Beginnings of lines that `.ci/run` and `.ci/ways` run, each in an environment of its own."""
 SLOW = {"first_map.md", "gpu.md", "my_own_model.md", "satellite.md", "thousand_scenes.md"}
 """Pages that train, start processes, or predict many times."""
 
