@@ -9,10 +9,10 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 WAIT = 60
 """Seconds after which a hanging test fails; GDAL would wait for longer."""
-RESET = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-"""Ctrl-C is ignored where the tests run in the background."""
+HEARING = ["env", "--default-signal=INT,TERM,HUP"]
+"""Ctrl-C is ignored where the tests run in the background, and SIGHUP under nohup; started so, a process hears them."""
 STAND_IN = """
-import os, sys, threading
+import os, signal, sys, threading
 from standins import load_echo as load
 from geoseg.cli import main
 from geoseg.prediction import results
@@ -38,7 +38,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 def stand_in(*arguments, first: str = "") -> list[str]:
     """Return a command line with an echoing network, after some lines of Python, which may set `load`."""
-    script = RESET + STAND_IN + first + "predict_each.__kwdefaults__['load'] = load\n"
+    script = STAND_IN + first + "predict_each.__kwdefaults__['load'] = load\n"
     script += f"main({[str(argument) for argument in arguments]!r}, prog_name='geoseg')"
     return [sys.executable, "-c", script]
 
@@ -51,7 +51,7 @@ def shipped(*arguments) -> list[str]:
 def start(command: Sequence[str], **changes: str) -> subprocess.Popen[str]:
     """Start a command line, with pipes; `changes` are of the environment."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(command, **pipes, text=True, env=environment(**changes))
+    return subprocess.Popen([*HEARING, *command], **pipes, text=True, env=environment(**changes))
 
 
 def finish(command: Sequence[str], **changes: str) -> tuple[int, str]:

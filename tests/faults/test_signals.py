@@ -113,6 +113,7 @@ def test_with_a_shipped_model(suburb, tmp_path, number):
             assert process.poll() is None
         process.send_signal(number)
         _, text = process.communicate(timeout=WAIT)
-    assert (process.returncode, text) == (CODES[number], SAVING + INTERRUPTED)
+    # It may have been between two pieces.
+    assert (process.returncode, text.removeprefix(SAVING)) == (CODES[number], INTERRUPTED)
     assert finish(shipped(*words, tmp_path / "out")) == (0, "")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
