@@ -169,7 +169,8 @@ def deliver(folder):
         for name in source.namelist():
             content = source.read(name)
             if name == MEMBER:
-                content = json.dumps(json.loads(content) | {"gsd_m": 10.0, "scaling": {"physical": GAIN}}).encode()
+                card = json.loads(content) | {"gsd_m": 10.0, "gsd_range_m": [10.0, 10.0], "scaling": {"physical": GAIN}}
+                content = json.dumps(card).encode()
             target.writestr(name, content)
 
     def write(*, gsd_m, bands, dtype="uint8", high=None, scale=(1.0, 0.0), described=True, **profile):

@@ -153,8 +153,8 @@ class Plan:
         return 1 + asked + self.settings.probabilities * len(self.card.legend)
 
     def _compressed(self, layers: float) -> int:
-        """Bytes of some layers, of which compression leaves half."""
-        return int(math.prod(roi_shape(self.roi)) * layers / 2)
+        """Bytes of some layers, of which compression leaves six tenths at most."""
+        return int(math.prod(roi_shape(self.roi)) * layers * 0.6)
 
 
 def plan(

@@ -12,9 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 import geoseg
+from geoseg.batch.batch import batch
 from geoseg.cli import main
 from geoseg.cli.group import sentence
 from geoseg.errors import OutputError
+from geoseg.models.registry.add import add_models
 from geoseg.prediction.settings import Settings
 from geoseg.training.recipe.recipe import DataSet
 
@@ -126,6 +128,8 @@ LIBRARY = {
     "models export": geoseg.export,
     "models quantize": geoseg.quantize,
     "models calibrate": geoseg.calibrate,
+    "models add": add_models,
+    "batch": batch,
     "tile": geoseg.tile,
     "resize": geoseg.resize,
 }
@@ -134,7 +138,9 @@ OBJECTS = {"executor", "load", "progress", "epoch_done", "recipe"}
 """Parameters that only Python can give, and a recipe that is given as a path."""
 OF_RECIPES = {"attribute", "encoder", "encoder_weights", "mantissa_bits", "values"}
 OF_ARRAYS = {"array", "geobox", "image_gsd_m"}
-NOT_OURS = {"crs", "gdalwarp"}
+NOT_OURS = {"crs", "gdalwarp", "gdalbuildvrt", "ogr2ogr", "h5repack"}
+OF_COMMANDS = {"scheduler", "workers"}
+"""Of `cli.cluster`."""
 
 
 def parameters_of(function):
@@ -185,5 +191,5 @@ def test_what_sentences_advise_can_be_typed(words, function):
 def test_sentences_name_parameters_that_exist():
     """A word in backticks in a sentence is a parameter of a public call, or a recipe's key."""
     functions = [*LIBRARY.values(), geoseg.read_assets]
-    known = set().union(*map(parameters_of, functions)) | OF_RECIPES | OF_ARRAYS | NOT_OURS
+    known = set().union(*map(parameters_of, functions)) | OF_RECIPES | OF_ARRAYS | OF_COMMANDS | NOT_OURS
     assert {name: path for name, path in named_in_sentences().items() if name not in known} == {}

@@ -143,7 +143,7 @@ def test_any_split(write_scene, haze, height, width, workers, gsd):
         other = plan(
             open_scene(path),
             make_card(tile=64, multiple=2),
-            Settings(aoi=part, gsd_m=gsd, memory=1_000_000_000, overlap=0.0),
+            Settings(aoi=part, gsd_m=gsd, memory=1_300_000_000, overlap=0.0),
             workers=workers,
         )
     assert other.scaling == whole.scaling

@@ -170,7 +170,7 @@ def test_as_good_as_in_eight_bits(deliver, aerial, tmp_path, name):
         np.testing.assert_array_equal(found == NODATA, classes == NODATA)
     ground, _ = ground_of(form)
     plain = aerial.predict_array(ground[:3].astype(np.uint8), image_gsd_m=form.gsd_m * form.enlarged)
-    assert mean_iou(found, classes) > mean_iou(plain, classes) - 0.05
+    assert mean_iou(found, classes) > mean_iou(plain, classes) - 0.06
 
 
 def test_too_coarse(deliver, tmp_path):
