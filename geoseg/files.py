@@ -1,4 +1,4 @@
-"""Write files atomically, and refuse to replace existing ones.
+"""Write files atomically, refuse to replace existing ones, and take their checksums.
 
 Writing to a link replaces its target; devices and pipes are written to directly.
 """
@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import file_digest
 from pathlib import Path
 
 from .errors import OutputError
@@ -178,6 +179,12 @@ def write_text(path: Path, text: str) -> None:
     """Write text atomically, in UTF-8."""
     with whole(path) as new:
         new.write_text(text, encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def discard(path: Path) -> None:

@@ -56,7 +56,7 @@ def main() -> None:
     augmenter = fit.build_augmenter(run)
     pixels = run.schedule.batch * run.schedule.window**2
     batches = fit.build_batches(run, data, augmenter, resident=False)
-    measure_statistics(network, fit._draw_calibration_images(batches, augmenter, pixels))
+    measure_statistics(network, fit.draw_calibration_images(batches, augmenter, pixels))
     batches.close()
     with tempfile.TemporaryDirectory() as place:
         folder = RunFolder(path=Path(place) / "run")

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from hashlib import file_digest
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from geoseg.errors import OutputError
-from geoseg.files import writing
+from geoseg.files import sha256_of, writing
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -34,7 +33,7 @@ class Output:
     def unchanged(self, folder: Path) -> bool:
         """Whether the file still has the same content; reads all of it, if its size is the same."""
         path = folder / self.path
-        return path.is_file() and path.stat().st_size == self.bytes and _sha256(path) == self.sha256
+        return path.is_file() and path.stat().st_size == self.bytes and sha256_of(path) == self.sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +100,7 @@ class Record:
 
 def describe_output(path: Path, folder: Path) -> Output:
     """Describe a result on disk; reads all of it."""
-    return Output(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=_sha256(path))
+    return Output(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -183,8 +182,3 @@ def _format() -> "TypeAdapter[Record]":
     from pydantic import TypeAdapter  # slow
 
     return TypeAdapter(Record)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,6 @@ import json
 import os
 import re
 from dataclasses import asdict, dataclass
-from hashlib import file_digest
 from pathlib import Path
 
 from geoseg.errors import BundleError
@@ -62,12 +61,6 @@ def is_model_name(text: str) -> bool:
 def is_sha256(text: str) -> bool:
     """Whether a text is a SHA-256 in lower case."""
     return _SHA256.fullmatch(text) is not None
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def added_models() -> dict[str, AddedModel | BundleError]:

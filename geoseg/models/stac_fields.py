@@ -1,9 +1,10 @@
 """Fields that the STAC items of models and of results share (STAC 1.1, stacspec.org)."""
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
+
+from geoseg.files import sha256_of
 
 from .legend import Legend
 
@@ -31,9 +32,7 @@ def describe_classes(legend: Legend) -> list[dict[str, Any]]:
 
 def describe_file(path: Path) -> dict[str, Any]:
     """Return size and checksum of a file."""
-    with path.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"file:size": path.stat().st_size, "file:checksum": _SHA256 + checksum}
+    return {"file:size": path.stat().st_size, "file:checksum": _SHA256 + sha256_of(path)}
 
 
 def identifier(text: str) -> str:

@@ -26,7 +26,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from geoseg.errors import OutputError
-from geoseg.files import writing
+from geoseg.files import sha256_of, writing
 from geoseg.models.legend import NODATA
 from geoseg.rasters.ground import crs_of
 from geoseg.tiling import Roi, cut, roi_shape
@@ -228,7 +228,7 @@ def _identity(plan: Plan, model: Path) -> str:
 
 @lru_cache(maxsize=1)
 def _digest_model(model: Path, _changed_ns: int, _size: int) -> str:
-    return hashlib.sha256(model.read_bytes()).hexdigest()
+    return sha256_of(model)
 
 
 def _describe(plan: Plan) -> list[Any] | None:

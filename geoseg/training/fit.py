@@ -75,7 +75,7 @@ def fit(
     with closing(batches), spread(devices):
         network = compile_network(run, data, augmenter, devices)
         tiles = _build_tiles(run, images, len(devices))
-        calibration = _draw_calibration_images(batches, augmenter, schedule.batch * schedule.window**2)
+        calibration = draw_calibration_images(batches, augmenter, schedule.batch * schedule.window**2)
         clock = _build_clock(schedule, rows)
         at_checkpoints = [
             KeepBest(
@@ -209,7 +209,7 @@ def _build_tiles(run: Run, images: "Sequence[LabelledImage]", devices: int) -> V
     return ValidationTiles(images, tile=run.card.tile, size=size, ignored=run.labels.ignored)
 
 
-def _draw_calibration_images(
+def draw_calibration_images(
     batches: TrainingBatches, augmenter: Augmenter, batch_pixels: int
 ) -> list[npt.NDArray[np.float32]]:
     """Draw the images of the first few batches."""

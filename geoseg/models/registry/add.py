@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from geoseg.errors import BundleError, UsageError
-from geoseg.files import writing
-from geoseg.models.added import AddedModel, is_sha256, models_folder, sha256_of
+from geoseg.files import sha256_of, writing
+from geoseg.models.added import AddedModel, is_sha256, models_folder
 from geoseg.models.archive import CONFIG, parse_json, read_members
 from geoseg.models.bundle import Card, read_card, read_summary
 from geoseg.models.stock import check_classes

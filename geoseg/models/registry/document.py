@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from geoseg.errors import BundleError, UsageError
-from geoseg.models.added import is_model_name, is_sha256, sha256_of
+from geoseg.files import sha256_of
+from geoseg.models.added import is_model_name, is_sha256
 from geoseg.models.archive import parse_json
 from geoseg.models.bundle import Card, read_card
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from geoseg.errors import BundleError, OutputError, UsageError
-from geoseg.files import publish, write_text, writing
+from geoseg.files import publish, sha256_of, write_text, writing
 from geoseg.models.added import (
     RECORD,
     AddedModel,
@@ -15,7 +15,6 @@ from geoseg.models.added import (
     added_models,
     is_model_name,
     models_folder,
-    sha256_of,
 )
 from geoseg.models.packaged import packaged_models
 from geoseg.models.shipped import shipped_models

@@ -179,7 +179,8 @@ def _unwritable(folder: Path) -> str:
 def find_models() -> Iterator[Finding]:
     """Find the models that have a name, read their cards, and compare those that were added with their checksums."""
     from geoseg.errors import BundleError
-    from geoseg.models.added import AddedModel, added_models, sha256_of
+    from geoseg.files import sha256_of
+    from geoseg.models.added import AddedModel, added_models
     from geoseg.models.bundle import read_card
     from geoseg.models.shipped import DEFAULT_MODEL, named_models
 
