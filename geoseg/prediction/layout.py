@@ -13,6 +13,8 @@ from .settings import Settings
 
 MAX_ENLARGEMENT = 4.0
 """Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
+_ROOM = 1.25
+"""A scene that fits into a tile this much larger than the model's is one tile: less work than two or four, and no seam."""
 _BLOCKS_EACH = 8
 """Blocks for each of several workers, if there are enough tiles."""
 _TILES_DOWN = 4
@@ -44,10 +46,11 @@ def choose_lattice(grid: Grid, card: Card, settings: Settings) -> Lattice:
     tile = settings.tile or card.tile
     if tile % card.multiple:
         raise UsageError(f"`tile` must be a multiple of {card.multiple} pixels for model {card.name}, got {tile}.")
-    if settings.overlap is None and tile == card.tile:
-        overlap = card.overlap
-    else:
-        overlap = int(tile * (card.overlap / card.tile if settings.overlap is None else settings.overlap))
+    chosen = settings.tile is not None or settings.overlap is not None or settings.disagreement
+    larger = math.floor(_ROOM * tile / card.multiple) * card.multiple
+    if not chosen and tile < max(grid.shape) <= larger:
+        tile = larger
+    overlap = card.overlap * tile // card.tile if settings.overlap is None else int(tile * settings.overlap)
     return Lattice(shape=grid.shape, tile=tile, overlap=overlap)
 
 

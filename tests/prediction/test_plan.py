@@ -69,3 +69,26 @@ def test_evaluation_follows_the_range(write_ids, write_bundle, echo, blobs, nois
     label = write_ids(blobs(120, 90), "scene.tif", folder="labels", gsd_m=0.6)
     for choices, pixels in (({"gsd_range_m": (0.3, 1.2)}, 120 * 90), ({}, 72 * 54)):
         assert geoseg.evaluate_model(write_bundle(**choices), scene, label, load=echo).scores.pixels == pixels
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "options", "side", "tiles"),
+    [
+        (80, 65, {}, 80, 1),
+        (64, 64, {}, 64, 1),
+        (81, 65, {}, 64, 4),
+        (80, 65, {"tile": 64}, 64, 4),
+        (80, 65, {"overlap": 0.25}, 64, 4),
+        (80, 65, {"disagreement": True}, 64, 4),
+    ],
+)
+def test_a_scene_a_little_larger_than_a_tile_is_one(
+    write_ids, write_bundle, echo, noise, tmp_path, height, width, options, side, tiles
+):
+    """Up to a quarter larger, unless tile or overlap are chosen or tiles are compared."""
+    scene, model = write_ids(noise(height, width), "scene.tif"), write_bundle(tile=64, overlap=16)
+    found = geoseg.describe(scene, model=model, **options)
+    assert (found["tile"], found["tiles"]) == (side, tiles)
+    made = geoseg.predict(scene, model=model, folder=tmp_path / "maps", load=echo, roads=False, **options)
+    with rasterio.open(made.outputs.classes) as classes:
+        assert json.loads(classes.tags()["GEOSEG_SETTINGS"])["tile"] == side
