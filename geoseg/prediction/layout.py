@@ -14,7 +14,7 @@ from .settings import Settings
 MAX_ENLARGEMENT = 4.0
 """Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
 _ROOM = 1.25
-"""A scene that fits into a tile this much larger than the model's is one tile: less work than two or four, and no seam."""
+"""A scene that fits into a tile this much larger than the model's is one: less work than two or four, and no seam."""
 _BLOCKS_EACH = 8
 """Blocks for each of several workers, if there are enough tiles."""
 _TILES_DOWN = 4

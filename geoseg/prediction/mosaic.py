@@ -18,8 +18,8 @@ from geoseg.files import discard
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.geotiff import check_complete, naming_errors
 from geoseg.rasters.ground import crs_of
-from geoseg.rasters.sparse import SIDE
 from geoseg.rasters.tags import result_tags
+from geoseg.rasters.vrt_sources import SIDE
 from geoseg.tiling import Roi, is_repeated, nearest_exact, roi_shape
 
 from .journal import QUICK

@@ -9,7 +9,9 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.geotiff import check_complete, writing
-from geoseg.rasters.sparse import SIDE, find_written, with_overviews
+from geoseg.rasters.pyramid import with_overviews
+from geoseg.rasters.sparse import find_written
+from geoseg.rasters.vrt_sources import SIDE
 
 from .plan import Plan
 
@@ -86,5 +88,6 @@ def write_cog(mosaic: Path, target: Path, layer: Layer, *, sparse: bool) -> None
             check_complete(target)
             return
         written = find_written(mosaic)
-        rasterio.shutil.copy(with_overviews(mosaic, target.parent, written, layer.overviews), target, **options)
+        shown = with_overviews(mosaic, target.parent, layer.overviews, written=written)
+        rasterio.shutil.copy(shown, target, **options)
         check_complete(target, written=written)

@@ -1,9 +1,12 @@
 """Write the files of a prediction once all rows are finished."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
@@ -15,6 +18,8 @@ from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.overviews import Overview
+from geoseg.rasters.pyramid import PART, Reduction, reduce, with_overviews
+from geoseg.rasters.vrt_sources import Blocks
 from geoseg.roads import road_raster
 from geoseg.roads.graph.chains import Chains, splice
 from geoseg.roads.skeleton.pieces import Pieces
@@ -30,7 +35,7 @@ from .mosaic import match_scene
 from .outputs import Outputs
 from .plan import Plan
 from .report import road_picture, write_report, write_road_picture
-from .result_layers import Layer, is_mostly_empty, requested_layers, write_cog
+from .result_layers import Layer, is_mostly_empty, output_grid, requested_layers, write_cog
 from .road_totals import RoadTotals
 from .stac_item import write_item
 from .timings import StageTime
@@ -75,9 +80,9 @@ class Prediction:
 
 
 def write_results(
-    plan: Plan, journal: Journal, files: Outputs, finisher: Finishing, submit: Submit, *, overwrite: bool
+    plan: Plan, journal: Journal, files: Outputs, finisher: Finishing, submit: Submit, *, workers: int, overwrite: bool
 ) -> Prediction:
-    """Write every file in the work folder, then publish them all; `submit` is that of an `Executor`.
+    """Write every file in the work folder, then publish them all; `submit` and `workers` are those of an `Executor`.
 
     SceneError if no pixel has data; `Stopped`, with nothing published, if the finisher was stopped.
     """
@@ -89,24 +94,26 @@ def write_results(
     sparse = is_mostly_empty(plan, int(finisher.areas.pixels.sum()))
     task = replace(plan, blocks=(plan.roi,))  # of a cluster's scene, they would be most of what is sent
 
-    def begin(stage: str, function: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401
-        def run() -> R:
-            with finisher.clock.busy(stage):
-                return submit(function, *arguments).result()
+    # Means would round otherwise than in one process.
+    spread = {"mode"} if workers > 1 and not (sparse or plan.settings.match_input) and _is_large(plan) else set()
 
-        return in_thread(run, name=stage)
+    def write(layer: Layer) -> None:
+        mosaic = mosaics[layer]
+        with finisher.clock.busy("compress"):
+            if layer.overviews in spread:
+                make = partial(_spread, submit, finisher.check, 4 * workers)
+                mosaic = with_overviews(mosaic, journal.folder, layer.overviews, make=make)
+            submit(_write_raster, task, layer, mosaic, targets[layer.name], sparse).result()
 
-    rasters = [
-        begin("compress", _write_raster, task, layer, mosaics[layer], targets[layer.name], sparse)
-        for layer in requested_layers(plan)
-    ]
+    rasters = [in_thread(partial(write, layer), name="compress") for layer in requested_layers(plan)]
     try:
         journal.work_file(files.style).write_text(class_style(plan.legend))
         roads = None
         if files.road_style is not None and finisher.tracing is not None:
             mosaic = next(path for layer, path in mosaics.items() if layer.name in {"road", "probabilities"})
             skeleton = finisher.skeleton()
-            roads = begin("roads", _write_roads, task, journal, files, finisher.tracing, skeleton, mosaic).result()
+            with finisher.clock.busy("roads"):
+                roads = submit(_write_roads, task, journal, files, finisher.tracing, skeleton, mosaic).result()
     finally:
         wait(rasters)
     for raster in rasters:
@@ -131,6 +138,22 @@ def write_results(
         stages=finisher.clock.stages(),
         wall_s=finisher.clock.wall_s,
     )
+
+
+def _is_large(plan: Plan) -> bool:
+    """Whether the overviews of a result have more parts than one."""
+    return math.prod(output_grid(plan).shape) > PART
+
+
+def _spread(submit: Submit, check: Callable[[], None], at_once: int, parts: Sequence[Reduction]) -> Iterator[Blocks]:
+    """Make the parts of an overview where jobs run."""
+    begun: deque[Future[Blocks]] = deque()
+    for part in parts:
+        if len(begun) == at_once:
+            yield begun.popleft().result()
+        check()
+        begun.append(submit(reduce, part))
+    yield from (each.result() for each in begun)
 
 
 def _write_roads(  # noqa: PLR0917 - a task has positional arguments

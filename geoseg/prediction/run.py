@@ -148,6 +148,7 @@ class Run:
                 self._files,
                 self._finisher,
                 self._executor.submit,
+                workers=self._executor.workers,
                 overwrite=self._overwrite,
             )
         published(made)

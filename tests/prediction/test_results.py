@@ -1,6 +1,7 @@
 """What the files of a prediction are, to programs that know nothing of geoseg."""
 
 import json
+from dataclasses import dataclass, field
 from xml.etree import ElementTree as Xml
 from zipfile import ZipFile
 
@@ -10,7 +11,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.enums import ColorInterp, Resampling
 from rio_cogeo.cogeo import cog_validate
-from standins import load_echo, make_card
+from standins import InBlocks, load_echo, make_card
 from web_server import serving
 
 import geoseg
@@ -166,3 +167,33 @@ def test_match_input(scene, made, tmp_path):
         assert grid.shape != values.shape
         expected = np.array([value for (value,) in grid.sample(places)])
     np.testing.assert_array_equal(values[rows, cols], expected)
+
+
+@dataclass(frozen=True)
+class Noting(InBlocks):
+    """Notes the names of tasks."""
+
+    tasks: list[str] = field(default_factory=list)
+
+    def submit(self, task, *arguments):
+        self.tasks.append(task.__name__)
+        return super().submit(task, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("part", "match_input", "spread"), [(2**18, False, True), (2**26, False, False), (2**18, True, False)]
+)
+def test_overviews_are_made_by_several_workers(
+    write_scene, write_bundle, echo, noise, tmp_path, monkeypatch, part, match_input, spread
+):
+    """Those of classes, in parts, if the result is large: the files stay the same, byte for byte."""
+    for module in ("geoseg.prediction.results", "geoseg.rasters.pyramid"):
+        monkeypatch.setattr(f"{module}.PART", part)
+    scene, model = write_scene(noise(2100, 700)), write_bundle()
+    choices = {"confidence": True, "match_input": match_input, "load": echo}
+    one = geoseg.predict(scene, model=model, folder=tmp_path / "one", **choices)
+    executor = Noting(workers=3)
+    several = geoseg.predict(scene, model=model, folder=tmp_path / "several", executor=executor, **choices)
+    assert (executor.tasks.count("reduce") > 3) == spread
+    for found, expected in zip(several.outputs.files, one.outputs.files, strict=True):
+        assert found.read_bytes() == expected.read_bytes(), found.name

@@ -6,7 +6,9 @@ import rasterio
 import rasterio.shutil
 from rasterio.windows import Window
 
-from geoseg.rasters.sparse import SIDE, find_written, with_overviews
+from geoseg.rasters.pyramid import with_overviews
+from geoseg.rasters.sparse import find_written
+from geoseg.rasters.vrt_sources import SIDE
 
 NODATA = 255
 COG = {"driver": "COG", "compress": "deflate", "blocksize": SIDE}
@@ -71,7 +73,7 @@ def test_as_gdal_makes_them(work_raster, tmp_path, resampling, bands, highest, n
     assert set(zip(*np.nonzero(written), strict=True)) == set(blocks)
     rasterio.shutil.copy(vrt, tmp_path / "expected.tif", **COG, overview_resampling=resampling)
     (tmp_path / "work").mkdir()
-    shown = with_overviews(vrt, tmp_path / "work", written, resampling)
+    shown = with_overviews(vrt, tmp_path / "work", resampling, written=written)
     rasterio.shutil.copy(shown, tmp_path / "found.tif", **COG, sparse_ok=True)
     expected, found = overviews(tmp_path / "expected.tif"), overviews(tmp_path / "found.tif")
     assert [level.shape for level in found] == [level.shape for level in expected]
