@@ -7,10 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from geoseg.errors import GeosegError, UsageError
+from geoseg.models.texts import without_secrets
 from geoseg.prediction.naming import name_results
 from geoseg.prediction.plan import Plan
 from geoseg.rasters.open import legible, on_disk
-from geoseg.rasters.servers import without_secrets
 from geoseg.rasters.stac import Asset
 
 from .manifest import Output

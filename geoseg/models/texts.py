@@ -1,4 +1,4 @@
-"""Escape characters of names that control a terminal, turn text around, or break a page."""
+"""Names as they may be shown: without secrets, and without what controls a terminal or breaks a page."""
 
 import re
 import unicodedata
@@ -31,3 +31,12 @@ def in_xml(text: str, keep: str = "") -> str:
 def in_markdown(text: str) -> str:
     """Escape what Markdown would interpret in a line or a cell, too."""
     return _MARKDOWN.sub(r"\\\1", escaped(text)).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def without_secrets(source: str) -> str:
+    """Return a URL without query, which may be a signature, and without user name and password; other names as is."""
+    scheme, separator, rest = source.partition("://")
+    if not separator:
+        return source
+    host, slash, path = rest.partition("?")[0].partition("/")
+    return scheme + separator + host.rpartition("@")[2] + slash + path

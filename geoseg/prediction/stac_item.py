@@ -12,9 +12,9 @@ from typing import Any
 
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.models.stac_fields import ANY_TIME, CLASSIFICATION, FILE, VERSION, describe_classes, describe_file
+from geoseg.models.texts import without_secrets
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import on_disk
-from geoseg.rasters.servers import without_secrets
 from geoseg.version import __version__
 
 from .footprint import footprint

@@ -48,15 +48,6 @@ def on_server(source: str) -> bool:
     return is_remote(source) or source.startswith(tuple(stores))
 
 
-def without_secrets(source: str) -> str:
-    """Return a URL without query, which may be a signature, and without user name and password; other names as is."""
-    scheme, separator, rest = source.partition("://")
-    if not separator:
-        return source
-    host, slash, path = rest.partition("?")[0].partition("/")
-    return scheme + separator + host.rpartition("@")[2] + slash + path
-
-
 def server_failure(source: str, message: str) -> str | None:
     """Return the sentence for an error of GDAL or rasterio if a silent or failing server may be its cause."""
     if _TIMED_OUT.search(message):

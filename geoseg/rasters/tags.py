@@ -11,9 +11,8 @@ from geoseg.errors import SceneError
 from geoseg.models.archive import parse_json
 from geoseg.models.bundle import Card
 from geoseg.models.legend import Legend
+from geoseg.models.texts import without_secrets
 from geoseg.version import __version__
-
-from .servers import without_secrets
 
 _LEGEND, _MODEL = "GEOSEG_LEGEND", "GEOSEG_MODEL"
 

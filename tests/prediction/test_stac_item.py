@@ -26,10 +26,10 @@ import geoseg
 from geoseg.cli import main
 from geoseg.errors import OutputError
 from geoseg.models.legend import AERIAL, LEVELS
+from geoseg.models.texts import without_secrets
 from geoseg.prediction.footprint import footprint
 from geoseg.prediction.predict import predict_each
 from geoseg.rasters.ground import grid_of
-from geoseg.rasters.servers import without_secrets
 from geoseg.rasters.stac import read_assets
 
 TAKEN = "2024:05:06 07:08:09"

@@ -12,8 +12,9 @@ from geoseg.models.added import AddedModel, is_sha256, models_folder
 from geoseg.models.archive import CONFIG, parse_json, read_members
 from geoseg.models.bundle import Card, read_card, read_summary
 from geoseg.models.stock import check_classes
+from geoseg.models.texts import without_secrets
 
-from .download import download, is_url, shown
+from .download import download, is_url
 from .folder import PARTS, check_name, find_same, locked, publish_model
 from .wanted import Report, Wanted, choose, copy, fetch, no_report, read_entries
 
@@ -77,7 +78,7 @@ def add_models(
         file = Path(work) / "source.keras"
         if sha256 is not None or fetch(place, file, max_size=max_size, report=report):
             if len(names) > 1:
-                raise UsageError(f"{shown(place)} is one bundle, and `names` has {len(names)}; give one.")
+                raise UsageError(f"{without_secrets(place)} is one bundle, and `names` has {len(names)}; give one.")
             wanted = [Wanted(place=place, name=names[0] if names else None, sha256=sha256)]
         else:
             wanted = choose(read_entries(file, place), place, names)
@@ -102,8 +103,8 @@ def _add(wanted: Wanted, file: Path, *, max_size: int, overwrite: bool, report: 
     if wanted.sha256 not in (None, checksum):
         file.unlink()
         raise BundleError(
-            f"{shown(wanted.place)} has the SHA-256 {checksum}, not {wanted.sha256}: it was changed or damaged, or the "
-            "checksum is out of date; ask those who publish it."
+            f"{without_secrets(wanted.place)} has the SHA-256 {checksum}, not {wanted.sha256}: it was changed or "
+            "damaged, or the checksum is out of date; ask those who publish it."
         )
     try:
         card = _check_bundle(file, wanted.place)
@@ -118,7 +119,7 @@ def _add(wanted: Wanted, file: Path, *, max_size: int, overwrite: bool, report: 
     model = AddedModel(
         name=name,
         version=card.version,
-        source=shown(wanted.place) if is_url(wanted.place) else str(Path(wanted.place).absolute()),
+        source=without_secrets(wanted.place) if is_url(wanted.place) else str(Path(wanted.place).absolute()),
         sha256=checksum,
         verified=wanted.sha256 is not None,
         added=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -133,7 +134,7 @@ def _download_verified(wanted: Wanted, sha256: str, *, max_size: int, report: Re
     with writing(parts):
         parts.mkdir(exist_ok=True)
     file = parts / f"{sha256}.keras"
-    label = wanted.name or shown(wanted.place).rpartition("/")[2]
+    label = wanted.name or without_secrets(wanted.place).rpartition("/")[2]
 
     def get() -> None:
         download(
@@ -161,5 +162,5 @@ def _check_bundle(file: Path, place: str) -> Card:
         (config,) = read_members(file, CONFIG)
         check_classes(file, parse_json(config))
     except BundleError as error:
-        raise BundleError(str(error).replace(str(file), shown(place))) from error
+        raise BundleError(str(error).replace(str(file), without_secrets(place))) from error
     return card

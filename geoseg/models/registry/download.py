@@ -24,6 +24,7 @@ from urllib.request import (
 
 from geoseg.errors import BundleError
 from geoseg.files import writing
+from geoseg.models.texts import without_secrets
 from geoseg.version import __version__
 
 SILENCE_S = 30
@@ -52,15 +53,6 @@ class _BrokenError(Exception):
 def is_url(text: str) -> bool:
     """Whether a text is the URL of a file on a web server."""
     return text.startswith(("http://", "https://"))
-
-
-def shown(url: str) -> str:
-    """Return a URL without query, which may be a signature, and without user name and password."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.partition("?")[0]
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def download(url: str, path: Path, *, most: int, size: int | None, resume: bool, report: Report) -> None:
@@ -100,7 +92,7 @@ def download(url: str, path: Path, *, most: int, size: int | None, resume: bool,
                 if resume and file.tell() > start:
                     delays_s = list(DELAYS_S)  # it progresses
                 elif not delays_s:
-                    raise BundleError(f"{shown(url)} cannot be downloaded: {error}.") from error
+                    raise BundleError(f"{without_secrets(url)} cannot be downloaded: {error}.") from error
                 time.sleep(delays_s.pop(0))
             else:
                 return
@@ -129,7 +121,7 @@ def _continue(url: str, file: BinaryIO, start: int, *, most: int, size: int | No
 
 def _ask(url: str, start: int) -> HTTPResponse:
     """Ask for a file from byte `start` on; raises _BrokenError or BundleError."""
-    failed = f"{shown(url)} cannot be downloaded"
+    failed = f"{without_secrets(url)} cannot be downloaded"
     try:
         headers = {"User-Agent": f"geoseg/{__version__}"} | ({"Range": f"bytes={start}-"} if start else {})
         answer: HTTPResponse = _opener().open(Request(url, headers=headers), timeout=SILENCE_S)
@@ -189,7 +181,10 @@ class _Redirects(HTTPRedirectHandler):
     ) -> Request | None:
         """Return the request for the new URL."""
         if not is_url(newurl) or (req.type == "https" and not newurl.startswith("https://")):
-            raise BundleError(f"{shown(req.full_url)} leads to {shown(newurl)}, which is not https; use another URL.")
+            raise BundleError(
+                f"{without_secrets(req.full_url)} leads to {without_secrets(newurl)}, which is not https; use another "
+                "URL."
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -208,10 +203,11 @@ def _check_size(url: str, total: int, *, most: int, size: int | None) -> None:
     """Raise BundleError if a file is too large, or is known to have another size."""
     if total > most:
         raise BundleError(
-            f"{shown(url)} is larger than {most / 1e6:,.1f} MB; if you trust it, allow more with `max_size={total}`."
+            f"{without_secrets(url)} is larger than {most / 1e6:,.1f} MB; if you trust it, allow more with "
+            f"`max_size={total}`."
         )
     if size is not None and total != size:
         raise BundleError(
-            f"{shown(url)} has {total:,} bytes, not {size:,} as its registry says; it was replaced, or the registry is "
-            "out of date."
+            f"{without_secrets(url)} has {total:,} bytes, not {size:,} as its registry says; it was replaced, or "
+            "the registry is out of date."
         )

@@ -8,9 +8,10 @@ from urllib.parse import unquote, urljoin
 
 from geoseg.errors import BundleError, UsageError
 from geoseg.files import check_regular
+from geoseg.models.texts import without_secrets
 
 from .document import MOST_BYTES, Entry, parse_registry
-from .download import download, is_url, shown
+from .download import download, is_url
 
 _ARCHIVE = b"PK\x03\x04"
 """First bytes of a bundle."""
@@ -38,7 +39,7 @@ class Wanted:
 def fetch(place: str, file: Path, *, max_size: int, report: Report) -> bool:
     """Copy what the user named to `file`; return whether it is a bundle and not a registry."""
     if is_url(place):
-        label = shown(place).rpartition("/")[2]
+        label = without_secrets(place).rpartition("/")[2]
         download(place, file, most=max_size, size=None, resume=False, report=lambda *done: report(label, *done))
     else:
         copy(Path(place), file)
@@ -62,11 +63,15 @@ def copy(path: Path, file: Path) -> None:
 def read_entries(file: Path, place: str) -> tuple[Entry, ...]:
     """Read a registry; raises BundleError if it is something else."""
     if file.stat().st_size > MOST_BYTES:
-        raise BundleError(f"{shown(place)} is neither a bundle nor a registry: it has {file.stat().st_size:,} bytes.")
+        raise BundleError(
+            f"{without_secrets(place)} is neither a bundle nor a registry: it has {file.stat().st_size:,} bytes."
+        )
     content = file.read_bytes()
     if not content.lstrip().startswith(b"{"):
-        raise BundleError(f"{shown(place)} is neither a bundle nor a registry: it begins with {content[:20]!r}.")
-    return parse_registry(content, shown(place))
+        raise BundleError(
+            f"{without_secrets(place)} is neither a bundle nor a registry: it begins with {content[:20]!r}."
+        )
+    return parse_registry(content, without_secrets(place))
 
 
 def choose(entries: Sequence[Entry], registry: str, names: Sequence[str]) -> list[Wanted]:
@@ -74,7 +79,7 @@ def choose(entries: Sequence[Entry], registry: str, names: Sequence[str]) -> lis
     known = {entry.name: entry for entry in entries}
     for name in names:
         if name not in known:
-            raise UsageError(f"{shown(registry)} has no model {name}; it has {', '.join(known) or 'none'}.")
+            raise UsageError(f"{without_secrets(registry)} has no model {name}; it has {', '.join(known) or 'none'}.")
     chosen = [known[name] for name in dict.fromkeys(names)] if names else list(entries)
     return [
         Wanted(place=_place(entry, registry), name=entry.name, sha256=entry.sha256, size=entry.bytes)
@@ -90,7 +95,9 @@ def _place(entry: Entry, registry: str) -> str:
         url = urljoin(registry, entry.url)
         if is_url(url):
             return url
-        raise BundleError(f"the url of model {entry.name} in {shown(registry)} is {entry.url!r}, not http or https.")
+        raise BundleError(
+            f"the url of model {entry.name} in {without_secrets(registry)} is {entry.url!r}, not http or https."
+        )
     folder = Path(registry).absolute().parent
     path = folder / unquote(entry.url)
     if not path.resolve().is_relative_to(folder.resolve()):

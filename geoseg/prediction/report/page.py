@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from geoseg.models.legend import LEVELS
+from geoseg.models.texts import without_secrets
 from geoseg.pages.page import data_uri, render
 from geoseg.prediction.areas import ClassArea
 from geoseg.prediction.journal import Journal
@@ -16,7 +17,6 @@ from geoseg.prediction.road_totals import RoadTotals
 from geoseg.prediction.timings import Timings
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened
-from geoseg.rasters.servers import without_secrets
 
 from .pictures import RAMP, draw_classes, draw_confidence, draw_image, road_picture, shown_bands
 
