@@ -18,6 +18,7 @@ from geoseg.models.legend import AERIAL
 from geoseg.prediction.blocks import predict_block
 from geoseg.prediction.devices.predict_block import predict_block_on_devices
 from geoseg.prediction.executors import LocalExecutor
+from geoseg.prediction.jobs import run_block
 
 DAMAGED_LEGENDS = ("{", "{}", "3", '{"classes": 3, "road": null}', "[" * 100_000, "[" * 500 + "]" * 500)
 """Texts that are no legend: cut off, empty, of another shape, nested deeper than Python recurses."""
@@ -96,6 +97,38 @@ class InBlocks(LocalExecutor):
     """Runs one block after the other, of as many as a cluster of workers would get."""
 
     workers: int
+
+
+@dataclass(frozen=True)
+class Together(InBlocks):
+    """Runs the next block of one scene after the other, of as many scenes at a time as there are workers."""
+
+    @property
+    def writers(self):
+        return self.workers
+
+    def __call__(self, works):
+        works, running = iter(works), {}
+        while True:
+            while len(running) < self.workers and (work := next(works, None)) is not None:
+                running[work] = self._steps(work)
+            if not running:
+                return
+            for work, steps in [*running.items()]:
+                try:
+                    next(steps)
+                except StopIteration:
+                    del running[work]
+                    yield work, None
+                except Exception as error:  # noqa: BLE001 - the caller judges it
+                    del running[work]
+                    yield work, error
+
+    def _steps(self, work):
+        for job in work.jobs:
+            for finished in run_block(job, work.clock):
+                work.take(finished)
+                yield
 
 
 def image(plan, rows):

@@ -13,7 +13,7 @@ from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.graph.size import read_size
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
-from geoseg.prediction.executors import Executor, choose_runtime
+from geoseg.prediction.executors import Executor, LocalExecutor, choose_runtime
 from geoseg.prediction.naming import DEFAULT_NAME
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.pooling import pool_stretch
@@ -44,7 +44,7 @@ def batch(
     on_event: Listener = lambda _event: None,
     **options: Unpack[Options],
 ) -> Summary:
-    """Predict scenes one after the other, and record in the folder's manifest what becomes of each, and in a report.
+    """Predict scenes, and record in the folder's manifest what becomes of each, and in a report.
 
     Scenes that the manifest says are done are skipped, if model, settings and scene are the same and their results are
     as they were written. A scene that fails does not stop the others.
@@ -79,7 +79,8 @@ def batch(
     if settings.stretch == "joint":
         settings = pool_stretch(inputs, card, settings)
     runtime = choose_runtime(settings, load, executor)
-    workers = 1 if executor is None else executor.workers
+    executor = executor or LocalExecutor()
+    workers = executor.workers
 
     def plan(source: str | Asset, named: str) -> Plan:
         return plan_scene(source, card, settings, network=network, runtime=runtime, name=named, workers=workers)
@@ -87,7 +88,15 @@ def batch(
     begin = partial(Run, bundle=bundle, load=load or load_engine, folder=folder, executor=executor)
     with open_manifest(folder) as manifest:
         reported = _Reported(manifest, {member.key for member in members}, on_event)
-        job = Job(folder=folder, bundle=bundle, manifest=manifest, on_event=reported, plan=plan, begin=begin)
+        job = Job(
+            folder=folder,
+            bundle=bundle,
+            manifest=manifest,
+            on_event=reported,
+            plan=plan,
+            begin=begin,
+            executor=executor,
+        )
         waiting = job.start(members, overwrite=overwrite)
         for attempt in range(1, retries + 2):
             waiting = job.attempt(waiting, attempt, last=attempt > retries)

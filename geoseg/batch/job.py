@@ -21,6 +21,7 @@ from geoseg.errors import (
     SceneError,
     UsageError,
 )
+from geoseg.prediction.executors import Executor
 from geoseg.prediction.footprint import footprint
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.result_layers import result_grid
@@ -84,6 +85,7 @@ class Job:
     on_event: Listener
     plan: Planner
     begin: Beginner
+    executor: Executor
     _published: SimpleQueue[Record] = field(default_factory=SimpleQueue)
     """Scenes that are done, to be told in the thread of the caller."""
     _done: list[Record] = field(default_factory=list)
@@ -100,6 +102,7 @@ class Job:
             (member.planned for member in waiting if isinstance(member.planned, Plan)),
             self.folder,
             records=self.manifest.records.values(),
+            together=self.executor.workers + self.executor.writers,
             failing=[str(member.planned) for member in waiting if isinstance(member.planned, GeosegError)],
         )
         for problem in found.problems:
@@ -111,7 +114,8 @@ class Job:
         """Predict scenes; returns those that failed."""
         failed = []
         try:
-            for turn, outcome in take_turns(self._turns(members, attempt), self._judge):
+            for turn, outcome in take_turns(self._turns(members, attempt), self._judge, self.executor):
+                self._tell()
                 if isinstance(outcome, GeosegError):
                     record = self._fail(turn, outcome, attempt)
                     failed.append(replace(turn.member, planned=None))
@@ -176,7 +180,6 @@ class Job:
             yield _Turn(
                 member=member,
                 started=started,
-                source=member.key,
                 begin=partial(self._begin, member),
                 progress=partial(self._progress, member),
                 published=partial(self._publish, member, attempt, started),

@@ -10,7 +10,7 @@ import click
 from . import options
 from .completion import complete_files
 from .group import sentence
-from .interrupts import stopping_between_pieces
+from .interrupts import between_pieces
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,22 +81,23 @@ def command(
 
 def _stopping(listener: "Listener") -> "Listener":
     """Let a first Ctrl-C wait for the piece in work."""
-    from geoseg.batch.events import BlockDone, SceneStarted
-    from geoseg.tiling.progress import no_progress
+    from geoseg.batch.events import BlockDone, SceneFailed, SceneStarted
 
-    between_pieces = stopping_between_pieces(no_progress)
-    done = total = 0
+    left: dict[str, int] = {}
 
     def listen(event: "Event") -> None:
-        nonlocal done, total
         listener(event)
-        if isinstance(event, SceneStarted):
-            done, total = 0, event.pixels
-        elif isinstance(event, BlockDone):
-            done += event.pixels
-        else:
-            return
-        between_pieces(done, total, "")
+        match event:
+            case SceneStarted(scene=scene):
+                left[scene] = event.pixels
+            case BlockDone(scene=scene):
+                left[scene] -= event.pixels
+            case SceneFailed(record):
+                scene = record.scene
+                left[scene] = 0
+            case _:
+                return
+        between_pieces(scene, more=left[scene] > 0)
 
     return listen
 

@@ -24,36 +24,45 @@ _GRACE_S = 1.5
 class _Asked:
     """What the signals of this process ask for. Only the main thread changes it."""
 
-    in_piece = False
-    """Whether a first signal waits for a piece to be finished."""
-    number: int | None = None
-    """The first signal."""
+    def __init__(self) -> None:
+        self.in_work: frozenset[str] = frozenset()
+        """Scenes with a piece that a first signal waits for."""
+        self.number: int | None = None
+        """The first signal."""
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Raise KeyboardInterrupt, or note the first signal while a piece is in work."""
         first, self.number = self.number is None, self.number or number
-        if not (first and self.in_piece):
+        if not (first and self.in_work):
             raise KeyboardInterrupt
 
 
 _asked = _Asked()
 
 
-def stopping_between_pieces(progress: "Progress") -> "Progress":
-    """Return a callback for progress that lets a first Ctrl-C wait for the piece in work, until all are done.
+def stopping_between_pieces(progress: "Progress", scene: str) -> "Progress":
+    """Return a callback for the progress of a scene that lets a first Ctrl-C wait for the piece in work.
 
-    For commands that resume: the callback is called in the main thread, after each piece that is on disk, and before
-    the first. It raises KeyboardInterrupt there.
+    See `between_pieces`.
     """
 
     def report(done: int, total: int, item: str) -> None:
         progress(done, total, item)
-        _asked.in_piece = False
-        if _asked.number is not None:
-            signal.raise_signal(_asked.number)
-        _asked.in_piece = done < total
+        between_pieces(scene, more=done < total)
 
     return report
+
+
+def between_pieces(scene: str, *, more: bool) -> None:
+    """Raise KeyboardInterrupt after a first Ctrl-C; the next one waits for a piece of this scene if there are `more`.
+
+    For commands that resume: to be called in the main thread, after each piece that is on disk, before the first, and
+    when the scene has failed. Of several scenes in work, the first piece to be finished counts.
+    """
+    in_work, _asked.in_work = _asked.in_work, frozenset()
+    if _asked.number is not None:
+        signal.raise_signal(_asked.number)
+    _asked.in_work = in_work | {scene} if more else in_work - {scene}
 
 
 @contextmanager
@@ -69,7 +78,7 @@ def interruptible() -> Iterator[None]:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before, left = set(threading.enumerate()), threading.Event()
-    _asked.in_piece, _asked.number = False, None
+    _asked.in_work, _asked.number = frozenset(), None
     # `nohup`, or a shell for what it starts in the background, has them ignored.
     taken = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     handlers = {number: signal.signal(number, _asked.handle) for number in taken}
@@ -101,7 +110,7 @@ def _watch(reader: int, left: threading.Event) -> None:
         while number := signals.read(1):
             if number[0] not in _SIGNALS:
                 continue
-            if _asked.in_piece and not waiting:
+            if _asked.in_work and not waiting:
                 waiting = True
                 click.echo(
                     "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.", err=True

@@ -1,6 +1,6 @@
 """`geoseg predict`: scenes to class rasters and road networks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,12 @@ from geoseg.models.texts import escaped
 from . import options
 from .completion import complete_files
 from .group import sentence
-from .interrupts import stopping_between_pieces
+from .interrupts import between_pieces, stopping_between_pieces
 from .progress import is_json, json_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, TaskID
 
     from geoseg.prediction.results import Prediction
     from geoseg.tiling.progress import Progress as Report
@@ -68,17 +69,18 @@ def command(
         sources = [each for document in scenes for each in read_assets(document, asset)]
     console = make_console(stderr=True, quiet=quiet)
     failures = []
-    with chosen_executor(scheduler, workers, console) as executor, _progress_bars(console) as progress:
+    with chosen_executor(scheduler, workers, console) as executor, _progress_bars(console) as bars:
         predictions = predict_each(
             sources,
             model=model,
             folder=folder,
             overwrite=overwrite,
             executor=executor,
-            progress=progress,
+            progress=bars.begin,
             **choices,
         )
         for source, (_, outcome) in zip(sources, predictions, strict=True):
+            bars.end(source.name if isinstance(source, Asset) else source)
             if isinstance(outcome, Exception):
                 if len(sources) == 1:
                     raise outcome
@@ -94,33 +96,45 @@ def command(
 
 
 @contextmanager
-def _progress_bars(console: "Console") -> Iterator[Callable[[str], "Report"]]:
+def _progress_bars(console: "Console") -> "Iterator[_Bars]":
     """Show a bar for each scene on a terminal, of the blocks that are predicted and then of the files; or JSON."""
-    from geoseg.tiling.progress import no_progress
-
     from .console import pixel_bars
 
     with pixel_bars(console) as bars:
+        yield _Bars(console, bars)
 
-        def begin(scene: str) -> "Report":
-            name = Path(scene).name
-            events = json_progress() if is_json() else no_progress
-            for earlier in bars.task_ids[:-1]:
-                bars.remove_task(earlier)
-            task = bars.add_task(escaped(name), total=None, rate="starting")
 
-            def report(done: int, total: int, text: str) -> None:
-                if text:
-                    console.print(text)
-                events(done, total, name)
-                bars.update(task, completed=done, total=total)
-                speed = next((each.speed for each in bars.tasks if each.id == task), None)
-                rate = "tracing and writing" if done == total else f"{speed / 1e6:.2f} Mpx/s" if speed else ""
-                bars.update(task, rate=rate)
+class _Bars:
+    """Bars of the scenes that have begun, and not ended."""
 
-            return stopping_between_pieces(report)
+    def __init__(self, console: "Console", bars: "Progress") -> None:
+        self._console, self._bars = console, bars
+        self._tasks: dict[str, TaskID] = {}
 
-        yield begin
+    def begin(self, scene: str) -> "Report":
+        """Return the progress of a scene."""
+        from geoseg.tiling.progress import no_progress
+
+        name = Path(scene).name
+        events = json_progress() if is_json() else no_progress
+        task = self._tasks[scene] = self._bars.add_task(escaped(name), total=None, rate="starting")
+
+        def report(done: int, total: int, text: str) -> None:
+            if text:
+                self._console.print(text)
+            events(done, total, name)
+            self._bars.update(task, completed=done, total=total)
+            speed = next((each.speed for each in self._bars.tasks if each.id == task), None)
+            rate = "tracing and writing" if done == total else f"{speed / 1e6:.2f} Mpx/s" if speed else ""
+            self._bars.update(task, rate=rate)
+
+        return stopping_between_pieces(report, scene)
+
+    def end(self, scene: str) -> None:
+        """Remove the bar of a scene that is done or failed, if it has begun."""
+        between_pieces(scene, more=False)
+        if scene in self._tasks:
+            self._bars.remove_task(self._tasks.pop(scene))
 
 
 def _show(console: "Console", title: str, prediction: "Prediction") -> None:

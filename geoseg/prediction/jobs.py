@@ -1,6 +1,6 @@
 """Jobs: blocks of a plan to predict, and what is finished of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -42,6 +42,17 @@ class Finished:
     def pixels(self) -> int:
         """Number of pixels."""
         return prod(roi_shape(self.region))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Work:
+    """All jobs of one scene, for an executor."""
+
+    jobs: Sequence[Job]
+    clock: Timings
+    """For their stages."""
+    take: Callable[[Finished], None]
+    """Called with what is finished, in the thread of whoever iterates over the executor; an error ends the scene."""
 
 
 def run_block(job: Job, clock: Timings, carried: Carried | None = None) -> Iterator[Finished]:

@@ -1,6 +1,7 @@
 """Predict scenes: from rasters to class rasters and road networks on disk."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Unpack
@@ -13,7 +14,7 @@ from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.rasters.stac import Asset
 from geoseg.tiling.progress import Progress, no_progress
 
-from .executors import Executor, choose_runtime
+from .executors import Executor, LocalExecutor, choose_runtime
 from .naming import DEFAULT_NAME, name_results
 from .pooling import pool_stretch
 from .results import Prediction
@@ -86,14 +87,14 @@ def predict_each(
     progress: Callable[[str], Progress] = lambda _source: no_progress,
     **options: Unpack[Options],
 ) -> Iterator[tuple[str, Outcome]]:
-    """Predict scenes one after the other, and yield each with its result or error, in order.
+    """Predict scenes, and yield each with its result or error, in order.
 
     All scenes are named first: UsageError refuses one name for several, before anything is written.
 
-    The next scene is read and scored while the files of the last are written. `progress` is asked for that of each
-    scene, by its source or the id of its STAC item; the other parameters are those of `predict`. Other errors, such as
-    BundleError and UsageError, end all: they are raised in place of their scene's result, after those of earlier
-    scenes.
+    The next scene is read and scored while the files of the last are written; on a cluster, as many scenes are in work
+    as its workers have room for. `progress` is asked for that of each scene, by its source or the id of its STAC item;
+    the other parameters are those of `predict`. Other errors, such as BundleError and UsageError, end all: they are
+    raised after the results of earlier scenes.
     """
     sources = list(sources)
     names = name_results(sources, name)
@@ -111,12 +112,25 @@ def predict_each(
         )
 
     turns = (
-        Turn(
-            source=source.source if isinstance(source, Asset) else source,
+        _Numbered(
+            number=number,
             begin=partial(begin, source, named),
             progress=partial(progress, source.name if isinstance(source, Asset) else source),
         )
-        for source, named in zip(sources, names, strict=True)
+        for number, (source, named) in enumerate(zip(sources, names, strict=True))
     )
-    for turn, outcome in take_turns(turns, of_one_scene):
-        yield turn.source, outcome
+    ended: dict[int, Outcome] = {}
+    after = 0
+    for turn, outcome in take_turns(turns, of_one_scene, executor or LocalExecutor()):
+        ended[turn.number] = outcome
+        while after in ended:
+            source = sources[after]
+            yield source.source if isinstance(source, Asset) else source, ended.pop(after)
+            after += 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Numbered(Turn):
+    """The turn of a scene that has a place in the order."""
+
+    number: int

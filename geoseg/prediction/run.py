@@ -28,7 +28,7 @@ from geoseg.tiling import GRACE_S, in_thread, roi_shape
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, LocalExecutor
-from .jobs import Job
+from .jobs import Finished, Job, Work
 from .journal import digest_pieces, open_journal
 from .naming import name_results
 from .outputs import name_outputs
@@ -90,7 +90,7 @@ def ignore(_made: Prediction) -> None:
 
 
 class Run:
-    """A planned scene: `complete` it, or, within a `with` block, `predict` its blocks and then `finish` its files.
+    """A planned scene: `complete` it, or, within a `with` block, `start` it, and `finish` it once an executor ran it.
 
     `load` loads the engines that the plan's runtime describes. OutputError reports what prevents it; nothing is written
     before the block is entered.
@@ -123,25 +123,28 @@ class Run:
         self._finisher = self._executor.finisher(plan, self._journal, self._clock)
         self._finished = False
 
-    def predict(self, progress: Progress = no_progress) -> None:
-        """Predict the blocks that the journal lacks."""
+    def start(self, progress: Progress = no_progress) -> Work:
+        """Return the blocks that an executor is to run; those that the journal holds are done at once."""
         done, total = 0, prod(roi_shape(self._plan.roi))
         progress(0, total, COMPILING if self._finisher.compiling else "")
-        with rasterio.Env(**GDAL):
-            for finished in self._executor(self._jobs, self._clock):
-                self._finisher.add(finished)
-                done += finished.pixels
-                progress(done, total, "")
-        free_heap()  # so that the files need no more memory than the blocks did
-        check_unchanged(self._plan.scene.source, self._plan.scene.identity)
+
+        def take(finished: Finished) -> None:
+            nonlocal done
+            self._finisher.add(finished)
+            done += finished.pixels
+            progress(done, total, "")
+
+        return Work(jobs=self._jobs, clock=self._clock, take=take)
 
     def finish(self, published: Callable[[Prediction], None] = ignore) -> Prediction:
-        """Write and publish the files; from any thread.
+        """Write and publish the files once all blocks are done; from any thread.
 
         `published` is called with the result before the run forgets how to make it: a process that is killed first
         publishes again.
         """
+        free_heap()  # so that the files need no more memory than the blocks did
         with rasterio.Env(**GDAL):
+            check_unchanged(self._plan.scene.source, self._plan.scene.identity)
             made = write_results(
                 self._plan,
                 self._journal,
@@ -158,7 +161,9 @@ class Run:
     def complete(self, progress: Progress = no_progress) -> Prediction:
         """Predict the blocks and write the files, within a `with` block of its own."""
         with self:
-            self.predict(progress)
+            for _, error in self._executor([self.start(progress)]):
+                if error is not None:
+                    raise error
             writing = in_thread(self.finish, name="finish")
             self._stack.callback(wait, [writing])
             return writing.result()

@@ -1,17 +1,19 @@
-"""Predict scenes in turn: the next is read and scored while the files of the last are written."""
+"""Predict several scenes: the next are read and scored while the files of the last are written."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 from geoseg.errors import GeosegError, MismatchError, OutputError, SceneError
 from geoseg.tiling import GRACE_S, in_thread
 from geoseg.tiling.progress import Progress
 
+from .executors import Executor
+from .jobs import Work
 from .results import Prediction
 from .run import Run, ignore
 
@@ -21,16 +23,14 @@ Outcome = Prediction | GeosegError
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """A scene to predict when the scenes before it are predicted."""
+    """A scene to predict when there is room for it."""
 
-    source: str
-    """Path or URL for GDAL."""
     begin: Callable[[], Run]
     """Plans the run; its errors are those of the scene."""
     progress: Callable[[], Progress]
     """Called when the run begins, for the progress of its blocks."""
     published: Callable[[Prediction], None] = ignore
-    """See `Run.finish`; called in another thread, for one scene at a time."""
+    """See `Run.finish`; called in another thread, for as many scenes at the same time as are written."""
 
 
 T = TypeVar("T", bound=Turn)
@@ -43,68 +43,101 @@ def of_one_scene(error: Exception) -> GeosegError | None:
     return error if isinstance(error, SceneError | OutputError | MismatchError) else None
 
 
-def take_turns(turns: Iterable[T], judge: Judge) -> Iterator[tuple[T, Outcome]]:
-    """Predict scenes one after the other, and yield each with its result or error, in order.
+def take_turns(turns: Iterable[T], judge: Judge, executor: Executor) -> Iterator[tuple[T, Outcome]]:
+    """Predict scenes, as many at a time as the executor takes, and yield each with its result or error when it ends.
 
-    Other errors than those that `judge` returns end all: they are raised in place of their scene's result, after those
-    of earlier scenes. The files of one scene are written at a time.
+    Progress is called in the thread of the caller. Other errors than those that `judge` returns end all: they are
+    raised after the results of scenes whose blocks are predicted.
     """
-    writing: deque[_Writing[T]] = deque()
-    grace_s = None
-    try:
-        for turn in turns:
-            try:
-                run = _predicted(turn)
-            except Exception as error:  # noqa: BLE001 - raised when it is this scene's turn
-                failed: Future[Outcome] = Future()
-                writing.append(_Writing(turn, failed))
-                judged = judge(error)
-                if judged is None:
-                    failed.set_exception(error)
-                    break
-                failed.set_result(judged)
-            else:
-                task = partial(_finish, turn, run, [each.outcome for each in writing], judge)
-                writing.append(_Writing(turn, in_thread(task, name="finish"), run))
-            if len(writing) > 1:
-                yield writing[0].turn, writing[0].outcome.result()
-                writing.popleft()
-        for each in writing:
-            yield each.turn, each.outcome.result()
-    except KeyboardInterrupt:
-        grace_s = GRACE_S
-        for each in writing:
-            if each.run is not None:
-                each.run.stop()
-        raise
-    finally:
-        wait([each.outcome for each in writing], grace_s)
-
-
-@dataclass(frozen=True)
-class _Writing(Generic[T]):
-    """A scene whose blocks are predicted, or that failed."""
-
-    turn: T
-    outcome: Future[Outcome]
-    run: Run | None = None
-
-
-def _predicted(turn: Turn) -> Run:
-    run = turn.begin()
+    course = _Course(turns, judge)
     with ExitStack() as stack:
-        stack.enter_context(run)
-        run.predict(turn.progress())
-        stack.pop_all()
-    return run
+        stack.push(course.leave)
+        try:
+            for work, error in executor(course.begin()):
+                if error is not None:
+                    course.fail(work, error)
+                else:
+                    yield from course.ended(most=executor.writers - 1)
+                    course.write(work)
+                yield from course.ended(most=executor.writers)
+            yield from course.ended(most=0)
+        except Exception:
+            yield from course.ended(most=0)
+            raise
 
 
-def _finish(turn: Turn, run: Run, after: Sequence[Future[Outcome]], judge: Judge) -> Outcome:
-    """Write the files of a run after those of others, and leave it."""
+class _Course(Generic[T]):
+    """The scenes in work: their blocks are predicted, and then their files written."""
+
+    def __init__(self, turns: Iterable[T], judge: Judge) -> None:
+        self._turns, self._judge = turns, judge
+        self._predicting: dict[Work, tuple[T, Run]] = {}
+        self._writing: dict[Future[Outcome], tuple[T, Run | None]] = {}
+        """The files of a scene that failed need no run."""
+
+    def begin(self) -> Iterator[Work]:
+        """Begin one scene after the other, when the executor asks for it."""
+        for turn in self._turns:
+            try:
+                with ExitStack() as stack:
+                    run = stack.enter_context(turn.begin())
+                    work = run.start(turn.progress())
+                    stack.pop_all()
+            except Exception as error:  # noqa: BLE001 - judged
+                self._fail(turn, error)
+            else:
+                self._predicting[work] = turn, run
+                yield work
+
+    def fail(self, work: Work, error: Exception) -> None:
+        """Leave a scene whose blocks cannot be predicted; raises errors that end all."""
+        turn, run = self._predicting[work]
+        self._fail(turn, error)
+        del self._predicting[work]
+        run.__exit__(type(error), error, error.__traceback__)
+
+    def _fail(self, turn: T, error: Exception) -> None:
+        judged = self._judge(error)
+        if judged is None:
+            raise error
+        outcome: Future[Outcome] = Future()
+        outcome.set_result(judged)
+        self._writing[outcome] = turn, None
+
+    def write(self, work: Work) -> None:
+        """Begin to write the files of a scene whose blocks are predicted."""
+        turn, run = self._predicting[work]
+        self._writing[in_thread(partial(_finish, turn, run, self._judge), name="finish")] = turn, run
+        del self._predicting[work]
+
+    def ended(self, *, most: int) -> Iterator[tuple[T, Outcome]]:
+        """Yield the scenes that have ended; waits until the files of `most` scenes at most are being written."""
+        while len(self._writing) > most or any(each.done() for each in self._writing):
+            wait(self._writing, return_when=FIRST_COMPLETED)
+            for outcome in [each for each in self._writing if each.done()]:
+                turn, _ = self._writing.pop(outcome)
+                yield turn, outcome.result()
+
+    def leave(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave the scenes that are being predicted, and wait for the files of others, but not if interrupted."""
+        pending: list[Future[Any]] = [
+            in_thread(partial(run.__exit__, kind, error, traceback), name="leave")
+            for _, run in self._predicting.values()
+        ]
+        interrupted = isinstance(error, KeyboardInterrupt)
+        for _, run in self._writing.values() if interrupted else ():
+            if run is not None:
+                run.stop()
+        wait([*pending, *self._writing], GRACE_S if interrupted else None)
+
+
+def _finish(turn: Turn, run: Run, judge: Judge) -> Outcome:
+    """Write the files of a run, and leave it."""
     try:
         with ExitStack() as stack:
             stack.push(run)
-            wait(after)
             return run.finish(turn.published)
     except Exception as error:
         judged = judge(error)

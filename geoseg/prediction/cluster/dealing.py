@@ -1,51 +1,75 @@
-"""Deal the blocks of a plan to workers, each of which goes down a column so that it scores few tiles twice."""
+"""Deal the blocks of scenes to workers, each of which goes down a column so that it scores few tiles twice."""
 
+from collections import deque
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Generic, TypeVar
 
 from geoseg.tiling import Roi
 
+S = TypeVar("S", bound=Hashable)
 
-class Deal:
-    """Spans of blocks below each other, each worked down by one worker.
 
-    A worker without a span takes one that nobody has, or else the lower half of the longest.
+@dataclass(frozen=True, kw_only=True)
+class _Span(Generic[S]):
+    """Blocks of a scene below each other."""
+
+    scene: S
+    blocks: Sequence[Roi]
+    """All of the scene, column by column."""
+    places: range
+    """Those of the span, at least one."""
+
+
+class Deal(Generic[S]):
+    """Spans of blocks, each worked down by one worker.
+
+    A worker without a span takes the first that nobody has, or, where that is asked for, the lower half of the longest.
     """
 
-    def __init__(self, blocks: Sequence[Roi], workers: int) -> None:
-        order = sorted(range(len(blocks)), key=lambda number: (blocks[number][1].start, blocks[number][0].start))
-        self._order = order
-        columns = [blocks[number][1].start for number in order]
-        edges = [place for place in range(len(order)) if place == 0 or columns[place] != columns[place - 1]]
-        self._free: list[range] = []
-        for start, stop in pairwise([*edges, len(order)]):
-            parts = min(max(1, round(workers * (stop - start) / len(order))), stop - start)
-            cuts = [start + (stop - start) * part // parts for part in range(parts + 1)]
-            self._free += [range(*cut) for cut in pairwise(cuts)]
-        self._free.reverse()
-        self._owned: dict[Hashable, range] = {}
+    def __init__(self) -> None:
+        self._free: deque[_Span[S]] = deque()
+        self._owned: dict[Hashable, _Span[S]] = {}
 
-    def take(self, worker: Hashable) -> int | None:
-        """Return the number of the block that a worker predicts next; None if all are dealt out."""
-        span = self._owned.get(worker) or self._new_span()
-        if not span:
-            return None
-        self._owned[worker] = span[1:]
-        return self._order[span[0]]
+    def add(self, scene: S, blocks: Sequence[Roi], *, parts: int) -> None:
+        """Add the blocks of a scene, in about as many spans."""
+        order = sorted(blocks, key=lambda block: (block[1].start, block[0].start))
+        columns = [block[1].start for block in order]
+        edges = [place for place in range(len(order)) if place == 0 or columns[place] != columns[place - 1]]
+        for start, stop in pairwise([*edges, len(order)]):
+            count = min(max(1, round(parts * (stop - start) / len(order))), stop - start)
+            cuts = [start + (stop - start) * part // count for part in range(count + 1)]
+            self._free.extend(_Span(scene=scene, blocks=order, places=range(*cut)) for cut in pairwise(cuts))
+
+    def take(self, worker: Hashable) -> tuple[S, Roi] | None:
+        """Return the scene and block that a worker predicts next; None if it has no span, and no other is free."""
+        span = self._owned.pop(worker, None)
+        if span is None:
+            if not self._free:
+                return None
+            span = self._free.popleft()
+        if len(span.places) > 1:
+            self._owned[worker] = replace(span, places=span.places[1:])
+        return span.scene, span.blocks[span.places[0]]
+
+    def share(self) -> None:
+        """Free the lower half of the longest span, or all of it if that is one block."""
+        if not self._owned:
+            return
+        victim = max(self._owned, key=lambda worker: len(self._owned[worker].places))
+        span = self._owned.pop(victim)
+        kept = len(span.places) // 2
+        if kept:
+            self._owned[victim] = replace(span, places=span.places[:kept])
+        self._free.append(replace(span, places=span.places[kept:]))
 
     def leave(self, worker: Hashable) -> None:
         """Free the span of a worker that has left."""
-        span = self._owned.pop(worker, range(0))
-        if span:
-            self._free.append(span)
+        if worker in self._owned:
+            self._free.appendleft(self._owned.pop(worker))
 
-    def _new_span(self) -> range:
-        if self._free:
-            return self._free.pop()
-        victim = max(self._owned, key=lambda worker: len(self._owned[worker]), default=None)
-        if victim is None:
-            return range(0)
-        span = self._owned[victim]
-        kept = len(span) // 2
-        self._owned[victim] = span[:kept]
-        return span[kept:]
+    def drop(self, scene: S) -> None:
+        """Forget the blocks of a scene."""
+        self._free = deque(span for span in self._free if span.scene != scene)
+        self._owned = {worker: span for worker, span in self._owned.items() if span.scene != scene}

@@ -1,19 +1,17 @@
 """The executor for a Dask cluster."""
 
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geoseg.errors import GeosegWarning, UsageError
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.finishing import Finishing
-from geoseg.prediction.jobs import Finished, Job
+from geoseg.prediction.jobs import Finished, Job, Work
 from geoseg.prediction.journal import Journal
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.settings import Settings
@@ -21,7 +19,7 @@ from geoseg.prediction.timings import Timings
 from geoseg.tiling import in_thread
 from geoseg.version import __version__
 
-from .dealing import Deal
+from .crew import Crew, Roster
 from .tasks import Predicted, choose, keep, predict_block, run_task
 from .trouble import cluster_errors
 
@@ -31,13 +29,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_QUEUED_S = 0.5
-"""Work that waits at each worker, so that it has some while the client hears of what it has finished."""
-_MOST_QUEUED = 16
-_LOOK_S = 2.0
-"""How often the client looks for workers that have joined or left."""
 _SOONER = 1
 """Priority of what others wait for."""
+_FEW = 2
+"""As many blocks are sent with all of what they have in common, rather than that apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +41,26 @@ class DaskExecutor:
 
     The workers predict blocks, trace roads and write files, each task with the threads of its worker; the client only
     deals them out. They must see scenes under the same names and have the same hardware and geoseg. Engine, precision
-    and devices are chosen on the workers: `auto` uses their GPUs, whatever the client has. If the scheduler ends, an
+    and devices are chosen on the workers: `auto` uses their GPUs, whatever the client has. If the scheduler ends, a
     ClusterError says so, and the same call resumes.
     """
 
     client: "Client"
+    _roster: Roster = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Ask for nothing yet."""
+        object.__setattr__(self, "_roster", Roster(self._addresses))
 
     @property
     def workers(self) -> int:
         """Number of workers of the cluster; at least 2, since others may join."""
-        return max(2, len(self._addresses()))
+        return max(2, len(self._roster.addresses()))
+
+    @property
+    def writers(self) -> int:
+        """Two scenes for each worker: of the one it writes the files, and of the other the client names them."""
+        return 2 * self.workers
 
     def choose_runtime(self, settings: Settings) -> Runtime:
         """Let every worker choose engine, precision and devices; raises UsageError if their choices differ."""
@@ -79,38 +84,47 @@ class DaskExecutor:
 
         return SpreadFinisher(plan, journal, clock, partial(self._begin, priority=_SOONER), self._cancel)
 
-    def __call__(self, jobs: list[Job], clock: Timings) -> Iterator[Finished]:
-        """Deal out all jobs; an error cancels those that have not begun."""
+    def __call__(self, works: Iterable[Work]) -> Iterator[tuple[Work, Exception | None]]:
+        """Deal out the blocks of as many scenes as the workers have room for."""
         from distributed import as_completed
 
-        from .bundle import Bundle
-
-        with cluster_errors(self.client):
-            bundle = Bundle(jobs[0].model)
-            self.client.register_plugin(bundle)
-            # The plan's own blocks would be most of what is sent.
-            plan = replace(jobs[0].plan, blocks=(jobs[0].plan.roi,))
-            shared = self._begin(keep, replace(jobs[0], plan=plan, block=plan.roi, model=Path(bundle.file)))
-            blocks = [job.block for job in jobs]
-            running = as_completed(loop=self.client.loop)
-            crew = _Crew(Deal(blocks, self.workers))
-            try:
-                while True:
-                    for worker, number in crew.hand_out(self._addresses):
-                        future = self._begin(predict_block, shared, blocks[number], worker=worker)
-                        crew.began(future, worker)
-                        running.add(future)
-                    if not crew.busy:
-                        break
+        share = _Sharing(self.client, self._begin)
+        running = as_completed(loop=self.client.loop)
+        crew = Crew(works, self._roster)
+        try:
+            while True:
+                for worker, work, block in crew.hand_out():
+                    future = self._begin(predict_block, share.of(work), block, worker=worker)
+                    crew.began(future, work, worker)
+                    running.add(future)
+                if not crew.busy:
+                    break
+                with cluster_errors(self.client):
                     future = next(running)
-                    predicted: Predicted = future.result()
-                    crew.ended(future, predicted.seconds)
-                    future.release()
-                    clock.add(predicted.stages)
-                    _warn(predicted.warnings)
-                    yield Finished(region=predicted.block, counts=predicted.counts)
-            finally:
-                self._cancel([*crew.futures])
+                scene = crew.scene(future)
+                if scene is None:  # cancelled
+                    continue
+                try:
+                    self._take(scene, future, crew)
+                except Exception as error:  # noqa: BLE001 - the caller judges it
+                    self._cancel(crew.drop(scene))
+                    share.forget(scene)
+                    yield scene, error
+                else:
+                    if crew.has_ended(scene):
+                        share.forget(scene)
+                        yield scene, None
+        finally:
+            self._cancel(crew.running)
+
+    def _take(self, work: Work, future: "Promise[Any]", crew: Crew) -> None:
+        with cluster_errors(self.client):
+            predicted: Predicted = future.result()
+        crew.ended(future, predicted.seconds)
+        future.release()
+        work.clock.add(predicted.stages)
+        _warn(predicted.warnings)
+        work.take(Finished(region=predicted.block, counts=predicted.counts))
 
     def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
         """Run a task on a worker; its arguments may be futures of the cluster, or lists of them."""
@@ -131,71 +145,61 @@ class DaskExecutor:
         priority: int = 0,
     ) -> "Promise[Any]":
         """Begin a task on a worker, or, if it has left meanwhile or none is given, on any."""
-        return self.client.submit(
-            run_task,
-            __version__,
-            task,
-            *arguments,
-            pure=False,
-            workers=worker,
-            allow_other_workers=worker is not None,
-            priority=priority,
-        )
+        with cluster_errors(self.client):
+            return self.client.submit(
+                run_task,
+                __version__,
+                task,
+                *arguments,
+                pure=False,
+                workers=worker,
+                allow_other_workers=worker is not None,
+                priority=priority,
+                # Else a worker runs what it is given within a tenth of a second in any order, not down a column.
+                fifo_timeout=0,
+            )
 
     def _cancel(self, futures: "list[Promise[Any]]") -> None:
         if futures and self.client.status == "running":
             self.client.cancel(futures)
 
-    def _addresses(self) -> list[str]:
+    def _addresses(self) -> frozenset[str]:
         with cluster_errors(self.client):
-            return [*self.client.scheduler_info(n_workers=-1)["workers"]]
+            return frozenset(self.client.scheduler_info(n_workers=-1)["workers"])
 
 
-class _Crew:
-    """The workers, and how many blocks each has."""
+class _Sharing:
+    """What all blocks of a scene have in common."""
 
-    def __init__(self, deal: Deal) -> None:
-        self._deal = deal
-        self._queues: dict[str, int] = {}
-        self.futures: dict[Promise[Any], str] = {}
-        self._depth = 1
-        self._looked = -_LOOK_S
-        self._idle: set[str] = set()
+    def __init__(self, client: "Client", begin: "Callable[..., Promise[Any]]") -> None:
+        self._client, self._begin = client, begin
+        self._bundles: dict[Path, Path] = {}
+        """Names in the local folders of workers, of those that were sent."""
+        self._shared: dict[Work, Job | Promise[Any]] = {}
 
-    @property
-    def busy(self) -> bool:
-        """Whether a block is being predicted."""
-        return bool(self.futures)
+    def of(self, work: Work) -> "Job | Promise[Any]":
+        """Return a job for `predict_block`; sends it, if there are many blocks, and a bundle that is new."""
+        if work not in self._shared:
+            job = work.jobs[0]
+            # The plan's own blocks would be most of what is sent.
+            plan = replace(job.plan, blocks=(job.plan.roi,))
+            job = replace(job, plan=plan, block=plan.roi, model=self._bundle(job.model))
+            self._shared[work] = job if len(work.jobs) <= _FEW else self._begin(keep, job, priority=_SOONER)
+        return self._shared[work]
 
-    def hand_out(self, addresses: Callable[[], list[str]]) -> Iterator[tuple[str | None, int]]:
-        """Yield blocks for workers that have room; for any worker, if there is none yet."""
-        if time.monotonic() - self._looked > _LOOK_S:
-            found = dict.fromkeys(addresses(), 0)
-            for gone in self._queues.keys() - found.keys():
-                self._deal.leave(gone)
-            self._queues = found | {worker: count for worker, count in self._queues.items() if worker in found}
-            self._idle = {*found}
-            self._looked = time.monotonic()
-        for worker in sorted(self._idle):
-            while self._queues[worker] < self._depth and (number := self._deal.take(worker)) is not None:
-                yield worker, number
-        self._idle = set()
-        if not self._queues and not self.futures and (number := self._deal.take(None)) is not None:
-            yield None, number
+    def _bundle(self, model: Path) -> Path:
+        if model not in self._bundles:
+            from .bundle import Bundle
 
-    def began(self, future: "Promise[Any]", worker: str | None) -> None:
-        """Take note of a block that was handed out."""
-        self.futures[future] = worker or ""
-        if worker is not None:
-            self._queues[worker] += 1
+            bundle = Bundle(model)
+            with cluster_errors(self._client):
+                self._client.register_plugin(bundle)
+            self._bundles[model] = Path(bundle.file)
+        return self._bundles[model]
 
-    def ended(self, future: "Promise[Any]", seconds: float) -> None:
-        """Take note of a block that is finished, and how long it took."""
-        self._depth = min(_MOST_QUEUED, ceil(_QUEUED_S / max(seconds, 1e-3)))
-        worker = self.futures.pop(future)
-        if worker in self._queues:
-            self._queues[worker] -= 1
-            self._idle.add(worker)
+    def forget(self, work: Work) -> None:
+        """Free what a scene that has ended had in common."""
+        del self._shared[work]
 
 
 def _warn(sentences: Iterator[str] | tuple[str, ...]) -> None:

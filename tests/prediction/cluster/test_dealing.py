@@ -13,46 +13,89 @@ def column(number, count):
     return [(slice(row * HEIGHT, row * HEIGHT + HEIGHT), cols) for row in range(count)]
 
 
+def place(dealt):
+    """Scene, column and row of a block in blocks."""
+    scene, (rows, cols) = dealt
+    return scene, cols.start // WIDTH, rows.start // HEIGHT
+
+
+def take(deal, worker, *, share=True):
+    """Take a block, of what others have, too, if need be."""
+    dealt = deal.take(worker)
+    if dealt is None and share:
+        deal.share()
+        dealt = deal.take(worker)
+    return None if dealt is None else place(dealt)
+
+
 @given(
-    columns=st.lists(st.integers(1, 9), min_size=1, max_size=4),
-    workers=st.integers(1, 6),
-    turns=st.lists(st.integers(0, 7), max_size=60),
+    scenes=st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=4), min_size=1, max_size=4),
+    parts=st.integers(1, 6),
+    turns=st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=60),
     leaving=st.sets(st.integers(0, 60)),
 )
-def test_each_block_once(columns, workers, turns, leaving):
-    """Whoever asks in whatever order, and whoever leaves, every block is dealt out once."""
-    blocks = [block for number, count in enumerate(columns) for block in column(number, count)]
-    deal, dealt = Deal(blocks, workers), []
-    for number, worker in enumerate(turns):
+def test_each_block_once(scenes, parts, turns, leaving):
+    """Whoever asks in whatever order, and whoever leaves, every block of every scene is dealt out once."""
+    deal, dealt = Deal(), []
+    for scene, columns in enumerate(scenes):
+        deal.add(scene, [block for number, rows in enumerate(columns) for block in column(number, rows)], parts=parts)
+    for number, (worker, share) in enumerate(turns):
         if number in leaving:
             deal.leave(worker)
         else:
-            dealt.append(deal.take(worker))
-    while (number := deal.take("last")) is not None:
-        dealt.append(number)
-    assert sorted(number for number in dealt if number is not None) == list(range(len(blocks)))
+            dealt.append(take(deal, worker, share=share))
+    while (last := take(deal, "last")) is not None:
+        dealt.append(last)
+    assert sorted(each for each in dealt if each is not None) == [
+        (scene, number, row)
+        for scene, columns in enumerate(scenes)
+        for number, rows in enumerate(columns)
+        for row in range(rows)
+    ]
 
 
 @given(count=st.integers(1, 60), workers=st.integers(1, 9))
 def test_workers_of_one_speed_go_down(count, workers):
     """Workers that take turns each work down one span: as few blocks as workers do not follow the one above them."""
-    blocks = column(0, count)
-    deal, last, breaks = Deal(blocks, workers), {}, 0
+    deal, last, breaks = Deal(), {}, 0
+    deal.add("scene", column(0, count), parts=workers)
     for turn in range(2 * count):
         worker = turn % workers
-        number = deal.take(worker)
-        if number is None:
+        dealt = take(deal, worker)
+        if dealt is None:
             break
-        breaks += last.get(worker) != number - 1
-        last[worker] = number
+        breaks += last.get(worker) != dealt[2] - 1
+        last[worker] = dealt[2]
     whole = count // workers * workers
     assert breaks <= workers + (count - whole)
 
 
-def test_the_idle_takes_half_of_the_longest():
+def test_half_of_the_longest():
     """A worker that joins late takes the lower half of the longest span."""
-    blocks = column(0, 10)
-    deal = Deal(blocks, 1)
-    assert [deal.take("a") for _ in range(2)] == [0, 1]
-    assert deal.take("b") == 6
-    assert [deal.take("a"), deal.take("b")] == [2, 7]
+    deal = Deal()
+    deal.add("scene", column(0, 10), parts=1)
+    assert [take(deal, "a")[2] for _ in range(2)] == [0, 1]
+    assert take(deal, "b", share=False) is None
+    assert take(deal, "b")[2] == 6
+    assert [take(deal, "a")[2], take(deal, "b")[2]] == [2, 7]
+
+
+def test_a_scene_for_each_worker():
+    """Workers that take turns each work down a scene of one span, and the next when they are through."""
+    deal = Deal()
+    for scene in "pqr":
+        deal.add(scene, column(0, 2), parts=1)
+    assert [take(deal, worker, share=False) for worker in "abbaa"] == [
+        ("p", 0, 0), ("q", 0, 0), ("q", 0, 1), ("p", 0, 1), ("r", 0, 0),
+    ]  # fmt: skip
+
+
+def test_a_scene_that_is_dropped():
+    """Nothing more is dealt out of a scene that failed, whoever worked on it."""
+    deal = Deal()
+    for scene in "pq":
+        deal.add(scene, column(0, 6), parts=2)
+    assert take(deal, "a") == ("p", 0, 0)
+    deal.drop("p")
+    assert [take(deal, "a") for _ in range(6)] == [("q", 0, row) for row in range(6)]
+    assert take(deal, "a") is None

@@ -2,52 +2,19 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import Client
+from clusters import cluster, scheduling
 from standins import Echo, load_deadly, load_noted
 
 import geoseg
 from geoseg.prediction.cluster.executor import DaskExecutor
 
 pytestmark = pytest.mark.slow
-
-TESTS = Path(__file__).parents[2]
-
-
-@contextmanager
-def process(*words):
-    """Run a command of Dask until the block ends."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
-    with subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:]],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
-@contextmanager
-def cluster(folder, workers, *options):
-    """Start a scheduler and workers of one thread each, and yield a client and the processes."""
-    file = folder / "scheduler.json"
-    file.unlink(missing_ok=True)
-    with process("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)) as scheduler:
-        words = ("worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-dashboard", *options)
-        words += ("--local-directory", str(folder / "scratch"))
-        with process(*words, "--nworkers", str(workers)), Client(scheduler_file=str(file), timeout=60) as client:
-            client.wait_for_workers(workers, timeout=60)
-            yield client, scheduler
 
 
 @pytest.fixture
@@ -166,6 +133,31 @@ def test_a_killed_scheduler(scene, write_bundle, echo, tmp_path):
     before = {*tmp_path.glob("out/.*/*/classes_*.tif")}
     assert before
     with cluster(tmp_path, 1) as (client, _):
+        done = geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
+    assert files(done) == files(plain)
+
+
+def test_a_restarted_scheduler(scene, write_bundle, echo, tmp_path):
+    """A scheduler that is started again in its place does not know the tasks: the same, and then with new workers."""
+    model = write_bundle()
+    plain = geoseg.predict(scene, model=model, folder=tmp_path / "plain", load=echo)
+    call = {"model": model, "folder": tmp_path / "out"}
+    with ExitStack() as stack:
+        client, scheduler = stack.enter_context(cluster(tmp_path, 1))
+        port = client.scheduler.address.rpartition(":")[2]
+
+        def restart():
+            scheduler.kill()
+            scheduler.wait()
+            stack.enter_context(scheduling(tmp_path, port))
+
+        thread = when_reached(tmp_path, restart)
+        with pytest.raises(geoseg.ClusterError, match=r"stopped or restarted .* same command resumes"):
+            geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
+        thread.join(60)
+    (tmp_path / "go").touch()
+    assert [*tmp_path.glob("out/.*/*/classes_*.tif")]
+    with cluster(tmp_path, 1, port=port) as (client, _):
         done = geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
     assert files(done) == files(plain)
 
