@@ -1,6 +1,7 @@
 """Measure how predictions scale on a Dask cluster: workers, overhead, and a simulation of a thousand of them.
 
 python scale.py workers scene.tif          one worker process of one thread against two, in turn
+python scale.py scenes --count 40          a batch of small scenes on one of them against two, in turn
 python scale.py overhead                   milliseconds for each of many tiny blocks, without a network
 python scale.py simulate --overhead-ms 2   1,000 workers on 1,000,000 blocks, from what the others have measured
 """
@@ -12,9 +13,10 @@ import argparse
 import hashlib
 import heapq
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from distributed import Client, LocalCluster
 from scenes import write_scene
 
 import geoseg
+from geoseg.batch.batch import batch
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.legend import AERIAL
 
@@ -54,8 +57,8 @@ def _warm(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
 
 
-def predict(scene: Path, warm: Path, workers: int) -> tuple[float, float, str]:
-    """Return seconds of a prediction with roads, those of the client's own processor time, and a digest of its files.
+def predict(scenes: Sequence[Path], warm: Path, workers: int) -> tuple[float, float, str]:
+    """Return seconds of a batch with roads, those of the client's own processor time, and a digest of its files.
 
     The workers have predicted a small scene before, so that their libraries and network are loaded.
     """
@@ -64,13 +67,16 @@ def predict(scene: Path, warm: Path, workers: int) -> tuple[float, float, str]:
         client.run(_warm, folder)
         geoseg.predict(warm, folder=folder / "warm", executor=executor)
         started, worked = time.perf_counter(), time.process_time()
-        done = geoseg.predict(scene, folder=folder / "out", executor=executor)
+        done = batch([*map(str, scenes)], folder=folder / "out", executor=executor)
         seconds, client_s = time.perf_counter() - started, time.process_time() - worked
-        digest = hashlib.sha256(b"".join(path.read_bytes() for path in done.outputs.files)).hexdigest()
+        if done.failed:
+            raise SystemExit(done.failed[0].error)
+        written = sorted(f"{each.path} {each.sha256}" for record in done.done for each in record.outputs)
+        digest = hashlib.sha256("\n".join(written).encode()).hexdigest()
     return seconds, client_s, digest
 
 
-def compare(scene: Path, repeats: int) -> None:
+def compare(scenes: Sequence[Path], repeats: int) -> None:
     """Print the seconds of one worker and of two, in turn, and their ratio."""
     digests = set()
     folder = tempfile.TemporaryDirectory()
@@ -78,10 +84,20 @@ def compare(scene: Path, repeats: int) -> None:
     for _ in range(repeats):
         found = {}
         for workers in (1, 2):
-            found[workers], client_s, digest = predict(scene, warm, workers)
+            found[workers], client_s, digest = predict(scenes, warm, workers)
             digests.add(digest)
             print(f"{workers} workers: {found[workers]:7.1f} s, of the client {client_s:.1f} s", flush=True)
         print(f"ratio {found[1] / found[2]:.2f}, {'same' if len(digests) == 1 else 'OTHER'} bytes", flush=True)
+
+
+def compare_small(count: int, side: int, repeats: int) -> None:
+    """Compare with a batch of small scenes, each another file."""
+    with tempfile.TemporaryDirectory() as name:
+        scenes = [Path(name) / f"{number:04}.tif" for number in range(count)]
+        write_scene(scenes[0], height=side, width=side, seeds=1)
+        for scene in scenes[1:]:
+            shutil.copy(scenes[0], scene)
+        compare(scenes, repeats)
 
 
 class Nothing:
@@ -166,16 +182,20 @@ def _run(blocks: int, workers: int, work_s: float, overhead_s: float) -> float:
 def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["workers", "overhead", "simulate"])
+    parser.add_argument("what", choices=["workers", "scenes", "overhead", "simulate"])
     parser.add_argument("scene", nargs="?", type=Path)
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--count", type=int, default=40, help="of small scenes")
+    parser.add_argument("--side", type=int, default=600, help="of each, in pixels")
     parser.add_argument("--blocks", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=1_000)
     parser.add_argument("--overhead-ms", type=float, default=2.0)
     parser.add_argument("--megapixels-s", type=float, default=0.7, help="of one worker")
     given = parser.parse_args()
     if given.what == "workers":
-        compare(given.scene, given.repeats)
+        compare([given.scene], given.repeats)
+    elif given.what == "scenes":
+        compare_small(given.count, given.side, given.repeats)
     elif given.what == "overhead":
         overhead(1000)
     else:
