@@ -21,6 +21,7 @@ from geoseg.rasters.stretch import Stretch
 from geoseg.rasters.validity import Validity
 from geoseg.tiling import FAMILIES, Lattice, Roi, roi_shape
 
+from .disk import compressed, find_share
 from .layout import check_overlap, choose_grid, choose_lattice, cut_blocks, scene_pixels
 from .memory import Memory, choose_streams, estimate, max_columns
 from .scene_bands import choose_imagery
@@ -64,6 +65,8 @@ class Plan:
     """Area of interest; the result is nodata outside of it."""
     blocks: tuple[Roi, ...]
     """Regions that cover `roi`, each predicted by one worker."""
+    share: float
+    """Share of `scene_roi` that may have data, as the blocks of a large sparse file tell; else 1."""
 
     @property
     def gsd_m(self) -> float:
@@ -153,8 +156,7 @@ class Plan:
         return 1 + asked + self.settings.probabilities * len(self.card.legend)
 
     def _compressed(self, layers: float) -> int:
-        """Bytes of some layers, of which compression leaves six tenths at most."""
-        return int(math.prod(roi_shape(self.roi)) * layers * 0.6)
+        return compressed(math.prod(roi_shape(self.roi)), layers, self.share)
 
 
 def plan(
@@ -216,6 +218,7 @@ def plan(
         scene_roi=scene_roi,
         aoi=aoi,
         blocks=tuple(cut_blocks(lattice, roi, max_columns=max_columns(memory, settings, runtime), workers=workers)),
+        share=find_share(scene, imagery.bands, imagery.validity, scene_roi),
     )
 
 

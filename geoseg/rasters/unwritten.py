@@ -1,8 +1,10 @@
 """Find the parts of a GeoTIFF that were never written, so that they need not be read."""
 
-from collections.abc import Sequence
-from itertools import groupby, product
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
+import numpy as np
+import numpy.typing as npt
 import rasterio
 from rasterio.enums import Interleaving, MaskFlags
 from rasterio.windows import Window
@@ -23,31 +25,74 @@ def columns_to_read(
     Raises RasterioError if a block cannot be read.
     """
     rows, cols = roi
-    height, width = dataset.block_shapes[bands[0] - 1]
-    if dataset.driver != "GTiff" or height * width < _LEAST_PIXELS or has_mask(dataset, bands, validity):
+    if not _knows_blocks(dataset, bands, validity):
         return (cols,)
-    asked = {*bands, *([] if validity.alpha is None else [validity.alpha])}
-    if dataset.interleaving == Interleaving.pixel:
-        asked = {bands[0]}  # which shares its blocks with all others
-    down = range(rows.start // height, -(-rows.stop // height))
-    across = range(cols.start // width, -(-cols.stop // width))
-
-    def is_written(col: int) -> bool:
-        return any(
-            dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band) is not None
-            for row, band in product(down, asked)
-        )
-
-    written = [is_written(col) for col in across]
+    height, width = dataset.block_shapes[bands[0] - 1]
+    asked = _asked(dataset, bands, validity)
+    down, across = _blocks(rows, height), _blocks(cols, width)
+    written = [any(_is_written(dataset, asked, row, col) for row in down) for col in across]
     unwritten = [col for col, there in zip(across, written, strict=True) if not there]
-    if unwritten:
-        window = Window(unwritten[0] * width, down[0] * height, 1, 1)
-        if validity.read(dataset, bands, window, dataset.read(bands, window=window)).any():
-            return (cols,)
+    if unwritten and _has_data(dataset, bands, validity, down[0], unwritten[0]):
+        return (cols,)
     for row in down:
         _touch(dataset, sorted(asked), row, unwritten)
     spans = [list(group) for there, group in groupby(across, lambda col: written[col - across.start]) if there]
     return [clip(slice(span[0] * width, (span[-1] + 1) * width), cols) for span in spans]
+
+
+def share_written(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity, roi: Roi) -> float:
+    """Return the share of a region that is in blocks that a file holds; 1 for other files than sparse GeoTIFFs.
+
+    Raises RasterioError if a block cannot be read.
+    """
+    if not _knows_blocks(dataset, bands, validity):
+        return 1.0
+    height, width = dataset.block_shapes[bands[0] - 1]
+    asked = _asked(dataset, bands, validity)
+    down, across = _blocks(roi[0], height), _blocks(roi[1], width)
+    written = np.array([[_is_written(dataset, asked, row, col) for col in across] for row in down])
+    missing = np.argwhere(~written)
+    if not missing.size or _has_data(dataset, bands, validity, *(missing[0] + [down[0], across[0]])):
+        return 1.0
+    return float(_pixels(roi[0], down, height) @ written @ _pixels(roi[1], across, width))
+
+
+def _knows_blocks(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity) -> bool:
+    """Whether GDAL can tell which blocks a file lacks, and these say where there is no data."""
+    height, width = dataset.block_shapes[bands[0] - 1]
+    return bool(
+        dataset.driver == "GTiff" and height * width >= _LEAST_PIXELS and not has_mask(dataset, bands, validity)
+    )
+
+
+def _asked(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity) -> set[int]:
+    """Bands whose blocks say where there is data."""
+    if dataset.interleaving == Interleaving.pixel:
+        return {bands[0]}  # which shares its blocks with all others
+    return {*bands, *([] if validity.alpha is None else [validity.alpha])}
+
+
+def _blocks(span: slice, size: int) -> range:
+    """Numbers of the blocks that a span of pixels meets."""
+    return range(span.start // size, -(-span.stop // size))
+
+
+def _pixels(span: slice, blocks: range, size: int) -> npt.NDArray[np.float64]:
+    """Shares of a span that are in each of the blocks that it meets."""
+    edges = np.clip(np.arange(blocks.start, blocks.stop + 1) * size, span.start, span.stop)
+    shares: npt.NDArray[np.float64] = np.diff(edges) / (span.stop - span.start)
+    return shares
+
+
+def _is_written(dataset: rasterio.DatasetReader, bands: Iterable[int], row: int, col: int) -> bool:
+    return any(dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band) is not None for band in bands)
+
+
+def _has_data(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity, row: int, col: int) -> bool:
+    """Whether the first pixel of a block is valid, and so, of a block that the file lacks, all of them."""
+    height, width = dataset.block_shapes[bands[0] - 1]
+    window = Window(col * width, row * height, 1, 1)
+    return bool(validity.read(dataset, bands, window, dataset.read(bands, window=window)).any())
 
 
 def _touch(dataset: rasterio.DatasetReader, bands: Sequence[int], row: int, cols: Sequence[int]) -> None:

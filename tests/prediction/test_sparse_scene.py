@@ -10,7 +10,7 @@ from standins import Echo, load_echo, make_card
 
 import geoseg
 from geoseg.models.legend import NODATA
-from geoseg.prediction import blocks, result_layers
+from geoseg.prediction import blocks, disk, result_layers
 from geoseg.prediction.blocks import predict_block
 from geoseg.prediction.plan import plan
 from geoseg.prediction.settings import Settings
@@ -136,6 +136,19 @@ def test_on_a_cluster(scenes, predict, monkeypatch):
     assert found.areas == expected.areas
     for one, other in zip(found.outputs.files, expected.outputs.files, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
+
+
+def test_disk_space(scenes, predict, monkeypatch):
+    """The estimate of the disk space covers the results of a sparse scene, and knows that it is one."""
+    monkeypatch.setattr(disk, "_FEWEST", 1)
+    card, choices = make_card(), EVERYTHING | {"probabilities": False, "disagreement": False}  # which are noise here
+    full, sparse = (plan(open_scene(scene), card, Settings(**choices)) for scene in scenes)
+    made = predict(scenes[1], "out", **choices)
+    held = sum(path.stat().st_size for path in made.outputs.rasters.values())
+    assert held <= sparse.result_disk <= 0.15 * full.result_disk
+    assert sparse.work_disk <= 0.15 * full.work_disk
+    assert full.share == 1
+    assert plan(open_scene(scenes[1]), card, Settings()).share == pytest.approx(2 * BLOCK**2 / (SHAPE[0] * SHAPE[1]))
 
 
 class Ahead(Echo):

@@ -6,7 +6,7 @@ import rasterio
 from rasterio.windows import Window
 
 from geoseg.rasters.read import read_pixels
-from geoseg.rasters.unwritten import columns_to_read
+from geoseg.rasters.unwritten import columns_to_read, share_written
 from geoseg.rasters.validity import Validity
 
 SIDE, BLOCK = 500, 128
@@ -97,3 +97,22 @@ def test_unwritten_pixels_that_have_data_are_read(sparse):
     """Where nothing declares nodata, black blocks that are not in the file are as valid as all others."""
     file, _ = sparse()
     assert columns_to_read(file, BANDS, Validity(), WHOLE) == (WHOLE[1],)
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+@pytest.mark.parametrize("roi", [WHOLE, (slice(3, 140), slice(100, 499)), (slice(390, 391), slice(140, 160))])
+def test_share_written(sparse, interleave, roi):
+    """The share of a region that the file holds is that of the pixels of its blocks."""
+    file, _ = sparse(nodata=0, interleave=interleave)
+    held = np.zeros((SIDE, SIDE), bool)
+    for row, col in WRITTEN:
+        held[row * BLOCK : (row + 1) * BLOCK, col * BLOCK : (col + 1) * BLOCK] = True
+    assert share_written(file, BANDS, Validity(), roi) == pytest.approx(held[roi].mean())
+
+
+@pytest.mark.parametrize(
+    "profile", [{}, {"nodata": 0, "BLOCKXSIZE": 16, "BLOCKYSIZE": 16}, {"nodata": 0, "mask": True}]
+)
+def test_share_of_files_that_do_not_tell(sparse, profile):
+    """All may have data where missing blocks are valid, too small to ask for them, or a mask says where there is."""
+    assert share_written(sparse(**profile)[0], BANDS, Validity(), WHOLE) == 1
