@@ -1,9 +1,11 @@
-"""Which rasters are opened: formats without surprises, and no more pixels than a limit."""
+"""Which rasters are opened: formats without surprises, and no more pixels, in all and at a time, than a limit."""
 
 import os
 from collections.abc import Callable
 
+import numpy as np
 from rasterio._path import _parse_path  # of names that begin with a scheme: `rasterio.open` takes no list of drivers
+from rasterio.enums import Interleaving
 from rasterio.env import ensure_env_with_credentials
 from rasterio.io import DatasetReader
 
@@ -25,6 +27,8 @@ imagery."""
 MAX_PIXELS = 10**12
 """Pixels of a raster, unless the user says otherwise: 100 km × 100 km at 10 cm, or a day and more on a fast machine."""
 MAX_PIXELS_VARIABLE = "GEOSEG_MAX_PIXELS"
+_MAX_BLOCK = 2**30
+"""Bytes of a block, which GDAL unpacks whole for the first of its pixels: 8192 × 8192 of 4 bands of float32."""
 
 open_allowed: Callable[..., DatasetReader] = ensure_env_with_credentials(
     lambda source, **options: DatasetReader(_parse_path(source), driver=DRIVERS, sharing=False, **options)
@@ -55,4 +59,23 @@ def check_size(name: str, shape: Shape, max_pixels: float | None, *, what: str =
             f"{name} {what} {cols} × {rows} = {rows * cols:.3g} pixels, more than the limit of {limit:.3g} against "
             "small files that unpack to far too much; if it is meant, raise the limit with `max_pixels` or the "
             f"environment variable {MAX_PIXELS_VARIABLE}."
+        )
+
+
+def check_blocks(name: str, dataset: DatasetReader) -> None:
+    """Raise SceneError for blocks of more bytes than `_MAX_BLOCK`; strips that GDAL reads row by row are none."""
+    if dataset.count == 0:
+        return
+    together = dataset.count if dataset.interleaving == Interleaving.pixel else 1
+    sizes = [
+        height * width * together * np.dtype(dtype.replace("complex_int16", "complex64")).itemsize
+        for (height, width), dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True)
+    ]
+    largest = max(sizes)
+    if largest > _MAX_BLOCK:
+        height, width = dataset.block_shapes[sizes.index(largest)]
+        raise SceneError(
+            f"{name} is stored in blocks of {width} × {height} pixels, each of which unpacks to {largest / 1e9:.1f} GB "
+            f"at once, more than the limit of {_MAX_BLOCK / 1e9:.1f} GB; write it in smaller ones (`gdal_translate -co "
+            "TILED=YES -co COMPRESS=DEFLATE IN OUT.tif`)."
         )

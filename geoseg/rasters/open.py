@@ -16,7 +16,7 @@ from geoseg.files import check_regular
 from geoseg.models.archive import check_self_contained
 from geoseg.models.backend import without_chatter
 
-from .allowed import check_size, open_allowed
+from .allowed import check_blocks, check_size, open_allowed
 from .behind import check_before, check_dataset
 from .identity import Mark, check_unchanged, identify
 from .servers import server_failure
@@ -56,8 +56,9 @@ def opened(
 ) -> Iterator[rasterio.DatasetReader]:
     """Open a raster; a SceneError names it if GDAL cannot open or read it, or if its files change meanwhile.
 
-    One reports, too, more than `max_pixels` (by default `allowed.most_pixels`), and files elsewhere on this machine
-    behind a VRT: unless there is an `identity`, since whoever has that has opened the raster before.
+    One reports, too, blocks of more bytes than a limit, more than `max_pixels` (by default `allowed.most_pixels`), and
+    files elsewhere on this machine behind a VRT: the latter two unless there is an `identity`, since whoever has that
+    has opened the raster before.
 
     They must also be as in `identity`, if it is given, when the raster is opened and when it is closed. Reduced reads
     use the full resolution unless `overviews` are allowed. `level` opens an overview in place of the raster itself.
@@ -75,6 +76,7 @@ def opened(
             if not identity:
                 check_size(source, dataset.shape, max_pixels)
                 check_dataset(source, dataset)
+            check_blocks(source, dataset)
             with usable_crs(source):
                 _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
             _refuse_cut_off(source, dataset)

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 import geoseg
 from geoseg.cli import main
 from geoseg.errors import SceneError, UsageError
+from geoseg.rasters import allowed
 from geoseg.rasters.allowed import DRIVERS, MAX_PIXELS
 from geoseg.rasters.open import opened, unplaced
 
@@ -35,6 +36,48 @@ def test_default(bomb):
         found = CliRunner().invoke(main, [str(word) for word in command])
         assert found.exit_code == 3
         assert "more than the limit of 1e+12" in found.output
+
+
+@pytest.mark.parametrize(
+    ("blocks", "found"),
+    [
+        (
+            {"tiled": True, "blockxsize": 40_000, "blockysize": 40_000},
+            "40000 × 40000 pixels, each of which unpacks",
+        ),
+        (
+            {"blockysize": 20_000},
+            "40000 × 20000 pixels, each of which unpacks to 2.4 GB at once, more than the limit of 1.1 GB",
+        ),
+    ],
+    ids=["tile", "strip"],
+)
+def test_large_blocks(tmp_path, blocks, found):
+    """A block, which GDAL unpacks whole, is refused before it is read if it is of more than a gigabyte."""
+    path, shape = tmp_path / "blocks.tif", {"width": 40_000, "height": 40_000, "count": 3, "dtype": "uint8"}
+    blocks |= {"sparse_ok": True, "compress": "deflate", "interleave": "pixel", "photometric": "rgb"}
+    with rasterio.open(path, "w", driver="GTiff", crs="EPSG:32633", transform=PLACE, **shape, **blocks):
+        pass
+    for command in (["info", path], ["predict", path, "-o", tmp_path / "out"]):
+        done = CliRunner().invoke(main, [str(word) for word in command])
+        assert done.exit_code == 3, done.output
+        assert found in done.output
+        assert done.output.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_single_strip(write_scene, noise, monkeypatch):
+    """A file of one strip, which GDAL reads row by row, has no blocks that are too large."""
+    monkeypatch.setattr(allowed, "_MAX_BLOCK", 2**20)
+    pixels = noise(3_000, 1_000)
+    compressed = {"compress": "deflate", "zlevel": 1, "interleave": "pixel"}
+    with opened(str(write_scene(pixels, blockysize=3_000, **compressed))) as dataset:
+        np.testing.assert_array_equal(dataset.read(window=((2_990, 3_000), (0, 1_000))), pixels[:, 2_990:])
+    with (
+        pytest.raises(SceneError, match="1000 × 1500 pixels"),
+        opened(str(write_scene(pixels, blockysize=1_500, **compressed))),
+    ):
+        pass
 
 
 def test_option(write_scene, noise, write_bundle, echo, tmp_path):
