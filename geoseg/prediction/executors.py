@@ -1,25 +1,31 @@
 """Where a plan is run: in this process, or on a Dask cluster (`geoseg.prediction.cluster`), to the same bytes."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import rasterio
 
 from geoseg.models.engines.engine import Loader
+from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
-from geoseg.tiling import in_thread
+from geoseg.tiling import GRACE_S, in_thread
 
 from .finishing import Finisher, Finishing
-from .jobs import Work, run_block
+from .jobs import Finished, Work, run_block
 from .journal import Journal
 from .plan import Plan
 from .settings import Settings
 from .timings import Timings
 
 R = TypeVar("R")
+
+_FEW_TILES = 9
+"""Of a small scene, at most: several of them take less memory than one that is large."""
 
 
 class Executor(Protocol):
@@ -59,7 +65,10 @@ def choose_runtime(settings: Settings, load: Loader | None, executor: Executor |
 
 
 class LocalExecutor:
-    """Runs blocks one after the other in this process; all cores or devices share each."""
+    """Runs blocks one after the other in this process; all cores or devices share each.
+
+    Of small scenes, the next is read and scored while OpenVINO has the last tiles of one before it in work.
+    """
 
     workers = 1
     writers = 1
@@ -73,18 +82,71 @@ class LocalExecutor:
         return Finisher(plan, journal, clock)
 
     def __call__(self, works: Iterable[Work]) -> Iterator[tuple[Work, Exception | None]]:
-        """Run the jobs of one scene after the other."""
-        for work in works:
-            try:
-                with rasterio.Env(**GDAL):
-                    for job in work.jobs:
-                        for finished in run_block(job, work.clock):
-                            work.take(finished)
-            except Exception as error:  # noqa: BLE001 - the caller judges it
-                yield work, error
-            else:
-                yield work, None
+        """Run the jobs of one scene after the other; of small scenes, those of the next ahead."""
+        begun: deque[_Ahead] = deque()
+        try:
+            for work in works:
+                most = 0
+                if _is_small(work):
+                    begun.append(_Ahead(work))
+                    most = count_streams(work.jobs[0].plan.settings.batch_size) + 1
+                while len(begun) > most:
+                    yield begun.popleft().take()
+                if not most:
+                    yield _take(work, _run(work))
+            while begun:
+                yield begun.popleft().take()
+        finally:
+            wait([each.ended for each in begun], GRACE_S)
 
     def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
         """Run a task in a thread of its own."""
         return in_thread(partial(task, *arguments), name="finish")
+
+
+def _is_small(work: Work) -> bool:
+    """Whether the network has little to do, in an engine that threads may share."""
+    plan = work.jobs[0].plan
+    openvino = plan.runtime is not None and plan.runtime.engine == "openvino"
+    return openvino and plan.lattice.count_tiles(plan.roi) <= _FEW_TILES
+
+
+class _Ahead:
+    """Runs a scene in a thread of its own, however long it takes until `take`."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._finished: SimpleQueue[Finished | None] = SimpleQueue()
+        self.ended = in_thread(self._run, name="scene")
+
+    def take(self) -> tuple[Work, Exception | None]:
+        """Take what is finished as it comes; returns the error that ended it, if any."""
+        try:
+            _, error = _take(self._work, iter(self._finished.get, None))
+            self.ended.result()
+        except Exception as ended:  # noqa: BLE001 - judged
+            error = ended
+        return self._work, error
+
+    def _run(self) -> None:
+        try:
+            for finished in _run(self._work):
+                self._finished.put(finished)
+        finally:
+            self._finished.put(None)
+
+
+def _run(work: Work) -> Iterator[Finished]:
+    with rasterio.Env(**GDAL):
+        for job in work.jobs:
+            yield from run_block(job, work.clock)
+
+
+def _take(work: Work, finished: Iterable[Finished]) -> tuple[Work, Exception | None]:
+    """Take what is finished of a scene; returns the error that ends it, if any, which the caller judges."""
+    try:
+        for each in finished:
+            work.take(each)
+    except Exception as error:  # noqa: BLE001 - judged
+        return work, error
+    return work, None

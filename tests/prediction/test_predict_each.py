@@ -1,12 +1,16 @@
 """Several scenes: the next is predicted while the files of the last are written."""
 
 import threading
+from pathlib import Path
 
 import pytest
+from standins import make_card
 
 from geoseg.errors import BundleError, SceneError, UsageError
+from geoseg.models.bundle import save_bundle
+from geoseg.models.networks.presets import build_preset
 from geoseg.prediction import predict as module
-from geoseg.prediction.predict import predict_each
+from geoseg.prediction.predict import predict, predict_each
 from geoseg.tiling.progress import no_progress
 
 
@@ -88,3 +92,30 @@ def test_an_error_that_ends_all_takes_its_turn(scenes, write_bundle, echo, tmp_p
     assert [source for source, _ in outcomes] == scenes[:1]
     assert outcomes[0][1].outputs.classes.exists()
     assert asked == scenes[::2]
+
+
+def test_small_scenes_overlap(write_scene, noise, tmp_path):
+    """OpenVINO has several small scenes in work, whose files are those of scenes alone; a damaged one stops none."""
+    scenes = [str(write_scene(noise(90 + 20 * number, 150), f"{number}.tif")) for number in range(6)]
+    save_bundle(build_preset("unet", bands=3, classes=5, width=2), make_card(name="tiny"), tmp_path / "tiny.keras")
+    choices = {"model": tmp_path / "tiny.keras", "engine": "openvino"}
+    alone = [predict(scene, folder=tmp_path / "alone", **choices) for scene in scenes]
+    with Path(scenes[3]).open("r+b") as damaged:
+        damaged.truncate(20_000)
+    events = []
+
+    def progress(source):
+        def report(done, total, text):
+            events.append((source, done == total))
+
+        return report
+
+    outcomes = list(predict_each(scenes, folder=tmp_path / "together", progress=progress, **choices))
+    assert events.index((scenes[1], False)) < events.index((scenes[0], True)), "the second waits for the first"
+    assert [source for source, _ in outcomes] == scenes
+    for number, ((_, made), expected) in enumerate(zip(outcomes, alone, strict=True)):
+        if number == 3:
+            assert isinstance(made, SceneError)
+            continue
+        for found, one in zip(made.outputs.files, expected.outputs.files, strict=True):
+            assert found.read_bytes() == one.read_bytes()
