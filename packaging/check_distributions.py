@@ -23,6 +23,9 @@ def check(checkout: Path, folder: Path) -> None:
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        if b"\nProject-URL: " not in archive.read(metadata):
+            print(f"{wheel.name} names no addresses of the project yet: fill in `project_urls` before you publish.")
     compare(wheel, held, package)
     with tarfile.open(sdist) as archive:
         held = {item.name.partition("/")[2] for item in archive if not item.isdir()}
