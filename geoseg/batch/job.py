@@ -102,6 +102,7 @@ class Job:
             (member.planned for member in waiting if isinstance(member.planned, Plan)),
             self.folder,
             records=self.manifest.records.values(),
+            memory=self.executor.memory,
             together=self.executor.workers + self.executor.writers,
             failing=[str(member.planned) for member in waiting if isinstance(member.planned, GeosegError)],
         )

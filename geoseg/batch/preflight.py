@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from geoseg.models.engines.hardware import available_memory
 from geoseg.pages.page import duration
 from geoseg.prediction.plan import Plan
 from geoseg.tiling import roi_shape
@@ -76,7 +75,6 @@ def check(
     folder: Path,
     *,
     records: Iterable[Record] = (),
-    processes: int = 1,
     together: int = 2,
     memory: int | None = None,
     failing: Iterable[str] = (),
@@ -91,12 +89,10 @@ def check(
         Folder of the results, which may not exist yet. Only its disk is checked.
     records
         Earlier records of the folder, for the rate.
-    processes
-        Processes that share the memory of this machine.
     together
         Scenes whose work folders exist at the same time: one is read while another is finished.
     memory
-        Bytes that a process may use; by default its share of what is available on this machine.
+        Bytes that a process which predicts may use; None if that is not known.
     failing
         Errors of scenes that could not be planned.
     """
@@ -115,7 +111,6 @@ def check(
         )
     of_engine = [each for each in records if each.state == "done" and each.pixels and each.engine in engines]
     disk = sum(each.results for each in needs) + sum(sorted(each.work for each in needs)[-together:])
-    memory = available_memory() // processes if memory is None else memory
     return Preflight(
         scenes=len(needs),
         pixels=sum(each.pixels for each in needs),
@@ -123,7 +118,7 @@ def check(
         disk=disk,
         earlier=len(of_engine),
         pixels_per_s=_rate(of_engine),
-        problems=(*_lacking_memory(needs, memory), *_lacking_disk(needs, disk, folder)),
+        problems=(*(() if memory is None else _lacking_memory(needs, memory)), *_lacking_disk(needs, disk, folder)),
         failing=tuple(failing),
     )
 
@@ -144,8 +139,8 @@ def _lacking_memory(needs: Iterable[_Need], memory: int) -> Iterator[str]:
     lacking = sorted((each for each in needs if each.memory > memory), key=lambda each: -each.memory)
     for each in lacking[:_LISTED]:
         yield (
-            f"{each.source} may need {decimal(each.memory)} of memory, and {decimal(memory)} are available; close "
-            "other programs, or lower `memory`."
+            f"{each.source} may need {decimal(each.memory)} of memory, and {decimal(memory)} are available; free "
+            "some, or lower `memory`."
         )
     if more := lacking[_LISTED:]:
         yield f"{_count(len(more), 'more scene')} may need more memory than the {decimal(memory)} that are available."

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import rasterio
 
 from geoseg.models.engines.engine import Loader
-from geoseg.models.engines.hardware import count_streams
+from geoseg.models.engines.hardware import available_memory, count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
 from geoseg.tiling import GRACE_S, in_thread
@@ -38,6 +38,10 @@ class Executor(Protocol):
     @property
     def writers(self) -> int:
         """Number of scenes whose files may be written at the same time, beside those that are predicted."""
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes of memory that there are for each process which predicts; None if that is not known."""
 
     def choose_runtime(self, settings: Settings) -> Runtime:
         """Choose engine, precision and devices where the jobs will run; raises UsageError."""
@@ -72,6 +76,11 @@ class LocalExecutor:
 
     workers = 1
     writers = 1
+
+    @property
+    def memory(self) -> int:
+        """Bytes that are available on this machine."""
+        return available_memory()
 
     def choose_runtime(self, settings: Settings) -> Runtime:
         """Choose engine, precision and devices of this process."""

@@ -11,7 +11,6 @@ from pyproj import CRS
 from rasterio import Affine
 from standins import make_card
 
-from geoseg.batch import preflight
 from geoseg.batch.manifest import Record
 from geoseg.batch.preflight import check
 from geoseg.models.engines.runtime import Runtime
@@ -88,12 +87,11 @@ def test_scenes_that_do_not_fit_the_memory(planned, tmp_path, limit, more):
     assert not check(plans[:limit], tmp_path, memory=plans[limit].memory).problems
 
 
-def test_processes_share_the_memory(planned, tmp_path, monkeypatch):
-    """What is available on this machine is for all of them."""
+def test_memory_that_is_not_known(planned, tmp_path):
+    """Nothing is said of the memory of workers that have no limit."""
     one = planned("a", 1_000)
-    monkeypatch.setattr(preflight, "available_memory", lambda: 3 * one.memory)
-    assert not check([one], tmp_path, processes=3).problems
-    assert len(check([one], tmp_path, processes=4).problems) == 1
+    assert check([one], tmp_path, memory=1).problems
+    assert not check([one], tmp_path, memory=None).problems
 
 
 def test_disk(planned, tmp_path, free):

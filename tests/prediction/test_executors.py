@@ -85,6 +85,18 @@ def test_workers_that_differ(machines):
     )
 
 
+@pytest.mark.parametrize(("limits", "memory"), [([3_000, 2_000, 4_000], 2_000), ([3_000, 0], None), ([], None)])
+def test_memory_of_workers(limits, memory):
+    """A scene must fit the smallest worker of a cluster, not this machine; 0 is no limit."""
+
+    class Limited(Cluster):
+        def scheduler_info(self, n_workers):
+            return {"workers": {f"tcp://{n}": {"memory_limit": limit} for n, limit in enumerate(limits)}}
+
+    assert DaskExecutor(client=Limited(0)).memory == memory
+    assert LocalExecutor().memory > 0
+
+
 def test_this_process_chooses(machines):
     """Without a cluster this process chooses; a caller's loader needs no choice."""
     machines(ON_CPU, ON_CPU)

@@ -62,6 +62,13 @@ class DaskExecutor:
         """Two scenes for each worker: of the one it writes the files, and of the other the client names them."""
         return 2 * self.workers
 
+    @property
+    def memory(self) -> int | None:
+        """Limit of the worker with the least memory; None if a worker has no limit, or there is none yet."""
+        with cluster_errors(self.client):
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        return min((worker["memory_limit"] for worker in workers), default=0) or None
+
     def choose_runtime(self, settings: Settings) -> Runtime:
         """Let every worker choose engine, precision and devices; raises UsageError if their choices differ."""
         # A cluster that scales may have no worker until there is a task.
