@@ -43,5 +43,5 @@ def build(folder: Path) -> Path:
 if __name__ == "__main__":
     reserved = [key for key, value in read_metadata().items() if "example.org" in value]
     if reserved:
-        print(f"metadata.txt has no real {', '.join(reserved)} yet: fill in before you publish.", file=sys.stderr)
+        print(f"To publish the plugin, complete metadata.txt ({', '.join(reserved)}).", file=sys.stderr)
     print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd()))

@@ -87,6 +87,16 @@ def check_space(folder: Path) -> None:
         )
 
 
+def _advice(sentence: str, source: Source) -> str:
+    """Return what to do where it is geoseg itself that the package index lacks."""
+    if source.wheels is not None or "geoseg" not in sentence:
+        return ""
+    return (
+        " If the package index does not have this version of geoseg, choose a folder with its wheel: "
+        "`pip wheel --no-deps .` in its source makes one."
+    )
+
+
 def make_environment(folder: Path, version: str, source: Source, listener: Listener) -> Program:
     """Make the environment anew, and return its command.
 
@@ -109,7 +119,7 @@ def make_environment(folder: Path, version: str, source: Source, listener: Liste
             if ending.cancelled:
                 raise ProgramError("The set-up was cancelled.")
             if ending.code:
-                raise ProgramError(f"The set-up failed: {ending.sentence}")
+                raise ProgramError(f"The set-up failed: {ending.sentence}{_advice(ending.sentence, source)}")
         program = find_program(str(command_in(folder)), folder)
         complete = True
         return program

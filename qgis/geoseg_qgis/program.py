@@ -55,7 +55,9 @@ def find_program(chosen: str, environment: Path) -> Program:
     if not path.is_file():
         if named:
             raise ProgramError(f"There is no file {path}; choose the geoseg command in {MENU}, or let it make one.")
-        raise ProgramError(f"geoseg is not set up yet: choose {MENU} once.")
+        raise ProgramError(
+            f"geoseg is not set up yet: choose {MENU} once, or, without a window, name its command in {VARIABLE}."
+        )
     version = _version_of(path)
     if version.split(".")[:2] != required_version().split(".")[:2]:
         raise ProgramError(

@@ -57,7 +57,9 @@ def test_toolbox_lists_all(qgis):
 
 def test_prediction_is_that_of_the_command(qgis, mapped, tmp_path, samples):
     """`qgis_process run geoseg:predict` writes the bytes of `geoseg predict`, and names them; the version is said."""
-    said = qgis.run("geoseg:predict", INPUT=samples / "coast.tif", FOLDER=tmp_path, CONFIDENCE=True)
+    said = qgis.run("geoseg:predict", INPUT=samples / "coast.tif", FOLDER=tmp_path, CONFIDENCE=True, REPORT=True)
+    assert re.search(rf"^REPORT_FILE:\s+{re.escape(str(tmp_path))}/coast_report.html$", said, re.MULTILINE)
+    assert "coast" in (tmp_path / "coast_report.html").read_text(encoding="utf-8")
     for name in ("coast_classes.tif", "coast_classes.qml", "coast_confidence.tif", "coast_roads.gpkg"):
         assert (tmp_path / name).read_bytes() == (mapped / name).read_bytes()
         assert name in said
@@ -197,12 +199,22 @@ def test_algorithms_work_in_models(qgis, tmp_path, samples):
 def test_commands_of_the_page(qgis, tmp_path, samples):
     """The commands of the page on QGIS run as they are written."""
     page = (ROOT / "docs" / "qgis.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```\n(qgis_process.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```\n(python3 qgis/build_zip.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    commands = [*map(shlex.split, block.splitlines())]
+    assert [words[0] for words in commands] == ["python3", "python3", "export", "qgis_process", "qgis_process"]
     (tmp_path / "scene.tif").write_bytes((samples / "coast.tif").read_bytes())
     (tmp_path / "home").mkdir(mode=0o700)
-    new = replace(qgis, home=tmp_path / "home")
-    for line in block.splitlines():
-        new.process(*shlex.split(line)[1:], folder=tmp_path)
+    (tmp_path / "qgis").symlink_to(ROOT / "qgis")
+    variables = {"QGIS_PLUGINPATH": "", "PYTHONPATH": "/usr/share/qgis/python/plugins", "GEOSEG_COMMAND": ""}
+    new = replace(qgis, home=tmp_path / "home", variables=variables)
+    for words in commands:
+        if words[0] == "qgis_process":
+            new.process(*words[1:], folder=tmp_path)
+        elif words[0] == "export":  # the page's command is that of a virtual environment
+            assert words[1:] == ["QT_QPA_PLATFORM=offscreen", "GEOSEG_COMMAND=$PWD/.venv/bin/geoseg"]
+            new = replace(new, variables=variables | {"GEOSEG_COMMAND": str(qgis.geoseg)})
+        else:
+            subprocess.run(["sh", "-euc", " ".join(words)], cwd=tmp_path, env=new.environment(), check=True)
     assert (tmp_path / "maps" / "scene_classes.tif").exists()
 
 

@@ -149,6 +149,16 @@ def test_a_failed_set_up_leaves_nothing_and_can_be_tried_again(wheels, tmp_path,
     make_environment(tmp_path / "env", __version__, Source(wheels=wheels, offline=True), Heard().listener)
 
 
+@pytest.mark.parametrize("wheels", [None, Path("wheels")])
+def test_a_version_that_the_index_lacks(script, tmp_path, monkeypatch, wheels):
+    """Where the package index has no such geoseg, the sentence says where to get it, unless wheels were given."""
+    pip = script("import sys; sys.exit('ERROR: No matching distribution found for geoseg==0.1.0')")
+    monkeypatch.setattr(environment, "steps", lambda *_arguments: [[str(pip)]])
+    with pytest.raises(ProgramError, match="No matching distribution") as failed:
+        make_environment(tmp_path / "env", "0.1.0", Source(wheels=wheels), Heard().listener)
+    assert ("pip wheel" in str(failed.value)) == (wheels is None)
+
+
 def test_uv_is_preferred(script, monkeypatch, tmp_path):
     """With uv, its two commands make the environment, with a Python that it may bring itself."""
     uv = script("", "uv", "bin")

@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingOutputHtml,
     QgsProcessingOutputRasterLayer,
     QgsProcessingOutputVectorLayer,
     QgsProcessingParameterBoolean,
@@ -45,7 +46,7 @@ class Predict(GeosegAlgorithm):
         "of up to 4 m), and traces its road network.\n\n"
         "The image is a layer of the project. Tiles of a server and other layers that are not files need an extent and "
         "a pixel size: that part is written to the folder first.\n\n"
-        "Cancel stops at once; the same settings and folder resume a cancelled run."
+        "Cancel stops within seconds; the same settings and folder resume a cancelled run."
     )
     OPTIONS = (
         *MODEL,
@@ -56,6 +57,7 @@ class Predict(GeosegAlgorithm):
         ),
         Flag("CONFIDENCE", "--confidence", "Also write the probability of the winning class"),
         Flag("PROBABILITIES", "--probabilities", "Also write the probability of every class"),
+        Flag("REPORT", "--report", "Also write a report", "One HTML page of pictures and tables, which opens offline."),
         Text("BANDS", "--bands", "Bands for the model, such as 3,2,1", "Empty: as the file describes them."),
         Number(
             "MIN_CONFIDENCE", "--min-confidence", "Mark pixels as unknown whose class is less probable than",
@@ -98,6 +100,7 @@ class Predict(GeosegAlgorithm):
         self.addParameter(QgsProcessingParameterFolderDestination("FOLDER", "Folder for the results"))
         self.addOutput(QgsProcessingOutputRasterLayer("CLASSES", "Classes"))
         self.addOutput(QgsProcessingOutputVectorLayer("ROADS_LAYER", "Roads"))
+        self.addOutput(QgsProcessingOutputHtml("REPORT_FILE", "Report"))
         for name in _LAYERS[2:]:
             self.addOutput(QgsProcessingOutputRasterLayer(f"{name.upper()}_LAYER", name.title()))
 
@@ -153,6 +156,8 @@ class Predict(GeosegAlgorithm):
         classes = next(path for path in ending.files if path.name.endswith("_classes.tif"))
         stem = classes.name[: -len("_classes.tif")]
         results: Parameters = {"FOLDER": str(folder)}
+        if self.parameterAsBool(parameters, "REPORT", context):
+            results["REPORT_FILE"] = str(folder / f"{stem}_report.html")
         for name in _LAYERS:
             found = [path for path in ending.files if path.stem == f"{stem}_{name}" and path.suffix != ".qml"]
             for path in found[:1]:
