@@ -17,6 +17,8 @@ from .manifest import Record
 
 _LISTED = 10
 """Scenes that are named at most; the others are counted."""
+_SHOWN = 3
+"""Errors that are shown before the batch begins; each is shown again in its turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class Preflight:
         return None if self.pixels_per_s is None else self.pixels / self.pixels_per_s
 
     def __str__(self) -> str:
+        if not self.scenes:
+            return f"{_count(len(self.failing), 'scene')} cannot be planned."  # their errors follow at once
         needs = f"up to {decimal(self.memory)} of memory and {decimal(self.disk)} of disk space"
         time = "its time is known after the first scenes"
         if self.seconds is not None:
@@ -56,7 +60,9 @@ class Preflight:
     def _failing(self) -> str:
         if not self.failing:
             return ""
-        return f" {_count(len(self.failing), 'other scene')} cannot be planned: {' '.join(self.failing[:_LISTED])}"
+        first = f"; the first {_SHOWN}" if len(self.failing) > _SHOWN else ""
+        listed = " ".join(self.failing[:_SHOWN])
+        return f" {_count(len(self.failing), 'other scene')} cannot be planned{first}: {listed}"
 
 
 @dataclass(frozen=True, kw_only=True)

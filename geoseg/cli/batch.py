@@ -143,7 +143,7 @@ class _Shown:
                 self._scenes = event.scenes
                 self._bars.update(self._bar, total=event.pixels)
                 if event.needs:
-                    self._console.print(event.needs, highlight=False, soft_wrap=True)
+                    self._console.print(sentence(event.needs, command), highlight=False, soft_wrap=True)
             case SceneStarted():
                 self._pixels[event.scene] = 0  # again, if it failed before
                 if event.note:

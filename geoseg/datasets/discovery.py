@@ -26,6 +26,8 @@ IMAGE_MARK = re.compile("_(leftImg8bit|RGB|IRRG|RGBIR|sat|image|img)$")
 """Suffix of image names, before the ending."""
 LABEL_MARK = re.compile("(_(gtFine_labelIds|label|labels|mask|gt))?(_noBoundary)?$")
 """Suffix of label names."""
+_CLASSES = re.compile("_classes$")
+"""Suffix of reference classes beside their image."""
 OTHER_LABELS = re.compile("_(gtFine_color|gtFine_instanceIds|gtFine_labelTrainIds|gtFine_polygons)$")
 """Suffix of other forms of the same labels, which are skipped."""
 _POTSDAM = re.compile(
@@ -74,10 +76,10 @@ def find_images(*places: str) -> list[Path]:
 def without_labels(paths: Iterable[Path]) -> list[Path]:
     """Leave out label rasters: those in a customary label folder next to an image folder, or named like another raster.
 
-    `a_label.tif` is the label of `a.tif` or `a_RGB.tif` in the same folder. Of ISPRS Potsdam, whose tiles are known by
-    their own names, in whatever folders they are, what remains is each tile's RGB image, or else that with infrared
-    beside it; surface models go, too. DataError if there is only an image of infrared, red and green, which nothing in
-    the file distinguishes from red, green and blue.
+    `a_label.tif` or `a_classes.tif` belongs to `a.tif` or `a_RGB.tif` in the same folder. Of ISPRS Potsdam, whose tiles
+    are known by their own names, in whatever folders they are, what remains is each tile's RGB image, or else that with
+    infrared beside it; surface models go, too. DataError if there is only an image of infrared, red and green, which
+    nothing in the file distinguishes from red, green and blue.
     """
     paths = list(paths)
     bare = {
@@ -87,7 +89,7 @@ def without_labels(paths: Iterable[Path]) -> list[Path]:
     found = []
     for path in paths:
         potsdam = _POTSDAM.fullmatch(path.stem)
-        name = LABEL_MARK.sub("", path.stem)
+        name = _CLASSES.sub("", LABEL_MARK.sub("", path.stem))
         if potsdam is not None:
             tiles.setdefault(potsdam["tile"] or "", {})[potsdam["form"] or ""] = path
         elif OTHER_LABELS.search(path.stem) or _among_labels(path):

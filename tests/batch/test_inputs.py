@@ -111,11 +111,13 @@ def test_labels_are_no_scenes(place):
     """Labels in customary folders beside images, and those named after an image, are left out; others are not."""
     place(
         "images/a.tif", "labels/a.tif", "one/b_RGB.tif", "one/b_label.tif", "one/c_mask.tif", "labels_of/d.tif",
-        "town/leftImg8bit/x/e_leftImg8bit.png", "town/gtFine/x/e_gtFine_labelIds.png",
+        "one/b_classes.tif", "one/f_classes.tif", "town/leftImg8bit/x/e_leftImg8bit.png",
+        "town/gtFine/x/e_gtFine_labelIds.png",
         "town/gtFine/x/e_gtFine_color.png",
     )  # fmt: skip
     assert find_scenes(["."]) == [
-        "images/a.tif", "labels_of/d.tif", "one/b_RGB.tif", "one/c_mask.tif", "town/leftImg8bit/x/e_leftImg8bit.png",
+        "images/a.tif", "labels_of/d.tif", "one/b_RGB.tif", "one/c_mask.tif", "one/f_classes.tif",
+        "town/leftImg8bit/x/e_leftImg8bit.png",
     ]  # fmt: skip
 
 

@@ -137,6 +137,14 @@ def test_scenes_that_cannot_be_planned(planned, tmp_path):
     assert found.scenes == 1
     assert str(found).endswith("2 other scenes cannot be planned: b.tif does not exist. c.tif is cut off.")
     assert "cannot" not in str(check([planned("a", 1_000)], tmp_path))
+    many = check([planned("a", 1_000)], tmp_path, failing=[f"{n}.tif does not exist." for n in range(9)])
+    listed = " ".join(f"{n}.tif does not exist." for n in range(3))
+    assert str(many).endswith(f"9 other scenes cannot be planned; the first 3: {listed}")
+
+
+def test_no_scene_can_be_planned(tmp_path):
+    """Then there is no estimate to give: a path that is misspelt leads to one error, not to needs of 0 bytes."""
+    assert str(check([], tmp_path, failing=["b.tif does not exist."])) == "1 scene cannot be planned."
 
 
 def test_nothing_to_do(tmp_path):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from affine import Affine
 from click.testing import CliRunner
 
 from geoseg.batch.batch import batch
@@ -71,6 +72,14 @@ def test_a_failure(run):
     assert last == "geoseg: 1 of 3 scenes failed."
     assert run("in", "-q", "--confidence").exit_code == 5
     assert "--overwrite" in run("in", "-q", "--confidence").stderr
+
+
+def test_advice_is_that_of_the_command(run, write_scene, noise):
+    """What is said before the batch begins names options, as errors do, not parameters of Python."""
+    write_scene(noise(40, 50), "in/coarse.tif", transform=Affine(300, 0, 5e5, 0, -300, 5.4e6))
+    said = run("in").stderr
+    assert said.count("--gsd 300") == 2
+    assert "gsd_m" not in said
 
 
 def test_events_as_json(run):
