@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from collections import Counter
 from xml.sax.saxutils import escape
 
 import h5py
@@ -221,6 +222,18 @@ def test_vrts_on_servers(private, server, tmp_path, monkeypatch):
         (tmp_path / f"outer{number}.vrt").write_text(vrt(f"/vsicurl/{server.url(f'bad{number}.vrt')}"))
         with pytest.raises(SceneError, match=SERVED):
             read(tmp_path / f"outer{number}.vrt")
+
+
+def test_requests_for_mosaics(write_scene, noise, server, tmp_path):
+    """To check a file on a server behind a VRT takes five requests: head, start, and three sidecars."""
+    pixels = noise(40, 40)
+    urls = [f"/vsicurl/{server.url(write_scene(pixels, f'{number}.tif').name)}" for number in range(20)]
+    sources = "".join(f"<SimpleSource><SourceFilename>{url}</SourceFilename></SimpleSource>" for url in urls)
+    (tmp_path / "mosaic.vrt").write_text(vrt(urls[0], extra=sources))
+    with opened(str(tmp_path / "mosaic.vrt")):
+        asked = Counter(each.path.split(".")[0] for each in server.asked())
+    assert asked.keys() == {str(number) for number in range(20)}
+    assert max(asked.values()) <= 5
 
 
 def test_trusted_vrts(private, inbox, monkeypatch):
