@@ -1,10 +1,13 @@
 """Choose where commands predict: in this process, in others of this machine, or on a Dask cluster."""
 
 import logging
+import signal
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,12 +69,33 @@ def _start(workers: int, stack: ExitStack) -> "Client":
     from geoseg.models.engines.hardware import count_cores
     from geoseg.prediction.cluster.interrupts import IgnoreInterrupts
 
-    cluster = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=max(1, count_cores() // workers),
-        dashboard_address=":0" if find_spec("bokeh") else None,
-        silence_logs=logging.CRITICAL,
-    )
+    with _deaf_children():
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=max(1, count_cores() // workers),
+            dashboard_address=":0" if find_spec("bokeh") else None,
+            silence_logs=logging.CRITICAL,
+        )
     client: Client = stack.enter_context(Client(stack.enter_context(cluster)))
     client.register_plugin(IgnoreInterrupts())
     return client
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Have processes that are started here, or later by threads that are, not hear what a terminal sends to all.
+
+    They end with this one, which other threads have hear its signals meanwhile. The tracker of their semaphores, which
+    removes those that a process leaves that is stopped at once, says nothing of them.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    sys.warnoptions.append("ignore")
+    try:
+        resource_tracker.ensure_running()  # ignores Ctrl-C by itself, but lets this thread hear it again
+    finally:
+        sys.warnoptions.pop()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
