@@ -11,9 +11,7 @@ import shutil
 import subprocess
 
 import pytest
-from processes import HELD, contents, environment, one_sentence, stand_in, start
-
-import geoseg
+from processes import WAIT, contents, environment, one_sentence, stand_in, start
 
 NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c"]
 
@@ -52,27 +50,25 @@ def disk(tmp_path):
 
 
 @pytest.fixture
-def words(write_scene, write_bundle, noise, tmp_path):
+def words(write_scene, bundle, noise, tmp_path):
     """Arguments of a prediction of several pieces, whose results take 300 kB."""
     (tmp_path / "out").mkdir()
-    scene = write_scene(noise(300, 300))
-    return "predict", scene, "-m", write_bundle(), "-q", "--probabilities", "-o", tmp_path / "out"
+    return "predict", write_scene(noise(300, 300)), "-m", bundle, "-q", "--probabilities", "-o", tmp_path / "out"
 
 
 @pytest.fixture
-def expected(words, echo, tmp_path):
+def expected(words, in_peace):
     """Results of a run with room enough."""
-    geoseg.predict(words[1], model=words[3], folder=tmp_path / "whole", load=echo, probabilities=True)
-    return contents(tmp_path / "whole")
+    return in_peace(*words)
 
 
 @pytest.mark.parametrize("kilobytes", [8, 200, 600, 1000])
-def test_a_full_disk(words, expected, disk, tmp_path, kilobytes):
+def test_a_full_disk(words, executor, expected, disk, tmp_path, kilobytes):
     """A disk of any size that is too small is named; nothing has its final name, and with room the run completes."""
-    out, command = tmp_path / "out", stand_in(*words)
+    out, command = tmp_path / "out", executor.command(*words)
     full, listed, _, again, _ = disk(
         out, f"{kilobytes}k", command, f"ls {out} 1>&2", f"mount -o remount,size=64m {out}", command,
-        f"cp -r {out} {tmp_path}/copy",
+        f"cp -r {out} {tmp_path}/copy", **executor.environment
     )  # fmt: skip
     assert full[0] == 5, full
     one_sentence(full[1], str(out), "resumes")
@@ -82,13 +78,13 @@ def test_a_full_disk(words, expected, disk, tmp_path, kilobytes):
     assert contents(tmp_path / "copy") == expected
 
 
-def test_a_read_only_disk(words, expected, disk, tmp_path):
+def test_a_read_only_disk(words, executor, expected, disk, tmp_path):
     """A disk that nobody may write to is refused before anything is computed."""
-    out, command = tmp_path / "out", stand_in(*words)
-    never = stand_in(*words, first="load = None\n")
+    out, command = tmp_path / "out", executor.command(*words)
+    never = executor.command(*words, first="load = 'no network'\n")
     _, refused, _, again, _ = disk(
         out, "64m", f"mount -o remount,ro {out}", never, f"mount -o remount,rw {out}", command,
-        f"cp -r {out} {tmp_path}/copy",
+        f"cp -r {out} {tmp_path}/copy", **executor.environment
     )  # fmt: skip
     assert refused[0] == 5, refused
     one_sentence(refused[1], str(out), "Read-only file system")
@@ -96,11 +92,17 @@ def test_a_read_only_disk(words, expected, disk, tmp_path):
     assert contents(tmp_path / "copy") == expected
 
 
-def test_a_full_temporary_folder(words, expected, disk, tmp_path):
-    """A prediction needs no temporary folder."""
-    (tmp_path / "temporary").mkdir()
-    done = disk(tmp_path / "temporary", "4k", stand_in(*words), TMPDIR=str(tmp_path / "temporary"))
-    assert done == [(0, "")]
+def test_a_full_temporary_folder(words, executor, expected, disk, tmp_path):
+    """A prediction needs no temporary folder, unless Keras or workers of Dask keep the model there."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    ((code, text),) = disk(place, "4k", executor.command(*words), **executor.environment | {"TMPDIR": str(place)})
+    if executor.name == "local":
+        assert (code, text) == (0, "")
+    else:
+        assert code == 5, text
+        one_sentence(text, str(place), "No space left on device")
+        assert executor.finish(*words) == (0, "")
     assert contents(tmp_path / "out") == expected
 
 
@@ -129,15 +131,16 @@ def test_a_full_temporary_folder_of_another_command(write_scene, write_bundle, w
     assert again[0] == 0, again
 
 
-def test_a_folder_that_goes(words, expected, tmp_path):
+def test_a_folder_that_goes(words, executor, expected, gate, tmp_path):
     """An output folder that is removed in mid-run ends the run; the same command writes it again."""
-    with start(stand_in(*words, first=HELD)) as process:
-        assert process.stdout.readline() == "scoring\n"
+    command = executor.command(*words, held=True)
+    with start(command, **executor.environment, **gate.environment) as process:
+        gate.wait()
         shutil.rmtree(tmp_path / "out")
-        _, text = process.communicate("\n" * 1000)
+        gate.open()
+        _, text = process.communicate(timeout=WAIT)
     assert process.returncode == 5, text
     one_sentence(text, str(tmp_path / "out"), "No such file or directory", "resumes")
     assert not (tmp_path / "out").exists()
-    with start(stand_in(*words)) as process:
-        assert process.communicate()[1] == ""
+    assert executor.finish(*words) == (0, "")
     assert contents(tmp_path / "out") == expected

@@ -1,11 +1,10 @@
 """A first Ctrl-C or SIGTERM saves the piece in work, a second one stops at once; the same command resumes."""
 
+import os
 import signal
 
 import pytest
-from processes import HELD, WAIT, contents, finish, shipped, stand_in, start
-
-import geoseg
+from processes import WAIT, contents, finish, shipped, stand_in, start
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SAVING = "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.\n"
@@ -13,74 +12,99 @@ INTERRUPTED = "geoseg: interrupted.\n"
 
 
 @pytest.fixture
-def words(write_scene, write_bundle, noise, tmp_path):
+def words(write_scene, bundle, noise, tmp_path):
     """Arguments of a prediction of several pieces."""
-    return "predict", write_scene(noise(300, 90)), "-m", write_bundle(), "-q", "-o", tmp_path / "out"
+    return "predict", write_scene(noise(300, 90)), "-m", bundle, "-q", "-o", tmp_path / "out"
 
 
 @pytest.fixture
-def expected(words, echo, tmp_path):
+def expected(words, in_peace):
     """Results of a run that nothing stops."""
-    geoseg.predict(words[1], model=words[3], folder=tmp_path / "whole", load=echo)
-    return contents(tmp_path / "whole")
+    return in_peace(*words)
+
+
+@pytest.fixture
+def running(words, executor, gate):
+    """The command in a process group of its own, as a terminal starts it, with its networks held up."""
+    command = ["setsid", *executor.command(*words, held=True)]
+    with start(command, **executor.environment, **gate.environment) as process:
+        gate.wait()
+        yield process
+        gate.open()
 
 
 def pieces(tmp_path):
     return list((tmp_path / "out").glob(".scene.geoseg/*/classes_*.tif"))
 
 
-@pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
-def test_once(words, expected, tmp_path, number):
+def send(process, number):
+    """Send a signal, to all processes of the group if a terminal does so."""
+    (os.kill if number == signal.SIGTERM else os.killpg)(process.pid, number)
+
+
+@pytest.mark.parametrize(
+    ("executor", "number"),
+    [
+        pytest.param(name, number, marks=[] if number == signal.SIGINT or name == "local" else pytest.mark.slow)
+        for name in ("local", "devices", "dask")
+        for number in CODES
+    ],
+    indirect=["executor"],
+    ids=str,
+)
+def test_once(words, executor, expected, running, gate, tmp_path, number):
     """The piece in work is finished and saved, one sentence says so, and the exit code is that of the signal."""
-    with start(stand_in(*words, first=HELD)) as process:
-        assert process.stdout.readline() == "scoring\n"
-        process.send_signal(number)
-        assert process.stderr.readline() == SAVING
-        assert not pieces(tmp_path)
-        _, text = process.communicate("\n" * 1000, timeout=WAIT)
-    assert (process.returncode, text) == (CODES[number], INTERRUPTED)
-    assert len(pieces(tmp_path)) == 1
-    assert finish(stand_in(*words)) == (0, "")
+    send(running, number)
+    assert running.stderr.readline() == SAVING
+    assert not pieces(tmp_path)
+    gate.open()
+    _, text = running.communicate(timeout=WAIT)
+    assert (running.returncode, text) == (CODES[number], INTERRUPTED)
+    # Workers have several in work.
+    assert len(pieces(tmp_path)) >= 1 if executor.name == "dask" else len(pieces(tmp_path)) == 1
+    assert executor.finish(*words) == (0, "")
     assert contents(tmp_path / "out") == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_twice(words, expected, tmp_path, number):
+def test_twice(words, executor, expected, running, tmp_path, number):
     """A second signal does not wait for a network that never answers."""
-    with start(stand_in(*words, first=HELD)) as process:
-        assert process.stdout.readline() == "scoring\n"
-        process.send_signal(number)
-        assert process.stderr.readline() == SAVING
-        process.send_signal(number)
-        process.wait(WAIT)  # it gets no answer before
-        text = process.stderr.read()
-    assert (process.returncode, text) == (CODES[number], INTERRUPTED)
+    send(running, number)
+    assert running.stderr.readline() == SAVING
+    send(running, number)
+    running.wait(WAIT)  # it gets no answer before
+    text = running.stderr.read()
+    assert (running.returncode, text) == (CODES[number], INTERRUPTED)
     assert not pieces(tmp_path)
-    assert finish(stand_in(*words)) == (0, "")
+    assert executor.finish(*words) == (0, "")
     assert contents(tmp_path / "out") == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM], ids=lambda number: number.name)
-def test_between_pieces(words, expected, tmp_path, number):
+def test_between_pieces(words, executor, expected, tmp_path, number):
     """While no piece is in work, as when files are written, the first signal stops at once."""
-    never = "results.write_cog = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())\n"
-    with start(stand_in(*words, first=never)) as process:
+    never = "results.class_style = lambda *_: (print('writing', flush=True), threading.Event().wait())\n"
+    command = ["setsid", *executor.command(*words, first=never)]
+    with start(command, **executor.environment) as process:
         assert process.stdout.readline() == "writing\n"
-        process.send_signal(number)
+        send(process, number)
         _, text = process.communicate(timeout=WAIT)
     assert (process.returncode, text) == (CODES[number], INTERRUPTED)
-    assert finish(stand_in(*words)) == (0, "")
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name != ".scene.geoseg"]
+    assert executor.finish(*words) == (0, "")
     assert contents(tmp_path / "out") == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
-def test_signals_that_are_ignored(words, expected, tmp_path, number):
+def test_signals_that_are_ignored(words, executor, expected, gate, tmp_path, number):
     """What `nohup` or a shell has a command ignore stays ignored."""
     ignore = f"signal.signal({int(number)}, signal.SIG_IGN)\n"
-    with start(stand_in(*words, first=HELD + ignore)) as process:
-        assert process.stdout.readline() == "scoring\n"
-        process.send_signal(number)
-        _, text = process.communicate("\n" * 1000, timeout=WAIT)
+    command = ["setsid", *executor.command(*words, held=True, first=ignore)]
+    with start(command, **executor.environment, **gate.environment) as process:
+        gate.wait()
+        send(process, number)
+        gate.open()
+        _, text = process.communicate(timeout=WAIT)
     assert (process.returncode, text) == (0, "")
     assert contents(tmp_path / "out") == expected
 

@@ -7,27 +7,30 @@ import subprocess
 import numpy as np
 import pytest
 import rasterio
-from processes import HELD, WAIT, contents, environment, finish, one_sentence, shipped, stand_in, start
+from processes import WAIT, contents, environment, one_sentence, shipped, start
 from web_server import serving
 
-import geoseg
 from geoseg.rasters.open import unplaced
 
-IMPATIENT = {"GDAL_HTTP_LOW_SPEED_TIME": "1", "GDAL_HTTP_MAX_RETRY": "1", "GDAL_HTTP_RETRY_DELAY": "0.1"}
+IMPATIENT = {
+    "GDAL_HTTP_LOW_SPEED_TIME": "1",
+    "GDAL_HTTP_MAX_RETRY": "1",
+    "GDAL_HTTP_RETRY_DELAY": "0.1",
+    "CPL_VSIL_CURL_CACHE_SIZE": "100000",  # bytes: less than the scene, which the plan has seen all of
+}
 
 
 @pytest.fixture
-def words(write_scene, write_bundle, noise, tmp_path):
+def words(write_scene, bundle, noise, tmp_path):
     """Arguments of a prediction of a scene that is read piece by piece."""
     scene = write_scene(noise(4000, 90), blockysize=16)
-    return "predict", scene, "-m", write_bundle(), "-q", "-o", tmp_path / "out"
+    return "predict", scene, "-m", bundle, "-q", "-o", tmp_path / "out"
 
 
 @pytest.fixture
-def expected(words, echo, tmp_path):
+def expected(words, in_peace):
     """Results of the scene as it was."""
-    geoseg.predict(words[1], model=words[3], folder=tmp_path / "whole", load=echo)
-    return contents(tmp_path / "whole")
+    return in_peace(*words)
 
 
 def replace(scene):
@@ -46,48 +49,65 @@ def truncate(scene):
 @pytest.mark.parametrize(
     ("change", "reason"), [(replace, "has changed"), (truncate, ""), (os.unlink, "")], ids=["replaced", "cut", "gone"]
 )
-def test_a_scene_that_changes(words, expected, tmp_path, change, reason):
+def test_a_scene_that_changes(words, executor, expected, gate, tmp_path, change, reason):
     """A scene that is replaced, cut off or removed in mid-run ends it; put back, it is predicted to the same bytes."""
     scene = words[1]
     shutil.copy2(scene, tmp_path / "kept.tif")
-    with start(stand_in(*words, first=HELD)) as process:
-        assert process.stdout.readline() == "scoring\n"
+    command = executor.command(*words, held=True)
+    with start(command, **executor.environment, **gate.environment) as process:
+        gate.wait()
         change(scene)
-        _, text = process.communicate("\n" * 10_000, timeout=WAIT)
+        gate.open()
+        _, text = process.communicate(timeout=WAIT)
     assert process.returncode == 3, text
     one_sentence(text, str(scene), reason)
-    assert not list((tmp_path / "out").glob("scene*"))
+    # What is not there may come back.
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"] * (change is os.unlink)
     shutil.copy2(tmp_path / "kept.tif", scene)
-    assert finish(stand_in(*words)) == (0, "")
+    assert executor.finish(*words) == (0, "")
     assert contents(tmp_path / "out") == expected
 
 
-def test_a_server_that_sends_half(words, echo, tmp_path):
-    """Answers that break off, time after time, end the run; once the server is well, the same command completes it."""
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ({"cut": [20_000] * 1000}, "its connection broke"),
+        pytest.param({"codes": [503] * 1000}, "cannot be read", marks=pytest.mark.slow),
+        pytest.param({"silent_from": 1}, "did not answer within 1 s", marks=pytest.mark.slow),
+    ],
+    ids=["half", "503", "silence"],
+)
+def test_a_failing_server(words, executor, expected, gate, tmp_path, behaviour, reason):
+    """Answers that break off, are errors or stay away, time after time, end a run; the same command completes it."""
     served = tmp_path / "served"
     served.mkdir()
     shutil.move(words[1], served / "scene.tif")
     with serving(served) as server:
-        geoseg.predict(server.url("scene.tif"), model=words[3], folder=tmp_path / "whole", load=echo)
-        command = stand_in("predict", server.url("scene.tif"), *words[2:])
-        server.behave(cut=[20_000] * 1000)
-        code, text = finish(command, **IMPATIENT)
-        assert code == 3, text
-        one_sentence(text, server.url("scene.tif"), "cannot be read")
-        assert not list((tmp_path / "out").glob("scene*"))
-        server.behave(cut=[])
-        assert finish(command, **IMPATIENT) == (0, "")
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+        words = "predict", server.url("scene.tif"), *words[2:]
+        command = executor.command(*words, held=True)
+        with start(command, **executor.environment, **IMPATIENT, **gate.environment) as process:
+            gate.wait()
+            server.behave(**behaviour)
+            gate.open()
+            _, text = process.communicate(timeout=WAIT)
+        assert process.returncode == 3, text
+        one_sentence(text, server.url("scene.tif"), reason)
+        assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
+        server.behave(cut=[], codes=[], silent_from=None)
+        assert executor.finish(*words, **IMPATIENT) == (0, "")
+    assert contents(tmp_path / "out") == expected
 
 
-def test_two_runs(words, expected, tmp_path):
+def test_two_runs(words, executor, expected, gate, tmp_path):
     """A second run that would write the same results is turned away, and does not disturb the first."""
-    with start(stand_in(*words, first=HELD)) as process:
-        assert process.stdout.readline() == "scoring\n"
-        code, text = finish(stand_in(*words))
+    command = executor.command(*words, held=True)
+    with start(command, **executor.environment, **gate.environment) as process:
+        gate.wait()
+        code, text = executor.finish(*words)
         assert code == 5, text
         one_sentence(text, str(tmp_path / "out"), "another process is writing")
-        _, text = process.communicate("\n" * 10_000, timeout=WAIT)
+        gate.open()
+        _, text = process.communicate(timeout=WAIT)
     assert (process.returncode, text) == (0, "")
     assert contents(tmp_path / "out") == expected
 
@@ -99,7 +119,7 @@ def bad_disk(tmp_path):
     if not needs:
         pytest.skip("no disk can be made here: that needs root, mkfs.ext4 and unshare")
 
-    def run(scene, folder, command):
+    def run(scene, folder, command, **changes):
         folder.mkdir()
         image = tmp_path / "disk.img"
         script = f"""
@@ -114,21 +134,22 @@ truncate -s 1M {image}
 exec "$@"
 """
         shell = ["unshare", "--mount", "sh", "-c", script, "sh", *command]
-        return subprocess.run(shell, capture_output=True, text=True, check=False, env=environment())
+        return subprocess.run(shell, capture_output=True, text=True, check=False, env=environment(**changes))
 
     return run
 
 
-def test_a_read_error(words, expected, bad_disk, tmp_path):
+def test_a_read_error(words, executor, expected, bad_disk, tmp_path):
     """A disk that cannot be read in the middle of a file is an error of the scene."""
     place = tmp_path / "disk"
-    done = bad_disk(words[1], place, stand_in("predict", place / "scene.tif", *words[2:]))
+    command = executor.command("predict", place / "scene.tif", *words[2:])
+    done = bad_disk(words[1], place, command, **executor.environment)
     if "mount" in done.stderr:
         pytest.skip(f"no disk can be mounted here: {done.stderr}")
     assert done.returncode == 3, done.stderr
     one_sentence(done.stderr, str(place / "scene.tif"), "cannot be read")
-    assert not list((tmp_path / "out").glob("scene*"))
-    assert finish(stand_in(*words)) == (0, "")
+    assert not list((tmp_path / "out").glob("*"))
+    assert executor.finish(*words) == (0, "")
     assert contents(tmp_path / "out") == expected
 
 

@@ -24,3 +24,13 @@ def test_faults_of_the_folder():
         if path != Path(__file__):
             for name in re.findall(r"^def (test_\w+)\(", path.read_text(), re.MULTILINE):
                 assert f"tests/faults/{path.name}::{name}`" in table or name == "test_with_a_shipped_model", name
+
+
+def test_executors():
+    """Each test in this folder runs on each executor, but for those that the documentation excepts."""
+    text = (ROOT / "docs" / "faults.md").read_text()
+    excepted = set(re.findall(r"`(test_\w+)`", text))
+    for path in Path(__file__).parent.glob("test_*.py"):
+        for name, arguments in re.findall(r"^def (test_\w+)\(([^)]*)\)", path.read_text(), re.MULTILINE):
+            if path != Path(__file__) and name != "test_with_a_shipped_model":
+                assert (name in excepted) != ("executor" in re.split(r"[,\s]+", arguments)), name
