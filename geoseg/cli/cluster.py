@@ -73,7 +73,7 @@ def _start(workers: int, stack: ExitStack) -> "Client":
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=max(1, count_cores() // workers),
-            dashboard_address=":0" if find_spec("bokeh") else None,
+            dashboard_address=":0",  # a free port: another cluster may run
             silence_logs=logging.CRITICAL,
         )
     client: Client = stack.enter_context(Client(stack.enter_context(cluster)))

@@ -136,7 +136,7 @@ def test_dask_cluster(scene, network, reference, tmp_path, monkeypatch):
     (tmp_path / "scene.tif").write_bytes(scene.read_bytes())
     (tmp_path / "cut.tif").write_bytes(scene.read_bytes()[:100_000])
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         executor = DaskExecutor(client=client)

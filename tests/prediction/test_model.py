@@ -139,7 +139,7 @@ def test_cluster_loads_its_own(model, write_scene, noise, tmp_path):
     """Workers of a cluster get the loader, not the loaded network."""
     from distributed import Client, LocalCluster
 
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster, Client(cluster) as client:
         found = model.predict(write_scene(noise(90, 90)), folder=tmp_path, executor=DaskExecutor(client=client))
     assert not model._engines
     assert found.outputs.classes.exists()

@@ -129,7 +129,7 @@ def test_on_a_cluster(scenes, predict, monkeypatch):
     _, sparse = scenes
     expected = predict(sparse, "expected")
     with (
-        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         found = predict(sparse, "found", executor=geoseg.DaskExecutor(client=client))

@@ -27,7 +27,7 @@ from geoseg.tiling import Carried, Roi
 from geoseg.version import __version__
 
 from .pieces import PieceGrid
-from .trouble import sendable_errors
+from .trouble import with_sendable_errors
 
 R = TypeVar("R")
 
@@ -73,13 +73,13 @@ def run_task(version: str, task: Callable[..., R], *arguments: Any) -> R:  # noq
     """Run a task within the cores of this worker; raises UsageError if the client runs another version of geoseg."""
     from distributed import get_worker
 
-    with sendable_errors(), shared_cores(get_worker().state.nthreads), rasterio.Env(**GDAL):
+    with shared_cores(get_worker().state.nthreads), rasterio.Env(**GDAL):
         if version != __version__:
             raise UsageError(
                 f"a Dask worker at {get_worker().address} has geoseg {__version__}, and this process {version}; "
                 "install the same version on all of them."
             )
-        return task(*arguments)
+        return with_sendable_errors(task, *arguments)
 
 
 def predict_block(shared: Job, block: Roi) -> Predicted:

@@ -1,15 +1,17 @@
 """Turn what a Dask cluster reports into errors of geoseg, and those of its workers into ones that can be sent."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from geoseg.errors import ClusterError, GeosegError
 
 if TYPE_CHECKING:
     from distributed import Client
+
+R = TypeVar("R")
 
 
 @contextmanager
@@ -43,12 +45,13 @@ def lost(client: "Client") -> ClusterError:
     )
 
 
-@contextmanager
-def sendable_errors() -> Iterator[None]:
-    """Raise errors of geoseg and the operating system without their causes: those of GDAL cannot be pickled."""
+def with_sendable_errors(task: Callable[..., R], *arguments: Any) -> R:  # noqa: ANN401 - of the task
+    """Run a task; errors of geoseg and the operating system come without their causes: those of GDAL cannot be pickled.
+
+    No context manager: what it raises has the error that it handles as its context.
+    """
     try:
-        yield
-        return
+        return task(*arguments)
     except (GeosegError, OSError) as error:
         sendable = type(error)(*error.args)
     raise sendable
