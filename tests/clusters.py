@@ -1,12 +1,14 @@
-"""Dask clusters that are started by hand: a scheduler and workers in processes of their own."""
+"""Dask clusters that are started by hand: a scheduler and workers in processes of their own, which can be held up."""
 
 import os
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
 from distributed import Client
+from standins import Echo
 
 TESTS = str(Path(__file__).parent)
 
@@ -44,3 +46,47 @@ def scheduling(folder, port=0):
     """Start a scheduler that writes `scheduler.json`."""
     file = str(folder / "scheduler.json")
     return process("scheduler", "--port", str(port), "--no-dashboard", "--scheduler-file", file)
+
+
+class Patient(Echo):
+    """Waits at its tenth tile while a file is missing."""
+
+    left = 10
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, pixels):
+        self.left -= 1
+        if self.left == 0:
+            (self.folder / f"reached_{os.getpid()}").touch()
+            while not (self.folder / "go").exists():
+                threading.Event().wait(0.05)
+        return super().__call__(pixels)
+
+
+class LoadPatient:
+    """Loads one `Patient` a process."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, model, options):
+        import standins
+
+        if not hasattr(standins, "patient"):
+            standins.patient = Patient(self.folder)
+        return standins.patient
+
+
+def when_reached(folder, action):
+    """Do something in a thread once a worker has reached its tenth tile."""
+
+    def wait():
+        while not [*folder.glob("reached_*")]:
+            threading.Event().wait(0.05)
+        action()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread

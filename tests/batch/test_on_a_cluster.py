@@ -3,17 +3,19 @@
 import os
 import threading
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from clusters import cluster
+from clusters import LoadPatient, cluster, scheduling, when_reached
 from standins import Echo
 
 from geoseg.batch.batch import batch
 from geoseg.batch.events import BlockDone, SceneDone, SceneFailed, SceneStarted
 from geoseg.batch.manifest import read_manifest
+from geoseg.errors import ClusterError
 from geoseg.prediction.cluster.executor import DaskExecutor
+from geoseg.prediction.results import write_results
 
 pytestmark = pytest.mark.slow
 
@@ -148,3 +150,37 @@ def test_an_interrupt(small, write_bundle, echo, tmp_path):
         summary = batch(small, executor=executor, **call)
     assert not summary.failed
     assert contents(tmp_path / "spread") == contents(tmp_path / "here")
+
+
+def test_a_restarted_scheduler(write_scene, noise, write_bundle, tmp_path, monkeypatch):
+    """A batch ends soon though the files of a scene are begun on a scheduler that has no workers yet; it resumes."""
+    scenes = [str(write_scene(noise(side, side), f"{side}.tif")) for side in (50, 250)]
+    call = {"folder": tmp_path / "maps", "model": write_bundle(), "load": LoadPatient(tmp_path)}
+    restarted = threading.Event()
+
+    def write_late(*arguments, **choices):
+        assert restarted.wait(WAIT_S)
+        return write_results(*arguments, **choices)
+
+    monkeypatch.setattr("geoseg.prediction.run.write_results", write_late)
+    with ExitStack() as stack:
+        client, scheduler = stack.enter_context(cluster(tmp_path, 1))
+        port = client.scheduler.address.rpartition(":")[2]
+
+        def restart():
+            scheduler.kill()
+            scheduler.wait()
+            (tmp_path / "scheduler.json").unlink()
+            stack.enter_context(scheduling(tmp_path, port))
+            while not (tmp_path / "scheduler.json").exists():
+                threading.Event().wait(0.05)
+            restarted.set()
+
+        thread = when_reached(tmp_path, restart)
+        with pytest.raises(ClusterError, match="same command resumes"):
+            batch(scenes, executor=DaskExecutor(client=client), **call)
+        thread.join(WAIT_S)
+    (tmp_path / "go").touch()
+    with cluster(tmp_path, 1, port=port) as (client, _):
+        summary = batch(scenes, executor=DaskExecutor(client=client), **call)
+    assert len(summary.done) == 2

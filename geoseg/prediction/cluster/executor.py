@@ -3,12 +3,14 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from geoseg.errors import GeosegWarning, UsageError
+from geoseg.errors import ClusterError, GeosegWarning, UsageError
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.finishing import Finishing
 from geoseg.prediction.jobs import Finished, Job, Work
@@ -21,7 +23,7 @@ from geoseg.version import __version__
 
 from .crew import Crew, Roster
 from .tasks import Predicted, choose, keep, predict_block, run_task
-from .trouble import cluster_errors
+from .trouble import cluster_errors, lost
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -47,6 +49,9 @@ class DaskExecutor:
 
     client: "Client"
     _roster: Roster = field(init=False, repr=False, compare=False)
+    _writing: "set[Promise[Any]]" = field(init=False, repr=False, compare=False, default_factory=set)
+    _lost: Event = field(init=False, repr=False, compare=False, default_factory=Event)
+    """Set once tasks of this run were lost with their scheduler."""
 
     def __post_init__(self) -> None:
         """Ask for nothing yet."""
@@ -95,6 +100,7 @@ class DaskExecutor:
         """Deal out the blocks of as many scenes as the workers have room for."""
         from distributed import as_completed
 
+        self._lost.clear()
         share = _Sharing(self.client, self._begin)
         running = as_completed(loop=self.client.loop)
         crew = Crew(works, self._roster)
@@ -124,8 +130,22 @@ class DaskExecutor:
         finally:
             self._cancel(crew.running)
 
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Raise ClusterError if the scheduler is lost, in all threads: one that is started again may have no workers.
+
+        Without that, what they begin after it would wait for some, to write files of a run that has ended.
+        """
+        try:
+            with cluster_errors(self.client):
+                yield
+        except ClusterError:
+            self._lost.set()
+            self._cancel([*self._writing])
+            raise
+
     def _take(self, work: Work, future: "Promise[Any]", crew: Crew) -> None:
-        with cluster_errors(self.client):
+        with self._watched():
             predicted: Predicted = future.result()
         crew.ended(future, predicted.seconds)
         future.release()
@@ -137,10 +157,14 @@ class DaskExecutor:
         """Run a task on a worker; its arguments may be futures of the cluster, or lists of them."""
 
         def wait() -> R:
-            with cluster_errors(self.client):
-                future = self._begin(task, *arguments, priority=_SOONER)
-                result: R = future.result()
-                return result
+            future = self._begin(task, *arguments, priority=_SOONER)
+            self._writing.add(future)
+            try:
+                with self._watched():
+                    result: R = future.result()
+                    return result
+            finally:
+                self._writing.discard(future)
 
         return in_thread(wait, name="finish")
 
@@ -152,6 +176,8 @@ class DaskExecutor:
         priority: int = 0,
     ) -> "Promise[Any]":
         """Begin a task on a worker, or, if it has left meanwhile or none is given, on any."""
+        if self._lost.is_set():
+            raise lost(self.client)
         with cluster_errors(self.client):
             return self.client.submit(
                 run_task,

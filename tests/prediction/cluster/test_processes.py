@@ -2,14 +2,13 @@
 
 import os
 import signal
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clusters import cluster, scheduling
-from standins import Echo, load_deadly, load_noted
+from clusters import LoadPatient, cluster, scheduling, when_reached
+from standins import load_deadly, load_noted
 
 import geoseg
 from geoseg.prediction.cluster.executor import DaskExecutor
@@ -27,55 +26,11 @@ def scene(write_scene):
     return write_scene(pixels)
 
 
-class Patient(Echo):
-    """Waits at its tenth tile while a file is missing."""
-
-    left = 10
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __call__(self, pixels):
-        self.left -= 1
-        if self.left == 0:
-            (self.folder / f"reached_{os.getpid()}").touch()
-            while not (self.folder / "go").exists():
-                threading.Event().wait(0.05)
-        return super().__call__(pixels)
-
-
-class LoadPatient:
-    """Loads one `Patient` a process."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __call__(self, model, options):
-        import standins
-
-        if not hasattr(standins, "patient"):
-            standins.patient = Patient(self.folder)
-        return standins.patient
-
-
 ALL = {"confidence": True, "disagreement": True, "probabilities": True, "stac": False}
 
 
 def files(done):
     return {path.name: path.read_bytes() for path in done.outputs.files}
-
-
-def when_reached(folder, action):
-    """Do something in a thread once a worker has reached its tenth tile."""
-
-    def wait():
-        while not [*folder.glob("reached_*")]:
-            threading.Event().wait(0.05)
-        action()
-
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    return thread
 
 
 @pytest.mark.parametrize("choices", [ALL, {"match_input": True, "gsd_m": 1.3}])
