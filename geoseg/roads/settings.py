@@ -26,8 +26,8 @@ class RoadSettings:
     """Junctions closer than this many half-widths plus 2 pixels are merged: a skeleton splits a crossing in two."""
     min_loop_m: float = 20.0
     """Shorter loops and rings are dropped."""
-    max_gap_m: float = 40.0
-    """Longest gap to close."""
+    max_gap_m: float = 120.0
+    """Longest gap to close, as of a road under trees."""
     min_gap_probability: float = 0.1
     """Lowest mean probability along a gap to close."""
     min_component_m: float = 25.0
@@ -87,8 +87,8 @@ ISLAND_HALF_WIDTHS = 1.5
 
 FAINT_EDGE = 3 / 14
 """Least mean probability of an edge, as a share of the way from the threshold to 1: 0.45 for 0.3."""
-FAINT_DEAD_END, FAINT_DEAD_END_M = 3 / 7, 100.0
-"""The same for dead ends shorter than this, which are more often wrong: 0.6 for 0.3."""
+FAINT_DEAD_END, FAINT_DEAD_END_M = 0.55, 100.0
+"""The same for dead ends shorter than this, which are more often wrong: 0.685 for 0.3."""
 FAINT_NETWORK, FAINT_NETWORK_FACTOR = 0.5, 2.5
 """Below this mean probability a network must be this many times as long as `min_component_m`."""
 
