@@ -21,6 +21,7 @@ from geoseg.models.texts import escaped
 from geoseg.version import __version__
 
 from .interrupts import interruptible
+from .shells import register_shells
 from .terminal import guarded_streams
 
 COMMANDS = ("predict", "batch", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize", "doctor")
@@ -60,6 +61,7 @@ class LazyGroup(RecordingGroup):
 
     def main(self, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - click's
         """Run the command line; help that cannot be printed is an error like any other."""
+        register_shells()
         with guarded_streams():
             try:
                 return super().main(*args, **settings)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from geoseg.models.shipped import shipped_models
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "setup.md").read_text()
+(BLOCK,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -121,19 +123,69 @@ complete -p geoseg
     assert shell(script, "bash").splitlines() == ["aerial", "complete -o nosort -F _geoseg_completion geoseg"]
 
 
-@pytest.mark.parametrize("program", ["zsh", "fish"])
-def test_other_shells_accept_their_scripts(shell, program):
-    """Zsh and fish parse the scripts that the documentation makes for them."""
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-    shell(f"_GEOSEG_COMPLETE={program}_source geoseg > script")
-    shell(f"{program} -n script")
+LINES = {
+    "geoseg pre": "geoseg predict",
+    "geoseg models ca": "geoseg models ca",  # calibrate, card
+    "geoseg predict scene.tif -m ae": "geoseg predict scene.tif -m aerial",
+    "geoseg predict --model=ae": "geoseg predict --model=aerial",
+    "geoseg predict --engine=openv": "geoseg predict --engine=openvino",
+    "geoseg predict --overw": "geoseg predict --overwrite",
+    "geoseg predict Stadt": "geoseg predict Stadt,\\ Süd.tif",
+}
+"""What is typed, and what the key Tab makes of it, but for a space at the end."""
+
+
+@pytest.fixture
+def documented(shell, tmp_path):
+    """`shell`, after the commands of the page, in a folder with a scene."""
+    shell(BLOCK)
+    (tmp_path / "home" / "Stadt, Süd.tif").touch()
+    return shell
+
+
+@pytest.mark.parametrize(("line", "completed"), LINES.items())
+def test_zsh(documented, tmp_path, line, completed):
+    """Zsh, set up as the page says, completes a line at the key Tab; skipped where it is not installed."""
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    (setting,) = re.findall(r"`(fpath\+=[^`]*)` before", PAGE)
+    (loading,) = re.findall(r"before `(autoload [^`]*)`", PAGE)
+    tell = "tell() { zle complete-word; print -r -- \"<<$BUFFER>>\"; exit }; zle -N tell; bindkey '^T' tell"
+    (tmp_path / "home" / ".zshrc").write_text(f"{setting}\n{loading}\nunsetopt listbeep\n{tell}\n")
+    script = f"""
+    zmodload zsh/zpty
+    zpty typed zsh -i
+    zpty -w -n typed {shlex.quote(line)}$'\\x14'
+    zpty -r typed shown '*<<*>>*'
+    print -r -- "$shown"
+    """
+    shown = documented(script, "zsh", ZDOTDIR=str(tmp_path / "home"), TERM="dumb", LC_ALL="C.UTF-8")
+    assert re.findall("<<(.*?)>>", shown)[-1].rstrip() == completed
+
+
+@pytest.mark.parametrize(("line", "completed"), LINES.items())
+def test_fish(documented, line, completed):
+    """Fish, set up as the page says, offers what completes a line; skipped where it is not installed."""
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    offered = documented(f"complete -C {shlex.quote(line)}", "fish", LC_ALL="C.UTF-8").splitlines()
+    words = [answer.partition("\t")[0] for answer in offered]
+    if completed == line:
+        assert words == ["calibrate", "card"]
+    else:
+        assert words == [completed.rpartition(" ")[2] if "\\" not in completed else "Stadt, Süd.tif"]
+
+
+def test_fish_shows_whole_descriptions(documented):
+    """A comma does not end a description."""
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    assert "doctor\tShow versions, devices, engines," in documented('complete -C "geoseg doc"', "fish")
 
 
 def test_documentation(shell, tmp_path):
     """The commands of the documentation write the scripts where shells look for them."""
-    (block,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    shell(block)
+    shell(BLOCK)
     written = {
         ".local/share/bash-completion/completions/geoseg": "complete -o nosort -F",
         ".zfunc/_geoseg": "#compdef geoseg",
