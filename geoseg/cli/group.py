@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from textwrap import shorten
 from typing import Any, NoReturn
@@ -35,15 +36,25 @@ _WITH_RECIPES = ("train", "tile")
 
 
 class RecordingGroup(click.Group):
-    """A group that records which subcommand runs, down to the last one."""
+    """A group that records which subcommand runs, down to the last one, and helps with one that does not exist."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the subcommand that the arguments name."""
+        self._check_name(ctx, args[0])
         name, command, rest = super().resolve_command(ctx, args)
         ctx.meta[_RUNNING] = command  # shared by the contexts of all groups
         return name, command, rest
+
+    def _check_name(self, ctx: click.Context, name: str) -> None:
+        """Fail with advice if a word is neither a subcommand nor an option."""
+        if ctx.resilient_parsing or name.startswith("-") or self.get_command(ctx, name) is not None:
+            return
+        names = self.list_commands(ctx)
+        close = get_close_matches(name, names, n=1)
+        advice = f"Did you mean {close[0]!r}?" if close else f"Choose from {', '.join(names)}."
+        ctx.fail(f"No such command {escaped(name)!r}. {advice}")
 
 
 class LazyGroup(RecordingGroup):

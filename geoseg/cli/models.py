@@ -67,7 +67,7 @@ def show(model: str, *, as_json: bool) -> None:
         click.echo(json.dumps(file | card.to_json() | network, indent=2))
         return
     facts = _table(f"{card.name} {card.version}", "", "", header=False)
-    road = "none" if card.legend.road is None else card.legend.names[card.legend.road]
+    road = None if card.legend.road is None else card.legend.names[card.legend.road]
     rows = {
         "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
         "bands": ", ".join(card.bands),
@@ -79,7 +79,7 @@ def show(model: str, *, as_json: bool) -> None:
         "layers": f"{sum(summary.layers.values())}: "
         + ", ".join(f"{count} {kind}" for kind, count in summary.layers.items()),
         "saved by": f"Keras {summary.keras_version}",
-        "road network": f"traced from {road}",
+        "road network": "none: no class is a road" if road is None else f"traced from {road}",
     }
     for key, value in (rows | dict(flatten(card.provenance))).items():
         facts.add_row(key, value)

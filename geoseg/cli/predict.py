@@ -1,12 +1,15 @@
 """`geoseg predict`: scenes to class rasters and road networks."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from geoseg.errors import UsageError
 from geoseg.models.texts import escaped
 
 from . import options
@@ -14,6 +17,7 @@ from .completion import complete_files
 from .group import sentence
 from .interrupts import between_pieces, stopping_between_pieces
 from .progress import is_json, json_progress
+from .tables import describe_network
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,6 +71,7 @@ def command(
     sources: list[str | Asset] = [*scenes]
     if asset is not None:
         sources = [each for document in scenes for each in read_assets(document, asset)]
+    _refuse_target(scenes)
     console = make_console(stderr=True, quiet=quiet)
     failures = []
     with chosen_executor(scheduler, workers, console) as executor, _progress_bars(console) as bars:
@@ -93,6 +98,15 @@ def command(
     if failures:
         click.echo(f"geoseg: {len(failures)} of {len(sources)} scenes failed.", err=True)
         raise SystemExit(failures[0].exit_code)
+
+
+def _refuse_target(scenes: tuple[str, ...]) -> None:
+    """Refuse a folder as the last of several scenes, as `cp` takes it, where results would be written elsewhere."""
+    chosen = click.get_current_context().get_parameter_source("folder")
+    if len(scenes) > 1 and chosen == ParameterSource.DEFAULT and os.path.isdir(scenes[-1]):  # noqa: PTH112 - as `on_disk`
+        raise UsageError(
+            f"{scenes[-1]} is a folder; name raster files, and the folder for the results as `folder={scenes[-1]!r}`."
+        )
 
 
 @contextmanager
@@ -154,7 +168,7 @@ def _show(console: "Console", title: str, prediction: "Prediction") -> None:
         console.print(f"stretch: {prediction.stretch}", highlight=False)
     console.print(f"network: {prediction.runtime}", highlight=False)
     if prediction.roads is not None:
-        console.print(f"roads: {prediction.roads.length_km:,.2f} km in {prediction.roads.count:,} edges")
+        console.print(describe_network(prediction.roads.length_km, prediction.roads.count))
     for path in prediction.outputs.files[::-1]:
         console.print(str(path), highlight=False, soft_wrap=True)
 

@@ -6,6 +6,7 @@ import click
 
 from . import options
 from .completion import complete_files
+from .tables import describe_network
 
 
 @click.command("roads")
@@ -68,6 +69,6 @@ def command(
             overwrite=overwrite,
             progress=lambda done, total, _: show(f"tracing roads: {done / total:.0%}", done, total),
         )
-    click.echo(f"roads: {network.length_km:,.2f} km in {len(network):,} edges")
+    click.echo(describe_network(network.length_km, len(network)))
     for path in network.files:
         click.echo(path)

@@ -31,6 +31,11 @@ def show(tables: "Iterable[Table]", sentences: Iterable[str]) -> None:
         console.print(sentence, highlight=False, soft_wrap=True)
 
 
+def describe_network(length_km: float, edges: int) -> str:
+    """Return the line that sums up a road network."""
+    return f"roads: {length_km:,.2f} km in {edges:,} edge{'s' * (edges != 1)}"
+
+
 def flatten(values: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value
     """Yield name and text of each value in nested JSON."""
     match values:
@@ -40,6 +45,8 @@ def flatten(values: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: 
         case list() if any(isinstance(part, dict | list) for part in values):
             for number, part in enumerate(values, 1):
                 yield from flatten(part, f"{name} {number}")
+        case []:
+            yield name, "–"
         case list():
             yield name, ", ".join(text for part in values for _, text in flatten(part))
         case bool():

@@ -168,8 +168,9 @@ def max_columns(memory: Memory, settings: Settings, runtime: Runtime | None) -> 
         )
         of_any_scene = needed - memory.width * memory.result_column > limit
         found = tiles if of_any_scene else f"a result of {memory.width} columns and {tiles}"
+        given = f"{limit / 1e9:.2g}GB" if limit >= 1e7 else f"{limit:,} bytes; its unit may be missing, as in 2GB"
         raise (UsageError if of_any_scene else MismatchError)(
-            f"{found} need at least {math.ceil(needed / 1e8) / 10:.1f}GB; `memory` is {limit / 1e9:.2g}GB."
+            f"{found} need at least {math.ceil(needed / 1e8) / 10:.1f}GB; `memory` is {given}."
         )
     return (limit - memory.of(columns=0, streams=streams)) // memory.column
 

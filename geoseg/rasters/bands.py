@@ -156,7 +156,10 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
 def refuse_palette(source: str, colours: Iterable[ColorInterp]) -> None:
     """Refuse a palette image: its values are not measurements."""
     if ColorInterp.palette in colours:
-        raise SceneError(f"{source} is a palette image; expand it first (`gdal_translate -expand rgb`).")
+        raise SceneError(
+            f"{source} is a palette image; expand it first (`gdal_translate -expand rgb`), unless it holds "
+            "classes, which are no scene."
+        )
 
 
 def without_alpha(bands: Sequence[Band], chosen: Sequence[int]) -> tuple[Band, ...]:

@@ -197,7 +197,7 @@ def _unreadable(source: str, error: RasterioError) -> str:
         except OSError as unseen:
             return f"{source} cannot be opened ({unseen.strerror})."
         if path.is_dir():
-            return f"{source} is a folder; name the raster files in it."
+            return f"{source} is a folder; name the raster files in it, or have `geoseg batch` find them."
         if length == 0:
             return f"{source} is empty (0 bytes)."
         inside = next((prefix for ending, prefix in _ARCHIVES.items() if source.lower().endswith(ending)), None)

@@ -144,10 +144,47 @@ def test_summary(write_scene, write_bundle, noise, echo, tmp_path, monkeypatch):
     arguments = ["predict", str(write_scene(noise(60, 60))), "-m", str(write_bundle()), "-o", str(tmp_path / "out")]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0
-    for word in ("building", "%", "ha", "roads", "edges", "scene_classes.tif"):
+    for word in ("building", "%", "ha", "roads", " edge", "scene_classes.tif"):
         assert word in result.stderr
     result = CliRunner().invoke(main, [*arguments, "--overwrite", "-q"], catch_exceptions=False)
     assert (result.exit_code, result.output) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["predikt", "scene.tif"], "No such command 'predikt'. Did you mean 'predict'?"),
+        (["models", "shwo", "aerial"], "No such command 'shwo'. Did you mean 'show'?"),
+        (["evaluate", "maps", "labels"], "No such command 'maps'. Choose from model, rasters, roads."),
+        (["scene.tif"], "No such command 'scene.tif'. Choose from predict, batch, info,"),
+    ],
+)
+def test_a_misspelt_command(words, advice):
+    """A command that does not exist is answered with the nearest one, or with all."""
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert advice in result.stderr
+
+
+def test_folders_among_scenes(write_scene, noise, tmp_path, monkeypatch):
+    """A folder is no scene: as the last of several, as `cp` takes it, it is refused before results go elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    write_scene(noise(40, 40))
+    (tmp_path / "maps").mkdir()
+    result = CliRunner().invoke(main, ["predict", "scene.tif", "maps"])
+    assert result.exit_code == 2
+    assert "maps is a folder; name raster files, and the folder for the results as --output maps." in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["maps", "scene.tif"]
+    result = CliRunner().invoke(main, ["predict", "maps", "-o", "out"])
+    assert result.exit_code == 3
+    assert "maps is a folder; name the raster files in it, or have `geoseg batch` find them." in result.stderr
+
+
+def test_sizes_without_a_unit(write_scene, noise):
+    """`--memory 2` is two bytes, and the sentence says so."""
+    result = CliRunner().invoke(main, ["info", str(write_scene(noise(40, 40))), "--memory", "2"])
+    assert result.exit_code == 2
+    assert "--memory is 2 bytes; its unit may be missing, as in 2GB." in result.stderr
 
 
 def test_warnings_are_sentences(monkeypatch, capfd):

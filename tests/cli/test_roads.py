@@ -29,7 +29,7 @@ def test_roads_of_a_class_in_several_formats(mask, tmp_path):
     names = {"roads.gpkg", "roads.geojson", "roads.qml"}
     assert names <= {path.name for path in tmp_path.iterdir()}
     assert all(name in result.output for name in names)
-    assert "0.30 km in 1 edges" in result.output
+    assert "0.30 km in 1 edge\n" in result.output
     (feature,) = json.loads((tmp_path / "roads.geojson").read_text())["features"]
     assert feature["properties"]["width_m"] == pytest.approx(8, abs=0.2)
 

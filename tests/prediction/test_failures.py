@@ -14,7 +14,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
-from standins import make_card
+from standins import make_card, warned
 
 import geoseg
 from geoseg.cli import main
@@ -379,6 +379,15 @@ def test_every_file_of_the_zoo(real_data, write_bundle, echo, tmp_path):
         assert "\n" not in sentence
     assert predictions >= 20
     assert not any(path.name.startswith(".") for path in (tmp_path / "out").iterdir())
+
+
+def test_pixels_far_from_the_models(write_scene, write_bundle, noise):
+    """A scene may be kept at pixels that the model was not made for, but not without a warning."""
+    scene = write_scene(noise(30, 30), transform=rasterio.Affine(300, 0, 5e5, 0, -300, 5.4e6))
+    model = write_bundle(gsd_m=1.0)
+    with warned("was made for pixels of 1 m; at 300 m .* cannot be trusted"):
+        geoseg.describe(scene, model=model, gsd_m=300)
+    geoseg.describe(write_scene(noise(30, 30), "fine.tif"), model=model, gsd_m=4)
 
 
 @pytest.mark.parametrize(("easting", "gsd_m", "refused"), [(5e5, 4, False), (8e5, 4, False), (5e5, 4.3, True)])
