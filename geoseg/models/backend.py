@@ -100,6 +100,7 @@ def start_keras() -> None:
 
     Raises UsageError for a backend that cannot be used.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no info while a network is trained
     with without_chatter():
         backend = check_backend()
         if "keras" in sys.modules:

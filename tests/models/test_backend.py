@@ -69,6 +69,15 @@ def test_keras_starts_quietly_and_leaves_no_trace(tmp_path):
     assert not (tmp_path / ".keras").exists()
 
 
+@pytest.mark.parametrize(("chosen", "level"), [({}, "1"), ({"TF_CPP_MIN_LOG_LEVEL": "0"}, "0")])
+def test_tensorflow_says_no_more_than_warnings(tmp_path, chosen, level):
+    """Information of TensorFlow does not get between the lines of a training, unless the user asks for it."""
+    code = "import os; from geoseg.models.backend import start_keras; start_keras(); print(os.environ[{!r}])"
+    code = code.format("TF_CPP_MIN_LOG_LEVEL")
+    finished = run(code, PYTHONPATH=os.pathsep.join(sys.path), HOME=str(tmp_path), **chosen)
+    assert finished.stdout.strip() == level
+
+
 def test_the_user_s_keras_settings_count(tmp_path):
     """An existing `~/.keras` remains Keras's home."""
     (tmp_path / ".keras").mkdir()

@@ -106,10 +106,9 @@ class Data:
                 "those of these images, and `values`."
             )
         if missing:
-            _warn(
-                f"no training pixel is labelled {' or '.join(missing)}, so the network cannot learn it; among ids, "
-                f"{NODATA} means unlabelled unless `values` maps it."
-            )
+            by_id = any(each.coding == "ids" for each in self.run.data)
+            hint = f"; among ids, {NODATA} means unlabelled unless `values` maps it" if by_id else ""
+            _warn(f"no training pixel is labelled {' or '.join(missing)}, so the network cannot learn it{hint}.")
         if not any(side.validation for side in self.sides):
             _warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
 

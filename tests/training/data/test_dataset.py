@@ -101,6 +101,9 @@ def test_likely_mistakes(two_sets, write_raster, open_recipe):
     alone = open_recipe({"name": "c", "images": "c", "split": {"validation": 0.0}})
     with warned("no training pixel is labelled road, .* 255 means unlabelled", "nothing is held out"):
         alone.check()
+    coded = replace(alone, run=replace(alone.run, data=(alone.run.data[0].model_copy(update={"coding": "potsdam"}),)))
+    with warned(r"no training pixel is labelled road, so the network cannot learn it\.$"):
+        coded.check()
 
 
 @pytest.mark.parametrize("placed", [True, False])
