@@ -91,10 +91,12 @@ class _Course(Generic[T]):
 
     def fail(self, work: Work, error: Exception) -> None:
         """Leave a scene whose blocks cannot be predicted; raises errors that end all."""
-        turn, run = self._predicting[work]
+        turn, run = self._predicting.pop(work)
+        try:
+            run.__exit__(type(error), error, error.__traceback__)
+        except Exception as named:  # noqa: BLE001 - the same, with the place where it happened
+            error = named
         self._fail(turn, error)
-        del self._predicting[work]
-        run.__exit__(type(error), error, error.__traceback__)
 
     def _fail(self, turn: T, error: Exception) -> None:
         judged = self._judge(error)
