@@ -41,9 +41,10 @@ def main() -> None:
     run = resolve(load_recipe(options.recipe, [f"root={options.data}"]))
     trained = fuse_batch_norm(build_trained(run.network, run.card, precision="float32"))
     with h5py.File(RunFolder(path=options.run).backup / "latest.weights.h5") as file:
-        # The optimizer keeps its count of steps first, then the averages.
-        for number, weight in enumerate(trained.trainable_variables, 1):
-            weight.assign(file[f"optimizer/vars/{number}"][...])
+        # The optimizer has its count of steps, and a rate that follows the clock, before the averages and two moments.
+        kept, weights = file["optimizer/vars"], trained.trainable_variables
+        for number, weight in enumerate(weights, len(kept) - 3 * len(weights)):
+            weight.assign(kept[str(number)][...])
     network = build_shipped(run.network, run.card)
     earlier = copy_weights(load_network(options.before))
     network.set_weights(
