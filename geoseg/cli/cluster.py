@@ -67,7 +67,6 @@ def _start(workers: int, stack: ExitStack) -> "Client":
     from distributed import Client, LocalCluster
 
     from geoseg.models.engines.hardware import count_cores
-    from geoseg.prediction.cluster.interrupts import IgnoreInterrupts
 
     with _deaf_children():
         cluster = LocalCluster(
@@ -77,7 +76,6 @@ def _start(workers: int, stack: ExitStack) -> "Client":
             silence_logs=logging.CRITICAL,
         )
     client: Client = stack.enter_context(Client(stack.enter_context(cluster)))
-    client.register_plugin(IgnoreInterrupts())
     return client
 
 
