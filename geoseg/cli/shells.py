@@ -1,14 +1,12 @@
 """Completion in zsh and fish, where click's own scripts and answers lose options or descriptions."""
 
-from typing import Any
-
 from click.shell_completion import CompletionItem, FishComplete, ShellComplete, ZshComplete, add_completion_class
 
 
 class _Joined(ShellComplete):
     """Answers with whole words: zsh and fish replace `--model=ae`, of which click completes `ae` alone."""
 
-    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[Any]]:
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         found = super().get_completions(args, incomplete)
         option, joined, _ = incomplete.partition("=")
         if not (joined and option.startswith("--")):
