@@ -6,6 +6,8 @@ from inspect import cleandoc
 
 import click
 
+from geoseg.cli.grouped import by_heading
+
 
 def describe_commands(_: str | None) -> str:
     """Return a section for `geoseg` and each of its commands, at any depth, in the order of the help."""
@@ -19,10 +21,13 @@ def _sections(command: click.Command, context: click.Context, level: int) -> Ite
     yield from (_text(cleandoc(command.help or "").replace("\b\n", "")), "")
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"```text\n{context.command_path} {usage}\n```\n"
-    options = [parameter for parameter in command.get_params(context) if isinstance(parameter, click.Option)]
-    rows = [row for row in (option.get_help_record(context) for option in options) if row is not None]
-    yield "| option | meaning |\n|---|---|"
-    yield from (f"| <code>{_cell(names)}</code> | {_cell(meaning)} |" for names, meaning in rows)
+    groups = by_heading(command, context)
+    for heading, rows in groups.items():
+        if len(groups) > 1:
+            yield f"**{heading}**\n"
+        yield "| option | meaning |\n|---|---|"
+        yield from (f"| <code>{_cell(names)}</code> | {_cell(meaning)} |" for names, meaning in rows)
+        yield ""
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             child = command.get_command(context, name)

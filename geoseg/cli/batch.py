@@ -10,6 +10,7 @@ import click
 from . import options
 from .completion import complete_files
 from .group import sentence
+from .grouped import GroupedCommand
 from .interrupts import between_pieces
 
 if TYPE_CHECKING:
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
     from geoseg.batch.manifest import Record
 
 
-@click.command("batch")
+@click.command("batch", cls=GroupedCommand)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", shell_complete=complete_files)
 @options.model
 @click.option(
     "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",
     help="Folder for results and manifest.",
 )  # fmt: skip
-@options.name
-@options.asset
 @click.option(
     "--retries", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
     help="Try scenes that fail again, up to N times, after all others.",
 )  # fmt: skip
 @options.prediction
+@options.name
+@options.asset
 @options.cluster
 @click.option("--overwrite", is_flag=True, help="Replace results of other settings, or that the manifest lacks.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")

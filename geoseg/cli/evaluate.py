@@ -11,6 +11,7 @@ import click
 from . import options
 from .completion import complete_models
 from .group import RecordingGroup
+from .grouped import SCORES, TILES, GroupedCommand, option
 from .tables import show
 
 if TYPE_CHECKING:
@@ -22,26 +23,27 @@ _PATH = click.Path(path_type=Path)
 
 _CRITERIA = (
     options.ignore,
-    click.option(
-        "--erode", default="0", metavar="DIST",
+    option(
+        SCORES, "--erode", default="0", metavar="DIST",
         help="Exclude reference pixels this near to another class: pixels, or metres as in 1.5m.",
     ),
-    click.option(
-        "--relax", default="3", show_default=True, metavar="DIST",
+    option(
+        SCORES, "--relax", default="3", show_default=True, metavar="DIST",
         help="Offset that relaxed and boundary scores tolerate: pixels, or metres as in 1.5m.",
     ),
-    click.option(
-        "--protocol", type=click.Choice(["isprs", "isprs-no-clutter"]),
+    option(
+        SCORES, "--protocol", type=click.Choice(["isprs", "isprs-no-clutter"]),
         help="Rules of a benchmark: ISPRS erodes by 3 pixels.",
     ),
     options.single,
     options.coding,
-    click.option(
-        "--bootstrap", type=click.IntRange(min=0), default=0, metavar="N",
+    option(
+        SCORES, "--bootstrap", type=click.IntRange(min=0), default=0, metavar="N",
         help="Give 95 % intervals from N resamples of the images.",
     ),
-    click.option(
-        "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Seed of the resamples."
+    option(
+        SCORES, "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+        help="Seed of the resamples.",
     ),
 )  # fmt: skip
 
@@ -102,16 +104,16 @@ def rasters(
     _run(partial(evaluate, predicted, reference, **criteria), folder, overwrite=overwrite, as_json=as_json)
 
 
-@command.command()
+@command.command(cls=GroupedCommand)
 @click.argument("model", shell_complete=complete_models)
 @click.argument("images", type=_PATH)
 @click.argument("labels", type=_PATH)
 @options.imagery
+@options.gsd
 @options.tile
 @options.overlap
-@options.gsd
-@click.option(
-    "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
+@option(
+    TILES, "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
     help="Average over 4 flips, or 8 orientations.",
 )  # fmt: skip
 @options.image_gsd

@@ -9,6 +9,7 @@ from geoseg.models.texts import escaped
 
 from . import options
 from .completion import complete_files
+from .grouped import GroupedCommand
 from .tables import flatten
 
 _LABELS = {
@@ -27,21 +28,21 @@ _LABELS = {
 }
 
 
-@click.command("info")
+@click.command("info", cls=GroupedCommand)
 @click.argument("source", metavar="SCENE|MODEL", shell_complete=complete_files)
-@options.asset
 @options.model
+@options.aoi
 @options.imagery
-@options.tile
-@options.overlap
+@options.max_pixels
+@options.asset
 @options.gsd
 @options.overviews
-@options.aoi
+@options.tile
+@options.overlap
 @options.engine
 @options.precision
 @options.devices
 @options.memory
-@options.max_pixels
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(source: str, model: str, *, asset: str | None, as_json: bool, **settings: Any) -> None:  # noqa: ANN401
     """Describe a SCENE and its planned run, or a MODEL.

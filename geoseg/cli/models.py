@@ -10,6 +10,7 @@ import click
 from . import model_registry, options
 from .completion import complete_files, complete_models
 from .group import RecordingGroup
+from .grouped import GroupedCommand
 from .tables import flatten
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
         click.echo(f"  {name}: {share:.2%}", err=True)
 
 
-@command.command("calibrate")
+@command.command("calibrate", cls=GroupedCommand)
 @_model
 @click.argument("images", type=click.Path(path_type=Path))
 @click.argument("labels", type=click.Path(path_type=Path))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from .completion import complete_engines, complete_files, complete_models
+from .grouped import RESULTS, SCENE, SCORES, SPEED, TILES, option
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -64,49 +65,49 @@ model = click.option(
     help="Name of a model, as `geoseg models` lists it, or a .keras bundle.",
     shell_complete=complete_models,
 )
-_bands = click.option(
-    "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene, in the order of the model's."
+_bands = option(
+    SCENE, "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene, in the order of the model's."
 )
-_nodata = click.option(
-    "--nodata", type=_parse_nodata, default=(), metavar="V|V,V,V",
+_nodata = option(
+    SCENE, "--nodata", type=_parse_nodata, default=(), metavar="V|V,V,V",
     help="Values without data that the scene does not declare: one, or one for each band of the model.",
 )  # fmt: skip
-_stretch = click.option(
-    "--stretch", default="auto", show_default=True, metavar="auto|none|joint|LOW,HIGH;…|pLOW,pHIGH",
+_stretch = option(
+    SCENE, "--stretch", default="auto", show_default=True, metavar="auto|none|joint|LOW,HIGH;…|pLOW,pHIGH",
     help="Values that become the model's 0 and 255, or their percentiles; auto: the model's scaling, or p2,p98.",
 )  # fmt: skip
-_stretch_from = click.option(
-    "--stretch-from", metavar="SCENE", shell_complete=complete_files, help="Stretch as this scene would be stretched."
-)
+_stretch_from = option(
+    SCENE, "--stretch-from", metavar="SCENE", shell_complete=complete_files,
+    help="Stretch as this scene would be stretched.",
+)  # fmt: skip
 
 
 def imagery(command: _Command) -> _Command:
     """Add the options for how a scene is read: fields of `prediction.settings.ImageryOptions`."""
-    for option in (_stretch_from, _stretch, _nodata, _bands):  # the last one is first in the help
-        command = option(command)
+    for each in (_stretch_from, _stretch, _nodata, _bands):  # the last one is first in the help
+        command = each(command)
     return command
 
 
-tile = click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile.  [default: the model's]")
-overlap = click.option(
-    "--overlap",
-    type=click.FloatRange(0, 0.5),
-    metavar="F",
+tile = option(TILES, "--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile.  [default: the model's]")
+overlap = option(
+    TILES, "--overlap", type=click.FloatRange(0, 0.5), metavar="F",
     help="Overlap of neighbouring tiles, as a fraction of a tile.  [default: the model's]",
-)
-overviews = click.option(
-    "--overviews", is_flag=True, help="Read the scene's overview nearest to the GSD, as fine or finer, to read less."
-)
-gsd = click.option(
-    "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+)  # fmt: skip
+overviews = option(
+    TILES, "--overviews", is_flag=True,
+    help="Read the scene's overview nearest to the GSD, as fine or finer, to read less.",
+)  # fmt: skip
+gsd = option(
+    TILES, "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
     help="Ground sample distance to predict at, metres.  [default: the model's]",
 )  # fmt: skip
-aoi = click.option(
-    "--aoi", type=_parse_area, metavar="FILE|W,S,E,N", help="Area of interest: polygons, or bounds in degrees."
+aoi = option(
+    SCENE, "--aoi", type=_parse_area, metavar="FILE|W,S,E,N", help="Area of interest: polygons, or bounds in degrees."
 )
 _FORMATS = click.Choice(["geojson", "gpkg", "flatgeobuf", "parquet"])
-formats = click.option(
-    "--format", "formats", type=_FORMATS, multiple=True,
+formats = option(
+    RESULTS, "--format", "formats", type=_FORMATS, multiple=True,
     default=["geojson"], show_default=True, help="Format of the road network; repeatable.",
 )  # fmt: skip
 vector_output = click.option(
@@ -116,32 +117,33 @@ vector_output = click.option(
 more_formats = click.option(
     "--format", "formats", type=_FORMATS, multiple=True, help="Another format to write; repeatable."
 )
-engine = click.option(
-    "--engine", default="auto", show_default=True, metavar="auto|openvino|onnxruntime|keras",
+engine = option(
+    SPEED, "--engine", default="auto", show_default=True, metavar="auto|openvino|onnxruntime|keras",
     help="What runs the network; auto: Keras on GPUs, OpenVINO on a CPU.", shell_complete=complete_engines,
 )  # fmt: skip
-batch_size = click.option(
-    "--batch-size", type=click.IntRange(min=1), metavar="N",
+batch_size = option(
+    SPEED, "--batch-size", type=click.IntRange(min=1), metavar="N",
     help="Tiles per network call on GPUs, or in work at a time in OpenVINO.  [default: as many as suit the device]",
 )  # fmt: skip
-precision = click.option(
-    "--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16", "int8"]), default="auto",
+precision = option(
+    SPEED, "--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16", "int8"]), default="auto",
     show_default=True, help="Number format of the network; auto: 16 bits on GPUs, float32 on a CPU.",
 )  # fmt: skip
-devices = click.option(
-    "--devices", default="auto", show_default=True, metavar="auto|cpu|all|gpu:0,1",
+devices = option(
+    SPEED, "--devices", default="auto", show_default=True, metavar="auto|cpu|all|gpu:0,1",
     help="Where the network runs; auto: all GPUs, or the CPU.",
 )  # fmt: skip
-asset = click.option(
-    "--asset", metavar="KEY", help="SCENEs are STAC items, collections of them or search results: files or URLs."
+asset = option(
+    SCENE, "--asset", metavar="KEY", help="SCENEs are STAC items, collections of them or search results: files or URLs."
 )
-stac = click.option("--stac", is_flag=True, help="Also write a STAC item of the results, with checksums.")
-_report = click.option("--report", is_flag=True, help="Also write a report: one HTML page of pictures and tables.")
-_scheduler = click.option(
-    "--scheduler", metavar="ADDRESS", help="Predict on the Dask cluster of this scheduler: HOST:PORT, or its file."
-)
-_workers = click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N",
+stac = option(RESULTS, "--stac", is_flag=True, help="Also write a STAC item of the results, with checksums.")
+_report = option(RESULTS, "--report", is_flag=True, help="Also write a report: one HTML page of pictures and tables.")
+_scheduler = option(
+    SPEED, "--scheduler", metavar="ADDRESS",
+    help="Predict on the Dask cluster of this scheduler: HOST:PORT, or its file.",
+)  # fmt: skip
+_workers = option(
+    SPEED, "--workers", type=click.IntRange(min=1), metavar="N",
     help="Predict in N processes of this machine, which share its cores.",
 )  # fmt: skip
 
@@ -151,65 +153,65 @@ def cluster(command: _Command) -> _Command:
     return _scheduler(_workers(command))
 
 
-memory = click.option(
-    "--memory", type=parse_size, metavar="SIZE", help="Memory limit.  [default: 2GB, more for wide scenes if needed]"
+memory = option(
+    SPEED, "--memory", type=parse_size, metavar="SIZE",
+    help="Memory limit.  [default: 2GB, more for wide scenes if needed]",
+)  # fmt: skip
+max_pixels = option(
+    SCENE, "--max-pixels", type=click.IntRange(min=1), metavar="N",
+    help="Most pixels of a scene.  [default: 1000000000000]",
+)  # fmt: skip
+ignore = option(
+    SCORES, "--ignore", multiple=True, metavar="CLASS", help="Reference class to exclude, by id or name; repeatable."
 )
-max_pixels = click.option(
-    "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Most pixels of a scene.  [default: 1000000000000]"
-)
-ignore = click.option(
-    "--ignore", multiple=True, metavar="CLASS", help="Reference class to exclude, by id or name; repeatable."
-)
-single = click.option(
-    "--class", "single", metavar="NAME[=VALUE]",
+single = option(
+    SCORES, "--class", "single", metavar="NAME[=VALUE]",
     help="Compare one class of the prediction with one reference value, and all others with all others.",
 )  # fmt: skip
-coding = click.option("--coding", metavar="NAME", help="Reference coding: mbrsc, potsdam … as in recipes.")
-image_gsd = click.option(
-    "--image-gsd", "image_gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+coding = option(SCORES, "--coding", metavar="NAME", help="Reference coding: mbrsc, potsdam … as in recipes.")
+image_gsd = option(
+    TILES, "--image-gsd", "image_gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
     help="Metres per pixel of images without a georeference.  [default: the model's]",
 )  # fmt: skip
-name = click.option(
-    "--name", default="{stem}", show_default=True, metavar="TEMPLATE",
+name = option(
+    RESULTS, "--name", default="{stem}", show_default=True, metavar="TEMPLATE",
     help="Names of results, of {stem}, {parent} (the scene's folder) and {n} (its number).",
 )  # fmt: skip
-_window = click.option(
-    "--window", type=click.Choice(["hann", "linear", "spline", "flat"]), help="Blend window.  [default: the model's]"
-)
-_match_input = click.option("--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
-_tta = click.option(
-    "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
+_window = option(
+    TILES, "--window", type=click.Choice(["hann", "linear", "spline", "flat"]),
+    help="Blend window.  [default: the model's]",
+)  # fmt: skip
+_match_input = option(RESULTS, "--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
+_tta = option(
+    TILES, "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
     help="Average over 4 flips, or 8 orientations.",
 )  # fmt: skip
-_confidence = click.option("--confidence", is_flag=True, help="Also write the probability of the winning class.")
-_disagreement = click.option("--disagreement", is_flag=True, help="Also write how far overlapping tiles disagree.")
-_probabilities = click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
-_min_confidence = click.option(
-    "--min-confidence", type=click.FloatRange(0, 1), metavar="P",
+_confidence = option(RESULTS, "--confidence", is_flag=True, help="Also write the probability of the winning class.")
+_disagreement = option(RESULTS, "--disagreement", is_flag=True, help="Also write how far overlapping tiles disagree.")
+_probabilities = option(RESULTS, "--probabilities", is_flag=True, help="Also write the probability of every class.")
+_min_confidence = option(
+    RESULTS, "--min-confidence", type=click.FloatRange(0, 1), metavar="P",
     help="Mark pixels as unknown whose class is less probable.  [default: none]",
 )  # fmt: skip
-_roads = click.option("--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
+_roads = option(RESULTS, "--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
 
 
 def prediction(command: _Command) -> _Command:
     """Add the options for how scenes are predicted: fields of `prediction.settings.Settings`."""
-    engines = engine, precision, devices, batch_size
-    grids = gsd, overviews, _match_input, aoi
-    layers = _tta, _confidence, _disagreement, _probabilities, _min_confidence
-    for option in (
-        imagery,
-        tile,
-        overlap,
-        _window,
-        *engines,
-        *grids,
-        *layers,
+    engines = engine, precision, devices, batch_size, memory
+    tiles = gsd, overviews, tile, overlap, _window, _tta
+    layers = _confidence, _disagreement, _probabilities, _min_confidence, _match_input
+    for each in (
+        _report,
         _roads,
         formats,
+        *layers,
         stac,
-        _report,
-        memory,
+        aoi,
+        imagery,
         max_pixels,
+        *tiles,
+        *engines,
     )[::-1]:
-        command = option(command)
+        command = each(command)
     return command

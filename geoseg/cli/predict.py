@@ -15,6 +15,7 @@ from geoseg.models.texts import escaped
 from . import options
 from .completion import complete_files
 from .group import sentence
+from .grouped import SPEED, GroupedCommand, option
 from .interrupts import between_pieces, stopping_between_pieces
 from .progress import is_json, json_progress
 from .tables import describe_network
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     from geoseg.tiling.progress import Progress as Report
 
 
-@click.command("predict")
+@click.command("predict", cls=GroupedCommand)
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...", shell_complete=complete_files)
 @options.model
 @click.option(
     "-o", "--output", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR",
     help="Folder for the results.  [default: the current one]",
 )  # fmt: skip
+@options.prediction
 @options.name
 @options.asset
-@options.prediction
 @options.cluster
-@click.option("--timings", is_flag=True, help="Print how long each stage took.")
+@option(SPEED, "--timings", is_flag=True, help="Print how long each stage took.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 def command(
