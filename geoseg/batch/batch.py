@@ -56,7 +56,8 @@ def batch(
     folder
         Folder for results and manifest, created if missing.
     retries
-        How many times a scene that fails is tried again, after all others.
+        How many times a scene that fails is tried again, after all others; not one that would be refused
+        again, such as a file that does not exist or has no georeference.
     overwrite
         Replace existing results of other settings, or that the manifest does not know. Results that it knows, and that
         were changed or lost since, are made again in any case.

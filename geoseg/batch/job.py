@@ -112,15 +112,17 @@ class Job:
         return waiting
 
     def attempt(self, members: Sequence[Member], attempt: int, *, last: bool) -> list[Member]:
-        """Predict scenes; returns those that failed."""
+        """Predict scenes; returns those that failed and may be done by another attempt."""
         failed = []
         try:
             for turn, outcome in take_turns(self._turns(members, attempt), self._judge, self.executor):
                 self._tell()
                 if isinstance(outcome, GeosegError):
                     record = self._fail(turn, outcome, attempt)
-                    failed.append(replace(turn.member, planned=None))
-                    self._say(SceneFailed(record, again=not last))
+                    again = not last and turn.member.may_pass
+                    if again:
+                        failed.append(replace(turn.member, planned=None))
+                    self._say(SceneFailed(record, again=again))
         finally:
             self._tell()
         return failed

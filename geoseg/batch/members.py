@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from geoseg.errors import GeosegError, UsageError
+from geoseg.errors import GeosegError, MismatchError, SceneError, UsageError
 from geoseg.models.texts import without_secrets
 from geoseg.prediction.naming import name_results
 from geoseg.prediction.plan import Plan
 from geoseg.rasters.open import legible, on_disk
+from geoseg.rasters.servers import on_server
 from geoseg.rasters.stac import Asset
 
 from .manifest import Output
@@ -30,6 +31,20 @@ class Member:
     earlier: tuple[Output, ...] = ()
     """Its results, which were changed since an earlier batch made them, and are made again."""
     overwrite: bool = False
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may be done by another attempt: not if its plan refuses what it is, or if it does not exist.
+
+        What GDAL could not read, of a server or a disk, it may read the next time.
+        """
+        place = self.source.source if isinstance(self.source, Asset) else self.source
+        match self.planned:
+            case SceneError(__cause__=cause):
+                return cause is not None and (on_disk(place) or on_server(place) or place.startswith("/vsi"))
+            case MismatchError():
+                return False
+        return True
 
 
 def name_members(inputs: Sequence[str | Asset], template: str) -> list[Member]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import rasterio.warp
+from affine import Affine
 from standins import warned
 
 import geoseg
@@ -214,6 +215,31 @@ def test_retries(scenes, run, echo):
     summary, events = run([scenes[0]], folder=Path(scenes[0]).parent / "other", load=load, retries=1)
     assert [event.again for event in events if isinstance(event, SceneFailed)] == [True, False]
     assert summary.failed[0].attempts == 2
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_what_can_never_succeed_is_not_tried_again(scenes, run, write_scene, noise):
+    """Scenes that are refused as they are, and files that do not exist, fail once; others may be read later."""
+    folder = Path(scenes[0]).parent
+    bad = {
+        "nowhere": str(folder / "nowhere.tif"),
+        "placeless": str(write_scene(noise(60, 60), "scenes/placeless.tif", crs=None, transform=None)),
+        "coarse": str(write_scene(noise(60, 60), "scenes/coarse.tif", transform=Affine(300, 0, 5e5, 0, -300, 5.4e6))),
+        "grey": str(write_scene(noise(60, 60)[:1], "scenes/grey.tif")),
+        "broken": str(folder / "broken.tif"),
+        "served": "http://127.0.0.1:9/served.tif",
+    }
+    (folder / "broken.tif").write_text("text")
+    summary, events = run([*bad.values(), *scenes], retries=2)
+    tried = Counter(event.record.name for event in events if isinstance(event, SceneFailed))
+    assert tried == {name: 3 if name in ("broken", "served") else 1 for name in bad}
+    assert {record.name for record in summary.failed if record.attempts == 1} == {*bad} - {"broken", "served"}
+    assert all(
+        event.again == (event.record.attempts < tried[event.record.name])
+        for event in events
+        if isinstance(event, SceneFailed)
+    )
+    assert len(summary.done) == len(scenes)
 
 
 def test_a_kill_after_the_results_and_before_the_record(scenes, run, tmp_path, monkeypatch):
