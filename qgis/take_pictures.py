@@ -40,7 +40,7 @@ def main() -> None:
     dialog.close()
     out = FOLDER / "maps"
     dialog = processing.createAlgorithmDialog("geoseg:predict", {"FOLDER": str(out)})
-    dialog.resize(980, 640)
+    dialog.resize(980, 740)
     dialog.show()
     save(dialog, "predict")
     dialog.runAlgorithm()

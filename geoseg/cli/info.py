@@ -10,7 +10,7 @@ from geoseg.models.texts import escaped
 from . import options
 from .completion import complete_files
 from .grouped import GroupedCommand
-from .tables import flatten
+from .tables import flatten, without_recipe
 
 _LABELS = {
     "size": "width, height",
@@ -57,7 +57,7 @@ def command(source: str, model: str, *, asset: str | None, as_json: bool, **sett
         if as_json:
             click.echo(json.dumps(description, indent=2))
         else:
-            _show(description)
+            _show(without_recipe(description, source))
         return
     items = [describe(each, model=model, **settings) for each in read_assets(source, asset)]
     if as_json:

@@ -11,7 +11,7 @@ from . import model_registry, options
 from .completion import complete_files, complete_models
 from .group import RecordingGroup
 from .grouped import GroupedCommand
-from .tables import flatten
+from .tables import flatten, without_recipe
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -82,7 +82,7 @@ def show(model: str, *, as_json: bool) -> None:
         "saved by": f"Keras {summary.keras_version}",
         "road network": "none: no class is a road" if road is None else f"traced from {road}",
     }
-    for key, value in (rows | dict(flatten(card.provenance))).items():
+    for key, value in (rows | dict(flatten(without_recipe(card.provenance, model)))).items():
         facts.add_row(key, value)
     _print(facts, _legend(card.legend.to_json()["classes"]))
 

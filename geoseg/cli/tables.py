@@ -1,6 +1,7 @@
 """Tables, nested values and sentences on the terminal."""
 
-from collections.abc import Iterable, Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ def show(tables: "Iterable[Table]", sentences: Iterable[str]) -> None:
 def describe_network(length_km: float, edges: int) -> str:
     """Return the line that sums up a road network."""
     return f"roads: {length_km:,.2f} km in {edges:,} edge{'s' * (edges != 1)}"
+
+
+def without_recipe(facts: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Replace the recipe among the facts of a model, which is longer than all others, by where it is printed."""
+    where = {"recipe": f"`geoseg models show {shlex.quote(model)} --json` prints it"} if "recipe" in facts else {}
+    return {**facts, **where}
 
 
 def flatten(values: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value

@@ -56,6 +56,16 @@ def test_show(run):
     assert document["legend"]["road"] == 2
 
 
+def test_the_recipe_is_left_to_json(run):
+    """The recipe of a model is as long as all else of it: it is in the JSON, and the text says so."""
+    for command in (["models", "show"], ["info"]):
+        text = CliRunner().invoke(main, [*command, "aerial"], catch_exceptions=False).stdout
+        assert "`geoseg models show aerial --json`" in " ".join(text.split())
+        assert "augmentation" not in text
+        assert len(text.splitlines()) < 60
+    assert "augmentation" in json.loads(run("show", "aerial", "--json"))["provenance"]["recipe"]
+
+
 def test_show_says_how_values_are_taken(run, tmp_path):
     """Offset and gain of each data type are shown, and missing values as a dash."""
     scaling = {"uint8": Scaling(), "uint16": Scaling(offset=100, gain=0.25)}
