@@ -16,7 +16,7 @@ from geoseg.models.texts import without_secrets
 
 from .download import download, is_url
 from .folder import PARTS, check_name, find_same, locked, publish_model
-from .wanted import Report, Wanted, choose, copy, fetch, no_report, read_entries
+from .wanted import Report, Wanted, check_place, choose, copy, fetch, no_report, read_entries
 
 MAX_SIZE = 1_000_000_000
 """Largest download, unless the user allows more."""
@@ -65,13 +65,14 @@ def add_models(
     BundleError
         If a file cannot be found or downloaded, is neither registry nor bundle, or does not have its checksum.
     UsageError
-        If a name cannot be used.
+        If a name or the kind of URL cannot be used.
     OutputError
         If a model of that name was added before, or the folder cannot be written.
     """
     if sha256 is not None and not is_sha256(sha256 := sha256.lower()):
         raise UsageError(f"`sha256` must be 64 hexadecimal digits, not {sha256!r}.")
     folder, place = models_folder(), str(source)
+    check_place(place)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder), writing(folder), TemporaryDirectory(prefix=".geoseg-", dir=folder) as work:

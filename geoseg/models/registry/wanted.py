@@ -1,5 +1,6 @@
 """Find out what to add: a bundle, or models of a registry, on a server or on disk."""
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,13 @@ class Wanted:
     """None for the name in its card."""
     sha256: str | None
     size: int | None = None
+
+
+def check_place(place: str) -> None:
+    """Raise UsageError for a URL that is not one of a web server."""
+    scheme, separator, _ = place.partition("://")
+    if separator and not is_url(place) and not os.path.lexists(place):  # a path may have such a name
+        raise UsageError(f"{without_secrets(place)} is a URL of {scheme}; only http and https are taken.")
 
 
 def fetch(place: str, file: Path, *, max_size: int, report: Report) -> bool:

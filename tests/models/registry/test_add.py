@@ -368,6 +368,15 @@ def test_missing_file(models, tmp_path):
     assert nothing_added(models)
 
 
+def test_only_web_servers(models):
+    """A URL of another kind than http and https is refused as that, without its password."""
+    for checked in ({}, {"sha256": "0" * 64}):
+        with pytest.raises(UsageError, match="is a URL of ftp; only http and https are taken") as told:
+            add("ftp://user:secret@x/city.keras", **checked)
+        assert "secret" not in str(told.value)
+    assert nothing_added(models)
+
+
 def test_folder_that_cannot_be_written(models, bundle):
     """A folder that cannot be created or written is an error of the output."""
     models.parent.write_text("a file")
