@@ -200,7 +200,7 @@ def fail(error: GeosegError, command: click.Command | None) -> NoReturn:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="geoseg")
+@click.version_option(__version__, "-V", "--version", prog_name="geoseg")
 @click.option("--json-progress", is_flag=True, help="Print progress as JSON lines to standard error.")
 def main(*, json_progress: bool) -> None:  # it is read by `progress.is_json`
     """Turn aerial and satellite scenes into class maps and road networks.

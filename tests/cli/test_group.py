@@ -77,6 +77,11 @@ def test_module_is_the_command():
     assert done.stdout == f"geoseg, version {geoseg.__version__}\n"
 
 
+def test_version_has_a_short_form(run):
+    """`geoseg -V` is `geoseg --version`."""
+    assert run("-V") == run("--version")
+
+
 def test_public_names():
     """Every public name can be imported, and an unknown one is an AttributeError."""
     for name in geoseg.__all__:
