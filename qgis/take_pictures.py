@@ -43,6 +43,7 @@ def main() -> None:
     dialog.resize(980, 740)
     dialog.show()
     save(dialog, "predict")
+    dialog.resize(980, 640)
     dialog.runAlgorithm()
     while not (out / "suburb_classes.tif").exists():
         wait(0.5)
