@@ -10,6 +10,7 @@ from geoseg.rasters.apart import read_apart
 from geoseg.rasters.bands import Choice, alpha_of, choose_bands, refuse_palette
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.scene import Raster
+from geoseg.rasters.tags import refuse_result
 from geoseg.rasters.undeclared import describe_undeclared, find_undeclared
 from geoseg.rasters.validity import Validity
 
@@ -46,6 +47,7 @@ def choose_imagery(raster: Raster, card: Card, settings: Settings) -> Imagery:
 
 def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imagery, tuple[str, ...]]:
     """Choose bands and validity, without reading pixels; also return what is assumed, in sentences."""
+    refuse_result(raster.source, raster.result_of)
     refuse_palette(raster.source, (band.colour for band in raster.bands))
     if settings.bands is None:
         choice = choose_bands(raster.source, raster.bands, card.bands)

@@ -19,6 +19,7 @@ from .grid import Grid
 from .identity import Mark, ask_server, identify
 from .open import opened, unplaced, usable_crs
 from .source_names import stem
+from .tags import model_of
 from .values import Unit, units_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Raster:
     """What each band shows."""
     units: tuple[Unit, ...]
     """Declared scale and offset of each band."""
+    result_of: str | None
+    """Name and version of the model that it is a result of; None for a raster that geoseg did not make."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +109,7 @@ def describe(source: str, dataset: rasterio.DatasetReader) -> Raster:
         dtype=dataset.dtypes[0],
         bands=name_bands(dataset),
         units=units_of(dataset),
+        result_of=model_of(dataset),
     )
 
 

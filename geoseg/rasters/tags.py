@@ -44,3 +44,11 @@ def model_of(raster: rasterio.DatasetReader) -> str | None:
     """Name and version of the model that made a raster; None without the tag."""
     name: str | None = raster.tags().get(_MODEL)
     return name
+
+
+def refuse_result(source: str, model: str | None) -> None:
+    """Raise SceneError for a raster in whose tags geoseg named a model: it is no image."""
+    if model is not None:
+        raise SceneError(
+            f"{source} is a result of geoseg (of model {model}), not a scene; give the scene that it was made from."
+        )

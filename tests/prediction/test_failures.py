@@ -20,6 +20,7 @@ import geoseg
 from geoseg.cli import main
 from geoseg.models.bundle import MEMBER
 from geoseg.prediction.predict import predict_each
+from geoseg.training.survey.images import survey_images
 
 TESTS = Path(__file__).parents[1]
 
@@ -400,3 +401,18 @@ def test_four_metres_in_every_zone(write_scene, write_bundle, noise, easting, gs
             geoseg.describe(scene, model=model)
     else:
         assert geoseg.describe(scene, model=model)["grid_size"] == [120, 120]
+
+
+def test_results_are_no_scenes(write_scene, write_bundle, noise, echo, tmp_path):
+    """Each raster that a prediction wrote is called what it is, as a scene and as an image to train on."""
+    model = write_bundle()
+    layers = {"confidence": True, "probabilities": True}
+    made = geoseg.predict(write_scene(noise(60, 60)), folder=tmp_path / "out", model=model, load=echo, **layers)
+    rasters = [path for path in made.outputs.files if path.suffix == ".tif"]
+    assert len(rasters) == 3
+    for raster in rasters:
+        said = rf"{raster.name} is a result of geoseg \(of model .+\), not a scene; give the scene"
+        with pytest.raises(geoseg.SceneError, match=said):
+            geoseg.predict(raster, folder=tmp_path / "again", model=model, load=echo)
+        with pytest.raises(geoseg.SceneError, match=said):
+            survey_images(str(raster), str(made.outputs.classes))

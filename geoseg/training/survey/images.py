@@ -15,6 +15,7 @@ from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands, refuse_palette
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import Scene, describe, is_placed, open_scene, refuse_mixed_types
+from geoseg.rasters.tags import model_of, refuse_result
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import check_units, is_physical
 from geoseg.training.data.imagery import report_undeclared, sample_some
@@ -90,6 +91,7 @@ def _check_image(image: rasterio.DatasetReader, bands: tuple[Band, ...]) -> None
     """Refuse images that training cannot use."""
     if not image_bands(bands):
         raise SceneError(f"{image.name} has only an alpha band; training needs at least one band of data.")
+    refuse_result(image.name, model_of(image))
     refuse_palette(image.name, image.colorinterp)
     refuse_mixed_types(image.name, image)
     if image.dtypes[0].startswith("complex"):
