@@ -24,7 +24,7 @@ from geoseg.tiling import FAMILIES, Lattice, Roi, roi_shape
 from .disk import compressed, find_share
 from .layout import check_overlap, choose_grid, choose_lattice, cut_blocks, scene_pixels
 from .memory import Memory, choose_streams, estimate, max_columns
-from .scene_bands import choose_imagery
+from .scene_bands import choose_imagery, find_imagery
 from .settings import Settings
 from .stretching import Imagery, scale_values
 
@@ -176,6 +176,7 @@ def plan(
     """
     if card.window not in FAMILIES:
         raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
+    find_imagery(scene, card, settings)  # no choice of pixels gives an elevation model its missing bands
     grid = choose_grid(scene, card, settings)
     check_size(scene.source, grid.shape, settings.max_pixels, what="would be predicted at")
     lattice = choose_lattice(grid, card, settings)

@@ -178,3 +178,11 @@ def test_nodata_that_is_no_number(text):
     result = CliRunner().invoke(main, ["predict", "scene.tif", "--nodata", text])
     assert result.exit_code == 2
     assert "is not a number, or numbers such as 0,0,0" in result.stderr
+
+
+def test_bands_are_refused_before_pixels(write_scene, write_bundle, noise):
+    """Of an elevation model with large pixels, what cannot be helped is said: not to choose other pixels."""
+    place = rasterio.Affine(90, 0, 5e5, 0, -90, 5.4e6)
+    elevation = write_scene(noise(30, 30)[:1].astype(np.float32), transform=place)
+    with pytest.raises(SceneError, match=r"has 1 band .* the model needs 3"):
+        geoseg.describe(elevation, model=write_bundle(gsd_m=1.0))
