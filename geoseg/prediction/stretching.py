@@ -86,7 +86,7 @@ def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | 
         _warn_of_strays(image, used)
     elif stretch == "auto":
         warn(
-            f"{_unscaled(image, card)}, so {Percentiles()} of each band's values became its 0 to 255; "
+            f"{_unscaled(image, card)}, so each band is stretched from its {Percentiles()} to 0 and 255; "
             f"for the same stretch, also of other scenes, give `stretch={str(used)!r}`."
         )
     return scaling, used

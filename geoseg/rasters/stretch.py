@@ -25,7 +25,7 @@ class Percentiles:
     high: float = 98.0
 
     def __str__(self) -> str:
-        return f"{self.low:g} to {self.high:g} %"
+        return f"percentiles {self.low:g} and {self.high:g}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ NAMES = ("Red", "Green", "Blue", "NIR")
 GAINS, HAZE = np.array([3.5, 2.9, 2.4, 4.0]), np.array([250, 300, 420, 200])
 SWATH = np.abs(np.subtract.outer(np.arange(SIDE), np.arange(SIDE))) < 0.7 * SIDE
 SENSOR = RPC(0, 1, 52, 1, [1.0] * 20, [1.0] * 20, 0, 1, 13, 1, [1.0] * 20, [1.0] * 20, 0, 1)
-STRETCHED, COLLAR = "so 2 to 98 % of each band's values became its 0 to 255", "are 0 in all bands, as in a collar"
+STRETCHED = "so each band is stretched from its percentiles 2 and 98 to 0 and 255"
+COLLAR = "are 0 in all bands, as in a collar"
 
 
 @dataclass(frozen=True, kw_only=True)

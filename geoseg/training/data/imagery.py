@@ -94,7 +94,8 @@ def _scale(images: Sequence[Imagery], entry: DataSet, card: Card) -> list[tuple[
         if scaling is None:
             wanted = Percentiles()
             scaling, used = scale_values(image, card, f"p{wanted.low:g},p{wanted.high:g}")
-            sentence = f"{image.name} holds {image.kind} values; {wanted} of each band's became 0 to 255 ({used})."
+            found = f"{image.name} holds {image.kind} values"
+            sentence = f"{found}; each band is stretched from its {wanted} ({used}) to 0 and 255."
             stretched.append((image.kind, sentence))
         scalings.append(scaling)
     report_once(stretched)
