@@ -31,6 +31,7 @@ _CHATTER = re.compile(
     rb"|To enable the following instructions: "  # second line of an info
     rb"|W\d{4} .*Ignored (output_format|drop_control_dependency)"  # of the TFLite converter
     rb"|E\d{4} .*NodeDef mentions attribute"
+    rb"|E\d{4} .*oneDNN supports DT_INT32 only on platforms with AVX-512. Falling back to the default"
     rb"|INFO: Created TensorFlow Lite"
     rb"|W\d{4} .* (bfc_allocator|local_rendezvous|op_kernel)\.cc"  # what an exception says, too
     rb"|HDF5-DIAG: |  #\d{3}: |    (major|minor): "  # of HDF5 in GDAL, whose errors are raised, too
@@ -112,6 +113,10 @@ def start_keras() -> None:
                 raise UsageError(f"Keras does not start on {backend} ({error}); install {backend} again.") from error
 
             keras.ops.zeros(1)  # TensorFlow looks for devices, and logs missing ones, at its first operation
+            if backend == "tensorflow":
+                # The first to transpose integers, as gradients of UpSampling2D do, is told that oneDNN cannot.
+                with keras.device("cpu:0"):
+                    keras.ops.transpose(keras.ops.zeros((2, 2), "int32"))
 
 
 @contextmanager
