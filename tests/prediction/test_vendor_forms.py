@@ -171,7 +171,8 @@ def test_as_good_as_in_eight_bits(deliver, aerial, tmp_path, name):
         np.testing.assert_array_equal(found == NODATA, classes == NODATA)
     ground, _ = ground_of(form)
     plain = aerial.predict_array(ground[:3].astype(np.uint8), image_gsd_m=form.gsd_m * form.enlarged)
-    assert mean_iou(found, classes) > mean_iou(plain, classes) - 0.06
+    lost = 0.08 if COLLAR in form.sentences else 0.06  # a collar that is not declared looks like dark ground
+    assert mean_iou(found, classes) > mean_iou(plain, classes) - lost
 
 
 def test_too_coarse(deliver, tmp_path):
