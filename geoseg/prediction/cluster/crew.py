@@ -48,6 +48,9 @@ class Crew:
         self._deal: Deal[Work] = Deal()
         self._queues: dict[str, int] = {}
         self._idle: set[str] = set()
+        self._proved: set[str] = set()
+        """Workers that have finished a block. Of two that a new one waits to receive the model for, Dask may run the
+        second first, which could not go on from its rows."""
         self._depth = 1
         self._left: dict[Work, int] = {}
         """Blocks of each scene that are not finished."""
@@ -71,7 +74,8 @@ class Crew:
             if level > self._depth + self._more:
                 break
             for worker in sorted(self._idle):
-                if self._queues[worker] < level and (dealt := self._next(worker)) is not None:
+                room = level if worker in self._proved else 1
+                if self._queues[worker] < room and (dealt := self._next(worker)) is not None:
                     yield worker, *dealt
         self._idle = set()
         if not self._queues and not self._running and (dealt := self._next(None)) is not None:
@@ -111,6 +115,9 @@ class Crew:
     def ended(self, future: "Future[Any]", seconds: float) -> None:
         """Take note of a block that is finished, and how long it took."""
         self._depth = min(_MOST_QUEUED, ceil(_QUEUED_S / max(seconds, 1e-3)))
+        worker = self._running[future][1]
+        if worker is not None:
+            self._proved.add(worker)
         self._left[self._forget(future)] -= 1
 
     def has_ended(self, work: Work) -> bool:

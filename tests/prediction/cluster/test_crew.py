@@ -52,13 +52,12 @@ def test_each_worker_has_a_scene_of_its_own():
     works = [scene(3) for _ in range(6)]
     cluster = Cluster(works, "a", "b")
     cluster.hand_out()
-    assert {worker: [work for work, _ in rest] for worker, rest in held(cluster)} == {
-        "a": [works[0]] * 2,
-        "b": [works[1]] * 2,
-    }
-    assert cluster.begun == works[:2]
-    cluster.end("a")
+    assert dict(held(cluster)) == {"a": [(works[0], 0)], "b": [(works[1], 0)]}
+    for worker in ("a", "b"):
+        cluster.end(worker)
     cluster.hand_out()
+    assert dict(held(cluster)) == {"a": [(works[0], 1), (works[0], 2)], "b": [(works[1], 1), (works[1], 2)]}
+    assert cluster.begun == works[:2]
     cluster.end("a")
     cluster.hand_out()
     assert dict(held(cluster))["a"] == [(works[0], 2), (works[2], 0)]
@@ -69,8 +68,18 @@ def test_one_large_scene_is_for_all():
     works = [scene(32), scene(32)]
     cluster = Cluster(works, "a", "b")
     cluster.hand_out()
-    assert dict(held(cluster)) == {"a": [(works[0], 0), (works[0], 1)], "b": [(works[0], 16), (works[0], 17)]}
+    assert dict(held(cluster)) == {"a": [(works[0], 0)], "b": [(works[0], 16)]}
     assert cluster.begun == works[:1]
+
+
+def test_the_first_block_of_a_worker_is_alone():
+    """Dask may run the second of two before the first, while a worker receives what both need."""
+    cluster = Cluster([scene(32)], "a")
+    cluster.hand_out()
+    assert dict(held(cluster))["a"] == [(cluster.begun[0], 0)]
+    cluster.end("a")
+    cluster.hand_out()
+    assert [row for _, row in dict(held(cluster))["a"]] == [1, 2]
 
 
 def test_the_last_scene_is_for_all():
