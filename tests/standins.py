@@ -99,6 +99,24 @@ class InBlocks(LocalExecutor):
     workers: int
 
 
+class InPieces(LocalExecutor):
+    """Takes the pieces of one scene after the other as `pieces` yields them."""
+
+    def __call__(self, works):
+        for work in works:
+            try:
+                for finished in self.pieces(work.jobs, work.clock):
+                    work.take(finished)
+            except Exception as error:  # noqa: BLE001 - the caller judges it
+                yield work, error
+            else:
+                yield work, None
+
+    def pieces(self, jobs, clock):
+        for job in jobs:
+            yield from run_block(job, clock)
+
+
 @dataclass(frozen=True)
 class Together(InBlocks):
     """Runs the next block of one scene after the other, of as many scenes at a time as there are workers."""

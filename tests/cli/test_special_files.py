@@ -170,7 +170,7 @@ READING = [
     ("evaluate", "rasters", "PIPE.tif", "CLASSES", 3),
     ("evaluate", "roads", "PIPE.geojson", "PIPE.geojson", 3),
     ("predict", "CLASSES", "-m", "PIPE.keras", 4),
-    ("info", "CLASSES", "--aoi", "PIPE.geojson", 3),
+    ("info", "CLASSES", "--bands", "1,1,1", "--aoi", "PIPE.geojson", 3),
     ("train", "PIPE.toml", "-o", "run", 2),
 ]
 

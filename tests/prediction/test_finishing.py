@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from odc.geo.roi import roi_shape
-from standins import Echo
+from standins import Echo, InPieces
 
 import geoseg
 from geoseg.models.legend import AERIAL
 from geoseg.prediction import finishing
 from geoseg.prediction.areas import AreaCounter, count_strips
-from geoseg.prediction.executors import LocalExecutor
 from geoseg.prediction.jobs import Finished, run_block
 from geoseg.rasters.ground import ground_area
 
@@ -59,7 +58,7 @@ def predicted(scene, write_bundle, echo, tmp_path):
     return predict
 
 
-class Scattered(LocalExecutor):
+class Scattered(InPieces):
     """Runs five rows of blocks in an order of its own, a piece of each in turn."""
 
     workers = 3
@@ -67,7 +66,7 @@ class Scattered(LocalExecutor):
     def __init__(self, order):
         self.order = order
 
-    def __call__(self, jobs, clock):
+    def pieces(self, jobs, clock):
         running = [run_block(job, clock) for job in self.order(jobs)]
         while running:
             for block in tuple(running):
@@ -89,12 +88,12 @@ def test_any_order(predicted, monkeypatch, order, columns, probabilities):
     assert predicted("scattered", executor=Scattered(order), probabilities=probabilities) == plain
 
 
-class FromMemory(LocalExecutor):
+class FromMemory(InPieces):
     """Removes each piece of the journal once it is written."""
 
     workers = 1
 
-    def __call__(self, jobs, clock):
+    def pieces(self, jobs, clock):
         for job in jobs:
             for finished in run_block(job, clock):
                 for layer in ("classes", "confidence", "road"):
@@ -129,12 +128,12 @@ def test_an_error_of_a_thread_stops_the_prediction(predicted, monkeypatch, faili
     """What goes wrong while finishing stops the prediction at the next piece, and the same call resumes."""
     plain, finished = predicted("plain"), []
 
-    class Patient(LocalExecutor):
+    class Patient(InPieces):
         """Waits after the second piece until finishing has failed."""
 
         workers = 1
 
-        def __call__(self, jobs, clock):
+        def pieces(self, jobs, clock):
             for piece in run_block(jobs[0], clock):
                 finished.append(piece)
                 yield piece
@@ -235,10 +234,10 @@ def test_an_interruption_while_the_tracer_is_compiled(predicted, monkeypatch):
 def test_an_executor_that_leaves_rows_out(predicted):
     """Rows that no job has finished are an error, not an empty strip."""
 
-    class Forgetful(LocalExecutor):
+    class Forgetful(InPieces):
         workers = 2
 
-        def __call__(self, jobs, clock):
+        def pieces(self, jobs, clock):
             for job in jobs[1:]:
                 yield from run_block(job, clock)
 

@@ -63,7 +63,7 @@ def test_roads_follow_probability(write_scene, write_bundle, echo, tmp_path):
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("gsd", [0.7, 1.9, 5.3])
+@pytest.mark.parametrize("gsd", [0.7, 1.9, 3.9])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_resampled_as_one_read(write_scene, write_bundle, noise, echo, tmp_path, gsd, workers):
     """On a coarser or finer grid the network sees whole-scene Lanczos, within rounding of GDAL's, in any split."""

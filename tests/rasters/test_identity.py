@@ -6,6 +6,7 @@ from collections import deque
 import numpy as np
 import pytest
 import rasterio.shutil
+from standins import InPieces
 from web_server import serving
 
 import geoseg
@@ -18,7 +19,6 @@ from geoseg.evaluation.strips import open_pair as open_rasters
 from geoseg.evaluation.strips import strips
 from geoseg.models.bundle import Scaling
 from geoseg.polygons import polygonise
-from geoseg.prediction.executors import LocalExecutor
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened
@@ -166,14 +166,14 @@ def test_servers(server, write_scene, noise):
         check_unchanged(found.source, found.identity)
 
 
-class Meddling(LocalExecutor):
+class Meddling(InPieces):
     """Does something once a number of pieces are finished."""
 
     def __init__(self, after, meddle):
         self.after, self.meddle = after, meddle
 
-    def __call__(self, jobs, clock):
-        for number, finished in enumerate(super().__call__(jobs, clock), 1):
+    def pieces(self, jobs, clock):
+        for number, finished in enumerate(super().pieces(jobs, clock), 1):
             if number == self.after:
                 self.meddle()
             yield finished
