@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -164,9 +164,9 @@ class Run:
             for _, error in self._executor([self.start(progress)]):
                 if error is not None:
                     raise error
-            writing = in_thread(self.finish, name="finish")
+            writing: Future[Prediction] = Future()
             self._stack.callback(wait, [writing])
-            return writing.result()
+            return in_thread(self.finish, name="finish", outcome=writing).result()
 
     def stop(self) -> None:
         """Have `finish`, in another thread, publish nothing and end soon; does not wait for it."""

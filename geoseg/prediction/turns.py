@@ -109,8 +109,10 @@ class _Course(Generic[T]):
     def write(self, work: Work) -> None:
         """Begin to write the files of a scene whose blocks are predicted."""
         turn, run = self._predicting[work]
-        self._writing[in_thread(partial(_finish, turn, run, self._judge), name="finish")] = turn, run
+        outcome: Future[Outcome] = Future()
+        self._writing[outcome] = turn, run
         del self._predicting[work]
+        in_thread(partial(_finish, turn, run, self._judge), name="finish", outcome=outcome)
 
     def ended(self, *, most: int) -> Iterator[tuple[T, Outcome]]:
         """Yield the scenes that have ended; waits until the files of `most` scenes at most are being written."""

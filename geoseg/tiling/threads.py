@@ -14,9 +14,12 @@ GRACE_S = 0.8
 """How long an interrupted thread waits for others: one of them may be in GDAL until a server answers."""
 
 
-def in_thread(task: Callable[[], R], *, name: str) -> Future[R]:
-    """Start a task in a thread of its own, which does not keep the interpreter from exiting."""
-    outcome: Future[R] = Future()
+def in_thread(task: Callable[[], R], *, name: str, outcome: Future[R] | None = None) -> Future[R]:
+    """Start a task in a thread of its own, which does not keep the interpreter from exiting.
+
+    Who must know of the task even if Ctrl-C falls within this call gives its `outcome`.
+    """
+    outcome = outcome or Future()
 
     def run() -> None:
         try:
@@ -26,7 +29,11 @@ def in_thread(task: Callable[[], R], *, name: str) -> Future[R]:
         else:
             outcome.set_result(result)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError as error:  # there is no room for another thread
+        outcome.set_exception(error)
+        raise
     return outcome
 
 
