@@ -61,17 +61,6 @@ def _write_options(output: str) -> tuple[Callable[[_Command], _Command], ...]:
 _OUTPUT = _write_options("Write evaluation.json, .md and .html to this folder.")
 
 
-def _with(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
-    """Apply options in the order in which the help lists them."""
-
-    def decorate(function: _Command) -> _Command:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
 @click.group("evaluate", cls=RecordingGroup)
 def command() -> None:
     """Score class rasters, a model or roads against reference data."""
@@ -80,7 +69,7 @@ def command() -> None:
 @command.command()
 @click.argument("predicted", type=_PATH)
 @click.argument("reference", type=_PATH)
-@_with(*_CRITERIA, *_OUTPUT)
+@options.together(*_CRITERIA, *_OUTPUT)
 def rasters(
     *,
     predicted: Path,
@@ -122,7 +111,7 @@ def rasters(
 @options.devices
 @options.batch_size
 @options.memory
-@_with(*_CRITERIA, *_OUTPUT)
+@options.together(*_CRITERIA, *_OUTPUT)
 def model(
     *,
     model: str,
@@ -161,7 +150,7 @@ def model(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
     help="Seed of the places that paths start from.",
 )  # fmt: skip
-@_with(*_write_options("Write evaluation.json, .md, .html and maps of the differences to this folder."))
+@options.together(*_write_options("Write evaluation.json, .md, .html and maps of the differences to this folder."))
 def roads(
     *,
     predicted: Path,

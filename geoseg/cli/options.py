@@ -82,11 +82,20 @@ _stretch_from = option(
 )  # fmt: skip
 
 
+def together(*decorators: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Apply options in the order in which the help lists them."""
+
+    def decorate(command: _Command) -> _Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
 def imagery(command: _Command) -> _Command:
     """Add the options for how a scene is read: fields of `prediction.settings.ImageryOptions`."""
-    for each in (_stretch_from, _stretch, _nodata, _bands):  # the last one is first in the help
-        command = each(command)
-    return command
+    return together(_bands, _nodata, _stretch, _stretch_from)(command)
 
 
 tile = option(TILES, "--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile.  [default: the model's]")
@@ -150,7 +159,7 @@ _workers = option(
 
 def cluster(command: _Command) -> _Command:
     """Add the options for `cli.cluster.chosen_executor`."""
-    return _scheduler(_workers(command))
+    return together(_scheduler, _workers)(command)
 
 
 memory = option(
@@ -201,17 +210,4 @@ def prediction(command: _Command) -> _Command:
     engines = engine, precision, devices, batch_size, memory
     tiles = gsd, overviews, tile, overlap, _window, _tta
     layers = _confidence, _disagreement, _probabilities, _min_confidence, _match_input
-    for each in (
-        _report,
-        _roads,
-        formats,
-        *layers,
-        stac,
-        aoi,
-        imagery,
-        max_pixels,
-        *tiles,
-        *engines,
-    )[::-1]:
-        command = each(command)
-    return command
+    return together(_report, _roads, formats, *layers, stac, aoi, imagery, max_pixels, *tiles, *engines)(command)

@@ -94,13 +94,12 @@ def write_results(
     sparse = is_mostly_empty(plan, int(finisher.areas.pixels.sum()))
     task = replace(plan, blocks=(plan.roi,))  # of a cluster's scene, they would be most of what is sent
 
-    # Means would round otherwise than in one process.
-    spread = {"mode"} if workers > 1 and not (sparse or plan.settings.match_input) and _is_large(plan) else set()
+    spread = workers > 1 and not (sparse or plan.settings.match_input) and _is_large(plan)
 
     def write(layer: Layer) -> None:
         mosaic = mosaics[layer]
         with finisher.clock.busy("compress"):
-            if layer.overviews in spread:
+            if spread and layer.overviews == "mode":  # means would round otherwise than in one process
                 make = partial(_spread, submit, finisher.check, 4 * workers)
                 mosaic = with_overviews(mosaic, journal.folder, layer.overviews, make=make)
             submit(_write_raster, task, layer, mosaic, targets[layer.name], sparse).result()

@@ -68,9 +68,10 @@ def with_overviews(
     while max(reduced) > SIDE:
         level += 1
         reduced = max(reduced[0] // 2, 1), max(reduced[1] // 2, 1)
-        parts = _cut(source, folder / f"{vrt.stem}_overview_{level}.vrt", reduced, written, resampling)
+        overview_vrt = folder / f"{vrt.stem}_overview_{level}.vrt"
+        parts = _cut(source, overview_vrt, reduced, written, resampling)
         written = np.concatenate(list(make(parts)))
-        source = _show(parts, folder / f"{vrt.stem}_overview_{level}.vrt", written)
+        source = _show(parts, overview_vrt, written)
         for number, band in enumerate(root.iter("VRTRasterBand"), 1):
             overview = Xml.SubElement(band, "Overview")
             Xml.SubElement(overview, "SourceFilename", relativeToVRT="1").text = source.name
