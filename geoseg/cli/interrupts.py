@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from geoseg.files import remove_work_folders
+from geoseg.threads import at_work
 
 if TYPE_CHECKING:
     from geoseg.tiling.progress import Progress  # NumPy comes along
@@ -77,7 +78,7 @@ def interruptible() -> Iterator[None]:
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    before, left = set(threading.enumerate()), threading.Event()
+    before, left = at_work(), threading.Event()
     _asked.in_work, _asked.number = frozenset(), None
     # `nohup`, or a shell for what it starts in the background, has them ignored.
     taken = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
@@ -90,7 +91,7 @@ def interruptible() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         number = _asked.number or signal.SIGINT
-        if set(threading.enumerate()) - before - {watch}:  # the interpreter would wait for them, or crash in them
+        if at_work() - before - {watch}:  # the interpreter would wait for them, or crash in them
             _leave(number)
         _say()
         sys.exit(128 + number)

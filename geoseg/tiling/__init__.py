@@ -1,5 +1,7 @@
 """Tile lattices, blending, resampling kernels and threads, without files or networks."""
 
+from geoseg.threads import GRACE_S, in_thread, running
+
 from .background import Background, Stopped
 from .blend import Carried, blend, sum_of_squares, tile_rows_of
 from .kernels import lanczos_radius, lanczos_weights, nearest_exact, source_interval, targets_before
@@ -7,7 +9,6 @@ from .lattice import Axis, Lattice, Roi, Tile, reflect, roi_shape
 from .prefetch import prefetch
 from .repeated import any_true, concatenate, is_repeated
 from .spans import clip, cut, within
-from .threads import GRACE_S, in_thread, running
 from .window import FAMILIES, ramp, taper
 
 __all__ = [

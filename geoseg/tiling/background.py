@@ -1,10 +1,11 @@
 """Run a consumer of items in a background thread: the mirror image of `prefetch`."""
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Generic, Self, TypeVar
+
+from geoseg.threads import BackgroundTask
 
 from .buffer import Buffer
 
@@ -26,8 +27,7 @@ class Background(Generic[T, R]):
         self._consume = consume
         self._buffer: Buffer[T] = Buffer(depth)
         self._outcome: Future[R] = Future()
-        # A daemon, so that the interpreter can exit after an interrupt.
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = BackgroundTask(self._run, name=name)
 
     def put(self, item: T) -> None:
         """Hand over an item, and wait until less than `depth` are waiting.
@@ -64,5 +64,4 @@ class Background(Generic[T, R]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
-        if self._thread.ident is not None:  # the system may have refused to start it
-            self._thread.join()
+        self._thread.join()

@@ -8,8 +8,9 @@ from collections.abc import Generator, Iterable
 from functools import partial
 from typing import TypeVar
 
+from geoseg.threads import running
+
 from .buffer import Buffer
-from .threads import running
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from clusters import LoadPatient, cluster, scheduling, when_reached
 from standins import Echo
+from waiting import wait_for_threads
 
 from geoseg.batch.batch import batch
 from geoseg.batch.events import BlockDone, SceneDone, SceneFailed, SceneStarted
@@ -144,9 +145,7 @@ def test_an_interrupt(small, write_bundle, echo, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             batch(small, on_event=interrupt, executor=executor, **call)
         assert all(record.state == "done" for record in read_manifest(tmp_path / "spread"))
-        for thread in threading.enumerate():  # what was being written then is locked until its task ends
-            if thread.name in {"finish", "leave"}:
-                thread.join(WAIT_S)
+        wait_for_threads("finish", "leave")  # what was being written then is locked until its task ends
         summary = batch(small, executor=executor, **call)
     assert not summary.failed
     assert contents(tmp_path / "spread") == contents(tmp_path / "here")

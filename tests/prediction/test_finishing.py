@@ -20,6 +20,7 @@ from geoseg.prediction import finishing
 from geoseg.prediction.areas import AreaCounter, count_strips
 from geoseg.prediction.jobs import Finished, run_block
 from geoseg.rasters.ground import ground_area
+from geoseg.threads import BackgroundTask
 
 
 def finishing_threads():
@@ -173,15 +174,15 @@ def test_an_error_of_the_prediction_ends_the_threads(predicted):
 
 def test_a_thread_that_does_not_start(predicted, monkeypatch):
     """If the system refuses the second thread, the first one ends, and the call resumes."""
-    start = threading.Thread.start
+    start = BackgroundTask.start
 
-    def refuse(thread):
-        if thread.name == "assemble":
+    def refuse(task):
+        if task.name == "assemble":
             raise RuntimeError("can't start new thread")
-        start(thread)
+        start(task)
 
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
+        patch.setattr(BackgroundTask, "start", refuse)
         with pytest.raises(RuntimeError, match="can't start"):
             predicted("refused")
     assert not finishing_threads()

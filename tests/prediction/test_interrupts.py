@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from waiting import wait_for_threads
 from web_server import serving
 
 import geoseg
@@ -37,12 +38,6 @@ def stuck(monkeypatch):
     signal.signal(signal.SIGINT, handler)
 
 
-def join(name):
-    for thread in threading.enumerate():
-        if thread.name == name:
-            thread.join(WAIT)
-
-
 @pytest.mark.parametrize("several", [False, True])
 def test_while_files_are_written(write_scene, write_bundle, noise, echo, tmp_path, stuck, several):
     """What is being written keeps its lock, publishes nothing, and can be resumed afterwards."""
@@ -56,8 +51,7 @@ def test_while_files_are_written(write_scene, write_bundle, noise, echo, tmp_pat
     with pytest.raises(geoseg.OutputError, match="another process"):
         geoseg.predict(scene, **arguments)
     stuck.set()
-    join("finish")
-    join("leave")
+    wait_for_threads("finish", "leave")
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
     predict()
     assert (tmp_path / "out" / "scene_classes.tif").exists()

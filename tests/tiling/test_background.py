@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geoseg import threads
+from geoseg.threads import at_work
 from geoseg.tiling import Background, Stopped
 from geoseg.tiling.buffer import Buffer
 
@@ -15,9 +17,9 @@ WAIT = 30
 @pytest.fixture(autouse=True)
 def _no_thread_is_left():
     """Whatever happens in either thread, none outlives the block."""
-    before = threading.active_count()
+    before = at_work()
     yield
-    assert threading.active_count() == before
+    assert at_work() == before
 
 
 @given(st.lists(st.none() | st.integers()), st.integers(1, 5))
@@ -130,6 +132,7 @@ def refuse(_):
 def test_a_thread_that_does_not_start(monkeypatch):
     """The system's refusal is raised as it is, and nobody waits for the thread."""
     background = Background(list, depth=1, name="refused")
+    monkeypatch.setattr(threads, "_idle", deque())
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
         background.__enter__()

@@ -8,7 +8,9 @@ import weakref
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import wait_for_threads
 
+from geoseg.threads import at_work
 from geoseg.tiling import prefetch
 
 WAIT = 30
@@ -18,9 +20,9 @@ WAIT = 30
 @pytest.fixture(autouse=True)
 def _no_thread_is_left():
     """Whatever happens in source or consumer, no thread outlives the iterator."""
-    before = threading.active_count()
+    before = at_work()
     yield
-    assert threading.active_count() == before
+    assert at_work() == before
 
 
 class Source:
@@ -189,12 +191,12 @@ def test_collection_in_the_background_thread_does_not_deadlock():
         cycle = Cycle()
         cycle.itself, cycle.items = cycle, prefetch(source(), depth=1)
         next(cycle.items)
-        worker = next(thread for thread in threading.enumerate() if thread.name == "prefetch")
+        assert "prefetch" in {thread.name for thread in at_work()}
         gone = weakref.ref(cycle)
         del cycle
         let_go.set()
         assert ended.wait(WAIT)
-        worker.join(WAIT)
+        wait_for_threads("prefetch")
     finally:
         gc.enable()
     assert gone() is None
@@ -236,6 +238,7 @@ def test_nothing_starts_before_the_first_item():
 def test_an_abandoned_iterator_lets_the_interpreter_exit():
     """A program that ends with items left exits, and the source is closed before the interpreter is gone."""
     program = """
+from geoseg.threads import at_work
 from geoseg.tiling import prefetch
 
 def source():

@@ -1,11 +1,11 @@
 """Batches depend only on seed, epoch and step, in any order."""
 
-import threading
 from itertools import count
 
 import numpy as np
 import pytest
 
+from geoseg.threads import at_work
 from geoseg.training.run.batches import TrainingBatches
 
 
@@ -91,12 +91,12 @@ def test_a_first_look_costs_no_second_stream(make, opened):
 
 def test_closing_ends_all_threads(make):
     """After closing, even during an epoch, no thread prepares batches."""
-    before = threading.active_count()
+    before = len(at_work())
     batches = make(steps=50)
     _ = batches[0]
-    assert threading.active_count() > before
+    assert len(at_work()) > before
     batches.close()
-    assert threading.active_count() == before
+    assert len(at_work()) == before
 
 
 def test_an_error_of_the_data_reaches_who_asks():

@@ -1,0 +1,145 @@
+"""Background threads that end with what they serve, and keep nobody who is interrupted."""
+
+import atexit
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import Context
+from queue import SimpleQueue
+from typing import TypeVar
+
+R = TypeVar("R")
+
+GRACE_S = 0.8
+"""How long an interrupted thread waits for others: one of them may be in GDAL until a server answers."""
+_IDLE = "idle"
+
+
+class BackgroundTask:
+    """A task for a thread of its own, which runs other tasks before and after it.
+
+    Threads are kept because each has to open the database of PROJ for GDAL, which takes 12 ms: small scenes, which need
+    six threads and more, took a tenth longer. They are daemons, so that an open iterator does not keep the interpreter
+    from running its exit handlers.
+    """
+
+    def __init__(self, task: Callable[[], None], *, name: str) -> None:
+        self.name = name
+        self._task = task
+        self._thread: _Thread | None = None
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Start the task; raises RuntimeError if there is no room for another thread."""
+        try:
+            thread = _idle.pop()
+        except IndexError:
+            thread = _Thread()
+            thread.start()
+        self._thread = thread
+        thread.tasks.put(self)
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for the end of the task, if it was started."""
+        if self._thread is not None:
+            self._ended.wait(timeout_s)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the task itself is asking."""
+        return self._thread is threading.current_thread() and not self._ended.is_set()
+
+    def run(self, thread: "_Thread") -> None:
+        """Run the task in this thread, which takes another before anybody knows that this one has ended."""
+        try:
+            Context().run(self._task)
+        except BaseException:  # noqa: BLE001 - reported as the end of a thread would be
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), thread)))
+        finally:
+            del self._task
+            _idle.append(thread)
+            thread.name = _IDLE
+            self._ended.set()
+
+
+class _Thread(threading.Thread):
+    """Runs one task after the other."""
+
+    def __init__(self) -> None:
+        super().__init__(name=_IDLE, daemon=True)
+        self.tasks: SimpleQueue[BackgroundTask] = SimpleQueue()
+
+    def run(self) -> None:
+        while True:
+            task = self.tasks.get()
+            self.name = task.name
+            task.run(self)
+            del task
+
+
+_idle: deque[_Thread] = deque()
+"""Threads without a task; without a lock, in which the garbage collector could meet itself."""
+os.register_at_fork(after_in_child=_idle.clear)
+
+
+def at_work() -> set[threading.Thread]:
+    """Return all threads of this process but those that wait for a task."""
+    return {thread for thread in threading.enumerate() if not (isinstance(thread, _Thread) and thread.name == _IDLE)}
+
+
+def in_thread(task: Callable[[], R], *, name: str, outcome: Future[R] | None = None) -> Future[R]:
+    """Start a task in a thread of its own, which does not keep the interpreter from exiting.
+
+    Who must know of the task even if Ctrl-C falls within this call gives its `outcome`.
+    """
+    outcome = outcome or Future()
+
+    def run() -> None:
+        try:
+            result = task()
+        except BaseException as error:  # noqa: BLE001 - raised by `result`
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(result)
+
+    try:
+        BackgroundTask(run, name=name).start()
+    except RuntimeError as error:  # there is no room for another thread
+        outcome.set_exception(error)
+        raise
+    return outcome
+
+
+@contextmanager
+def running(tasks: Sequence[Callable[[], None]], stop: Callable[[], None], *, name: str) -> Iterator[None]:
+    """Run tasks in threads; on leaving, or when the interpreter exits, ask them to stop and wait for them.
+
+    If the context is left early, they get `GRACE_S`, and then are left to end by themselves.
+    """
+    threads = [BackgroundTask(task, name=name) for task in tasks]
+
+    def leave(grace_s: float | None = None) -> None:
+        stop()
+        # The collector may run this in one of them, which cannot wait for itself; they end anyway.
+        if not any(each.is_current for each in threads):
+            end = None if grace_s is None else time.monotonic() + grace_s
+            for each in threads:
+                each.join(None if end is None else max(0, end - time.monotonic()))
+
+    atexit.register(leave)
+    grace_s = None
+    try:
+        for each in threads:
+            each.start()
+        yield
+    except (GeneratorExit, KeyboardInterrupt):  # an interrupt elsewhere closes the generators in its way
+        grace_s = GRACE_S
+        raise
+    finally:
+        leave(grace_s)
+        atexit.unregister(leave)
