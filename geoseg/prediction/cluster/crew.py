@@ -40,7 +40,7 @@ class Roster:
 
 
 class Crew:
-    """Keeps each worker in blocks: of the scene that it works on, of the next, or at the end, of those of others."""
+    """Keeps each worker in blocks: of its scene, of the next, or at the end, of what another has left."""
 
     def __init__(self, works: Iterable[Work], roster: Roster) -> None:
         self._coming, self._more = iter(works), True
@@ -99,7 +99,8 @@ class Crew:
                 return self._deal.take(worker)
             self._left[work] = len(work.jobs)
             parts = min(len(self._queues), len(work.jobs) // _BLOCKS_EACH)
-            self._deal.add(work, [job.block for job in work.jobs], parts=max(1, parts))
+            stride = work.jobs[0].plan.lattice.rows.stride
+            self._deal.add(work, [job.block for job in work.jobs], parts=max(1, parts), stride=stride)
         return dealt
 
     def began(self, future: "Future[Any]", work: Work, worker: str | None) -> None:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import floor
 from typing import Generic, TypeVar
 
 from geoseg.tiling import Roi
@@ -20,27 +21,45 @@ class _Span(Generic[S]):
     """All of the scene, column by column."""
     places: range
     """Those of the span, at least one."""
+    stride: int
+    """Pixels from one row of tiles to the next."""
+
+    def share(self) -> int:
+        """Return how many blocks to keep, so that their owner ends at about the same time as who takes the rest.
+
+        The owner is in the middle of a block before them; the other scores a row of tiles twice.
+        """
+        rows, _ = self.blocks[self.places[0]]
+        height, count = (rows.stop - rows.start) / self.stride, len(self.places)
+        even = floor(max(0.0, count / 2 + 1 / (2 * height) - 1 / 4))
+
+        def end(kept: int) -> float:
+            return max((kept + 1 / 2) * height, (count - kept) * height + 1)
+
+        return min(even + 1, count) if end(even) >= end(even + 1) else even
 
 
 class Deal(Generic[S]):
     """Spans of blocks, each worked down by one worker.
 
-    A worker without a span takes the first that nobody has, or, where that is asked for, the lower half of the longest.
+    A worker without a span takes the first that nobody has, or, where that is asked for, the lower part of the longest.
     """
 
     def __init__(self) -> None:
         self._free: deque[_Span[S]] = deque()
         self._owned: dict[Hashable, _Span[S]] = {}
 
-    def add(self, scene: S, blocks: Sequence[Roi], *, parts: int) -> None:
-        """Add the blocks of a scene, in about as many spans."""
+    def add(self, scene: S, blocks: Sequence[Roi], *, parts: int, stride: int) -> None:
+        """Add the blocks of a scene, in about as many spans; `stride` is that of its rows of tiles, in pixels."""
         order = sorted(blocks, key=lambda block: (block[1].start, block[0].start))
         columns = [block[1].start for block in order]
         edges = [place for place in range(len(order)) if place == 0 or columns[place] != columns[place - 1]]
         for start, stop in pairwise([*edges, len(order)]):
             count = min(max(1, round(parts * (stop - start) / len(order))), stop - start)
             cuts = [start + (stop - start) * part // count for part in range(count + 1)]
-            self._free.extend(_Span(scene=scene, blocks=order, places=range(*cut)) for cut in pairwise(cuts))
+            self._free.extend(
+                _Span(scene=scene, blocks=order, places=range(*cut), stride=stride) for cut in pairwise(cuts)
+            )
 
     def take(self, worker: Hashable) -> tuple[S, Roi] | None:
         """Return the scene and block that a worker predicts next; None if it has no span, and no other is free."""
@@ -54,14 +73,17 @@ class Deal(Generic[S]):
         return span.scene, span.blocks[span.places[0]]
 
     def share(self) -> None:
-        """Free the lower half of the longest span, or all of it if that is one block."""
+        """Free the lower part of the longest span, unless its owner will have done it as soon."""
         if not self._owned:
             return
-        victim = max(self._owned, key=lambda worker: len(self._owned[worker].places))
-        span = self._owned.pop(victim)
-        kept = len(span.places) // 2
+        owner = max(self._owned, key=lambda worker: len(self._owned[worker].places))
+        span = self._owned[owner]
+        kept = span.share()
+        if kept == len(span.places):
+            return
+        del self._owned[owner]
         if kept:
-            self._owned[victim] = replace(span, places=span.places[:kept])
+            self._owned[owner] = replace(span, places=span.places[:kept])
         self._free.append(replace(span, places=span.places[kept:]))
 
     def leave(self, worker: Hashable) -> None:

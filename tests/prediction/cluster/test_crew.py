@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from geoseg.prediction.cluster.crew import Crew, Roster
 from geoseg.prediction.jobs import Work
 from geoseg.prediction.timings import Timings
+from geoseg.tiling import Lattice
 
 SLOW = 2.0
 """Seconds of a block, of which one waits at a worker."""
@@ -16,7 +17,8 @@ SLOW = 2.0
 
 def scene(blocks):
     """A scene of one column."""
-    jobs = [SimpleNamespace(block=(slice(row, row + 1), slice(0, 1))) for row in range(blocks)]
+    plan = SimpleNamespace(lattice=Lattice(shape=(blocks, 1), tile=1, overlap=0))
+    jobs = [SimpleNamespace(plan=plan, block=(slice(row, row + 1), slice(0, 1))) for row in range(blocks)]
     return Work(jobs=jobs, clock=Timings(), take=lambda _: None)
 
 
@@ -84,10 +86,10 @@ def test_the_first_block_of_a_worker_is_alone():
 
 def test_the_last_scene_is_for_all():
     """A scene of few blocks is shared once no other follows, and none waits at a worker while another has nothing."""
-    (work,) = works = [scene(2)]
+    (work,) = works = [scene(4)]
     cluster = Cluster(works, "a", "b")
     cluster.hand_out()
-    assert dict(held(cluster)) == {"a": [(work, 0)], "b": [(work, 1)]}
+    assert dict(held(cluster)) == {"a": [(work, 0)], "b": [(work, 3)]}
 
 
 @given(
