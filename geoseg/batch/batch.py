@@ -3,22 +3,16 @@
 import time
 from collections.abc import Sequence, Set
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Unpack
 
 from geoseg.errors import OutputError, UsageError
-from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
-from geoseg.models.engines.registry import load_engine
-from geoseg.models.graph.size import read_size
-from geoseg.models.shipped import DEFAULT_MODEL, find_model
-from geoseg.prediction.executors import Executor, LocalExecutor, choose_runtime
+from geoseg.models.shipped import DEFAULT_MODEL
+from geoseg.prediction.executors import Executor
 from geoseg.prediction.naming import DEFAULT_NAME
-from geoseg.prediction.plan import Plan
-from geoseg.prediction.pooling import pool_stretch
-from geoseg.prediction.run import Run, plan_scene
-from geoseg.prediction.settings import Options, Settings
+from geoseg.prediction.prepare import prepare
+from geoseg.prediction.settings import Options
 from geoseg.rasters.stac import Asset
 
 from .events import Ended, Event, Listener, SceneDone, SceneFailed
@@ -75,29 +69,11 @@ def batch(
         raise UsageError(f"`retries` must be 0 or more, got {retries}.")
     started = time.monotonic()
     members = name_members(inputs, name)
-    settings, bundle, folder = Settings(**options), find_model(model).absolute(), Path(folder).absolute()
-    card, network = read_card(bundle), read_size(bundle)
-    if settings.stretch == "joint":
-        settings = pool_stretch(inputs, card, settings)
-    runtime = choose_runtime(settings, load, executor)
-    executor = executor or LocalExecutor()
-    workers = executor.workers
-
-    def plan(source: str | Asset, named: str) -> Plan:
-        return plan_scene(source, card, settings, network=network, runtime=runtime, name=named, workers=workers)
-
-    begin = partial(Run, bundle=bundle, load=load or load_engine, folder=folder, executor=executor)
+    folder = Path(folder).absolute()
+    prepared = prepare(model, options, executor=executor, load=load).pool_stretch(inputs)
     with open_manifest(folder) as manifest:
         reported = _Reported(manifest, {member.key for member in members}, on_event)
-        job = Job(
-            folder=folder,
-            bundle=bundle,
-            manifest=manifest,
-            on_event=reported,
-            plan=plan,
-            begin=begin,
-            executor=executor,
-        )
+        job = Job(folder=folder, prepared=prepared, manifest=manifest, on_event=reported)
         waiting = job.start(members, overwrite=overwrite)
         for attempt in range(1, retries + 2):
             waiting = job.attempt(waiting, attempt, last=attempt > retries)

@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from textwrap import shorten
-from typing import Any, Protocol
+from typing import Any
 
 from geoseg.errors import (
     BundleError,
@@ -21,16 +21,15 @@ from geoseg.errors import (
     SceneError,
     UsageError,
 )
-from geoseg.prediction.executors import Executor
 from geoseg.prediction.footprint import footprint
 from geoseg.prediction.plan import Plan
+from geoseg.prediction.prepare import Prepared
 from geoseg.prediction.result_layers import result_grid
 from geoseg.prediction.results import Prediction
 from geoseg.prediction.run import Run, digest_results, discard_work
 from geoseg.prediction.turns import Turn, take_turns
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import legible
-from geoseg.rasters.stac import Asset
 from geoseg.tiling import Stopped, roi_shape
 from geoseg.tiling.progress import Progress
 
@@ -53,20 +52,6 @@ class Summary:
     """0, or that of the first scene that failed."""
 
 
-class Planner(Protocol):
-    """Opens and plans a scene."""
-
-    def __call__(self, source: str | Asset, named: str) -> Plan:
-        """Return the plan; raises what prevents it."""
-
-
-class Beginner(Protocol):
-    """Makes a run of a plan."""
-
-    def __call__(self, plan: Plan, *, overwrite: bool) -> Run:
-        """Return the run; raises OutputError."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Turn(Turn):
     """The turn of a scene in one attempt."""
@@ -80,12 +65,9 @@ class Job:
     """A batch on its way: `start`, then one or more times `attempt`, then `end`."""
 
     folder: Path
-    bundle: Path
+    prepared: Prepared
     manifest: Manifest
     on_event: Listener
-    plan: Planner
-    begin: Beginner
-    executor: Executor
     _published: SimpleQueue[Record] = field(default_factory=SimpleQueue)
     """Scenes that are done, to be told in the thread of the caller."""
     _done: list[Record] = field(default_factory=list)
@@ -102,8 +84,8 @@ class Job:
             (member.planned for member in waiting if isinstance(member.planned, Plan)),
             self.folder,
             records=self.manifest.records.values(),
-            memory=self.executor.memory,
-            together=self.executor.workers + self.executor.writers,
+            memory=self.prepared.executor.memory,
+            together=self.prepared.executor.workers + self.prepared.executor.writers,
             failing=[str(member.planned) for member in waiting if isinstance(member.planned, GeosegError)],
         )
         for problem in found.problems:
@@ -115,7 +97,7 @@ class Job:
         """Predict scenes; returns those that failed and may be done by another attempt."""
         failed = []
         try:
-            for turn, outcome in take_turns(self._turns(members, attempt), self._judge, self.executor):
+            for turn, outcome in take_turns(self._turns(members, attempt), self._judge, self.prepared.executor):
                 self._tell()
                 if isinstance(outcome, GeosegError):
                     record = self._fail(turn, outcome, attempt)
@@ -152,7 +134,7 @@ class Job:
 
     def _plan(self, member: Member) -> Plan | GeosegError:
         try:
-            return self.plan(member.source, member.name)
+            return self.prepared.plan(member.source, member.name)
         except Exception as error:
             judged = self._judge(error)
             if judged is None:
@@ -164,13 +146,13 @@ class Job:
         record = self.manifest.records.get(member.key)
         if record is None or not isinstance(member.planned, Plan):
             return member
-        if (record.name, record.settings) != (member.name, digest_results(member.planned, self.bundle)):
+        if (record.name, record.settings) != (member.name, digest_results(member.planned, self.prepared.bundle)):
             return member
         changed = record.changed(self.folder)
         if record.state == "done" and not changed:
             self._skipped.append(record)
             with suppress(OutputError):  # of another process
-                discard_work(member.planned, self.bundle, self.folder)
+                discard_work(member.planned, self.prepared.bundle, self.folder)
             return None
         if changed:
             warn(f"{', '.join(changed)} changed since a batch wrote the results of {member.key}; they are made again.")
@@ -190,7 +172,7 @@ class Job:
 
     def _begin(self, member: Member) -> Run:
         if isinstance(member.planned, Plan):
-            return self.begin(member.planned, overwrite=member.overwrite)
+            return self.prepared.run(member.planned, folder=self.folder, overwrite=member.overwrite)
         assert member.planned is not None
         raise member.planned
 
@@ -260,7 +242,7 @@ class Job:
         return fields | {
             "pixels": _pixels(member.planned),
             "bounds_lonlat": None if box is None else tuple(box),
-            "settings": digest_results(member.planned, self.bundle),
+            "settings": digest_results(member.planned, self.prepared.bundle),
         }
 
 

@@ -123,8 +123,7 @@ def calibrate(
     find_head(network.get_config(), source=bundle)  # fail before the work
     assumed_m = card.gsd_m if image_gsd_m is None else image_gsd_m
     settings = Settings(tile=card.tile, overlap=0.0, gsd_m=gsd_m, roads=False, **imagery)
-    if settings.stretch == "joint":
-        settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)
+    settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)
     with rasterio.Env(**GDAL), unplaced(), ExitStack() as stack:
         planned = [
             _Planned(

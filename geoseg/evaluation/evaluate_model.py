@@ -107,8 +107,7 @@ def evaluate_model(
     )
     runtime = choose_runtime(settings, load)
     files = find_raster_pairs(images, labels)
-    if stretch == "joint":
-        settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)
+    settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)
     inference = Inference(
         bundle=str(bundle),
         tta=tta,

@@ -32,9 +32,9 @@ from .blocks import Rows
 from .executors import Executor, LocalExecutor, choose_runtime
 from .naming import DEFAULT_NAME, name_results
 from .plan import Plan, plan
+from .prepare import Prepared
 from .results import Prediction
 from .rows import predict_rows
-from .run import Run, plan_scene
 from .settings import Options, Settings
 
 if TYPE_CHECKING:
@@ -91,23 +91,17 @@ class Model:
         (named,) = name_results([source], name)
         # A cluster's workers load their own engines: a loaded one cannot be sent to them.
         local = executor is None or isinstance(executor, LocalExecutor)
-        planned = plan_scene(
-            source,
-            read_card(self.path),
-            settings,
+        prepared = Prepared(
+            bundle=self.path,
+            card=read_card(self.path),
             network=read_size(self.path),
+            settings=settings,
             runtime=self._runtime(settings) if local else choose_runtime(settings, self._load, executor),
-            name=named,
+            load=self._engine if local else self._load or load_engine,
+            executor=executor or LocalExecutor(),
             workers=1 if executor is None else executor.workers,
         )
-        run = Run(
-            planned,
-            self.path,
-            load=self._engine if local else self._load or load_engine,
-            folder=Path(folder),
-            overwrite=overwrite,
-            executor=executor,
-        )
+        run = prepared.run(prepared.plan(source, named), folder=folder, overwrite=overwrite)
         return run.complete(progress)
 
     def rows(self, source: str | Path, **options: Unpack[Options]) -> Iterator[Rows]:

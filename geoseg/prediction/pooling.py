@@ -22,12 +22,14 @@ from .stretching import Imagery, pool_values
 def pool_stretch(
     sources: Sequence[str | Asset], card: Card, settings: Settings, *, gsd_m: float | None = None
 ) -> Settings:
-    """Set the stretch to the range that the scenes have in common.
+    """Replace a joint stretch by the range that the scenes have in common; return other settings as they are.
 
     Scenes that cannot be read are left out: their own prediction reports them. So are those without a georeference,
     unless `gsd_m` gives their metres per pixel. Raises SceneError or MismatchError if the others have no range in
     common.
     """
+    if settings.stretch != "joint":
+        return settings
     images: list[Imagery] = []
     with rasterio.Env(**GDAL), ExitStack() as stack:
         for source in sources:

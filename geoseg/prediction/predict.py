@@ -6,20 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Unpack
 
-from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import Loader
-from geoseg.models.engines.registry import load_engine
-from geoseg.models.graph.size import read_size
-from geoseg.models.shipped import DEFAULT_MODEL, find_model
+from geoseg.models.shipped import DEFAULT_MODEL
 from geoseg.rasters.stac import Asset
 from geoseg.tiling.progress import Progress, no_progress
 
-from .executors import Executor, LocalExecutor, choose_runtime
+from .executors import Executor
 from .naming import DEFAULT_NAME, name_results
-from .pooling import pool_stretch
+from .prepare import prepare
 from .results import Prediction
-from .run import Run, plan_scene
-from .settings import Options, Settings
+from .run import Run
+from .settings import Options
 from .turns import Outcome, Turn, of_one_scene, take_turns
 
 
@@ -65,13 +62,9 @@ def predict(
     SceneError, BundleError, OutputError, UsageError
         With one sentence: what was found, what was expected, what to do.
     """
-    settings = Settings(**options)
     (named,) = name_results([source], name)
-    bundle, runtime = find_model(model), choose_runtime(settings, load, executor)
-    workers = 1 if executor is None else executor.workers
-    card, network = read_card(bundle), read_size(bundle)
-    planned = plan_scene(source, card, settings, network=network, runtime=runtime, name=named, workers=workers)
-    run = Run(planned, bundle, load=load or load_engine, folder=Path(folder), overwrite=overwrite, executor=executor)
+    prepared = prepare(model, options, executor=executor, load=load)
+    run = prepared.run(prepared.plan(source, named), folder=folder, overwrite=overwrite)
     return run.complete(progress)
 
 
@@ -98,18 +91,10 @@ def predict_each(
     """
     sources = list(sources)
     names = name_results(sources, name)
-    settings, bundle = Settings(**options), find_model(model)
-    card, network = read_card(bundle), read_size(bundle)
-    if settings.stretch == "joint":
-        settings = pool_stretch(sources, card, settings)
-    runtime = choose_runtime(settings, load, executor)
-    workers = 1 if executor is None else executor.workers
+    prepared = prepare(model, options, executor=executor, load=load).pool_stretch(sources)
 
     def begin(source: str | Asset, named: str) -> Run:
-        planned = plan_scene(source, card, settings, network=network, runtime=runtime, name=named, workers=workers)
-        return Run(
-            planned, bundle, load=load or load_engine, folder=Path(folder), overwrite=overwrite, executor=executor
-        )
+        return prepared.run(prepared.plan(source, named), folder=folder, overwrite=overwrite)
 
     turns = (
         _Numbered(
@@ -121,7 +106,7 @@ def predict_each(
     )
     ended: dict[int, Outcome] = {}
     after = 0
-    for turn, outcome in take_turns(turns, of_one_scene, executor or LocalExecutor()):
+    for turn, outcome in take_turns(turns, of_one_scene, prepared.executor):
         ended[turn.number] = outcome
         while after in ended:
             source = sources[after]

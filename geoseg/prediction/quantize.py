@@ -97,10 +97,8 @@ def quantize(
     check_outputs([target], overwrite=overwrite)
     places = [calibrate] if isinstance(calibrate, str | Path) else calibrate
     calibration, held_out = _split(find_images(*map(str, places)), tiles)
-    settings = Settings(**imagery)
-    if settings.stretch == "joint":
-        images = dict.fromkeys(str(pick.image) for pick in (*calibration, *held_out))
-        imagery = {**imagery, "stretch": pool_stretch(list(images), card, settings, gsd_m=card.gsd_m).stretch}
+    images = dict.fromkeys(str(pick.image) for pick in (*calibration, *held_out))
+    imagery = {**imagery, "stretch": pool_stretch(list(images), card, Settings(**imagery), gsd_m=card.gsd_m).stretch}
     read = _Reader(card=card, imagery=imagery, progress=progress)
     with whole(target) as new:
         pixels = (sample.pixels for sample in read(calibration, "calibrate on"))

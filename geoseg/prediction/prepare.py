@@ -1,0 +1,76 @@
+"""Prepare what all scenes of one call have in common: the model, the settings, and where they run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from geoseg.models.bundle import Card, read_card
+from geoseg.models.engines.engine import Loader
+from geoseg.models.engines.registry import load_engine
+from geoseg.models.engines.runtime import Runtime
+from geoseg.models.graph.size import NetworkSize, read_size
+from geoseg.models.shipped import find_model
+from geoseg.rasters.stac import Asset
+
+from .executors import Executor, LocalExecutor, choose_runtime
+from .plan import Plan
+from .pooling import pool_stretch
+from .run import Run, plan_scene
+from .settings import Options, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The model, settings and executor of one call, which plan and run each of its scenes."""
+
+    bundle: Path
+    card: Card
+    network: NetworkSize
+    settings: Settings
+    runtime: Runtime | None
+    """What runs the network; None for a loader of the caller."""
+    load: Loader
+    executor: Executor
+    workers: int
+    """Number of blocks predicted at the same time, asked once: a cluster may grow between two scenes."""
+
+    def pool_stretch(self, sources: Sequence[str | Asset]) -> Self:
+        """Replace a joint stretch by the range that the scenes have in common; see `pooling.pool_stretch`."""
+        return replace(self, settings=pool_stretch(sources, self.card, self.settings))
+
+    def plan(self, source: str | Path | Asset, name: str) -> Plan:
+        """Open a scene and plan its prediction, with results named `name`; raises as `plan_scene` does."""
+        return plan_scene(
+            source,
+            self.card,
+            self.settings,
+            network=self.network,
+            runtime=self.runtime,
+            name=name,
+            workers=self.workers,
+        )
+
+    def run(self, plan: Plan, *, folder: str | Path, overwrite: bool) -> Run:
+        """Return the run of a plan, with results in `folder`; raises OutputError."""
+        return Run(plan, self.bundle, load=self.load, folder=Path(folder), overwrite=overwrite, executor=self.executor)
+
+
+def prepare(model: str | Path, options: Options, *, executor: Executor | None, load: Loader | None) -> Prepared:
+    """Find a model, read its card, and choose the runtime; by default in this process.
+
+    `load` loads engines in place of `engine`, `precision` and `devices`. Raises BundleError or UsageError.
+    """
+    settings, bundle = Settings(**options), find_model(model)
+    card, network, runtime = read_card(bundle), read_size(bundle), choose_runtime(settings, load, executor)
+    executor = executor or LocalExecutor()
+    return Prepared(
+        bundle=bundle.absolute(),
+        card=card,
+        network=network,
+        settings=settings,
+        runtime=runtime,
+        load=load or load_engine,
+        executor=executor,
+        workers=executor.workers,
+    )
