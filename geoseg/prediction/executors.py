@@ -92,21 +92,21 @@ class LocalExecutor:
 
     def __call__(self, works: Iterable[Work]) -> Iterator[tuple[Work, Exception | None]]:
         """Run the jobs of one scene after the other; of small scenes, those of the next ahead."""
-        begun: deque[_Ahead] = deque()
+        ahead: deque[_Ahead] = deque()
         try:
             for work in works:
                 most = 0
                 if _is_small(work):
-                    begun.append(_Ahead(work))
+                    ahead.append(_Ahead(work))
                     most = count_streams(work.jobs[0].plan.settings.batch_size) + 1
-                while len(begun) > most:
-                    yield begun.popleft().take()
+                while len(ahead) > most:
+                    yield _take_ahead(ahead.popleft())
                 if not most:
                     yield _take(work, _run(work))
-            while begun:
-                yield begun.popleft().take()
+            while ahead:
+                yield _take_ahead(ahead.popleft())
         finally:
-            wait([each.ended for each in begun], GRACE_S)
+            wait([each.ended for each in ahead], GRACE_S)
 
     def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
         """Run a task in a thread of its own."""
@@ -121,28 +121,29 @@ def _is_small(work: Work) -> bool:
 
 
 class _Ahead:
-    """Runs a scene in a thread of its own, however long it takes until `take`."""
+    """Predicts a scene in a thread of its own; iterating waits for what is finished, and raises what ended it."""
 
     def __init__(self, work: Work) -> None:
-        self._work = work
+        self.work = work
         self._finished: SimpleQueue[Finished | None] = SimpleQueue()
         self.ended = in_thread(self._run, name="scene")
 
-    def take(self) -> tuple[Work, Exception | None]:
-        """Take what is finished as it comes; returns the error that ended it, if any."""
-        try:
-            _, error = _take(self._work, iter(self._finished.get, None))
-            self.ended.result()
-        except Exception as ended:  # noqa: BLE001 - judged
-            error = ended
-        return self._work, error
+    def __iter__(self) -> Iterator[Finished]:
+        yield from iter(self._finished.get, None)
+        self.ended.result()
 
     def _run(self) -> None:
         try:
-            for finished in _run(self._work):
+            for finished in _run(self.work):
                 self._finished.put(finished)
         finally:
             self._finished.put(None)
+
+
+def _take_ahead(ahead: _Ahead) -> tuple[Work, Exception | None]:
+    outcome = _take(ahead.work, ahead)
+    wait([ahead.ended])  # if taking failed, the thread still writes to the journal, which the caller may discard
+    return outcome
 
 
 def _run(work: Work) -> Iterator[Finished]:
@@ -152,10 +153,10 @@ def _run(work: Work) -> Iterator[Finished]:
 
 
 def _take(work: Work, finished: Iterable[Finished]) -> tuple[Work, Exception | None]:
-    """Take what is finished of a scene; returns the error that ends it, if any, which the caller judges."""
+    """Take what is finished of a scene as it comes; return the scene, and the error that ended it, if any."""
     try:
         for each in finished:
             work.take(each)
-    except Exception as error:  # noqa: BLE001 - judged
+    except Exception as error:  # noqa: BLE001 - the caller judges it
         return work, error
     return work, None
