@@ -24,7 +24,7 @@ from geoseg.tiling import FAMILIES, Lattice, Roi, roi_shape
 from .disk import compressed, find_share
 from .layout import check_overlap, choose_grid, choose_lattice, cut_blocks, scene_pixels
 from .memory import Memory, choose_streams, estimate, max_columns
-from .scene_bands import choose_imagery, find_imagery
+from .scene_bands import choose_imagery, examine_imagery, find_imagery
 from .settings import Settings
 from .stretching import Imagery, scale_values
 
@@ -176,7 +176,8 @@ def plan(
     """
     if card.window not in FAMILIES:
         raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
-    find_imagery(scene, card, settings)  # no choice of pixels gives an elevation model its missing bands
+    # First, since no other choice gives an elevation model its missing bands.
+    imagery, assumed = find_imagery(scene, card, settings)
     grid = choose_grid(scene, card, settings)
     check_size(scene.source, grid.shape, settings.max_pixels, what="would be predicted at")
     lattice = choose_lattice(grid, card, settings)
@@ -186,7 +187,7 @@ def plan(
     aoi = _aoi(scene, grid, settings)
     roi = lattice.roi if aoi is None else aoi.roi
     scene_roi = scene_pixels(scene, grid, roi)
-    imagery = choose_imagery(scene, card, settings)
+    imagery = examine_imagery(imagery, assumed)
     if settings.stretch_from is None:
         scaling, stretch = scale_values(imagery, card, settings.stretch)
     else:

@@ -1,5 +1,6 @@
 """Choose the bands of a scene for a model, and decide which of its pixels have data."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,21 +33,15 @@ class Sampled:
 
 
 def choose_imagery(raster: Raster, card: Card, settings: Settings) -> Imagery:
-    """Choose bands by the settings, else by what the raster says of them; a GeosegWarning reports what is assumed.
-
-    A sample of the pixels is read, to notice values without data that the raster does not declare, and for its limits.
-    """
-    imagery, assumed = find_imagery(raster, card, settings)
-    for sentence in assumed:
-        warn(sentence)
-    sampled = sample_imagery(imagery)
-    if sampled.undeclared is not None:
-        warn(describe_undeclared(imagery.name, *sampled.undeclared))
-    return replace(imagery, limits=sampled.limits)
+    """Choose the bands of a raster as `find_imagery` does, and examine them as `examine_imagery` does."""
+    return examine_imagery(*find_imagery(raster, card, settings))
 
 
 def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imagery, tuple[str, ...]]:
-    """Choose bands and validity, without reading pixels; also return what is assumed, in sentences."""
+    """Choose bands and validity, by the settings or by the raster's metadata, without reading pixels.
+
+    Also return what is assumed, in sentences. Raises SceneError, MismatchError or UsageError.
+    """
     refuse_result(raster.source, raster.result_of)
     refuse_palette(raster.source, (band.colour for band in raster.bands))
     if settings.bands is None:
@@ -58,6 +53,19 @@ def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imager
         alpha=None if alpha in choice.numbers else alpha, nodata=_nodata(raster, card, settings.nodata_values)
     )
     return Imagery(raster=raster, bands=choice.numbers, validity=validity), choice.warnings
+
+
+def examine_imagery(imagery: Imagery, assumed: Iterable[str]) -> Imagery:
+    """Read a sample of the pixels, and return the imagery with its limits.
+
+    GeosegWarnings report what was assumed, and values without data that the raster does not declare.
+    """
+    for sentence in assumed:
+        warn(sentence)
+    sampled = sample_imagery(imagery)
+    if sampled.undeclared is not None:
+        warn(describe_undeclared(imagery.name, *sampled.undeclared))
+    return replace(imagery, limits=sampled.limits)
 
 
 def sample_imagery(imagery: Imagery) -> Sampled:
