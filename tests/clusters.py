@@ -48,6 +48,19 @@ def scheduling(folder, port=0):
     return process("scheduler", "--port", str(port), "--no-dashboard", "--scheduler-file", file)
 
 
+@contextmanager
+def restarting(folder, scheduler, port):
+    """Kill a scheduler, and start another in its place, which knows no tasks and has no workers."""
+    file = folder / "scheduler.json"
+    scheduler.kill()
+    scheduler.wait()
+    file.unlink()
+    with scheduling(folder, port) as another:
+        while not file.exists():
+            threading.Event().wait(0.05)
+        yield another
+
+
 class Patient(Echo):
     """Waits at its tenth tile while a file is missing."""
 

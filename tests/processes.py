@@ -70,6 +70,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def batch_results(folder: Path) -> dict[str, bytes]:
+    """Return the results in a batch's folder, without its manifest and report, whose times differ between runs."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".jsonl", ".html")}
+
+
 def one_sentence(text: str, *words: str) -> None:
     """Require one line on standard error, that is a sentence of the command and holds all words."""
     assert "Traceback" not in text, text

@@ -51,6 +51,15 @@ def warned(*patterns: str) -> Iterator[None]:
     assert all(any(re.search(pattern, text) for text in texts) for pattern in patterns), texts
 
 
+def waves(height, width):
+    """Return bytes `(3, height, width)` of waves, whose third band, the road of an `Echo`, has lines."""
+    y, x = np.mgrid[:height, :width]
+    bands = [np.sin(x / (7 + band)) + np.cos(y / (11 - band)) for band in range(3)]
+    pixels = np.rint(np.stack(bands) * 60 + 120).astype(np.uint8)
+    pixels[2, 140:148] = pixels[2, :, 200:206] = 250
+    return pixels
+
+
 class Echo:
     """Stands in for a network: the probability of every class is a band of the input, as whole levels of 254."""
 
@@ -76,6 +85,19 @@ def build_echo_network():
 def load_echo(model, options):
     """Load an `Echo` in place of a network."""
     return Echo()
+
+
+class FailingLoads:
+    """Loads `Echo`s, but for some of the times that it is called, counted from 1."""
+
+    def __init__(self, *failing):
+        self.failing, self.calls = failing, 0
+
+    def __call__(self, model, options):
+        self.calls += 1
+        if self.calls in self.failing:
+            raise RuntimeError("a\nbug")
+        return Echo()
 
 
 def load_deadly(model, options):

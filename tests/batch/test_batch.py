@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import rasterio.warp
 from affine import Affine
-from standins import warned
+from processes import batch_results
+from standins import FailingLoads, warned
 
 import geoseg
 from geoseg.batch.events import BlockDone, Ended, SceneDone, SceneFailed, SceneStarted, Started
@@ -24,17 +25,12 @@ def kinds(events):
     return Counter(type(event).__name__ for event in events)
 
 
-def contents(folder):
-    """Bytes of the results in a folder by name."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".jsonl", ".html")}
-
-
 def test_results_are_those_of_single_predictions(scenes, run, write_bundle, echo, tmp_path):
     """A batch writes the same files as a prediction of each scene, byte for byte."""
     summary, _ = run(scenes)
     for scene in scenes:
         geoseg.predict(scene, folder=tmp_path / "alone", model=write_bundle(), load=echo)
-    assert contents(tmp_path / "maps") == contents(tmp_path / "alone")
+    assert batch_results(tmp_path / "maps") == batch_results(tmp_path / "alone")
     assert [record.scene for record in summary.done] == scenes
     assert summary.exit_code == 0
 
@@ -45,7 +41,7 @@ def test_records_describe_the_results(scenes, run, tmp_path):
     (record,) = read_manifest(tmp_path / "maps")
     assert (record.name, record.state, record.error, record.attempts) == ("a", "done", None, 1)
     assert {output.path for output in record.outputs} == {
-        name for name in contents(tmp_path / "maps") if not name.endswith(".aux.xml")
+        name for name in batch_results(tmp_path / "maps") if not name.endswith(".aux.xml")
     }
     for output in record.outputs:
         content = (tmp_path / "maps" / output.path).read_bytes()
@@ -98,17 +94,9 @@ def test_one_bad_scene_stops_nothing(scenes, run, tmp_path):
     }  # fmt: skip
 
 
-def test_an_unexpected_error_is_of_its_scene(scenes, run, echo):
+def test_an_unexpected_error_is_of_its_scene(scenes, run):
     """Whatever ends one scene does not end a night's work; its sentence names the error."""
-
-    def load(model, options):
-        loads.append(model)
-        if len(loads) == 2:
-            raise RuntimeError("a\nbug")
-        return echo(model, options)
-
-    loads = []
-    summary, _ = run(scenes, load=load)
+    summary, _ = run(scenes, load=FailingLoads(2))
     assert [record.name for record in summary.done] == ["a", "c"]
     assert "RuntimeError: a bug" in summary.failed[0].error
     assert summary.exit_code == 1
@@ -143,7 +131,7 @@ def test_a_rerun_redoes_what_was_changed(scenes, run, tmp_path, change):
     """A result that is no longer as it was written is made again, to the same bytes, and a warning says so."""
     run(scenes[:2])
     folder, result = tmp_path / "maps", tmp_path / "maps" / "b_classes.tif"
-    before = contents(folder)
+    before = batch_results(folder)
     content = bytearray(result.read_bytes())
     content[len(content) // 2] ^= 1
     if change == "removed":
@@ -153,7 +141,7 @@ def test_a_rerun_redoes_what_was_changed(scenes, run, tmp_path, change):
     with warned("b_classes.tif changed since a batch wrote"):
         summary, _ = run(scenes[:2])
     assert ([each.name for each in summary.skipped], [each.name for each in summary.done]) == (["a"], ["b"])
-    assert contents(folder) == before
+    assert batch_results(folder) == before
 
 
 def test_a_failure_in_between_does_not_orphan_results(scenes, run, echo, tmp_path):
@@ -173,11 +161,11 @@ def test_a_failure_in_between_does_not_orphan_results(scenes, run, echo, tmp_pat
 def test_other_settings_need_to_be_told_to_overwrite(scenes, run, tmp_path, write_scene, noise):
     """Results of other settings, or of a scene that was replaced since, are refused, and replaced on request."""
     run(scenes[:1])
-    before = contents(tmp_path / "maps")
+    before = batch_results(tmp_path / "maps")
     summary, _ = run(scenes[:1], confidence=True)
     assert "`overwrite=True`" in summary.failed[0].error
     assert summary.exit_code == 5
-    assert contents(tmp_path / "maps") == before
+    assert batch_results(tmp_path / "maps") == before
     summary, _ = run(scenes[:1], confidence=True, overwrite=True)
     assert [output.path for output in summary.done[0].outputs if "confidence" in output.path] == ["a_confidence.tif"]
     assert run(scenes[:1], confidence=True, overwrite=True)[0].skipped
@@ -193,17 +181,9 @@ def test_results_that_no_batch_wrote_are_kept(scenes, run, write_bundle, echo, t
     assert len(run(scenes, overwrite=True)[0].done) == 1
 
 
-def test_retries(scenes, run, echo):
+def test_retries(scenes, run):
     """A scene that fails is tried again after the others, as often as asked; its pixels count anew."""
-
-    def load(model, options):
-        loads.append(model)
-        if len(loads) in failing:
-            raise RuntimeError("a bug")
-        return echo(model, options)
-
-    loads, failing = [], {1, 4}
-    summary, events = run(scenes, load=load, retries=2)
+    summary, events = run(scenes, load=FailingLoads(1, 4), retries=2)
     assert [record.name for record in summary.done] == ["b", "c", "a"]
     assert summary.done[-1].attempts == 3
     assert (summary.failed, summary.exit_code) == ((), 0)
@@ -211,8 +191,7 @@ def test_retries(scenes, run, echo):
         (1, True), (2, True),
     ]  # fmt: skip
     assert sum(isinstance(event, SceneStarted) for event in events) == 5
-    loads, failing = [], {*range(1, 10)}
-    summary, events = run([scenes[0]], folder=Path(scenes[0]).parent / "other", load=load, retries=1)
+    summary, events = run([scenes[0]], folder=Path(scenes[0]).parent / "other", load=FailingLoads(1, 2), retries=1)
     assert [event.again for event in events if isinstance(event, SceneFailed)] == [True, False]
     assert summary.failed[0].attempts == 2
 
@@ -309,7 +288,7 @@ def test_what_concerns_all_scenes_is_raised(scenes, run, tmp_path, choices, erro
     """A wrong option is one error, not one a scene, and no result is written."""
     with pytest.raises(error):
         run(scenes, **choices)
-    assert not (tmp_path / "maps").exists() or not contents(tmp_path / "maps")
+    assert not (tmp_path / "maps").exists() or not batch_results(tmp_path / "maps")
 
 
 def test_a_scene_is_given_once(scenes, run):

@@ -7,7 +7,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from clusters import LoadPatient, cluster, scheduling, when_reached
+from clusters import LoadPatient, cluster, restarting, when_reached
+from processes import batch_results
 from standins import Echo
 from waiting import wait_for_threads
 
@@ -22,11 +23,6 @@ pytestmark = pytest.mark.slow
 
 WAIT_S = 60
 """Seconds after which a hanging test fails."""
-
-
-def contents(folder):
-    """Bytes of the results in a folder by name."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".jsonl", ".html")}
 
 
 @pytest.fixture
@@ -66,7 +62,7 @@ def test_same_files(small, write_bundle, echo, tmp_path):
             retries=1,
             on_event=events.append,
         )
-    assert contents(tmp_path / "spread") == contents(tmp_path / "here")
+    assert batch_results(tmp_path / "spread") == batch_results(tmp_path / "here")
     assert {record.scene for record in summary.done} == {*small}
     assert {record.name for record in summary.failed} == {"nowhere", "damaged"}
     failed = Counter(event.again for event in events if isinstance(event, SceneFailed))
@@ -148,7 +144,7 @@ def test_an_interrupt(small, write_bundle, echo, tmp_path):
         wait_for_threads("finish", "leave")  # what was being written then is locked until its task ends
         summary = batch(small, executor=executor, **call)
     assert not summary.failed
-    assert contents(tmp_path / "spread") == contents(tmp_path / "here")
+    assert batch_results(tmp_path / "spread") == batch_results(tmp_path / "here")
 
 
 def test_a_restarted_scheduler(write_scene, noise, write_bundle, tmp_path, monkeypatch):
@@ -167,12 +163,7 @@ def test_a_restarted_scheduler(write_scene, noise, write_bundle, tmp_path, monke
         port = client.scheduler.address.rpartition(":")[2]
 
         def restart():
-            scheduler.kill()
-            scheduler.wait()
-            (tmp_path / "scheduler.json").unlink()
-            stack.enter_context(scheduling(tmp_path, port))
-            while not (tmp_path / "scheduler.json").exists():
-                threading.Event().wait(0.05)
+            stack.enter_context(restarting(tmp_path, scheduler, port))
             restarted.set()
 
         thread = when_reached(tmp_path, restart)

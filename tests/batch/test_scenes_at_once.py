@@ -4,7 +4,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from standins import Together
+from processes import batch_results
+from standins import FailingLoads, Together
 
 import geoseg
 from geoseg.batch.events import BlockDone, SceneDone, SceneFailed, SceneStarted, Started
@@ -15,16 +16,11 @@ from geoseg.prediction.results import write_results
 EXECUTOR = Together(workers=2)
 
 
-def contents(folder):
-    """Bytes of the results in a folder by name."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".jsonl", ".html")}
-
-
 def test_the_same_files(scenes, run, tmp_path):
     """Scenes in work at the same time get the files of scenes in turn, byte for byte."""
     run(scenes, folder=tmp_path / "in turn")
     summary, events = run(scenes, executor=EXECUTOR)
-    assert contents(tmp_path / "maps") == contents(tmp_path / "in turn")
+    assert batch_results(tmp_path / "maps") == batch_results(tmp_path / "in turn")
     assert {record.scene for record in summary.done} == {*scenes}
     begun, ended = [], Counter()
     for event in events:
@@ -55,17 +51,9 @@ def test_bad_scenes_among_them(scenes, run, tmp_path):
     assert {path.name[0] for path in (tmp_path / "maps").glob("*_classes.tif")} == {"a", "c"}
 
 
-def test_retries(scenes, run, echo):
+def test_retries(scenes, run):
     """A scene that fails is tried again after the others."""
-
-    def load(model, options):
-        loads.append(model)
-        if len(loads) == 2:
-            raise RuntimeError("a bug")
-        return echo(model, options)
-
-    loads = []
-    summary, events = run(scenes, load=load, executor=EXECUTOR, retries=1)
+    summary, events = run(scenes, load=FailingLoads(2), executor=EXECUTOR, retries=1)
     (failed,) = (event for event in events if isinstance(event, SceneFailed))
     assert failed.again
     assert Counter(record.attempts for record in summary.done) == {1: 2, 2: 1}
@@ -91,7 +79,7 @@ def test_what_ends_all(scenes, run, tmp_path, error):
     summary, _ = run(scenes, executor=EXECUTOR)
     assert {each.scene for each in (*summary.done, *summary.skipped)} == {*scenes}
     run(scenes, folder=tmp_path / "in turn")
-    assert contents(tmp_path / "maps") == contents(tmp_path / "in turn")
+    assert batch_results(tmp_path / "maps") == batch_results(tmp_path / "in turn")
 
 
 def test_writers_are_bounded(scenes, run, monkeypatch):

@@ -15,18 +15,6 @@ from geoseg.errors import GeosegWarning, SceneError
 from geoseg.prediction.predict import predict_each
 
 
-@pytest.fixture
-def run():
-    """Run the command line in this process; returns what it printed on standard output."""
-
-    def call(*arguments):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return call
-
-
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "--help"], ["info", "--help"]])
 def test_help_loads_nothing_heavy(arguments):
     """Help and version import neither Keras nor GDAL nor NumPy: they come at once."""

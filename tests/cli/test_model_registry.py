@@ -11,17 +11,10 @@ from geoseg.models.shipped import shipped_models
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Run `geoseg` with an empty folder of models; returns standard output, or error if it fails."""
+def run(run, tmp_path, monkeypatch):
+    """Run `geoseg` with an empty folder of models, and return what it printed."""
     monkeypatch.setenv("GEOSEG_MODELS", str(tmp_path / "added"))
-
-    def call(*arguments, expect=0):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == expect, result.output
-        assert "Traceback" not in result.output
-        return result.stderr if expect else result.stdout
-
-    return call
+    return run
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,9 @@ from geoseg.rendering import render_scene
 
 
 @pytest.fixture
-def run():
-    """Run the command line in this process; returns what it printed on standard output."""
-
-    def call(*arguments, expect=0):
-        result = CliRunner().invoke(main, ["models", *(str(argument) for argument in arguments)])
-        assert result.exit_code == expect, result.output
-        assert "Traceback" not in result.output
-        return result.stderr if expect else result.stdout
-
-    return call
+def run(run):
+    """Run `geoseg models`, and return what it printed."""
+    return partial(run, "models")
 
 
 def test_bare_lists(run):
@@ -80,6 +74,7 @@ def test_show_loads_no_backend(tmp_path):
     """Showing a model, its card or its STAC item does not load Keras."""
     script = """
 import sys
+from functools import partial
 from click.testing import CliRunner
 from geoseg.cli import main
 for command in (["show"], ["card"], ["stac", "-o", sys.argv[1]]):
@@ -248,6 +243,7 @@ def test_quantize_is_quiet_and_reports_to_nobody(own, tmp_path):
     home.mkdir()
     script = """
 import sys
+from functools import partial
 from geoseg.cli import main
 try:
     main(sys.argv[1:])

@@ -1,11 +1,11 @@
 """`geoseg polygons`."""
 
+from functools import partial
+
 import geopandas
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from geoseg.cli import main
 from geoseg.models.legend import AERIAL
 
 
@@ -18,16 +18,9 @@ def classes(write_ids):
 
 
 @pytest.fixture
-def run():
-    """Run the command line in this process; returns what it printed."""
-
-    def call(*arguments, expect=0):
-        result = CliRunner().invoke(main, ["polygons", *map(str, arguments)])
-        assert result.exit_code == expect, result.output
-        assert "Traceback" not in result.output
-        return result.stderr if expect else result.stdout
-
-    return call
+def run(run):
+    """Run `geoseg polygons`, and return what it printed."""
+    return partial(run, "polygons")
 
 
 def test_command(run, classes, tmp_path):

@@ -4,16 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from geoseg.cli import main
 from geoseg.cli.progress import json_progress
-
-
-def run(*arguments):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result
 
 
 def events(result):
@@ -47,23 +39,23 @@ def mask(write_scene):
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_every_command_tells_how_far_it_is(mask, monkeypatch, command, text):
+def test_every_command_tells_how_far_it_is(invoke, mask, monkeypatch, command, text):
     """Each command that takes long prints events that a program can follow, and none unless asked."""
     monkeypatch.chdir(mask.parent)
-    check(run("--json-progress", *command), text)
-    assert not events(run(*command, *([] if command[0] == "evaluate" else ["--overwrite"])))
+    check(invoke("--json-progress", *command), text)
+    assert not events(invoke(*command, *([] if command[0] == "evaluate" else ["--overwrite"])))
 
 
-def test_prediction_tells_how_far_it_is(write_scene, noise, tmp_path):
+def test_prediction_tells_how_far_it_is(invoke, write_scene, noise, tmp_path):
     """A prediction counts the pixels of its scene, and its result is that without progress."""
     scene = write_scene(noise(90, 100))
-    check(run("--json-progress", "predict", scene, "-o", tmp_path / "one", "--no-roads"), "scene.tif")
-    assert not events(run("predict", scene, "-o", tmp_path / "two", "--no-roads"))
+    check(invoke("--json-progress", "predict", scene, "-o", tmp_path / "one", "--no-roads"), "scene.tif")
+    assert not events(invoke("predict", scene, "-o", tmp_path / "two", "--no-roads"))
     one, two = ((tmp_path / name / "scene_classes.tif").read_bytes() for name in ("one", "two"))
     assert one == two
 
 
-def test_lines_do_not_grow_with_the_work(capsys):
+def test_lines_do_not_grow_with_the_work(invoke, capsys):
     """A million steps are a few hundred lines; a new text without a known total is a line of its own."""
     report = json_progress()
     report(0, 0, "compiling")

@@ -6,36 +6,18 @@ import socket
 import stat
 from pathlib import Path
 
-import numpy as np
 import pytest
 import rasterio
-from click.testing import CliRunner
 
-from geoseg.cli import main
 from geoseg.evaluation import evaluate
-from geoseg.models.legend import AERIAL
 from geoseg.prediction.predict import predict_each
 
 
 @pytest.fixture
-def run(monkeypatch, echo):
-    """Run the command line in this process, with an echoing network, and compare its exit code."""
+def run(invoke, monkeypatch, echo):
+    """Run the command line with an echoing network, and return what it printed on standard error."""
     monkeypatch.setitem(predict_each.__kwdefaults__, "load", echo)
-
-    def call(*arguments, expect=0):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == expect, result.output
-        return result.stderr
-
-    return call
-
-
-@pytest.fixture
-def classes(write_ids):
-    """A class raster with a road."""
-    values = np.ones((40, 60), np.uint8)
-    values[18:24] = 2
-    return write_ids(values, nodata=255, legend=AERIAL, gsd_m=2)
+    return lambda *arguments, expect=0: invoke(*arguments, expect=expect).stderr
 
 
 @pytest.fixture

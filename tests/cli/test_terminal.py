@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
@@ -18,30 +17,10 @@ from rich.table import Table
 from geoseg.cli import main
 from geoseg.cli.console import make_console, status
 from geoseg.cli.terminal import guarded_streams
-from geoseg.models.legend import AERIAL, Legend, LegendClass
+from geoseg.models.legend import Legend, LegendClass
 from geoseg.models.texts import escaped
 
 HOSTILE = "\x1b[2Jcleared\x07\x9b1m\u202etxt\r"
-
-
-@pytest.fixture
-def run():
-    """Run the command line in this process and return the result, once its exit code is compared."""
-
-    def call(*arguments, expect=0):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == expect, result.output
-        return result
-
-    return call
-
-
-@pytest.fixture
-def classes(write_ids):
-    """A class raster with a road."""
-    values = np.ones((40, 60), np.uint8)
-    values[18:24] = 2
-    return write_ids(values, nodata=255, legend=AERIAL, gsd_m=2)
 
 
 def controls(text):
@@ -68,7 +47,7 @@ def test_escapes_are_those_of_python():
     assert escaped("Zürich, 東京, ‎עברית, 25 km²") == "Zürich, 東京, ‎עברית, 25 km²"
 
 
-def test_names_in_errors(run, tmp_path):
+def test_names_in_errors(invoke, tmp_path):
     """The name of a file that is missing, unreadable or no UTF-8 cannot hide the sentence around it."""
     path = tmp_path / f"{HOSTILE}\nb.tif"
     for command in (
@@ -77,7 +56,7 @@ def test_names_in_errors(run, tmp_path):
         ["polygons", "-o", tmp_path / "a.gpkg"],
         ["roads", "-o", tmp_path / "a.gpkg"],
     ):
-        text = run(command[0], path, *command[1:], expect=3).stderr
+        text = invoke(command[0], path, *command[1:], expect=3).stderr
         assert not controls(text)
         assert text.count("\n") == 1
         assert r"\x1b[2Jcleared\x07\x9b1m\u202etxt\r\nb.tif" in text
@@ -91,22 +70,22 @@ def test_names_in_usage_errors(monkeypatch, capsys):
     assert not controls(capsys.readouterr().err)
 
 
-def test_names_of_classes(run, write_ids, tmp_path):
+def test_names_of_classes(invoke, write_ids, tmp_path):
     """Class names of a legend in a file's tags are escaped in sentences and in tables."""
     entries = (LegendClass(name=HOSTILE, colour="#ffffff"), LegendClass(name="[/b]:car:", colour="#000000"))
     values = np.zeros((40, 60), np.uint8)
     values[20:] = 1
     raster = write_ids(values, nodata=255, legend=Legend(classes=entries), gsd_m=2)
     for result in (
-        run("polygons", raster, "-o", tmp_path / "areas.gpkg"),
-        run("evaluate", "rasters", raster, raster),
+        invoke("polygons", raster, "-o", tmp_path / "areas.gpkg"),
+        invoke("evaluate", "rasters", raster, raster),
     ):
         assert not controls(result.output)
         assert r"cleared\x07\x9b1m" in result.stdout  # click drops colours where no terminal reads
         assert "[/b]:car:" in result.stdout
 
 
-def test_names_of_crs(run, write_scene, write_bundle, noise):
+def test_names_of_crs(invoke, write_scene, write_bundle, noise):
     """The name that a file gives its CRS is one line of `info`."""
     wkt = (
         'PROJCRS["a\x1b[2Jb",BASEGEOGCRS["WGS 84",DATUM["WGS 84",ELLIPSOID["WGS 84",6378137,298.257223563]]],'
@@ -114,7 +93,7 @@ def test_names_of_crs(run, write_scene, write_bundle, noise):
         'CS[Cartesian,2],AXIS["x",east],AXIS["y",north],LENGTHUNIT["metre",1]]'
     )
     scene = write_scene(noise(60, 60), crs=wkt)
-    text = run("info", scene, "-m", write_bundle()).stdout
+    text = invoke("info", scene, "-m", write_bundle()).stdout
     assert not controls(text)
     assert r"a\x1b[2Jb" in text
 

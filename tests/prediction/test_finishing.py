@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from odc.geo.roi import roi_shape
-from standins import Echo, InPieces
+from standins import Echo, InPieces, waves
 
 import geoseg
 from geoseg.models.legend import AERIAL
@@ -38,11 +38,7 @@ def _no_thread_is_left():
 @pytest.fixture
 def scene(write_scene):
     """Return a scene of waves, whose third band, the road, has lines."""
-    y, x = np.mgrid[:300, :330]
-    waves = [np.sin(x / (7 + band)) + np.cos(y / (11 - band)) for band in range(3)]
-    pixels = np.rint(np.stack(waves) * 60 + 120).astype(np.uint8)
-    pixels[2, 140:148] = pixels[2, :, 200:206] = 250
-    return write_scene(pixels)
+    return write_scene(waves(300, 330))
 
 
 @pytest.fixture

@@ -6,20 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg import threads
-from geoseg.threads import at_work
 from geoseg.tiling import Background, Stopped
 from geoseg.tiling.buffer import Buffer
 
 WAIT = 30
 """Seconds after which a hanging test fails."""
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left():
-    """Whatever happens in either thread, none outlives the block."""
-    before = at_work()
-    yield
-    assert at_work() == before
 
 
 @given(st.lists(st.none() | st.integers()), st.integers(1, 5))

@@ -17,14 +17,6 @@ WAIT = 30
 """Seconds after which a hanging test fails."""
 
 
-@pytest.fixture(autouse=True)
-def _no_thread_is_left():
-    """Whatever happens in source or consumer, no thread outlives the iterator."""
-    before = at_work()
-    yield
-    assert at_work() == before
-
-
 class Source:
     """A generator that records where it runs and whether it was closed."""
 

@@ -4,12 +4,12 @@ import base64
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
 import rasterio
+from html_page import Page
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -25,35 +25,6 @@ LEGEND = Legend(
     classes=tuple(LegendClass(name=name, colour=colour) for name, colour in (("grass", "#00ff00"), ("path", "#102030")))
 )
 TIMES = {"started": "2025-03-01T23:59:00+00:00", "ended": "2025-03-02T00:01:30+00:00", "seconds": 90.0}
-EMPTY = {"meta", "rect", "line", "img", "i"}
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, and text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.texts, self.open = [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        while self.open.pop() != tag:
-            pass
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    def values(self, tag, name):
-        """Values of an attribute of a tag."""
-        return [attrs[name] for each, attrs in self.tags if each == tag and name in attrs]
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clusters import LoadPatient, cluster, scheduling, when_reached
-from standins import load_deadly, load_noted
+from clusters import LoadPatient, cluster, restarting, when_reached
+from standins import load_deadly, load_noted, waves
 
 import geoseg
 from geoseg.prediction.cluster.executor import DaskExecutor
@@ -19,11 +19,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def scene(write_scene):
     """A scene of many tiles, whose third band, the road, has lines."""
-    y, x = np.mgrid[:500, :330]
-    waves = [np.sin(x / (7 + band)) + np.cos(y / (11 - band)) for band in range(3)]
-    pixels = np.rint(np.stack(waves) * 60 + 120).astype(np.uint8)
-    pixels[2, 140:148] = pixels[2, :, 200:206] = 250
-    return write_scene(pixels)
+    return write_scene(waves(500, 330))
 
 
 ALL = {"confidence": True, "disagreement": True, "probabilities": True, "stac": False}
@@ -101,12 +97,7 @@ def test_a_restarted_scheduler(scene, write_bundle, echo, tmp_path):
         client, scheduler = stack.enter_context(cluster(tmp_path, 1))
         port = client.scheduler.address.rpartition(":")[2]
 
-        def restart():
-            scheduler.kill()
-            scheduler.wait()
-            stack.enter_context(scheduling(tmp_path, port))
-
-        thread = when_reached(tmp_path, restart)
+        thread = when_reached(tmp_path, lambda: stack.enter_context(restarting(tmp_path, scheduler, port)))
         with pytest.raises(geoseg.ClusterError, match=r"stopped or restarted .* same command resumes"):
             geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
         thread.join(60)

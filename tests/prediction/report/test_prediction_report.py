@@ -4,13 +4,13 @@ import base64
 import io
 import json
 import re
-from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
+from html_page import Page
 from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.warp import transform_bounds
@@ -26,25 +26,8 @@ HOSTILE = "<img src=x onerror=alert(1)>&\"'{{ 7 }}%2f\u202e"
 """What a file may be called."""
 
 
-class Page(HTMLParser):
-    """Tags with their attributes, and text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.texts = [], []
-        self.feed(text)
-        self.close()
-        self.text = " ".join(" ".join(self.texts).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    def values(self, tag, name):
-        """Values of an attribute of a tag."""
-        return [attrs[name] for each, attrs in self.tags if each == tag and name in attrs]
+class Report(Page):
+    """The report of a scene, with its pictures."""
 
     def picture(self, alt):
         """A picture by its text; None if there is none."""
@@ -62,7 +45,7 @@ def predict(write_bundle, echo, tmp_path):
     def predict(source, *, folder="out", card=None, **options):
         model = write_bundle(**(card or {}))
         made = geoseg.predict(source, model=model, folder=tmp_path / folder, load=echo, report=True, **options)
-        return made, Page(made.outputs.report.read_text(encoding="utf-8"))
+        return made, Report(made.outputs.report.read_text(encoding="utf-8"))
 
     return predict
 
@@ -308,7 +291,7 @@ def test_command(patches, write_bundle, echo, tmp_path, monkeypatch):
     done = CliRunner().invoke(main, [*map(str, words)])
     assert done.exit_code == 0, done.output
     assert "scene_report.html" in done.output
-    assert "Map of scene" in Page((tmp_path / "out" / "scene_report.html").read_text()).text
+    assert "Map of scene" in Report((tmp_path / "out" / "scene_report.html").read_text()).text
 
 
 def test_batch(patches, write_bundle, echo, tmp_path):
