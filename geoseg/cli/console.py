@@ -1,4 +1,4 @@
-"""Tables, progress and status on the terminal, by rich."""
+"""Progress and status on the terminal, by rich."""
 
 import sys
 from collections.abc import Iterator

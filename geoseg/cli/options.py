@@ -65,6 +65,8 @@ model = click.option(
     help="Name of a model, as `geoseg models` lists it, or a .keras bundle.",
     shell_complete=complete_models,
 )
+named_model = click.argument("model", metavar="NAME|FILE", shell_complete=complete_models)
+overwrite_file = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 _bands = option(
     SCENE, "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene, in the order of the model's."
 )

@@ -5,23 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from geoseg.evaluation.report.sections import Table
+    from rich.console import Console
+    from rich.table import Table
+
+    from geoseg.evaluation.report import sections
 
 
-def show(tables: "Iterable[Table]", sentences: Iterable[str]) -> None:
-    """Print tables, then sentences."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table as RichTable
-
-    from .console import make_console
-
-    console = make_console()
-    if not console.is_terminal:
-        console.width = 120  # a pipe has no width, and rich would fold rows at 80 columns
+def show(tables: "Iterable[sections.Table]", sentences: Iterable[str]) -> None:
+    """Print tables of scores, then sentences."""
+    console = _make_console(width=120)
     for table in tables:
-        shown = RichTable(
-            title=table.title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0)
-        )
+        shown = make_table(table.title)
         for number, column in enumerate(table.columns):
             shown.add_column(column, justify="right" if number else "left", overflow="fold")
         for row in table.rows:
@@ -30,6 +24,40 @@ def show(tables: "Iterable[Table]", sentences: Iterable[str]) -> None:
         console.print()
     for sentence in sentences:
         console.print(sentence, highlight=False, soft_wrap=True)
+
+
+def make_table(title: str, *columns: str, header: bool = True) -> "Table":
+    """Make a table with a line below its head and none around it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(
+        *columns,
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        show_header=header,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def print_tables(first: "Table", second: "Table") -> None:
+    """Print two tables with an empty line between them."""
+    console = _make_console(width=100)
+    console.print(first)
+    console.print()
+    console.print(second)
+
+
+def _make_console(*, width: int) -> "Console":
+    """Make a console of `width` columns if it is a pipe, where rich would fold rows at 80."""
+    from .console import make_console
+
+    console = make_console()
+    if not console.is_terminal:
+        console.width = width
+    return console
 
 
 def describe_network(length_km: float, edges: int) -> str:
