@@ -33,12 +33,13 @@ MODEL = "aerial"
 def bare() -> dict[str, Any]:
     """Time the compiled network alone on one device, with tiles that are there already."""
     from geoseg.models.backend import start_keras
-    from geoseg.models.bundle import load_network, read_card
+    from geoseg.models.bundle import read_card
     from geoseg.models.engines.device_network import GROUP
     from geoseg.models.engines.devices import find_backend, find_devices
     from geoseg.models.engines.runtime import choose_runtime
     from geoseg.models.folding import fold_batch_norm
     from geoseg.models.precision import mixed
+    from geoseg.models.saved_network import load_network
     from geoseg.models.shipped import find_model
 
     start_keras()

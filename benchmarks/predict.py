@@ -27,9 +27,10 @@ import rasterio
 from scenes import peak_bytes, write_scene
 
 import geoseg
-from geoseg.models.bundle import load_network, read_card
+from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.registry import load_engine
+from geoseg.models.saved_network import load_network
 from geoseg.models.shipped import find_model
 from geoseg.prediction.plan import Plan, plan
 from geoseg.prediction.settings import Settings

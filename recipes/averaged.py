@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from geoseg.models.backend import start_keras
-from geoseg.models.bundle import load_network
+from geoseg.models.saved_network import load_network
 from geoseg.training.data.dataset import open_data
 from geoseg.training.recipe.load import load_recipe
 from geoseg.training.recipe.resolve import resolve

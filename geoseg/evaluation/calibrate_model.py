@@ -16,10 +16,11 @@ import rasterio
 from geoseg.datasets.discovery import Files
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.files import check_outputs, check_suffix, whole
-from geoseg.models.bundle import INT8, load_network, read_card, save_bundle
+from geoseg.models.bundle import INT8, read_card
 from geoseg.models.engines.engine import Engine
 from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.legend import NODATA
+from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.models.shipped import find_model
 from geoseg.models.temperature import CALIBRATION, divide_logits, find_head
 from geoseg.models.weights import MANTISSA_BITS

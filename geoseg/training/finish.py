@@ -13,8 +13,8 @@ import numpy as np
 from geoseg.errors import DataError
 from geoseg.evaluation.temperature import fit_temperature
 from geoseg.files import whole, write_text
-from geoseg.models.bundle import save_bundle
 from geoseg.models.engines.on_keras import KerasEngine
+from geoseg.models.saved_network import save_bundle
 from geoseg.models.temperature import CALIBRATION, divide_logits
 from geoseg.models.weights import MANTISSA_BITS, rounded
 

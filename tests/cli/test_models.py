@@ -16,8 +16,9 @@ from PIL import Image
 from standins import make_card
 
 from geoseg.cli import main
-from geoseg.models.bundle import Scaling, load_network, read_card, save_bundle
+from geoseg.models.bundle import Scaling, read_card
 from geoseg.models.networks.unet import build_unet
+from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.models.shipped import find_model
 from geoseg.rendering import render_scene
 

@@ -11,9 +11,10 @@ from standins import make_card, warned
 
 import geoseg
 from geoseg.errors import BundleError, DataError, OutputError, SceneError, UsageError
-from geoseg.models.bundle import load_network, read_card, save_bundle
+from geoseg.models.bundle import read_card
 from geoseg.models.int8.stored import Form, write_form
 from geoseg.models.legend import AERIAL
+from geoseg.models.saved_network import load_network, save_bundle
 
 SIDE = 96
 SCALE = 3.0

@@ -10,7 +10,8 @@ from standins import make_card
 
 from geoseg.errors import BundleError
 from geoseg.models.archive import count_values
-from geoseg.models.bundle import MEMBER, load_network, read_card, read_summary
+from geoseg.models.bundle import MEMBER, read_card, read_summary
+from geoseg.models.saved_network import load_network
 
 
 def write(path, *members):

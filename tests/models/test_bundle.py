@@ -10,10 +10,11 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError
-from geoseg.models.bundle import MEMBER, Card, Scaling, load_network, read_card, read_summary, save_bundle
+from geoseg.models.bundle import MEMBER, Card, Scaling, read_card, read_summary
 from geoseg.models.graph.read import read_network
 from geoseg.models.legend import AERIAL
 from geoseg.models.losses.pixels import MarginalCrossEntropy
+from geoseg.models.saved_network import load_network, save_bundle
 
 
 def tiny(bands=3, classes=5):

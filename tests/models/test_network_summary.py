@@ -6,7 +6,8 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError
-from geoseg.models.bundle import read_summary, save_bundle
+from geoseg.models.bundle import read_summary
+from geoseg.models.saved_network import save_bundle
 
 
 @pytest.mark.parametrize("preset", ["attention_resunet", "fusionnet"])

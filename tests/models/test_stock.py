@@ -14,11 +14,12 @@ from standins import make_card
 
 from geoseg.errors import BundleError
 from geoseg.models import bundle
-from geoseg.models.bundle import MEMBER, load_network
+from geoseg.models.bundle import MEMBER
 from geoseg.models.folding import fold_batch_norm
 from geoseg.models.graph.read import read_network
 from geoseg.models.legend import AERIAL
 from geoseg.models.precision import mixed
+from geoseg.models.saved_network import load_network
 from geoseg.models.stock import STOCK
 
 PIXELS = {"module": "keras.layers", "class_name": "InputLayer", "config": {}, "registered_name": None}

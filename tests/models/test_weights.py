@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standins import make_card
 
-from geoseg.models.bundle import load_network, save_bundle
 from geoseg.models.networks.presets import build_preset
+from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.models.weights import compact_archive, rounded
 
 

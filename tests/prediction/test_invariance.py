@@ -14,10 +14,11 @@ import shapely
 from standins import InBlocks, make_card
 
 import geoseg
-from geoseg.models.bundle import read_card, save_bundle
+from geoseg.models.bundle import read_card
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
+from geoseg.models.saved_network import save_bundle
 from geoseg.prediction.cluster.executor import DaskExecutor
 from geoseg.prediction.plan import plan
 from geoseg.rasters.scene import open_scene

@@ -13,10 +13,10 @@ from standins import Echo, load_echo, make_card
 
 import geoseg
 from geoseg.errors import SceneError, UsageError
-from geoseg.models.bundle import save_bundle
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
+from geoseg.models.saved_network import save_bundle
 from geoseg.prediction.cluster.executor import DaskExecutor
 from geoseg.prediction.settings import Options, Settings
 

@@ -7,8 +7,8 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError, SceneError, UsageError
-from geoseg.models.bundle import save_bundle
 from geoseg.models.networks.presets import build_preset
+from geoseg.models.saved_network import save_bundle
 from geoseg.prediction import predict as module
 from geoseg.prediction.predict import predict, predict_each
 from geoseg.tiling.progress import no_progress

@@ -11,11 +11,12 @@ from standins import make_card
 
 import geoseg
 from geoseg.errors import DataError, OutputError, SceneError, UsageError
-from geoseg.models.bundle import Scaling, load_network, read_card, save_bundle
+from geoseg.models.bundle import Scaling, read_card
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.on_openvino import OpenVINOEngine
 from geoseg.models.int8.stored import Form, read_form
 from geoseg.models.networks.presets import build_preset
+from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.prediction import quantize as module
 from geoseg.prediction.agreement import compare
 from geoseg.prediction.sample_tiles import read_samples

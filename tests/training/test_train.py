@@ -19,7 +19,8 @@ import geoseg.training.finish
 import geoseg.training.fit
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.evaluation.temperature import Fit
-from geoseg.models.bundle import load_network, read_card
+from geoseg.models.bundle import read_card
+from geoseg.models.saved_network import load_network
 from geoseg.models.weights import rounded
 from geoseg.prediction.predict import predict
 from geoseg.rendering import render_scene

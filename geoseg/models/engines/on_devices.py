@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from geoseg.errors import UsageError
 from geoseg.models.backend import without_chatter
-from geoseg.models.bundle import load_network
+from geoseg.models.saved_network import load_network
 
 from .device import Device
 from .devices import find_backend

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geoseg.models.backend import without_chatter
-from geoseg.models.bundle import load_network
+from geoseg.models.saved_network import load_network
 
 from .engine import EngineOptions, Pixels, Scores, average_orientations, memory_errors
 

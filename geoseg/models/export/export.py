@@ -10,7 +10,8 @@ import numpy as np
 from geoseg.errors import BundleError, OutputError, UsageError
 from geoseg.files import check_outputs, check_suffix, whole_files
 from geoseg.models.backend import start_keras, without_chatter
-from geoseg.models.bundle import Card, load_network, read_card
+from geoseg.models.bundle import Card, read_card
+from geoseg.models.saved_network import load_network
 
 from .runtimes import FORMATS, Format, Source, Tiles
 

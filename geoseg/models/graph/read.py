@@ -7,7 +7,8 @@ from typing import Any
 
 from geoseg.errors import BundleError
 from geoseg.models.archive import CONFIG, MALFORMED, WEIGHTS, count_values, parse_json, read_members, reason
-from geoseg.models.bundle import check_shapes, check_tiles, read_card
+from geoseg.models.bundle import read_card
+from geoseg.models.saved_network import check_shapes, check_tiles
 
 from .folds import find_folds, fold_weights, used_layers
 from .layers import read_layer

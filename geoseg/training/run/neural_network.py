@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import UsageError
-from geoseg.models.bundle import Card, load_network, read_card
+from geoseg.models.bundle import Card, read_card
 from geoseg.models.legend import Legend
 from geoseg.models.networks.presets import build_preset
+from geoseg.models.saved_network import load_network
 from geoseg.training.recipe.recipe import Network, Schedule
 
 

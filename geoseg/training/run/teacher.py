@@ -9,7 +9,8 @@ import numpy.typing as npt
 from keras import ops
 
 from geoseg.models.backend import Tensor
-from geoseg.models.bundle import load_network, read_card
+from geoseg.models.bundle import read_card
+from geoseg.models.saved_network import load_network
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import TeacherTable
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from standins import make_card
 
-from geoseg.models.bundle import save_bundle
 from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.engines.on_openvino import OpenVINOEngine
 from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
+from geoseg.models.saved_network import save_bundle
 
 DRIVER = """
 #include <string.h>

@@ -7,12 +7,13 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError, UsageError
-from geoseg.models.bundle import load_network, read_card, save_bundle
+from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import EngineOptions, average_orientations
 from geoseg.models.engines.on_openvino import OpenVINOEngine
 from geoseg.models.int8.quantize import make_form
 from geoseg.models.int8.stored import GRAPH, Form, read_form, write_form
 from geoseg.models.networks.unet import build_unet
+from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.rendering import render_scene
 
 INT8 = EngineOptions(precision="int8")

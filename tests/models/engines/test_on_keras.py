@@ -4,10 +4,10 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import UsageError
-from geoseg.models.bundle import load_network, save_bundle
 from geoseg.models.engines.engine import ORIENTATIONS, EngineOptions, average_orientations
 from geoseg.models.engines.on_keras import KerasEngine
 from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
+from geoseg.models.saved_network import load_network, save_bundle
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError, UsageError
-from geoseg.models.bundle import save_bundle
 from geoseg.models.engines.engine import EngineOptions, average_orientations, stream
 from geoseg.models.networks.presets import PRESETS
+from geoseg.models.saved_network import save_bundle
 from geoseg.models.shipped import shipped_models
 
 ALONE = """

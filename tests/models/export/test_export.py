@@ -10,11 +10,12 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError, OutputError, UsageError
-from geoseg.models.bundle import MEMBER, Card, load_network, save_bundle
+from geoseg.models.bundle import MEMBER, Card
 from geoseg.models.export import export
 from geoseg.models.export.export import TOLERANCE, export_bundle
 from geoseg.models.export.runtimes import FORMATS
 from geoseg.models.networks.unet import build_unet
+from geoseg.models.saved_network import load_network, save_bundle
 
 NAMES = {"onnx": "model.onnx", "openvino": "model.xml", "savedmodel": "model", "tflite": "model.tflite"}
 CARD = make_card(tile=32, overlap=8, name="narrow")

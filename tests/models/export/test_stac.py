@@ -9,9 +9,10 @@ from pystac.validation import validate_dict
 from stac_model.schema import MLModelProperties
 from standins import make_card
 
-from geoseg.models.bundle import Scaling, save_bundle
+from geoseg.models.bundle import Scaling
 from geoseg.models.export.stac import stac_item
 from geoseg.models.legend import Legend, LegendClass
+from geoseg.models.saved_network import save_bundle
 
 DATA_TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
 LEGEND = Legend(

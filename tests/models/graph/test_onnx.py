@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from standins import make_card
 
-from geoseg.models.bundle import save_bundle
 from geoseg.models.graph.onnx import to_checked_onnx, to_onnx
 from geoseg.models.graph.read import read_network
 from geoseg.models.legend import AERIAL
+from geoseg.models.saved_network import save_bundle
 
 onnxruntime = pytest.importorskip("onnxruntime")
 

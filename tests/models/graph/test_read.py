@@ -11,10 +11,11 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError
-from geoseg.models.bundle import MEMBER, load_network, save_bundle
+from geoseg.models.bundle import MEMBER
 from geoseg.models.graph.read import read_network
 from geoseg.models.graph.stored import stored_names
 from geoseg.models.legend import AERIAL
+from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.models.shipped import shipped_models
 
 layers = keras.layers

@@ -8,8 +8,8 @@ from standins import make_card
 
 from geoseg.errors import BundleError
 from geoseg.models.archive import WEIGHTS
-from geoseg.models.bundle import save_bundle
 from geoseg.models.graph.size import SHIPPED, NetworkSize, read_size
+from geoseg.models.saved_network import save_bundle
 from geoseg.models.shipped import find_model, shipped_models
 
 

@@ -6,8 +6,8 @@ import pytest
 from standins import make_card
 
 from geoseg.errors import BundleError, UsageError
-from geoseg.models.bundle import load_network, save_bundle
 from geoseg.models.networks.presets import build_preset
+from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.models.shipped import find_model
 from geoseg.training.recipe.load import parse_recipe
 from geoseg.training.recipe.resolve import resolve

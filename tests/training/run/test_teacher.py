@@ -5,9 +5,9 @@ from keras import ops
 from standins import make_card
 
 from geoseg.errors import UsageError
-from geoseg.models.bundle import save_bundle
 from geoseg.models.legend import Legend, LegendClass
 from geoseg.models.losses.pixels import MarginalCrossEntropy
+from geoseg.models.saved_network import save_bundle
 from geoseg.training.recipe.label_sets import collect_label_sets
 from geoseg.training.recipe.load import parse_recipe
 from geoseg.training.recipe.recipe import TeacherTable
