@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from functools import partial
-from math import prod
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from textwrap import shorten
-from typing import Any
 
 from geoseg.errors import (
     BundleError,
@@ -21,22 +18,20 @@ from geoseg.errors import (
     SceneError,
     UsageError,
 )
-from geoseg.prediction.footprint import footprint
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.prepare import Prepared
-from geoseg.prediction.result_layers import result_grid
 from geoseg.prediction.results import Prediction
 from geoseg.prediction.run import Run, digest_results, discard_work
 from geoseg.prediction.turns import Turn, take_turns
 from geoseg.rasters.georeference import warn
-from geoseg.rasters.open import legible
-from geoseg.tiling import Stopped, roi_shape
+from geoseg.tiling import Stopped
 from geoseg.tiling.progress import Progress
 
 from .events import BlockDone, Ended, Event, Listener, SceneDone, SceneFailed, SceneStarted, Started
-from .manifest import Area, Manifest, Record, Roads, describe_output
+from .manifest import Manifest, Record
 from .members import Member
 from .preflight import check
+from .records import Attempt, record_done, record_failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +51,7 @@ class Summary:
 class _Turn(Turn):
     """The turn of a scene in one attempt."""
 
-    member: Member
-    started: str
+    attempt: Attempt
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,17 +87,18 @@ class Job:
         self._say(Started(len(waiting), found.pixels, len(self._skipped), str(found) if waiting else ""))
         return waiting
 
-    def attempt(self, members: Sequence[Member], attempt: int, *, last: bool) -> list[Member]:
+    def attempt(self, members: Sequence[Member], number: int, *, last: bool) -> list[Member]:
         """Predict scenes; returns those that failed and may be done by another attempt."""
         failed = []
         try:
-            for turn, outcome in take_turns(self._turns(members, attempt), self._judge, self.prepared.executor):
+            for turn, outcome in take_turns(self._turns(members, number), self._judge, self.prepared.executor):
                 self._tell()
                 if isinstance(outcome, GeosegError):
-                    record = self._fail(turn, outcome, attempt)
-                    again = not last and turn.member.may_pass
+                    member = turn.attempt.member
+                    record = self._fail(turn.attempt, outcome)
+                    again = not last and member.may_pass
                     if again:
-                        failed.append(replace(turn.member, planned=None))
+                        failed.append(replace(member, planned=None))
                     self._say(SceneFailed(record, again=again))
         finally:
             self._tell()
@@ -158,16 +153,15 @@ class Job:
             warn(f"{', '.join(changed)} changed since a batch wrote the results of {member.key}; they are made again.")
         return replace(member, earlier=record.outputs, overwrite=member.overwrite or bool(record.outputs))
 
-    def _turns(self, members: Sequence[Member], attempt: int) -> Iterator[_Turn]:
+    def _turns(self, members: Sequence[Member], number: int) -> Iterator[_Turn]:
         for each in members:
             member = each if each.planned is not None else replace(each, planned=self._plan(each))
-            started = _now()
+            attempt = Attempt(member=member, number=number)
             yield _Turn(
-                member=member,
-                started=started,
+                attempt=attempt,
                 begin=partial(self._begin, member),
                 progress=partial(self._progress, member),
-                published=partial(self._publish, member, attempt, started),
+                published=partial(self._publish, attempt),
             )
 
     def _begin(self, member: Member) -> Run:
@@ -199,51 +193,17 @@ class Job:
                 self._done.append(record)
                 self._say(SceneDone(record))
 
-    def _publish(self, member: Member, attempt: int, started: str, made: Prediction) -> None:
+    def _publish(self, attempt: Attempt, made: Prediction) -> None:
         """Record a scene whose results have their final names; in another thread."""
-        record = Record(
-            state="done",
-            started=started,
-            ended=_now(),
-            seconds=round(made.wall_s, 3),
-            stages={name: round(stage.busy_s, 3) for name, stage in made.stages.items()},
-            outputs=tuple(describe_output(path, self.folder) for path in made.outputs.files),
-            areas=tuple(Area(**asdict(area)) for area in made.areas),
-            roads=None if made.roads is None else Roads(**asdict(made.roads)),
-            engine=None if made.runtime is None else str(made.runtime),
-            attempts=attempt,
-            **self._known(member),
-        )
+        record = record_done(attempt, made, bundle=self.prepared.bundle, folder=self.folder)
         self.manifest.add(record)
         self._published.put(record)
 
-    def _fail(self, turn: _Turn, error: GeosegError, attempt: int) -> Record:
-        ended = _now()
-        record = Record(
-            state="failed",
-            started=turn.started,
-            ended=ended,
-            seconds=(datetime.fromisoformat(ended) - datetime.fromisoformat(turn.started)).total_seconds(),
-            outputs=turn.member.earlier,
-            error=legible(str(error)),
-            attempts=attempt,
-            **self._known(turn.member),
-        )
+    def _fail(self, attempt: Attempt, error: GeosegError) -> Record:
+        record = record_failed(attempt, error, bundle=self.prepared.bundle)
         self.manifest.add(record)
         self._failed[record.scene] = record, error
         return record
-
-    def _known(self, member: Member) -> dict[str, Any]:
-        """Fields of a record that the plan determines."""
-        fields = {"scene": member.key, "name": member.name}
-        if not isinstance(member.planned, Plan):
-            return fields
-        box = footprint(result_grid(member.planned)).get("bbox")
-        return fields | {
-            "pixels": _pixels(member.planned),
-            "bounds_lonlat": None if box is None else tuple(box),
-            "settings": digest_results(member.planned, self.prepared.bundle),
-        }
 
 
 def _judge(error: Exception) -> GeosegError | None:
@@ -256,11 +216,3 @@ def _judge(error: Exception) -> GeosegError | None:
         return error
     found = shorten(" ".join(f"{type(error).__name__}: {error}".split()), 300)
     return GeosegError(f"an unexpected error ended this scene ({found}); `geoseg predict` of it alone shows where.")
-
-
-def _pixels(planned: Plan | GeosegError | None) -> int:
-    return prod(roi_shape(planned.roi)) if isinstance(planned, Plan) else 0
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,79 @@
+"""What the manifest records of a scene that was predicted, or that failed."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from geoseg.errors import GeosegError
+from geoseg.prediction.footprint import footprint
+from geoseg.prediction.plan import Plan
+from geoseg.prediction.result_layers import result_grid
+from geoseg.prediction.results import Prediction
+from geoseg.prediction.run import digest_results
+from geoseg.rasters.open import legible
+from geoseg.tiling import roi_shape
+
+from .manifest import Area, Record, Roads, describe_output
+from .members import Member
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt at a scene, which starts when this is made."""
+
+    member: Member
+    number: int
+    """From 1."""
+    started: str = field(default_factory=_now)
+    """UTC, ISO 8601."""
+
+
+def record_done(attempt: Attempt, made: Prediction, *, bundle: Path, folder: Path) -> Record:
+    """Describe a scene whose results are in `folder`; reads all of them, for their checksums."""
+    return Record(
+        state="done",
+        started=attempt.started,
+        ended=_now(),
+        seconds=round(made.wall_s, 3),
+        stages={name: round(stage.busy_s, 3) for name, stage in made.stages.items()},
+        outputs=tuple(describe_output(path, folder) for path in made.outputs.files),
+        areas=tuple(Area(**asdict(area)) for area in made.areas),
+        roads=None if made.roads is None else Roads(**asdict(made.roads)),
+        engine=None if made.runtime is None else str(made.runtime),
+        attempts=attempt.number,
+        **_describe(attempt.member, bundle),
+    )
+
+
+def record_failed(attempt: Attempt, error: GeosegError, *, bundle: Path) -> Record:
+    """Describe a scene that failed, and how long that took."""
+    ended = _now()
+    return Record(
+        state="failed",
+        started=attempt.started,
+        ended=ended,
+        seconds=(datetime.fromisoformat(ended) - datetime.fromisoformat(attempt.started)).total_seconds(),
+        outputs=attempt.member.earlier,
+        error=legible(str(error)),
+        attempts=attempt.number,
+        **_describe(attempt.member, bundle),
+    )
+
+
+def _describe(member: Member, bundle: Path) -> dict[str, Any]:
+    """Fields of a record that are known before the scene is predicted; fewer if it could not be planned."""
+    fields = {"scene": member.key, "name": member.name}
+    if not isinstance(member.planned, Plan):
+        return fields
+    box = footprint(result_grid(member.planned)).get("bbox")
+    return fields | {
+        "pixels": prod(roi_shape(member.planned.roi)),
+        "bounds_lonlat": None if box is None else tuple(box),
+        "settings": digest_results(member.planned, bundle),
+    }
