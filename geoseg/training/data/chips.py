@@ -1,17 +1,13 @@
 """Cut labelled images into GeoTIFF chips, for tools that need them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from affine import Affine
 from rasterio.enums import ColorInterp
 
 from geoseg.datasets.codings import Coding
@@ -23,60 +19,24 @@ from geoseg.models.legend import NODATA
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.band_texts import BandTexts, read_texts
 from geoseg.rasters.bands import alpha_of, image_bands
-from geoseg.rasters.geotiff import writing
-from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import describe
 from geoseg.rasters.validity import Validity
-from geoseg.rasters.values import is_physical
-from geoseg.tiling import Lattice, Roi, Tile
+from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.training.recipe.load import as_recipe
 from geoseg.training.recipe.recipe import DataSet, Recipe
 from geoseg.training.recipe.resolve import Run, resolve
 
+from .chip_files import Cut, Labels, write_chips
 from .dataset import open_data
 from .label_rasters import find_used_ids, is_coloured, read_values
 from .label_values import LabelEncoder
 from .pairs import Pair, open_pair
-from .read_pairs import intersect, read_image, read_labels, shift
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cut:
-    """Size and overlap of chips."""
-
-    size: int
-    """Side of a chip, in pixels."""
-    overlap: float
-    """Share of a chip that neighbours have in common, 0 to 0.5."""
-
-    def strips(self, shape: tuple[int, int]) -> Iterator[list[Tile]]:
-        """Yield rows of chips that cover an image; chips at its edges may extend beyond it."""
-        tiles = Lattice(shape=shape, tile=self.size, overlap=int(self.overlap * self.size)).tiles()
-        for _, row in groupby(tiles, key=lambda tile: tile.row):
-            yield list(row)
-
+from .read_pairs import read_labels
 
 Job = tuple[str, Callable[[Path], int]]
 """Name of an image, and a function that writes its chips in a folder and returns their number."""
-
-
-Described = tuple[ColorInterp, BandTexts]
-"""Colour interpretation and texts of a band of images."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Labels:
-    """Labels of one image in the form to write."""
-
-    read: Callable[[Roi], tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]
-    """Read values `(bands, rows, columns)` of a region of the grid, and their validity mask."""
-    fill: float
-    """Value of invalid pixels."""
-    nodata: float | None
-    colour_table: Mapping[int, tuple[int, ...]] | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def tile(
@@ -204,7 +164,7 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
         return np.where(known, split, fill).astype(dtype), known
 
     labels = Labels(read=read, fill=fill, nodata=nodata, colour_table=colours)
-    return _write_chips(pair, labels, list(zip(shown, texts, strict=True)), cut, target)
+    return write_chips(pair, labels, list(zip(shown, texts, strict=True)), cut, target)
 
 
 def _cut_for_training(pair: Pair, run: Run, cut: Cut, place: str, target: Path) -> int:
@@ -222,80 +182,4 @@ def _cut_for_training(pair: Pair, run: Run, cut: Cut, place: str, target: Path) 
     bands = [
         (known_bands.get(band.lower(), ColorInterp.undefined), BandTexts(description=band)) for band in run.card.bands
     ]
-    return _write_chips(pair, labels, bands, cut, target / place)
-
-
-def _write_chips(pair: Pair, labels: Labels, bands: Sequence[Described], cut: Cut, target: Path) -> int:
-    """Write the chips of a pair strip by strip; return their number."""
-    written = 0
-    for tiles in cut.strips(pair.shape):
-        rows, _ = _inside(tiles[0], pair.shape)[0]
-        strip = (rows, slice(0, pair.shape[1]))
-        (pixels, valid), (values, known) = read_image(pair, strip), labels.read(strip)
-        known = known & valid
-        for tile in tiles:
-            (_, cols), inside = _inside(tile, pair.shape)
-            if not known[:, cols].any():
-                continue
-            name = f"{pair.name}_{tile.row:03d}_{tile.col:03d}.tif"
-            chip = _pad(np.moveaxis(pixels, -1, 0)[..., cols], inside, cut)
-            mask = _pad(valid[:, cols], inside, cut)
-            _write_chip(target / "images" / name, pair, tile, chip, mask, described=bands)
-            chip = _pad(values[..., cols], inside, cut, labels.fill)
-            _write_chip(target / "labels" / name, pair, tile, chip, labels=labels)
-            written += 1
-    return written
-
-
-def _inside(tile: Tile, shape: tuple[int, int]) -> tuple[Roi, Roi]:
-    """Part of a tile inside the image, in pixels of the image and of the tile."""
-    inside = intersect((tile.rows, tile.cols), (slice(0, shape[0]), slice(0, shape[1])))
-    return inside, shift(inside, (tile.rows, tile.cols))
-
-
-def _pad(values: npt.NDArray[Any], inside: Roi, cut: Cut, fill: float = 0) -> npt.NDArray[Any]:
-    """Pad values `(…, rows, columns)` to a whole chip."""
-    chip = np.full((*values.shape[:-2], cut.size, cut.size), fill, values.dtype)
-    chip[..., inside[0], inside[1]] = values
-    return chip
-
-
-def _write_chip(
-    path: Path,
-    pair: Pair,
-    tile: Tile,
-    bands: npt.NDArray[Any],
-    valid: npt.NDArray[np.bool_] | None = None,
-    *,
-    described: Sequence[Described] = (),
-    labels: Labels | None = None,
-) -> None:
-    """Write a chip `(bands, rows, columns)` with its georeference, and a mask if a pixel is invalid."""
-    place = {}
-    if pair.grid is not None:
-        shift = Affine.translation(tile.cols.start, tile.rows.start)
-        place = {"crs": crs_of(pair.grid).to_wkt(), "transform": pair.grid.transform @ shift}
-    count, height, width = bands.shape
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        writing(path),
-        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-        rasterio.open(
-            path, "w", driver="GTiff", count=count, height=height, width=width, dtype=bands.dtype,
-            nodata=None if labels is None else labels.nodata, compress="deflate", **place,
-        ) as chip,
-    ):  # fmt: skip
-        if described:
-            chip.colorinterp = [colour for colour, _ in described]
-            for number, (_, texts) in enumerate(described, 1):
-                texts.write(chip, number)
-            if is_physical(pair.units):
-                chip.scales = [unit.scale for unit in pair.units]
-                chip.offsets = [unit.offset for unit in pair.units]
-        chip.write(bands)
-        if valid is not None and not valid.all():
-            chip.write_mask(valid)
-        if labels is not None:
-            chip.update_tags(**labels.tags)
-            if labels.colour_table is not None:
-                chip.write_colormap(1, labels.colour_table)
+    return write_chips(pair, labels, bands, cut, target / place)
