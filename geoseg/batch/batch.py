@@ -22,7 +22,7 @@ from .members import name_members
 from .report.page import REPORT, write_report
 
 _REPORT_S = 30
-"""Between two reports, at least."""
+"""Least time between two reports."""
 
 
 def batch(
@@ -38,10 +38,10 @@ def batch(
     on_event: Listener = lambda _event: None,
     **options: Unpack[Options],
 ) -> Summary:
-    """Predict scenes, and record in the folder's manifest what becomes of each, and in a report.
+    """Predict scenes, and record the outcome of each in the folder's manifest and in a report.
 
-    Scenes that the manifest says are done are skipped, if model, settings and scene are the same and their results are
-    as they were written. A scene that fails does not stop the others.
+    Scenes that are done according to the manifest are skipped, provided that model, settings and scene are the same and
+    their results are unchanged. A scene that fails does not stop the others.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ def batch(
     folder
         Folder for results and manifest, created if missing.
     retries
-        How many times a scene that fails is tried again, after all others; not one that would be refused
-        again, such as a file that does not exist or has no georeference.
+        How many times a scene that fails is tried again, after all others; scenes that would only be refused again,
+        such as a missing file or one without georeference, are not.
     overwrite
-        Replace existing results of other settings, or that the manifest does not know. Results that it knows, and that
-        were changed or lost since, are made again in any case.
+        Replace existing results of other settings, or that are not in the manifest. Results in the manifest that were
+        changed or lost since are made again in any case.
     on_event
         Called with each event, in the thread of the caller.
     model, executor, name, load, **options
@@ -63,7 +63,7 @@ def batch(
     Raises
     ------
     UsageError, BundleError, DataError, OutputError
-        For what concerns all scenes, or if the manifest cannot be written.
+        For errors that concern all scenes, or if the manifest cannot be written.
     """
     if retries < 0:
         raise UsageError(f"`retries` must be 0 or more, got {retries}.")
@@ -81,7 +81,7 @@ def batch(
 
 
 class _Reported:
-    """A listener that writes the report of what it hears, now and then and at the end."""
+    """A listener that passes events on, and writes the report from time to time and at the end."""
 
     def __init__(self, manifest: Manifest, scenes: Set[str], then: Listener) -> None:
         self._manifest, self._scenes, self._then = manifest, scenes, then

@@ -1,4 +1,4 @@
-"""What happens in a batch: events for progress bars, reports and other programs alike."""
+"""Events of a batch, for progress bars, reports and other programs alike."""
 
 import json
 import re
@@ -19,7 +19,7 @@ class Started:
     skipped: int
     """Scenes that are done already."""
     needs: str = ""
-    """Memory, disk space and time that the batch may need, as a sentence."""
+    """Sentence on the memory, disk space and time that the batch may need."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class BlockDone:
 
     scene: str
     pixels: int
-    """Those of this block alone."""
+    """Of this block alone."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _read_list(given: str) -> Iterator[str]:
 
 
 def _is_result(path: Path) -> bool:
-    """Whether geoseg wrote a raster; those that cannot be opened are scenes, whose errors tell why."""
+    """Whether geoseg wrote a raster; those that cannot be opened are scenes, whose errors say why."""
     try:
         with unplaced(), rasterio.open(path) as raster:
             return model_of(raster) is not None

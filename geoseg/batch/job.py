@@ -1,4 +1,4 @@
-"""The course of a batch: plans, turns, records and events."""
+"""Run a batch: plan its scenes, predict them in turn, and report what becomes of them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -36,7 +36,7 @@ from .records import Attempt, record_done, record_failed
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What became of the scenes of a batch."""
+    """Outcome of a batch."""
 
     done: tuple[Record, ...]
     failed: tuple[Record, ...]
@@ -56,19 +56,18 @@ class _Turn(Turn):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """A batch on its way: `start`, then one or more times `attempt`, then `end`."""
+    """A batch in progress: call `start`, then `attempt` once or more, then `end`."""
 
     folder: Path
     prepared: Prepared
     manifest: Manifest
     on_event: Listener
     _published: SimpleQueue[Record] = field(default_factory=SimpleQueue)
-    """Scenes that are done, to be told in the thread of the caller."""
+    """Scenes that are done, to be reported in the caller's thread."""
     _done: list[Record] = field(default_factory=list)
     _failed: dict[str, tuple[Record, GeosegError]] = field(default_factory=dict)
     _skipped: list[Record] = field(default_factory=list)
-    _unheard: list[Exception] = field(default_factory=list)
-    """Errors of the listener."""
+    _listener_errors: list[Exception] = field(default_factory=list)
 
     def start(self, members: Sequence[Member], *, overwrite: bool) -> list[Member]:
         """Plan all scenes; returns those to predict."""
@@ -84,30 +83,30 @@ class Job:
         )
         for problem in found.problems:
             warn(problem)
-        self._say(Started(len(waiting), found.pixels, len(self._skipped), str(found) if waiting else ""))
+        self._emit(Started(len(waiting), found.pixels, len(self._skipped), str(found) if waiting else ""))
         return waiting
 
     def attempt(self, members: Sequence[Member], number: int, *, last: bool) -> list[Member]:
-        """Predict scenes; returns those that failed and may be done by another attempt."""
+        """Predict scenes; returns those that failed and may succeed in another attempt."""
         failed = []
         try:
             for turn, outcome in take_turns(self._turns(members, number), self._judge, self.prepared.executor):
-                self._tell()
+                self._report_done()
                 if isinstance(outcome, GeosegError):
                     member = turn.attempt.member
                     record = self._fail(turn.attempt, outcome)
                     again = not last and member.may_pass
                     if again:
                         failed.append(replace(member, planned=None))
-                    self._say(SceneFailed(record, again=again))
+                    self._emit(SceneFailed(record, again=again))
         finally:
-            self._tell()
+            self._report_done()
         return failed
 
     def end(self, seconds: float) -> Summary:
-        """Return what became of all scenes."""
+        """Report the end, and return the outcome of all scenes."""
         failed = tuple(record for record, _ in self._failed.values())
-        self._say(Ended(len(self._done), len(failed), len(self._skipped), round(seconds, 3)))
+        self._emit(Ended(len(self._done), len(failed), len(self._skipped), round(seconds, 3)))
         return Summary(
             done=tuple(self._done),
             failed=failed,
@@ -116,16 +115,16 @@ class Job:
             exit_code=next((error.exit_code for _, error in self._failed.values()), 0),
         )
 
-    def _say(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         try:
             self.on_event(event)
         except Exception as error:
-            self._unheard.append(error)
+            self._listener_errors.append(error)
             raise
 
     def _judge(self, error: Exception) -> GeosegError | None:
-        """Judge an error as `_judge` does; one of the listener concerns all."""
-        return None if any(error is each for each in self._unheard) else _judge(error)
+        """Judge an error as `_judge` does; one of the listener concerns all scenes."""
+        return None if any(error is each for each in self._listener_errors) else _judge(error)
 
     def _plan(self, member: Member) -> Plan | GeosegError:
         try:
@@ -137,7 +136,7 @@ class Job:
             return judged
 
     def _compare(self, member: Member) -> Member | None:
-        """Compare a scene with its record; None if it is done."""
+        """Compare a scene with its record; returns None if it is done."""
         record = self.manifest.records.get(member.key)
         if record is None or not isinstance(member.planned, Plan):
             return member
@@ -176,22 +175,22 @@ class Job:
 
         def report(done: int, total: int, text: str) -> None:
             nonlocal before
-            self._tell()
-            self._say(
+            self._report_done()
+            self._emit(
                 BlockDone(member.key, done - before) if done else SceneStarted(member.key, member.name, total, text)
             )
             before = done
 
         return report
 
-    def _tell(self) -> None:
-        """Report scenes that were done in the meantime."""
+    def _report_done(self) -> None:
+        """Report scenes that have been done since the last call."""
         with suppress(Empty):
             while True:
                 record = self._published.get_nowait()
                 self._failed.pop(record.scene, None)
                 self._done.append(record)
-                self._say(SceneDone(record))
+                self._emit(SceneDone(record))
 
     def _publish(self, attempt: Attempt, made: Prediction) -> None:
         """Record a scene whose results have their final names; in another thread."""
@@ -207,7 +206,7 @@ class Job:
 
 
 def _judge(error: Exception) -> GeosegError | None:
-    """Return the error of a scene, or None for one that concerns all; unexpected errors may be a scene's."""
+    """Return the error of a scene, or None for one that concerns all scenes; an unexpected one is a scene's."""
     if isinstance(error, SceneError | MismatchError):
         return error
     if isinstance(error, BundleError | ClusterError | UsageError | DataError | Stopped):

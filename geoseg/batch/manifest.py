@@ -1,4 +1,4 @@
-"""The manifest of a batch: what became of each scene, a JSON line a change, so that a rerun knows what is left."""
+"""The manifest of a batch: the outcome of each scene, one JSON line a change, so that a rerun knows what is left."""
 
 import fcntl
 import json
@@ -31,7 +31,7 @@ class Output:
     sha256: str
 
     def unchanged(self, folder: Path) -> bool:
-        """Whether the file still has the same content; reads all of it, if its size is the same."""
+        """Whether the file still has the same content; reads the whole file if its size is the same."""
         path = folder / self.path
         return path.is_file() and path.stat().st_size == self.bytes and sha256_of(path) == self.sha256
 
@@ -61,7 +61,7 @@ class Roads:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What became of one scene."""
+    """The outcome of one scene."""
 
     scene: str
     """Source as given, absolute if it is on disk, without the secrets of a URL."""
@@ -99,7 +99,7 @@ class Record:
 
 
 def describe_output(path: Path, folder: Path) -> Output:
-    """Describe a result on disk; reads all of it."""
+    """Describe a result on disk, with its checksum."""
     return Output(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=sha256_of(path))
 
 

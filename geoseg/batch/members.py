@@ -1,4 +1,4 @@
-"""Scenes of a batch, and what its manifest calls them."""
+"""Scenes of a batch, and their keys in its manifest."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,20 +23,20 @@ class Member:
 
     source: str | Asset
     key: str
-    """Its place in the manifest."""
+    """Identifies it in the manifest."""
     name: str
     """Of its results."""
     planned: Plan | GeosegError | None = None
     """None before it is planned, and after it failed."""
     earlier: tuple[Output, ...] = ()
-    """Its results, which were changed since an earlier batch made them, and are made again."""
+    """Its results from an earlier batch, which were changed since and are made again."""
     overwrite: bool = False
 
     @property
     def may_pass(self) -> bool:
-        """Whether it may be done by another attempt: not if its plan refuses what it is, or if it does not exist.
+        """Whether another attempt may succeed: not if the scene itself was refused, or does not exist.
 
-        What GDAL could not read, of a server or a disk, it may read the next time.
+        A read error, of a server or a disk, may not happen again.
         """
         place = self.source.source if isinstance(self.source, Asset) else self.source
         match self.planned:
@@ -48,7 +48,7 @@ class Member:
 
 
 def name_members(inputs: Sequence[str | Asset], template: str) -> list[Member]:
-    """Name the scenes: in the manifest by place, without the secrets of a URL, which another run may lack."""
+    """Name the scenes and their keys: path or URL, without the URL's secrets, which may differ in another run."""
     places = [each.source if isinstance(each, Asset) else each for each in inputs]
     keys = [legible(without_secrets(str(Path(each).absolute()) if on_disk(each) else each)) for each in places]
     repeated = {key for key, count in Counter(keys).items() if count > 1}

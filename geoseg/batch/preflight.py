@@ -16,9 +16,9 @@ from geoseg.tiling import roi_shape
 from .manifest import Record
 
 _LISTED = 10
-"""Scenes that are named at most; the others are counted."""
+"""Most scenes to name; the others are counted."""
 _SHOWN = 3
-"""Errors that are shown before the batch begins; each is shown again in its turn."""
+"""Most errors to show before the batch begins; each is shown again in its turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def check(
     memory: int | None = None,
     failing: Iterable[str] = (),
 ) -> Preflight:
-    """Compare what the planned scenes of a batch need with what there is; nothing is predicted or refused.
+    """Compare the needs of the planned scenes with this machine; nothing is predicted or refused.
 
     Parameters
     ----------
@@ -153,8 +153,8 @@ def _lacking_memory(needs: Iterable[_Need], memory: int) -> Iterator[str]:
 
 
 def _lacking_disk(needs: Iterable[_Need], disk: int, folder: Path) -> Iterator[str]:
-    ground = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    free = shutil.disk_usage(ground).free
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    free = shutil.disk_usage(existing).free
     if disk > free:
         largest = sorted(needs, key=lambda each: -each.results)[:_LISTED]
         named = ", ".join(f"{each.source} ({decimal(each.results)})" for each in largest)

@@ -72,7 +72,7 @@ def command(
     console = make_console(stderr=True, quiet=quiet)
     with (
         chosen_executor(scheduler, workers, console) as executor,
-        _printed() if as_json else _shown(quiet=quiet) as on_event,
+        _printed() if as_json else _shown(console) as on_event,
     ):
         summary = batch(scenes, folder=folder, executor=executor, on_event=_stopping(on_event), **choices)
     if summary.failed:
@@ -105,7 +105,7 @@ def _stopping(listener: "Listener") -> "Listener":
 
 @contextmanager
 def _printed() -> "Iterator[Listener]":
-    """Print events on standard output, and sentences of what failed on standard error."""
+    """Print events on standard output, and the errors of scenes on standard error."""
     from geoseg.batch.events import SceneFailed, to_json
 
     def show(event: "Event") -> None:
@@ -117,17 +117,16 @@ def _printed() -> "Iterator[Listener]":
 
 
 @contextmanager
-def _shown(*, quiet: bool) -> "Iterator[Listener]":
+def _shown(console: "Console") -> "Iterator[Listener]":
     """Show a bar for the pixels of all scenes on a terminal, and a line for each that is done."""
-    from .console import make_console, pixel_bars
+    from .console import pixel_bars
 
-    console = make_console(stderr=True, quiet=quiet)
     with pixel_bars(console) as bars:
-        yield _Shown(console, bars)
+        yield _Display(console, bars)
 
 
-class _Shown:
-    """What has happened so far, as it is shown."""
+class _Display:
+    """Shows events as they come."""
 
     def __init__(self, console: "Console", bars: "Progress") -> None:
         self._console, self._bars = console, bars

@@ -68,7 +68,7 @@ def _start(workers: int, stack: ExitStack) -> "Client":
 
     from geoseg.models.engines.hardware import count_cores
 
-    with _deaf_children():
+    with _deaf_to_signals():
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=max(1, count_cores() // workers),
@@ -80,11 +80,11 @@ def _start(workers: int, stack: ExitStack) -> "Client":
 
 
 @contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Have processes that are started here, or later by threads that are, not hear what a terminal sends to all.
+def _deaf_to_signals() -> Iterator[None]:
+    """Keep processes that are started here, or later by threads started here, from receiving a terminal's signals.
 
-    They end with this one, which other threads have hear its signals meanwhile. The tracker of their semaphores, which
-    removes those that a process leaves that is stopped at once, says nothing of them.
+    They end with this process, whose other threads receive its signals meanwhile. The semaphore tracker, which removes
+    the semaphores of a process that is stopped at once, is kept from warning of them.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     sys.warnoptions.append("ignore")

@@ -1,4 +1,4 @@
-"""What shells complete: names of models and engines, and files where click does not know that one is meant."""
+"""Shell completion: names of models and engines, and files where click does not know that one is expected."""
 
 from pathlib import Path
 

@@ -24,7 +24,7 @@ def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
 
 
 class Show(Protocol):
-    """Shows a text; JSON progress has the units done and in all beside it, 0 in all if they are not known."""
+    """Shows a text; JSON progress adds the units done and their total, 0 if unknown."""
 
     def __call__(self, text: str, done: int = 0, total: int = 0) -> None:
         """Replace what is shown."""
@@ -43,7 +43,7 @@ def status(text: str) -> Iterator[Show]:
 
 
 def pixel_bars(console: Console) -> "Progress":
-    """Make bars for the pixels of scenes, which go when they end; tasks have the field `rate`."""
+    """Make progress bars for the pixels of scenes, removed at the end; tasks have the field `rate`."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     return Progress(

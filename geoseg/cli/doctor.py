@@ -1,4 +1,4 @@
-"""`geoseg doctor`: what this machine has for predictions, and what is wrong with it."""
+"""`geoseg doctor`: examine this machine for predictions."""
 
 import json
 from dataclasses import asdict

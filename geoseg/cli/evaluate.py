@@ -11,7 +11,7 @@ import click
 from . import options
 from .completion import complete_models
 from .group import RecordingGroup
-from .grouped import SCORES, TILES, GroupedCommand, option
+from .grouped import SCORES, GroupedCommand, option
 from .tables import show
 
 if TYPE_CHECKING:
@@ -101,10 +101,7 @@ def rasters(
 @options.gsd
 @options.tile
 @options.overlap
-@option(
-    TILES, "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
-    help="Average over 4 flips, or 8 orientations.",
-)  # fmt: skip
+@options.tta
 @options.image_gsd
 @options.engine
 @options.precision

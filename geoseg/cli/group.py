@@ -36,7 +36,7 @@ _WITH_RECIPES = ("train", "tile")
 
 
 class RecordingGroup(click.Group):
-    """A group that records which subcommand runs, down to the last one, and helps with one that does not exist."""
+    """A group that records which subcommand runs, at any depth, and suggests names for one that does not exist."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -97,7 +97,7 @@ class LazyGroup(RecordingGroup):
     def _shown_warnings(self, ctx: click.Context) -> Iterator[None]:
         """Print each GeosegWarning once as one line, like an error.
 
-        What libraries say beside their errors, which become sentences, is printed for those who ask Python or GDAL.
+        Other messages of libraries, whose errors become sentences anyway, are printed only if Python or GDAL is set to.
         """
         logging.lastResort = logging.NullHandler()
         if "CPL_DEBUG" not in os.environ:

@@ -1,4 +1,4 @@
-"""Options under headings in a long help: each names its own where it is declared."""
+"""Options under headings in a long help; each option names its heading."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -8,7 +8,7 @@ import click
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 EVERYDAY = "Options"
-"""Heading of options that name no other."""
+"""Heading of options without one."""
 RESULTS = "Results"
 SCENE = "Scene, bands and values"
 TILES = "Resolution and tiles"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 1.5
-"""How long the main thread may take to leave by itself; it cannot while it is inside GDAL, which waits for servers."""
+"""Time for the main thread to end by itself, which it cannot while GDAL waits for a server."""
 
 
 class _Asked:
@@ -57,8 +57,8 @@ def stopping_between_pieces(progress: "Progress", scene: str) -> "Progress":
 def between_pieces(scene: str, *, more: bool) -> None:
     """Raise KeyboardInterrupt after a first Ctrl-C; the next one waits for a piece of this scene if there are `more`.
 
-    For commands that resume: to be called in the main thread, after each piece that is on disk, before the first, and
-    when the scene has failed. Of several scenes in work, the first piece to be finished counts.
+    For commands that resume: call it in the main thread before the first piece, after each piece that is on disk, and
+    when the scene has failed. With several scenes in progress, the first finished piece counts.
     """
     in_work, _asked.in_work = _asked.in_work, frozenset()
     if _asked.number is not None:
@@ -70,8 +70,8 @@ def between_pieces(scene: str, *, more: bool) -> None:
 def interruptible() -> Iterator[None]:
     """Turn Ctrl-C, SIGTERM and SIGHUP into exit codes 130, 143 and 129, `_GRACE_S` later at most.
 
-    What is written until then has its final name only if it is complete. See `stopping_between_pieces` for commands
-    that finish a piece before.
+    Files written until then have their final names only if they are complete. See `stopping_between_pieces` for
+    commands that finish a piece first.
     """
     if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
         yield
@@ -92,8 +92,8 @@ def interruptible() -> Iterator[None]:
     except KeyboardInterrupt:
         number = _asked.number or signal.SIGINT
         if at_work() - before - {watch}:  # the interpreter would wait for them, or crash in them
-            _leave(number)
-        _say()
+            _exit_at_once(number)
+        _print_interrupted()
         sys.exit(128 + number)
     finally:
         left.set()
@@ -117,19 +117,19 @@ def _watch(reader: int, left: threading.Event) -> None:
                     "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.", err=True
                 )
             elif not left.wait(_GRACE_S):
-                _leave(_asked.number or number[0])
+                _exit_at_once(_asked.number or number[0])
 
 
-def _leave(number: int) -> NoReturn:
+def _exit_at_once(number: int) -> NoReturn:
     """End the process at once, without the threads that are left."""
     remove_work_folders()
     if sys.stderr.isatty():
         click.echo("\x1b[?25h", nl=False, err=True)  # the cursor, which a progress bar hides
-    _say()
+    _print_interrupted()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(128 + number)
 
 
-def _say() -> None:
+def _print_interrupted() -> None:
     click.echo("geoseg: interrupted.", err=True)

@@ -193,7 +193,7 @@ _window = option(
     help="Blend window.  [default: the model's]",
 )  # fmt: skip
 _match_input = option(RESULTS, "--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
-_tta = option(
+tta = option(
     TILES, "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
     help="Average over 4 flips, or 8 orientations.",
 )  # fmt: skip
@@ -210,6 +210,6 @@ _roads = option(RESULTS, "--roads/--no-roads", default=True, show_default=True, 
 def prediction(command: _Command) -> _Command:
     """Add the options for how scenes are predicted: fields of `prediction.settings.Settings`."""
     engines = engine, precision, devices, batch_size, memory
-    tiles = gsd, overviews, tile, overlap, _window, _tta
+    tiles = gsd, overviews, tile, overlap, _window, tta
     layers = _confidence, _disagreement, _probabilities, _min_confidence, _match_input
     return together(_report, _roads, formats, *layers, stac, aoi, imagery, max_pixels, *tiles, *engines)(command)

@@ -112,7 +112,7 @@ def _refuse_target(scenes: tuple[str, ...]) -> None:
 
 @contextmanager
 def _progress_bars(console: "Console") -> "Iterator[_Bars]":
-    """Show a bar for each scene on a terminal, of the blocks that are predicted and then of the files; or JSON."""
+    """Show a bar for each scene on a terminal, or JSON progress."""
     from .console import pixel_bars
 
     with pixel_bars(console) as bars:
@@ -120,7 +120,7 @@ def _progress_bars(console: "Console") -> "Iterator[_Bars]":
 
 
 class _Bars:
-    """Bars of the scenes that have begun, and not ended."""
+    """Bars of the scenes in progress."""
 
     def __init__(self, console: "Console", bars: "Progress") -> None:
         self._console, self._bars = console, bars
@@ -155,12 +155,12 @@ class _Bars:
 def _show(console: "Console", title: str, prediction: "Prediction") -> None:
     from rich.table import Table
 
-    from geoseg.pages.page import area as in_area
+    from geoseg.pages.page import area as format_area
 
     table = Table("class", "share", "area", title=title, title_justify="left")
     table.columns[1].justify = table.columns[2].justify = "right"
     for area in prediction.areas:
-        table.add_row(area.name, f"{area.share:.1%}", in_area(area.area_m2))
+        table.add_row(area.name, f"{area.share:.1%}", format_area(area.area_m2))
     console.print(table)
     console.print(f"bands: {', '.join(f'{name} {number}' for name, number in prediction.bands)}", highlight=False)
     if prediction.overview is not None:
@@ -175,7 +175,7 @@ def _show(console: "Console", title: str, prediction: "Prediction") -> None:
 
 
 def _show_timings(prediction: "Prediction") -> None:
-    """Print stages; asked for, so `--quiet` does not hide them."""
+    """Print the stages, even with `--quiet`: they were asked for."""
     click.echo(f"{'stage':<9} {'busy s':>8} {'waited s':>8}", err=True)
     for name, stage in prediction.stages.items():
         click.echo(f"{name:<9} {stage.busy_s:8.2f} {stage.waited_s:8.2f}", err=True)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from geoseg.tiling.progress import Progress
 
 _STEPS = 200
-"""Lines for one count, at most: half a per cent each."""
+"""Most lines for one total: one for each half per cent."""
 
 
 def is_json() -> bool:
@@ -19,7 +19,7 @@ def is_json() -> bool:
 
 
 def json_progress() -> "Progress":
-    """Return a callback that prints an event whenever another step is done; a total of 0 is not known yet.
+    """Return a callback that prints an event whenever another step is done; a total of 0 means unknown.
 
     `{"event": "progress", "text": "suburb.tif", "done": 65536, "total": 262144}`
     """

@@ -29,6 +29,6 @@ class Fish(_Joined, FishComplete):
 
 
 def register_shells() -> None:
-    """Have click use them."""
+    """Make click use these classes."""
     add_completion_class(Zsh, "zsh")
     add_completion_class(Fish, "fish")

@@ -14,7 +14,7 @@ from geoseg.models.texts import escaped
 def guarded_streams() -> Iterator[None]:
     """Escape what is printed, and raise OutputError if standard output cannot be written.
 
-    A standard error that cannot be written costs its text only: a run has better things to do than to fail over it.
+    If standard error cannot be written, its text is lost and the command continues.
     """
     with (
         redirect_stdout(sys.stdout and cast(TextIO, _Guarded(sys.stdout, required=True))),
@@ -24,7 +24,7 @@ def guarded_streams() -> Iterator[None]:
 
 
 class _Stream:
-    """A text stream whose failures are an OutputError if it is `required`, or else nothing."""
+    """A text stream whose failures raise OutputError if it is `required`, and are ignored otherwise."""
 
     def __init__(self, stream: TextIO, *, required: bool) -> None:
         self._stream = stream
@@ -43,7 +43,7 @@ class _Stream:
         return len(text)
 
     def flush(self) -> None:
-        """Write what is held back."""
+        """Write what is buffered."""
         with self._failures():
             self._stream.flush()
 
@@ -52,7 +52,7 @@ class _Stream:
         try:
             yield
         except OSError as error:
-            # What is held back would fail again when the process ends.
+            # What is buffered would fail again when the process ends.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
@@ -68,5 +68,5 @@ class _Guarded(_Stream):
         self.styled = _Stream(stream, required=required)
 
     def write(self, text: str) -> int:
-        """Write text but for control characters; lines and tabs stay."""
+        """Write text with control characters escaped, except newlines and tabs."""
         return super().write(escaped(text, keep="\n\t"))

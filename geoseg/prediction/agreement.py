@@ -1,4 +1,4 @@
-"""How far the 8-bit form of a network agrees with the network itself."""
+"""How well the 8-bit form of a network agrees with the network itself."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,8 +20,7 @@ class Agreement:
     same_class: float
     """Share of pixels to which both give the same class."""
     by_class: Mapping[str, float]
-    """The same share, of the pixels to which the first engine gives the class; classes that it gives to none are left
-    out."""
+    """The same share among the pixels to which the first engine gives the class; classes without any are left out."""
     probability_difference: float
     """Mean absolute difference of probabilities, over pixels and classes."""
 
@@ -32,7 +31,7 @@ def compare(
     tiles: Iterable[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]],
     legend: Legend,
 ) -> Agreement:
-    """Compare two engines on network inputs `(side, side, bands)` where they are valid `(side, side)`: somewhere."""
+    """Compare two engines on network inputs `(side, side, bands)` where they are valid `(side, side)`."""
     count, difference = 0, 0.0
     given, same = (np.zeros(len(legend), np.int64) for _ in range(2))
     for pixels, valid in tiles:

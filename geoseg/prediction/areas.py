@@ -40,7 +40,7 @@ def count_strips(rows: npt.NDArray[np.uint8], top: int, entries: int) -> StripCo
 
 
 class AreaCounter:
-    """Adds up pixels and ground area of each class, in any order; every pixel of a strip has the area of its middle."""
+    """Sums pixels and ground area of each class, in any order; pixels of a strip are as large as in its middle."""
 
     def __init__(self, legend: Legend, grid: GeoBox) -> None:
         self._entries = legend.entries

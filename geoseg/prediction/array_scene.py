@@ -43,7 +43,7 @@ class ArrayScene:
             raise UsageError(f"`geobox` has the shape {self.geobox.shape.yx}, `array` {size}; they must be equal.")
 
     @classmethod
-    def of(cls, array: "npt.NDArray[Any] | DataArray", geobox: GeoBox | None) -> Self:
+    def from_array(cls, array: "npt.NDArray[Any] | DataArray", geobox: GeoBox | None) -> Self:
         """Take the nodata value and band names from a DataArray, and the grid unless it is given."""
         if isinstance(array, np.ndarray):
             # A pixel is valid if any of its bands is, as in files.

@@ -22,9 +22,10 @@ _TILES_AHEAD = 4
 """Scored tiles that may queue for blending: enough to keep the network busy."""
 
 _ROWS_IN_CACHE = 32
+"""Rows whose scores fit the cache of a core."""
 
 _COLUMNS = 512
-"""Columns of finished rows that are left out together where none of their pixels is valid."""
+"""Columns of finished rows that are skipped together where none of their pixels is valid."""
 
 Scored = tuple[Tile, npt.NDArray[np.float32] | None]
 
@@ -63,7 +64,7 @@ def predict_block(
 ) -> Iterator[Rows]:
     """Yield the finished rows of a block from top to bottom; raises SceneError if the scene cannot be read.
 
-    With `carried`, what the block above has left there is not computed again; see `blend`.
+    With `carried`, scores left there by the block above are not computed again; see `blend`.
     """
     waiting: deque[Strip] = deque()
     clock = clock or Timings()
@@ -93,8 +94,8 @@ def _read(plan: Plan, block: Roi, tile_rows: range, waiting: deque[Strip]) -> It
 def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine: Engine) -> Iterator[Scored | None]:
     """Score strips from top to bottom, each tile in lattice order; None for a strip without data.
 
-    What the network has in work is finished before such a strip is passed on: however many there are in a row, no more
-    are read than wait for their rows.
+    Tiles that the network is scoring are finished before such a strip is passed on, so that strips are not read ahead
+    without limit, however many in a row have no data.
     """
     first: list[Strip] = []
     ended = False
@@ -124,21 +125,22 @@ def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine:
 
 def _score_tiles(plan: Plan, block: Roi, strips: Iterator[Strip], engine: Engine) -> Iterator[Scored]:
     """Score the tiles of some strips; None for tiles without data, which the network does not see."""
-    begun: deque[tuple[Tile, bool]] = deque()
+    waiting: deque[tuple[Tile, bool]] = deque()
+    """Tiles in order, and whether each has data."""
 
     def with_data() -> Iterator[npt.NDArray[np.float32]]:
         for tile, pixels in _tiles(plan, block, strips):
-            begun.append((tile, pixels is not None))
+            waiting.append((tile, pixels is not None))
             if pixels is not None:
                 yield pixels
 
     def empty() -> Iterator[Scored]:
-        while begun and not begun[0][1]:
-            yield begun.popleft()[0], None
+        while waiting and not waiting[0][1]:
+            yield waiting.popleft()[0], None
 
     for scores in stream(engine, with_data(), plan.settings.batch_size or 1):
         yield from empty()
-        yield begun.popleft()[0], scores
+        yield waiting.popleft()[0], scores
     yield from empty()
 
 

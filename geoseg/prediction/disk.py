@@ -10,15 +10,15 @@ from geoseg.rasters.validity import Validity
 from geoseg.tiling import Roi, roi_shape
 
 _NOISY = 0.6
-"""Bytes that compression leaves of a byte at most; of pure noise, a little more."""
+"""Most bytes that compression leaves of a byte; of pure noise, a little more."""
 _CONSTANT = 0.002
 """Bytes that it leaves of a byte without data: twice the least of deflate."""
 _FEWEST = 10**8
-"""Pixels of a region of which it matters: it takes opening the file once more."""
+"""Pixels of a region large enough to open its file once more for a better estimate."""
 
 
 def find_share(scene: Scene, bands: tuple[int, ...], validity: Validity, roi: Roi) -> float:
-    """Return the share of a region of a scene that its file may have data of; 1 of small ones, and on servers.
+    """Return the share of a region of a scene that may have data; 1 if the region is small or on a server.
 
     Raises SceneError if the file cannot be read.
     """
@@ -30,5 +30,5 @@ def find_share(scene: Scene, bands: tuple[int, ...], validity: Validity, roi: Ro
 
 
 def compressed(pixels: int, layers: float, share: float) -> int:
-    """Upper estimate of the bytes of layers of one byte a pixel, of which a share has data."""
+    """Upper estimate of the bytes of layers of one byte a pixel, a `share` of which has data."""
     return int(pixels * layers * (share * _NOISY + (1 - share) * _CONSTANT))

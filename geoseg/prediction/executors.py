@@ -25,7 +25,7 @@ from .timings import Timings
 R = TypeVar("R")
 
 _FEW_TILES = 9
-"""Of a small scene, at most: several of them take less memory than one that is large."""
+"""Most tiles of a small scene: several such scenes take less memory than one large one."""
 
 
 class Executor(Protocol):
@@ -37,31 +37,31 @@ class Executor(Protocol):
 
     @property
     def writers(self) -> int:
-        """Number of scenes whose files may be written at the same time, beside those that are predicted."""
+        """Number of scenes whose files may be written while others are predicted."""
 
     @property
     def memory(self) -> int | None:
-        """Bytes of memory that there are for each process which predicts; None if that is not known."""
+        """Bytes of memory available to each predicting process; None if unknown."""
 
     def choose_runtime(self, settings: Settings) -> Runtime:
         """Choose engine, precision and devices where the jobs will run; raises UsageError."""
 
     def finisher(self, plan: Plan, journal: Journal, clock: Timings) -> Finishing:
-        """Return what takes the finished regions of a plan."""
+        """Return the finisher of a plan, which takes regions as they are predicted."""
 
     def __call__(self, works: Iterable[Work]) -> Iterator[tuple[Work, Exception | None]]:
-        """Run the jobs of scenes, the next of which is asked for when there is room for it.
+        """Run the jobs of scenes, asking for the next scene when there is room for it.
 
-        Yields each scene when all of its jobs are done, or with the error that ended it. What concerns all scenes is
-        raised, as are errors of `works`.
+        Yields each scene once all of its jobs are done, or with the error that ended it. Raises errors that concern all
+        scenes, and those of `works`.
         """
 
     def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
-        """Run a task where the jobs run, beside others."""
+        """Run a task where the jobs run, at the same time as others."""
 
 
 def choose_runtime(settings: Settings, load: Loader | None, executor: Executor | None = None) -> Runtime | None:
-    """Choose engine, precision and devices for an executor, by default this process; None if the caller has a loader.
+    """Choose engine, precision and devices for an executor, by default this process; None for a loader of the caller.
 
     Raises UsageError as `geoseg.models.engines.runtime.choose_runtime` does.
     """
@@ -69,9 +69,9 @@ def choose_runtime(settings: Settings, load: Loader | None, executor: Executor |
 
 
 class LocalExecutor:
-    """Runs blocks one after the other in this process; all cores or devices share each.
+    """Runs blocks one after another in this process; all cores or devices share each.
 
-    Of small scenes, the next is read and scored while OpenVINO has the last tiles of one before it in work.
+    Small scenes overlap: the next is read and scored while OpenVINO finishes the last tiles of those before it.
     """
 
     workers = 1
@@ -79,7 +79,7 @@ class LocalExecutor:
 
     @property
     def memory(self) -> int:
-        """Bytes that are available on this machine."""
+        """Bytes available on this machine."""
         return available_memory()
 
     def choose_runtime(self, settings: Settings) -> Runtime:
@@ -91,7 +91,7 @@ class LocalExecutor:
         return Finisher(plan, journal, clock)
 
     def __call__(self, works: Iterable[Work]) -> Iterator[tuple[Work, Exception | None]]:
-        """Run the jobs of one scene after the other; of small scenes, those of the next ahead."""
+        """Run the jobs of one scene after another, those of small scenes ahead of their turn."""
         ahead: deque[_Ahead] = deque()
         try:
             for work in works:

@@ -35,7 +35,7 @@ from .timings import Timings
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Band:
-    """Pieces beside each other, over the full width."""
+    """A row of pieces over the full width."""
 
     rows: slice
     cols: tuple[slice, ...]
@@ -58,7 +58,7 @@ class Finishing(Protocol):
         """Whether the road tracer is being compiled, which happens once on a machine."""
 
     def add(self, finished: Finished) -> None:
-        """Take note of finished pieces; raises errors of what was begun with earlier ones."""
+        """Record finished pieces; raises errors of work begun with earlier ones."""
 
     def mosaics(self) -> dict[Layer, Path]:
         """Return a VRT for each layer, once all rows are finished."""
@@ -67,7 +67,7 @@ class Finishing(Protocol):
         """Return the skeleton of roads: `Chains`, or a list of the `Pieces` of all blocks."""
 
     def stop(self) -> None:
-        """Have `check` raise, without waiting for what was begun."""
+        """Make `check` raise, without waiting for work in progress."""
 
     def check(self) -> None:
         """Raise `Stopped` after `stop`."""
@@ -104,7 +104,7 @@ class Finisher:
             self._skeleton = Background(partial(self._trace, self.tracing), depth=PARTS, name="trace")
 
     def add(self, finished: Finished) -> None:
-        """Take note of finished pieces; raises an error of the threads unchanged. Never waits for them."""
+        """Record finished pieces, without waiting for the threads; raises their errors unchanged."""
         rows, cols = finished.region
         for band in self._waiting:
             if band.rows.start >= rows.stop:
@@ -131,7 +131,7 @@ class Finisher:
         return self._skeleton.result()
 
     def stop(self) -> None:
-        """Have both threads stop, and `check` raise; does not wait for them."""
+        """Make both threads stop and `check` raise, without waiting for them."""
         self._stopped.set()
         for thread in (self._skeleton, self._assembling):
             if thread is not None:
@@ -187,7 +187,7 @@ class Finisher:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.push(self)  # a thread that does not start ends the other
+            stack.push(self)  # if one thread does not start, the other ends
             if self._skeleton is not None:
                 self._compilation = prepare_tracer()
                 self._skeleton.__enter__()

@@ -1,4 +1,4 @@
-"""Footprint of a result in longitude and latitude, as GeoJSON and STAC want it (RFC 7946)."""
+"""Footprint of a result in longitude and latitude, as GeoJSON (RFC 7946) and STAC require."""
 
 import json
 from typing import Any
@@ -18,10 +18,10 @@ _STRAIGHT = 1e-6
 
 
 def footprint(grid: GeoBox) -> dict[str, Any]:
-    """Return `geometry` and `bbox` of a grid; `geometry` is null and `bbox` missing where an edge has no place.
+    """Return `geometry` and `bbox` of a grid; `geometry` is null and `bbox` missing if an edge cannot be projected.
 
-    A footprint is cut at the antimeridian, where `bbox` has its west in the east; one that contains a pole is extended
-    to a whole cap.
+    A footprint is cut at the antimeridian, where the west of `bbox` is greater than its east; one that contains a pole
+    is extended to a whole cap.
     """
     to_lonlat = Transformer.from_crs(ground.crs_of(grid).to_2d(), "OGC:CRS84", always_xy=True)
     lon, lat = to_lonlat.transform(*ground.place(grid.transform, grid.boundary(_POINTS)).T)

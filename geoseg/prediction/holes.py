@@ -1,7 +1,7 @@
 """Fill pixels without data from what surrounds them, before the network sees them.
 
-Beside a black hole, a network sees an edge that is not there. A filled one shows the mirror image of its surroundings:
-texture goes on as texture, and a road as a road. Each tile is filled from its own pixels, so that the result does not
+At the border of a black hole, a network sees an edge that is not there. A filled hole mirrors its surroundings: texture
+continues as texture, and a road as a road. Each tile is filled from its own pixels, so that the result does not
 depend on blocks, workers or devices.
 """
 

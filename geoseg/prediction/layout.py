@@ -1,4 +1,4 @@
-"""Lay a prediction out on the ground: its pixel grid, the tiles on it, and the blocks that workers take."""
+"""Lay out a prediction: its pixel grid, the tiles on it, and the blocks that workers take."""
 
 import math
 
@@ -14,13 +14,13 @@ from .settings import Settings
 MAX_ENLARGEMENT = 4.0
 """Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
 _ROOM = 1.25
-"""A scene that fits into a tile this much larger than the model's is one: less work than two or four, and no seam."""
+"""A scene that fits a tile this much larger than the model's gets one: less work than two or four, and no seam."""
 _BLOCKS_EACH = 8
 """Blocks for each of several workers, if there are enough tiles."""
 _TILES_DOWN = 4
-"""Rows of tiles in a block of several workers, at most: blocks are what is repeated when one is lost."""
+"""Most rows of tiles in a block when there are several workers: a lost worker's block is predicted again."""
 _TILES_ACROSS = 8
-"""Least tiles beside each other in a block, where a scene is cut into columns for the workers."""
+"""Fewest tiles across a block where a scene is cut into columns for several workers."""
 
 
 def choose_grid(scene: Scene, card: Card, settings: Settings) -> Grid:

@@ -1,8 +1,8 @@
-"""Estimate the memory of a run; what it holds at most, and how wide blocks may be.
+"""Estimate the peak memory of a run, and how wide its blocks may be.
 
-Estimates are upper ones. They depend on scene, model and settings alone, not on what else the process or the machine
-holds: else the blocks of a killed run and its resumption could differ, and so their pieces. They leave out the road
-network, which takes three bytes for each pixel of centreline.
+Estimates are upper bounds. They depend on scene, model and settings alone, not on what else the process or the machine
+holds: otherwise the blocks, and so the pieces, of a killed run and of its resumption could differ. They exclude the
+road network, which takes three bytes for each pixel of centreline.
 """
 
 import math
@@ -31,7 +31,7 @@ STRIPS_AHEAD = 4
 MAX_CACHE_BYTES = 256 * 2**20
 """Largest cache of decoded blocks of a scene's file."""
 _TRACED_BYTES = 128 * 2**20
-"""Rows that the road tracer holds; where blocks of the usual height would need more, they are lower."""
+"""Most memory for the rows that the road tracer holds; on wide results, its blocks are lower to fit."""
 _LOWEST_BLOCK = 512
 """Side of the smallest block: its halo would take longer to trace than itself."""
 _HALO = 330
@@ -39,9 +39,9 @@ _HALO = 330
 _TRACER_PIXEL = 20
 """Bytes for each pixel of a block that is traced: 18 in a block full of roads."""
 _TRACERS_BYTES = 512 * 2**20
-"""Blocks that are traced at the same time, on a machine of many cores."""
+"""Most memory for blocks that are traced at the same time, on a machine of many cores."""
 _USUAL_LIMIT = 2 * 10**9
-"""Bytes of a run that is given no limit, unless `_USUAL_ACROSS` tiles need more."""
+"""Limit in bytes of a run without a given one, unless `_USUAL_ACROSS` tiles need more."""
 _USUAL_ACROSS = 32
 """Tiles beside each other in a block that no limit makes narrower: those at its edges are computed twice."""
 _TILES_ACROSS = 8
@@ -95,13 +95,14 @@ class Memory:
     tile_columns: int
     """Columns of a tile."""
 
-    def of(self, *, columns: int, streams: int) -> int:
-        """Memory for blocks of some columns and a number of tiles at the same time."""
+    def total(self, *, columns: int, streams: int) -> int:
+        """Memory for blocks of `columns` columns, with `streams` tiles scored at the same time."""
         return self.fixed + streams * self.tile + self.width * self.result_column + columns * self.column
 
     def least(self, streams: int, *, across: int = 2) -> int:
-        """Memory for blocks of some tiles beside each other, or of all columns."""
-        return self.of(columns=min(across * self.tile_columns, max(self.width, 2 * self.tile_columns)), streams=streams)
+        """Memory for blocks `across` tiles wide, or of all columns if there are fewer."""
+        columns = min(across * self.tile_columns, max(self.width, 2 * self.tile_columns))
+        return self.total(columns=columns, streams=streams)
 
 
 def estimate(
@@ -164,7 +165,7 @@ def max_columns(memory: Memory, settings: Settings, runtime: Runtime | None) -> 
         tiles = (
             f"{streams} tiles of {memory.tile_columns} pixels at a time"
             if streams > 1
-            else (f"tiles of {memory.tile_columns} pixels")
+            else f"tiles of {memory.tile_columns} pixels"
         )
         of_any_scene = needed - memory.width * memory.result_column > limit
         found = tiles if of_any_scene else f"a result of {memory.width} columns and {tiles}"
@@ -172,7 +173,7 @@ def max_columns(memory: Memory, settings: Settings, runtime: Runtime | None) -> 
         raise (UsageError if of_any_scene else MismatchError)(
             f"{found} need at least {math.ceil(needed / 1e8) / 10:.1f}GB; `memory` is {given}."
         )
-    return (limit - memory.of(columns=0, streams=streams)) // memory.column
+    return (limit - memory.total(columns=0, streams=streams)) // memory.column
 
 
 def traced_block(width: int) -> int:

@@ -165,7 +165,7 @@ class Model:
             raise UsageError("`aoi` selects a part of a file; slice the array instead.")
         if options.get("probabilities") and options.get("min_confidence") is not None:
             raise UsageError("`min_confidence` changes classes, and `probabilities=True` returns none; choose one.")
-        in_memory = ArrayScene.of(array, geobox)
+        in_memory = ArrayScene.from_array(array, geobox)
         if not in_memory.bands and len(in_memory.pixels) == len(self.card.bands):
             options = {"bands": tuple(range(1, len(self.card.bands) + 1)), **options}
         gsd_m = self.card.gsd_m if image_gsd_m is None else image_gsd_m

@@ -31,7 +31,7 @@ Values = npt.NDArray[np.uint8]
 
 
 class WorkRaster:
-    """A raster appended to from the top, and written in strips of whole tiles, each compressed once.
+    """A raster written from the top down in strips of whole tiles, so that each is compressed once.
 
     Tiles without data are not written. Leaving its context completes it; raises OSError if it is incomplete.
     """

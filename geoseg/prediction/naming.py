@@ -1,4 +1,4 @@
-"""Names of results: the scene's by default, or after a template, so that scenes of one name do not collide."""
+"""Names of results: the scene's by default, or made by a template, so that scenes of the same name do not collide."""
 
 import os
 from collections import Counter

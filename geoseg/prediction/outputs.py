@@ -13,11 +13,11 @@ from .plan import Plan
 
 ITEM_ENDING = ".json"
 SOFTWARE = "processing:software"
-"""Property of an item, by which geoseg's own are recognised: others' files may have the same name."""
+"""Property that marks a STAC item as geoseg's: other programs' files may have the same name."""
 _LONGEST_ITEM = 2**24
 _PAGE_ENDING = ".html"
 _GENERATOR, _HEAD = b'<meta name="generator" content="geoseg', 500
-"""What geoseg's pages have in so many of their first bytes."""
+"""Tag that marks a page as geoseg's, and the number of first bytes that hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Outputs:
     road_style: Path | None
     """QGIS style of the road network."""
     report: Path | None
-    """HTML page of pictures, tables and how all was made."""
+    """HTML page with pictures, tables and provenance."""
     item: Path | None
     """STAC item of all other files."""
     companions: tuple[Path, ...]
@@ -120,9 +120,9 @@ def sidecar(path: Path) -> Path:
 
 
 def _is_own(path: Path) -> bool:
-    """Whether a file is geoseg's; others' items and pages may have the same names, which rasters' do not."""
+    """Whether a file is geoseg's; only items and pages may be other programs' files of the same name."""
     if path.suffix == ITEM_ENDING:
-        return is_own_item(path)
+        return _is_own_item(path)
     return path.suffix != _PAGE_ENDING or _is_own_page(path)
 
 
@@ -134,7 +134,7 @@ def _is_own_page(path: Path) -> bool:
         return False
 
 
-def is_own_item(path: Path) -> bool:
+def _is_own_item(path: Path) -> bool:
     """Whether a file is a STAC item of geoseg's results."""
     try:
         if path.stat().st_size > _LONGEST_ITEM:

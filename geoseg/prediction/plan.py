@@ -116,10 +116,10 @@ class Plan:
 
     @property
     def memory(self) -> int:
-        """Upper estimate of the resident memory of one worker, in bytes; the road network comes on top."""
+        """Upper estimate of the resident memory of one worker, in bytes, without the road network."""
         widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
         streams = choose_streams(self._memory, self.settings, self.runtime)
-        return self._memory.of(columns=widest, streams=streams)
+        return self._memory.total(columns=widest, streams=streams)
 
     @property
     def _memory(self) -> Memory:
@@ -227,7 +227,7 @@ def plan(
 def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
     if settings.aoi is None:
         return None
-    from .aoi import read_aoi  # which imports more than all of a plan
+    from .aoi import read_aoi  # imports more than all the rest of a plan
 
     aoi = read_aoi(settings.aoi, grid.geobox)
     if aoi is None:

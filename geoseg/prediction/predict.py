@@ -17,7 +17,7 @@ from .prepare import prepare
 from .results import Prediction
 from .run import Run
 from .settings import Options
-from .turns import Outcome, Turn, of_one_scene, take_turns
+from .turns import Outcome, Turn, judge_by_kind, take_turns
 
 
 def predict(
@@ -84,10 +84,10 @@ def predict_each(
 
     All scenes are named first: UsageError refuses one name for several, before anything is written.
 
-    The next scene is read and scored while the files of the last are written; on a cluster, as many scenes are in work
-    as its workers have room for. `progress` is asked for that of each scene, by its source or the id of its STAC item;
-    the other parameters are those of `predict`. Other errors, such as BundleError and UsageError, end all: they are
-    raised after the results of earlier scenes.
+    The next scene is read and scored while the files of the last are written; on a cluster, as many scenes are in
+    progress as its workers have room for. `progress` is called with the source of each scene, or the id of its STAC
+    item, and returns the scene's callback; the other parameters are those of `predict`. Errors that concern all scenes,
+    such as BundleError and UsageError, end the call: they are raised after the results of earlier scenes.
     """
     sources = list(sources)
     names = name_results(sources, name)
@@ -106,7 +106,7 @@ def predict_each(
     )
     ended: dict[int, Outcome] = {}
     after = 0
-    for turn, outcome in take_turns(turns, of_one_scene, prepared.executor):
+    for turn, outcome in take_turns(turns, judge_by_kind, prepared.executor):
         ended[turn.number] = outcome
         while after in ended:
             source = sources[after]
@@ -116,6 +116,6 @@ def predict_each(
 
 @dataclass(frozen=True, kw_only=True)
 class _Numbered(Turn):
-    """The turn of a scene that has a place in the order."""
+    """The turn of one of the scenes, which may end in another order."""
 
     number: int

@@ -1,4 +1,4 @@
-"""Add an 8-bit form of its network to a model, and measure on other images how far the two agree."""
+"""Add an 8-bit form of its network to a model, and measure how well the two agree on other images."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ _SHARE = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
-    """A model with an 8-bit form, and how far that agrees with float32."""
+    """A model with an 8-bit form, and how well that agrees with float32."""
 
     path: Path
     calibration_tiles: int

@@ -22,18 +22,18 @@ from .plan import Plan
 _MAX_READERS = 8
 """Threads that read, each with a handle of the file; where there are fewer than 16 cores, half as many as cores."""
 _TILES_PER_READER = 20
-"""Of a file's row of tiles on a server, at least: two or three at its borders are read by two threads."""
+"""Fewest tiles of a remote file for each thread: the two or three at its borders are read by two threads."""
 _USUAL_BLOCK = 512
 """Side of a tile of most files."""
 _CACHE = "GDAL_CACHEMAX"
-"""Set for each region: it holds for all threads, and another one may write files of an earlier scene with less."""
+"""Set again for each region: it is global, and another thread may lower it to write files of an earlier scene."""
 
 
 def read_regions(plan: Plan, regions: Sequence[Roi]) -> Generator[Masked, None, None]:
     """Yield pixels `(rows, columns, bands)`, stored band by band, and validity of regions of the grid.
 
-    Files of tiles are read in parts beside each other, so that a thread finds the tiles that reach into its next region
-    decoded; files of rows are read in parts above each other. Raises SceneError if the scene cannot be read.
+    Tiled files are read in parts side by side, so that a thread finds the tiles that reach into its next region already
+    decoded; files of rows are read in parts one below another. Raises SceneError if the scene cannot be read.
     """
     with _opened(plan) as dataset:
         count, cache_bytes = _count_readers(plan, dataset), _cache_bytes(plan, dataset, regions)
@@ -110,7 +110,7 @@ def _cut(span: slice, count: int, unit: float) -> list[slice]:
 
 
 def _assemble(region: Roi, parts: Sequence[Roi], read: Sequence[Masked]) -> Masked:
-    """Put the parts of a region together."""
+    """Join the parts of a region."""
     pixels, missing = read[0]
     if all(is_repeated(values) for values, _ in read):
         shape = roi_shape(region)

@@ -23,9 +23,8 @@ _COG = {
     "bigtiff": "if_safer",
 }
 
-
 LEAST_SPARSE = 2**28
-"""Pixels from which on a result may be sparse: programs other than GDAL may not know such files."""
+"""Fewest pixels of a sparse result: programs other than GDAL may not read such files."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""One prediction on its way: first its blocks, then its files."""
+"""One prediction in progress: first its blocks, then its files."""
 
 import json
 from collections.abc import Callable
@@ -48,9 +48,9 @@ def plan_scene(
     name: str | None = None,
     workers: int = 1,
 ) -> Plan:
-    """Open a scene and plan its prediction; `name` is that of the results, by default the scene's.
+    """Open a scene and plan its prediction, with results named `name`, by default after the scene.
 
-    SceneError, BundleError and UsageError report what prevents it.
+    Raises SceneError, MismatchError, BundleError or UsageError.
     """
     place = source.source if isinstance(source, Asset) else source
     # Absolute, since a cluster's workers may run in other folders.
@@ -70,9 +70,9 @@ def digest_results(plan: Plan, bundle: Path) -> str:
 
 
 def discard_work(plan: Plan, bundle: Path, folder: Path) -> None:
-    """Remove the work folder that a run left which was killed after its results were published.
+    """Remove the work folder of a run that was killed after it had published its results.
 
-    OutputError if another process uses it.
+    Raises OutputError if another process uses it.
     """
     work = _work_folder(plan, folder)
     if work.is_dir():
@@ -90,10 +90,10 @@ def ignore(_made: Prediction) -> None:
 
 
 class Run:
-    """A planned scene: `complete` it, or, within a `with` block, `start` it, and `finish` it once an executor ran it.
+    """A planned scene: `complete` it; or, within a `with` block, `start` it, have an executor run it, and `finish` it.
 
-    `load` loads the engines that the plan's runtime describes. OutputError reports what prevents it; nothing is written
-    before the block is entered.
+    `load` loads the engines that the plan's runtime describes. Raises OutputError if the results cannot be written to
+    `folder`; nothing is written before the `with` block is entered.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Run:
         self._finished = False
 
     def start(self, progress: Progress = no_progress) -> Work:
-        """Return the blocks that an executor is to run; those that the journal holds are done at once."""
+        """Return the blocks for an executor to run; those in the journal already are done at once."""
         done, total = 0, prod(roi_shape(self._plan.roi))
         progress(0, total, COMPILING if self._finisher.compiling else "")
 
@@ -139,7 +139,7 @@ class Run:
     def finish(self, published: Callable[[Prediction], None] = ignore) -> Prediction:
         """Write and publish the files once all blocks are done; from any thread.
 
-        `published` is called with the result before the run forgets how to make it: a process that is killed first
+        `published` is called with the result before the journal is discarded: a process killed before the call
         publishes again.
         """
         free_heap()  # so that the files need no more memory than the blocks did
@@ -169,7 +169,7 @@ class Run:
             return in_thread(self.finish, name="finish", outcome=writing).result()
 
     def stop(self) -> None:
-        """Have `finish`, in another thread, publish nothing and end soon; does not wait for it."""
+        """Make `finish`, in another thread, end soon without publishing; does not wait for it."""
         self._finisher.stop()
 
     def __enter__(self) -> Self:
@@ -187,7 +187,7 @@ class Run:
         if not isinstance(error, KeyboardInterrupt):
             leave()
             return
-        # Whoever interrupts does not wait for GDAL; the lock is kept until the last thread has ended.
+        # Ctrl-C does not wait for GDAL; the lock is kept until the last thread has ended.
         self.stop()
         wait([in_thread(leave, name="leave")], GRACE_S)
 

@@ -36,10 +36,10 @@ class Sample:
 def read_samples(
     source: str, card: Card, side: int, *, spread: bool = False, **imagery: Unpack[ImageryOptions]
 ) -> Iterator[Sample]:
-    """Yield the tiles of a scene that have data, without overlap; SceneError or UsageError if it cannot be read so.
+    """Yield the tiles of a scene that have data, without overlap; raises SceneError or UsageError.
 
-    A scene without georeference is assumed to have the model's GSD. With `spread` any number of first tiles is spread
-    over the scene; else tiles come row by row.
+    A scene without georeference is assumed to have the model's GSD. With `spread`, the first tiles are spread over the
+    scene however many are taken; otherwise tiles come row by row.
     """
     with placed(source, card.gsd_m) as scene:
         settings = Settings(tile=side, overlap=0.0, roads=False, **imagery)

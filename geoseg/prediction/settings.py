@@ -99,7 +99,7 @@ class Settings:
     """Also write the probability of every class."""
     min_confidence: float | None = None
     """Lowest probability of a class in the class raster, 0 to 1: below it, a pixel is unknown, with an id of its own.
-    Compared as it is stored, in steps of 1/254. Roads are traced as ever."""
+    Compared as it is stored, in steps of 1/254. Does not affect roads."""
     roads: bool = True
     """Trace the road network, if the model has a road class."""
     formats: tuple[str, ...] = ("geojson",)
@@ -107,8 +107,8 @@ class Settings:
     stac: bool = False
     """Also write a STAC item of all results, with a checksum of each."""
     report: bool = False
-    """Also write a report: an HTML page with pictures of image, classes, confidence and roads, tables, and how all was
-    made. For the picture of a scene without overviews, the scene is read once more."""
+    """Also write a report: an HTML page with pictures of image, classes, confidence and roads, tables and provenance.
+    For the picture of a scene without overviews, the scene is read once more."""
     memory: int | None = None
     """Limit of resident memory in bytes, which sets the width of a block; by default 2 GB, or more where devices and
     the width of the scene need it."""

@@ -16,11 +16,11 @@ from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of
 
 _STRAY = 0.9
-"""A given range that leaves out so many of a scene's values is in other units, or of another kind of scene."""
+"""A given range that excludes this share of a scene's values is in other units, or of another kind of scene."""
 _NARROW = 16
-"""Levels of 0–255 that an image of several surfaces takes up, at least."""
+"""Fewest levels of 0–255 that an image of several surfaces spans."""
 _POOLED = 16
-"""Images of which all sampled values are used for one stretch: a quarter of a gigabyte for three bands."""
+"""Most images whose sampled values are all used for one stretch: a quarter of a gigabyte for three bands."""
 
 Limits = tuple[tuple[float, float], ...]
 """Lowest and highest value of each band."""
@@ -99,7 +99,7 @@ def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
             raise SceneError(f"{image.name} holds {image.raster.dtype} values; save their magnitude as a scene.")
         check_units(image.name, image.units)
         _refuse_other_kind(images[0], image)
-    # Of more images, as many values as these have in all.
+    # From more images, as many values in total as from `_POOLED`.
     step = -(-len(images) // _POOLED)
     samples = [
         [band[::step].copy() for band in sample_values(image.name, image.bands, image.validity, image.units)]
@@ -117,7 +117,7 @@ def _unscaled(image: Imagery, card: Card) -> str:
 
 
 def _warn_of_one_colour(image: Imagery, card: Card, own: tuple[Scaling, ...]) -> None:
-    """Warn if a model would see hardly more than one colour: of a mask, or of values in other units."""
+    """Warn if a model would see hardly more than one colour, as in a mask, or in values of other units."""
     if image.limits is not None and is_one_colour(image.limits, own):
         warn(
             f"the lowest and highest values of {image.name} are {Stretch(ranges=image.limits)}, nearly one colour to "

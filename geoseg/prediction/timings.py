@@ -23,22 +23,23 @@ class StageTime:
 
 @dataclass(eq=False)
 class _Stage:
-    """Threads of a stage since the last change, and the seconds before it."""
+    """Threads of a stage since the last change, and its seconds until then."""
 
     changed: float
-    begun: int = 0
+    threads: int = 0
     waiting: int = 0
+    """How many of the threads wait for other stages."""
     busy_s: float = 0.0
     waited_s: float = 0.0
 
-    def change(self, now: float, *, begun: int = 0, waiting: int = 0) -> None:
-        """Count the time up to `now`, and threads that have begun, ended or changed to waiting since."""
+    def change(self, now: float, *, threads: int = 0, waiting: int = 0) -> None:
+        """Count the time up to `now`, then add threads that have begun (or ended) and begun (or ended) to wait."""
         seconds, self.changed = now - self.changed, now
-        if self.begun > self.waiting:
+        if self.threads > self.waiting:
             self.busy_s += seconds
-        elif self.begun:
+        elif self.threads:
             self.waited_s += seconds
-        self.begun += begun
+        self.threads += threads
         self.waiting += waiting
 
 
@@ -52,7 +53,7 @@ class Timings:
 
     def busy(self, stage: str) -> AbstractContextManager[None]:
         """Count a block of code as work of a stage."""
-        return self._counted(stage, begun=1)
+        return self._counted(stage, threads=1)
 
     def producing(self, stage: str, source: Iterable[T]) -> Generator[T, None, None]:
         """Count the making of each item as work of a stage."""
@@ -90,17 +91,17 @@ class Timings:
         return time.perf_counter() - self._started
 
     @contextmanager
-    def _counted(self, name: str, *, begun: int = 0, waiting: int = 0) -> Iterator[None]:
-        self._change(name, begun, waiting)
+    def _counted(self, name: str, *, threads: int = 0, waiting: int = 0) -> Iterator[None]:
+        self._change(name, threads, waiting)
         try:
             yield
         finally:
-            self._change(name, -begun, -waiting)
+            self._change(name, -threads, -waiting)
 
-    def _change(self, name: str, begun: int, waiting: int) -> None:
+    def _change(self, name: str, threads: int, waiting: int) -> None:
         with self._lock:
             now = time.perf_counter()
-            self._stages.setdefault(name, _Stage(now)).change(now, begun=begun, waiting=waiting)
+            self._stages.setdefault(name, _Stage(now)).change(now, threads=threads, waiting=waiting)
 
 
 def _each(source: Iterable[T], counted: Callable[[], AbstractContextManager[None]]) -> Generator[T, None, None]:

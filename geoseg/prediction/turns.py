@@ -18,7 +18,7 @@ from .results import Prediction
 from .run import Run, ignore
 
 Outcome = Prediction | GeosegError
-"""Of one scene among several."""
+"""Result or error of one scene among several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,39 +35,39 @@ class Turn:
 
 T = TypeVar("T", bound=Turn)
 Judge = Callable[[Exception], GeosegError | None]
-"""Returns the error of a scene if it says nothing about other scenes, else None."""
+"""Returns the error of a scene if it concerns that scene alone, else None."""
 
 
-def of_one_scene(error: Exception) -> GeosegError | None:
-    """Judge errors by their kind."""
+def judge_by_kind(error: Exception) -> GeosegError | None:
+    """Return errors of the kinds that concern one scene."""
     return error if isinstance(error, SceneError | OutputError | MismatchError) else None
 
 
 def take_turns(turns: Iterable[T], judge: Judge, executor: Executor) -> Iterator[tuple[T, Outcome]]:
     """Predict scenes, as many at a time as the executor takes, and yield each with its result or error when it ends.
 
-    Progress is called in the thread of the caller. Other errors than those that `judge` returns end all: they are
-    raised after the results of scenes whose blocks are predicted.
+    Progress is called in the caller's thread. An error for which `judge` returns None ends the call: it is raised after
+    the results of scenes whose blocks are already predicted.
     """
-    course = _Course(turns, judge)
+    scenes = _InProgress(turns, judge)
     with ExitStack() as stack:
-        stack.push(course.leave)
+        stack.push(scenes.leave)
         try:
-            for work, error in executor(course.begin()):
+            for work, error in executor(scenes.begin()):
                 if error is not None:
-                    course.fail(work, error)
+                    scenes.fail(work, error)
                 else:
-                    yield from course.ended(most=executor.writers - 1)
-                    course.write(work)
-                yield from course.ended(most=executor.writers)
-            yield from course.ended(most=0)
+                    yield from scenes.ended(most=executor.writers - 1)
+                    scenes.write(work)
+                yield from scenes.ended(most=executor.writers)
+            yield from scenes.ended(most=0)
         except Exception:
-            yield from course.ended(most=0)
+            yield from scenes.ended(most=0)
             raise
 
 
-class _Course(Generic[T]):
-    """The scenes in work: their blocks are predicted, and then their files written."""
+class _InProgress(Generic[T]):
+    """The scenes in progress: first their blocks are predicted, then their files are written."""
 
     def __init__(self, turns: Iterable[T], judge: Judge) -> None:
         self._turns, self._judge = turns, judge
@@ -76,7 +76,7 @@ class _Course(Generic[T]):
         """The files of a scene that failed need no run."""
 
     def begin(self) -> Iterator[Work]:
-        """Begin one scene after the other, when the executor asks for it."""
+        """Begin the next scene whenever the executor asks for one."""
         for turn in self._turns:
             try:
                 with ExitStack() as stack:
@@ -90,7 +90,7 @@ class _Course(Generic[T]):
                 yield work
 
     def fail(self, work: Work, error: Exception) -> None:
-        """Leave a scene whose blocks cannot be predicted; raises errors that end all."""
+        """Leave a scene whose blocks cannot be predicted; raises the error if it ends the call."""
         turn, run = self._predicting.pop(work)
         try:
             run.__exit__(type(error), error, error.__traceback__)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import rasterio
 from rasterio.enums import ColorInterp
@@ -160,13 +160,6 @@ def refuse_palette(source: str, colours: Iterable[ColorInterp]) -> None:
             f"{source} is a palette image; expand it first (`gdal_translate -expand rgb`), unless it holds "
             "classes, which are no scene."
         )
-
-
-def without_alpha(bands: Sequence[Band], chosen: Sequence[int]) -> tuple[Band, ...]:
-    """Bands where those that are chosen as an image hold no transparency."""
-    return tuple(
-        replace(band, name=None) if number in chosen and band.is_alpha else band for number, band in enumerate(bands, 1)
-    )
 
 
 def _fits(numbers: Sequence[int], bands: Sequence[Band], wanted: Sequence[str]) -> bool:

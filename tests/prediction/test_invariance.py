@@ -74,7 +74,7 @@ def budget_of(columns, scene, network, **choices):
     """A memory budget for blocks of a number of columns, with all layers."""
     settings = geoseg.Settings(**LAYERS, **choices)
     planned = plan(open_scene(scene), read_card(network), settings, runtime=settings.choose_runtime())
-    return planned._memory.of(columns=columns, streams=1)
+    return planned._memory.total(columns=columns, streams=1)
 
 
 def kill(scene, network, folder, tiles, **choices):

@@ -1,4 +1,4 @@
-"""Deal the strips of a block to devices, and put what comes back in order."""
+"""Deal the strips of a block to devices, and put the results in order."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ class Seam:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Finished:
+class FinishedStrip:
     """A strip and its bytes `(layers, rows, columns)`: of its middle rows, and of the seams where they exist.
 
     One layer stands for all where there is no data.
@@ -56,7 +56,7 @@ class Dealer:
     """Strips and seams of a block as work for the threads of several devices.
 
     A strip is kept until its seams are joined, so that another device can repeat the work of one that fails. At most
-    `ahead` strips are kept that are not yielded.
+    `ahead` strips are kept that have not been yielded.
     """
 
     def __init__(self, rows: range, seams: range, networks: Sequence[Network], *, ahead: int) -> None:
@@ -91,7 +91,7 @@ class Dealer:
             return not self._closed
 
     def take(self, network: Network, *, wait: bool) -> Strip | Seam | None:
-        """Take a seam that the network's device holds a side of, else the first strip that nobody has taken.
+        """Take a seam with a side on the network's device, else the first strip that nobody has taken.
 
         None if there is no work, now or any more; with `wait`, any more.
         """
@@ -135,13 +135,13 @@ class Dealer:
                 self._changed.notify_all()
 
     def warn(self, sentence: str) -> None:
-        """Have the consumer's thread warn."""
+        """Make the consumer's thread warn."""
         with self._changed:
             self._warnings.append(sentence)
             self._changed.notify_all()
 
     def halve(self, sentence: str) -> None:
-        """Record that a device has halved its batch, and have the consumer's thread warn."""
+        """Record that a device has halved its batch, and make the consumer's thread warn."""
         self.halved = True
         self.warn(sentence)
 
@@ -167,7 +167,7 @@ class Dealer:
             self.warn(f"{network.name} failed ({_first_line(error)}); its work continues on {others}.")
 
     def fail(self, error: Exception) -> None:
-        """Have the consumer raise an error."""
+        """Make the consumer raise an error."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()
@@ -178,7 +178,7 @@ class Dealer:
             self._closed = True
             self._changed.notify_all()
 
-    def next_finished(self, *, wait: bool) -> tuple[list[str], Finished | None]:
+    def next_finished(self, *, wait: bool) -> tuple[list[str], FinishedStrip | None]:
         """Return the next strip in order, None if it is not finished, and sentences to warn with.
 
         With `wait`, waits until there is either. Raises the error of the reader or of the last network.
@@ -198,10 +198,10 @@ class Dealer:
         while self._next < self._rows.stop:
             yield self._next
 
-    def _yielded(self) -> Finished:
+    def _yielded(self) -> FinishedStrip:
         row = self._next
         bottom = self._joined.pop(row + 1) if self._ends_with_seam(row) else None
-        finished = Finished(
+        finished = FinishedStrip(
             strip=self._strips[row],
             top=self._joined.pop(row, None),
             middle=self._middles.pop(row),

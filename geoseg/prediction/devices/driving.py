@@ -20,7 +20,7 @@ Weights = Callable[[int], npt.NDArray[np.float32]]
 """Weights of the rows of a strip `(side,)`, by its number."""
 
 IN_FLIGHT = 2
-"""Strips given to a device at a time: while it computes one, the next goes up and the last one's bytes come down."""
+"""Strips given to a device at a time: while it computes one, the next is uploaded and the last one downloaded."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class _Flight:
 
     job: Strip | Seam
     begun: Any = None
-    """Arrays in the making; None before the device has it."""
+    """Arrays that the device computes; None before it has the work."""
 
 
 class Driver:
@@ -69,7 +69,7 @@ class Driver:
             self._recover(error)
 
     def _finish_empty(self, job: Strip | Seam) -> bool:
-        """Finish a job without data, which the device does not see; whether it is one."""
+        """Finish a job without data, which needs no device; return whether it is one."""
         side, overlap = self._layout.side, self._layout.overlap
         columns = self._layout.pieces * self._layout.stride
         if isinstance(job, Strip) and not job.with_data.any():
@@ -82,7 +82,7 @@ class Driver:
         return True
 
     def _recover(self, error: Exception) -> None:
-        """Begin anything in flight again after an error; or, if nothing else helps, give the device up."""
+        """Begin all work in flight again after an error; give up the device if nothing else helps."""
         try:
             if not self._blame_others():
                 self._dealer.halve(self._network.lower_batch(error))

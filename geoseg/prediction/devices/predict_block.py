@@ -23,7 +23,7 @@ from geoseg.prediction.strips import Strip, read_strips
 from geoseg.prediction.timings import Timings
 from geoseg.tiling import Roi, clip, concatenate, is_repeated, running, taper, within
 
-from .dealing import Dealer, Finished
+from .dealing import Dealer, FinishedStrip
 from .driving import Driver
 
 
@@ -96,7 +96,7 @@ def _read(strips: Iterator[Strip], dealer: Dealer) -> None:
         dealer.fail(error)
 
 
-def _rows(plan: Plan, block: Roi, layout: Layout, finished: Finished, *, halved: bool) -> Rows | None:
+def _rows(plan: Plan, block: Roi, layout: Layout, finished: FinishedStrip, *, halved: bool) -> Rows | None:
     """Crop a strip to the rows and columns that are the block's; None if it has none of them."""
     strip, (rows, cols) = finished.strip, block
     layers = layout.layers.count(len(plan.card.legend))

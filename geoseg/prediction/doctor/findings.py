@@ -1,4 +1,4 @@
-"""Findings: what there is, and what is wrong with it."""
+"""Findings: parts of an installation, and their faults."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

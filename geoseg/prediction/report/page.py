@@ -86,7 +86,7 @@ def _shortened(text: str) -> str:
 
 
 def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield what was read, what ran, and how."""
+    """Yield facts about the scene, the model and the settings."""
     scene, settings = plan.scene, plan.settings
     rows, cols = scene.grid.shape
     crs = crs_of(result_grid(plan))

@@ -50,7 +50,7 @@ _ROAD_WIDTHS = {1: 7, 2: 4}
 def draw_image(plan: Plan) -> bytes:
     """Return the scene as a JPEG of the ground that the results show, with the values that the network saw.
 
-    Overviews are read where there are some. SceneError if the scene cannot be read.
+    Overviews are read if the scene has any. SceneError if the scene cannot be read.
     """
     from PIL import Image
 
