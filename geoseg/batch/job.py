@@ -95,7 +95,7 @@ class Job:
                 if isinstance(outcome, GeosegError):
                     member = turn.attempt.member
                     record = self._fail(turn.attempt, outcome)
-                    again = not last and member.may_pass
+                    again = not last and member.may_succeed
                     if again:
                         failed.append(replace(member, planned=None))
                     self._emit(SceneFailed(record, again=again))

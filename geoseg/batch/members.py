@@ -33,7 +33,7 @@ class Member:
     overwrite: bool = False
 
     @property
-    def may_pass(self) -> bool:
+    def may_succeed(self) -> bool:
         """Whether another attempt may succeed: not if the scene itself was refused, or does not exist.
 
         A read error, of a server or a disk, may not happen again.

@@ -1,4 +1,4 @@
-"""Jobs: blocks of a plan to predict, and what is finished of them."""
+"""Jobs: blocks of a plan to predict, and their finished regions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Finished:
-    """A region that the journal holds from now on."""
+    """A finished region, which is in the journal."""
 
     region: Roi
-    """One piece, or some from the top of a block."""
+    """One piece, or several from the top of a block."""
     rows: Rows | None = None
     """The same piece in memory, from an executor in this process."""
     counts: StripCounts | None = None
-    """Its pixels of each entry of the legend, from an executor in others."""
+    """Its pixels by entry of the legend, from an executor of other processes."""
 
     @property
     def pixels(self) -> int:
@@ -50,9 +50,9 @@ class Work:
 
     jobs: Sequence[Job]
     clock: Timings
-    """For their stages."""
+    """Times their stages."""
     take: Callable[[Finished], None]
-    """Called with what is finished, in the thread of whoever iterates over the executor; an error ends the scene."""
+    """Called with each finished region, in the thread that iterates over the executor; an error ends the scene."""
 
 
 def run_block(job: Job, clock: Timings, carried: Carried | None = None) -> Iterator[Finished]:
