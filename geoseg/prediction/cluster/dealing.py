@@ -30,7 +30,8 @@ class _Span(Generic[S]):
         The owner is in the middle of a block before them; the other scores a row of tiles twice.
         """
         rows, _ = self.blocks[self.places[0]]
-        height, count = (rows.stop - rows.start) / self.stride, len(self.places)
+        height: float = (rows.stop - rows.start) / self.stride
+        count = len(self.places)
         even = floor(max(0.0, count / 2 + 1 / (2 * height) - 1 / 4))
 
         def end(kept: int) -> float:
