@@ -141,16 +141,21 @@ def publish(made: Path, path: Path) -> None:
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """Yield a folder among the system's temporary files, which is removed at the end.
+def temporary_folder(
+    place: str | None = None, *, of: str = "", advice: str = "set the environment variable TMPDIR to another"
+) -> Iterator[Path]:
+    """Yield a folder among the system's temporary files, or in `place`, which is removed at the end.
 
-    For what is written nowhere else: an OutputError names the temporary folder if it is full or cannot be written.
+    For what is written nowhere else: an OutputError names the temporary folder, and whose it is, if it is full or
+    cannot be written.
     """
+    named = f"the temporary folder{of}" if place is None else f"the temporary folder {place}{of}"
     try:
-        place = tempfile.gettempdir()
-        made = tempfile.TemporaryDirectory(prefix="geoseg-", ignore_cleanup_errors=True)
+        beside = place or tempfile.gettempdir()
+        made = tempfile.TemporaryDirectory(dir=beside, prefix="geoseg-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise _without_room("the temporary folder", error.strerror) from error
+        raise _without_room(named, error.strerror, advice) from error
+    named = f"the temporary folder {beside}{of}"
     with made as name:
         folder = Path(name)
         _IN_USE.add(folder)
@@ -159,20 +164,18 @@ def temporary_folder() -> Iterator[Path]:
         except OSError as error:
             if error.errno not in _UNWRITABLE:
                 raise
-            raise _without_room(f"the temporary folder {place}", error.strerror) from error
+            raise _without_room(named, error.strerror, advice) from error
         except OutputError as error:
             if name not in str(error):
                 raise
             reason = str(error.__cause__.strerror if isinstance(error.__cause__, OSError) else error)
-            raise _without_room(f"the temporary folder {place}", reason) from error
+            raise _without_room(named, reason, advice) from error
         finally:
             _IN_USE.discard(folder)
 
 
-def _without_room(place: str, reason: str | None) -> OutputError:
-    return OutputError(
-        f"{place} cannot be written ({reason}); make room there, or set the environment variable TMPDIR to another."
-    )
+def _without_room(named: str, reason: str | None, advice: str) -> OutputError:
+    return OutputError(f"{named} cannot be written ({reason}); make room there, or {advice}.")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -146,7 +146,7 @@ class Job:
         if record.state == "done" and not changed:
             self._skipped.append(record)
             with suppress(OutputError):  # of another process
-                discard_work(member.planned, self.prepared.bundle, self.folder)
+                discard_work(member.planned, self.prepared.bundle, self.folder, self.prepared.executor.parts)
             return None
         if changed:
             warn(f"{', '.join(changed)} changed since a batch wrote the results of {member.key}; they are made again.")

@@ -46,6 +46,7 @@ def command(
     asset: str | None,
     scheduler: str | None,
     workers: int | None,
+    parts: str | None,
     as_json: bool,
     quiet: bool,
     **choices: Any,  # noqa: ANN401
@@ -71,7 +72,7 @@ def command(
     scenes = find_scenes(inputs, asset=asset)
     console = make_console(stderr=True, quiet=quiet)
     with (
-        chosen_executor(scheduler, workers, console) as executor,
+        chosen_executor(scheduler, workers, parts, console) as executor,
         _printed() if as_json else _shown(console) as on_event,
     ):
         summary = batch(scenes, folder=folder, executor=executor, on_event=_stopping(on_event), **choices)

@@ -24,24 +24,32 @@ _ANSWER_S = 10
 
 
 @contextmanager
-def chosen_executor(scheduler: str | None, workers: int | None, console: "Console") -> "Iterator[DaskExecutor | None]":
+def chosen_executor(
+    scheduler: str | None, workers: int | None, parts: str | None, console: "Console"
+) -> "Iterator[DaskExecutor | None]":
     """Yield the executor for a scheduler, by its address or file, or for worker processes of this machine; else None.
 
-    Prints the link of the cluster's dashboard. Raises UsageError if there is no such scheduler.
+    `parts` is the URL of an object store for what its workers have finished. Prints the link of the cluster's
+    dashboard. Raises UsageError if there is no such scheduler, or the URL is no such store's.
     """
     if scheduler is None and workers is None:
+        if parts is not None:
+            raise UsageError("`parts` is where the workers of a Dask cluster keep what they finish; add `scheduler`.")
         yield None
         return
     if scheduler is not None and workers is not None:
         raise UsageError("`scheduler` names a cluster that runs, and `workers` starts one; choose one of them.")
     from geoseg.prediction.cluster.executor import DaskExecutor
+    from geoseg.prediction.object_store import check_store
 
+    if parts is not None:
+        check_store(parts)  # before processes are started
     with ExitStack() as stack:
         client = _connect(scheduler, stack) if scheduler is not None else _start(workers or 1, stack)
         link = client.dashboard_link if find_spec("bokeh") and client.scheduler_info()["services"] else None
         if link:
             console.print(f"dashboard: {link}", highlight=False)
-        yield DaskExecutor(client=client)
+        yield DaskExecutor(client=client, parts=parts)
 
 
 def _connect(scheduler: str, stack: ExitStack) -> "Client":

@@ -157,11 +157,15 @@ _workers = option(
     SPEED, "--workers", type=click.IntRange(min=1), metavar="N",
     help="Predict in N processes of this machine, which share its cores.",
 )  # fmt: skip
+_parts = option(
+    SPEED, "--parts", metavar="URL",
+    help="With --scheduler: keep finished parts in an object store, s3://BUCKET/FOLDER, if workers share no folder.",
+)  # fmt: skip
 
 
 def cluster(command: _Command) -> _Command:
     """Add the options for `cli.cluster.chosen_executor`."""
-    return together(_scheduler, _workers)(command)
+    return together(_scheduler, _workers, _parts)(command)
 
 
 memory = option(

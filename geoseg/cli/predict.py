@@ -50,6 +50,7 @@ def command(
     asset: str | None,
     scheduler: str | None,
     workers: int | None,
+    parts: str | None,
     timings: bool,
     overwrite: bool,
     quiet: bool,
@@ -75,7 +76,7 @@ def command(
     _refuse_target(scenes)
     console = make_console(stderr=True, quiet=quiet)
     failures = []
-    with chosen_executor(scheduler, workers, console) as executor, _progress_bars(console) as bars:
+    with chosen_executor(scheduler, workers, parts, console) as executor, _progress_bars(console) as bars:
         predictions = predict_each(
             sources,
             model=model,

@@ -43,6 +43,10 @@ class Executor(Protocol):
     def memory(self) -> int | None:
         """Bytes of memory available to each predicting process; None if unknown."""
 
+    @property
+    def parts(self) -> str | None:
+        """URL of an object store for the finished parts of scenes; None if all see the folder of the results."""
+
     def choose_runtime(self, settings: Settings) -> Runtime:
         """Choose engine, precision and devices where the jobs will run; raises UsageError."""
 
@@ -76,6 +80,7 @@ class LocalExecutor:
 
     workers = 1
     writers = 1
+    parts = None
 
     @property
     def memory(self) -> int:

@@ -8,7 +8,6 @@ nodata.
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +31,8 @@ from geoseg.tiling import Roi, cut, roi_shape
 from geoseg.version import __version__
 
 from .blocks import Rows
+from .object_store import InStore
+from .parts import InFolder, Parts
 from .plan import Plan
 from .result_layers import work_layers
 
@@ -51,12 +51,14 @@ _COMPARED_OTHERWISE = ("stretch", "stretch_from")
 
 @dataclass(frozen=True, kw_only=True)
 class Journal:
-    """A folder of pieces, next to the results."""
+    """Pieces, and a folder next to the results in which these are completed."""
 
     work: Path
     """Hidden folder shared by all runs that write the same results."""
     folder: Path
-    """Folder in `work` for the pieces of one plan."""
+    """Folder in `work` for one plan."""
+    parts: Parts
+    """The pieces, and what workers make of them: in `folder`, or in an object store."""
     grid: GeoBox
 
     @property
@@ -72,7 +74,7 @@ class Journal:
         """Return a plan whose runtime says whether a device halved its batch in any of its runs."""
         if plan.runtime is None:
             return plan
-        return replace(plan, runtime=replace(plan.runtime, halved=(self.folder / _HALVED).exists()))
+        return replace(plan, runtime=replace(plan.runtime, halved=self.parts.has(_HALVED)))
 
     def work_file(self, result: Path) -> Path:
         """Temporary path of a result."""
@@ -94,15 +96,17 @@ class Journal:
                     ) from None
                 shutil.rmtree(self._removed, ignore_errors=True)  # of a run that was killed then
                 self.folder.mkdir(exist_ok=True)
+                self.parts.begin()
                 yield
 
     @property
     def empty(self) -> bool:
         """Whether no run, of this plan or another, could resume from it."""
-        return not any(self.work.glob("*/classes_*.tif"))
+        return not (any(self.work.glob("*/classes_*.tif")) or self.parts.resumable)
 
     def discard(self) -> None:
-        """Remove the work folder, with the pieces of other plans."""
+        """Remove the work folder, with the pieces of other plans, and the pieces of this one wherever they are."""
+        self.parts.remove()
         # Half removed under its own name, it would be taken for one to resume from after a kill.
         with suppress(OSError):
             self.work.replace(self._removed)
@@ -116,7 +120,7 @@ class Journal:
     def write(self, rows: Rows) -> None:
         """Write finished rows; classes come last, since they mark the piece as complete."""
         if rows.halved:
-            (self.folder / _HALVED).touch()
+            self.parts.write(_HALVED, b"", flush=False)
         for layer in ("probabilities", "road", "confidence", "disagreement", "classes"):
             values = getattr(rows, layer)
             if values is not None and rows.empty:
@@ -126,15 +130,16 @@ class Journal:
 
     def read(self, layer: str, bands: int, rows: slice, cols: slice) -> npt.NDArray[np.uint8]:
         """Read a piece `(bands, rows, columns)` of a layer; raises OutputError if that fails."""
-        path = self.piece(layer, rows, cols)
-        try:
-            if is_empty(path):
-                return np.broadcast_to(np.uint8(NODATA), (bands, *roi_shape((rows, cols))))
-            with rasterio.open(path) as piece:
-                found: npt.NDArray[np.uint8] = piece.read()
-                return found
-        except (RasterioError, OSError) as error:
-            raise OutputError(f"the work file {path} cannot be read; remove {self.work} and start again.") from error
+        name = self.piece(layer, rows, cols)
+        with self.parts.near([name]) as near:
+            try:
+                if is_empty(near / name):
+                    return np.broadcast_to(np.uint8(NODATA), (bands, *roi_shape((rows, cols))))
+                with rasterio.open(near / name) as piece:
+                    found: npt.NDArray[np.uint8] = piece.read()
+                    return found
+            except (RasterioError, OSError) as error:
+                raise self.parts.unreadable(name) from error
 
     def _write_empty(self, layer: str, rows: Rows, bands: int) -> None:
         height, width = roi_shape((rows.rows, rows.cols))
@@ -142,10 +147,7 @@ class Journal:
         text = f'{_EMPTY.decode()} rasterXSize="{width}" rasterYSize="{height}"><GeoTransform>{place}</GeoTransform>'
         for band in range(1, bands + 1):
             text += f'<VRTRasterBand dataType="Byte" band="{band}"><NoDataValue>{NODATA}</NoDataValue></VRTRasterBand>'
-        target = self.piece(layer, rows.rows, rows.cols)
-        partial = target.with_name(f"{target.name}.{uuid4().hex}.part")
-        partial.write_text(text + "</VRTDataset>")
-        partial.replace(target)
+        self.parts.write(self.piece(layer, rows.rows, rows.cols), f"{text}</VRTDataset>".encode(), flush=False)
 
     def _write(self, layer: str, rows: Rows, values: npt.NDArray[np.uint8]) -> None:
         bands, height, width = values.shape
@@ -156,25 +158,18 @@ class Journal:
         with MemoryFile() as memory:
             with memory.open(**profile, transform=place.transform, crs=crs_of(place)) as dataset:
                 dataset.write(values)
-            target = self.piece(layer, rows.rows, rows.cols)
-            # Of its own: a cluster may repeat a block whose worker it has lost, but which still writes.
-            partial = target.with_name(f"{target.name}.{uuid4().hex}.part")
-            with partial.open("wb") as file:
-                file.write(memory.read())
-                file.flush()
-                os.fsync(file.fileno())  # else a power cut could leave the name without its content
-            partial.replace(target)
+            self.parts.write(self.piece(layer, rows.rows, rows.cols), memory.read())
 
-    def piece(self, layer: str, rows: slice, cols: slice) -> Path:
-        """File of one piece of a layer."""
-        return self.folder / f"{layer}_{rows.start}-{rows.stop}_{cols.start}-{cols.stop}.tif"
+    def piece(self, layer: str, rows: slice, cols: slice) -> str:
+        """Name of one piece of a layer."""
+        return f"{layer}_{rows.start}-{rows.stop}_{cols.start}-{cols.stop}.tif"
 
     def unfinished(self, plan: Plan, block: Roi) -> Roi | None:
         """Rows and columns of a block still to predict; None if it is complete."""
         rows, cols = block
         layers = [layer.name for layer in work_layers(plan)]
         for part in pieces(plan, block):
-            if not all(self.piece(layer, part, cols).exists() for layer in layers):
+            if not all(self.parts.has(self.piece(layer, part, cols)) for layer in layers):
                 return slice(part.start, rows.stop), cols
         return None
 
@@ -196,9 +191,12 @@ def pieces(plan: Plan, block: Roi) -> list[slice]:
     return cut(rows, (axis.span(index).start for index in axis.touching(rows.start, rows.stop)))
 
 
-def open_journal(work: Path, plan: Plan, model: Path) -> Journal:
-    """Name the journal of a plan in `work`; nothing is written before `lock`."""
-    return Journal(work=work, folder=work / digest_pieces(plan, model)[:16], grid=plan.grid.geobox)
+def open_journal(work: Path, plan: Plan, model: Path, parts: str | None = None) -> Journal:
+    """Name the journal of a plan in `work`, with its pieces under a URL if there is one; `lock` begins to write."""
+    folder = work / digest_pieces(plan, model)[:16]
+    # By the digest alone: the names of scenes may have characters that object stores do not.
+    kept = InFolder(folder=folder) if parts is None else InStore(url=f"{parts.rstrip('/')}/{folder.name}")
+    return Journal(work=work, folder=folder, parts=kept, grid=plan.grid.geobox)
 
 
 def digest_pieces(plan: Plan, model: Path) -> str:

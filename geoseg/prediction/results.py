@@ -33,6 +33,7 @@ from .finishing import Finishing
 from .journal import Journal
 from .mosaic import match_scene
 from .outputs import Outputs
+from .parts import Parts
 from .plan import Plan
 from .report import road_picture, write_report, write_road_picture
 from .result_layers import Layer, is_mostly_empty, output_grid, requested_layers, write_cog
@@ -99,10 +100,14 @@ def write_results(
     def write(layer: Layer) -> None:
         mosaic = mosaics[layer]
         with finisher.clock.busy("compress"):
+            journal.parts.add(mosaic)
             if spread and layer.overviews == "mode":  # means would round otherwise than in one process
-                make = partial(_spread, submit, finisher.check, 4 * workers)
+                make = partial(_spread, submit, journal.parts, finisher.check, 4 * workers)
                 mosaic = with_overviews(mosaic, journal.folder, layer.overviews, make=make)
-            submit(_write_raster, task, layer, mosaic, targets[layer.name], sparse).result()
+                for vrt in journal.folder.glob(f"{mosaics[layer].stem}_overview*.vrt"):
+                    journal.parts.add(vrt)
+            made = submit(_write_raster, task, journal.parts, layer, mosaic.name, targets[layer.name].name, sparse)
+            journal.parts.bring(made.result(), journal.folder)
 
     rasters = [in_thread(partial(write, layer), name="compress") for layer in requested_layers(plan)]
     try:
@@ -110,9 +115,12 @@ def write_results(
         roads = None
         if files.road_style is not None and finisher.tracing is not None:
             mosaic = next(path for layer, path in mosaics.items() if layer.name in {"road", "probabilities"})
+            journal.parts.add(mosaic)
             skeleton = finisher.skeleton()
             with finisher.clock.busy("roads"):
-                roads = submit(_write_roads, task, journal, files, finisher.tracing, skeleton, mosaic).result()
+                network = submit(_write_roads, task, journal, files, finisher.tracing, skeleton, mosaic.name)
+                roads, written = network.result()
+                journal.parts.bring(written, journal.folder)
     finally:
         wait(rasters)
     for raster in rasters:
@@ -144,53 +152,71 @@ def _is_large(plan: Plan) -> bool:
     return math.prod(output_grid(plan).shape) > PART
 
 
-def _spread(submit: Submit, check: Callable[[], None], at_once: int, parts: Sequence[Reduction]) -> Iterator[Blocks]:
+def _spread(
+    submit: Submit, kept: Parts, check: Callable[[], None], at_once: int, parts: Sequence[Reduction]
+) -> Iterator[Blocks]:
     """Make the parts of an overview where jobs run."""
+    kept.add(parts[0].source)
     begun: deque[Future[Blocks]] = deque()
     for part in parts:
         if len(begun) == at_once:
             yield begun.popleft().result()
         check()
-        begun.append(submit(reduce, part))
+        begun.append(submit(_reduce, kept, part))
     yield from (each.result() for each in begun)
 
 
+def _reduce(kept: Parts, part: Reduction) -> Blocks:
+    """Make a part of an overview."""
+    with kept.near([part.source.name], part.source_rows) as near:
+        blocks = reduce(replace(part, source=near / part.source.name, target=near / part.target.name))
+        kept.add(near / part.target.name)
+    return blocks
+
+
 def _write_roads(  # noqa: PLR0917 - a task has positional arguments
-    plan: Plan, journal: Journal, files: Outputs, tracing: Tracing, skeleton: Chains | list[Pieces], mosaic: Path
-) -> RoadTotals:
-    """Turn the skeleton of roads into a network and write it."""
+    plan: Plan, journal: Journal, files: Outputs, tracing: Tracing, skeleton: Chains | list[Pieces], mosaic: str
+) -> tuple[RoadTotals, list[str]]:
+    """Turn the skeleton of roads into a network and write it; returns the names of its files, too."""
     free_heap()  # of blocks that were traced after the last was predicted
     chains = splice(skeleton, tracing.grid.shape[1]) if isinstance(skeleton, list) else skeleton
     band = plan.road + 1 if plan.settings.probabilities and plan.road is not None else 1
-    with rasterio.Env(**GDAL), road_raster(mosaic, band=band, probability=True) as raster:
-        network = finish_network(tracing, chains, raster.read)
-    free_heap()  # of what the network was made of, before the formats load their libraries
-    road_layers = network.layers()
-    with _apart(journal.folder) as folder:
-        if files.road_style is not None:
-            (folder / journal.work_file(files.road_style).name).write_text(road_layers[0].style)
-        if files.report is not None:
-            write_road_picture(plan, network, folder / road_picture(journal, files.report).name)
-        for name, path in files.roads.items():
-            write_layers(road_layers, folder / journal.work_file(path).name, name)
-    return RoadTotals(count=len(network), length_km=network.length_km)
+    with journal.parts.near([mosaic]) as near:
+        with rasterio.Env(**GDAL), road_raster(near / mosaic, band=band, probability=True) as raster:
+            network = finish_network(tracing, chains, raster.read)
+        free_heap()  # of what the network was made of, before the formats load their libraries
+        road_layers = network.layers()
+        with _apart(journal.parts, near) as (folder, made):
+            if files.road_style is not None:
+                (folder / journal.work_file(files.road_style).name).write_text(road_layers[0].style)
+            if files.report is not None:
+                write_road_picture(plan, network, folder / road_picture(journal, files.report).name)
+            for name, path in files.roads.items():
+                write_layers(road_layers, folder / journal.work_file(path).name, name)
+    return RoadTotals(count=len(network), length_km=network.length_km), made
 
 
-def _write_raster(plan: Plan, layer: Layer, mosaic: Path, target: Path, sparse: bool) -> None:
-    """Write a requested raster, on the model's grid or the scene's."""
-    with rasterio.Env(**GDAL), _apart(target.parent) as folder:
+def _write_raster(  # noqa: PLR0917 - a task has positional arguments
+    plan: Plan, parts: Parts, layer: Layer, mosaic: str, target: str, sparse: bool
+) -> list[str]:
+    """Write a requested raster, on the model's grid or the scene's; returns the names of its files."""
+    with rasterio.Env(**GDAL), parts.near([mosaic]) as near, _apart(parts, near) as (folder, made):
+        source = near / mosaic
         if plan.settings.match_input:
-            mosaic = match_scene(plan, layer, mosaic, folder)
-        write_cog(mosaic, folder / target.name, layer, sparse=sparse)
+            source = match_scene(plan, layer, source, folder)
+        write_cog(source, folder / target, layer, sparse=sparse)
+    return made
 
 
 @contextmanager
-def _apart(work: Path) -> Iterator[Path]:
-    """Yield a folder of its own, and then move its results to the work folder.
+def _apart(parts: Parts, near: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a folder of its own, and a list for the names of its results, which are then added to the parts.
 
     A cluster may repeat a task whose worker it has lost, but which still writes.
     """
-    with TemporaryDirectory(dir=work, prefix="task_") as name:
-        yield Path(name)
+    with TemporaryDirectory(dir=near, prefix="task_") as name:
+        made: list[str] = []
+        yield Path(name), made
         for path in Path(name).glob("made_*"):
-            path.replace(work / path.name)
+            parts.add(path)
+            made.append(path.name)

@@ -69,14 +69,14 @@ def digest_results(plan: Plan, bundle: Path) -> str:
     return sha256(f"{digest_pieces(plan, bundle)} {wanted}".encode()).hexdigest()
 
 
-def discard_work(plan: Plan, bundle: Path, folder: Path) -> None:
-    """Remove the work folder of a run that was killed after it had published its results.
+def discard_work(plan: Plan, bundle: Path, folder: Path, parts: str | None) -> None:
+    """Remove the work folder, and the parts elsewhere, of a run that was killed after it had published its results.
 
     Raises OutputError if another process uses it.
     """
     work = _work_folder(plan, folder)
     if work.is_dir():
-        journal = open_journal(work, plan, bundle)
+        journal = open_journal(work, plan, bundle, parts)
         with journal.lock():
             journal.discard()
 
@@ -113,7 +113,7 @@ class Run:
             raise OutputError(f"{legible(str(target))} has a name that is not UTF-8, which GDAL needs; choose another.")
         with rasterio.Env(**GDAL):
             self._files = name_outputs(plan, target)
-            self._journal = open_journal(_work_folder(plan, target), plan, bundle)
+            self._journal = open_journal(_work_folder(plan, target), plan, bundle, self._executor.parts)
             self._files.check_places(self._journal)
         if not (overwrite or self._journal.publishing):
             self._files.refuse_existing()

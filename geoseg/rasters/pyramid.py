@@ -15,7 +15,7 @@ from rasterio.windows import Window
 
 from .geotiff import check_complete, naming_errors
 from .grid import Shape
-from .vrt_sources import SIDE, Blocks, make_absolute, restrict, shape_of
+from .vrt_sources import SIDE, Blocks, move, restrict, shape_of
 
 PART = 2**26
 """Pixels that a part of an overview is made of, about."""
@@ -40,6 +40,11 @@ class Reduction:
         """Rows of the overview."""
         return slice(self.blocks.start * SIDE, min(self.blocks.stop * SIDE, self.shape[0]))
 
+    @property
+    def source_rows(self) -> slice:
+        """Rows of the source that it is made from, and some more: an odd row is part of the last of the overview."""
+        return slice(max(0, 2 * self.rows.start - SIDE), 2 * self.rows.stop + SIDE)
+
 
 def with_overviews(
     vrt: Path,
@@ -52,11 +57,11 @@ def with_overviews(
     """Write, in `folder`, a VRT of the same raster with the overviews GDAL would make, each of the one before.
 
     `vrt` has a nodata value; `written` are its blocks with data, by default all. Pixels are GDAL's own, those of means
-    up to a rare rounding. `make` calls `reduce` for each of the parts of an overview, anywhere that sees the same
-    files, and returns the results in order.
+    up to a rare rounding. `make` calls `reduce` for each of the parts of an overview, anywhere that has the same
+    files, and returns the results in order. In the folder of `vrt`, the VRTs name their files relative to it.
     """
     root = Xml.parse(vrt).getroot()
-    make_absolute(root, vrt)
+    move(root, vrt, folder)
     reduced = shape_of(root)
     if written is None:
         written = np.ones([math.ceil(size / SIDE) for size in reduced], bool)
@@ -64,14 +69,19 @@ def with_overviews(
         restrict(root, written)
     target = source = folder / f"{vrt.stem}_overviews.vrt"
     Xml.ElementTree(root).write(target, encoding="utf-8")
+    with rasterio.open(target) as raster:
+        nodata, place = raster.nodata, raster.transform
     level = 0
     while max(reduced) > SIDE:
         level += 1
-        reduced = max(reduced[0] // 2, 1), max(reduced[1] // 2, 1)
+        finer, reduced = reduced, (max(reduced[0] // 2, 1), max(reduced[1] // 2, 1))
+        place @= Affine.scale(finer[1] / reduced[1], finer[0] / reduced[0])
         overview_vrt = folder / f"{vrt.stem}_overview_{level}.vrt"
         parts = _cut(source, overview_vrt, reduced, written, resampling)
         written = np.concatenate(list(make(parts)))
-        source = _show(parts, overview_vrt, written)
+        source = _show(
+            parts, overview_vrt, written, bands=len(root.findall("VRTRasterBand")), nodata=nodata, place=place
+        )
         for number, band in enumerate(root.iter("VRTRasterBand"), 1):
             overview = Xml.SubElement(band, "Overview")
             Xml.SubElement(overview, "SourceFilename", relativeToVRT="1").text = source.name
@@ -145,20 +155,22 @@ def _blocks_under(span: slice, factor: float) -> slice:
     return slice(int(span.start * factor / SIDE), math.ceil(span.stop * factor / SIDE))
 
 
-def _show(parts: Sequence[Reduction], target: Path, written: Blocks) -> Path:
-    """Write a VRT of the parts of an overview, without the blocks that they do not hold."""
+def _show(
+    parts: Sequence[Reduction], target: Path, written: Blocks, *, bands: int, nodata: float, place: Affine
+) -> Path:
+    """Write a VRT of the parts of an overview, which may be elsewhere yet, without the blocks that they do not hold."""
     height, width = parts[0].shape
-    with rasterio.open(parts[0].target) as raster:
-        count, nodata, transform = raster.count, raster.nodata, raster.transform.to_gdal()
     root = Xml.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
-    Xml.SubElement(root, "GeoTransform").text = ", ".join(map(repr, transform))
-    for number in range(1, count + 1):
+    Xml.SubElement(root, "GeoTransform").text = ", ".join(map(repr, place.to_gdal()))
+    for number in range(1, bands + 1):
         band = Xml.SubElement(root, "VRTRasterBand", dataType="Byte", band=str(number))
         Xml.SubElement(band, "NoDataValue").text = str(nodata)
         for part in parts:
             source = Xml.SubElement(band, "SimpleSource")
             Xml.SubElement(source, "SourceFilename", relativeToVRT="1").text = part.target.name
             Xml.SubElement(source, "SourceBand").text = str(number)
+            size = {"RasterXSize": str(width), "RasterYSize": str(part.rows.stop - part.rows.start)}
+            Xml.SubElement(source, "SourceProperties", size, DataType="Byte")
             for name, top in (("SrcRect", 0), ("DstRect", part.rows.start)):
                 place = {"xOff": 0, "yOff": top, "xSize": width, "ySize": part.rows.stop - part.rows.start}
                 Xml.SubElement(source, name, {key: str(value) for key, value in place.items()})

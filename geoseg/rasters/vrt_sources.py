@@ -32,6 +32,18 @@ def path_of(source: Xml.Element, vrt: Path) -> Path:
     return vrt.parent / str(_name(source).text)
 
 
+def names_of(vrt: Path, rows: slice | None = None) -> list[str]:
+    """Names of the files that a VRT shows, in `rows` if they are given, and of its overviews."""
+    root = Xml.parse(vrt).getroot()
+    shown = [each for each in root.iter("SimpleSource") if rows is None or _meets(region_of(each)[0], rows)]
+    overviews = () if rows is not None else root.iter("Overview")
+    return [*dict.fromkeys(str(_name(each).text) for each in (*shown, *overviews))]
+
+
+def _meets(span: slice, other: slice) -> bool:
+    return bool(span.start < other.stop and other.start < span.stop)
+
+
 def region_of(source: Xml.Element) -> Roi:
     """Rows and columns of the VRT that a source shows."""
     place = source.find("DstRect")
@@ -41,8 +53,10 @@ def region_of(source: Xml.Element) -> Roi:
     return slice(top, top + height), slice(left, left + width)
 
 
-def make_absolute(root: Xml.Element, vrt: Path) -> None:
-    """Have the sources of a VRT name their files so that it may lie elsewhere."""
+def move(root: Xml.Element, vrt: Path, folder: Path) -> None:
+    """Have the sources of a VRT name their files so that it may lie in another folder."""
+    if folder == vrt.parent:
+        return
     for source in root.iter("SimpleSource"):
         path = path_of(source, vrt).absolute()
         name = _name(source)

@@ -139,7 +139,7 @@ OBJECTS = {"executor", "load", "progress", "epoch_done", "recipe"}
 OF_RECIPES = {"attribute", "encoder", "encoder_weights", "mantissa_bits", "values"}
 OF_ARRAYS = {"array", "geobox", "image_gsd_m"}
 NOT_OURS = {"crs", "gdalwarp", "gdalbuildvrt", "ogr2ogr", "h5repack"}
-OF_COMMANDS = {"scheduler", "workers"}
+OF_COMMANDS = {"scheduler", "workers", "parts"}
 """Of `cli.cluster`."""
 
 

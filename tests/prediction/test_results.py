@@ -194,6 +194,6 @@ def test_overviews_are_made_by_several_workers(
     one = geoseg.predict(scene, model=model, folder=tmp_path / "one", **choices)
     executor = Noting(workers=3)
     several = geoseg.predict(scene, model=model, folder=tmp_path / "several", executor=executor, **choices)
-    assert (executor.tasks.count("reduce") > 3) == spread
+    assert (executor.tasks.count("_reduce") > 3) == spread
     for found, expected in zip(several.outputs.files, one.outputs.files, strict=True):
         assert found.read_bytes() == expected.read_bytes(), found.name

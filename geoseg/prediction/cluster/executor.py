@@ -15,6 +15,7 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.finishing import Finishing
 from geoseg.prediction.jobs import Finished, Job, Work
 from geoseg.prediction.journal import Journal
+from geoseg.prediction.object_store import check_store
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.timings import Timings
@@ -39,22 +40,27 @@ _FEW = 2
 
 @dataclass(frozen=True, kw_only=True)
 class DaskExecutor:
-    """Runs predictions on the workers of a Dask cluster, which must share the folder of the results.
+    """Runs predictions on the workers of a Dask cluster, which share the folder of the results, or an object store.
 
     The workers predict blocks, trace roads and write files, each task with the threads of its worker; the client only
     deals them out. They must see scenes under the same names and have the same hardware and geoseg. Engine, precision
     and devices are chosen on the workers: `auto` uses their GPUs, whatever the client has. If the scheduler ends, a
-    ClusterError says so, and the same call resumes.
+    ClusterError says so, and the same call resumes. UsageError if `parts` is no URL of fsspec's, or needs a package.
     """
 
     client: "Client"
+    parts: str | None = None
+    """URL of an object store for finished parts of scenes, such as `s3://bucket/folder`; then only the client needs the
+    folder of the results. None: all workers see that folder."""
     _roster: Roster = field(init=False, repr=False, compare=False)
     _writing: "set[Promise[Any]]" = field(init=False, repr=False, compare=False, default_factory=set)
     _lost: Event = field(init=False, repr=False, compare=False, default_factory=Event)
     """Set once tasks of this run were lost with their scheduler."""
 
     def __post_init__(self) -> None:
-        """Ask for nothing yet."""
+        """Ask the cluster for nothing yet."""
+        if self.parts is not None:
+            check_store(self.parts)
         object.__setattr__(self, "_roster", Roster(self._addresses))
 
     @property

@@ -10,7 +10,6 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from geoseg.errors import OutputError
 from geoseg.prediction.journal import Journal, pieces
 from geoseg.prediction.plan import Plan
 from geoseg.tiling import Roi, clip, roi_shape, within
@@ -32,10 +31,10 @@ class PieceGrid:
         return cls(journal=journal, rows=tuple(pieces(plan, (plan.roi[0], cols[0]))), cols=cols)
 
     def parts(self, layer: str) -> dict[Path, Roi]:
-        """Return the files of a layer, and what each holds of the result."""
+        """Return the files of a layer as a VRT in the journal's folder names them, and what each holds of the result."""
         top, left = self.rows[0].start, self.cols[0].start
         return {
-            self.journal.piece(layer, rows, cols): (
+            self.journal.folder / self.journal.piece(layer, rows, cols): (
                 slice(rows.start - top, rows.stop - top),
                 slice(cols.start - left, cols.stop - left),
             )
@@ -46,19 +45,20 @@ class PieceGrid:
     def read(self, layer: str, region: Roi, band: int = 1) -> npt.NDArray[np.uint8]:
         """Read a region of the grid `(rows, columns)`, all of it finished; raises OutputError if a file is damaged."""
         found = np.empty(roi_shape(region), np.uint8)
-        for rows in (part for part in self.rows if part.start < region[0].stop and part.stop > region[0].start):
-            for cols in (part for part in self.cols if part.start < region[1].stop and part.stop > region[1].start):
+        touched = {
+            self.journal.piece(layer, rows, cols): (rows, cols)
+            for rows in self.rows
+            if rows.start < region[0].stop and rows.stop > region[0].start
+            for cols in self.cols
+            if cols.start < region[1].stop and cols.stop > region[1].start
+        }
+        with self.journal.parts.near(touched) as near:
+            for name, (rows, cols) in touched.items():
                 down, across = clip(rows, region[0]), clip(cols, region[1])
-                path = self.journal.piece(layer, rows, cols)
                 window = Window.from_slices(within(down, rows), within(across, cols))
-                found[within(down, region[0]), within(across, region[1])] = _read(path, band, window, self.journal)
+                try:
+                    with rasterio.open(near / name) as piece:
+                        found[within(down, region[0]), within(across, region[1])] = piece.read(band, window=window)
+                except RasterioError as error:
+                    raise self.journal.parts.unreadable(name) from error
         return found
-
-
-def _read(path: Path, band: int, window: Window, journal: Journal) -> npt.NDArray[np.uint8]:
-    try:
-        with rasterio.open(path) as piece:
-            values: npt.NDArray[np.uint8] = piece.read(band, window=window)
-    except RasterioError as error:
-        raise OutputError(f"the work file {path} cannot be read; remove {journal.work} and start again.") from error
-    return values

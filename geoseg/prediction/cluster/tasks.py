@@ -90,10 +90,10 @@ def predict_block(shared: Job, block: Roi) -> Predicted:
     from distributed import get_worker
 
     job = replace(shared, block=block, model=Path(get_worker().local_directory) / shared.model)
-    if not job.journal.folder.is_dir():
+    if not job.journal.parts.seen:
         raise OutputError(
             f"the Dask worker at {get_worker().address} does not see {job.journal.work.parent}; choose a folder that "
-            "this process and all workers share."
+            "this process and all workers share, or an object store with `parts`."
         )
     clock, plan = Timings(), job.plan
     with _ONE_BLOCK, warnings.catch_warnings(record=True) as caught:
