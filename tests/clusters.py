@@ -14,12 +14,13 @@ TESTS = str(Path(__file__).parent)
 
 
 @contextmanager
-def process(*words):
+def process(*words, cwd=None):
     """Run a command of Dask until the block ends."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([TESTS, *sys.path])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([TESTS, *map(os.path.abspath, sys.path)])}
     with subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:]],
         env=environment,
+        cwd=cwd,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as running:
@@ -30,14 +31,17 @@ def process(*words):
 
 
 @contextmanager
-def cluster(folder, workers, *options, port=0):
-    """Start a scheduler and workers of one thread each, and yield a client and the processes."""
+def cluster(folder, workers, *options, port=0, cwd=None):
+    """Start a scheduler and workers of one thread each, in the folder `cwd`; yields a client and the scheduler."""
     file = folder / "scheduler.json"
     file.unlink(missing_ok=True)
     with scheduling(folder, port) as scheduler:
         words = ("worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-dashboard", *options)
         words += ("--local-directory", str(folder / "scratch"))
-        with process(*words, "--nworkers", str(workers)), Client(scheduler_file=str(file), timeout=60) as client:
+        with (
+            process(*words, "--nworkers", str(workers), cwd=cwd),
+            Client(scheduler_file=str(file), timeout=60) as client,
+        ):
             client.wait_for_workers(workers, timeout=60)
             yield client, scheduler
 
@@ -103,3 +107,25 @@ def when_reached(folder, action):
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     return thread
+
+
+class Counted(Echo):
+    """Adds a line to a file for each tile."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __call__(self, pixels):
+        with self.file.open("a") as tiles:
+            tiles.write("tile\n" * len(pixels))
+        return super().__call__(pixels)
+
+
+class LoadCounted:
+    """Loads a `Counted`."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __call__(self, model, options):
+        return Counted(self.file)

@@ -73,12 +73,13 @@ class Job:
         """Plan all scenes; returns those to predict."""
         planned = (replace(member, planned=self._plan(member), overwrite=overwrite) for member in members)
         waiting = [left for member in planned if (left := self._compare(member)) is not None]
+        executor = self.prepared.executor
         found = check(
             (member.planned for member in waiting if isinstance(member.planned, Plan)),
             self.folder,
             records=self.manifest.records.values(),
-            memory=self.prepared.executor.memory,
-            together=self.prepared.executor.workers + self.prepared.executor.writers,
+            memory=executor.memory,
+            together=executor.workers + executor.writers if executor.parts is None else 0,
             failing=[str(member.planned) for member in waiting if isinstance(member.planned, GeosegError)],
         )
         for problem in found.problems:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from heapq import nlargest
 from pathlib import Path
 
 from rich.filesize import decimal
@@ -96,7 +97,7 @@ def check(
     records
         Earlier records of the folder, for the rate.
     together
-        Scenes whose work folders exist at the same time: one is read while another is finished.
+        Scenes whose work files are in the folder at the same time: one is read while another is finished.
     memory
         Bytes that a process which predicts may use; None if that is not known.
     failing
@@ -116,7 +117,7 @@ def check(
             )
         )
     of_engine = [each for each in records if each.state == "done" and each.pixels and each.engine in engines]
-    disk = sum(each.results for each in needs) + sum(sorted(each.work for each in needs)[-together:])
+    disk = sum(each.results for each in needs) + sum(nlargest(together, (each.work for each in needs)))
     return Preflight(
         scenes=len(needs),
         pixels=sum(each.pixels for each in needs),

@@ -54,7 +54,7 @@ def _open(url: str) -> Any:  # noqa: ANN401 - fsspec has no types
         get_filesystem_class(protocol)
     except ValueError as error:
         raise UsageError(
-            f"`parts={without_secrets(url)!r}` has a protocol that fsspec does not know; choose one such as s3, gs or az."
+            f"`parts={without_secrets(url)!r}` has a protocol that fsspec does not know, as s3, gs and az are."
         ) from error
     except ImportError as error:
         raise UsageError(
@@ -105,7 +105,7 @@ class InStore:
     def resumable(self) -> bool:
         """Whether there are pieces."""
         store = self._store
-        with _naming(self.url):
+        with _naming(self._root):
             store.invalidate_cache()
             return any(path.rpartition("/")[2].startswith("classes_") for path in store.find(self._path()))
 
@@ -116,7 +116,7 @@ class InStore:
     def has(self, name: str) -> bool:
         """Whether there is a part."""
         store = self._store
-        with _naming(self.url):
+        with _naming(self._root):
             try:
                 store.info(self._path(name))  # `exists` takes any error for an absence
             except FileNotFoundError:
@@ -143,13 +143,18 @@ class InStore:
                 shown = dict.fromkeys(
                     name for vrt in wanted if vrt.endswith(".vrt") for name in names_of(folder / vrt, rows)
                 )
+                for name in shown:
+                    if Path(name).name != name:  # it would be written elsewhere
+                        raise self.unreadable(name)
                 wanted = [name for name in shown if not (folder / name).exists()]
             yield folder
 
     def bring(self, names: Iterable[str], folder: Path) -> None:
         """Download parts, many at the same time."""
         names, store = [*names], self._store
-        with _naming(self.url):
+        if not names:
+            return
+        with _naming(self._root):
             try:
                 store.get([self._path(name) for name in names], [str(folder / name) for name in names])
             except FileNotFoundError as error:
@@ -160,7 +165,7 @@ class InStore:
         """Remove all objects of the prefix; warns if that fails, since nobody needs them any more."""
         try:
             store = self._store
-            with _naming(self.url), suppress(FileNotFoundError):
+            with _naming(self._root), suppress(FileNotFoundError):
                 store.invalidate_cache()
                 store.rm(self._path(), recursive=True)
         except GeosegError as error:
@@ -172,8 +177,13 @@ class InStore:
         return OutputError(f"the work file {place}/{_key(name)} cannot be read; remove {place} and start again.")
 
     @property
+    def _root(self) -> str:
+        """URL that the user has given."""
+        return self.url.rpartition("/")[0]
+
+    @property
     def _store(self) -> Any:  # noqa: ANN401 - fsspec has no types
-        return _open(self.url.rpartition("/")[0])
+        return _open(self._root)
 
     def _path(self, name: str = "") -> str:
         path: str = self._store._strip_protocol(f"{self.url}/{_key(name)}" if name else self.url)
@@ -183,7 +193,7 @@ class InStore:
     def _whole(self, name: str) -> Iterator[str]:
         """Yield the path of an object to write; where files may be seen before they are complete, it is renamed."""
         path, store = self._path(name), self._store
-        with _naming(self.url):
+        with _naming(self._root):
             if self.url.partition("://")[0] in _OBJECTS:
                 yield path
                 return

@@ -1,37 +1,19 @@
 """Scenes in an object store that speaks S3, as moto plays it on this machine."""
 
-import subprocess
-import sys
 from urllib.request import Request, urlopen
 
 import pytest
+from object_stores import object_store
 
 import geoseg
 from geoseg.errors import SceneError
-
-pytest.importorskip("moto.server", reason="moto[server], which plays an object store, is not installed")
-
-_STORE = """
-import sys
-from moto.server import ThreadedMotoServer
-
-server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-"""
-"""A process of its own, as GDAL holds the GIL during some requests; it ends with the tests, however these end."""
 
 
 @pytest.fixture(scope="module")
 def store():
     """Port of a store."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", _STORE], **pipes, text=True) as process:
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.kill()
+    with object_store() as port:
+        yield port
 
 
 @pytest.fixture

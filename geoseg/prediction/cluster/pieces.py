@@ -31,7 +31,7 @@ class PieceGrid:
         return cls(journal=journal, rows=tuple(pieces(plan, (plan.roi[0], cols[0]))), cols=cols)
 
     def parts(self, layer: str) -> dict[Path, Roi]:
-        """Return the files of a layer as a VRT in the journal's folder names them, and what each holds of the result."""
+        """Return the files of a layer, as a VRT of the journal names them, and what each holds of the result."""
         top, left = self.rows[0].start, self.cols[0].start
         return {
             self.journal.folder / self.journal.piece(layer, rows, cols): (
