@@ -7,9 +7,9 @@ import errno
 import platform
 import re
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,9 +19,10 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from geoseg.errors import GeosegError, GeosegWarning, OutputError, UsageError
-from geoseg.files import temporary_folder
 from geoseg.models.texts import without_secrets
 from geoseg.rasters.vrt_sources import names_of
+
+from .worker_files import folder_of_task, kept_here
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://[^*?\[\]]*[^*?\[\]/]/*")
 """Without wildcards, which fsspec would expand, and options."""
@@ -98,6 +99,8 @@ class InStore:
 
     url: str
     """Prefix, without a slash at the end."""
+    run: str = field(default_factory=lambda: uuid4().hex, compare=False)
+    """Name of this run of the plan: workers keep no parts of another, which may have been replaced."""
 
     seen = True
 
@@ -117,6 +120,7 @@ class InStore:
         """Whether there is a part."""
         store = self._store
         with _naming(self._root):
+            store.invalidate_cache()  # another process may have written it
             try:
                 store.info(self._path(name))  # `exists` takes any error for an absence
             except FileNotFoundError:
@@ -135,19 +139,37 @@ class InStore:
 
     @contextmanager
     def near(self, names: Iterable[str], rows: slice | None = None) -> Iterator[Path]:
-        """Yield a temporary folder of this worker, with the parts."""
-        with _near() as folder:
+        """Yield a temporary folder of this worker, with the parts.
+
+        The worker keeps those that are named, for its next tasks, but not what VRTs show: that may be the whole scene.
+        """
+        with folder_of_task() as folder:
             wanted = [*names]
-            while wanted:
-                self.bring(wanted, folder)
-                shown = dict.fromkeys(
-                    name for vrt in wanted if vrt.endswith(".vrt") for name in names_of(folder / vrt, rows)
-                )
-                for name in shown:
-                    if Path(name).name != name:  # it would be written elsewhere
-                        raise self.unreadable(name)
-                wanted = [name for name in shown if not (folder / name).exists()]
+            self._fetch(wanted, folder, keep=True)
+            while wanted := self._shown(wanted, folder, rows):
+                self._fetch(wanted, folder, keep=False)
             yield folder
+
+    def _fetch(self, names: Sequence[str], folder: Path, *, keep: bool) -> None:
+        """Link parts that this worker keeps, and download the others."""
+        kept = kept_here()
+        if kept is None:
+            self.bring(names, folder)
+            return
+        wanted = {f"{self.run}_{name}": folder / name for name in names if not name.endswith(".vrt")}
+        lacking = [*kept.link(wanted), *(folder / name for name in names if name.endswith(".vrt"))]
+        self.bring([path.name for path in lacking], folder)
+        if keep:
+            kept.keep(wanted)
+
+    def _shown(self, names: Iterable[str], folder: Path, rows: slice | None) -> list[str]:
+        """Names of the parts that VRTs among others show, and that are not in the folder yet."""
+        vrts = [folder / name for name in names if name.endswith(".vrt")]
+        shown = [*dict.fromkeys(name for vrt in vrts for name in names_of(vrt, rows))]
+        for name in shown:
+            if Path(name).name != name:  # it would be written elsewhere
+                raise self.unreadable(name)
+        return [name for name in shown if not (folder / name).exists()]
 
     def bring(self, names: Iterable[str], folder: Path) -> None:
         """Download parts, many at the same time."""
@@ -207,18 +229,3 @@ def _key(name: str) -> str:
     if quote(name, safe="") == name:
         return name
     return f"made_{sha256(name.encode()).hexdigest()[:32]}{Path(name).suffix}"
-
-
-def _near() -> AbstractContextManager[Path]:
-    """Make a temporary folder: in a task of Dask, among the files of its worker."""
-    from distributed import get_worker
-
-    try:
-        worker = get_worker()
-    except ValueError:
-        return temporary_folder()
-    return temporary_folder(
-        worker.local_directory,
-        of=f" of the Dask worker at {worker.address}",
-        advice="start it with another `--local-directory`",
-    )

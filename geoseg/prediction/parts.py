@@ -12,7 +12,10 @@ from geoseg.errors import OutputError
 
 
 class Parts(Protocol):
-    """Files of one plan by their names, each complete as soon as any process sees it; errors are OutputErrors."""
+    """Files of one plan by their names, each complete as soon as any process sees it.
+
+    Raises OutputError, or OSErrors of this machine.
+    """
 
     @property
     def seen(self) -> bool:

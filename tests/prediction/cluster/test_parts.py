@@ -24,6 +24,7 @@ from geoseg.prediction.journal import open_journal, pieces
 from geoseg.prediction.object_store import InStore, _open, check_store
 from geoseg.prediction.plan import plan
 from geoseg.prediction.settings import Settings
+from geoseg.prediction.worker_files import Kept
 from geoseg.rasters.scene import open_scene
 
 PARTS = "s3://parts/of scenes"
@@ -107,7 +108,10 @@ def test_same_bytes(scene, store, apart, write_scene, noise, write_bundle, echo,
         batch(small, folder=tmp_path / "batch", model=model, load=echo)
         summary = batch(small, folder=tmp_path / "client/batch", model=model, load=echo, executor=executor)
         assert [record.error for record in summary.failed] == []
-        assert not [*(tmp_path / "scratch").rglob("geoseg-*/")], "workers keep nothing but the model"
+        assert not [*(tmp_path / "scratch").rglob("geoseg-*/")], "temporary folders of tasks are gone"
+        kept = [path.name for path in (tmp_path / "scratch").rglob("parts-*/*")]
+        assert kept
+        assert all("_probabilities_" in name or "_road_" in name for name in kept), "what the tracer reads"
         with pytest.raises(PermissionError, match="shares no folder"):
             client.run(os.listdir, str(tmp_path / "client"))
     for path in (tmp_path / "batch").glob("*_*"):
@@ -204,8 +208,9 @@ def test_urls_that_are_refused(url, sentence, monkeypatch):
         check_store(url)
 
 
-def test_a_store_that_refuses(use):
+def test_a_store_that_refuses(use, monkeypatch):
     """A store that may not be written, or is not there, ends in a sentence that says so."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with refusing_store() as port:
         use(port)
         with pytest.raises(OutputError, match=r"may not read and write s3://parts \(PermissionError.*credentials"):
@@ -213,6 +218,25 @@ def test_a_store_that_refuses(use):
     use(9)
     with pytest.raises(OutputError, match=r"cannot reach s3://parts \(.*\); the same command resumes"):
         InStore(url="s3://parts/a").begin()
+
+
+def test_parts_that_workers_keep(tmp_path, monkeypatch):
+    """Up to so many bytes, those that were needed last; one that goes stays for the tasks that have it."""
+    monkeypatch.setattr("geoseg.prediction.worker_files.MOST", 10)
+    kept = Kept(str(tmp_path))
+
+    for number in "123":
+        (tmp_path / number).mkdir()
+    first = {name: tmp_path / "1" / name for name in "abc"}
+    for path in first.values():
+        path.write_bytes(b"1234")
+    kept.keep({name: first[name] for name in "ab"})
+    second = {"a": tmp_path / "2" / "a"}
+    assert kept.link(second) == []
+    kept.keep({"c": first["c"]})  # in place of `b`
+    third = {name: tmp_path / "3" / name for name in "abc"}
+    assert kept.link(third) == [third["b"]]
+    assert [path.read_bytes() for path in (*first.values(), *second.values(), third["a"], third["c"])] == [b"1234"] * 6
 
 
 @pytest.fixture
