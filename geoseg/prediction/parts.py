@@ -70,8 +70,7 @@ class InFolder:
         return any(self.folder.glob("classes_*.tif"))
 
     def begin(self) -> None:
-        """Create the folder."""
-        self.folder.mkdir(exist_ok=True)
+        """Do nothing: the client has created the folder."""
 
     def has(self, name: str) -> bool:
         """Whether there is a part."""
