@@ -9,7 +9,7 @@ from pathlib import Path
 from geoseg.errors import DataError
 
 RASTERS = frozenset({".tif", ".tiff", ".vrt", ".img", ".jp2", ".jpg", ".jpeg", ".png"})
-VECTORS = frozenset({".geojson", ".json", ".gpkg", ".shp", ".fgb"})
+VECTORS = frozenset({".geojson", ".json", ".gpkg", ".shp", ".fgb", ".parquet"})
 
 _CONVENTIONS = {
     "images": ("labels", "masks", "gt"),

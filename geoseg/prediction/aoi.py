@@ -21,7 +21,7 @@ from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
 
 from geoseg.errors import DataError, GeosegWarning, MismatchError, UsageError
-from geoseg.rasters.ground import crs_of, place
+from geoseg.rasters.ground import crs_of, place, turn_of, turn_to
 from geoseg.tiling import Roi, roi_shape
 from geoseg.vectors.densify import Points, Starts, densify
 from geoseg.vectors.read import polygons_in, read_features
@@ -79,6 +79,7 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     rings = _clip_near(grid, rings, crs)
     if CRS(crs) != crs_of(grid):
         rings = _project(rings, Transformer.from_crs(crs, crs_of(grid), always_xy=True))
+        rings = _unwrap(rings, grid)
     rings = replace(rings, points=place(~grid.transform, rings.points))
     height, width = grid.shape
     for axis, size in ((0, width), (1, height)):
@@ -154,12 +155,40 @@ def _clip_near(grid: GeoBox, rings: Rings, crs: str) -> Rings:
     bounds = grid.boundingbox
     to_area = Transformer.from_crs(crs_of(grid), crs, always_xy=True)
     left, bottom, right, top = to_area.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
-    if not (np.isfinite([left, bottom, right, top]).all() and left < right):  # over a pole or the antimeridian
+    turn = turn_of(CRS(crs))
+    if turn is not None and left > right:  # across the antimeridian, as PROJ returns it
+        right += turn
+    if not (np.isfinite([left, bottom, right, top]).all() and left < right):  # over a pole
         return rings
     margin = max(right - left, top - bottom)
+    if turn is not None:
+        rings = _repeat(rings, turn, left - margin, right + margin)
     for axis, low, high in ((0, left, right), (1, bottom, top)):
         rings = _clip(_clip(rings, axis, low - margin, np.maximum), axis, high + margin, np.minimum)
     return rings
+
+
+def _repeat(rings: Rings, turn: float, left: float, right: float) -> Rings:
+    """Add the same ground a turn further east and west where it overlaps an extent; see `turn_of`."""
+    x = rings.points[:, 0]
+    if not len(x):
+        return rings
+    turns = [turns for turns in (0.0, -turn, turn) if x.min() + turns <= right and x.max() + turns >= left] or [0.0]
+    count = int(rings.polygon.max()) + 1
+    return Rings(
+        points=np.concatenate([rings.points + np.array([each, 0]) for each in turns]),
+        start=np.concatenate([[0], *(rings.start[1:] + len(x) * number for number in range(len(turns)))]),
+        polygon=np.concatenate([rings.polygon + count * number for number in range(len(turns))]),
+    )
+
+
+def _unwrap(rings: Rings, grid: GeoBox) -> Rings:
+    """Move the points of rings that were clipped near a grid to its turn: PROJ has them on both sides of ±180°."""
+    bounds, turn = grid.boundingbox, turn_of(crs_of(grid))
+    if turn is None or 3 * (bounds.right - bounds.left) > turn:
+        return rings
+    x, y = rings.points.T
+    return replace(rings, points=np.column_stack([turn_to(x, (bounds.left + bounds.right) / 2, turn), y]))
 
 
 def _clip(rings: Rings, axis: int, bound: float, keep: Callable[..., Points]) -> Rings:

@@ -23,6 +23,8 @@ Coordinates = npt.NDArray[Any]
 
 MAP_SCALE_ERROR = 2e-3
 """Tolerated scale error of a projection: pixels of 1 m on the map count as 1 m on the ground."""
+_CYLINDRICAL = ("Popular Visualisation Pseudo Mercator",)
+"""Projections whose x is the longitude in radians times the semi-major axis."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +133,24 @@ def ground_steps(grid: "Grid | GeoBox", points: npt.NDArray[np.float64]) -> npt.
         steps[:, k] = np.column_stack([np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))]) * metres[:, None]
     steps[undefined] = np.nan
     return steps
+
+
+def turn_of(crs: CRS) -> float | None:
+    """Width of a turn around the Earth along x, in units of the CRS; None where x does not follow the longitude.
+
+    Longitudes may be counted from -180° or from 0°, and go on beyond 180° where a raster crosses the antimeridian.
+    """
+    projected = crs.coordinate_operation
+    if crs.is_geographic:
+        return 2 * math.pi / crs.axis_info[0].unit_conversion_factor
+    if projected is None or projected.method_name not in _CYLINDRICAL or (geod := crs.get_geod()) is None:
+        return None
+    return 2 * math.pi * geod.a / crs.axis_info[0].unit_conversion_factor
+
+
+def turn_to(x: Coordinates, middle: float, turn: float | None) -> Coordinates:
+    """Move x by whole turns, as `turn_of` returns them, to within half a turn of `middle`."""
+    return x if turn is None else x - turn * np.rint((x - middle) / turn)
 
 
 def apply_affine(transform: Affine, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:

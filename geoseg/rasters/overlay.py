@@ -13,8 +13,8 @@ from rasterio.io import DatasetReader
 from geoseg.errors import SceneError
 from geoseg.tiling import Roi
 
-from .grid import Grid
-from .ground import Coordinates, apply_affine
+from .grid import Grid, Shape
+from .ground import Coordinates, apply_affine, turn_of, turn_to
 from .scene import is_placed
 
 _BORDER = 1e-6
@@ -33,6 +33,10 @@ class Overlay:
     reference: Affine
     between: Transformer | None
     """From the CRS of the prediction to that of the reference; None if they are the same."""
+    turn: float | None = None
+    """See `turn_of`: of the CRS of the reference, if longitudes of the two may be a turn apart."""
+    middle: float = 0.0
+    """x in the middle of the reference."""
 
     def sampled(self, pixels: Roi) -> "Overlay":
         """Return the overlay of a coarser grid, whose pixel centres are those of `pixels`, slices with a step."""
@@ -45,11 +49,13 @@ class Overlay:
     def indices(self, rows: slice, columns: int) -> tuple[Indices, Indices]:
         """Rows and columns in the reference of rows of a prediction `columns` wide, broadcastable to its shape."""
         down, along = np.arange(rows.start, rows.stop)[:, None] + 0.5, np.arange(columns)[None] + 0.5
-        if self.between is not None:
-            placed = self.between.transform(*apply_affine(self.predicted, *np.broadcast_arrays(along, down)))
+        if self.between is not None or self.turn is not None:
+            placed = apply_affine(self.predicted, *np.broadcast_arrays(along, down))
+            if self.between is not None:
+                placed = self.between.transform(*placed)
             # PROJ returns infinity where a CRS is not defined; NaN avoids warnings below.
             x, y = (np.where(np.isfinite(part), part, np.nan) for part in placed)
-            column, row = apply_affine(~self.reference, x, y)
+            column, row = apply_affine(~self.reference, turn_to(x, self.middle, self.turn), y)
             return _floor(row), _floor(column)
         direct = ~self.reference @ self.predicted
         if abs(direct.b) * rows.stop < _BORDER and abs(direct.d) * columns < _BORDER:
@@ -74,13 +80,13 @@ def overlay(predicted: DatasetReader, reference: DatasetReader) -> Overlay | Non
         )
     between = _between(predicted.crs.to_wkt(), reference, predicted.name)
     if between is not None:
-        return Overlay(predicted=predicted.transform, reference=reference.transform, between=between)
+        return _around(predicted.transform, predicted.shape, reference, between)
     height, width = predicted.shape
     across, down = np.array([0, width, 0, width]), np.array([0, 0, height, height])
     moved = np.array(apply_affine(~reference.transform @ predicted.transform, across, down)) - [across, down]
     if predicted.shape == reference.shape and np.abs(moved).max() < _SAME:
         return None
-    return Overlay(predicted=predicted.transform, reference=reference.transform, between=None)
+    return _around(predicted.transform, predicted.shape, reference, None)
 
 
 def overlay_grid(grid: Grid, reference: DatasetReader, name: str, *, own_pixels: bool) -> Overlay:
@@ -89,7 +95,25 @@ def overlay_grid(grid: Grid, reference: DatasetReader, name: str, *, own_pixels:
         down, along = (size / worked for size, worked in zip(reference.shape, grid.shape, strict=True))
         return Overlay(predicted=Affine.scale(along, down), reference=Affine.identity(), between=None)
     between = _between(str(grid.crs.to_wkt()), reference, name)
-    return Overlay(predicted=grid.transform, reference=reference.transform, between=between)
+    return _around(grid.transform, grid.shape, reference, between)
+
+
+def _around(transform: Affine, shape: Shape, reference: DatasetReader, between: Transformer | None) -> Overlay:
+    """Overlay a grid and its reference, whose longitudes may be a turn apart: 190° is -170°."""
+    turn = turn_of(CRS(reference.crs.to_wkt()))
+    middle = _extent(reference.transform, reference.shape).mean()
+    if turn is not None and between is None:
+        extent = _extent(transform, shape)
+        if (turn_to(extent, middle, turn) == extent).all():
+            turn = None
+    return Overlay(predicted=transform, reference=reference.transform, between=between, turn=turn, middle=float(middle))
+
+
+def _extent(transform: Affine, shape: Shape) -> npt.NDArray[np.float64]:
+    """Lowest and highest x of a grid."""
+    rows, cols = shape
+    x, _ = apply_affine(transform, np.array([0, cols, 0, cols]), np.array([0, 0, rows, rows]))
+    return np.array([x.min(), x.max()])
 
 
 def _between(crs: str, reference: DatasetReader, name: str) -> Transformer | None:

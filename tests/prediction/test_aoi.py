@@ -10,6 +10,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 from standins import warned
 
 from geoseg.errors import DataError
@@ -198,3 +199,67 @@ def test_lines_alone(outside):
     """An area without a polygon is refused."""
     with pytest.raises(DataError, match=r"area\.gpkg has no polygon"):
         outside([ROAD])
+
+
+EQUATOR_M = 111_319.4907932736
+"""Metres of a degree of longitude at the equator, on the WGS 84 ellipsoid."""
+_AT_180 = Transformer.from_crs("EPSG:4326", "EPSG:32660", always_xy=True).transform(180, 0)[0]
+_MERCATOR_180 = 180 * EQUATOR_M
+ANTIMERIDIAN = {
+    "beyond 180°": ("EPSG:4326", 180, 1 / EQUATOR_M),
+    "beyond -180°": ("EPSG:4326", -180, 1 / EQUATOR_M),
+    "another datum": ("EPSG:4167", 180, 1 / EQUATOR_M),
+    "web map": ("EPSG:3857", _MERCATOR_180, 1.0),
+    "UTM": ("EPSG:32660", _AT_180, 1.0),
+}
+"""CRS of grids that cross the antimeridian, its x in them, and the width of a metre."""
+
+
+def _squares(crs, *parts):
+    """Areas from -50 m to 50 m north, between pairs of x."""
+    north = 50.0 if crs in ("EPSG:3857", "EPSG:32660") else 50 / EQUATOR_M
+    return geopandas.GeoSeries([shapely.box(left, -north, right, north) for left, right in parts], crs=crs)
+
+
+HALF = 50 / EQUATOR_M
+AREAS = {
+    "cut": _squares("EPSG:4326", (180 - HALF, 180), (-180, -180 + HALF)),
+    "cut, on another datum": _squares("EPSG:4167", (180 - HALF, 180), (-180, -180 + HALF)),
+    "beyond 180°": _squares("EPSG:4326", (180 - HALF, 180 + HALF)),
+    "beyond -180°": _squares("EPSG:4326", (-180 - HALF, -180 + HALF)),
+    "UTM": _squares("EPSG:32660", (_AT_180 - 50, _AT_180 + 50)),
+    "web map": _squares("EPSG:3857", (_MERCATOR_180 - 50, _MERCATOR_180 + 50)),
+    "bounds": (180 - HALF, -HALF, -180 + HALF, HALF),
+}
+"""The same ground, 50 m around 180° on the equator."""
+
+
+@pytest.mark.parametrize("area", AREAS)
+@pytest.mark.parametrize("grid", ANTIMERIDIAN)
+def test_areas_across_the_antimeridian(tmp_path, grid, area):
+    """An area around 180° covers its ground on both sides, whichever way area and grid count longitudes."""
+    crs, middle, metre = ANTIMERIDIAN[grid]
+    geobox = GeoBox((200, 200), Affine(metre, 0, middle - 100 * metre, 0, -metre, 100 * metre), crs)
+    source = AREAS[area]
+    if not isinstance(source, tuple):
+        source.to_file(tmp_path / "area.gpkg")
+        source = tmp_path / "area.gpkg"
+    covered = ~read_aoi(source, geobox).outside(slice(0, 200), slice(0, 200))
+    expected = np.zeros((200, 200), bool)
+    expected[50:150, 50:150] = True
+    np.testing.assert_array_equal(covered, expected)
+
+
+@pytest.mark.parametrize(("west", "bounds"), [(190, (-170, -1, -169.5, 1)), (-170, (-170, -1, -169.5, 1))])
+def test_longitudes_from_0(west, bounds):
+    """On a grid from 0° to 360°, 190° is -170°."""
+    grid = GeoBox((4, 8), Affine(0.125, 0, west, 0, -0.125, 0.25), "EPSG:4326")
+    assert read_aoi(bounds, grid).roi == (slice(0, 4), slice(0, 4))
+
+
+@pytest.mark.parametrize("west", [-180, 0])
+def test_areas_of_the_whole_earth(west):
+    """A grid of the whole Earth, from -180° or from 0°, has each area once, whole or in two parts."""
+    grid = GeoBox((180, 360), Affine(1, 0, west, 0, -1, 90), "EPSG:4326")
+    for bounds in ((-10, -10, 10, 10), (170, -10, -170, 10)):
+        assert (~read_aoi(bounds, grid).outside(slice(0, 180), slice(0, 360))).sum() == 400

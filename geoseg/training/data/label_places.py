@@ -13,7 +13,7 @@ from pyproj import CRS, Transformer
 
 from geoseg.datasets.discovery import Files
 from geoseg.errors import DataError, GeosegWarning, SceneError
-from geoseg.rasters.ground import Coordinates, apply_affine, crs_of
+from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, turn_of, turn_to
 from geoseg.rasters.identity import Mark, identify
 from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.scene import is_placed
@@ -77,6 +77,7 @@ def _near(grid: GeoBox, crs: CRS, bounds: npt.NDArray[np.float64]) -> bool:
     if crs != crs_of(grid):
         x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
     left, bottom, right, top = bounds
+    x = turn_to(x, (left + right) / 2, turn_of(crs))
     return _overlap(x, left, right) and _overlap(y, bottom, top)
 
 
@@ -102,4 +103,5 @@ def to_label_pixels(
         crs = CRS.from_wkt(label.crs.to_wkt())
         if crs != crs_of(grid):
             x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
-    return apply_affine(~label.transform, x, y)
+    middle, _ = label.transform @ (label.width / 2, label.height / 2)
+    return apply_affine(~label.transform, turn_to(x, middle, turn_of(crs)), y)

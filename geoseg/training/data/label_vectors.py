@@ -1,9 +1,9 @@
 """Rasterise vector labels: polygons, and lines with a width, on the pixels of an image."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,12 @@ from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 
 from geoseg.errors import UsageError
-from geoseg.rasters.ground import crs_of, ground_sample_distance
+from geoseg.rasters.ground import crs_of, ground_sample_distance, turn_of, turn_to
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
-from geoseg.vectors.nearby import cut_lines, thin_rings
-from geoseg.vectors.read import POLYGONAL, split_collections
+from geoseg.vectors.nearby import Box, cut_lines, thin_rings
+from geoseg.vectors.read import POLYGONAL, Geometries, split_collections
 from geoseg.vectors.read import read_features as read_file
 
 if TYPE_CHECKING:
@@ -82,13 +82,15 @@ def rasterise_labels(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -
     metres_per_unit = min(ground_sample_distance(region)) / math.hypot(region.transform.a, region.transform.d)
     reach = coding.width_m / metres_per_unit + 1
     left, bottom, right, top = bounds.left - reach, bounds.bottom - reach, bounds.right + reach, bounds.top + reach
-    box = to_grid.transform_bounds(left, bottom, right, top, direction="INVERSE")
-    near = features.iloc[np.sort(features.sindex.query(shapely.box(*box)))]
+    around = to_grid.transform_bounds(left, bottom, right, top, direction="INVERSE")
+    boxes = _turned(around, turn_of(features.crs), features.total_bounds)
+    near = features.iloc[np.unique(np.concatenate([features.sindex.query(shapely.box(*box)) for box in boxes]))]
     keys = _find_keys(near, coding, path)
     parts, owner = split_collections(near.geometry.to_numpy())
     is_polygon = np.isin(shapely.get_type_id(parts), POLYGONAL)
-    lines, line = cut_lines(parts[~is_polygon], box)
-    polygons, polygon = thin_rings(_project(parts[is_polygon], features.crs, crs_of(grid)), (left, bottom, right, top))
+    pieces = [cut_lines(parts[~is_polygon], box) for box in boxes]
+    lines, line = (np.concatenate(each) for each in zip(*pieces, strict=True))
+    polygons, polygon = _place(parts[is_polygon], features.crs, region, (left, bottom, right, top))
     shapes = np.concatenate([_widen(lines, features.crs, region, coding.width_m), polygons])
     owner = np.concatenate([owner[~is_polygon][line], owner[is_polygon][polygon]])
     order = list(coding.values)
@@ -142,14 +144,49 @@ def _find_keys(features: "geopandas.GeoDataFrame", coding: VectorCoding, path: P
     return [value if value in coding.values else OTHERS for value in found]
 
 
-def _widen(lines: npt.NDArray[np.object_], crs: CRS, region: GeoBox, width_m: float) -> npt.NDArray[np.object_]:
+def _widen(lines: Geometries, crs: CRS, region: GeoBox, width_m: float) -> Geometries:
     """Buffer lines and points to a width in metres on the ground, in the CRS of `region`."""
     bounds = region.boundingbox
     middle = (bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2
     lon, lat = Transformer.from_crs(crs_of(region), "EPSG:4326", always_xy=True).transform(*middle)
     local = CRS.from_proj4(f"+proj=aeqd +lat_0={lat} +lon_0={lon} +datum=WGS84 +units=m")
     wide = shapely.buffer(_project(lines, crs, local), width_m / 2)
-    return _project(wide, local, crs_of(region))
+    return _move(_project(wide, local, crs_of(region)), middle[0], turn_of(crs_of(region)))
+
+
+def _turned(box: Box, turn: float | None, extent: Sequence[float]) -> list[Box]:
+    """Return a box, and the same ground a turn further east and west if that overlaps an extent; see `turn_of`."""
+    left, bottom, right, top = box
+    if turn is None:
+        return [box]
+    if left > right:  # across the antimeridian, as PROJ returns it
+        right += turn
+    boxes = [(left + turns, bottom, right + turns, top) for turns in (0.0, -turn, turn)]
+    return [each for each in boxes if each[0] <= extent[2] and each[2] >= extent[0]] or boxes[:1]
+
+
+def _place(polygons: Geometries, crs: CRS, region: GeoBox, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:
+    """Project polygons to the CRS of a region, and keep what matters to a box in it, and the index of each one left."""
+    placed, turn = _project(polygons, crs, crs_of(region)), turn_of(crs_of(region))
+    if turn_of(crs) is None or not len(placed):  # PROJ may have put parts of one on either side of the antimeridian
+        return thin_rings(_move(placed, (box[0] + box[2]) / 2, turn), box)
+    boxes = _turned(box, turn, shapely.total_bounds(placed))
+    thinned, index = zip(*(thin_rings(placed, each) for each in boxes), strict=True)
+    moved = [
+        shapely.transform(part, partial(np.add, (box[0] - each[0], 0)))
+        for part, each in zip(thinned, boxes, strict=True)
+    ]
+    return np.concatenate(moved), np.concatenate(index)
+
+
+def _move(geometries: Geometries, middle: float, turn: float | None) -> Geometries:
+    """Move each point to the turn of a place; for geometries that are small and near to it."""
+    if turn is None:
+        return geometries
+    moved: Geometries = shapely.transform(
+        geometries, lambda points: np.column_stack([turn_to(points[:, 0], middle, turn), points[:, 1]])
+    )
+    return moved
 
 
 def _project(geometries: npt.NDArray[np.object_], source: CRS, target: CRS) -> npt.NDArray[np.object_]:

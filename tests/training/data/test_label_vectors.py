@@ -5,14 +5,19 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
+import rasterio
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 from rasterio import Affine
 from standins import warned
 
+from geoseg.datasets.discovery import Files
 from geoseg.errors import DataError, SceneError, UsageError
-from geoseg.training.data.label_vectors import read_features
+from geoseg.training.data.label_places import check_features, check_label, to_label_pixels
+from geoseg.training.data.label_vectors import VectorCoding, rasterise_labels, read_features
 from geoseg.training.data.read_pairs import read_labels
 
 WHOLE = (slice(0, 100), slice(0, 120))
@@ -55,6 +60,20 @@ def test_lines_have_a_width_in_metres(write_features, labels, crs, width_m):
     # Round joints are polygons, UTM is 0.04 % off, and a straight line in one CRS is a curve in another.
     assert found[distance < width_m / 2 - 0.1].all()
     assert not found[distance > width_m / 2 + 0.1].any()
+
+
+@pytest.mark.parametrize("ending", ["geojson", "gpkg", "fgb", "shp", "parquet"])
+def test_formats(write_raster, coordinates, only_pair, tmp_path, ending):
+    """Labels may be in any format that geoseg writes itself, and in shapefiles."""
+    write_raster("image.tif", coordinates(100, 120))
+    features = geopandas.GeoDataFrame(geometry=[shapely.box(X + 10, Y - 40, X + 50, Y - 20)], crs="EPSG:32633")
+    path = tmp_path / f"labels.{ending}"
+    if ending == "parquet":
+        features.to_parquet(path)
+    else:
+        (features.to_crs("EPSG:4326") if ending == "geojson" else features).to_file(path)
+    pair = only_pair(images="image.tif", labels=path.name, coding="vector", values={"*": "road", "background": "land"})
+    assert (read_labels(pair, WHOLE) == 1).sum() == pytest.approx(800, abs=4)
 
 
 def test_regions_join(write_features, labels):
@@ -235,3 +254,64 @@ def test_collections_are_drawn_as_their_parts(tmp_path, labels, parts, nested):
         read_features.cache_clear()
         drawn.append(labels(width_m=6.0))
     np.testing.assert_array_equal(*drawn)
+
+
+METRE = 1 / 111_319.4907932736
+"""On the equator, in degrees of longitude."""
+AT_180 = Transformer.from_crs("EPSG:4326", "EPSG:32660", always_xy=True).transform(180, 0)[0]
+CODING = VectorCoding(
+    data_set="city", attribute=None, values={"*": 1}, background=0, background_listed=True, width_m=4.0
+)
+
+
+@pytest.mark.parametrize("labels_crs", ["EPSG:4326", "EPSG:4167", "EPSG:32660"])
+@pytest.mark.parametrize(
+    ("crs", "x", "metre"), [("EPSG:32660", AT_180, 1.0), ("EPSG:4326", 180, METRE), ("EPSG:4326", -180, METRE)]
+)
+@pytest.mark.parametrize("kind", ["polygons", "lines"])
+def test_labels_across_the_antimeridian(tmp_path, crs, x, metre, labels_crs, kind):
+    """Labels on both sides of 180° are drawn, whether the image crosses it in UTM or in degrees beyond 180°."""
+    if labels_crs == "EPSG:32660":
+        pairs = [(AT_180 - 40, AT_180 + 40, 40.0)]
+    else:  # cut at the antimeridian, as GeoJSON has them
+        pairs = [(180 - 40 * METRE, 180, 40 * METRE), (-180, -180 + 40 * METRE, 40 * METRE)]
+    shapes = [
+        shapely.box(left, -north, right, north) if kind == "polygons" else shapely.LineString([(left, 0), (right, 0)])
+        for left, right, north in pairs
+    ]
+    geopandas.GeoSeries(shapes, crs=labels_crs).to_file(tmp_path / "labels.gpkg")
+    grid = GeoBox((100, 100), Affine(metre, 0, x - 50 * metre, 0, -metre, 50 * metre), crs)
+    drawn = rasterise_labels(tmp_path / "labels.gpkg", CODING, grid, (slice(0, 100), slice(0, 100)))
+    expected = np.zeros((100, 100), bool)
+    expected[(slice(10, 90) if kind == "polygons" else slice(48, 52)), 10:90] = True
+    assert (expected != (drawn == 1)).sum() <= 100  # a degree of latitude is shorter; lines have round ends
+    assert (drawn[:, :50] == 1).sum() == pytest.approx((drawn[:, 50:] == 1).sum(), abs=100)
+
+
+def test_world_wide_labels(tmp_path):
+    """A polygon of the whole Earth covers an image beyond 180°."""
+    geopandas.GeoSeries([shapely.box(-180, -90, 180, 90)], crs="EPSG:4326").to_file(tmp_path / "labels.gpkg")
+    grid = GeoBox((10, 10), Affine(METRE, 0, 180 - 5 * METRE, 0, -METRE, 0), "EPSG:4326")
+    assert (rasterise_labels(tmp_path / "labels.gpkg", CODING, grid, (slice(0, 10), slice(0, 10))) == 1).all()
+
+
+@pytest.mark.parametrize(("west", "other"), [(180 - 20 * METRE, -180 - 20 * METRE), (190, -170)])
+def test_label_rasters_across_the_antimeridian(write_raster, west, other):
+    """A label raster belongs to an image that counts its longitudes otherwise."""
+    grid = GeoBox((40, 40), Affine(METRE, 0, west, 0, -METRE, 0), "EPSG:4326")
+    label = write_raster(
+        "label.tif", np.zeros((1, 40, 40), np.uint8), crs="EPSG:4326", transform=Affine(METRE, 0, other, 0, -METRE, 0)
+    )
+    with rasterio.open(label) as raster:
+        along, down = to_label_pixels(grid, raster, np.arange(40) + 0.5, np.arange(40) + 0.5)
+    np.testing.assert_allclose(along, np.arange(40) + 0.5, atol=1e-6)
+    np.testing.assert_allclose(down, np.arange(40) + 0.5, atol=1e-6)
+    files = Files(name="image", image=label, label=label)
+    assert check_label(files, grid, (40, 40))
+
+
+def test_features_of_an_image_counted_from_0(write_raster, tmp_path):
+    """Features at -170° overlap an image at 190°."""
+    geopandas.GeoSeries([shapely.box(-170, -0.1, -169.9, 0)], crs="EPSG:4326").to_file(tmp_path / "labels.gpkg")
+    files = Files(name="image", image=tmp_path / "image.tif", label=tmp_path / "labels.gpkg")
+    check_features([(files, GeoBox((40, 40), Affine(METRE, 0, 190, 0, -METRE, 0), "EPSG:4326"))])
