@@ -56,8 +56,9 @@ def road_raster(
             raise UsageError(f"{source} has {dataset.count} bands; there is no band {band}.")
         number = band or _road_band(dataset)
         to_levels, meaning = _interpret(dataset, number, road_class, probability=probability)
-        # Nodata of a class raster is not road.
-        masked = not meaning.certain and MaskFlags.all_valid not in dataset.mask_flag_enums[number - 1]
+        flags = dataset.mask_flag_enums[number - 1]
+        # Nodata of a class raster is another value than that of roads; under a mask or alpha may be any.
+        masked = MaskFlags.all_valid not in flags and not (meaning.certain and MaskFlags.nodata in flags)
 
         def read(rows: slice, cols: slice) -> Bytes:
             window = Window.from_slices(rows, cols)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio import Affine
+from rasterio.enums import ColorInterp
 from standins import DAMAGED_LEGENDS
 
 from geoseg.errors import SceneError, UsageError
@@ -144,6 +145,21 @@ def test_images_are_no_roads(write, values):
     """Of several bands, one must be named road or chosen; alpha is none of them."""
     with pytest.raises(UsageError, match=r"has 3 bands \(red, green, blue\), none of them named road; .* with `band`"):
         levels(write(np.repeat(values, 3, axis=0), photometric="RGB"), road_class=1)
-    np.testing.assert_array_equal(
-        levels(write(np.repeat(values, 2, axis=0), alpha="YES"), road_class=1), np.where(values[0] == 1, 254, 0)
-    )
+    opaque = np.concatenate([values, np.full_like(values, 255)])
+    np.testing.assert_array_equal(levels(write(opaque, alpha="YES"), road_class=1), np.where(values[0] == 1, 254, 0))
+
+
+@pytest.mark.parametrize("tags", [{}, {"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())}])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_masked_classes_are_no_road(write, values, tags, alpha):
+    """Under a mask or alpha, a class raster has no roads, whatever its values there."""
+    shown = np.tri(40, 50, dtype=bool)
+    bands = np.concatenate([values, shown[None] * np.uint8(255)]) if alpha else values
+    path = write(bands, tags=tags)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as raster:
+        if alpha:
+            raster.colorinterp = (ColorInterp.gray, ColorInterp.alpha)
+        else:
+            raster.write_mask(shown)
+    expected = np.where(shown, np.where(values[0] == 2, 254, 0), 255)
+    np.testing.assert_array_equal(levels(path, road_class=None if tags else 2), expected)
