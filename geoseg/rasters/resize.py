@@ -107,6 +107,7 @@ def resize(
         # Overviews have no effect on reads at full resolution.
         with opened(str(source), overviews=True) as scene:
             _check_kind(scene, labels)
+            _check_nodata(scene)
             shape, identity = _target_shape(scene, gsd_m, scale, size), at_server or identify(scene)
         with whole(output) as partial:
             with opened(str(source), overviews=True, identity=identity) as scene:
@@ -124,6 +125,17 @@ def _check_kind(scene: DatasetReader, labels: bool) -> None:
         raise SceneError(f"{name} holds {dtype} values; imagery must be integers of up to 32 bits or floats.")
     if ColorInterp.palette in scene.colorinterp and not labels:
         raise UsageError(f"{name} has a colour table, so its values are labels, not imagery; set `labels=True`.")
+
+
+def _check_nodata(scene: DatasetReader) -> None:
+    """Raise SceneError if bands differ in nodata, of which a GeoTIFF has one."""
+    alpha = alpha_of(name_bands(scene))
+    values = ["none" if value is None else f"{value!r}" for value in scene.nodatavals]
+    if len({value for band, value in enumerate(values, 1) if band != alpha}) > 1:
+        raise SceneError(
+            f"{Path(scene.name).name} has bands that differ in nodata ({', '.join(values)}), of which a GeoTIFF has "
+            "one value; give all bands the same first (`gdalwarp -dstnodata`)."
+        )
 
 
 def _target_shape(

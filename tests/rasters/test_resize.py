@@ -432,3 +432,23 @@ def test_band_called_alpha_by_mistake(write_scene, noise, tmp_path):
     resize(write_scene(pixels, "called.tif"), found, scale=0.4)
     with rasterio.open(expected) as plain, rasterio.open(found) as called:
         np.testing.assert_array_equal(called.read(), plain.read())
+
+
+@pytest.mark.parametrize(
+    ("values", "listed"), [((0, 255, 7), "0.0, 255.0, 7.0"), ((None, 255, 255), "none, 255.0, 255.0")]
+)
+def test_nodata_that_differs_by_band_is_refused(make, tmp_path, values, listed):
+    """A GeoTIFF has one nodata value: the others would become data, and data of the other bands nodata."""
+    bands = ""
+    for number, value in enumerate(values, 1):
+        make(photo(1, 8, 8, seed=number), f"band{number}.tif", **UTM)
+        declared = "" if value is None else f"<NoDataValue>{value}</NoDataValue>"
+        bands += (
+            f'<VRTRasterBand dataType="Byte" band="{number}">{declared}<SimpleSource><SourceFilename '
+            f'relativeToVRT="1">band{number}.tif</SourceFilename></SimpleSource></VRTRasterBand>'
+        )
+    scene = tmp_path / "scene.vrt"
+    scene.write_text(f'<VRTDataset rasterXSize="8" rasterYSize="8">{bands}</VRTDataset>')
+    with pytest.raises(SceneError, match=f"differ in nodata \\({listed}\\).*gdalwarp -dstnodata"):
+        resize(scene, tmp_path / "out.tif", scale=2)
+    assert not (tmp_path / "out.tif").exists()
