@@ -62,7 +62,7 @@ def _read_list(given: str) -> Iterator[str]:
     path = Path(given)
     try:
         check_regular(path)
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # editors of Windows mark UTF-8
     except FileNotFoundError as error:
         raise DataError(f"{given} does not exist.") from error
     except (OSError, ValueError) as error:
@@ -73,8 +73,9 @@ def _read_list(given: str) -> Iterator[str]:
     for name in named:
         if _is_list(name):
             raise DataError(f"{given} names another list, {name}; give both.")
-        beside = path.parent / name
-        yield name if "://" in name or name.startswith("/vsi") or ":" in name.partition("/")[0] else str(beside)
+        beside = str(path.parent / name)
+        elsewhere = "://" in name or name.startswith("/vsi") or ":" in name.partition("/")[0]
+        yield name if elsewhere and not os.path.exists(beside) else beside  # noqa: PTH110 - as in `on_disk`
 
 
 def _is_result(path: Path) -> bool:

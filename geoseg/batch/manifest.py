@@ -109,8 +109,11 @@ class Manifest:
 
     path: Path
     records: dict[str, Record]
-    """The last record of each scene, by `scene`, in the order of their first."""
+    """The last record of each scene, by `scene`, in the order of their first, without scenes whose results those of
+    another one have replaced."""
     _file: BinaryIO
+    _owners: dict[str, str]
+    """Scene that has the results of each name."""
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, record: Record) -> None:
@@ -128,7 +131,7 @@ class Manifest:
                 with suppress(OSError):
                     self._file.truncate(end)
                 raise
-        self.records[record.scene] = record
+        _enter(self.records, self._owners, record)
 
 
 @contextmanager
@@ -147,25 +150,26 @@ def open_manifest(folder: Path) -> Iterator[Manifest]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OutputError(f"another batch is writing to {folder}; wait for it.") from None
-        records, complete = _parse(path)
+        records, owners, complete = _parse(path)
         if complete < path.stat().st_size:  # the next line would continue one that a kill cut off
             file.truncate(complete)
-        yield Manifest(path=path, records=records, _file=file)
+        yield Manifest(path=path, records=records, _file=file, _owners=owners)
 
 
 def read_manifest(folder: Path) -> list[Record]:
-    """Return the last record of each scene of a batch's folder; OutputError if it cannot be read."""
+    """Return the records of a batch's folder as `Manifest.records` has them; OutputError if it cannot be read."""
     return list(_parse(folder / MANIFEST)[0].values())
 
 
-def _parse(path: Path) -> tuple[dict[str, Record], int]:
-    """Return the last record of each scene, and the number of bytes of all complete lines."""
+def _parse(path: Path) -> tuple[dict[str, Record], dict[str, str], int]:
+    """Return records and owners as `Manifest` has them, and the number of bytes of all complete lines."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise OutputError(f"{path} cannot be read ({error.strerror}); choose another `folder`.") from error
     complete = content.rfind(b"\n") + 1
     records: dict[str, Record] = {}
+    owners: dict[str, str] = {}
     for number, line in enumerate(content[:complete].splitlines(), 1):
         try:
             record = _format().validate_json(line)
@@ -173,8 +177,18 @@ def _parse(path: Path) -> tuple[dict[str, Record], int]:
             raise OutputError(
                 f"line {number} of {path} is no record of a batch; remove the line, or choose another `folder`."
             ) from error
-        records[record.scene] = record
-    return records, complete
+        _enter(records, owners, record)
+    return records, owners, complete
+
+
+def _enter(records: dict[str, Record], owners: dict[str, str], record: Record) -> None:
+    """Enter what became of a scene; if it is done, a scene whose results had the same name has none any more."""
+    if record.state == "done":
+        before = records.get(owners.get(record.name, record.scene))
+        if before is not None and before.scene != record.scene and before.name == record.name:
+            del records[before.scene]
+        owners[record.name] = record.scene
+    records[record.scene] = record
 
 
 @cache

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoseg.models.texts import escaped
+
 from . import options
 from .completion import complete_files
 from .group import sentence
@@ -153,7 +155,8 @@ class _Display:
                 self._pixels[event.scene] += event.pixels
             case SceneDone(record):
                 self._ended += 1
-                self._console.print(f"{record.name}: done in {record.seconds:.1f} s", highlight=False, soft_wrap=True)
+                line = f"{escaped(record.name)}: done in {record.seconds:.1f} s"
+                self._console.print(line, highlight=False, soft_wrap=True)
             case SceneFailed(record, again):
                 self._ended += not again
                 _show_failure(record, again=again)

@@ -145,3 +145,17 @@ def test_damaged_files_are_scenes(place, write_scene):
     place("in/a.tif")
     write_scene(np.zeros((3, 8, 8), np.uint8), "in/b.tif")
     assert find_scenes(["in"]) == ["in/a.tif", "in/b.tif"]
+
+
+def test_a_list_from_windows(place):
+    """A byte order mark is no part of the first name."""
+    place("data/a.tif")
+    Path("data/list.txt").write_bytes(b"\xef\xbb\xbfa.tif\r\n")
+    assert find_scenes(["data/list.txt"]) == ["data/a.tif"]
+
+
+def test_a_list_of_names_with_colons(place):
+    """A file in the list's folder is meant, also if its name looks like a driver of GDAL."""
+    place("data/12:30.tif")
+    Path("data/list.txt").write_text("12:30.tif\nNETCDF:x.nc:rgb\n")
+    assert find_scenes(["data/list.txt"]) == ["data/12:30.tif", "NETCDF:x.nc:rgb"]

@@ -136,3 +136,24 @@ def test_a_full_disk_leaves_no_part_of_a_line(tmp_path, monkeypatch):
         assert FAILED.scene not in manifest.records
         manifest.add(FAILED)
     assert read_manifest(tmp_path) == [DONE, FAILED]
+
+
+def test_results_that_another_scene_replaced(tmp_path):
+    """Of two scenes that gave results of one name, the later has them, and reports count the earlier no more."""
+    moved = replace(DONE, scene="/scenes/moved/ö.tif")
+    with open_manifest(tmp_path) as manifest:
+        for record in (DONE, FAILED, replace(moved, state="failed", error="exists", outputs=())):
+            manifest.add(record)
+        assert DONE.scene in manifest.records
+        manifest.add(moved)
+        assert list(manifest.records.values()) == [FAILED, moved]
+    assert read_manifest(tmp_path) == [FAILED, moved]
+
+
+def test_results_under_another_name(tmp_path):
+    """A scene keeps its record if its results have another name than those that were replaced."""
+    renamed, moved = replace(DONE, name="o"), replace(DONE, scene="/scenes/moved/ö.tif")
+    with open_manifest(tmp_path) as manifest:
+        for record in (DONE, renamed, moved):
+            manifest.add(record)
+    assert read_manifest(tmp_path) == [renamed, moved]

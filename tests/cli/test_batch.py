@@ -117,6 +117,12 @@ def test_names_cannot_control_a_terminal(run):
         assert "\x1b" not in result.output
 
 
+def test_a_name_is_one_line(run):
+    """A line break in a file name begins no line."""
+    Path("in/a.tif").rename("in/z\nd: done in 1.0 s.tif")
+    assert not [line for line in run("in").stderr.splitlines() if line.startswith("d:")]
+
+
 @pytest.mark.slow
 def test_interrupted_after_the_piece_in_work(run, tmp_path):
     """A first Ctrl-C saves the piece in work; scenes before are recorded, none failed, and the same command resumes."""
