@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -64,11 +65,11 @@ def parse_stretch(text: str) -> Stretch | Percentiles | None:
     ranges = tuple((float(match[1]), float(match[2])) for match in matches if match)
     if len(ranges) == len(matches) and all(low < high for low, high in ranges):
         stretch = Stretch(ranges=tuple((_rounded(low), _rounded(high)) for low, high in ranges))
-        if all(low < high for low, high in stretch.ranges):
+        if all(low < high and 0 < 255 / (high - low) < inf for low, high in stretch.ranges):
             return stretch
     raise UsageError(
         f"`stretch` is auto, none, joint, LOW,HIGH (one for each band separated by semicolons) or pLOW,pHIGH "
-        f"(percentiles from p0 to p100), with LOW below HIGH, got {text!r}."
+        f"(percentiles from p0 to p100), finite and with LOW below HIGH, got {text!r}."
     )
 
 
