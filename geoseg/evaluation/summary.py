@@ -55,7 +55,7 @@ def summarise(
             *notes,
             *_note_missing_probabilities(images),
             *_note_missing_values(images, criteria),
-            *_note_mistakes(everything, scores, criteria),
+            *_note_mistakes(everything, scores, criteria, unnamed=images[0].mapping.names is None),
         ),
     )
 
@@ -104,11 +104,16 @@ def _interval(ends: Floats) -> Interval:
     return float(ends[0]), float(ends[1])
 
 
-def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria) -> Iterator[str]:
-    """Note likely mistakes in files or options."""
+def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria, *, unnamed: bool) -> Iterator[str]:
+    """Note likely mistakes in files or options; `unnamed` if predictions have no legend."""
     value_named = "=" in (criteria.single or "")
     if scores.unpredicted:
         yield f"{scores.unpredicted:,} reference pixels have no prediction and are not scored."
+        if unnamed and criteria.single is None and (everything.confusion.matrix.sum(axis=0) > 0).sum() == 1:
+            yield (
+                "The prediction has one class only: if its 255 stands for a class, compare that class alone, as "
+                "255=VALUE of the reference."
+            )
     if scores.unclassified:
         yield (
             f"{scores.unclassified:,} reference pixels are unknown in the prediction and are not scored: "

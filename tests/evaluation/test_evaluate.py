@@ -269,6 +269,17 @@ def test_a_reference_of_one_class(write_ids, blobs):
     assert not evaluate(ours.parent, water.parent).notes
 
 
+def test_a_prediction_of_one_class(write_ids, blobs):
+    """A mask of 0 and 255 as prediction, of which 255 is nodata, is noted; a prediction with a legend is not."""
+    road = blobs(20, 20) == 2
+    truth = write_ids(road.astype(np.uint8), "truth.tif")
+    ours = write_ids(road * np.uint8(255), "mask.tif")
+    assert any(note.startswith("The prediction has one class only: if its 255") for note in evaluate(ours, truth).notes)
+    assert not evaluate(ours, truth, single="255=1").notes
+    named = write_ids(road * np.uint8(255), "named.tif", legend=AERIAL)
+    assert not any("prediction has one class" in note for note in evaluate(named, truth).notes)
+
+
 def test_a_value_that_one_image_has_is_somewhere(write_ids, blobs):
     """The value need occur in one of several images only."""
     for name, values in (("a", (0, 1)), ("b", (3, 3))):
