@@ -1,7 +1,7 @@
 """Rasterise vector labels: polygons, and lines with a width, on the pixels of an image."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -154,7 +154,7 @@ def _widen(lines: Geometries, crs: CRS, region: GeoBox, width_m: float) -> Geome
     return _move(_project(wide, local, crs_of(region)), middle[0], turn_of(crs_of(region)))
 
 
-def _turned(box: Box, turn: float | None, extent: Sequence[float]) -> list[Box]:
+def _turned(box: Box, turn: float | None, extent: npt.NDArray[np.float64]) -> list[Box]:
     """Return a box, and the same ground a turn further east and west if that overlaps an extent; see `turn_of`."""
     left, bottom, right, top = box
     if turn is None:
