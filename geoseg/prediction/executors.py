@@ -13,7 +13,7 @@ from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.hardware import available_memory, count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
-from geoseg.tiling import GRACE_S, in_thread
+from geoseg.threads import GRACE_S, in_thread
 
 from .finishing import Finisher, Finishing
 from .jobs import Finished, Work, run_block

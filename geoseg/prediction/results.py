@@ -24,7 +24,7 @@ from geoseg.roads import road_raster
 from geoseg.roads.graph.chains import Chains, splice
 from geoseg.roads.skeleton.pieces import Pieces
 from geoseg.roads.trace import Tracing, finish_network
-from geoseg.tiling import in_thread
+from geoseg.threads import in_thread
 from geoseg.vectors.qgis import class_style
 from geoseg.vectors.write import write_layers
 

@@ -24,7 +24,8 @@ from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.stac import Asset, open_source
 from geoseg.roads.ahead import COMPILING
-from geoseg.tiling import GRACE_S, in_thread, roi_shape
+from geoseg.threads import GRACE_S, in_thread
+from geoseg.tiling import roi_shape
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor, LocalExecutor

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from geoseg.errors import GeosegError, MismatchError, OutputError, SceneError
-from geoseg.tiling import GRACE_S, in_thread
+from geoseg.threads import GRACE_S, in_thread
 from geoseg.tiling.progress import Progress
 
 from .executors import Executor

@@ -1,6 +1,4 @@
-"""Tile lattices, blending, resampling kernels and threads, without files or networks."""
-
-from geoseg.threads import GRACE_S, in_thread, running
+"""Tile lattices, blending, resampling kernels and prefetching, without files or networks."""
 
 from .background import Background, Stopped
 from .blend import Carried, blend, sum_of_squares, tile_rows_of
@@ -13,7 +11,6 @@ from .window import FAMILIES, ramp, taper
 
 __all__ = [
     "FAMILIES",
-    "GRACE_S",
     "Axis",
     "Background",
     "Carried",
@@ -26,7 +23,6 @@ __all__ = [
     "clip",
     "concatenate",
     "cut",
-    "in_thread",
     "is_repeated",
     "lanczos_radius",
     "lanczos_weights",
@@ -35,7 +31,6 @@ __all__ = [
     "ramp",
     "reflect",
     "roi_shape",
-    "running",
     "source_interval",
     "sum_of_squares",
     "taper",

@@ -19,7 +19,7 @@ from geoseg.prediction.object_store import check_store
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.timings import Timings
-from geoseg.tiling import in_thread
+from geoseg.threads import in_thread
 from geoseg.version import __version__
 
 from .crew import Crew, Roster

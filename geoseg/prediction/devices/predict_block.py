@@ -21,7 +21,8 @@ from geoseg.prediction.memory import STRIPS_AHEAD
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.strips import Strip, read_strips
 from geoseg.prediction.timings import Timings
-from geoseg.tiling import Roi, clip, concatenate, is_repeated, running, taper, within
+from geoseg.threads import running
+from geoseg.tiling import Roi, clip, concatenate, is_repeated, taper, within
 
 from .dealing import Dealer, FinishedStrip
 from .driving import Driver
