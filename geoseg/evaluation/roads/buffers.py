@@ -51,7 +51,8 @@ class Nearness:
 
 
 def _quotient(part: float, whole: float) -> float:
-    return part / whole if whole else np.nan
+    """Return a share, which lengths of pieces, added up, may exceed by rounding."""
+    return min(1.0, part / whole) if whole else np.nan
 
 
 def parts_beyond(lines: Lines, others: Lines, distance_m: float) -> Lines:

@@ -37,5 +37,6 @@ def read_roads(path: Path) -> Roads:
     known_crs = pyproj.CRS.from_user_input(features.crs)
     if known_crs.geodetic_crs is None:
         raise DataError(f"the CRS of {path}, {known_crs.name}, is not tied to the Earth; assign one that is.")
-    notes = (f"{path.name}: {others:,} features other than lines are skipped.",) if others else ()
+    skipped = "1 feature other than lines is" if others == 1 else f"{others:,} features other than lines are"
+    notes = (f"{path.name}: {skipped} skipped.",) if others else ()
     return Roads(lines=lines, crs=known_crs, notes=notes)

@@ -61,3 +61,10 @@ def test_scores_of_nothing():
     assert (false.precision, false.quality, false.f1) == (0, 0, 0)
     assert np.isnan([missed.precision, false.recall]).all()
     assert Nearness(true_m=5, found_m=5).f1 == 0
+
+
+def test_no_share_is_above_one():
+    """Lengths of pieces may add up to a little more than those of the whole lines."""
+    above = Nearness(true_m=0.1, true_near_m=0.1 + 1e-15, found_m=0.3, found_near_m=0.1 + 0.2)
+    assert above.found_near_m > above.found_m
+    assert [above.recall, above.precision, above.quality, above.f1] == [1, 1, 1, 1]

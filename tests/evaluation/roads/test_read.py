@@ -48,6 +48,8 @@ def test_shapes_of_all_kinds(write_roads):
     assert len(roads.lines) == 3
     assert not shapely.has_z(roads.lines).any()
     assert roads.notes == ("a.gpkg: 2 features other than lines are skipped.",)
+    one = read_roads(write_roads([line, shapely.Point(3, 3)], "b.gpkg"))
+    assert one.notes == ("b.gpkg: 1 feature other than lines is skipped.",)
 
 
 def test_no_roads(write_roads):
