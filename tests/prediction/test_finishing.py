@@ -94,7 +94,7 @@ class FromMemory(InPieces):
         for job in jobs:
             for finished in run_block(job, clock):
                 for layer in ("classes", "confidence", "road"):
-                    job.journal.piece(layer, *finished.region).unlink()
+                    (job.journal.folder / job.journal.piece(layer, *finished.region)).unlink()
                 yield finished
 
 

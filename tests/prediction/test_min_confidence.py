@@ -156,7 +156,7 @@ def test_what_reads_class_rasters(predict, tmp_path):
 
 def test_command_line(scene, write_bundle, echo, tmp_path, monkeypatch):
     """The command takes the threshold, and its table counts what is unknown; a percentage is refused."""
-    monkeypatch.setattr("geoseg.prediction.predict.load_engine", echo)
+    monkeypatch.setattr("geoseg.prediction.prepare.load_engine", echo)
     asked = ["predict", str(scene), "-m", str(write_bundle()), "-o", str(tmp_path / "out"), "--no-roads"]
     made = CliRunner().invoke(main, [*asked, "--min-confidence", "0.6"])
     assert made.exit_code == 0, made.output
