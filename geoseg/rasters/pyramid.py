@@ -172,8 +172,8 @@ def _show(
             size = {"RasterXSize": str(width), "RasterYSize": str(part.rows.stop - part.rows.start)}
             Xml.SubElement(source, "SourceProperties", size, DataType="Byte")
             for name, top in (("SrcRect", 0), ("DstRect", part.rows.start)):
-                place = {"xOff": 0, "yOff": top, "xSize": width, "ySize": part.rows.stop - part.rows.start}
-                Xml.SubElement(source, name, {key: str(value) for key, value in place.items()})
+                window = {"xOff": 0, "yOff": top, "xSize": width, "ySize": part.rows.stop - part.rows.start}
+                Xml.SubElement(source, name, {key: str(value) for key, value in window.items()})
     if not written.all():
         restrict(root, written)
     Xml.ElementTree(root).write(target, encoding="utf-8")
