@@ -13,7 +13,7 @@ from keras.src.ops.operation import Operation
 from standins import make_card
 
 from geoseg.errors import BundleError
-from geoseg.models import bundle
+from geoseg.models import saved_network
 from geoseg.models.bundle import MEMBER
 from geoseg.models.folding import fold_batch_norm
 from geoseg.models.graph.read import read_network
@@ -83,7 +83,7 @@ CARD = json.dumps(make_card().to_json())
 @pytest.mark.parametrize("place", ["layer", "activation", "initializer", "nested network", "argument", "wrapped"])
 def test_other_classes_are_refused_before_keras(write, monkeypatch, part, named, place):
     """Whatever is no stock class is refused by name, wherever it stands, before Keras is even started."""
-    monkeypatch.setattr(bundle, "start_keras", lambda: pytest.fail("Keras was started"))
+    monkeypatch.setattr(saved_network, "start_keras", lambda: pytest.fail("Keras was started"))
     within = {
         "layer": [part],
         "activation": [entry("Conv2D", activation=part)],
