@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import floor
+from math import ceil, floor
 from typing import Generic, TypeVar
 
 from geoseg.tiling import Roi
@@ -24,7 +24,7 @@ class _Span(Generic[S]):
     stride: int
     """Pixels from one row of tiles to the next."""
 
-    def share(self) -> int:
+    def kept(self) -> int:
         """Return how many blocks to keep, so that their owner ends at about the same time as who takes the rest.
 
         The owner is in the middle of a block before them; the other scores a row of tiles twice.
@@ -32,12 +32,12 @@ class _Span(Generic[S]):
         rows, _ = self.blocks[self.places[0]]
         height: float = (rows.stop - rows.start) / self.stride
         count = len(self.places)
-        even = floor(max(0.0, count / 2 + 1 / (2 * height) - 1 / 4))
 
         def end(kept: int) -> float:
             return max((kept + 1 / 2) * height, (count - kept) * height + 1)
 
-        return min(even + 1, count) if end(even) >= end(even + 1) else even
+        even = min(count / 2 + 1 / (2 * height) - 1 / 4, count)
+        return min(ceil(even), floor(even), key=end)  # of both as good, the first: more is kept
 
 
 class Deal(Generic[S]):
@@ -79,7 +79,7 @@ class Deal(Generic[S]):
             return
         owner = max(self._owned, key=lambda worker: len(self._owned[worker].places))
         span = self._owned[owner]
-        kept = span.share()
+        kept = span.kept()
         if kept == len(span.places):
             return
         del self._owned[owner]
