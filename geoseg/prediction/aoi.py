@@ -21,7 +21,7 @@ from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
 
 from geoseg.errors import DataError, GeosegWarning, MismatchError, UsageError
-from geoseg.rasters.ground import crs_of, place, turn_of, turn_to
+from geoseg.rasters.ground import crs_of, place, turn_of, turn_to, turns_between
 from geoseg.tiling import Roi, roi_shape
 from geoseg.vectors.densify import Points, Starts, densify
 from geoseg.vectors.read import polygons_in, read_features
@@ -173,7 +173,7 @@ def _repeat(rings: Rings, turn: float, left: float, right: float) -> Rings:
     x = rings.points[:, 0]
     if not len(x):
         return rings
-    turns = [turns for turns in (0.0, -turn, turn) if x.min() + turns <= right and x.max() + turns >= left] or [0.0]
+    turns = turns_between((x.min(), x.max()), (left, right), turn)
     count = int(rings.polygon.max()) + 1
     return Rings(
         points=np.concatenate([rings.points + np.array([each, 0]) for each in turns]),

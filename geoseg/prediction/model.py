@@ -90,7 +90,8 @@ class Model:
         settings = Settings(**options)
         (named,) = name_results([source], name)
         # A cluster's workers load their own engines: a loaded one cannot be sent to them.
-        local = executor is None or isinstance(executor, LocalExecutor)
+        executor = executor or LocalExecutor()
+        local = isinstance(executor, LocalExecutor)
         prepared = Prepared(
             bundle=self.path,
             card=read_card(self.path),
@@ -98,8 +99,8 @@ class Model:
             settings=settings,
             runtime=self._runtime(settings) if local else choose_runtime(settings, self._load, executor),
             load=self._engine if local else self._load or load_engine,
-            executor=executor or LocalExecutor(),
-            workers=1 if executor is None else executor.workers,
+            executor=executor,
+            workers=executor.workers,
         )
         run = prepared.run(prepared.plan(source, named), folder=folder, overwrite=overwrite)
         return run.complete(progress)

@@ -91,6 +91,8 @@ def write_results(
     if not finisher.areas.pixels.any():
         where = "anywhere" if plan.aoi is None else "in the area of interest"
         raise SceneError(f"{plan.scene.source} has no data {where}: every pixel is masked or nodata.")
+    for mosaic in mosaics.values():
+        journal.parts.add(mosaic)
     targets = {name: journal.work_file(path) for name, path in files.rasters.items()}
     sparse = is_mostly_empty(plan, int(finisher.areas.pixels.sum()))
     task = replace(plan, blocks=(plan.roi,))  # of a cluster's scene, they would be most of what is sent
@@ -100,7 +102,6 @@ def write_results(
     def write(layer: Layer) -> None:
         mosaic = mosaics[layer]
         with finisher.clock.busy("compress"):
-            journal.parts.add(mosaic)
             if spread and layer.overviews == "mode":  # means would round otherwise than in one process
                 make = partial(_spread, submit, journal.parts, finisher.check, 4 * workers)
                 mosaic = with_overviews(mosaic, journal.folder, layer.overviews, make=make)
@@ -115,7 +116,6 @@ def write_results(
         roads = None
         if files.road_style is not None and finisher.tracing is not None:
             mosaic = next(path for layer, path in mosaics.items() if layer.name in {"road", "probabilities"})
-            journal.parts.add(mosaic)
             skeleton = finisher.skeleton()
             with finisher.clock.busy("roads"):
                 network = submit(_write_roads, task, journal, files, finisher.tracing, skeleton, mosaic.name)

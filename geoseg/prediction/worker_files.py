@@ -8,8 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from geoseg.files import temporary_folder
+
+if TYPE_CHECKING:
+    from distributed import Worker
 
 MOST = 2**28
 """Bytes of parts that a worker keeps: the pieces of many blocks of the road tracer."""
@@ -50,6 +54,16 @@ class Kept:
         return Path(self._folder, name)
 
 
+def _worker() -> "Worker | None":
+    """Return the worker that runs this task; None if this is no task of Dask."""
+    from distributed import get_worker
+
+    try:
+        return get_worker()
+    except ValueError:
+        return None
+
+
 @lru_cache(maxsize=8)
 def _kept(folder: str) -> Kept:
     return Kept(folder)
@@ -57,21 +71,14 @@ def _kept(folder: str) -> Kept:
 
 def kept_here() -> Kept | None:
     """Return what the worker that runs this task keeps; None if this is no task of Dask."""
-    from distributed import get_worker
-
-    try:
-        return _kept(get_worker().local_directory)
-    except ValueError:
-        return None
+    worker = _worker()
+    return None if worker is None else _kept(worker.local_directory)
 
 
 def folder_of_task() -> AbstractContextManager[Path]:
     """Return a temporary folder: in a task of Dask, in the local folder of its worker."""
-    from distributed import get_worker
-
-    try:
-        worker = get_worker()
-    except ValueError:
+    worker = _worker()
+    if worker is None:
         return temporary_folder()
     return temporary_folder(
         worker.local_directory,

@@ -153,6 +153,12 @@ def turn_to(x: Coordinates, middle: float, turn: float | None) -> Coordinates:
     return x if turn is None else x - turn * np.rint((x - middle) / turn)
 
 
+def turns_between(moved: tuple[float, float], still: tuple[float, float], turn: float) -> list[float]:
+    """Return those of 0, -`turn` and `turn` that move a span of x to where it overlaps another; [0] if none does."""
+    turns = (0.0, -turn, turn)
+    return [each for each in turns if moved[0] + each <= still[1] and moved[1] + each >= still[0]] or [0.0]
+
+
 def apply_affine(transform: Affine, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
     """Apply a transform to x and y, arrays of one shape; Affine's operators are typed for single points."""
     return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f

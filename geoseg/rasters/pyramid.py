@@ -70,7 +70,7 @@ def with_overviews(
     target = source = folder / f"{vrt.stem}_overviews.vrt"
     Xml.ElementTree(root).write(target, encoding="utf-8")
     with rasterio.open(target) as raster:
-        nodata, place = raster.nodata, raster.transform
+        bands, nodata, place = raster.count, raster.nodata, raster.transform
     level = 0
     while max(reduced) > SIDE:
         level += 1
@@ -79,9 +79,7 @@ def with_overviews(
         overview_vrt = folder / f"{vrt.stem}_overview_{level}.vrt"
         parts = _cut(source, overview_vrt, reduced, written, resampling)
         written = np.concatenate(list(make(parts)))
-        source = _show(
-            parts, overview_vrt, written, bands=len(root.findall("VRTRasterBand")), nodata=nodata, place=place
-        )
+        source = _show(parts, overview_vrt, written, bands=bands, nodata=nodata, place=place)
         for number, band in enumerate(root.iter("VRTRasterBand"), 1):
             overview = Xml.SubElement(band, "Overview")
             Xml.SubElement(overview, "SourceFilename", relativeToVRT="1").text = source.name

@@ -15,7 +15,7 @@ from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 
 from geoseg.errors import UsageError
-from geoseg.rasters.ground import crs_of, ground_sample_distance, turn_of, turn_to
+from geoseg.rasters.ground import crs_of, ground_sample_distance, turn_of, turn_to, turns_between
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
@@ -161,8 +161,8 @@ def _turned(box: Box, turn: float | None, extent: npt.NDArray[np.float64]) -> li
         return [box]
     if left > right:  # across the antimeridian, as PROJ returns it
         right += turn
-    boxes = [(left + turns, bottom, right + turns, top) for turns in (0.0, -turn, turn)]
-    return [each for each in boxes if each[0] <= extent[2] and each[2] >= extent[0]] or boxes[:1]
+    turns = turns_between((left, right), (extent[0], extent[2]), turn)
+    return [(left + each, bottom, right + each, top) for each in turns]
 
 
 def _place(polygons: Geometries, crs: CRS, region: GeoBox, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:
