@@ -19,6 +19,9 @@ _COLUMN = "geom"
 """Geometry column in a GeoPackage."""
 
 _DATE = "2000-01-01T00:00:00.000Z"
+_WRITTEN_BY = 96
+"""Place in a SQLite file of the 4 bytes that tell which SQLite wrote it last. TensorFlow brings one of its own, which
+any process that has loaded it uses."""
 _STYLES = """
 CREATE TABLE layer_styles (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
@@ -40,6 +43,9 @@ def write_geopackage(layers: Sequence[Layer], path: Path) -> None:
             options = {"append": number > 0, "VERSION": _VERSION, "GEOMETRY_NAME": _COLUMN}
             _write(layer, path, layer.name, driver="GPKG", **options)
         _embed_styles(layers, path)
+    with path.open("r+b") as file:
+        file.seek(_WRITTEN_BY)
+        file.write(bytes(4))
 
 
 @contextmanager

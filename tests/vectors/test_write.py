@@ -92,6 +92,16 @@ def test_geopackage_carries_its_styles(layer, tmp_path):
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_a_geopackage_does_not_tell_which_sqlite_wrote_it(layer, tmp_path):
+    """That depends on what else the process has loaded: TensorFlow has an SQLite of its own."""
+    path = tmp_path / "things.gpkg"
+    write_layers([layer(LINES)], path, "gpkg")
+    assert path.read_bytes()[96:100] == bytes(4)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert len(read(path, "things")) == len(LINES)
+
+
 def test_flatgeobuf_names_its_layer(layer, tmp_path):
     """The first of several layers keeps its name; a single layer is named after its file."""
     for layers, name in (([layer(LINES, name="edges"), layer([], name="nodes")], "edges"), ([layer(LINES)], "roads")):
