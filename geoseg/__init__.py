@@ -1,9 +1,15 @@
 """Turn aerial and satellite scenes of any size into georeferenced class rasters and road networks."""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .version import __version__
+
+# TensorFlow 2.20 and later show their SQLite, zlib and OpenSSL to the whole process, so that GDAL and PROJ take some
+# functions of them and some of their own libraries (https://github.com/tensorflow/tensorflow/issues/124205). Without
+# this module TensorFlow keeps them to itself.
+sys.modules.setdefault("tensorflow.python.pywrap_dlopen_global_flags", None)  # type: ignore[arg-type]
 
 if TYPE_CHECKING:
     from .errors import BundleError as BundleError

@@ -2,6 +2,8 @@
 
 import errno
 import sqlite3
+import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
+
+from geoseg.errors import GeosegWarning
 
 from .layers import GEOMETRY, Layer
 
@@ -20,8 +24,8 @@ _COLUMN = "geom"
 
 _DATE = "2000-01-01T00:00:00.000Z"
 _WRITTEN_BY = 96
-"""Place in a SQLite file of the 4 bytes that tell which SQLite wrote it last. TensorFlow brings one of its own, which
-any process that has loaded it uses."""
+"""Place in a SQLite file of the 4 bytes that tell which SQLite wrote it last: Python's, whose version differs between
+the machines of a cluster."""
 _STYLES = """
 CREATE TABLE layer_styles (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
@@ -43,20 +47,39 @@ def write_geopackage(layers: Sequence[Layer], path: Path) -> None:
             options = {"append": number > 0, "VERSION": _VERSION, "GEOMETRY_NAME": _COLUMN}
             _write(layer, path, layer.name, driver="GPKG", **options)
         _embed_styles(layers, path)
+    _check_index(path)
     with path.open("r+b") as file:
         file.seek(_WRITTEN_BY)
         file.write(bytes(4))
 
 
+_DATING = threading.Lock()
+"""GDAL's date belongs to the process: the first of two writers would give the second one today's."""
+
+
 @contextmanager
 def _dated() -> Iterator[None]:
     """Let GDAL write a fixed date instead of today's."""
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _DATE})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+    with _DATING:
+        before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _DATE})
+        try:
+            yield
+        finally:
+            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+
+
+def _check_index(path: Path) -> None:
+    """Warn of a GeoPackage without a spatial index, which GDAL leaves out without a word."""
+    with closing(sqlite3.connect(path)) as database:
+        indexed = database.execute("SELECT 1 FROM sqlite_master WHERE name GLOB 'rtree_*'").fetchone()
+    if not indexed:
+        warnings.warn(
+            f"{path.name} has no spatial index: another library's SQLite, probably that of TensorFlow, stands in for "
+            "GDAL's in this process; import geoseg before TensorFlow.",
+            GeosegWarning,
+            stacklevel=2,
+        )
 
 
 def _embed_styles(layers: Sequence[Layer], path: Path) -> None:

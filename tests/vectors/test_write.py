@@ -2,8 +2,12 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 import warnings
 from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
 
 import geopandas
 import numpy as np
@@ -93,13 +97,51 @@ def test_geopackage_carries_its_styles(layer, tmp_path):
 
 
 def test_a_geopackage_does_not_tell_which_sqlite_wrote_it(layer, tmp_path):
-    """That depends on what else the process has loaded: TensorFlow has an SQLite of its own."""
+    """That differs between the machines of a cluster."""
     path = tmp_path / "things.gpkg"
     write_layers([layer(LINES)], path, "gpkg")
     assert path.read_bytes()[96:100] == bytes(4)
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert len(read(path, "things")) == len(LINES)
+
+
+TENSORFLOW = Path(find_spec("tensorflow").submodule_search_locations[0])
+SHOWS = pytest.mark.skipif(
+    not (TENSORFLOW / "python/pywrap_dlopen_global_flags.py").exists(), reason="TensorFlow keeps its SQLite to itself"
+)
+WRITE = """
+import sys, pyarrow as pa, shapely
+from pathlib import Path
+from pyproj import CRS
+from geoseg.vectors.layers import GEOMETRY, Layer
+from geoseg.vectors.write import write_layers
+
+table = pa.table({"geometry": [shapely.LineString([(0, 0), (1, 1)]).wkb]}, schema=pa.schema([GEOMETRY]))
+layer = Layer(
+    name="a", schema=table.schema, batches=table.to_batches, geometry_type="LineString", crs=CRS(32633), style="<qgis />"
+)
+write_layers([layer], Path(sys.argv[1]), "gpkg")
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "warned"),
+    [
+        ("import geoseg, rasterio, tensorflow", False),
+        pytest.param("import tensorflow, geoseg", True, marks=SHOWS),
+    ],
+)
+def test_sqlite_of_tensorflow(tmp_path, first, warned):
+    """It does not stand in for GDAL's, which has spatial indexes, or it is said."""
+    plain, beside = tmp_path / "plain.gpkg", tmp_path / "beside.gpkg"
+    subprocess.run([sys.executable, "-c", WRITE, plain], check=True)
+    done = subprocess.run([sys.executable, "-c", first + WRITE, beside], check=True, stderr=subprocess.PIPE, text=True)
+    assert ("beside.gpkg has no spatial index" in done.stderr) == warned
+    with closing(sqlite3.connect(beside)) as database:
+        index = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'rtree_a_geom'").fetchone()[0]
+    assert bool(index) != warned
+    assert (beside.read_bytes() == plain.read_bytes()) != warned
 
 
 def test_flatgeobuf_names_its_layer(layer, tmp_path):
