@@ -118,9 +118,8 @@ from geoseg.vectors.layers import GEOMETRY, Layer
 from geoseg.vectors.write import write_layers
 
 table = pa.table({"geometry": [shapely.LineString([(0, 0), (1, 1)]).wkb]}, schema=pa.schema([GEOMETRY]))
-layer = Layer(
-    name="a", schema=table.schema, batches=table.to_batches, geometry_type="LineString", crs=CRS(32633), style="<qgis />"
-)
+more = {"geometry_type": "LineString", "crs": CRS(32633), "style": "<qgis />"}
+layer = Layer(name="a", schema=table.schema, batches=table.to_batches, **more)
 write_layers([layer], Path(sys.argv[1]), "gpkg")
 """
 

@@ -17,7 +17,7 @@ from geoseg.models.graph.coarse import convolve_coarse
 from geoseg.models.graph.onnx import to_onnx
 from geoseg.models.graph.read import read_network
 from geoseg.models.int8.stored import damaged, read_form
-from geoseg.models.telemetry import start_openvino
+from geoseg.models.openvino_core import openvino_core
 
 from .engine import ORIENTATIONS, EngineOptions, Pixels, Precision, Scores, average, memory_errors, orient
 from .hardware import core_share, count_streams, free_heap
@@ -47,10 +47,7 @@ class OpenVINOEngine:
 
     def __init__(self, bundle: Path, options: EngineOptions | None = None) -> None:
         options = options or EngineOptions()
-        start_openvino()
-        import openvino
-
-        self._core = openvino.Core()
+        self._core = openvino_core()
         read = _read_int8 if options.precision == "int8" else _read_float
         self._graph, self._bands, self.classes = read(self._core, bundle)
         self._settings: dict[str, Any] = {
@@ -199,10 +196,7 @@ class _Flight:
 
 def check(bundle: Path, precision: Precision) -> None:
     """Raise what the engine raises for a precision that this CPU or the bundle does not have."""
-    start_openvino()
-    import openvino
-
-    core = openvino.Core()
+    core = openvino_core()
     if precision == "int8":
         _read_int8(core, bundle)
     _hint(core, precision)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.models.bundle import MEMBER, Card
-from geoseg.models.telemetry import start_onnx_runtime, start_openvino
+from geoseg.models.openvino_core import openvino_core
+from geoseg.models.telemetry import start_onnx_runtime
 
 if TYPE_CHECKING:
     import keras
@@ -112,20 +113,17 @@ _OPENVINO_ADVICE = (
 
 
 def _write_openvino(source: Source, card: Card, path: Path) -> None:
-    start_openvino()
+    core = openvino_core()
     import openvino
 
     # `convert_model` would do the same, but reports usage to OpenVINO's developers.
-    graph = openvino.Core().read_model(_onnx_model(source, card).SerializeToString())
+    graph = core.read_model(_onnx_model(source, card).SerializeToString())
     openvino.save_model(graph, path, compress_to_fp16=False)
     _sidecar(path).write_text(_metadata(card))
 
 
 def _run_openvino(path: Path, tiles: Tiles) -> Tiles:
-    start_openvino()
-    import openvino
-
-    model = openvino.Core().compile_model(path, "CPU", _OPENVINO_EXACT)
+    model = openvino_core().compile_model(path, "CPU", _OPENVINO_EXACT)
     return _channels_last(model(_channels_first(tiles))[0])
 
 

@@ -15,6 +15,7 @@ from geoseg.files import temporary_folder
 from geoseg.models.bundle import read_card
 from geoseg.models.graph.onnx import to_onnx
 from geoseg.models.graph.read import read_network
+from geoseg.models.openvino_core import openvino_core
 from geoseg.models.telemetry import start_nncf
 
 from .stored import Form
@@ -66,8 +67,6 @@ def make_form(bundle: Path, tiles: Iterable[Pixels], *, most: int) -> tuple[Form
 
 def _float_graph(bundle: Path) -> "openvino.Model":
     """Return the graph for single tiles of the card's size, which may be reshaped to any other size."""
-    import openvino
-
     card, network = read_card(bundle), read_network(bundle)
     model = to_onnx(network, card.tile)
     # Padding is the only part of a graph that may depend on the size of tiles. If it is the same for the next size, it
@@ -77,7 +76,7 @@ def _float_graph(bundle: Path) -> "openvino.Model":
             f"the network in {bundle} pads tiles of {card.tile} and {card.tile + card.multiple} pixels differently, "
             "so it cannot be quantised for both."
         )
-    graph = openvino.Core().read_model(model.SerializeToString())
+    graph = openvino_core().read_model(model.SerializeToString())
     graph.reshape({"pixels": [1, len(card.bands), card.tile, card.tile]})
     return graph
 

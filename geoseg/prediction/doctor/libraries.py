@@ -113,12 +113,9 @@ def find_vector_drivers() -> Iterator[Finding]:
 def find_openvino() -> Iterator[Finding]:
     """Find OpenVINO and the precisions of this CPU in it."""
     from geoseg.models.engines.on_openvino import find_precisions
-    from geoseg.models.telemetry import start_openvino
+    from geoseg.models.openvino_core import openvino_core
 
-    start_openvino()
-    import openvino
-
-    core = openvino.Core()
+    core = openvino_core()
     precisions = find_precisions(core)
     cpu = core.get_property("CPU", "FULL_DEVICE_NAME")
     yield Finding(

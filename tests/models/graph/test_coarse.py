@@ -7,14 +7,10 @@ from geoseg.models.graph.coarse import convolve_coarse
 from geoseg.models.graph.network import Layer, Network
 from geoseg.models.graph.onnx import to_onnx
 from geoseg.models.graph.shapes import feature_shapes
-from geoseg.models.telemetry import start_openvino
-
-start_openvino()
-
-import openvino  # noqa: E402 - without its telemetry
+from geoseg.models.openvino_core import openvino_core
 
 SIDE = 12
-CORE = openvino.Core()
+CORE = openvino_core()
 
 
 def convolution(name, source, *, inputs, filters=4, kernel=3, bias=True, **changes):
