@@ -11,6 +11,7 @@ from geoseg.models.engines.registry import load_engine
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.graph.size import NetworkSize, read_size
 from geoseg.models.shipped import find_model
+from geoseg.rasters.allowed import check_drivers
 from geoseg.rasters.stac import Asset
 
 from .executors import Executor, LocalExecutor, choose_runtime
@@ -61,6 +62,7 @@ def prepare(model: str | Path, options: Options, *, executor: Executor | None, l
 
     `load` loads engines in place of `engine`, `precision` and `devices`. Raises BundleError or UsageError.
     """
+    check_drivers()
     settings, bundle = Settings(**options), find_model(model)
     card, network, runtime = read_card(bundle), read_size(bundle), choose_runtime(settings, load, executor)
     executor = executor or LocalExecutor()

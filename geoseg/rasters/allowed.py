@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from rasterio._path import _parse_path  # of names that begin with a scheme: `rasterio.open` takes no list of drivers
 from rasterio.enums import Interleaving
-from rasterio.env import ensure_env_with_credentials
+from rasterio.env import Env, ensure_env_with_credentials
 from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError, UsageError
@@ -24,6 +24,8 @@ DRIVERS = [*_FILES, "VRT", *INDICES]
 """GDAL drivers that may open a raster. The others ask servers of their own accord (WMS, WCS, EEDA …), read memory
 (MEM), derive rasters (DERIVED), parse text of any kind (XYZ, AAIGrid …), write as they read (MRF), or hold no
 imagery."""
+NEEDED = ("GTiff", "COG", "VRT")
+"""GDAL drivers that a prediction cannot do without."""
 MAX_PIXELS = 10**12
 """Pixels of a raster, unless the user says otherwise: 100 km × 100 km at 10 cm, or a day and more on a fast machine."""
 MAX_PIXELS_VARIABLE = "GEOSEG_MAX_PIXELS"
@@ -34,6 +36,17 @@ open_allowed: Callable[..., DatasetReader] = ensure_env_with_credentials(
     lambda source, **options: DatasetReader(_parse_path(source), driver=DRIVERS, sharing=False, **options)
 )
 """Open a raster by its name as `rasterio.open` does, if one of `DRIVERS` can."""
+
+
+def check_drivers() -> None:
+    """Raise UsageError if GDAL lacks one of the drivers `NEEDED`."""
+    with Env() as environment:
+        present = environment.drivers()
+    for name in NEEDED:
+        if name not in present:
+            skipped = os.environ.get("GDAL_SKIP")
+            advice = f"unset GDAL_SKIP, which is {skipped}" if skipped else "`geoseg doctor` says what to do"
+            raise UsageError(f"GDAL has no driver {name}, which predictions need; {advice}.")
 
 
 def most_pixels() -> int:

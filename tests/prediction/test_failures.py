@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from processes import finish, one_sentence, stand_in
 from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 from standins import make_card, warned
@@ -296,6 +297,15 @@ def test_engines_that_do_not_start(write_scene, write_bundle, noise, tmp_path):
     with pytest.raises(geoseg.UsageError, match="no such precision"):
         geoseg.predict(write_scene(noise(60, 60)), model=write_bundle(), folder=tmp_path / "maps", load=load)
     assert not list((tmp_path / "maps").iterdir())
+
+
+@pytest.mark.parametrize("driver", ["COG", "VRT"])
+def test_a_missing_driver(write_scene, write_bundle, noise, tmp_path, driver):
+    """What GDAL was told to leave out is named before the scene is read."""
+    command = stand_in("predict", write_scene(noise(40, 40)), "-m", write_bundle(), "-o", tmp_path / "out")
+    code, text = finish(command, GDAL_SKIP=driver)
+    assert code == 2
+    one_sentence(text, f"GDAL has no driver {driver}, which predictions need; unset GDAL_SKIP, which is {driver}.")
 
 
 def test_two_runs_at_once(write_scene, write_bundle, noise, echo, tmp_path):

@@ -26,7 +26,6 @@ _RASTERS = {
     "VRT": "mosaics and scenes on other grids cannot be read; install rasterio again",
     "JP2OpenJPEG": "JPEG 2000 scenes, as of Sentinel-2, cannot be read; install rasterio from PyPI",
 }
-_BLOCKING = ("GTiff", "COG")
 _VECTORS = ("GPKG", "FlatGeobuf", "GeoJSON")
 
 
@@ -79,6 +78,8 @@ def find_raster_drivers() -> Iterator[Finding]:
     """Find the drivers of rasters, in the GDAL of rasterio."""
     import rasterio
 
+    from geoseg.rasters.allowed import NEEDED
+
     with rasterio.Env() as environment:
         present = environment.drivers()
     for name, consequence in _RASTERS.items():
@@ -88,7 +89,7 @@ def find_raster_drivers() -> Iterator[Finding]:
             name=name,
             value="there" if there else "missing",
             problem="" if there else f"GDAL has no driver {name}, so {consequence}.",
-            blocks=not there and name in _BLOCKING,
+            blocks=not there and name in NEEDED,
         )
 
 
