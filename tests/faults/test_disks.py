@@ -11,6 +11,7 @@ import shutil
 import subprocess
 
 import pytest
+from executors import on_executors
 from processes import WAIT, contents, environment, one_sentence, stand_in, start
 
 NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c"]
@@ -62,7 +63,10 @@ def expected(words, in_peace):
     return in_peace(*words)
 
 
-@pytest.mark.parametrize("kilobytes", [8, 200, 600, 1000])
+SIZES = {"8": 8, "200": 200, "600": 600, "1000": 1000}
+
+
+@on_executors("kilobytes", SIZES, devices=["200"], dask=["200", "1000"])
 def test_a_full_disk(words, executor, expected, disk, tmp_path, kilobytes):
     """A disk of any size that is too small is named; nothing has its final name, and with room the run completes."""
     out, command = tmp_path / "out", executor.command(*words)

@@ -17,7 +17,7 @@ from math import inf
 import pytest
 from processes import contents, start
 
-KILLS = int(os.environ.get("GEOSEG_KILLS", "6"))
+KILLS = int(os.environ.get("GEOSEG_KILLS", "3"))
 STAGES = {"predicting": ".suburb.geoseg/*", "tracing and writing": ".suburb.geoseg/*/made_*"}
 """What a run has written once it is in a stage."""
 PUBLISHING = "publishing"

@@ -4,9 +4,11 @@ import os
 import signal
 
 import pytest
+from executors import on_executors
 from processes import WAIT, contents, finish, shipped, stand_in, start
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+SIGNALS = {number.name: number for number in CODES}
 SAVING = "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.\n"
 INTERRUPTED = "geoseg: interrupted.\n"
 
@@ -42,16 +44,7 @@ def send(process, number):
     (os.kill if number == signal.SIGTERM else os.killpg)(process.pid, number)
 
 
-@pytest.mark.parametrize(
-    ("executor", "number"),
-    [
-        pytest.param(name, number, marks=[] if number == signal.SIGINT or name == "local" else pytest.mark.slow)
-        for name in ("local", "devices", "dask")
-        for number in CODES
-    ],
-    indirect=["executor"],
-    ids=str,
-)
+@on_executors("number", SIGNALS, devices=["SIGINT"], dask=["SIGINT"])
 def test_once(words, executor, expected, running, gate, tmp_path, number):
     """The piece in work is finished and saved, one sentence says so, and the exit code is that of the signal."""
     send(running, number)
@@ -66,7 +59,7 @@ def test_once(words, executor, expected, running, gate, tmp_path, number):
     assert contents(tmp_path / "out") == expected
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@on_executors("number", SIGNALS, devices=["SIGTERM"], dask=["SIGTERM"])
 def test_twice(words, executor, expected, running, tmp_path, number):
     """A second signal does not wait for a network that never answers."""
     send(running, number)
@@ -80,7 +73,7 @@ def test_twice(words, executor, expected, running, tmp_path, number):
     assert contents(tmp_path / "out") == expected
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM], ids=lambda number: number.name)
+@on_executors("number", {"SIGTERM": signal.SIGTERM}, devices=["SIGTERM"], dask=["SIGTERM"])
 def test_between_pieces(words, executor, expected, tmp_path, number):
     """While no piece is in work, as when files are written, the first signal stops at once."""
     never = "results.class_style = lambda *_: (print('writing', flush=True), threading.Event().wait())\n"
@@ -95,7 +88,7 @@ def test_between_pieces(words, executor, expected, tmp_path, number):
     assert contents(tmp_path / "out") == expected
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+@on_executors("number", SIGNALS, dask=["SIGHUP"])
 def test_signals_that_are_ignored(words, executor, expected, gate, tmp_path, number):
     """What `nohup` or a shell has a command ignore stays ignored."""
     ignore = f"signal.signal({int(number)}, signal.SIG_IGN)\n"

@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 import rasterio
+from executors import on_executors
 from processes import WAIT, contents, environment, one_sentence, shipped, start
 from web_server import serving
 
@@ -46,9 +47,10 @@ def truncate(scene):
     os.truncate(scene, 20_000)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"), [(replace, "has changed"), (truncate, ""), (os.unlink, "")], ids=["replaced", "cut", "gone"]
-)
+CHANGES = {"replaced": (replace, "has changed"), "cut": (truncate, ""), "gone": (os.unlink, "")}
+
+
+@on_executors("change, reason", CHANGES, devices=["replaced"], dask=["gone"])
 def test_a_scene_that_changes(words, executor, expected, gate, tmp_path, change, reason):
     """A scene that is replaced, cut off or removed in mid-run ends it; put back, it is predicted to the same bytes."""
     scene = words[1]
@@ -68,15 +70,14 @@ def test_a_scene_that_changes(words, executor, expected, gate, tmp_path, change,
     assert contents(tmp_path / "out") == expected
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "reason"),
-    [
-        ({"cut": [20_000] * 1000}, "its connection broke"),
-        pytest.param({"codes": [503] * 1000}, "cannot be read", marks=pytest.mark.slow),
-        pytest.param({"silent_from": 1}, "did not answer within 1 s", marks=pytest.mark.slow),
-    ],
-    ids=["half", "503", "silence"],
-)
+ANSWERS = {
+    "half": ({"cut": [20_000] * 1000}, "its connection broke"),
+    "503": ({"codes": [503] * 1000}, "cannot be read"),
+    "silence": ({"silent_from": 1}, "did not answer within 1 s"),
+}
+
+
+@on_executors("behaviour, reason", ANSWERS, devices=["half"], dask=["503", "silence"])
 def test_a_failing_server(words, executor, expected, gate, tmp_path, behaviour, reason):
     """Answers that break off, are errors or stay away, time after time, end a run; the same command completes it."""
     served = tmp_path / "served"

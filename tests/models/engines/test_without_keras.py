@@ -23,7 +23,7 @@ import numpy as np
 from geoseg.models.engines.{module} import {name}
 scores = {name}(Path("{bundle}"))(np.load("tiles.npy"))
 np.save("scores.npy", scores)
-loaded = {{name.partition(".")[0] for name in sys.modules}}
+loaded = {{name.partition(".")[0] for name, module in sys.modules.items() if module}}
 print(sorted(loaded & {{"keras", "tensorflow", "jax", "torch", "geopandas", "pyogrio", "matplotlib", "numba"}}))
 """
 
