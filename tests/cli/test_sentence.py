@@ -1,6 +1,7 @@
 """Errors of the library name parameters; the command line names its own options instead."""
 
 import ast
+import functools
 import inspect
 import re
 import tomllib
@@ -156,6 +157,7 @@ def parameters_of(function):
     return names - OBJECTS
 
 
+@functools.cache
 def named_in_sentences():
     """Words in backticks in the package's texts, alone or with a value, and a module that has each."""
     pattern = re.compile(r"`(\w+)(?:=[^`]*)?`")
