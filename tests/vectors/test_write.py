@@ -5,9 +5,11 @@ import sqlite3
 import subprocess
 import sys
 import warnings
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import geopandas
 import numpy as np
@@ -16,6 +18,7 @@ import pyogrio
 import pytest
 import shapely
 
+from geoseg.vectors import gdal
 from geoseg.vectors.targets import VECTOR_ENDINGS, name_targets
 from geoseg.vectors.write import write_files, write_layers
 
@@ -94,6 +97,25 @@ def test_geopackage_carries_its_styles(layer, tmp_path):
     assert [len(read(path, name)) for name in ("edges", "nodes")] == [5, 1]
     write_layers(layers, again, "gpkg")
     assert again.read_bytes() == path.read_bytes()
+
+
+def test_geopackages_at_the_same_time(layer, tmp_path, monkeypatch):
+    """A writer does not give today's date to a file that another one has begun."""
+    begun, write = Barrier(2), gdal._write
+
+    def write_beside(*arguments, **options):
+        with suppress(BrokenBarrierError):  # one waits for the other to have written
+            begun.wait(0.2)
+        write(*arguments, **options)
+
+    monkeypatch.setattr(gdal, "_write", write_beside)
+    paths = [tmp_path / f"{number}.gpkg" for number in range(2)]
+    layers = [[layer(LINES)], [layer(LINES, name=name) for name in ("edges", "nodes")]]
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda layers, path: write_layers(layers, path, "gpkg"), layers, paths))
+    for path in paths:
+        with closing(sqlite3.connect(path)) as database:
+            assert {date[:4] for (date,) in database.execute("SELECT last_change FROM gpkg_contents")} == {"2000"}
 
 
 def test_a_geopackage_does_not_tell_which_sqlite_wrote_it(layer, tmp_path):
