@@ -9,12 +9,15 @@ from typing import Any, TextIO, cast
 from geoseg.errors import OutputError
 from geoseg.models.texts import escaped
 
+_READER_GONE = 128 + 13
+
 
 @contextmanager
 def guarded_streams() -> Iterator[None]:
     """Escape what is printed, and raise OutputError if standard output cannot be written.
 
-    If standard error cannot be written, its text is lost and the command continues.
+    If its reader has gone, as `head` does, the command ends without a word, with the exit code of SIGPIPE. If standard
+    error cannot be written, its text is lost and the command continues.
     """
     with (
         redirect_stdout(sys.stdout and cast(TextIO, _Guarded(sys.stdout, required=True))),
@@ -56,6 +59,8 @@ class _Stream:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
+            if self._required and isinstance(error, BrokenPipeError):
+                raise SystemExit(_READER_GONE) from error
             if self._required:
                 raise OutputError(f"standard output cannot be written ({error.strerror}).") from error
 
