@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", shell_complete=complete_files)
 @options.model
 @click.option(
-    "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",
+    "-o", "--output", "folder", type=options.FOLDER, required=True, metavar="DIR",
     help="Folder for results and manifest.",
 )  # fmt: skip
 @click.option(

@@ -50,9 +50,8 @@ _CRITERIA = (
 
 def _write_options(output: str) -> tuple[Callable[[_Command], _Command], ...]:
     """Options of the results, with the help of `--output`."""
-    folder = click.Path(file_okay=False, path_type=Path)
     return (
-        click.option("-o", "--output", "folder", type=folder, metavar="DIR", help=output),
+        click.option("-o", "--output", "folder", type=options.FOLDER, metavar="DIR", help=output),
         click.option("--overwrite", is_flag=True, help="Replace an existing evaluation."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     )

@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -56,6 +56,24 @@ def _parse_area(text: str) -> Path | tuple[float, ...]:
     return bounds
 
 
+class _Folder(click.Path):
+    """A folder for results, which need not exist."""
+
+    _FILES = (
+        *(".tif", ".tiff", ".vrt", ".png", ".jpg", ".jp2", ".geojson", ".json", ".gpkg", ".fgb", ".parquet", ".shp"),
+        *(".keras", ".html", ".md", ".csv", ".zip"),
+    )
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
+        """Return the path; fails if a folder would be made with the name of a file."""
+        path = cast(Path, super().convert(value, param, ctx))
+        if path.suffix.lower() in self._FILES and not path.exists():
+            text = f"{path} looks like a file, and results go to a folder: name one, such as {path.stem}."
+            self.fail(text, param, ctx)
+        return path
+
+
+FOLDER = _Folder(path_type=Path)
 model = click.option(
     "-m",
     "--model",

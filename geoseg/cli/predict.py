@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...", shell_complete=complete_files)
 @options.model
 @click.option(
-    "-o", "--output", "folder", type=click.Path(path_type=Path), default=".", metavar="DIR",
+    "-o", "--output", "folder", type=options.FOLDER, default=".", metavar="DIR",
     help="Folder for the results.  [default: the current one]",
 )  # fmt: skip
 @options.prediction

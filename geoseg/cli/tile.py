@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from . import options
 from .completion import complete_files
 
 
@@ -11,7 +12,7 @@ from .completion import complete_files
 @click.argument("source", metavar="IMAGES|RECIPE.toml", type=click.Path(path_type=Path))
 @click.argument("labels", required=False, metavar="[LABELS]", shell_complete=complete_files)
 @click.option(
-    "-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="DIR",
+    "-o", "--output", "folder", type=options.FOLDER, required=True, metavar="DIR",
     help="Folder for the chips; must not exist, or be empty.",
 )  # fmt: skip
 @click.option(

@@ -9,6 +9,7 @@ import click
 from geoseg.errors import UsageError
 from geoseg.models.texts import escaped
 
+from . import options
 from .progress import is_json, json_progress
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ COLUMNS = {"loss": 10, "accuracy": 10, "jaccard": 10, "val_loss": 14, "val_accur
 @click.option("--init", is_flag=True, help="Print a recipe to start from, given IMAGES and LABELS instead of RECIPE.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value: schedule.epochs=20.")
 @click.option(
-    "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    "-o", "--output", "folder", type=options.FOLDER, metavar="DIR",
     help="Run folder.  [default: runs/<name>]",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Resume the run in the folder after its last complete epoch.")

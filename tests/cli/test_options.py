@@ -86,3 +86,26 @@ def test_the_site_has_the_same_groups():
     assert re.findall(r"^\*\*(.+)\*\*$", section, re.MULTILINE) == re.findall(r"^(\S.*):$", shown, re.MULTILINE)
     assert section.count("| option | meaning |") == 5
     assert "\n**" not in page.partition("\n### geoseg doctor\n")[2]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("predict", "scene.tif", "-o", "map.tif"),
+        ("batch", "scene.tif", "-o", "map.TIFF"),
+        ("tile", "images", "-o", "chips.png"),
+        ("train", "recipe.toml", "-o", "model.keras"),
+        ("evaluate", "rasters", "a.tif", "b.tif", "-o", "report.html"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_file_for_a_folder(words, tmp_path, monkeypatch):
+    """No folder is made with the name of a file; one that is there is taken."""
+    monkeypatch.chdir(tmp_path)
+    refused = CliRunner().invoke(main, words)
+    name = Path(words[-1])
+    assert refused.exit_code == 2
+    assert f"{name} looks like a file, and results go to a folder: name one, such as {name.stem}." in refused.stderr
+    assert not list(tmp_path.iterdir())
+    name.mkdir()
+    assert "looks like a file" not in CliRunner().invoke(main, words).stderr
