@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from geoseg.errors import OutputError
-from geoseg.files import sha256_of, writing
+from geoseg.files import check_outputs, sha256_of, writing
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -141,6 +141,7 @@ def open_manifest(folder: Path) -> Iterator[Manifest]:
     OutputError if the folder cannot be written, another batch is writing to it, or its manifest cannot be read.
     """
     path = folder / MANIFEST
+    check_outputs([path], overwrite=True, create=True, choose="another `folder`")
     with writing(path, advice="; choose another `folder`"):
         folder.mkdir(parents=True, exist_ok=True)
         # Unbuffered: what cannot be written is not written later.
