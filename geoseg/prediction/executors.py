@@ -1,8 +1,9 @@
 """Where a plan is run: in this process, or on a Dask cluster (`geoseg.prediction.cluster`), to the same bytes."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import closing
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
@@ -107,7 +108,7 @@ class LocalExecutor:
                 while len(ahead) > most:
                     yield _take_ahead(ahead.popleft())
                 if not most:
-                    yield _take(work, _run(work))
+                    yield _take_now(work)
             while ahead:
                 yield _take_ahead(ahead.popleft())
         finally:
@@ -139,8 +140,9 @@ class _Ahead:
 
     def _run(self) -> None:
         try:
-            for finished in _run(self.work):
-                self._finished.put(finished)
+            with closing(_run(self.work)) as running:
+                for finished in running:
+                    self._finished.put(finished)
         finally:
             self._finished.put(None)
 
@@ -151,7 +153,13 @@ def _take_ahead(ahead: _Ahead) -> tuple[Work, Exception | None]:
     return outcome
 
 
-def _run(work: Work) -> Iterator[Finished]:
+def _take_now(work: Work) -> tuple[Work, Exception | None]:
+    # Closed in this thread, whose GDAL settings it holds, even if taking fails.
+    with closing(_run(work)) as finished:
+        return _take(work, finished)
+
+
+def _run(work: Work) -> Generator[Finished, None, None]:
     with rasterio.Env(**GDAL):
         for job in work.jobs:
             yield from run_block(job, work.clock)

@@ -115,7 +115,10 @@ def test_changed(tmp_path):
 def test_a_folder_that_cannot_be(tmp_path):
     """A file in the place of the folder is an OutputError that names it."""
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"file is not a folder; choose another `folder`"), open_manifest(tmp_path / "file"):
+    with (
+        pytest.raises(OutputError, match=r"file is not a folder; choose another `folder`"),
+        open_manifest(tmp_path / "file"),
+    ):
         pass
 
 

@@ -308,6 +308,21 @@ def test_a_missing_driver(write_scene, write_bundle, noise, tmp_path, driver):
     one_sentence(text, f"GDAL has no driver {driver}, which predictions need; unset GDAL_SKIP, which is {driver}.")
 
 
+def test_an_error_of_the_caller(write_scene, write_bundle, noise, echo, tmp_path):
+    """An error of the callback leaves none of GDAL's settings in the caller's thread, even while it is kept."""
+
+    def progress(done, _total, _text):
+        if done:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as kept:
+        geoseg.predict(
+            write_scene(noise(40, 40)), model=write_bundle(), folder=tmp_path / "out", load=echo, progress=progress
+        )
+    assert not rasterio.env.hasenv()
+    del kept
+
+
 def test_two_runs_at_once(write_scene, write_bundle, noise, echo, tmp_path):
     """A second process that would write the same results is turned away while the first one runs."""
     import fcntl
