@@ -1,6 +1,7 @@
 """Standard output and error of a command: names from files cannot control a terminal, and a failure is one sentence."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -8,8 +9,6 @@ from typing import Any, TextIO, cast
 
 from geoseg.errors import OutputError
 from geoseg.models.texts import escaped
-
-_READER_GONE = 128 + 13
 
 
 @contextmanager
@@ -59,10 +58,11 @@ class _Stream:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
-            if self._required and isinstance(error, BrokenPipeError):
-                raise SystemExit(_READER_GONE) from error
-            if self._required:
-                raise OutputError(f"standard output cannot be written ({error.strerror}).") from error
+            if not self._required:
+                return
+            if isinstance(error, BrokenPipeError):
+                raise SystemExit(128 + signal.SIGPIPE) from error
+            raise OutputError(f"standard output cannot be written ({error.strerror}).") from error
 
 
 class _Guarded(_Stream):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import openvino
 
 _MAKING = Lock()
+"""Two threads at a time would make two."""
 
 
 def openvino_core() -> "openvino.Core":

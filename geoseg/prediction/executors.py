@@ -140,9 +140,8 @@ class _Ahead:
 
     def _run(self) -> None:
         try:
-            with closing(_run(self.work)) as running:
-                for finished in running:
-                    self._finished.put(finished)
+            for finished in _run(self.work):
+                self._finished.put(finished)
         finally:
             self._finished.put(None)
 

@@ -36,6 +36,10 @@ class Prepared:
     workers: int
     """Number of blocks predicted at the same time, asked once: a cluster may grow between two scenes."""
 
+    def __post_init__(self) -> None:
+        """Raise UsageError if GDAL lacks a driver."""
+        check_drivers()
+
     def pool_stretch(self, sources: Sequence[str | Asset]) -> Self:
         """Replace a joint stretch by the range that the scenes have in common; see `pooling.pool_stretch`."""
         return replace(self, settings=pool_stretch(sources, self.card, self.settings))
@@ -62,7 +66,6 @@ def prepare(model: str | Path, options: Options, *, executor: Executor | None, l
 
     `load` loads engines in place of `engine`, `precision` and `devices`. Raises BundleError or UsageError.
     """
-    check_drivers()
     settings, bundle = Settings(**options), find_model(model)
     card, network, runtime = read_card(bundle), read_size(bundle), choose_runtime(settings, load, executor)
     executor = executor or LocalExecutor()

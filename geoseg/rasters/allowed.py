@@ -1,7 +1,7 @@
 """Which rasters are opened: formats without surprises, and no more pixels, in all and at a time, than a limit."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 from rasterio._path import _parse_path  # of names that begin with a scheme: `rasterio.open` takes no list of drivers
@@ -38,10 +38,16 @@ open_allowed: Callable[..., DatasetReader] = ensure_env_with_credentials(
 """Open a raster by its name as `rasterio.open` does, if one of `DRIVERS` can."""
 
 
+def drivers() -> Collection[str]:
+    """Return the names of GDAL's drivers of rasters here."""
+    with Env() as environment:
+        names: Collection[str] = environment.drivers().keys()
+    return names
+
+
 def check_drivers() -> None:
     """Raise UsageError if GDAL lacks one of the drivers `NEEDED`."""
-    with Env() as environment:
-        present = environment.drivers()
+    present = drivers()
     for name in NEEDED:
         if name not in present:
             skipped = os.environ.get("GDAL_SKIP")

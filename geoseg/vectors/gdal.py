@@ -46,8 +46,9 @@ def write_geopackage(layers: Sequence[Layer], path: Path) -> None:
         for number, layer in enumerate(layers):
             options = {"append": number > 0, "VERSION": _VERSION, "GEOMETRY_NAME": _COLUMN}
             _write(layer, path, layer.name, driver="GPKG", **options)
-        _embed_styles(layers, path)
-    _check_index(path)
+        with closing(sqlite3.connect(path)) as database, database:
+            _check_index(database, path.name)
+            _embed_styles(database, layers)
     with path.open("r+b") as file:
         file.seek(_WRITTEN_BY)
         file.write(bytes(4))
@@ -69,35 +70,32 @@ def _dated() -> Iterator[None]:
             pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
 
 
-def _check_index(path: Path) -> None:
+def _check_index(database: sqlite3.Connection, name: str) -> None:
     """Warn of a GeoPackage without a spatial index, which GDAL leaves out without a word."""
-    with closing(sqlite3.connect(path)) as database:
-        indexed = database.execute("SELECT 1 FROM sqlite_master WHERE name GLOB 'rtree_*'").fetchone()
-    if not indexed:
+    if database.execute("SELECT 1 FROM sqlite_master WHERE name GLOB 'rtree_*'").fetchone() is None:
         warnings.warn(
-            f"{path.name} has no spatial index: another library's SQLite, probably that of TensorFlow, stands in for "
+            f"{name} has no spatial index: another library's SQLite, probably that of TensorFlow, stands in for "
             "GDAL's in this process; import geoseg before TensorFlow.",
             GeosegWarning,
             stacklevel=2,
         )
 
 
-def _embed_styles(layers: Sequence[Layer], path: Path) -> None:
+def _embed_styles(database: sqlite3.Connection, layers: Sequence[Layer]) -> None:
     """Store the QML of layers in a GeoPackage as QGIS's default styles."""
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute(_STYLES)
-        for layer in layers:
-            database.execute(
-                "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "
-                "styleName, styleQML, styleSLD, useAsDefault, description, owner, update_time) "
-                "VALUES ('', '', ?, ?, ?, ?, '', 1, 'geoseg', '', ?)",
-                (layer.name, _COLUMN, layer.name, layer.style, _DATE),
-            )
+    database.execute(_STYLES)
+    for layer in layers:
         database.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
-            "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
-            (_DATE,),
+            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "
+            "styleName, styleQML, styleSLD, useAsDefault, description, owner, update_time) "
+            "VALUES ('', '', ?, ?, ?, ?, '', 1, 'geoseg', '', ?)",
+            (layer.name, _COLUMN, layer.name, layer.style, _DATE),
         )
+    database.execute(
+        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
+        "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
+        (_DATE,),
+    )
 
 
 @contextmanager

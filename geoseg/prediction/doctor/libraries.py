@@ -76,12 +76,9 @@ def find_gdal() -> Iterator[Finding]:
 
 def find_raster_drivers() -> Iterator[Finding]:
     """Find the drivers of rasters, in the GDAL of rasterio."""
-    import rasterio
+    from geoseg.rasters.allowed import NEEDED, drivers
 
-    from geoseg.rasters.allowed import NEEDED
-
-    with rasterio.Env() as environment:
-        present = environment.drivers()
+    present = drivers()
     for name, consequence in _RASTERS.items():
         there = name in present
         yield Finding(
