@@ -11,6 +11,7 @@ from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.geotiff import check_complete, writing
 from geoseg.rasters.pyramid import with_overviews
 from geoseg.rasters.sparse import find_written
+from geoseg.rasters.sparse_cog import write_sparse_cog
 from geoseg.rasters.vrt_sources import SIDE
 
 from .plan import Plan
@@ -80,13 +81,10 @@ def write_cog(mosaic: Path, target: Path, layer: Layer, *, sparse: bool) -> None
 
     Blocks without data are left out if `sparse`, and not looked at for overviews.
     """
-    options = _COG | {"num_threads": count_cores(), "overview_resampling": layer.overviews, "sparse_ok": sparse}
     with writing(target):
-        if not sparse:
-            rasterio.shutil.copy(mosaic, target, **options)
+        if sparse:
+            written = find_written(mosaic)
+            write_sparse_cog(with_overviews(mosaic, target.parent, layer.overviews, written=written), target)
+        else:
+            rasterio.shutil.copy(mosaic, target, **_COG, num_threads=count_cores(), overview_resampling=layer.overviews)
             check_complete(target)
-            return
-        written = find_written(mosaic)
-        shown = with_overviews(mosaic, target.parent, layer.overviews, written=written)
-        rasterio.shutil.copy(shown, target, **options)
-        check_complete(target, written=written)

@@ -104,9 +104,10 @@ def write_results(
         with finisher.clock.busy("compress"):
             if spread and layer.overviews == "mode":  # means would round otherwise than in one process
                 make = partial(_spread, submit, journal.parts, finisher.check, 4 * workers)
-                mosaic = with_overviews(mosaic, journal.folder, layer.overviews, make=make)
-                for vrt in journal.folder.glob(f"{mosaics[layer].stem}_overview*.vrt"):
-                    journal.parts.add(vrt)
+                levels = with_overviews(mosaic, journal.folder, layer.overviews, make=make)
+                for level in levels:
+                    journal.parts.add(level.vrt)
+                mosaic = levels[0].vrt
             made = submit(_write_raster, task, journal.parts, layer, mosaic.name, targets[layer.name].name, sparse)
             journal.parts.bring(made.result(), journal.folder)
 

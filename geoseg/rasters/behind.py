@@ -7,19 +7,21 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
 
 from rasterio._path import _parse_path, _vsi_path
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from geoseg.errors import SceneError
 from geoseg.files import check_regular
 
 from .allowed import INDICES, open_allowed
+from .cut_off import refuse_cut_off
 from .servers import on_server
 from .sidecars import without_sidecars
 from .source_names import file_of
@@ -136,12 +138,21 @@ def _check_behind(name: str, *above: str) -> None:
             raise SceneError(f"{above[0]} names {name}, which cannot be read: {error}.") from error
         head = b"" if os.path.isdir(name) else _read(name, _HEAD)  # noqa: PTH112
         if head.startswith(_PIXELS) and not os.path.exists(f"{name}.aux.xml"):  # noqa: PTH110
+            _check_end(name)
             return
         if _VRT in head:
             _check_vrt(name, _read(name), *above)
             return
     with open_allowed(name) as dataset:
         check_dataset(name, dataset, *above)
+        if os.path.isfile(name):  # noqa: PTH113
+            refuse_cut_off(name, dataset)
+
+
+def _check_end(name: str) -> None:
+    """Check that a file that a VRT names is whole; one that cannot be opened is left to GDAL."""
+    with suppress(RasterioError), open_allowed(name) as dataset:
+        refuse_cut_off(name, dataset)
 
 
 @lru_cache(maxsize=2**16)

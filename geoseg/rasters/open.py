@@ -18,6 +18,7 @@ from geoseg.models.backend import without_chatter
 
 from .allowed import check_blocks, check_size, open_allowed
 from .behind import check_before, check_dataset
+from .cut_off import refuse_cut_off
 from .identity import Mark, check_unchanged, identify
 from .servers import server_failure
 from .sidecars import without_sidecars
@@ -26,11 +27,7 @@ from .source_names import file_of
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8, "GDAL_VRT_ENABLE_PYTHON": False}
 """Bytes of GDAL's block cache, and open files of a VRT: GDAL's defaults would fill memory as a tall scene is read. No
 Python functions of a VRT, whatever the environment says."""
-_ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
-"""Last bytes of a complete image, by GDAL driver; some programs append more."""
 _UNKNOWN = "not recognized as being in a supported file format"
-_CHUNK = 2**20
-"""Bytes that are searched at a time."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 """First bytes of HDF5 files, netCDF 4 among them."""
 _ARCHIVES = {".zip": "/vsizip/", ".tar": "/vsitar/", ".tar.gz": "/vsitar/", ".tgz": "/vsitar/"}
@@ -79,7 +76,8 @@ def opened(
             check_blocks(source, dataset)
             with usable_crs(source):
                 _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
-            _refuse_cut_off(source, dataset)
+            if on_disk(source):
+                refuse_cut_off(source, dataset)
             check_unchanged(source, identity)
             marks = identity or (identify(dataset) if on_disk(source) else ())
             yield dataset
@@ -143,38 +141,6 @@ def reading(dataset: rasterio.DatasetReader) -> Iterator[None]:
 def cause(error: Exception) -> str:
     """GDAL's message, or else rasterio's, on one line without a full stop."""
     return " ".join(str(error.__cause__ or error).split()).rstrip(".")
-
-
-def _refuse_cut_off(source: str, picture: rasterio.DatasetReader) -> None:
-    """Raise SceneError if the end of a PNG or JPEG file is missing; GDAL fills a PNG with black.
-
-    A JPEG cut off after the end of its thumbnail passes, but GDAL fails when reading it.
-    """
-    if picture.driver not in _ENDS or not on_disk(source):
-        return
-    try:
-        found = _holds(Path(source), _ENDS[picture.driver])
-    except OSError as error:
-        raise SceneError(f"{source} cannot be read ({error.strerror}).") from error
-    if not found:
-        raise SceneError(f"{source} is cut off: the end of its {picture.driver} data is missing; copy it again.")
-
-
-def _holds(path: Path, words: bytes) -> bool:
-    """Whether a file holds some bytes, which are looked for from its end.
-
-    Memory maps would do so too, and end the process where the disk cannot be read.
-    """
-    with path.open("rb") as file:
-        top, after = file.seek(0, os.SEEK_END), b""
-        while top > 0:
-            bottom = max(0, top - _CHUNK)
-            file.seek(bottom)
-            content = file.read(top - bottom) + after
-            if words in content:
-                return True
-            top, after = bottom, content[: len(words) - 1]
-    return False
 
 
 def on_disk(source: str | Path) -> bool:

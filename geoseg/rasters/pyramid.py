@@ -21,6 +21,15 @@ PART = 2**26
 """Pixels that a part of an overview is made of, about."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Level:
+    """A raster, or one of its overviews."""
+
+    vrt: Path
+    written: Blocks
+    """Which of its blocks have data."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reduction:
     """A part of an overview: some rows of blocks, to be made from the raster, or the overview before."""
@@ -53,12 +62,13 @@ def with_overviews(
     *,
     written: Blocks | None = None,
     make: Callable[[Sequence[Reduction]], Iterable[Blocks]] = lambda parts: map(reduce, parts),
-) -> Path:
+) -> list[Level]:
     """Write, in `folder`, a VRT of the same raster with the overviews GDAL would make, each of the one before.
 
-    `vrt` has a nodata value; `written` are its blocks with data, by default all. Pixels are GDAL's own, those of means
-    up to a rare rounding. `make` calls `reduce` for each of the parts of an overview, anywhere that has the same
-    files, and returns the results in order. In the folder of `vrt`, the VRTs name their files relative to it.
+    Returns that VRT, and then those of its overviews. `vrt` has a nodata value; `written` are its blocks with data, by
+    default all. Pixels are GDAL's own, those of means up to a rare rounding. `make` calls `reduce` for each of the
+    parts of an overview, anywhere that has the same files, and returns the results in order. In the folder of `vrt`,
+    the VRTs name their files relative to it.
     """
     root = Xml.parse(vrt).getroot()
     move(root, vrt, folder)
@@ -71,21 +81,21 @@ def with_overviews(
     Xml.ElementTree(root).write(target, encoding="utf-8")
     with rasterio.open(target) as raster:
         bands, nodata, place = raster.count, raster.nodata, raster.transform
-    level = 0
+    levels = [Level(vrt=target, written=written)]
     while max(reduced) > SIDE:
-        level += 1
         finer, reduced = reduced, (max(reduced[0] // 2, 1), max(reduced[1] // 2, 1))
         place @= Affine.scale(finer[1] / reduced[1], finer[0] / reduced[0])
-        overview_vrt = folder / f"{vrt.stem}_overview_{level}.vrt"
+        overview_vrt = folder / f"{vrt.stem}_overview_{len(levels)}.vrt"
         parts = _cut(source, overview_vrt, reduced, written, resampling)
         written = np.concatenate(list(make(parts)))
         source = _show(parts, overview_vrt, written, bands=bands, nodata=nodata, place=place)
+        levels.append(Level(vrt=source, written=written))
         for number, band in enumerate(root.iter("VRTRasterBand"), 1):
             overview = Xml.SubElement(band, "Overview")
             Xml.SubElement(overview, "SourceFilename", relativeToVRT="1").text = source.name
             Xml.SubElement(overview, "SourceBand").text = str(number)
     Xml.ElementTree(root).write(target, encoding="utf-8")
-    return target
+    return levels
 
 
 def reduce(part: Reduction) -> Blocks:

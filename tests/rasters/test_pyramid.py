@@ -68,7 +68,7 @@ def test_made_in_parts(mosaic, tmp_path, monkeypatch, height, width, high, wide)
             parts.append(len(level))
             return pool.map(reduce, level)
 
-        shown = with_overviews(vrt, tmp_path / "work", "mode", make=make)
+        shown = with_overviews(vrt, tmp_path / "work", "mode", make=make)[0].vrt
     assert parts[0] > 1
     rasterio.shutil.copy(shown, tmp_path / "found.tif", **COG)
     assert (tmp_path / "found.tif").read_bytes() == (tmp_path / "expected.tif").read_bytes()

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+import tifffile
 from rasterio.windows import Window
+from rio_cogeo.cogeo import cog_validate
 
 from geoseg.rasters.pyramid import with_overviews
 from geoseg.rasters.sparse import find_written
+from geoseg.rasters.sparse_cog import write_sparse_cog
 from geoseg.rasters.vrt_sources import SIDE
 
 NODATA = 255
@@ -73,8 +76,7 @@ def test_as_gdal_makes_them(work_raster, tmp_path, resampling, bands, highest, n
     assert set(zip(*np.nonzero(written), strict=True)) == set(blocks)
     rasterio.shutil.copy(vrt, tmp_path / "expected.tif", **COG, overview_resampling=resampling)
     (tmp_path / "work").mkdir()
-    shown = with_overviews(vrt, tmp_path / "work", resampling, written=written)
-    rasterio.shutil.copy(shown, tmp_path / "found.tif", **COG, sparse_ok=True)
+    write_sparse_cog(with_overviews(vrt, tmp_path / "work", resampling, written=written), tmp_path / "found.tif")
     expected, found = overviews(tmp_path / "expected.tif"), overviews(tmp_path / "found.tif")
     assert [level.shape for level in found] == [level.shape for level in expected]
     for one, other in zip(found, expected, strict=True):
@@ -85,3 +87,43 @@ def test_as_gdal_makes_them(work_raster, tmp_path, resampling, bands, highest, n
         for (row, col), _ in raster.block_windows(1):
             held = raster.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=1) is not None
             assert held == written[row, col]
+    assert cog_validate(tmp_path / "found.tif", strict=True, quiet=True) == (True, [], [])
+
+
+DESCRIBED = (
+    "<ColorInterp>Palette</ColorInterp><ColorTable><Entry c1='1' c2='2' c3='3' c4='255'/></ColorTable>"
+    "<CategoryNames><Category>road</Category></CategoryNames>"
+)
+
+
+@pytest.mark.parametrize(
+    ("bands", "description"),
+    [(1, DESCRIBED), (1, "<ColorInterp>Gray</ColorInterp><Scale>0.25</Scale>"), (5, "<Description>road</Description>")],
+)
+def test_as_gdal_describes_them(work_raster, tmp_path, bands, description):
+    """A file and its sidecar say of the raster, and of each overview, what GDAL's driver makes them say."""
+    vrt = work_raster(1900, 2100, bands, [(1, 2)], 3)
+    place = "</GeoTransform><SRS>EPSG:32633</SRS><Metadata><MDI key='GEOSEG_TILE'>512 &amp; more</MDI></Metadata>"
+    text = vrt.read_text().replace("</GeoTransform>", place)
+    vrt.write_text(text.replace("</NoDataValue>", f"</NoDataValue>{description}"))
+    options = {"sparse_ok": True, "bigtiff": "yes", "overview_resampling": "mode"}
+    rasterio.shutil.copy(vrt, tmp_path / "expected.tif", **COG, **options)
+    (tmp_path / "work").mkdir()
+    target = tmp_path / "work" / "found.tif"
+    write_sparse_cog(with_overviews(vrt, target.parent, "mode", written=find_written(vrt)), target)
+    with tifffile.TiffFile(tmp_path / "expected.tif") as tiff, tifffile.TiffFile(target) as found:
+        assert [said(page) for page in found.pages] == [said(page) for page in tiff.pages]
+    described = []
+    for path in (tmp_path / "expected.tif", target):
+        with rasterio.open(path) as raster:
+            described.append((raster.profile, raster.tags(), raster.tags(ns="IMAGE_STRUCTURE"), raster.scales))
+        sidecar = path.with_name(f"{path.name}.aux.xml")
+        described.append(sidecar.read_text() if sidecar.exists() else None)
+    assert described[2:] == described[:2]
+    assert {path.name for path in target.parent.glob("found*")} <= {"found.tif", "found.tif.aux.xml"}
+
+
+def said(page):
+    """Tags of a page, without those of its blocks."""
+    blocks = {"TileOffsets", "TileByteCounts"}
+    return {tag.name: np.asarray(tag.value).tolist() for tag in page.tags if tag.name not in blocks}

@@ -1,0 +1,71 @@
+"""A GeoTIFF whose end is missing is refused, whatever was there."""
+
+import numpy as np
+import pytest
+import rasterio
+import rasterio.shutil
+import tifffile
+
+from geoseg.errors import SceneError
+from geoseg.rasters.open import opened
+
+SHAPE = (3, 300, 700)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file that ends with where its blocks are; returns its bytes, and how many of them say so."""
+    path = tmp_path / "whole.tif"
+    pixels = np.random.default_rng(0).integers(0, 3, SHAPE, np.uint8)
+    profile = {"driver": "GTiff", "count": SHAPE[0], "height": SHAPE[1], "width": SHAPE[2], "dtype": "uint8"}
+    profile |= {"crs": "EPSG:32633", "transform": rasterio.Affine(1, 0, 500_000, 0, -1, 5_400_000), "nodata": 0}
+
+    def made(**options):
+        with rasterio.open(path, "w", **profile, **options) as file:
+            file.write(pixels)
+        content = path.read_bytes()
+        begin = len(content)
+        with tifffile.TiffFile(path) as tiff:
+            size = tiff.tiff.offsetsize
+            for name in ("TileByteCounts", "StripByteCounts", "TileOffsets", "StripOffsets"):
+                tag = tiff.pages.first.tags.get(name)
+                if tag is not None:
+                    value = tag.offset + (12 if size == 8 else 8)
+                    place = len(content).to_bytes(size, "little")
+                    values = content[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
+                    content = content[:value] + place + content[value + size :] + values
+        return content, len(content) - begin
+
+    return made
+
+
+@pytest.mark.parametrize("bigtiff", ["no", "yes"])
+@pytest.mark.parametrize("compress", ["none", "packbits", "deflate"])
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+@pytest.mark.parametrize("blocks", [{"tiled": True, "blockxsize": 16, "blockysize": 16}, {"blockysize": 1}])
+def test_places_of_blocks(write, tmp_path, blocks, interleave, compress, bigtiff):
+    """GDAL takes the first bytes of a file for blocks of which it cannot read where they are."""
+    content, places = write(**blocks, interleave=interleave, compress=compress, bigtiff=bigtiff)
+    path = tmp_path / "cut.tif"
+    path.write_bytes(content)
+    with opened(str(path)) as raster:
+        assert raster.read().shape == SHAPE
+    for missing in (1, 4, places // 5, places // 2, places, places + 9):
+        path.write_bytes(content[:-missing])
+        with pytest.raises(SceneError, match=r"is cut off|cannot be read as a raster"), opened(str(path)) as raster:
+            raster.read()
+
+
+@pytest.mark.parametrize("sidecar", [False, True])
+def test_part_of_a_mosaic(write, tmp_path, sidecar):
+    """So is a file that a VRT shows, whether or not it has a sidecar."""
+    content, places = write(tiled=True, blockxsize=16, blockysize=16)
+    (tmp_path / "part.tif").write_bytes(content)
+    if sidecar:
+        (tmp_path / "part.tif.aux.xml").write_text("<PAMDataset/>")
+    rasterio.shutil.copy(tmp_path / "part.tif", tmp_path / "mosaic.vrt", driver="VRT")
+    with opened(str(tmp_path / "mosaic.vrt")) as raster:
+        assert raster.read().shape == SHAPE
+    (tmp_path / "part.tif").write_bytes(content[: -places // 3])
+    with pytest.raises(SceneError, match=r"part\.tif is cut off"), opened(str(tmp_path / "mosaic.vrt")):
+        pass
