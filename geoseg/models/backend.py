@@ -143,6 +143,24 @@ def without_chatter() -> Iterator[None]:
 
 
 @contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Keep Keras on another backend from importing TensorFlow to describe a network, which takes seconds.
+
+    It asks whether each value is one of TensorFlow's types, and has no setting that says it is not.
+    """
+    modules = sys.modules.get("keras.src.utils.module_utils")
+    loader = getattr(modules, "tensorflow", None)
+    if loader is None or "tensorflow" in sys.modules or keras_backend() == "tensorflow":
+        yield
+        return
+    loader._available = False
+    try:
+        yield
+    finally:
+        loader._available = None  # not known
+
+
+@contextmanager
 def _without_new_home() -> Iterator[None]:
     """Keep Keras from creating `~/.keras`; an existing one is used."""
     if "KERAS_HOME" in os.environ or Path("~/.keras").expanduser().exists():

@@ -66,7 +66,7 @@ def expected(words, in_peace):
 SIZES = {"8": 8, "200": 200, "600": 600, "1000": 1000}
 
 
-@on_executors("kilobytes", SIZES, devices=["200"], dask=["200", "1000"])
+@on_executors("kilobytes", SIZES, devices=["200"], dask=["1000"])
 def test_a_full_disk(words, executor, expected, disk, tmp_path, kilobytes):
     """A disk of any size that is too small is named; nothing has its final name, and with room the run completes."""
     out, command = tmp_path / "out", executor.command(*words)

@@ -77,7 +77,7 @@ ANSWERS = {
 }
 
 
-@on_executors("behaviour, reason", ANSWERS, devices=["half"], dask=["503", "silence"])
+@on_executors("behaviour, reason", ANSWERS, devices=["half"], dask=["silence"])
 def test_a_failing_server(words, executor, expected, gate, tmp_path, behaviour, reason):
     """Answers that break off, are errors or stay away, time after time, end a run; the same command completes it."""
     served = tmp_path / "served"

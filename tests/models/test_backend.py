@@ -119,6 +119,31 @@ def test_cards_and_presets_need_no_keras():
     assert run(code, PYTHONPATH=os.pathsep.join(sys.path)).stdout.split() == []
 
 
+@pytest.mark.slow
+def test_networks_of_another_backend_need_no_tensorflow(tmp_path):
+    """To copy a network for JAX takes no seconds for TensorFlow's import; layers that need TensorFlow still find it."""
+    pytest.importorskip("jax")
+    code = (
+        "import sys\n"
+        "from geoseg.models.backend import start_keras; start_keras()\n"
+        "import keras\n"
+        "from geoseg.models.engines.devices import find_backend\n"
+        "from geoseg.models.engines.engine import EngineOptions\n"
+        "from geoseg.models.engines.on_devices import load_on_devices\n"
+        "from geoseg.models.engines.on_keras import KerasEngine\n"
+        "layers = [keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.Softmax()]\n"
+        "network = keras.Sequential([keras.Input((32, 32, 3)), *layers])\n"
+        "KerasEngine(network)\n"
+        "for precision in ('float32', 'bfloat16'):\n"
+        "    load_on_devices(network, EngineOptions(precision=precision), find_backend().devices('cpu')[:1])\n"
+        "print('tensorflow' in sys.modules)\n"
+        "keras.layers.StringLookup()\n"
+        "print('tensorflow' in sys.modules)\n"
+    )
+    finished = run(code, PYTHONPATH=os.pathsep.join(sys.path), HOME=str(tmp_path), KERAS_BACKEND="jax")
+    assert finished.stdout.split() == ["False", "True"]
+
+
 @pytest.mark.parametrize("name", ["numpy", "openvino", "mxnet"])
 def test_backend_that_runs_no_networks(monkeypatch, name):
     """A backend that trains or predicts nothing is named, with those that do."""

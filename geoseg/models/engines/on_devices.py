@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoseg.errors import UsageError
-from geoseg.models.backend import without_chatter
+from geoseg.models.backend import without_tensorflow
 from geoseg.models.saved_network import load_network
 
 from .device import Device
@@ -34,7 +34,7 @@ def load_on_devices(
     from .device_network import DeviceNetwork
 
     backend = find_backend()
-    with without_chatter():  # to copy a network, Keras imports TensorFlow on every backend
+    with without_tensorflow():
         network = fold_batch_norm(network)
         if options.precision != "float32":
             network = mixed(network, f"mixed_{options.precision}")

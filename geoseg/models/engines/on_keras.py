@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geoseg.models.backend import without_chatter
+from geoseg.models.backend import without_tensorflow
 from geoseg.models.saved_network import load_network
 
 from .engine import EngineOptions, Pixels, Scores, average_orientations, memory_errors
@@ -30,7 +30,7 @@ class KerasEngine:
 
         from geoseg.models.folding import fold_batch_norm
 
-        with without_chatter():  # to copy a network, Keras imports TensorFlow on every backend
+        with without_tensorflow():
             self._network = fold_batch_norm(network)
         # On a CPU, XLA only delays TensorFlow's first tile; without it, JAX runs operation by operation.
         self._network.compile(jit_compile=keras.backend.backend() == "jax")
