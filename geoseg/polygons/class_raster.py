@@ -17,6 +17,7 @@ from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_di
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.scene import Scene, open_scene
+from geoseg.rasters.unread import refuse_unread
 
 from .classes import Classes, classes_of
 from .components import NODATA, Flags, Ids, Values
@@ -164,6 +165,7 @@ def _read(source: DatasetReader, window: Window) -> Values:
         valid = numbers != int(source.nodata)
     else:
         valid = source.read_masks(1, window=window) != 0
+    refuse_unread()
     checked = numbers if valid is None else numbers[valid]
     if numbers.dtype != np.uint8 and checked.size and not 0 <= checked.min() <= checked.max() < NODATA:
         wrong = int(checked.min() if checked.min() < 0 else checked.max())

@@ -23,6 +23,7 @@ from .identity import Mark, check_unchanged, identify
 from .servers import server_failure
 from .sidecars import without_sidecars
 from .source_names import file_of
+from .unread import forget_unread, refuse_unread
 
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8, "GDAL_VRT_ENABLE_PYTHON": False}
 """Bytes of GDAL's block cache, and open files of a VRT: GDAL's defaults would fill memory as a tall scene is read. No
@@ -81,11 +82,14 @@ def opened(
             check_unchanged(source, identity)
             marks = identity or (identify(dataset) if on_disk(source) else ())
             yield dataset
+            refuse_unread()
             check_unchanged(source, marks)
     except RasterioError as error:
         raise SceneError(_unreadable(source, error)) from error
     except UnicodeEncodeError as error:
         raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
+    finally:
+        forget_unread()
 
 
 def _open(source: str, **options: str) -> rasterio.DatasetReader:
@@ -134,6 +138,7 @@ def reading(dataset: rasterio.DatasetReader) -> Iterator[None]:
     """Raise a SceneError for this raster; of several open ones, `opened` would name the last."""
     try:
         yield
+        refuse_unread()
     except RasterioError as error:
         raise SceneError(_unreadable(dataset.name, error)) from error
 

@@ -16,6 +16,7 @@ from geoseg.tiling import Roi, any_true, cut, lanczos_radius, roi_shape, within
 
 from .grid import Shape
 from .resampling import Resampler
+from .unread import refuse_unread
 from .unwritten import columns_to_read
 from .validity import Validity
 
@@ -39,8 +40,14 @@ def scaled(values: npt.NDArray[np.generic], scaling: tuple[Scaling, ...]) -> npt
 def read_pixels(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, roi: Roi) -> Masked:
     """Read pixels `(rows, columns, bands)` of a region, stored band by band, 0 where not valid.
 
-    Those of a region that a sparse file lacks take no memory, and cannot be changed.
+    Those of a region that a sparse file lacks take no memory, and cannot be changed. Raises RasterioError.
     """
+    found = _read_spans(dataset, bands, validity, roi)
+    refuse_unread()
+    return found
+
+
+def _read_spans(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity: Validity, roi: Roi) -> Masked:
     spans = columns_to_read(dataset, bands, validity, roi)
     if list(spans) == [roi[1]]:
         return _read_all(dataset, bands, validity, roi)

@@ -16,6 +16,7 @@ from geoseg.models.legend import LEVELS, NODATA, Legend
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
+from geoseg.rasters.unread import refuse_unread
 
 from .arrays import Bytes, Read
 from .meaning import Meaning, Values
@@ -63,10 +64,11 @@ def road_raster(
         def read(rows: slice, cols: slice) -> Bytes:
             window = Window.from_slices(rows, cols)
             values = dataset.read(number, window=window)
-            if not masked:
+            missing = dataset.read_masks(number, window=window) == 0 if masked else None
+            refuse_unread()
+            if missing is None:
                 meaning.note(values)
                 return to_levels(values)
-            missing = dataset.read_masks(number, window=window) == 0
             meaning.note(values[~missing])
             if values.dtype.kind == "f":
                 values[missing] = np.nan

@@ -1,6 +1,7 @@
 """A web server on loopback, and little patience with it."""
 
 import pytest
+import tifffile
 from web_server import serving
 
 
@@ -16,3 +17,25 @@ def server(tmp_path):
     """Serve the files of the test's folder."""
     with serving(tmp_path) as state:
         yield state
+
+
+@pytest.fixture
+def lists_last():
+    """Move the lists of a GeoTIFF's blocks to its end, where other programs write them; returns their bytes."""
+
+    def move(path):
+        content = path.read_bytes()
+        begin = len(content)
+        with tifffile.TiffFile(path) as tiff:
+            size = tiff.tiff.offsetsize
+            for name in ("TileByteCounts", "StripByteCounts", "TileOffsets", "StripOffsets"):
+                tag = tiff.pages.first.tags.get(name)
+                if tag is not None:
+                    value = tag.offset + (12 if size == 8 else 8)
+                    place = len(content).to_bytes(size, "little")
+                    values = content[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
+                    content = content[:value] + place + content[value + size :] + values
+        path.write_bytes(content)
+        return len(content) - begin
+
+    return move

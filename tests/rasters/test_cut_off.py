@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-import tifffile
 
 from geoseg.errors import SceneError
 from geoseg.rasters.open import opened
@@ -13,7 +12,7 @@ SHAPE = (3, 300, 700)
 
 
 @pytest.fixture
-def write(tmp_path):
+def write(tmp_path, lists_last):
     """Write a file that ends with where its blocks are; returns its bytes, and how many of them say so."""
     path = tmp_path / "whole.tif"
     pixels = np.random.default_rng(0).integers(0, 3, SHAPE, np.uint8)
@@ -23,18 +22,8 @@ def write(tmp_path):
     def made(**options):
         with rasterio.open(path, "w", **profile, **options) as file:
             file.write(pixels)
-        content = path.read_bytes()
-        begin = len(content)
-        with tifffile.TiffFile(path) as tiff:
-            size = tiff.tiff.offsetsize
-            for name in ("TileByteCounts", "StripByteCounts", "TileOffsets", "StripOffsets"):
-                tag = tiff.pages.first.tags.get(name)
-                if tag is not None:
-                    value = tag.offset + (12 if size == 8 else 8)
-                    place = len(content).to_bytes(size, "little")
-                    values = content[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
-                    content = content[:value] + place + content[value + size :] + values
-        return content, len(content) - begin
+        places = lists_last(path)
+        return path.read_bytes(), places
 
     return made
 

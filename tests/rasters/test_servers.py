@@ -1,17 +1,26 @@
 """Rasters on web servers: what is silent is given up, and what fails in passing is tried again."""
 
+import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import rasterio.shutil
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
 
 from geoseg.cli import main
 from geoseg.errors import SceneError
 from geoseg.prediction.predict import predict
 from geoseg.rasters.open import opened
+from geoseg.rasters.read import read_pixels
+from geoseg.rasters.validity import Validity
+
+SAMPLE = str(Path(__file__).parents[2] / "sample_rasters" / "suburb.tif")
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -53,6 +62,55 @@ def test_silence_behind_a_vrt(server, write_scene, noise, tmp_path):
     server.behave(silent_from=0)
     with pytest.raises(SceneError, match=r"scene\.vrt cannot be read"), opened(str(tmp_path / "scene.vrt")) as raster:
         raster.read()
+
+
+@pytest.fixture
+def listed(write_scene, noise, lists_last):
+    """Write a scene of many blocks, the lists of which GDAL reads when it needs them."""
+    path = write_scene(noise(1500, 1500), tiled=True, blockxsize=16, blockysize=16, compress="deflate")
+    lists_last(path)
+    return path
+
+
+@pytest.fixture(params=[False, True], ids=["file", "mosaic"])
+def lost(request, server, listed, tmp_path, monkeypatch):
+    """Return the name of that scene, or of a VRT of it, and a call from which on the server fails."""
+    monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
+    source = url = server.url(listed.name)
+    if request.param:
+        source = str(tmp_path / "mosaic.vrt")
+        rasterio.shutil.copy(url, source, driver="VRT")
+    return source, lambda: server.behave(codes=[503] * 9999)
+
+
+REGION = slice(700, 740), slice(100, 300)
+
+
+def read_after(lost, read):
+    """Open the scene, have the server fail, and read."""
+    source, fail = lost
+    with opened(source) as raster:
+        fail()
+        read(raster)
+
+
+def test_errors_where_blocks_are_listed(lost, caplog):
+    """GDAL takes blocks for missing, and so black, if the server fails to say where they are; geoseg does not."""
+
+    def read(raster):
+        with pytest.raises(RasterioError):
+            read_pixels(raster, (1, 2, 3), Validity(), REGION)
+
+    read_after(lost, read)
+    assert not [record for record in caplog.records if record.levelno < logging.WARNING]
+
+
+def test_errors_that_nobody_looked_for(lost):
+    """Whatever was read is not taken for the scene, and the next raster is another."""
+    with pytest.raises(SceneError, match="cannot be read"):
+        read_after(lost, lambda raster: raster.read(window=Window.from_slices(*REGION)))
+    with opened(SAMPLE) as raster:
+        assert raster.read(1, window=Window(0, 0, 9, 9)).any()
 
 
 COMMANDS = [

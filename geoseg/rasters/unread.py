@@ -1,0 +1,44 @@
+"""Notice reads that failed although GDAL says nothing: a map of what it makes up looks like any other.
+
+GDAL reads where the blocks of a large GeoTIFF are when it needs them. If that fails, because a server does, it logs an
+error, and takes the blocks for missing: they are read as nodata, or black.
+"""
+
+import logging
+import threading
+
+from rasterio.errors import RasterioIOError
+
+_RASTERIO = logging.getLogger("rasterio")
+_TELLING = (logging.getLogger("rasterio._err"), logging.getLogger("rasterio._env"))
+"""Loggers of GDAL's errors, those that rasterio raises and others."""
+_WORDS = "Cannot read offset/size for strile"
+"""Of libtiff's message."""
+_last = threading.local()
+
+
+def refuse_unread() -> None:
+    """Raise RasterioIOError if a read of this thread has failed so since the last call."""
+    message = forget_unread()
+    if message is not None:
+        raise RasterioIOError("Read failed. See previous exception for details.") from RasterioIOError(message)
+
+
+def forget_unread() -> str | None:
+    """Return the message of such a read of this thread, once."""
+    message: str | None = getattr(_last, "message", None)
+    _last.message = None
+    return message
+
+
+def _notice(record: logging.LogRecord) -> bool:
+    """Take note of a message; others see it only if they would without this filter."""
+    text = record.getMessage()
+    if _WORDS in text:
+        _last.message = text
+    return record.levelno >= _RASTERIO.getEffectiveLevel()
+
+
+for _logger in _TELLING:
+    _logger.addFilter(_notice)
+    _logger.setLevel(logging.INFO)
