@@ -1,7 +1,8 @@
 """Notice reads that failed although GDAL says nothing: a map of what it makes up looks like any other.
 
 GDAL reads where the blocks of a large GeoTIFF are when it needs them. If that fails, because a server does, it logs an
-error, and takes the blocks for missing: they are read as nodata, or black.
+error, and takes the blocks for missing: they are read as nodata, or black. Nothing is noticed while a program disables
+logging as a whole (`logging.disable`).
 """
 
 import logging

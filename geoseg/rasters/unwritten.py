@@ -1,4 +1,7 @@
-"""Find the parts of a GeoTIFF that were never written, so that they need not be read."""
+"""Find the parts of a GeoTIFF that were never written, so that they need not be read.
+
+GDAL knows no offset of a block if it fails to read where it is, either: `refuse_unread` tells.
+"""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -11,6 +14,7 @@ from rasterio.windows import Window
 
 from geoseg.tiling import Roi, clip
 
+from .unread import refuse_unread
 from .validity import Validity
 
 _LEAST_PIXELS = 128**2
@@ -22,7 +26,7 @@ def columns_to_read(
 ) -> Sequence[slice]:
     """Return spans of the columns of a region, without those whose blocks a sparse GeoTIFF lacks and that hold no data.
 
-    Raises RasterioError if a block cannot be read.
+    Raises RasterioError.
     """
     rows, cols = roi
     if not _knows_blocks(dataset, bands, validity):
@@ -31,11 +35,10 @@ def columns_to_read(
     asked = _asked(dataset, bands, validity)
     down, across = _blocks(rows, height), _blocks(cols, width)
     written = [any(_is_written(dataset, asked, row, col) for row in down) for col in across]
-    unwritten = [col for col, there in zip(across, written, strict=True) if not there]
-    if unwritten and _has_data(dataset, bands, validity, down[0], unwritten[0]):
+    unwritten = next((col for col, there in zip(across, written, strict=True) if not there), None)
+    if unwritten is not None and _has_data(dataset, bands, validity, down[0], unwritten):
         return (cols,)
-    for row in down:
-        _touch(dataset, sorted(asked), row, unwritten)
+    refuse_unread()
     spans = [list(group) for there, group in groupby(across, lambda col: written[col - across.start]) if there]
     return [clip(slice(span[0] * width, (span[-1] + 1) * width), cols) for span in spans]
 
@@ -43,7 +46,7 @@ def columns_to_read(
 def share_written(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity, roi: Roi) -> float:
     """Return the share of a region that is in blocks that a file holds; 1 for other files than sparse GeoTIFFs.
 
-    Raises RasterioError if a block cannot be read.
+    Raises RasterioError.
     """
     if not _knows_blocks(dataset, bands, validity):
         return 1.0
@@ -51,6 +54,7 @@ def share_written(dataset: rasterio.DatasetReader, bands: Sequence[int], validit
     asked = _asked(dataset, bands, validity)
     down, across = _blocks(roi[0], height), _blocks(roi[1], width)
     written = np.array([[_is_written(dataset, asked, row, col) for col in across] for row in down])
+    refuse_unread()
     missing = np.argwhere(~written)
     if not missing.size or _has_data(dataset, bands, validity, *(missing[0] + [down[0], across[0]])):
         return 1.0
@@ -93,23 +97,6 @@ def _has_data(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: V
     height, width = dataset.block_shapes[bands[0] - 1]
     window = Window(col * width, row * height, 1, 1)
     return bool(validity.read(dataset, bands, window, dataset.read(bands, window=window)).any())
-
-
-def _touch(dataset: rasterio.DatasetReader, bands: Sequence[int], row: int, cols: Sequence[int]) -> None:
-    """Read a pixel of each of some blocks of a row; raises RasterioError if that fails.
-
-    GDAL also knows no offset of a block if it fails to read where it is.
-    """
-    height, width = dataset.block_shapes[bands[0] - 1]
-    spans = [[col for _, col in beside] for _, beside in groupby(enumerate(cols), lambda each: each[1] - each[0])]
-    for span in spans:
-        # One pixel of each block, without those cut off at the edge of the raster.
-        whole = span[:-1] if (span[-1] + 1) * width > dataset.width else span
-        if whole:
-            window = Window(whole[0] * width, row * height, len(whole) * width, 1)
-            dataset.read(bands, window=window, out_shape=(len(bands), 1, len(whole)))
-        if whole != span:
-            dataset.read(bands, window=Window(span[-1] * width, row * height, 1, 1))
 
 
 def has_mask(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity) -> bool:

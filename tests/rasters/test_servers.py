@@ -18,6 +18,7 @@ from geoseg.errors import SceneError
 from geoseg.prediction.predict import predict
 from geoseg.rasters.open import opened
 from geoseg.rasters.read import read_pixels
+from geoseg.rasters.unwritten import columns_to_read
 from geoseg.rasters.validity import Validity
 
 SAMPLE = str(Path(__file__).parents[2] / "sample_rasters" / "suburb.tif")
@@ -111,6 +112,18 @@ def test_errors_that_nobody_looked_for(lost):
         read_after(lost, lambda raster: raster.read(window=Window.from_slices(*REGION)))
     with opened(SAMPLE) as raster:
         assert raster.read(1, window=Window(0, 0, 9, 9)).any()
+
+
+def test_errors_where_missing_blocks_are_listed(server, write_scene, lists_last, monkeypatch):
+    """Nor are blocks that a sparse file may have taken for those that it lacks."""
+    monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
+    blocks = {"tiled": True, "blockxsize": 128, "blockysize": 128, "compress": "deflate", "sparse_ok": True}
+    lists_last(write_scene(np.zeros((1, 1500, 60_000), np.uint8), nodata=0, **blocks))
+    with opened(server.url("scene.tif")) as raster:
+        assert columns_to_read(raster, (1,), Validity(), (slice(0, 9), slice(0, 60_000))) == []
+        server.behave(codes=[503] * 9999)
+        with pytest.raises(RasterioError):
+            columns_to_read(raster, (1,), Validity(), (slice(0, 1500), slice(0, 60_000)))
 
 
 COMMANDS = [
