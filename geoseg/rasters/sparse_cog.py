@@ -48,7 +48,7 @@ def write_sparse_cog(levels: Sequence[Level], target: Path) -> None:
     The result is a BigTIFF of blocks of `SIDE`; those without data are not in it.
     """
     found = [_Blocks(level) for level in levels]
-    tags = [_describe(levels[0].vrt, target)]
+    tags = [_describe(levels[0], target)]
     tags += [_as_overview(tags[0], level.shape) for level in found[1:]]
     with target.open("wb") as file:
         file.seek(_HEADER + len(_lay_out(tags, found)))
@@ -94,11 +94,11 @@ class _Blocks:
                 yield (row, col), pixels
 
 
-def _describe(vrt: Path, target: Path) -> _Tags:
+def _describe(raster: Level, target: Path) -> _Tags:
     """Return the tags by which GDAL describes a raster in a GeoTIFF; what it writes beside that stays there."""
-    root = Xml.parse(vrt).getroot()
-    restrict(root, np.zeros([-(-size // SIDE) for size in shape_of(root)], bool))
-    move(root, vrt, target.parent)
+    root = Xml.parse(raster.vrt).getroot()
+    restrict(root, np.zeros_like(raster.written))
+    move(root, raster.vrt, target.parent)
     empty = target.with_name(f"{target.stem}_empty.vrt")
     Xml.ElementTree(root).write(empty, encoding="utf-8")
     profile = {"driver": "GTiff", "tiled": True, "blockxsize": SIDE, "blockysize": SIDE, "interleave": "pixel"}

@@ -79,14 +79,19 @@ def recipe(imagery):
     )  # fmt: skip
 
 
+def record_frames(patch):
+    """Record when pictures and reports are written, in place of writing them; their content has tests of its own."""
+    asked = []
+    patch.setattr(geoseg.training.fit, "write_scene_frame", lambda run, epoch, *arrays: asked.append(epoch))
+    patch.setattr(geoseg.training.fit, "write_report", lambda run: asked.append("report"))
+    patch.setattr(geoseg.training.finish, "write_report", lambda run: run / "report.html")
+    return asked
+
+
 @pytest.fixture(autouse=True)
 def frames(monkeypatch):
-    """Record when pictures and reports are written; their content has tests of its own."""
-    asked = []
-    monkeypatch.setattr(geoseg.training.fit, "write_scene_frame", lambda run, epoch, *arrays: asked.append(epoch))
-    monkeypatch.setattr(geoseg.training.fit, "write_report", lambda run: asked.append("report"))
-    monkeypatch.setattr(geoseg.training.finish, "write_report", lambda run: run / "report.html")
-    return asked
+    """What `record_frames` records of a test."""
+    return record_frames(monkeypatch)
 
 
 class Killed(BaseException):
@@ -104,13 +109,9 @@ def kill_at(step):
 @pytest.fixture(scope="module")
 def whole(recipe, tmp_path_factory):
     """An uninterrupted run, and its reports of progress."""
-    told = []
     folder = tmp_path_factory.mktemp("runs") / "whole"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(geoseg.training.fit, "write_scene_frame", lambda run, epoch, *arrays: told.append(epoch))
-        patch.setattr(geoseg.training.fit, "write_report", lambda run: told.append("report"))
-        patch.setattr(geoseg.training.finish, "write_report", lambda run: run / "report.html")
-        steps = []
+        told, steps = record_frames(patch), []
         training = train(recipe, folder=folder, progress=lambda done, total, loss: steps.append((done, total)))
     return training, told, steps
 
@@ -284,9 +285,7 @@ def partial_labels(recipe):
 def partly(recipe, partial_labels, tmp_path_factory):
     """A run with such labels, and nobody who names what they leave open."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(geoseg.training.fit, "write_scene_frame", lambda run, epoch, *arrays: None)
-        patch.setattr(geoseg.training.fit, "write_report", lambda run: None)
-        patch.setattr(geoseg.training.finish, "write_report", lambda run: run / "report.html")
+        record_frames(patch)
         return train(recipe.model_copy(update={"data": partial_labels}), folder=tmp_path_factory.mktemp("runs") / "run")
 
 
