@@ -14,6 +14,7 @@ from geoseg.errors import UsageError
 from geoseg.files import whole_files
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
+from geoseg.tiling import prefetch
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.vectors.layers import Layer
 from geoseg.vectors.qgis import polygon_style
@@ -152,7 +153,7 @@ def polygonise(
         fit = Fit(tolerance_m=simplify_m, min_iou=MIN_IOU if min_iou is None else min_iou)
         faces = regularise_faces(faces, placement.ground, fit)
     schema = schema_of(confidence=raster.confidence is not None, regularised=bool(squared))
-    polygons = _place(faces, placement, raster.shape[0], progress)
+    polygons = _place(prefetch(faces, depth=1), placement, raster.shape[0], progress)
     with rasterio.Env(**GDAL):
         if wanted is None:
             with pa.BufferOutputStream() as memory:

@@ -30,7 +30,7 @@ class Sides:
 
     def take(self, chosen: Starts) -> "Sides":
         """Copy the sides at the given indices, in their order."""
-        start = _offsets(np.diff(self.start)[chosen])
+        start = _offsets(self.start[chosen + 1] - self.start[chosen])
         return Sides(
             face=self.face[chosen],
             start=start,

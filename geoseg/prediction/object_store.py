@@ -138,14 +138,14 @@ class InStore:
             self._store.put_file(str(path), target)
 
     @contextmanager
-    def near(self, names: Iterable[str], rows: slice | None = None) -> Iterator[Path]:
+    def near(self, names: Iterable[str], rows: slice | None = None, *, again: bool = True) -> Iterator[Path]:
         """Yield a temporary folder of this worker, with the parts.
 
-        The worker keeps those that are named, for its next tasks, but not what VRTs show: that may be the whole scene.
+        If they may be needed `again`, the worker keeps them, but not what VRTs show: that may be the whole scene.
         """
         with folder_of_task() as folder:
             wanted = [*names]
-            self._fetch(wanted, folder, keep=True)
+            self._fetch(wanted, folder, keep=again)
             while wanted := self._shown(wanted, folder, rows):
                 self._fetch(wanted, folder, keep=False)
             yield folder

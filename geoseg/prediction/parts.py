@@ -37,10 +37,12 @@ class Parts(Protocol):
     def add(self, path: Path) -> None:
         """Keep a complete file of this machine, which may be moved."""
 
-    def near(self, names: Iterable[str], rows: slice | None = None) -> AbstractContextManager[Path]:
+    def near(
+        self, names: Iterable[str], rows: slice | None = None, *, again: bool = True
+    ) -> AbstractContextManager[Path]:
         """Return a context of a folder on this machine with some parts, and all that VRTs among them show.
 
-        If `rows` are given, only what these rows of a VRT show, overviews apart.
+        If `rows` are given, only what these rows of a VRT show. `again` tells whether other tasks may need the parts.
         """
 
     def bring(self, names: Iterable[str], folder: Path) -> None:
@@ -93,7 +95,7 @@ class InFolder:
         path.replace(self.folder / path.name)
 
     @contextmanager
-    def near(self, names: Iterable[str], rows: slice | None = None) -> Iterator[Path]:
+    def near(self, names: Iterable[str], rows: slice | None = None, *, again: bool = True) -> Iterator[Path]:
         """Yield the folder."""
         yield self.folder
 

@@ -15,6 +15,7 @@ from geoseg.models.legend import LEVELS, Legend
 from geoseg.rasters.allowed import check_size
 from geoseg.rasters.georeference import placed, warn
 from geoseg.rasters.grid import Grid, Shape, choose_gsd
+from geoseg.rasters.levels import PART
 from geoseg.rasters.overviews import Overview, find_overview
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.stretch import Stretch
@@ -135,6 +136,11 @@ class Plan:
         )
 
     @property
+    def in_parts(self) -> bool:
+        """Whether the result's rasters are joined from parts, which several threads or workers make."""
+        return math.prod(roi_shape(self.scene_roi if self.settings.match_input else self.roi)) > PART
+
+    @property
     def disk(self) -> int:
         """Upper estimate of the disk space for results and work files, in bytes; pure noise takes a little more."""
         return self.result_disk + self.work_disk
@@ -146,9 +152,9 @@ class Plan:
 
     @property
     def work_disk(self) -> int:
-        """Upper estimate of the disk space for the work folder, which has each layer in pieces and whole, in bytes."""
+        """Upper estimate of the disk space for the work folder, in bytes: each layer in pieces, whole and in parts."""
         alone = self.road is not None and not self.settings.probabilities  # a work layer only
-        return self._compressed(2 * (self._layers + alone))
+        return self._compressed(2 * (self._layers + alone)) + self.in_parts * self.result_disk
 
     @property
     def _layers(self) -> int:

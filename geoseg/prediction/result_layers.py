@@ -8,21 +8,15 @@ import rasterio.shutil
 from odc.geo.geobox import GeoBox
 
 from geoseg.models.engines.hardware import count_cores
+from geoseg.rasters.cog import describe, join_cog
 from geoseg.rasters.geotiff import check_complete, writing
-from geoseg.rasters.pyramid import with_overviews
+from geoseg.rasters.levels import DEFLATE_LEVEL, make_levels
 from geoseg.rasters.sparse import find_written
-from geoseg.rasters.sparse_cog import write_sparse_cog
 from geoseg.rasters.vrt_sources import SIDE
 
 from .plan import Plan
 
-_COG = {
-    "driver": "COG",
-    "compress": "deflate",
-    "level": 6,
-    "blocksize": SIDE,
-    "bigtiff": "if_safer",
-}
+_COG = {"driver": "COG", "compress": "deflate", "level": DEFLATE_LEVEL, "blocksize": SIDE, "bigtiff": "if_safer"}
 
 LEAST_SPARSE = 2**28
 """Fewest pixels of a sparse result: programs other than GDAL may not read such files."""
@@ -76,15 +70,16 @@ def is_mostly_empty(plan: Plan, pixels: int) -> bool:
     return size >= LEAST_SPARSE and pixels <= size / 4
 
 
-def write_cog(mosaic: Path, target: Path, layer: Layer, *, sparse: bool) -> None:
+def write_cog(mosaic: Path, target: Path, layer: Layer, *, in_parts: bool, sparse: bool) -> None:
     """Copy a mosaic, a VRT, to a Cloud Optimized GeoTIFF; raises OSError if it is incomplete.
 
-    Blocks without data are left out if `sparse`, and not looked at for overviews.
+    Blocks without data are left out if `sparse`, which needs `in_parts`, and not looked at.
     """
     with writing(target):
-        if sparse:
-            written = find_written(mosaic)
-            write_sparse_cog(with_overviews(mosaic, target.parent, layer.overviews, written=written), target)
+        if in_parts:
+            written = find_written(mosaic) if sparse else None
+            levels = make_levels(mosaic, target.parent, layer.overviews, written=written)
+            join_cog(levels, target.parent, describe(mosaic, target.parent), target, sparse=sparse)
         else:
             rasterio.shutil.copy(mosaic, target, **_COG, num_threads=count_cores(), overview_resampling=layer.overviews)
             check_complete(target)

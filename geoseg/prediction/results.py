@@ -1,6 +1,5 @@
 """Write the files of a prediction once all rows are finished."""
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
@@ -16,9 +15,11 @@ import rasterio
 from geoseg.errors import SceneError
 from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
+from geoseg.rasters.cog import describe, join_cog
+from geoseg.rasters.geotiff import writing
+from geoseg.rasters.levels import Level, LevelPart, make_levels, make_part
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.overviews import Overview
-from geoseg.rasters.pyramid import PART, Reduction, reduce, with_overviews
 from geoseg.rasters.vrt_sources import Blocks
 from geoseg.roads import road_raster
 from geoseg.roads.graph.chains import Chains, splice
@@ -36,7 +37,7 @@ from .outputs import Outputs
 from .parts import Parts
 from .plan import Plan
 from .report import road_picture, write_report, write_road_picture
-from .result_layers import Layer, is_mostly_empty, output_grid, requested_layers, write_cog
+from .result_layers import Layer, is_mostly_empty, requested_layers, write_cog
 from .road_totals import RoadTotals
 from .stac_item import write_item
 from .timings import StageTime
@@ -97,18 +98,21 @@ def write_results(
     sparse = is_mostly_empty(plan, int(finisher.areas.pixels.sum()))
     task = replace(plan, blocks=(plan.roi,))  # of a cluster's scene, they would be most of what is sent
 
-    spread = workers > 1 and not (sparse or plan.settings.match_input) and _is_large(plan)
+    in_parts = sparse or plan.in_parts
+    spread = workers > 1 and in_parts and not (sparse or plan.settings.match_input)
 
     def write(layer: Layer) -> None:
         mosaic = mosaics[layer]
         with finisher.clock.busy("compress"):
-            if spread and layer.overviews == "mode":  # means would round otherwise than in one process
+            target = targets[layer.name].name
+            if spread:
                 make = partial(_spread, submit, journal.parts, finisher.check, 4 * workers)
-                levels = with_overviews(mosaic, journal.folder, layer.overviews, make=make)
-                for level in levels:
-                    journal.parts.add(level.vrt)
-                mosaic = levels[0].vrt
-            made = submit(_write_raster, task, journal.parts, layer, mosaic.name, targets[layer.name].name, sparse)
+                levels = make_levels(mosaic, journal.folder, layer.overviews, make=make)
+                described = describe(mosaic, journal.folder)
+                journal.parts.add(described)
+                made = submit(_join_raster, journal.parts, levels, described.name, target)
+            else:
+                made = submit(_write_raster, task, journal.parts, layer, mosaic.name, target, in_parts, sparse)
             journal.parts.bring(made.result(), journal.folder)
 
     rasters = [in_thread(partial(write, layer), name="compress") for layer in requested_layers(plan)]
@@ -148,31 +152,38 @@ def write_results(
     )
 
 
-def _is_large(plan: Plan) -> bool:
-    """Whether the overviews of a result have more parts than one."""
-    return math.prod(output_grid(plan).shape) > PART
-
-
 def _spread(
-    submit: Submit, kept: Parts, check: Callable[[], None], at_once: int, parts: Sequence[Reduction]
+    submit: Submit, kept: Parts, check: Callable[[], None], at_once: int, parts: Sequence[LevelPart]
 ) -> Iterator[Blocks]:
-    """Make the parts of an overview where jobs run."""
+    """Make the parts of a level where jobs run."""
     kept.add(parts[0].source)
     begun: deque[Future[Blocks]] = deque()
     for part in parts:
         if len(begun) == at_once:
             yield begun.popleft().result()
         check()
-        begun.append(submit(_reduce, kept, part))
+        begun.append(submit(_make_part, kept, part))
     yield from (each.result() for each in begun)
 
 
-def _reduce(kept: Parts, part: Reduction) -> Blocks:
-    """Make a part of an overview."""
+def _make_part(kept: Parts, part: LevelPart) -> Blocks:
+    """Make a part of a level."""
     with kept.near([part.source.name], part.source_rows) as near:
-        blocks = reduce(replace(part, source=near / part.source.name, target=near / part.target.name))
+        blocks = make_part(replace(part, source=near / part.source.name, target=near / part.target.name))
         kept.add(near / part.target.name)
     return blocks
+
+
+def _join_raster(parts: Parts, levels: list[Level], described: str, target: str) -> list[str]:
+    """Join a raster of which all parts are made; returns the names of its files."""
+    names = [name for level in levels for name, _ in level.files]
+    with (
+        parts.near([described, *names], again=False) as near,
+        _apart(parts, near) as (folder, made),
+        writing(folder / target),
+    ):
+        join_cog(levels, near, near / described, folder / target, sparse=False)
+    return made
 
 
 def _write_roads(  # noqa: PLR0917 - a task has positional arguments
@@ -198,14 +209,14 @@ def _write_roads(  # noqa: PLR0917 - a task has positional arguments
 
 
 def _write_raster(  # noqa: PLR0917 - a task has positional arguments
-    plan: Plan, parts: Parts, layer: Layer, mosaic: str, target: str, sparse: bool
+    plan: Plan, parts: Parts, layer: Layer, mosaic: str, target: str, in_parts: bool, sparse: bool
 ) -> list[str]:
     """Write a requested raster, on the model's grid or the scene's; returns the names of its files."""
     with rasterio.Env(**GDAL), parts.near([mosaic]) as near, _apart(parts, near) as (folder, made):
         source = near / mosaic
         if plan.settings.match_input:
             source = match_scene(plan, layer, source, folder)
-        write_cog(source, folder / target, layer, sparse=sparse)
+        write_cog(source, folder / target, layer, in_parts=in_parts, sparse=sparse)
     return made
 
 

@@ -33,11 +33,10 @@ def path_of(source: Xml.Element, vrt: Path) -> Path:
 
 
 def names_of(vrt: Path, rows: slice | None = None) -> list[str]:
-    """Names of the files that a VRT shows, in `rows` if they are given, and of its overviews."""
+    """Names of the files that a VRT shows, in `rows` if they are given."""
     root = Xml.parse(vrt).getroot()
     shown = [each for each in root.iter("SimpleSource") if rows is None or _meets(region_of(each)[0], rows)]
-    overviews = () if rows is not None else root.iter("Overview")
-    return [*dict.fromkeys(str(_name(each).text) for each in (*shown, *overviews))]
+    return [*dict.fromkeys(str(_name(each).text) for each in shown)]
 
 
 def _meets(span: slice, other: slice) -> bool:
@@ -62,6 +61,13 @@ def move(root: Xml.Element, vrt: Path, folder: Path) -> None:
         name = _name(source)
         name.text = str(path)
         name.set("relativeToVRT", "0")
+
+
+def remove_sources(root: Xml.Element) -> None:
+    """Have a VRT show nothing."""
+    for band in root.iter("VRTRasterBand"):
+        for source in band.findall("SimpleSource"):
+            band.remove(source)
 
 
 def restrict(root: Xml.Element, written: Blocks) -> None:

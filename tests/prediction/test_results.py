@@ -181,19 +181,19 @@ class Noting(InBlocks):
 
 
 @pytest.mark.parametrize(
-    ("part", "match_input", "spread"), [(2**18, False, True), (2**26, False, False), (2**18, True, False)]
+    ("part", "match_input", "spread"), [(2**18, False, True), (2**24, False, False), (2**18, True, False)]
 )
-def test_overviews_are_made_by_several_workers(
+def test_rasters_are_written_by_several_workers(
     write_scene, write_bundle, echo, noise, tmp_path, monkeypatch, part, match_input, spread
 ):
-    """Those of classes, in parts, if the result is large: the files stay the same, byte for byte."""
-    for module in ("geoseg.prediction.results", "geoseg.rasters.pyramid"):
+    """In parts, if the result is large: the files stay the same, byte for byte."""
+    for module in ("geoseg.prediction.plan", "geoseg.rasters.levels"):
         monkeypatch.setattr(f"{module}.PART", part)
     scene, model = write_scene(noise(2100, 700)), write_bundle()
     choices = {"confidence": True, "match_input": match_input, "load": echo}
     one = geoseg.predict(scene, model=model, folder=tmp_path / "one", **choices)
     executor = Noting(workers=3)
     several = geoseg.predict(scene, model=model, folder=tmp_path / "several", executor=executor, **choices)
-    assert (executor.tasks.count("_reduce") > 3) == spread
+    assert (executor.tasks.count("_make_part") > 12) == spread
     for found, expected in zip(several.outputs.files, one.outputs.files, strict=True):
         assert found.read_bytes() == expected.read_bytes(), found.name

@@ -91,8 +91,8 @@ ALL = {"confidence": True, "disagreement": True, "probabilities": True, "formats
 
 @pytest.mark.slow
 def test_same_bytes(scene, store, apart, write_scene, noise, write_bundle, echo, tmp_path, monkeypatch):
-    """Rasters, overviews in parts, roads and reports are those of a local run, and nothing is left."""
-    for module in ("geoseg.prediction.results", "geoseg.rasters.pyramid"):
+    """Rasters, made in parts, roads and reports are those of a local run, and nothing is left."""
+    for module in ("geoseg.prediction.plan", "geoseg.rasters.levels"):
         monkeypatch.setattr(f"{module}.PART", 2**18)
     model = write_bundle(tile=128)  # moto takes long for many pieces
     small = [str(write_scene(noise(20 + 35 * n, 60 + n), f"{n}.tif")) for n in range(2)]

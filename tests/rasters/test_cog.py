@@ -1,4 +1,4 @@
-"""Overviews of a mostly empty raster are those that GDAL makes of all of it."""
+"""The COG of a mostly empty raster is the one that GDAL makes of all of it, without the empty blocks."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ import tifffile
 from rasterio.windows import Window
 from rio_cogeo.cogeo import cog_validate
 
-from geoseg.rasters.pyramid import with_overviews
+from geoseg.rasters.cog import describe, join_cog
+from geoseg.rasters.levels import make_levels
 from geoseg.rasters.sparse import find_written
-from geoseg.rasters.sparse_cog import write_sparse_cog
 from geoseg.rasters.vrt_sources import SIDE
 
 NODATA = 255
@@ -49,6 +49,13 @@ def work_raster(tmp_path):
     return write
 
 
+def write_sparse(vrt, target, resampling, written):
+    """Write a COG by way of a folder for its parts."""
+    folder = target.parent / "parts"
+    folder.mkdir()
+    join_cog(make_levels(vrt, folder, resampling, written=written), folder, describe(vrt, folder), target, sparse=True)
+
+
 def overviews(path):
     with rasterio.open(path) as raster:
         count = len(raster.overviews(1))
@@ -75,8 +82,7 @@ def test_as_gdal_makes_them(work_raster, tmp_path, resampling, bands, highest, n
     written = find_written(vrt)
     assert set(zip(*np.nonzero(written), strict=True)) == set(blocks)
     rasterio.shutil.copy(vrt, tmp_path / "expected.tif", **COG, overview_resampling=resampling)
-    (tmp_path / "work").mkdir()
-    write_sparse_cog(with_overviews(vrt, tmp_path / "work", resampling, written=written), tmp_path / "found.tif")
+    write_sparse(vrt, tmp_path / "found.tif", resampling, written)
     expected, found = overviews(tmp_path / "expected.tif"), overviews(tmp_path / "found.tif")
     assert [level.shape for level in found] == [level.shape for level in expected]
     for one, other in zip(found, expected, strict=True):
@@ -106,11 +112,11 @@ def test_as_gdal_describes_them(work_raster, tmp_path, bands, description):
     place = "</GeoTransform><SRS>EPSG:32633</SRS><Metadata><MDI key='GEOSEG_TILE'>512 &amp; more</MDI></Metadata>"
     text = vrt.read_text().replace("</GeoTransform>", place)
     vrt.write_text(text.replace("</NoDataValue>", f"</NoDataValue>{description}"))
-    options = {"sparse_ok": True, "bigtiff": "yes", "overview_resampling": "mode"}
+    options = {"sparse_ok": True, "overview_resampling": "mode"}
     rasterio.shutil.copy(vrt, tmp_path / "expected.tif", **COG, **options)
     (tmp_path / "work").mkdir()
     target = tmp_path / "work" / "found.tif"
-    write_sparse_cog(with_overviews(vrt, target.parent, "mode", written=find_written(vrt)), target)
+    write_sparse(vrt, target, "mode", find_written(vrt))
     with tifffile.TiffFile(tmp_path / "expected.tif") as tiff, tifffile.TiffFile(target) as found:
         assert [said(page) for page in found.pages] == [said(page) for page in tiff.pages]
     described = []

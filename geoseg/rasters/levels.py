@@ -1,7 +1,8 @@
-"""Overviews of a raster, in parts that different processes may make, or at the cost of the blocks that have data."""
+"""A raster and its overviews as compressed blocks, in parts that different processes may make."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,111 +14,123 @@ from rasterio import Affine
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
+from geoseg.models.engines.hardware import count_cores
+
 from .geotiff import check_complete, naming_errors
 from .grid import Shape
+from .open import GDAL
 from .vrt_sources import SIDE, Blocks, move, restrict, shape_of
 
-PART = 2**26
-"""Pixels that a part of an overview is made of, about."""
+PART = 2**24
+"""Pixels that a part is made of, about."""
+COMPRESSION = {"compress": "deflate", "interleave": "pixel"}
+"""How GDAL stores the blocks of results."""
+DEFLATE_LEVEL = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Level:
-    """A raster, or one of its overviews."""
-
-    vrt: Path
-    written: Blocks
-    """Which of its blocks have data."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reduction:
-    """A part of an overview: some rows of blocks, to be made from the raster, or the overview before."""
+class LevelPart:
+    """Some rows of blocks of a level, to be made from the raster, or from the level before."""
 
     source: Path
     target: Path
     shape: Shape
-    """Rows and columns of the overview."""
+    """Rows and columns of the level."""
+    factor: int
+    """Rows of the source in one of the level: 1 or, about, 2."""
     blocks: range
-    """Its rows of blocks in this part."""
+    """The level's rows of blocks in this part."""
     written: Blocks
     """Which blocks of the source have data."""
     resampling: str
 
     @property
     def rows(self) -> slice:
-        """Rows of the overview."""
+        """Rows of the level."""
         return slice(self.blocks.start * SIDE, min(self.blocks.stop * SIDE, self.shape[0]))
 
     @property
     def source_rows(self) -> slice:
-        """Rows of the source that it is made from, and some more: an odd row is part of the last of the overview."""
-        return slice(max(0, 2 * self.rows.start - SIDE), 2 * self.rows.stop + SIDE)
+        """Rows of the source that it is made from, and some more: an odd row is part of the last of an overview."""
+        return slice(max(0, self.factor * self.rows.start - SIDE), self.factor * self.rows.stop + SIDE)
 
 
-def with_overviews(
-    vrt: Path,
-    folder: Path,
-    resampling: str,
-    *,
-    written: Blocks | None = None,
-    make: Callable[[Sequence[Reduction]], Iterable[Blocks]] = lambda parts: map(reduce, parts),
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Level:
+    """A raster, or one of its overviews, as GeoTIFFs of some rows of blocks each."""
+
+    shape: Shape
+    files: tuple[tuple[str, range], ...]
+    """Name, and rows of blocks, of each."""
+    written: Blocks
+    """Which blocks have data; the files hold no others."""
+
+
+Make = Callable[[Sequence[LevelPart]], Iterable[Blocks]]
+"""Calls `make_part` for each part of a level, anywhere that has the same files; yields what it returns, in order."""
+
+
+def make_here(parts: Sequence[LevelPart]) -> Iterator[Blocks]:
+    """Make the parts of a level on all cores of this process."""
+    with ThreadPoolExecutor(count_cores()) as pool:
+        yield from pool.map(make_part, parts)
+
+
+def make_levels(
+    vrt: Path, folder: Path, resampling: str, *, written: Blocks | None = None, make: Make = make_here
 ) -> list[Level]:
-    """Write, in `folder`, a VRT of the same raster with the overviews GDAL would make, each of the one before.
+    """Write, in `folder`, the blocks of a raster and of the overviews GDAL would make, each of the one before.
 
-    Returns that VRT, and then those of its overviews. `vrt` has a nodata value; `written` are its blocks with data, by
-    default all. Pixels are GDAL's own, those of means up to a rare rounding. `make` calls `reduce` for each of the
-    parts of an overview, anywhere that has the same files, and returns the results in order. In the folder of `vrt`,
-    the VRTs name their files relative to it.
+    `vrt` has a nodata value; `written` are its blocks with data, by default all. Pixels are GDAL's own, those of means
+    up to a rare rounding. Raises OSError if a part cannot be written.
     """
     root = Xml.parse(vrt).getroot()
-    move(root, vrt, folder)
-    reduced = shape_of(root)
+    shape, source = shape_of(root), vrt
     if written is None:
-        written = np.ones([math.ceil(size / SIDE) for size in reduced], bool)
+        written = np.ones([math.ceil(size / SIDE) for size in shape], bool)
     else:
+        move(root, vrt, folder)
         restrict(root, written)
-    target = source = folder / f"{vrt.stem}_overviews.vrt"
-    Xml.ElementTree(root).write(target, encoding="utf-8")
-    with rasterio.open(target) as raster:
+        source = folder / f"{vrt.stem}_written.vrt"
+        Xml.ElementTree(root).write(source, encoding="utf-8")
+    with rasterio.open(vrt) as raster:
         bands, nodata, place = raster.count, raster.nodata, raster.transform
-    levels = [Level(vrt=target, written=written)]
-    while max(reduced) > SIDE:
-        finer, reduced = reduced, (max(reduced[0] // 2, 1), max(reduced[1] // 2, 1))
-        place @= Affine.scale(finer[1] / reduced[1], finer[0] / reduced[0])
-        overview_vrt = folder / f"{vrt.stem}_overview_{len(levels)}.vrt"
-        parts = _cut(source, overview_vrt, reduced, written, resampling)
+    levels: list[Level] = []
+    while not levels or max(levels[-1].shape) > SIDE:
+        if levels:
+            finer, shape = shape, (max(shape[0] // 2, 1), max(shape[1] // 2, 1))
+            place @= Affine.scale(finer[1] / shape[1], finer[0] / shape[0])
+        shown = folder / f"{vrt.stem}_level_{len(levels)}.vrt"
+        parts = _cut(source, shown, shape, written, resampling, factor=2 if levels else 1)
         written = np.concatenate(list(make(parts)))
-        source = _show(parts, overview_vrt, written, bands=bands, nodata=nodata, place=place)
-        levels.append(Level(vrt=source, written=written))
-        for number, band in enumerate(root.iter("VRTRasterBand"), 1):
-            overview = Xml.SubElement(band, "Overview")
-            Xml.SubElement(overview, "SourceFilename", relativeToVRT="1").text = source.name
-            Xml.SubElement(overview, "SourceBand").text = str(number)
-    Xml.ElementTree(root).write(target, encoding="utf-8")
+        source = _show(parts, shown, written, bands=bands, nodata=nodata, place=place)
+        files = tuple((part.target.name, part.blocks) for part in parts)
+        levels.append(Level(shape=shape, files=files, written=written))
     return levels
 
 
-def reduce(part: Reduction) -> Blocks:
-    """Write a part of an overview to its target; returns which of its blocks have data. OSError if that fails.
+def make_part(part: LevelPart) -> Blocks:
+    """Write a part of a level to its target; returns which of its blocks have data. OSError if that fails.
 
     It may run twice at a time: the target is replaced as a whole.
     """
     rows, width = part.rows, part.shape[1]
     blocks = np.zeros((len(part.blocks), math.ceil(width / SIDE)), bool)
     with (
+        rasterio.Env(**GDAL),
         TemporaryDirectory(dir=part.target.parent, prefix="part_") as folder,
         rasterio.open(part.source) as raster,
     ):
         down, along = (fine / coarse for fine, coarse in zip(raster.shape, part.shape, strict=True))
         nodata, place = raster.nodata, raster.transform
         profile = {"driver": "GTiff", "dtype": raster.dtypes[0], "count": raster.count, "nodata": nodata}
-        profile |= {"height": rows.stop - rows.start, "width": width, "interleave": "band", "bigtiff": "if_safer"}
+        profile |= {"height": rows.stop - rows.start, "width": width, "bigtiff": "if_safer"}
         profile |= {"transform": place @ Affine.scale(along, down) @ Affine.translation(0, rows.start)}
         profile |= {"tiled": True, "blockxsize": SIDE, "blockysize": SIDE, "sparse_ok": True}
+        profile |= COMPRESSION | {"zlevel": DEFLATE_LEVEL}
         path = Path(folder) / part.target.name
         with naming_errors(path):
-            with rasterio.open(path, "w", **profile) as reduced:
+            with rasterio.open(path, "w", **profile) as made:
                 for row, col in np.ndindex(*blocks.shape):
                     lines, cols = _span(part.blocks[row], part.shape[0]), _span(col, width)
                     if not part.written[_blocks_under(lines, down), _blocks_under(cols, along)].any():
@@ -131,21 +144,22 @@ def reduce(part: Reduction) -> Blocks:
                     )
                     blocks[row, col] = (values != nodata).any()
                     if blocks[row, col]:
-                        reduced.write(values, window=Window(cols.start, lines.start - rows.start, length, height))
+                        made.write(values, window=Window(cols.start, lines.start - rows.start, length, height))
             check_complete(path, written=blocks)
             path.replace(part.target)
     return blocks
 
 
-def _cut(source: Path, target: Path, shape: Shape, written: Blocks, resampling: str) -> list[Reduction]:
-    """Cut an overview into parts of about `PART` pixels of its source."""
+def _cut(source: Path, shown: Path, shape: Shape, written: Blocks, resampling: str, *, factor: int) -> list[LevelPart]:
+    """Cut a level into parts of about `PART` pixels of its source."""
     high, wide = (math.ceil(size / SIDE) for size in shape)
-    down = max(1, round(PART / (4 * SIDE**2 * wide)))
+    down = max(1, round(PART / (factor**2 * SIDE**2 * wide)))
     return [
-        Reduction(
+        LevelPart(
             source=source,
-            target=target.with_name(f"{target.stem}_{top}.tif"),
+            target=shown.with_name(f"{shown.stem}_{top}.tif"),
             shape=shape,
+            factor=factor,
             blocks=range(top, min(top + down, high)),
             written=written,
             resampling=resampling,
@@ -164,9 +178,9 @@ def _blocks_under(span: slice, factor: float) -> slice:
 
 
 def _show(
-    parts: Sequence[Reduction], target: Path, written: Blocks, *, bands: int, nodata: float, place: Affine
+    parts: Sequence[LevelPart], target: Path, written: Blocks, *, bands: int, nodata: float, place: Affine
 ) -> Path:
-    """Write a VRT of the parts of an overview, which may be elsewhere yet, without the blocks that they do not hold."""
+    """Write a VRT of the parts of a level, which may be elsewhere yet, without the blocks that they do not hold."""
     height, width = parts[0].shape
     root = Xml.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
     Xml.SubElement(root, "GeoTransform").text = ", ".join(map(repr, place.to_gdal()))
