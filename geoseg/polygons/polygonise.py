@@ -153,7 +153,7 @@ def polygonise(
         fit = Fit(tolerance_m=simplify_m, min_iou=MIN_IOU if min_iou is None else min_iou)
         faces = regularise_faces(faces, placement.ground, fit)
     schema = schema_of(confidence=raster.confidence is not None, regularised=bool(squared))
-    polygons = _place(prefetch(faces, depth=1), placement, raster.shape[0], progress)
+    polygons = _place(prefetch(_reading(faces), depth=1), placement, raster.shape[0], progress)
     with rasterio.Env(**GDAL):
         if wanted is None:
             with pa.BufferOutputStream() as memory:
@@ -175,6 +175,12 @@ def _sieved(raster: ClassRaster, min_area_m2: float) -> Iterator[Values]:
     if min_area_m2 == 0:
         return raster.read()
     return sieve(lambda: raster.with_pixel_areas(min_area_m2), raster.shape[1], raster.side_lengths)
+
+
+def _reading(faces: Iterator[Faces]) -> Iterator[Faces]:
+    """Set GDAL's options in the thread that traces."""
+    with rasterio.Env(**GDAL):
+        yield from faces
 
 
 def _place(faces: Iterable[Faces], placement: Placement, rows: int, progress: Progress) -> Iterator[BandPolygons]:
