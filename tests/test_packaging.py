@@ -76,9 +76,10 @@ def _read_yaml(name):
 
 
 def test_conda_and_pip_bring_the_same(setup):
-    """The conda recipe requires the Pythons, packages and lower bounds of setup.cfg."""
+    """The conda recipe requires the Pythons, packages and lower bounds of setup.cfg, those of training included."""
     wanted = {"python": SpecifierSet(setup["options"]["python_requires"])}
-    for line in setup["options"]["install_requires"].split("\n"):
+    needed = setup["options"]["install_requires"] + setup["options.extras_require"]["train"]
+    for line in needed.split("\n"):
         if line and line[0] != "#":
             requirement = Requirement(line)
             names = CONDA_NAMES.get(requirement.name, (requirement.name,))

@@ -170,7 +170,7 @@ def roads(
 
     maps = [] if folder is None else map_names([pair.name for pair in pair_roads(predicted, reference)[0]])
     run = partial(evaluate_roads, predicted, reference, **criteria)
-    _run(run, folder, maps, overwrite=overwrite, as_json=as_json)
+    _run(run, folder, maps, overwrite=overwrite, as_json=as_json, plots=False)
 
 
 def _run(
@@ -180,14 +180,18 @@ def _run(
     *,
     overwrite: bool,
     as_json: bool,
+    plots: bool = True,
 ) -> None:
     """Evaluate, print the result, and write it to a folder, if any, which is checked first."""
+    from geoseg.evaluation.report.plots import require_plots
     from geoseg.evaluation.report.write import check_reports
 
     from .console import status
 
     if folder is not None:
         check_reports(folder, maps, overwrite=overwrite)
+        if plots:
+            require_plots()
     with status("evaluating") as update:
         evaluation = evaluate(
             progress=lambda done, total, item: update(

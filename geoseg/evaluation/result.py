@@ -13,7 +13,7 @@ from .calibration import Calibration
 from .criteria import Criteria
 from .document import to_plain
 from .pairing import some_of
-from .report.plots import plot_confusion, plot_precision_recall, plot_reliability
+from .report.plots import plot_confusion, plot_precision_recall, plot_reliability, require_plots
 from .report.sections import Figure, Table
 from .report.write import write_report
 from .scores import ClassEvaluation, ImageEvaluation, Interval, Scores
@@ -128,9 +128,12 @@ class Evaluation:
 
         Raises
         ------
+        UsageError
+            If Matplotlib is not installed.
         OutputError
             If one exists and `overwrite` is not set, or the folder cannot be written.
         """
+        require_plots()
         return write_report(
             Path(folder),
             document=self.to_json(),

@@ -60,7 +60,7 @@ def steps(folder: Path, version: str, source: Source) -> list[list[str]]:
     """Return the commands that make an environment of geoseg in `folder`, by uv if it is installed."""
     where = [] if source.wheels is None else ["--find-links", str(source.wheels)]
     only = ["--no-index"] if source.offline else []
-    package = f"geoseg=={version}"
+    package = f"geoseg[train]=={version}"
     python = str(folder / "bin" / "python")
     uv = find_uv()
     if uv is None:

@@ -265,10 +265,8 @@ def test_too_few_tiles(seen, bundle, write_images, tmp_path):
 def test_without_nncf(bundle, write_images, tmp_path, monkeypatch):
     """Without NNCF, one sentence names the extra that installs it."""
     monkeypatch.setitem(sys.modules, "nncf", None)
-    monkeypatch.setattr(
-        "geoseg.models.int8.quantize.find_spec", lambda name: None if name == "nncf" else find_spec(name)
-    )
-    with pytest.raises(UsageError, match=r"needs NNCF; install it with `pip install 'geoseg\[quantize\]'`\."):
+    monkeypatch.setattr("geoseg.extras.find_spec", lambda name: None if name == "nncf" else find_spec(name))
+    with pytest.raises(UsageError, match=r"needs nncf; install with `pip install 'geoseg\[quantize\]'`\."):
         geoseg.quantize(bundle, tmp_path / "out.keras", calibrate=write_images("ab"))
 
 

@@ -166,7 +166,7 @@ def test_uv_is_preferred(script, monkeypatch, tmp_path):
     make, install = steps(tmp_path / "env", "0.1.0", Source())
     assert make[:2] == [str(uv), "venv"]
     assert install[:3] == [str(uv), "pip", "install"]
-    assert install[-1] == "geoseg==0.1.0"
+    assert install[-1] == "geoseg[train]==0.1.0"
     assert "--offline" not in make + install
 
 

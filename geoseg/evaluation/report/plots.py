@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from geoseg.evaluation.calibration import Calibration
 from geoseg.evaluation.scores import ClassEvaluation
+from geoseg.extras import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,12 @@ BLUE, VERMILION = SERIES[:2]
 _ON_DARK = "#fdfdfe"
 """Text on dark cells, in dark pages too."""
 _GREY = "#7b7b7b"
+
+
+def require_plots() -> None:
+    """Raise UsageError unless what draws plots is installed."""
+    require("a report of scores", ["matplotlib"], "report")
+
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text, in the font of the page

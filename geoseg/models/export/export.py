@@ -2,12 +2,12 @@
 
 import shutil
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from geoseg.errors import BundleError, OutputError, UsageError
+from geoseg.extras import require
 from geoseg.files import check_outputs, check_suffix, whole_files
 from geoseg.models.backend import start_keras, without_chatter
 from geoseg.models.bundle import Card, read_card
@@ -41,7 +41,7 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
     if format not in FORMATS:
         raise UsageError(f"format {format!r} is unknown; choose one of {', '.join(FORMATS)}.")
     kind = FORMATS[format]
-    _require(format, kind)
+    require(f"exporting to {format}", kind.packages, kind.extra)
     _check_target(output, kind, overwrite=overwrite)
     card = _card_for(read_card(bundle), tiles.shape[1])
     start_keras()
@@ -66,14 +66,6 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
         if output.is_dir():
             shutil.rmtree(output.resolve())
     return Export(files=tuple(files), difference=difference, advice=kind.advice)
-
-
-def _require(format: str, kind: Format) -> None:
-    missing = [package for package in kind.packages if find_spec(package) is None]
-    if missing:
-        raise UsageError(
-            f"exporting to {format} needs {' and '.join(missing)}; install with pip install 'geoseg[{kind.extra}]'."
-        )
 
 
 def _check_target(output: Path, kind: Format, *, overwrite: bool) -> None:

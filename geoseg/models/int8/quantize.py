@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.errors import BundleError, UsageError
+from geoseg.errors import BundleError
+from geoseg.extras import require
 from geoseg.files import temporary_folder
 from geoseg.models.bundle import read_card
 from geoseg.models.graph.onnx import to_onnx
@@ -28,8 +28,7 @@ Pixels = npt.NDArray[np.float32]
 
 def require_nncf() -> None:
     """Raise UsageError unless NNCF is installed."""
-    if find_spec("nncf") is None:
-        raise UsageError("quantisation needs NNCF; install it with `pip install 'geoseg[quantize]'`.")
+    require("quantisation", ["nncf"], "quantize")
 
 
 def make_form(bundle: Path, tiles: Iterable[Pixels], *, most: int) -> tuple[Form, int]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.util import find_spec
 
 from .findings import Check, Finding, reason
 
@@ -139,6 +140,13 @@ def find_onnx_runtime() -> Iterator[Finding]:
     yield Finding(topic="engines", name="onnxruntime", value=f"{found}: float32 on the CPU", facts=facts)
 
 
+def find_training() -> Iterator[Finding]:
+    """Find what only training and reports of scores need, which need not be there."""
+    missing = [name for name in ("matplotlib", "tensorboard", "tomli_w") if find_spec(name) is None]
+    value = "there" if not missing else f"{', '.join(missing)} not installed; `pip install 'geoseg[train]'` to train"
+    yield Finding(topic="packages", name="training", value=value)
+
+
 def find_keras() -> Iterator[Finding]:
     """Find Keras and its backend, without starting it."""
     from geoseg.errors import UsageError
@@ -211,6 +219,7 @@ def find_prediction() -> Iterator[Finding]:
 PROBES: dict[str, tuple[str, Check]] = {
     **{package: ("packages", partial(find_module, module, package)) for module, package in IMPORTED.items()},
     "predict": ("packages", find_prediction),
+    "training": ("packages", find_training),
     "GDAL": ("versions", find_gdal),
     "raster drivers": ("drivers", find_raster_drivers),
     "vector drivers": ("drivers", find_vector_drivers),

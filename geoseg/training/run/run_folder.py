@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import tomli_w
-
 from geoseg.errors import DataError, OutputError, UsageError
 from geoseg.files import whole, write_text, writing
 from geoseg.training.recipe.load import load_recipe
@@ -147,6 +145,8 @@ class RunFolder:
             if not read_history(self.history) and self.backup.exists():
                 shutil.rmtree(self.backup)
             self.backup.mkdir(parents=True, exist_ok=True)
+        import tomli_w
+
         write_text(self.recipe, tomli_w.dumps(recipe.model_dump(exclude_none=True)))
         try:
             yield

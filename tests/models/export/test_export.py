@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from standins import make_card
 
+from geoseg import extras
 from geoseg.errors import BundleError, OutputError, UsageError
 from geoseg.models.bundle import MEMBER, Card
-from geoseg.models.export import export
 from geoseg.models.export.export import TOLERANCE, export_bundle
 from geoseg.models.export.runtimes import FORMATS
 from geoseg.models.networks.unet import build_unet
@@ -139,7 +139,7 @@ def test_what_differs_is_not_written(difference, bundle, tmp_path, available, mo
 @pytest.mark.parametrize(("name", "extra"), [("onnx", "onnxruntime"), ("tflite", "tflite")])
 def test_missing_package(name, extra, bundle, tmp_path, monkeypatch):
     """If a package is missing, one sentence names it and the extra that installs it."""
-    monkeypatch.setattr(export, "find_spec", lambda package: None)
+    monkeypatch.setattr(extras, "find_spec", lambda package: None)
     with pytest.raises(UsageError) as caught:
         export_bundle(bundle, tmp_path / NAMES[name], format=name, tiles=noise(0))
     assert f"pip install 'geoseg[{extra}]'" in str(caught.value)

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from geoseg.cli import main
 from geoseg.models.registry.add import add_models
 from geoseg.models.shipped import find_model, shipped_models
-from geoseg.prediction.doctor import examine, machine
+from geoseg.prediction.doctor import examine, libraries, machine
 from geoseg.prediction.doctor.findings import Finding
-from geoseg.prediction.doctor.libraries import find_module
+from geoseg.prediction.doctor.libraries import find_module, find_training
 
 ROOT = Path(__file__).parents[3]
 
@@ -115,6 +115,15 @@ def test_a_missing_library():
     (found,) = find_module("nothing_of_the_kind", "nothing-of-the-kind")
     assert found.blocks
     assert found.problem == "nothing-of-the-kind is not installed; try `pip install nothing-of-the-kind`."
+
+
+def test_training_need_not_be_there(monkeypatch):
+    """What only training needs is no fault, and named with the extra that brings it."""
+    (found,) = find_training()
+    assert (found.value, found.problem) == ("there", "")
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None if name == "tomli_w" else object())
+    (found,) = find_training()
+    assert (found.value, found.problem) == ("tomli_w not installed; `pip install 'geoseg[train]'` to train", "")
 
 
 def test_a_library_that_hangs(monkeypatch):
