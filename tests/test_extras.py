@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import geoseg
 from geoseg import extras
 from geoseg.errors import UsageError
 
+RECIPE = Path(__file__).parents[1] / "recipes" / "mbrsc.toml"
 WITHOUT = """
 import sys
 from importlib.machinery import PathFinder
@@ -67,7 +69,7 @@ def test_a_report_that_cannot_be_drawn(lacking, classes, tmp_path):
         (["evaluate", "rasters", "none.tif", "classes.tif", "-o", "report"], 2),
         (["evaluate", "roads", "roads.geojson", "roads.geojson", "-o", "report"], 0),
         (["polygons", "classes.tif", "-o", "areas.gpkg"], 0),
-        (["train", "roads.geojson"], 2),
+        (["train", str(RECIPE)], 2),
         (["train", "--help"], 0),
     ],
 )
