@@ -10,4 +10,5 @@ def require(what: str, packages: Iterable[str], extra: str) -> None:
     """Raise UsageError unless some packages, by the names they are imported by, are installed; `what` needs them."""
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
-        raise UsageError(f"{what} needs {' and '.join(missing)}; install with `pip install 'geoseg[{extra}]'`.")
+        named = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
+        raise UsageError(f"{what} needs {named}; install with `pip install 'geoseg[{extra}]'`.")
