@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import rasterio
 
 from geoseg.errors import SceneError
-from geoseg.models.engines.hardware import free_heap
+from geoseg.models.engines.hardware import count_cores, free_heap
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.cog import describe, join_cog
 from geoseg.rasters.geotiff import writing
@@ -99,14 +99,15 @@ def write_results(
     task = replace(plan, blocks=(plan.roi,))  # of a cluster's scene, they would be most of what is sent
 
     in_parts = sparse or plan.in_parts
-    spread = workers > 1 and in_parts and not (sparse or plan.settings.match_input)
+    spread = in_parts and not (sparse or plan.settings.match_input)
+    at_once = 4 * workers if workers > 1 else count_cores()
 
     def write(layer: Layer) -> None:
         mosaic = mosaics[layer]
         with finisher.clock.busy("compress"):
             target = targets[layer.name].name
             if spread:
-                make = partial(_spread, submit, journal.parts, finisher.check, 4 * workers)
+                make = partial(_spread, submit, journal.parts, finisher.check, at_once)
                 levels = make_levels(mosaic, journal.folder, layer.overviews, make=make)
                 described = describe(mosaic, journal.folder)
                 journal.parts.add(described)
@@ -178,6 +179,7 @@ def _join_raster(parts: Parts, levels: list[Level], described: str, target: str)
     """Join a raster of which all parts are made; returns the names of its files."""
     names = [name for level in levels for name, _ in level.files]
     with (
+        rasterio.Env(**GDAL),
         parts.near([described, *names], again=False) as near,
         _apart(parts, near) as (folder, made),
         writing(folder / target),

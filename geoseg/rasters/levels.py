@@ -1,9 +1,11 @@
 """A raster and its overviews as compressed blocks, in parts that different processes may make."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree as Xml
@@ -15,6 +17,7 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from geoseg.models.engines.hardware import count_cores
+from geoseg.threads import in_thread
 
 from .geotiff import check_complete, naming_errors
 from .grid import Shape
@@ -72,8 +75,16 @@ Make = Callable[[Sequence[LevelPart]], Iterable[Blocks]]
 
 def make_here(parts: Sequence[LevelPart]) -> Iterator[Blocks]:
     """Make the parts of a level on all cores of this process."""
-    with ThreadPoolExecutor(count_cores()) as pool:
-        yield from pool.map(make_part, parts)
+    begun: deque[Future[Blocks]] = deque()
+    try:
+        for part in parts:
+            if len(begun) == count_cores():
+                yield begun.popleft().result()
+            begun.append(in_thread(partial(make_part, part), name="compress"))
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        wait(begun)  # they write to a folder that may be removed next
 
 
 def make_levels(

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 from executors import on_executors
-from processes import WAIT, contents, environment, one_sentence, stand_in, start
+from processes import WAIT, contents, environment, finish, one_sentence, stand_in, start
 
 NAMESPACE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c"]
 
@@ -80,6 +80,34 @@ def test_a_full_disk(words, executor, expected, disk, tmp_path, kilobytes):
     assert listed == (0, "")
     assert again == (0, "")
     assert contents(tmp_path / "copy") == expected
+
+
+IN_PARTS = """
+from geoseg.prediction import plan
+from geoseg.rasters import levels
+plan.PART = levels.PART = 2**14
+"""
+
+
+@pytest.mark.parametrize("kilobytes", [500, 800, 1100])
+def test_a_full_disk_while_parts_are_joined(write_scene, write_bundle, noise, disk, tmp_path, kilobytes):
+    """A disk that holds all pieces, but not all parts of the results or not their files, is named, too."""
+    (tmp_path / "out").mkdir()
+    out, words = (
+        tmp_path / "out",
+        ("predict", write_scene(noise(300, 300)), "-m", write_bundle(), "--probabilities", "-q"),
+    )
+    command = stand_in(*words, "-o", out, first=IN_PARTS)
+    assert finish(stand_in(*words, "-o", tmp_path / "whole", first=IN_PARTS)) == (0, "")
+    full, listed, _, again, _ = disk(
+        out, f"{kilobytes}k", command, f"ls {out} 1>&2", f"mount -o remount,size=64m {out}", command,
+        f"cp -r {out} {tmp_path}/copy",
+    )  # fmt: skip
+    assert full[0] == 5, full
+    one_sentence(full[1], str(out), "resumes")
+    assert listed == (0, "")
+    assert again == (0, "")
+    assert contents(tmp_path / "copy") == contents(tmp_path / "whole")
 
 
 def test_a_read_only_disk(words, executor, expected, disk, tmp_path):

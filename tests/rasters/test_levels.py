@@ -57,14 +57,21 @@ def mosaic(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "high", "wide"), [(3000, 2048, 384, 1024), (2501, 1801, 384, 900), (2099, 3001, 500, 3001)]
+    ("height", "width", "high", "wide"),
+    [
+        (3000, 2048, 384, 1024),
+        (2501, 1801, 384, 900),
+        (2099, 3001, 500, 3001),
+        (9000, 70, 384, 70),
+        (30, 9000, 30, 900),
+    ],
 )
 def test_made_in_parts(mosaic, tmp_path, monkeypatch, height, width, high, wide):
     """Pixels of all levels are those of GDAL's copy; where parts end, and who makes them, changes no byte."""
     vrt = mosaic(height, width, high, wide)
     rasterio.shutil.copy(vrt, tmp_path / "expected.tif", **COG)
     write(vrt, tmp_path / "one.tif")
-    monkeypatch.setattr(levels, "PART", 2**20)
+    monkeypatch.setattr(levels, "PART", 2**18)
     parts = []
     with ThreadPoolExecutor(3) as pool:
 
@@ -73,7 +80,7 @@ def test_made_in_parts(mosaic, tmp_path, monkeypatch, height, width, high, wide)
             return pool.map(make_part, level)
 
         write(vrt, tmp_path / "several.tif", make=make)
-    assert min(parts[:2]) > 1
+    assert max(parts) > 1 or height <= SIDE
     assert (tmp_path / "several.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
     for found, expected in zip(*map(pixels, (tmp_path / "one.tif", tmp_path / "expected.tif")), strict=True):
         np.testing.assert_array_equal(found, expected)
