@@ -15,7 +15,7 @@ STAND_IN = """
 import os, signal, sys, threading
 from standins import load_echo as load
 from geoseg.cli import main
-from geoseg.prediction import results
+from geoseg.prediction import result_rasters, results
 from geoseg.prediction.predict import predict_each
 """
 HELD = """

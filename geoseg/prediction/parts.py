@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 from uuid import uuid4
 
@@ -110,3 +111,17 @@ class InFolder:
         return OutputError(
             f"the work file {self.folder / name} cannot be read; remove {self.folder.parent} and start again."
         )
+
+
+@contextmanager
+def apart(parts: Parts, near: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a folder of its own, and a list for the names of its results, which are then added to the parts.
+
+    A cluster may repeat a task whose worker it has lost, but which still writes.
+    """
+    with TemporaryDirectory(dir=near, prefix="task_") as name:
+        made: list[str] = []
+        yield Path(name), made
+        for path in Path(name).glob("made_*"):
+            parts.add(path)
+            made.append(path.name)

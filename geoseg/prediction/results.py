@@ -1,26 +1,16 @@
 """Write the files of a prediction once all rows are finished."""
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Protocol, TypeVar
 
 import rasterio
 
 from geoseg.errors import SceneError
-from geoseg.models.engines.hardware import count_cores, free_heap
+from geoseg.models.engines.hardware import free_heap
 from geoseg.models.engines.runtime import Runtime
-from geoseg.rasters.cog import describe, join_cog
-from geoseg.rasters.geotiff import writing
-from geoseg.rasters.levels import Level, LevelPart, make_levels, make_part
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.overviews import Overview
-from geoseg.rasters.vrt_sources import Blocks
 from geoseg.roads import road_raster
 from geoseg.roads.graph.chains import Chains, splice
 from geoseg.roads.skeleton.pieces import Pieces
@@ -32,24 +22,15 @@ from geoseg.vectors.write import write_layers
 from .areas import ClassArea
 from .finishing import Finishing
 from .journal import Journal
-from .mosaic import match_scene
 from .outputs import Outputs
-from .parts import Parts
+from .parts import apart
 from .plan import Plan
 from .report import road_picture, write_report, write_road_picture
-from .result_layers import Layer, is_mostly_empty, requested_layers, write_cog
+from .result_layers import Layer, is_mostly_empty, requested_layers
+from .result_rasters import RasterWriting, Submit
 from .road_totals import RoadTotals
 from .stac_item import write_item
 from .timings import StageTime
-
-R = TypeVar("R")
-
-
-class Submit(Protocol):
-    """Runs tasks, here or on a cluster."""
-
-    def __call__(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
-        """Begin a task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,23 +79,14 @@ def write_results(
     sparse = is_mostly_empty(plan, int(finisher.areas.pixels.sum()))
     task = replace(plan, blocks=(plan.roi,))  # of a cluster's scene, they would be most of what is sent
 
-    in_parts = sparse or plan.in_parts
-    spread = in_parts and not (sparse or plan.settings.match_input)
-    at_once = 4 * workers if workers > 1 else count_cores()
+    writing = RasterWriting(
+        plan=task, parts=journal.parts, submit=submit, check=finisher.check, workers=workers, sparse=sparse
+    )
 
     def write(layer: Layer) -> None:
-        mosaic = mosaics[layer]
         with finisher.clock.busy("compress"):
-            target = targets[layer.name].name
-            if spread:
-                make = partial(_spread, submit, journal.parts, finisher.check, at_once)
-                levels = make_levels(mosaic, journal.folder, layer.overviews, make=make)
-                described = describe(mosaic, journal.folder)
-                journal.parts.add(described)
-                made = submit(_join_raster, journal.parts, levels, described.name, target)
-            else:
-                made = submit(_write_raster, task, journal.parts, layer, mosaic.name, target, in_parts, sparse)
-            journal.parts.bring(made.result(), journal.folder)
+            made = writing.write(layer, mosaics[layer], targets[layer.name].name)
+            journal.parts.bring(made, journal.folder)
 
     rasters = [in_thread(partial(write, layer), name="compress") for layer in requested_layers(plan)]
     try:
@@ -153,41 +125,6 @@ def write_results(
     )
 
 
-def _spread(
-    submit: Submit, kept: Parts, check: Callable[[], None], at_once: int, parts: Sequence[LevelPart]
-) -> Iterator[Blocks]:
-    """Make the parts of a level where jobs run."""
-    kept.add(parts[0].source)
-    begun: deque[Future[Blocks]] = deque()
-    for part in parts:
-        if len(begun) == at_once:
-            yield begun.popleft().result()
-        check()
-        begun.append(submit(_make_part, kept, part))
-    yield from (each.result() for each in begun)
-
-
-def _make_part(kept: Parts, part: LevelPart) -> Blocks:
-    """Make a part of a level."""
-    with kept.near([part.source.name], part.source_rows) as near:
-        blocks = make_part(replace(part, source=near / part.source.name, target=near / part.target.name))
-        kept.add(near / part.target.name)
-    return blocks
-
-
-def _join_raster(parts: Parts, levels: list[Level], described: str, target: str) -> list[str]:
-    """Join a raster of which all parts are made; returns the names of its files."""
-    names = [name for level in levels for name, _ in level.files]
-    with (
-        rasterio.Env(**GDAL),
-        parts.near([described, *names], again=False) as near,
-        _apart(parts, near) as (folder, made),
-        writing(folder / target),
-    ):
-        join_cog(levels, near, near / described, folder / target, sparse=False)
-    return made
-
-
 def _write_roads(  # noqa: PLR0917 - a task has positional arguments
     plan: Plan, journal: Journal, files: Outputs, tracing: Tracing, skeleton: Chains | list[Pieces], mosaic: str
 ) -> tuple[RoadTotals, list[str]]:
@@ -200,7 +137,7 @@ def _write_roads(  # noqa: PLR0917 - a task has positional arguments
             network = finish_network(tracing, chains, raster.read)
         free_heap()  # of what the network was made of, before the formats load their libraries
         road_layers = network.layers()
-        with _apart(journal.parts, near) as (folder, made):
+        with apart(journal.parts, near) as (folder, made):
             if files.road_style is not None:
                 (folder / journal.work_file(files.road_style).name).write_text(road_layers[0].style)
             if files.report is not None:
@@ -208,29 +145,3 @@ def _write_roads(  # noqa: PLR0917 - a task has positional arguments
             for name, path in files.roads.items():
                 write_layers(road_layers, folder / journal.work_file(path).name, name)
     return RoadTotals(count=len(network), length_km=network.length_km), made
-
-
-def _write_raster(  # noqa: PLR0917 - a task has positional arguments
-    plan: Plan, parts: Parts, layer: Layer, mosaic: str, target: str, in_parts: bool, sparse: bool
-) -> list[str]:
-    """Write a requested raster, on the model's grid or the scene's; returns the names of its files."""
-    with rasterio.Env(**GDAL), parts.near([mosaic]) as near, _apart(parts, near) as (folder, made):
-        source = near / mosaic
-        if plan.settings.match_input:
-            source = match_scene(plan, layer, source, folder)
-        write_cog(source, folder / target, layer, in_parts=in_parts, sparse=sparse)
-    return made
-
-
-@contextmanager
-def _apart(parts: Parts, near: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield a folder of its own, and a list for the names of its results, which are then added to the parts.
-
-    A cluster may repeat a task whose worker it has lost, but which still writes.
-    """
-    with TemporaryDirectory(dir=near, prefix="task_") as name:
-        made: list[str] = []
-        yield Path(name), made
-        for path in Path(name).glob("made_*"):
-            parts.add(path)
-            made.append(path.name)

@@ -33,6 +33,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 """First bytes of HDF5 files, netCDF 4 among them."""
 _ARCHIVES = {".zip": "/vsizip/", ".tar": "/vsitar/", ".tar.gz": "/vsitar/", ".tgz": "/vsitar/"}
 """How GDAL reads what is in an archive, by the ending of that."""
+_VECTORS = (".fgb", ".geojson", ".gml", ".kml", ".parquet", ".shp")
 
 
 @contextmanager
@@ -175,6 +176,8 @@ def _unreadable(source: str, error: RasterioError) -> str:
         if inside is not None:
             return f"{source} cannot be read as a raster; name one in the archive: {inside}{source}/FOLDER/NAME.tif."
     found = cause(error)
+    if found.endswith(_UNKNOWN) and source.lower().endswith(_VECTORS):
+        return f"{source} is a vector file, where a raster is needed."
     if found.endswith(_UNKNOWN):
         found += " that geoseg opens; convert it (`gdal_translate IN OUT.tif`)"
     return (

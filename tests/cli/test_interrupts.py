@@ -88,7 +88,7 @@ def test_while_files_are_written(write_scene, write_bundle, noise, tmp_path):
     """Files that take long to write are left in the work folder, and the same command resumes."""
     scenes = [write_scene(noise(90, 70), f"{name}.tif") for name in ("first", "second")]
     arguments = ["predict", *scenes, "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
-    never = "results.write_cog = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())"
+    never = "result_rasters.write_cog = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())"
     process = start(*arguments, first=never)
     assert process.stdout.readline() == "writing\n"
     interrupted(process)

@@ -12,7 +12,7 @@ from waiting import wait_for_threads
 from web_server import serving
 
 import geoseg
-from geoseg.prediction import results
+from geoseg.prediction import result_rasters
 from geoseg.prediction.predict import predict_each
 
 TESTS = Path(__file__).parents[1]
@@ -23,7 +23,7 @@ WAIT = 20
 @pytest.fixture
 def stuck(monkeypatch):
     """Interrupt the main thread once a raster is to be written, and hold that up; returns the event that lets go."""
-    let_go, write = threading.Event(), results.write_cog
+    let_go, write = threading.Event(), result_rasters.write_cog
 
     def hold(*arguments, **options):
         if not let_go.is_set():
@@ -31,7 +31,7 @@ def stuck(monkeypatch):
             assert let_go.wait(WAIT)
         write(*arguments, **options)
 
-    monkeypatch.setattr(results, "write_cog", hold)
+    monkeypatch.setattr(result_rasters, "write_cog", hold)
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
     yield let_go
     let_go.set()

@@ -129,6 +129,15 @@ def test_formats_that_are_not_opened(tmp_path, text):
         geoseg.predict(path)
 
 
+@pytest.mark.parametrize("name", ["roads.geojson", "ROADS.SHP", "areas.parquet"])
+def test_vector_files(tmp_path, name):
+    """A vector file in place of a raster is called one, not a raster to convert."""
+    path = tmp_path / name
+    path.write_bytes(b'{"type": "FeatureCollection", "features": []}')
+    with pytest.raises(SceneError, match=rf"{name} is a vector file, where a raster is needed\.$"), opened(str(path)):
+        pass
+
+
 @pytest.mark.parametrize("source", ["WMS:http://127.0.0.1:9/?", "DERIVED_SUBDATASET:AMPLITUDE:{}", "MEM:::X=1"])
 def test_names_that_are_not_opened(write_scene, noise, source):
     """Names for drivers that compute or fetch are no rasters."""

@@ -1,0 +1,102 @@
+"""Write the requested rasters of a result, from work rasters or pieces, where jobs run."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import rasterio
+
+from geoseg.models.engines.hardware import count_cores
+from geoseg.rasters.cog import describe, join_cog
+from geoseg.rasters.geotiff import writing
+from geoseg.rasters.levels import Level, LevelPart, make_levels, make_part
+from geoseg.rasters.open import GDAL
+from geoseg.rasters.vrt_sources import Blocks
+
+from .mosaic import match_scene
+from .parts import Parts, apart
+from .plan import Plan
+from .result_layers import Layer, write_cog
+
+R = TypeVar("R")
+
+
+class Submit(Protocol):
+    """Runs tasks, here or on a cluster."""
+
+    def __call__(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
+        """Begin a task."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RasterWriting:
+    """How the requested rasters of a plan are written."""
+
+    plan: Plan
+    parts: Parts
+    submit: Submit
+    check: Callable[[], None]
+    """Raises `Stopped` once the run is to end."""
+    workers: int
+    """Of the executor."""
+    sparse: bool
+    """Whether blocks without data are left out."""
+
+    def write(self, layer: Layer, mosaic: Path, target: str) -> list[str]:
+        """Write a raster, on the model's grid or the scene's, under a name; returns the names of its files."""
+        in_parts = self.sparse or self.plan.in_parts
+        if not in_parts or self.sparse or self.plan.settings.match_input:
+            task = self.submit(_write, self.plan, self.parts, layer, mosaic.name, target, in_parts, self.sparse)
+            return task.result()
+        levels = make_levels(mosaic, mosaic.parent, layer.overviews, make=self._make)
+        described = describe(mosaic, mosaic.parent)
+        self.parts.add(described)
+        return self.submit(_join, self.parts, levels, described.name, target).result()
+
+    def _make(self, parts: Sequence[LevelPart]) -> Iterator[Blocks]:
+        """Make the parts of a level where jobs run."""
+        self.parts.add(parts[0].source)
+        at_once = 4 * self.workers if self.workers > 1 else count_cores()
+        begun: deque[Future[Blocks]] = deque()
+        for part in parts:
+            if len(begun) == at_once:
+                yield begun.popleft().result()
+            self.check()
+            begun.append(self.submit(_make_part, self.parts, part))
+        yield from (each.result() for each in begun)
+
+
+def _make_part(kept: Parts, part: LevelPart) -> Blocks:
+    """Make a part of a level."""
+    with kept.near([part.source.name], part.source_rows) as near:
+        blocks = make_part(replace(part, source=near / part.source.name, target=near / part.target.name))
+        kept.add(near / part.target.name)
+    return blocks
+
+
+def _join(parts: Parts, levels: list[Level], described: str, target: str) -> list[str]:
+    """Join a raster of which all parts are made; returns the names of its files."""
+    names = [name for level in levels for name, _ in level.files]
+    with (
+        rasterio.Env(**GDAL),
+        parts.near([described, *names], again=False) as near,
+        apart(parts, near) as (folder, made),
+        writing(folder / target),
+    ):
+        join_cog(levels, near, near / described, folder / target, sparse=False)
+    return made
+
+
+def _write(  # noqa: PLR0917 - a task has positional arguments
+    plan: Plan, parts: Parts, layer: Layer, mosaic: str, target: str, in_parts: bool, sparse: bool
+) -> list[str]:
+    """Write a requested raster, on the model's grid or the scene's; returns the names of its files."""
+    with rasterio.Env(**GDAL), parts.near([mosaic]) as near, apart(parts, near) as (folder, made):
+        source = near / mosaic
+        if plan.settings.match_input:
+            source = match_scene(plan, layer, source, folder)
+        write_cog(source, folder / target, layer, in_parts=in_parts, sparse=sparse)
+    return made
