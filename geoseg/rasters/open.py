@@ -177,8 +177,8 @@ def _unreadable(source: str, error: RasterioError) -> str:
             return f"{source} cannot be read as a raster; name one in the archive: {inside}{source}/FOLDER/NAME.tif."
     found = cause(error)
     if found.endswith(_UNKNOWN) and source.lower().endswith(_VECTORS):
-        return f"{source} is a vector file, where a raster is needed."
-    if found.endswith(_UNKNOWN):
+        found = "it is a vector file"
+    elif found.endswith(_UNKNOWN):
         found += " that geoseg opens; convert it (`gdal_translate IN OUT.tif`)"
     return (
         server_failure(source, str(error))

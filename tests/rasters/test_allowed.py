@@ -134,7 +134,10 @@ def test_vector_files(tmp_path, name):
     """A vector file in place of a raster is called one, not a raster to convert."""
     path = tmp_path / name
     path.write_bytes(b'{"type": "FeatureCollection", "features": []}')
-    with pytest.raises(SceneError, match=rf"{name} is a vector file, where a raster is needed\.$"), opened(str(path)):
+    with (
+        pytest.raises(SceneError, match=rf"{name} cannot be read as a raster: it is a vector file\.$"),
+        opened(str(path)),
+    ):
         pass
 
 
