@@ -12,8 +12,9 @@ from waiting import wait_for_threads
 from web_server import serving
 
 import geoseg
-from geoseg.prediction import result_rasters
+from geoseg.prediction import plan, result_rasters
 from geoseg.prediction.predict import predict_each
+from geoseg.rasters import levels
 
 TESTS = Path(__file__).parents[1]
 WAIT = 20
@@ -22,18 +23,24 @@ WAIT = 20
 
 @pytest.fixture
 def stuck(monkeypatch):
-    """Interrupt the main thread once a raster is to be written, and hold that up; returns the event that lets go."""
-    let_go, write = threading.Event(), result_rasters.write_cog
+    """Interrupt the main thread once a step of writing rasters begins, and hold that up; returns what lets go."""
+    let_go, begun = threading.Event(), []
 
-    def hold(*arguments, **options):
-        if not let_go.is_set():
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    def at(name):
+        step = getattr(result_rasters, name)
+
+        def hold(*arguments, **options):
+            begun.append(name)
+            if len(begun) == 1:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             assert let_go.wait(WAIT)
-        write(*arguments, **options)
+            return step(*arguments, **options)
 
-    monkeypatch.setattr(result_rasters, "write_cog", hold)
+        monkeypatch.setattr(result_rasters, name, hold)
+        return let_go, begun
+
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
-    yield let_go
+    yield at
     let_go.set()
     signal.signal(signal.SIGINT, handler)
 
@@ -42,6 +49,7 @@ def stuck(monkeypatch):
 def test_while_files_are_written(write_scene, write_bundle, noise, echo, tmp_path, stuck, several):
     """What is being written keeps its lock, publishes nothing, and can be resumed afterwards."""
     scene, arguments = write_scene(noise(90, 70)), {"model": write_bundle(), "folder": tmp_path / "out", "load": echo}
+    let_go, _ = stuck("write_cog")
 
     def predict():
         return list(predict_each([str(scene)], **arguments)) if several else geoseg.predict(scene, **arguments)
@@ -50,12 +58,33 @@ def test_while_files_are_written(write_scene, write_bundle, noise, echo, tmp_pat
         predict()
     with pytest.raises(geoseg.OutputError, match="another process"):
         geoseg.predict(scene, **arguments)
-    stuck.set()
+    let_go.set()
     wait_for_threads("finish", "leave")
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
     predict()
     assert (tmp_path / "out" / "scene_classes.tif").exists()
     assert not (tmp_path / "out" / ".scene.geoseg").exists()
+
+
+def test_while_parts_of_a_raster_are_made(write_scene, write_bundle, noise, echo, tmp_path, monkeypatch, stuck):
+    """No part is begun any more, and the same call completes with the same files."""
+    for module in (plan, levels):
+        monkeypatch.setattr(module, "PART", 2**18)
+    monkeypatch.setattr(result_rasters, "count_cores", lambda: 2)
+    scene, model = write_scene(noise(2100, 700)), write_bundle()
+
+    def predict(folder):
+        return geoseg.predict(scene, model=model, folder=tmp_path / folder, load=echo).outputs.files
+
+    expected = [path.read_bytes() for path in predict("whole")]
+    let_go, begun = stuck("make_part")
+    with pytest.raises(KeyboardInterrupt):
+        predict("out")
+    let_go.set()
+    wait_for_threads("compress", "finish", "leave")
+    assert len(begun) <= 2
+    assert [path.read_bytes() for path in predict("out")] == expected
+    assert len(begun) > 8
 
 
 def test_a_reader_that_waits_for_a_server(write_scene, write_bundle, noise, tmp_path):
