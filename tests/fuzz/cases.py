@@ -79,6 +79,7 @@ class Kinds:
             write_tiff(folder / "c.tif", **compressed | {"compress": "lzw"}, BIGTIFF="YES"),
         ]
         self.classes = write_tiff(folder / "classes.tif", bands=1)
+        polygonise(folder / "classes.tif")  # compiles, which is not what may take long
         self.card = make_card().to_json()
         with zipfile.ZipFile(find_model("aerial")) as archive:
             self.parts = {name: archive.read(name) for name in archive.namelist()}

@@ -19,6 +19,7 @@ from geoseg.evaluation.strips import open_pair as open_rasters
 from geoseg.evaluation.strips import strips
 from geoseg.models.bundle import Scaling
 from geoseg.polygons import polygonise
+from geoseg.polygons.class_raster import BAND_ROWS
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened
@@ -219,7 +220,7 @@ def test_roads(write_ids):
 
 def test_polygons(write_ids, blobs):
     """A class raster that is replaced while it is polygonised is an error."""
-    raster = write_ids(blobs(60, 60))
+    raster = write_ids(blobs(6 * BAND_ROWS, 60))
     with pytest.raises(SceneError, match="has changed"):
         polygonise(raster, None, progress=lambda *_: touch(raster))
 
