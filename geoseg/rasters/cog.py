@@ -28,8 +28,8 @@ _AROUND = 4
 """Bytes of a block's leader, and of its trailer."""
 _GHOST = b"GDAL_STRUCTURAL_METADATA_SIZE=%06d bytes\n" % len(_ORDER) + _ORDER
 _SUBFILE, _WIDTH, _LENGTH, _BANDS, _OFFSETS, _SIZES = 254, 256, 257, 277, 324, 325
-_OF_THE_WHOLE = {33550, 33922, 34264, 34735, 34736, 34737, 42112}
-"""Tags that overviews lack: georeference, and GDAL's metadata."""
+_OF_THE_WHOLE = {305, 33550, 33922, 34264, 34735, 34736, 34737, 42112}
+"""Tags that overviews lack: software, georeference, and GDAL's metadata."""
 _NODATA = 42113
 _LONG, _LONG8 = 4, 16
 """Types of 4 and 8 bytes."""

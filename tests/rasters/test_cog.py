@@ -109,7 +109,8 @@ DESCRIBED = (
 def test_as_gdal_describes_them(work_raster, tmp_path, bands, description):
     """A file and its sidecar say of the raster, and of each overview, what GDAL's driver makes them say."""
     vrt = work_raster(1900, 2100, bands, [(1, 2)], 3)
-    place = "</GeoTransform><SRS>EPSG:32633</SRS><Metadata><MDI key='GEOSEG_TILE'>512 &amp; more</MDI></Metadata>"
+    tags = "<MDI key='GEOSEG_TILE'>512 &amp; more</MDI><MDI key='TIFFTAG_SOFTWARE'>geoseg 1.0</MDI>"
+    place = f"</GeoTransform><SRS>EPSG:32633</SRS><Metadata>{tags}</Metadata>"
     text = vrt.read_text().replace("</GeoTransform>", place)
     vrt.write_text(text.replace("</NoDataValue>", f"</NoDataValue>{description}"))
     options = {"sparse_ok": True, "overview_resampling": "mode"}
