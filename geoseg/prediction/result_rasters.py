@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -61,12 +61,16 @@ class RasterWriting:
         self.parts.add(parts[0].source)
         at_once = 4 * self.workers if self.workers > 1 else count_cores()
         begun: deque[Future[Blocks]] = deque()
-        for part in parts:
-            if len(begun) == at_once:
+        try:
+            for part in parts:
+                if len(begun) == at_once:
+                    yield begun.popleft().result()
+                self.check()
+                begun.append(self.submit(_make_part, self.parts, part))
+            while begun:
                 yield begun.popleft().result()
-            self.check()
-            begun.append(self.submit(_make_part, self.parts, part))
-        yield from (each.result() for each in begun)
+        finally:
+            wait(begun)  # they write to a folder that may be unlocked next
 
 
 def _make_part(kept: Parts, part: LevelPart) -> Blocks:

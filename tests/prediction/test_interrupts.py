@@ -1,5 +1,6 @@
 """`predict` raises KeyboardInterrupt at once; threads that it cannot stop keep the results locked until they end."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -85,6 +86,31 @@ def test_while_parts_of_a_raster_are_made(write_scene, write_bundle, noise, echo
     assert len(begun) <= 2
     assert [path.read_bytes() for path in predict("out")] == expected
     assert len(begun) > 8
+
+
+def test_a_part_that_cannot_be_written(write_scene, write_bundle, noise, echo, tmp_path, monkeypatch):
+    """The error is raised, and the results are unlocked, once no other part is being made."""
+    for module in (plan, levels):
+        monkeypatch.setattr(module, "PART", 2**18)
+    monkeypatch.setattr(result_rasters, "count_cores", lambda: 2)
+    other, raised, outlived = threading.Event(), threading.Event(), []
+
+    def make_part(part):
+        if part.blocks.start == 0:
+            assert other.wait(WAIT)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        other.set()
+        outlived.append(raised.wait(0.5))
+        return levels.make_part(part)
+
+    monkeypatch.setattr(result_rasters, "make_part", make_part)
+    with pytest.raises(geoseg.OutputError, match="No space left"):
+        geoseg.predict(
+            write_scene(noise(2100, 700)), model=write_bundle(), folder=tmp_path / "out", load=echo, roads=False
+        )
+    raised.set()
+    wait_for_threads("finish")
+    assert outlived == [False]
 
 
 def test_a_reader_that_waits_for_a_server(write_scene, write_bundle, noise, tmp_path):
