@@ -138,7 +138,7 @@ class Plan:
     @property
     def in_parts(self) -> bool:
         """Whether the result's rasters are joined from parts, which several threads or workers make."""
-        return math.prod(roi_shape(self.scene_roi if self.settings.match_input else self.roi)) > PART
+        return self._result_pixels > PART
 
     @property
     def disk(self) -> int:
@@ -148,21 +148,27 @@ class Plan:
     @property
     def result_disk(self) -> int:
         """Upper estimate of the disk space for results with overviews, a third more than their pixels, in bytes."""
-        return self._compressed(self._layers * 4 / 3)
+        return compressed(self._result_pixels, self._layers * 4 / 3, self.share)
 
     @property
     def work_disk(self) -> int:
-        """Upper estimate of the disk space for the work folder, in bytes: each layer in pieces, whole and in parts."""
+        """Upper estimate of the disk space for the work folder, in bytes: each layer in pieces, whole and in parts.
+
+        Before the parts, it is resampled to the scene's pixels on request.
+        """
         alone = self.road is not None and not self.settings.probabilities  # a work layer only
-        return self._compressed(2 * (self._layers + alone)) + self.in_parts * self.result_disk
+        assembled = compressed(math.prod(roi_shape(self.roi)), 2 * (self._layers + alone), self.share)
+        matched = self.settings.match_input * compressed(self._result_pixels, self._layers, self.share)
+        return assembled + matched + self.in_parts * self.result_disk
 
     @property
     def _layers(self) -> int:
         asked = self.settings.confidence + self.settings.disagreement
         return 1 + asked + self.settings.probabilities * len(self.card.legend)
 
-    def _compressed(self, layers: float) -> int:
-        return compressed(math.prod(roi_shape(self.roi)), layers, self.share)
+    @property
+    def _result_pixels(self) -> int:
+        return math.prod(roi_shape(self.scene_roi if self.settings.match_input else self.roi))
 
 
 def plan(

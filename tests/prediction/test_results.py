@@ -17,6 +17,9 @@ from web_server import serving
 import geoseg
 from geoseg.models.bundle import MEMBER
 from geoseg.models.legend import AERIAL, NODATA
+from geoseg.prediction.plan import plan
+from geoseg.prediction.settings import Settings
+from geoseg.rasters.scene import open_scene
 
 LAYERS = {"confidence": True, "disagreement": True, "probabilities": True}
 
@@ -167,6 +170,14 @@ def test_match_input(scene, made, tmp_path):
         assert grid.shape != values.shape
         expected = np.array([value for (value,) in grid.sample(places)])
     np.testing.assert_array_equal(values[rows, cols], expected)
+
+
+def test_disk_of_rasters_on_the_pixels_of_the_scene(write_scene, write_bundle, echo, noise, tmp_path):
+    """They take no more than was estimated, even if the scene is much finer than the grid."""
+    scene, choices = write_scene(noise(700, 600)), {"match_input": True, "gsd_m": 3, "probabilities": True}
+    made = geoseg.predict(scene, model=write_bundle(), folder=tmp_path, load=echo, roads=False, **choices)
+    estimated = plan(open_scene(scene), make_card(), Settings(roads=False, **choices)).result_disk
+    assert sum(path.stat().st_size for path in made.outputs.rasters.values()) < estimated
 
 
 @dataclass(frozen=True)
