@@ -96,6 +96,8 @@ class Journal:
                     ) from None
                 shutil.rmtree(self._removed, ignore_errors=True)  # of a run that was killed then
                 self.folder.mkdir(exist_ok=True)
+                for left in self.folder.glob("*/"):  # of tasks that were killed with it
+                    shutil.rmtree(left, ignore_errors=True)
                 self.parts.begin()
                 yield
 

@@ -96,6 +96,34 @@ def test_pieces_that_are_damaged(stopped, tmp_path):
         geoseg.predict(**stopped)
 
 
+@pytest.mark.parametrize(("step", "part"), [("write_cog", 2**24), ("join_cog", 2**10), ("check_complete", 2**10)])
+def test_killed_while_rasters_are_written(stopped, tmp_path, step, part):
+    """The next run removes what was half-written before it begins: it would double the disk space that a run needs."""
+    script = """
+import os, signal, sys
+from standins import load_echo
+import geoseg
+from geoseg.prediction import plan, result_rasters
+from geoseg.rasters import levels
+
+step, part, scene, model, folder = sys.argv[1:]
+plan.PART = levels.PART = int(part)
+setattr(
+    levels if step == "check_complete" else result_rasters, step, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+)
+geoseg.predict(scene, model=model, folder=folder, load=load_echo, confidence=True)
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    command = [sys.executable, "-c", script, step, str(part), stopped["source"], stopped["model"], stopped["folder"]]
+    killed = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    work = tmp_path / "out" / ".scene.geoseg"
+    assert [path for path in work.glob("*/*") if path.is_dir()]
+    seen = []
+    geoseg.predict(**stopped, progress=lambda *_: seen.extend(path for path in work.glob("*/*") if path.is_dir()))
+    assert not seen
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_killed_while_the_work_folder_is_removed(write_scene, write_bundle, noise, echo, tmp_path, overwrite):
     """What is left of the work folder of a finished run that is killed does not stand in the way of the next."""
