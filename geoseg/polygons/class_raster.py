@@ -161,7 +161,7 @@ def _read(source: DatasetReader, window: Window) -> Values:
     flags = source.mask_flag_enums[0]
     if MaskFlags.all_valid in flags:
         valid = None
-    elif MaskFlags.nodata in flags and float(source.nodata).is_integer():
+    elif flags == [MaskFlags.nodata] and float(source.nodata).is_integer():
         valid = numbers != int(source.nodata)
     else:
         valid = source.read_masks(1, window=window) != 0

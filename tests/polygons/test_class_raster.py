@@ -53,6 +53,13 @@ def test_nodata_everywhere(write_ids):
         polygonise(write_ids(np.full_like(HALVES, 255), nodata=255))
 
 
+def test_nodata_values_of_all_bands(write_ids):
+    """GDAL's tag `NODATA_VALUES` masks as a nodata value does, and is none of the band."""
+    values = HALVES.copy()
+    values[:5] = 255
+    assert polygonise(write_ids(values, tags={"NODATA_VALUES": "255"})).totals.keys() == {0, 3}
+
+
 @pytest.mark.parametrize("easting", [500_000, 680_000, 830_000])
 @pytest.mark.parametrize(("pixels", "kept"), [(12, True), (11, False)])
 def test_least_area_in_every_place(write_ids, easting, pixels, kept):
