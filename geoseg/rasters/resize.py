@@ -57,7 +57,7 @@ def resize(
 
     Imagery is Lanczos-filtered, antialiased when reducing, and clipped to its data type; masked pixels have no weight.
     Labels, masks and alpha are nearest-exact: the source pixel that contains the output pixel's centre. Data type,
-    bands, nodata, mask, colours, names and tags are kept.
+    bands, nodata, mask, colours, names and tags are kept; masks of single bands become one, of what all of them show.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def _target_shape(
 def _write(scene: DatasetReader, partial: Path, shape: Shape, labels: bool, progress: Progress) -> None:
     resampler = Resampler(source_shape=scene.shape, target_shape=shape)
     alpha = alpha_of(name_bands(scene))
-    masked = [MaskFlags.per_dataset] in scene.mask_flag_enums
+    masks = _bands_with_masks(scene)
     with writing(partial):
         with rasterio.open(partial, "w", **_profile(scene, shape)) as written:
             _describe(scene, written)
@@ -175,10 +175,15 @@ def _write(scene: DatasetReader, partial: Path, shape: Shape, labels: bool, prog
                 values, valid = _resample(scene, resampler, block, labels, alpha)
                 window = Window.from_slices(*block)
                 written.write(values, window=window)
-                if masked:
-                    written.write_mask(valid[0], window=window)
+                if masks:
+                    written.write_mask(valid[masks].all(axis=0), window=window)
                 progress(done, len(blocks), "")
-        check_complete(partial, masked=masked)
+        check_complete(partial, masked=bool(masks))
+
+
+def _bands_with_masks(scene: DatasetReader) -> list[int]:
+    """Bands, from 0, with a mask that is neither alpha nor a nodata value: of all bands, or of each, as in a VRT."""
+    return [band for band, flags in enumerate(scene.mask_flag_enums) if flags in ([MaskFlags.per_dataset], [])]
 
 
 def _profile(scene: DatasetReader, shape: Shape) -> dict[str, Any]:
@@ -199,7 +204,7 @@ def _profile(scene: DatasetReader, shape: Shape) -> dict[str, Any]:
         "bigtiff": "if_safer",
     }
     gcps, gcp_crs = scene.gcps
-    if gcps:
+    if gcps and scene.transform.is_identity:
         moved = [GroundControlPoint(p.row * rows, p.col * cols, p.x, p.y, p.z, p.id, p.info) for p in gcps]
         return profile | {"gcps": moved, "crs": gcp_crs}
     if scene.rpcs is not None:
@@ -253,8 +258,10 @@ def _resample(
     with reading(scene):
         values = scene.read(window=window)
         valid = scene.read_masks(window=window) != 0
-    if alpha is None:  # else GDAL takes the band that it calls alpha for the mask of the others
+    if alpha is None:  # else GDAL may take a band that it calls alpha for the mask of the others
         valid[[is_unmasked(scene, band) for band in scene.indexes]] = True
+    else:  # which GDAL takes for none unless it is the second or fourth and last, and of bytes or 16 bits
+        valid &= values[alpha - 1] > 0
     resampled = resampler.nearest(values, block)
     for band, nodata in enumerate(scene.nodatavals):
         if not labels and band + 1 != alpha:

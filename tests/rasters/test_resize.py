@@ -180,6 +180,53 @@ def test_a_mask_file_becomes_an_internal_mask(make, tmp_path):
     assert not (tmp_path / "out.tif.msk").exists()
 
 
+@pytest.mark.parametrize("where", [1, 5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_alpha_that_gdal_takes_for_no_mask(make, tmp_path, dtype, where):
+    """Alpha among other than two or four bands of integers, or not in the last, keeps what is transparent out, too."""
+    valid = np.ones((60, 70), bool)
+    valid[:, :23] = False
+    bands = np.where(valid, dtype(200), dtype(0))[None].repeat(6, axis=0)
+    bands[where] = valid * dtype(255)
+    scene = make(bands, photometric="minisblack", **UTM)
+    with rasterio.open(scene, "r+") as written:
+        written.colorinterp = [ColorInterp.alpha if band == where else ColorInterp.undefined for band in range(6)]
+        assert MaskFlags.alpha not in written.mask_flag_enums[0]
+    with opened(resize(scene, tmp_path / "out.tif", scale=0.31)) as resized:
+        found = np.rint(resized.read())
+    assert set(found[:, found[where] > 0].ravel().tolist()) == {200, 255}
+    assert set(found[:, found[where] == 0].ravel().tolist()) == {0}
+
+
+def test_masks_of_single_bands_become_one(make, tmp_path):
+    """A VRT may have a mask for each band, a GeoTIFF has one: a pixel needs data in all bands."""
+    make(np.full((2, 40, 40), 90), **UTM)
+    masks = np.ones((2, 40, 40), bool)
+    masks[0, :, :12] = masks[1, :8] = False
+    make(masks.astype(np.uint8) * np.uint8(255), "masks.tif", **UTM)
+
+    def band(name, number):
+        return (
+            f'<VRTRasterBand dataType="Byte" band="{number}"><SimpleSource><SourceFilename relativeToVRT="1">{name}.tif'
+            f"</SourceFilename><SourceBand>{number}</SourceBand></SimpleSource>"
+        )
+
+    bands = "".join(
+        f"{band('scene', number)}<MaskBand>{band('masks', number)}</VRTRasterBand></MaskBand></VRTRasterBand>"
+        for number in (1, 2)
+    )
+    scene = tmp_path / "scene.vrt"
+    scene.write_text(
+        '<VRTDataset rasterXSize="40" rasterYSize="40"><SRS>EPSG:32633</SRS>'
+        f"<GeoTransform>500000, 0.5, 0, 5400000, 0, -0.5</GeoTransform>{bands}</VRTDataset>"
+    )
+    with opened(scene) as source:
+        assert source.mask_flag_enums == ([], [])
+    with opened(resize(scene, tmp_path / "out.tif", scale=0.5)) as resized:
+        assert resized.mask_flag_enums == ([MaskFlags.per_dataset],) * 2
+        np.testing.assert_array_equal(resized.dataset_mask() > 0, masks.all(axis=0)[1::2, 1::2])
+
+
 @pytest.mark.parametrize(
     ("crs", "pixel", "gsd", "expected"),
     [
@@ -226,6 +273,25 @@ def test_ground_control_points_move_with_the_pixels(make, tmp_path):
         moved, crs = resized.gcps
         assert crs == "EPSG:4326"
         assert [(p.row, p.col, p.x, p.y) for p in moved] == [(p.row * 1.5, p.col / 2, p.x, p.y) for p in points]
+
+
+def test_a_geotransform_outranks_ground_control_points(make, tmp_path):
+    """A VRT that has both lies where its geotransform says, as in prediction."""
+    make(photo(1, 20, 40), **UTM)
+    scene = tmp_path / "scene.vrt"
+    scene.write_text(
+        '<VRTDataset rasterXSize="40" rasterYSize="20"><SRS>EPSG:32633</SRS>'
+        "<GeoTransform>500000, 0.5, 0, 5400000, 0, -0.5</GeoTransform>"
+        '<GCPList Projection="EPSG:4326"><GCP Id="1" Pixel="0" Line="0" X="10" Y="50"/>'
+        '<GCP Id="2" Pixel="40" Line="0" X="11" Y="50"/><GCP Id="3" Pixel="0" Line="20" X="10" Y="49"/></GCPList>'
+        '<VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename relativeToVRT="1">scene.tif'
+        "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    with opened(scene) as source:
+        assert len(source.gcps[0]) == 3
+    with opened(resize(scene, tmp_path / "out.tif", scale=0.5)) as resized:
+        assert resized.crs == UTM["crs"]
+        assert resized.transform == UTM["transform"] @ Affine.scale(2)
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
