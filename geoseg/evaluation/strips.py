@@ -14,7 +14,7 @@ from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.ground import mean_gsd
 from geoseg.rasters.open import opened
-from geoseg.rasters.overlay import Overlay, overlay
+from geoseg.rasters.overlay import Overlay, has_other_place, overlay
 from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.read import Masked, gather
 from geoseg.rasters.scene import is_placed
@@ -74,6 +74,8 @@ class Rasters:
         if is_placed(self.predicted) != is_placed(self.reference):
             which = "the reference" if is_placed(self.predicted) else "the prediction"
             return (f"{which} has no georeference; compared pixel by pixel.",)
+        if not is_placed(self.predicted) and has_other_place(self.predicted, self.reference):
+            return ("the two have no CRS, and their geotransforms differ; compared pixel by pixel.",)
         return ()
 
 

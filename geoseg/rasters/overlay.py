@@ -81,12 +81,23 @@ def overlay(predicted: DatasetReader, reference: DatasetReader) -> Overlay | Non
     between = _between(predicted.crs.to_wkt(), reference, predicted.name)
     if between is not None:
         return _around(predicted.transform, predicted.shape, reference, between)
-    height, width = predicted.shape
-    across, down = np.array([0, width, 0, width]), np.array([0, 0, height, height])
-    moved = np.array(apply_affine(~reference.transform @ predicted.transform, across, down)) - [across, down]
-    if predicted.shape == reference.shape and np.abs(moved).max() < _SAME:
+    if predicted.shape == reference.shape and _pixels_apart(predicted, reference) < _SAME:
         return None
     return _around(predicted.transform, predicted.shape, reference, None)
+
+
+def has_other_place(raster: DatasetReader, other: DatasetReader) -> bool:
+    """Whether the geotransforms of two rasters that are compared pixel by pixel differ by a pixel or more."""
+    transforms = raster.transform, other.transform
+    return all(each.determinant and not each.is_identity for each in transforms) and _pixels_apart(raster, other) >= 1
+
+
+def _pixels_apart(raster: DatasetReader, other: DatasetReader) -> float:
+    """How far the corners of a raster are from those of as many pixels of another one, in pixels of the latter."""
+    height, width = raster.shape
+    across, down = np.array([0, width, 0, width]), np.array([0, 0, height, height])
+    moved = np.array(apply_affine(~other.transform @ raster.transform, across, down)) - [across, down]
+    return float(np.abs(moved).max())
 
 
 def overlay_grid(grid: Grid, reference: DatasetReader, name: str, *, own_pixels: bool) -> Overlay:

@@ -124,6 +124,28 @@ def test_without_georeference(write_ids, blobs):
         read(placed, write_ids(blobs(21, 30), "c.tif", crs=None))
 
 
+@pytest.mark.parametrize(
+    ("place", "differs"),
+    [
+        (PLACE, False),
+        (Affine.translation(0.5, 0.5) @ PLACE, False),
+        (Affine.translation(30, 0) @ PLACE, True),
+        (Affine(1, 0, 500_000, 0, 1, 5_399_980), True),
+        (Affine(1, 1, 500_000, 1, 1, 5_400_000), False),
+    ],
+    ids=["same", "half a pixel", "beside", "south-up", "a line"],
+)
+def test_places_without_a_crs(tmp_path, blobs, place, differs):
+    """Geotransforms without a CRS, as of world files, are not used, and a note says if they differ."""
+    for name, transform in (("a.tif", PLACE), ("b.tif", place)):
+        shape = {"count": 1, "height": 20, "width": 30, "dtype": "uint8"}
+        with rasterio.open(tmp_path / name, "w", driver="GTiff", transform=transform, **shape) as dataset:
+            dataset.write(blobs(20, 30), 1)
+    _, true, notes = read(tmp_path / "a.tif", tmp_path / "b.tif")
+    np.testing.assert_array_equal(true, blobs(20, 30))
+    assert notes == ("the two have no CRS, and their geotransforms differ; compared pixel by pixel.",) * differs
+
+
 def test_masked_and_nodata_pixels(write_ids, blobs):
     """Nodata of either side, whatever its value, and masked reference pixels have no class."""
     predicted, truth = blobs(20, 30), blobs(20, 30, seed=1)

@@ -30,6 +30,7 @@ from geoseg.training.recipe.resolve import Run, resolve
 
 from .chip_files import Cut, Labels, write_chips
 from .dataset import open_data
+from .label_places import report_other_places
 from .label_rasters import find_used_ids, is_coloured, read_values
 from .label_values import LabelEncoder
 from .pairs import Pair, open_pair
@@ -106,6 +107,7 @@ def tile(
 def _find_image_jobs(images: str | Path, labels: str | Path | None, cut: Cut) -> list[Job]:
     found = find_pairs(str(Path(images).absolute()), None if labels is None else str(Path(labels).absolute()))
     used = find_used_ids([files.label for files in found])
+    report_other_places(found)
     return [(files.name, partial(_cut_unchanged, files, used, cut)) for files in found]
 
 

@@ -11,11 +11,13 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
-from geoseg.datasets.discovery import Files
+from geoseg.datasets.discovery import VECTORS, Files
 from geoseg.errors import DataError, GeosegWarning, SceneError
+from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, turn_of, turn_to
 from geoseg.rasters.identity import Mark, identify
 from geoseg.rasters.open import opened, usable_crs
+from geoseg.rasters.overlay import has_other_place
 from geoseg.rasters.scene import is_placed
 
 from .label_vectors import read_features
@@ -43,6 +45,25 @@ def check_label(files: Files, grid: GeoBox | None, native: tuple[int, int]) -> t
         if not (_overlap(along, 0, label.width) and _overlap(down, 0, label.height)):
             raise SceneError(f"{files.label} does not overlap its image {files.image}; check the georeference of both.")
         return identify(label)
+
+
+def report_other_places(pairs: Iterable[Files]) -> None:
+    """Warn of label rasters that are taken pixel by pixel, for lack of a CRS, though their geotransforms differ."""
+    moved = [files for files in pairs if files.label.suffix.lower() not in VECTORS and _has_other_place(files)]
+    if moved:
+        more = f" The same holds for {len(moved) - 1} more." if len(moved) > 1 else ""
+        warn(
+            f"{moved[0].label} and its image {moved[0].image} are taken pixel by pixel, since not both have a CRS, "
+            f"although their geotransforms differ; assign each its CRS (`gdal_translate -a_srs EPSG:…`).{more}"
+        )
+
+
+def _has_other_place(files: Files) -> bool:
+    with opened(str(files.image), overviews=True) as image:
+        if image.transform.is_identity:
+            return False
+        with opened(str(files.label), overviews=True) as label:
+            return not (is_placed(image) and is_placed(label)) and has_other_place(label, image)
 
 
 def check_features(pairs: Iterable[tuple[Files, GeoBox]]) -> None:

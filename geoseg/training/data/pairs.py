@@ -26,7 +26,7 @@ from geoseg.training.recipe.recipe import DataSet
 
 from .ground_squares import Blocks
 from .imagery import read_images
-from .label_places import check_features, check_label
+from .label_places import check_features, check_label, report_other_places
 from .label_values import LabelEncoder, build_label_encoder
 from .label_vectors import VectorCoding, build_vector_coding
 
@@ -111,6 +111,7 @@ def open_pairs(entry: DataSet, card: Card, sets: LabelSets) -> list[list[Pair]]:
         open_pair(files, imagery, scaling, entry, coding, gsds_m=gsds_m, own_m=own_m, ignored=sets.ignored)
         for files, (imagery, scaling) in zip(found, images, strict=True)
     ]
+    report_other_places(found)
     pairs = [list(level) for level in zip(*opened_pairs, strict=True)]
     if isinstance(coding, VectorCoding):
         grids = zip(found, pairs[0], strict=True)

@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,8 @@ from pyproj import Transformer
 from rasterio import Affine
 from standins import warned
 
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import GeosegWarning, SceneError, UsageError
+from geoseg.training.data.chips import tile
 from geoseg.training.data.pairs import Pair
 from geoseg.training.data.read_pairs import read_image, read_labels, read_pair
 
@@ -162,6 +164,23 @@ def test_a_pixel_more_or_less(write_raster, coordinates, ids, only_pair):
     write_raster("label.png", ids(22, 30), transform=None)
     with pytest.raises(SceneError, match=r"label\.png has 30 × 22 pixels, its image 30 × 20"):
         only_pair(images="image.png", labels="label.png")
+
+
+@pytest.mark.parametrize("image_crs", ["EPSG:32633", None])
+def test_other_places_without_a_crs(write_raster, coordinates, ids, only_pair, tmp_path, image_crs):
+    """A label without a CRS is taken pixel by pixel; a warning says if its geotransform is not the image's."""
+    write_raster("image.tif", coordinates(20, 30), crs=image_crs)
+    write_raster("label.tif", ids(20, 30), crs=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GeosegWarning)
+        only_pair(images="image.tif", labels="label.tif", **RGB)
+    write_raster("label.tif", ids(20, 30), crs=None, transform=Affine(1, 0, 500_000, 0, 1, 5_399_980))
+    sentence = r"label\.tif and its image .* pixel by pixel, since not both have a CRS, although their geotransforms"
+    with warned(sentence):
+        pair = only_pair(images="image.tif", labels="label.tif", **RGB)
+    np.testing.assert_array_equal(read_labels(pair, whole(pair)), ids(20, 30)[0])
+    with warned(sentence):
+        tile(tmp_path / "image.tif", tmp_path / "label.tif", folder=tmp_path / "chips", size=10)
 
 
 @pytest.mark.parametrize("cut", ["half", 20])
