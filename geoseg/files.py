@@ -21,6 +21,8 @@ _IN_USE: set[Path] = set()
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
 """Endings of formats that need random access."""
+_APPLIED = {".gpkg": ("-wal", "-shm", "-journal"), ".tif": (".msk", ".ovr"), ".tiff": (".msk", ".ovr")}
+"""What SQLite and GDAL leave beside a file of an ending, and would apply to the one that replaces it."""
 
 LONGEST_NAME = 200
 """Bytes of a name that becomes a file name, which leaves room for endings."""
@@ -124,12 +126,18 @@ def remove_work_folders() -> None:
 
 
 def publish(made: Path, path: Path) -> None:
-    """Move a complete file or folder to its final name; a folder replaces an empty one only."""
+    """Move a complete file or folder to its final name; a folder replaces an empty one only.
+
+    Changes, masks and overviews that belonged to an older file of that name are removed.
+    """
     if _is_stream(path):
         with made.open("rb") as source, path.open("wb") as stream:
             shutil.copyfileobj(source, stream)
         return
     place = _place(path)
+    for beside in (path, place):
+        for ending in _APPLIED.get(path.suffix.lower(), ()):
+            discard(beside.with_name(beside.name + ending))
     try:
         made.replace(place)
     except OSError as error:

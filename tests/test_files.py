@@ -148,6 +148,30 @@ def test_a_link_to_another_disk(tmp_path, other_disk):
     assert names(other_disk) == ["file.txt"]
 
 
+@pytest.mark.parametrize(
+    ("name", "endings"), [("roads.gpkg", ("-wal", "-shm", "-journal")), ("map.tif", (".msk", ".ovr"))]
+)
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_belonged_to_the_old_file_goes(tmp_path, name, endings, linked):
+    """Changes, masks and overviews of a replaced file would be applied to the new one; others stay."""
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / name
+    place = tmp_path / "elsewhere" / f"real_{name}" if linked else path
+    place.write_text("old")
+    if linked:
+        path.symlink_to(place)
+    for beside in {path, place}:
+        for ending in (*endings, ".txt"):
+            beside.with_name(beside.name + ending).write_text("of the old one")
+    with whole(path) as partial:
+        partial.write_text("new")
+    assert path.read_text() == "new"
+    assert {each.name for each in tmp_path.iterdir()} == {name, f"{name}.txt", "elsewhere"}
+    assert {each.name for each in (tmp_path / "elsewhere").iterdir()} == (
+        {place.name, f"{place.name}.txt"} if linked else set()
+    )
+
+
 def test_links_stay_links(tmp_path):
     """Writing to a link replaces the file that it leads to, or makes it; a link to a folder is that folder."""
     (tmp_path / "data").mkdir()

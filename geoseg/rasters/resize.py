@@ -38,8 +38,8 @@ TARGET_TILE = 256
 """Side of the output's tiles."""
 MAX_SIDE = 2**31 - 1
 """GDAL's limit of pixels along a side."""
-SIDECARS = (".aux.xml", ".ovr", ".msk")
-"""Sidecars of an older raster of the same name, which GDAL would apply to the new one."""
+SIDECAR = ".aux.xml"
+"""Sidecar of an older raster of the same name, which GDAL would apply to the new one."""
 
 
 def resize(
@@ -113,8 +113,7 @@ def resize(
             with opened(str(source), overviews=True, identity=identity) as scene:
                 _write(scene, partial, shape, labels, progress)
             for place in (output, output.resolve()):
-                for suffix in SIDECARS:
-                    discard(place.with_name(place.name + suffix))
+                discard(place.with_name(place.name + SIDECAR))
     return output
 
 

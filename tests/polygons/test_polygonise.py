@@ -80,6 +80,20 @@ def test_without_output(suburb, tmp_path):
         polygonise(suburb, formats=["gpkg"])
 
 
+def test_changes_of_a_replaced_geopackage(suburb, tmp_path):
+    """What another program changed in a GeoPackage, and has not merged yet, does not enter the one that replaces it."""
+    path = tmp_path / "areas.gpkg"
+    polygonise(suburb, path, classes=["road"])
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("UPDATE layer_styles SET styleName = 'changed'")
+        other.commit()
+        assert path.with_name("areas.gpkg-wal").stat().st_size
+        polygonise(suburb, path, overwrite=True)
+        with closing(sqlite3.connect(path)) as new:
+            assert new.execute("SELECT styleName FROM layer_styles").fetchall() == [("polygons",)]
+
+
 @pytest.mark.parametrize("ending", [".gpkg", ".parquet", ".fgb", ".GeoJSON"])
 def test_geodataframe_of_written_polygons(suburb, tmp_path, ending):
     """Written polygons are read back in order, in the raster's CRS except for GeoJSON."""

@@ -166,6 +166,25 @@ def test_existing_results_are_kept(run, write_scene, write_bundle, noise, tmp_pa
     assert not (out / "scene_confidence.tif.aux.xml").exists()
 
 
+def test_masks_and_overviews_of_an_earlier_map(run, write_scene, write_bundle, noise, tmp_path):
+    """A mask or overviews that another program left beside an earlier map do not belong to the new one."""
+    scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
+    assert run("predict", scene, "-m", model, "-o", out, "-q") == (0, "")
+    classes = out / "scene_classes.tif"
+    with rasterio.open(classes) as made:
+        profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": made.height, "width": made.width}
+        place = {"crs": made.crs, "transform": made.transform}
+    for ending in (".msk", ".ovr"):
+        with rasterio.open(classes.with_name(classes.name + ending), "w", **profile, **place) as written:
+            written.update_tags(INTERNAL_MASK_FLAGS_1="2")
+    with rasterio.open(classes) as masked:
+        assert not masked.dataset_mask().any()
+    assert run("predict", scene, "-m", model, "-o", out, "--overwrite", "-q") == (0, "")
+    with rasterio.open(classes) as made:
+        assert made.dataset_mask().all()
+    assert not [path.name for path in out.iterdir() if path.suffix in (".msk", ".ovr")]
+
+
 def test_folder_that_cannot_be_made(run, write_scene, write_bundle, noise, tmp_path):
     """An output folder below a file cannot exist."""
     scene = write_scene(noise(20, 20))
