@@ -87,7 +87,7 @@ def overlay(predicted: DatasetReader, reference: DatasetReader) -> Overlay | Non
 
 
 def has_other_place(raster: DatasetReader, other: DatasetReader) -> bool:
-    """Whether the geotransforms of two rasters that are compared pixel by pixel differ by a pixel or more."""
+    """Whether the geotransforms of two rasters, whose pixels are paired as they are, differ by a pixel or more."""
     transforms = raster.transform, other.transform
     return all(each.determinant and not each.is_identity for each in transforms) and _pixels_apart(raster, other) >= 1
 

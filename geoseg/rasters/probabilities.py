@@ -12,6 +12,8 @@ from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
 
 from .open import reading
+from .overlay import has_other_place
+from .scene import is_placed
 
 
 def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) -> npt.NDArray[np.uint8]:
@@ -33,6 +35,11 @@ def check_probabilities(raster: DatasetReader, predicted: DatasetReader, *, band
         raise SceneError(
             f"{raster.name} has {raster.count} bands of {raster.width} × {raster.height} pixels, where "
             f"{Path(predicted.name).name} needs {bands} of {predicted.width} × {predicted.height}; predict both again."
+        )
+    placed = is_placed(raster) and is_placed(predicted)
+    if placed and (raster.crs != predicted.crs or has_other_place(raster, predicted)):
+        raise SceneError(
+            f"{raster.name} shows other ground than {Path(predicted.name).name}, or has another CRS; predict both anew."
         )
     in_levels = raster.dtypes[0] == "uint8" and all(math.isclose(scale * LEVELS, 1) for scale in raster.scales)
     if not in_levels and raster.dtypes[0] not in ("float32", "float64"):

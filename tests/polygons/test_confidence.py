@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import rasterio.features
 import shapely
+from rasterio import Affine
 
 from geoseg.errors import SceneError
+from geoseg.evaluation import evaluate
 from geoseg.models.legend import AERIAL, LEVELS
 from geoseg.polygons import polygonise
 
@@ -51,6 +53,18 @@ def test_mean_of_pixels(scene, levels, choice):
     else:
         chosen = sorted(mean for (value, *_), mean in expected.items() if value in {0, 2})
         np.testing.assert_allclose(sorted(table["confidence"]), chosen, atol=5e-5)
+
+
+@pytest.mark.parametrize(
+    "place", [{"transform": Affine(1, 0, 505_000, 0, -1, 5_400_000)}, {"crs": "EPSG:32632"}], ids=["beside", "CRS"]
+)
+def test_other_ground(scene, write_ids, levels, place):
+    """Probabilities of the same size that lie elsewhere are refused, in evaluation, too."""
+    write_ids(levels, "scene_confidence.tif", levels=True, nodata=255, **place)
+    with pytest.raises(SceneError, match=r"_confidence\.tif shows other ground than scene_classes\.tif, or has"):
+        polygonise(scene)
+    with pytest.raises(SceneError, match=r"shows other ground"):
+        evaluate(scene, scene)
 
 
 def test_every_format(scene, tmp_path):
