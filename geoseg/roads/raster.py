@@ -13,9 +13,11 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import LEVELS, NODATA, Legend
+from geoseg.rasters.bands import alpha_of, name_bands
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
+from geoseg.rasters.thinning import thin
 from geoseg.rasters.unread import refuse_unread
 
 from .arrays import Bytes, Read
@@ -58,13 +60,18 @@ def road_raster(
         number = band or _road_band(dataset)
         to_levels, meaning = _interpret(dataset, number, road_class, probability=probability)
         flags = dataset.mask_flag_enums[number - 1]
+        alpha = _alpha_of(dataset, number)
         # Nodata of a class raster is another value than that of roads; under a mask or alpha may be any.
-        masked = MaskFlags.all_valid not in flags and not (meaning.certain and MaskFlags.nodata in flags)
+        unmasked = MaskFlags.all_valid in flags or MaskFlags.alpha in flags
+        masked = not unmasked and not (meaning.certain and MaskFlags.nodata in flags)
 
         def read(rows: slice, cols: slice) -> Bytes:
             window = Window.from_slices(rows, cols)
             values = dataset.read(number, window=window)
             missing = dataset.read_masks(number, window=window) == 0 if masked else None
+            if alpha is not None:
+                hidden = dataset.read(alpha, window=window) == 0
+                missing = hidden if missing is None else missing | hidden
             refuse_unread()
             if missing is None:
                 meaning.note(values)
@@ -90,6 +97,20 @@ def _road_band(dataset: rasterio.DatasetReader) -> int:
             "class ids or probabilities with `band`."
         )
     return bands[0] if bands else 1
+
+
+def _alpha_of(dataset: rasterio.DatasetReader, number: int) -> int | None:
+    """Find the band that hides pixels of another one; None without one.
+
+    Of four bands of bytes, GDAL calls the last one alpha even if it holds probabilities of a class: then other bands
+    have values where it is 0.
+    """
+    alpha = alpha_of(name_bands(dataset))
+    if alpha is None or alpha == number:
+        return None
+    values, opacity = thin(dataset, [number, alpha])
+    hidden = values[(opacity == 0) & np.isfinite(values)]
+    return alpha if dataset.count == 2 or not hidden.size or hidden.min() == hidden.max() else None
 
 
 def _interpret(

@@ -149,6 +149,33 @@ def test_images_are_no_roads(write, values):
     np.testing.assert_array_equal(levels(write(opaque, alpha="YES"), road_class=1), np.where(values[0] == 1, 254, 0))
 
 
+@pytest.mark.parametrize("sure", [False, True])
+@pytest.mark.parametrize("described", [False, True])
+def test_a_class_that_gdal_calls_alpha(write, described, sure):
+    """The fourth of four classes, which GDAL calls alpha, hides nothing of the others, also where it has 0 or 255."""
+    road = np.zeros((40, 50), np.uint8)
+    road[10:14], road[:, 30:34] = 250, 230
+    trees = np.full(road.shape, 255) if sure else np.random.default_rng(0).integers(1, 200, road.shape)
+    last = np.where(road > 0, 0, trees).astype(np.uint8)
+    bands = np.stack([255 - road - np.minimum(last, 255 - road), road, np.zeros_like(road), last])
+    path = write(bands, descriptions=("land", "road", "water", "trees") if described else ())
+    with rasterio.open(path) as raster:
+        assert raster.colorinterp[3] == ColorInterp.alpha
+    np.testing.assert_array_equal(levels(path, band=2, probability=True), np.rint(road / 255 * 254))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("others", [1, 4])
+def test_probabilities_beside_alpha(write, dtype, others):
+    """Alpha hides probabilities, whether or not GDAL takes it for a mask."""
+    shown = np.tri(40, 50, dtype=bool)
+    band = np.where(shown, dtype(1 if dtype == np.float32 else 255), dtype(0))
+    path = write(np.stack([*[band] * others, shown * dtype(255)]), photometric="minisblack")
+    with rasterio.open(path, "r+") as raster:
+        raster.colorinterp = (*[ColorInterp.gray] * others, ColorInterp.alpha)
+    np.testing.assert_array_equal(levels(path, band=1, probability=True), np.where(shown, 254, 255))
+
+
 @pytest.mark.parametrize("tags", [{}, {"GEOSEG_LEGEND": json.dumps(AERIAL.to_json())}])
 @pytest.mark.parametrize("alpha", [False, True])
 def test_masked_classes_are_no_road(write, values, tags, alpha):
