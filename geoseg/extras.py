@@ -5,10 +5,17 @@ from importlib.util import find_spec
 
 from .errors import UsageError
 
+TRAINING = ("matplotlib", "tensorboard", "tomli_w")
+"""What only training imports; reports of scores import the first."""
+
+
+def missing(packages: Iterable[str]) -> list[str]:
+    """Return those packages, by the names they are imported by, that are not installed."""
+    return [package for package in packages if find_spec(package) is None]
+
 
 def require(what: str, packages: Iterable[str], extra: str) -> None:
-    """Raise UsageError unless some packages, by the names they are imported by, are installed; `what` needs them."""
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        named = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
+    """Raise UsageError unless the packages that `what` needs are installed."""
+    if lacking := missing(packages):
+        named = " and ".join(filter(None, [", ".join(lacking[:-1]), lacking[-1]]))
         raise UsageError(f"{what} needs {named}; install with `pip install 'geoseg[{extra}]'`.")

@@ -135,7 +135,7 @@ def publish(made: Path, path: Path) -> None:
             shutil.copyfileobj(source, stream)
         return
     place = _place(path)
-    for beside in (path, place):
+    for beside in {path, place}:
         for ending in _APPLIED.get(path.suffix.lower(), ()):
             discard(beside.with_name(beside.name + ending))
     try:

@@ -6,14 +6,15 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import Context
 from queue import SimpleQueue
 from typing import TypeVar
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 GRACE_S = 0.8
 """How long an interrupted thread waits for others: one of them may be in GDAL until a server answers."""
@@ -113,6 +114,24 @@ def in_thread(task: Callable[[], R], *, name: str, outcome: Future[R] | None = N
         outcome.set_exception(error)
         raise
     return outcome
+
+
+def in_order(begin: Callable[[T], Future[R]], items: Iterable[T], *, at_once: int) -> Iterator[R]:
+    """Yield the results of tasks in the order of their items; so many are in work at a time.
+
+    Whoever leaves early, or meets an error, waits for those that have begun: they may write to a folder that is removed
+    or unlocked next.
+    """
+    begun: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            if len(begun) == at_once:
+                yield begun.popleft().result()
+            begun.append(begin(item))
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        wait(begun)
 
 
 @contextmanager

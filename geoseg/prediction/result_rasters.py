@@ -1,8 +1,7 @@
 """Write the requested rasters of a result, from work rasters or pieces, where jobs run."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -15,6 +14,7 @@ from geoseg.rasters.geotiff import writing
 from geoseg.rasters.levels import Level, LevelPart, make_levels, make_part
 from geoseg.rasters.open import GDAL
 from geoseg.rasters.vrt_sources import Blocks
+from geoseg.threads import in_order
 
 from .mosaic import match_scene
 from .parts import Parts, apart
@@ -60,17 +60,11 @@ class RasterWriting:
         """Make the parts of a level where jobs run."""
         self.parts.add(parts[0].source)
         at_once = 4 * self.workers if self.workers > 1 else count_cores()
-        begun: deque[Future[Blocks]] = deque()
-        try:
-            for part in parts:
-                if len(begun) == at_once:
-                    yield begun.popleft().result()
-                self.check()
-                begun.append(self.submit(_make_part, self.parts, part))
-            while begun:
-                yield begun.popleft().result()
-        finally:
-            wait(begun)  # they write to a folder that may be unlocked next
+        return in_order(self._begin, parts, at_once=at_once)
+
+    def _begin(self, part: LevelPart) -> Future[Blocks]:
+        self.check()
+        return self.submit(_make_part, self.parts, part)
 
 
 def _make_part(kept: Parts, part: LevelPart) -> Blocks:

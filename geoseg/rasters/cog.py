@@ -34,6 +34,7 @@ _NODATA = 42113
 _LONG, _LONG8 = 4, 16
 """Types of 4 and 8 bytes."""
 
+_Numbers = npt.NDArray[np.int64]
 _Tags = dict[int, tuple[int, int, bytes]]
 """Type, count and value of each tag."""
 
@@ -104,12 +105,14 @@ class _Blocks:
     """The blocks of a level by rows; iterating reads them, without those that are left out."""
 
     def __init__(self, level: Level, folder: Path, empty: bytes) -> None:
-        self._files = [folder / name for name, _ in level.files]
+        self._files: list[tuple[Path, _Numbers, _Numbers]] = []
+        """Each with the places and bytes of its blocks: 0 for those that it does not hold."""
         self._empty = empty
         self._sizes = np.full(level.written.shape, len(empty), "<u4")
-        for (_, rows), path in zip(level.files, self._files, strict=True):
-            sizes = _read_sizes(path).reshape(len(rows), -1)
-            part = self._sizes[rows.start : rows.stop]
+        for name, rows in level.files:
+            places, sizes = _read_places(folder / name)
+            self._files.append((folder / name, places, sizes))
+            part = self._sizes[rows.start : rows.stop].reshape(-1)
             part[sizes > 0] = sizes[sizes > 0]
 
     @property
@@ -118,7 +121,7 @@ class _Blocks:
         return int(self._steps.sum())
 
     @property
-    def _steps(self) -> npt.NDArray[np.int64]:
+    def _steps(self) -> _Numbers:
         """Bytes of each block in the result."""
         sizes = self._sizes.astype(np.int64)
         return sizes + 2 * _AROUND * (sizes > 0)
@@ -133,9 +136,9 @@ class _Blocks:
         }
 
     def __iter__(self) -> Iterator[bytes]:
-        for path in self._files:
+        for path, places, sizes in self._files:
             with path.open("rb") as file:
-                for place, size in zip(*_read_places(path), strict=True):
+                for place, size in zip(places.tolist(), sizes.tolist(), strict=True):
                     if size:
                         file.seek(place)
                         yield file.read(size)
@@ -143,17 +146,13 @@ class _Blocks:
                         yield self._empty
 
 
-def _read_places(path: Path) -> tuple[Sequence[int], Sequence[int]]:
+def _read_places(path: Path) -> tuple[_Numbers, _Numbers]:
     """Return where the blocks of a GeoTIFF are, and their bytes: 0 for those that it does not hold."""
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
-        return page.dataoffsets, page.databytecounts
-
-
-def _read_sizes(path: Path) -> npt.NDArray[np.int64]:
-    return np.array(_read_places(path)[1], np.int64)
+        return np.array(page.dataoffsets, np.int64), np.array(page.databytecounts, np.int64)
 
 
 def _empty_block(tags: _Tags) -> bytes:

@@ -1,9 +1,7 @@
 """A raster and its overviews as compressed blocks, in parts that different processes may make."""
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +15,7 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from geoseg.models.engines.hardware import count_cores
-from geoseg.threads import in_thread
+from geoseg.threads import in_order, in_thread
 
 from .geotiff import check_complete, naming_errors
 from .grid import Shape
@@ -75,16 +73,7 @@ Make = Callable[[Sequence[LevelPart]], Iterable[Blocks]]
 
 def make_here(parts: Sequence[LevelPart]) -> Iterator[Blocks]:
     """Make the parts of a level on all cores of this process."""
-    begun: deque[Future[Blocks]] = deque()
-    try:
-        for part in parts:
-            if len(begun) == count_cores():
-                yield begun.popleft().result()
-            begun.append(in_thread(partial(make_part, part), name="compress"))
-        while begun:
-            yield begun.popleft().result()
-    finally:
-        wait(begun)  # they write to a folder that may be removed next
+    return in_order(lambda part: in_thread(partial(make_part, part), name="compress"), parts, at_once=count_cores())
 
 
 def make_levels(

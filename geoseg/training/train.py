@@ -8,7 +8,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from geoseg.errors import OutputError
-from geoseg.extras import require
+from geoseg.extras import TRAINING, require
 from geoseg.files import write_text
 from geoseg.models.backend import start_keras
 from geoseg.tiling.progress import Progress, no_progress
@@ -78,7 +78,7 @@ def train(
         If no pixel is labelled with a class, nothing is held out, or images are outside their vector labels.
     """
     watch = Stopwatch("starting")
-    require("training", ["matplotlib", "tensorboard", "tomli_w"], "train")
+    require("training", TRAINING, "train")
     recipe = as_recipe(recipe, overrides)
     start_keras()
     from .data.dataset import open_data

@@ -93,10 +93,8 @@ plan.PART = levels.PART = 2**14
 def test_a_full_disk_while_parts_are_joined(write_scene, write_bundle, noise, disk, tmp_path, kilobytes):
     """A disk that holds all pieces, but not all parts of the results or not their files, is named, too."""
     (tmp_path / "out").mkdir()
-    out, words = (
-        tmp_path / "out",
-        ("predict", write_scene(noise(300, 300)), "-m", write_bundle(), "--probabilities", "-q"),
-    )
+    out = tmp_path / "out"
+    words = "predict", write_scene(noise(300, 300)), "-m", write_bundle(), "--probabilities", "-q"
     command = stand_in(*words, "-o", out, first=IN_PARTS)
     assert finish(stand_in(*words, "-o", tmp_path / "whole", first=IN_PARTS)) == (0, "")
     full, listed, _, again, _ = disk(

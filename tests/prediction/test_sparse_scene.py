@@ -5,6 +5,7 @@ import weakref
 import numpy as np
 import pytest
 import rasterio
+from cogs import pixels_of
 from rasterio.windows import Window
 from standins import Echo, load_echo, make_card
 
@@ -65,16 +66,6 @@ def predict(write_bundle, tmp_path):
         return geoseg.predict(scene, model=model, folder=tmp_path / name, load=load_echo, **choices)
 
     return run
-
-
-def pixels_of(path):
-    """Pixels of a raster and of its overviews."""
-    with rasterio.open(path) as raster:
-        found, count = [raster.read()], len(raster.overviews(1))
-    for level in range(count):
-        with rasterio.open(path, overview_level=level) as raster:
-            found.append(raster.read())
-    return found
 
 
 def test_the_same_files(scenes, predict, monkeypatch):

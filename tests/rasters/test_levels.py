@@ -7,6 +7,7 @@ import pytest
 import rasterio
 import rasterio.shutil
 import tifffile
+from cogs import pixels_of, tags_of
 from rio_cogeo.cogeo import cog_validate
 
 from geoseg.rasters import cog, levels
@@ -82,7 +83,7 @@ def test_made_in_parts(mosaic, tmp_path, monkeypatch, height, width, high, wide)
         write(vrt, tmp_path / "several.tif", make=make)
     assert max(parts) > 1 or height <= SIDE
     assert (tmp_path / "several.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
-    for found, expected in zip(*map(pixels, (tmp_path / "one.tif", tmp_path / "expected.tif")), strict=True):
+    for found, expected in zip(*map(pixels_of, (tmp_path / "one.tif", tmp_path / "expected.tif")), strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
@@ -95,7 +96,7 @@ def test_forms(mosaic, tmp_path, monkeypatch, most, big):
     write(vrt, tmp_path / "found.tif")
     with tifffile.TiffFile(tmp_path / "expected.tif") as tiff, tifffile.TiffFile(tmp_path / "found.tif") as found:
         assert found.is_bigtiff == big
-        assert [said(page) for page in found.pages] == [said(page) for page in tiff.pages]
+        assert [tags_of(page) for page in found.pages] == [tags_of(page) for page in tiff.pages]
         assert all(page.dataoffsets and all(page.databytecounts) for page in found.pages)
     assert cog_validate(tmp_path / "found.tif", strict=True, quiet=True) == (True, [], [])
     with rasterio.open(tmp_path / "found.tif") as raster:
@@ -107,19 +108,3 @@ def write(vrt, target, **choices):
     folder = target.with_suffix("")
     folder.mkdir()
     join_cog(make_levels(vrt, folder, "mode", **choices), folder, describe(vrt, folder), target, sparse=False)
-
-
-def pixels(path):
-    """Pixels of a raster and of its overviews."""
-    with rasterio.open(path) as raster:
-        found, count = [raster.read()], len(raster.overviews(1))
-    for level in range(count):
-        with rasterio.open(path, overview_level=level) as raster:
-            found.append(raster.read())
-    return found
-
-
-def said(page):
-    """Tags of a page, without those of its blocks."""
-    blocks = {"TileOffsets", "TileByteCounts"}
-    return {tag.name: np.asarray(tag.value).tolist() for tag in page.tags if tag.name not in blocks}

@@ -35,13 +35,6 @@ BLUE, VERMILION = SERIES[:2]
 _ON_DARK = "#fdfdfe"
 """Text on dark cells, in dark pages too."""
 _GREY = "#7b7b7b"
-
-
-def require_plots() -> None:
-    """Raise UsageError unless what draws plots is installed."""
-    require("a report of scores", ["matplotlib"], "report")
-
-
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text, in the font of the page
     "svg.hashsalt": "geoseg",  # the same plot has the same bytes
@@ -63,6 +56,11 @@ STYLE: dict[Any, Any] = {
     "grid.color": LINE,
     "grid.linewidth": 0.8,
 }
+
+
+def require_plots() -> None:
+    """Raise UsageError unless what draws plots is installed."""
+    require("a report of scores", ["matplotlib"], "report")
 
 
 def svg(figure: "Figure") -> str:

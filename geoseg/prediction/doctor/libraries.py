@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
-from importlib.util import find_spec
+
+from geoseg.extras import TRAINING, missing
 
 from .findings import Check, Finding, reason
 
@@ -142,8 +143,8 @@ def find_onnx_runtime() -> Iterator[Finding]:
 
 def find_training() -> Iterator[Finding]:
     """Find what only training and reports of scores need, which need not be there."""
-    missing = [name for name in ("matplotlib", "tensorboard", "tomli_w") if find_spec(name) is None]
-    value = "there" if not missing else f"{', '.join(missing)} not installed; `pip install 'geoseg[train]'` to train"
+    lacking = missing(TRAINING)
+    value = "there" if not lacking else f"{', '.join(lacking)} not installed; `pip install 'geoseg[train]'` to train"
     yield Finding(topic="packages", name="training", value=value)
 
 

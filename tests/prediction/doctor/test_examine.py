@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from geoseg import extras
 from geoseg.cli import main
 from geoseg.models.registry.add import add_models
 from geoseg.models.shipped import find_model, shipped_models
-from geoseg.prediction.doctor import examine, libraries, machine
+from geoseg.prediction.doctor import examine, machine
 from geoseg.prediction.doctor.findings import Finding
 from geoseg.prediction.doctor.libraries import find_module, find_training
 
@@ -121,7 +122,7 @@ def test_training_need_not_be_there(monkeypatch):
     """What only training needs is no fault, and named with the extra that brings it."""
     (found,) = find_training()
     assert (found.value, found.problem) == ("there", "")
-    monkeypatch.setattr(libraries, "find_spec", lambda name: None if name == "tomli_w" else object())
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "tomli_w" else object())
     (found,) = find_training()
     assert (found.value, found.problem) == ("tomli_w not installed; `pip install 'geoseg[train]'` to train", "")
 
