@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -48,19 +49,25 @@ def shipped(*arguments) -> list[str]:
     return [sys.executable, "-m", "geoseg", *map(str, arguments)]
 
 
-def start(command: Sequence[str], **changes: str) -> subprocess.Popen[str]:
-    """Start a command line, with pipes; `changes` are of the environment."""
+@contextmanager
+def start(command: Sequence[str], **changes: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command line, with pipes, and wait for its end, or kill it if the block fails.
+
+    `changes` are of the environment.
+    """
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen([*HEARING, *command], **pipes, text=True, env=environment(**changes))
+    with subprocess.Popen([*HEARING, *command], **pipes, text=True, env=environment(**changes)) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def finish(command: Sequence[str], **changes: str) -> tuple[int, str]:
     """Run a command line to its end; returns the exit code and standard error."""
     with start(command, **changes) as process:
-        try:
-            _, text = process.communicate(timeout=WAIT)
-        finally:
-            process.kill()
+        _, text = process.communicate(timeout=WAIT)
     return process.returncode, text
 
 

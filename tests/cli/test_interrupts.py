@@ -32,6 +32,12 @@ def interrupted(process):
     assert text.removeprefix(SAVING) == "geoseg: interrupted.\n"
 
 
+def finished(*arguments):
+    """Run the command to its end; it prints nothing."""
+    with start(*arguments) as process:
+        assert process.communicate(timeout=WAIT) == ("", "")
+
+
 @pytest.fixture
 def server(tmp_path):
     folder = tmp_path / "served"
@@ -47,9 +53,9 @@ def test_silence_in_the_main_thread(server, write_scene, noise, tmp_path, words)
     server.behave(silent_from=0 if words[0] == "info" else 1)
     more = [tmp_path / "out" / "large.tif"] if words[0] == "resize" else []
     (tmp_path / "out").mkdir()
-    process = start(words[0], server.url("scene.tif"), *more, *words[1:])
-    server.wait_for_silence()
-    interrupted(process)
+    with start(words[0], server.url("scene.tif"), *more, *words[1:]) as process:
+        server.wait_for_silence()
+        interrupted(process)
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -57,29 +63,29 @@ def test_silence_in_a_sample_of_alpha(server, write_scene, noise):
     """In a notebook, without the command, an interrupt does not wait for the server that a sample is read from."""
     write_scene(noise(2000, 100, bands=4), "served/scene.tif", blockysize=16, photometric="rgb", alpha="yes")
     server.behave(silent_from=16_384)
-    process = start("models", first=DESCRIBE.format(server.url("scene.tif")))
-    server.wait_for_silence()
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=WAIT) == ("interrupted in _holds_image\n", "")
+    with start("models", first=DESCRIBE.format(server.url("scene.tif"))) as process:
+        server.wait_for_silence()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=WAIT) == ("interrupted in _holds_image\n", "")
 
 
 def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path):
     """A prediction whose readers wait inside GDAL leaves its work folder, and the same command resumes."""
     write_scene(noise(2000, 100), "served/scene.tif", blockysize=16)
     arguments = ["predict", server.url("scene.tif"), "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
-    server.behave(silent_from=300_000)
+    server.behave(silent_from=16_384)  # before the first piece is complete
     # GDAL would keep what was sampled to plan.
     unsampled = (
         "from geoseg.prediction import scene_bands; scene_bands.sample_imagery = lambda _: scene_bands.Sampled()"
     )
-    process = start(*arguments, first=unsampled)
-    server.wait_for_silence()
-    process.send_signal(signal.SIGINT)  # waits for the piece in work
-    assert process.stderr.readline() == SAVING
-    interrupted(process)
+    with start(*arguments, first=unsampled) as process:
+        server.wait_for_silence()
+        process.send_signal(signal.SIGINT)  # waits for the piece in work
+        assert process.stderr.readline() == SAVING
+        interrupted(process)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
     server.behave(silent_from=None)
-    assert start(*arguments).communicate(timeout=WAIT) == ("", "")
+    finished(*arguments)
     assert (tmp_path / "out" / "scene_classes.tif").exists()
     assert not (tmp_path / "out" / ".scene.geoseg").exists()
 
@@ -89,11 +95,11 @@ def test_while_files_are_written(write_scene, write_bundle, noise, tmp_path):
     scenes = [write_scene(noise(90, 70), f"{name}.tif") for name in ("first", "second")]
     arguments = ["predict", *scenes, "-m", write_bundle(), "-o", tmp_path / "out", "-q"]
     never = "result_rasters.write_cog = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())"
-    process = start(*arguments, first=never)
-    assert process.stdout.readline() == "writing\n"
-    interrupted(process)
+    with start(*arguments, first=never) as process:
+        assert process.stdout.readline() == "writing\n"
+        interrupted(process)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert ".first.geoseg" in names <= {".first.geoseg", ".second.geoseg"}
-    assert start(*arguments).communicate(timeout=WAIT) == ("", "")
+    finished(*arguments)
     assert not list((tmp_path / "out").glob(".*"))
     assert len(list((tmp_path / "out").glob("*_classes.tif"))) == 2

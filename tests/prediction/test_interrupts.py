@@ -3,12 +3,11 @@
 import errno
 import os
 import signal
-import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
+from processes import start
 from waiting import wait_for_threads
 from web_server import serving
 
@@ -17,7 +16,6 @@ from geoseg.prediction import plan, result_rasters
 from geoseg.prediction.predict import predict_each
 from geoseg.rasters import levels
 
-TESTS = Path(__file__).parents[1]
 WAIT = 20
 """Seconds after which a hanging test fails."""
 
@@ -116,8 +114,7 @@ def test_a_part_that_cannot_be_written(write_scene, write_bundle, noise, echo, t
 def test_a_reader_that_waits_for_a_server(write_scene, write_bundle, noise, tmp_path):
     """A script is interrupted at once while a thread waits inside GDAL, and then ends."""
     script = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+import sys
 from standins import load_echo
 import geoseg
 try:
@@ -126,16 +123,10 @@ except KeyboardInterrupt:
     print("interrupted")
 """
     write_scene(noise(2000, 100), blockysize=16)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
-    environment |= {"GDAL_HTTP_LOW_SPEED_TIME": "600"}
     with serving(tmp_path) as server:
         server.behave(silent_from=1)  # the header has arrived
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, server.url("scene.tif"), str(write_bundle()), str(tmp_path / "out")],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        server.wait_for_silence()
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=WAIT)[0] == "interrupted\n"
+        words = [server.url("scene.tif"), str(write_bundle()), str(tmp_path / "out")]
+        with start([sys.executable, "-c", script, *words], GDAL_HTTP_LOW_SPEED_TIME="600") as process:
+            server.wait_for_silence()
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=WAIT)[0] == "interrupted\n"
