@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import Context
+from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -132,6 +134,28 @@ def in_order(begin: Callable[[T], Future[R]], items: Iterable[T], *, at_once: in
             yield begun.popleft().result()
     finally:
         wait(begun)
+
+
+class Tasks(Protocol):
+    """Runs tasks: in threads, or on the workers of a cluster."""
+
+    @property
+    def workers(self) -> int:
+        """Number of tasks that run at the same time."""
+
+    def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
+        """Run a task at the same time as others."""
+
+
+@dataclass(frozen=True)
+class InThreads:
+    """Runs tasks in threads of this process."""
+
+    workers: int
+
+    def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
+        """Run a task in a thread of its own."""
+        return in_thread(partial(task, *arguments), name=getattr(task, "__name__", "task"))
 
 
 @contextmanager

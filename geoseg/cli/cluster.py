@@ -64,7 +64,7 @@ def _connect(scheduler: str, stack: ExitStack) -> "Client":
         ) from error
     if not client.scheduler_info(n_workers=-1)["workers"]:
         warnings.warn(
-            f"the Dask cluster at {scheduler} has no worker yet, and the prediction waits for one.",
+            f"the Dask cluster at {scheduler} has no worker yet, and the command waits for one.",
             GeosegWarning,
             stacklevel=2,
         )

@@ -186,6 +186,13 @@ def cluster(command: _Command) -> _Command:
     return together(_scheduler, _workers, _parts)(command)
 
 
+scheduler_of_tasks = click.option(
+    "--scheduler", metavar="ADDRESS", help="Trace on the Dask cluster of this scheduler: HOST:PORT, or its file."
+)
+workers_of_tasks = click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Trace in N processes of this machine.  [default: threads, one for each core]",
+)  # fmt: skip
 memory = option(
     SPEED, "--memory", type=parse_size, metavar="SIZE",
     help="Memory limit.  [default: 2GB, more for wide scenes if needed]",

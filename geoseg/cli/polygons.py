@@ -29,6 +29,8 @@ from .completion import complete_files
     help="With --regularise: agreement in pixels that right angles must keep.  [default: 0.95]",
 )  # fmt: skip
 @options.more_formats
+@options.scheduler_of_tasks
+@options.workers_of_tasks
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def command(
     *,
@@ -40,6 +42,8 @@ def command(
     regularise: tuple[str, ...],
     min_iou: float | None,
     formats: tuple[str, ...],
+    scheduler: str | None,
+    workers: int | None,
     overwrite: bool,
 ) -> None:
     """Turn class raster CLASSES into polygons with shared borders.
@@ -53,9 +57,13 @@ def command(
     """
     from geoseg.polygons import polygonise
 
-    from .console import status
+    from .cluster import chosen_executor
+    from .console import make_console, status
 
-    with status("tracing borders") as show:
+    with (
+        chosen_executor(scheduler, workers, None, make_console(stderr=True)) as executor,
+        status("tracing borders") as show,
+    ):
         made = polygonise(
             source,
             output,
@@ -65,6 +73,7 @@ def command(
             regularise=regularise,
             min_iou=min_iou,
             formats=formats,
+            executor=executor,
             overwrite=overwrite,
             progress=lambda done, rows, _: show(f"tracing borders: {done} of {rows} rows", done, rows),
         )

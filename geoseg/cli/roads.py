@@ -27,6 +27,7 @@ from .tables import describe_network
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Tracing threads."
 )
+@options.scheduler_of_tasks
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def command(
     *,
@@ -37,6 +38,7 @@ def command(
     band: int | None,
     formats: tuple[str, ...],
     workers: int,
+    scheduler: str | None,
     overwrite: bool,
 ) -> None:
     """Trace roads in RASTER, which holds class ids or probabilities.
@@ -51,9 +53,14 @@ def command(
     from geoseg.roads import prepare_tracer, trace_roads
     from geoseg.roads.ahead import COMPILING
 
-    from .console import status
+    from .cluster import chosen_executor
+    from .console import make_console, status
 
-    with status("tracing roads") as show, prepare_tracer() as compilation:
+    with (
+        chosen_executor(scheduler, None, None, make_console(stderr=True)) as executor,
+        status("tracing roads") as show,
+        prepare_tracer() as compilation,
+    ):
         if compilation.needed:
             show(COMPILING)
             compilation.wait()
@@ -66,6 +73,7 @@ def command(
             threshold=threshold,
             band=band,
             workers=workers,
+            executor=executor,
             overwrite=overwrite,
             progress=lambda done, total, _: show(f"tracing roads: {done / total:.0%}", done, total),
         )

@@ -19,9 +19,9 @@ from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.unread import refuse_unread
 
+from .bands import Band
 from .classes import Classes, classes_of
 from .components import NODATA, Flags, Ids, Values
-from .faces import Band
 from .sieve import MIN_AREA, MeasuredBand
 
 BAND_ROWS = 512

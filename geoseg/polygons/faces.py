@@ -5,51 +5,13 @@ from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
 
-from geoseg.compiled import compiled
-from geoseg.models.legend import LEVELS
+from geoseg.threads import InThreads, Tasks, in_order
 
-from .arcs import trace
-from .components import Flags, Ids, Labels, Values, label_below, renumbered
-from .rings import Faces, Sides, close_rings, concatenate, list_sides
-from .simplify import simplify
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Band:
-    """Rows of a class raster."""
-
-    values: Values
-    """Class ids `(rows, columns)`; `NODATA` for nodata."""
-    pixel_m: tuple[float, float]
-    """Height and width of a pixel, metres."""
-    last: bool
-    """Whether this is the last band."""
-    levels: npt.NDArray[np.uint8] | None = None
-    """Probabilities of the pixels in `LEVELS` `(rows, columns)`, 255 where there is none; None for no such raster."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Tallies:
-    """What was found so far about each face."""
-
-    bounds: Ids
-    """Lattice points that bound it, `(faces, 4)`: left, top, right, bottom."""
-    levels: Ids
-    """Sum of the probabilities of its pixels, in `LEVELS` `(faces,)`."""
-    pixels: Ids
-    """Pixels that have a probability `(faces,)`."""
-
-    def take(self, faces: Labels | Ids) -> "_Tallies":
-        """Copy the tallies of some faces."""
-        return _Tallies(bounds=self.bounds[faces], levels=self.levels[faces], pixels=self.pixels[faces])
-
-    def confidence(self) -> npt.NDArray[np.float64]:
-        """Return the mean probability of the pixels of each face, NaN where none has one."""
-        mean: npt.NDArray[np.float64] = self.levels / np.maximum(self.pixels, 1) / LEVELS
-        mean[self.pixels == 0] = np.nan
-        return mean
+from .bands import Band, Tallies, TracedBand, trace_band
+from .components import NODATA, Flags, Labels, Values, connect, renumbered
+from .rings import Faces, close_rings
+from .sides import Sides, concatenate
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,86 +23,74 @@ class _OpenFaces:
     """Sides found so far for each face, one entry for each band."""
     bottom: Labels
     """Faces in the last row `(columns,)`; -1 for nodata."""
-    tallies: _Tallies
+    tallies: Tallies
 
 
-def trace_faces(bands: Iterable[Band], columns: int, wanted: Flags, tolerance_m: float = 0.0) -> Iterator[Faces]:
+def trace_faces(
+    bands: Iterable[Band],
+    columns: int,
+    wanted: Flags,
+    tolerance_m: float = 0.0,
+    tasks: Tasks = InThreads(1),  # noqa: B008 - never changed
+) -> Iterator[Faces]:
     """Yield, for each band, the faces that end in it, in the order of their first pixels.
 
     `wanted` flags the classes to yield, by class id `(65536,)`. At a tolerance of 0, borders stay on the pixel sides.
     The height of the bands changes the order of the faces and, because simplified borders keep the points where they
-    cross into another band, the points kept. Memory holds one band and the borders of unfinished faces.
+    cross into another band, the points kept. Memory holds a band for each of the `tasks` that run at a time, one more,
+    and the borders of unfinished faces.
     """
     none = np.zeros(0, np.int64)
-    tallies = _Tallies(bounds=np.zeros((0, 4), np.int64), levels=none, pixels=none)
+    tallies = Tallies(bounds=np.zeros((0, 4), np.int64), levels=none, pixels=none)
     waiting = _OpenFaces(value=np.zeros(0, np.uint16), sides=[], bottom=np.full(columns, -1, np.int32), tallies=tallies)
-    top = 0
-    for band in bands:
-        finished, waiting = _trace_band(band, top, waiting, wanted, tolerance_m)
-        top += len(band.values)
+    traced = in_order(
+        lambda each: tasks.submit(trace_band, *each, wanted, tolerance_m),
+        _with_rows_above(bands, columns),
+        at_once=tasks.workers,
+    )
+    for band in traced:
+        finished, waiting = _join(band, waiting)
         unfinished = waiting.tallies.bounds[wanted[waiting.value]]
-        yield replace(finished, below=inf if band.last else top, unfinished=unfinished)
+        yield replace(finished, below=inf if band.last else band.end, unfinished=unfinished)
 
 
-def _trace_band(
-    band: Band, top: int, waiting: _OpenFaces, wanted: Flags, tolerance_m: float
-) -> tuple[Faces, _OpenFaces]:
-    """Trace the borders of a band; return the faces finished and still open."""
-    rows, columns = band.values.shape
-    framed = np.full((rows + 2, columns + 2), -1, np.int32)
-    within = framed[1:-1, 1:-1]
-    merged, value = label_below(waiting.bottom, waiting.value, band.values, within)
-    framed[0, 1:-1] = renumbered(waiting.bottom, merged)
-    continues = np.zeros(len(value), np.bool_)
+def _with_rows_above(bands: Iterable[Band], columns: int) -> Iterator[tuple[Band, Values, int]]:
+    """Yield bands with the class ids of the row above them, and their first rows."""
+    above, top = np.full(columns, NODATA, np.uint16), 0
+    for band in bands:
+        yield band, above, top
+        above, top = band.values[-1].copy(), top + len(band.values)
+
+
+def _join(band: TracedBand, waiting: _OpenFaces) -> tuple[Faces, _OpenFaces]:
+    """Join the faces of a band to those open above it; return the faces finished and still open."""
+    both = waiting.bottom >= 0
+    pairs = np.unique(np.column_stack([waiting.bottom[both], band.above[both] + waiting.value.size]), axis=0)
+    count, merged = connect(pairs, waiting.value.size + band.value.size)
+    earlier, own = merged[: waiting.value.size], merged[waiting.value.size :]
+    value = np.empty(count, np.uint16)
+    value[merged] = np.concatenate([waiting.value, band.value])
+    continues = np.zeros(count, np.bool_)
+    bottom = renumbered(band.bottom, own)
     if not band.last:
-        framed[-1] = framed[-2]
-        bottom = within[-1]
         continues[bottom[bottom >= 0]] = True
-    arcs = trace(framed)
-    keep = simplify(arcs, within, len(value), band.pixel_m, tolerance_m) if tolerance_m > 0 else None
-    found = list_sides(arcs, keep, wanted[value], top)
-    parts = _merge_sides(waiting.sides, merged)
-    tallies = _tally(band, top, within, waiting.tallies, merged)
-    finished = _finish(found, parts, continues, value, tallies if band.levels is not None else None)
-    return finished, _keep_open(found, parts, continues, value, within[-1], tallies)
+    found = band.sides.renumbered(own)
+    parts = _merge_sides(waiting.sides, earlier)
+    tallies = _add_up([(waiting.tallies, earlier), (band.tallies, own)], count)
+    finished = _finish(found, parts, continues, value, tallies if band.measured else None)
+    return finished, _keep_open(found, parts, continues, value, bottom, tallies)
 
 
-def _tally(band: Band, top: int, within: Labels, above: _Tallies, merged: Labels) -> _Tallies:
-    """Add the pixels of a band that starts at row `top` to the tallies of the band above.
-
-    `within` holds the faces of the band `(rows, columns)`; `merged` the new numbers of the faces above, then of others.
-    """
-    count = int(merged.max(initial=-1)) + 1
-    earlier = merged[: len(above.bounds)]
-    bounds = np.tile(np.array([within.shape[1], top + len(within), 0, 0]), (count, 1))
-    tallies = _Tallies(bounds=bounds, levels=np.zeros(count, np.int64), pixels=np.zeros(count, np.int64))
-    np.minimum.at(bounds[:, :2], earlier, above.bounds[:, :2])
-    np.maximum.at(bounds[:, 2:], earlier, above.bounds[:, 2:])
-    np.add.at(tallies.levels, earlier, above.levels)
-    np.add.at(tallies.pixels, earlier, above.pixels)
-    _add_bounds(within, top, bounds)
-    if band.levels is not None:
-        _add_levels(within, band.levels, tallies.levels, tallies.pixels)
-    return tallies
-
-
-@compiled
-def _add_bounds(within: Labels, top: int, bounds: Ids) -> None:
-    for y in range(within.shape[0]):
-        for x in range(within.shape[1]):
-            if within[y, x] >= 0:
-                box = bounds[within[y, x]]
-                box[0], box[1] = min(box[0], x), min(box[1], top + y)
-                box[2], box[3] = max(box[2], x + 1), max(box[3], top + y + 1)
-
-
-@compiled
-def _add_levels(within: Labels, levels: npt.NDArray[np.uint8], total: Ids, pixels: Ids) -> None:
-    for y in range(within.shape[0]):
-        for x in range(within.shape[1]):
-            if within[y, x] >= 0 and levels[y, x] <= LEVELS:
-                total[within[y, x]] += levels[y, x]
-                pixels[within[y, x]] += 1
+def _add_up(parts: list[tuple[Tallies, Labels]], count: int) -> Tallies:
+    """Add up tallies, given the new number of each of their faces."""
+    least, most = np.full((count, 2), np.iinfo(np.int64).max), np.zeros((count, 2), np.int64)
+    levels, pixels = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    for tallies, numbers in parts:
+        np.minimum.at(least, numbers, tallies.bounds[:, :2])
+        np.maximum.at(most, numbers, tallies.bounds[:, 2:])
+        np.add.at(levels, numbers, tallies.levels)
+        np.add.at(pixels, numbers, tallies.pixels)
+    return Tallies(bounds=np.column_stack([least, most]), levels=levels, pixels=pixels)
 
 
 def _merge_sides(sides_of: list[list[Sides]], merged: Labels) -> dict[int, list[Sides]]:
@@ -152,7 +102,7 @@ def _merge_sides(sides_of: list[list[Sides]], merged: Labels) -> dict[int, list[
 
 
 def _finish(
-    found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, tallies: _Tallies | None
+    found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, tallies: Tallies | None
 ) -> Faces:
     """Return the faces that end in this band, their sides joined to rings; `tallies` hold their confidence."""
     done = [found.take(np.flatnonzero(~continues[found.face]))]
@@ -165,7 +115,7 @@ def _finish(
 
 
 def _keep_open(  # noqa: PLR0917
-    found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, bottom: Labels, tallies: _Tallies
+    found: Sides, parts: dict[int, list[Sides]], continues: Flags, value: Values, bottom: Labels, tallies: Tallies
 ) -> _OpenFaces:
     """Return the faces that continue, renumbered, with their sides so far."""
     open_faces = np.flatnonzero(continues)

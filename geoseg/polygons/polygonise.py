@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import rasterio
+import shapely
 
 from geoseg.errors import UsageError
 from geoseg.files import whole_files
+from geoseg.models.engines.hardware import available_memory, count_cores
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
+from geoseg.threads import InThreads, Tasks, in_order
 from geoseg.tiling import prefetch
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.vectors.layers import Layer
@@ -21,6 +24,7 @@ from geoseg.vectors.qgis import polygon_style
 from geoseg.vectors.targets import prepare_targets
 from geoseg.vectors.write import write_files
 
+from .bands import Band
 from .class_raster import BAND_ROWS, ClassRaster, open_class_raster
 from .components import Flags, Values
 from .faces import trace_faces
@@ -29,12 +33,14 @@ from .placement import Placement
 from .regularise import regularise as regularise_faces
 from .rings import Faces
 from .sieve import sieve
-from .table import BandPolygons, ClassTotal, read_table, schema_of, write_table
+from .table import BATCH, ClassTotal, PlacedPolygons, read_table, schema_of, write_table
 
 if TYPE_CHECKING:
     import geopandas
 
 LAYER = "polygons"
+_BYTES = 24
+"""Memory for a pixel of a band that is traced."""
 MIN_IOU = 0.95
 """Agreement in pixels with the traced outline that a right-angled one must have."""
 
@@ -82,6 +88,7 @@ def polygonise(
     min_iou: float | None = None,
     formats: Sequence[str] = (),
     overwrite: bool = False,
+    executor: Tasks | None = None,
     progress: Progress = no_progress,
 ) -> Polygons:
     """Turn the 4-connected areas of each class of a raster into polygons.
@@ -114,8 +121,11 @@ def polygonise(
         More formats to write next to `output`: geojson, gpkg, flatgeobuf, parquet.
     overwrite
         Replace existing files.
+    executor
+        Traces bands and measures polygons, to the same bytes: threads of this process by default, or a
+        `DaskExecutor`, whose workers are sent what they need and see no files.
     progress
-        Called with the number of rows traced and the total.
+        Called with the number of rows read and the total.
 
     Raises
     ------
@@ -148,12 +158,14 @@ def polygonise(
     chosen = raster.classes.select(named)
     placement = Placement(geobox=raster.scene.geobox)
     bands = raster.with_pixel_sizes(_sieved(raster, min_area_m2))
-    faces = trace_faces(bands, raster.shape[1], chosen, 0.0 if squared else simplify_m)
+    tasks = executor or InThreads(_threads(raster.shape[1]))
+    bands = _counted(prefetch(_reading(bands), depth=1), raster.shape[0], progress)
+    faces = trace_faces(bands, raster.shape[1], chosen, 0.0 if squared else simplify_m, tasks)
     if squared:
         fit = Fit(tolerance_m=simplify_m, min_iou=MIN_IOU if min_iou is None else min_iou)
         faces = regularise_faces(faces, placement.ground, fit)
     schema = schema_of(confidence=raster.confidence is not None, regularised=bool(squared))
-    polygons = _place(prefetch(_reading(faces), depth=1), placement, raster.shape[0], progress)
+    polygons = in_order(partial(tasks.submit, _place, placement), _cut(faces), at_once=tasks.workers + 1)
     with rasterio.Env(**GDAL):
         if wanted is None:
             with pa.BufferOutputStream() as memory:
@@ -177,22 +189,41 @@ def _sieved(raster: ClassRaster, min_area_m2: float) -> Iterator[Values]:
     return sieve(lambda: raster.with_pixel_areas(min_area_m2), raster.shape[1], raster.side_lengths)
 
 
-def _reading(faces: Iterator[Faces]) -> Iterator[Faces]:
-    """Set GDAL's options in the thread that traces."""
+def _threads(columns: int) -> int:
+    """Return how many bands are traced at a time: one for each core, in a quarter of the memory."""
+    return max(1, min(count_cores(), available_memory() // 4 // (BAND_ROWS * columns * _BYTES)))
+
+
+def _reading(bands: Iterator[Band]) -> Iterator[Band]:
+    """Set GDAL's options in the thread that reads."""
     with rasterio.Env(**GDAL):
-        yield from faces
+        yield from bands
 
 
-def _place(faces: Iterable[Faces], placement: Placement, rows: int, progress: Progress) -> Iterator[BandPolygons]:
-    for number, each in enumerate(faces, 1):
-        yield BandPolygons(
-            value=each.value,
-            area_m2=placement.areas_m2(each),
-            polygons=placement.polygons(each),
-            confidence=each.confidence,
-            regularised=each.regularised,
-        )
-        progress(min(number * BAND_ROWS, rows), rows, "")
+def _counted(bands: Iterable[Band], rows: int, progress: Progress) -> Iterator[Band]:
+    """Report the rows of bands, each once the next is asked for."""
+    done = 0
+    for band in bands:
+        yield band
+        done += len(band.values)
+        progress(done, rows, "")
+
+
+def _cut(faces: Iterable[Faces]) -> Iterator[Faces]:
+    """Cut the faces of each band into batches."""
+    for each in faces:
+        for begin in range(0, len(each.value), BATCH):
+            yield each.take(slice(begin, begin + BATCH))
+
+
+def _place(placement: Placement, faces: Faces) -> PlacedPolygons:
+    return PlacedPolygons(
+        value=faces.value,
+        area_m2=placement.areas_m2(faces),
+        wkb=list(shapely.to_wkb(placement.polygons(faces))),
+        confidence=faces.confidence,
+        regularised=faces.regularised,
+    )
 
 
 def _layer(  # noqa: PLR0917

@@ -1,6 +1,5 @@
 """Join the sides of faces into rings."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -9,36 +8,9 @@ import numpy.typing as npt
 
 from geoseg.compiled import compiled
 
-from .arcs import SOFT_END, SOFT_START, Arcs, Bytes, Points, Starts
-from .components import Flags, Ids, Labels, Values
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Sides:
-    """Arcs directed so that their face is on the left, ordered by face."""
-
-    face: Labels
-    """Face of each `(sides,)`, ascending."""
-    start: Starts
-    """Offsets of the sides in `points`, `(sides + 1,)`."""
-    points: Points
-    """Lattice points of the raster `(points, 2)` as x and y."""
-    leaving: Bytes
-    arriving: Bytes
-    soft: Bytes
-    """As in `Arcs`, in the direction of the side."""
-
-    def take(self, chosen: Starts) -> "Sides":
-        """Copy the sides at the given indices, in their order."""
-        start = _offsets(self.start[chosen + 1] - self.start[chosen])
-        return Sides(
-            face=self.face[chosen],
-            start=start,
-            points=_gather(self.points, self.start[chosen], start),
-            leaving=self.leaving[chosen],
-            arriving=self.arriving[chosen],
-            soft=self.soft[chosen],
-        )
+from .arcs import SOFT_END, SOFT_START, Bytes, Points, Starts
+from .components import Flags, Ids, Values
+from .sides import Sides, gather, offsets
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,84 +38,19 @@ class Faces:
     regularised: Flags | None = None
     """Whether a face was given right angles `(faces,)`; None if none was to be. Its rings may start anywhere."""
 
-
-def _offsets(sizes: Ids | Flags) -> Starts:
-    offsets: Starts = np.concatenate([[0], np.cumsum(sizes)])
-    return offsets
-
-
-def list_sides(arcs: Arcs, keep: Flags | None, wanted: Flags, top: int) -> Sides:
-    """List both sides of the arcs of a band that starts at row `top`.
-
-    `keep` flags the points to keep `(points,)`, `None` for all; `wanted` the faces to keep `(faces,)`.
-    """
-    face = np.concatenate([arcs.left, arcs.right])
-    chosen = np.flatnonzero((face >= 0) & wanted[face])
-    chosen = chosen[np.argsort(face[chosen], kind="stable")]
-    count = len(arcs.left)
-    arc, turned = chosen % count if count else chosen, chosen >= count
-    if keep is None:
-        keep = np.ones(len(arcs.points), np.bool_)
-    kept_before = _offsets(keep)
-    sizes = kept_before[arcs.start[1:]] - kept_before[arcs.start[:-1]]
-    start = _offsets(sizes[arc])
-    leaving, arriving, soft = arcs.leaving[arc], arcs.arriving[arc], arcs.soft[arc]
-    swapped = (soft & SOFT_START) // SOFT_START * SOFT_END + (soft & SOFT_END) // SOFT_END * SOFT_START
-    return Sides(
-        face=face[chosen],
-        start=start,
-        points=_walk(arcs.points, arcs.start, keep, arc, turned, start, top),
-        leaving=np.where(turned, (arriving + 2) % 4, leaving).astype(np.uint8),
-        arriving=np.where(turned, (leaving + 2) % 4, arriving).astype(np.uint8),
-        soft=np.where(turned, swapped, soft).astype(np.uint8),
-    )
-
-
-@compiled
-def _walk(  # noqa: PLR0917 - compiled
-    points: Points,
-    start: Starts,
-    keep: Flags,
-    arcs: Starts,
-    turned: Flags,
-    begin: Starts,
-    top: int,
-) -> Points:
-    walked = np.empty((begin[-1], 2), np.int32)
-    for side in range(arcs.size):
-        arc = arcs[side]
-        filled = begin[side]
-        size = start[arc + 1] - start[arc]
-        for k in range(size):
-            at = start[arc + 1] - 1 - k if turned[side] else start[arc] + k
-            if keep[at]:
-                walked[filled, 0], walked[filled, 1] = points[at, 0], points[at, 1] + top
-                filled += 1
-    return walked
-
-
-def concatenate(parts: Sequence[Sides]) -> Sides:
-    """Concatenate lists of sides, ordered by face."""
-    face = np.concatenate([part.face for part in parts])
-    joined = Sides(
-        face=face,
-        start=_offsets(np.concatenate([np.diff(part.start) for part in parts])),
-        points=np.concatenate([part.points for part in parts]),
-        leaving=np.concatenate([part.leaving for part in parts]),
-        arriving=np.concatenate([part.arriving for part in parts]),
-        soft=np.concatenate([part.soft for part in parts]),
-    )
-    return joined.take(np.argsort(face, kind="stable"))
-
-
-@compiled
-def _gather(points: Points, start: Starts, new_start: Starts) -> Points:
-    """Copy runs of points from offsets `start` to offsets `new_start`."""
-    gathered = np.empty((new_start[-1], 2), np.int32)
-    for side in range(start.size):
-        for k in range(new_start[side + 1] - new_start[side]):
-            gathered[new_start[side] + k] = points[start[side] + k]
-    return gathered
+    def take(self, chosen: slice) -> "Faces":
+        """Return consecutive faces, without what is known of unfinished ones."""
+        begin, end, _ = chosen.indices(len(self.value))
+        face_start = self.face_start[begin : end + 1]
+        ring_start = self.ring_start[face_start[0] : face_start[-1] + 1]
+        return Faces(
+            value=self.value[chosen],
+            points=self.points[ring_start[0] : ring_start[-1]],
+            ring_start=ring_start - ring_start[0],
+            face_start=face_start - face_start[0],
+            confidence=None if self.confidence is None else self.confidence[chosen],
+            regularised=None if self.regularised is None else self.regularised[chosen],
+        )
 
 
 def close_rings(sides: Sides, value: Values) -> Faces:
@@ -160,13 +67,13 @@ def close_rings(sides: Sides, value: Values) -> Faces:
         sides.points, sides.start, sides.leaving, sides.arriving, sides.soft, from_id, to_id, order, bounds
     )
     rank = np.lexsort((first, ~outer, part))
-    ring_start = _offsets(np.diff(start)[rank])
+    ring_start = offsets(np.diff(start)[rank])
     faces = sides.face[bounds[:-1]]
     return Faces(
         value=value[faces],
-        points=_gather(points, start[rank], ring_start),
+        points=gather(points, start[rank], ring_start),
         ring_start=ring_start,
-        face_start=_offsets(np.bincount(part, minlength=len(faces))),
+        face_start=offsets(np.bincount(part, minlength=len(faces))),
     )
 
 

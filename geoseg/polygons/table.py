@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import shapely
 
 from geoseg.vectors.layers import GEOMETRY
 
@@ -15,7 +14,7 @@ from .classes import Classes
 from .components import NODATA, Flags, Values
 
 BATCH = 4096
-"""Polygons in a record batch; one is in memory while a format is written."""
+"""Most polygons in a record batch; one is in memory while a format is written."""
 
 
 def schema_of(*, confidence: bool, regularised: bool) -> pa.Schema:
@@ -33,14 +32,14 @@ def schema_of(*, confidence: bool, regularised: bool) -> pa.Schema:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class BandPolygons:
-    """Polygons of a band."""
+class PlacedPolygons:
+    """Polygons on the map."""
 
     value: Values
     """Class ids `(polygons,)`."""
     area_m2: npt.NDArray[np.float64]
-    polygons: npt.NDArray[np.object_]
-    """Shapely polygons in the raster's CRS `(polygons,)`."""
+    wkb: list[bytes]
+    """Polygons in the raster's CRS `(polygons,)`."""
     confidence: npt.NDArray[np.float64] | None
     """Mean probability of the pixels of each `(polygons,)`, NaN where none has one; None if they were not given."""
     regularised: Flags | None
@@ -59,34 +58,30 @@ class ClassTotal:
 
 
 def write_table(
-    bands: Iterable[BandPolygons], sink: pa.NativeFile, classes: Classes, schema: pa.Schema
+    batches: Iterable[PlacedPolygons], sink: pa.NativeFile, classes: Classes, schema: pa.Schema
 ) -> dict[int, ClassTotal]:
     """Write polygons, numbered from 1; return the totals of the classes present, by id."""
     count = 0
     counts, regularised, areas_m2 = np.zeros(NODATA, np.int64), np.zeros(NODATA, np.int64), np.zeros(NODATA, np.float64)
     with pa.ipc.new_file(sink, schema) as writer:
-        for band in bands:
-            for begin in range(0, len(band.value), BATCH):
-                rows = slice(begin, begin + BATCH)
-                value, area_m2 = band.value[rows], np.round(band.area_m2[rows], 2)
-                columns: dict[str, Any] = {
-                    "id": np.arange(count + 1, count + 1 + len(value)),
-                    "class_id": value.astype(np.int32),
-                    "name": [classes.name(number) for number in value.tolist()],
-                    "area_m2": area_m2,
-                    GEOMETRY.name: list(shapely.to_wkb(band.polygons[rows])),
-                }
-                if band.confidence is not None:
-                    columns["confidence"] = pa.array(
-                        np.round(band.confidence[rows], 4), from_pandas=True
-                    )  # NaN is null
-                if band.regularised is not None:
-                    columns["regularised"] = band.regularised[rows]
-                    regularised += np.bincount(value[band.regularised[rows]], minlength=NODATA)
-                writer.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
-                count += len(value)
-                counts += np.bincount(value, minlength=NODATA)
-                areas_m2 += np.bincount(value, weights=area_m2, minlength=NODATA)
+        for batch in batches:
+            value, area_m2 = batch.value, np.round(batch.area_m2, 2)
+            columns: dict[str, Any] = {
+                "id": np.arange(count + 1, count + 1 + len(value)),
+                "class_id": value.astype(np.int32),
+                "name": [classes.name(number) for number in value.tolist()],
+                "area_m2": area_m2,
+                GEOMETRY.name: batch.wkb,
+            }
+            if batch.confidence is not None:
+                columns["confidence"] = pa.array(np.round(batch.confidence, 4), from_pandas=True)  # NaN is null
+            if batch.regularised is not None:
+                columns["regularised"] = batch.regularised
+                regularised += np.bincount(value[batch.regularised], minlength=NODATA)
+            writer.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
+            count += len(value)
+            counts += np.bincount(value, minlength=NODATA)
+            areas_m2 += np.bincount(value, weights=area_m2, minlength=NODATA)
     return {
         number: ClassTotal(
             name=classes.name(number),

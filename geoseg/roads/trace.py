@@ -19,6 +19,7 @@ from geoseg.roads.graph.pruning import drop_faint, drop_spurs
 from geoseg.roads.skeleton.block import trace_block, window_of
 from geoseg.roads.skeleton.grid_settings import GridSettings, grid_settings
 from geoseg.roads.skeleton.pieces import Pieces, empty_pieces
+from geoseg.threads import Tasks
 from geoseg.tiling.progress import Progress, no_progress
 
 from .arrays import Bytes, Read
@@ -67,17 +68,22 @@ def trace_network(
     *,
     block: int = BLOCK,
     workers: int = 1,
+    executor: Tasks | None = None,
     progress: Progress = no_progress,
 ) -> RoadNetwork:
     """Trace the roads of a grid from its probabilities; a mask is 0 and 254.
 
     `read` is called from the calling thread. `transform` is any invertible affine from (column, row) to x and y.
-    Neither `block`, in pixels, nor the number of `workers` affects the result. `progress` counts pixels.
+    Neither `block`, in pixels, nor the number of `workers`, threads of this process, nor an `executor` in their place
+    affects the result. `progress` counts pixels.
     """
     tracing = plan_tracing(shape, transform, crs, settings)
     coarse = coarsen(read, shape, tracing.factor)
-    blocks = _trace_blocks(coarse, tracing.grid, block, workers, progress)
-    return finish_network(tracing, splice(blocks, tracing.grid.shape[1]), read)
+    with ThreadPoolExecutor(workers, "trace") as pool:
+        begin, at_once = (pool.submit, workers) if executor is None else (executor.submit, executor.workers)
+        blocks = _trace_blocks(coarse, tracing.grid, block, begin, at_once, progress)
+        chains = splice(blocks, tracing.grid.shape[1])
+    return finish_network(tracing, chains, read)
 
 
 def trace_rows(tracing: Tracing, parts: Iterable[Bytes], *, block: int = BLOCK, workers: int = 1) -> Chains:
@@ -86,8 +92,11 @@ def trace_rows(tracing: Tracing, parts: Iterable[Bytes], *, block: int = BLOCK, 
     Rows are held as long as blocks need them: those of a block and its halo, and of a part.
     """
     rows = RollingRows(coarsen_rows(parts, tracing.factor))
-    blocks = _trace_blocks(rows.read, tracing.grid, block, workers, no_progress, are_nodata=rows.are_nodata)
-    return splice(blocks, tracing.grid.shape[1])
+    with ThreadPoolExecutor(workers, "trace") as pool:
+        blocks = _trace_blocks(
+            rows.read, tracing.grid, block, pool.submit, workers, no_progress, are_nodata=rows.are_nodata
+        )
+        return splice(blocks, tracing.grid.shape[1])
 
 
 def finish_network(tracing: Tracing, chains: Chains, read: Read) -> RoadNetwork:
@@ -105,11 +114,14 @@ def _trace_blocks(  # noqa: PLR0917 - plain arguments of one caller
     read: Read,
     grid: GridSettings,
     side: int,
-    workers: int,
+    begin: Callable[..., Future[Pieces]],
+    at_once: int,
     progress: Progress,
     are_nodata: Callable[[slice], bool] = lambda _: False,
 ) -> Iterator[Pieces]:
-    """Read the windows of blocks in order, and trace them in `workers` threads; the first pieces are empty.
+    """Read the windows of blocks in order, and begin to trace them; the first pieces are empty.
+
+    One block waits besides those that are traced `at_once`.
 
     Blocks in whole rows of which `are_nodata` says so are left out.
     """
@@ -127,20 +139,19 @@ def _trace_blocks(  # noqa: PLR0917 - plain arguments of one caller
             progress(done, height * width, "")
 
     yield empty_pieces()
-    with ThreadPoolExecutor(workers, "trace") as pool:
-        for top in range(0, height, side):
-            rows = slice(top, min(top + side, height))
-            if are_nodata(window_of(rows, slice(0, width), grid)[0]):
-                done += (rows.stop - rows.start) * width
-                continue
-            for left in range(0, width, side):
-                cols = slice(left, min(left + side, width))
-                levels = read(*window_of(rows, cols, grid))
-                pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
-                waiting.append((pixels, pool.submit(trace_block, levels, rows, cols, grid)))
-                del levels  # the block alone keeps its window alive
-                yield from traced(workers)  # one window is read ahead of the threads
-        yield from traced(0)
+    for top in range(0, height, side):
+        rows = slice(top, min(top + side, height))
+        if are_nodata(window_of(rows, slice(0, width), grid)[0]):
+            done += (rows.stop - rows.start) * width
+            continue
+        for left in range(0, width, side):
+            cols = slice(left, min(left + side, width))
+            levels = read(*window_of(rows, cols, grid))
+            pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
+            waiting.append((pixels, begin(trace_block, levels, rows, cols, grid)))
+            del levels  # the block alone keeps its window alive
+            yield from traced(at_once)
+    yield from traced(0)
 
 
 def tidy(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> Graph:

@@ -10,6 +10,7 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.files import whole_files
 from geoseg.rasters.grid import SAME_GSD
 from geoseg.rasters.ground import crs_of, ground_sample_distance
+from geoseg.threads import Tasks
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.vectors.targets import prepare_targets
 from geoseg.vectors.write import write_files
@@ -32,6 +33,7 @@ def trace_roads(
     threshold: float | None = None,
     band: int | None = None,
     workers: int = 1,
+    executor: Tasks | None = None,
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> RoadNetwork:
@@ -54,6 +56,8 @@ def trace_roads(
         Band number, from 1; by default the band named "road", or the only one.
     workers
         Threads; they do not affect the result.
+    executor
+        A `DaskExecutor` whose workers trace instead; they are sent what they need and see no files.
     overwrite
         Replace existing files.
     progress
@@ -80,6 +84,8 @@ def trace_roads(
         raise UsageError(f"`threshold` must be a probability between 0 and 1, got {threshold}.")
     if workers < 1:
         raise UsageError(f"`workers` must be at least 1, got {workers}.")
+    if workers > 1 and executor is not None:
+        raise UsageError("`workers` are threads of this process, and with a scheduler its workers trace; give one.")
     wanted = prepare_targets(output, formats, source, overwrite=overwrite)
     settings = RoadSettings() if threshold is None else replace(RoadSettings(), threshold=threshold)
     with (
@@ -92,7 +98,14 @@ def trace_roads(
             raise SceneError(f"{source} has pixels of {pixel_m:g} m; roads are traced at {COARSEST_M:g} m or finer.")
         settings = replace(settings, certain=raster.meaning.certain)
         network = trace_network(
-            raster.read, grid.shape.yx, grid.transform, crs_of(grid), settings, workers=workers, progress=progress
+            raster.read,
+            grid.shape.yx,
+            grid.transform,
+            crs_of(grid),
+            settings,
+            workers=workers,
+            executor=executor,
+            progress=progress,
         )
         raster.meaning.check(settings.threshold)
     if wanted is None:

@@ -167,7 +167,7 @@ def test_a_restarted_scheduler(write_scene, noise, write_bundle, tmp_path, monke
             restarted.set()
 
         thread = when_reached(tmp_path, restart)
-        with pytest.raises(ClusterError, match="same command resumes"):
+        with pytest.raises(ClusterError, match="predictions resume"):
             batch(scenes, executor=DaskExecutor(client=client), **call)
         thread.join(WAIT_S)
     (tmp_path / "go").touch()

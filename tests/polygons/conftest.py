@@ -5,8 +5,9 @@ import pytest
 import rasterio
 import shapely
 
+from geoseg.polygons.bands import Band
 from geoseg.polygons.components import NODATA
-from geoseg.polygons.faces import Band, trace_faces
+from geoseg.polygons.faces import trace_faces
 
 UTM = "EPSG:32633"
 PLACE = rasterio.Affine(2, 0, 500_000, 0, -2, 5_400_000)

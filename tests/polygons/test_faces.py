@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from geoseg.polygons.bands import Band
 from geoseg.polygons.components import NODATA
-from geoseg.polygons.faces import Band, trace_faces
+from geoseg.polygons.faces import trace_faces
 from geoseg.polygons.sieve import MIN_AREA, MeasuredBand, sieve
 
 RASTERS = arrays(

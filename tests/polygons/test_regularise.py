@@ -10,8 +10,9 @@ from pyproj import Geod
 from geoseg.errors import UsageError
 from geoseg.models.legend import AERIAL
 from geoseg.polygons import polygonise
+from geoseg.polygons.bands import Band
 from geoseg.polygons.components import NODATA
-from geoseg.polygons.faces import Band, trace_faces
+from geoseg.polygons.faces import trace_faces
 from geoseg.polygons.footprints import Fit
 from geoseg.polygons.regularise import regularise
 

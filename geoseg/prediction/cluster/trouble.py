@@ -40,8 +40,8 @@ def lost(client: "Client") -> ClusterError:
     """Return the error for a scheduler that has ended, or does not know its tasks since it was restarted."""
     address = "" if client.scheduler is None else f" at {client.scheduler.address}"
     return ClusterError(
-        f"the Dask scheduler{address} was stopped or restarted during the prediction; start it "
-        "and its workers, and the same command resumes."
+        f"the Dask scheduler{address} was stopped or restarted meanwhile; start it and its workers, and repeat the "
+        "command: predictions resume."
     )
 
 

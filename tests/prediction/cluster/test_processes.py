@@ -77,7 +77,7 @@ def test_a_killed_scheduler(scene, write_bundle, echo, tmp_path):
     call = {"model": model, "folder": tmp_path / "out"}
     with cluster(tmp_path, 1) as (client, scheduler):
         thread = when_reached(tmp_path, scheduler.kill)
-        with pytest.raises(geoseg.ClusterError, match=r"the Dask scheduler at tcp.* same command resumes"):
+        with pytest.raises(geoseg.ClusterError, match=r"the Dask scheduler at tcp.* predictions resume"):
             geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
         thread.join(60)
     (tmp_path / "go").touch()
@@ -98,7 +98,7 @@ def test_a_restarted_scheduler(scene, write_bundle, echo, tmp_path):
         port = client.scheduler.address.rpartition(":")[2]
 
         thread = when_reached(tmp_path, lambda: stack.enter_context(restarting(tmp_path, scheduler, port)))
-        with pytest.raises(geoseg.ClusterError, match=r"stopped or restarted .* same command resumes"):
+        with pytest.raises(geoseg.ClusterError, match=r"stopped or restarted .* predictions resume"):
             geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
         thread.join(60)
     (tmp_path / "go").touch()
