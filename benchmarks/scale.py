@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import dask
 import numpy as np
 import numpy.typing as npt
 from distributed import Client, LocalCluster
@@ -27,14 +28,16 @@ from scenes import write_scene
 
 import geoseg
 from geoseg.batch.batch import batch
+from geoseg.cli.cluster import CALM
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.legend import AERIAL
 
 
 @contextmanager
 def cluster(workers: int) -> Iterator[Client]:
-    """Start worker processes of one thread each, every one on a core of its own where there are enough."""
+    """Start worker processes as `--workers` does, but of one thread each, on a core of its own if there are enough."""
     with (
+        dask.config.set(CALM),
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as processes,
         Client(processes) as client,
     ):
@@ -48,23 +51,19 @@ def _pin(number: int) -> None:
     os.sched_setaffinity(0, {cores[number % len(cores)]})
 
 
-def _warm(folder: Path) -> None:
-    """Load what a process loads once."""
-    from geoseg.roads import prepare_tracer
-
-    with prepare_tracer() as compilation:
-        compilation.wait()
-    folder.mkdir(exist_ok=True)
+def _warm(scene: Path, folder: Path) -> None:
+    """Have a worker load what a process loads once, by predicting a scene itself."""
+    geoseg.predict(scene, folder=folder / str(os.getpid()))
 
 
 def predict(scenes: Sequence[Path], warm: Path, workers: int) -> tuple[float, float, str]:
     """Return seconds of a batch with roads, those of the client's own processor time, and a digest of its files.
 
-    The workers have predicted a small scene before, so that their libraries and network are loaded.
+    Each worker has predicted a small scene before, so that its libraries and network are loaded.
     """
     with tempfile.TemporaryDirectory() as name, cluster(workers) as client:
         folder, executor = Path(name), geoseg.DaskExecutor(client=client)
-        client.run(_warm, folder)
+        client.run(_warm, warm, folder)
         geoseg.predict(warm, folder=folder / "warm", executor=executor)
         started, worked = time.perf_counter(), time.process_time()
         done = batch([*map(str, scenes)], folder=folder / "out", executor=executor)
