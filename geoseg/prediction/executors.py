@@ -14,7 +14,7 @@ from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.hardware import available_memory, count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
-from geoseg.threads import GRACE_S, in_thread
+from geoseg.threads import GRACE_S, Tasks, in_thread
 
 from .finishing import Finisher, Finishing
 from .jobs import Finished, Work, run_block
@@ -29,12 +29,11 @@ _FEW_TILES = 9
 """Most tiles of a small scene: several such scenes take less memory than one large one."""
 
 
-class Executor(Protocol):
-    """Runs the jobs of scenes in any order, within the memory of a few scenes."""
+class Executor(Tasks, Protocol):
+    """Runs the jobs of scenes in any order, within the memory of a few scenes, and other tasks where the jobs run.
 
-    @property
-    def workers(self) -> int:
-        """Number of blocks predicted at the same time."""
+    As many blocks are predicted at the same time as it has `workers`.
+    """
 
     @property
     def writers(self) -> int:
@@ -60,9 +59,6 @@ class Executor(Protocol):
         Yields each scene once all of its jobs are done, or with the error that ended it. Raises errors that concern all
         scenes, and those of `works`.
         """
-
-    def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
-        """Run a task where the jobs run, at the same time as others."""
 
 
 def choose_runtime(settings: Settings, load: Loader | None, executor: Executor | None = None) -> Runtime | None:

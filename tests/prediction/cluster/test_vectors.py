@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from click.testing import CliRunner
 from clusters import cluster
+from processes import contents
 
 import geoseg
 from geoseg.cli import main
@@ -36,11 +37,6 @@ def classes(tmp_path):
     return path
 
 
-def written(folder):
-    """Return the contents of the files of a folder."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
 def test_the_same_bytes(classes, tmp_path):
     """Workers that see none of the files trace what a local run does."""
     here, spread = tmp_path / "here", tmp_path / "spread"
@@ -55,6 +51,6 @@ def test_the_same_bytes(classes, tmp_path):
                 words = [command, str(classes), "-o", str(folder / f"{command}.fgb"), *more, *options]
                 done = CliRunner().invoke(main, words, catch_exceptions=False)
                 assert done.exit_code == 0, done.output
-        assert written(spread) == written(here)
+        assert contents(spread) == contents(here)
         with pytest.raises(UsageError, match="`workers` are threads of this process"):
             geoseg.trace_roads(classes, road_class=2, workers=2, executor=executor)
