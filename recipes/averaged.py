@@ -23,7 +23,7 @@ start_keras()
 
 from geoseg.training import fit  # noqa: E402 - started quietly
 from geoseg.training.finish import finish  # noqa: E402
-from geoseg.training.run.fused_batch_norm import fuse_batch_norm  # noqa: E402
+from geoseg.training.run.cpu_layers import use_cpu_layers  # noqa: E402
 from geoseg.training.run.neural_network import build_shipped, build_trained, copy_weights, measure_statistics  # noqa: E402
 from geoseg.training.run.run_folder import RunFolder, read_history, write_history  # noqa: E402
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     options = parser.parse_args()
     run = resolve(load_recipe(options.recipe, [f"root={options.data}"]))
-    trained = fuse_batch_norm(build_trained(run.network, run.card, precision="float32"))
+    trained = use_cpu_layers(build_trained(run.network, run.card, precision="float32"))
     with h5py.File(RunFolder(path=options.run).backup / "latest.weights.h5") as file:
         # The optimizer has its count of steps, and a rate that follows the clock, before the averages and two moments.
         kept, weights = file["optimizer/vars"], trained.trainable_variables

@@ -26,9 +26,9 @@ from .run.augmentation import Augmenter
 from .run.batches import TrainingBatches, stack_places
 from .run.callbacks import EpochDone, KeepBest, StepProgress, TimeSteps, WriteHistory
 from .run.clock import RATES, FollowClock, WhenDue
+from .run.cpu_layers import use_cpu_layers
 from .run.devices import has_own_memory, share_statistics, spread
 from .run.event_file import WriteEvents
-from .run.fused_batch_norm import fuse_batch_norm
 from .run.loss import build_loss
 from .run.neural_network import build_optimizer, build_rate, build_shipped, build_trained
 from .run.run_folder import Row, RunFolder, read_history
@@ -179,16 +179,16 @@ def build_batches(run: Run, data: "Data", augmenter: Augmenter, *, resident: boo
 
 def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[str]) -> TrainingNetwork:
     """Build the network and compile it with what prepares its batches, its optimizer, loss and metrics."""
-    labels = run.labels
-    network = build_trained(run.network, run.card, precision=run.schedule.precision)
+    labels, precision = run.labels, run.schedule.precision
+    network = build_trained(run.network, run.card, precision=precision)
     # XLA takes minutes and gains TensorFlow nothing on a CPU; JAX without it runs operation by operation.
     accelerated = keras.backend.backend() == "jax" or any("gpu" in name.lower() for name in devices)
     if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
-        network = fuse_batch_norm(network)
+        network = use_cpu_layers(network)
     share_statistics(network, devices)
     if keras.backend.backend() == "jax" and not any("cpu" in name for name in devices):
         keep_compiled()
-    teacher = None if run.teacher is None else build_teacher(run.teacher, network, labels)
+    teacher = None if run.teacher is None else build_teacher(run.teacher, network, labels, precision=precision)
     training = TrainingNetwork(network, prepare, teacher)
     training.compile(
         optimizer=build_optimizer(run.schedule),
@@ -196,7 +196,7 @@ def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[
         metrics=[metric(labels.allowed, classes=len(labels.legend)) for metric in (LabelAccuracy, LabelJaccard)],
         jit_compile=accelerated,
     )
-    training.build_loss()
+    training.build_variables()
     return training
 
 

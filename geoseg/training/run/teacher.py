@@ -10,6 +10,8 @@ from keras import ops
 
 from geoseg.models.backend import Tensor
 from geoseg.models.bundle import read_card
+from geoseg.models.folding import fold_batch_norm
+from geoseg.models.precision import mixed
 from geoseg.models.saved_network import load_network
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import TeacherTable
@@ -57,11 +59,14 @@ class Teacher(keras.layers.Layer):  # type: ignore[misc]  # Keras is not typed
         return ops.where(certain & ops.take(self._partial, values), named, labels)
 
 
-def build_teacher(choice: TeacherTable, network: keras.Model, labels: LabelSets) -> Teacher:
-    """Build the teacher of a recipe: from its bundle, or a copy of the network that is trained."""
+def build_teacher(choice: TeacherTable, network: keras.Model, labels: LabelSets, *, precision: str) -> Teacher:
+    """Build the teacher of a recipe: from its bundle, in a dtype policy of Keras, or a copy of the network to train."""
     if choice.bundle is not None:
         bundle = Path(choice.bundle)
-        return Teacher(load_network(bundle), read_card(bundle).legend.names, labels, sure=choice.sure)
+        teaching = fold_batch_norm(load_network(bundle))
+        if precision != "float32":
+            teaching = mixed(teaching, precision)
+        return Teacher(teaching, read_card(bundle).legend.names, labels, sure=choice.sure)
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return Teacher(copy, labels.legend.names, labels, sure=choice.sure)

@@ -46,14 +46,18 @@ class TrainingNetwork(keras.Model):  # type: ignore[misc]  # Keras is not typed
             y = self.teacher(x, y)
         return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
-    def build_loss(self) -> None:
-        """Create the variables of loss and metrics, which Keras would do by calling the network with a batch."""
+    def build_variables(self) -> None:
+        """Create the variables of loss, metrics and optimizer.
+
+        Keras would call the network with a batch for the first, and TensorFlow trace the step twice for the last.
+        """
         side, classes = 8, self.output_shape[-1]
         labels = ops.zeros((1, side, side), "uint8")
         scores = ops.full((1, side, side, classes), 1 / classes)
         self.compute_loss(y=labels, y_pred=scores, training=False)
         self.compute_metrics(None, labels, scores)
         self.reset_metrics()
+        self.optimizer.build(self.trainable_variables)
 
     def copy_network_weights(self) -> list[npt.NDArray[np.generic]]:
         """Copy the weights of the network, without the teacher's."""

@@ -57,7 +57,7 @@ def train(names):
             metrics=[LabelAccuracy(**kinds), LabelJaccard(**kinds)],
             jit_compile=keras.backend.backend() == "jax",
         )
-        network.build_loss()
+        network.build_variables()
         batches = TrainingBatches(windows, augmenter.draw, seed=1, steps=3, size=4)
         history = network.fit(batches, epochs=2, shuffle=False, verbose=0).history
         batches.close()

@@ -50,10 +50,11 @@ ROAD, LAWN, HOUSE, TREE = range(4)
         (0.9, 0.0, 0.1, IGNORED, IGNORED),
     ],
 )
-def test_what_is_named(teacher_bundle, tree, road, lawn, label, named):
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_what_is_named(teacher_bundle, tree, road, lawn, label, named, precision):
     """A teacher names a class of a partial label if it is sure of it and does not contradict the label."""
     pixels = np.broadcast_to(np.float32([tree, road, lawn]) * 255, (2, 4, 4, 3))
-    teach = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS)
+    teach = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS, precision=precision)
     found = ops.convert_to_numpy(teach(ops.convert_to_tensor(pixels), np.full((2, 4, 4), label, np.uint8)))
     assert found.dtype == np.uint8
     assert (found == named).all()
@@ -80,7 +81,7 @@ def losses(network, teacher, windows, labels, *, training):
 def test_what_is_learnt(teacher_bundle, student):
     """The loss of training, and no other, is that of the labels which the teacher names, once it has begun."""
     network, windows, labels = student
-    teacher = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS)
+    teacher = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS, precision="float32")
     named = losses(network, None, windows, np.full_like(labels, TREE), training=True)
     given = losses(network, None, windows, labels, training=True)
     assert abs(named - given) > 0.01
@@ -93,12 +94,12 @@ def test_what_is_learnt(teacher_bundle, student):
 def test_own_average(student):
     """Without a bundle the teacher is the average of the trained weights after each epoch, and starts at its time."""
     network, windows, labels = student
-    teacher = build_teacher(TeacherTable(sure=0.3), network, SETS)
+    teacher = build_teacher(TeacherTable(sure=0.3), network, SETS, precision="float32")
     first = network.get_weights()
     trained = TrainingNetwork(network, lambda batch: (batch["pixels"], batch["labels"]), teacher)
     optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.5)
     trained.compile(optimizer=optimizer, loss=MarginalCrossEntropy(SETS.allowed, classes=4))
-    trained.build_loss()
+    trained.build_variables()
     batch = {"pixels": windows, "labels": labels}
     begun = []
 
