@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 from .errors import UsageError
+from .sentences import join_words
 
 TRAINING = ("matplotlib", "tensorboard", "tomli_w")
 """What only training imports; reports of scores import the first."""
@@ -17,5 +18,4 @@ def missing(packages: Iterable[str]) -> list[str]:
 def require(what: str, packages: Iterable[str], extra: str) -> None:
     """Raise UsageError unless the packages that `what` needs are installed."""
     if lacking := missing(packages):
-        named = " and ".join(filter(None, [", ".join(lacking[:-1]), lacking[-1]]))
-        raise UsageError(f"{what} needs {named}; install with `pip install 'geoseg[{extra}]'`.")
+        raise UsageError(f"{what} needs {join_words(lacking)}; install with `pip install 'geoseg[{extra}]'`.")

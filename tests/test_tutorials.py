@@ -21,7 +21,7 @@ SIDE = 330
 SHORT = [
     word for setting in ("epochs=1", "steps=2", "batch=2", "window=64") for word in ("--set", f"schedule.{setting}")
 ]
-SHORT += ["--set", "card.tile=128", "--set", "card.overlap=32", "--set", "network={ width = 4 }"]
+SHORT += ["--set", "card.tile=128", "--set", "card.overlap=32", "--set", "network={ width = 4, depth = 2 }"]
 """Overrides that only make a training run, and its network, smaller."""
 INSTALLS = ("pip install ", "python3 -m venv ")
 """Beginnings of lines that `.ci/run` and `.ci/ways` run, each in an environment of its own."""

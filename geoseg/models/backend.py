@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 from geoseg.errors import UsageError
 from geoseg.files import temporary_folder
+from geoseg.sentences import join_words
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Backends of Keras that networks run on."""
@@ -63,16 +64,14 @@ def check_backend() -> str:
     """Name the backend of Keras; raises UsageError if networks do not run on it, or it is not installed."""
     name = keras_backend()
     if name not in BACKENDS:
-        raise UsageError(f"networks do not run on Keras's backend {name}; set KERAS_BACKEND to {_listed(BACKENDS)}.")
+        raise UsageError(
+            f"networks do not run on Keras's backend {name}; set KERAS_BACKEND to {join_words(BACKENDS, 'or')}."
+        )
     if find_spec(name) is None:
         others = [each for each in BACKENDS if find_spec(each)]
-        change = f", or set KERAS_BACKEND to {_listed(others)}" if others else ""
+        change = f", or set KERAS_BACKEND to {join_words(others, 'or')}" if others else ""
         raise UsageError(f"Keras's backend {name} is not installed; install it with `pip install {name}`{change}.")
     return name
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 _OUT_OF_MEMORY = (

@@ -5,6 +5,8 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.sentences import join_words
+
 _SHOWN = 6
 
 
@@ -13,7 +15,7 @@ def list_values(values: Collection[float]) -> str:
     texts = [f"{value:g}" for value in sorted(values)]
     if len(texts) > _SHOWN + 1:
         texts = [*texts[:_SHOWN], f"{len(texts) - _SHOWN} more"]
-    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
+    return join_words(texts)
 
 
 def distinct(values: npt.NDArray[np.generic]) -> set[int | float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from geoseg.models.bundle import Card, NetworkSummary
 from geoseg.models.texts import escaped, in_markdown
+from geoseg.sentences import join_words
 
 _FIRST = ("license", "attribution", "data", "split", "metrics")
 """Keys of provenance to list first."""
@@ -18,7 +19,7 @@ def card_text(card: Card, summary: NetworkSummary) -> str:
     road = None if card.legend.road is None else card.legend.names[card.legend.road]
     parts = [
         f"# {in_markdown(f'{card.name} {card.version}')}",
-        in_markdown(f"{_listed(card.legend.names)} at {describe_gsd(card)} from {_listed(card.bands)}."),
+        in_markdown(f"{join_words(card.legend.names)} at {describe_gsd(card)} from {join_words(card.bands)}."),
         _verbatim(f"geoseg predict scene.tif -m {shlex.quote(f'{card.name}.keras')}"),
         "## Input",
         _table(
@@ -142,7 +143,3 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def _words(key: str) -> str:
     return key.replace("_", " ")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
