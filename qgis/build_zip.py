@@ -41,7 +41,7 @@ def build(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
+    print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd()), flush=True)
     reserved = [key for key, value in read_metadata().items() if "example.org" in value]
     if reserved:
-        print(f"To publish the plugin, complete metadata.txt ({', '.join(reserved)}).", file=sys.stderr)
-    print(build(Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd()))
+        print(f"It works; only to publish it, metadata.txt needs addresses ({', '.join(reserved)}).", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Evaluate class rasters: files or folders of them against reference rasters."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -19,7 +19,7 @@ from .counts import ComparedImage, Comparison
 from .criteria import Criteria, CriteriaOptions
 from .pairing import Pair, pair_rasters
 from .result import Evaluation, Subject
-from .strips import STRIP_PIXELS, open_pair, strips
+from .strips import STRIP_PIXELS, Rasters, open_pair, strips
 from .summary import summarise
 
 
@@ -135,7 +135,17 @@ def _compare(pair: Pair, mapping: ClassMapping, criteria: Criteria, strip_pixels
             comparison=comparison if mapping.names is not None else comparison.resized(comparison.highest + 1),
             expected_in_prediction=frozenset(rasters.in_prediction.expected),
             expected_in_reference=frozenset(rasters.in_reference.expected),
-            notes=rasters.notes,
+            notes=(*rasters.notes, *_note_swapped(pair, rasters)),
+        )
+
+
+def _note_swapped(pair: Pair, rasters: Rasters) -> Iterator[str]:
+    """Note a reference that a model made, if the prediction was made by none."""
+    maker = model_of(rasters.reference)
+    if maker is not None and model_of(rasters.predicted) is None:
+        yield (
+            f"the reference {pair.reference} was made by {maker}, and {pair.source} by no model of geoseg: if they are "
+            "swapped, so are precision and recall"
         )
 
 

@@ -243,7 +243,11 @@ def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
 
     aoi = read_aoi(settings.aoi, grid.geobox)
     if aoi is None:
-        raise MismatchError(f"the area of interest is outside {scene.source}.")
+        west, south, east, north = scene.bounds_lonlat
+        raise MismatchError(
+            f"the area of interest is outside {scene.source}, which reaches from longitude {west:.4f} to {east:.4f} "
+            f"and from latitude {south:.4f} to {north:.4f}; bounds are west,south,east,north."
+        )
     return aoi
 
 

@@ -28,6 +28,8 @@ class Meaning:
     largest: int | None
     """Largest value of the type of integers without a scale, which stands for the probability 1; None for others."""
     nodata: float | None
+    colour: str | None = None
+    """Colour of the band, if it is one of an image."""
     found: set[int | float] = field(default_factory=set)
     """Valid values noted so far: of classes all, of probabilities the highest."""
 
@@ -57,6 +59,11 @@ class Meaning:
         """Warn of values that are hardly meant, once all are noted; UsageError for a mask taken for probabilities."""
         if not self.found:
             _warn(f"{self.name} has no data anywhere: every pixel is masked or nodata.")
+        elif self.colour is not None:
+            _warn(
+                f"{self.name} looks like an image, whose band is {self.colour}; roads are traced in class rasters and "
+                "probabilities, as `predict` makes them of an image."
+            )
         elif self.road_class is not None:
             self._check_classes(self.road_class)
         elif self.largest is not None:

@@ -133,6 +133,7 @@ def _interpret(
         listed=0 if legend is None else len(legend.entries),
         largest=int(np.iinfo(dtype).max) if bare else None,
         nodata=dataset.nodatavals[number - 1],
+        colour=_colour_of(dataset, number),
     )
     if road_class is not None:
         if not floating and not np.iinfo(dtype).min <= road_class <= np.iinfo(dtype).max:
@@ -160,6 +161,13 @@ def _interpret(
         return _levels(values, scale, offset)
 
     return to_levels, meaning
+
+
+def _colour_of(dataset: rasterio.DatasetReader, number: int) -> str | None:
+    """Return the colour of an undescribed band of an image in red, green and blue."""
+    colour, colours = dataset.colorinterp[number - 1], (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    image = set(colours) <= set(dataset.colorinterp)
+    return colour.name if image and colour in colours and dataset.descriptions[number - 1] is None else None
 
 
 def _recorded_class(name: str, legend: Legend | None, *, probability: bool) -> int | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -81,11 +82,12 @@ def _score(
 
 
 def _metrics(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose the scores for the card."""
+    """Choose the scores for the card: IoU of the classes that any pixel is known to be of, and its mean over these."""
+    iou = {entry["name"]: entry["iou"] for entry in scores["classes"] if entry["support"]}
     return {
         "images": len(scores["images"]),
         "overall_accuracy": scores["overall_accuracy"],
-        "mean_iou": scores["mean_iou"],
-        "iou": {entry["name"]: entry["iou"] for entry in scores["classes"]},
+        "mean_iou": fmean(iou.values()) if iou else None,
+        "iou": iou,
         "partial": scores["partial"],
     }

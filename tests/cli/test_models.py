@@ -92,6 +92,7 @@ def test_card(run, tmp_path):
     """The card is printed, or written to a file that is replaced only on request."""
     text = run("card", "aerial")
     assert text.startswith("# aerial")
+    assert "geoseg predict scene.tif -m aerial\n" in text
     target = tmp_path / "card.md"
     assert run("card", "aerial", "-o", target).strip() == str(target)
     assert target.read_text() == text

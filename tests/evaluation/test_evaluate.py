@@ -84,6 +84,18 @@ def test_folders(write_ids, blobs):
     assert "without a counterpart: s9" in evaluation.notes[0]
 
 
+def test_swapped(write_ids, blobs):
+    """A note asks whether prediction and reference are swapped if a model made the reference only."""
+    made = write_ids(blobs(20, 20), "a.tif", tags={"GEOSEG_MODEL": "aerial 1.0.0"})
+    drawn = write_ids(blobs(20, 20, seed=1), "b.tif")
+    (image,) = evaluate(drawn, made).images
+    assert "a.tif was made by aerial 1.0.0" in image.notes[0]
+    assert "if they are swapped" in image.notes[0]
+    for pair in ((made, drawn), (made, made), (drawn, drawn)):
+        (image,) = evaluate(*pair).images
+        assert not image.notes
+
+
 def test_road_of_many_classes_against_a_mask(write_ids, blobs):
     """Relaxed scores and break-even of a road class against a mask of roads agree with SciPy's distances."""
     predicted, mask = blobs(50, 60), (blobs(50, 60, seed=3) == 1).astype(np.uint8) * 255

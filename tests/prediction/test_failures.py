@@ -444,7 +444,15 @@ def test_four_metres_in_every_zone(write_scene, write_bundle, noise, easting, gs
         with pytest.raises(geoseg.SceneError, match=r"has pixels of 4\.3 m, too coarse"):
             geoseg.describe(scene, model=model)
     else:
-        assert geoseg.describe(scene, model=model)["grid_size"] == [120, 120]
+        with warned(r"has pixels of 4 m, enlarged 4 times for stand-in: no detail is added"):
+            assert geoseg.describe(scene, model=model)["grid_size"] == [120, 120]
+
+
+@pytest.mark.parametrize("options", [{}, {"gsd_m": 0.5}])
+def test_a_slight_enlargement_is_not_remarked(write_scene, write_bundle, noise, options):
+    """Twice the model's pixels are mapped without a word, and so is what the caller chose."""
+    place = rasterio.Affine(1.99, 0, 5e5, 0, -1.99, 5.4e6)
+    geoseg.describe(write_scene(noise(30, 30), transform=place), model=write_bundle(gsd_m=1.0), **options)
 
 
 def test_results_are_no_scenes(write_scene, write_bundle, noise, echo, tmp_path):

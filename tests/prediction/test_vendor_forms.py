@@ -57,7 +57,8 @@ class Form:
 FORMS = {
     "PlanetScope": Form(
         gsd_m=3.0, dtype="uint16", order=BGRN, gain=1.0, swath=True, described=True, scale=1e-4,
-        profile={"nodata": 0}, sentences=(rf"declares scale 0\.0001 and offset 0; .*{STRETCHED}",),
+        profile={"nodata": 0},
+        sentences=("enlarged 3 times for aerial", rf"declares scale 0\.0001 and offset 0; .*{STRETCHED}"),
     ),
     "Maxar": Form(
         gsd_m=0.5, dtype="uint16", order=BGRN, gain=1.6, profile={"rpcs": SENSOR},
@@ -151,6 +152,7 @@ def aerial():
         yield model
 
 
+@pytest.mark.filterwarnings("ignore:the array has pixels of 3 m:geoseg.errors.GeosegWarning")
 @pytest.mark.parametrize("name", FORMS)
 def test_as_good_as_in_eight_bits(deliver, aerial, tmp_path, name):
     """Each form is mapped at once, nearly as well as the same ground in 8 bits, and what was assumed is said."""

@@ -24,6 +24,16 @@ def mask():
     return pixels
 
 
+def test_an_image(write, mask):
+    """The red of an image is traced as stated, with a warning, but not a band that its file describes."""
+    image = write(np.repeat(mask * 250, 3, axis=0), photometric="rgb", nodata=None)
+    with warned("looks like an image, whose band is red; roads are traced in class rasters and probabilities"):
+        geoseg.trace_roads(image, threshold=0.5, band=1)
+    with rasterio.open(image, "r+") as raster:
+        raster.descriptions = ["road", "building", "land"]
+    geoseg.trace_roads(image, threshold=0.5)
+
+
 @pytest.fixture
 def write(write_ids):
     """Write a raster `(bands, rows, columns)` with a nodata value of 255."""

@@ -14,13 +14,13 @@ _FIRST = ("license", "attribution", "data", "split", "metrics")
 """Keys of provenance to list first."""
 
 
-def card_text(card: Card, summary: NetworkSummary) -> str:
+def card_text(card: Card, summary: NetworkSummary, *, model: str) -> str:
     """Return a bundle's model card in Markdown."""
     road = None if card.legend.road is None else card.legend.names[card.legend.road]
     parts = [
         f"# {in_markdown(f'{card.name} {card.version}')}",
         in_markdown(f"{join_words(card.legend.names)} at {describe_gsd(card)} from {join_words(card.bands)}."),
-        _verbatim(f"geoseg predict scene.tif -m {shlex.quote(f'{card.name}.keras')}"),
+        _verbatim(f"geoseg predict scene.tif -m {shlex.quote(model)}"),
         "## Input",
         _table(
             ("", ""),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .findings import Finding, guarded
-from .libraries import NEEDED, PROBES
+from .libraries import NEEDED, PROBES, UNSTARTED
 from .machine import find_caches, find_limits, find_models, find_packages, find_versions
 
 TIMEOUT_S = 120
@@ -34,6 +34,8 @@ def examine(*, devices: bool = False) -> list[Finding]:
         *guarded("caches", "caches", find_caches),
         *guarded("models", "models", find_models, needed=True),
     ]
+    if devices:
+        found = [replace(each, value=each.value.removesuffix(UNSTARTED)) for each in found]
     without = [each for each in found if each.name == "openvino" and each.blocks]
     gpus = next((each.facts.get("names") for each in found if each.name == "GPUs"), None)
     if without and gpus:

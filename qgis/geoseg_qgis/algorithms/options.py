@@ -161,7 +161,7 @@ def more(command: str) -> More:
         "MORE",
         f"geoseg {command} --help",
         "Other options",
-        "As typed on a command line, such as --tile 512.",
+        "As typed on a command line; the command's help lists them.",
         advanced=True,
     )
 

@@ -30,7 +30,7 @@ def tables(text):
 def test_card_says_what_the_bundle_says():
     """Input, classes and network of the card are tables that a Markdown parser finds."""
     card = make_card(scaling={"uint8": Scaling(), "uint16": Scaling(offset=100, gain=0.25)})
-    found = tables(card_text(card, ANATOMY))
+    found = tables(card_text(card, ANATOMY, model="city.keras"))
     given = dict(found["Input"][1:])
     assert given["bands"] == "red, green, blue"
     assert given["values"] == "uint8 unscaled; uint16 as (value - 100) × 0.25"
@@ -49,14 +49,14 @@ def test_ground_sample_distances():
             "0.3–1.2 m, finer and coarser scenes resampled to the nearer of these",
         ),
     ):
-        text = card_text(make_card(**choices), ANATOMY)
+        text = card_text(make_card(**choices), ANATOMY, model="city.keras")
         assert short in text
         assert dict(tables(text)["Input"][1:])["ground sample distance"] == full
 
 
 def test_command_can_be_typed():
-    """A name with spaces and shell characters is one word of the card's command."""
-    text = card_text(make_card(name="My city | test"), ANATOMY)
+    """A model with spaces and shell characters in its name is one word of the card's command."""
+    text = card_text(make_card(), ANATOMY, model="My city | test.keras")
     (command,) = (line for line in text.splitlines() if line.startswith("geoseg predict"))
     assert shlex.split(command) == ["geoseg", "predict", "scene.tif", "-m", "My city | test.keras"]
 
@@ -73,7 +73,7 @@ def test_any_provenance_is_shown():
         "settings": {"ema": True},
         "recipe": 'name = "x"\nseed = 1\n',
     }
-    text = card_text(make_card(provenance=provenance), ANATOMY)
+    text = card_text(make_card(provenance=provenance), ANATOMY, model="city.keras")
     found = tables(text)
     assert found["Provenance"][1:] == [
         ["license", "Apache-2.0"],
