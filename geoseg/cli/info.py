@@ -18,6 +18,8 @@ _LABELS = {
     "crs": "CRS",
     "gsd_m": "GSD in metres",
     "bounds_lonlat": "west, south, east, north",
+    "declared_nodata": "declared nodata",
+    "nodata": "assumed nodata",
     "gsd_range_m": "GSD range in metres",
     "grid_gsd_m": "grid GSD in metres",
     "grid_size": "grid width, height",

@@ -57,6 +57,7 @@ def describe(
         "model": planned.card.name,
         "model_bands": dict(zip(planned.card.bands, planned.bands, strict=True)),
         "alpha": planned.validity.alpha,
+        "declared_nodata": sorted({band.nodata for band in found.bands} - {""}),
         "nodata": list(planned.validity.nodata),
         "stretch": None if planned.stretch is None else str(planned.stretch),
         "grid_gsd_m": round(planned.gsd_m, 6),

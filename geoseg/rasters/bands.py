@@ -43,6 +43,8 @@ class Band:
     """GDAL's colour interpretation."""
     description: str = ""
     """In the file, in one line."""
+    nodata: str = ""
+    """Declared value of pixels without data; empty without one."""
 
     @property
     def is_alpha(self) -> bool:
@@ -88,9 +90,10 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
         name or (None if colour in described or (colour == "alpha" and _holds_image(raster, number)) else colour)
         for number, (name, colour) in enumerate(zip(described, called, strict=True), 1)
     )
+    missing = ("" if value is None else f"{value:g}" for value in raster.nodatavals)
     return tuple(
-        Band(name=name, colour=colour, description="".join(filter(str.isprintable, text)))
-        for name, colour, text in zip(named, raster.colorinterp, texts, strict=True)
+        Band(name=name, colour=colour, description="".join(filter(str.isprintable, text)), nodata=nodata)
+        for name, colour, text, nodata in zip(named, raster.colorinterp, texts, missing, strict=True)
     )
 
 

@@ -92,3 +92,10 @@ def test_a_scene_a_little_larger_than_a_tile_is_one(
     made = geoseg.predict(scene, model=model, folder=tmp_path / "maps", load=echo, roads=False, **options)
     with rasterio.open(made.outputs.classes) as classes:
         assert json.loads(classes.tags()["GEOSEG_SETTINGS"])["tile"] == side
+
+
+def test_nodata_is_shown(write_scene, write_bundle, noise):
+    """What the file declares, and what the caller says besides."""
+    found = geoseg.describe(write_scene(noise(30, 30), nodata=7), model=write_bundle(), nodata=0)
+    assert (found["declared_nodata"], found["nodata"]) == (["7"], [0.0, 0.0, 0.0])
+    assert geoseg.describe(write_scene(noise(30, 30), "plain.tif"), model=write_bundle())["declared_nodata"] == []
