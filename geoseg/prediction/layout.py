@@ -14,7 +14,7 @@ from .settings import Settings
 MAX_ENLARGEMENT = 4.0
 """Largest enlargement of a scene, within `SAME_GSD`: beyond it, the network would see invented detail."""
 _BLURRED = 2.0
-"""Enlargement beyond which a scene is much more blurred than what models are trained on."""
+"""Enlargement beyond which, within `SAME_GSD`, a scene is much more blurred than what models are trained on."""
 _ROOM = 1.25
 """A scene that fits a tile this much larger than the model's gets one: less work than two or four, and no seam."""
 _BLOCKS_EACH = 8
@@ -40,7 +40,7 @@ def choose_grid(scene: Scene, card: Card, settings: Settings) -> Grid:
             f"{scene.source} has pixels of {found} m, too coarse for a model that works at {gsd_m:g} m; "
             f"use a model for such imagery, or keep the scene's pixels with `gsd_m={found}`, for a map of little worth."
         )
-    if settings.gsd_m is None and coarsest / gsd_m > _BLURRED:
+    if settings.gsd_m is None and coarsest / gsd_m > _BLURRED * (1 + SAME_GSD):
         warn(
             f"{scene.source} has pixels of {coarsest:.2g} m, enlarged {coarsest / gsd_m:.2g} times for {card.name}: "
             "no detail is added, so that roads, buildings and all that is a few pixels wide may be missing or wrong."

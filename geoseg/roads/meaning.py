@@ -62,7 +62,7 @@ class Meaning:
         elif self.colour is not None:
             _warn(
                 f"{self.name} looks like an image, whose band is {self.colour}; roads are traced in class rasters and "
-                "probabilities, as `predict` makes them of an image."
+                "probabilities, as `geoseg predict` writes them."
             )
         elif self.road_class is not None:
             self._check_classes(self.road_class)
