@@ -57,10 +57,10 @@ def card(model: str, *, output: Path | None, overwrite: bool) -> None:
     """Print a model's card in Markdown."""
     from geoseg.models.bundle import read_card, read_summary
     from geoseg.models.export.markdown import card_text
-    from geoseg.models.shipped import find_model, find_named_model
+    from geoseg.models.shipped import find_model
 
     path = find_model(model)
-    text = card_text(read_card(path), read_summary(path), model=model if find_named_model(model) else path.name)
+    text = card_text(read_card(path), read_summary(path), model=path.name if path == Path(model) else model)
     if output is None:
         click.echo(text, nl=False)
     else:

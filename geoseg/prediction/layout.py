@@ -29,8 +29,8 @@ def choose_grid(scene: Scene, card: Card, settings: Settings) -> Grid:
     """Divide the scene's extent into square pixels of the working GSD, as nearly as whole pixels allow."""
     gsd_m = settings.gsd_m or choose_gsd(card, scene.gsd_m)
     coarsest = max(scene.gsd_m)
+    found = f"{coarsest:.3g}" if coarsest < 100 else f"{coarsest:.0f}"
     if coarsest / gsd_m > MAX_ENLARGEMENT * (1 + SAME_GSD):
-        found = f"{coarsest:.3g}" if coarsest < 100 else f"{coarsest:.0f}"
         if settings.gsd_m is not None:
             raise MismatchError(
                 f"{scene.source} has pixels of {found} m, which can be enlarged {MAX_ENLARGEMENT:g} times at most, "
@@ -42,7 +42,7 @@ def choose_grid(scene: Scene, card: Card, settings: Settings) -> Grid:
         )
     if settings.gsd_m is None and coarsest / gsd_m > _BLURRED * (1 + SAME_GSD):
         warn(
-            f"{scene.source} has pixels of {coarsest:.2g} m, enlarged {coarsest / gsd_m:.2g} times for {card.name}: "
+            f"{scene.source} has pixels of {found} m, enlarged {coarsest / gsd_m:.2g} times for {card.name}: "
             "no detail is added, so that roads, buildings and all that is a few pixels wide may be missing or wrong."
         )
     trained_m = max(card.gsd_range_m or (card.gsd_m,))

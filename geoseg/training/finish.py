@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -83,11 +82,10 @@ def _score(
 
 def _metrics(scores: Mapping[str, Any]) -> dict[str, Any]:
     """Choose the scores for the card: IoU of the classes that any pixel is known to be of, and its mean over these."""
-    iou = {entry["name"]: entry["iou"] for entry in scores["classes"] if entry["support"]}
     return {
         "images": len(scores["images"]),
         "overall_accuracy": scores["overall_accuracy"],
-        "mean_iou": fmean(iou.values()) if iou else None,
-        "iou": iou,
+        "mean_iou": scores["partial"]["jaccard"],
+        "iou": {entry["name"]: entry["iou"] for entry in scores["classes"] if entry["support"]},
         "partial": scores["partial"],
     }

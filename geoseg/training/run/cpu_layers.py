@@ -19,13 +19,13 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
         # Only the feature maps have reduced precision: the operation's statistics are float32.
         trains = bool(training and self.trainable)
-        given = [tf.zeros([0])] * 2 if trains else [self.moving_mean.value, self.moving_variance.value]
+        mean, variance = [tf.zeros([0])] * 2 if trains else [self.moving_mean.value, self.moving_variance.value]
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=self.gamma.value,
             offset=self.beta.value,
-            mean=given[0],
-            variance=given[1],
+            mean=mean,
+            variance=variance,
             epsilon=self.epsilon,
             is_training=trains,
         )
