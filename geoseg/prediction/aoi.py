@@ -235,7 +235,7 @@ def _rings(polygons: Any) -> Rings:  # noqa: ANN401 - an array or list of polygo
 
 
 def _read_polygons(path: Path) -> tuple[Rings, str]:
-    features = read_features(path, attributes=False)
+    features = read_features(path, attributes=())
     polygons, others = polygons_in(features.geometry.to_numpy())
     parts = shapely.get_parts(polygons)
     rings = _rings(parts[~shapely.is_empty(parts)])

@@ -1,7 +1,8 @@
 """Read vector files that people give: labels, areas of interest, reference roads."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +22,15 @@ _LAYER = "edges"
 """geoseg's layer of road lines, read from files with several layers."""
 _INDIRECT, _HEAD = b"<OGR", 1024
 """What begins OGR's files that name others, in so many first bytes."""
+_RASTERS = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg"}
 _TURN = 540
 """Longitudes further from 0 are no degrees: those across the antimeridian may go on beyond 180."""
 
 
-def read_features(path: Path, *, attributes: bool = True) -> "geopandas.GeoDataFrame":
+def read_features(path: Path, *, attributes: Sequence[str] | None = None) -> "geopandas.GeoDataFrame":
     """Read the features of GeoParquet, or of any vector file that GDAL opens, without missing and empty geometries.
+
+    `attributes` are the columns to read, of which a file need not have each; None for all.
 
     Raises DataError if the file is missing or cannot be read, has several layers, no geometry or no CRS, or has
     coordinates that cannot be in its CRS.
@@ -71,7 +75,7 @@ def _parquet(path: Path) -> "geopandas.GeoDataFrame":
     return geopandas.read_parquet(path)
 
 
-def _gdal(path: Path, *, attributes: bool) -> "geopandas.GeoDataFrame":
+def _gdal(path: Path, *, attributes: Sequence[str] | None) -> "geopandas.GeoDataFrame":
     import pyogrio  # slow, as geopandas is, and not needed where an area of interest is not
 
     if path.is_file():
@@ -86,8 +90,7 @@ def _gdal(path: Path, *, attributes: bool) -> "geopandas.GeoDataFrame":
         raise DataError(f"{path} has the layers {', '.join(spatial)}; use a file with one layer, or name it {_LAYER}.")
     if not spatial:
         raise DataError(f"{path} is a table without geometry; use a file of lines or polygons.")
-    chosen: dict[str, Any] = {} if attributes else {"columns": []}
-    return pyogrio.read_dataframe(path, layer=_LAYER if _LAYER in spatial else spatial[0], **chosen)
+    return pyogrio.read_dataframe(path, layer=_LAYER if _LAYER in spatial else spatial[0], columns=attributes)
 
 
 def _unreadable(path: Path, error: Exception) -> str:
@@ -101,6 +104,9 @@ def _unreadable(path: Path, error: Exception) -> str:
         return f"{path} is a folder; name the vector file in it."
     if length == 0 and path.is_file():
         return f"{path} is empty (0 bytes)."
+    if path.suffix.lower() in _RASTERS:
+        made = "`geoseg roads` and `geoseg polygons` make of a class raster"
+        return f"{path} is a raster; name a vector file, such as {made}."
     reason = " ".join(str(error).split(".;")[0].split()).rstrip(".")  # pyogrio appends advice on its arguments
     return f"{path} cannot be read as a vector file ({reason})."
 

@@ -45,13 +45,15 @@ def command_in(environment: Path) -> Path:
 
 
 def find_program(chosen: str, environment: Path) -> Program:
-    """Return the command that the variable, the user, or else the plugin's own environment names.
+    """Return the command that the variable, the user, or else the plugin's own environment names; a folder is one.
 
     ProgramError is raised if there is none, it does not start, or has another version than the plugin: the first two
     numbers must be the same.
     """
     named = os.environ.get(VARIABLE) or chosen
     path = Path(named).expanduser() if named else command_in(environment)
+    if path.is_dir():
+        path = command_in(path)
     if not path.is_file():
         if named:
             raise ProgramError(f"There is no file {path}; choose the geoseg command in {MENU}, or let it make one.")

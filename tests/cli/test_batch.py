@@ -134,7 +134,7 @@ def test_interrupted_after_the_piece_in_work(run, tmp_path):
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False, cwd=tmp_path
     )
     assert ended.returncode == 130, ended.stderr
-    assert ended.stderr.splitlines()[-1] == "geoseg: interrupted."
+    assert ended.stderr.splitlines()[-1] == "geoseg: interrupted; the same command resumes."
     assert {record.state for record in read_manifest(tmp_path / "maps")} <= {"done"}
     result = run("in")
     assert result.exit_code == 0, result.stderr

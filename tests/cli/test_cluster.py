@@ -77,7 +77,7 @@ def test_an_interrupt_of_worker_processes(write_scene, noise, tmp_path):
                 os.killpg(running.pid, signal.SIGKILL)
     assert running.returncode == 130, said
     assert "Traceback" not in said
-    assert "geoseg: interrupted." in said.splitlines()
+    assert "geoseg: interrupted; the same command resumes." in said.splitlines()
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
     subprocess.run([*words, "-q"], env=environment, check=True)
     assert (tmp_path / "out/scene_classes.tif").exists()

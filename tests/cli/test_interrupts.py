@@ -24,12 +24,13 @@ def start(*arguments, first=""):
     return processes.start(processes.stand_in(*arguments, first=first + "\n"), GDAL_HTTP_LOW_SPEED_TIME="600")
 
 
-def interrupted(process):
+def interrupted(process, *, resumes):
     """Press Ctrl-C; the command ends with exit code 130 and one sentence, after one if it saves a piece before."""
     process.send_signal(signal.SIGINT)
     _, text = process.communicate(timeout=WAIT)
     assert process.returncode == 130, text
-    assert text.removeprefix(SAVING) == "geoseg: interrupted.\n"
+    said = "interrupted; the same command resumes." if resumes else "interrupted."
+    assert text.removeprefix(SAVING) == f"geoseg: {said}\n"
 
 
 def finished(*arguments):
@@ -55,7 +56,7 @@ def test_silence_in_the_main_thread(server, write_scene, noise, tmp_path, words)
     (tmp_path / "out").mkdir()
     with start(words[0], server.url("scene.tif"), *more, *words[1:]) as process:
         server.wait_for_silence()
-        interrupted(process)
+        interrupted(process, resumes=False)
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -82,7 +83,7 @@ def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path)
         server.wait_for_silence()
         process.send_signal(signal.SIGINT)  # waits for the piece in work
         assert process.stderr.readline() == SAVING
-        interrupted(process)
+        interrupted(process, resumes=True)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
     server.behave(silent_from=None)
     finished(*arguments)
@@ -97,7 +98,7 @@ def test_while_files_are_written(write_scene, write_bundle, noise, tmp_path):
     never = "result_rasters.write_cog = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())"
     with start(*arguments, first=never) as process:
         assert process.stdout.readline() == "writing\n"
-        interrupted(process)
+        interrupted(process, resumes=True)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert ".first.geoseg" in names <= {".first.geoseg", ".second.geoseg"}
     finished(*arguments)

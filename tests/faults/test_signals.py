@@ -10,7 +10,7 @@ from processes import WAIT, contents, finish, shipped, stand_in, start
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SIGNALS = {number.name: number for number in CODES}
 SAVING = "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.\n"
-INTERRUPTED = "geoseg: interrupted.\n"
+INTERRUPTED = "geoseg: interrupted; the same command resumes.\n"
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ resize._write = lambda *_: (print('writing', flush=True), threading.Event().wait
         assert process.stdout.readline() == "writing\n"
         process.send_signal(number)
         _, text = process.communicate(timeout=WAIT)
-    assert (process.returncode, text) == (CODES[number], INTERRUPTED)
+    assert (process.returncode, text) == (CODES[number], "geoseg: interrupted.\n")
     assert not list((tmp_path / "out").iterdir())
 
 

@@ -113,6 +113,9 @@ def test_versions_are_matched(script, tmp_path):
         find_program(str(old), tmp_path)
     with pytest.raises(ProgramError, match="is not geoseg"):
         find_program(str(script("print('something else')", "other")), tmp_path)
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    good.rename(tmp_path / "venv" / "bin" / "geoseg")
+    assert find_program(str(tmp_path / "venv"), tmp_path).path == tmp_path / "venv" / "bin" / "geoseg"
     with pytest.raises(ProgramError, match="There is no file"):
         find_program(str(tmp_path / "none"), tmp_path)
     with pytest.raises(ProgramError, match="not set up yet"):

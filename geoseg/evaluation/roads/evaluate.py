@@ -6,6 +6,7 @@ import shapely
 
 from geoseg.errors import DataError
 from geoseg.evaluation.pairing import Pair, pair_roads
+from geoseg.evaluation.result import Subject
 from geoseg.tiling.progress import Progress, no_progress
 
 from .apls import SNAP_M, apls
@@ -72,7 +73,13 @@ def evaluate_roads(
         measured.append(found)
         compared.append(comparison)
     progress(len(pairs), len(pairs), "")
-    return RoadEvaluation(criteria=criteria, scores=score_roads(measured), pairs=tuple(compared), notes=tuple(left))
+    return RoadEvaluation(
+        subject=Subject(prediction=str(predicted), truth=str(reference)),
+        criteria=criteria,
+        scores=score_roads(measured),
+        pairs=tuple(compared),
+        notes=tuple(left),
+    )
 
 
 def _compare(pair: Pair, criteria: RoadCriteria) -> tuple[Measurements, RoadComparison]:
@@ -99,7 +106,12 @@ def _compare(pair: Pair, criteria: RoadCriteria) -> tuple[Measurements, RoadComp
         truth=str(pair.reference),
         scores=score_roads([measured]),
         differences=project_differences(plane, true.crs, missed, false, junctions),
-        notes=(*true.notes, *predicted.notes, *_note_mistakes(reference, found, pair)),
+        notes=(
+            *true.notes,
+            *predicted.notes,
+            *_note_swapped(true, predicted, pair),
+            *_note_mistakes(reference, found, pair),
+        ),
     )
     return measured, comparison
 
@@ -130,6 +142,15 @@ def _nearness(plane: Plane, reference: LineGraph, found: LineGraph, missed: Line
         true_near_m=max(true_m - missed_m, 0.0),
         found_m=found_m,
         found_near_m=max(found_m - false_m, 0.0),
+    )
+
+
+def _note_swapped(true: Roads, predicted: Roads, pair: Pair) -> tuple[str, ...]:
+    if predicted.are_predicted or not true.are_predicted:
+        return ()
+    return (
+        f"{pair.reference} has a model's probabilities, and {pair.predicted} has not: if they are swapped, so are "
+        "completeness and correctness.",
     )
 
 

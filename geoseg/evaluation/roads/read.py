@@ -11,6 +11,8 @@ import shapely
 from geoseg.errors import DataError
 from geoseg.vectors.read import read_features, split_collections
 
+_PROBABILITY = "prob_mean"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Roads:
@@ -21,11 +23,13 @@ class Roads:
     crs: pyproj.CRS
     notes: tuple[str, ...]
     """Notes on skipped features."""
+    are_predicted: bool
+    """Whether a model's probabilities are among the attributes, as `geoseg predict` writes them."""
 
 
 def read_roads(path: Path) -> Roads:
     """Read the lines of a vector file; DataError if `read_features` fails, or there are other features only."""
-    features = read_features(path, attributes=False)
+    features = read_features(path, attributes=(_PROBABILITY,))
     parts = shapely.get_parts(split_collections(shapely.force_2d(features.geometry.to_numpy()))[0])
     parts = parts[~shapely.is_empty(parts)]
     lines = parts[
@@ -39,4 +43,5 @@ def read_roads(path: Path) -> Roads:
         raise DataError(f"the CRS of {path}, {known_crs.name}, is not tied to the Earth; assign one that is.")
     skipped = "1 feature other than lines is" if others == 1 else f"{others:,} features other than lines are"
     notes = (f"{path.name}: {skipped} skipped.",) if others else ()
-    return Roads(lines=lines, crs=known_crs, notes=notes)
+    are_predicted = _PROBABILITY in features and bool(features[_PROBABILITY].notna().any())
+    return Roads(lines=lines, crs=known_crs, notes=notes, are_predicted=are_predicted)

@@ -11,6 +11,7 @@ from geoseg.errors import UsageError
 from geoseg.evaluation.document import to_plain
 from geoseg.evaluation.report.sections import Table, number
 from geoseg.evaluation.report.write import write_report
+from geoseg.evaluation.result import Subject
 
 from .apls import SNAP_M, SOURCES, STEP_M
 from .difference_map import Differences, write_differences
@@ -57,6 +58,7 @@ class RoadComparison:
 class RoadEvaluation:
     """How well predicted networks agree with reference networks: over all pairs, and pair by pair."""
 
+    subject: Subject
     criteria: RoadCriteria
     scores: RoadScores
     pairs: tuple[RoadComparison, ...]
@@ -70,7 +72,14 @@ class RoadEvaluation:
             | {"notes": list(pair.notes)}
             for pair in self.pairs
         ]
-        return {**to_plain(self.scores), "criteria": to_plain(self.criteria), "pairs": pairs, "notes": [*self.notes]}
+        subject = {"prediction": self.subject.prediction, "truth": self.subject.truth}
+        return {
+            **to_plain(self.scores),
+            "subject": subject,
+            "criteria": to_plain(self.criteria),
+            "pairs": pairs,
+            "notes": [*self.notes],
+        }
 
     def write(self, folder: str | Path, *, overwrite: bool = False) -> tuple[Path, ...]:
         """Write `evaluation.json`, `.md` and `.html`, and maps of the differences, to a folder; return their paths.
@@ -155,6 +164,7 @@ class RoadEvaluation:
         """Describe how the networks were compared, then add all notes."""
         criteria, count = self.criteria, len(self.pairs)
         found = [
+            self.subject.sentence(),
             f"APLS: nodes and points every {STEP_M:g} m, snapped within {criteria.snap_m:g} m; paths from at most "
             f"{SOURCES:,} of them (seed {criteria.seed}). SpaceNet's score is the harmonic mean.",
             f"TOPO: holes every {TOPO_STEP_M:g} m along paths of {RADIUS_M:g} m from at most {SEEDS} places "

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, fields
 
+import geopandas
 import numpy as np
 import pytest
 from synthetic_roads import random_streets
@@ -142,6 +143,18 @@ def test_folders_are_scored_together(write_roads, streets, street_grid):
     assert alone == other
 
 
+def test_swapped_files_are_noted(write_roads, streets, tmp_path):
+    """A reference with a model's probabilities is noted, unless the prediction has them, too; the files are named."""
+    reference, predicted = write_roads(streets, "reference.gpkg"), tmp_path / "predicted.geojson"
+    geopandas.read_file(reference).to_crs("EPSG:4326").assign(prob_mean=0.9).to_file(predicted)
+    swapped = evaluate_roads(reference, predicted)
+    (note,) = swapped.pairs[0].notes
+    assert note.startswith(f"{predicted} has a model's probabilities, and {reference} has not: if they are swapped,")
+    assert swapped.sentences()[0] == f"{reference} against {predicted}."
+    for right in ((predicted, reference), (predicted, predicted), (reference, reference)):
+        assert evaluate_roads(*right).pairs[0].notes == ()
+
+
 def test_draws_are_repeated(write_roads, streets):
     """The seed makes the draw of places repeatable, and its score is close to that of all places."""
     graphs = []
@@ -218,4 +231,5 @@ def test_json_has_every_score(write_roads):
     names = {field.name for field in fields(RoadScores)}
     assert names <= document.keys()
     assert names <= document["pairs"][0].keys()
+    assert document["subject"] == {"prediction": str(path), "truth": str(path)}
     assert document["criteria"] == {"buffer_m": 3, "relax_m": 3, "snap_m": 4, "junction_m": 8, "seed": 0}

@@ -76,6 +76,9 @@ def test_refused(write_roads, tmp_path):
     broken.write_bytes(broken.read_bytes().replace(struct.pack("<d", NORTH + 3), struct.pack("<d", float("nan"))))
     with pytest.raises(DataError, match="NaN or infinite coordinates"):
         read_roads(broken)
+    (tmp_path / "map.tif").write_bytes(b"II*")
+    with pytest.raises(DataError, match=r"map\.tif is a raster; name a vector file, such as `geoseg roads`"):
+        read_roads(tmp_path / "map.tif")
     for name in ("text.gpkg", "text.geojson", "text.parquet", "text.shp"):
         (tmp_path / name).write_text("not a vector file")
         with pytest.raises(DataError, match=f"{name} cannot be read as a vector file"):
