@@ -14,13 +14,13 @@ HEARING = ["env", "--default-signal=INT,TERM,HUP"]
 """Ctrl-C is ignored where the tests run in the background, and SIGHUP under nohup; started so, a process hears them."""
 STAND_IN = """
 import os, signal, sys, threading
-sys.modules.update(matplotlib=None, sklearn=None)
+sys.modules.update(boto3=None, matplotlib=None, sklearn=None)
 from standins import load_echo as load
 from geoseg.cli import main
 from geoseg.prediction import result_rasters, results
 from geoseg.prediction.predict import predict_each
 """
-"""Keras, which some start, imports for plots and wrappers what takes half the time of its own start."""
+"""Rasterio and Keras spend a good part of their start on imports for clouds, plots and wrappers: here without."""
 HELD = """
 import standins
 class Held(standins.Echo):
