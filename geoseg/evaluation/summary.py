@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from geoseg.errors import UsageError
+from geoseg.sentences import join_words
 
 from .bootstrap import bootstrap_intervals, score_counts
 from .calibration import measure_calibration
@@ -139,7 +140,7 @@ def _note_missing_probabilities(images: Sequence[ComparedImage]) -> Iterator[str
     }
     for names in dict.fromkeys(lacking.values()):
         if 0 < len(names) < len(images):
-            scores = " and ".join(score for score, without in lacking.items() if without == names)
+            scores = join_words([score for score, without in lacking.items() if without == names])
             verb = "has" if len(names) == 1 else "have"
             yield (
                 f"{len(names)} of {len(images)} images {verb} no probabilities for {scores}, which need them for all: "

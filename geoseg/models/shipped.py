@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from geoseg.errors import BundleError
+from geoseg.sentences import join_words
 
 from .added import added_models
 from .packaged import packaged_models
@@ -64,10 +65,10 @@ def _with_conflicts(models: list[NamedModel]) -> list[NamedModel]:
 def _conflict(models: list[NamedModel]) -> str:
     name, origins = models[0].name, [model.origin for model in models]
     if SHIPPED in origins:
-        others = " and ".join(origin for origin in origins if origin != SHIPPED)
+        others = join_words([origin for origin in origins if origin != SHIPPED])
         return f"model {name} of {others} is not used: geoseg ships a model of that name."
     return (
-        f"several models are named {name}: of {' and '.join(origins)}; uninstall all but one package, "
+        f"several models are named {name}: of {join_words(origins)}; uninstall all but one package, "
         f"`geoseg models remove {name}` if it was added, or give the path of a bundle."
     )
 

@@ -14,6 +14,7 @@ from geoseg.rasters.scene import Raster
 from geoseg.rasters.stretch import Percentiles, Stretch, measure_stretch, parse_stretch
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of
+from geoseg.sentences import join_words
 
 _STRAY = 0.9
 """A given range that excludes this share of a scene's values is in other units, or of another kind of scene."""
@@ -106,7 +107,7 @@ def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
         for image in images
     ]
     pooled = [np.concatenate(band) for band in zip(*samples, strict=True)]
-    return measure_stretch(" and ".join(image.name for image in images), pooled, wanted)
+    return measure_stretch(join_words([image.name for image in images]), pooled, wanted)
 
 
 def _unscaled(image: Imagery, card: Card) -> str:

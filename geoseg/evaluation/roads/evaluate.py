@@ -7,6 +7,7 @@ import shapely
 from geoseg.errors import DataError
 from geoseg.evaluation.pairing import Pair, pair_roads
 from geoseg.evaluation.result import Subject
+from geoseg.sentences import join_words
 from geoseg.tiling.progress import Progress, no_progress
 
 from .apls import SNAP_M, apls
@@ -160,7 +161,7 @@ def _note_mistakes(reference: LineGraph, found: LineGraph, pair: Pair) -> tuple[
         path.name for graph, path in ((reference, pair.reference), (found, pair.predicted)) if not len(graph.lines)
     ]
     if empty:
-        return (f"{' and '.join(empty)} without any roads.",)
+        return (f"{join_words(empty)} without any roads.",)
     one, other = (shapely.box(*shapely.total_bounds(graph.lines)) for graph in (reference, found))
     apart_m = float(shapely.distance(one, other))
     # A few roads of one small scene need not overlap.

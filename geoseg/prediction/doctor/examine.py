@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .findings import Finding, guarded
-from .libraries import NEEDED, PROBES, UNSTARTED
+from .libraries import NEEDED, PROBES
 from .machine import find_caches, find_limits, find_models, find_packages, find_versions
 
 TIMEOUT_S = 120
@@ -34,8 +34,6 @@ def examine(*, devices: bool = False) -> list[Finding]:
         *guarded("caches", "caches", find_caches),
         *guarded("models", "models", find_models, needed=True),
     ]
-    if devices:
-        found = [replace(each, value=each.value.removesuffix(UNSTARTED)) for each in found]
     without = [each for each in found if each.name == "openvino" and each.blocks]
     gpus = next((each.facts.get("names") for each in found if each.name == "GPUs"), None)
     if without and gpus:
@@ -43,7 +41,13 @@ def examine(*, devices: bool = False) -> list[Finding]:
             found += _probe([_STARTED])
         if any(name.startswith("gpu") for each in found for name in each.facts.get("devices", ())):
             found = [replace(each, blocks=False) if each in without else each for each in found]
+    elif not devices:
+        found = [_unstarted(each) if each.name == "keras" and each.facts else each for each in found]
     return found
+
+
+def _unstarted(finding: Finding) -> Finding:
+    return replace(finding, value=f"{finding.value}: not started; --devices starts it")
 
 
 def _probe(names: Sequence[str]) -> Iterator[Finding]:

@@ -10,9 +10,6 @@ from geoseg.extras import TRAINING, missing
 
 from .findings import Check, Finding, reason
 
-UNSTARTED = ": not started; --devices starts it"
-"""End of the finding of Keras, true unless it is started later."""
-
 IMPORTED = {
     "numpy": "numpy",
     "affine": "affine",
@@ -165,9 +162,8 @@ def find_keras() -> Iterator[Finding]:
     except PackageNotFoundError:  # installed under another name, as tensorflow-cpu is
         pass
     keras = version("keras")
-    value = f"{keras} on {backend}{UNSTARTED}"
     facts = {"version": keras, "backend": backend}
-    yield Finding(topic="engines", name="keras", value=value, problem=problem, facts=facts)
+    yield Finding(topic="engines", name="keras", value=f"{keras} on {backend}", problem=problem, facts=facts)
 
 
 def find_other_engines() -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from geoseg.models.texts import escaped
 from geoseg.rasters.bands import Band, image_bands
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.scene import Scene
+from geoseg.sentences import join_words
 from geoseg.training.data.splits import footprint
 from geoseg.training.recipe.label_sets import BACKGROUND, IGNORE, OTHERS
 
@@ -154,7 +155,7 @@ def _colour_classes(labels: LabelSurvey, values: Mapping[str, str]) -> dict[str,
         return {}
     classes = {name: value for value, name in values.items() if name != IGNORE}
     if len(classes) < 2:
-        found = " and ".join(labels.counts) if labels.counts else "nothing"
+        found = join_words([*labels.counts]) if labels.counts else "nothing"
         raise UsageError(
             f"the labels surveyed hold {found} besides nodata; training needs at least two classes: check the nodata "
             "value of the labels."

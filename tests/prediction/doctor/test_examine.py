@@ -67,6 +67,7 @@ def test_faults_that_stop_nothing(doctor, broken, tmp_path):
     )
     assert (code, document["predict"]) == (0, True)
     assert not (tmp_path / "started").exists()
+    assert found["keras"]["value"].endswith(": not started; --devices starts it")
     assert {each["topic"] for each in document["findings"]} >= {
         *("versions", "devices", "engines", "drivers", "limits", "caches", "models"),
     }
@@ -100,6 +101,7 @@ def test_libraries_that_stop_predictions(doctor, broken):
     assert "no CPU" in found["openvino"]["problem"]
     assert found["affine"]["problem"].startswith("affine is 0.1; geoseg needs >=")
     assert "set KERAS_BACKEND to" in found["keras"]["problem"]
+    assert found["keras"]["value"].endswith(" on mxnet")
     assert "networks do not run on Keras's backend mxnet" in found["Keras"]["problem"]
     assert found["GTiff"]["value"] == "there"
 
@@ -165,12 +167,14 @@ def test_openvino_is_not_needed_with_a_gpu(monkeypatch):
         return [
             Finding(topic="engines", name="openvino", problem="broken.", blocks=True),
             Finding(topic="devices", name="GPUs", facts={"names": ["a GPU"]}),
+            Finding(topic="engines", name="keras", value="3 on jax", facts={"backend": "jax"}),
         ]
 
     monkeypatch.setattr(examine, "_probe", probe)
     found = examine.examine()
     assert asked[-1] == ["Keras"]
     assert not any(each.blocks for each in found)
+    assert [each.value for each in found if each.name == "keras"] == ["3 on jax"]
     assert [each.problem for each in found if each.name == "openvino"] == ["broken."]
 
 
