@@ -51,7 +51,7 @@ def check_outputs(
         place = _place(path)
         ground = next(folder for folder in (*place.parents, place) if os.path.lexists(folder))
         if not ground.is_dir():
-            raise OutputError(f"{ground} is not a folder; choose {choose}.")
+            raise OutputError(f"{ground} is not a folder; choose another.")
         if ground != place.parent and not create:
             raise OutputError(f"{path.parent} is not a folder; create it first.")
         with writing(path, advice=f"; choose {choose}"):

@@ -266,7 +266,7 @@ def test_places_that_take_no_file(tmp_path, overwrite):
     for name, words in {
         "": "is a folder; choose another name",
         "none/a": "none is not a folder; create it first",
-        "file/a": "file is not a folder; choose another name",
+        "file/a": "file is not a folder; choose another",
         "x" * 256: "cannot be written (File name too long); choose another name",
     }.items():
         with pytest.raises(OutputError) as raised:

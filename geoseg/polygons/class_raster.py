@@ -127,7 +127,9 @@ def open_class_raster(source: str | Path) -> ClassRaster:
     """Open a class raster: one band of integers, with a georeference."""
     scene = open_scene(source)
     if len(scene.bands) != 1:
-        raise SceneError(f"{scene.source} has {len(scene.bands)} bands; a class raster has one.")
+        raise SceneError(
+            f"{scene.source} has {len(scene.bands)} bands; a class raster has one, as `geoseg predict` makes it."
+        )
     if not np.issubdtype(np.dtype(scene.dtype), np.integer):
         raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are integers.")
     with unplaced(), opened(scene.source) as raster:

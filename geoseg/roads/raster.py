@@ -94,7 +94,7 @@ def _road_band(dataset: rasterio.DatasetReader) -> int:
         colours = ", ".join(dataset.colorinterp[number - 1].name for number in bands)
         raise UsageError(
             f"{dataset.name} has {len(bands)} bands ({colours}), none of them named road; choose the one that holds "
-            "class ids or probabilities with `band`."
+            "class ids or probabilities with `band`, or map an image with `geoseg predict`."
         )
     return bands[0] if bands else 1
 

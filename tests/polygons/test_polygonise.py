@@ -251,7 +251,7 @@ def test_no_class_ids(write_ids, tmp_path, values, message):
 
 def test_several_bands(write_scene, noise, tmp_path):
     """A raster of several bands is refused."""
-    with pytest.raises(SceneError, match="has 3 bands; a class raster has one"):
+    with pytest.raises(SceneError, match="a class raster has one, as `geoseg predict` makes it"):
         polygonise(write_scene(noise(8, 8)), tmp_path / "areas.gpkg")
 
 

@@ -157,6 +157,6 @@ def test_files_are_not_replaced_unasked(evaluation, tmp_path):
     assert written[1].read_text() == "mine"
     evaluation.write(tmp_path, overwrite=True)
     assert written[1].read_text().startswith("# Evaluation")
-    with pytest.raises(OutputError, match=r"evaluation\.json is not a folder; choose another `folder`"):
+    with pytest.raises(OutputError, match=r"evaluation\.json is not a folder; choose another"):
         evaluation.write(written[0] / "below")
     assert not list(tmp_path.glob(".evaluation*"))
