@@ -160,8 +160,9 @@ def _show(console: "Console", title: str, prediction: "Prediction") -> None:
 
     table = Table("class", "share", "area", title=title, title_justify="left")
     table.columns[1].justify = table.columns[2].justify = "right"
+    largest_m2 = max((area.area_m2 for area in prediction.areas), default=0.0)
     for area in prediction.areas:
-        table.add_row(area.name, f"{area.share:.1%}", format_area(area.area_m2))
+        table.add_row(area.name, f"{area.share:.1%}", format_area(area.area_m2, largest_m2))
     console.print(table)
     console.print(f"bands: {', '.join(f'{name} {number}' for name, number in prediction.bands)}", highlight=False)
     if prediction.overview is not None:

@@ -37,9 +37,9 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def area(area_m2: float) -> str:
-    """Format square metres as km² or ha."""
-    return f"{area_m2 / 1e6:,.2f} km²" if area_m2 >= 1e6 else f"{area_m2 / 1e4:,.2f} ha"
+def area(area_m2: float, largest_m2: float = 0.0) -> str:
+    """Format square metres as km², or as ha if neither they nor the largest area of their table is that large."""
+    return f"{area_m2 / 1e6:,.2f} km²" if max(area_m2, largest_m2) >= 1e6 else f"{area_m2 / 1e4:,.2f} ha"
 
 
 def duration(seconds: float) -> str:

@@ -83,7 +83,16 @@ def test_all_scenes(done, page):
     assert "Batch: 2 done, 1 failed, 2 left" in text
     assert "/scenes/broken.tif is cut off; copy it again." in text
     assert "2 without known bounds" in text
-    for figure in ("2.40 km²", "1.20 km²", "66.7%", "2.5 km", "2 min 20 s", "1 min 10 s", "4 roads, 1.25 km"):
+    for figure in (
+        "2.40 km²",
+        "1.20 km²",
+        "0.60 km²",
+        "66.7%",
+        "2.5 km",
+        "2 min 20 s",
+        "1 min 10 s",
+        "4 roads, 1.25 km",
+    ):
         assert figure in text, figure
     assert "2025-03-01 23:59 UTC to 2025-03-02 00:01 UTC" in text
 
