@@ -30,8 +30,8 @@ class _Asked:
         """Scenes with a piece that a first signal waits for."""
         self.number: int | None = None
         """The first signal."""
-        self.resumes = False
-        """Whether the same command goes on from what is on disk."""
+        self.advice = ""
+        """How to go on from what is on disk."""
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Raise KeyboardInterrupt, or note the first signal while a piece is in work."""
@@ -62,10 +62,16 @@ def between_pieces(scene: str, *, more: bool) -> None:
     For commands that resume: call it in the main thread before the first piece, after each piece that is on disk, and
     when the scene has failed. With several scenes in progress, the first finished piece counts.
     """
-    in_work, _asked.in_work, _asked.resumes = _asked.in_work, frozenset(), True
+    advise("the same command resumes")
+    in_work, _asked.in_work = _asked.in_work, frozenset()
     if _asked.number is not None:
         signal.raise_signal(_asked.number)
     _asked.in_work = in_work | {scene} if more else in_work - {scene}
+
+
+def advise(how: str) -> None:
+    """Let the sentence on an interruption end with how to go on."""
+    _asked.advice = how
 
 
 @contextmanager
@@ -81,7 +87,7 @@ def interruptible() -> Iterator[None]:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before, left = at_work(), threading.Event()
-    _asked.in_work, _asked.number, _asked.resumes = frozenset(), None, False
+    _asked.in_work, _asked.number, _asked.advice = frozenset(), None, ""
     # `nohup`, or a shell for what it starts in the background, has them ignored.
     taken = [number for number in _SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     handlers = {number: signal.signal(number, _asked.handle) for number in taken}
@@ -134,4 +140,5 @@ def _exit_at_once(number: int) -> NoReturn:
 
 
 def _print_interrupted() -> None:
-    click.echo("geoseg: interrupted; the same command resumes." if _asked.resumes else "geoseg: interrupted.", err=True)
+    advice = f"; {_asked.advice}" if _asked.advice else ""
+    click.echo(f"geoseg: interrupted{advice}.", err=True)

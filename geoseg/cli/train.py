@@ -10,6 +10,7 @@ from geoseg.errors import UsageError
 from geoseg.models.texts import escaped
 
 from . import options
+from .interrupts import advise
 from .progress import is_json, json_progress
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {"loss": 10, "accuracy": 10, "jaccard": 10, "val_loss": 14, "val_accuracy": 14, "val_jaccard": 14}
 """Columns of the table with their widths, for 80 characters."""
+_RESUMING = "--resume continues the run"
 
 
 @click.command("train")
@@ -68,18 +70,25 @@ def command(
 
     from .console import make_console
 
+    if resume:
+        advise(_RESUMING)
     console = make_console(stderr=True, quiet=quiet)
     recipe = load_recipe(paths[0], overrides)
     with _build_bar(console) as bar:
         schedule = recipe.schedule
         display = _Display(console, bar, recipe.name, every=schedule.rows_every, epochs=schedule.epochs)
+
+        def end_epoch(row: Mapping[str, float]) -> None:
+            advise(_RESUMING)
+            display.print_row(row)
+
         training = train(
             recipe,
             folder=folder,
             resume=resume,
             devices=devices,
             progress=display.move_bar,
-            epoch_done=display.print_row,
+            epoch_done=end_epoch,
         )
     _show(console, training)
 

@@ -24,13 +24,12 @@ def start(*arguments, first=""):
     return processes.start(processes.stand_in(*arguments, first=first + "\n"), GDAL_HTTP_LOW_SPEED_TIME="600")
 
 
-def interrupted(process, *, resumes):
+def interrupted(process, advice="; the same command resumes"):
     """Press Ctrl-C; the command ends with exit code 130 and one sentence, after one if it saves a piece before."""
     process.send_signal(signal.SIGINT)
     _, text = process.communicate(timeout=WAIT)
     assert process.returncode == 130, text
-    said = "interrupted; the same command resumes." if resumes else "interrupted."
-    assert text.removeprefix(SAVING) == f"geoseg: {said}\n"
+    assert text.removeprefix(SAVING) == f"geoseg: interrupted{advice}.\n"
 
 
 def finished(*arguments):
@@ -56,7 +55,7 @@ def test_silence_in_the_main_thread(server, write_scene, noise, tmp_path, words)
     (tmp_path / "out").mkdir()
     with start(words[0], server.url("scene.tif"), *more, *words[1:]) as process:
         server.wait_for_silence()
-        interrupted(process, resumes=False)
+        interrupted(process, advice="")
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -83,7 +82,7 @@ def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path)
         server.wait_for_silence()
         process.send_signal(signal.SIGINT)  # waits for the piece in work
         assert process.stderr.readline() == SAVING
-        interrupted(process, resumes=True)
+        interrupted(process)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
     server.behave(silent_from=None)
     finished(*arguments)
@@ -98,9 +97,33 @@ def test_while_files_are_written(write_scene, write_bundle, noise, tmp_path):
     never = "result_rasters.write_cog = lambda *_, **__: (print('writing', flush=True), threading.Event().wait())"
     with start(*arguments, first=never) as process:
         assert process.stdout.readline() == "writing\n"
-        interrupted(process, resumes=True)
+        interrupted(process)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert ".first.geoseg" in names <= {".first.geoseg", ".second.geoseg"}
     finished(*arguments)
     assert not list((tmp_path / "out").glob(".*"))
     assert len(list((tmp_path / "out").glob("*_classes.tif"))) == 2
+
+
+TRAIN = """
+import geoseg.training.train
+def train(recipe, *, epoch_done, **_):
+    for epoch in range({}):
+        epoch_done({{"epoch": 1, "loss": 0.5}})
+    print("training", flush=True)
+    threading.Event().wait()
+geoseg.training.train.train = train
+"""
+
+
+@pytest.mark.parametrize(
+    ("epochs", "more", "advice"),
+    [(0, [], ""), (1, [], "; --resume continues the run"), (0, ["--resume"], "; --resume continues the run")],
+)
+def test_while_a_network_is_trained(tmp_path, epochs, more, advice):
+    """A run of training that has complete epochs says how it is continued."""
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text("[[data]]\nname = 'none'\nimages = 'images'\n")
+    with start("train", recipe, "-q", *more, first=TRAIN.format(epochs)) as process:
+        assert process.stdout.readline() == "training\n"
+        interrupted(process, advice)
