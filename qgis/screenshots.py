@@ -1,6 +1,6 @@
-"""Take the pictures of docs/qgis.md in a real QGIS under Xvfb: `python qgis/screenshots.py [FOLDER]`, docs by default.
+"""Take the pictures of docs/qgis.md in a real QGIS under Xvfb: `python qgis/screenshots.py [FOLDER]`.
 
-Needs Debian's packages qgis, python3-qgis and xvfb, and an installed geoseg.
+The folder is docs/images by default. Needs Debian's packages qgis, python3-qgis and xvfb, and an installed geoseg.
 """
 
 import os
@@ -57,4 +57,4 @@ def take(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "docs")
+    take(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "docs" / "images")
