@@ -218,6 +218,8 @@ def _length(rings: Rings) -> float:
 
 
 def _box(bounds: Bounds) -> tuple[Rings, str]:
+    if len(bounds) != 4:
+        raise UsageError(f"`aoi` must be west, south, east, north in degrees, got {len(bounds)} numbers.")
     west, south, east, north = bounds
     if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
         raise UsageError(

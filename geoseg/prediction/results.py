@@ -90,7 +90,7 @@ def write_results(
 
     rasters = [in_thread(partial(write, layer), name="compress") for layer in requested_layers(plan)]
     try:
-        journal.work_file(files.style).write_text(class_style(plan.legend))
+        journal.work_file(files.style).write_text(class_style(plan.legend), encoding="utf-8")
         roads = None
         if files.road_style is not None and finisher.tracing is not None:
             mosaic = next(path for layer, path in mosaics.items() if layer.name in {"road", "probabilities"})
@@ -139,9 +139,10 @@ def _write_roads(  # noqa: PLR0917 - a task has positional arguments
         road_layers = network.layers()
         with apart(journal.parts, near) as (folder, made):
             if files.road_style is not None:
-                (folder / journal.work_file(files.road_style).name).write_text(road_layers[0].style)
+                style = folder / journal.work_file(files.road_style).name
+                style.write_text(road_layers[0].style, encoding="utf-8")
             if files.report is not None:
-                write_road_picture(plan, network, folder / road_picture(journal, files.report).name)
+                write_road_picture(plan, network, tracing.factor, folder / road_picture(journal, files.report).name)
             for name, path in files.roads.items():
                 write_layers(road_layers, folder / journal.work_file(path).name, name)
     return RoadTotals(count=len(network), length_km=network.length_km), made

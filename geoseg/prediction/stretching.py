@@ -94,7 +94,10 @@ def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | 
 
 
 def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
-    """Measure one stretch for several scenes; raises SceneError or MismatchError."""
+    """Measure one stretch for several scenes; raises SceneError or MismatchError.
+
+    Of several, those that cannot be read, or show no data, are left out.
+    """
     for image in images:
         if np.dtype(image.raster.dtype).kind == "c":
             raise SceneError(f"{image.name} holds {image.raster.dtype} values; save their magnitude as a scene.")
@@ -102,12 +105,23 @@ def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
         _refuse_other_kind(images[0], image)
     # From more images, as many values in total as from `_POOLED`.
     step = -(-len(images) // _POOLED)
-    samples = [
-        [band[::step].copy() for band in sample_values(image.name, image.bands, image.validity, image.units)]
-        for image in images
-    ]
+    samples = []
+    for image in images:
+        try:
+            bands = sample_values(image.name, image.bands, image.validity, image.units)
+        except SceneError:
+            if len(images) == 1:
+                raise
+            continue
+        samples.append([band[::step].copy() for band in bands])
+    names = join_words([image.name for image in images])
     pooled = [np.concatenate(band) for band in zip(*samples, strict=True)]
-    return measure_stretch(join_words([image.name for image in images]), pooled, wanted)
+    if not any(map(len, pooled)):
+        raise SceneError(
+            f"none of the pixels sampled of {names} has data, so there is nothing to stretch by; "
+            "if others have, set the range with `stretch='LOW,HIGH'`."
+        )
+    return measure_stretch(names, pooled, wanted)
 
 
 def _unscaled(image: Imagery, card: Card) -> str:
@@ -135,6 +149,8 @@ def is_one_colour(limits: Limits, scaling: Sequence[Scaling]) -> bool:
 def _warn_of_strays(image: Imagery, used: Stretch) -> None:
     """Warn if a range leaves out most of the scene: a map would show one class."""
     sample = sample_values(image.name, image.bands, image.validity, image.units)
+    if not all(map(len, sample)):  # no data, or a band of one value
+        return
     ranges = used.ranges * (len(sample) // len(used.ranges))
     stray = np.mean(
         [np.mean((values < low) | (values > high)) for values, (low, high) in zip(sample, ranges, strict=True)]

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
-from geoseg.errors import SceneError
 from geoseg.tiling import Roi, prefetch
 
 from .grid import Shape
@@ -32,16 +31,11 @@ def sample_values(
 ) -> list[npt.NDArray[np.float64]]:
     """Return physical values of sampled valid pixels `(values,)` for each of `bands`, without fill and saturation.
 
-    Neither overviews nor the layout of the file matter. Raises SceneError if the raster cannot be read, or none of the
-    sampled pixels has data.
+    Neither overviews nor the layout of the file matter. There are none if none of the sampled pixels has data. Raises
+    SceneError if the raster cannot be read.
     """
     # In a thread of its own, so that an interrupt need not wait for a server.
     values = np.concatenate(list(prefetch(_read(source, bands, validity))))
-    if not len(values):
-        raise SceneError(
-            f"none of the pixels sampled of {source} has data, so there is nothing to stretch by; "
-            "if others have, set the range with `stretch='LOW,HIGH'`."
-        )
     return [_without_spikes(band) * unit.scale + unit.offset for band, unit in zip(values.T, units, strict=True)]
 
 
@@ -68,6 +62,8 @@ def _spans(size: int) -> list[slice]:
 def _without_spikes(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     """Leave out the lowest and the highest value where they are more frequent than the tail of a histogram."""
     kept = values.astype(np.float64)
+    if not len(kept):
+        return kept
     for extreme in (kept.min(), kept.max()):
         if np.count_nonzero(values == extreme) >= SPIKE * len(values):
             kept = kept[kept != extreme]

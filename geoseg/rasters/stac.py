@@ -6,6 +6,7 @@ The files are plain JSON, of which geoseg needs ids and links; no library is nee
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -107,7 +108,7 @@ def _read(document: str) -> dict[str, Any]:
         content = json.loads(download(document) if is_remote(document) else Path(document).read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{document} does not exist.") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError, HTTPException) as error:
         raise DataError(f"{document} cannot be read as a STAC document: {error}.") from error
     if not isinstance(content, dict):
         raise DataError(f"{document} is no STAC document: it holds no JSON object.")

@@ -73,7 +73,8 @@ class RoadNetwork:
     start: Ids
     """Offsets of the edges in `vertices`, `(edges + 1,)`."""
     vertices: npt.NDArray[np.int32]
-    """Column and row of each vertex `(vertices, 2)`, integers in 1024ths of a pixel from the grid's corner."""
+    """Column and row of each vertex `(vertices, 2)`, integers in 1024ths of a pixel from the grid's corner; fine
+    pixels are averaged before (`Tracing.factor`)."""
     placement: Placement
     files: tuple[Path, ...] = ()
     """Files written: one for each format, and the QGIS style."""

@@ -13,7 +13,8 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from standins import warned
 
-from geoseg.errors import DataError
+import geoseg
+from geoseg.errors import DataError, UsageError
 from geoseg.prediction.aoi import read_aoi
 
 GRID = GeoBox((60, 80), Affine(1, 0, 500_000, 0, -1, 5_400_000), "EPSG:32633")
@@ -263,3 +264,10 @@ def test_areas_of_the_whole_earth(west):
     grid = GeoBox((180, 360), Affine(1, 0, west, 0, -1, 90), "EPSG:4326")
     for bounds in ((-10, -10, 10, 10), (170, -10, -170, 10)):
         assert (~read_aoi(bounds, grid).outside(slice(0, 180), slice(0, 360))).sum() == 400
+
+
+@pytest.mark.parametrize("bounds", [(1, 2, 3), (1, 2, 3, 4, 5)])
+def test_bounds_are_four_numbers(write_scene, write_bundle, noise, bounds):
+    """Bounds of another number of values are refused in a sentence."""
+    with pytest.raises(UsageError, match=f"`aoi` must be west, south, east, north in degrees, got {len(bounds)}"):
+        geoseg.describe(write_scene(noise(40, 40)), model=write_bundle(), aoi=bounds)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from processes import finish, stand_in
 from rasterio.enums import ColorInterp, Resampling
 from rio_cogeo.cogeo import cog_validate
 from standins import InBlocks, load_echo, make_card
@@ -16,7 +17,7 @@ from web_server import serving
 
 import geoseg
 from geoseg.models.bundle import MEMBER
-from geoseg.models.legend import AERIAL, NODATA
+from geoseg.models.legend import AERIAL, NODATA, Legend, LegendClass
 from geoseg.prediction.plan import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
@@ -208,3 +209,14 @@ def test_rasters_are_written_by_several_workers(
     assert (executor.tasks.count("_make_part") > 12) == spread
     for found, expected in zip(several.outputs.files, one.outputs.files, strict=True):
         assert found.read_bytes() == expected.read_bytes(), found.name
+
+
+def test_a_locale_without_the_letters_of_a_class(write_scene, write_bundle, noise, tmp_path):
+    """Styles are in UTF-8, whatever the locale's encoding is."""
+    legend = Legend(
+        classes=tuple(LegendClass(name=name, colour="#4a4a4a") for name in ("forêt", "道路", "eau")), road=1
+    )
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    words = "predict", write_scene(noise(90, 70)), "-m", write_bundle(legend=legend), "-q", "-o", tmp_path / "out"
+    assert finish(stand_in(*words), **ascii_only) == (0, "")
+    assert "道路" in (tmp_path / "out" / "scene_classes.qml").read_text(encoding="utf-8")

@@ -269,16 +269,27 @@ def test_from_another_scene(write_scene, declare, haze):
 
 
 def test_joint(write_scene, write_bundle, haze, tmp_path):
-    """Scenes of one call get the percentiles of all their pixels; one that does not exist is reported by itself."""
+    """Scenes of one call get the percentiles of all their pixels; those that cannot be predicted do not stop it."""
     pixels = [haze(80, 70), haze(60, 90, seed=1) + 200]
     scenes = [str(write_scene(each, f"{number}.tif")) for number, each in enumerate(pixels)]
     choices = {"model": write_bundle(), "folder": tmp_path / "out", "load": load_echo, "roads": False}
-    outcomes = dict(predict_each([scenes[0], "nowhere.tif", scenes[1]], stretch="joint", **choices))
-    assert isinstance(outcomes["nowhere.tif"], SceneError)
+    others = ["nowhere.tif", str(write_scene(np.zeros((3, 60, 60), np.uint16), "empty.tif", nodata=0))]
+    outcomes = dict(predict_each([scenes[0], *others, scenes[1]], stretch="joint", **choices))
+    assert all(isinstance(outcomes[other], SceneError) for other in others)
     used = {outcomes[scene].stretch for scene in scenes}
     pooled = np.concatenate([each.reshape(3, -1) for each in pixels], axis=1)
     low, high = np.percentile(pooled, (2, 98), axis=1)
     assert used == {";".join(f"{down:.6g},{up:.6g}" for down, up in zip(low, high, strict=True))}
+
+
+def test_data_that_no_sample_shows(write_scene, haze):
+    """Without a sampled pixel nothing can be measured, and the sentence says what helps; a range that is given does."""
+    pixels = np.zeros((3, 2000, 2000), np.uint16)
+    pixels[:, 140:180, 140:180] = haze(40, 40)
+    scene = write_scene(pixels, nodata=0)
+    with pytest.raises(SceneError, match=r"none of the pixels sampled of .* has data.*`stretch='LOW,HIGH'`"):
+        planned(scene)
+    assert str(planned(scene, stretch="0,3000").stretch) == "0,3000"
 
 
 def test_joint_of_many(write_scene, haze):

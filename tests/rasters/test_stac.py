@@ -101,6 +101,13 @@ def test_passing_errors(write, server):
     assert len(read_assets(server.url("document.json"), "visual")) == 1
 
 
+@pytest.mark.parametrize("name", ["my items.json", "no\nname.json"])
+def test_addresses_that_are_none(server, name):
+    """What cannot be asked for is refused in a sentence."""
+    with pytest.raises(DataError, match="cannot be read as a STAC document"):
+        read_assets(f"{server.url('')}{name}", "visual")
+
+
 def test_silent_servers(write, server):
     """A server that says nothing is given up."""
     write(item("one", "a.tif"))

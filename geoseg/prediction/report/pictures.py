@@ -79,15 +79,18 @@ def road_picture(journal: Journal, report: Path) -> Path:
     return journal.work_file(report.with_suffix(".png"))
 
 
-def write_road_picture(plan: Plan, network: RoadNetwork, target: Path) -> None:
-    """Write the lines of a road network as a PNG of the ground that the results show, transparent elsewhere."""
+def write_road_picture(plan: Plan, network: RoadNetwork, factor: int, target: Path) -> None:
+    """Write the lines of a road network as a PNG of the ground that the results show, transparent elsewhere.
+
+    `factor` is the number of pixels of the plan's grid along a side of those that were averaged to trace roads in.
+    """
     from PIL import Image, ImageDraw
 
     ground = result_grid(plan).shape
     height, width = (max(1, round(LARGEST * length / max(ground))) for length in ground)
     picture = Image.new("L", (width, height))
     draw = ImageDraw.Draw(picture)
-    points = network.vertices / FRACTIONS
+    points = network.vertices / FRACTIONS * factor
     for axis, (size, part, shown) in enumerate(zip((width, height), plan.roi[::-1], _window(plan)[::-1], strict=True)):
         native, worked = plan.scene.grid.shape[1 - axis], plan.grid.shape[1 - axis]
         points[:, axis] = ((points[:, axis] + part.start) * native / worked - shown[0]) * size / shown[1]

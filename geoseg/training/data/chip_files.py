@@ -13,7 +13,7 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 
 from geoseg.rasters.band_texts import BandTexts
-from geoseg.rasters.geotiff import writing
+from geoseg.rasters.geotiff import check_complete, writing
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.values import is_physical
 from geoseg.tiling import Lattice, Roi, Tile
@@ -107,25 +107,27 @@ def _write_chip(
         place = {"crs": crs_of(pair.grid).to_wkt(), "transform": pair.grid.transform @ shift}
     count, height, width = bands.shape
     path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        writing(path),
-        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-        rasterio.open(
-            path, "w", driver="GTiff", count=count, height=height, width=width, dtype=bands.dtype,
-            nodata=None if labels is None else labels.nodata, compress="deflate", **place,
-        ) as chip,
-    ):  # fmt: skip
-        if described:
-            chip.colorinterp = [colour for colour, _ in described]
-            for number, (_, texts) in enumerate(described, 1):
-                texts.write(chip, number)
-            if is_physical(pair.units):
-                chip.scales = [unit.scale for unit in pair.units]
-                chip.offsets = [unit.offset for unit in pair.units]
-        chip.write(bands)
-        if valid is not None and not valid.all():
-            chip.write_mask(valid)
-        if labels is not None:
-            chip.update_tags(**labels.tags)
-            if labels.colour_table is not None:
-                chip.write_colormap(1, labels.colour_table)
+    masked = valid is not None and not valid.all()
+    with writing(path):
+        with (
+            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+            rasterio.open(
+                path, "w", driver="GTiff", count=count, height=height, width=width, dtype=bands.dtype,
+                nodata=None if labels is None else labels.nodata, compress="deflate", **place,
+            ) as chip,
+        ):  # fmt: skip
+            if described:
+                chip.colorinterp = [colour for colour, _ in described]
+                for number, (_, texts) in enumerate(described, 1):
+                    texts.write(chip, number)
+                if is_physical(pair.units):
+                    chip.scales = [unit.scale for unit in pair.units]
+                    chip.offsets = [unit.offset for unit in pair.units]
+            chip.write(bands)
+            if masked:
+                chip.write_mask(valid)
+            if labels is not None:
+                chip.update_tags(**labels.tags)
+                if labels.colour_table is not None:
+                    chip.write_colormap(1, labels.colour_table)
+        check_complete(path, masked=masked)

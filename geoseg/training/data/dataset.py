@@ -205,5 +205,6 @@ def open_data(run: Run) -> Data:
 
 def _open_sides(entry: DataSet, run: Run) -> Sides:
     """Open and split a data set as prediction sees it, and for training at each of its ground sample distances."""
-    sides, *levels = (split(pairs, entry, seed=run.seed) for pairs in open_pairs(entry, run.card, run.labels))
-    return replace(sides, levels=tuple(level.training for level in levels))
+    seen, *levels = open_pairs(entry, run.card, run.labels)
+    sides = split(seen, entry, seed=run.seed)
+    return replace(sides, levels=tuple(split(pairs, entry, seed=run.seed, as_in=sides).training for pairs in levels))

@@ -80,7 +80,7 @@ def rasterise_labels(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -
     bounds = region.boundingbox
     # Extend the region by the width of a line, and a little more: straight edges may be curved in the other CRS.
     metres_per_unit = min(ground_sample_distance(region)) / math.hypot(region.transform.a, region.transform.d)
-    reach = coding.width_m / metres_per_unit + 1
+    reach = (coding.width_m + 1) / metres_per_unit
     left, bottom, right, top = bounds.left - reach, bounds.bottom - reach, bounds.right + reach, bounds.top + reach
     around = to_grid.transform_bounds(left, bottom, right, top, direction="INVERSE")
     boxes = _turned(around, turn_of(features.crs), features.total_bounds)

@@ -44,9 +44,10 @@ class Sides:
         return self.levels or (self.training,)
 
 
-def split(pairs: Sequence[Pair], entry: DataSet, *, seed: int) -> Sides:
+def split(pairs: Sequence[Pair], entry: DataSet, *, seed: int, as_in: Sides | None = None) -> Sides:
     """Split the pairs of a data set, depending only on names and `seed`; UsageError for names without an image.
 
+    `as_in` are the sides of the same images at another ground sample distance, where the same ground is held out.
     All images may be held out if another data set has some to train on: see `check_training`.
     """
     if entry.split.groups and entry.split.by != "group":
@@ -55,7 +56,7 @@ def split(pairs: Sequence[Pair], entry: DataSet, *, seed: int) -> Sides:
             "set by = 'group' in its split, or remove the groups."
         )
     if entry.split.by == "block":
-        return _split_by_block(pairs, entry, seed)
+        return _split_by_block(pairs, entry, seed, as_in)
     groups = _group(pairs, entry) if entry.split.by == "group" else {pair.name: [pair.name] for pair in pairs}
     test = _match_groups(groups, entry.split.test, entry)
     rest = {name: images for name, images in groups.items() if name not in test}
@@ -130,7 +131,7 @@ def _draw(names: Sequence[Name], share: float, seed: int) -> list[Name]:
     return [names[number] for number in sorted(chosen)]
 
 
-def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int) -> Sides:
+def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int, as_in: Sides | None) -> Sides:
     share = entry.split.validation
     if isinstance(share, list) or entry.split.test:
         raise UsageError(
@@ -149,7 +150,12 @@ def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int) -> Sides:
         for pair in pairs
     ]
     blocks = [ground.blocks(pair.shape) for ground, pair in zip(grounds, pairs, strict=True)]
-    held_out = frozenset(_draw(sorted(set().union(*blocks)), share, seed))
+    if as_in is None:
+        held_out = frozenset(_draw(sorted(set().union(*blocks)), share, seed))
+    else:  # pixels of another size may hit fewer squares, of which others would be drawn
+        held_out = frozenset().union(
+            *(pair.part.held_out for pair in (*as_in.training, *as_in.validation) if pair.part is not None)
+        )
     sides: dict[bool, list[Pair]] = {True: [], False: []}
     for pair, ground, own in zip(pairs, grounds, blocks, strict=True):
         for training, side in sides.items():

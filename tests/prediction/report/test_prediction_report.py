@@ -12,6 +12,7 @@ import rasterio
 from click.testing import CliRunner
 from html_page import Page
 from PIL import Image
+from rasterio import Affine
 from rasterio.enums import Resampling
 from rasterio.warp import transform_bounds
 
@@ -127,12 +128,14 @@ def test_pictures_show_the_same_ground(predict, patches, match_input, gsd_m, in_
 
 
 @pytest.mark.parametrize("match_input", [False, True])
-def test_roads_are_drawn_where_they_are(predict, write_scene, match_input):
-    """The lines cover the road of the scene, on its picture, whichever grid the rasters have."""
+@pytest.mark.parametrize(("pixel_m", "gsd_m"), [(1.0, 2.0), (0.25, 0.25)])
+def test_roads_are_drawn_where_they_are(predict, write_scene, match_input, pixel_m, gsd_m):
+    """The lines cover the road of the scene, on its picture, whichever grid the rasters and the tracer have."""
     pixels = np.zeros((3, 120, 200), np.uint8)
     pixels[0] = 200
     pixels[:2, 70:80], pixels[2, 70:80] = 0, 250  # the road is what is blue
-    made, page = predict(write_scene(pixels), match_input=match_input, gsd_m=2.0)
+    place = Affine(pixel_m, 0, 500_000, 0, -pixel_m, 5_400_000)
+    made, page = predict(write_scene(pixels, transform=place), match_input=match_input, gsd_m=gsd_m)
     assert made.roads.count
     picture = page.picture("Road network")
     assert picture.size == (1000, 600)

@@ -1,3 +1,7 @@
+import resource
+import shutil
+import signal
+
 import numpy as np
 import pytest
 import rasterio
@@ -211,6 +215,24 @@ def test_nothing_is_overwritten_or_left_half(town, tmp_path):
     with pytest.raises(Exception, match=r"b\.tif is empty"):
         tile(tmp_path, folder=tmp_path / "chips")
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.99])
+def test_a_full_disk(town, tmp_path, share):
+    """A chip that does not fit on the disk is an error, also if only closing it fails, and no chip is left."""
+    tile(tmp_path, folder=tmp_path / "whole")
+    largest = max(path.stat().st_size for path in (tmp_path / "whole").rglob("*.tif"))
+    shutil.rmtree(tmp_path / "whole")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * largest), limits[1]))
+        with pytest.raises(OutputError, match=r"chips cannot be written \(.*; is the disk full\?\)"):
+            tile(tmp_path, folder=tmp_path / "chips")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not (tmp_path / "chips").exists()
 
 
 def test_command(town, tmp_path):

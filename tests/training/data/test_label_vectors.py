@@ -315,3 +315,19 @@ def test_features_of_an_image_counted_from_0(write_raster, tmp_path):
     geopandas.GeoSeries([shapely.box(-170, -0.1, -169.9, 0)], crs="EPSG:4326").to_file(tmp_path / "labels.gpkg")
     files = Files(name="image", image=tmp_path / "image.tif", label=tmp_path / "labels.gpkg")
     check_features([(files, GeoBox((40, 40), Affine(METRE, 0, 190, 0, -METRE, 0), "EPSG:4326"))])
+
+
+def test_features_far_from_an_image_in_degrees(write_raster, coordinates, only_pair, tmp_path):
+    """Features half a degree away are neither drawn nor need they have a class."""
+    place = Affine(1e-5, 0, 15.0, 0, -1e-5, 48.0)
+    write_raster("image.tif", coordinates(100, 120), transform=place, crs="EPSG:4326")
+    shapes = [shapely.box(15.0002, 47.9995, 15.0005, 47.9998), shapely.box(15.5, 47.9, 15.6, 48.0)]
+    geopandas.GeoDataFrame({"kind": ["road", "quarry"]}, geometry=shapes, crs="EPSG:4326").to_file(
+        tmp_path / "labels.gpkg"
+    )
+    pair = only_pair(
+        images="image.tif", labels="labels.gpkg", coding="vector", attribute="kind",
+        values={"road": "road", "background": "land"},
+    )  # fmt: skip
+    drawn = (read_labels(pair, WHOLE) == 1).sum()
+    assert drawn == pytest.approx(33.4 * 22.4, rel=0.1)  # square metres, in pixels of 1 m

@@ -239,6 +239,20 @@ def test_blocks_part_the_labels(write_raster, open_recipe, placed):
     assert 0.05 < (held_out != 3).mean() < 0.6
 
 
+def test_ground_is_held_out_at_every_pixel_size(write_raster, open_recipe):
+    """An image that is trained at two pixel sizes, of which the coarser hits fewer squares, is divided once."""
+    image = np.random.default_rng(0).integers(1, 255, (3, 900, 1021), np.uint8)
+    write_raster("set/images/a.png", image, transform=None)
+    write_raster("set/labels/a.png", np.ones((1, 900, 1021), np.uint8), transform=None)
+    split = {"by": "block", "block_m": 100, "validation": 0.2}
+    entry = {"name": "set", "images": "set", "split": split, "gsd_m": 0.3, "train_gsd_m": [0.3, 0.6]}
+    data = open_recipe(entry, card={"gsd_m": 0.3})
+    (validation,), levels = data.sides[0].validation, data.sides[0].levels
+    assert [level[0].shape for level in levels] == [(900, 1021), (450, 510)]
+    for (pair,) in levels:
+        assert pair.part.held_out == validation.part.held_out
+
+
 def test_images_smaller_than_squares_stay(tiles, open_recipe):
     """Whatever the size of the squares, each image is on one side or on both."""
     tiles()
