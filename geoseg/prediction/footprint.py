@@ -9,7 +9,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from geoseg.rasters import ground
-from geoseg.vectors.geojson import DECIMALS, cut_at_antimeridian
+from geoseg.vectors.geojson import DECIMALS, cut_at_antimeridian, ring_in_degrees
 
 _POINTS = 33
 """Per side, so that a footprint follows the ground where a side is curved in degrees."""
@@ -27,16 +27,8 @@ def footprint(grid: GeoBox) -> dict[str, Any]:
     lon, lat = to_lonlat.transform(*ground.place(grid.transform, grid.boundary(_POINTS)).T)
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         return {"geometry": None}
-    outside = np.abs(lon) > 180
-    lon[outside] = (lon[outside] + 180) % 360 - 180
-    jumps = int(np.count_nonzero(np.abs(np.diff(lon, append=lon[:1])) > 180))
-    if jumps % 2:
-        south, north = (lat.min(), 90) if lat.mean() > 0 else (-90, lat.max())
-        return _fields(shapely.box(-180, south, 180, north), beyond=False)
-    beyond = jumps > 0
-    if beyond:
-        lon[lon < 0] += 360
-    return _fields(shapely.Polygon(np.column_stack([lon, lat])).simplify(_STRAIGHT), beyond=beyond)
+    outline, beyond = ring_in_degrees(lon, lat)
+    return _fields(outline.simplify(_STRAIGHT), beyond=beyond)
 
 
 def _fields(polygon: shapely.Geometry, *, beyond: bool) -> dict[str, Any]:

@@ -108,8 +108,8 @@ class Model:
     def rows(self, source: str | Path, **options: Unpack[Options]) -> Iterator[Rows]:
         """Yield the finished rows of a scene from top to bottom, on the model's grid; nothing is written.
 
-        A scene wider than `memory` allows is predicted in columns, one after the other. `match_input` and `formats`
-        have no effect.
+        A scene wider than `memory` allows is predicted in columns, one after the other. `match_input`,
+        `formats`, `stac` and `report` have no effect.
 
         Raises
         ------

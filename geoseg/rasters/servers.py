@@ -76,7 +76,7 @@ def download(url: str) -> bytes:
 
 
 def ask(request: Request, read: Callable[[HTTPResponse], T]) -> T:
-    """Return what `read` makes of an answer, after as many tries and as long a silence as GDAL is allowed.
+    """Return what `read` makes of an answer; as GDAL does, ask again after codes that pass, and end silence.
 
     Raises OSError, HTTPException or ValueError, and SceneError if the server is silent.
     """

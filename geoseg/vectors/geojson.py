@@ -111,6 +111,21 @@ def _polygons(lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts
     return oriented
 
 
+def ring_in_degrees(lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> tuple[shapely.Polygon, bool]:
+    """Return the polygon of a ring, and whether it crosses the antimeridian: its west is then counted beyond 180.
+
+    A ring that encloses a pole becomes a whole cap.
+    """
+    lon = np.where(np.abs(lon) > 180, (lon + 180) % 360 - 180, lon)
+    crossings = int(np.count_nonzero(np.abs(np.diff(lon, append=lon[:1])) > 180))
+    if crossings % 2:
+        south, north = (lat.min(), 90) if lat.mean() > 0 else (-90, lat.max())
+        return shapely.box(-180, south, 180, north), False
+    if crossings:
+        lon = np.where(lon < 0, lon + 360, lon)
+    return shapely.Polygon(np.column_stack([lon, lat])), crossings > 0
+
+
 def cut_at_antimeridian(polygon: shapely.Geometry) -> shapely.Geometry:
     """Cut a polygon at 180°, and move the part beyond to the west."""
     west, east = (shapely.intersection(polygon, shapely.box(lon, -90, lon + 180, 90)) for lon in (180, 0))

@@ -17,12 +17,15 @@ from pyproj.database import query_utm_crs_info
 from geoseg.errors import UsageError
 from geoseg.rasters.ground import apply_affine, crs_of
 from geoseg.training.recipe.recipe import DataSet
+from geoseg.vectors.geojson import cut_at_antimeridian, ring_in_degrees
 
 from .ground_squares import Blocks, Ground
 from .pairs import Pair
 
 Name = TypeVar("Name")
 
+_NORTH_POLE, _SOUTH_POLE = 5041, 5042
+"""WGS 84 / UPS (E,N), beyond the zones of UTM."""
 EDGE_PX = 1.0
 """Pixels to shrink footprints by, so that adjacent images do not overlap."""
 
@@ -165,7 +168,7 @@ def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int, as_in: Sid
 
 
 def _projected_crs(grid: GeoBox) -> CRS:
-    """Choose the CRS of the squares: the grid's own if projected, else its UTM zone."""
+    """Choose the CRS of the squares: the grid's own if projected, else its UTM zone, or the polar stereographic one."""
     crs = crs_of(grid)
     if crs.is_projected:
         return crs
@@ -173,7 +176,7 @@ def _projected_crs(grid: GeoBox) -> CRS:
     to_lonlat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     lon, lat = to_lonlat.transform((bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2)
     zones = query_utm_crs_info("WGS 84", AreaOfInterest(lon, lat, lon, lat))
-    return CRS.from_epsg(int(zones[0].code))
+    return CRS.from_epsg(int(zones[0].code) if zones else _NORTH_POLE if lat > 0 else _SOUTH_POLE)
 
 
 def refuse_overlaps(sides: Sequence[Sides]) -> None:
@@ -236,19 +239,24 @@ def _refuse_ground(ones: Sequence[Pair], others: Sequence[Pair], one: str, other
             )
 
 
-def _outline(pair: Pair) -> shapely.Polygon:
+def _outline(pair: Pair) -> shapely.Geometry:
     grid = pair.plane if pair.grid is None else pair.grid
     assert grid is not None  # for all others `_plane` is None
     return footprint(grid)
 
 
-def footprint(grid: GeoBox) -> shapely.Polygon:
-    """Outline of an image, one pixel inside its edges: in degrees, or without a CRS in the unit of its transform."""
+def footprint(grid: GeoBox) -> shapely.Geometry:
+    """Outline of an image, one pixel inside its edges: in degrees, or without a CRS in the unit of its transform.
+
+    It is in two parts if it crosses the antimeridian.
+    """
     height, width = grid.shape
     top, left = min(EDGE_PX, height / 4), min(EDGE_PX, width / 4)
     inner = shapely.box(left, top, width - left, height - top)
     corners = shapely.get_coordinates(shapely.segmentize(inner, max(width, height) / 8))
     x, y = apply_affine(grid.transform, corners[:, 0], corners[:, 1])
-    if grid.crs is not None:
-        x, y = Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True).transform(x, y)
-    return shapely.Polygon(np.column_stack((x, y)))
+    if grid.crs is None:
+        return shapely.Polygon(np.column_stack((x, y)))
+    lon, lat = Transformer.from_crs(crs_of(grid), "EPSG:4326", always_xy=True).transform(x, y)
+    outline, beyond = ring_in_degrees(lon, lat)
+    return cut_at_antimeridian(outline) if beyond else outline

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 
 from geoseg.datasets.codings import CODINGS, LEGENDS
 from geoseg.errors import UsageError
@@ -212,4 +213,4 @@ def _suggest_split(seen: ImageSurvey) -> dict[str, Any]:
 
 def _overlap(seen: ImageSurvey) -> bool:
     shapes = [footprint(scene.geobox) for scene in seen.scenes]
-    return any(one.intersects(other) for one, other in combinations(shapes, 2))
+    return any(shapely.intersects(one, other) for one, other in combinations(shapes, 2))

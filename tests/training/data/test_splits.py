@@ -2,6 +2,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
@@ -11,6 +12,7 @@ from rasterio import Affine
 from geoseg.errors import UsageError
 from geoseg.training.data.ground_squares import Blocks, Ground
 from geoseg.training.data.read_pairs import read_image, read_labels
+from geoseg.training.data.splits import footprint
 
 # Images of one value.
 pytestmark = pytest.mark.filterwarnings("ignore:.* in all bands, as in:geoseg.errors.GeosegWarning")
@@ -281,3 +283,31 @@ def test_images_agree_on_blocks(angle, gsd_m, crs):
     numbers = [("", int(i), int(j)) for i, j in zip(*exact, strict=True)]
     assert blocks <= set(numbers)
     np.testing.assert_array_equal(mask.ravel(), [number not in held_out for number in numbers])
+
+
+def test_images_at_the_antimeridian(write_raster, open_recipe):
+    """An image that crosses it shows its own ground only, and not that of all longitudes."""
+    rng, zone = np.random.default_rng(0), {"crs": "EPSG:32760"}
+    across = Affine(10, 0, 817_400, 0, -10, 8_000_000)
+    far = Affine(10, 0, 300_000, 0, -10, 8_000_000)
+    for name, place in (("across", across), ("far", far)):
+        write_raster(f"set/images/{name}.tif", rng.integers(1, 255, (3, 40, 40), np.uint8), transform=place, **zone)
+        write_raster(f"set/labels/{name}.tif", np.ones((1, 40, 40), np.uint8), transform=place, **zone)
+    outline = footprint(GeoBox((40, 40), across, "EPSG:32760"))
+    assert len(shapely.get_parts(outline)) == 2
+    assert outline.area < 0.001
+    card = {"gsd_m": 10.0}
+    assert names(open_recipe(entry(validation=["far"]), card=card)) == (["across"], ["far"])
+    with_degrees = GeoBox((9, 9), Affine(1e-4, 0, -179.9999, 0, -1e-4, outline.bounds[3] - 1e-3), "EPSG:4326")
+    assert footprint(with_degrees).intersects(outline)
+
+
+@pytest.mark.parametrize(("north", "code"), [(85.0, 5041), (-85.0, 5042), (48.0, 32633)])
+def test_squares_of_images_in_degrees(write_raster, open_recipe, north, code):
+    """Their squares are those of the UTM zone, or beyond these of the polar stereographic grid."""
+    place = Affine(1e-4, 0, 15.0, 0, -1e-5, north)
+    write_raster("set/images/a.tif", np.random.default_rng(0).integers(1, 255, (3, 90, 90), np.uint8), transform=place,
+                 crs="EPSG:4326")  # fmt: skip
+    write_raster("set/labels/a.tif", np.ones((1, 90, 90), np.uint8), transform=place, crs="EPSG:4326")
+    data = open_recipe(entry(by="block", block_m=30, validation=0.3))
+    assert data.sides[0].training[0].part.ground.crs.to_epsg() == code
