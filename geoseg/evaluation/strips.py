@@ -147,7 +147,8 @@ def _pieces(rasters: Rasters, pixels: int) -> Iterator[Layers]:
         if rasters.overlay is None:
             true = read_ids(reference, roi, mapping.reference, rasters.in_reference)
         else:
-            true = _sample_reference(rasters, rasters.overlay, rows)
+            runs = (slice(first, min(first + step, rows.stop)) for first in range(rows.start, rows.stop, step))
+            true = np.concatenate([_sample_reference(rasters, rasters.overlay, run) for run in runs])
         covered |= bool(((true != NODATA) & (found != NODATA)).any())
         layers = np.concatenate([found[None], true[None], *_probabilities(rasters, rows)])
         for first in range(0, layers.shape[1], step):

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from xarray import DataArray
 
 Array = TypeVar("Array", npt.NDArray[Any], "DataArray")
+_OF_FILES = ("confidence", "disagreement", "match_input", "roads", "formats", "stac", "report")
+"""Options that change files only."""
 
 
 class Model:
@@ -166,6 +168,10 @@ class Model:
             raise UsageError("`aoi` selects a part of a file; slice the array instead.")
         if options.get("probabilities") and options.get("min_confidence") is not None:
             raise UsageError("`min_confidence` changes classes, and `probabilities=True` returns none; choose one.")
+        for name in _OF_FILES:
+            if options.get(name):
+                raise UsageError(f"`{name}` is of files, and pixels in memory make none; leave it out.")
+        options = {**options, "roads": False}
         in_memory = ArrayScene.from_array(array, geobox)
         if not in_memory.bands and len(in_memory.pixels) == len(self.card.bands):
             options = {"bands": tuple(range(1, len(self.card.bands) + 1)), **options}

@@ -246,6 +246,8 @@ def test_bands_by_name(model, noise):
             "must be equal",
         ),
         ((3, 40, 40), {"aoi": (0, 0, 1, 1)}, UsageError, "slice the array"),
+        ((3, 40, 40), {"confidence": True}, UsageError, "`confidence` is of files, and pixels in memory make none"),
+        ((3, 40, 40), {"stac": True}, UsageError, "`stac` is of files"),
         ((2, 40, 40), {}, SceneError, "^the array has 2 bands"),
         ((3, 40, 40), {"image_gsd_m": 0}, UsageError, "`image_gsd_m` must be a positive number of metres, got 0"),
         ((3, 40, 40), {"image_gsd_m": np.nan}, UsageError, "`image_gsd_m`"),
