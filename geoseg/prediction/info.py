@@ -31,7 +31,7 @@ def describe(
 
     Raises
     ------
-    SceneError, BundleError, UsageError
+    SceneError, BundleError, DataError, UsageError
         As `predict` raises them before it loads the network.
     """
     if not isinstance(source, Asset) and (Path(source).suffix == ".keras" or find_named_model(str(source))):

@@ -115,7 +115,7 @@ class Model:
 
         Raises
         ------
-        SceneError, BundleError, UsageError
+        SceneError, BundleError, DataError, UsageError
             With one sentence: what was found, what was expected, what to do.
         """
         with rasterio.Env(**GDAL):

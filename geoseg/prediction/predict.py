@@ -61,6 +61,10 @@ def predict(
     ------
     SceneError, BundleError, OutputError, UsageError
         With one sentence: what was found, what was expected, what to do.
+    DataError
+        If a file of `aoi` cannot be read.
+    ClusterError
+        If the Dask cluster was lost; the same call resumes.
     """
     (named,) = name_results([source], name)
     prepared = prepare(model, options, executor=executor, load=load)

@@ -50,7 +50,7 @@ class Network(Section):
     preset: str = DEFAULT_PRESET
     width: Positive = 16
     depth: Annotated[int, Field(gt=0, le=8)] | None = None
-    """Number of halvings; None for the preset's own."""
+    """Number of halvings; None for the preset's own, or the encoder's, which has no other."""
     encoder: str | None = None
     """Backbone to replace the preset's own encoder."""
     encoder_weights: str | None = None

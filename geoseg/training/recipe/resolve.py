@@ -104,7 +104,12 @@ def _find_depth(network: Network) -> int:
         return network.depth or PRESETS[network.preset].depth
     if network.encoder not in ENCODERS:
         raise UsageError(f"encoder {network.encoder!r} is unknown; choose one of {', '.join(ENCODERS)}.")
-    return ENCODERS[network.encoder].depth
+    depth = ENCODERS[network.encoder].depth
+    if network.depth not in (None, depth):
+        raise UsageError(
+            f"network.depth is {network.depth}, but encoder {network.encoder} halves {depth} times; leave it out."
+        )
+    return depth
 
 
 def _build_card(recipe: Recipe, legend: Legend, multiple: int) -> Card:

@@ -47,11 +47,11 @@ def test_paths_of_the_machine_stay_there(tmp_path):
         ({}, 4),
         ({"preset": "unet6"}, 6),
         ({"depth": 2}, 2),
-        ({"encoder": "vgg16", "depth": 2}, 4),
+        ({"encoder": "vgg16"}, 4),
     ],
 )
 def test_the_depth_of_the_network(network, depth):
-    """Depth is that of the encoder, else the recipe, else the preset; windows are multiples of 2 ** depth."""
+    """Depth is that of the recipe, or else of the encoder or the preset; windows are multiples of 2 ** depth."""
     run = resolved(network=network)
     assert run.network.depth == depth
     assert run.card.multiple == 2**depth
@@ -64,6 +64,7 @@ def test_the_depth_of_the_network(network, depth):
         ({"loss": {"class_weights": dict.fromkeys(AERIAL.names, 0.0)}}, "0 for every class"),
         ({"data": [{"name": "a", "images": "x", "bands": [1]}]}, r"data set a takes bands 1; the card has 3"),
         ({"network": {"preset": "vnet"}}, "'vnet' is unknown"),
+        ({"network": {"encoder": "vgg16", "depth": 2}}, "network.depth is 2, but encoder vgg16 halves 4 times"),
         ({"schedule": {"window": 33}}, "schedule.window is 33; .* must be a multiple of 16"),
     ],
 )
