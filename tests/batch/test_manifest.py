@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be(tmp_path):
     """A file in the place of the folder is an OutputError that names it."""
     (tmp_path / "file").touch()
     with (
-        pytest.raises(OutputError, match=r"file is not a folder; choose another `folder`"),
+        pytest.raises(OutputError, match=r"file is not a folder; choose another\."),
         open_manifest(tmp_path / "file"),
     ):
         pass
