@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import warnings
 from collections.abc import Iterator
@@ -22,6 +23,19 @@ from geoseg.prediction.jobs import run_block
 
 DAMAGED_LEGENDS = ("{", "{}", "3", '{"classes": 3, "road": null}', "[" * 100_000, "[" * 500 + "]" * 500)
 """Texts that are no legend: cut off, empty, of another shape, nested deeper than Python recurses."""
+
+
+@contextmanager
+def files_of_at_most(length: int) -> Iterator[None]:
+    """Refuse what this process writes to a file beyond a length in bytes, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (length, limits[1]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def make_card(**changes) -> Card:

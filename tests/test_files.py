@@ -1,14 +1,13 @@
 """Files are written whole or not at all; devices, pipes and links keep what they are."""
 
 import os
-import resource
-import signal
 import stat
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
+from standins import files_of_at_most
 
 from geoseg.errors import OutputError
 from geoseg.files import check_outputs, discard, publish, whole, whole_files, write_text, writing
@@ -95,17 +94,11 @@ def test_files_have_the_permissions_of_any_other(tmp_path):
 def test_a_full_disk(tmp_path):
     """A write that is refused is one sentence with the file's name and the system's reason."""
     target = tmp_path / "a.txt"
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    with files_of_at_most(1000):
         with pytest.raises(OutputError) as raised:
             write_text(target, "x" * 2000)
         with pytest.raises(OutputError) as several, whole_files([target, tmp_path / "b.txt"]) as folder:
             (folder / "b.txt").write_text("x" * 2000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
     assert str(raised.value) == f"{target} cannot be written (File too large)."
     assert str(several.value) == f"{tmp_path} cannot be written (File too large)."
     assert names(tmp_path) == []

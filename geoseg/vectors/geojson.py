@@ -111,7 +111,7 @@ def _polygons(lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts
     return oriented
 
 
-def ring_in_degrees(lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> tuple[shapely.Polygon, bool]:
+def ring_in_degrees(lon: Degrees, lat: Degrees) -> tuple[shapely.Polygon, bool]:
     """Return the polygon of a ring, and whether it crosses the antimeridian: its west is then counted beyond 180.
 
     A ring that encloses a pole becomes a whole cap.

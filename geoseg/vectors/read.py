@@ -9,6 +9,7 @@ import numpy.typing as npt
 import shapely
 from pyproj import CRS
 
+from geoseg.datasets.discovery import RASTERS
 from geoseg.errors import DataError
 from geoseg.files import check_regular
 
@@ -22,7 +23,6 @@ _LAYER = "edges"
 """geoseg's layer of road lines, read from files with several layers."""
 _INDIRECT, _HEAD = b"<OGR", 1024
 """What begins OGR's files that name others, in so many first bytes."""
-_RASTERS = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg"}
 _TURN = 540
 """Longitudes further from 0 are no degrees: those across the antimeridian may go on beyond 180."""
 
@@ -104,7 +104,7 @@ def _unreadable(path: Path, error: Exception) -> str:
         return f"{path} is a folder; name the vector file in it."
     if length == 0 and path.is_file():
         return f"{path} is empty (0 bytes)."
-    if path.suffix.lower() in _RASTERS:
+    if path.suffix.lower() in RASTERS:
         made = "`geoseg roads` and `geoseg polygons` make of a class raster"
         return f"{path} is a raster; name a vector file, such as {made}."
     reason = " ".join(str(error).split(".;")[0].split()).rstrip(".")  # pyogrio appends advice on its arguments

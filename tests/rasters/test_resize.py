@@ -1,6 +1,3 @@
-import resource
-import signal
-
 import numpy as np
 import pytest
 import rasterio
@@ -10,6 +7,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.rpc import RPC
 from rasterio.transform import Affine
+from standins import files_of_at_most
 
 import geoseg.rasters.resize
 from geoseg.cli.resize import command
@@ -443,15 +441,11 @@ def test_a_full_disk_leaves_nothing_behind(make, tmp_path, share, masked):
     scene = make(photo(1, 600, 600), mask=photo(1, 600, 600)[0] > 9 if masked else None, **UTM)
     complete = resize(scene, tmp_path / "complete.tif", scale=1, labels=True).stat().st_size
     (tmp_path / "complete.tif").unlink()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * complete), limits[1]))
-        with pytest.raises(OutputError, match=r"out\.tif cannot be written"):
-            resize(scene, tmp_path / "out.tif", scale=1, labels=True)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with (
+        files_of_at_most(int(share * complete)),
+        pytest.raises(OutputError, match=r"out\.tif cannot be written"),
+    ):
+        resize(scene, tmp_path / "out.tif", scale=1, labels=True)
     assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
 
 

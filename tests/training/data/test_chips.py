@@ -1,6 +1,4 @@
-import resource
 import shutil
-import signal
 
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ from click.testing import CliRunner
 from rasterio import Affine
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
-from standins import warned
+from standins import files_of_at_most, warned
 
 from geoseg.cli.tile import command
 from geoseg.errors import OutputError, SceneError, UsageError
@@ -223,15 +221,11 @@ def test_a_full_disk(town, tmp_path, share):
     tile(tmp_path, folder=tmp_path / "whole")
     largest = max(path.stat().st_size for path in (tmp_path / "whole").rglob("*.tif"))
     shutil.rmtree(tmp_path / "whole")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * largest), limits[1]))
-        with pytest.raises(OutputError, match=r"chips cannot be written \(.*; is the disk full\?\)"):
-            tile(tmp_path, folder=tmp_path / "chips")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with (
+        files_of_at_most(int(share * largest)),
+        pytest.raises(OutputError, match=r"chips cannot be written \(.*; is the disk full\?\)"),
+    ):
+        tile(tmp_path, folder=tmp_path / "chips")
     assert not (tmp_path / "chips").exists()
 
 
