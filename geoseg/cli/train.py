@@ -173,8 +173,8 @@ def _show(console: "Console", training: "Training") -> None:
     console.print(f"best epoch: {int(best['epoch'])}{score}", highlight=False)
     console.print(training.calibration, highlight=False, soft_wrap=True, markup=False)
     timing = dict(training.timing)
-    steps, rate = timing.pop("steps"), timing.pop("megapixels_s")
+    steps, rate, precision = (timing.pop(key) for key in ("steps", "megapixels_s", "precision"))
     parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in timing.items())
-    console.print(f"{parts}; {steps:,.0f} steps, {rate:.3g} Mpx/s", highlight=False, soft_wrap=True)
+    console.print(f"{parts}; {steps:,.0f} steps in {precision}, {rate:.3g} Mpx/s", highlight=False, soft_wrap=True)
     for path in (training.report, training.bundle):
         console.print(str(path), highlight=False, soft_wrap=True)

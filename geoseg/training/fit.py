@@ -31,6 +31,7 @@ from .run.devices import has_own_memory, share_statistics, spread
 from .run.event_file import WriteEvents
 from .run.loss import build_loss
 from .run.neural_network import build_optimizer, build_rate, build_shipped, build_trained
+from .run.precision import choose_precision
 from .run.run_folder import Row, RunFolder, read_history
 from .run.stopwatch import Stopwatch
 from .run.teacher import LeadTeacher, build_teacher
@@ -179,7 +180,7 @@ def build_batches(run: Run, data: "Data", augmenter: Augmenter, *, resident: boo
 
 def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[str]) -> TrainingNetwork:
     """Build the network and compile it with what prepares its batches, its optimizer, loss and metrics."""
-    labels, precision = run.labels, run.schedule.precision
+    labels, precision = run.labels, choose_precision(run.schedule.precision, devices)
     network = build_trained(run.network, run.card, precision=precision)
     # XLA takes minutes and gains TensorFlow nothing on a CPU; JAX without it runs operation by operation.
     accelerated = keras.backend.backend() == "jax" or any("gpu" in name.lower() for name in devices)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geoseg.errors import OutputError
 from geoseg.extras import TRAINING, require
@@ -34,8 +34,8 @@ class Training:
     """History row of the epoch whose weights the bundle has."""
     calibration: str
     """Sentence on the temperature of the probabilities, or why there is none."""
-    timing: Mapping[str, float]
-    """Content of `timing.json`: seconds of each part of this call, and what they did."""
+    timing: Mapping[str, Any]
+    """Content of `timing.json`: seconds of each part of this call, what they did, and in which precision."""
 
 
 def train(
@@ -85,6 +85,7 @@ def train(
     from .finish import finish
     from .fit import fit
     from .run.devices import choose_devices, find_devices
+    from .run.precision import choose_precision
 
     run = resolve(recipe)
     found = find_devices()
@@ -103,7 +104,8 @@ def train(
                 steps = fit(run, data, files, devices=names, watch=watch, progress=progress, epoch_done=epoch_done)
             watch.switch("finishing")
             report, calibration = finish(run, data, files)
-            timing = _describe(run.schedule, watch.read(), steps)
+            precision = choose_precision(run.schedule.precision, names)
+            timing = _describe(run.schedule, watch.read(), steps, precision)
             write_text(files.timing, json.dumps(timing, indent=2))
         except OSError as error:
             reason = shorten(str(error), 200)  # HDF5 adds its own state to the message
@@ -120,8 +122,8 @@ def train(
     )
 
 
-def _describe(schedule: Schedule, seconds: Mapping[str, float], steps: int) -> dict[str, float]:
-    """Add steps and rate to the seconds of a run."""
+def _describe(schedule: Schedule, seconds: Mapping[str, float], steps: int, precision: str) -> dict[str, Any]:
+    """Add steps, their rate and their precision to the seconds of a run."""
     pixels = steps * schedule.batch * schedule.window**2
     rate = round(pixels / 1e6 / seconds["stepping"], 3) if steps and seconds["stepping"] else 0.0
-    return dict(seconds) | {"steps": steps, "megapixels_s": rate}
+    return dict(seconds) | {"steps": steps, "megapixels_s": rate, "precision": precision}

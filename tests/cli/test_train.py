@@ -33,7 +33,7 @@ def asked(monkeypatch, tmp_path):
             progress(2 * epoch, 12, "loss 0.5000")
             epoch_done({"epoch": float(epoch)} | ROW | asked.held_out)
         best = {"epoch": 4.0} | ROW | asked.held_out
-        timing = {"starting": 2.0, "stepping": 61.7, "steps": 11, "megapixels_s": 0.7123}
+        timing = {"starting": 2.0, "stepping": 61.7, "steps": 11, "megapixels_s": 0.7123, "precision": "float32"}
         files = {"bundle": tmp_path / "tiny.keras", "report": tmp_path / "report.html"}
         return SimpleNamespace(best=best, calibration="calibrated, error 0.01.", timing=timing, **files)
 
@@ -129,7 +129,7 @@ def train(recipe, *, progress, epoch_done, **arguments):
     progress(0, 2, "")
     warnings.warn("no pixel is labelled water.", GeosegWarning)
     print("a library fails.", file=sys.stderr)
-    timing = {{"steps": 1, "megapixels_s": 1.0}}
+    timing = {{"steps": 1, "megapixels_s": 1.0, "precision": "float32"}}
     return SimpleNamespace(best={{"epoch": 1.0}}, bundle="b", report="r", calibration="", timing=timing)
 geoseg.training.train.train = train
 main(["train", sys.argv[1], *{quiet!r}])

@@ -139,7 +139,7 @@ def test_a_run_is_timed(whole):
     timing = json.loads((training.folder / "timing.json").read_text())
     assert timing == training.timing
     parts = ["starting", "reading", "compiling", "stepping", "validating", "finishing"]
-    assert [*timing] == [*parts, "steps", "megapixels_s"]
+    assert [*timing] == [*parts, "steps", "megapixels_s", "precision"]
     assert timing["steps"] == 8
     assert timing["megapixels_s"] == pytest.approx(8 * 2 * 32**2 / 1e6 / timing["stepping"], rel=0.1)
 

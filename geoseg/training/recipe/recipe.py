@@ -229,7 +229,8 @@ class Schedule(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.997
     """Momentum of the averaged weights; 0 for no averaging."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "mixed_bfloat16"
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    """`auto` is mixed_bfloat16 on hardware that computes in bfloat16, else float32."""
     patience: Positive | None = None
     """Stop after this many epochs without a better validation score; None to train to the end."""
     table_every: Positive = 5
