@@ -14,7 +14,9 @@ from rasterio.enums import ColorInterp
 from rasterio.features import rasterize
 from rasterio.transform import Affine, xy
 
+from geoseg.models.legend import AERIAL
 from geoseg.rendering import CLASS_COLOURS, STYLES, RenderedScene, Road, SurfaceClass, render_scene
+from geoseg.vectors.qgis import class_style
 
 NODATA = 255
 METRES_PER_DEGREE = 111_320.0
@@ -99,7 +101,7 @@ SAMPLES = (
 
 
 def write_sample(sample: Sample, folder: Path) -> None:
-    """Write the image, `<name>_classes.tif` and `<name>_roads.geojson`."""
+    """Write the image, `<name>_classes.tif` with its QGIS style, and `<name>_roads.geojson`."""
     scene = render_scene(sample.seed, sample.shape, gsd=sample.gsd, style=STYLES[sample.style])
     area = shapely.box(0, 0, *sample.shape[::-1]) if sample.valid is None else sample.valid
     valid = rasterize([area], sample.shape, dtype=np.uint8).astype(bool)
@@ -132,13 +134,14 @@ def write_image(sample: Sample, scene: RenderedScene, valid: npt.NDArray[np.bool
 
 
 def write_classes(sample: Sample, classes: npt.NDArray[np.uint8], path: Path) -> None:
-    """Write class ids with a colour table, and class names as tags."""
+    """Write class ids with a colour table, and class names as tags and in a QGIS style beside."""
     with rasterio.open(
         path, "w", **profile(sample, count=1, dtype=np.uint8, compress="deflate", zlevel=9, nodata=NODATA)
     ) as raster:
         raster.write(classes, 1)
         raster.write_colormap(1, {int(surface): colour for surface, colour in CLASS_COLOURS.items()})
         raster.update_tags(1, **{f"class_{surface:d}": surface.name.lower() for surface in SurfaceClass})
+    path.with_suffix(".qml").write_text(class_style(AERIAL), encoding="utf-8")
 
 
 def profile(sample: Sample, **rest: object) -> dict[str, object]:

@@ -1,6 +1,7 @@
 import importlib.util
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -34,6 +35,17 @@ def test_files_are_small():
     sizes = [path.stat().st_size for path in FOLDER.iterdir() if path.is_file()]
     assert max(sizes) < 1.5e6
     assert sum(sizes) < 7e6
+
+
+def test_style(name):
+    """QGIS shows the classes by name, in the colours of the raster."""
+    entries = ElementTree.parse(FOLDER / f"{name}_classes.qml").findall(".//paletteEntry")
+    named = {int(entry.get("value")): (entry.get("label"), entry.get("color")) for entry in entries}
+    with rasterio.open(FOLDER / f"{name}_classes.tif") as classes:
+        colours, tags = classes.colormap(1), classes.tags(1)
+    assert named == {
+        value: (tags[f"class_{value}"], "#{:02x}{:02x}{:02x}".format(*colours[value])) for value in range(5)
+    }
 
 
 def test_georeference(name):
@@ -125,5 +137,7 @@ def test_script_rebuilds_the_files(tmp_path):
         difference = np.abs(new.read().astype(int) - old.read().astype(int))
     # another processor or library may round a sum differently, and so move an edge by one cell here and there
     assert (difference > 2).mean() < 1e-3
+    styles = [(folder / "satellite_16bit_classes.qml").read_bytes() for folder in (tmp_path, FOLDER)]
+    assert styles[0] == styles[1]
     fresh, committed = (folder / "satellite_16bit_roads.geojson" for folder in (tmp_path, FOLDER))
     assert len(fresh.read_text().splitlines()) == len(committed.read_text().splitlines())
