@@ -14,12 +14,14 @@ from rasterio.windows import Window
 
 from geoseg.datasets.discovery import VECTORS
 from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.grid import Grid
+from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened
+from geoseg.rasters.overlay import Indices, overlay_grid
 from geoseg.rasters.read import PART_SIDE, gather, packed_colours, read_nearest
 from geoseg.rasters.scene import is_placed
 from geoseg.tiling import Roi
 
-from .label_places import to_label_pixels
 from .label_values import LabelEncoder
 from .pairs import Pair
 
@@ -36,18 +38,19 @@ def read_values(pair: Pair, encoder: LabelEncoder, roi: Roi) -> Values:
             with opened(str(pair.image), overviews=True, identity=pair.image_identity) as image:
                 same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
             if not same:
-                return gather(read, label.shape, *_locate(pair.grid, label, roi), at_most=PART_SIDE**2)
+                return gather(read, label.shape, *_locate(pair, pair.grid, label, roi), at_most=PART_SIDE**2)
         return read_nearest(label, read, pair.shape, roi)
 
 
-def _locate(
-    grid: GeoBox, label: rasterio.DatasetReader, roi: Roi
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Find row and column of the label pixel under the centre of each pixel of a region; -1 outside the label."""
-    cols, rows = np.meshgrid(np.arange(roi[1].start, roi[1].stop) + 0.5, np.arange(roi[0].start, roi[0].stop) + 0.5)
-    cols, rows = map(np.floor, to_label_pixels(grid, label, cols, rows))
-    inside = (rows >= 0) & (rows < label.height) & (cols >= 0) & (cols < label.width)
-    return np.where(inside, rows, -1).astype(np.int64), np.where(inside, cols, -1).astype(np.int64)
+def _locate(pair: Pair, grid: GeoBox, label: rasterio.DatasetReader, roi: Roi) -> tuple[Indices, Indices]:
+    """Find row and column of the label pixel under the centre of each pixel of a region."""
+    whole = Grid(shape=(grid.height, grid.width), transform=grid.transform, crs=crs_of(grid))
+    rows, cols = roi
+    region = overlay_grid(whole, label, str(pair.image), own_pixels=False).sampled(
+        (slice(rows.start, rows.stop, 1), slice(cols.start, cols.stop, 1))
+    )
+    row, column = np.broadcast_arrays(*region.indices(slice(0, rows.stop - rows.start), cols.stop - cols.start))
+    return row, column
 
 
 def _check_kind(pair: Pair, encoder: LabelEncoder, label: rasterio.DatasetReader) -> None:

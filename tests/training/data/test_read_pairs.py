@@ -58,6 +58,16 @@ def test_labels_are_warped_nearest_exact(write_raster, coordinates, ids, only_pa
     np.testing.assert_array_equal(read_labels(pair, whole(pair)), expected)
 
 
+@pytest.mark.parametrize("rounding", [-1e-8, 1e-8])
+def test_rounded_georeferences(write_raster, coordinates, ids, only_pair, rounding):
+    """Where centres lie on borders of finer labels, a georeference that is rounded otherwise changes no label."""
+    write_raster("image.tif", coordinates(60, 50))
+    labels = ids(120, 100)
+    write_raster("label.tif", labels, transform=Affine(0.5, 0, 500_000 + rounding, 0, -0.5, 5_400_000 + rounding))
+    pair = only_pair(images="image.tif", labels="label.tif")
+    np.testing.assert_array_equal(read_labels(pair, whole(pair)), labels[0, 1::2, 1::2])
+
+
 def test_labels_in_another_crs(write_raster, coordinates, ids, only_pair):
     """Labels in degrees are read where PROJ locates each pixel of an image in metres."""
     write_raster("image.tif", coordinates(60, 50))
