@@ -5,7 +5,7 @@ geometry would need the square of it.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby
@@ -217,14 +217,19 @@ def _length(rings: Rings) -> float:
     return float(steps.sum())
 
 
+def _are_bounds(values: Sequence[float]) -> bool:
+    if len(values) != 4:
+        return False
+    west, south, east, north = values
+    return -180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90
+
+
 def _box(bounds: Bounds) -> tuple[Rings, str]:
-    if len(bounds) != 4:
-        raise UsageError(f"`aoi` must be west, south, east, north in degrees, got {len(bounds)} numbers.")
-    west, south, east, north = bounds
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
+    if not _are_bounds(bounds):
         raise UsageError(
             f"`aoi` must be west, south, east, north in degrees, got {','.join(f'{value:g}' for value in bounds)}."
         )
+    west, south, east, north = bounds
     # across the antimeridian, as in RFC 7946
     parts = [(west, east)] if west < east else [(west, 180), (-180, east)]
     return _rings([shapely.box(left, south, right, north) for left, right in parts]), "EPSG:4326"

@@ -11,7 +11,7 @@ from rasterio._env import set_gdal_config
 from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.identity import changed
 from geoseg.rasters.open import GDAL, opened
-from geoseg.rasters.read import Masked, read_imagery, rows_to_cache
+from geoseg.rasters.read import Masked, in_strips, read_imagery, rows_to_cache
 from geoseg.rasters.servers import on_server
 from geoseg.rasters.unwritten import has_mask
 from geoseg.tiling import Roi, cut, is_repeated, prefetch, roi_shape, within
@@ -98,7 +98,7 @@ def _divide(plan: Plan, dataset: rasterio.DatasetReader, region: Roi, count: int
     rows, cols = region
     block_rows, block_cols = dataset.block_shapes[0]
     down, along = (worked / native for worked, native in zip(plan.grid.shape, dataset.shape, strict=True))
-    if block_cols == dataset.width:
+    if in_strips(dataset):
         return [(part, cols) for part in _cut(rows, count, block_rows * down)]
     return [(rows, part) for part in _cut(cols, count, block_cols * along)]
 

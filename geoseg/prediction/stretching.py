@@ -54,6 +54,11 @@ class Imagery:
         """Kind of the values: physical, or of a data type."""
         return kind_of(self.raster.dtype, self.units)
 
+    @property
+    def values(self) -> str:
+        """What the file says of its values, in words."""
+        return f"declares {format_units(self.units)}" if is_physical(self.units) else f"holds {self.kind} values"
+
 
 Scalings = tuple[tuple[Scaling, ...], Stretch | None]
 """Scaling of each band, and the stretch that it stands for; None if it is the model's own."""
@@ -126,9 +131,7 @@ def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
 
 def _unscaled(image: Imagery, card: Card) -> str:
     """State that a model has no scaling for a scene's values."""
-    declared = is_physical(image.units)
-    found = f"declares {format_units(image.units)}" if declared else f"holds {image.kind} values"
-    return f"{image.name} {found}; model {card.name} knows {', '.join(card.scaling)} values only"
+    return f"{image.name} {image.values}; model {card.name} knows {', '.join(card.scaling)} values only"
 
 
 def _warn_of_one_colour(image: Imagery, card: Card, own: tuple[Scaling, ...]) -> None:

@@ -172,7 +172,7 @@ def rows_to_cache(dataset: rasterio.DatasetReader, shape: Shape) -> int:
     if dataset.shape == shape:
         return 2 * height
     margins = ceil(2 * lanczos_radius(shape[0], dataset.height))
-    return (height if _in_strips(dataset) else _rows_of_part(dataset)) + -(-margins // height) * height
+    return (height if in_strips(dataset) else _rows_of_part(dataset)) + -(-margins // height) * height
 
 
 def _parts(dataset: rasterio.DatasetReader, shape: Shape, roi: Roi) -> Iterator[tuple[Roi, Roi]]:
@@ -183,7 +183,7 @@ def _parts(dataset: rasterio.DatasetReader, shape: Shape, roi: Roi) -> Iterator[
     a part needs these and those that the part above needed last, and not a third row of tiles, decoded too early.
     """
     down, along = (native / worked for native, worked in zip(dataset.shape, shape, strict=True))
-    if _in_strips(dataset):
+    if in_strips(dataset):
         width = roi_shape(roi)[1]
         rows = max(1, int(PART_SIDE**2 / (width * along * down)))
         cols, places = width, list(range(roi[0].start, roi[0].stop, rows))
@@ -199,7 +199,8 @@ def _parts(dataset: rasterio.DatasetReader, shape: Shape, roi: Roi) -> Iterator[
             yield part, (within(part[0], roi[0]), within(part[1], roi[1]))
 
 
-def _in_strips(dataset: rasterio.DatasetReader) -> bool:
+def in_strips(dataset: rasterio.DatasetReader) -> bool:
+    """Whether a raster's blocks are as wide as the raster: narrower reads would decode each of them repeatedly."""
     return bool(dataset.block_shapes[0][1] == dataset.width)
 
 

@@ -26,6 +26,7 @@ from .geotiff import check_complete, writing
 from .grid import Shape, scaled_shape
 from .identity import ask_server, identify
 from .open import opened, reading, unplaced
+from .read import in_strips
 from .resampling import Resampler
 from .scene import open_scene, refuse_mixed_types
 from .validity import is_unmasked
@@ -232,11 +233,10 @@ def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
 def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:
     """Yield the output's blocks in row-major order, each with a bounded number of source pixels.
 
-    A scene stored in strips is read in strips: narrower reads would decode each strip repeatedly.
+    A scene stored in strips is read in strips.
     """
     height, width = shape
-    in_strips = scene.block_shapes[0][1] == scene.width
-    source_cols = scene.width if in_strips else min(scene.width, isqrt(BLOCK_PIXELS))
+    source_cols = scene.width if in_strips(scene) else min(scene.width, isqrt(BLOCK_PIXELS))
     cols = _whole_tiles(source_cols * width // scene.width)
     rows = _whole_tiles(min(BLOCK_PIXELS // source_cols * height // scene.height, BLOCK_PIXELS // cols))
     for top in range(0, height, rows):

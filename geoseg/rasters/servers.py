@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable
-from http.client import HTTPResponse
+from http.client import HTTPResponse, IncompleteRead
 from typing import TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -76,23 +76,25 @@ def download(url: str) -> bytes:
 
 
 def ask(request: Request, read: Callable[[HTTPResponse], T]) -> T:
-    """Return what `read` makes of an answer; as GDAL does, ask again after codes that pass, and end silence.
+    """Return what `read` makes of an answer; end silence, and ask again after what GDAL does.
 
-    Raises OSError, HTTPException or ValueError, and SceneError if the server is silent.
+    That is after codes that pass, and after broken connections. Raises OSError, HTTPException or ValueError, and
+    SceneError if the server is silent.
     """
     delays_s = [_number("GDAL_HTTP_RETRY_DELAY") * 2**number for number in range(int(_number("GDAL_HTTP_MAX_RETRY")))]
     while True:
         try:
             with urlopen(request, timeout=silence_s() or None) as answer:
                 return read(answer)
-        except HTTPError as error:
-            if error.code not in _RETRIED or not delays_s:
+        except (OSError, IncompleteRead) as error:
+            reason = getattr(error, "reason", error)  # of what urllib has wrapped
+            if isinstance(reason, TimeoutError):
+                raise SceneError(silent(request.full_url)) from error
+            code = error.code if isinstance(error, HTTPError) else None
+            passes = code in _RETRIED or isinstance(reason, ConnectionResetError | IncompleteRead)
+            if not (passes and delays_s):
                 raise
             time.sleep(delays_s.pop(0))
-        except OSError as error:
-            if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
-                raise SceneError(silent(request.full_url)) from error
-            raise
 
 
 def _number(name: str) -> float:

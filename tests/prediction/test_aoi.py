@@ -269,5 +269,6 @@ def test_areas_of_the_whole_earth(west):
 @pytest.mark.parametrize("bounds", [(1, 2, 3), (1, 2, 3, 4, 5)])
 def test_bounds_are_four_numbers(write_scene, write_bundle, noise, bounds):
     """Bounds of another number of values are refused in a sentence."""
-    with pytest.raises(UsageError, match=f"`aoi` must be west, south, east, north in degrees, got {len(bounds)}"):
+    given = ",".join(map(str, bounds))
+    with pytest.raises(UsageError, match=rf"`aoi` must be west, south, east, north in degrees, got {given}\."):
         geoseg.describe(write_scene(noise(40, 40)), model=write_bundle(), aoi=bounds)

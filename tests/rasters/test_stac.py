@@ -101,6 +101,16 @@ def test_passing_errors(write, server):
     assert len(read_assets(server.url("document.json"), "visual")) == 1
 
 
+def test_broken_connections(write, server):
+    """A server that hangs up in the middle of a document is asked again, as often as GDAL would."""
+    write(item("one", "a.tif"))
+    server.behave(cut=[0, 10])
+    assert len(read_assets(server.url("document.json"), "visual")) == 1
+    server.behave(cut=[10] * 4)
+    with pytest.raises(DataError, match=r"cannot be read as a STAC document: IncompleteRead"):
+        read_assets(server.url("document.json"), "visual")
+
+
 @pytest.mark.parametrize("name", ["my items.json", "no\nname.json"])
 def test_addresses_that_are_none(server, name):
     """What cannot be asked for is refused in a sentence."""

@@ -20,7 +20,7 @@ from geoseg.prediction.plan import Plan
 from geoseg.prediction.result_layers import result_grid
 from geoseg.rasters.grid import Shape
 from geoseg.rasters.open import opened
-from geoseg.rasters.read import scaled
+from geoseg.rasters.read import in_strips, scaled
 from geoseg.roads.network import FRACTIONS, RoadNetwork
 
 if TYPE_CHECKING:
@@ -160,10 +160,10 @@ def shown_bands(plan: Plan) -> list[str]:
 
 def _columns(dataset: rasterio.DatasetReader, width: int) -> list[tuple[int, int]]:
     """Cut the columns of a picture so that a row of the file's blocks below each part fits the cache."""
-    block_rows, block_cols = dataset.block_shapes[0]
+    block_rows, _ = dataset.block_shapes[0]
     pixel = sum(np.dtype(name).itemsize for name in dataset.dtypes)
     needed = dataset.width * block_rows * pixel / (_CACHE_BYTES / 2)
-    count = 1 if block_cols == dataset.width else min(width, max(1, math.ceil(needed)))
+    count = 1 if in_strips(dataset) else min(width, max(1, math.ceil(needed)))
     edges = [round(width * part / count) for part in range(count + 1)]
     return list(pairwise(edges))
 

@@ -16,7 +16,7 @@ from geoseg.rasters.open import opened
 from geoseg.rasters.scene import describe
 from geoseg.rasters.stretch import Percentiles, Stretch
 from geoseg.rasters.undeclared import describe_undeclared
-from geoseg.rasters.values import check_units, choose_scaling, format_units, is_physical
+from geoseg.rasters.values import check_units, choose_scaling
 from geoseg.training.recipe.recipe import DataSet
 
 SAMPLED = 24
@@ -94,8 +94,7 @@ def _scale(images: Sequence[Imagery], entry: DataSet, card: Card) -> list[tuple[
         if scaling is None:
             wanted = Percentiles()
             scaling, used = scale_values(image, card, f"p{wanted.low:g},p{wanted.high:g}")
-            found = f"{image.name} holds {image.kind} values"
-            sentence = f"{found}; each band is stretched from its {wanted} ({used}) to 0 and 255."
+            sentence = f"{image.name} {image.values}; each band is stretched from its {wanted} ({used}) to 0 and 255."
             stretched.append((image.kind, sentence))
         scalings.append(scaling)
     report_once(stretched)
@@ -105,9 +104,8 @@ def _scale(images: Sequence[Imagery], entry: DataSet, card: Card) -> list[tuple[
 def _unscaled(image: Imagery, card: Card) -> str:
     """State that a card has no scaling for an image's values, and what to do."""
     kind = image.kind
-    found = f"declares {format_units(image.units)}" if is_physical(image.units) else f"holds {kind} values"
     return (
-        f"{image.name} {found}; card.scaling lists {', '.join(card.scaling)} only. Add how {kind} values become 0–255: "
-        f"`scaling.{kind} = {{ offset = …, gain = … }}`, or let each image be stretched, as prediction does: "
+        f"{image.name} {image.values}; card.scaling lists {', '.join(card.scaling)} only. Add how {kind} values become "
+        f"0–255: `scaling.{kind} = {{ offset = …, gain = … }}`, or let each image be stretched, as prediction does: "
         "`stretch='auto'`."
     )

@@ -17,6 +17,7 @@ from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.grid import SAME_GSD, choose_gsd, grid_at, shape_at
 from geoseg.rasters.identity import Mark, identify_file
 from geoseg.rasters.open import opened
+from geoseg.rasters.read import in_strips
 from geoseg.rasters.scene import is_placed, place, refuse_mixed_types
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units
@@ -197,7 +198,7 @@ def _choose_chunk(image: rasterio.DatasetReader, shape: tuple[int, int]) -> tupl
     """Choose height and width of chunks that can be read without decoding much more of the file."""
     if max(np.prod(shape), image.width * image.height) <= WHOLE_SIDE**2 or image.driver in ("JPEG", "PNG"):
         return shape  # any read of a JPEG or PNG decodes it from the start
-    if image.block_shapes[0][1] == image.width:
+    if in_strips(image):
         return min(shape[0], max(1, CHUNK_PIXELS // shape[1])), shape[1]
     side = max(LEAST_SIDE, min(CHUNK_SIDE, CHUNK_SIDE * shape[0] // image.height))
     return side, side
