@@ -26,7 +26,10 @@ from rasterio.io import MemoryFile
 from geoseg.errors import OutputError
 from geoseg.files import sha256_of, writing
 from geoseg.models.legend import NODATA
+from geoseg.models.texts import without_secrets
 from geoseg.rasters.ground import crs_of
+from geoseg.rasters.identity import Mark
+from geoseg.rasters.servers import on_server
 from geoseg.tiling import Roi, cut, roi_shape
 from geoseg.version import __version__
 
@@ -213,7 +216,7 @@ def _identity(plan: Plan, model: Path) -> str:
     return json.dumps(
         {
             "geoseg": __version__,
-            "scene": plan.scene.identity,
+            "scene": [_without_signature(mark) for mark in plan.scene.identity],
             "grid": [*plan.grid.shape, *plan.grid.transform, plan.grid.crs.to_wkt()],
             "overview": None if plan.overview is None else plan.overview.to_json(),
             "bands": [*plan.bands, plan.scene.dtype, asdict(plan.validity)],
@@ -224,6 +227,12 @@ def _identity(plan: Plan, model: Path) -> str:
         },
         default=str,
     )
+
+
+def _without_signature(mark: Mark) -> Mark:
+    """Leave out the query of a URL, which may be a signature that is renewed, if an ETag identifies the file."""
+    name, *rest = mark
+    return (without_secrets(str(name)), *rest) if on_server(str(name)) and rest and rest[-1] else mark
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,7 @@ from geoseg.models.engines.runtime import Runtime
 from geoseg.models.graph.size import NetworkSize
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
+from geoseg.rasters.servers import on_server
 from geoseg.rasters.stac import Asset, open_source
 from geoseg.roads.ahead import COMPILING
 from geoseg.threads import GRACE_S, in_thread
@@ -192,12 +193,18 @@ class Run:
         self.stop()
         wait([in_thread(leave, name="leave")], GRACE_S)
 
+    @property
+    def _reads_files(self) -> bool:
+        """Whether the scene is read here and from files: a server or a worker may reach it the next time."""
+        scene = self._plan.scene
+        served = any(on_server(str(name)) for name, *_ in scene.identity)
+        return on_disk(scene.source) and not served and isinstance(self._executor, LocalExecutor)
+
     def _clean_up(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         """Remove the journal, unless the same command could resume with it."""
-        # A file stays unreadable; a server may answer the next time.
-        hopeless = isinstance(error, SceneError | BundleError) and on_disk(self._plan.scene.source)
+        hopeless = isinstance(error, SceneError | BundleError) and self._reads_files
         refused = isinstance(error, UsageError) and self._journal.empty
         if self._finished or hopeless or refused:
             self._journal.discard()

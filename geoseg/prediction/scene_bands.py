@@ -44,6 +44,8 @@ def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imager
     """
     refuse_result(raster.source, raster.result_of)
     refuse_palette(raster.source, (band.colour for band in raster.bands))
+    if raster.dtype.startswith("complex"):  # also GDAL's complex_int16, which NumPy does not know
+        raise SceneError(f"{raster.source} holds {raster.dtype} values; save their magnitude as a scene.")
     if settings.bands is None:
         choice = choose_bands(raster.source, raster.bands, card.bands)
     else:
@@ -69,9 +71,7 @@ def examine_imagery(imagery: Imagery, assumed: Iterable[str]) -> Imagery:
 
 
 def sample_imagery(imagery: Imagery) -> Sampled:
-    """Read evenly spaced pixels of all of a raster; none of complex values."""
-    if np.dtype(imagery.raster.dtype).kind == "c":
-        return Sampled()  # refused when its values are scaled
+    """Read evenly spaced pixels of all of a raster."""
     raster, bands = imagery.raster, imagery.bands
     values, valid = read_apart(
         imagery.name, lambda dataset: imagery.validity.sample(dataset, bands), identity=raster.identity

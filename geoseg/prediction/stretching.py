@@ -104,8 +104,6 @@ def pool_values(images: Sequence[Imagery], wanted: Percentiles) -> Stretch:
     Of several, those that cannot be read, or show no data, are left out.
     """
     for image in images:
-        if np.dtype(image.raster.dtype).kind == "c":
-            raise SceneError(f"{image.name} holds {image.raster.dtype} values; save their magnitude as a scene.")
         check_units(image.name, image.units)
         _refuse_other_kind(images[0], image)
     # From more images, as many values in total as from `_POOLED`.

@@ -46,7 +46,7 @@ def dates_of_item(properties: object) -> Dates | None:
 def _utc(text: Any) -> str | None:  # noqa: ANN401 - what a file says
     try:
         moment = datetime.fromisoformat(text.strip())
-    except (AttributeError, ValueError):
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (AttributeError, ValueError, OverflowError):  # in UTC, a year may be 0
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.isoformat().replace("+00:00", "Z")

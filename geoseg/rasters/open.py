@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from .allowed import check_blocks, check_size, open_allowed
 from .behind import check_before, check_dataset
 from .cut_off import refuse_cut_off
 from .identity import Mark, check_unchanged, identify
-from .servers import server_failure
+from .servers import on_server, server_failure
 from .sidecars import without_sidecars
 from .source_names import file_of
 from .unread import forget_unread, refuse_unread
@@ -67,6 +67,7 @@ def opened(
             check_regular(Path(source))
         except OSError as error:
             raise SceneError(f"{source} cannot be read as a raster: {error}.") from error
+    marks = identity
     try:
         options = {} if overviews else {"OVERVIEW_LEVEL": "NONE" if level is None else str(level)}
         if not identity:
@@ -86,7 +87,7 @@ def opened(
             refuse_unread()
             check_unchanged(source, marks)
     except RasterioError as error:
-        raise SceneError(_unreadable(source, error)) from error
+        raise SceneError(_unreadable(source, error, (str(name) for name, *_ in marks))) from error
     except UnicodeEncodeError as error:
         raise SceneError(f"{legible(source)} has a name that is not UTF-8, which GDAL needs; rename it.") from error
     finally:
@@ -141,7 +142,7 @@ def reading(dataset: rasterio.DatasetReader) -> Iterator[None]:
         yield
         refuse_unread()
     except RasterioError as error:
-        raise SceneError(_unreadable(dataset.name, error)) from error
+        raise SceneError(_unreadable(dataset.name, error, dataset.files)) from error
 
 
 def cause(error: Exception) -> str:
@@ -159,7 +160,8 @@ def legible(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _unreadable(source: str, error: RasterioError) -> str:
+def _unreadable(source: str, error: RasterioError, files: Iterable[str]) -> str:
+    """Return the sentence for an error of GDAL or rasterio with a raster of these files, its own or behind it."""
     if "://" not in source and not source.startswith("/vsi"):
         path = Path(source)
         try:
@@ -181,6 +183,6 @@ def _unreadable(source: str, error: RasterioError) -> str:
     elif found.endswith(_UNKNOWN):
         found += " that geoseg opens; convert it (`gdal_translate IN OUT.tif`)"
     return (
-        server_failure(source, str(error))
+        server_failure(source, str(error), served=any(map(on_server, (source, *files))))
         or f"{source} cannot be read as a raster: {found.removeprefix(f'{source}: ')}."
     )

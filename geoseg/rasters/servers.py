@@ -48,11 +48,14 @@ def on_server(source: str) -> bool:
     return is_remote(source) or source.startswith(tuple(stores))
 
 
-def server_failure(source: str, message: str) -> str | None:
-    """Return the sentence for an error of GDAL or rasterio if a silent or failing server may be its cause."""
+def server_failure(source: str, message: str, *, served: bool) -> str | None:
+    """Return the sentence for an error of GDAL or rasterio if a silent or failing server may be its cause.
+
+    `served` says whether any of the raster's files is on one.
+    """
     if _TIMED_OUT.search(message):
         return silent(source)
-    if on_server(source) and message.startswith(_BROKEN):
+    if served and message.startswith(_BROKEN):
         return silent(source, "its connection broke, or ")
     return None
 

@@ -17,6 +17,7 @@ from geoseg.files import LONGEST_NAME, is_file_name
 from .apart import read_apart
 from .behind import check_named
 from .dates import Dates, dates_of_item
+from .open import on_disk
 from .scene import Scene, open_scene
 from .servers import download, is_remote, on_server
 
@@ -178,4 +179,7 @@ def _resolve(href: str, place: str) -> str:
         return found
     if href.startswith("file:"):
         return unquote(urlsplit(href).path)
-    return href if "://" in href or href.startswith("/vsi") else str(Path(place).parent / href)
+    if "://" in href or href.startswith("/vsi"):
+        return href
+    found, decoded = (str(Path(place).parent / each) for each in (href, unquote(href)))
+    return decoded if on_disk(decoded) and not on_disk(found) else found

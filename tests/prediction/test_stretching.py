@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -248,10 +249,15 @@ def test_the_same_ground_in_every_form(write_scene, declare, write_bundle, haze,
     np.testing.assert_allclose(found[:, valid], expected[:, valid], atol=1)
 
 
-def test_complex_values(write_scene, haze):
-    """Complex values have no order, so nothing to stretch by."""
-    with pytest.raises(SceneError, match="holds complex64 values; save their magnitude"):
-        planned(write_scene(haze(40, 40).astype(np.complex64)))
+@pytest.mark.parametrize(("dtype", "name"), [("complex64", "CFloat32"), ("complex_int16", "CInt16")])
+@pytest.mark.parametrize("stretch", ["auto", "p2,p98", "0,255"])
+def test_complex_values(write_scene, haze, tmp_path, dtype, name, stretch):
+    """Complex values have no order, so nothing to stretch by; a given range would take their real part."""
+    path = tmp_path / "scene.vrt"
+    rasterio.shutil.copy(write_scene(haze(40, 40).astype(np.complex64)), path, driver="VRT")
+    path.write_text(path.read_text().replace('dataType="CFloat32"', f'dataType="{name}"'))
+    with pytest.raises(SceneError, match=f"holds {dtype} values; save their magnitude"):
+        planned(path, stretch=stretch)
 
 
 def test_from_another_scene(write_scene, declare, haze):

@@ -15,9 +15,14 @@ from rasterio.windows import Window
 
 from geoseg.cli import main
 from geoseg.errors import SceneError
+from geoseg.models.bundle import read_card
+from geoseg.prediction.journal import open_journal
+from geoseg.prediction.plan import plan
 from geoseg.prediction.predict import predict
+from geoseg.prediction.settings import Settings
 from geoseg.rasters.open import opened
 from geoseg.rasters.read import read_pixels
+from geoseg.rasters.scene import open_scene
 from geoseg.rasters.unwritten import columns_to_read
 from geoseg.rasters.validity import Validity
 
@@ -169,15 +174,39 @@ def test_a_tenth_of_errors(server, write_scene, write_bundle, noise, echo, tmp_p
     assert far == near
 
 
-def test_silence_during_a_prediction(server, write_scene, write_bundle, noise, echo, tmp_path):
-    """A server that stalls half-way through a prediction ends it with a sentence, and the same command resumes it."""
+@pytest.mark.parametrize("behind_vrt", [False, True])
+def test_silence_during_a_prediction(server, write_scene, write_bundle, noise, echo, tmp_path, behind_vrt):
+    """A server that stalls or fails during a prediction ends it with a sentence; the same command resumes it."""
     scene, model = cog(write_scene(noise(1024, 2048))), write_bundle(tile=256)
-    server.behave(silent_from=scene.stat().st_size // 2)
-    again = {"model": model, "folder": tmp_path / "far", "load": echo}
-    with pytest.raises(SceneError, match="its server did not answer within 1 s"):
-        predict(server.url("cog.tif"), **again)
-    server.behave(silent_from=None)
-    assert predict(server.url("cog.tif"), **again).outputs.classes.exists()
+    source = server.url("cog.tif")
+    if behind_vrt:
+        rasterio.shutil.copy(source, tmp_path / "cog.vrt", driver="VRT")
+        source = tmp_path / "cog.vrt"
+
+    def load(*arguments):
+        server.behave(**({"codes": [503] * 99} if behind_vrt else {"silent_from": scene.stat().st_size // 2}))
+        return echo(*arguments)
+
+    again = {"model": model, "folder": tmp_path / "far"}
+    with pytest.raises(SceneError, match=rf"{source} cannot be read: .*its server did not answer within 1 s"):
+        predict(source, load=load, **again)
+    assert [path.name for path in (tmp_path / "far").iterdir()] == [".cog.geoseg"]
+    server.behave(codes=[], silent_from=None)
+    assert predict(source, load=echo, **again).outputs.classes.exists()
+
+
+def test_signatures_that_are_renewed(server, write_scene, write_bundle, noise, tmp_path):
+    """A run on a signed link resumes with a new signature, if the server has an ETag that identifies the file."""
+    write_scene(noise(40, 40))
+    bundle = write_bundle()
+
+    def folder(query):
+        scene = open_scene(server.url(f"scene.tif?{query}"))
+        return open_journal(tmp_path / "out", plan(scene, read_card(bundle), Settings()), bundle).folder
+
+    assert folder("sig=1") == folder("sig=2")
+    server.behave(etags=False)
+    assert folder("id=1") != folder("id=2")
 
 
 def test_the_environment_wins():

@@ -49,6 +49,30 @@ def test_links_of_files(write, href):
     assert found.source.replace("/items/../", "/") == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "href", "found"),
+    [
+        ("my scene.tif", "./my%20scene.tif", "my scene.tif"),
+        ("my%20scene.tif", "./my%20scene.tif", "my%20scene.tif"),
+        ("my scene.tif", "./my scene.tif", "my scene.tif"),
+    ],
+)
+def test_encoded_links(write, tmp_path, name, href, found):
+    """Links of a document on disk may be percent-encoded, as of URLs, or the names of files as they are."""
+    (tmp_path / name).touch()
+    (asset,) = read_assets(write(item("one", href)), "visual")
+    assert asset.source == str(tmp_path / found)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_dates_beyond_the_calendar(write, moment):
+    """A date that is none in UTC is left out."""
+    document = item("one", "a.tif")
+    document["properties"]["datetime"] = moment
+    (asset,) = read_assets(write(document), "visual")
+    assert asset.dates is None
+
+
 @pytest.mark.parametrize("href", ["./a.tif", "../a.tif", "/data/a.tif", "https://example.org/a.tif", "gs://b/a.tif"])
 def test_links_of_urls(write, server, href):
     """Links of a document on a server are resolved as pystac resolves them."""
