@@ -16,6 +16,7 @@ from rasterio.windows import Window
 
 from geoseg.files import discard
 from geoseg.models.legend import LEVELS, NODATA
+from geoseg.models.texts import in_xml
 from geoseg.rasters.geotiff import check_complete, naming_errors
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.tags import result_tags
@@ -128,7 +129,7 @@ def describe(plan: Plan, layer: Layer, parts: Parts, place: GeoBox) -> Path:
     Xml.SubElement(root, "GeoTransform").text = ", ".join(repr(float(value)) for value in place.transform.to_gdal())
     metadata = Xml.SubElement(root, "Metadata")
     for key, value in _tags(plan).items():
-        Xml.SubElement(metadata, "MDI", key=key).text = value
+        Xml.SubElement(metadata, "MDI", key=key).text = in_xml(value)
     for number, description in enumerate(layer.bands, 1):
         band = Xml.SubElement(root, "VRTRasterBand", dataType="Byte", band=str(number))
         Xml.SubElement(band, "Description").text = description
@@ -167,7 +168,7 @@ def _describe_values(band: Xml.Element, plan: Plan, layer: Layer) -> None:
         Xml.SubElement(colours, "Entry", c1=str(red), c2=str(green), c3=str(blue), c4=str(alpha))
     names = Xml.SubElement(band, "CategoryNames")
     for entry in plan.legend.entries:
-        Xml.SubElement(names, "Category").text = entry.name
+        Xml.SubElement(names, "Category").text = in_xml(entry.name)
 
 
 def _tags(plan: Plan) -> dict[str, str]:

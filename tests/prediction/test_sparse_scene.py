@@ -177,3 +177,12 @@ def test_strips_without_data_do_not_pile_up(scenes, monkeypatch, whole):
     with rasterio.open(scenes[0]) as raster:
         np.testing.assert_array_equal(classes == NODATA, ~raster.read().any(axis=0))
     assert any(each.empty for each in rows)
+
+
+def test_a_name_that_xml_cannot_hold(scenes, predict, monkeypatch):
+    """A control character in the name of a scene, which GDAL's XML cannot hold, is escaped in the tags."""
+    _, sparse = scenes
+    monkeypatch.setattr(result_layers, "LEAST_SPARSE", 1)
+    made = predict(sparse.rename(sparse.with_name("sc\x0bene.tif")), "named")
+    with rasterio.open(made.outputs.classes) as raster:
+        assert raster.tags()["GEOSEG_SCENE"].endswith("sc\\x0bene.tif")
