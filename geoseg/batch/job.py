@@ -138,13 +138,19 @@ class Job:
 
     def _compare(self, member: Member) -> Member | None:
         """Compare a scene with its record; returns None if it is done."""
-        record = self.manifest.records.get(member.key)
-        if record is None or not isinstance(member.planned, Plan):
+        last = self.manifest.records.get(member.key)
+        if last is None or not isinstance(member.planned, Plan):
             return member
-        if (record.name, record.settings) != (member.name, digest_results(member.planned, self.prepared.bundle)):
+        wanted = member.name, digest_results(member.planned, self.prepared.bundle)
+        # Other settings may have failed since, for lack of a permission to replace these results.
+        records = (last, self.manifest.done.get(member.key, last))
+        record = next((each for each in records if (each.name, each.settings) == wanted), None)
+        if record is None:
             return member
         changed = record.changed(self.folder)
         if record.state == "done" and not changed:
+            if record is not last:
+                self.manifest.add(record)
             self._skipped.append(record)
             with suppress(OutputError):  # of another process
                 discard_work(member.planned, self.prepared.bundle, self.folder, self.prepared.executor.parts)

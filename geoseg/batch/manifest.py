@@ -111,6 +111,8 @@ class Manifest:
     records: dict[str, Record]
     """The last record of each scene, by `scene`, in the order of their first, without scenes whose results those of
     another one have replaced."""
+    done: dict[str, Record]
+    """The last of them that was done, likewise: a failure leaves earlier results as they were."""
     _file: BinaryIO
     _owners: dict[str, str]
     """Scene that has the results of each name."""
@@ -131,7 +133,7 @@ class Manifest:
                 with suppress(OSError):
                     self._file.truncate(end)
                 raise
-        _enter(self.records, self._owners, record)
+        _enter(self.records, self.done, self._owners, record)
 
 
 @contextmanager
@@ -147,14 +149,15 @@ def open_manifest(folder: Path) -> Iterator[Manifest]:
         # Unbuffered: what cannot be written is not written later.
         file = path.open("ab+", buffering=0)
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(f"another batch is writing to {folder}; wait for it.") from None
-        records, owners, complete = _parse(path)
+        with writing(path, advice="; choose another `folder`"):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(f"another batch is writing to {folder}; wait for it.") from None
+        records, done, owners, complete = _parse(path)
         if complete < path.stat().st_size:  # the next line would continue one that a kill cut off
             file.truncate(complete)
-        yield Manifest(path=path, records=records, _file=file, _owners=owners)
+        yield Manifest(path=path, records=records, done=done, _file=file, _owners=owners)
 
 
 def read_manifest(folder: Path) -> list[Record]:
@@ -162,14 +165,15 @@ def read_manifest(folder: Path) -> list[Record]:
     return list(_parse(folder / MANIFEST)[0].values())
 
 
-def _parse(path: Path) -> tuple[dict[str, Record], dict[str, str], int]:
-    """Return records and owners as `Manifest` has them, and the number of bytes of all complete lines."""
+def _parse(path: Path) -> tuple[dict[str, Record], dict[str, Record], dict[str, str], int]:
+    """Return records, those done and owners as `Manifest` has them, and the number of bytes of all complete lines."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise OutputError(f"{path} cannot be read ({error.strerror}); choose another `folder`.") from error
     complete = content.rfind(b"\n") + 1
     records: dict[str, Record] = {}
+    done: dict[str, Record] = {}
     owners: dict[str, str] = {}
     for number, line in enumerate(content[:complete].splitlines(), 1):
         try:
@@ -178,17 +182,19 @@ def _parse(path: Path) -> tuple[dict[str, Record], dict[str, str], int]:
             raise OutputError(
                 f"line {number} of {path} is no record of a batch; remove the line, or choose another `folder`."
             ) from error
-        _enter(records, owners, record)
-    return records, owners, complete
+        _enter(records, done, owners, record)
+    return records, done, owners, complete
 
 
-def _enter(records: dict[str, Record], owners: dict[str, str], record: Record) -> None:
+def _enter(records: dict[str, Record], done: dict[str, Record], owners: dict[str, str], record: Record) -> None:
     """Enter what became of a scene; if it is done, a scene whose results had the same name has none any more."""
     if record.state == "done":
         before = records.get(owners.get(record.name, record.scene))
         if before is not None and before.scene != record.scene and before.name == record.name:
             del records[before.scene]
+            done.pop(before.scene, None)
         owners[record.name] = record.scene
+        done[record.scene] = record
     records[record.scene] = record
 
 

@@ -242,7 +242,7 @@ def _build_painter(
     centre = tuple(
         slice((size - min(size, SCENE_SIDE)) // 2, (size + min(size, SCENE_SIDE)) // 2) for size in labels.shape
     )
-    pixels, reference = pixels[centre], mask_unknown(labels[centre], run.labels)
+    pixels, reference = pixels[centre].copy(), mask_unknown(labels[centre], run.labels)
     card = run.card
 
     def paint(epoch: int) -> None:

@@ -166,6 +166,9 @@ def test_other_settings_need_to_be_told_to_overwrite(scenes, run, tmp_path, writ
     assert "`overwrite=True`" in summary.failed[0].error
     assert summary.exit_code == 5
     assert batch_results(tmp_path / "maps") == before
+    assert len(run(scenes[:1])[0].skipped) == 1
+    assert [record.state for record in read_manifest(tmp_path / "maps")] == ["done"]
+    assert batch_results(tmp_path / "maps") == before
     summary, _ = run(scenes[:1], confidence=True, overwrite=True)
     assert [output.path for output in summary.done[0].outputs if "confidence" in output.path] == ["a_confidence.tif"]
     assert run(scenes[:1], confidence=True, overwrite=True)[0].skipped

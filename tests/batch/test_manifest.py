@@ -1,5 +1,7 @@
 """The manifest: appended a line a change, read back, locked, whole after a kill."""
 
+import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -81,6 +83,17 @@ def test_a_damaged_line(tmp_path, line):
     """A line in the middle that is no record is named, in place of a rerun that forgets a scene."""
     (tmp_path / MANIFEST).write_text(line + "\n")
     with pytest.raises(OutputError, match=r"line 1 of .*manifest\.jsonl is no record"), open_manifest(tmp_path):
+        pass
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    """A folder that cannot be locked is an output error."""
+
+    def flock(file, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(OutputError, match="Function not implemented"), open_manifest(tmp_path):
         pass
 
 

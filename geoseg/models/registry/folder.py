@@ -29,10 +29,11 @@ def locked(folder: Path) -> Iterator[None]:
     with writing(folder):
         file = (folder / ".lock").open("w")
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(f"another command is adding or removing models in {folder}; wait for it.") from None
+        with writing(folder):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(f"another command is adding or removing models in {folder}; wait for it.") from None
         yield
 
 

@@ -16,6 +16,7 @@ from rasterio.features import rasterize
 
 from geoseg.errors import UsageError
 from geoseg.rasters.ground import crs_of, ground_sample_distance, turn_of, turn_to, turns_between
+from geoseg.rasters.identity import Mark, identify_file
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
@@ -105,9 +106,13 @@ def rasterise_labels(path: Path, coding: VectorCoding, grid: GeoBox, roi: Roi) -
     return labels
 
 
-@lru_cache(maxsize=256)
 def read_features(path: Path) -> "geopandas.GeoDataFrame":
-    """Read the features of a label file, once."""
+    """Read the features of a label file, once, or again after it has changed."""
+    return _read(path, identify_file(path))
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, _identity: tuple[Mark, ...]) -> "geopandas.GeoDataFrame":
     return read_file(path)
 
 

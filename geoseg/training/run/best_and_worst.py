@@ -71,9 +71,10 @@ class Extremes:
                 row=rows.start,
                 column=cols.start,
                 accuracy=float(correct[rows, cols][counted].mean()),
-                image=image[rows, cols],
-                reference=reference[rows, cols],
-                predicted=predicted[rows, cols],
+                # Copies, since views would keep the whole image.
+                image=image[rows, cols].copy(),
+                reference=reference[rows, cols].copy(),
+                predicted=predicted[rows, cols].copy(),
             )
             kept = sorted([*self._kept, scored], key=lambda kept: kept.accuracy)
             # Keep only candidates, to free the arrays of other tiles.

@@ -17,7 +17,7 @@ from standins import warned
 from geoseg.datasets.discovery import Files
 from geoseg.errors import DataError, SceneError, UsageError
 from geoseg.training.data.label_places import check_features, check_label, to_label_pixels
-from geoseg.training.data.label_vectors import VectorCoding, rasterise_labels, read_features
+from geoseg.training.data.label_vectors import VectorCoding, rasterise_labels
 from geoseg.training.data.read_pairs import read_labels
 
 WHOLE = (slice(0, 100), slice(0, 120))
@@ -205,10 +205,8 @@ def test_features_that_lie_elsewhere(write_features, only_pair, write_raster, co
     entry = {"images": "image.tif", "labels": "labels.gpkg", "coding": "vector", "values": {"*": "road"}}
     for shapes in ([shapely.box(0, 0, 9, 9)], [shapely.LineString([(-2, 0), (-2, 99)])], []):
         write_features(shapes, crs=crs)
-        read_features.cache_clear()
         only_pair(**entry)
     write_features([shapely.box(50_000, 0, 50_009, 9)], crs=crs)
-    read_features.cache_clear()
     with pytest.raises(DataError, match=r"labels\.gpkg does not overlap its image .*image\.tif; check the CRS of both"):
         only_pair(**entry)
 
@@ -219,11 +217,9 @@ def test_features_of_several_images(two_images, write_features, open_recipe):
     write_features([shapely.box(0, 0, 9, 9), shapely.box(200, 0, 209, 9)])
     open_recipe(entry.copy())
     write_features([shapely.box(0, 0, 9, 9)])
-    read_features.cache_clear()
     with warned(r"1 of the 2 images of .*labels\.gpkg are outside its features, such as .*1\.tif"):
         open_recipe(entry.copy())
     write_features([shapely.box(0, 5000, 9, 5009)])
-    read_features.cache_clear()
     with pytest.raises(DataError, match=r"does not overlap any of its 2 images, such as .*0\.tif"):
         open_recipe(entry.copy())
 
@@ -251,7 +247,6 @@ def test_collections_are_drawn_as_their_parts(tmp_path, labels, parts, nested):
     for shapes in (parts, [shapely.GeometryCollection([collection]) if nested else collection]):
         placed = shapely.transform(shapes, lambda points: points * (1, -1) + (X, Y))
         geopandas.GeoSeries(placed, crs="EPSG:32633").to_file(tmp_path / "labels.gpkg")
-        read_features.cache_clear()
         drawn.append(labels(width_m=6.0))
     np.testing.assert_array_equal(*drawn)
 
