@@ -91,20 +91,21 @@ def train(
     found = find_devices()
     watch.switch("reading")
     data = open_data(run)
-    names = choose_devices(found, devices, batch=run.schedule.batch)
+    used = choose_devices(found, devices, batch=run.schedule.batch)
     files = RunFolder(path=Path(folder or Path("runs") / recipe.name).absolute())
-    files.check(recipe, resume=resume)
+    names = data.names()
+    files.check(recipe, names, resume=resume)
     if not (over := files.is_over(run.schedule)):
         data.check()
-    with files.begun(recipe, resume=resume):
+    with files.begun(recipe, names, resume=resume):
         try:
             steps = 0
             if not over:
                 watch.switch("compiling")
-                steps = fit(run, data, files, devices=names, watch=watch, progress=progress, epoch_done=epoch_done)
+                steps = fit(run, data, files, devices=used, watch=watch, progress=progress, epoch_done=epoch_done)
             watch.switch("finishing")
             report, calibration = finish(run, data, files)
-            precision = choose_precision(run.schedule.precision, names)
+            precision = choose_precision(run.schedule.precision, used)
             timing = _describe(run.schedule, watch.read(), steps, precision)
             write_text(files.timing, json.dumps(timing, indent=2))
         except OSError as error:

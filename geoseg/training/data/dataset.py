@@ -112,6 +112,16 @@ class Data:
         if not any(side.validation for side in self.sides):
             _warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
 
+    def names(self) -> dict[str, dict[str, list[str]]]:
+        """List the names of the training and validation images of each data set."""
+        return {
+            entry.name: {
+                "training": [pair.name for pair in side.training],
+                "validation": [pair.name for pair in side.validation],
+            }
+            for entry, side in zip(self.run.data, self.sides, strict=True)
+        }
+
     def atlas(self, *, side: int, limit: int = ATLAS_BYTES) -> Atlas | None:
         """Read all training images for windows of a side; None if they would take more than `limit` bytes."""
         run = self.run

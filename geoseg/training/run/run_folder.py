@@ -1,6 +1,7 @@
 """Files of a run, and its history: one row of numbers per epoch, or per checkpoint, in `history.csv`."""
 
 import csv
+import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,8 @@ COLUMNS = (
 
 Row = Mapping[str, float]
 """Values of an epoch by column; epochs count from 1."""
+ImageNames = Mapping[str, Mapping[str, Sequence[str]]]
+"""Names of images by data set and side of its split."""
 
 
 def read_history(path: Path) -> list[Row]:
@@ -97,6 +100,11 @@ class RunFolder:
         return self.path / "validation.json"
 
     @property
+    def split(self) -> Path:
+        """Names of the training and validation images of each data set."""
+        return self.path / "split.json"
+
+    @property
     def timing(self) -> Path:
         """Seconds of each part of the call that finished the run."""
         return self.path / "timing.json"
@@ -119,10 +127,11 @@ class RunFolder:
             ended = seconds_spent(rows) >= 0.999 * 60 * schedule.minutes  # rows are rounded
         return ended or is_over(rows, schedule.patience)
 
-    def check(self, recipe: Recipe, *, resume: bool) -> None:
-        """Check that a new run can begin in the folder, or its run be resumed.
+    def check(self, recipe: Recipe, names: ImageNames, *, resume: bool) -> None:
+        """Check that a new run can begin in the folder, or its run be resumed with these images.
 
-        Raises OutputError if the folder has a run and `resume` is false; UsageError if its run has another recipe.
+        Raises OutputError if the folder has a run and `resume` is false, or files that a new run would replace;
+        UsageError if its run has another recipe; DataError if it had other images.
         """
         epochs = len(read_history(self.history))
         if epochs and not resume:
@@ -132,14 +141,19 @@ class RunFolder:
             )
         if epochs:
             self._check_recipe(recipe)
+            self._check_names(names)
+        elif self.path.is_dir() and not self.backup.exists():
+            for path in (self.recipe, self.bundle(recipe.name), self.validation, self.split, self.timing):
+                if path.exists():
+                    raise OutputError(f"{path} exists, and is not of a run; choose another `folder`.")
 
     @contextmanager
-    def begun(self, recipe: Recipe, *, resume: bool) -> Iterator[None]:
+    def begun(self, recipe: Recipe, names: ImageNames, *, resume: bool) -> Iterator[None]:
         """Prepare the folder for a new run, or check that its run can be resumed; a run without an epoch is discarded.
 
         A new folder is removed if data or settings are refused before the first epoch ends. Raises as `check` does.
         """
-        self.check(recipe, resume=resume)
+        self.check(recipe, names, resume=resume)
         new = not self.path.exists()
         with writing(self.path):
             if not read_history(self.history) and self.backup.exists():
@@ -148,12 +162,28 @@ class RunFolder:
         import tomli_w
 
         write_text(self.recipe, tomli_w.dumps(recipe.model_dump(exclude_none=True)))
+        write_text(self.split, json.dumps(names, indent=2))
         try:
             yield
         except (DataError, UsageError):
             if new and not read_history(self.history):
                 shutil.rmtree(self.path)
             raise
+
+    def _check_names(self, names: ImageNames) -> None:
+        """Refuse images that would be split otherwise: some that the run has trained on could become held out."""
+        if not self.split.exists():  # the run was begun before this file was written
+            return
+        before = json.loads(self.split.read_text(encoding="utf-8"))
+        for data_set, sides in names.items():
+            if before[data_set] != sides:
+                old, new = ({name for side in each.values() for name in side} for each in (before[data_set], sides))
+                changed = ", ".join(sorted(old ^ new)[:3]) or "their split"
+                raise DataError(
+                    f"the images of data set {data_set} are not those that the run in {self.path} began with "
+                    f"({changed}), so that it could be scored on images it was trained on; restore them, or choose "
+                    "another `folder`."
+                )
 
     def _check_recipe(self, recipe: Recipe) -> None:
         before = load_recipe(self.recipe)

@@ -59,8 +59,11 @@ def test_the_best_row_is_the_latest_of_the_best():
     assert best_row([{"epoch": 1, "loss": 0.1}, {"epoch": 2, "loss": 0.2}])["epoch"] == 2
 
 
-def begin(folder, recipe, *, resume):
-    with folder.begun(recipe, resume=resume):
+NAMES = {"town": {"training": ["a", "b"], "validation": ["c"]}}
+
+
+def begin(folder, recipe, *, resume, names=NAMES):
+    with folder.begun(recipe, names, resume=resume):
         assert folder.recipe.exists()
 
 
@@ -91,6 +94,31 @@ def test_a_run_is_neither_replaced_nor_mixed_with_another(tmp_path, recipe):
         begin(folder, recipe.model_copy(update={"seed": 6}), resume=True)
 
 
+def test_a_run_goes_on_with_its_own_images(tmp_path, recipe):
+    """A run is not resumed if images came or went: one that it was trained on could be held out then."""
+    folder = RunFolder(path=tmp_path / "run")
+    recipe = recipe.model_copy(update={"root": str(tmp_path)})
+    begin(folder, recipe, resume=False)
+    write_history(folder.history, [{"epoch": 1.0, "loss": 0.5}])
+    begin(folder, recipe, resume=True)
+    other = {"town": {"training": ["a", "b2", "c"], "validation": ["b"]}}
+    with pytest.raises(DataError, match=r"data set town are not those .* began with \(b2\)"):
+        begin(folder, recipe, resume=True, names=other)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "own.keras"])
+def test_other_files_are_kept(tmp_path, recipe, name):
+    """A new run does not replace a file that no run wrote, such as the recipe that it is started from."""
+    folder = RunFolder(path=tmp_path / "run")
+    folder.path.mkdir()
+    recipe = recipe.model_copy(update={"name": "own"})
+    (folder.path / name).write_text("mine")
+    with pytest.raises(OutputError, match=rf"{name} exists"):
+        begin(folder, recipe, resume=False)
+    assert (folder.path / name).read_text() == "mine"
+    assert len(list(folder.path.iterdir())) == 1
+
+
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_run_without_an_epoch_is_forgotten(tmp_path, recipe, resume):
     """A folder whose run failed before its first epoch can be used by another recipe."""
@@ -112,7 +140,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path, recipe):
 
 
 def _refuse(folder, recipe, epochs, error):
-    with folder.begun(recipe, resume=False):
+    with folder.begun(recipe, NAMES, resume=False):
         if epochs:
             write_history(folder.history, epochs)
         raise error("refused")
