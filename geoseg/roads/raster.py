@@ -61,6 +61,7 @@ def road_raster(
         to_levels, meaning = _interpret(dataset, number, road_class, probability=probability)
         flags = dataset.mask_flag_enums[number - 1]
         alpha = _alpha_of(dataset, number)
+        units = dataset.scales[number - 1], dataset.offsets[number - 1]
         # Nodata of a class raster is another value than that of roads; under a mask or alpha may be any.
         unmasked = MaskFlags.all_valid in flags or MaskFlags.alpha in flags
         masked = not unmasked and not (meaning.certain and MaskFlags.nodata in flags)
@@ -73,10 +74,12 @@ def road_raster(
                 hidden = dataset.read(alpha, window=window) == 0
                 missing = hidden if missing is None else missing | hidden
             refuse_unread()
+            known = values if missing is None else values[~missing]
+            meaning.note(known)
+            if units != (1, 0) and values.dtype.kind != "f":
+                _check_range(dataset.name, known, *units)
             if missing is None:
-                meaning.note(values)
                 return to_levels(values)
-            meaning.note(values[~missing])
             if values.dtype.kind == "f":
                 values[missing] = np.nan
             return np.where(missing, np.uint8(NODATA), to_levels(values))
@@ -176,7 +179,12 @@ def _recorded_class(name: str, legend: Legend | None, *, probability: bool) -> i
         return None
     if legend is not None and probability:
         raise UsageError(f"{name} holds the classes of its legend ({', '.join(legend.names)}); leave out `threshold`.")
-    if legend is None or legend.road is None:
+    if legend is not None and legend.road is None:
+        raise UsageError(
+            f"{name} holds the classes {', '.join(legend.names)}, none of which its legend calls road; state the class "
+            "id of roads (`road_class`)."
+        )
+    if legend is None:
         raise UsageError(
             f"{name} does not record whether it holds classes or probabilities; "
             "state the class id of roads (`road_class`) or the lowest probability of a road (`threshold`)."
@@ -187,8 +195,9 @@ def _recorded_class(name: str, legend: Legend | None, *, probability: bool) -> i
 def _check_range(name: str, values: Values, scale: float, offset: float) -> None:
     """Raise SceneError if values are not probabilities but, for instance, heights or percentages."""
     known = values[np.isfinite(values)]
-    for value in (known.min(), known.max()) if known.size else ():
-        if not -_TOLERANCE <= float(value) * scale + offset <= 1 + _TOLERANCE:
+    for stored in (known.min(), known.max()) if known.size else ():
+        value = float(stored) * scale + offset
+        if not -_TOLERANCE <= value <= 1 + _TOLERANCE:
             raise SceneError(
                 f"{name} holds {value:g}, which is not a probability from 0 to 1; set a scale for its band, "
                 "or state the class id of roads (`road_class`)."

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,14 @@ def test_classes_are_no_probabilities(write, mask):
         geoseg.trace_roads(write(mask, tags=LEGEND), threshold=0.5)
     with pytest.raises(UsageError, match=r"has the scale 0\.5 and the offset 0, so that it holds probabilities"):
         geoseg.trace_roads(write(mask, scale=0.5), road_class=1)
+
+
+def test_a_legend_without_roads(write, mask):
+    """A class raster whose legend calls no class road needs the id of one."""
+    tags = {"GEOSEG_LEGEND": json.dumps(replace(AERIAL, road=None).to_json())}
+    with pytest.raises(UsageError, match=r"holds the classes building, .*, none of which its legend calls road"):
+        geoseg.trace_roads(write(mask, tags=tags))
+    assert len(geoseg.trace_roads(write(mask, tags=tags), road_class=1)) == 1
     with pytest.raises(SceneError, match=r"holds 0\.25, which is not a class id"):
         geoseg.trace_roads(write(mask.astype(np.float32) / 4), road_class=1)
     assert len(geoseg.trace_roads(write(mask.astype(np.float32)), road_class=1)) == 1

@@ -112,6 +112,16 @@ def test_values_far_from_probabilities_are_refused(write, value):
         levels(write(stored))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_heights_with_a_scale_are_refused(write, dtype):
+    """Integers that their scale turns into heights are no probabilities; what is missing is not looked at."""
+    stored = np.full((1, 40, 50), 9, dtype)
+    stored[0, :5] = 200
+    assert (levels(write(stored, scale=0.1, nodata=200))[5:] == round(0.9 * 254)).all()
+    with pytest.raises(SceneError, match="holds 20, which is not a probability"):
+        levels(write(stored, scale=0.1))
+
+
 def test_impossible_class_is_refused(write, values):
     """A class id outside the range of the data type is refused."""
     with pytest.raises(UsageError, match="`road_class` cannot be 300"):
