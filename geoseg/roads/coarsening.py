@@ -11,6 +11,9 @@ from geoseg.tiling import concatenate, is_repeated
 from .arrays import Bytes, Read
 from .settings import FINEST_M
 
+_MOST_PIXELS = 2**25
+"""Fine pixels to average at a time, which takes four bytes each."""
+
 
 def coarsening_factor(pixel_m: float) -> int:
     """Return the side of the square of pixels to average into one."""
@@ -18,16 +21,22 @@ def coarsening_factor(pixel_m: float) -> int:
 
 
 def coarsen(read: Read, shape: tuple[int, int], factor: int) -> Read:
-    """Return a reader of means of `factor` × `factor` valid pixels of a grid of some shape."""
+    """Return a reader of means of `factor` × `factor` valid pixels of a grid of some shape.
+
+    It reads `_MOST_PIXELS` at a time, or one row of squares if that has more.
+    """
     if factor == 1:
         return read
+    height, width = shape
+
+    def fine(part: slice, size: int) -> slice:
+        return slice(part.start * factor, min(part.stop * factor, size))
 
     def averaged(rows: slice, cols: slice) -> Bytes:
-        fine = [
-            slice(part.start * factor, min(part.stop * factor, size))
-            for part, size in zip((rows, cols), shape, strict=True)
-        ]
-        return _average(read(*fine), factor)
+        step = max(1, _MOST_PIXELS // (factor**2 * (cols.stop - cols.start)))
+        strips = (slice(top, min(top + step, rows.stop)) for top in range(rows.start, rows.stop, step))
+        means = [_average(read(fine(strip, height), fine(cols, width)), factor) for strip in strips]
+        return means[0] if len(means) == 1 else concatenate(means, axis=0)
 
     return averaged
 

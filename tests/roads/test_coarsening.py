@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from rasterio import Affine
 
+from geoseg.roads import coarsening
 from geoseg.roads.coarsening import coarsen, coarsen_rows, coarsening_factor
 
 
@@ -28,6 +29,23 @@ def test_means_ignore_nodata():
     for cuts in ([], [1, 2, 11, 16, 22], [3, 6], range(23)):
         parts = coarsen_rows(np.split(levels, cuts), 3)
         np.testing.assert_array_equal(np.concatenate(list(parts)), expected)
+
+
+def test_few_pixels_are_read_at_a_time(monkeypatch):
+    """Windows of very fine pixels are read in strips, with the same means."""
+    levels = np.random.default_rng(0).integers(0, 256, (43, 31), dtype=np.uint8)
+    window = slice(1, 15), slice(0, 11)
+    expected = coarsen(lambda rows, cols: levels[rows, cols], levels.shape, 3)(*window)
+    counts = []
+
+    def read(rows, cols):
+        counts.append(levels[rows, cols].size)
+        return levels[rows, cols]
+
+    monkeypatch.setattr(coarsening, "_MOST_PIXELS", 4 * 9 * 11)
+    np.testing.assert_array_equal(coarsen(read, levels.shape, 3)(*window), expected)
+    assert len(counts) == 4
+    assert max(counts) <= 4 * 9 * 11
 
 
 def test_fine_raster_gives_the_same_network(paint, trace_levels):
