@@ -5,7 +5,9 @@ antimeridian only where it reprojects them itself, leaves long segments straight
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -100,15 +102,30 @@ def _polygons(lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts
     point_face = np.searchsorted(ring_start[face_start], np.arange(len(lon)), side="right") - 1
     crossing = np.zeros(len(face_start) - 1, np.bool_)
     crossing[point_face[jumps]] = True
-    lon[crossing[point_face] & (lon < 0)] += 360
+    if (np.add.reduceat(jumps, ring_start[:-1]) % 2).any():
+        raise SceneError("a polygon contains a pole, which GeoJSON cannot represent; choose another format.")
+    lon = _unwrapped(lon, jumps, ring_start)
+    for shell, end in zip(face_start[:-1][crossing], face_start[1:][crossing], strict=True):
+        middle, *middles = (_middle(lon[ring_start[ring] : ring_start[ring + 1]]) for ring in range(shell, end))
+        for hole, found in enumerate(middles, shell + 1):
+            lon[ring_start[hole] : ring_start[hole + 1]] += 360 * np.round((middle - found) / 360)
     degrees = np.round(np.column_stack([lon, lat]), DECIMALS)
     made = shapely.from_ragged_array(shapely.GeometryType.POLYGON, degrees, (ring_start, face_start))
-    try:
-        made[crossing] = [cut_at_antimeridian(polygon) for polygon in made[crossing]]
-    except shapely.GEOSException as error:
-        raise SceneError("a polygon contains a pole, which GeoJSON cannot represent; choose another format.") from error
+    made[crossing] = [cut_at_antimeridian(polygon) for polygon in made[crossing]]
     oriented: npt.NDArray[np.object_] = shapely.orient_polygons(made)
     return oriented
+
+
+def _unwrapped(lon: Degrees, jumps: npt.NDArray[np.bool_], ring_start: Starts) -> Degrees:
+    """Move longitudes by whole turns, so that none of a ring is half a turn or more from the one before."""
+    turns = np.where(jumps, -np.sign(np.diff(lon, append=lon[-1:])), 0)
+    total = np.cumsum(turns) - turns  # those before each point
+    moved: Degrees = lon + 360 * (total - np.repeat(total[ring_start[:-1]], np.diff(ring_start)))
+    return moved
+
+
+def _middle(lon: Degrees) -> float:
+    return float(lon.min() + lon.max()) / 2
 
 
 def ring_in_degrees(lon: Degrees, lat: Degrees) -> tuple[shapely.Polygon, bool]:
@@ -127,8 +144,13 @@ def ring_in_degrees(lon: Degrees, lat: Degrees) -> tuple[shapely.Polygon, bool]:
 
 
 def cut_at_antimeridian(polygon: shapely.Geometry) -> shapely.Geometry:
-    """Cut a polygon at 180°, and move the part beyond to the west."""
-    west, east = (shapely.intersection(polygon, shapely.box(lon, -90, lon + 180, 90)) for lon in (180, 0))
-    west = shapely.transform(west, lambda places: places - [360, 0])
-    parts = [part for side in (east, west) for part in shapely.get_parts(side) if part.geom_type == "Polygon"]
+    """Cut a polygon at 180° and other odd multiples of it, and move the parts by whole turns to -180° to 180°."""
+    left, _, right, _ = shapely.bounds(polygon)
+    parts = []
+    for turn in range(math.floor((left + 180) / 360), math.ceil((right + 180) / 360)):
+        inside = shapely.intersection(polygon, shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90))
+        moved = shapely.transform(inside, partial(np.add, (-360.0 * turn, 0.0)))
+        parts += [part for part in shapely.get_parts(moved) if part.geom_type == "Polygon"]
+    if right - left >= 360:  # its ends meet
+        return shapely.union_all(parts)
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)

@@ -6,6 +6,7 @@ import pyproj
 import pytest
 import shapely
 
+from geoseg.errors import SceneError
 from geoseg.vectors.geojson import write_geojson
 
 
@@ -101,6 +102,27 @@ def test_polygon_is_cut_at_the_antimeridian(written, shift):
     parts = shapely.get_parts(shapely.geometry.shape(feature["geometry"]))
     assert sorted(part.bounds for part in parts) == [(-180, 0, -179, 2), (179, 0, 180, 2)]
     assert shapely.is_ccw(shapely.get_exterior_ring(parts)).all()
+
+
+@pytest.mark.parametrize("west", [-10, -170, -30])
+@pytest.mark.parametrize("width", [210, 340, 360])
+def test_polygon_across_many_degrees(written, west, width):
+    """A polygon that spans both 0° and 180° keeps its area and its hole, however its longitudes are counted."""
+    east, hole = west + width, shapely.box(west + 195, -5, west + 205, 5)
+    (feature,) = written([shapely.box(west, -30, east, 30) - hole], "OGC:CRS84", longest=1.0)
+    shape = shapely.geometry.shape(feature["geometry"])
+    assert shape.area == pytest.approx(width * 60 - 100)
+    assert shape.is_valid
+    assert not shape.contains(shapely.Point((west + 200 + 180) % 360 - 180, 0))
+    assert shape.bounds[0] >= -180
+    assert shape.bounds[2] <= 180
+
+
+@pytest.mark.parametrize("box", [(-2000, -2000, 2500, 2000), (-800, -700, 700, 900), (-3000, -1000, 900, 700)])
+def test_polygon_around_a_pole(written, box):
+    """A polygon that contains a pole is refused, wherever its ring meets the meridians."""
+    with pytest.raises(SceneError, match="contains a pole"):
+        written([shapely.box(*(1000 * each for each in box))], "EPSG:3031", longest=50_000)
 
 
 def test_polygon_in_a_projection_across_the_antimeridian(written):
