@@ -6,6 +6,7 @@ it reads `TF_CPP_MIN_LOG_LEVEL`. Users take these lines for errors, so harmless 
 
 import json
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -101,6 +102,9 @@ def start_keras() -> None:
     Raises UsageError for a backend that cannot be used.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no info while a network is trained
+    if platform.machine() in ("x86_64", "AMD64"):
+        # By itself, TensorFlow uses oneDNN only on processors with AVX-512; others train 1.5 times slower without it.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with without_chatter():
         backend = check_backend()
         if "keras" in sys.modules:
