@@ -9,15 +9,12 @@ import numpy.typing as npt
 import shapely
 from odc.geo.geobox import GeoBox
 
-from geoseg.rasters.ground import Geodesy, crs_of, ground_sample_distance, ground_steps, place
+from geoseg.rasters.ground import Geodesy, crs_of, ground_sample_distance, ground_steps, longest_segment, place
 from geoseg.vectors.densify import densify
 
 from .rings import Faces
 
 Places = npt.NDArray[np.float64]
-
-LONGEST_M = 1000.0
-"""Longest segment of a straight line in the CRS on the ellipsoid: a geodesic of this length deviates by 3 cm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +29,8 @@ class Placement:
 
     @cached_property
     def longest(self) -> float:
-        """`LONGEST_M` in units of the CRS."""
-        t = self.geobox.transform
-        down_m, along_m = ground_sample_distance(self.geobox)
-        return LONGEST_M * float(min(np.hypot(t.a, t.d) / along_m, np.hypot(t.b, t.e) / down_m))
+        """Longest segment that counts as straight, in units of the CRS."""
+        return longest_segment(self.geobox.transform, ground_sample_distance(self.geobox))
 
     def ground(self, points: Places) -> Places:
         """Return the metres east and north of a step down a column and of one along a row `(n, 2, 2)`.
@@ -57,9 +52,12 @@ class Placement:
         return shapely.orient_polygons(polygons) if self.geobox.transform.determinant > 0 else polygons
 
     def areas_m2(self, faces: Faces) -> npt.NDArray[np.float64]:
-        """Return the area of each face on the ellipsoid `(faces,)`, without its holes."""
+        """Return the area of each face on the ellipsoid `(faces,)`, without its holes.
+
+        SceneError for a face that extends to where the CRS is not defined.
+        """
         places, start = densify(place(self.geobox.transform, faces.points), faces.ring_start, self.longest)
-        lon, lat = self._geodesy.lonlat(places[:, 0], places[:, 1])
+        lon, lat = self._geodesy.checked_lonlat(places)
         measure = self._geodesy.geod.polygon_area_perimeter
         rings = np.array([abs(measure(lon[a:b], lat[a:b])[0]) for a, b in pairwise(start.tolist())], np.float64)
         outer = faces.face_start[:-1]

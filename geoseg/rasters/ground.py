@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Coordinates = npt.NDArray[Any]
 
+LONGEST_M = 1000.0
+"""Longest segment of a straight line in a CRS on the ellipsoid: a geodesic of this length deviates by 3 cm."""
 MAP_SCALE_ERROR = 2e-3
 """Tolerated scale error of a projection: pixels of 1 m on the map count as 1 m on the ground."""
 _CYLINDRICAL = ("Popular Visualisation Pseudo Mercator",)
@@ -56,9 +58,24 @@ class Geodesy:
         lon, lat = self._to_geodetic.transform(x, y)
         return lon * degrees, lat * degrees
 
-    def step_lengths(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Metres `(n - 1,)` on the ellipsoid between consecutive points `(n, 2)` in the CRS."""
+    def checked_lonlat(self, points: npt.NDArray[np.float64]) -> tuple[Any, Any]:
+        """Longitude and latitude in degrees `(n,)` of points `(n, 2)`; SceneError where the CRS is not defined."""
         lon, lat = self.lonlat(points[:, 0], points[:, 1])
+        undefined = np.flatnonzero(~np.isfinite(lon) | ~np.isfinite(lat))
+        if undefined.size:
+            x, y = points[undefined[0]]
+            raise SceneError(
+                f"{x:,.0f}, {y:,.0f} is no place on Earth in the CRS {self.crs.name}; crop the raster, or set its "
+                "pixels outside the map to NoData."
+            )
+        return lon, lat
+
+    def step_lengths(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Metres `(n - 1,)` on the ellipsoid between consecutive points `(n, 2)` in the CRS.
+
+        SceneError where the CRS is not defined.
+        """
+        lon, lat = self.checked_lonlat(points)
         lengths: npt.NDArray[np.float64] = self.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2]
         return lengths
 
@@ -98,6 +115,13 @@ def mean_gsd(raster: DatasetReader) -> float:
     with usable_crs(raster.name):
         grid = grid_of(raster)
     return math.sqrt(math.prod(checked_gsd(raster.name, grid)))
+
+
+def longest_segment(transform: Affine, gsd_m: tuple[float, float]) -> float:
+    """`LONGEST_M` in units of the CRS of a grid; `gsd_m` are metres down a column and along a row."""
+    down_m, along_m = gsd_m
+    along, down = math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
+    return LONGEST_M * min(along / along_m, down / down_m)
 
 
 def ground_area(grid: "Grid | GeoBox") -> float:

@@ -132,10 +132,18 @@ class RoadNetwork:
     def layers(self) -> tuple[Layer, Layer]:
         """Return the layers `edges` and `nodes` in the grid's CRS."""
         crs = self.placement.crs
-        edges, nodes = partial(_edge_batches, self), partial(_node_batches, self)
-        return (
-            Layer(name="edges", schema=EDGES, batches=edges, geometry_type="LineString", crs=crs, style=edge_style()),
-            Layer(name="nodes", schema=NODES, batches=nodes, geometry_type="Point", crs=crs, style=node_style()),
+        edges = Layer(
+            name="edges",
+            schema=EDGES,
+            batches=partial(_edge_batches, self),
+            geometry_type="LineString",
+            crs=crs,
+            style=edge_style(),
+            longest=self.placement.longest(*self.vertices[0] / FRACTIONS) if len(self) else math.inf,
+        )
+        nodes = partial(_node_batches, self)
+        return edges, Layer(
+            name="nodes", schema=NODES, batches=nodes, geometry_type="Point", crs=crs, style=node_style()
         )
 
 

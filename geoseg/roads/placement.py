@@ -7,7 +7,7 @@ import numpy as np
 import pyproj
 from rasterio import Affine
 
-from geoseg.rasters.ground import Geodesy, place
+from geoseg.rasters.ground import Geodesy, longest_segment, place
 
 from .arrays import Floats, Points
 
@@ -29,8 +29,16 @@ class Placement:
         return place(self.transform, points)
 
     def step_lengths(self, line: Points) -> Floats:
-        """Return the geodesic metres `(n - 1,)` between consecutive points `(n, 2)` in the CRS."""
+        """Return the geodesic metres `(n - 1,)` between consecutive points `(n, 2)` in the CRS.
+
+        SceneError where the CRS is not defined.
+        """
         return self._geodesy.step_lengths(line)
+
+    def longest(self, column: float, row: float) -> float:
+        """Return the longest segment that counts as straight near a pixel, in units of the CRS."""
+        along_m, down_m = np.hypot(*self.metric(column, row))
+        return longest_segment(self.transform, (float(down_m), float(along_m)))
 
     def metric(self, column: float, row: float) -> Floats:
         """Return the matrix `(2, 2)` that converts a small step (columns, rows) at a pixel to metres.

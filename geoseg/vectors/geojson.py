@@ -56,6 +56,8 @@ def _geometries(shapes: npt.NDArray[np.object_], layer: Layer, to_lonlat: Transf
     starts, *faces = (each.astype(np.int64) for each in offsets)
     points, start = densify(points, starts, layer.longest)
     lon, lat = to_lonlat.transform(points[:, 0], points[:, 1])
+    if not (np.isfinite(lon) & np.isfinite(lat)).all():
+        raise SceneError(f"{layer.name} extend to where their CRS, {layer.crs.name}, has no longitude and latitude.")
     outside = np.abs(lon) > 180
     lon[outside] = (lon[outside] + 180) % 360 - 180
     if layer.geometry_type == "LineString":

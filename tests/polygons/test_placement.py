@@ -5,6 +5,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Geod, Transformer
 
+from geoseg.errors import SceneError
 from geoseg.polygons.placement import Placement
 from geoseg.polygons.rings import Faces
 
@@ -83,3 +84,11 @@ def test_long_straight_borders_are_followed():
     zone = [(lon, lat) for lat, lons in ((60, (0, 20)), (50, (20, 0))) for lon in np.linspace(*lons, 20_001)]
     expected = abs(Geod(ellps="WGS84").polygon_area_perimeter(*zip(*zone, strict=True))[0])
     assert place.areas_m2(square(RING))[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_pixels_off_the_map_have_no_area():
+    """In the corners of a world map, where the CRS has no places, one sentence says so."""
+    place = placement("ESRI:54009", rasterio.Affine(360_000, 0, -18_000_000, 0, -180_000, 9_000_000))
+    with pytest.raises(SceneError, match="-18,000,000, 9,000,000 is no place on Earth in the CRS World_Mollweide"):
+        place.areas_m2(square(RING))
+    assert place.areas_m2(square(HOLE))[0] > 0

@@ -59,3 +59,18 @@ def test_empty_network_has_all_fields(trace_levels):
     found = trace_levels(np.zeros((40, 40), np.uint8)).layers()[0].to_geodataframe()
     assert len(found) == 0
     assert list(found.columns) == [*ATTRIBUTES, "geometry"]
+
+
+def test_long_straight_roads_are_followed(trace_levels, tmp_path):
+    """In GeoJSON, a road along a straight line of the CRS stays on it; in the CRS, it needs no vertices for that."""
+    levels = np.zeros((40, 1200), np.uint8)
+    levels[18:23] = 254
+    network = trace_levels(levels, gsd=10)
+    path = tmp_path / "roads.geojson"
+    write_layers(network.layers(), path, "geojson")
+    (road,) = geopandas.read_file(path).to_crs(network.placement.crs).geometry
+    (line,) = network.to_geodataframe().geometry
+    line_m, road_m = (np.hypot(*np.diff(each.coords, axis=0).T).max() for each in (line, road))
+    assert line_m > 5000
+    assert road_m < 1010
+    assert road.hausdorff_distance(line) < 0.05

@@ -159,3 +159,9 @@ def test_features_by_the_thousand(layer, tmp_path):
         texts.append((tmp_path / "things.geojson").read_text())
     assert texts[0] == texts[1]
     assert [feature["properties"]["id"] for feature in json.loads(texts[1])["features"]] == list(range(1, 3_001))
+
+
+def test_places_outside_the_crs_are_refused(written):
+    """What has no longitude and latitude is not written."""
+    with pytest.raises(SceneError, match="extend to where their CRS, World_Mollweide, has no longitude"):
+        written([shapely.box(-18_000_000, 8_000_000, -17_000_000, 9_000_000)], "ESRI:54009")
