@@ -1,6 +1,5 @@
 """Paths of the results, which are written in a work folder and renamed at the end."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,15 +8,8 @@ from geoseg.files import check_outputs, discard, publish
 from geoseg.vectors.targets import VECTOR_ENDINGS
 
 from .journal import Journal
+from .own_files import ITEM_ENDING, PAGE_ENDING, is_own
 from .plan import Plan
-
-ITEM_ENDING = ".json"
-SOFTWARE = "processing:software"
-"""Property that marks a STAC item as geoseg's: other programs' files may have the same name."""
-_LONGEST_ITEM = 2**24
-_PAGE_ENDING = ".html"
-_GENERATOR, _HEAD = b'<meta name="generator" content="geoseg', 500
-"""Tag that marks a page as geoseg's, and the number of first bytes that hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +34,7 @@ class Outputs:
     item: Path | None
     """STAC item of all other files."""
     companions: tuple[Path, ...]
-    """Files of the same scene that other settings may have written; overwriting removes them."""
+    """Files of the same scene that other settings may have written; overwriting removes those that geoseg wrote."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -59,11 +51,12 @@ class Outputs:
 
     def check_places(self, journal: Journal) -> None:
         """Raise OutputError if a result or its work file cannot be written."""
-        wanted = (*self.files, *self.companions)
+        wanted = [*self.files, *self.companions]
+        wanted += [sidecar(path) for path in wanted if path.suffix == self.classes.suffix]
         work = [path.with_name(journal.work_file(path).name) for path in wanted]  # longer names
         check_outputs([*wanted, *work], overwrite=True, create=True, choose="another `folder`, or rename the scene")
         for path, kind in ((self.item, "STAC item"), (self.report, "report")):
-            if path is not None and path.exists() and not _is_own(path):
+            if path is not None and path.exists() and not is_own(path):
                 raise OutputError(f"{path} exists and is no {kind} of geoseg's results; choose another `folder`.")
 
     def refuse_existing(self) -> None:
@@ -80,12 +73,15 @@ class Outputs:
         journal.begin_publishing()
         if overwrite:
             for path in set(self.companions).difference(self.files):
-                if _is_own(path):
+                if is_own(path):
+                    discard(sidecar(path))
                     discard(path)
         for path in self.files:
             beside = sidecar(path)
             if journal.work_file(beside).exists():
                 publish(journal.work_file(beside), beside)
+            else:
+                discard(beside)  # of an earlier raster
             publish(journal.work_file(path), path)
 
 
@@ -96,7 +92,7 @@ def name_outputs(plan: Plan, folder: Path) -> Outputs:
     classes, style = folder / f"{stem}_classes.tif", folder / f"{stem}_classes.qml"
     networks = {name: folder / f"{stem}_roads{suffix}" for name, suffix in VECTOR_ENDINGS.items()}
     road_style, item = folder / f"{stem}_roads.qml", folder / f"{stem}{ITEM_ENDING}"
-    report = folder / f"{stem}_report.html"
+    report = folder / f"{stem}_report{PAGE_ENDING}"
     return Outputs(
         classes=classes,
         style=style,
@@ -107,38 +103,10 @@ def name_outputs(plan: Plan, folder: Path) -> Outputs:
         road_style=None if plan.road is None else road_style,
         report=report if settings.report else None,
         item=item if settings.stac else None,
-        companions=(
-            *(sidecar(path) for path in (classes, *layers.values())),
-            *(*layers.values(), *networks.values(), road_style, report, item),
-        ),
+        companions=(*layers.values(), *networks.values(), road_style, report, item),
     )
 
 
 def sidecar(path: Path) -> Path:
     """GDAL's `.aux.xml` sidecar, which holds the class names."""
     return path.with_name(f"{path.name}.aux.xml")
-
-
-def _is_own(path: Path) -> bool:
-    """Whether a file is geoseg's; only items and pages may be other programs' files of the same name."""
-    if path.suffix == ITEM_ENDING:
-        return _is_own_item(path)
-    return path.suffix != _PAGE_ENDING or _is_own_page(path)
-
-
-def _is_own_page(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return _GENERATOR in file.read(_HEAD)
-    except OSError:
-        return False
-
-
-def _is_own_item(path: Path) -> bool:
-    """Whether a file is a STAC item of geoseg's results."""
-    try:
-        if path.stat().st_size > _LONGEST_ITEM:
-            return False
-        return "geoseg" in json.loads(path.read_bytes())["properties"][SOFTWARE]
-    except (OSError, ValueError, RecursionError, LookupError, TypeError):
-        return False

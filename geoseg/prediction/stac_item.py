@@ -19,7 +19,8 @@ from geoseg.version import __version__
 
 from .footprint import footprint
 from .journal import Journal
-from .outputs import SOFTWARE, Outputs, sidecar
+from .outputs import Outputs, sidecar
+from .own_files import SOFTWARE
 from .plan import Plan
 from .result_layers import Layer, requested_layers, result_grid
 

@@ -22,6 +22,7 @@ from geoseg.errors import SceneError
 from .densify import Starts, densify
 from .layers import GEOMETRY, Layer
 
+_START, _END = '{"type": "FeatureCollection", "features": [', "\n]}\n"
 DECIMALS = 7  # of a degree: 1 cm
 _FEATURES = 1024
 """Features formatted at a time: the Python objects of 16,384 roads would take 26 MB."""
@@ -34,7 +35,7 @@ def write_geojson(layer: Layer, path: Path) -> None:
     to_lonlat = Transformer.from_crs(layer.crs.to_2d(), "OGC:CRS84", always_xy=True)
     separator = "\n"
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write('{"type": "FeatureCollection", "features": [')
+        file.write(_START)
         for batch in _parts(layer.batches()):
             shapes = shapely.from_wkb(batch[GEOMETRY.name].to_numpy(zero_copy_only=False))
             properties = batch.drop_columns([GEOMETRY.name]).to_pylist()
@@ -42,7 +43,16 @@ def write_geojson(layer: Layer, path: Path) -> None:
                 text = json.dumps(values, ensure_ascii=False, allow_nan=False)
                 file.write(f'{separator}{{"type": "Feature", "properties": {text}, "geometry": {geometry}}}')
                 separator = ",\n"
-        file.write("\n]}\n")
+        file.write(_END)
+
+
+def is_unchanged(path: Path, schema: pa.Schema) -> bool:
+    """Whether a file begins as `write_geojson` writes a layer of this schema; a file that others saved does not."""
+    names = iter(schema.names)
+    first = f'{_START}\n{{"type": "Feature", "properties": {{"{next(names)}": 1, "{next(names)}": '
+    empty = _START + _END
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(len(first)) in (first, empty)
 
 
 def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -13,6 +13,8 @@ from geoseg.datasets.discovery import RASTERS
 from geoseg.errors import DataError
 from geoseg.files import check_regular
 
+from .layers import GEOMETRY
+
 if TYPE_CHECKING:
     import geopandas
 
@@ -50,6 +52,21 @@ def read_features(path: Path, *, attributes: Sequence[str] | None = None) -> "ge
     return features
 
 
+def columns_of(path: Path) -> list[str]:
+    """Name the columns of a vector file, geometry left out; DataError if it cannot be read, or has several layers."""
+    import pyarrow as pa
+    import pyarrow.parquet
+    import pyogrio
+
+    try:
+        check_regular(path)
+        if path.suffix.lower() == ".parquet":
+            return [name for name in pa.parquet.read_schema(path).names if name != GEOMETRY.name]
+        return [str(name) for name in pyogrio.read_info(path, layer=_spatial_layer(path))["fields"]]
+    except (RuntimeError, OSError, ValueError, pa.ArrowException) as error:
+        raise DataError(_unreadable(path, error)) from error
+
+
 def split_collections(geometries: Geometries) -> tuple[Geometries, npt.NDArray[np.int64]]:
     """Replace collections by their parts, at any depth, in order; return the index of each part's geometry, too."""
     index = np.arange(len(geometries))
@@ -78,6 +95,13 @@ def _parquet(path: Path) -> "geopandas.GeoDataFrame":
 def _gdal(path: Path, *, attributes: Sequence[str] | None) -> "geopandas.GeoDataFrame":
     import pyogrio  # slow, as geopandas is, and not needed where an area of interest is not
 
+    return pyogrio.read_dataframe(path, layer=_spatial_layer(path), columns=attributes)
+
+
+def _spatial_layer(path: Path) -> str:
+    """Name the layer to be read of a file; DataError if there is none, or several, or it is a virtual file."""
+    import pyogrio
+
     if path.is_file():
         with path.open("rb") as file:
             if _INDIRECT in file.read(_HEAD):
@@ -90,7 +114,7 @@ def _gdal(path: Path, *, attributes: Sequence[str] | None) -> "geopandas.GeoData
         raise DataError(f"{path} has the layers {', '.join(spatial)}; use a file with one layer, or name it {_LAYER}.")
     if not spatial:
         raise DataError(f"{path} is a table without geometry; use a file of lines or polygons.")
-    return pyogrio.read_dataframe(path, layer=_LAYER if _LAYER in spatial else spatial[0], columns=attributes)
+    return _LAYER if _LAYER in spatial else str(spatial[0])
 
 
 def _unreadable(path: Path, error: Exception) -> str:

@@ -153,17 +153,17 @@ def test_models_that_cannot_be_used(run, write_scene, noise, tmp_path):
 
 
 def test_existing_results_are_kept(run, write_scene, write_bundle, noise, tmp_path):
-    """Nothing is replaced unasked; with --overwrite it is, and stale sidecars go too."""
+    """Nothing is replaced unasked; with --overwrite it is, and stale sidecars of the results go too."""
     scene, model, out = write_scene(noise(20, 20)), write_bundle(), tmp_path / "out"
     out.mkdir()
     (out / "scene_roads.geojson").write_text("precious")
-    (out / "scene_confidence.tif.aux.xml").write_text("of an earlier run")
+    (out / "scene_classes.tif.aux.xml").write_text("of an earlier run")
     refused(run("predict", scene, "-m", model, "-o", out), 5, "scene_roads.geojson", "--overwrite")
     assert (out / "scene_roads.geojson").read_text() == "precious"
     assert len(list(out.iterdir())) == 2
     assert run("predict", scene, "-m", model, "-o", out, "--overwrite", "-q") == (0, "")
     assert "FeatureCollection" in (out / "scene_roads.geojson").read_text()
-    assert not (out / "scene_confidence.tif.aux.xml").exists()
+    assert "of an earlier run" not in (out / "scene_classes.tif.aux.xml").read_text()
 
 
 def test_masks_and_overviews_of_an_earlier_map(run, write_scene, write_bundle, noise, tmp_path):

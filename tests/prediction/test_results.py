@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree as Xml
 from zipfile import ZipFile
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+import shapely
 from processes import finish, stand_in
 from rasterio.enums import ColorInterp, Resampling
 from rio_cogeo.cogeo import cog_validate
@@ -146,6 +148,29 @@ def test_overwriting_removes_files_of_other_settings(scene, tmp_path):
     kept = {path.name for path in first.outputs.classes.parent.iterdir()}
     assert kept == {other.name, "scene_classes.tif.aux.xml", *(path.name for path in second.outputs.files)}
     assert kept == {other.name, "scene_classes.tif.aux.xml", "scene_classes.tif", "scene_classes.qml"}
+
+
+def test_overwriting_keeps_what_others_made(scene, tmp_path):
+    """A user's own layers that are called as results are, and networks that another program has saved, stay."""
+    formats = ("geojson", "gpkg", "flatgeobuf", "parquet")
+    folder = predict(scene, tmp_path, **LAYERS, formats=formats).outputs.classes.parent
+    drawn = geopandas.GeoDataFrame({"id": [1], "name": ["drawn"]}, geometry=[shapely.Point(1, 2)], crs=4326)
+    writers = {
+        "scene_roads.geojson": lambda path: geopandas.read_file(path).to_file(path),
+        "scene_roads.gpkg": drawn.to_file,
+        "scene_roads.fgb": drawn.to_file,
+        "scene_roads.parquet": drawn.to_parquet,
+        "scene_roads.qml": lambda path: path.write_text(f"{path.read_text()}<!-- thicker -->"),
+        "scene_confidence.tif": lambda path: rasterio.shutil.copy(scene, path),
+        "scene_probabilities.tif": lambda path: path.write_bytes(b"no raster"),
+    }
+    for name, write in writers.items():
+        if "geojson" not in name and "qml" not in name:
+            (folder / name).unlink(missing_ok=True)
+        write(folder / name)
+    before = {name: (folder / name).read_bytes() for name in writers if (folder / name).is_file()}
+    predict(scene, tmp_path, roads=False, overwrite=True)
+    assert {name: (folder / name).read_bytes() for name in before} == before
 
 
 def test_a_scene_on_a_server(scene, made, tmp_path):

@@ -1,0 +1,63 @@
+"""Tell the files that geoseg wrote beside a class raster from others of the same name."""
+
+import json
+from pathlib import Path
+
+import rasterio
+from rasterio.errors import RasterioError
+
+from geoseg.errors import DataError
+from geoseg.rasters.tags import model_of
+from geoseg.roads.network import EDGES
+from geoseg.vectors.geojson import is_unchanged
+from geoseg.vectors.qgis import edge_style
+from geoseg.vectors.read import columns_of
+
+ITEM_ENDING, PAGE_ENDING = ".json", ".html"
+SOFTWARE = "processing:software"
+"""Property that marks a STAC item as geoseg's."""
+_LONGEST_ITEM = 2**24
+_GENERATOR, _HEAD = b'<meta name="generator" content="geoseg', 500
+"""Tag that marks a page as geoseg's, and the number of first bytes that hold it."""
+
+
+def is_own(path: Path) -> bool:
+    """Whether geoseg wrote a result, or the style or road network beside one; False where no file is.
+
+    A network in GeoJSON that another program has saved since is that program's.
+    """
+    own = {".tif": _raster, ".qml": _style, ITEM_ENDING: _item, PAGE_ENDING: _page, ".geojson": _geojson}
+    try:
+        return path.is_file() and own.get(path.suffix, _network)(path)
+    except (OSError, RasterioError, DataError):  # it cannot be read as what geoseg writes
+        return False
+
+
+def _raster(path: Path) -> bool:
+    with rasterio.open(path, driver="GTiff") as raster:
+        return model_of(raster) is not None
+
+
+def _style(path: Path) -> bool:
+    return path.read_text(encoding="utf-8", errors="replace") == edge_style()
+
+
+def _geojson(path: Path) -> bool:
+    return is_unchanged(path, EDGES)
+
+
+def _network(path: Path) -> bool:
+    return set(columns_of(path)).issuperset(EDGES.names[:-1])
+
+
+def _page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _GENERATOR in file.read(_HEAD)
+
+
+def _item(path: Path) -> bool:
+    try:
+        small = path.stat().st_size <= _LONGEST_ITEM
+        return small and "geoseg" in json.loads(path.read_bytes())["properties"][SOFTWARE]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return False
