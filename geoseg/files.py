@@ -1,9 +1,10 @@
-"""Write files atomically, refuse to replace existing ones, and take their checksums.
+"""Write files atomically, refuse to replace existing ones, lock them, and take their checksums.
 
 Writing to a link replaces its target; devices and pipes are written to directly.
 """
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
+from typing import IO, Any
 
 from .errors import OutputError
 
@@ -196,6 +198,14 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
+
+
+def lock(file: IO[Any], refusal: str) -> None:
+    """Lock an open file until it is closed; OutputError with the sentence `refusal` while another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(refusal) from None
 
 
 def discard(path: Path) -> None:

@@ -1,6 +1,5 @@
 """The manifest of a batch: the outcome of each scene, one JSON line a change, so that a rerun knows what is left."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from geoseg.errors import OutputError
-from geoseg.files import check_outputs, sha256_of, writing
+from geoseg.files import check_outputs, lock, sha256_of, writing
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -150,10 +149,7 @@ def open_manifest(folder: Path) -> Iterator[Manifest]:
         file = path.open("ab+", buffering=0)
     with file:
         with writing(path, advice="; choose another `folder`"):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutputError(f"another batch is writing to {folder}; wait for it.") from None
+            lock(file, f"another batch is writing to {folder}; wait for it.")
         records, done, owners, complete = _parse(path)
         if complete < path.stat().st_size:  # the next line would continue one that a kill cut off
             file.truncate(complete)

@@ -1,5 +1,6 @@
 """Find images, and pair them with labels by customary folder layouts."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -212,11 +213,25 @@ def is_pattern(place: Path) -> bool:
     return not place.exists() and _WILD.search(str(place)) is not None
 
 
+def _walk(folder: Path) -> Iterator[Path]:
+    """List what a folder contains at any depth, also behind links to folders; each is entered once, links last."""
+    entered = set()
+    for name, folders, files in os.walk(folder, followlinks=True):
+        here = Path(name)
+        status = here.stat()
+        if (status.st_dev, status.st_ino) in entered:  # a link to a folder that it is in, or a second one
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        folders.sort(key=lambda each: ((here / each).is_symlink(), each))
+        yield from (here / each for each in files)
+
+
 def list_files(place: str) -> tuple[Path, Iterable[Path]]:
     """List the files of a folder at any depth, of a pattern, or one file; return their common folder, too."""
     path = Path(place)
     if path.is_dir():
-        return path, (file for file in path.rglob("*") if file.is_file())
+        return path, (file for file in _walk(path) if file.is_file())
     if path.is_file():
         return path.parent, [path]
     fixed = list(takewhile(lambda part: not _WILD.search(part), path.parts))

@@ -5,7 +5,6 @@ lattice alone, so any run of the same plan can use it. One without data is a VRT
 nodata.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -23,8 +22,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
-from geoseg.errors import OutputError
-from geoseg.files import sha256_of, writing
+from geoseg.files import lock, sha256_of, writing
 from geoseg.models.legend import NODATA
 from geoseg.models.texts import without_secrets
 from geoseg.rasters.ground import crs_of
@@ -90,13 +88,8 @@ class Journal:
         with writing(results, advice="; the same command resumes once that is solved"):
             results.mkdir(parents=True, exist_ok=True)
             self.work.mkdir(exist_ok=True)
-            with (self.work / "lock").open("w") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise OutputError(
-                        f"another process is writing the same results to {results}; wait for it."
-                    ) from None
+            with (self.work / "lock").open("w") as file:
+                lock(file, f"another process is writing the same results to {results}; wait for it.")
                 shutil.rmtree(self._removed, ignore_errors=True)  # of a run that was killed then
                 self.folder.mkdir(exist_ok=True)
                 for left in self.folder.glob("*/"):  # of tasks that were killed with it

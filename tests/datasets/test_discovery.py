@@ -122,3 +122,17 @@ def test_what_cannot_be_paired(lay, names, images, labels, sentence):
     """Missing or ambiguous files are errors, and are not skipped."""
     with pytest.raises(DataError, match=sentence):
         found(lay(names), images, labels)
+
+
+def test_links_to_folders(tmp_path):
+    """Images behind a link to a folder are found, once each, also where links lead back to where they are."""
+    store, data = tmp_path / "store", tmp_path / "data"
+    for kind in ("images", "labels"):
+        (store / kind).mkdir(parents=True)
+        (store / kind / "a.tif").touch()
+        (data / kind).mkdir(parents=True)
+        (data / kind / "town").symlink_to(store / kind)
+        (data / kind / "town_again").symlink_to(store / kind)
+        (store / kind / "up").symlink_to(data / kind)
+    pairs = find_pairs(str(data / "images"), str(data / "labels"))
+    assert [pair.name for pair in pairs] == ["town/a"]

@@ -1,13 +1,12 @@
 """Change the folder of added models: one process at a time, and a model at once or not at all."""
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from geoseg.errors import BundleError, OutputError, UsageError
-from geoseg.files import publish, sha256_of, write_text, writing
+from geoseg.files import lock, publish, sha256_of, write_text, writing
 from geoseg.models.added import (
     RECORD,
     AddedModel,
@@ -30,10 +29,7 @@ def locked(folder: Path) -> Iterator[None]:
         file = (folder / ".lock").open("w")
     with file:
         with writing(folder):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutputError(f"another command is adding or removing models in {folder}; wait for it.") from None
+            lock(file, f"another command is adding or removing models in {folder}; wait for it.")
         yield
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.errors import NotGeoreferencedWarning
 
-from geoseg.errors import DataError, GeosegWarning
+from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
 from geoseg.rasters.read import scaled
@@ -92,7 +92,16 @@ class Data:
         return sum((counted.counts.sum(axis=0) for counted in self.label_counts), nothing)
 
     def check(self) -> None:
-        """Read all labels; DataError if they have one class only, GeosegWarnings about other likely mistakes."""
+        """Read all labels; DataError if they have one class only, GeosegWarnings about other likely mistakes.
+
+        UsageError if the schedule waits for validation scores and nothing is held out.
+        """
+        held_out = any(side.validation for side in self.sides)
+        if self.run.schedule.patience is not None and not held_out:
+            raise UsageError(
+                "schedule.patience waits for validation scores, and no image is held out; set data.split.validation, "
+                "or leave patience out."
+            )
         labels, rendered = self.run.labels, self.run.rendered
         values = set(np.flatnonzero(self._label_pixels()[:-1]).tolist())
         if rendered is not None:
@@ -109,7 +118,7 @@ class Data:
             by_id = any(each.coding == "ids" for each in self.run.data)
             hint = f"; among ids, {NODATA} means unlabelled unless `values` maps it" if by_id else ""
             _warn(f"no training pixel is labelled {' or '.join(missing)}, so the network cannot learn it{hint}.")
-        if not any(side.validation for side in self.sides):
+        if not held_out:
             _warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
 
     def names(self) -> dict[str, dict[str, list[str]]]:

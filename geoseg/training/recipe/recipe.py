@@ -107,7 +107,7 @@ class Split(Section):
 class DataSet(Section):
     """Images with labels of one kind."""
 
-    name: str
+    name: FileName
     images: str
     """Folder or glob pattern, relative to the recipe's `root`."""
     labels: str | None = None
@@ -232,7 +232,8 @@ class Schedule(Section):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     """`auto` is mixed_bfloat16 on hardware that computes in bfloat16, else float32."""
     patience: Positive | None = None
-    """Stop after this many epochs without a better validation score; None to train to the end."""
+    """Stop after this many epochs without a better validation score, which needs images held out; None to train to the
+    end."""
     table_every: Positive = 5
     """Epochs between progress rows, reports and pictures of the validation scene."""
 

@@ -15,6 +15,7 @@ from geoseg.training.run.run_folder import Row, seconds_spent
 
 from .contents import Contents, read_contents
 from .film import spread, write_film
+from .pictures import GREYS
 from .plots import plot_calibration, plot_curves
 
 _SHOWN_EPOCHS = 24
@@ -162,7 +163,7 @@ def _images(contents: Contents) -> list[Mapping[str, Any]]:
 
 
 def _film(contents: Contents) -> str | None:
-    if not contents.frames:
+    if not contents.frames or len(contents.legend) > GREYS:  # whose palette has no room for the text
         return None
     path = contents.folder / "scene" / "film.gif"
     write_film(contents.frames, _planned_epochs(contents) or contents.epochs, contents.legend, path)

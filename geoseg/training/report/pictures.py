@@ -23,9 +23,8 @@ HATCH = (254, 255)
 """Palette entries of the hatching for pixels not of a single known class."""
 _HATCH_GREYS = (206, 238)
 _HATCH_WIDTH = 4
-_MOST_CLASSES = 200
-GREYS, GREY_LEVELS = _MOST_CLASSES, 16
-"""First palette entry and number of greys for text, from black to white."""
+GREYS, GREY_LEVELS = 200, 16
+"""First palette entry and number of greys for text, from black to white; a legend of more classes has none."""
 
 
 Classes = npt.NDArray[np.uint8]
@@ -90,8 +89,6 @@ def photograph(image: Pixels, most: int) -> Image.Image:
 
 def class_picture(classes: Classes, legend: Legend, most: int) -> Image.Image:
     """Palette picture of class ids `(height, width)`, at most `most` pixels a side; other values are hatched."""
-    if len(legend) > _MOST_CLASSES:
-        raise ValueError(f"a picture shows at most {_MOST_CLASSES} classes, the legend has {len(legend)}.")
     height, width = classes.shape
     across, down = scaled_size((width, height), most)
     rows = (2 * np.arange(down) + 1) * height // (2 * down)
@@ -106,8 +103,8 @@ def class_picture(classes: Classes, legend: Legend, most: int) -> Image.Image:
 def palette(legend: Legend) -> list[int]:
     """Red, green and blue of 256 entries: classes from 0, greys from `GREYS`, and hatching last."""
     entries = np.zeros((256, 3), np.uint8)
-    entries[: len(legend)] = [entry.rgb for entry in legend.classes]
     entries[GREYS : GREYS + GREY_LEVELS] = np.linspace(0, 255, GREY_LEVELS).round()[:, None]
+    entries[: len(legend)] = [entry.rgb for entry in legend.classes]
     entries[list(HATCH)] = np.asarray(_HATCH_GREYS)[:, None]
     flat: list[int] = entries.ravel().tolist()
     return flat

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import DataError, OutputError, UsageError
-from geoseg.files import whole, write_text, writing
+from geoseg.files import lock, whole, write_text, writing
 from geoseg.training.recipe.load import load_recipe
 from geoseg.training.recipe.recipe import Recipe, Schedule
 
@@ -151,24 +151,38 @@ class RunFolder:
     def begun(self, recipe: Recipe, names: ImageNames, *, resume: bool) -> Iterator[None]:
         """Prepare the folder for a new run, or check that its run can be resumed; a run without an epoch is discarded.
 
-        A new folder is removed if data or settings are refused before the first epoch ends. Raises as `check` does.
+        A new folder is removed if data or settings are refused before the first epoch ends. Raises as `check` does, and
+        OutputError while another process has a run in the folder.
         """
         self.check(recipe, names, resume=resume)
         new = not self.path.exists()
-        with writing(self.path):
-            if not read_history(self.history) and self.backup.exists():
-                shutil.rmtree(self.backup)
-            self.backup.mkdir(parents=True, exist_ok=True)
-        import tomli_w
+        with self._locked():
+            self.check(recipe, names, resume=resume)  # of a process that has ended meanwhile
+            with writing(self.path):
+                if not read_history(self.history):
+                    shutil.rmtree(self.backup)
+                    self.backup.mkdir()
+            import tomli_w
 
-        write_text(self.recipe, tomli_w.dumps(recipe.model_dump(exclude_none=True)))
-        write_text(self.split, json.dumps(names, indent=2))
-        try:
+            write_text(self.recipe, tomli_w.dumps(recipe.model_dump(exclude_none=True)))
+            write_text(self.split, json.dumps(names, indent=2))
+            try:
+                yield
+            except (DataError, UsageError):
+                if new and not read_history(self.history):
+                    shutil.rmtree(self.path)
+                raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Create the folders, and keep other processes from training in them."""
+        with writing(self.path):
+            self.backup.mkdir(parents=True, exist_ok=True)
+            file = (self.backup.parent / "lock").open("w")
+        with file:
+            with writing(self.path):
+                lock(file, f"another process is training in {self.path}; wait for it, or choose another `folder`.")
             yield
-        except (DataError, UsageError):
-            if new and not read_history(self.history):
-                shutil.rmtree(self.path)
-            raise
 
     def _check_names(self, names: ImageNames) -> None:
         """Refuse images that would be split otherwise: some that the run has trained on could become held out."""

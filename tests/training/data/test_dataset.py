@@ -104,6 +104,9 @@ def test_likely_mistakes(two_sets, write_raster, open_recipe):
     coded = replace(alone, run=replace(alone.run, data=(alone.run.data[0].model_copy(update={"coding": "potsdam"}),)))
     with warned(r"no training pixel is labelled road, so the network cannot learn it\.$"):
         coded.check()
+    patient = replace(alone.run, schedule=alone.run.schedule.model_copy(update={"patience": 3}))
+    with pytest.raises(UsageError, match=r"schedule\.patience waits for validation scores, and no image is held out"):
+        replace(alone, run=patient).check()
 
 
 @pytest.mark.parametrize("placed", [True, False])

@@ -74,6 +74,7 @@ def test_misplaced_keys_name_their_table():
         ("schedule=3", r"schedule is 3: it should be a table"),
         ("network.depth=30", r"network\.depth is 30: input should be less than or equal to 8"),
         ("loss.terms=[]", r"loss\.terms is \[\]: list should have at least 1 item"),
+        ("data.0.name=../evil", r"data\.\.\./evil\.name is '\.\./evil': it becomes a file name"),
         ("name=../evil", r"name is '\.\./evil': it becomes a file name: no slashes, at most 200 bytes"),
         ("name=''", r"name is '': it becomes a file name"),
         (f"name={'й' * 101}", "name is 'й+': it becomes a file name"),

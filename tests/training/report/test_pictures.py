@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from PIL import Image
 
 from geoseg.models.legend import AERIAL, Legend, LegendClass
@@ -96,8 +95,9 @@ def test_other_pixels():
     np.testing.assert_array_equal(np.asarray(photograph(image, 10))[0], [[0] * 3, [100] * 3, [255] * 3])
 
 
-def test_too_many_classes():
-    """A legend that leaves no room in a palette is refused."""
-    legend = Legend(classes=tuple(LegendClass(name=str(n), colour="#000000") for n in range(201)))
-    with pytest.raises(ValueError, match="at most 200"):
-        class_picture(drawn((4, 4)), legend, 10)
+def test_many_classes():
+    """A legend that takes the whole palette is shown, and pixels of no class are hatched."""
+    legend = Legend(classes=tuple(LegendClass(name=str(n), colour=f"#{n:02x}0000") for n in range(254)))
+    shown = np.asarray(class_picture(np.array([[0, 201, 253, 255]], np.uint8), legend, 10).convert("RGB"))
+    np.testing.assert_array_equal(shown[0, :3], [[0, 0, 0], [201, 0, 0], [253, 0, 0]])
+    assert tuple(shown[0, 3]) in {(206,) * 3, (238,) * 3}

@@ -157,3 +157,15 @@ def test_a_refused_run_leaves_nothing(tmp_path, recipe, error):
         with pytest.raises(error, match="refused"):
             _refuse(folder, recipe, epochs, error)
         assert folder.path.exists() is left
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path, recipe):
+    """While a run trains, another process is refused, and the run's files stay as they are."""
+    folder = RunFolder(path=tmp_path / "run")
+    with folder.begun(recipe, NAMES, resume=False):
+        (folder.backup / "half").write_bytes(b"")
+        for resume in (False, True):
+            with pytest.raises(OutputError, match=r"another process is training in .*run; wait for it"):
+                begin(folder, recipe.model_copy(update={"seed": 6}), resume=resume)
+        assert (folder.backup / "half").exists()
+    begin(folder, recipe, resume=True)
