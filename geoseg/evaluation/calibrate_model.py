@@ -31,13 +31,13 @@ from geoseg.prediction.settings import ImageryOptions, Settings
 from geoseg.rasters.georeference import placed
 from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.overlay import overlay_grid
-from geoseg.rasters.read import Masked, gather
 from geoseg.rasters.scene import open_scene
+from geoseg.rasters.tags import check_same_classes, legend_of
 from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import ClassMapping, map_classes
-from .class_values import FoundValues, check_bands, read_ids
+from .class_values import FoundValues, check_bands, sample_ids
 from .evaluate_model import find_raster_pairs, on_own_pixels
 from .probability_samples import SampledImage, choose_step, thin
 from .strips import describe_unknown
@@ -193,20 +193,17 @@ class _Labels:
         self._mapping = mapping
         with opened(self._path, overviews=True) as label:
             check_bands(label, coloured=mapping.reference.coloured)
+            if mapping.reference.coding is None and mapping.single is None:
+                check_same_classes("the model", planned.plan.card.legend, self._path, legend_of(label))
             self._overlay = overlay_grid(planned.plan.grid, label, str(planned.files.image), own_pixels=own)
 
     def read(self, pixels: Roi) -> npt.NDArray[np.uint8]:
         """Return the ids of pixels, slices with a step: `(rows, columns)`, `NODATA` for those not labelled."""
+        rows, cols = (len(range(part.start, part.stop, part.step)) for part in pixels)
+        places = self._overlay.sampled(pixels).indices(slice(0, rows), cols)
         with opened(self._path, overviews=True) as label:
-
-            def read_region(roi: Roi) -> Masked:
-                ids = read_ids(label, roi, self._mapping.reference, self._found)
-                return ids, ~np.isin(ids, [*self._mapping.ignored, NODATA])
-
-            rows, cols = (len(range(part.start, part.stop, part.step)) for part in pixels)
-            places = self._overlay.sampled(pixels).indices(slice(0, rows), cols)
-            ids, valid = gather(read_region, label.shape, *places)
-        return np.where(valid, ids, np.uint8(NODATA))
+            ids = sample_ids(label, places, self._mapping.reference, self._found)
+        return np.where(np.isin(ids, list(self._mapping.ignored)), np.uint8(NODATA), ids)
 
     def check(self) -> None:
         """Raise SceneError if values are not in the legend."""

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,8 @@ from geoseg.errors import SceneError
 from geoseg.models.legend import NODATA
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import reading
-from geoseg.rasters.read import packed_colours
+from geoseg.rasters.overlay import Indices
+from geoseg.rasters.read import PART_SIDE, Masked, gather, packed_colours
 from geoseg.tiling import Roi
 
 from .class_mapping import Codes
@@ -32,6 +35,22 @@ class FoundValues:
 
 def read_ids(raster: DatasetReader, roi: Roi, codes: Codes, found: FoundValues) -> npt.NDArray[np.uint8]:
     """Read the class ids of a region `(rows, columns)`, and add its expected and unknown values to `found`."""
+    return _to_ids(raster, *_read_values(raster, codes, roi), codes, found)
+
+
+def sample_ids(
+    raster: DatasetReader, places: tuple[Indices, Indices], codes: Codes, found: FoundValues
+) -> npt.NDArray[np.uint8]:
+    """Read the class ids of single pixels, at rows and columns broadcast to `(n, m)`, as `read_ids` those of a region.
+
+    `NODATA` outside the raster.
+    """
+    values, valid = gather(partial(_read_values, raster, codes), raster.shape, *places, at_most=PART_SIDE**2)
+    return _to_ids(raster, values, valid, codes, found)
+
+
+def _read_values(raster: DatasetReader, codes: Codes, roi: Roi) -> Masked:
+    """Read ids or packed colours of a region, and where they are valid."""
     window = Window.from_slices(*roi)
     with reading(raster):
         if codes.coloured:
@@ -45,6 +64,12 @@ def read_ids(raster: DatasetReader, roi: Roi, codes: Codes, found: FoundValues) 
             valid = np.ones(values.shape, bool)
         else:
             valid = np.asarray(raster.dataset_mask(window=window) != 0)
+    return values, valid
+
+
+def _to_ids(
+    raster: DatasetReader, values: npt.NDArray[Any], valid: npt.NDArray[np.bool_], codes: Codes, found: FoundValues
+) -> npt.NDArray[np.uint8]:
     ids, unknown, near = codes.decode(values)
     unknown &= valid
     if codes.coding is not None and (near & valid).any():

@@ -11,7 +11,7 @@ from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import Legend
 from geoseg.rasters.georeference import known_as
 from geoseg.rasters.open import GDAL, opened, unplaced
-from geoseg.rasters.tags import legend_of, model_of
+from geoseg.rasters.tags import check_same_classes, legend_of, model_of
 from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import ClassMapping, map_classes
@@ -153,11 +153,7 @@ def _choose_legend(pair: Pair, criteria: Criteria, ours: Legend | None, theirs: 
     """Return the legend of a prediction, or else of a reference without coding; None if neither has one."""
     if criteria.coding is not None or criteria.single is not None:
         return ours
-    if ours is not None and theirs is not None and ours.names != theirs.names:
-        raise SceneError(
-            f"{pair.source} has the classes {', '.join(ours.names)}, but {pair.reference} has "
-            f"{', '.join(theirs.names)}; their ids cannot be compared."
-        )
+    check_same_classes(pair.source, ours, str(pair.reference), theirs)
     return ours or _classes_of(theirs)
 
 

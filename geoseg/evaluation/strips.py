@@ -16,12 +16,10 @@ from geoseg.rasters.ground import mean_gsd
 from geoseg.rasters.open import opened
 from geoseg.rasters.overlay import Overlay, has_other_place, overlay
 from geoseg.rasters.probabilities import check_probabilities, read_levels
-from geoseg.rasters.read import Masked, gather
 from geoseg.rasters.scene import is_placed
-from geoseg.tiling import Roi
 
 from .class_mapping import ClassMapping, Codes
-from .class_values import FoundValues, check_bands, read_ids
+from .class_values import FoundValues, check_bands, read_ids, sample_ids
 from .pairing import Pair
 
 STRIP_PIXELS = 2**21
@@ -148,42 +146,28 @@ def _pieces(rasters: Rasters, pixels: int) -> Iterator[Layers]:
             true = read_ids(reference, roi, mapping.reference, rasters.in_reference)
         else:
             runs = (slice(first, min(first + step, rows.stop)) for first in range(rows.start, rows.stop, step))
-            true = np.concatenate([_sample_reference(rasters, rasters.overlay, run) for run in runs])
+            places = (rasters.overlay.indices(run, width) for run in runs)
+            true = np.concatenate([sample_ids(reference, at, mapping.reference, rasters.in_reference) for at in places])
         covered |= bool(((true != NODATA) & (found != NODATA)).any())
         layers = np.concatenate([found[None], true[None], *_probabilities(rasters, rows)])
         for first in range(0, layers.shape[1], step):
             yield layers[:, first : first + step]
-    for raster, codes, values in (
-        (predicted, mapping.predicted, rasters.in_prediction),
-        (reference, mapping.reference, rasters.in_reference),
-    ):
-        if values.unknown:
-            raise SceneError(describe_unknown(raster.name, values.unknown, codes))
+    if unknown := rasters.in_prediction.unknown:
+        advice = "check that the legend is that of the prediction, or set these pixels to NoData"
+        raise SceneError(describe_unknown(predicted.name, unknown, mapping.predicted, advice))
+    if unknown := rasters.in_reference.unknown:
+        raise SceneError(describe_unknown(reference.name, unknown, mapping.reference))
     if not covered:
         raise SceneError(f"no pixel of {predicted.name} has a class in {reference.name}: do they show the same ground?")
 
 
 def _rows_at_a_time(rasters: Rasters, pixels: int) -> tuple[int, int]:
     """Return the rows to read and the rows to compare at a time."""
-    density = 1.0
-    if rasters.overlay is not None:
-        density = max(1.0, (mean_gsd(rasters.predicted) / mean_gsd(rasters.reference)) ** 2)
-    few = max(1, int(pixels / rasters.predicted.width / density))
+    few = max(1, pixels // rasters.predicted.width)
     block = rasters.predicted.block_shapes[0][0]
     if block > _TALLEST_BLOCK:
         return few, few
     return max(block, few // block * block), few
-
-
-def _sample_reference(rasters: Rasters, overlay: Overlay, rows: slice) -> npt.NDArray[np.uint8]:
-    """Sample reference ids at the pixel centres of rows of the prediction."""
-
-    def read(roi: Roi) -> Masked:
-        ids = read_ids(rasters.reference, roi, rasters.mapping.reference, rasters.in_reference)
-        return ids, ids != NODATA
-
-    ids, valid = gather(read, rasters.reference.shape, *overlay.indices(rows, rasters.predicted.width))
-    return np.where(valid, ids, np.uint8(NODATA))
 
 
 def _probabilities(rasters: Rasters, rows: slice) -> list[Layers]:
@@ -202,11 +186,13 @@ def _probabilities(rasters: Rasters, rows: slice) -> list[Layers]:
     return []
 
 
-def describe_unknown(name: str, counts: Counter[int], codes: Codes) -> str:
+def describe_unknown(
+    name: str,
+    counts: Counter[int],
+    codes: Codes,
+    advice: str = "exclude it with `ignore`, or check that legend and reference belong together",
+) -> str:
     """State which values of a raster are not in the legend, and what to do."""
     value, pixels = counts.most_common(1)[0]
     more = f" (and {len(counts) - 1} other values)" if len(counts) > 1 else ""
-    return (
-        f"{name} has {pixels} pixels of {codes.describe(value)}{more}, which is not in the legend; "
-        "exclude it with `ignore`, or check that legend and reference belong together."
-    )
+    return f"{name} has {pixels} pixels of {codes.describe(value)}{more}, which is not in the legend; {advice}."

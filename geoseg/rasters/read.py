@@ -141,8 +141,8 @@ def gather(
 ) -> Masked:
     """Read single pixels of a raster of `shape`, at `rows` and `cols` broadcast to `(n, m)`; not valid outside of it.
 
-    `read` reads regions of the raster. If more than `at_most` pixels would be read at once, `rows` and `cols`, then of
-    the full shape, are halved.
+    `read` reads regions of the raster. Where one of more than `at_most` pixels would be read, each half of the pixels
+    is read by itself.
     """
     inside = [(index >= 0) & (index < size) for index, size in zip((rows, cols), shape, strict=True)]
     if not all(part.any() for part in inside):
@@ -152,12 +152,12 @@ def gather(
         slice(int(index[part].min()), int(index[part].max()) + 1)
         for index, part in zip((rows, cols), inside, strict=True)
     )
-    if math.prod(roi_shape((down, along))) > at_most and len(rows) > 1:
-        half = len(rows) // 2
-        upper, lower = (
-            gather(read, shape, rows[part], cols[part], at_most=at_most) for part in (slice(half), slice(half, None))
-        )
-        return np.concatenate([upper[0], lower[0]]), np.concatenate([upper[1], lower[1]])
+    if math.prod(roi_shape((down, along))) > at_most and inside[0].size * inside[1].size > 1:
+        rows, cols = np.broadcast_arrays(rows, cols)
+        axis = int(np.argmax(rows.shape))
+        halves = zip(np.array_split(rows, 2, axis), np.array_split(cols, 2, axis), strict=True)
+        parts = [gather(read, shape, *half, at_most=at_most) for half in halves]
+        return np.concatenate([each for each, _ in parts], axis), np.concatenate([mask for _, mask in parts], axis)
     values, valid = read((down, along))
     row, col = (
         np.clip(index - part.start, 0, part.stop - part.start - 1)

@@ -40,6 +40,15 @@ def legend_of(raster: rasterio.DatasetReader) -> Legend | None:
         ) from error
 
 
+def check_same_classes(ours: str, legend: Legend | None, theirs: str, other: Legend | None) -> None:
+    """Raise SceneError if two sides whose class ids are to be the same have legends with other names; None is none."""
+    if legend is not None and other is not None and legend.names != other.names:
+        raise SceneError(
+            f"{ours} has the classes {', '.join(legend.names)}, but {theirs} has {', '.join(other.names)}; their ids "
+            "cannot be compared."
+        )
+
+
 def model_of(raster: rasterio.DatasetReader) -> str | None:
     """Name and version of the model that made a raster; None without the tag."""
     name: str | None = raster.tags().get(_MODEL)

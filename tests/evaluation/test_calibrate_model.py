@@ -1,5 +1,6 @@
 """Calibrating a model by name: labels of any grid and coding, and a bundle that differs in its probabilities only."""
 
+import json
 import zipfile
 
 import keras
@@ -13,7 +14,7 @@ import geoseg
 from geoseg.errors import BundleError, DataError, OutputError, SceneError, UsageError
 from geoseg.models.bundle import read_card
 from geoseg.models.int8.stored import Form, write_form
-from geoseg.models.legend import AERIAL
+from geoseg.models.legend import AERIAL, Legend
 from geoseg.models.saved_network import load_network, save_bundle
 
 SIDE = 96
@@ -113,6 +114,17 @@ def test_labels_of_one_class(bundle, write_pairs, tmp_path):
     assert made.fit.pixels < 4 * SIDE**2 * 0.9
     with pytest.raises(SceneError, match=r"pixels of value 9, which is not in the legend"):
         geoseg.calibrate(bundle, images, labels, tmp_path / "other.keras")
+
+
+def test_labels_with_another_legend(bundle, write_pairs, tmp_path):
+    """Ids that the label's own tags give other names are not taken for the model's."""
+    images, labels = write_pairs()
+    other = Legend(classes=tuple(reversed(AERIAL.classes)))
+    for path in sorted(labels.iterdir())[:1]:
+        with rasterio.open(path, "r+") as label:
+            label.update_tags(GEOSEG_LEGEND=json.dumps(other.to_json()))
+    with pytest.raises(SceneError, match=r"the model has the classes building, .*their ids cannot be compared"):
+        geoseg.calibrate(bundle, images, labels, tmp_path / "new.keras")
 
 
 def test_labels_in_colours(bundle, write_pairs, tmp_path):

@@ -107,6 +107,21 @@ def test_truth_on_another_grid(write_ids, blobs, crs, place):
     np.testing.assert_array_equal(true, expected)
 
 
+def test_truth_beyond_the_prediction(write_ids, blobs):
+    """Of a turned reference, no value beside the prediction is judged; one below it is."""
+    place = PLACE @ Affine.translation(10, -60) @ Affine.rotation(45)
+    truth = np.full((150, 150), 99, np.uint8)
+    ours = write_ids(blobs(60, 50), "a.tif")
+    rows, cols = np.mgrid[:60, :50] + 0.5
+    col, row = ~place @ PLACE @ (cols, rows)
+    truth[np.floor(row).astype(int), np.floor(col).astype(int)] = blobs(60, 50)
+    _, true, _ = read(ours, write_ids(truth, "b.tif", transform=place))
+    assert (true == blobs(60, 50)).mean() > 0.9
+    truth[truth == 1] = 99
+    with pytest.raises(SceneError, match=r"c\.tif has \d+ pixels of value 99"):
+        read(ours, write_ids(truth, "c.tif", transform=place))
+
+
 def test_other_ground(write_ids, blobs):
     """A reference elsewhere is refused, not scored as 0."""
     far = write_ids(blobs(20, 20), "b.tif", transform=Affine.translation(5000, 0) @ PLACE)

@@ -75,7 +75,7 @@ def test_single_pixels(at_most):
     place = np.where(inside, rows, 0), np.where(inside, cols, 0)
     np.testing.assert_array_equal(mask, valid[place] & inside)
     np.testing.assert_array_equal(found[mask], pixels[place][mask])
-    assert max(sizes) <= max(at_most, 30)  # a row of two pixels is read as a whole
+    assert max(sizes) <= at_most
 
 
 def test_no_pixel_inside():

@@ -20,6 +20,7 @@ from geoseg.rasters.open import opened
 from geoseg.rasters.overlay import Indices, overlay_grid
 from geoseg.rasters.read import PART_SIDE, gather, packed_colours, read_nearest
 from geoseg.rasters.scene import is_placed
+from geoseg.rasters.tags import check_same_classes, legend_of
 from geoseg.tiling import Roi
 
 from .label_values import LabelEncoder
@@ -66,6 +67,7 @@ def _check_kind(pair: Pair, encoder: LabelEncoder, label: rasterio.DatasetReader
             "set its coding to colours."
         )
     refuse_floats(label)
+    check_same_classes("the recipe", encoder.legend, str(pair.label), legend_of(label))
 
 
 def _read_native(encoder: LabelEncoder, label: rasterio.DatasetReader, roi: Roi) -> Values:

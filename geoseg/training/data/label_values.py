@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from geoseg.datasets.codings import CODINGS, Coding, describe_near, translate
 from geoseg.errors import UsageError
-from geoseg.models.legend import NODATA
+from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.georeference import warn
 from geoseg.training.recipe.label_sets import IGNORE, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
@@ -26,6 +26,8 @@ class LabelEncoder:
     """Label value by id or colour."""
     others: int | None
     """Label value of all others; None to refuse them."""
+    legend: Legend | None = None
+    """The recipe's legend if ids are its own; None where `values` or a coding say what they are."""
 
     def encode(
         self, values: npt.NDArray[np.integer], valid: npt.NDArray[np.bool_], source: str
@@ -81,6 +83,7 @@ def build_label_encoder(entry: DataSet, sets: LabelSets) -> LabelEncoder:
         coding=coding,
         table=table,
         others=None if others is None else sets.encode(others, entry.name),
+        legend=None if entry.values or entry.coding != "ids" else sets.legend,
     )
 
 

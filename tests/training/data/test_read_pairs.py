@@ -1,3 +1,4 @@
+import json
 import warnings
 from dataclasses import replace
 
@@ -18,6 +19,10 @@ RGB = {"bands": [1, 2, 3]}
 
 def whole(pair: Pair):
     return slice(0, pair.shape[0]), slice(0, pair.shape[1])
+
+
+def read_all(pair: Pair):
+    return read_labels(pair, whole(pair))
 
 
 @pytest.fixture
@@ -238,6 +243,18 @@ def test_unknown_colours_name_the_file(write_raster, coordinates, only_pair):
     pair = only_pair(images="image.png", labels="label.png", coding="potsdam", legend="potsdam")
     with pytest.raises(UsageError, match=r"label\.png has 10 pixels of colour #808080"):
         read_labels(pair, whole(pair))
+
+
+def test_labels_with_another_legend(write_raster, coordinates, ids, only_pair):
+    """Ids to which the label's own tags give other names are refused, unless `values` say what they are."""
+    write_raster("image.tif", coordinates(40, 30))
+    legend = {"classes": [{"name": name, "colour": "#000000"} for name in ("water", "road", "land")], "road": None}
+    with rasterio.open(write_raster("label.tif", ids(40, 30)), "r+") as label:
+        label.update_tags(GEOSEG_LEGEND=json.dumps(legend))
+    place = {"images": "image.tif", "labels": "label.tif"}
+    with pytest.raises(SceneError, match=r"the recipe has the classes land, road, water, but .* has water, road, land"):
+        read_all(only_pair(**place))
+    read_all(only_pair(**place, values={"0": "water", "1": "road", "2": "land"}))
 
 
 @pytest.mark.parametrize(
