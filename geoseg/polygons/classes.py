@@ -39,17 +39,16 @@ class Classes:
 
     def select(self, wanted: Iterable[str | int]) -> Flags:
         """Flag the class ids `(65536,)` selected by name or id; all for an empty selection."""
-        wanted = tuple(wanted)
         chosen = np.zeros(NODATA + 1, np.bool_)
-        chosen[[self._id(str(each)) for each in wanted] or slice(NODATA)] = True
+        chosen[[number for each in wanted for number in self._ids(str(each))] or slice(NODATA)] = True
         return chosen
 
-    def _id(self, wanted: str) -> int:
-        numbers = {name: number for number, name in self.names.items()}
-        if wanted in numbers:
-            return numbers[wanted]
+    def _ids(self, wanted: str) -> list[int]:
+        """Find the ids of a name, which several classes may have, or the class of an id."""
+        if numbers := [number for number, name in self.names.items() if name == wanted]:
+            return numbers
         if wanted.isdecimal() and int(wanted) < NODATA and (not self.names or int(wanted) in self.names):
-            return int(wanted)
+            return [int(wanted)]
         if not self.names:
             raise UsageError(f"class {wanted!r} is not an integer below {NODATA}, and the raster names no classes.")
         known = ", ".join(f"{name} ({number})" for number, name in self.names.items())
@@ -61,7 +60,8 @@ def classes_of(raster: DatasetReader) -> Classes:
     legend = legend_of(raster)
     if legend is None:
         named = {re.fullmatch(r"class_(\d+)", key): name for key, name in raster.tags(1).items()}
-        return Classes(names={int(key[1]): name for key, name in named.items() if key}, colours=_colour_table(raster))
+        names = {int(key[1]): name for key, name in named.items() if key and int(key[1]) < NODATA}
+        return Classes(names=names, colours=_colour_table(raster))
     return Classes(
         names={number: entry.name for number, entry in enumerate(legend.entries)},
         colours={number: entry.colour for number, entry in enumerate(legend.entries)},

@@ -146,12 +146,14 @@ def ring_in_degrees(lon: Degrees, lat: Degrees) -> tuple[shapely.Polygon, bool]:
     A ring that encloses a pole becomes a whole cap.
     """
     lon = np.where(np.abs(lon) > 180, (lon + 180) % 360 - 180, lon)
-    crossings = int(np.count_nonzero(np.abs(np.diff(lon, append=lon[:1])) > 180))
+    jumps = np.abs(np.diff(lon, append=lon[:1])) > 180
+    crossings = int(np.count_nonzero(jumps))
     if crossings % 2:
         south, north = (lat.min(), 90) if lat.mean() > 0 else (-90, lat.max())
         return shapely.box(-180, south, 180, north), False
-    if crossings:
-        lon = np.where(lon < 0, lon + 360, lon)
+    lon = _unwrapped(lon, jumps, np.array([0, len(lon)]))
+    if lon.min() < -180:
+        lon += 360
     return shapely.Polygon(np.column_stack([lon, lat])), crossings > 0
 
 

@@ -30,7 +30,7 @@ def test_legend_of_geoseg(read):
 
 def test_tags_and_colour_table(read):
     """Without a legend, names come from the band's tags and colours from its colour table."""
-    tags = {"class_3": "wood", "classified": "yes"}
+    tags = {"class_3": "wood", "classified": "yes", "class_70000": "no id"}
     classes = read(band_tags=tags, colours={3: (1, 128, 255, 255), 5: (9, 9, 9, 255)}, nodata=5)
     assert classes.names == {3: "wood"}
     assert classes.colours == {3: "#0180ff"}
@@ -53,8 +53,9 @@ def test_damaged_legend(read, text):
 
 def test_choice():
     """Classes are selected by name or id; an empty selection is all of them, without nodata."""
-    classes = Classes(names={0: "water", 7: "wood", 9: "7"}, colours={})
+    classes = Classes(names={0: "water", 7: "wood", 9: "7", 12: "wood"}, colours={})
     assert np.flatnonzero(classes.select(["water", "9"])).tolist() == [0, 9]
+    assert np.flatnonzero(classes.select(["wood"])).tolist() == [7, 12]
     assert np.flatnonzero(classes.select([0])).tolist() == [0]
     assert np.flatnonzero(classes.select(["7"])).tolist() == [9]  # names take precedence over ids
     assert classes.select([])[:-1].all()

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyproj
 import shapely
 
+from geoseg.rasters.ground import turn_of, turn_to
 from geoseg.vectors.layers import GEOMETRY, GeometryType, Layer
 from geoseg.vectors.qgis import difference_style, junction_style
 from geoseg.vectors.write import write_layers
@@ -50,14 +51,24 @@ class Differences:
 def project_differences(
     plane: Plane, crs: pyproj.CRS, missed: Lines, false: Lines, junctions: Junctions
 ) -> Differences:
-    """Project differences from a plane to `crs`."""
+    """Project differences from a plane to `crs`; what crosses the antimeridian goes on beyond it."""
+    centre = transform(np.array([shapely.Point(0, 0)]), plane.crs, crs)
+    middle, turn = float(shapely.get_x(centre)[0]), turn_of(crs)
+
+    def project(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+        moved: npt.NDArray[np.object_] = shapely.transform(
+            transform(shapes, plane.crs, crs),
+            lambda points: np.column_stack([turn_to(points[:, 0], middle, turn), points[:, 1]]),
+        )
+        return moved
+
     return Differences(
         crs=crs,
-        missed=transform(missed, plane.crs, crs),
+        missed=project(missed),
         missed_m=plane.lengths(missed),
-        false=transform(false, plane.crs, crs),
+        false=project(false),
         false_m=plane.lengths(false),
-        places=transform(np.asarray(shapely.points(junctions.place)), plane.crs, crs),
+        places=project(np.asarray(shapely.points(junctions.place))),
         junctions=junctions,
     )
 

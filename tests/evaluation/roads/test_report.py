@@ -9,6 +9,7 @@ from xml.etree import ElementTree as Xml
 import geopandas
 import pyogrio
 import pytest
+import shapely
 
 from geoseg.errors import OutputError
 from geoseg.evaluation.roads import evaluate_roads
@@ -39,6 +40,18 @@ def test_map_of_differences(evaluation, tmp_path):
     rows = junctions.astype(object).where(junctions.notna(), None)[["status", "true_degree", "predicted_degree"]]
     assert rows.to_numpy().tolist() == [["found", 3, 3], ["missed", 3, None], ["false", None, 3]]
     assert junctions.offset_m[0] == pytest.approx(1, abs=0.01)
+
+
+def test_map_across_the_antimeridian(tmp_path):
+    """A road across 180° is not drawn around the Earth, whichever way its file counts longitudes."""
+    for name, middle in (("true", 180), ("found", -180)):
+        lines = [shapely.LineString([(middle - 0.002, lat), (middle + 0.002, lat)]) for lat in (10.0, 10.001)]
+        shown = lines if name == "true" else lines[:1]
+        geopandas.GeoDataFrame(geometry=shown, crs="EPSG:4326").to_file(tmp_path / f"{name}.gpkg")
+    evaluation = evaluate_roads(tmp_path / "found.gpkg", tmp_path / "true.gpkg")
+    (missed,) = pyogrio.read_dataframe(evaluation.write(tmp_path)[-1], layer="missed").geometry
+    assert missed.length == pytest.approx(0.004, rel=1e-3)
+    assert missed.bounds[1] == pytest.approx(10.001, abs=1e-6)
 
 
 def test_every_layer_has_its_style(evaluation, tmp_path):
