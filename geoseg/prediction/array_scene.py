@@ -36,6 +36,8 @@ class ArrayScene:
     """Pixels without data `(rows, columns)`, apart from those of the nodata value."""
 
     def __post_init__(self) -> None:
+        if self.pixels.dtype == np.float16:  # which GDAL stores from version 3.11 on
+            object.__setattr__(self, "pixels", self.pixels.astype(np.float32))
         if self.pixels.ndim != 3 or 0 in self.pixels.shape:
             raise UsageError(f"`array` must be (bands, rows, columns); its shape is {self.pixels.shape}.")
         size = self.pixels.shape[1:]

@@ -1,5 +1,6 @@
 """Write the files of a prediction once all rows are finished."""
 
+import math
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from functools import partial
@@ -133,7 +134,10 @@ def _write_roads(  # noqa: PLR0917 - a task has positional arguments
     chains = splice(skeleton, tracing.grid.shape[1]) if isinstance(skeleton, list) else skeleton
     band = plan.road + 1 if plan.settings.probabilities and plan.road is not None else 1
     with journal.parts.near([mosaic]) as near:
-        with rasterio.Env(**GDAL), road_raster(near / mosaic, band=band, probability=True) as raster:
+        with (
+            rasterio.Env(**GDAL),
+            road_raster(near / mosaic, band=band, probability=True, max_pixels=math.inf) as raster,
+        ):
             network = finish_network(tracing, chains, raster.read)
         free_heap()  # of what the network was made of, before the formats load their libraries
         road_layers = network.layers()

@@ -42,7 +42,8 @@ def placed(image: str | Path, gsd_m: float) -> Iterator[str]:
     if not 0 < gsd_m < inf:
         raise UsageError(f"`image_gsd_m` must be a positive number of metres, got {gsd_m}.")
     image = str(image)
-    with unplaced(), opened(image, overviews=True) as raster:
+    # Whoever reads the image checks its size.
+    with unplaced(), opened(image, overviews=True, max_pixels=inf) as raster:
         georeferenced = not lacks_georeference(raster)
     if georeferenced:
         yield image

@@ -42,17 +42,22 @@ class RoadRaster:
 
 @contextmanager
 def road_raster(
-    source: str | Path, *, band: int | None = None, road_class: int | None = None, probability: bool = False
+    source: str | Path,
+    *,
+    band: int | None = None,
+    road_class: int | None = None,
+    probability: bool = False,
+    max_pixels: float | None = None,
 ) -> Iterator[RoadRaster]:
     """Open a raster as road probabilities; by default the band named "road", or the only one.
 
     `road_class` is needed for classes unless geoseg wrote the raster, and `probability` for unscaled integer
-    probabilities, which are divided by the largest value of their type.
+    probabilities, which are divided by the largest value of their type. `max_pixels` is that of `open_scene`.
 
     Raises SceneError if the raster cannot be read or has no georeference, UsageError if there is no such band or the
     meaning of its values is unknown.
     """
-    scene = open_scene(source)
+    scene = open_scene(source, max_pixels=max_pixels)
     # GDAL reports no band names if it ignores overviews; reads at full resolution do not use them.
     with opened(scene.source, overviews=True, identity=scene.identity) as dataset:
         if band is not None and not 1 <= band <= dataset.count:

@@ -269,8 +269,11 @@ def test_coordinates_without_crs(model, noise):
         np.testing.assert_array_equal(found[name], values)
 
 
-def test_array_types(model):
-    """A data type that GDAL does not store is refused, as is a DataArray without bands."""
+def test_array_types(model, noise):
+    """Half precision is exact; a data type that GDAL does not store is refused, as is a DataArray without bands."""
+    half = noise(20, 30).astype(np.float16) / 255
+    found = [model.predict_array(half.astype(dtype), stretch="0,1") for dtype in ("float16", "float32")]
+    np.testing.assert_array_equal(*found)
     with pytest.raises(SceneError, match="complex256"):
         model.predict_array(np.zeros((3, 9, 9), np.complex256))
     with pytest.raises(UsageError, match="its dimensions are y, x"):

@@ -80,12 +80,16 @@ def test_a_single_strip(write_scene, noise, monkeypatch):
         pass
 
 
-def test_option(write_scene, noise, write_bundle, echo, tmp_path):
+def test_option(write_scene, noise, write_bundle, echo, tmp_path, monkeypatch):
     """`max_pixels` lowers and raises the limit: of the scene, and of the grid to predict it on."""
     scene, model = write_scene(noise(40, 50)), write_bundle()
     with pytest.raises(SceneError, match="has 50 × 40 = 2e"):
         geoseg.predict(scene, model=model, folder=tmp_path, load=echo, max_pixels=1999)
     geoseg.predict(scene, model=model, folder=tmp_path, load=echo, max_pixels=2000)
+    with monkeypatch.context() as lowered:
+        lowered.setenv("GEOSEG_MAX_PIXELS", "1999")
+        alike = {"stretch_from": scene, "max_pixels": 2000, "overwrite": True, "report": True}
+        geoseg.predict(scene, model=model, folder=tmp_path, load=echo, **alike)
     with pytest.raises(SceneError, match="would be predicted at 100 × 80 = 8e"):
         geoseg.predict(scene, model=model, folder=tmp_path / "fine", load=echo, gsd_m=0.5, max_pixels=2000)
     found = CliRunner().invoke(main, ["info", str(scene), "-m", str(model), "--max-pixels", "1999"])

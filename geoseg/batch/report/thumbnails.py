@@ -1,5 +1,6 @@
 """Thumbnails of class rasters, small enough for a page of many."""
 
+import math
 from functools import lru_cache
 from math import isqrt
 from pathlib import Path
@@ -33,7 +34,7 @@ def draw_thumbnail(path: Path, sha256: str, side: int) -> str | None:
     a report is written many times; `sha256` tells files apart that replace each other.
     """
     try:
-        with opened(str(path), overviews=True) as dataset:
+        with opened(str(path), overviews=True, max_pixels=math.inf) as dataset:
             if dataset.dtypes[0] != "uint8":
                 return None
             scale = min(1.0, side / max(dataset.shape))

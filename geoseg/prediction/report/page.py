@@ -1,5 +1,6 @@
 """The report of a prediction: one self-contained page, small for scenes of any size."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _tags(classes: Path) -> dict[str, str]:
     """Return the provenance tags of a class raster."""
-    with opened(str(classes)) as dataset:
+    with opened(str(classes), max_pixels=math.inf) as dataset:
         return {key: value for key, value in sorted(dataset.tags().items()) if key.startswith("GEOSEG_")}
 
 

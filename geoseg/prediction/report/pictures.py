@@ -169,7 +169,7 @@ def _columns(dataset: rasterio.DatasetReader, width: int) -> list[tuple[int, int
 
 
 def _read_result(path: Path, resampling: Resampling) -> npt.NDArray[np.uint8]:
-    with opened(str(path), overviews=True) as dataset:
+    with opened(str(path), overviews=True, max_pixels=math.inf) as dataset:
         values: npt.NDArray[np.uint8] = dataset.read(1, out_shape=_picture_shape(dataset.shape), resampling=resampling)
     return values
 
