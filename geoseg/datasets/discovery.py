@@ -86,24 +86,23 @@ def without_labels(paths: Iterable[Path]) -> list[Path]:
     bare = {
         (path.parent, IMAGE_MARK.sub("", path.stem)) for path in paths if LABEL_MARK.sub("", path.stem) == path.stem
     }
-    tiles: dict[str, dict[str, Path]] = {}
+    tiles: dict[str, dict[str, list[Path]]] = {}
     found = []
     for path in paths:
         potsdam = _POTSDAM.fullmatch(path.stem)
         name = _CLASSES.sub("", LABEL_MARK.sub("", path.stem))
         if potsdam is not None:
-            tiles.setdefault(potsdam["tile"] or "", {})[potsdam["form"] or ""] = path
+            tiles.setdefault(potsdam["tile"] or "", {}).setdefault(potsdam["form"] or "", []).append(path)
         elif OTHER_LABELS.search(path.stem) or _among_labels(path):
             continue
         elif name == path.stem or (path.parent, IMAGE_MARK.sub("", name)) not in bare:
             found.append(path)
     for forms in tiles.values():
-        image = forms.get("RGB") or forms.get("RGBIR")
-        if image is not None:
-            found.append(image)
+        if images := forms.get("RGB") or forms.get("RGBIR"):
+            found += images
         elif "IRRG" in forms:
             raise DataError(
-                f"{forms['IRRG']} shows infrared, red and green by its name; give the RGB images, or name the files "
+                f"{forms['IRRG'][0]} shows infrared, red and green by its name; give the RGB images, or name the files "
                 "themselves, with `bands`."
             )
     return sorted(found, key=paths.index)

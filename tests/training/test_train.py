@@ -266,6 +266,17 @@ def test_a_run_that_lost_its_weights(whole, recipe, tmp_path):
         train(recipe, folder=folder, resume=True)
 
 
+def test_a_checkpoint_that_is_empty(whole, recipe, tmp_path):
+    """What a power cut left of a checkpoint is no traceback."""
+    folder = shutil.copytree(whole[0].folder, tmp_path / "cut")
+    rows = (folder / "history.csv").read_text().splitlines(keepends=True)
+    (folder / "history.csv").write_text("".join(rows[:2]))
+    for path in (folder / "checkpoints" / "backup").glob("*.json*"):
+        path.write_text("")
+    with pytest.raises(OutputError, match=r"cannot write to or resume the run in .*cut"):
+        train(recipe, folder=folder, resume=True)
+
+
 def test_images_in_the_memory_of_a_device(whole, recipe, tmp_path, monkeypatch):
     """A run that cuts its windows on the device from all images has the history of one that reads each window."""
     monkeypatch.setattr(geoseg.training.fit, "has_own_memory", lambda devices: True)
