@@ -94,6 +94,13 @@ def test_potsdam(place, flat):
     assert find_scenes(["data"]) == [name for name in names if name.endswith("_RGB.tif")]
 
 
+def test_potsdam_twice(place):
+    """Images of the same tile in two folders, as at two resolutions, are all scenes."""
+    names = [f"{size}/top_potsdam_2_10_{form}.tif" for size in ("coarse", "fine") for form in ("IRRG", "RGB")]
+    place(*names)
+    assert find_scenes(["."]) == names[1::2]
+
+
 def test_potsdam_without_red_green_blue(place):
     """Infrared beside red, green and blue serves as well; infrared in the place of red is never taken unasked."""
     names = [f"data/{name}" for name in POTSDAM if "_RGB." not in name]
