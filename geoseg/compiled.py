@@ -17,6 +17,8 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
+from .home import user_folder
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Loop = TypeVar("Loop", bound=Callable[..., object])
@@ -174,8 +176,7 @@ def cache_folders(package: str) -> list[Path]:
     """Return where Numba keeps what is compiled of a package: the first of these folders that can be written."""
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         return [Path(given)]
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    return [_root(package) / "__pycache__", home / "numba"]
+    return [_root(package) / "__pycache__", user_folder("XDG_CACHE_HOME", "~/.cache") / "numba"]
 
 
 def _marker(package: str) -> Path | None:

@@ -75,4 +75,4 @@ Listener = Callable[[Event], None]
 def to_json(event: Event) -> str:
     """Return an event as one line of JSON, with its type as `"event": "scene_done"`."""
     kind = re.sub("(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
-    return json.dumps({"event": kind, **asdict(event)}, ensure_ascii=False, allow_nan=False)
+    return json.dumps({"event": kind, **asdict(event)}, allow_nan=False)

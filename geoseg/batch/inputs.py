@@ -1,16 +1,16 @@
 """Find the scenes of a batch: in files, URLs, patterns, folders, text lists and STAC documents."""
 
+import math
 import os
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import rasterio
-from rasterio.errors import RasterioError
 
 from geoseg.datasets.discovery import find_images, is_pattern, without_labels
-from geoseg.errors import DataError
+from geoseg.errors import DataError, SceneError
 from geoseg.files import check_regular
-from geoseg.rasters.open import unplaced
+from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.stac import Asset, read_assets
 from geoseg.rasters.tags import model_of
 
@@ -81,9 +81,9 @@ def _read_list(given: str) -> Iterator[str]:
 def _is_result(path: Path) -> bool:
     """Whether geoseg wrote a raster; those that cannot be opened are scenes, whose errors say why."""
     try:
-        with unplaced(), rasterio.open(path) as raster:
+        with rasterio.Env(**GDAL), unplaced(), opened(str(path), overviews=True, max_pixels=math.inf) as raster:
             return model_of(raster) is not None
-    except RasterioError:
+    except SceneError:
         return False
 
 

@@ -1,5 +1,6 @@
 """The manifest of a batch: the outcome of each scene, one JSON line a change, so that a rerun knows what is left."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -30,9 +31,15 @@ class Output:
     sha256: str
 
     def unchanged(self, folder: Path) -> bool:
-        """Whether the file still has the same content; reads the whole file if its size is the same."""
+        """Whether the file still has the same content; reads the whole file if its size is the same.
+
+        One that cannot be read is not known to have.
+        """
         path = folder / self.path
-        return path.is_file() and path.stat().st_size == self.bytes and sha256_of(path) == self.sha256
+        try:
+            return path.is_file() and path.stat().st_size == self.bytes and sha256_of(path) == self.sha256
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +133,8 @@ class Manifest:
         with self._lock, writing(self.path, advice="; the same command resumes once that is solved"):
             end = self._file.seek(0, os.SEEK_END)
             try:
-                self._file.write(line)
+                if self._file.write(line) < len(line):  # as much as there was room for
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(self._file.fileno())
             except OSError:
                 with suppress(OSError):
@@ -152,7 +160,8 @@ def open_manifest(folder: Path) -> Iterator[Manifest]:
             lock(file, f"another batch is writing to {folder}; wait for it.")
         records, done, owners, complete = _parse(path)
         if complete < path.stat().st_size:  # the next line would continue one that a kill cut off
-            file.truncate(complete)
+            with writing(path):
+                file.truncate(complete)
         yield Manifest(path=path, records=records, done=done, _file=file, _owners=owners)
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geoseg.models.texts import escaped
+from geoseg.tiling.progress import no_progress
 
 from . import options
 from .completion import complete_files
 from .group import sentence
 from .grouped import GroupedCommand
 from .interrupts import between_pieces
+from .progress import is_json, json_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,6 +139,8 @@ class _Display:
         self._scenes = self._ended = 0
         self._pixels: dict[str, int] = {}
         """Predicted so far of each scene."""
+        self._total = 0
+        self._report = json_progress() if is_json() else no_progress
 
     def __call__(self, event: "Event") -> None:
         from geoseg.batch.events import BlockDone, Ended, SceneDone, SceneFailed, SceneStarted, Started
@@ -144,7 +148,8 @@ class _Display:
         match event:
             case Started():
                 self._scenes = event.scenes
-                self._bars.update(self._bar, total=event.pixels)
+                self._total = event.pixels
+                self._bars.update(self._bar, total=self._total)
                 if event.needs:
                     self._console.print(sentence(event.needs, command), highlight=False, soft_wrap=True)
             case SceneStarted():
@@ -166,12 +171,9 @@ class _Display:
 
     def _update(self) -> None:
         speed = next((each.speed for each in self._bars.tasks if each.id == self._bar), None)
-        self._bars.update(
-            self._bar,
-            completed=sum(self._pixels.values()),
-            description=f"{self._ended} of {self._scenes} scenes",
-            rate=f"{speed / 1e6:.2f} Mpx/s" if speed else "",
-        )
+        done, text = sum(self._pixels.values()), f"{self._ended} of {self._scenes} scenes"
+        self._bars.update(self._bar, completed=done, description=text, rate=f"{speed / 1e6:.2f} Mpx/s" if speed else "")
+        self._report(done, self._total, text)
 
 
 def _show_failure(record: "Record", *, again: bool) -> None:

@@ -73,7 +73,7 @@ def command(source: str, model: str, *, asset: str | None, as_json: bool, **sett
 
 def _show(description: dict[str, Any]) -> None:
     shown = {
-        _LABELS.get(key, key): f"{value / 1e6:,.1f} MB" if key.endswith("bytes") else value
+        _LABELS.get(key, key): f"{value / 1e6:,.1f} MB" if key in _LABELS and key.endswith("bytes") else value
         for key, value in description.items()
     }
     rows = list(flatten(shown))

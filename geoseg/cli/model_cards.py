@@ -44,7 +44,9 @@ def show(model: str, *, as_json: bool) -> None:
         "saved by": f"Keras {summary.keras_version}",
         "road network": "none: no class is a road" if road is None else f"traced from {road}",
     }
-    for key, value in (rows | dict(flatten(without_recipe(card.provenance, model)))).items():
+    said = dict(flatten(without_recipe(card.provenance, model)))
+    # What a bundle's provenance says is not taken for what was read of it.
+    for key, value in (rows | {key: value for key, value in said.items() if key not in rows}).items():
         facts.add_row(key, value)
     print_tables(facts, _legend(card.legend.to_json()["classes"]))
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from geoseg.errors import BundleError
+from geoseg.home import expanded, user_folder
 
 from .archive import parse_json
 
@@ -48,9 +49,8 @@ class AddedModel:
 def models_folder() -> Path:
     """Return the folder of added models, which may not exist: `GEOSEG_MODELS`, or a folder of the user's data."""
     if given := os.environ.get("GEOSEG_MODELS"):
-        return Path(given).expanduser().absolute()
-    data = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
-    return data.absolute() / "geoseg" / "models"
+        return expanded(given).absolute()
+    return user_folder("XDG_DATA_HOME", "~/.local/share").absolute() / "geoseg" / "models"
 
 
 def is_model_name(text: str) -> bool:

@@ -14,11 +14,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from geoseg.errors import UsageError
 from geoseg.files import temporary_folder
+from geoseg.home import user_folder
 from geoseg.sentences import join_words
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -53,9 +53,8 @@ def keras_backend() -> str:
         return name
     if chosen := os.environ.get("KERAS_BACKEND"):
         return chosen
-    home = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser())
     try:
-        settings = json.loads((home / "keras.json").read_text())
+        settings = json.loads((user_folder("KERAS_HOME", "~/.keras") / "keras.json").read_text())
     except (OSError, ValueError):
         settings = {}
     return str(settings.get("backend", "tensorflow"))
@@ -166,7 +165,7 @@ def without_tensorflow() -> Iterator[None]:
 @contextmanager
 def _without_new_home() -> Iterator[None]:
     """Keep Keras from creating `~/.keras`; an existing one is used."""
-    if "KERAS_HOME" in os.environ or Path("~/.keras").expanduser().exists():
+    if "KERAS_HOME" in os.environ or user_folder("KERAS_HOME", "~/.keras").exists():
         yield
         return
     with temporary_folder() as home:

@@ -55,13 +55,14 @@ def load_network(path: Path) -> "keras.Model":
 
     try:
         network = _load_checked(config, metadata, weights)
+        shapes = network.input_shape, network.output_shape
     except Exception as error:
         if not (isinstance(error, (*MALFORMED, ImportError)) or is_out_of_memory(error)):
             raise
         raise BundleError(
             f"the network in {path} cannot be loaded by Keras {keras.__version__} ({reason(error)})."
         ) from error
-    check_shapes(path, card, network.input_shape, network.output_shape)
+    check_shapes(path, card, *shapes)
     check_tiles(path, card, lambda side: _accepts(network, side))
     return network
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import Card, read_card
-from geoseg.models.export.export import Export, export_bundle
+from geoseg.models.export.export import Export, check_export, export_bundle
 from geoseg.models.shipped import find_model
 from geoseg.rendering import render_scene
 
@@ -62,6 +62,7 @@ def export(
         raise UsageError(
             "`bands`, `nodata`, `stretch` and `stretch_from` apply to a scene to compare on; name one with `source`."
         )
+    check_export(bundle, Path(output), format=format, side=side, overwrite=overwrite)  # before tiles are made
     tiles = _render_tiles(card, side) if source is None else _read_tiles(card, side, source, imagery)
     return export_bundle(bundle, Path(output), format=format, tiles=tiles, overwrite=overwrite)
 

@@ -88,4 +88,6 @@ def _describe_model(name: str | Path) -> dict[str, Any]:
     classes = [f"{number} {entry['name']} {entry['colour']}" for number, entry in enumerate(legend["classes"])]
     provenance = card.pop("provenance")
     described = {"path": str(path), "bytes": path.stat().st_size} | card
-    return described | {"classes": classes, "road": legend["road"]} | dict(provenance)
+    described |= {"classes": classes, "road": legend["road"]}
+    # What a bundle's provenance says is not taken for what was read of it.
+    return described | {key: value for key, value in provenance.items() if key not in described}

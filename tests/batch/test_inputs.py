@@ -1,10 +1,12 @@
 """Inputs of a batch: files, patterns, folders, lists and STAC documents become scenes, labels and results do not."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from web_server import serving
 
 import geoseg
 from geoseg.batch.inputs import find_scenes
@@ -166,3 +168,15 @@ def test_a_list_of_names_with_colons(place):
     place("data/12:30.tif")
     Path("data/list.txt").write_text("12:30.tif\nNETCDF:x.nc:rgb\n")
     assert find_scenes(["data/list.txt"]) == ["data/12:30.tif", "NETCDF:x.nc:rgb"]
+
+
+def test_what_a_folder_holds_is_opened_as_scenes_are(place):
+    """A file that would ask a server asks none, and one whose name is no UTF-8 is a scene that will fail."""
+    with serving(Path()) as server:
+        text = f"<WCS_GDAL><ServiceURL>{server.url('wcs')}?</ServiceURL><CoverageName>x</CoverageName></WCS_GDAL>"
+        place("data/b.tif")
+        Path("data/b.tif").write_text(text)
+        odd = os.fsdecode(b"data/caf\xe9.tif")
+        Path(odd).touch()
+        assert find_scenes(["data"]) == ["data/b.tif", odd]
+        assert not server.asked()

@@ -78,6 +78,27 @@ def test_a_line_that_a_kill_cut_off(tmp_path, cut):
     assert read_manifest(tmp_path) == [DONE, FAILED]
 
 
+def test_a_line_that_the_disk_had_no_room_for(tmp_path):
+    """A record of which a part was written is an error, and the manifest is as before."""
+    program = (
+        "import resource, signal\n"
+        "from pathlib import Path\n"
+        "from geoseg.batch.manifest import open_manifest, read_manifest\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "record, = read_manifest(folder)\n"
+        f"size = (folder / {MANIFEST!r}).stat().st_size\n"
+        "with open_manifest(folder) as manifest:\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 40, size + 40))\n"
+        "    manifest.add(record)\n"
+    )
+    with open_manifest(tmp_path) as manifest:
+        manifest.add(DONE)
+    second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "manifest.jsonl cannot be written (No space left on device); the same command resumes" in second.stderr
+    assert read_manifest(tmp_path) == [DONE]
+
+
 @pytest.mark.parametrize("line", ["{", "3", "{}", '{"scene": "a"}', "[" * 100_000])
 def test_a_damaged_line(tmp_path, line):
     """A line in the middle that is no record is named, in place of a rerun that forgets a scene."""
@@ -123,6 +144,18 @@ def test_changed(tmp_path):
     for change in (lambda: path.write_bytes(b"abd"), lambda: path.write_bytes(b"abcd"), path.unlink):
         change()
         assert record.changed(tmp_path) == ["part/a.tif"]
+
+
+def test_a_result_that_cannot_be_read(tmp_path, monkeypatch):
+    """A result that is not to be read is not known to be unchanged."""
+    (tmp_path / "a.tif").write_bytes(b"abc")
+    output = describe_output(tmp_path / "a.tif", tmp_path)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("geoseg.batch.manifest.sha256_of", refuse)
+    assert not output.unchanged(tmp_path)
 
 
 def test_a_folder_that_cannot_be(tmp_path):

@@ -71,6 +71,18 @@ def test_show_says_how_values_are_taken(run, tmp_path):
     assert re.search("license +–", text)
 
 
+def test_provenance_is_not_taken_for_the_card(run, invoke, tmp_path):
+    """What a bundle says of itself neither replaces what was read of it, nor has to be a number."""
+    said = {"bands": "nir, red", "file": "elsewhere.keras", "training_bytes": "10 GB", "gsd_m": 9.0}
+    save_bundle(build_unet(bands=3, classes=5, depth=1, width=4), make_card(provenance=said), tmp_path / "own.keras")
+    shown = " ".join(run("show", tmp_path / "own.keras").split())
+    assert "red, green, blue" in shown
+    assert "elsewhere" not in shown
+    described = invoke("info", tmp_path / "own.keras").stdout
+    assert "10 GB" in described
+    assert "nir, red" not in described
+
+
 def test_show_loads_no_backend(tmp_path):
     """Showing a model, its card or its STAC item does not load Keras."""
     script = """

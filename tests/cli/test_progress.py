@@ -55,6 +55,13 @@ def test_prediction_tells_how_far_it_is(invoke, write_scene, noise, tmp_path):
     assert one == two
 
 
+def test_a_batch_tells_how_far_it_is(invoke, write_scene, noise, tmp_path):
+    """A batch counts the pixels of all its scenes."""
+    scenes = [write_scene(noise(90, 100), f"scene_{number}.tif") for number in range(2)]
+    choices = ["-o", tmp_path / "maps", "--no-roads"]
+    check(invoke("--json-progress", "batch", *scenes, *choices), "of 2 scenes")
+
+
 def test_lines_do_not_grow_with_the_work(invoke, capsys):
     """A million steps are a few hundred lines; a new text without a known total is a line of its own."""
     report = json_progress()

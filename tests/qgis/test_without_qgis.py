@@ -18,6 +18,7 @@ from geoseg_qgis import environment  # noqa: E402
 from geoseg_qgis.environment import Source, make_environment, steps  # noqa: E402
 from geoseg_qgis.program import ProgramError, find_program, required_version  # noqa: E402
 from geoseg_qgis.runner import Listener, run  # noqa: E402
+from geoseg_qgis.texts import split_at_commas  # noqa: E402
 
 
 class Heard:
@@ -198,3 +199,19 @@ def test_the_zip_is_complete(tmp_path):
     assert len(content) < 200_000
     path.unlink()
     assert build_zip.build(tmp_path).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("schedule.epochs=3, seed=7,", ["schedule.epochs=3", "seed=7"]),
+        ("data.0.bands=[3, 2, 1], seed=7", ["data.0.bands=[3, 2, 1]", "seed=7"]),
+        ("loss.class_weights={ road = 2, land = 1 }", ["loss.class_weights={ road = 2, land = 1 }"]),
+        ('card.attribution="A, B", seed=7', ['card.attribution="A, B"', "seed=7"]),
+        ("a=[1, 2", ["a=[1, 2"]),
+    ],
+)
+def test_lists_of_values(text, parts):
+    """Values of a recipe are parted by commas, but not in their own lists, tables and texts."""
+    assert split_at_commas(text) == parts

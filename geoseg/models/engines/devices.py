@@ -1,6 +1,5 @@
 """What JAX, TensorFlow and PyTorch do differently on chosen devices, behind one protocol."""
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import UsageError
+from geoseg.home import user_folder
 
 from .device import Array, Backend, Device, Placed
 
@@ -96,7 +96,7 @@ class _Jax:
 
 def compilation_cache() -> Path:
     """Return the folder in which XLA keeps what it compiles for accelerators, unless JAX was given another."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "geoseg" / "jax"
+    return user_folder("XDG_CACHE_HOME", "~/.cache") / "geoseg" / "jax"
 
 
 def keep_compiled() -> None:

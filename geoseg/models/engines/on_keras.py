@@ -37,7 +37,8 @@ class KerasEngine:
         self._batch_size = options.batch_size or 1
         # On a CPU larger batches are no faster, and TensorFlow picks other kernels for some (96 px tiles, for example),
         # whose scores differ in the last bits.
-        on_cpu = "cpu" in str(self._network.weights[0].value.device).lower()
+        values = [weight.value for weight in self._network.weights] or [keras.ops.zeros(1)]
+        on_cpu = "cpu" in str(values[0].device).lower()
         self._tiles_at_once = 1 if on_cpu else self._batch_size
         self._tta = options.tta
         self._compiled_for: tuple[int, ...] = ()

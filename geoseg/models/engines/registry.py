@@ -5,7 +5,7 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 
-from geoseg.errors import UsageError
+from geoseg.errors import BundleError, UsageError
 from geoseg.models.backend import start_keras
 
 from .engine import Engine, EngineOptions, KnowsHardware, Loader
@@ -42,8 +42,14 @@ def find_hardware(name: str) -> str:
 
 
 def load_engine(model: Path, options: EngineOptions) -> Engine | Networks:
-    """Load a bundle in the engine that the options name; the last engine is cached, and threads share it."""
-    status = model.stat()
+    """Load a bundle in the engine that the options name; the last engine is cached, and threads share it.
+
+    Raises BundleError if it is there no more.
+    """
+    try:
+        status = model.stat()
+    except FileNotFoundError as error:
+        raise BundleError(f"{model} was removed or replaced meanwhile; give the command again.") from error
     with _LOADING:
         return _load(model, options, (status.st_mtime_ns, status.st_size))
 

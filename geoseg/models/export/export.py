@@ -1,6 +1,5 @@
 """Export a bundle's network for another runtime, if its scores match the original's."""
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from geoseg.models.saved_network import load_network
 
 from .runtimes import FORMATS, Format, Source, Tiles
 
+_SAVED_MODEL = {"assets", "assets.extra", "fingerprint.pb", "keras_metadata.pb", "saved_model.pb", "variables"}
+"""What TensorFlow writes to the folder of a SavedModel."""
 TOLERANCE = 1e-4
 """Largest difference allowed between probabilities of an export and its network."""
 
@@ -38,12 +39,7 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
     `onnx` and `openvino` are channels first, `(tiles, bands, side, side)`, the others channels last; `tflite` takes one
     tile at a time.
     """
-    if format not in FORMATS:
-        raise UsageError(f"format {format!r} is unknown; choose one of {', '.join(FORMATS)}.")
-    kind = FORMATS[format]
-    require(f"exporting to {format}", kind.packages, kind.extra)
-    _check_target(output, kind, overwrite=overwrite)
-    card = _card_for(read_card(bundle), tiles.shape[1])
+    kind, card = check_export(bundle, output, format=format, side=tiles.shape[1], overwrite=overwrite)
     start_keras()
     import keras
 
@@ -64,8 +60,18 @@ def export_bundle(bundle: Path, output: Path, *, format: str, tiles: Tiles, over
                 f"at most {TOLERANCE:g} is allowed, so it was not written."
             )
         if output.is_dir():
-            shutil.rmtree(output.resolve())
+            output.resolve().rename(work / "replaced")
     return Export(files=tuple(files), difference=difference, advice=kind.advice)
+
+
+def check_export(bundle: Path, output: Path, *, format: str, side: int, overwrite: bool) -> tuple[Format, Card]:
+    """Return the format, and the card for tiles of `side` pixels; raises what `export_bundle` can tell beforehand."""
+    if format not in FORMATS:
+        raise UsageError(f"format {format!r} is unknown; choose one of {', '.join(FORMATS)}.")
+    kind = FORMATS[format]
+    require(f"exporting to {format}", kind.packages, kind.extra)
+    _check_target(output, kind, overwrite=overwrite)
+    return kind, _card_for(read_card(bundle), side)
 
 
 def _check_target(output: Path, kind: Format, *, overwrite: bool) -> None:
@@ -76,6 +82,10 @@ def _check_target(output: Path, kind: Format, *, overwrite: bool) -> None:
         model = output / "saved_model.pb"
         if output.is_dir() and not model.exists():
             raise OutputError(f"{output} is a folder without a SavedModel and is not replaced; choose another name.")
+        if output.is_dir() and (others := {path.name for path in output.iterdir()} - _SAVED_MODEL):
+            raise OutputError(
+                f"{output} holds {min(others)} beside a SavedModel and is not replaced; choose another name."
+            )
         check_outputs([model], overwrite=overwrite, create=True)
 
 

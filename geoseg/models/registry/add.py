@@ -15,7 +15,7 @@ from geoseg.models.stock import check_classes
 from geoseg.models.texts import without_secrets
 
 from .download import download, is_url
-from .folder import PARTS, check_name, find_same, locked, publish_model
+from .folder import PARTS, check_name, find_same, locked, mark_verified, publish_model
 from .wanted import Report, Wanted, check_place, choose, copy, fetch, no_report, read_entries
 
 MAX_SIZE = 1_000_000_000
@@ -95,7 +95,7 @@ def _add(wanted: Wanted, file: Path, *, max_size: int, overwrite: bool, report: 
     if wanted.name is not None and wanted.sha256 is not None:
         there = find_same(wanted.name, wanted.sha256)
         if there is not None:
-            return Addition(model=there, card=read_card(there.path), new=False)
+            return Addition(model=mark_verified(there), card=read_card(there.path), new=False)
     if wanted.sha256 is not None and is_url(wanted.place):
         file = _download_verified(wanted, wanted.sha256, max_size=max_size, report=report)
     elif wanted.sha256 is not None:
@@ -116,7 +116,8 @@ def _add(wanted: Wanted, file: Path, *, max_size: int, overwrite: bool, report: 
     check_name(name, checksum, overwrite=overwrite)
     there = find_same(name, checksum)
     if there is not None:
-        return Addition(model=there, card=card, new=False)
+        file.unlink()
+        return Addition(model=mark_verified(there) if wanted.sha256 else there, card=card, new=False)
     model = AddedModel(
         name=name,
         version=card.version,

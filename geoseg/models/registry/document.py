@@ -76,9 +76,11 @@ def make_registry(bundles: Sequence[Path], *, url_prefix: str = "") -> str:
     Raises
     ------
     BundleError, UsageError
-        If a bundle cannot be read, or its card's name cannot be a model's, or two have the same.
+        If a bundle cannot be read, or its card's name cannot be a model's, or two have the same, or their
+        files have.
     """
     models: dict[str, dict[str, Any]] = {}
+    files: set[str] = set()
     for path in bundles:
         card = read_card(path)
         if not is_model_name(card.name):
@@ -87,8 +89,11 @@ def make_registry(bundles: Sequence[Path], *, url_prefix: str = "") -> str:
             )
         if card.name in models:
             raise UsageError(f"the cards of two bundles name them {card.name}; {path} is the second.")
+        if path.name in files:
+            raise UsageError(f"two bundles are files named {path.name}, which would have one URL; rename {path}.")
+        files.add(path.name)
         models[card.name] = _describe(path, card, url_prefix)
-    return json.dumps({"kind": KIND, "format": FORMAT, "models": [*models.values()]}, indent=2, ensure_ascii=False)
+    return json.dumps({"kind": KIND, "format": FORMAT, "models": [*models.values()]}, indent=2)
 
 
 def _describe(path: Path, card: Card, url_prefix: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL
 from pathlib import Path
 from ssl import SSLCertVerificationError
 from textwrap import shorten
@@ -52,7 +52,7 @@ class _BrokenError(Exception):
 
 def is_url(text: str) -> bool:
     """Whether a text is the URL of a file on a web server."""
-    return text.startswith(("http://", "https://"))
+    return text.lower().startswith(("http://", "https://"))
 
 
 def download(url: str, path: Path, *, most: int, size: int | None, resume: bool, report: Report) -> None:
@@ -144,8 +144,10 @@ def _ask(url: str, start: int) -> HTTPResponse:
         raise BundleError(
             f"{failed}: {host} cannot be reached ({words}); check the network, or add the model from a file."
         ) from error
-    except ValueError as error:
-        raise BundleError(f"{failed}: its URL is not valid ({error}).") from error
+    except (ValueError, InvalidURL) as error:  # whose text may have a password
+        raise BundleError(
+            f"{failed}: its URL is not valid; in a URL, spaces are %20, and geoseg signs in with no name or password."
+        ) from error
     except (HTTPException, OSError) as error:
         raise _broken(error) from error
     return answer

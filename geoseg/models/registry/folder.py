@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from geoseg.errors import BundleError, OutputError, UsageError
@@ -61,6 +62,15 @@ def find_same(name: str, sha256: str) -> AddedModel | None:
         return None
     whole = there is not None and there.path.is_file() and sha256_of(there.path) == sha256
     return there if whole else None
+
+
+def mark_verified(model: AddedModel) -> AddedModel:
+    """Record that the checksum of a model was known from elsewhere, and return it so."""
+    if model.verified:
+        return model
+    known = replace(model, verified=True)
+    write_text(model.path.parent.parent / RECORD, known.to_json())
+    return known
 
 
 def publish_model(file: Path, model: AddedModel) -> None:

@@ -127,6 +127,7 @@ def find_caches() -> Iterator[Finding]:
     """Find the folders in which geoseg keeps what it may use again."""
     from geoseg.compiled import cache_folders
     from geoseg.models.added import models_folder
+    from geoseg.models.engines.devices import compilation_cache
 
     yield _folder("models", models_folder(), "no model can be added; set GEOSEG_MODELS to a folder that can be written")
     folders = cache_folders("geoseg.roads")
@@ -140,10 +141,9 @@ def find_caches() -> Iterator[Finding]:
         within=compiled.parents[1] if compiled.name == "__pycache__" else compiled,
         endings=_COMPILED,
     )
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     yield _folder(
         "compiled for GPUs",
-        home / "geoseg" / "jax",
+        compilation_cache(),
         "JAX compiles networks anew in each process; set JAX_COMPILATION_CACHE_DIR to a folder that can be written",
     )
 

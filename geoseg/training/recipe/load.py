@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from geoseg.errors import BundleError, UsageError
 from geoseg.files import check_regular
+from geoseg.home import expanded
 from geoseg.models.bundle import read_card
 from geoseg.models.shipped import find_model
 
@@ -157,21 +158,19 @@ def _locate(error: ErrorDetails, document: dict[str, Any]) -> tuple[list[str], A
 
 
 def _make_paths_absolute(recipe: Recipe, folder: Path) -> Recipe:
-    root = (folder / Path(recipe.root).expanduser()).resolve()
+    root = (folder / expanded(recipe.root)).resolve()
 
     def with_absolute_paths(entry: DataSet) -> DataSet:
-        labels = None if entry.labels is None else str(root / Path(entry.labels).expanduser())
-        return entry.model_copy(update={"images": str(root / Path(entry.images).expanduser()), "labels": labels})
+        labels = None if entry.labels is None else str(root / expanded(entry.labels))
+        return entry.model_copy(update={"images": str(root / expanded(entry.images)), "labels": labels})
 
     network = recipe.network
     paths = {"encoder_weights": network.encoder_weights, "initial": network.initial}
     # Weights may also be the name of a shipped model, or `imagenet`, which have no file ending.
-    files = {
-        key: str(folder / Path(value).expanduser()) for key, value in paths.items() if value and Path(value).suffix
-    }
+    files = {key: str(folder / expanded(value)) for key, value in paths.items() if value and Path(value).suffix}
     teacher = recipe.teacher
     if teacher is not None and teacher.bundle is not None and Path(teacher.bundle).suffix:
-        teacher = teacher.model_copy(update={"bundle": str(folder / Path(teacher.bundle).expanduser())})
+        teacher = teacher.model_copy(update={"bundle": str(folder / expanded(teacher.bundle))})
     return recipe.model_copy(
         update={
             "root": str(root),

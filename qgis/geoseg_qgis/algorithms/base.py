@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -116,6 +117,16 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
             if not SetupDialog(iface.mainWindow(), str(error)).exec_():
                 return False, str(error)
         return True, ""
+
+
+def result_of(ending: Ending, suffix: str) -> Path:
+    """Return the first file that a run named and whose name ends so; QgsProcessingException if there is none."""
+    for path in ending.files:
+        if path.name.endswith(suffix):
+            return path
+    raise QgsProcessingException(
+        f"geoseg named no file that ends in {suffix}, so nothing is loaded: take -q out of the other options."
+    )
 
 
 def warn_temporary(folder: str, feedback: QgsProcessingFeedback) -> None:

@@ -17,6 +17,8 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
+from ..texts import split_at_commas
+
 
 @dataclass(frozen=True)
 class Option:
@@ -55,12 +57,11 @@ class Text(Option):
 
 @dataclass(frozen=True)
 class Texts(Option):
-    """Texts with commas between them, for an option that is repeated."""
+    """Texts with commas between them, for an option that is repeated; those within brackets and quotes are theirs."""
 
     def arguments(self, value: Any) -> list[str]:  # noqa: ANN401
         """Return the option once for each text."""
-        parts = (part.strip() for part in (value or "").split(","))
-        return [f"{self.flag}={part}" for part in parts if part]
+        return [f"{self.flag}={part}" for part in split_at_commas(value or "")]
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from qgis.core import (
 
 from ..results import load_into
 from ..scenes import Written, extent_of, file_of
-from .base import GeosegAlgorithm, Parameters, warn_temporary
+from .base import GeosegAlgorithm, Parameters, result_of, warn_temporary
 from .options import MODEL, OVERWRITE, Choice, Flag, Number, Text, more
 
 _LAYERS = ("roads", "classes", "confidence", "disagreement", "probabilities")
@@ -153,7 +153,7 @@ class Predict(GeosegAlgorithm):
         area = [] if self._area is None else [f"--aoi={_write_area(self._area, context)}"]
         options = self.optionArguments(parameters, context)
         ending = self.runCommand(["predict", str(scene), "-o", str(folder), *area, *options], feedback)
-        classes = next(path for path in ending.files if path.name.endswith("_classes.tif"))
+        classes = result_of(ending, "_classes.tif")
         stem = classes.name[: -len("_classes.tif")]
         results: Parameters = {"FOLDER": str(folder)}
         if self.parameterAsBool(parameters, "REPORT", context):

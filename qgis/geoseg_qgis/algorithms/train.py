@@ -14,11 +14,12 @@ from qgis.core import (
     QgsProcessingParameterFolderDestination,
 )
 
-from .base import GeosegAlgorithm, Parameters, warn_temporary
+from .base import GeosegAlgorithm, Parameters, result_of, warn_temporary
 from .options import Texts, more
 
 _RECIPE = "recipe_to_run.toml"
 """Not `recipe.toml`, in which geoseg records what was run."""
+_ORIGIN = "# From the images in "
 
 
 class Train(GeosegAlgorithm):
@@ -60,9 +61,8 @@ class Train(GeosegAlgorithm):
         resume = ["--resume"] if (folder / "history.csv").exists() else []
         options = self.optionArguments(parameters, context)
         ending = self.runCommand(["train", str(recipe), "-o", str(folder), *resume, *options], feedback)
-        bundle = next(path for path in ending.files if path.suffix == ".keras")
-        report = next(path for path in ending.files if path.suffix == ".html")
-        return {"FOLDER": str(folder), "BUNDLE": str(bundle), "REPORT": str(report)}
+        bundle, report = (str(result_of(ending, suffix)) for suffix in (".keras", ".html"))
+        return {"FOLDER": str(folder), "BUNDLE": bundle, "REPORT": report}
 
     def _recipe(
         self, parameters: Parameters, context: QgsProcessingContext, folder: Path, feedback: QgsProcessingFeedback
@@ -73,11 +73,18 @@ class Train(GeosegAlgorithm):
             return Path(given)
         if given or not all(data):
             raise QgsProcessingException("Give a recipe, or a folder of images and one of labels.")
-        recipe = folder / _RECIPE
+        recipe, origin = folder / _RECIPE, f"{_ORIGIN}{data[0]} and the labels in {data[1]}."
         if recipe.exists():
+            begins = recipe.read_text(encoding="utf-8").partition("\n")[0]
+            if begins.startswith(_ORIGIN) and begins != origin:
+                raise QgsProcessingException(
+                    f"{recipe} is for other data ({begins.removeprefix('# ')}); choose another folder for the run."
+                )
             feedback.pushInfo(f"{recipe} was written earlier and is used again.")
             return recipe
         ending = self.runCommand(["train", "--init", *data], feedback)
         folder.mkdir(parents=True, exist_ok=True)
-        recipe.write_text(ending.output, encoding="utf-8")
+        half = recipe.with_suffix(".part")
+        half.write_text(f"{origin}\n{ending.output}", encoding="utf-8")
+        half.replace(recipe)
         return recipe

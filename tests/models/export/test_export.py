@@ -181,6 +181,10 @@ def test_folders_of_others_are_not_replaced(bundle, tmp_path):
     with pytest.raises(OutputError, match="not replaced"):
         export_bundle(bundle, tmp_path / "thesis", format="savedmodel", tiles=noise(0), overwrite=True)
     assert (tmp_path / "thesis").is_dir()
+    (tmp_path / "thesis" / "saved_model.pb").touch()
+    (tmp_path / "thesis" / "chapter.tex").touch()
+    with pytest.raises(OutputError, match=r"thesis holds chapter\.tex beside a SavedModel and is not replaced"):
+        export_bundle(bundle, tmp_path / "thesis", format="savedmodel", tiles=noise(0), overwrite=True)
 
 
 def test_bad_names(bundle, tmp_path, available):

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from geoseg.errors import BundleError, OutputError, UsageError
+from geoseg.models.added import added_model
 from geoseg.models.registry.add import add_models
 from geoseg.models.registry.document import make_registry
 from geoseg.models.registry.folder import remove_model
@@ -359,6 +360,21 @@ def test_url_prefix(bundle):
         make_registry([path, bundle()])
 
 
+def test_files_of_one_name(bundle, tmp_path):
+    """Two bundles cannot have one URL."""
+    (tmp_path / "other").mkdir()
+    paths = [bundle(file="model.keras"), bundle(name="town", file="model.keras", folder=tmp_path / "other")]
+    with pytest.raises(UsageError, match=r"two bundles are files named model\.keras, which would have one URL"):
+        make_registry(paths)
+
+
+def test_registry_is_ascii(bundle):
+    """Any console writes it as it is."""
+    text = make_registry([bundle(provenance={"license": "libre\x7f é"})])
+    assert text.isascii()
+    assert json.loads(text)["models"][0]["license"] == "libre\x7f é"
+
+
 def test_missing_file(models, tmp_path):
     """What is not there, cannot be read, or would not end is said at once."""
     os.mkfifo(tmp_path / "pipe.keras")
@@ -375,6 +391,29 @@ def test_only_web_servers(models):
             add("ftp://user:secret@x/city.keras", **checked)
         assert "secret" not in str(told.value)
     assert nothing_added(models)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://user:secret@127.0.0.1/city.keras", "http://127.0.0.1/my city.keras?sig=secret"]
+)
+def test_urls_that_are_none(models, url):
+    """A URL that cannot be asked for is refused at once, without what it has of passwords and signatures."""
+    with pytest.raises(BundleError, match="its URL is not valid; in a URL, spaces are %20") as told:
+        add(url)
+    assert "secret" not in str(told.value)
+
+
+def test_a_checksum_that_is_known_later(models, served, server, bundle):
+    """A model that was added unverified is verified by a checksum, and what was downloaded for it is removed."""
+    bundle(folder=served)
+    url = server.url("city.keras")
+    (made,) = add(url)
+    assert not made.model.verified
+    for names in ([], ["city"]):
+        (again,) = add(url, names=names, sha256=made.model.sha256)
+        assert (again.new, again.model.verified) == (False, True)
+    assert added_model("city").verified
+    assert not list((models / ".downloads").glob("*"))
 
 
 def test_folder_that_cannot_be_written(models, bundle):
