@@ -22,6 +22,8 @@ from geoseg.files import check_regular
 
 from .allowed import INDICES, open_allowed
 from .cut_off import refuse_cut_off
+from .hdf5 import DRIVERS as HDF5
+from .hdf5 import check_hdf5
 from .servers import on_server
 from .sidecars import without_sidecars
 from .source_names import file_of
@@ -33,6 +35,7 @@ TRUSTED = "GEOSEG_TRUSTED_FOLDERS"
 _ARCHIVE = re.compile(r"/?vsi(zip|tar|gzip|7z|rar)/")
 _PARTS = re.compile(r"(NETCDF|HDF4_\w+|HDF5|GPKG|SENTINEL2_\w+):.*", re.IGNORECASE | re.DOTALL)
 """Names of a part of a file, of formats that hold pixels."""
+_HDF5_PARTS = re.compile(r"(NETCDF|HDF5):.*", re.IGNORECASE | re.DOTALL)
 _NUMBERED = re.compile(r"(?:GTIFF_DIR|NITF_IM):(?:off:)?\d+:(.+)", re.IGNORECASE | re.DOTALL)
 _PIXELS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG\r\n", b"\xff\xd8\xff", b"\0\0\0\x0cjP  ", b"BM", b"GIF8")
 """First bytes of formats that hold pixels and name no other file."""
@@ -95,6 +98,8 @@ def check_dataset(source: str, dataset: DatasetReader, *above: str) -> None:
             f"{source} is a {dataset.driver} file, whose names of other files geoseg does not check; if you trust it, "
             f"add its folder to the environment variable {TRUSTED}."
         )
+    if dataset.driver in HDF5:
+        check_hdf5(source)
     if dataset.driver == "VRT" and not os.path.isfile(source):  # noqa: PTH113
         _check_vrt(name, dataset.tags(ns="xml:VRT")["xml:VRT"].encode("utf-8", "surrogateescape"), *above)
     if dataset.driver not in INDICES:
@@ -116,6 +121,10 @@ def _check_vrt(holder: str, text: bytes, *above: str) -> None:
     names = _Holder.of(holder)
     for named in dict.fromkeys(read_vrt(holder, text)):
         name = _locate_named(named, names)
+        if named.size and os.path.isfile(name) and os.path.getsize(name) < named.size:  # noqa: PTH113, PTH202
+            raise SceneError(f"{name}, which {holder} names, is cut off: it has less than {named.size} bytes.")
+        if _HDF5_PARTS.fullmatch(name):
+            check_hdf5(name)
         if named.raw or _PARTS.fullmatch(name) or _NUMBERED.fullmatch(name):
             continue
         if _locate(name) is None:
@@ -146,13 +155,13 @@ def _check_behind(name: str, *above: str) -> None:
     with open_allowed(name) as dataset:
         check_dataset(name, dataset, *above)
         if os.path.isfile(name):  # noqa: PTH113
-            refuse_cut_off(name, dataset)
+            refuse_cut_off(name, dataset, dataset.files)
 
 
 def _check_end(name: str) -> None:
     """Check that a file that a VRT names is whole; one that cannot be opened is left to GDAL."""
     with suppress(RasterioError), open_allowed(name) as dataset:
-        refuse_cut_off(name, dataset)
+        refuse_cut_off(name, dataset, dataset.files)
 
 
 @lru_cache(maxsize=2**16)

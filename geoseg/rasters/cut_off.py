@@ -1,35 +1,60 @@
 """Refuse files whose end is missing where GDAL would not: a map of what it makes up looks like any other."""
 
+import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import rasterio
 
 from geoseg.errors import SceneError
 
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
+_RAW = ("ENVI", "HFA")
 _CHUNK = 2**20
 """Bytes that are searched at a time."""
 
 
-def refuse_cut_off(source: str, raster: rasterio.DatasetReader) -> None:
-    """Raise SceneError if the end of a PNG, JPEG or TIFF file on disk is missing, where GDAL makes up the pixels.
+def refuse_cut_off(source: str, raster: rasterio.DatasetReader, files: Iterable[str]) -> None:
+    """Raise SceneError if the end of a PNG, JPEG, TIFF, ENVI or ERDAS file on disk is missing, where GDAL makes it up.
 
-    It fills a PNG with black. Where the list of blocks of an uncompressed GeoTIFF is cut off, it takes the first bytes
-    of the file for any of them. A JPEG cut off after the end of its thumbnail passes, but GDAL fails when reading it.
+    It fills a PNG, the pixels of ENVI, and those that ERDAS keeps in a file of their own, with black. Where the list of
+    blocks of an uncompressed GeoTIFF is cut off, it takes the first bytes of the file for any of them. A JPEG cut off
+    after the end of its thumbnail passes, but GDAL fails when reading it. `files` are all that the raster consists of.
     """
     missing = None
     if raster.driver == "GTiff" and raster.count and not _lists_blocks(raster):
         missing = "the list of its blocks is incomplete"
-    elif raster.driver in _ENDS:
-        try:
-            if not _holds(Path(source), _ENDS[raster.driver]):
-                missing = f"the end of its {raster.driver} data is missing"
-        except OSError as error:
-            raise SceneError(f"{source} cannot be read ({error.strerror}).") from error
+    try:
+        if raster.driver in _ENDS and not _holds(Path(source), _ENDS[raster.driver]):
+            missing = f"the end of its {raster.driver} data is missing"
+        elif raster.driver in _RAW:
+            missing = _missing_of_raw(source, raster, files)
+    except OSError as error:
+        raise SceneError(f"{source} cannot be read ({error.strerror}).") from error
     if missing:
         raise SceneError(f"{source} is cut off: {missing}; copy it again.")
+
+
+def _missing_of_raw(source: str, raster: rasterio.DatasetReader, files: Iterable[str]) -> str | None:
+    """State what is missing of pixels that are stored as they are, one after another; None if nothing is."""
+    tags = raster.tags(ns="ENVI")
+    if raster.driver == "ENVI":
+        places = [] if tags.get("file_compression", "0").strip() not in ("0", "") else [source]
+        begin = int(tags.get("header_offset", "0"))
+    else:
+        places, begin = [name for name in files if name.endswith(".ige")], 0
+    if any("NBITS" in raster.tags(band, ns="IMAGE_STRUCTURE") for band in raster.indexes):
+        return None
+    kinds = (dtype.replace("complex_int16", "int32") for dtype in raster.dtypes)
+    expected = begin + math.prod(raster.shape) * sum(np.dtype(kind).itemsize for kind in kinds)
+    for place in places:
+        found = Path(place).stat().st_size
+        if found < expected:
+            return f"{Path(place).name} has {found} of at least {expected} bytes"
+    return None
 
 
 def _lists_blocks(tiff: rasterio.DatasetReader) -> bool:

@@ -13,24 +13,21 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from geoseg.errors import SceneError
 from geoseg.files import check_regular
-from geoseg.models.archive import check_self_contained
 from geoseg.models.backend import without_chatter
 
 from .allowed import check_blocks, check_size, open_allowed
 from .behind import check_before, check_dataset
 from .cut_off import refuse_cut_off
+from .hdf5 import begins_as_hdf5, check_hdf5
 from .identity import Mark, check_unchanged, identify
 from .servers import on_server, server_failure
 from .sidecars import without_sidecars
-from .source_names import file_of
 from .unread import forget_unread, refuse_unread
 
 GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8, "GDAL_VRT_ENABLE_PYTHON": False}
 """Bytes of GDAL's block cache, and open files of a VRT: GDAL's defaults would fill memory as a tall scene is read. No
 Python functions of a VRT, whatever the environment says."""
 _UNKNOWN = "not recognized as being in a supported file format"
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-"""First bytes of HDF5 files, netCDF 4 among them."""
 _ARCHIVES = {".zip": "/vsizip/", ".tar": "/vsitar/", ".tar.gz": "/vsitar/", ".tgz": "/vsitar/"}
 """How GDAL reads what is in an archive, by the ending of that."""
 _VECTORS = (".fgb", ".geojson", ".gml", ".kml", ".parquet", ".shp")
@@ -73,16 +70,20 @@ def opened(
         if not identity:
             check_before(source)
         with _open(source, **options) as dataset:
-            if not identity:
-                check_size(source, dataset.shape, max_pixels)
-                check_dataset(source, dataset)
+            # Of a dataset without overviews, GDAL lists the first file only.
+            with nullcontext(dataset) if identity or overviews else _open(source) as whole:
+                if not identity:
+                    check_size(source, dataset.shape, max_pixels)
+                    check_dataset(source, whole)
+                files = whole.files
+                found = identity or (identify(whole) if on_disk(source) else ())
             check_blocks(source, dataset)
             with usable_crs(source):
                 _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
             if on_disk(source):
-                refuse_cut_off(source, dataset)
+                refuse_cut_off(source, dataset, files)
             check_unchanged(source, identity)
-            marks = identity or (identify(dataset) if on_disk(source) else ())
+            marks = found
             yield dataset
             refuse_unread()
             check_unchanged(source, marks)
@@ -95,33 +96,12 @@ def opened(
 
 
 def _open(source: str, **options: str) -> rasterio.DatasetReader:
-    hdf5 = _is_hdf5(file_of(source))
+    hdf5 = begins_as_hdf5(source)
     if hdf5:
-        _check_hdf5(source)
+        check_hdf5(source)  # before GDAL follows its links
     # HDF5 prints its errors, which GDAL raises, too.
     with without_chatter() if hdf5 else nullcontext(), without_sidecars(source):
         return open_allowed(source, **options)
-
-
-def _is_hdf5(source: str) -> bool:
-    try:
-        with open(source, "rb") as file:  # noqa: PTH123 - a URL is no path
-            return file.read(len(_HDF5)) == _HDF5
-    except (OSError, ValueError):  # GDAL knows why, or what it is
-        return False
-
-
-def _check_hdf5(source: str) -> None:
-    """Raise SceneError if an HDF5 file, netCDF 4 among them, takes values from other files."""
-    import h5py
-
-    try:
-        with h5py.File(file_of(source)) as file:
-            check_self_contained(file)
-    except ValueError as error:
-        raise SceneError(f"{source} is not opened: {error}; save it whole (`h5repack`).") from error
-    except (OSError, RuntimeError, KeyError):  # GDAL knows why
-        return
 
 
 @contextmanager

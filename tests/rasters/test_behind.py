@@ -267,22 +267,83 @@ def test_names_that_no_file_has(inbox):
         open_source(asset)
 
 
+@pytest.fixture
+def write_h5(inbox, private):
+    """Write an HDF5 file whose array `a` is in another one; returns its path."""
+
+    def write(kind="raw", **options):
+        secret = private.with_name("secret.h5")
+        with h5py.File(secret, "w") as file:
+            file["a"] = np.ones((8, 8), np.uint8)
+        with h5py.File(inbox / "scene.h5", "w", **options) as file:
+            file["whole"] = np.ones((8, 8), np.uint8)
+            if kind == "raw":
+                file.create_dataset("a", (8, 8), "u1", external=[(str(private), 0, 64)])
+            elif kind == "link":
+                file["a"] = h5py.ExternalLink(str(secret), "a")
+            else:
+                layout = h5py.VirtualLayout((8, 8), "u1")
+                layout[:] = h5py.VirtualSource(str(secret), "a", (8, 8))
+                file.create_virtual_dataset("a", layout)
+        return inbox / "scene.h5"
+
+    return write
+
+
 @pytest.mark.parametrize("kind", ["raw", "link", "virtual"])
-def test_hdf5(inbox, private, kind):
+def test_hdf5(write_h5, kind):
     """An HDF5 file shows no bytes of another one."""
-    secret = private.with_name("secret.h5")
-    with h5py.File(secret, "w") as file:
-        file["a"] = np.ones((8, 8), np.uint8)
-    with h5py.File(inbox / "scene.h5", "w") as file:
-        file["whole"] = np.ones((8, 8), np.uint8)
-        if kind == "raw":
-            file.create_dataset("a", (8, 8), "u1", external=[(str(private), 0, 64)])
-        elif kind == "link":
-            file["a"] = h5py.ExternalLink(str(secret), "a")
-        else:
-            layout = h5py.VirtualLayout((8, 8), "u1")
-            layout[:] = h5py.VirtualSource(str(secret), "a", (8, 8))
-            file.create_virtual_dataset("a", layout)
-    for source in (inbox / "scene.h5", f'HDF5:"{inbox}/scene.h5"://a'):
+    path = write_h5(kind)
+    for source in (path, f'HDF5:"{path}"://a'):
         with pytest.raises(SceneError, match="lies in another file"):
             read(source)
+
+
+def test_hdf5_after_a_block_of_the_user(write_h5):
+    """Nor does one that begins with other bytes."""
+    with pytest.raises(SceneError, match="lies in another file"):
+        read(f'HDF5:"{write_h5(userblock_size=512)}"://a')
+
+
+@pytest.mark.parametrize("name", ["scene.h5", 'HDF5:"{}"://a', 'HDF5:"scene.h5"://a'])
+def test_hdf5_behind_a_vrt(write_h5, inbox, monkeypatch, name):
+    """Nor does one that a VRT names."""
+    path = write_h5()
+    monkeypatch.chdir(inbox)
+    (inbox / "mosaic.vrt").write_text(vrt(name.format(path)))
+    with pytest.raises(SceneError, match="lies in another file"):
+        read(inbox / "mosaic.vrt")
+
+
+def test_hdf5_that_cannot_be_looked_at(write_h5, inbox):
+    """One in an archive, or on a server, is not opened."""
+    with zipfile.ZipFile(inbox / "scene.zip", "w") as archive:
+        archive.write(write_h5(), "scene.h5")
+    with pytest.raises(SceneError, match=r"in an archive or on a server, where geoseg cannot see .* save it on disk"):
+        read(f'HDF5:"/vsizip/{inbox}/scene.zip/scene.h5"://a')
+
+
+def test_options_of_opening(private, inbox):
+    """A VRT that opens another with an option that names a folder leads nowhere."""
+    (inbox / "inner.vrt").write_text(vrt("secret.tif", relative=1))
+    options = f'<OpenOptions><OOI key="ROOT_PATH">{private.parent}</OOI></OpenOptions>'
+    text = vrt("inner.vrt", relative=1).replace("</SourceFilename>", f"</SourceFilename>{options}")
+    (inbox / "outer.vrt").write_text(text)
+    with pytest.raises(
+        SceneError, match=r"outer\.vrt opens a file with the option ROOT_PATH, which may lead to others"
+    ):
+        read(inbox / "outer.vrt")
+    (inbox / "outer.vrt").write_text(text.replace("ROOT_PATH", "NUM_THREADS").replace(str(private.parent), "2"))
+    rasterio.shutil.copy(private, inbox / "secret.tif", driver="GTiff")
+    assert (read(inbox / "outer.vrt") == read(private)[:1]).all()
+
+
+@pytest.mark.parametrize("overviews", [True, False])
+def test_parts_elsewhere(private, inbox, overviews):
+    """Nor does a file whose pixels are in a second one open that elsewhere, with or without overviews."""
+    with rasterio.open(private) as raster:
+        rasterio.shutil.copy(raster, inbox / "scene.img", driver="HFA", USE_SPILL="YES")
+    (inbox / "scene.ige").rename(private.with_name("scene.ige"))
+    (inbox / "scene.ige").symlink_to(private.with_name("scene.ige"))
+    with pytest.raises(SceneError, match=ELSEWHERE), opened(str(inbox / "scene.img"), overviews=overviews):
+        pass

@@ -1,4 +1,4 @@
-"""A GeoTIFF whose end is missing is refused, whatever was there."""
+"""A raster whose end is missing is refused, whatever was there."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import rasterio
 import rasterio.shutil
 
 from geoseg.errors import SceneError
-from geoseg.rasters.open import opened
+from geoseg.rasters.open import opened, unplaced
 
 SHAPE = (3, 300, 700)
 
@@ -57,4 +57,58 @@ def test_part_of_a_mosaic(write, tmp_path, sidecar):
         assert raster.read().shape == SHAPE
     (tmp_path / "part.tif").write_bytes(content[: -places // 3])
     with pytest.raises(SceneError, match=r"part\.tif is cut off"), opened(str(tmp_path / "mosaic.vrt")):
+        pass
+
+
+@pytest.mark.parametrize("interleave", ["BSQ", "BIL", "BIP"])
+def test_envi(write, tmp_path, interleave):
+    """GDAL takes what is missing of ENVI's pixels for zeros, also behind a VRT."""
+    content, _ = write()
+    (tmp_path / "part.tif").write_bytes(content)
+    path = tmp_path / "scene.img"
+    rasterio.shutil.copy(tmp_path / "part.tif", path, driver="ENVI", INTERLEAVE=interleave)
+    rasterio.shutil.copy(path, tmp_path / "mosaic.vrt", driver="VRT")
+    for name in ("scene.img", "mosaic.vrt"):
+        with opened(str(tmp_path / name)) as raster:
+            assert raster.read().shape == SHAPE
+    path.write_bytes(path.read_bytes()[:-1])
+    for name in ("scene.img", "mosaic.vrt"):
+        with (
+            pytest.raises(SceneError, match=r"scene\.img is cut off: scene\.img has 629999 of at least 630000 bytes"),
+            opened(str(tmp_path / name)),
+        ):
+            pass
+
+
+def test_erdas(write, tmp_path):
+    """Likewise of the pixels that ERDAS keeps in a file of their own."""
+    content, _ = write()
+    (tmp_path / "part.tif").write_bytes(content)
+    path = tmp_path / "scene.img"
+    rasterio.shutil.copy(tmp_path / "part.tif", path, driver="HFA", USE_SPILL="YES")
+    with opened(str(path)) as raster:
+        assert raster.read().shape == SHAPE
+    spill = tmp_path / "scene.ige"
+    spill.write_bytes(spill.read_bytes()[:400_000])
+    with (
+        pytest.raises(SceneError, match=r"scene\.img is cut off: scene\.ige has 400000 of at least"),
+        opened(str(path)),
+    ):
+        pass
+
+
+def test_raw_bands(tmp_path):
+    """Likewise of bytes that a VRT takes for pixels."""
+    (tmp_path / "pixels.bin").write_bytes(bytes(range(100)))
+    text = (
+        '<VRTDataset rasterXSize="10" rasterYSize="{}"><VRTRasterBand dataType="UInt16" band="1" '
+        'subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="1">pixels.bin</SourceFilename>'
+        "<ImageOffset>20</ImageOffset><PixelOffset>4</PixelOffset><LineOffset>40</LineOffset></VRTRasterBand></VRTDataset>"
+    )
+    path = tmp_path / "scene.vrt"
+    path.write_text(text.format(2))
+    with unplaced(), opened(str(path)) as raster:
+        assert raster.read(1)[1, 9] == 96 + 97 * 256
+    path.write_text(text.format(3))
+    with pytest.raises(SceneError, match=r"pixels\.bin, which .*scene\.vrt names, is cut off"), opened(str(path)):
         pass
