@@ -1,5 +1,6 @@
 """Stand-ins for networks and bundles, importable by tests and by the processes that tests start."""
 
+import errno
 import os
 import re
 import resource
@@ -117,6 +118,11 @@ class FailingLoads:
 def load_deadly(model, options):
     """End the process that loads it, as a lack of memory would."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def load_timed_out(model, options):
+    """Fail as a file does on a server that went away."""
+    raise TimeoutError(errno.ETIMEDOUT, "Connection timed out", str(model))
 
 
 def load_noted(model, options):

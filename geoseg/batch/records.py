@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.errors import GeosegError
+from geoseg.models.texts import without_secrets
 from geoseg.prediction.footprint import footprint
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.result_layers import result_grid
 from geoseg.prediction.results import Prediction
 from geoseg.prediction.run import digest_results
 from geoseg.rasters.open import legible
+from geoseg.rasters.stac import Asset
 from geoseg.tiling import roi_shape
 
 from .manifest import Area, Record, Roads, describe_output
@@ -53,14 +55,15 @@ def record_done(attempt: Attempt, made: Prediction, *, bundle: Path, folder: Pat
 
 def record_failed(attempt: Attempt, error: GeosegError, *, bundle: Path) -> Record:
     """Describe a scene that failed, and how long that took."""
-    ended = _now()
+    ended, source = _now(), attempt.member.source
+    place = source.source if isinstance(source, Asset) else source
     return Record(
         state="failed",
         started=attempt.started,
         ended=ended,
         seconds=(datetime.fromisoformat(ended) - datetime.fromisoformat(attempt.started)).total_seconds(),
         outputs=attempt.member.earlier,
-        error=legible(str(error)),
+        error=legible(str(error).replace(place, without_secrets(place))),
         attempts=attempt.number,
         **_describe(attempt.member, bundle),
     )

@@ -10,6 +10,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from geoseg.errors import UsageError
+from geoseg.rasters.read import colormap_of
 from geoseg.rasters.tags import legend_of
 
 from .components import NODATA, Flags
@@ -75,6 +76,6 @@ def _colour_table(raster: DatasetReader) -> dict[int, str]:
         return {}
     return {
         number: f"#{red:02x}{green:02x}{blue:02x}"
-        for number, (red, green, blue, alpha) in raster.colormap(1).items()
+        for number, (red, green, blue, alpha) in colormap_of(raster, 1).items()
         if alpha and (red or green or blue)
     }

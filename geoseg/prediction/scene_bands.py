@@ -8,7 +8,7 @@ import numpy as np
 from geoseg.errors import MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Card
 from geoseg.rasters.apart import read_apart
-from geoseg.rasters.bands import Choice, alpha_of, choose_bands, refuse_palette
+from geoseg.rasters.bands import Choice, alpha_of, choose_bands, refuse_negative, refuse_palette
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.tags import refuse_result
@@ -44,6 +44,7 @@ def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imager
     """
     refuse_result(raster.source, raster.result_of)
     refuse_palette(raster.source, (band.colour for band in raster.bands))
+    refuse_negative(raster.source, raster.bands)
     if raster.dtype.startswith("complex"):  # also GDAL's complex_int16, which NumPy does not know
         raise SceneError(f"{raster.source} holds {raster.dtype} values; save their magnitude as a scene.")
     if settings.bands is None:

@@ -24,9 +24,28 @@ class BandTexts:
         raster.update_tags(number, ns="IMAGERY", **self.imagery)
 
 
+def descriptions_of(raster: rasterio.DatasetReader) -> tuple[str, ...]:
+    """Return the descriptions of the bands, empty for those without; all empty if one is not in UTF-8, as GDAL wants.
+
+    The raster must have been opened with overviews, as GDAL gives none otherwise.
+    """
+    try:
+        found: tuple[str | None, ...] = raster.descriptions
+    except UnicodeDecodeError:  # of ENVI headers in another encoding, for example
+        found = (None,) * raster.count
+    return tuple(each or "" for each in found)
+
+
+def keyword_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Leave out tags that rasterio takes for its own arguments where it writes tags."""
+    return {key: value for key, value in tags.items() if key not in ("bidx", "ns")}
+
+
 def read_texts(raster: rasterio.DatasetReader, number: int) -> BandTexts:
     """Read the texts of a band; the raster must have been opened with overviews, as GDAL gives none otherwise."""
     tags = {key: value for key, value in raster.tags(number).items() if not key.startswith("STATISTICS_")}
     return BandTexts(
-        description=raster.descriptions[number - 1] or "", tags=tags, imagery=raster.tags(number, ns="IMAGERY")
+        description=descriptions_of(raster)[number - 1],
+        tags=keyword_tags(tags),
+        imagery=keyword_tags(raster.tags(number, ns="IMAGERY")),
     )

@@ -10,6 +10,7 @@ from rasterio.enums import ColorInterp
 from geoseg.errors import SceneError
 
 from .apart import read_apart
+from .band_texts import descriptions_of
 from .spectra import name_spectra
 from .thinning import thin
 
@@ -45,6 +46,8 @@ class Band:
     """In the file, in one line."""
     nodata: str = ""
     """Declared value of pixels without data; empty without one."""
+    white_is_zero: bool = False
+    """Whether the file stores a negative."""
 
     @property
     def is_alpha(self) -> bool:
@@ -81,7 +84,7 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
     tags = [raster.tags(number) | raster.tags(number, ns="IMAGERY") for number in raster.indexes]
     texts = [
         " ".join((description or own.get("BANDNAME") or "").split())
-        for description, own in zip(raster.descriptions, tags, strict=True)
+        for description, own in zip(descriptions_of(raster), tags, strict=True)
     ]
     described = name_spectra(texts, tags)
     called = [_COLOURS.get(colour) for colour in raster.colorinterp]
@@ -90,9 +93,16 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
         name or (None if colour in described or (colour == "alpha" and _holds_image(raster, number)) else colour)
         for number, (name, colour) in enumerate(zip(described, called, strict=True), 1)
     )
+    negative = raster.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
     missing = ("" if value is None else f"{value:g}" for value in raster.nodatavals)
     return tuple(
-        Band(name=name, colour=colour, description="".join(filter(str.isprintable, text)), nodata=nodata)
+        Band(
+            name=name,
+            colour=colour,
+            description="".join(filter(str.isprintable, text)),
+            nodata=nodata,
+            white_is_zero=negative,
+        )
         for name, colour, text, nodata in zip(named, raster.colorinterp, texts, missing, strict=True)
     )
 
@@ -154,6 +164,15 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
                 f"{_join(found)} as {', '.join(wanted)}. If they are others, choose them with `bands`."
             )
     return Choice(numbers=found, warnings=tuple(warnings))
+
+
+def refuse_negative(source: str, bands: Iterable[Band]) -> None:
+    """Refuse an image whose lowest value is white, as scanners store film: GDAL reads it as a negative."""
+    if any(band.white_is_zero for band in bands):
+        raise SceneError(
+            f"{source} stores white as 0 (MINISWHITE); invert it first (`gdal_translate -scale 0 255 255 0 IN "
+            "OUT.tif`)."
+        )
 
 
 def refuse_palette(source: str, colours: Iterable[ColorInterp]) -> None:

@@ -17,7 +17,7 @@ from geoseg.files import temporary_folder
 from .behind import trusting
 from .geotiff import naming_errors
 from .open import on_disk, opened, unplaced
-from .scene import is_placed
+from .scene import is_placed, rpcs_of
 from .source_names import stem
 
 _CRS = "EPSG:32631"
@@ -30,7 +30,7 @@ _OWN_NAMES: ContextVar[tuple[tuple[str, str], ...]] = ContextVar("own names", de
 
 def lacks_georeference(raster: rasterio.DatasetReader) -> bool:
     """Whether a raster lacks a CRS or geotransform, and has neither ground control points nor RPCs."""
-    return not is_placed(raster) and not raster.gcps[0] and raster.rpcs is None
+    return not is_placed(raster) and not raster.gcps[0] and rpcs_of(raster) is None
 
 
 @contextmanager

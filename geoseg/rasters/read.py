@@ -11,6 +11,7 @@ import numpy.typing as npt
 import rasterio
 from rasterio.windows import Window
 
+from geoseg.errors import SceneError
 from geoseg.models.bundle import Scaling
 from geoseg.tiling import Roi, any_true, cut, lanczos_radius, roi_shape, within
 
@@ -30,10 +31,15 @@ Masked = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
 
 
 def scaled(values: npt.NDArray[np.generic], scaling: tuple[Scaling, ...]) -> npt.NDArray[np.float32]:
-    """Scale pixels `(…, bands)` for a network: `(value - offset) * gain`, clipped to 0–255 as augmentation does."""
+    """Scale pixels `(…, bands)` for a network: `(value - offset) * gain`, clipped to 0–255 as augmentation does.
+
+    What is no number becomes 0.
+    """
     pixels = values.astype(np.float32)
     pixels -= np.array([band.offset for band in scaling], np.float32)
     pixels *= np.array([band.gain for band in scaling], np.float32)
+    if values.dtype.kind == "f":
+        np.nan_to_num(pixels, copy=False)  # where a filter meets values that no image has
     return np.clip(pixels, 0, 255, out=pixels)
 
 
@@ -76,10 +82,20 @@ def _read_all(dataset: rasterio.DatasetReader, bands: tuple[int, ...], validity:
     return np.where(valid[..., None], np.moveaxis(values, 0, -1), 0).astype(values.dtype, copy=False), valid
 
 
+def colormap_of(dataset: rasterio.DatasetReader, band: int) -> dict[int, tuple[int, int, int, int]]:
+    """Return the colours of the values of a band; none of a palette without a table."""
+    try:
+        return dict(dataset.colormap(band))
+    except ValueError:
+        return {}
+
+
 def packed_colours(dataset: rasterio.DatasetReader, pixels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     """Colours `0xrrggbb` of pixels `(bands, rows, columns)`: three bands, or one with a palette."""
     if len(pixels) == 1:
-        colormap = dataset.colormap(1)
+        colormap = colormap_of(dataset, 1)
+        if not colormap:
+            raise SceneError(f"{dataset.name} is called a palette image and has no colours; store its classes as ids.")
         palette = np.array([colormap.get(value, (0, 0, 0, 0)) for value in range(256)], np.int32)
         red, green, blue, _ = palette[pixels[0]].transpose(2, 0, 1)
     else:

@@ -20,15 +20,15 @@ from geoseg.files import check_outputs, discard, whole
 from geoseg.tiling import Roi
 from geoseg.tiling.progress import Progress, no_progress
 
-from .band_texts import read_texts
+from .band_texts import keyword_tags, read_texts
 from .bands import alpha_of, name_bands
 from .geotiff import check_complete, writing
 from .grid import Shape, scaled_shape
 from .identity import ask_server, identify
 from .open import opened, reading, unplaced
-from .read import in_strips
+from .read import colormap_of, in_strips
 from .resampling import Resampler
-from .scene import open_scene, refuse_mixed_types
+from .scene import open_scene, refuse_mixed_types, rpcs_of
 from .validity import is_unmasked
 
 CACHE_BYTES = 256 * 2**20
@@ -207,9 +207,9 @@ def _profile(scene: DatasetReader, shape: Shape) -> dict[str, Any]:
     if gcps and scene.transform.is_identity:
         moved = [GroundControlPoint(p.row * rows, p.col * cols, p.x, p.y, p.z, p.id, p.info) for p in gcps]
         return profile | {"gcps": moved, "crs": gcp_crs}
-    if scene.rpcs is not None:
+    if (found := rpcs_of(scene)) is not None:
         # Offsets are relative to the centre of the first pixel.
-        rpcs = scene.rpcs.to_dict()
+        rpcs = found.to_dict()
         rpcs |= {"line_off": (rpcs["line_off"] + 0.5) * rows - 0.5, "line_scale": rpcs["line_scale"] * rows}
         rpcs |= {"samp_off": (rpcs["samp_off"] + 0.5) * cols - 0.5, "samp_scale": rpcs["samp_scale"] * cols}
         profile["rpcs"] = RPC(**rpcs)
@@ -223,11 +223,11 @@ def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
     written.colorinterp = scene.colorinterp
     written.units = [unit or "" for unit in scene.units]
     written.scales, written.offsets = scene.scales, scene.offsets
-    written.update_tags(**scene.tags())
+    written.update_tags(**keyword_tags(scene.tags()))
     for band in scene.indexes:
         read_texts(scene, band).write(written, band)
-        if scene.colorinterp[band - 1] == ColorInterp.palette:
-            written.write_colormap(band, scene.colormap(band))
+        if scene.colorinterp[band - 1] == ColorInterp.palette and (colours := colormap_of(scene, band)):
+            written.write_colormap(band, colours)
 
 
 def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import rasterio
 from pyproj import Transformer
+from rasterio.rpc import RPC
 
 from geoseg.errors import SceneError
 
@@ -147,8 +148,16 @@ def _refuse_unrectified(source: str, dataset: rasterio.DatasetReader) -> None:
     if points:
         command = "gdalwarp" if crs else "gdalwarp -s_srs EPSG:…"
         raise SceneError(f"{source} is georeferenced by ground control points only; warp it first (`{command}`).")
-    if dataset.rpcs is not None:
+    if rpcs_of(dataset) is not None:
         raise SceneError(f"{source} is georeferenced by RPCs only; orthorectify it first (`gdalwarp -rpc`).")
+
+
+def rpcs_of(raster: rasterio.DatasetReader) -> RPC | None:
+    """Return the rational polynomial coefficients of a raster; None if it has none, or not all that are needed."""
+    try:
+        return raster.rpcs
+    except (KeyError, ValueError):
+        return None
 
 
 def is_placed(raster: rasterio.DatasetReader) -> bool:

@@ -14,6 +14,8 @@ from rasterio.windows import Window
 from .thinning import thin, thin_masks
 
 Mask = npt.NDArray[np.bool_]
+_HUGE = 1e30
+"""Values from here on are fill values, as those of Esri and netCDF, which no sensor measures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +64,8 @@ class Validity:
 
 
 def is_fill(nodata: float | None) -> bool:
-    """Whether a nodata value cannot be a measurement: negative or NaN. 0 or 255 in one band may be a colour."""
-    return nodata is not None and (math.isnan(nodata) or nodata < 0)
+    """Whether a nodata value cannot be a measurement: negative, NaN or huge. 0 or 255 in one band may be a colour."""
+    return nodata is not None and (math.isnan(nodata) or nodata < 0 or nodata >= _HUGE)
 
 
 def is_unmasked(raster: rasterio.DatasetReader, band: int) -> bool:

@@ -13,6 +13,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import LEVELS, NODATA, Legend
+from geoseg.rasters.band_texts import descriptions_of
 from geoseg.rasters.bands import alpha_of, name_bands
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import open_scene
@@ -94,7 +95,7 @@ def road_raster(
 
 def _road_band(dataset: rasterio.DatasetReader) -> int:
     """Find the band named road, or else the only one besides alpha."""
-    names = [(name or "").lower() for name in dataset.descriptions]
+    names = [name.lower() for name in descriptions_of(dataset)]
     if "road" in names:
         return names.index("road") + 1
     bands = [number for number, colour in enumerate(dataset.colorinterp, 1) if colour != ColorInterp.alpha]
@@ -175,7 +176,7 @@ def _colour_of(dataset: rasterio.DatasetReader, number: int) -> str | None:
     """Return the colour of an undescribed band of an image in red, green and blue."""
     colour, colours = dataset.colorinterp[number - 1], (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
     image = set(colours) <= set(dataset.colorinterp)
-    return colour.name if image and colour in colours and dataset.descriptions[number - 1] is None else None
+    return colour.name if image and colour in colours and not descriptions_of(dataset)[number - 1] else None
 
 
 def _recorded_class(name: str, legend: Legend | None, *, probability: bool) -> int | None:

@@ -38,10 +38,12 @@ def empty_in_some_bands(noise, value, dtype=np.int16):
 
 
 @pytest.mark.parametrize("declared", [True, False])
-@pytest.mark.parametrize(("value", "join"), [(0, np.all), (-9999, np.any)])
+@pytest.mark.parametrize(
+    ("value", "join"), [(0, np.all), (-9999, np.any), (float(np.finfo(np.float32).max), np.any), (2.0**123, np.any)]
+)
 def test_nodata_of_bands_that_differ(valid_in, noise, declared, value, join):
     """A value that cannot be measured empties the pixel from one band; 0 must be in all: one may be a dark colour."""
-    pixels = empty_in_some_bands(noise, value)
+    pixels = empty_in_some_bands(noise, value, np.int16 if abs(value) < 2**15 else np.float32)
     found = valid_in(pixels, nodata=value) if declared else valid_in(pixels, Validity(nodata=(value,) * 3))
     np.testing.assert_array_equal(found, ~join(pixels == value, axis=0))
 

@@ -9,6 +9,7 @@ from geoseg.errors import SceneError
 from geoseg.pages.page import data_uri
 from geoseg.pages.pictures import indexed_png
 from geoseg.rasters.open import opened
+from geoseg.rasters.read import colormap_of
 
 _BUDGET = 10 * 2**20
 """Bytes of all thumbnails of a page, about; those of noise in 16 colours need as much, and maps a fraction of it."""
@@ -40,7 +41,7 @@ def draw_thumbnail(path: Path, sha256: str, side: int) -> str | None:
             scale = min(1.0, side / max(dataset.shape))
             height, width = (max(1, round(length * scale)) for length in dataset.shape)
             values = dataset.read(1, out_shape=(height, width))
-            colours = dataset.colormap(1)
-    except (SceneError, ValueError):  # rasterio's error of a raster without colours
+            colours = colormap_of(dataset, 1)
+    except SceneError:
         return None
-    return data_uri("image/png", indexed_png(values, colours))
+    return None if not colours else data_uri("image/png", indexed_png(values, colours))

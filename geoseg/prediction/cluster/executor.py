@@ -84,6 +84,7 @@ class DaskExecutor:
         """Let every worker choose engine, precision and devices; raises UsageError if their choices differ."""
         # A cluster that scales may have no worker until there is a task.
         with cluster_errors(self.client):
+            self._check_workers()
             choices: list[tuple[Runtime, list[str]]] = list(self.client.run(choose, settings).values()) or [
                 self.client.submit(choose, settings, pure=False).result()
             ]
@@ -95,6 +96,21 @@ class DaskExecutor:
                 "`engine`, `precision` and `devices` that all of them have."
             )
         return first
+
+    def _check_workers(self) -> None:
+        """Raise UsageError if a worker has no geoseg."""
+
+        # Within the method, since Dask sends such a function as code, and others by the name of their module.
+        def installed() -> bool:
+            from importlib.util import find_spec
+
+            return find_spec("geoseg") is not None
+
+        for address, there in self.client.run(installed).items():
+            if not there:
+                raise UsageError(
+                    f"the Dask worker at {address} has no geoseg; install version {__version__} there, as here."
+                )
 
     def finisher(self, plan: Plan, journal: Journal, clock: Timings) -> Finishing:
         """Have the workers finish what they have predicted."""

@@ -1,12 +1,13 @@
 """Turn what a Dask cluster reports into errors of geoseg, and those of its workers into ones that can be sent."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from geoseg.errors import ClusterError, GeosegError
+from geoseg.errors import ClusterError, GeosegError, OutputError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,10 +49,16 @@ def lost(client: "Client") -> ClusterError:
 def with_sendable_errors(task: Callable[..., R], *arguments: Any) -> R:  # noqa: ANN401 - of the task
     """Run a task; errors of geoseg and the operating system come without their causes: those of GDAL cannot be pickled.
 
-    No context manager: what it raises has the error that it handles as its context.
+    A file that does not answer is an OutputError, since a TimeoutError would be taken for the scheduler's. No context
+    manager: what it raises has the error that it handles as its context.
     """
     try:
         return task(*arguments)
+    except TimeoutError as error:
+        sendable: Exception = OutputError(
+            f"{error.filename or 'a file'} did not answer the Dask worker on {socket.gethostname()} "
+            f"({error.strerror or 'time is out'}); check the folder that the workers share."
+        )
     except (GeosegError, OSError) as error:
         sendable = type(error)(*error.args)
     raise sendable

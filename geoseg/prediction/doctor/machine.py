@@ -143,7 +143,7 @@ def find_caches() -> Iterator[Finding]:
     )
     yield _folder(
         "compiled for GPUs",
-        compilation_cache(),
+        Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or compilation_cache()),
         "JAX compiles networks anew in each process; set JAX_COMPILATION_CACHE_DIR to a folder that can be written",
     )
 

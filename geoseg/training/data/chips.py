@@ -20,6 +20,7 @@ from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.band_texts import BandTexts, read_texts
 from geoseg.rasters.bands import alpha_of, image_bands
 from geoseg.rasters.open import opened, unplaced
+from geoseg.rasters.read import colormap_of
 from geoseg.rasters.scene import describe
 from geoseg.rasters.validity import Validity
 from geoseg.tiling import Roi
@@ -150,7 +151,7 @@ def _cut_unchanged(files: Files, used: Collection[int], cut: Cut, target: Path) 
         texts = [read_texts(image, number) for number in bands]
         coloured = is_coloured(label)
         dtype, nodata = np.dtype(label.dtypes[0]), label.nodata
-        colours = label.colormap(1) if label.colorinterp[0] == ColorInterp.palette else None
+        colours = colormap_of(label, 1) if label.colorinterp[0] == ColorInterp.palette else None
     if nodata is None and not coloured:
         nodata = _find_unused(dtype, used)
     fill = 0 if nodata is None else nodata

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clusters import LoadPatient, cluster, restarting, when_reached
-from standins import load_deadly, load_noted, waves
+from standins import load_deadly, load_noted, load_timed_out, waves
 
 import geoseg
 from geoseg.prediction.cluster.executor import DaskExecutor
@@ -145,3 +145,25 @@ def test_another_version(scene, write_bundle, echo, tmp_path, monkeypatch):
             load=echo,
             executor=DaskExecutor(client=client),
         )
+
+
+def test_workers_without_geoseg(scene, write_bundle, tmp_path):
+    """Workers on which geoseg is not installed are named."""
+
+    def hide():
+        import sys
+
+        sys.modules["geoseg"] = None
+
+    with cluster(tmp_path, 1) as (client, _):
+        client.run(hide)
+        with pytest.raises(geoseg.UsageError, match=r"the Dask worker at tcp\S+ has no geoseg; install version"):
+            geoseg.predict(scene, model=write_bundle(), folder=tmp_path / "out", executor=DaskExecutor(client=client))
+
+
+def test_a_file_that_does_not_answer(scene, write_bundle, tmp_path):
+    """What times out in the file system of a worker is not taken for the scheduler."""
+    with cluster(tmp_path, 1) as (client, _):
+        executor = DaskExecutor(client=client)
+        with pytest.raises(geoseg.OutputError, match=r"did not answer the Dask worker on .* check the folder"):
+            geoseg.predict(scene, model=write_bundle(), folder=tmp_path / "out", executor=executor, load=load_timed_out)
