@@ -73,9 +73,20 @@ def silence_s() -> float:
     return min(filter(None, map(_number, (_SILENCE, "GDAL_HTTP_TIMEOUT"))), default=0)
 
 
-def download(url: str) -> bytes:
-    """Return a whole file; raises OSError, HTTPException or ValueError, and SceneError as `ask` does."""
-    return ask(Request(url.removeprefix("/vsicurl/")), lambda answer: answer.read())
+def download(url: str, *, most: int) -> bytes:
+    """Return a whole file; raises OSError, HTTPException or ValueError, and SceneError as `ask` does.
+
+    ValueError, too, for more than `most` bytes.
+    """
+
+    def read(answer: HTTPResponse) -> bytes:
+        # Only of an answer that is read to its end, Python notices that it has broken off.
+        content = answer.read() if answer.length is not None and answer.length <= most else answer.read(most + 1)
+        if len(content) > most:
+            raise ValueError(f"it is longer than {most / 2**20:,.0f} MB")
+        return content
+
+    return ask(Request(url.removeprefix("/vsicurl/")), read)
 
 
 def ask(request: Request, read: Callable[[HTTPResponse], T]) -> T:

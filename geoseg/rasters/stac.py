@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from geoseg.errors import DataError, SceneError
-from geoseg.files import LONGEST_NAME, is_file_name
+from geoseg.files import LONGEST_NAME, check_regular, is_file_name
 
+from .allowed import INDICES
 from .apart import read_apart
 from .behind import check_named
 from .dates import Dates, dates_of_item
@@ -21,8 +22,10 @@ from .open import on_disk
 from .scene import Scene, open_scene
 from .servers import download, is_remote, on_server
 
-_INDIRECT = ("GTI", "MRF", "STACIT", "STACTA", "VRT", "WCS", "WMS", "WMTS")
+_INDIRECT = ("VRT", *INDICES)
 """GDAL drivers of files that name other files."""
+_LONGEST = 2**28
+"""Bytes of a document from a server, at most."""
 _MOST_PAGES = 1000
 """Pages of a search result, at most: a server could link them in a circle of ever new addresses."""
 
@@ -106,7 +109,12 @@ def _pages(document: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 def _read(document: str) -> dict[str, Any]:
     try:
-        content = json.loads(download(document) if is_remote(document) else Path(document).read_bytes())
+        if is_remote(document):
+            text = download(document, most=_LONGEST)
+        else:
+            check_regular(Path(document))
+            text = Path(document).read_bytes()
+        content = json.loads(text)
     except FileNotFoundError as error:
         raise DataError(f"{document} does not exist.") from error
     except (OSError, ValueError, RecursionError, HTTPException) as error:

@@ -1,6 +1,7 @@
 """STAC items name scenes: files or URLs, items or collections of them, with all pages of a search result."""
 
 import json
+import os
 from datetime import UTC, datetime
 
 import numpy as np
@@ -177,6 +178,17 @@ def test_missing_documents(tmp_path):
     """A document that does not exist is refused with one sentence."""
     with pytest.raises(DataError, match=r"none\.json does not exist"):
         read_assets(tmp_path / "none.json", "visual")
+
+
+def test_documents_without_end(tmp_path, server, monkeypatch):
+    """A pipe is not waited for, and more than a document may have is not read from a server."""
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(DataError, match="pipe or socket; it must be a regular file"):
+        read_assets(tmp_path / "pipe.json", "visual")
+    monkeypatch.setattr("geoseg.rasters.stac._LONGEST", 2**20)
+    (tmp_path / "long.json").write_text('{"type": "' + "x" * 2**20 + '"}')
+    with pytest.raises(DataError, match=r"long\.json cannot be read as a STAC document: it is longer than 1 MB"):
+        read_assets(server.url("long.json"), "visual")
 
 
 def test_command(write, write_scene, write_bundle, noise, tmp_path, monkeypatch, echo):
