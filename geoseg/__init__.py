@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .errors import ClusterError as ClusterError
     from .errors import DataError as DataError
     from .errors import GeosegError as GeosegError
+    from .errors import GeosegWarning as GeosegWarning
     from .errors import OutputError as OutputError
     from .errors import SceneError as SceneError
     from .errors import UsageError as UsageError
@@ -54,6 +55,7 @@ _HOMES = {
     "Evaluation": "evaluation",
     "DataError": "errors",
     "GeosegError": "errors",
+    "GeosegWarning": "errors",
     "LocalExecutor": "prediction.executors",
     "Model": "prediction.model",
     "OutputError": "errors",

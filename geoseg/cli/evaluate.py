@@ -120,8 +120,8 @@ def model(
 ) -> None:
     """Predict images with a model, and compare with their labels.
 
-    MODEL is a shipped model's name, or a .keras bundle. IMAGES and LABELS are files, folders or glob patterns, matched
-    by name.
+    MODEL is a name that `geoseg models` lists, or a .keras bundle. IMAGES and LABELS are files, folders or glob
+    patterns, matched by name.
 
     \b
     geoseg evaluate model aerial images labels --tta flips

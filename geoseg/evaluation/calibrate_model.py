@@ -86,7 +86,7 @@ def calibrate(
     Parameters
     ----------
     model
-        Name of a shipped model, or path of a bundle.
+        Name of a model, as `geoseg models` lists it, or path of a bundle.
     images, labels
         Folders, glob patterns or files, matched by name.
     output

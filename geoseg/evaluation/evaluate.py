@@ -64,8 +64,10 @@ def evaluate(
     ------
     SceneError
         If a raster cannot be read, or the two cannot be compared.
+    DataError
+        If files are missing, or none match.
     UsageError
-        If no files match, or an option does not fit them.
+        If an option does not fit them.
     """
     criteria = Criteria(**options)
     pairs, notes = pair_rasters(Path(predicted), Path(reference))

@@ -59,7 +59,7 @@ def evaluate_model(
     Parameters
     ----------
     model
-        Name of a shipped model, or path of a bundle.
+        Name of a model, as `geoseg models` lists it, or path of a bundle.
     images, labels
         Folders, glob patterns or files, matched by name.
     bands, nodata, stretch, stretch_from, tile, overlap, gsd_m, tta, engine, precision, devices, batch_size, memory
@@ -81,8 +81,10 @@ def evaluate_model(
         If the model cannot be loaded.
     OutputError
         If a prediction cannot be written to the temporary folder.
+    DataError
+        If files are missing, or none match.
     UsageError
-        If no files match, or an option does not fit them.
+        If an option does not fit them.
     """
     criteria = Criteria(**options)
     bundle = find_model(model)

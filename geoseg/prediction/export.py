@@ -36,7 +36,7 @@ def export(
     Parameters
     ----------
     model
-        Name of a shipped model, or path of a bundle.
+        Name of a model, as `geoseg models` lists it, or path of a bundle.
     output
         File to write: `.onnx`, `.xml` or `.tflite`; for `savedmodel` a folder.
     format

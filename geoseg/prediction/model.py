@@ -53,7 +53,7 @@ class Model:
     Parameters
     ----------
     name
-        Name of a shipped model, or path of a bundle.
+        Name of a model, as `geoseg models` lists it, or path of a bundle.
     load
         Loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
 

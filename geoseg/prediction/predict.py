@@ -41,7 +41,7 @@ def predict(
     source
         Raster file, VRT or URL for GDAL, or a STAC item's asset as `read_assets` returns it.
     model
-        Name of a shipped model, or path of a bundle.
+        Name of a model, as `geoseg models` lists it, or path of a bundle.
     folder
         Folder for the results, created if missing.
     name

@@ -67,7 +67,7 @@ def quantize(
     Parameters
     ----------
     model
-        Name of a shipped model, or path of a bundle.
+        Name of a model, as `geoseg models` lists it, or path of a bundle.
     output
         Bundle to write; by default `<model>_int8.keras` in the current folder.
     calibrate
@@ -84,7 +84,7 @@ def quantize(
 
     Raises
     ------
-    UsageError, SceneError, BundleError, OutputError
+    UsageError, DataError, SceneError, BundleError, OutputError
         With one sentence: what was found, what was expected, what to do.
     """
     require_nncf()

@@ -79,7 +79,7 @@ def tile(
 
     Raises
     ------
-    BundleError, OutputError, SceneError, UsageError
+    BundleError, DataError, OutputError, SceneError, UsageError
         If images and labels cannot be paired or read, or `folder` cannot be written.
     """
     if size < 1 or not 0 <= overlap <= 0.5:

@@ -56,7 +56,7 @@ class Network(Section):
     encoder_weights: str | None = None
     """File of the backbone's published weights."""
     initial: str | None = None
-    """Bundle to take initial weights from: name of a shipped model, or a file. Without other keys, the network is the
+    """Bundle to take initial weights from: name of a model, or a file. Without other keys, the network is the
     bundle's. Classes whose names it lacks are learnt from scratch."""
 
 
@@ -179,7 +179,7 @@ class TeacherTable(Section):
     """A network that names the classes that partial labels leave open, where it is sure."""
 
     bundle: str | None = None
-    """Name of a shipped model, or a file; with the recipe's bands, and classes of the same names. None for the running
+    """Name of a model, or a file; with the recipe's bands, and classes of the same names. None for the running
     average of the trained network itself, as it was at the last checkpoint."""
     sure: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Least probability of a class that it names, among the classes that the label allows."""

@@ -43,7 +43,7 @@ class Predict(GeosegAlgorithm):
     TITLE = "Map classes and roads"
     SUMMARY = (
         "Maps buildings, land, roads, vegetation and water in an aerial or satellite image (red, green, blue; pixels "
-        "of up to 4 m, best 0.5 to 2 m), and traces its road network.\n\n"
+        "of up to 4 m; 1 m or finer is best), and traces its road network.\n\n"
         "The image is a layer of the project. Tiles of a server and other layers that are not files need an extent and "
         "a pixel size: that part is written to the folder first.\n\n"
         "Cancel stops within seconds; the same settings and folder resume a cancelled run."
