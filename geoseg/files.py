@@ -14,7 +14,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import OutputError
+from .errors import DataError, OutputError
 
 _WORK = ".geoseg-"
 """Prefix of work folders."""
@@ -75,6 +75,15 @@ def check_regular(path: Path) -> None:
     """Raise OSError for a device, pipe or socket, which a reader might wait for without end, or fill memory from."""
     if _is_stream(path):
         raise OSError("it is a device, pipe or socket; it must be a regular file")
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Turn an error of looking for input files into a DataError that names the one, or its folder."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be opened ({error.strerror or error}).") from error
 
 
 @contextmanager

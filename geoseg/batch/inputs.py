@@ -9,7 +9,7 @@ import rasterio
 
 from geoseg.datasets.discovery import find_images, is_pattern, without_labels
 from geoseg.errors import DataError, SceneError
-from geoseg.files import check_regular
+from geoseg.files import check_regular, looking
 from geoseg.rasters.open import GDAL, opened, unplaced
 from geoseg.rasters.stac import Asset, read_assets
 from geoseg.rasters.tags import model_of
@@ -17,6 +17,7 @@ from geoseg.rasters.tags import model_of
 _LIST = ".txt"
 
 
+@looking()
 def find_scenes(inputs: Iterable[str], *, asset: str | None = None) -> list[str | Asset]:
     """Return the scenes that inputs name, each once, in their order.
 

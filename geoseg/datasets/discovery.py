@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from geoseg.errors import DataError
+from geoseg.files import looking
 
 RASTERS = frozenset({".tif", ".tiff", ".vrt", ".img", ".jp2", ".jpg", ".jpeg", ".png"})
 VECTORS = frozenset({".geojson", ".json", ".gpkg", ".shp", ".fgb", ".parquet"})
@@ -48,6 +49,7 @@ class Files:
     label: Path
 
 
+@looking()
 def find_pairs(images: str, labels: str | None = None) -> list[Files]:
     """Pair images with labels, sorted by name; DataError if there are no images, or one has no label or several.
 
@@ -62,6 +64,7 @@ def find_pairs(images: str, labels: str | None = None) -> list[Files]:
     return sorted(found, key=lambda pair: pair.name)
 
 
+@looking()
 def find_images(*places: str) -> list[Path]:
     """List the images of folders, glob patterns or files, sorted in each; DataError if one holds none."""
     found: dict[Path, None] = {}
@@ -74,6 +77,7 @@ def find_images(*places: str) -> list[Path]:
     return list(found)
 
 
+@looking()
 def without_labels(paths: Iterable[Path]) -> list[Path]:
     """Leave out label rasters: those in a customary label folder next to an image folder, or named like another raster.
 
@@ -212,10 +216,14 @@ def is_pattern(place: Path) -> bool:
     return not place.exists() and _WILD.search(str(place)) is not None
 
 
+def _fail(error: OSError) -> None:
+    raise error
+
+
 def _walk(folder: Path) -> Iterator[Path]:
     """List what a folder contains at any depth, also behind links to folders; each is entered once, links last."""
     entered = set()
-    for name, folders, files in os.walk(folder, followlinks=True):
+    for name, folders, files in os.walk(folder, followlinks=True, onerror=_fail):
         here = Path(name)
         status = here.stat()
         if (status.st_dev, status.st_ino) in entered:  # a link to a folder that it is in, or a second one

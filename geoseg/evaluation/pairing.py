@@ -7,6 +7,7 @@ from pathlib import Path
 
 from geoseg.datasets.discovery import IMAGE_MARK, LABEL_MARK, OTHER_LABELS, RASTERS, is_pattern, list_files
 from geoseg.errors import DataError, UsageError
+from geoseg.files import looking
 from geoseg.vectors.targets import VECTOR_ENDINGS
 
 _CLASSES, _ROADS = "_classes", "_roads"
@@ -29,6 +30,7 @@ class Pair:
     """Name of the prediction in messages: its path, or that of the predicted image."""
 
 
+@looking()
 def pair_rasters(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]:
     """Pair class rasters with references, and note unpaired files.
 
@@ -124,6 +126,7 @@ def some_of(names: Iterable[str]) -> str:
     return ", ".join(ordered[:3]) + (" …" if len(ordered) > 3 else "") or "none"
 
 
+@looking()
 def pair_roads(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]:
     """Pair road networks with references, and note unpaired files; errors are those of `pair_rasters`.
 

@@ -60,7 +60,7 @@ def classes_of(raster: DatasetReader) -> Classes:
     """Read the legend of a class raster, or tags `class_<id>` and the colour table of its band."""
     legend = legend_of(raster)
     if legend is None:
-        named = {re.fullmatch(r"class_(\d+)", key): name for key, name in raster.tags(1).items()}
+        named = {re.fullmatch(r"class_(\d{1,5})", key): name for key, name in raster.tags(1).items()}
         names = {int(key[1]): name for key, name in named.items() if key and int(key[1]) < NODATA}
         return Classes(names=names, colours=_colour_table(raster))
     return Classes(

@@ -244,4 +244,5 @@ def _layer(  # noqa: PLR0917
         crs=crs_of(raster.scene.geobox),
         style=polygon_style((number, legend.name(number), legend.colour(number)) for number in shown),
         longest=placement.longest,
+        decimals=placement.decimals,
     )

@@ -55,7 +55,7 @@ def _ends(arcs: Arcs, stride: int) -> Starts:
     """Number the pair of nodes that each arc connects, in either direction, `(arcs,)`."""
     ids = arcs.points[:, 1].astype(np.int64) * stride + arcs.points[:, 0]
     ends = np.sort(np.column_stack([ids[arcs.start[:-1]], ids[arcs.start[1:] - 1]]), axis=1)
-    numbers: Starts = np.unique(ends, axis=0, return_inverse=True)[1]
+    numbers: Starts = np.unique(ends, axis=0, return_inverse=True)[1].ravel()  # NumPy 2.0.0 returns a column
     return numbers
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from geoseg.roads.graph.chains import Chains
 from geoseg.roads.graph.edge_statistics import EdgeStatistics, measure_edges
@@ -22,7 +21,7 @@ class _Lines:
     """Lines of all edges, as in `RoadNetwork`; no two consecutive vertices are equal."""
 
     start: Ids
-    vertices: npt.NDArray[np.int32]
+    vertices: Ids
     length_m: Floats
 
 
@@ -45,10 +44,10 @@ def assemble_network(graph: Graph, chains: Chains, placement: Placement, grid: G
 
 def _draw(graph: Graph, chains: Chains, width_m: Floats, placement: Placement, grid: GridSettings) -> _Lines:
     counts: list[Ids] = [np.zeros(1, np.int64)]
-    vertices: list[npt.NDArray[np.int32]] = [np.zeros((0, 2), np.int32)]
+    vertices: list[Ids] = [np.zeros((0, 2), np.int64)]
     lengths: list[Floats] = [np.zeros(0)]
     for points, start in draw_lines(graph, chains, width_m, grid):
-        rounded = np.rint(points * FRACTIONS).astype(np.int32)
+        rounded = np.rint(points * FRACTIONS).astype(np.int64)
         owner = np.repeat(np.arange(start.size - 1), np.diff(start))
         distinct = np.ones(len(rounded), np.bool_)
         distinct[1:] = (rounded[1:] != rounded[:-1]).any(axis=1) | (owner[1:] != owner[:-1])
@@ -94,7 +93,7 @@ def _number(  # noqa: PLR0917 - all attributes of the edges
     ends = np.where(ring[:, None], len(graph.place) + np.arange(chosen.size)[:, None], ends)
     used, index = np.unique(ends, return_inverse=True)
     index = index.reshape(-1, 2)
-    corners = np.empty((used.size, 2), np.int32)
+    corners = np.empty((used.size, 2), np.int64)
     corners[index[:, 0]], corners[index[:, 1]] = vertices[start[:-1]], vertices[start[1:] - 1]
     degree = np.bincount(index.ravel(), minlength=used.size)
     at_border = ((corners <= 0) | (corners >= np.array(grid.shape[::-1]) * FRACTIONS)).any(axis=1)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
@@ -60,7 +59,7 @@ class Nodes:
     """Number of edge ends; a loop counts twice."""
     on_scene_edge: Flags
     """Whether a road leaves the scene at the node."""
-    vertices: npt.NDArray[np.int32]
+    vertices: Ids
     """Column and row `(nodes, 2)`, in the unit of `RoadNetwork.vertices`."""
 
 
@@ -72,7 +71,7 @@ class RoadNetwork:
     nodes: Nodes
     start: Ids
     """Offsets of the edges in `vertices`, `(edges + 1,)`."""
-    vertices: npt.NDArray[np.int32]
+    vertices: Ids
     """Column and row of each vertex `(vertices, 2)`, integers in 1024ths of a pixel from the grid's corner; fine
     pixels are averaged before (`Tracing.factor`)."""
     placement: Placement

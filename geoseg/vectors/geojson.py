@@ -23,7 +23,8 @@ from .densify import Starts, densify
 from .layers import GEOMETRY, Layer
 
 _START, _END = '{"type": "FeatureCollection", "features": [', "\n]}\n"
-DECIMALS = 7  # of a degree: 1 cm
+DECIMALS = 7
+"""Of a degree, 1 cm: those of footprints."""
 _FEATURES = 1024
 """Features formatted at a time: the Python objects of 16,384 roads would take 26 MB."""
 
@@ -71,13 +72,15 @@ def _geometries(shapes: npt.NDArray[np.object_], layer: Layer, to_lonlat: Transf
     outside = np.abs(lon) > 180
     lon[outside] = (lon[outside] + 180) % 360 - 180
     if layer.geometry_type == "LineString":
-        return (json.dumps(_line(*line.T)) for line in np.split(np.column_stack([lon, lat]), start[1:-1]))
-    texts: list[str] = shapely.to_geojson(_polygons(lon, lat, start, faces[0])).tolist()
+        lines = np.split(np.column_stack([lon, lat]), start[1:-1])
+        return (json.dumps(_line(line[:, 0], line[:, 1], layer.decimals)) for line in lines)
+    texts: list[str] = shapely.to_geojson(_polygons(lon, lat, start, faces[0], layer.decimals)).tolist()
     return texts
 
 
-def _line(lon: Degrees, lat: Degrees) -> dict[str, object]:
+def _line(lon: Degrees, lat: Degrees, decimals: int) -> dict[str, object]:
     """Return a line, cut where it crosses the antimeridian (RFC 7946, 3.1.9)."""
+    positions = partial(_positions, decimals)
     jumps = np.flatnonzero(np.abs(np.diff(lon)) > 180)
     parts: list[list[list[float]]] = []
     part: list[list[float]] = []
@@ -87,10 +90,10 @@ def _line(lon: Degrees, lat: Degrees) -> dict[str, object]:
         onward = lon[jump + 1] + 2 * side  # the next longitude, past the antimeridian
         share = (side - lon[jump]) / (onward - lon[jump]) if onward != lon[jump] else 0.0
         crossing = lat[jump] + share * (lat[jump + 1] - lat[jump])
-        parts.append(part + _positions(lon[first : jump + 1], lat[first : jump + 1]) + _positions([side], [crossing]))
-        part = _positions([-side], [crossing])
+        parts.append(part + positions(lon[first : jump + 1], lat[first : jump + 1]) + positions([side], [crossing]))
+        part = positions([-side], [crossing])
         first = jump + 1
-    parts.append(part + _positions(lon[first:], lat[first:]))
+    parts.append(part + positions(lon[first:], lat[first:]))
     # A vertex on the antimeridian leaves a part of no length.
     lines = [line for line in map(_without_repeats, parts) if len(line) > 1]
     if len(lines) > 1:
@@ -98,8 +101,8 @@ def _line(lon: Degrees, lat: Degrees) -> dict[str, object]:
     return {"type": "LineString", "coordinates": lines[0] if lines else parts[0]}
 
 
-def _positions(lon: npt.ArrayLike, lat: npt.ArrayLike) -> list[list[float]]:
-    positions: list[list[float]] = np.round(np.column_stack([lon, lat]), DECIMALS).tolist()
+def _positions(decimals: int, lon: npt.ArrayLike, lat: npt.ArrayLike) -> list[list[float]]:
+    positions: list[list[float]] = np.round(np.column_stack([lon, lat]), decimals).tolist()
     return positions
 
 
@@ -107,7 +110,9 @@ def _without_repeats(line: list[list[float]]) -> list[list[float]]:
     return line[:1] + [after for before, after in pairwise(line) if after != before]
 
 
-def _polygons(lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts) -> npt.NDArray[np.object_]:
+def _polygons(
+    lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts, decimals: int
+) -> npt.NDArray[np.object_]:
     """Return polygons counter-clockwise (RFC 7946, 3.1.6), cut where they cross the antimeridian (3.1.9)."""
     jumps = np.abs(np.diff(lon, append=lon[-1:])) > 180
     jumps[ring_start[1:] - 1] = False  # between rings
@@ -121,7 +126,7 @@ def _polygons(lon: Degrees, lat: Degrees, ring_start: Starts, face_start: Starts
         middle, *middles = (_middle(lon[ring_start[ring] : ring_start[ring + 1]]) for ring in range(shell, end))
         for hole, found in enumerate(middles, shell + 1):
             lon[ring_start[hole] : ring_start[hole + 1]] += 360 * np.round((middle - found) / 360)
-    degrees = np.round(np.column_stack([lon, lat]), DECIMALS)
+    degrees = np.round(np.column_stack([lon, lat]), decimals)
     made = shapely.from_ragged_array(shapely.GeometryType.POLYGON, degrees, (ring_start, face_start))
     made[crossing] = [cut_at_antimeridian(polygon) for polygon in made[crossing]]
     oriented: npt.NDArray[np.object_] = shapely.orient_polygons(made)

@@ -30,6 +30,8 @@ class Layer:
     crs: CRS
     style: str
     """QML."""
+    decimals: int = 7
+    """Of degrees in GeoJSON; 7 are a centimetre."""
     longest: float = inf
     """Longest segment in GeoJSON, in units of the CRS: straight lines of the CRS are curves in degrees."""
 

@@ -89,7 +89,10 @@ def _parquet(path: Path) -> "geopandas.GeoDataFrame":
     """Read GeoParquet, which GDAL supports only in some builds."""
     import geopandas
 
-    return geopandas.read_parquet(path)
+    try:
+        return geopandas.read_parquet(path)
+    except (AttributeError, KeyError, TypeError) as error:  # of metadata that is not as it should be
+        raise ValueError(f"its metadata is no GeoParquet's: {type(error).__name__} {error}") from error
 
 
 def _gdal(path: Path, *, attributes: Sequence[str] | None) -> "geopandas.GeoDataFrame":

@@ -1,6 +1,9 @@
+import os
+from pathlib import Path
+
 import pytest
 
-from geoseg.datasets.discovery import find_pairs
+from geoseg.datasets.discovery import find_images, find_pairs
 from geoseg.errors import DataError
 
 LAYOUTS = {
@@ -136,3 +139,22 @@ def test_links_to_folders(tmp_path):
         (store / kind / "up").symlink_to(data / kind)
     pairs = find_pairs(str(data / "images"), str(data / "labels"))
     assert [pair.name for pair in pairs] == ["town/a"]
+
+
+def test_folders_that_cannot_be_listed(tmp_path, monkeypatch):
+    """A subfolder that is closed is named, not left out; a name that is too long is refused."""
+    (tmp_path / "town" / "closed").mkdir(parents=True)
+    (tmp_path / "town" / "a.tif").touch()
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"closed cannot be opened \(Permission denied\)"):
+        find_images(str(tmp_path / "town"))
+    for find in (find_images, find_pairs):
+        with pytest.raises(DataError, match=r"cannot be opened \(File name too long\)"):
+            find("x" * 300)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import rasterio
@@ -91,4 +93,31 @@ def test_pixels_off_the_map_have_no_area():
     place = placement("ESRI:54009", rasterio.Affine(360_000, 0, -18_000_000, 0, -180_000, 9_000_000))
     with pytest.raises(SceneError, match="-18,000,000, 9,000,000 is no place on Earth in the CRS World_Mollweide"):
         place.areas_m2(square(RING))
-    assert place.areas_m2(square(HOLE))[0] > 0
+    assert place.areas_m2(square(HOLE[::-1]))[0] > 0
+
+
+@pytest.mark.parametrize("rows", [145, 180])
+@pytest.mark.parametrize("up", [False, True])
+def test_areas_of_most_of_the_earth(rows, up):
+    """Outlines and holes of more than half the Earth have their own area, not that of the rest."""
+    north = 85 if rows == 145 else 90
+    transform = rasterio.Affine(1, 0, -180, 0, 1, north - rows) if up else rasterio.Affine(1, 0, -180, 0, -1, north)
+    place = Placement(geobox=GeoBox((rows, 360), transform, "EPSG:4326"))
+    whole = np.array([[0, 0], [0, rows], [360, rows], [360, 0], [0, 0]], np.int32)
+    large = np.array([[1, 1], [359, 1], [359, rows - 1], [1, rows - 1], [1, 1]], np.int32)
+    geod, (low, high) = Geod(ellps="WGS84"), ((-60, 85) if rows == 145 else (-90, 90))
+
+    def zone(west, south, east, north):
+        parts = np.linspace(west, east, 5)
+        return sum(
+            abs(geod.polygon_area_perimeter(*outline(left, south, right, north))[0])
+            for left, right in pairwise(parts.tolist())
+        )
+
+    def outline(west, south, east, north):
+        along = np.linspace(west, east, 2001)
+        return [*along, *along[::-1]], [south] * 2001 + [north] * 2001
+
+    outer, hole = zone(-180, low, 180, high), zone(-179, low + 1, 179, high - 1)
+    assert place.areas_m2(square(whole))[0] == pytest.approx(outer, rel=1e-6)
+    assert place.areas_m2(square(whole, large))[0] == pytest.approx(outer - hole, rel=1e-5)

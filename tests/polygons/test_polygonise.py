@@ -306,3 +306,14 @@ def test_output_that_exists_stays(suburb, tmp_path):
         polygonise(suburb, tmp_path / "areas.fgb")
     assert (tmp_path / "areas.qml").read_text() == "mine"
     assert not (tmp_path / "areas.fgb").exists()
+
+
+@pytest.mark.parametrize("gsd_m", [0.001, 0.004, 0.01, 0.05])
+def test_fine_pixels_in_geojson(write_ids, blots, tmp_path, gsd_m):
+    """Degrees have as many decimals as keep the corners of the finest pixels apart."""
+    path = write_ids(blots(5, (40, 40), coarse=1).astype(np.uint8), gsd_m=gsd_m)
+    made = polygonise(path, tmp_path / "areas.geojson")
+    found = geopandas.read_file(made.files[-1])
+    assert found.geometry.is_valid.all()
+    assert len(found) == len(made.to_geodataframe())
+    assert found.to_crs("EPSG:32633").area.sum() == pytest.approx(1600 * gsd_m**2, rel=0.01)

@@ -4,7 +4,9 @@ import geopandas
 import numpy as np
 import pytest
 import shapely
+from rasterio import Affine
 
+from geoseg.roads.trace import trace_network
 from geoseg.vectors.write import write_layers
 
 ATTRIBUTES = [
@@ -74,3 +76,21 @@ def test_long_straight_roads_are_followed(trace_levels, tmp_path):
     assert line_m > 5000
     assert road_m < 1010
     assert road.hausdorff_distance(line) < 0.05
+
+
+def test_grids_of_millions_of_rows():
+    """Far down a tall grid, roads are where they are."""
+    levels = np.zeros((200, 64), np.uint8)
+    levels[:, 30:35] = 254
+    last = 2_300_000
+    first = last - len(levels)
+
+    def read(rows, cols):
+        found = np.zeros((rows.stop - rows.start, cols.stop - cols.start), np.uint8)
+        inside = slice(max(rows.start, first), max(rows.stop, first))
+        found[inside.start - rows.start :] = levels[inside.start - first : inside.stop - first, cols]
+        return found
+
+    network = trace_network(read, (last, 64), Affine(1, 0, 500_000, 0, -1, 8_000_000), "EPSG:32632", block=1024)
+    (line,) = network.to_geodataframe().geometry
+    assert line.bounds == pytest.approx((500_032.5, 8_000_000 - last, 500_032.5, 8_000_000 - first), abs=3)

@@ -4,6 +4,8 @@ import json
 
 import geopandas
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import shapely
 from hypothesis import given
@@ -86,3 +88,21 @@ def test_wrong_systems_of_other_formats(tmp_path):
         read_features(path)
     geopandas.GeoDataFrame(geometry=shapes, crs="EPSG:32631").to_file(path)
     assert len(read_features(path)) == 1
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {b"geo": b"5"},
+        {b"geo": b'{"version": "1.0.0", "primary_column": "geometry", "columns": {}}'},
+        {b"geo": b'{"version": "1.0.0", "primary_column": ["geometry"], "columns": {}}'},
+        {b"geo": b'{"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": {"encoding": "point"}}}'},
+    ],
+)
+def test_damaged_geoparquet(tmp_path, metadata):
+    """Metadata that is no GeoParquet's is a sentence, whatever is wrong with it."""
+    path = tmp_path / "areas.parquet"
+    table = pa.table({"geometry": pa.array([shapely.to_wkb(shapely.box(0, 0, 1, 1))], pa.binary())})
+    pa.parquet.write_table(table.replace_schema_metadata(metadata), path)
+    with pytest.raises(DataError, match=r"areas\.parquet cannot be read as a vector file \("):
+        read_features(path)
