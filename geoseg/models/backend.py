@@ -95,13 +95,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def start_keras() -> None:
+def start_keras(*, trains: bool = False) -> None:
     """Import Keras with its backend and start the devices, quietly; does nothing if Keras is imported.
+
+    For a process that `trains`, TensorFlow uses oneDNN on every x86 processor. Predictions are left to its own choice,
+    so that all processes round alike, also those that import TensorFlow before geoseg.
 
     Raises UsageError for a backend that cannot be used.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no info while a network is trained
-    if platform.machine() in ("x86_64", "AMD64"):
+    if trains and platform.machine() in ("x86_64", "AMD64"):
         # By itself, TensorFlow uses oneDNN only on processors with AVX-512; others train 1.5 times slower without it.
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with without_chatter():

@@ -80,7 +80,7 @@ def train(
     watch = Stopwatch("starting")
     require("training", TRAINING, "train")
     recipe = as_recipe(recipe, overrides)
-    start_keras()
+    start_keras(trains=True)
     from .data.dataset import open_data
     from .finish import finish
     from .fit import fit
