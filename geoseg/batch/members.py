@@ -12,7 +12,7 @@ from geoseg.prediction.naming import name_results
 from geoseg.prediction.plan import Plan
 from geoseg.rasters.open import legible, on_disk
 from geoseg.rasters.servers import on_server
-from geoseg.rasters.stac import Asset
+from geoseg.rasters.stac import Asset, place_of
 
 from .manifest import Output
 
@@ -38,7 +38,7 @@ class Member:
 
         A read error, of a server or a disk, may not happen again.
         """
-        place = self.source.source if isinstance(self.source, Asset) else self.source
+        place = place_of(self.source)
         match self.planned:
             case SceneError(__cause__=cause):
                 return cause is not None and (on_disk(place) or on_server(place) or place.startswith("/vsi"))
@@ -49,7 +49,7 @@ class Member:
 
 def name_members(inputs: Sequence[str | Asset], template: str) -> list[Member]:
     """Name the scenes and their keys: path or URL, without the URL's secrets, which may differ in another run."""
-    places = [each.source if isinstance(each, Asset) else each for each in inputs]
+    places = [place_of(each) for each in inputs]
     keys = [legible(without_secrets(str(Path(each).absolute()) if on_disk(each) else each)) for each in places]
     repeated = {key for key, count in Counter(keys).items() if count > 1}
     names = map(legible, name_results(inputs, template))

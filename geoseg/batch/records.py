@@ -14,7 +14,7 @@ from geoseg.prediction.result_layers import result_grid
 from geoseg.prediction.results import Prediction
 from geoseg.prediction.run import digest_results
 from geoseg.rasters.open import legible
-from geoseg.rasters.stac import Asset
+from geoseg.rasters.stac import place_of
 from geoseg.tiling import roi_shape
 
 from .manifest import Area, Record, Roads, describe_output
@@ -55,8 +55,7 @@ def record_done(attempt: Attempt, made: Prediction, *, bundle: Path, folder: Pat
 
 def record_failed(attempt: Attempt, error: GeosegError, *, bundle: Path) -> Record:
     """Describe a scene that failed, and how long that took."""
-    ended, source = _now(), attempt.member.source
-    place = source.source if isinstance(source, Asset) else source
+    ended, place = _now(), place_of(attempt.member.source)
     return Record(
         state="failed",
         started=attempt.started,

@@ -11,11 +11,13 @@ from odc.geo.geobox import GeoBox
 
 from geoseg.rasters.ground import Geodesy, crs_of, ground_sample_distance, ground_steps, longest_segment, place
 from geoseg.vectors.densify import densify
+from geoseg.vectors.layers import DECIMALS
 
 from .rings import Faces
 
 Places = npt.NDArray[np.float64]
 _FINE_M = 0.02
+"""Pixels below this have corners that `DECIMALS` may not keep apart."""
 _NOTHING_M2 = 1.0
 """Areas of outlines of the whole Earth are so near to 0."""
 
@@ -37,8 +39,8 @@ class Placement:
 
     @cached_property
     def decimals(self) -> int:
-        """Decimals of degrees that keep the corners of pixels apart: 7, or 9 for pixels of less than 2 cm."""
-        return 7 if min(ground_sample_distance(self.geobox)) >= _FINE_M else 9
+        """Decimals of degrees that keep the corners of pixels apart."""
+        return DECIMALS if min(ground_sample_distance(self.geobox)) >= _FINE_M else DECIMALS + 2
 
     def ground(self, points: Places) -> Places:
         """Return the metres east and north of a step down a column and of one along a row `(n, 2, 2)`.
@@ -67,20 +69,22 @@ class Placement:
         places, start = densify(place(self.geobox.transform, faces.points), faces.ring_start, self.longest)
         lon, lat = self._geodesy.checked_lonlat(places)
         measure = self._geodesy.geod.polygon_area_perimeter
-        parts = [slice(*ends) for ends in pairwise(start.tolist())]
-        rings = np.array([measure(lon[part], lat[part])[0] for part in parts], np.float64)
-        outer = faces.face_start[:-1]
+        rings = np.array([measure(lon[a:b], lat[a:b])[0] for a, b in pairwise(start.tolist())], np.float64)
+        outer, first = faces.face_start[:-1], start[:-1]
+        if not len(outer):
+            return rings
         inside = np.full(len(rings), -1.0)  # holes run the other way round
         inside[outer] = 1
-        rings *= inside * self._turn
+        rings *= inside * self._direction
         # Areas are those of a ring's smaller side, with the sign of its direction around that; 0 for the whole Earth.
-        tall = np.array([np.ptp(lat[part]) > 90 for part in parts], np.bool_)
+        tall = np.maximum.reduceat(lat, first) - np.minimum.reduceat(lat, first) > 90
         other = (rings < -_NOTHING_M2) | (tall & (rings <= _NOTHING_M2))
         rings[other] += 2 * measure([0, 90, 180, -90], [0, 0, 0, 0])[0]
-        return np.add.reduceat(rings * inside, outer) if len(outer) else rings
+        areas: npt.NDArray[np.float64] = np.add.reduceat(rings * inside, outer)
+        return areas
 
     @cached_property
-    def _turn(self) -> float:
+    def _direction(self) -> float:
         """1 if outer rings are counter-clockwise on the ground, else -1."""
         rows, columns = self.geobox.shape
         down, along = self.ground(np.array([[columns / 2, rows / 2]]))[0]

@@ -9,7 +9,8 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from geoseg.rasters import ground
-from geoseg.vectors.geojson import DECIMALS, cut_at_antimeridian, ring_in_degrees
+from geoseg.vectors.geojson import cut_at_antimeridian, ring_in_degrees
+from geoseg.vectors.layers import DECIMALS
 
 _POINTS = 33
 """Per side, so that a footprint follows the ground where a side is curved in degrees."""

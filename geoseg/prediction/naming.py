@@ -9,7 +9,7 @@ from string import Formatter
 from geoseg.errors import UsageError
 from geoseg.files import LONGEST_NAME, is_file_name
 from geoseg.rasters.source_names import file_of, stem
-from geoseg.rasters.stac import Asset
+from geoseg.rasters.stac import Asset, place_of
 
 DEFAULT_NAME = "{stem}"
 _FIELDS = {"stem", "parent", "n"}
@@ -59,7 +59,7 @@ def _fill(template: str, sources: Sequence[str | Path | Asset]) -> list[str]:
     return [
         template.format(
             stem=source.name if isinstance(source, Asset) else stem(str(source)),
-            parent=_parent(source.source if isinstance(source, Asset) else str(source)),
+            parent=_parent(place_of(source)),
             n=f"{number:0{width}}",
         )
         for number, source in enumerate(sources, 1)

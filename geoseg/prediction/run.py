@@ -23,7 +23,7 @@ from geoseg.models.graph.size import NetworkSize
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import GDAL, legible, on_disk
 from geoseg.rasters.servers import on_server
-from geoseg.rasters.stac import Asset, open_source
+from geoseg.rasters.stac import Asset, open_source, place_of
 from geoseg.roads.ahead import COMPILING
 from geoseg.threads import GRACE_S, in_thread
 from geoseg.tiling import roi_shape
@@ -54,9 +54,9 @@ def plan_scene(
 
     Raises SceneError, MismatchError, BundleError or UsageError.
     """
-    place = source.source if isinstance(source, Asset) else source
+    place = place_of(source)
     # Absolute, since a cluster's workers may run in other folders.
-    scene = str(Path(place).absolute()) if on_disk(place) else str(place)
+    scene = str(Path(place).absolute()) if on_disk(place) else place
     with rasterio.Env(**GDAL):
         located = replace(source, source=scene) if isinstance(source, Asset) else scene
         opened = open_source(located, max_pixels=settings.max_pixels)

@@ -63,6 +63,11 @@ class Asset:
             )
 
 
+def place_of(source: str | Path | Asset) -> str:
+    """Return the path or URL of a scene, or of the raster of a STAC item."""
+    return source.source if isinstance(source, Asset) else str(source)
+
+
 def open_source(source: str | Path | Asset, *, max_pixels: float | None = None) -> Scene:
     """Describe a scene, or the raster of a STAC item with what the item says of it; raises SceneError as `open_scene`.
 

@@ -23,8 +23,6 @@ from .densify import Starts, densify
 from .layers import GEOMETRY, Layer
 
 _START, _END = '{"type": "FeatureCollection", "features": [', "\n]}\n"
-DECIMALS = 7
-"""Of a degree, 1 cm: those of footprints."""
 _FEATURES = 1024
 """Features formatted at a time: the Python objects of 16,384 roads would take 26 MB."""
 

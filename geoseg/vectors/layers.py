@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 GeometryType = Literal["Point", "LineString", "Polygon"]
 
+DECIMALS = 7
+"""Decimals of degrees that are a centimetre."""
 GEOMETRY = pa.field("geometry", pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
 """Geometry column of a layer: well-known binary in the layer's CRS."""
 
@@ -30,8 +32,8 @@ class Layer:
     crs: CRS
     style: str
     """QML."""
-    decimals: int = 7
-    """Of degrees in GeoJSON; 7 are a centimetre."""
+    decimals: int = DECIMALS
+    """Of degrees in GeoJSON."""
     longest: float = inf
     """Longest segment in GeoJSON, in units of the CRS: straight lines of the CRS are curves in degrees."""
 
