@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geoseg.models.texts import escaped
-from geoseg.tiling.progress import no_progress
 
 from . import options
 from .completion import complete_files
@@ -140,6 +139,8 @@ class _Display:
         self._pixels: dict[str, int] = {}
         """Predicted so far of each scene."""
         self._total = 0
+        from geoseg.tiling.progress import no_progress  # NumPy comes along
+
         self._report = json_progress() if is_json() else no_progress
 
     def __call__(self, event: "Event") -> None:

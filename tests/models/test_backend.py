@@ -52,8 +52,9 @@ def test_faults_are_passed_on_where_the_import_fails(capfd):
 
 
 def run(code, **environment):
-    """Run Python code in a separate process and return its result."""
-    clean = {name: value for name, value in os.environ.items() if name not in ("KERAS_HOME", "PYTHONWARNINGS")}
+    """Run Python code in a separate process, without what other tests may have set, and return its result."""
+    unset = ("KERAS_HOME", "PYTHONWARNINGS", "TF_ENABLE_ONEDNN_OPTS")
+    clean = {name: value for name, value in os.environ.items() if name not in unset}
     return subprocess.run(
         [sys.executable, "-c", code], env=clean | environment, cwd="/", capture_output=True, text=True, check=True
     )
