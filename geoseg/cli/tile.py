@@ -38,5 +38,16 @@ def command(
     """
     from geoseg.training.data.chips import tile
 
-    written = tile(source, labels, folder=folder, size=size, overlap=overlap, overrides=overrides)
+    from .console import status
+
+    with status("reading labels") as show:
+        written = tile(
+            source,
+            labels,
+            folder=folder,
+            size=size,
+            overlap=overlap,
+            overrides=overrides,
+            progress=lambda done, images, name: show(f"cutting {name} ({done} of {images} done)", done, images),
+        )
     click.echo(f"{written} chips in {folder}")

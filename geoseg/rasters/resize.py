@@ -1,7 +1,7 @@
 """Write a raster at another resolution, block by block, with its georeference."""
 
 from collections.abc import Iterator
-from math import inf, isqrt
+from math import ceil, inf, isqrt
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, discard, whole
-from geoseg.tiling import Roi
+from geoseg.tiling import Roi, lanczos_radius
 from geoseg.tiling.progress import Progress, no_progress
 
 from .band_texts import keyword_tags, read_texts
@@ -34,7 +34,9 @@ from .validity import is_unmasked
 CACHE_BYTES = 256 * 2**20
 """GDAL's block cache in bytes, as `rasterio.Env` takes it; the environment variable is in megabytes."""
 BLOCK_PIXELS = 2048 * 2048
-"""About this many pixels of the source or the target, whichever has more, are held at a time."""
+"""About this many pixels of the source or the target, whichever has more, are resampled at a time."""
+KERNEL_PIXELS = 16 * 2**20
+"""At most about this many pixels of the source under the kernels of a block are held, though strips be read again."""
 TARGET_TILE = 256
 """Side of the output's tiles."""
 MAX_SIDE = 2**31 - 1
@@ -233,10 +235,13 @@ def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
 def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:
     """Yield the output's blocks in row-major order, each with a bounded number of source pixels.
 
-    A scene stored in strips is read in strips.
+    A scene stored in strips is read in strips, unless the kernels of strong reductions span too many of them.
     """
     height, width = shape
-    source_cols = scene.width if in_strips(scene) else min(scene.width, isqrt(BLOCK_PIXELS))
+    under_kernel = min(scene.height, 2 * ceil(lanczos_radius(height, scene.height)))
+    narrow = min(scene.width, isqrt(BLOCK_PIXELS))
+    wide = min(scene.width, KERNEL_PIXELS // under_kernel - 2 * ceil(lanczos_radius(width, scene.width)))
+    source_cols = max(narrow, wide) if in_strips(scene) else narrow
     cols = _whole_tiles(source_cols * width // scene.width)
     rows = _whole_tiles(min(BLOCK_PIXELS // source_cols * height // scene.height, BLOCK_PIXELS // cols))
     for top in range(0, height, rows):

@@ -36,6 +36,7 @@ def mask(write_scene):
         (["polygons", "mask.tif", "-o", "areas.gpkg"], "tracing borders"),
         (["resize", "mask.tif", "half.tif", "--scale", 0.5], "resizing"),
         (["evaluate", "rasters", "mask.tif", "mask.tif"], "evaluating"),
+        (["tile", "mask.tif", "mask.tif", "-o", "chips"], "cutting"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -43,7 +44,8 @@ def test_every_command_tells_how_far_it_is(invoke, mask, monkeypatch, command, t
     """Each command that takes long prints events that a program can follow, and none unless asked."""
     monkeypatch.chdir(mask.parent)
     check(invoke("--json-progress", *command), text)
-    assert not events(invoke(*command, *([] if command[0] == "evaluate" else ["--overwrite"])))
+    again = {"evaluate": [], "tile": ["-o", "others"]}.get(command[0], ["--overwrite"])
+    assert not events(invoke(*command, *again))
 
 
 def test_prediction_tells_how_far_it_is(invoke, write_scene, noise, tmp_path):

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import rasterio
@@ -251,6 +253,23 @@ def test_gsd_of_a_geographic_scene_is_that_of_its_centre(make, tmp_path):
     height_m = geod.line_length([10, 10], [60, 60 - 200 * step])
     with opened(resize(scene, tmp_path / "out.tif", gsd_m=1.0)) as resized:
         assert (resized.width, resized.height) == (round(width_m), round(height_m))
+
+
+def test_a_strong_reduction_of_strips_holds_a_part_of_them(make, tmp_path, monkeypatch):
+    """Where kernels span all rows, not all of their pixels are held at once; the result is the same."""
+    scene = make(photo(1, 500, 20_000), **UTM, tiled=False, blockxsize=None, blockysize=3)
+
+    def peak(name, held):
+        monkeypatch.setattr(geoseg.rasters.resize, "KERNEL_PIXELS", held)
+        tracemalloc.start()
+        resize(scene, tmp_path / name, size=(80, 2))
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    assert peak("parts.tif", 2**20) < 0.5 * peak("whole.tif", 2**30)
+    with opened(tmp_path / "parts.tif") as parts, opened(tmp_path / "whole.tif") as whole:
+        np.testing.assert_array_equal(parts.read(), whole.read())
 
 
 def test_progress_is_reported(make, tmp_path):
