@@ -25,7 +25,7 @@ def pool_stretch(
     """Replace a joint stretch by the range that the scenes have in common; return other settings as they are.
 
     Scenes that cannot be read are left out: their own prediction reports them. So are those without a georeference,
-    unless `gsd_m` gives their metres per pixel. Raises SceneError or MismatchError if the others have no range in
+    unless `gsd_m` gives their metres per pixel. Raises SceneError or MismatchError if several others have no range in
     common.
     """
     if settings.stretch != "joint":
@@ -41,4 +41,9 @@ def pool_stretch(
                 images.append(choose_imagery(scene, card, settings))
             except (SceneError, MismatchError):
                 continue
-        return replace(settings, stretch=str(pool_values(images, Percentiles()))) if images else settings
+        try:
+            return replace(settings, stretch=str(pool_values(images, Percentiles()))) if images else settings
+        except SceneError:
+            if len(images) > 1:
+                raise
+            return settings  # its own prediction reports it

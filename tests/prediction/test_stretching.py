@@ -286,6 +286,8 @@ def test_joint(write_scene, write_bundle, haze, tmp_path):
     pooled = np.concatenate([each.reshape(3, -1) for each in pixels], axis=1)
     low, high = np.percentile(pooled, (2, 98), axis=1)
     assert used == {";".join(f"{down:.6g},{up:.6g}" for down, up in zip(low, high, strict=True))}
+    alone = dict(predict_each(others, stretch="joint", **choices | {"folder": tmp_path / "alone"}))
+    assert all(isinstance(alone[other], SceneError) for other in others)
 
 
 def test_data_that_no_sample_shows(write_scene, haze):
