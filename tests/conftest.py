@@ -17,6 +17,10 @@ from geoseg.models.bundle import MEMBER
 from geoseg.models.legend import LEVELS
 from geoseg.rasters.open import unplaced
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores, on which TensorFlow's threads would wait in turn
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

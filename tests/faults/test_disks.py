@@ -89,7 +89,7 @@ plan.PART = levels.PART = 2**14
 """
 
 
-@pytest.mark.parametrize("kilobytes", [500, 800, 1100])
+@pytest.mark.parametrize("kilobytes", [500, 1100])
 def test_a_full_disk_while_parts_are_joined(write_scene, write_bundle, noise, disk, tmp_path, kilobytes):
     """A disk that holds all pieces, but not all parts of the results or not their files, is named, too."""
     (tmp_path / "out").mkdir()
