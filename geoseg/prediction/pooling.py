@@ -1,12 +1,13 @@
 """One stretch for all scenes of a call."""
 
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 import rasterio
 
-from geoseg.errors import MismatchError, SceneError
+from geoseg.errors import GeosegWarning, MismatchError, SceneError
 from geoseg.models.bundle import Card
 from geoseg.rasters.georeference import placed
 from geoseg.rasters.open import GDAL
@@ -31,7 +32,8 @@ def pool_stretch(
     if settings.stretch != "joint":
         return settings
     images: list[Imagery] = []
-    with rasterio.Env(**GDAL), ExitStack() as stack:
+    with rasterio.Env(**GDAL), ExitStack() as stack, warnings.catch_warnings():
+        warnings.simplefilter("ignore", GeosegWarning)  # each scene is opened again, and warned of, to be predicted
         for source in sources:
             try:
                 if gsd_m is None or isinstance(source, Asset):

@@ -290,6 +290,19 @@ def test_joint(write_scene, write_bundle, haze, tmp_path):
     assert all(isinstance(alone[other], SceneError) for other in others)
 
 
+def test_joint_warns_once(write_scene, write_bundle, haze, tmp_path):
+    """What there is to say of a scene is said once, though it is opened twice."""
+    pixels = haze(80, 70)
+    pixels[:, :30] = 0
+    scenes = [str(write_scene(pixels, f"{number}.tif")) for number in range(2)]
+    choices = {"model": write_bundle(), "folder": tmp_path / "out", "load": load_echo, "roads": False}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", GeosegWarning)
+        list(predict_each(scenes, stretch="joint", **choices))
+    said = [str(each.message) for each in caught if "does not declare it as nodata" in str(each.message)]
+    assert [name in sentence for name, sentence in zip(("0.tif", "1.tif"), said, strict=True)] == [True, True]
+
+
 def test_data_that_no_sample_shows(write_scene, haze):
     """Without a sampled pixel nothing can be measured, and the sentence says what helps; a range that is given does."""
     pixels = np.zeros((3, 2000, 2000), np.uint16)
