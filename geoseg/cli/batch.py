@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 @options.name
 @options.asset
 @options.cluster
-@click.option("--overwrite", is_flag=True, help="Replace results of other settings, or that the manifest lacks.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace results made with other settings, or not listed in the manifest."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 def command(
@@ -58,7 +60,7 @@ def command(
 
     An INPUT is a scene, as `geoseg predict` takes it; a folder, at any depth; a pattern in quotes; or a text file
     (.txt) of such inputs, one a line; with --asset, a STAC document, each of whose items has a scene. Label rasters in
-    folders are no scenes: of ISPRS Potsdam, the RGB images are.
+    folders are skipped; of ISPRS Potsdam, the RGB images are predicted.
 
     Writes what `geoseg predict` does, report.html, and manifest.jsonl: a line for each scene that is done or failed.
     The same command resumes: it skips what is done, and predicts what failed, was changed or is new. Ends with an exit
@@ -85,7 +87,7 @@ def command(
 
 
 def _stopping(listener: "Listener") -> "Listener":
-    """Let a first Ctrl-C wait for the piece in work."""
+    """Let a first Ctrl-C wait for the piece in progress."""
     from geoseg.batch.events import BlockDone, SceneFailed, SceneStarted
 
     left: dict[str, int] = {}

@@ -25,11 +25,11 @@ _CRITERIA = (
     options.ignore,
     option(
         SCORES, "--erode", default="0", metavar="DIST",
-        help="Exclude reference pixels this near to another class: pixels, or metres as in 1.5m.",
+        help="Exclude reference pixels within this distance of another class: pixels, or metres as in 1.5m.",
     ),
     option(
         SCORES, "--relax", default="3", show_default=True, metavar="DIST",
-        help="Offset that relaxed and boundary scores tolerate: pixels, or metres as in 1.5m.",
+        help="Tolerance of relaxed and boundary scores: pixels, or metres as in 1.5m.",
     ),
     option(
         SCORES, "--protocol", type=click.Choice(["isprs", "isprs-no-clutter"]),

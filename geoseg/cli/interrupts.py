@@ -1,4 +1,4 @@
-"""End a command on Ctrl-C or SIGTERM: after the piece in work if there is one, else within two seconds."""
+"""End a command on Ctrl-C or SIGTERM: after the piece in progress if there is one, else within two seconds."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ _asked = _Asked()
 
 
 def stopping_between_pieces(progress: "Progress", scene: str) -> "Progress":
-    """Return a callback for the progress of a scene that lets a first Ctrl-C wait for the piece in work.
+    """Return a callback for the progress of a scene that lets a first Ctrl-C wait for the piece in progress.
 
     See `between_pieces`.
     """
@@ -122,7 +122,8 @@ def _watch(reader: int, left: threading.Event) -> None:
             if _asked.in_work and not waiting:
                 waiting = True
                 click.echo(
-                    "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.", err=True
+                    "geoseg: stopping once the piece in progress is saved; press Ctrl-C again to stop at once.",
+                    err=True,
                 )
             elif not left.wait(_GRACE_S):
                 _exit_at_once(_asked.number or number[0])

@@ -12,7 +12,7 @@ from .completion import complete_added, complete_files
 @click.argument("source", metavar="URL|FILE", shell_complete=complete_files)
 @click.option(
     "--name", "names", multiple=True, metavar="NAME",
-    help="Which model of a registry to add, repeatable; or a name for a bundle.  [default: all; its card's]",
+    help="Model of a registry to add, repeatable (default: all); or name for a bundle (default: that of its card).",
 )  # fmt: skip
 @click.option("--sha256", metavar="HEX", help="Checksum that a bundle must have; a registry has one for each model.")
 @click.option(

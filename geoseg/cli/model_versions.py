@@ -75,8 +75,8 @@ def export(model: str, **choices: Any) -> None:  # noqa: ANN401
 def quantize(model: str, **choices: Any) -> None:  # noqa: ANN401
     """Add an 8-bit form of its network to a copy of a model, for `geoseg predict --precision int8`.
 
-    The copy also does what the model does. Every fifth image is held out: float32 and int8 are compared on it, and the
-    figures stand in the model's card. Needs `pip install 'geoseg[quantize]'`.
+    The copy still runs in the original precision, too. Every fifth image is held out to compare float32 with int8; the
+    figures are recorded in the copy's card. Needs `pip install 'geoseg[quantize]'`.
 
     \b
     geoseg models quantize aerial --calibrate images -o aerial_int8.keras
@@ -121,7 +121,7 @@ def calibrate(model: str, images: Path, labels: Path, **choices: Any) -> None:  
 
     Use images like those to predict, which the model was not trained on, and at least two. IMAGES and LABELS are files,
     folders or glob patterns, matched by name. The temperature that suits them divides the weights of the last
-    convolution; the calibration error before and after stands in the model's card.
+    convolution; the calibration error before and after is recorded in the copy's card.
 
     \b
     geoseg models calibrate aerial images labels -o aerial_calibrated.keras

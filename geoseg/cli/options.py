@@ -90,15 +90,15 @@ _bands = option(
 )
 _nodata = option(
     SCENE, "--nodata", type=_parse_nodata, default=(), metavar="V|V,V,V",
-    help="Values without data that the scene does not declare: one, or one for each band of the model.",
+    help="Nodata value that the scene does not declare: one for all bands, or one for each band of the model.",
 )  # fmt: skip
 _stretch = option(
     SCENE, "--stretch", default="auto", show_default=True, metavar="auto|none|joint|LOW,HIGH;…|pLOW,pHIGH",
-    help="Values that become the model's 0 and 255, or their percentiles; auto: the model's scaling, or p2,p98.",
+    help="Values, or percentiles, that become the model's 0 and 255; auto: the model's own scaling, or else p2,p98.",
 )  # fmt: skip
 _stretch_from = option(
     SCENE, "--stretch-from", metavar="SCENE", shell_complete=complete_files,
-    help="Stretch as this scene would be stretched.",
+    help="Take the percentiles of the stretch from this scene.",
 )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ overlap = option(
 )  # fmt: skip
 overviews = option(
     TILES, "--overviews", is_flag=True,
-    help="Read the scene's overview nearest to the GSD, as fine or finer, to read less.",
+    help="Read the coarsest overview that is at least as fine as the GSD, which reads less of the scene.",
 )  # fmt: skip
 gsd = option(
     TILES, "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
@@ -152,7 +152,7 @@ engine = option(
 )  # fmt: skip
 batch_size = option(
     SPEED, "--batch-size", type=click.IntRange(min=1), metavar="N",
-    help="Tiles per network call on GPUs, or in work at a time in OpenVINO.  [default: as many as suit the device]",
+    help="Tiles per network call on GPUs; tiles in progress in OpenVINO.  [default: as many as suit the device]",
 )  # fmt: skip
 precision = option(
     SPEED, "--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16", "int8"]), default="auto",
@@ -163,8 +163,9 @@ devices = option(
     help="Where the network runs; auto: all GPUs, or the CPU.",
 )  # fmt: skip
 asset = option(
-    SCENE, "--asset", metavar="KEY", help="SCENEs are STAC items, collections of them or search results: files or URLs."
-)
+    SCENE, "--asset", metavar="KEY",
+    help="Asset to predict of each STAC item; inputs are then items, item collections or search results.",
+)  # fmt: skip
 stac = option(RESULTS, "--stac", is_flag=True, help="Also write a STAC item of the results, with checksums.")
 _report = option(RESULTS, "--report", is_flag=True, help="Also write a report: one HTML page of pictures and tables.")
 _scheduler = option(
@@ -173,7 +174,7 @@ _scheduler = option(
 )  # fmt: skip
 _workers = option(
     SPEED, "--workers", type=click.IntRange(min=1), metavar="N",
-    help="Predict in N processes of this machine, which share its cores.",
+    help="Predict in N processes on this machine, which share its cores.",
 )  # fmt: skip
 _parts = option(
     SPEED, "--parts", metavar="URL",
@@ -199,7 +200,7 @@ memory = option(
 )  # fmt: skip
 max_pixels = option(
     SCENE, "--max-pixels", type=click.IntRange(min=1), metavar="N",
-    help="Most pixels of a scene.  [default: 1000000000000]",
+    help="Refuse scenes with more pixels than this.  [default: 1000000000000]",
 )  # fmt: skip
 ignore = option(
     SCORES, "--ignore", multiple=True, metavar="CLASS", help="Reference class to exclude, by id or name; repeatable."
@@ -215,7 +216,7 @@ image_gsd = option(
 )  # fmt: skip
 name = option(
     RESULTS, "--name", default="{stem}", show_default=True, metavar="TEMPLATE",
-    help="Names of results, of {stem}, {parent} (the scene's folder) and {n} (its number).",
+    help="Template for the names of results: {stem} (the scene's name), {parent} (its folder), {n} (its number).",
 )  # fmt: skip
 _window = option(
     TILES, "--window", type=click.Choice(["hann", "linear", "spline", "flat"]),
@@ -224,14 +225,14 @@ _window = option(
 _match_input = option(RESULTS, "--match-input", is_flag=True, help="Write rasters on the scene's pixel grid.")
 tta = option(
     TILES, "--tta", type=click.Choice(["none", "flips", "d4"]), default="none", show_default=True,
-    help="Average over 4 flips, or 8 orientations.",
+    help="Test-time augmentation: average over 4 flips, or 8 flips and rotations.",
 )  # fmt: skip
 _confidence = option(RESULTS, "--confidence", is_flag=True, help="Also write the probability of the winning class.")
 _disagreement = option(RESULTS, "--disagreement", is_flag=True, help="Also write how far overlapping tiles disagree.")
 _probabilities = option(RESULTS, "--probabilities", is_flag=True, help="Also write the probability of every class.")
 _min_confidence = option(
     RESULTS, "--min-confidence", type=click.FloatRange(0, 1), metavar="P",
-    help="Mark pixels as unknown whose class is less probable.  [default: none]",
+    help="Mark pixels as unknown where the class probability is below P.  [default: off]",
 )  # fmt: skip
 _roads = option(RESULTS, "--roads/--no-roads", default=True, show_default=True, help="Trace the road network.")
 

@@ -58,11 +58,13 @@ def command(
 ) -> None:
     """Predict the classes and roads of each SCENE.
 
-    A scene is a raster: a GeoTIFF, a VRT, a URL … (docs/limits.md lists the formats); with --asset, that of each item
-    of a STAC document, and <scene> its id. Writes <scene>_classes.tif and .qml, <scene>_roads.geojson (or the formats
-    chosen with --format) and .qml, and on request <scene>_confidence.tif, <scene>_disagreement.tif,
-    <scene>_probabilities.tif, <scene>_report.html and <scene>.json, a STAC item. The same command resumes a stopped
-    run: Ctrl-C saves the piece in work first, a second one stops at once.
+    A scene is a raster: a GeoTIFF, a VRT, a URL … (docs/limits.md lists the formats). With --asset, SCENE is a STAC
+    document: that asset of each item is predicted, and the item's id takes the place of <scene>.
+
+    Writes <scene>_classes.tif and .qml, <scene>_roads.geojson (or the formats chosen with --format) and .qml, and on
+    request <scene>_confidence.tif, <scene>_disagreement.tif, <scene>_probabilities.tif, <scene>_report.html and
+    <scene>.json, a STAC item. The same command resumes a stopped run: Ctrl-C saves the piece in progress first, a
+    second one stops at once.
     """
     from geoseg.prediction.predict import predict_each
     from geoseg.rasters.stac import Asset, read_assets

@@ -15,7 +15,7 @@ from .tables import describe_network
 @click.option("--class", "road_class", type=int, metavar="N", help="Class id of roads, if RASTER holds classes.")
 @click.option(
     "--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="F",
-    help="Lowest probability of a road pixel, if RASTER holds probabilities.",
+    help="Lowest probability of a road pixel, if RASTER holds probabilities.  [default: 0.3]",
 )  # fmt: skip
 @click.option(
     "--band",

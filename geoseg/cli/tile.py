@@ -13,7 +13,7 @@ from .completion import complete_files
 @click.argument("labels", required=False, metavar="[LABELS]", shell_complete=complete_files)
 @click.option(
     "-o", "--output", "folder", type=options.FOLDER, required=True, metavar="DIR",
-    help="Folder for the chips; must not exist, or be empty.",
+    help="Folder for the chips; must be new or empty.",
 )  # fmt: skip
 @click.option(
     "--size", type=click.IntRange(min=1), default=512, show_default=True, metavar="PX", help="Side of a chip."
@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Cut labelled images into georeferenced GeoTIFF chips.
 
-    IMAGES and LABELS are folders, patterns or files; LABELS is optional if the folder has a customary layout. Chips
+    IMAGES and LABELS are folders, patterns or files; LABELS is optional if the folder has a standard layout. Chips
     are written to DIR/images and DIR/labels with unchanged values.
 
     With a recipe, chips are written to DIR/training and DIR/validation as in training: at the model's GSD, with labels

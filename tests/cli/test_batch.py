@@ -125,7 +125,7 @@ def test_a_name_is_one_line(run):
 
 @pytest.mark.slow
 def test_interrupted_after_the_piece_in_work(run, tmp_path):
-    """A first Ctrl-C saves the piece in work; scenes before are recorded, none failed, and the same command resumes."""
+    """A first Ctrl-C saves the piece in progress; scenes before are recorded, none failed; the same command resumes."""
     script = STOPPED.replace("{signal}", str(int(signal.SIGINT)))
     words = ["batch", "in", "-m", str(tmp_path / "stand-in.keras"), "-o", "maps"]
     script += f"\nmain({words!r}, prog_name='geoseg')"

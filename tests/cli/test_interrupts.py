@@ -7,7 +7,7 @@ import pytest
 from processes import WAIT
 from web_server import serving
 
-SAVING = "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.\n"
+SAVING = "geoseg: stopping once the piece in progress is saved; press Ctrl-C again to stop at once.\n"
 DESCRIBE = """
 import os, traceback, geoseg
 try:
@@ -80,7 +80,7 @@ def test_silence_in_a_reader(server, write_scene, write_bundle, noise, tmp_path)
     )
     with start(*arguments, first=unsampled) as process:
         server.wait_for_silence()
-        process.send_signal(signal.SIGINT)  # waits for the piece in work
+        process.send_signal(signal.SIGINT)  # waits for the piece in progress
         assert process.stderr.readline() == SAVING
         interrupted(process)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]

@@ -1,4 +1,4 @@
-"""A first Ctrl-C or SIGTERM saves the piece in work, a second one stops at once; the same command resumes."""
+"""A first Ctrl-C or SIGTERM saves the piece in progress, a second one stops at once; the same command resumes."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from processes import WAIT, contents, finish, shipped, stand_in, start
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SIGNALS = {number.name: number for number in CODES}
-SAVING = "geoseg: stopping once the piece in work is saved; press Ctrl-C again to stop at once.\n"
+SAVING = "geoseg: stopping once the piece in progress is saved; press Ctrl-C again to stop at once.\n"
 INTERRUPTED = "geoseg: interrupted; the same command resumes.\n"
 
 
