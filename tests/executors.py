@@ -18,7 +18,7 @@ def on_executors(
                 executor,
                 *(cases[name] if "," in names else [cases[name]]),
                 id=f"{executor}-{name}",
-                marks=[] if executor == "local" else pytest.mark.slow,
+                marks=[] if executor == "local" else [pytest.mark.slow, pytest.mark.thorough],
             )
             for executor, name in chosen
         ],

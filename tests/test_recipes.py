@@ -268,6 +268,7 @@ def test_the_split_of_cityscapes(cityscapes):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_cityscapes_from_images_to_scores(cityscapes, tmp_path, monkeypatch):
     """One `train` and one `evaluate` score the validation images in the 19 classes, without void pixels."""
     root, labels = cityscapes

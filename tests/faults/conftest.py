@@ -54,12 +54,13 @@ ON_DEVICES = Executor(
 )
 ON_DASK = Executor(name="dask", arguments=("--workers", "2"))
 EXECUTORS = {each.name: each for each in (LOCAL, ON_DEVICES, ON_DASK)}
-SLOW = [pytest.param(each.name, marks=pytest.mark.slow) for each in (ON_DEVICES, ON_DASK)]
+THOROUGH = [pytest.mark.slow, pytest.mark.thorough]
+OTHERS = [pytest.param(each.name, marks=THOROUGH) for each in (ON_DEVICES, ON_DASK)]
 
 
-@pytest.fixture(params=[LOCAL.name, *SLOW])
+@pytest.fixture(params=[LOCAL.name, *OTHERS])
 def executor(request) -> Executor:
-    """Each way to run a command; those that start several processes, or Keras, are slow."""
+    """Each way to run a command; those that start several processes, or Keras, take long."""
     if request.param == ON_DEVICES.name:
         pytest.importorskip("jax")
     return EXECUTORS[request.param]
