@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+THOROUGH = [pytest.mark.slow, pytest.mark.thorough]
+"""Marks of a command that does not run in one process."""
+
 
 def on_executors(
     names: str, cases: Mapping[str, object], *, devices: Sequence[str] = (), dask: Sequence[str] = ()
@@ -18,7 +21,7 @@ def on_executors(
                 executor,
                 *(cases[name] if "," in names else [cases[name]]),
                 id=f"{executor}-{name}",
-                marks=[] if executor == "local" else [pytest.mark.slow, pytest.mark.thorough],
+                marks=[] if executor == "local" else THOROUGH,
             )
             for executor, name in chosen
         ],

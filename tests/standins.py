@@ -17,11 +17,14 @@ from geoseg.errors import GeosegWarning
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.legend import AERIAL
+from geoseg.models.networks.presets import PRESETS
 from geoseg.prediction.blocks import predict_block
 from geoseg.prediction.devices.predict_block import predict_block_on_devices
 from geoseg.prediction.executors import LocalExecutor
 from geoseg.prediction.jobs import run_block
 
+KINDS = list({(preset.block, preset.skip, preset.encoder): name for name, preset in PRESETS.items()}.values())
+"""A preset of each kind of network; others differ from one of them in depth only."""
 DAMAGED_LEGENDS = ("{", "{}", "3", '{"classes": 3, "road": null}', "[" * 100_000, "[" * 500 + "]" * 500)
 """Texts that are no legend: cut off, empty, of another shape, nested deeper than Python recurses."""
 

@@ -14,7 +14,7 @@ from .completion import complete_files
 from .group import sentence
 from .grouped import GroupedCommand
 from .interrupts import between_pieces
-from .progress import is_json, json_progress
+from .progress import wanted_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -141,9 +141,7 @@ class _Display:
         self._pixels: dict[str, int] = {}
         """Predicted so far of each scene."""
         self._total = 0
-        from geoseg.tiling.progress import no_progress  # NumPy comes along
-
-        self._report = json_progress() if is_json() else no_progress
+        self._report = wanted_progress()
 
     def __call__(self, event: "Event") -> None:
         from geoseg.batch.events import BlockDone, Ended, SceneDone, SceneFailed, SceneStarted, Started

@@ -17,7 +17,7 @@ from .completion import complete_files
 from .group import sentence
 from .grouped import SPEED, GroupedCommand, option
 from .interrupts import between_pieces, stopping_between_pieces
-from .progress import is_json, json_progress
+from .progress import wanted_progress
 from .tables import describe_network
 
 if TYPE_CHECKING:
@@ -131,10 +131,8 @@ class _Bars:
 
     def begin(self, scene: str) -> "Report":
         """Return the progress of a scene."""
-        from geoseg.tiling.progress import no_progress
-
         name = Path(scene).name
-        events = json_progress() if is_json() else no_progress
+        events = wanted_progress()
         task = self._tasks[scene] = self._bars.add_task(escaped(name), total=None, rate="starting")
 
         def report(done: int, total: int, text: str) -> None:

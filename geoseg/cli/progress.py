@@ -18,6 +18,13 @@ def is_json() -> bool:
     return context is not None and bool(context.find_root().params.get("json_progress"))
 
 
+def wanted_progress() -> "Progress":
+    """Return `json_progress` if the command that runs was asked for it, else a callback that reports nothing."""
+    from geoseg.tiling.progress import no_progress  # NumPy comes along
+
+    return json_progress() if is_json() else no_progress
+
+
 def json_progress() -> "Progress":
     """Return a callback that prints an event whenever another step is done; a total of 0 means unknown.
 

@@ -11,7 +11,7 @@ from geoseg.models.texts import escaped
 
 from . import options
 from .interrupts import advise
-from .progress import is_json, json_progress
+from .progress import is_json, wanted_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,9 +135,7 @@ class _Display:
         self._console = console
         self._bar = bar
         self._name = name
-        from geoseg.tiling.progress import no_progress  # NumPy comes along
-
-        self._events = json_progress() if is_json() else no_progress
+        self._events = wanted_progress()
         self._every = every
         self._epochs = epochs
         # Started at the first step, so that preparation does not count as pace.

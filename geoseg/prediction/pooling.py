@@ -43,9 +43,12 @@ def pool_stretch(
                 images.append(choose_imagery(scene, card, settings))
             except (SceneError, MismatchError):
                 continue
+        if not images:
+            return settings
         try:
-            return replace(settings, stretch=str(pool_values(images, Percentiles()))) if images else settings
+            pooled = pool_values(images, Percentiles())
         except SceneError:
             if len(images) > 1:
                 raise
             return settings  # its own prediction reports it
+        return replace(settings, stretch=str(pooled))

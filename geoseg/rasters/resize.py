@@ -36,7 +36,7 @@ CACHE_BYTES = 256 * 2**20
 BLOCK_PIXELS = 2048 * 2048
 """About this many pixels of the source or the target, whichever has more, are resampled at a time."""
 KERNEL_PIXELS = 16 * 2**20
-"""At most about this many pixels of the source under the kernels of a block are held, though strips be read again."""
+"""About this many pixels of strips are held at most; where the kernels need more, strips are read again in parts."""
 TARGET_TILE = 256
 """Side of the output's tiles."""
 MAX_SIDE = 2**31 - 1
@@ -238,10 +238,11 @@ def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:
     A scene stored in strips is read in strips, unless the kernels of strong reductions span too many of them.
     """
     height, width = shape
-    under_kernel = min(scene.height, 2 * ceil(lanczos_radius(height, scene.height)))
-    narrow = min(scene.width, isqrt(BLOCK_PIXELS))
-    wide = min(scene.width, KERNEL_PIXELS // under_kernel - 2 * ceil(lanczos_radius(width, scene.width)))
-    source_cols = max(narrow, wide) if in_strips(scene) else narrow
+    source_cols = min(scene.width, isqrt(BLOCK_PIXELS))
+    if in_strips(scene):
+        down, across = (2 * ceil(lanczos_radius(*sides)) for sides in zip(shape, scene.shape, strict=True))
+        fitting = KERNEL_PIXELS // min(scene.height, down) - across
+        source_cols = max(source_cols, min(scene.width, fitting))
     cols = _whole_tiles(source_cols * width // scene.width)
     rows = _whole_tiles(min(BLOCK_PIXELS // source_cols * height // scene.height, BLOCK_PIXELS // cols))
     for top in range(0, height, rows):

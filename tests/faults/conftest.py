@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import rasterio
+from executors import THOROUGH
 from gate import Gate
 from processes import contents, finish, stand_in
 from rasterio.windows import Window
@@ -54,7 +55,6 @@ ON_DEVICES = Executor(
 )
 ON_DASK = Executor(name="dask", arguments=("--workers", "2"))
 EXECUTORS = {each.name: each for each in (LOCAL, ON_DEVICES, ON_DASK)}
-THOROUGH = [pytest.mark.slow, pytest.mark.thorough]
 OTHERS = [pytest.param(each.name, marks=THOROUGH) for each in (ON_DEVICES, ON_DASK)]
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from standins import make_card
+from standins import KINDS, make_card
 
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.on_keras import KerasEngine
-from geoseg.models.networks.presets import DEFAULT_PRESET, PRESETS, build_preset
+from geoseg.models.networks.presets import DEFAULT_PRESET, build_preset
 from geoseg.models.saved_network import save_bundle
 
 PLAIN = """
@@ -62,8 +62,7 @@ def test_bundles_need_no_geoseg(tmp_path, narrow):
     """A bundle of each kind of network loads in plain Keras, in safe mode and without geoseg, with the same scores."""
     tiles = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
     np.save(tmp_path / "tiles.npy", tiles)
-    kinds = {(preset.block, preset.skip == "add", preset.encoder): name for name, preset in PRESETS.items()}
-    networks = {name: narrow(name, 3) for name in kinds.values()}
+    networks = {name: narrow(name, 3) for name in KINDS}
     for name, network in networks.items():
         save_bundle(network, make_card(), tmp_path / f"{name}.keras")
     run(PLAIN, tmp_path)

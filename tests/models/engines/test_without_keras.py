@@ -8,11 +8,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from standins import make_card
+from standins import KINDS, make_card
 
 from geoseg.errors import BundleError, UsageError
 from geoseg.models.engines.engine import EngineOptions, average_orientations, stream
-from geoseg.models.networks.presets import PRESETS
 from geoseg.models.saved_network import save_bundle
 from geoseg.models.shipped import shipped_models
 
@@ -34,12 +33,8 @@ def agree(found, expected):
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
 
 
-KINDS = {(preset.block, preset.skip, preset.encoder): name for name, preset in PRESETS.items()}
-"""A preset of each kind; others differ from it in depth only."""
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", KINDS.values())
+@pytest.mark.parametrize("preset", KINDS)
 def test_presets(preset, settled, engine, tiles, reference):
     """Every kind of network has the probabilities that Keras gives it, to 1e-4."""
     agree(engine(settled(preset))(tiles(1)), reference(settled(preset)))
