@@ -18,9 +18,12 @@ from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import reading
 from geoseg.rasters.overlay import Indices
 from geoseg.rasters.read import PART_SIDE, Masked, gather, packed_colours
-from geoseg.tiling import Roi
+from geoseg.tiling import Roi, roi_shape, within
 
 from .class_mapping import Codes
+
+PART_PIXELS = 2**21
+"""About this many pixels are decoded at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +37,18 @@ class FoundValues:
 
 
 def read_ids(raster: DatasetReader, roi: Roi, codes: Codes, found: FoundValues) -> npt.NDArray[np.uint8]:
-    """Read the class ids of a region `(rows, columns)`, and add its expected and unknown values to `found`."""
-    return _to_ids(raster, *_read_values(raster, codes, roi), codes, found)
+    """Read the class ids of a region `(rows, columns)`, and add its expected and unknown values to `found`.
+
+    Of a raster stored in tiles, a few columns of tiles are decoded at a time.
+    """
+    rows, cols = roi
+    ids = np.empty(roi_shape(roi), np.uint8)
+    block = raster.block_shapes[0][1]
+    step = max(PART_PIXELS // len(ids) // block, 1) * block
+    for left in range(cols.start, cols.stop, step):
+        part = slice(left, min(left + step, cols.stop))
+        ids[:, within(part, cols)] = _to_ids(raster, *_read_values(raster, codes, (rows, part)), codes, found)
+    return ids
 
 
 def sample_ids(

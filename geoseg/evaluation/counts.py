@@ -13,7 +13,7 @@ from .calibration import count_calibration
 from .class_mapping import ClassMapping
 from .confusion import Confusion
 from .matrix_scores import Counts
-from .relaxed import boundaries, count_near, count_sweep, near_other_class, reach
+from .relaxed import Radius, boundaries, count_near, count_sweep, half_axes, near_other_class, reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +23,9 @@ class Rules:
     classes: int
     ignored: Collection[int] = ()
     """Ids of classes whose reference pixels are not compared."""
-    erode: float = 0.0
+    erode: Radius = 0.0
     """Pixels this near to another reference class are excluded, except from relaxed and boundary scores."""
-    relax: float = 3.0
+    relax: Radius = 3.0
     """Offset that relaxed and boundary scores tolerate."""
     unknown: int | None = None
     """Predicted id, after those of the classes, of pixels that are counted and not scored; None if there is none."""
@@ -46,6 +46,8 @@ class Comparison:
         """`(4, classes)`: see `count_near`."""
         self.boundary: Counts = np.zeros((4, rules.classes), np.int64)
         """`(4, classes)`: see `count_near`."""
+        self.overlapping = 0
+        """Pixels with a reference class, and a predicted one or `rules.unknown`."""
         self.unlabelled = 0
         """Pixels without a reference class, such as nodata."""
         self.sweeps: Counts | None = None
@@ -55,8 +57,8 @@ class Comparison:
 
     def add(
         self,
-        predicted: npt.NDArray[np.uint8],
-        reference: npt.NDArray[np.uint8],
+        predicted: npt.NDArray[np.integer],
+        reference: npt.NDArray[np.integer],
         core: slice = slice(None),
         *,
         confidence: npt.NDArray[np.uint8] | None = None,
@@ -64,13 +66,15 @@ class Comparison:
     ) -> None:
         """Count the rows `core` of a strip, which has `rules.halo` more rows on either side within the image.
 
-        `predicted`, `reference` `(rows, columns)` are class ids or `NODATA`, predicted ones also `rules.unknown`;
-        `confidence` `(rows, columns)` is the probability of the predicted class in `LEVELS`, and `probabilities`
-        `(classes, rows, columns)` that of every class.
+        `predicted`, `reference` `(rows, columns)` are class ids, predicted ones also `rules.unknown`; other integers,
+        such as `NODATA`, are no class. `confidence` `(rows, columns)` is the probability of the predicted class in
+        `LEVELS`, and `probabilities` `(classes, rows, columns)` that of every class.
         """
         rules = self.rules
+        predicted, reference = _known(predicted, rules.classes, rules.unknown), _known(reference, rules.classes)
+        self.overlapping += int(np.count_nonzero((predicted[core] != NODATA) & (reference[core] != NODATA)))
         eroded = reference
-        if rules.erode:
+        if any(half_axes(rules.erode)):
             eroded = np.where(near_other_class(reference, rules.erode), np.uint8(NODATA), reference)
         self.confusion.add(predicted[core], eroded[core])
         if rules.unknown is not None:
@@ -97,8 +101,13 @@ class Comparison:
     def highest(self) -> int:
         """Highest class id in reference or prediction; -1 without any."""
         confusion = self.confusion
-        pixels = confusion.matrix.sum(axis=0) + confusion.matrix.sum(axis=1) + confusion.unpredicted
+        pixels = confusion.matrix.sum(axis=0) + confusion.unpredicted + self.reference_pixels
         return int(np.max(np.flatnonzero(pixels), initial=-1))
+
+    @property
+    def reference_pixels(self) -> npt.NDArray[np.int64]:
+        """Reference pixels `(classes,)` with a predicted class, also those that erosion excludes."""
+        return np.asarray(self.relaxed[2])
 
     def resized(self, classes: int) -> "Comparison":
         """Copy the counts, without sweeps, for more classes, or for fewer if the others are empty."""
@@ -109,14 +118,21 @@ class Comparison:
         result.confusion.unclassified[:both] = self.confusion.unclassified[:both]
         result.relaxed[:, :both] = self.relaxed[:, :both]
         result.boundary[:, :both] = self.boundary[:, :both]
-        result.unlabelled, result.calibration = self.unlabelled, self.calibration
+        result.overlapping, result.unlabelled = self.overlapping, self.unlabelled
+        result.calibration = self.calibration
         return result
+
+
+def _known(ids: npt.NDArray[np.integer], classes: int, unknown: int | None = None) -> npt.NDArray[np.uint8]:
+    """Replace ids that are neither one of the classes nor `unknown` by `NODATA`."""
+    return np.where((ids >= 0) & (ids < classes) | (ids == unknown), ids, NODATA).astype(np.uint8)
 
 
 def total(comparisons: Sequence[Comparison]) -> Comparison:
     """Sum the counts of images; those of probabilities only if every image has them."""
     result = Comparison(comparisons[0].rules)
     result.confusion = reduce(Confusion.__add__, (each.confusion for each in comparisons))
+    result.overlapping = sum(each.overlapping for each in comparisons)
     result.unlabelled = sum(each.unlabelled for each in comparisons)
     result.relaxed = np.sum([each.relaxed for each in comparisons], axis=0)
     result.boundary = np.sum([each.boundary for each in comparisons], axis=0)

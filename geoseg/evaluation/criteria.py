@@ -55,8 +55,16 @@ class Criteria:
             raise UsageError(f"protocol {self.protocol} sets the erosion; leave `erode` out.")
         object.__setattr__(self, "erode", _ISPRS_EROSION)
 
-    def rules(self, mapping: ClassMapping, gsd_m: float | None) -> Rules:
-        """Return the rules for an image; UsageError if they need its pixel size and it has no georeference."""
+    @property
+    def in_metres(self) -> bool:
+        """Whether a distance is in metres, so that pixels need a size."""
+        return any(Distance.parse(distance).unit == "m" for distance in (self.erode, self.relax))
+
+    def rules(self, mapping: ClassMapping, gsd_m: tuple[float, float] | None) -> Rules:
+        """Return the rules for an image whose pixels have `gsd_m` metres down a column and along a row.
+
+        UsageError if distances are in metres and it is None, as for an image without a georeference.
+        """
         return Rules(
             classes=mapping.classes,
             ignored=mapping.ignored | self._clutter(mapping),

@@ -112,12 +112,16 @@ def compare(
             images.append(_compare(pair, mapping, criteria, strip_pixels))
             subject = subject.made_by(images[-1].model)
     progress(count, count, "")
+    if not any(image.comparison.overlapping for image in images):
+        raise SceneError(
+            f"no pixel of {images[0].prediction} has a class in {images[0].reference}: do they show the same ground?"
+        )
     return summarise(images, criteria, subject, notes)
 
 
 def _compare(pair: Pair, mapping: ClassMapping, criteria: Criteria, strip_pixels: int) -> ComparedImage:
     with open_pair(pair, mapping) as rasters:
-        rules = criteria.rules(mapping, rasters.gsd_m)
+        rules = criteria.rules(mapping, rasters.gsd_m if criteria.in_metres else None)
         comparison = Comparison(rules)
         for strip in strips(rasters, rules.halo, pixels=strip_pixels):
             comparison.add(

@@ -1,8 +1,8 @@
 """Relaxed scores: a pixel is correct if the other side has its class within a few pixels (V. Mnih and G. Hinton, 2010).
 
 The same counts score boundaries: the share of predicted boundary pixels near a reference boundary, and vice versa
-(G. Csurka et al., 2013). Arguments are class ids or `NODATA`, `(rows, columns)`; a radius is in pixels; `core` are the
-rows to count, and the rows around them must reach as far as the radius.
+(G. Csurka et al., 2013). Arguments are class ids or `NODATA`, `(rows, columns)`; `core` are the rows to count, and the
+rows around them must reach as far as the radius.
 """
 
 import math
@@ -15,11 +15,14 @@ from geoseg.models.legend import LEVELS, NODATA
 
 from .matrix_scores import Counts, Floats, quotient
 
+Radius = float | tuple[float, float]
+"""Pixels in every direction, or down a column and along a row: the half-axes of an ellipse."""
+
 _ROUNDING = 1e-9
 """Pixels by which rounding may change a distance."""
 
 
-def near_other_class(ids: npt.NDArray[np.uint8], radius: float) -> npt.NDArray[np.bool_]:
+def near_other_class(ids: npt.NDArray[np.uint8], radius: Radius) -> npt.NDArray[np.bool_]:
     """Mask the pixels that an erosion of each class by a disc removes, `(rows, columns)`.
 
     Neither the edge of the image nor pixels without a class erode a class.
@@ -41,7 +44,7 @@ def boundaries(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def count_near(
-    predicted: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8], radius: float, core: slice, classes: int
+    predicted: npt.NDArray[np.uint8], reference: npt.NDArray[np.uint8], radius: Radius, core: slice, classes: int
 ) -> Counts:
     """Count pixels by class, `(4, classes)`.
 
@@ -74,7 +77,11 @@ def score_near(counts: Counts) -> tuple[Floats, Floats, Floats]:
 
 
 def count_sweep(
-    levels: npt.NDArray[np.uint8], true: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_], radius: float, core: slice
+    levels: npt.NDArray[np.uint8],
+    true: npt.NDArray[np.bool_],
+    known: npt.NDArray[np.bool_],
+    radius: Radius,
+    core: slice,
 ) -> Counts:
     """Count pixels by the probability `levels` of one class, from which relaxed scores follow for every threshold.
 
@@ -120,17 +127,19 @@ def score_sweep(counts: Counts) -> Sweep:
     )
 
 
-def dilate(values: npt.NDArray[np.uint8], radius: float, combine: np.ufunc) -> npt.NDArray[np.uint8]:
-    """Combine `(rows, columns)` values over a disc around each pixel, measured between pixel centres.
+def dilate(values: npt.NDArray[np.uint8], radius: Radius, combine: np.ufunc) -> npt.NDArray[np.uint8]:
+    """Combine `(rows, columns)` values over a disc or ellipse around each pixel, measured between pixel centres.
 
     `combine` is `np.maximum`, or `np.bitwise_or` for classes in the bits of a pixel; zeros pad the edge. The disc
     consists of runs along rows, each grown from the next shorter one: the cost grows with the radius, not the area.
     """
+    tall, broad = half_axes(radius)
+    across = broad / tall if tall else 0.0
     rows, cols = values.shape
     wide, width = values.copy(), 0
     discs = np.zeros_like(values)
     for down in range(min(reach(radius), rows - 1), -1, -1):
-        half_width = math.floor(math.sqrt(max(radius**2 - down**2, 0)) + _ROUNDING)
+        half_width = math.floor(math.sqrt(max(broad**2 - (down * across) ** 2, 0)) + _ROUNDING)
         for shift in range(width + 1, min(half_width, cols - 1) + 1):
             combine(wide[:, shift:], values[:, :-shift], out=wide[:, shift:])
             combine(wide[:, :-shift], values[:, shift:], out=wide[:, :-shift])
@@ -141,6 +150,11 @@ def dilate(values: npt.NDArray[np.uint8], radius: float, combine: np.ufunc) -> n
     return discs
 
 
-def reach(radius: float) -> int:
-    """Return the rows that a disc of `radius` pixels reaches up and down."""
-    return math.floor(radius + _ROUNDING)
+def reach(radius: Radius) -> int:
+    """Return the rows that a disc or ellipse reaches up and down."""
+    return math.floor(half_axes(radius)[0] + _ROUNDING)
+
+
+def half_axes(radius: Radius) -> tuple[float, float]:
+    """Return a radius in pixels down a column and along a row."""
+    return radius if isinstance(radius, tuple) else (radius, radius)

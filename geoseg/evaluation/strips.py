@@ -1,5 +1,6 @@
 """Read a prediction and its reference in strips, with a halo of the rows their scores depend on."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,8 +13,8 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
-from geoseg.rasters.ground import mean_gsd
-from geoseg.rasters.open import opened
+from geoseg.rasters.ground import checked_gsd, crs_name, grid_of, ground_sample_distance
+from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.overlay import Overlay, has_other_place, overlay
 from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.scene import is_placed
@@ -59,22 +60,31 @@ class Rasters:
     in_reference: FoundValues = field(default_factory=FoundValues)
 
     @property
-    def gsd_m(self) -> float | None:
-        """Mean ground sample distance of the prediction, metres; None without a georeference."""
-        return mean_gsd(self.predicted) if is_placed(self.predicted) else None
+    def gsd_m(self) -> tuple[float, float] | None:
+        """Ground sample distance of the prediction down a column and along a row, metres; None without a georeference.
+
+        SceneError if its CRS has no metres on the ground, or is not defined there.
+        """
+        if not is_placed(self.predicted):
+            return None
+        with usable_crs(self.predicted.name):
+            grid = grid_of(self.predicted)
+        return checked_gsd(self.predicted.name, grid)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """How the two were overlaid."""
         if self.overlay is not None:
-            ours, theirs = (f"({mean_gsd(raster):.3g} m, {raster.crs})" for raster in (self.predicted, self.reference))
-            return (f"the reference {theirs} was sampled on the prediction's grid {ours}, nearest pixel.",)
-        if is_placed(self.predicted) != is_placed(self.reference):
-            which = "the reference" if is_placed(self.predicted) else "the prediction"
-            return (f"{which} has no georeference; compared pixel by pixel.",)
-        if not is_placed(self.predicted) and has_other_place(self.predicted, self.reference):
-            return ("the two have no CRS, and their geotransforms differ; compared pixel by pixel.",)
-        return ()
+            ours, theirs = (_describe_grid(raster) for raster in (self.predicted, self.reference))
+            return (f"the reference ({theirs}) was sampled on the prediction's grid ({ours}), nearest pixel.",)
+        differ = " and their geotransforms differ;" if has_other_place(self.predicted, self.reference) else ""
+        if is_placed(self.predicted) and is_placed(self.reference):
+            return ()
+        if not is_placed(self.predicted) and not is_placed(self.reference):
+            return (f"the two have no CRS,{differ} compared pixel by pixel.",) if differ else ()
+        which, bare = ("reference", self.reference) if is_placed(self.predicted) else ("prediction", self.predicted)
+        lacking = "georeference" if bare.transform.is_identity else "CRS"
+        return (f"the {which} has no {lacking}{',' + differ if differ else ';'} compared pixel by pixel.",)
 
 
 @contextmanager
@@ -107,7 +117,7 @@ def open_pair(pair: Pair, mapping: ClassMapping) -> Iterator[Rasters]:
 def strips(rasters: Rasters, halo: int, *, pixels: int = STRIP_PIXELS) -> Iterator[Strip]:
     """Yield strips of about `pixels` from top to bottom, each with `halo` rows above and below within the image.
 
-    At the end, SceneError if values are not in the legend, or no pixel of the prediction has a reference.
+    At the end, SceneError if values are not in the legend.
     """
     for layers, core in haloed(_pieces(rasters, pixels), halo):
         confidence = layers[2] if rasters.confidence is not None else None
@@ -136,7 +146,6 @@ def _pieces(rasters: Rasters, pixels: int) -> Iterator[Layers]:
     """Yield the layers from top to bottom, a few rows at a time."""
     predicted, reference, mapping = rasters.predicted, rasters.reference, rasters.mapping
     height, width = predicted.shape
-    covered = False
     rows_read, step = _rows_at_a_time(rasters, pixels)
     for top in range(0, height, rows_read):
         rows = slice(top, min(top + rows_read, height))
@@ -148,7 +157,6 @@ def _pieces(rasters: Rasters, pixels: int) -> Iterator[Layers]:
             runs = (slice(first, min(first + step, rows.stop)) for first in range(rows.start, rows.stop, step))
             places = (rasters.overlay.indices(run, width) for run in runs)
             true = np.concatenate([sample_ids(reference, at, mapping.reference, rasters.in_reference) for at in places])
-        covered |= bool(((true != NODATA) & (found != NODATA)).any())
         layers = np.concatenate([found[None], true[None], *_probabilities(rasters, rows)])
         for first in range(0, layers.shape[1], step):
             yield layers[:, first : first + step]
@@ -157,8 +165,15 @@ def _pieces(rasters: Rasters, pixels: int) -> Iterator[Layers]:
         raise SceneError(describe_unknown(predicted.name, unknown, mapping.predicted, advice))
     if unknown := rasters.in_reference.unknown:
         raise SceneError(describe_unknown(reference.name, unknown, mapping.reference))
-    if not covered:
-        raise SceneError(f"no pixel of {predicted.name} has a class in {reference.name}: do they show the same ground?")
+
+
+def _describe_grid(raster: DatasetReader) -> str:
+    """Name the CRS of a raster, and the size of its pixels if that is known."""
+    with usable_crs(raster.name):
+        grid = grid_of(raster)
+    gsd_m = math.sqrt(math.prod(ground_sample_distance(grid)))
+    name = crs_name(grid.crs)
+    return f"{gsd_m:.3g} m, {name}" if math.isfinite(gsd_m) else name
 
 
 def _rows_at_a_time(rasters: Rasters, pixels: int) -> tuple[int, int]:
@@ -175,14 +190,14 @@ def _probabilities(rasters: Rasters, rows: slice) -> list[Layers]:
     window = Window.from_slices(rows, slice(0, rasters.predicted.width))
     single = rasters.mapping.single
     if rasters.probabilities is not None:
-        bands = None if single is None else [single + 1]
+        bands = rasters.probabilities.indexes if single is None else [single + 1]
         levels = read_levels(rasters.probabilities, bands, window)
         if single is None:
             return [levels]
         others = np.where(levels == NODATA, levels, LEVELS - np.minimum(levels, LEVELS))
         return [others, levels]
     if rasters.confidence is not None:
-        return [read_levels(rasters.confidence, None, window)]
+        return [read_levels(rasters.confidence, [1], window)]
     return []
 
 

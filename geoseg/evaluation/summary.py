@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
+import numpy as np
+
 from geoseg.errors import UsageError
 from geoseg.sentences import join_words
 
@@ -54,6 +56,7 @@ def summarise(
         ),
         notes=(
             *notes,
+            *_note_apart(images),
             *_note_missing_probabilities(images),
             *_note_missing_values(images, criteria),
             *_note_mistakes(everything, scores, criteria, unnamed=images[0].mapping.names is None),
@@ -120,16 +123,37 @@ def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria, *
             f"{scores.unclassified:,} reference pixels are unknown in the prediction and are not scored: "
             f"the scores are those of the other {scores.coverage:.1%}."
         )
+    support = everything.confusion.matrix.sum(axis=1)
+    if removed := np.flatnonzero((everything.reference_pixels > 0) & (support == 0)).tolist():
+        names = {entry.id: entry.name for entry in scores.classes}
+        lost = join_words([names.get(number, str(number)) for number in removed])
+        yield f"Erosion excluded all reference pixels of {lost}: only relaxed and boundary scores include them."
     present = [entry.name for entry in scores.classes if entry.support]
     if len(present) > 1:
         return
-    if everything.unlabelled and not value_named:
+    if everything.unlabelled and value_named and not criteria.ignore:
+        yield (
+            f"All reference pixels with a class are {present[0]}, and {everything.unlabelled:,} have none, so no find "
+            "counts as false: if nodata stands for other classes, remove the nodata value from the reference "
+            "(`gdal_edit.py -unsetnodata`)."
+        )
+    elif everything.unlabelled and not value_named:
         yield (
             f"The reference has one class only, and {everything.unlabelled:,} pixels without any: "
             "if its 255 stands for a class, compare that class alone, as NAME=255."
         )
     elif criteria.single is None and not criteria.ignore:
         yield f"The reference has one class only ({present[0]}): the scores do not tell how well others are found."
+
+
+def _note_apart(images: Sequence[ComparedImage]) -> Iterator[str]:
+    """Note images none of whose pixels has a class on both sides."""
+    if apart := tuple(image.name for image in images if not image.comparison.overlapping):
+        verb = "has" if len(apart) == 1 else "have"
+        yield (
+            f"{len(apart)} of {len(images)} images {verb} no pixel with a class in both prediction and reference, and "
+            f"no scores: {some_of(apart)}. Do they show the same ground?"
+        )
 
 
 def _note_missing_probabilities(images: Sequence[ComparedImage]) -> Iterator[str]:

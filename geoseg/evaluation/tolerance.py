@@ -25,13 +25,14 @@ class Distance:
             raise UsageError(f"{text!r} is not a distance in pixels such as 3, or in metres such as 1.5m.")
         return cls(value=float(match[1]), unit="m" if match[2] == "m" else "px")
 
-    def pixels(self, gsd_m: float | None) -> float:
-        """Convert to pixels of `gsd_m` metres; UsageError for metres if it is None."""
+    def pixels(self, gsd_m: tuple[float, float] | None) -> tuple[float, float]:
+        """Convert to pixels down a column and along a row, of `gsd_m` metres; UsageError for metres if it is None."""
         if self.unit == "px":
-            return self.value
+            return self.value, self.value
         if gsd_m is None:
             raise UsageError(f"a distance of {self} needs rasters with a georeference; give it in pixels.")
-        return self.value / gsd_m * (1 + MAP_SCALE_ERROR)
+        down, along = (self.value / step * (1 + MAP_SCALE_ERROR) for step in gsd_m)
+        return down, along
 
     def __str__(self) -> str:
         return f"{self.value:g} {self.unit}"

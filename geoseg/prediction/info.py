@@ -8,6 +8,7 @@ from geoseg.models.bundle import read_card
 from geoseg.models.engines.registry import check_engine
 from geoseg.models.graph.size import read_size
 from geoseg.models.shipped import DEFAULT_MODEL, find_model, find_named_model
+from geoseg.rasters.ground import crs_name
 from geoseg.rasters.stac import Asset, open_source
 from geoseg.tiling import roi_shape
 
@@ -51,7 +52,7 @@ def describe(
         "size": [found.grid.shape[1], found.grid.shape[0]],
         "bands": [str(band) for band in found.bands],
         "dtype": found.dtype,
-        "crs": f"EPSG:{epsg}" if (epsg := crs.to_epsg()) else crs.name,
+        "crs": crs_name(crs),
         "gsd_m": [round(gsd, 6) for gsd in reversed(found.gsd_m)],
         "bounds_lonlat": [round(edge, 7) if isfinite(edge) else None for edge in found.bounds_lonlat],
         "model": planned.card.name,

@@ -92,6 +92,11 @@ def crs_of(grid: "Grid | GeoBox") -> CRS:
     return grid.crs if isinstance(grid, Grid) else grid.crs.proj
 
 
+def crs_name(crs: CRS) -> str:
+    """Return the EPSG code of a CRS as `EPSG:32633`, or else its name."""
+    return f"EPSG:{code}" if (code := crs.to_epsg()) else crs.name
+
+
 def ground_sample_distance(grid: "Grid | GeoBox") -> tuple[float, float]:
     """Metres on the ellipsoid between pixel centres in the middle of `grid`: down a column, along a row.
 
@@ -108,13 +113,6 @@ def checked_gsd(name: str, grid: "Grid | GeoBox") -> tuple[float, float]:
     if not all(0 < step < math.inf for step in gsd_m):
         raise SceneError(f"{name} has its centre where its CRS is not defined; check its georeference.")
     return gsd_m
-
-
-def mean_gsd(raster: DatasetReader) -> float:
-    """Geometric mean of both ground sample distances of a georeferenced raster; SceneError if it has none."""
-    with usable_crs(raster.name):
-        grid = grid_of(raster)
-    return math.sqrt(math.prod(checked_gsd(raster.name, grid)))
 
 
 def longest_segment(transform: Affine, gsd_m: tuple[float, float]) -> float:

@@ -1,6 +1,7 @@
 """Read and check rasters of probabilities."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,34 @@ from geoseg.models.legend import LEVELS, NODATA
 from .open import reading
 from .overlay import has_other_place
 from .scene import is_placed
+from .tags import check_same_run
+from .validity import is_unmasked
+
+_ROUNDING = 1e-3
+"""How far sums of rounded floats may leave the range from 0 to 1."""
 
 
-def read_levels(raster: DatasetReader, bands: list[int] | None, window: Window) -> npt.NDArray[np.uint8]:
-    """Read probabilities `(bands, rows, columns)` in `LEVELS`, or `NODATA`; floats are rounded.
+def read_levels(raster: DatasetReader, bands: Sequence[int], window: Window) -> npt.NDArray[np.uint8]:
+    """Read probabilities `(bands, rows, columns)` in `LEVELS`, or `NODATA` where there is none; floats are rounded.
 
-    `bands` are numbered from 1; None for all.
+    `bands` are numbered from 1. SceneError for values that are no probabilities.
     """
     with reading(raster):
-        values = raster.read(bands, window=window)
-    if values.dtype == np.uint8:
-        return np.asarray(values)
-    valid = (values >= 0) & (values <= 1)
-    return np.where(valid, np.rint(np.where(valid, values, 0) * LEVELS), NODATA).astype(np.uint8)
+        values = np.asarray(raster.read(bands, window=window))
+        integers = values.dtype == np.uint8
+        if integers and all(is_unmasked(raster, band) or raster.nodatavals[band - 1] == NODATA for band in bands):
+            return values
+        valid = raster.read_masks(bands, window=window) != 0
+    if integers:
+        return np.where(valid, values, np.uint8(NODATA))
+    valid &= ~np.isnan(values)
+    beyond = valid & ((values < -_ROUNDING) | (values > 1 + _ROUNDING))
+    if beyond.any():
+        raise SceneError(
+            f"{raster.name} has the value {values[beyond][0]:g}, and probabilities are from 0 to 1: divide percentages "
+            "by 100, and declare a value that stands for no data as nodata (`gdal_translate -a_nodata`)."
+        )
+    return np.where(valid, np.rint(np.clip(np.where(valid, values, 0), 0, 1) * LEVELS), NODATA).astype(np.uint8)
 
 
 def check_probabilities(raster: DatasetReader, predicted: DatasetReader, *, bands: int) -> None:
@@ -41,6 +57,7 @@ def check_probabilities(raster: DatasetReader, predicted: DatasetReader, *, band
         raise SceneError(
             f"{raster.name} shows other ground than {Path(predicted.name).name}, or has another CRS; predict both anew."
         )
+    check_same_run(raster, predicted)
     in_levels = raster.dtypes[0] == "uint8" and all(math.isclose(scale * LEVELS, 1) for scale in raster.scales)
     if not in_levels and raster.dtypes[0] not in ("float32", "float64"):
         raise SceneError(

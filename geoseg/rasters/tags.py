@@ -14,7 +14,7 @@ from geoseg.models.legend import Legend
 from geoseg.models.texts import without_secrets
 from geoseg.version import __version__
 
-_LEGEND, _MODEL = "GEOSEG_LEGEND", "GEOSEG_MODEL"
+_LEGEND, _MODEL, _SETTINGS, _STRETCH = "GEOSEG_LEGEND", "GEOSEG_MODEL", "GEOSEG_SETTINGS", "GEOSEG_STRETCH"
 
 
 def result_tags(scene: str, card: Card, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -24,7 +24,7 @@ def result_tags(scene: str, card: Card, settings: Mapping[str, Any]) -> dict[str
         "GEOSEG_SCENE": Path(without_secrets(scene)).name,
         _MODEL: f"{card.name} {card.version}",
         "GEOSEG_MODEL_PROVENANCE": json.dumps(dict(card.provenance)),
-        "GEOSEG_SETTINGS": json.dumps(settings),
+        _SETTINGS: json.dumps(settings),
         _LEGEND: json.dumps(card.legend.to_json()),
     }
 
@@ -53,6 +53,28 @@ def model_of(raster: rasterio.DatasetReader) -> str | None:
     """Name and version of the model that made a raster; None without the tag."""
     name: str | None = raster.tags().get(_MODEL)
     return name
+
+
+def check_same_run(raster: rasterio.DatasetReader, other: rasterio.DatasetReader) -> None:
+    """Raise SceneError if tags of two results, which belong together by name, tell that different runs made them."""
+    ours, theirs = (_run_of(each.tags()) for each in (raster, other))
+    for tag in ours.keys() & theirs.keys():
+        if ours[tag] != theirs[tag]:
+            raise SceneError(
+                f"{raster.name} is of another run than {Path(other.name).name}: their tags {tag} differ; predict both "
+                "again, or move one away."
+            )
+
+
+def _run_of(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Tags on which probabilities depend, in a fixed order."""
+    found: dict[str, Any] = {tag: tags[tag] for tag in ("GEOSEG_SCENE", _MODEL, _STRETCH) if tag in tags}
+    try:
+        settings = dict(parse_json(tags[_SETTINGS]))
+    except (KeyError, TypeError, ValueError):
+        return found
+    settings.pop("min_confidence", None)  # changes no probability
+    return found | {_SETTINGS: settings}
 
 
 def refuse_result(source: str, model: str | None) -> None:

@@ -111,6 +111,24 @@ def test_confidence_is_that_of_the_predicted_class():
     assert by_class.calibration[0].sum() == ((predicted != 255) & (truth != 255)).sum()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.int16])
+def test_other_integers_are_no_class(dtype):
+    """Ids beyond the classes, of any type of integers, count as `NODATA` in every score."""
+    predicted, truth = scene(7)[:2]
+    other = [value for value in (7, 254, 300, -1) if np.can_cast(np.min_scalar_type(value), dtype)]
+    plain, odd = (Comparison(Rules(classes=CLASSES, erode=1)) for _ in range(2))
+    plain.add(predicted, truth)
+    ours, theirs = predicted.astype(dtype), truth.astype(dtype)
+    for number, value in enumerate(other):
+        for side, ids in ((ours, predicted), (theirs, truth)):
+            rows, cols = np.nonzero(ids == 255)
+            side[rows[number :: len(other)], cols[number :: len(other)]] = value
+    odd.add(ours, theirs)
+    for name in ("relaxed", "boundary", "unlabelled"):
+        np.testing.assert_array_equal(getattr(odd, name), getattr(plain, name))
+    np.testing.assert_array_equal(odd.confusion.matrix, plain.confusion.matrix)
+
+
 @pytest.mark.parametrize("classes", [3, 7])
 def test_other_number_of_classes(classes):
     """Counts for 255 classes, reduced to those that occur, equal counts for those classes."""

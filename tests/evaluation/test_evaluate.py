@@ -4,8 +4,10 @@ import json
 import re
 
 import numpy as np
+import pyproj
 import pytest
 import rasterio
+from affine import Affine
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from sklearn.metrics import cohen_kappa_score, jaccard_score
@@ -18,6 +20,7 @@ from geoseg.evaluation.evaluate import compare
 from geoseg.evaluation.pairing import pair_rasters
 from geoseg.evaluation.result import Subject
 from geoseg.models.legend import AERIAL, LEVELS
+from geoseg.rasters.ground import MAP_SCALE_ERROR
 
 
 def test_scores_of_a_raster(write_ids, blobs):
@@ -165,6 +168,29 @@ def test_metres(write_ids, blobs):
     assert metres.classes == pixels.classes
 
 
+def test_metres_in_degrees(write_ids):
+    """At 60 degrees north, 3 m are as far along a row of a grid in degrees as down a column."""
+    step, geod = 1e-5, pyproj.Geod(ellps="WGS84")
+    place = {"crs": "EPSG:4326", "transform": Affine(step, 0, 10, 0, -step, 60)}
+    predicted, truth = np.zeros((2, 40, 40), np.uint8)
+    predicted[20, 20], truth[:] = 1, 1
+    rows, cols = np.mgrid[:40, :40] + 0.5
+    lon, lat = 10 + step * cols, 60 - step * rows
+    metres = geod.inv(lon, lat, np.full(lon.shape, lon[20, 20]), np.full(lat.shape, lat[20, 20]))[2]
+    ours, theirs = (write_ids(ids, name, **place) for ids, name in ((predicted, "a.tif"), (truth, "b.tif")))
+    one = evaluate(ours, theirs, relax="3m").classes[-1]
+    assert one.relaxed.recall == pytest.approx((metres <= 3 * (1 + MAP_SCALE_ERROR)).mean(), rel=1e-9)
+
+
+def test_distances_in_a_local_crs(write_ids, blobs):
+    """Pixels of a CRS without metres on the ground need no size, unless a distance is in metres."""
+    local = 'LOCAL_CS["site",UNIT["metre",1],AXIS["x",EAST],AXIS["y",NORTH]]'
+    ours, theirs = (write_ids(blobs(20, 20), name, crs=local) for name in ("a.tif", "b.tif"))
+    assert evaluate(ours, theirs, erode=2).scores.overall_accuracy == 1
+    with pytest.raises(SceneError, match=r"a\.tif"):
+        evaluate(ours, theirs, relax="3m")
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
@@ -224,6 +250,49 @@ def test_the_damaged_file_is_blamed(write_ids, blobs):
         evaluate(ours, theirs)
     with pytest.raises(SceneError, match=r"^\S*a\.tif cannot be read as a raster"):
         evaluate(theirs, ours)
+
+
+def test_other_ground(write_ids, blobs):
+    """A reference elsewhere is refused, not scored as 0; of several, the image is noted."""
+    here = Affine(1, 0, 500_000, 0, -1, 5_400_000)
+    far = Affine.translation(5000, 0) @ here
+    for name, transform in (("a", here), ("b", far)):
+        last = write_ids(blobs(20, 20), f"{name}.tif", folder="maps", legend=AERIAL)
+        truth = write_ids(blobs(20, 20), f"{name}.tif", folder="truth", transform=transform)
+    with pytest.raises(SceneError, match=r"b\.tif has a class in \S*b\.tif: do they show the same ground"):
+        evaluate(last, truth)
+    evaluation = evaluate(last.parent, truth.parent, bootstrap=10)
+    assert evaluation.scores.overall_accuracy == 1
+    assert evaluation.images[1].scores.pixels == 0
+    assert evaluation.notes == (
+        "1 of 2 images has no pixel with a class in both prediction and reference, and no scores: b. Do they show the "
+        "same ground?",
+    )
+    write_ids(blobs(20, 20), "a.tif", folder="truth", transform=far)
+    with pytest.raises(SceneError, match=r"a\.tif has a class in \S*a\.tif: do they show the same ground"):
+        evaluate(last.parent, truth.parent)
+
+
+def test_a_mask_whose_other_classes_are_nodata(write_ids, blobs):
+    """Where nodata stands for the other classes, nothing can be a false find: it is noted."""
+    mask = (blobs(20, 20, seed=1) == 2).astype(np.uint8) * 255
+    ours, theirs = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(mask, "b.tif", nodata=0)
+    evaluation = evaluate(ours, theirs, single="road=255")
+    assert evaluation.classes[1].scores.precision == 1
+    (note,) = evaluation.notes
+    assert note.startswith(
+        f"All reference pixels with a class are road, and {(mask == 0).sum():,} have none, so no find"
+    )
+    assert not evaluate(ours, write_ids(mask, "c.tif"), single="road=255").notes
+
+
+def test_a_class_that_erosion_removes(write_ids, blobs):
+    """A class of lines has no pixel left after erosion, with a legend or without: it is noted."""
+    truth = np.repeat(np.array([0, 1, 0], np.uint8), [20, 2, 18])[:, None] * np.ones(40, np.uint8)
+    for legend, name in ((AERIAL, "land"), (None, "1")):
+        ours = write_ids(truth, "a.tif", legend=legend)
+        notes = evaluate(ours, write_ids(truth, "b.tif"), erode=3).notes
+        assert notes[0].startswith(f"Erosion excluded all reference pixels of {name}: ")
 
 
 def test_a_mask_that_is_misunderstood_is_noted(write_ids, blobs):

@@ -10,6 +10,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
 from geoseg.errors import SceneError
+from geoseg.evaluation import class_values
 from geoseg.evaluation.class_mapping import map_classes
 from geoseg.evaluation.pairing import pair_rasters
 from geoseg.evaluation.strips import STRIP_PIXELS, haloed, open_pair, strips
@@ -122,11 +123,27 @@ def test_truth_beyond_the_prediction(write_ids, blobs):
         read(ours, write_ids(truth, "c.tif", transform=place))
 
 
-def test_other_ground(write_ids, blobs):
-    """A reference elsewhere is refused, not scored as 0."""
-    far = write_ids(blobs(20, 20), "b.tif", transform=Affine.translation(5000, 0) @ PLACE)
-    with pytest.raises(SceneError, match="do they show the same ground"):
-        read(write_ids(blobs(20, 20), "a.tif"), far)
+def test_a_crs_without_metres(write_ids, blobs):
+    """Grids in a local CRS are overlaid without pixel sizes on the ground."""
+    local = 'LOCAL_CS["site",UNIT["metre",1],AXIS["x",EAST],AXIS["y",NORTH]]'
+    ours, theirs = (
+        write_ids(blobs(20, 30), name, crs=local, transform=Affine.translation(shift, 0) @ PLACE)
+        for name, shift in (("a.tif", 0), ("b.tif", 3))
+    )
+    _, true, notes = read(ours, theirs)
+    np.testing.assert_array_equal(true[:, 3:], blobs(20, 30)[:, :-3])
+    assert notes == ("the reference (site) was sampled on the prediction's grid (site), nearest pixel.",)
+
+
+@pytest.mark.parametrize("block", [16, 64])
+def test_wide_rasters_are_decoded_in_parts(write_ids, blobs, monkeypatch, block):
+    """A few columns of tiles at a time give what the whole rows do."""
+    monkeypatch.setattr(class_values, "PART_PIXELS", 1000)
+    truth = blobs(70, 300, seed=1)
+    tiled = {"tiled": True, "blockxsize": block, "blockysize": block}
+    found, true, _ = read(write_ids(blobs(70, 300), "a.tif", **tiled), write_ids(truth, "b.tif", **tiled))
+    np.testing.assert_array_equal(found, blobs(70, 300))
+    np.testing.assert_array_equal(true, truth)
 
 
 def test_without_georeference(write_ids, blobs):
@@ -135,6 +152,12 @@ def test_without_georeference(write_ids, blobs):
     _, true, notes = read(placed, bare)
     np.testing.assert_array_equal(true, blobs(20, 30, seed=1))
     assert notes == ("the reference has no georeference; compared pixel by pixel.",)
+    for shift, text in ((0, "has no CRS;"), (5000, "has no CRS, and their geotransforms differ;")):
+        half = write_ids(blobs(20, 30), "d.tif", crs=None)
+        with unplaced(), rasterio.open(half, "r+") as dataset:
+            dataset.transform = Affine.translation(shift, 0) @ PLACE
+        assert read(placed, half)[2] == (f"the reference {text} compared pixel by pixel.",)
+        assert read(half, placed)[2] == (f"the prediction {text} compared pixel by pixel.",)
     with pytest.raises(SceneError, match=r"30 × 21 pixels .* 30 × 20; without a georeference"):
         read(placed, write_ids(blobs(21, 30), "c.tif", crs=None))
 
@@ -225,6 +248,45 @@ def test_real_probabilities(write_ids, blobs):
             found.append(next(strips(rasters, 0)).probabilities)
     np.testing.assert_array_equal(found[0], levels)
     np.testing.assert_array_equal(found[1], levels)
+
+
+@pytest.mark.parametrize("beyond", [1 + 1e-6, -1e-6, 1.0005])
+def test_probabilities_are_rounded(write_ids, blobs, beyond):
+    """Sums of rounded floats are a hair above 1 or below 0; nodata and NaN are no probabilities."""
+    values = np.full((5, 20, 20), beyond, np.float32)
+    values[:, 0], values[:, 1] = -9999, np.nan
+    ours, theirs = write_ids(blobs(20, 20), "a_classes.tif"), write_ids(blobs(20, 20), "b.tif")
+    write_ids(values, "a_probabilities.tif", nodata=-9999)
+    (pair,), _ = pair_rasters(ours, theirs)
+    with open_pair(pair, map_classes(AERIAL)) as rasters:
+        found = next(strips(rasters, 0)).probabilities
+    assert (found[:, :2] == 255).all()
+    assert (found[:, 2:] == (254 if beyond > 0.5 else 0)).all()
+
+
+@pytest.mark.parametrize("value", [87.5, -1, 1.01, np.inf])
+def test_no_probabilities(write_ids, blobs, value):
+    """Percentages, and a value for no data that is not declared, are refused."""
+    values = np.full((5, 20, 20), 0.5, np.float32)
+    values[2, 3, 4] = value
+    ours, theirs = write_ids(blobs(20, 20), "a_classes.tif"), write_ids(blobs(20, 20), "b.tif")
+    write_ids(values, "a_probabilities.tif")
+    with pytest.raises(
+        SceneError, match=rf"a_probabilities\.tif has the value {value:g}, and probabilities are from 0"
+    ):
+        read(ours, theirs)
+
+
+def test_masked_probabilities(write_ids, blobs):
+    """Levels that a mask or another nodata value leaves out are none."""
+    levels = np.full((5, 20, 20), 100, np.uint8)
+    levels[:, 4] = 7
+    ours, theirs = write_ids(blobs(20, 20), "a_classes.tif"), write_ids(blobs(20, 20), "b.tif")
+    write_ids(levels, "a_probabilities.tif", levels=True, nodata=7)
+    (pair,), _ = pair_rasters(ours, theirs)
+    with open_pair(pair, map_classes(AERIAL)) as rasters:
+        found = next(strips(rasters, 0)).probabilities
+    np.testing.assert_array_equal(found, np.where(levels == 7, 255, levels))
 
 
 def test_coded_truth(write_ids, blobs):

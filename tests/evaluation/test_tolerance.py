@@ -24,6 +24,16 @@ def test_disc_is_a_distance(mask, radius):
 
 
 @settings(max_examples=50)
+@given(mask=arrays(bool, SHAPES), down=RADII, along=RADII)
+def test_ellipse_is_a_distance(mask, down, along):
+    """A mask grows to the pixels within a distance on pixels that are not square."""
+    near = dilate(mask.astype(np.uint8), (float(down), float(along)), np.maximum) != 0
+    steps = (1 / down if down else 1e9, 1 / along if along else 1e9)
+    expected = distance_transform_edt(~mask, sampling=steps) <= 1 + 1e-9 if mask.any() else mask
+    np.testing.assert_array_equal(near, expected)
+
+
+@settings(max_examples=50)
 @given(values=arrays(np.uint8, SHAPES), radius=RADII)
 def test_highest_value_in_a_disc(values, radius):
     """Values spread as in SciPy's grey dilation with a disc; bits spread independently."""
@@ -43,7 +53,14 @@ def test_input_is_left_alone():
 
 
 @pytest.mark.parametrize(
-    ("text", "gsd_m", "pixels"), [(3, None, 3), ("3", None, 3), ("2.5px", 0.5, 2.5), ("1.5m", 0.5, 3), ("2 m", 4, 0.5)]
+    ("text", "gsd_m", "pixels"),
+    [
+        (3, None, (3, 3)),
+        ("3", None, (3, 3)),
+        ("2.5px", (0.5, 0.25), (2.5, 2.5)),
+        ("1.5m", (0.5, 0.25), (3, 6)),
+        ("2 m", (4, 4), (0.5, 0.5)),
+    ],
 )
 def test_distances(text, gsd_m, pixels):
     """A bare number is pixels; metres become pixels by their size."""

@@ -56,8 +56,12 @@ def snap(graph: LineGraph, place: Points, reach_m: float) -> tuple[Ids, Stops]:
 
 
 def even_stops(graph: LineGraph, step_m: float) -> Stops:
-    """Place stops along all lines, about a step apart and half a step from the ends."""
-    counts = np.maximum(np.rint(graph.length_m / step_m).astype(np.int64), 1)
+    """Place stops along all lines, about a step apart and half a step from the ends.
+
+    What a line is longer or shorter than a whole number of steps counts for the next: short lines have few.
+    """
+    ends = np.rint(np.cumsum(graph.length_m) / step_m).astype(np.int64)
+    counts: Ids = np.diff(ends, prepend=0)
     edge = np.repeat(np.arange(len(counts)), counts)
     share = (np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5) / counts[edge]
     along_m: npt.NDArray[np.float64] = share * graph.length_m[edge]

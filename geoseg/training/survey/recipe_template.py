@@ -20,8 +20,7 @@ from geoseg.models.networks.presets import DEFAULT_PRESET
 from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.models.texts import escaped
 from geoseg.rasters.bands import Band, image_bands
-from geoseg.rasters.ground import crs_of
-from geoseg.rasters.scene import Scene
+from geoseg.rasters.ground import crs_name, crs_of
 from geoseg.sentences import join_words
 from geoseg.training.data.splits import footprint
 from geoseg.training.recipe.label_sets import BACKGROUND, IGNORE, OTHERS
@@ -111,19 +110,13 @@ def _report(seen: ImageSurvey) -> dict[str, Any]:
         "unused": sorted(unused),
         "sizes": list(dict.fromkeys((sizes[0], sizes[-1]))),
         "steps": list(dict.fromkeys((steps[0], steps[-1]))) if steps else [],
-        "systems": sorted({_name_crs(scene) for scene in seen.scenes})[:3],
+        "systems": sorted({crs_name(crs_of(scene.geobox)) for scene in seen.scenes})[:3],
         "shares": {named(value): counts[value] for value in counts if value in shown},
     }
 
 
 def _show(band: Band) -> str:
     return band.name or band.colour.name
-
-
-def _name_crs(scene: Scene) -> str:
-    crs = crs_of(scene.geobox)
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else crs.name
 
 
 def _suggest_values(labels: LabelSurvey) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Shortest paths between stops."""
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from synthetic_roads import random_streets
 
 from geoseg.evaluation.roads import routing
+from geoseg.evaluation.roads.noding import road_graph
 from geoseg.evaluation.roads.routing import even_stops, snap, spaced_stops
 
 
@@ -68,6 +71,16 @@ def test_even_stops_are_even(network):
     points = even_stops(network([(0, 0), (10.0, 0), (10, 5)]), 1.0).place
     line = shapely.LineString([(0, 0), (10, 0), (10, 5)])
     np.testing.assert_allclose([line.project(shapely.Point(p)) for p in points], np.arange(15) + 0.5)
+
+
+@given(lengths_m=st.lists(st.floats(0.5, 40), min_size=1, max_size=30))
+def test_short_lines_have_few_stops(lengths_m):
+    """Lines of any lengths have one stop for each step of their sum: cutting a road in pieces adds none."""
+    ends = np.cumsum([0, *lengths_m])
+    # Pieces that do not touch stay lines of their own.
+    lines = [shapely.LineString([(left, row), (right, row)]) for row, (left, right) in enumerate(pairwise(ends))]
+    found = even_stops(road_graph(np.array(lines)), 5.0)
+    assert abs(len(found.edge) - ends[-1] / 5) <= 0.5 + 1e-9
 
 
 def test_snapping(network):
