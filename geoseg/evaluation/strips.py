@@ -13,7 +13,8 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
-from geoseg.rasters.ground import checked_gsd, crs_name, grid_of, ground_sample_distance
+from geoseg.rasters.datum import rough_shift
+from geoseg.rasters.ground import checked_gsd, corners, crs_name, grid_of, ground_sample_distance
 from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.overlay import Overlay, has_other_place, overlay
 from geoseg.rasters.probabilities import check_probabilities, read_levels
@@ -76,7 +77,10 @@ class Rasters:
         """How the two were overlaid."""
         if self.overlay is not None:
             ours, theirs = (_describe_grid(raster) for raster in (self.predicted, self.reference))
-            return (f"the reference ({theirs}) was sampled on the prediction's grid ({ours}), nearest pixel.",)
+            sampled = f"the reference ({theirs}) was sampled on the prediction's grid ({ours}), nearest pixel."
+            grid = grid_of(self.predicted)
+            rough = rough_shift(grid.crs, grid_of(self.reference).crs, corners(grid))
+            return (sampled,) if rough is None else (sampled, rough)
         differ = " and their geotransforms differ;" if has_other_place(self.predicted, self.reference) else ""
         if is_placed(self.predicted) and is_placed(self.reference):
             return ()

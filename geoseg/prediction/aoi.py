@@ -21,6 +21,8 @@ from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
 
 from geoseg.errors import DataError, GeosegWarning, MismatchError, UsageError
+from geoseg.rasters.datum import rough_shift
+from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import crs_of, place, turn_of, turn_to, turns_between
 from geoseg.tiling import Roi, roi_shape
 from geoseg.vectors.densify import Points, Starts, densify
@@ -78,6 +80,8 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     rings, crs = _read_polygons(Path(source)) if isinstance(source, str | Path) else _box(source)
     rings = _clip_near(grid, rings, crs)
     if CRS(crs) != crs_of(grid):
+        if (rough := rough_shift(CRS(crs), crs_of(grid), rings.points)) is not None:
+            warn(f"the area of interest: {rough}")
         rings = _project(rings, Transformer.from_crs(crs, crs_of(grid), always_xy=True))
         rings = _unwrap(rings, grid)
     rings = replace(rings, points=place(~grid.transform, rings.points))

@@ -85,6 +85,12 @@ def grid_of(raster: DatasetReader) -> Grid:
     return Grid(shape=raster.shape, transform=raster.transform, crs=CRS.from_wkt(raster.crs.to_wkt()))
 
 
+def corners(grid: Grid) -> npt.NDArray[np.float64]:
+    """X and y `(4, 2)` of the corners of a grid."""
+    rows, cols = grid.shape
+    return place(grid.transform, np.array([[0, 0], [cols, 0], [cols, rows], [0, rows]]))
+
+
 def crs_of(grid: "Grid | GeoBox") -> CRS:
     """CRS of a georeferenced grid."""
     if grid.crs is None:

@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import shapely
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 
 from geoseg.errors import SceneError
+from geoseg.rasters.datum import rough_shift
+from geoseg.rasters.georeference import warn
 
 from .densify import Starts, densify
 from .layers import GEOMETRY, Layer
@@ -32,17 +34,26 @@ Degrees = npt.NDArray[np.float64]
 def write_geojson(layer: Layer, path: Path) -> None:
     """Write lines or polygons as a FeatureCollection in longitude and latitude (WGS 84), batch by batch."""
     to_lonlat = Transformer.from_crs(layer.crs.to_2d(), "OGC:CRS84", always_xy=True)
-    separator = "\n"
+    separator = first = "\n"
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(_START)
         for batch in _parts(layer.batches()):
             shapes = shapely.from_wkb(batch[GEOMETRY.name].to_numpy(zero_copy_only=False))
             properties = batch.drop_columns([GEOMETRY.name]).to_pylist()
+            if separator == first:
+                _warn_of_shift(layer, shapes)
             for values, geometry in zip(properties, _geometries(shapes, layer, to_lonlat), strict=True):
                 text = json.dumps(values, ensure_ascii=False, allow_nan=False)
                 file.write(f'{separator}{{"type": "Feature", "properties": {text}, "geometry": {geometry}}}')
                 separator = ",\n"
         file.write(_END)
+
+
+def _warn_of_shift(layer: Layer, shapes: npt.NDArray[np.object_]) -> None:
+    """Warn of a datum shift that is rough for lack of a grid of PROJ."""
+    rough = rough_shift(layer.crs, CRS("OGC:CRS84"), shapely.total_bounds(shapes).reshape(2, 2))
+    if rough is not None:
+        warn(f"{layer.name} in GeoJSON: {rough}")
 
 
 def is_unchanged(path: Path, schema: pa.Schema) -> bool:

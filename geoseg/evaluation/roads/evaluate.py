@@ -7,6 +7,7 @@ import shapely
 from geoseg.errors import DataError
 from geoseg.evaluation.pairing import Pair, pair_roads
 from geoseg.evaluation.result import Subject
+from geoseg.rasters.datum import rough_shift
 from geoseg.sentences import join_words
 from geoseg.tiling.progress import Progress, no_progress
 
@@ -110,6 +111,7 @@ def _compare(pair: Pair, criteria: RoadCriteria) -> tuple[Measurements, RoadComp
         notes=(
             *true.notes,
             *predicted.notes,
+            *_note_rough(true, predicted),
             *_note_swapped(true, predicted, pair),
             *_note_mistakes(reference, found, pair),
         ),
@@ -153,6 +155,12 @@ def _note_swapped(true: Roads, predicted: Roads, pair: Pair) -> tuple[str, ...]:
         f"{pair.reference} has a model's probabilities, and {pair.predicted} has not: if they are swapped, so are "
         "completeness and correctness.",
     )
+
+
+def _note_rough(true: Roads, predicted: Roads) -> tuple[str, ...]:
+    """Note a datum shift that is rough for lack of a grid."""
+    rough = rough_shift(predicted.crs, true.crs, shapely.get_coordinates(predicted.lines))
+    return () if rough is None else (rough,)
 
 
 def _note_mistakes(reference: LineGraph, found: LineGraph, pair: Pair) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pyproj import CRS, Transformer
 
 from geoseg.datasets.discovery import VECTORS, Files
 from geoseg.errors import DataError, GeosegWarning, SceneError
+from geoseg.rasters.datum import rough_shift
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, turn_of, turn_to
 from geoseg.rasters.identity import Mark, identify
@@ -44,7 +45,16 @@ def check_label(files: Files, grid: GeoBox | None, native: tuple[int, int]) -> t
         along, down = to_label_pixels(grid, label, *_lattice(grid, 0))
         if not (_overlap(along, 0, label.width) and _overlap(down, 0, label.height)):
             raise SceneError(f"{files.label} does not overlap its image {files.image}; check the georeference of both.")
+        _warn_of_shift(files.label, CRS.from_wkt(label.crs.to_wkt()), grid)
         return identify(label)
+
+
+def _warn_of_shift(label: Path, crs: CRS, grid: GeoBox) -> None:
+    """Warn of labels whose datum shift to the grid of their image is rough for lack of a grid of PROJ."""
+    x, y = apply_affine(grid.transform, *_lattice(grid, 0))
+    rough = rough_shift(crs_of(grid), crs, np.column_stack([x.ravel(), y.ravel()]))
+    if rough is not None:
+        warn(f"{label}: {rough}")
 
 
 def report_other_places(pairs: Iterable[Files]) -> None:
@@ -81,6 +91,7 @@ def check_features(pairs: Iterable[tuple[Files, GeoBox]]) -> None:
             continue
         crs, bounds = CRS.from_user_input(features.crs), features.total_bounds
         outside = [files.image for files, grid in labelled if not _near(grid, crs, bounds)]
+        _warn_of_shift(label, crs, labelled[0][1])
         if len(outside) == len(labelled):
             images = "its image" if len(outside) == 1 else f"any of its {len(outside)} images, such as"
             raise DataError(f"{label} does not overlap {images} {outside[0]}; check the CRS of both.")
