@@ -187,6 +187,7 @@ def test_labels_of_potsdam_without_their_folder(potsdam, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_potsdam_from_tiles_to_scores(potsdam, tmp_path, monkeypatch):
     """One `train` and one `batch` map all tiles on their own pixels; scores are those of the ISPRS protocol."""
     root, labels = potsdam

@@ -149,7 +149,7 @@ def test_dask_cluster(scene, network, reference, tmp_path, monkeypatch):
     assert contents(tmp_path / "out") == reference
 
 
-@pytest.mark.parametrize("tiles", [1, 13])
+@pytest.mark.parametrize("tiles", [1, pytest.param(13, marks=pytest.mark.thorough)])
 def test_resumed_after_a_kill(scene, network, tmp_path, tiles):
     """A run that is killed leaves no result; the same call goes on from its journal and ends in the same bytes."""
     finished = kill(scene, network, tmp_path, tiles)

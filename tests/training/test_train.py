@@ -324,17 +324,31 @@ def test_a_teacher_names_what_labels_leave_open(whole, partly, recipe, partial_l
     assert entry == {"bundle": "tiny.keras", "sure": 0.2, "start": 0.0}
 
 
-@pytest.mark.slow
-def test_a_network_that_teaches_itself(partly, recipe, partial_labels, tmp_path):
-    """The running average of the network teaches from its time on, also in a run that was killed and resumed."""
+@pytest.fixture(scope="module")
+def self_taught(recipe, partial_labels, tmp_path_factory):
+    """The recipe and the losses of a run that teaches itself from its third part on."""
     taught = recipe.model_copy(update={"data": partial_labels, "teacher": TeacherTable(sure=0.1, start=0.3)})
-    (first, *rest), (first_taught, *rest_taught) = map(losses_of, (partly, train(taught, folder=tmp_path / "taught")))
+    with pytest.MonkeyPatch.context() as patch:
+        record_frames(patch)
+        return taught, losses_of(train(taught, folder=tmp_path_factory.mktemp("runs") / "run"))
+
+
+@pytest.mark.slow
+def test_a_network_that_teaches_itself(partly, self_taught):
+    """The running average of the network teaches from its time on."""
+    (first, *rest), (first_taught, *rest_taught) = losses_of(partly), self_taught[1]
     assert first_taught == pytest.approx(first, rel=1e-3)
     assert rest_taught != pytest.approx(rest, rel=1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_a_network_that_teaches_itself_again(self_taught, tmp_path):
+    """So it does in a run that was killed and resumed."""
+    taught, losses = self_taught
     with pytest.raises(Killed):
         train(taught, folder=tmp_path / "killed", progress=kill_at(7))
-    resumed = losses_of(train(taught, folder=tmp_path / "killed", resume=True))
-    assert resumed == pytest.approx([first_taught, *rest_taught], rel=1e-3)
+    assert losses_of(train(taught, folder=tmp_path / "killed", resume=True)) == pytest.approx(losses, rel=1e-3)
 
 
 def test_a_run_of_minutes_ends_with_them(recipe, tmp_path, monkeypatch):
