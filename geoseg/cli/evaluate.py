@@ -140,7 +140,7 @@ def model(
 )  # fmt: skip
 @click.option(
     "--relax", "relax_m", type=click.FloatRange(min=0, min_open=True), default=3.0, show_default=True, metavar="M",
-    help="Metres of offset that relaxed scores tolerate.",
+    help="Tolerance of relaxed scores, in metres.",
 )  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",

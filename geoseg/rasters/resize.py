@@ -37,6 +37,8 @@ BLOCK_PIXELS = 2048 * 2048
 """About this many pixels of the source or the target, whichever has more, are resampled at a time."""
 KERNEL_PIXELS = 16 * 2**20
 """About this many pixels of strips are held at most; where the kernels need more, strips are read again in parts."""
+_BYTES = 4
+"""Of a pixel; where all its bands have more, fewer pixels are taken at a time."""
 TARGET_TILE = 256
 """Side of the output's tiles."""
 MAX_SIDE = 2**31 - 1
@@ -238,13 +240,15 @@ def _blocks(scene: DatasetReader, shape: Shape) -> Iterator[Roi]:
     A scene stored in strips is read in strips, unless the kernels of strong reductions span too many of them.
     """
     height, width = shape
-    source_cols = min(scene.width, isqrt(BLOCK_PIXELS))
+    share = max(scene.count * np.dtype(scene.dtypes[0]).itemsize // _BYTES, 1)
+    pixels, under_kernels = BLOCK_PIXELS // share, KERNEL_PIXELS // share
+    source_cols = min(scene.width, isqrt(pixels))
     if in_strips(scene):
         down, across = (2 * ceil(lanczos_radius(*sides)) for sides in zip(shape, scene.shape, strict=True))
-        fitting = KERNEL_PIXELS // min(scene.height, down) - across
+        fitting = under_kernels // min(scene.height, down) - across
         source_cols = max(source_cols, min(scene.width, fitting))
     cols = _whole_tiles(source_cols * width // scene.width)
-    rows = _whole_tiles(min(BLOCK_PIXELS // source_cols * height // scene.height, BLOCK_PIXELS // cols))
+    rows = _whole_tiles(min(pixels // source_cols * height // scene.height, pixels // cols))
     for top in range(0, height, rows):
         for left in range(0, width, cols):
             yield slice(top, min(top + rows, height)), slice(left, min(left + cols, width))

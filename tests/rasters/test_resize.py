@@ -272,6 +272,25 @@ def test_a_strong_reduction_of_strips_holds_a_part_of_them(make, tmp_path, monke
         np.testing.assert_array_equal(parts.read(), whole.read())
 
 
+def test_many_bands_are_held_in_smaller_blocks(make, tmp_path, monkeypatch):
+    """Sixteen times as many bands take little more memory, and give the same pixels."""
+    monkeypatch.setattr(geoseg.rasters.resize, "BLOCK_PIXELS", 512 * 512)
+
+    def peak(bands):
+        scene = make(photo(bands, 512, 512), f"{bands}.tif", **UTM)
+        tracemalloc.start()
+        resize(scene, tmp_path / f"half_{bands}.tif", scale=0.5)
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    assert peak(64) < 2 * peak(4)
+    monkeypatch.setattr(geoseg.rasters.resize, "BLOCK_PIXELS", 2**30)
+    resize(tmp_path / "64.tif", tmp_path / "at_once.tif", scale=0.5)
+    with opened(tmp_path / "half_64.tif") as parts, opened(tmp_path / "at_once.tif") as whole:
+        np.testing.assert_array_equal(parts.read(), whole.read())
+
+
 def test_progress_is_reported(make, tmp_path):
     """Progress counts finished blocks up to all of them."""
     reported = []

@@ -9,6 +9,9 @@ from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .graph import Graph, pixel_centres
 
+SNAP_PX = 2
+"""Pixels beyond a node's half-width within which a bridge ends at the node."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bridges:
@@ -50,8 +53,8 @@ def _snap_to_nodes(graph: Graph, bridges: Bridges, grid: GridSettings) -> Ids:
     pixel = pixel_centres(bridges.pixel, grid.shape[1])
     for side in (1, 0):
         node = graph.ends[edge, side]
-        apart_m = np.hypot(*(graph.place[node] - pixel).T) * grid.pixel_m
-        near = (bridges.head < 0) & (node >= 0) & (apart_m <= graph.half_width_m[node] + 2 * grid.pixel_m)
+        apart_m = np.hypot(*grid.to_metres(graph.place[node] - pixel).T)
+        near = (bridges.head < 0) & (node >= 0) & (apart_m <= graph.half_width_m[node] + SNAP_PX * grid.pixel_m)
         head[near] = node[near]
     return head
 

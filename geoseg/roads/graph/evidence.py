@@ -20,12 +20,13 @@ def probe_lines(read: Read, tails: Points, heads: Points, grid: GridSettings) ->
     `GAP_BESIDE_M` to the left and right.
     """
     share, mean, beside = np.zeros(len(tails)), np.ones(len(tails)), np.zeros(len(tails))
-    step = heads - tails
-    across = np.column_stack([-step[:, 1], step[:, 0]]) / np.maximum(np.hypot(*step.T), 1e-9)[:, None]
-    across *= GAP_BESIDE_M / grid.pixel_m
+    step_m = grid.to_metres(heads - tails)
+    across_m = np.column_stack([-step_m[:, 1], step_m[:, 0]]) / np.maximum(np.hypot(*step_m.T), 1e-9)[:, None]
+    across = GAP_BESIDE_M * across_m @ np.linalg.inv(grid.metric).T
+    furthest = int(np.abs(across).max(initial=0)) + 1
     for lines in _by_cell(tails):
         corners = np.concatenate([tails[lines], heads[lines]])
-        margin = max(grid.down.size, grid.along.size) + int(GAP_BESIDE_M / grid.pixel_m) + 1
+        margin = max(grid.down.size, grid.along.size) + furthest
         low = np.maximum(corners.min(axis=0).astype(int) - margin, 0)
         high = np.minimum(corners.max(axis=0).astype(int) + margin + 1, grid.shape[::-1])
         smooth = blur(read(slice(low[1], high[1]), slice(low[0], high[0])), grid.down, grid.along)

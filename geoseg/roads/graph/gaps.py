@@ -17,7 +17,7 @@ from geoseg.roads.settings import (
 from geoseg.roads.skeleton.grid_settings import GridSettings
 from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
 
-from .bridges import Bridges, add_bridges
+from .bridges import SNAP_PX, Bridges, add_bridges
 from .chains import Chains
 from .evidence import probe_lines
 from .graph import Graph, pixel_centres
@@ -26,15 +26,17 @@ from .walking import Flat, flatten, walk
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _DeadEnds:
-    """Dead ends within the scene; lengths and positions in pixels."""
+    """Dead ends within the scene."""
 
     edge: Ids
+    side: Ids
     place: Points
+    """In pixels."""
+    place_m: Points
+    """In metres, none negative."""
     heading: Points
-    """Unit vectors `(ends, 2)`."""
-    half_width: Floats
-    reach: float
-    """Search distance."""
+    """Unit vectors `(ends, 2)` in metres."""
+    half_width_m: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,7 +52,7 @@ class _Joins:
     pixel: Ids
     """Pixel where it ends, as in `Bridges`; -1 at a dead end."""
     cost: Floats
-    """Distance in pixels, weighted by the turn."""
+    """Distance in metres, weighted by the turn."""
 
     def __getitem__(self, index: Ids | Flags) -> "_Joins":
         return _Joins(**{name: values[index] for name, values in vars(self).items()})
@@ -61,32 +63,35 @@ def close_gaps(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> 
 
     The graph must not have nodes of degree two; the result may.
     """
-    pixel_m, columns, settings = grid.pixel_m, grid.shape[1], grid.settings
+    columns, settings = grid.shape[1], grid.settings
     tips = _find_dead_ends(graph, grid)
     if not len(tips):
         return graph
     flat = flatten(graph, chains)
     edge, side = tips.T
     node = graph.ends[edge, side]
-    half_width = graph.half_width_m[node] / pixel_m
+    half_width_m = graph.half_width_m[node]
     heading = np.empty((len(tips), 2))
-    _measure_headings(*flat, columns, edge, side, half_width, GAP_HEADING_M / pixel_m, np.empty((512, 2)), heading)
+    metric, points = np.ascontiguousarray(grid.metric), np.empty((512, 2))
+    _measure_headings(*flat, columns, edge, side, half_width_m, GAP_HEADING_M, metric, points, heading)
+    place_m = grid.to_metres(graph.place[node])
     ends = _DeadEnds(
         edge=edge,
+        side=side,
         place=graph.place[node],
+        place_m=place_m - [_leftmost(grid), 0],
         heading=heading,
-        half_width=half_width,
-        reach=settings.max_gap_m / pixel_m,
+        half_width_m=half_width_m,
     )
-    joins = [_pair_dead_ends(ends), _find_roads_ahead(flat, columns, ends)]
+    joins = [_pair_dead_ends(ends, settings.max_gap_m), _find_roads_ahead(flat, ends, grid)]
     both = _Joins(**{name: np.concatenate([getattr(one, name) for one in joins]) for name in vars(joins[0])})
     target = pixel_centres(both.pixel, columns)
     target[both.other >= 0] = ends.place[both.other[both.other >= 0]]
     share, mean, beside = probe_lines(read, ends.place[both.tip], target, grid)
     sound = (mean >= settings.min_gap_probability) & (mean >= GAP_CONTRAST * beside)
-    chosen = _choose(both, sound)
+    chosen = _choose(both, sound, *_find_ends_at(graph, both, ends, grid))
     both, target = both[chosen], target[chosen]
-    length_m = np.hypot(*(target - ends.place[both.tip]).T) * pixel_m
+    length_m = np.hypot(*grid.to_metres(target - ends.place[both.tip]).T)
     bridges = Bridges(
         tail=node[both.tip],
         head=np.where(both.other >= 0, node[both.other], -1),
@@ -101,14 +106,15 @@ def close_gaps(graph: Graph, chains: Chains, read: Read, grid: GridSettings) -> 
 
 def _find_dead_ends(graph: Graph, grid: GridSettings) -> Ids:
     """Return edge and side of dead ends `(tips, 2)`, roads that leave the scene excepted."""
-    border = np.minimum(graph.place, np.array(grid.shape[::-1]) - graph.place).min(axis=1)
-    inside = border > LEAVING_HALF_WIDTHS * graph.half_width_m / grid.pixel_m + 1
+    along_m, down_m = np.diag(grid.metric)
+    border_m = (np.minimum(graph.place, np.array(grid.shape[::-1]) - graph.place) * [along_m, down_m]).min(axis=1)
+    inside = border_m > LEAVING_HALF_WIDTHS * graph.half_width_m + grid.pixel_m
     return np.argwhere((graph.at_ends(graph.degree, 0) == 1) & graph.at_ends(inside, False))
 
 
 @compiled_as(
     "(int64[::1], int64[:,::1], uint8[::1], int64, int64[::1], int64[::1], float64[::1], float64, float64[:,::1],"
-    " float64[:,::1])"
+    " float64[:,::1], float64[:,::1])"
 )
 def _measure_headings(  # noqa: PLR0917 - compiled: plain arguments
     start: Ids,
@@ -117,66 +123,79 @@ def _measure_headings(  # noqa: PLR0917 - compiled: plain arguments
     columns: int,
     edge: Ids,
     side: Ids,
-    body: Floats,
-    length: float,
+    body_m: Floats,
+    length_m: float,
+    metric: Floats,
     points: Points,
     result: Points,
 ) -> None:
     """Write the direction of each dead end `(tips, 2)`, ignoring its last half-width, which leads to a corner."""
+    along, lean, below = metric[0, 0], metric[0, 1], metric[1, 1]
     for tip in range(edge.size):
         found = walk(start, parts, code, columns, edge[tip], side[tip], points)
         first = last = 0
         for k in range(found):
-            reach = np.hypot(points[k, 0] - points[0, 0], points[k, 1] - points[0, 1])
-            if reach <= body[tip]:
+            east, down = points[k, 0] - points[0, 0], points[k, 1] - points[0, 1]
+            reach_m = np.hypot(along * east + lean * down, below * down)
+            if reach_m <= body_m[tip]:
                 first = k
-            if reach > body[tip] + length:
+            if reach_m > body_m[tip] + length_m:
                 break
             last = k
         if last < first + 3:
             first, last = 0, found - 1
         east, down = points[first, 0] - points[last, 0], points[first, 1] - points[last, 1]
+        east, down = along * east + lean * down, below * down
         norm = max(np.hypot(east, down), 1e-9)
         result[tip, 0], result[tip, 1] = east / norm, down / norm
 
 
-def _pair_dead_ends(ends: _DeadEnds) -> _Joins:
+def _leftmost(grid: GridSettings) -> float:
+    """Return the least x of the grid in metres: its rows lean to the left on some sheared grids."""
+    return min(float(grid.metric[0, 1]) * grid.shape[0], 0.0)
+
+
+def _pair_dead_ends(ends: _DeadEnds, reach_m: float) -> _Joins:
     """Find pairs of dead ends that face each other."""
     from scipy.spatial import cKDTree
 
-    count = len(ends.place)
-    _, near = cKDTree(ends.place).query(ends.place, k=GAP_CANDIDATES + 1, distance_upper_bound=ends.reach)
+    count = len(ends.place_m)
+    _, near = cKDTree(ends.place_m).query(ends.place_m, k=GAP_CANDIDATES + 1, distance_upper_bound=reach_m)
     pairs = np.column_stack([np.repeat(np.arange(count), GAP_CANDIDATES + 1), near.ravel()])
     pairs = np.unique(np.sort(pairs[pairs[:, 1] < count], axis=1), axis=0)
     one, other = pairs[pairs[:, 0] < pairs[:, 1]].T
-    step = ends.place[other] - ends.place[one]
+    step = ends.place_m[other] - ends.place_m[one]
     distance = np.maximum(np.hypot(*step.T), 1e-9)
     forth = (step * ends.heading[one]).sum(axis=1) / distance
     back = -(step * ends.heading[other]).sum(axis=1) / distance
     # Ends that almost touch may face any way but backwards.
-    least = np.where(distance <= ends.half_width[one] + ends.half_width[other], 0.0, np.cos(np.radians(GAP_END_DEG)))
+    touching = distance <= ends.half_width_m[one] + ends.half_width_m[other]
+    least = np.where(touching, 0.0, np.cos(np.radians(GAP_END_DEG)))
     facing = (forth >= least) & (back >= least)
     none = np.full(int(facing.sum()), -1)
     cost = distance * (3 - forth - back)
     return _Joins(tip=one[facing], other=other[facing], part=none, at=none, pixel=none, cost=cost[facing])
 
 
-def _find_roads_ahead(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
+def _find_roads_ahead(flat: Flat, ends: _DeadEnds, grid: GridSettings) -> _Joins:
     """Find the best pixel ahead of each dead end on another edge."""
-    cell = (ends.place // ends.reach).astype(np.int64)
+    reach_m = grid.settings.max_gap_m
+    cell = (ends.place_m // reach_m).astype(np.int64)
     across = int(cell[:, 0].max()) + 3
     number = (cell[:, 1] + 1) * across + cell[:, 0] + 1
     order = np.argsort(number, kind="stable")
     count = (int(cell[:, 1].max()) + 3) * across
     first = np.searchsorted(number[order], np.arange(count + 1))
-    best, cost = np.full((len(ends.place), 3), -1), np.full(len(ends.place), np.inf)
+    best, cost = np.full((len(ends.place_m), 3), -1), np.full(len(ends.place_m), np.inf)
     _scan(
         *flat,
-        columns,
+        grid.shape[1],
+        np.ascontiguousarray(grid.metric),
+        _leftmost(grid),
         ends.edge,
-        ends.place,
+        ends.place_m,
         ends.heading,
-        ends.reach,
+        reach_m,
         GAP_ROAD_COSINE,
         across,
         first,
@@ -191,14 +210,16 @@ def _find_roads_ahead(flat: Flat, columns: int, ends: _DeadEnds) -> _Joins:
 
 
 @compiled_as(
-    "(int64[::1], int64[:,::1], uint8[::1], int64, int64[::1], float64[:,::1], float64[:,::1], float64, float64,"
-    " int64, int64[::1], int64[::1], int64[:,::1], float64[::1])"
+    "(int64[::1], int64[:,::1], uint8[::1], int64, float64[:,::1], float64, int64[::1], float64[:,::1],"
+    " float64[:,::1], float64, float64, int64, int64[::1], int64[::1], int64[:,::1], float64[::1])"
 )
 def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
     start: Ids,
     parts: Ids,
     code: Bytes,
     columns: int,
+    metric: Floats,
+    leftmost: float,
     own: Ids,
     place: Points,
     heading: Points,
@@ -221,7 +242,8 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
             forward = at <= end
             row, col = parts[part, 2] // columns, parts[part, 2] % columns
             while True:
-                x, y = col + 0.5, row + 0.5
+                x = metric[0, 0] * (col + 0.5) + metric[0, 1] * (row + 0.5) - leftmost
+                y = metric[1, 1] * (row + 0.5)
                 cell = int(x / reach) + 1
                 home = (int(y / reach) + 1) * across + cell
                 for down in range(-1, 2):
@@ -256,15 +278,41 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
                 col += COLUMN_STEP[direction]
 
 
-def _choose(joins: _Joins, sound: Flags) -> Ids:
-    """Return the cheapest sound joins, at most one for each dead end."""
+def _find_ends_at(graph: Graph, joins: _Joins, ends: _DeadEnds, grid: GridSettings) -> tuple[Ids, Flags]:
+    """Return the dead end of the road where each join ends, the nearer of two, -1 for none; and whether it ends there.
+
+    A join to a road that is met near its end leads to the node there, see `add_bridges`.
+    """
+    tip_of = np.full((len(graph.ends), 2), -1)
+    tip_of[ends.edge, ends.side] = np.arange(len(ends.edge))
+    found, distance_m = joins.other.copy(), np.where(joins.other >= 0, 0.0, np.inf)
+    to_pixel = np.flatnonzero(joins.other < 0)
+    pixel_m = grid.to_metres(pixel_centres(joins.pixel[to_pixel], grid.shape[1])) - [_leftmost(grid), 0]
+    for tip in tip_of[graph.edge_of(joins.part[to_pixel])].T:
+        apart_m = np.where(tip >= 0, np.hypot(*(ends.place_m[tip] - pixel_m).T), np.inf)
+        nearer = apart_m < distance_m[to_pixel]
+        found[to_pixel[nearer]], distance_m[to_pixel[nearer]] = tip[nearer], apart_m[nearer]
+    return found, distance_m <= ends.half_width_m[found] + SNAP_PX * grid.pixel_m
+
+
+def _choose(joins: _Joins, sound: Flags, end: Ids, ends_there: Flags) -> Ids:
+    """Return the cheapest sound joins, at most one for each dead end.
+
+    `end` and `ends_there` are those of `_find_ends_at`: a dead end that another one is joined to is none any more, and
+    of two that are each other's road ahead, only one is joined.
+    """
     used: set[int] = set()
+    pairs: set[tuple[int, int]] = set()
     chosen = []
     candidates = np.flatnonzero(sound)
     order = candidates[np.lexsort((joins.other[candidates], joins.tip[candidates], joins.cost[candidates]))]
     for index in order.tolist():
-        ends = {int(joins.tip[index])} | ({int(joins.other[index])} - {-1})
-        if not ends & used:
-            used |= ends
-            chosen.append(index)
+        tip, other = int(joins.tip[index]), int(end[index])
+        if tip in used or (ends_there[index] and other in used) or (other, tip) in pairs:
+            continue
+        used.add(tip)
+        if ends_there[index]:
+            used.add(other)
+        pairs.add((tip, other))
+        chosen.append(index)
     return np.array(sorted(chosen), np.int64)

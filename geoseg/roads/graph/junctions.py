@@ -34,7 +34,7 @@ def merge_junctions(graph: Graph, chains: Chains, grid: GridSettings) -> Graph:
     inner = (ends[:, 0] != ends[:, 1]) & (graph.at_ends(graph.degree, 0) > 2).all(axis=1)
     inner &= ~_find_cross_links(graph, chains, grid)
     edge = np.flatnonzero(inner)
-    direct_m = np.hypot(*(graph.place[ends[edge, 0]] - graph.place[ends[edge, 1]]).T) * pixel_m
+    direct_m = np.hypot(*grid.to_metres(graph.place[ends[edge, 0]] - graph.place[ends[edge, 1]]).T)
     apart_m = np.minimum(graph.length_m[edge], direct_m)
     order = np.lexsort((edge, apart_m))
     label = _merge(ends[edge[order]], apart_m[order], graph.half_width_m, settings.merge_half_widths, 2 * pixel_m)

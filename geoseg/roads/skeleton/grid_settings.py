@@ -43,6 +43,10 @@ class GridSettings:
     halo: int
     """Pixels around a block that affect its result."""
 
+    def to_metres(self, points: Floats) -> Floats:
+        """Convert columns and rows `(n, 2)` to metres in the plane of the metric."""
+        return np.asarray(points @ self.metric.T)
+
     @property
     def pixel_m(self) -> float:
         """Side of a square with the area of a pixel, metres."""

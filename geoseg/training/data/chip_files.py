@@ -62,17 +62,17 @@ def write_chips(pair: Pair, labels: Labels, bands: Sequence[Described], cut: Cut
         rows, _ = _inside(tiles[0], pair.shape)[0]
         strip = (rows, slice(0, pair.shape[1]))
         (pixels, valid), (values, known) = read_image(pair, strip), labels.read(strip)
-        known = known & valid
         for tile in tiles:
             (_, cols), inside = _inside(tile, pair.shape)
-            if not known[:, cols].any():
+            if not (known & valid)[:, cols].any():
                 continue
             name = f"{pair.name}_{tile.row:03d}_{tile.col:03d}.tif"
             chip = _pad(np.moveaxis(pixels, -1, 0)[..., cols], inside, cut)
             mask = _pad(valid[:, cols], inside, cut)
             _write_chip(target / "images" / name, pair, tile, chip, mask, described=bands)
             chip = _pad(values[..., cols], inside, cut, labels.fill)
-            _write_chip(target / "labels" / name, pair, tile, chip, labels=labels)
+            mask = _pad(known[:, cols], inside, cut) if labels.nodata is None else None
+            _write_chip(target / "labels" / name, pair, tile, chip, mask, labels=labels)
             written += 1
     return written
 

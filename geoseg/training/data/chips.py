@@ -134,8 +134,8 @@ def _new_folder(folder: Path) -> Iterator[Path]:
 
 
 def _find_unused(dtype: np.dtype[Any], used: Collection[int]) -> int:
-    """Find the largest unused value of a data type."""
-    for value in range(np.iinfo(dtype).max, np.iinfo(dtype).min - 1, -1):
+    """Find the largest unused value of a data type that is exact as a float, as rasterio takes nodata values."""
+    for value in range(min(np.iinfo(dtype).max, 2**53), np.iinfo(dtype).min - 1, -1):
         if value not in used:
             return value
     raise SceneError(f"labels use every value of {dtype}; none is left for unlabelled pixels.")

@@ -74,8 +74,18 @@ class EvaluateClasses(Evaluate):
     OPTIONS = (
         Texts("IGNORE", "--ignore", "Reference classes to leave out, by name or id"),
         Text("CLASS", "--class", "Compare one class only, as NAME or NAME=VALUE"),
-        Text("ERODE", "--erode", "Leave out pixels this near to another class, such as 3 or 1.5m", advanced=True),
-        Text("RELAX", "--relax", "Offset that relaxed scores tolerate, such as 3 or 1.5m", advanced=True),
+        Text(
+            "ERODE",
+            "--erode",
+            "Leave out pixels this near to another class: pixels, or metres as in 1.5m",
+            advanced=True,
+        ),
+        Text(
+            "RELAX",
+            "--relax",
+            "Tolerance of relaxed and boundary scores: 3 pixels, or metres as in 1.5m",
+            advanced=True,
+        ),
         more("evaluate rasters"),
         OVERWRITE,
     )

@@ -28,9 +28,7 @@ class EvaluateRoads(Evaluate):
     COMMAND = ("roads",)
     OPTIONS = (
         Number("BUFFER", "--buffer", "Metres within which a line counts", low=0.001, default=3),
-        Number(
-            "RELAX", "--relax", "Metres of offset that relaxed scores tolerate", low=0.001, default=3, advanced=True
-        ),
+        Number("RELAX", "--relax", "Tolerance of relaxed scores, in metres", low=0.001, default=3, advanced=True),
         more("evaluate roads"),
         OVERWRITE,
     )

@@ -60,7 +60,7 @@ class Predict(GeosegAlgorithm):
         Flag("REPORT", "--report", "Also write a report", "One HTML page of pictures and tables, which opens offline."),
         Text("BANDS", "--bands", "Bands for the model, such as 3,2,1", "Empty: as the file describes them."),
         Number(
-            "MIN_CONFIDENCE", "--min-confidence", "Mark pixels as unknown whose class is less probable than",
+            "MIN_CONFIDENCE", "--min-confidence", "Mark pixels as unknown where the class probability is below",
             "0 to 1; empty: none.", high=1,
         ),
         Number("GSD", "--gsd", "Pixel size to predict at, in metres", "Empty: the model's.", advanced=True, low=0.001),

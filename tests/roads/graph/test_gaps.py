@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from affine import Affine
 
 
 @pytest.mark.parametrize(("level", "edges"), [(50, 1), (40, 1), (10, 2), (0, 2)])
@@ -53,3 +54,37 @@ def test_parallel_dead_ends_stay_apart(trace_levels):
     levels[40:47, 10:150] = 254
     levels[60:67, 10:150] = 254
     assert trace_levels(levels).edges.gap_m.sum() == 0
+
+
+@pytest.mark.parametrize("gap_m", [50, 62, 80, 110])
+@pytest.mark.parametrize("angle", [0, 20, 45, 77])
+def test_a_gap_is_closed_once(trace_levels, paint, gap_m, angle):
+    """A straight road with a gap of any length is one edge: neither end is joined to the road of the other as well."""
+    east, north = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    halves = [[(200 + s * east, 200 + s * north) for s in ends] for ends in ((-150, -gap_m / 2), (gap_m / 2, 150))]
+    whole = [[(200 - 150 * east, 200 - 150 * north), (200 + 150 * east, 200 + 150 * north)]]
+    levels = np.where(paint((400, 400), halves, width=8), 254, np.where(paint((400, 400), whole, width=8), 51, 0))
+    network = trace_levels(levels.astype(np.uint8))
+    assert sorted(network.nodes.degree.tolist()) == [1, 1]
+    assert network.edges.length_m[0] == pytest.approx(300, abs=3)
+    assert network.edges.gap_m[0] == pytest.approx(gap_m, abs=12)
+
+
+@pytest.mark.parametrize(("gap_m", "edges"), [(40, 1), (100, 1), (130, 2)])
+@pytest.mark.parametrize("southward", [False, True])
+def test_gaps_are_measured_on_the_ground(trace_levels, paint_bands, gap_m, edges, southward):
+    """At 60 degrees north, gaps are as long along the rows of a grid in degrees as down its columns."""
+    step = 1 / 111_412  # a degree of latitude there
+    across, stretch = (2, 1) if not southward else (1, 2)
+    length, gap, width = 300 * across, gap_m * across, 8 * stretch
+    middle, start = slice(50 - width // 2, 50 + width // 2), 20
+    levels = paint_bands(
+        (100, length + 40),
+        (middle, slice(start, start + length), 51),
+        (middle, slice(start, start + (length - gap) // 2), 254),
+        (middle, slice(start + (length + gap) // 2, start + length), 254),
+    )
+    levels = np.ascontiguousarray(levels.T) if southward else levels
+    network = trace_levels(levels, crs="EPSG:4326", transform=Affine(step, 0, 10, 0, -step, 60))
+    assert len(network) == edges
+    assert network.edges.gap_m.sum() == pytest.approx(gap_m if edges == 1 else 0, abs=3)

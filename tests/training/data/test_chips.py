@@ -105,6 +105,31 @@ def test_no_class_becomes_nodata(write_raster, coordinates, tmp_path):
             assert set(np.unique(chip.read()).tolist()) == values
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_labels_of_64_bits(write_raster, coordinates, tmp_path, dtype):
+    """The nodata value of such labels is one that rasterio can write."""
+    write_raster("images/a.tif", coordinates(48, 40))
+    write_raster("labels/a.tif", np.arange(48 * 40, dtype=dtype).reshape(1, 48, 40))
+    tile(tmp_path, folder=tmp_path / "chips", size=64)
+    with rasterio.open(tmp_path / "chips/labels/a_000_000.tif") as chip:
+        assert (chip.dtypes[0], chip.nodata) == (np.dtype(dtype).name, 2**53)
+        np.testing.assert_array_equal(chip.read(1)[chip.dataset_mask() > 0], np.arange(48 * 40))
+
+
+def test_hidden_colours_are_no_class(write_raster, coordinates, tmp_path):
+    """Pixels of coloured labels that a mask hides, and those beyond the image, are masked: black is a class."""
+    colours = np.random.default_rng(0).integers(0, 2, (3, 48, 40), np.uint8) * 255
+    shown = np.ones((48, 40), bool)
+    shown[10:20] = False
+    write_raster("images/a.tif", coordinates(48, 40))
+    write_raster("labels/a.tif", colours, mask=shown)
+    tile(tmp_path, folder=tmp_path / "chips", size=64)
+    with rasterio.open(tmp_path / "chips/labels/a_000_000.tif") as chip:
+        valid = chip.dataset_mask() > 0
+        assert valid.sum() == shown.sum()
+        np.testing.assert_array_equal(chip.read()[:, valid], colours[:, shown])
+
+
 def test_bands_keep_their_meaning(write_raster, tmp_path):
     """Colours of more than 8 bits keep their values."""
     image = np.ones((4, 32, 32), np.uint16)
