@@ -71,8 +71,8 @@ def write_chips(pair: Pair, labels: Labels, bands: Sequence[Described], cut: Cut
             mask = _pad(valid[:, cols], inside, cut)
             _write_chip(target / "images" / name, pair, tile, chip, mask, described=bands)
             chip = _pad(values[..., cols], inside, cut, labels.fill)
-            mask = _pad(known[:, cols], inside, cut) if labels.nodata is None else None
-            _write_chip(target / "labels" / name, pair, tile, chip, mask, labels=labels)
+            labelled = _pad(known[:, cols], inside, cut) if labels.nodata is None else None
+            _write_chip(target / "labels" / name, pair, tile, chip, labelled, labels=labels)
             written += 1
     return written
 
