@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from geoseg.errors import DataError
 from geoseg.files import looking
@@ -61,6 +61,7 @@ def find_pairs(images: str, labels: str | None = None) -> list[Files]:
     found = [pair for image_place, label_place in folders for pair in _pair(image_place, label_place)]
     if labels is None and len(folders) > 1:
         found = [_rename(pair, Path(images)) for pair in found]
+    _refuse_one_name(found)
     return sorted(found, key=lambda pair: pair.name)
 
 
@@ -167,6 +168,17 @@ def _rename(pair: Files, root: Path) -> Files:
     return Files(name="/".join([*parts, inside]), image=pair.image, label=pair.label)
 
 
+def _refuse_one_name(pairs: Iterable[Files]) -> None:
+    seen: dict[str, Path] = {}
+    for pair in pairs:
+        if pair.name in seen:
+            raise DataError(
+                f"{seen[pair.name]} and {pair.image} are both named {pair.name}; give each folder of images by itself, "
+                "with its labels."
+            )
+        seen[pair.name] = pair.image
+
+
 def _pair(images: str, labels: str) -> Iterator[Files]:
     """Pair the files of two places by name."""
     image_files = dict(_name_files(images, RASTERS, IMAGE_MARK))
@@ -181,14 +193,22 @@ def _pair(images: str, labels: str) -> Iterator[Files]:
         (key, image), label = next(iter(image_files.items())), next(iter(label_files.values()))
         yield Files(name=key, image=image, label=label)
         return
-    missing = [key for key in image_files if key not in label_files]
+    found = {key: _find_label(key, image, label_files) for key, image in image_files.items()}
+    missing = [key for key, label in found.items() if label is None]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(image_files)} images in {images} have no label in {labels}, the first "
             f"is {missing[0]}; a label must have the name of its image."
         )
-    for key, image in image_files.items():
-        yield Files(name=key, image=image, label=label_files[key])
+    for key, match in found.items():
+        assert match is not None
+        yield Files(name=key, image=image_files[key], label=match)
+
+
+def _find_label(key: str, image: Path, labels: Mapping[str, Path]) -> Path | None:
+    """Find the label that has the whole name of an image, or else its name without the suffix, which is `key`."""
+    whole = PurePosixPath(key).with_name(image.stem).as_posix()
+    return labels.get(whole) or labels.get(key)
 
 
 def _name_files(place: str, suffixes: frozenset[str], mark: re.Pattern[str]) -> Iterator[tuple[str, Path]]:

@@ -5,6 +5,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from .report import write_report, write_scene_frame
 from .run.augmentation import Augmenter
 from .run.batches import TrainingBatches, stack_places
 from .run.callbacks import EpochDone, KeepBest, StepProgress, TimeSteps, WriteHistory
+from .run.checkpoint import SaveCheckpoint, load_checkpoint
 from .run.clock import RATES, FollowClock, WhenDue
 from .run.cpu_layers import use_cpu_layers
 from .run.devices import has_own_memory, share_statistics, spread
@@ -71,11 +73,11 @@ def fit(
 
     augmenter = build_augmenter(run)
     watch.switch("reading")
+    tiles = _build_tiles(run, images, len(devices))
     batches = build_batches(run, data, augmenter, resident=has_own_memory(devices))
     watch.switch("compiling")
     with closing(batches), spread(devices):
         network = compile_network(run, data, augmenter, devices)
-        tiles = _build_tiles(run, images, len(devices))
         calibration = draw_calibration_images(batches, augmenter, schedule.batch * schedule.window**2)
         clock = _build_clock(schedule, rows)
         at_checkpoints = [
@@ -90,14 +92,15 @@ def fit(
             WriteHistory(folder.history, rows, patience=schedule.patience, done=report),
             WriteEvents(folder.tensorboard),
             *_build_leads(run, clock, calibration),
-            # Last, since a resumed run repeats all callbacks before an unfinished backup.
-            keras.callbacks.BackupAndRestore(folder.backup, double_checkpoint=True, delete_checkpoint=False),
+            # Last, since a resumed run repeats all callbacks before an unfinished checkpoint.
+            SaveCheckpoint(folder.checkpoint),
         ]
         timed = TimeSteps(watch)
         callbacks = [timed, *_build_callbacks(schedule, clock, batches, progress, at_checkpoints)]
         try:
             epochs = schedule.epochs if schedule.minutes is None else sys.maxsize
-            network.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0, shuffle=False)
+            done = load_checkpoint(folder.checkpoint, network)
+            network.fit(batches, epochs=epochs, initial_epoch=done, callbacks=callbacks, verbose=0, shuffle=False)
         except Exception:
             raised = batches.error or (tiles and tiles.error)
             if raised:
@@ -238,16 +241,23 @@ def _build_painter(
     """Build a function that draws predicted classes at the centre of the first validation image, blended and not."""
     if not images:
         return lambda epoch: None
-    pixels, labels = images[0].read()
-    centre = tuple(
-        slice((size - min(size, SCENE_SIDE)) // 2, (size + min(size, SCENE_SIDE)) // 2) for size in labels.shape
-    )
-    pixels, reference = pixels[centre].copy(), mask_unknown(labels[centre], run.labels)
-    card = run.card
+    centre = _cut_centre(images[0])
+    pixels, labels, _ = centre.read()
+    reference, card = mask_unknown(labels, run.labels), run.card
 
     def paint(epoch: int) -> None:
-        blended = map_classes(score, pixels, tile=card.tile, overlap=card.overlap, window=card.window)
-        plain = map_classes(score, pixels, tile=card.tile, overlap=0, window="flat")
+        blended = map_classes(score, centre, tile=card.tile, overlap=card.overlap, window=card.window)
+        plain = map_classes(score, centre, tile=card.tile, overlap=0, window="flat")
         write_scene_frame(folder.path, epoch, pixels, reference, plain, blended, card.legend)
 
     return paint
+
+
+def _cut_centre(image: "LabelledImage") -> "LabelledImage":
+    """Read the centre of an image, at most `SCENE_SIDE` wide and high, and keep it."""
+    rows, cols = (
+        slice((size - min(size, SCENE_SIDE)) // 2, (size + min(size, SCENE_SIDE)) // 2) for size in image.shape
+    )
+    shown, values, mask = image.read_region((rows, cols))
+    pixels, labels, valid = shown.copy(), values.copy(), mask.copy()  # views would keep the whole image
+    return replace(image, shape=labels.shape, read_region=lambda roi: (pixels[roi], labels[roi], valid[roi]))

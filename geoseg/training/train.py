@@ -53,7 +53,7 @@ def train(
     Parameters
     ----------
     recipe
-        Recipe, or path of a recipe in TOML.
+        Path of a recipe in TOML; or a Recipe, whose paths are relative to the current folder.
     folder
         Run folder for history, checkpoints, report and bundle; `runs/<name>` by default.
     overrides
@@ -108,7 +108,7 @@ def train(
             precision = choose_precision(run.schedule.precision, used)
             timing = _describe(run.schedule, watch.read(), steps, precision)
             write_text(files.timing, json.dumps(timing, indent=2))
-        except (OSError, json.JSONDecodeError) as error:  # Keras keeps the epoch of a checkpoint as JSON
+        except OSError as error:
             reason = shorten(str(error), 200)  # HDF5 adds its own state to the message
             raise OutputError(f"cannot write to or resume the run in {files.path} ({reason}).") from error
     best = best_row(read_history(files.history))

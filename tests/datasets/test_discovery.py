@@ -78,6 +78,15 @@ def test_patterns(lay):
     assert list(found(root, "train/1*_sat.jpg", "train/*_mask.png")) == ["1"]
 
 
+@pytest.mark.parametrize("suffix", ["RGB", "img", "sat"])
+def test_labels_with_the_whole_name_of_an_image(lay, suffix):
+    """A suffix of image names may be in the labels' names too; a label of the same name comes first."""
+    names = [f"{kind}/{name}_{suffix}.tif" for kind in ("images", "labels") for name in ("a", "x/b")]
+    expected = {name: (f"images/{name}_{suffix}.tif", f"labels/{name}_{suffix}.tif") for name in ("a", "x/b")}
+    assert found(lay(names)) == expected
+    assert found(lay(["labels/a.tif"])) == expected
+
+
 def test_one_vector_file_for_all_images(lay):
     """A vector file labels every image; vector files in a folder are paired by name."""
     root = lay(["i/a.tif", "i/b.tif", "roads.gpkg", "v/a.geojson", "v/b.geojson"])
@@ -115,12 +124,14 @@ def test_two_files_of_different_names(lay):
         (["images/a.tif", "labels/a.tif", "masks/a.tif"], ".", None, "has labels and masks next to it"),
         (["images/a.tif", "labels/a.tif", "Labels/a.tif"], ".", None, "has (L|l)abels and (L|l)abels next to it"),
         (["images/a.tif", "l/a_label.tif", "l/a_label_noBoundary.tif"], "images", "l", "have the same name; select"),
+        ([f"{path}/x.tif" for path in ("images/sub", "labels/sub", "sub/images", "sub/labels")], ".", None,
+         r"/images/sub/x\.tif and .*/sub/images/x\.tif are both named sub/x; give each folder"),
         (["images/a.txt", "labels/a.tif"], ".", None, "holds no images"),
         (["images/a.tif", "images/a.png", "labels/a.tif"], ".", None, "have the same name"),
         (["a.tif"], "a.tif", None, "is not a folder; give its labels"),
         (["a.tif"], "b.tif", "a.tif", r"b\.tif does not exist"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_paired(lay, names, images, labels, sentence):
     """Missing or ambiguous files are errors, and are not skipped."""
     with pytest.raises(DataError, match=sentence):

@@ -9,6 +9,9 @@ from keras import ops
 
 from geoseg.models.backend import Tensor
 
+LEAST = 1e-30
+"""Least probability with a gradient: 1 / p and its multiples by class weights stay finite in float32."""
+
 
 def allowed_matrix(allowed: Sequence[Sequence[int]], classes: int) -> npt.NDArray[np.float32]:
     """Return ones `(label values, classes)` where a label value allows a class, given the ids each allows."""
@@ -54,7 +57,7 @@ class MarginalCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is
         values = ops.cast(y_true, "int32")
         allowed = ops.take(self.matrix, values, axis=0)
         probability = ops.sum(allowed * ops.cast(y_pred, "float32"), axis=-1)
-        loss = -ops.take(self.weights, values) * ops.log(ops.clip(probability, 1e-6, 1.0))
+        loss = -ops.take(self.weights, values) * ops.log(ops.clip(probability, LEAST, 1.0))
         if self.gamma:
             # Clipped below 1, where the power has no gradient and which rounding may exceed.
             loss = loss * (1 - ops.clip(probability, 0.0, 1 - 1e-6)) ** self.gamma

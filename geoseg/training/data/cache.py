@@ -5,7 +5,6 @@ from threading import Lock
 
 import numpy as np
 
-from geoseg.rasters.read import scaled
 from geoseg.tiling import Roi, reflect
 
 from .pairs import Pair
@@ -48,8 +47,8 @@ class Cache:
             if key in self._parts:
                 self._parts.move_to_end(key)
                 return self._parts[key]
-        pixels, labels = read_pair(pair, roi)
-        part = (scaled(pixels, pair.scaling) if self._as_float else pixels), labels
+        pixels, labels, _ = read_pair(pair, roi, as_float=self._as_float)
+        part = pixels, labels
         with self._lock:
             if key not in self._parts:
                 self._parts[key] = part

@@ -1,12 +1,12 @@
 """Labelled imagery of a run: training windows and validation images."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import chain, compress
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,14 @@ from rasterio.errors import NotGeoreferencedWarning
 from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
-from geoseg.rasters.read import scaled
+from geoseg.tiling import Roi
 from geoseg.training.recipe.recipe import DataSet
 from geoseg.training.recipe.resolve import Run
 
 from .atlas import ATLAS_BYTES, Atlas, read_all
 from .cache import Cache
 from .pairs import Pair, open_pairs
-from .read_pairs import Labelled, read_pair
+from .read_pairs import Labelled, Region, read_pair
 from .rendered import (
     SceneStore,
     count_rendered_pixels,
@@ -36,6 +36,10 @@ from .rendered import (
 from .splits import Sides, check_training, refuse_overlaps, split
 from .windows import LabelCounts, count_labels, mix_windows, sample_windows
 
+KEPT_BYTES = 2**28
+"""Validation images of at most this size in memory are read whole, and up to two are kept: about 54 Mpx of 8-bit red,
+green and blue each."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledImage:
@@ -45,8 +49,12 @@ class LabelledImage:
     data_set: str
     shape: tuple[int, int]
     """Height and width on the model's grid."""
-    read: Callable[[], tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]]
-    """Read pixels `(height, width, bands)`, scaled if `Data.as_float`, and label values `(height, width)`."""
+    read_region: Callable[[Roi], Region]
+    """Read a region, with pixels scaled if `Data.as_float`; the arrays may be used again, and must not be changed."""
+
+    def read(self) -> Region:
+        """Read the whole image."""
+        return self.read_region((slice(0, self.shape[0]), slice(0, self.shape[1])))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +151,7 @@ class Data:
         if sum(height * width for _, (height, width) in sizes) * (bands * dtype.itemsize + 1) > limit:
             return None
         atlas = Atlas(sizes, bands=bands, dtype=dtype)
-        read_all(atlas, pairs.values(), self._read)
+        read_all(atlas, pairs.values(), lambda pair: self._read_whole(pair)[:2])
         if run.rendered is not None:
             for number, rendered in render_all(run.rendered, run.card, run.labels, self.scenes, side=side):
                 atlas.put((number,), rendered)
@@ -188,14 +196,31 @@ class Data:
     def validation_images(self) -> tuple[LabelledImage, ...]:
         """List the validation images in the order of the recipe, then by name."""
         return tuple(
-            LabelledImage(name=pair.name, data_set=pair.data_set, shape=pair.shape, read=partial(self._read, pair))
+            LabelledImage(
+                name=pair.name,
+                data_set=pair.data_set,
+                shape=pair.shape,
+                read_region=partial(self._read_region, pair),
+            )
             for side in self.sides
             for pair in side.validation
         )
 
-    def _read(self, pair: Pair) -> Labelled:
-        pixels, labels = read_pair(pair, (slice(0, pair.shape[0]), slice(0, pair.shape[1])))
-        return scaled(pixels, pair.scaling) if self.as_float else pixels, labels
+    def _read_region(self, pair: Pair, roi: Roi) -> Region:
+        """Read a region of a validation image; one that is small, or has to be read whole, is kept for the next."""
+        depth = 4 if self.as_float else 1
+        if pair.chunk != pair.shape and math.prod(pair.shape) * (len(pair.bands) * depth + 2) > KEPT_BYTES:
+            return read_pair(pair, roi, as_float=self.as_float)
+        pixels, labels, valid = self._read_kept(pair.key)
+        return pixels[roi], labels[roi], valid[roi]
+
+    @cached_property
+    def _read_kept(self) -> Callable[[tuple[object, ...]], Region]:
+        pairs = {pair.key: pair for side in self.sides for pair in side.validation}
+        return lru_cache(2)(lambda key: self._read_whole(pairs[key]))  # a batch of tiles may span two images
+
+    def _read_whole(self, pair: Pair) -> Region:
+        return read_pair(pair, (slice(0, pair.shape[0]), slice(0, pair.shape[1])), as_float=self.as_float)
 
 
 def _warn(text: str) -> None:

@@ -1,17 +1,76 @@
 """Blocks: squares of ground that divide one image between training and validation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
+from pyproj.aoi import AreaOfInterest
+from pyproj.database import query_utm_crs_info
 
-from geoseg.rasters.ground import apply_affine, crs_of
+from geoseg.rasters.grid import Grid
+from geoseg.rasters.ground import apply_affine, crs_of, ground_steps
 from geoseg.tiling import Roi
+
+_NORTH_POLE, _SOUTH_POLE = 5041, 5042
+"""WGS 84 / UPS (E,N), beyond the zones of UTM."""
+SAME_SCALE = 0.01
+"""Tolerated error of a projection's scale: squares of 500 m on the map count as 500 m on the ground."""
 
 Block = tuple[str, int, int]
 """Image name if it has no georeference, otherwise empty; easting and northing index of the square."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Squares:
+    """Squares of ground, shared by all georeferenced images of a data set."""
+
+    crs: CRS
+    """Projected CRS."""
+    side: float
+    """Side in units of the CRS."""
+
+
+def lay_squares(grids: Sequence[GeoBox], side_m: float) -> Squares:
+    """Lay squares of `side_m` metres on the ground of images with a CRS: in Web Mercator they are larger on the map.
+
+    The images agree on the squares, so these have exactly that side only where the projection's scale is the median of
+    those in the middle of each image.
+    """
+    crs = _projected_crs(grids[0])
+    unit_m = crs.axis_info[0].unit_conversion_factor
+    steps = ground_steps(Grid(shape=(1, 1), transform=Affine.identity(), crs=crs), _middles(grids, crs))
+    ground_m = np.sqrt(np.abs(np.linalg.det(steps)))
+    found_m = float(np.nanmedian(ground_m)) if np.isfinite(ground_m).any() else unit_m
+    is_true = abs(found_m / unit_m - 1) <= SAME_SCALE
+    return Squares(crs=crs, side=side_m / (unit_m if is_true else found_m))
+
+
+def _middles(grids: Sequence[GeoBox], crs: CRS) -> npt.NDArray[np.float64]:
+    """Find x and y `(n, 2)` of the middle of each grid in a CRS."""
+    middles = []
+    for grid in grids:
+        height, width = grid.shape
+        x, y = grid.transform @ (width / 2, height / 2)
+        if crs_of(grid) != crs:
+            x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
+        middles.append((x, y))
+    return np.array(middles)
+
+
+def _projected_crs(grid: GeoBox) -> CRS:
+    """Choose the CRS of the squares: the grid's own if projected, else its UTM zone, or the polar stereographic one."""
+    crs = crs_of(grid)
+    if crs.is_projected:
+        return crs
+    bounds = grid.boundingbox
+    to_lonlat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_lonlat.transform((bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2)
+    zones = query_utm_crs_info("WGS 84", AreaOfInterest(lon, lat, lon, lat))
+    return CRS.from_epsg(int(zones[0].code) if zones else _NORTH_POLE if lat > 0 else _SOUTH_POLE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,35 +81,35 @@ class Ground:
     """Name of the image."""
     grid: GeoBox | None
     """Its pixel grid; None without georeference."""
-    gsd_m: float
-    crs: CRS | None
-    """Projected CRS of the squares, shared by all images of a data set."""
-    side_m: float
+    squares: Squares | None
+    """None without georeference: then they start at the image's first pixel."""
+    side_px: tuple[float, float]
+    """Height and width of a square in pixels of the grid; roughly, with georeference."""
 
     def numbers(
         self, rows: npt.NDArray[np.float64], cols: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Easting and northing index of the square at each position of the grid, in the arrays' broadcast shape."""
         rows, cols = np.broadcast_arrays(rows, cols)
-        if self.grid is None or self.crs is None:
-            side = self.side_m / self.gsd_m
-            return np.floor(cols / side).astype(np.int64), np.floor(rows / side).astype(np.int64)
+        if self.grid is None or self.squares is None:
+            height, width = self.side_px
+            return np.floor(cols / width).astype(np.int64), np.floor(rows / height).astype(np.int64)
         x, y = apply_affine(self.grid.transform, cols, rows)
-        if crs_of(self.grid) != self.crs:
-            x, y = Transformer.from_crs(crs_of(self.grid), self.crs, always_xy=True).transform(x, y)
-        side = self.side_m / self.crs.axis_info[0].unit_conversion_factor
+        crs, side = self.squares.crs, self.squares.side
+        if crs_of(self.grid) != crs:
+            x, y = Transformer.from_crs(crs_of(self.grid), crs, always_xy=True).transform(x, y)
         return np.floor(x / side).astype(np.int64), np.floor(y / side).astype(np.int64)
 
     @property
     def _owner(self) -> str:
-        return self.name if self.crs is None else ""
+        return self.name if self.squares is None else ""
 
     def blocks(self, shape: tuple[int, int]) -> set[Block]:
         """Find the squares hit by a fine lattice of points on an image of `shape`, and by the centres of their pixels.
 
         A sliver of a square at the edge may hold a point and no centre: none of its pixels could be held out.
         """
-        step = max(1.0, min(self.side_m / self.gsd_m, *shape) / 8)
+        step = max(1.0, min(*self.side_px, *shape) / 8)
         rows, cols = np.ogrid[step / 2 : shape[0] : step, step / 2 : shape[1] : step]
         return self._hit(rows, cols) & self._hit(np.floor(rows) + 0.5, np.floor(cols) + 0.5)
 

@@ -69,10 +69,13 @@ def build_label_encoder(entry: DataSet, sets: LabelSets) -> LabelEncoder:
             f"data set {entry.name} has coding {entry.coding!r}; choose ids, colours, vector or one of "
             f"{', '.join(CODINGS)}."
         )
-    table = _encode_names(entry, coding, sets)
-    for key, target in entry.values.items():
-        if key != OTHERS and key not in coding.names.values():
-            table[_parse_key(key, coding, entry)] = sets.encode(target, entry.name)
+    own = {
+        _parse_key(key, coding, entry): sets.encode(target, entry.name)
+        for key, target in entry.values.items()
+        if key != OTHERS and key not in coding.names.values()
+    }
+    names = {value: name for value, name in coding.names.items() if value not in own}
+    table = _encode_names(names, entry, coding, sets) | own
     if entry.coding == "ids":
         if not entry.values:
             table = {i: i for i in range(len(sets.legend))}
@@ -87,10 +90,10 @@ def build_label_encoder(entry: DataSet, sets: LabelSets) -> LabelEncoder:
     )
 
 
-def _encode_names(entry: DataSet, coding: Coding, sets: LabelSets) -> dict[int, int]:
-    """Map a coding's classes by `values`, else to the legend's class of that name, else to ignored."""
+def _encode_names(names: Mapping[int, str], entry: DataSet, coding: Coding, sets: LabelSets) -> dict[int, int]:
+    """Map names of a coding by `values`, else to the legend's class of that name, else to ignored."""
     table = {}
-    for value, name in coding.names.items():
+    for value, name in names.items():
         if name in entry.values:
             table[value] = sets.encode(entry.values[name], entry.name)
         elif name in sets.legend.names:

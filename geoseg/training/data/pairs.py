@@ -58,6 +58,8 @@ class Pair:
     label_identity: tuple[Mark, ...]
     native: tuple[int, int]
     """Height and width of the image file."""
+    native_m: tuple[float, float]
+    """Ground sample distance of the image file, down and along."""
     shape: tuple[int, int]
     """Height and width on the grid."""
     gsd_m: float
@@ -167,6 +169,7 @@ def open_pair(
                     image_identity=imagery.raster.identity,
                     label_identity=label_identity,
                     native=native,
+                    native_m=found_m,
                     shape=shape,
                     gsd_m=math.sqrt(math.prod(found_m)) if gsd_m is None else gsd_m,
                     grid=None if grid is None else grid.geobox,

@@ -1,12 +1,14 @@
 """Read regions of a pair on the model's grid: the image resampled, its labels by nearest neighbour."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from geoseg.errors import SceneError
 from geoseg.rasters.identity import check_unchanged
 from geoseg.rasters.open import opened
-from geoseg.rasters.read import read_imagery
+from geoseg.rasters.read import read_imagery, scaled
 from geoseg.tiling import Roi, clip, within
 
 from .label_rasters import read_values
@@ -15,6 +17,10 @@ from .pairs import Pair
 
 Labelled = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
 """Pixels `(rows, columns, bands)`, 0 where invalid, and label values `(rows, columns)`."""
+
+
+Region = tuple[npt.NDArray[Any], npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+"""Pixels and label values likewise, and the validity mask of the image `(rows, columns)`."""
 
 
 def count_bytes(labelled: Labelled) -> int:
@@ -34,12 +40,18 @@ def shift(roi: Roi, origin: Roi) -> Roi:
     return rows, cols
 
 
-def read_pair(pair: Pair, roi: Roi) -> Labelled:
-    """Read a region of the grid, with pixels in the image's data type; UsageError for unmapped label values."""
+def read_pair(pair: Pair, roi: Roi, *, as_float: bool = False) -> Region:
+    """Read a region of the grid, with pixels in the image's data type, or `as_float` scaled for the network.
+
+    Raises UsageError for unmapped label values.
+    """
     pixels, valid = read_image(pair, roi)
     labels = read_labels(pair, roi)
     labels[~valid] = pair.ignored
-    return pixels, labels
+    if as_float:
+        pixels = scaled(pixels, pair.scaling)
+        pixels[~valid] = 0
+    return pixels, labels, valid
 
 
 def read_image(pair: Pair, roi: Roi) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:

@@ -10,22 +10,18 @@ from typing import TypeVar
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
-from pyproj.aoi import AreaOfInterest
-from pyproj.database import query_utm_crs_info
+from pyproj import Transformer
 
 from geoseg.errors import UsageError
 from geoseg.rasters.ground import apply_affine, crs_of
 from geoseg.training.recipe.recipe import DataSet
 from geoseg.vectors.geojson import cut_at_antimeridian, ring_in_degrees
 
-from .ground_squares import Blocks, Ground
+from .ground_squares import Blocks, Ground, lay_squares
 from .pairs import Pair
 
 Name = TypeVar("Name")
 
-_NORTH_POLE, _SOUTH_POLE = 5041, 5042
-"""WGS 84 / UPS (E,N), beyond the zones of UTM."""
 EDGE_PX = 1.0
 """Pixels to shrink footprints by, so that adjacent images do not overlap."""
 
@@ -140,15 +136,16 @@ def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int, as_in: Sid
         raise UsageError(
             f"data set {entry.name} is split by block, and blocks have no names; give a share to hold out."
         )
+    parts = [] if as_in is None else [pair.part for pair in (*as_in.training, *as_in.validation) if pair.part]
     grids = [pair.grid for pair in pairs if pair.grid is not None]
-    crs = _projected_crs(grids[0]) if grids else None
+    given = [part.ground.squares for part in parts if part.ground.squares]
+    squares = given[0] if given else lay_squares(grids, entry.split.block_m) if grids else None
     grounds = [
         Ground(
             name=pair.name,
             grid=pair.grid,
-            gsd_m=pair.gsd_m,
-            crs=None if pair.grid is None else crs,
-            side_m=entry.split.block_m,
+            squares=None if pair.grid is None else squares,
+            side_px=_side_px(pair, entry.split.block_m),
         )
         for pair in pairs
     ]
@@ -156,9 +153,7 @@ def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int, as_in: Sid
     if as_in is None:
         held_out = frozenset(_draw(sorted(set().union(*blocks)), share, seed))
     else:  # pixels of another size may hit fewer squares, of which others would be drawn
-        held_out = frozenset().union(
-            *(pair.part.held_out for pair in (*as_in.training, *as_in.validation) if pair.part is not None)
-        )
+        held_out = frozenset().union(*(part.held_out for part in parts))
     sides: dict[bool, list[Pair]] = {True: [], False: []}
     for pair, ground, own in zip(pairs, grounds, blocks, strict=True):
         for training, side in sides.items():
@@ -167,16 +162,15 @@ def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int, as_in: Sid
     return Sides(training=tuple(sides[True]), validation=tuple(sides[False]))
 
 
-def _projected_crs(grid: GeoBox) -> CRS:
-    """Choose the CRS of the squares: the grid's own if projected, else its UTM zone, or the polar stereographic one."""
-    crs = crs_of(grid)
-    if crs.is_projected:
-        return crs
-    bounds = grid.boundingbox
-    to_lonlat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    lon, lat = to_lonlat.transform((bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2)
-    zones = query_utm_crs_info("WGS 84", AreaOfInterest(lon, lat, lon, lat))
-    return CRS.from_epsg(int(zones[0].code) if zones else _NORTH_POLE if lat > 0 else _SOUTH_POLE)
+def _side_px(pair: Pair, block_m: float) -> tuple[float, float]:
+    """Height and width of a square in pixels of the grid; without georeference, the same in the file at every GSD."""
+    if pair.grid is not None:
+        return block_m / pair.gsd_m, block_m / pair.gsd_m
+    height, width = (
+        block_m / own_m * (worked / native)
+        for own_m, worked, native in zip(pair.native_m, pair.shape, pair.native, strict=True)
+    )
+    return height, width
 
 
 def refuse_overlaps(sides: Sequence[Sides]) -> None:
@@ -220,8 +214,17 @@ def _plane(pair: Pair) -> str | None:
 
 def _are_divided(one: Pair, other: Pair) -> bool:
     """Whether both images are divided by the same squares, so that no ground is on both sides."""
-    same_squares = one.grid is not None or one.name == other.name
-    return one.part is not None and other.part is not None and one.data_set == other.data_set and same_squares
+    if one.part is None or other.part is None or one.part.ground.squares != other.part.ground.squares:
+        return False
+    if one.grid is None and _own_squares(one) != _own_squares(other):
+        return False
+    return one.part.held_out is other.part.held_out or one.part.held_out == other.part.held_out
+
+
+def _own_squares(pair: Pair) -> tuple[object, ...]:
+    """Identify the squares of an image without georeference."""
+    assert pair.part is not None
+    return pair.image.resolve(), pair.name, pair.shape, pair.part.ground.side_px
 
 
 def _refuse_ground(ones: Sequence[Pair], others: Sequence[Pair], one: str, other: str) -> None:

@@ -70,8 +70,9 @@ def sample_windows(
             skipped = 0
             yield pixels, labels
     raise UsageError(
-        f"data set {counted.parts[0][0].data_set}: {ATTEMPTS} windows of {side} pixels in a row were mostly without "
-        "labels or data; reduce schedule.window, or check the masks of the images."
+        f"data set {counted.parts[0][0].data_set}: {ATTEMPTS} windows of {side} pixels in a row were skipped, as "
+        "more than half of their pixels have no label or no data; reduce schedule.window, label larger areas, or check "
+        "the masks of the images."
     )
 
 

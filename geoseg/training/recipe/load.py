@@ -22,12 +22,12 @@ _ARCHITECTURE = ("preset", "width", "depth", "encoder")
 
 
 def as_recipe(recipe: Recipe | str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Load a recipe from a path; a Recipe is returned as it is."""
+    """Load a recipe from a path; the paths of a Recipe are relative to the current folder."""
     if not isinstance(recipe, Recipe):
         return load_recipe(Path(recipe), overrides)
     if overrides:
         raise UsageError("a Recipe takes no `overrides`; change it with `model_copy(update=…)`.")
-    return recipe
+    return _settle(recipe, Path.cwd())
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -49,7 +49,12 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     document.setdefault("name", path.stem)
     for override in overrides:
         _override(document, override)
-    recipe = _make_paths_absolute(parse_recipe(document, source=path.name), path.absolute().parent)
+    return _settle(parse_recipe(document, source=path.name), path.absolute().parent)
+
+
+def _settle(recipe: Recipe, folder: Path) -> Recipe:
+    """Make the paths of a recipe in a folder absolute, and take its network from the initial bundle."""
+    recipe = _make_paths_absolute(recipe, folder)
     return recipe.model_copy(update={"network": _complete(recipe.network)})
 
 

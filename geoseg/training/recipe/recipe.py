@@ -101,7 +101,7 @@ class Split(Section):
     groups: dict[str, list[str]] = {}
     """Glob patterns of image names, by group."""
     block_m: Annotated[float, Field(gt=0)] = 500.0
-    """Side of a square, in metres."""
+    """Side of a square, in metres on the ground."""
 
 
 class DataSet(Section):
@@ -228,7 +228,7 @@ class Schedule(Section):
     """Share of all steps, or of the minutes, for the warm-up."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.997
-    """Momentum of the averaged weights; 0 for no averaging."""
+    """Momentum of the averaged weights, which is smaller in the first steps; 0 for no averaging."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     """`auto` is mixed_bfloat16 on hardware that computes in bfloat16, else float32."""
     patience: Positive | None = None

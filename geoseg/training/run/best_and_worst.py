@@ -1,11 +1,13 @@
 """Find the best and worst tiles of the validation images."""
 
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.tiling import Lattice, clip
+from geoseg.tiling import Lattice, Roi, clip
 from geoseg.training.recipe.label_sets import LabelSets
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
@@ -54,28 +56,38 @@ class Extremes:
         """Best tiles, best first; none is also among the worst."""
         return self._kept[::-1][: min(self._count, len(self._kept) // 2)]
 
-    def add(self, name: str, image: Pixels, reference: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8]) -> None:
-        """Score the tiles of an image, cut without overlap."""
-        correct = self._allowed[reference, predicted]
-        labelled = self._labelled[reference]
+    def add(
+        self,
+        name: str,
+        read: Callable[[Roi], Pixels],
+        reference: npt.NDArray[np.uint8],
+        predicted: npt.NDArray[np.uint8],
+    ) -> None:
+        """Score the tiles of an image, cut without overlap; pixels of those to keep are read."""
         height, width = reference.shape
         lattice = Lattice(shape=(height, width), tile=self._tile, overlap=0)
         all_rows, all_cols = lattice.roi
         for tile in lattice.tiles():
             rows, cols = clip(tile.rows, all_rows), clip(tile.cols, all_cols)
-            counted = labelled[rows, cols]
+            counted = self._labelled[reference[rows, cols]]
             if counted.mean() < LEAST_LABELLED:
+                continue
+            correct = self._allowed[reference[rows, cols], predicted[rows, cols]]
+            accuracy = float(correct[counted].mean())
+            rank = bisect_right(self._kept, accuracy, key=lambda kept: kept.accuracy)
+            is_full = len(self._kept) == 2 * self._count
+            if is_full and rank == self._count:
                 continue
             scored = ScoredTile(
                 source=name,
                 row=rows.start,
                 column=cols.start,
-                accuracy=float(correct[rows, cols][counted].mean()),
+                accuracy=accuracy,
                 # Copies, since views would keep the whole image.
-                image=image[rows, cols].copy(),
+                image=read((rows, cols)).copy(),
                 reference=reference[rows, cols].copy(),
                 predicted=predicted[rows, cols].copy(),
             )
-            kept = sorted([*self._kept, scored], key=lambda kept: kept.accuracy)
-            # Keep only candidates, to free the arrays of other tiles.
-            self._kept = kept if len(kept) <= 2 * self._count else kept[: self._count] + kept[-self._count :]
+            self._kept.insert(rank, scored)
+            if is_full:
+                del self._kept[self._count]

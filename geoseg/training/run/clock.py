@@ -82,7 +82,7 @@ class WhenDue(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not t
     """Callbacks for which only the epochs end at which `is_due`, and that do nothing between their steps.
 
     Keras reads the loss of each step before it sends the next one to the device if a callback of its own list has a
-    method for steps, as its `BackupAndRestore` has.
+    method for steps.
     """
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], is_due: Callable[[], bool]) -> None:

@@ -91,8 +91,13 @@ class RunFolder:
 
     @property
     def backup(self) -> Path:
-        """Checkpoint to resume from, of Keras's `BackupAndRestore`."""
+        """Folder of the checkpoint."""
         return self.path / "checkpoints" / "backup"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Network and optimizer to resume from, after the last epoch or, in a schedule in minutes, the last row."""
+        return self.backup / "latest.weights.h5"
 
     @property
     def validation(self) -> Path:

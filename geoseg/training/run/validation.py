@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,47 +14,50 @@ from geoseg.evaluation import matrix_scores
 from geoseg.evaluation.confusion import Confusion
 from geoseg.evaluation.scores import Scores
 from geoseg.models.legend import NODATA
-from geoseg.tiling import Lattice, Tile, blend, reflect
+from geoseg.tiling import Lattice, Roi, Tile, blend
 from geoseg.training.recipe.label_sets import LabelSets
 
 from .best_and_worst import Extremes, Pixels
+from .tile_reader import TileReader
 from .validation_samples import Sampler
 
 if TYPE_CHECKING:
     from geoseg.training.data.dataset import LabelledImage
 
+ROWS = 512
+"""Rows of an image to read, or count, at a time."""
+
 Scorer = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """Class probabilities `(tiles, side, side, classes)` for pixels 0–255 `(tiles, side, side, bands)`."""
+Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32]]
+"""Pixels `(tiles, side, side, bands)`, label values and weights `(tiles, side, side)`."""
 
 
 class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not typed
-    """Tiles that cover the images without overlap, in batches of `size`; the last one is padded with ignored tiles.
+    """Tiles with labels, which cover the images without overlap, in batches of `size`; the last one is padded.
 
-    Pixels outside an image get the label value `ignored`.
+    Pixels outside an image, and tiles that pad a batch, get the label value `ignored`. Labelled pixels have one weight
+    and others none, so that the mean loss of all batches is that of the labelled pixels.
     """
 
     def __init__(self, images: "Sequence[LabelledImage]", *, tile: int, size: int, ignored: int) -> None:
         super().__init__()
         self.error: Exception | None = None
         """Exception from reading, which TensorFlow replaces by its own."""
-        self._tile = tile
+        self._images = TileReader(images)
         self._size = size
         self._ignored = ignored
-        self._places = [
-            (number, place)
-            for number, image in enumerate(images)
-            for place in Lattice(shape=image.shape, tile=tile, overlap=0).tiles()
-        ]
-        # Tiles come image by image, and a batch may span two images.
-        self._read = lru_cache(2)(lambda number: images[number].read())
         # Keras calls this from short-lived TensorFlow threads, and PROJ objects shared with them corrupt the heap.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="validation")
+        self._places, self._labelled = self._reader.submit(
+            self._find_places, [image.shape for image in images], tile
+        ).result()
 
     def __len__(self) -> int:
         return len(self._places) // self._size + (len(self._places) % self._size > 0)
 
-    def __getitem__(self, number: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-        """Read a batch: pixels `(size, tile, tile, bands)` and label values `(size, tile, tile)`."""
+    def __getitem__(self, number: int) -> Batch:
+        """Read a batch of `size` tiles."""
         try:
             tiles = self._reader.submit(self._tiles, number).result()
         except Exception as error:
@@ -63,49 +66,51 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         pixels, labels = tiles[0]
         nothing = (np.zeros_like(pixels), np.full_like(labels, self._ignored))
         tiles += [nothing] * (self._size - len(tiles))
-        return np.stack([tile[0] for tile in tiles]), np.stack([tile[1] for tile in tiles])
+        batch = np.stack([tile[1] for tile in tiles])
+        weight = len(self) * batch.size / max(self._labelled, 1)
+        return np.stack([tile[0] for tile in tiles]), batch, np.float32(weight) * (batch != self._ignored)
+
+    def _find_places(self, shapes: Sequence[tuple[int, int]], tile: int) -> tuple[list[tuple[int, Tile]], int]:
+        """Find the tiles with labels, or else one without, and count the labelled pixels."""
+        places = [
+            (number, place)
+            for number, shape in enumerate(shapes)
+            for place in Lattice(shape=shape, tile=tile, overlap=0).tiles()
+        ]
+        counts = [int((self._images.labels(*place, self._ignored) != self._ignored).sum()) for place in places]
+        return list(compress(places, counts)) or places[:1], sum(counts)
 
     def _tiles(self, number: int) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]]:
-        return [self._cut(*place) for place in self._places[number * self._size : (number + 1) * self._size]]
-
-    def _cut(self, number: int, place: Tile) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-        image, labels = self._read(number)
-        cut = labels[_reflected_pixels(place, labels.shape)].copy()
-        rows, cols = np.ogrid[place.rows, place.cols]
-        height, width = labels.shape
-        cut[(rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)] = self._ignored
-        return _cut_reflected(image, place), cut
-
-
-def _cut_reflected(image: Pixels, place: Tile) -> npt.NDArray[np.float32]:
-    """Cut the pixels of a tile, reflected at the image's edges."""
-    return image[_reflected_pixels(place, image.shape)].astype(np.float32)
-
-
-def _reflected_pixels(place: Tile, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], ...]:
-    rows = reflect(place.rows.start, place.rows.stop, shape[0])
-    cols = reflect(place.cols.start, place.cols.stop, shape[1])
-    return np.ix_(rows, cols)
+        places = self._places[number * self._size : (number + 1) * self._size]
+        return [(self._images.pixels(*place), self._images.labels(*place, self._ignored)) for place in places]
 
 
 def map_classes(
-    score: Scorer, image: Pixels, *, tile: int, overlap: int, window: str, sampler: Sampler | None = None
+    score: Scorer,
+    image: "LabelledImage",
+    *,
+    tile: int,
+    overlap: int,
+    window: str,
+    sampler: Sampler | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """Map the most probable classes `(height, width)` of an image, blended as in `geoseg predict`."""
-    lattice = Lattice(shape=image.shape[:2], tile=tile, overlap=overlap)
+    """Map the most probable classes `(height, width)` of an image, filled and blended as in `geoseg predict`."""
+    lattice = Lattice(shape=image.shape, tile=tile, overlap=overlap)
+    reader = TileReader([image])
 
     def scored() -> Iterator[tuple[Tile, npt.NDArray[np.float32]]]:
         for place in lattice.tiles():
-            (scores,) = score(_cut_reflected(image, place)[None])
+            (scores,) = score(reader.pixels(0, place)[None])
             if sampler is not None:
                 sampler.add_tile(lattice, place, scores)
             yield place, scores
 
-    return np.concatenate([scores.argmax(axis=-1) for _, scores in blend(scored(), lattice, window)]).astype(np.uint8)
+    strips = blend(scored(), lattice, window)
+    return np.concatenate([scores.argmax(axis=-1).astype(np.uint8) for _, scores in strips])
 
 
 def validate(
-    classify: Callable[[Pixels], npt.NDArray[np.uint8]],
+    classify: Callable[["LabelledImage"], npt.NDArray[np.uint8]],
     images: "Sequence[LabelledImage]",
     labels: LabelSets,
     extremes: Extremes,
@@ -124,13 +129,12 @@ def validate(
     total = np.zeros((len(labels.allowed), classes), np.int64)
     entries = []
     for image in images:
-        pixels, reference = image.read()
-        predicted = classify(pixels)
+        predicted = classify(image)
+        reference = _read_labels(image)
         if sampler is not None:
             sampler.add_labels(image, reference)
-        extremes.add(f"{image.name} ({image.data_set})", pixels, reference, predicted)
-        pairs = reference.ravel().astype(np.int64) * classes + predicted.ravel()
-        own = np.bincount(pairs, minlength=total.size).reshape(total.shape)
+        extremes.add(f"{image.name} ({image.data_set})", _pixel_reader(image), reference, predicted)
+        own = _count(reference, predicted, total.shape)
         total += own
         scores = class_scores(own, labels).to_json()
         entries.append(
@@ -152,6 +156,29 @@ def validate(
         "partial": partial_scores(total, labels),
         "images": entries,
     }
+
+
+def _read_labels(image: "LabelledImage") -> npt.NDArray[np.uint8]:
+    """Read the label values `(height, width)` of an image, whose pixels may not fit into memory."""
+    height, width = image.shape
+    parts = [(slice(row, min(row + ROWS, height)), slice(0, width)) for row in range(0, height, ROWS)]
+    return np.concatenate([image.read_region(part)[1] for part in parts])
+
+
+def _pixel_reader(image: "LabelledImage") -> Callable[[Roi], Pixels]:
+    return lambda roi: image.read_region(roi)[0]
+
+
+def _count(
+    reference: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8], shape: tuple[int, int]
+) -> npt.NDArray[np.int64]:
+    """Count pixels by label value and predicted class, some rows at a time, as each takes 8 bytes."""
+    table = np.zeros(shape, np.int64)
+    for start in range(0, len(reference), ROWS):
+        rows = slice(start, start + ROWS)
+        pairs = reference[rows].ravel().astype(np.int64) * shape[1] + predicted[rows].ravel()
+        table += np.bincount(pairs, minlength=table.size).reshape(shape)
+    return table
 
 
 def class_scores(table: npt.NDArray[np.int64], labels: LabelSets) -> Scores:

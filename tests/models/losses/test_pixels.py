@@ -49,7 +49,21 @@ def test_certainty_of_a_wrong_class_has_a_finite_loss():
     """Zero probability of all allowed classes gives a large but finite loss."""
     wrong = np.eye(CLASSES, dtype=np.float32)[None, None, :1]
     (loss,) = loss_map(MarginalCrossEntropy(ALLOWED, classes=CLASSES), np.array([[[1]]]), wrong).ravel()
-    np.testing.assert_allclose(loss, -np.log(1e-6), rtol=1e-5)
+    np.testing.assert_allclose(loss, -np.log(1e-30), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("gamma", "weight"), [(0.0, 1.0), (0.0, 1000.0), (2.0, 1.0)])
+@pytest.mark.parametrize("gap", [14, 40, 65])
+def test_certainty_of_a_wrong_class_is_unlearnt(gap, gamma, weight):
+    """Its gradient by logits is that of cross-entropy, softmax minus label, however large their gap."""
+    network = keras.Sequential([keras.Input((1, 1, 1)), keras.layers.Dense(CLASSES, activation="softmax")])
+    loss = MarginalCrossEntropy(ALLOWED, classes=CLASSES, weights=np.full(len(ALLOWED), weight), gamma=gamma)
+    network.compile(optimizer=keras.optimizers.SGD(1.0), loss=loss, jit_compile=False)
+    logits = np.array([gap, 0, -1, 1], np.float32)
+    network.set_weights([np.zeros((1, CLASSES), np.float32), logits])
+    network.train_on_batch(np.ones((1, 1, 1, 1)), np.array([[[1]]]))
+    gradient = logits - network.get_weights()[1]
+    np.testing.assert_allclose(gradient, np.multiply(weight, [1, -1, 0, 0]), rtol=1e-4, atol=1e-5 * weight)
 
 
 @pytest.mark.parametrize(("label", "learns"), [(IGNORED, False), (NOT_ROAD, True), (0, True)])

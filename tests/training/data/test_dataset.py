@@ -9,6 +9,7 @@ from standins import warned
 from geoseg.errors import DataError, GeosegError, UsageError
 from geoseg.rendering import SurfaceClass, render_scene
 from geoseg.training.data.dataset import Data, open_data
+from geoseg.training.data.read_pairs import read_pair
 from geoseg.training.recipe.load import load_recipe, parse_recipe
 from geoseg.training.recipe.recipe import Rendered
 from geoseg.training.recipe.resolve import resolve
@@ -47,7 +48,7 @@ def test_validation_images(two_sets):
     images = data.validation_images()
     assert [(image.data_set, image.name) for image in images] == [("a", "1"), ("b", "0"), ("b", "2")]
     for image in images:
-        pixels, labels = image.read()
+        pixels, labels, _ = image.read()
         source, codes = truth[image.data_set, image.name]
         if image.data_set == "a":
             expected, values = source[:3].astype(np.float32), codes
@@ -60,6 +61,44 @@ def test_validation_images(two_sets):
         assert pixels.dtype == np.float32
         np.testing.assert_array_equal(labels, np.where(codes == 255, 4, values))
         assert image.shape == labels.shape
+
+
+def test_pixels_without_data_are_black(write_raster, open_recipe):
+    """Windows and validation images are 0 where the image is not valid, whatever the offset of its values."""
+    values = np.random.default_rng(0).normal(-12, 2, (1, 64, 64)).astype(np.float32)
+    values[:, :, 40:] = -9999
+    write_raster("set/images/a.tif", values, nodata=-9999)
+    write_raster("set/labels/a.tif", np.ones((1, 64, 64), np.uint8))
+    card = {"bands": ["vv"], "scaling": {"float32": {"offset": -25.0, "gain": 10.0}}}
+    data = open_recipe({"name": "set", "images": "set", "split": {"validation": 0.0}}, card=card)
+    pixels, labels = next(data.windows(0, side=64))
+    np.testing.assert_array_equal(pixels == 0, (labels == data.run.labels.ignored)[..., None])
+    atlas = data.atlas(side=64)
+    np.testing.assert_array_equal(atlas.pixels[:, 0] == 0, atlas.labels == data.run.labels.ignored)
+
+
+@pytest.mark.parametrize(("suffix", "kept", "times"), [(".tif", 10**6, 9), (".tif", 10**8, 1), (".png", 10**6, 1)])
+def test_regions_of_validation_images(write_raster, open_recipe, monkeypatch, suffix, kept, times):
+    """A region is that of the whole image; one that is small, or has to be read whole, is read once for all regions."""
+    monkeypatch.setattr("geoseg.training.data.dataset.KEPT_BYTES", kept)
+    profile = {"tiled": True, "blockxsize": 256, "blockysize": 256} if suffix == ".tif" else {}
+    write_raster(f"set/images/a{suffix}", np.random.default_rng(0).integers(0, 255, (3, 2100, 2100), np.uint8),
+                 **profile)  # fmt: skip
+    write_raster(f"set/labels/a{suffix}", np.random.default_rng(1).integers(0, 3, (1, 2100, 2100), np.uint8))
+    reads = []
+    monkeypatch.setattr(
+        "geoseg.training.data.dataset.read_pair", lambda *given, **more: reads.append(1) or read_pair(*given, **more)
+    )
+    rendered = {"scenes": 1, "values": {"*": "land"}}
+    data = open_recipe({"name": "set", "images": "set", "split": {"validation": 1.0}}, rendered=rendered)
+    (image,) = data.validation_images()
+    regions = [(slice(row, row + 100), slice(70, 2100)) for row in range(0, 900, 100)]
+    found = [image.read_region(region) for region in regions]
+    assert len(reads) == times
+    whole = image.read()
+    for region, parts in zip(regions, found, strict=True):
+        for part, everything in zip(parts, whole, strict=True):
+            np.testing.assert_array_equal(part, everything[region])
 
 
 def counted(truth):
@@ -219,7 +258,7 @@ def test_shipped_recipe_on_real_imagery(real_data, shipped_recipe):
     assert (len(massachusetts.training), len(massachusetts.validation)) == (41, 10)
     names = sorted(pair.name for side in (massachusetts.training, massachusetts.validation) for pair in side)
     assert [pair.name for pair in massachusetts.validation] == names[:50:5]
-    pixels, labels = data.validation_images()[-1].read()
+    pixels, labels, _ = data.validation_images()[-1].read()
     # White collars are masked: black to the network, and without a label.
     assert (pixels[labels == data.run.labels.ignored] == 0).mean() > 0.99
     assert set(np.unique(labels)) == {2, 5, 6}

@@ -107,6 +107,15 @@ def test_other_legend_by_class_name():
     assert [sets.allowed[label] for label in labels] == [(2,), (0,), (3,), (0, 1, 2, 3, 4), (1, 4)]
 
 
+def test_classes_mapped_by_colour():
+    """A class of a coding whose colour `values` maps needs no mapping by name."""
+    values = {"#ffffff": "road", "#0000ff": "building", "#00ffff": "vegetation", "#00ff00": "vegetation"}
+    values |= {"#ffff00": "ignore", "clutter": "land"}
+    sets, encoder = opened(coding="potsdam", values=values)
+    colours = [0xFFFFFF, 0x0000FF, 0x00FF00, 0xFFFF00, 0xFF0000, 0x000000]
+    assert encode(encoder, colours) == [[2, 0, 3, sets.ignored, 1, sets.ignored]]
+
+
 def test_unknown_colour():
     """An unmapped colour is an error with its pixel count, unless it is ignored."""
     picture = [[0x3C1098, 0x123456], [0x123456, 0x123456]]

@@ -94,7 +94,7 @@ def test_regions_join(write_raster, coordinates, ids, only_pair, gsd_m):
     write_raster("label.tif", ids(90, 70))
     pair = only_pair(images="image.tif", labels="label.tif", card={"gsd_m": gsd_m})
     assert pair.shape == (round(90 / gsd_m), round(70 / gsd_m))
-    pixels, labels = read_pair(pair, whole(pair))
+    pixels, labels, _ = read_pair(pair, whole(pair))
     for chunk in ((7, 11), (40, 3), pair.shape):
         for roi in replace(pair, chunk=chunk).chunks():
             part = read_pair(pair, roi)
@@ -143,7 +143,7 @@ def test_masked_pixels(write_raster, coordinates, ids, only_pair, kind):
     labels = ids(20, 30)
     write_raster("label.tif", labels)
     pair = only_pair(images="image.tif", labels="label.tif", card=card, **RGB)
-    pixels, read = read_pair(pair, whole(pair))
+    pixels, read, _ = read_pair(pair, whole(pair))
     assert (pixels[~valid] == 0).all()
     assert (pixels[valid] > 0).all()
     np.testing.assert_array_equal(read, np.where(valid, labels[0], pair.ignored))

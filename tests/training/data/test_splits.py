@@ -10,7 +10,7 @@ from pyproj import CRS, Transformer
 from rasterio import Affine
 
 from geoseg.errors import UsageError
-from geoseg.training.data.ground_squares import Blocks, Ground
+from geoseg.training.data.ground_squares import Blocks, Ground, Squares
 from geoseg.training.data.read_pairs import read_image, read_labels
 from geoseg.training.data.splits import footprint
 
@@ -219,6 +219,29 @@ def test_overlaps_between_data_sets(tiles, open_recipe):
     assert open_recipe(entry(**blocks)).validation_images()
 
 
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+@pytest.mark.parametrize(("other", "refused"), [({}, False), ({"block_m": 20}, True), ({"validation": 0.5}, True)])
+def test_blocks_of_two_data_sets(write_raster, open_recipe, suffix, other, refused):
+    """Two data sets may label one image if equal blocks divide them alike, so that no ground is on both sides."""
+    rng, place = np.random.default_rng(0), PLACE if suffix == ".tif" else None
+    write_raster(f"images/a{suffix}", rng.integers(1, 255, (3, 130, 170), np.uint8), transform=place)
+    split, data_sets = {"by": "block", "block_m": 30, "validation": 0.3}, []
+    for name, changes in (("roads", {}), ("water", other)):
+        write_raster(f"{name}/a{suffix}", rng.integers(0, 3, (1, 130, 170), np.uint8), transform=place)
+        data_sets.append({"name": name, "images": "images", "labels": name, "split": split | changes})
+    if refused:
+        with pytest.raises(UsageError, match="use it for one of them"):
+            open_recipe(*data_sets)
+        return
+    whole = (slice(0, 130), slice(0, 170))
+    trained, held_out = (
+        [read_labels(pair, whole) != 3 for sides in open_recipe(*data_sets).sides for pair in getattr(sides, side)]
+        for side in ("training", "validation")
+    )
+    assert len(trained) == len(held_out) == 2
+    assert not (np.any(trained, axis=0) & np.any(held_out, axis=0)).any()
+
+
 @pytest.mark.parametrize("placed", [True, False])
 def test_blocks_part_the_labels(write_raster, open_recipe, placed):
     """Each labelled pixel is on exactly one side, together with its whole square."""
@@ -255,6 +278,39 @@ def test_ground_is_held_out_at_every_pixel_size(write_raster, open_recipe):
         assert pair.part.held_out == validation.part.held_out
 
 
+@pytest.mark.parametrize(("suffix", "step"), [(".png", 1.0), (".png", 0.96), (".tif", 1.0)])
+def test_held_out_ground_is_trained_on_at_no_pixel_size(write_raster, open_recipe, step, suffix):
+    """Every level leaves out the held-out pixels, even if its GSD is so near to the image's that the grid is kept."""
+    rng = np.random.default_rng(0)
+    place = None if suffix == ".png" else PLACE
+    write_raster(f"set/images/a{suffix}", rng.integers(1, 255, (3, 200, 200), np.uint8), transform=place)
+    write_raster(f"set/labels/a{suffix}", np.ones((1, 200, 200), np.uint8), transform=place)
+    split = {"by": "block", "block_m": 10 * step, "validation": 0.3}
+    entry = {"name": "set", "images": "set", "split": split, "train_gsd_m": [1.03 * step, 2 * step]}
+    data = open_recipe(entry | ({"gsd_m": step} if place is None else {}), card={"gsd_m": 1.0})
+    (validation,) = data.sides[0].validation
+    held_out = validation.part.contains((slice(0, 200), slice(0, 200)))
+    for (pair,), size in zip(data.sides[0].levels, (200, 100), strict=True):
+        trained = pair.part.contains((slice(0, size), slice(0, size)))
+        np.testing.assert_array_equal(trained.repeat(200 // size, 0).repeat(200 // size, 1), ~held_out)
+
+
+@pytest.mark.parametrize(("crs", "north", "gsd_m"), [("EPSG:3857", 8_366_000, 0.5), ("EPSG:32633", 5_400_000, 1.0)])
+def test_blocks_are_metres_on_the_ground(write_raster, open_recipe, crs, north, gsd_m):
+    """A square is `block_m` wide on the ground, where Web Mercator is twice as large too, and images share squares."""
+    for number in range(2):
+        place = Affine(1, 0, 500_000 + 300 * number, 0, -1, north)
+        rng = np.random.default_rng(number)
+        write_raster(f"set/images/{number}.tif", rng.integers(0, 255, (3, 300, 300), np.uint8), transform=place,
+                     crs=crs)  # fmt: skip
+        write_raster(f"set/labels/{number}.tif", np.ones((1, 300, 300), np.uint8), transform=place, crs=crs)
+    data = open_recipe(entry(by="block", block_m=50, validation=0.3), card={"gsd_m": gsd_m})
+    west, east = data.sides[0].training
+    assert west.part.ground.squares == east.part.ground.squares
+    across, _ = west.part.ground.numbers(np.zeros((1, 1)), np.arange(300)[None] + 0.5)
+    assert across.max() - across.min() == pytest.approx(300 * gsd_m / 50, abs=1)
+
+
 def test_images_smaller_than_squares_stay(tiles, open_recipe):
     """Whatever the size of the squares, each image is on one side or on both."""
     tiles()
@@ -273,7 +329,9 @@ def test_images_agree_on_blocks(angle, gsd_m, crs):
     x, y = Transformer.from_crs("EPSG:32633", crs, always_xy=True).transform(500_000, 5_400_000)
     step = gsd_m / (111_000 if crs == "EPSG:4326" else 1)
     turned = Affine.translation(x, y) @ Affine.rotation(angle) @ Affine.scale(step, -step)
-    ground = Ground(name="a", grid=GeoBox((40, 40), turned, crs), gsd_m=gsd_m, crs=squares, side_m=17.0)
+    side_px = (17 / gsd_m, 17 / gsd_m)
+    grid, layout = GeoBox((40, 40), turned, crs), Squares(crs=squares, side=17.0)
+    ground = Ground(name="a", grid=grid, squares=layout, side_px=side_px)
     blocks = ground.blocks((40, 40))
     held_out = frozenset(sorted(blocks)[::2])
     mask = Blocks(ground=ground, held_out=held_out, training=True).contains((slice(0, 40), slice(0, 40)))
@@ -310,4 +368,4 @@ def test_squares_of_images_in_degrees(write_raster, open_recipe, north, code):
                  crs="EPSG:4326")  # fmt: skip
     write_raster("set/labels/a.tif", np.ones((1, 90, 90), np.uint8), transform=place, crs="EPSG:4326")
     data = open_recipe(entry(by="block", block_m=30, validation=0.3))
-    assert data.sides[0].training[0].part.ground.crs.to_epsg() == code
+    assert data.sides[0].training[0].part.ground.squares.crs.to_epsg() == code

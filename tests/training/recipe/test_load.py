@@ -4,12 +4,13 @@ import tomllib
 import zipfile
 
 import pytest
+import tomli_w
 from standins import make_card
 
 from geoseg.errors import BundleError, UsageError
 from geoseg.models.bundle import MEMBER
 from geoseg.training.recipe.label_sets import build_legend
-from geoseg.training.recipe.load import load_recipe
+from geoseg.training.recipe.load import as_recipe, load_recipe
 from geoseg.training.recipe.recipe import Augmentation, CardTable, Recipe, Schedule
 
 MINIMAL = """
@@ -130,6 +131,20 @@ def test_the_network_of_a_bundle(write):
     assert load_recipe(write(minimal), ["network.width=4"]).network.encoder is None
     with pytest.raises(BundleError, match=r"there is no model .*nowhere"):
         load_recipe(write(minimal), ["network.initial=nowhere.keras"])
+
+
+def test_a_recipe_object(write, tmp_path, monkeypatch):
+    """A Recipe is completed as that of a file in the current folder is, and once completed stays as it is."""
+    text = MINIMAL.replace('encoder_weights = "weights.h5"', 'initial = "aerial"')
+    monkeypatch.chdir(tmp_path)
+    recipe = as_recipe(Recipe.model_validate(tomllib.loads(text)))
+    assert recipe == load_recipe(write(text))
+    assert recipe.network.encoder == "efficientnet_lite0"
+    assert recipe.data[0].images == str(tmp_path / "images")
+    monkeypatch.chdir("/")
+    assert as_recipe(recipe) == recipe
+    write(tomli_w.dumps(recipe.model_dump(exclude_none=True)))
+    assert load_recipe(tmp_path / "recipe.toml") == recipe
 
 
 def test_a_bundle_that_does_not_tell(write, tmp_path):

@@ -84,9 +84,14 @@ class Run:
     def finish(self):
         """Write the final validation and the pictures of tiles."""
         _, blended = self.predicted(20)
-        town = SimpleNamespace(name="town/1", data_set="town <1>", read=lambda: (self.image, self.truth))
+        town = SimpleNamespace(
+            name="town/1",
+            data_set="town <1>",
+            shape=self.truth.shape,
+            read_region=lambda roi: (self.image[roi], self.truth[roi], np.ones_like(self.truth[roi], bool)),
+        )
         extremes = Extremes(SETS, tile=self.image.shape[0] // 4, count=2)
-        validated = validate(lambda pixels: blended, [town], SETS, extremes)
+        validated = validate(lambda image: blended, [town], SETS, extremes)
         tiles = {
             kind: write_tile_pictures(self.folder, kind, chosen, AERIAL)
             for kind, chosen in (("worst", extremes.worst), ("best", extremes.best))

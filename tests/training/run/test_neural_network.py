@@ -10,8 +10,9 @@ from geoseg.models.networks.presets import build_preset
 from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.models.shipped import find_model
 from geoseg.training.recipe.load import parse_recipe
+from geoseg.training.recipe.recipe import Schedule
 from geoseg.training.recipe.resolve import resolve
-from geoseg.training.run.neural_network import build_trained
+from geoseg.training.run.neural_network import build_optimizer, build_trained
 
 BUILT = {"preset": "attention_resunet", "width": 4, "depth": 1}
 KNOWN = ("building", "land", "road", "vegetation", "water")
@@ -78,3 +79,40 @@ def test_a_shipped_model_by_name():
     before = load_network(find_model("aerial")).get_weights()
     after = begun("aerial", KNOWN, **built).get_weights()
     assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+def moved(optimizer, weight, steps):
+    """Yield the value of a weight after each of some steps."""
+    for number in range(steps):
+        optimizer.apply([keras.ops.convert_to_tensor([np.cos(number).astype(np.float32)])])
+        yield float(weight.numpy()[0])
+
+
+@pytest.mark.parametrize("ema", [0.5, 0.997])
+@pytest.mark.parametrize("restart", [None, "variables", "configuration"])
+def test_the_average_forgets_the_first_steps(ema, restart):
+    """Its momentum is `(1 + n) / (10 + n)` until that exceeds `ema`; an optimizer that is restored resumes it."""
+    optimizer, weight = build_optimizer(Schedule(ema=ema, rate=1.0, warmup=0.0)), keras.Variable([0.3])
+    optimizer.build([weight])
+    values = list(moved(optimizer, weight, 12))
+    if restart is not None:
+        state = [np.array(variable) for variable in optimizer.variables]
+        again = build_optimizer(Schedule(ema=ema, rate=1.0, warmup=0.0))
+        if restart == "configuration":
+            again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+        again.build([weight])
+        for variable, value in zip(again.variables, state, strict=True):
+            variable.assign(value)
+        optimizer = again
+    values += moved(optimizer, weight, 12)
+    expected = values[0]
+    for number, value in enumerate(values[1:], 1):
+        momentum = min(ema, (1 + number) / (10 + number))
+        expected = momentum * expected + (1 - momentum) * value
+    optimizer.finalize_variable_values([weight])
+    assert float(weight.numpy()[0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_no_average_is_kept_unless_asked_for():
+    """With `ema = 0`, the optimizer has no average."""
+    assert not build_optimizer(Schedule(ema=0)).use_ema

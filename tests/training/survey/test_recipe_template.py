@@ -90,7 +90,7 @@ def test_declared_scale_and_offset(start, write_raster, picture, tmp_path):
     expected = np.moveaxis(np.clip((picture * 1e-3 - low) * 255 / (high - low), 0, 255), 0, -1)
     for side in data.sides:
         for pair in (*side.training, *side.validation):
-            pixels, _ = read_pair(pair, (slice(0, 150), slice(0, 200)))
+            pixels, *_ = read_pair(pair, (slice(0, 150), slice(0, 200)))
             np.testing.assert_allclose(scaled(pixels, pair.scaling), expected, atol=0.2)
 
 
