@@ -62,6 +62,8 @@ class Job:
     prepared: Prepared
     manifest: Manifest
     on_event: Listener
+    joint: bool = False
+    """Whether the stretch is one for all scenes."""
     _published: SimpleQueue[Record] = field(default_factory=SimpleQueue)
     """Scenes that are done, to be reported in the caller's thread."""
     _done: list[Record] = field(default_factory=list)
@@ -162,7 +164,7 @@ class Job:
     def _turns(self, members: Sequence[Member], number: int) -> Iterator[_Turn]:
         for each in members:
             member = each if each.planned is not None else replace(each, planned=self._plan(each))
-            attempt = Attempt(member=member, number=number)
+            attempt = Attempt(member=member, number=number, joint=self.joint)
             yield _Turn(
                 attempt=attempt,
                 begin=partial(self._begin, member),

@@ -52,7 +52,8 @@ class Area:
     pixels: int
     share: float
     """Fraction of the valid pixels, 0 to 1."""
-    area_m2: float
+    area_m2: float | None
+    """None if it cannot be measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,8 @@ class Record:
     """What ran the network."""
     settings: str = ""
     """Digest of all that determines the bytes of the results; empty if the scene could not be planned."""
+    joint_stretch: str | None = None
+    """Range of values that all scenes of the batch have in common; None if their stretch is another."""
     error: str | None = None
     """One sentence; None if the scene is done."""
     attempts: int = 1

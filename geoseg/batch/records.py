@@ -2,12 +2,13 @@
 
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
 from geoseg.errors import GeosegError
 from geoseg.models.texts import without_secrets
+from geoseg.prediction.areas import ClassArea
 from geoseg.prediction.footprint import footprint
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.result_layers import result_grid
@@ -32,6 +33,8 @@ class Attempt:
     member: Member
     number: int
     """From 1."""
+    joint: bool = False
+    """Whether the stretch is one for all scenes of the batch."""
     started: str = field(default_factory=_now)
     """UTC, ISO 8601."""
 
@@ -45,12 +48,16 @@ def record_done(attempt: Attempt, made: Prediction, *, bundle: Path, folder: Pat
         seconds=round(made.wall_s, 3),
         stages={name: round(stage.busy_s, 3) for name, stage in made.stages.items()},
         outputs=tuple(describe_output(path, folder) for path in made.outputs.files),
-        areas=tuple(Area(**asdict(area)) for area in made.areas),
+        areas=tuple(map(_area, made.areas)),
         roads=None if made.roads is None else Roads(**asdict(made.roads)),
         engine=None if made.runtime is None else str(made.runtime),
         attempts=attempt.number,
-        **_describe(attempt.member, bundle),
+        **_describe(attempt, bundle),
     )
+
+
+def _area(made: ClassArea) -> Area:
+    return Area(**asdict(made) | {"area_m2": made.area_m2 if isfinite(made.area_m2) else None})
 
 
 def record_failed(attempt: Attempt, error: GeosegError, *, bundle: Path) -> Record:
@@ -64,12 +71,13 @@ def record_failed(attempt: Attempt, error: GeosegError, *, bundle: Path) -> Reco
         outputs=attempt.member.earlier,
         error=legible(str(error).replace(place, without_secrets(place))),
         attempts=attempt.number,
-        **_describe(attempt.member, bundle),
+        **_describe(attempt, bundle),
     )
 
 
-def _describe(member: Member, bundle: Path) -> dict[str, Any]:
+def _describe(attempt: Attempt, bundle: Path) -> dict[str, Any]:
     """Fields of a record that are known before the scene is predicted; fewer if it could not be planned."""
+    member = attempt.member
     fields = {"scene": member.key, "name": member.name}
     if not isinstance(member.planned, Plan):
         return fields
@@ -78,4 +86,5 @@ def _describe(member: Member, bundle: Path) -> dict[str, Any]:
         "pixels": prod(roi_shape(member.planned.roi)),
         "bounds_lonlat": None if box is None else tuple(box),
         "settings": digest_results(member.planned, bundle),
+        "joint_stretch": str(member.planned.stretch) if attempt.joint else None,
     }

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +161,7 @@ def _show(console: "Console", title: str, prediction: "Prediction") -> None:
 
     table = Table("class", "share", "area", title=title, title_justify="left")
     table.columns[1].justify = table.columns[2].justify = "right"
-    largest_m2 = max((area.area_m2 for area in prediction.areas), default=0.0)
+    largest_m2 = max((area.area_m2 for area in prediction.areas if isfinite(area.area_m2)), default=0.0)
     for area in prediction.areas:
         table.add_row(area.name, f"{area.share:.1%}", format_area(area.area_m2, largest_m2))
     console.print(table)

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
+from math import isnan
 from typing import Any
 from urllib.parse import quote
 
@@ -37,8 +38,13 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def area(area_m2: float, largest_m2: float = 0.0) -> str:
-    """Format square metres as km², or as ha if neither they nor the largest area of their table is that large."""
+def area(area_m2: float | None, largest_m2: float = 0.0) -> str:
+    """Format square metres as km², or as ha if neither they nor the largest area of their table is that large.
+
+    None and NaN are unknown.
+    """
+    if area_m2 is None or isnan(area_m2):
+        return "unknown"
     return f"{area_m2 / 1e6:,.2f} km²" if max(area_m2, largest_m2) >= 1e6 else f"{area_m2 / 1e4:,.2f} ha"
 
 

@@ -23,27 +23,16 @@ from rasterio.features import geometry_mask
 from geoseg.errors import DataError, GeosegWarning, MismatchError, UsageError
 from geoseg.rasters.datum import rough_shift
 from geoseg.rasters.georeference import warn
-from geoseg.rasters.ground import crs_of, place, turn_of, turn_to, turns_between
+from geoseg.rasters.ground import crs_of, place, turn_of
 from geoseg.tiling import Roi, roi_shape
-from geoseg.vectors.densify import Points, Starts, densify
+from geoseg.vectors.densify import Points, densify
 from geoseg.vectors.read import polygons_in, read_features
 
+from .rings import Rings, off_seam, refuse_torn, repeat, unwrap
 from .settings import Bounds
 
 _MAX_ADDED = 2_000_000
 """Most points to add to rings before they are projected."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Rings:
-    """Closed rings of polygons."""
-
-    points: Points
-    """x and y `(points, 2)` of all rings."""
-    start: Starts
-    """Offsets of the rings in them `(rings + 1,)`."""
-    polygon: npt.NDArray[np.int64]
-    """Polygon of each ring `(rings,)`, ascending. A polygon covers what an odd number of its rings surrounds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,8 +71,8 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     if CRS(crs) != crs_of(grid):
         if (rough := rough_shift(CRS(crs), crs_of(grid), rings.points)) is not None:
             warn(f"the area of interest: {rough}")
-        rings = _project(rings, Transformer.from_crs(crs, crs_of(grid), always_xy=True))
-        rings = _unwrap(rings, grid)
+        rings = _project(off_seam(rings, crs, grid), Transformer.from_crs(crs, crs_of(grid), always_xy=True), grid)
+        rings = unwrap(rings, grid)
     rings = replace(rings, points=place(~grid.transform, rings.points))
     height, width = grid.shape
     for axis, size in ((0, width), (1, height)):
@@ -93,7 +82,7 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     return None if roi is None else replace(aoi, roi=roi)
 
 
-def _project(rings: Rings, to_grid: Transformer) -> Rings:
+def _project(rings: Rings, to_grid: Transformer, grid: GeoBox) -> Rings:
     # Long edges are densified first: a straight line in one CRS is a curve in another.
     extent = np.ptp(rings.points, axis=0).max()
     longest = max(extent / 1000, _length(rings) / _MAX_ADDED, 1e-12)
@@ -103,6 +92,10 @@ def _project(rings: Rings, to_grid: Transformer) -> Rings:
         raise MismatchError(
             "the area of interest extends to where the scene's CRS is not defined; cut it to the scene."
         )
+    if turn_of(crs_of(grid)) is None:
+        bounds = grid.boundingbox
+        longest_step = max(bounds.right - bounds.left, bounds.top - bounds.bottom) / 2
+        refuse_torn(points, projected, start, to_grid, longest_step)
     return replace(rings, points=projected, start=start)
 
 
@@ -159,40 +152,19 @@ def _clip_near(grid: GeoBox, rings: Rings, crs: str) -> Rings:
     bounds = grid.boundingbox
     to_area = Transformer.from_crs(crs_of(grid), crs, always_xy=True)
     left, bottom, right, top = to_area.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
-    turn = turn_of(CRS(crs))
-    if turn is not None and left > right:  # across the antimeridian, as PROJ returns it
+    turn, around = turn_of(CRS(crs)), turn_of(crs_of(grid))
+    if around is not None and bounds.right - bounds.left >= around:  # of which PROJ returns what is beyond a turn
+        left, right = (0, 0) if turn is None else (left, left + turn)
+    elif turn is not None and left > right:  # across the antimeridian, as PROJ returns it
         right += turn
     if not (np.isfinite([left, bottom, right, top]).all() and left < right):  # over a pole
         return rings
     margin = max(right - left, top - bottom)
     if turn is not None:
-        rings = _repeat(rings, turn, left - margin, right + margin)
+        rings = repeat(rings, turn, left - margin, right + margin)
     for axis, low, high in ((0, left, right), (1, bottom, top)):
         rings = _clip(_clip(rings, axis, low - margin, np.maximum), axis, high + margin, np.minimum)
     return rings
-
-
-def _repeat(rings: Rings, turn: float, left: float, right: float) -> Rings:
-    """Add the same ground a turn further east and west where it overlaps an extent; see `turn_of`."""
-    x = rings.points[:, 0]
-    if not len(x):
-        return rings
-    turns = turns_between((x.min(), x.max()), (left, right), turn)
-    count = int(rings.polygon.max()) + 1
-    return Rings(
-        points=np.concatenate([rings.points + np.array([each, 0]) for each in turns]),
-        start=np.concatenate([[0], *(rings.start[1:] + len(x) * number for number in range(len(turns)))]),
-        polygon=np.concatenate([rings.polygon + count * number for number in range(len(turns))]),
-    )
-
-
-def _unwrap(rings: Rings, grid: GeoBox) -> Rings:
-    """Move the points of rings that were clipped near a grid to its turn: PROJ has them on both sides of ±180°."""
-    bounds, turn = grid.boundingbox, turn_of(crs_of(grid))
-    if turn is None or 3 * (bounds.right - bounds.left) > turn:
-        return rings
-    x, y = rings.points.T
-    return replace(rings, points=np.column_stack([turn_to(x, (bounds.left + bounds.right) / 2, turn), y]))
 
 
 def _clip(rings: Rings, axis: int, bound: float, keep: Callable[..., Points]) -> Rings:

@@ -1,16 +1,20 @@
 """Ground area of each class of a class raster."""
 
 from dataclasses import dataclass
+from math import isfinite, nan
 
 import numpy as np
 import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from geoseg.models.legend import NODATA, Legend
-from geoseg.rasters.ground import ground_area
+from geoseg.rasters.ground import ground_area, ground_steps
 from geoseg.tiling import is_repeated
 
 from .memory import STRIP_ROWS
+
+_LATTICE = (32, 64)
+"""Pixels to measure, down and along a strip whose middle is off the Earth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,7 @@ class ClassArea:
     share: float
     """Fraction of the valid pixels, 0 to 1."""
     area_m2: float
+    """NaN if it cannot be measured."""
 
 
 StripCounts = npt.NDArray[np.int64]
@@ -40,7 +45,7 @@ def count_strips(rows: npt.NDArray[np.uint8], top: int, entries: int) -> StripCo
 
 
 class AreaCounter:
-    """Sums pixels and ground area of each class, in any order; pixels of a strip are as large as in its middle."""
+    """Sums pixels and ground area of each class, in any order; pixels of a strip are as large as `_pixel_area`."""
 
     def __init__(self, legend: Legend, grid: GeoBox) -> None:
         self._entries = legend.entries
@@ -69,11 +74,28 @@ class AreaCounter:
         area_m2 = np.zeros(len(self._entries))
         height = self._grid.shape[0]
         for top, strip in zip(range(0, height, STRIP_ROWS), self._strips, strict=True):
-            area_m2 += strip * ground_area(self._grid[top : min(top + STRIP_ROWS, height), :])
+            if strip.any():
+                area = _pixel_area(self._grid[top : min(top + STRIP_ROWS, height), :])
+                area_m2[strip > 0] += strip[strip > 0] * area
         return tuple(
             ClassArea(name=entry.name, colour=entry.colour, pixels=int(count), share=float(share), area_m2=float(area))
             for entry, count, share, area in zip(self._entries, pixels, shares, area_m2, strict=True)
         )
+
+
+def _pixel_area(strip: GeoBox) -> float:
+    """Area in m² of the pixel in the middle of a strip, or else the mean of those of a lattice that are on the Earth.
+
+    NaN if none is.
+    """
+    middle = ground_area(strip)
+    if isfinite(middle):
+        return middle
+    rows, cols = ((np.arange(count) + 0.5) / count * size for count, size in zip(_LATTICE, strip.shape, strict=True))
+    down, along = np.moveaxis(ground_steps(strip, np.stack(np.meshgrid(cols, rows), axis=-1).reshape(-1, 2)), 1, 0)
+    areas = np.abs(down[:, 0] * along[:, 1] - down[:, 1] * along[:, 0])
+    known = areas[np.isfinite(areas)]
+    return float(known.mean()) if known.size else nan
 
 
 def _with_data(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """NumPy and xarray arrays as scenes, and results as DataArrays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -9,13 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.legend import NODATA, Legend
+from geoseg.rasters.bands import Band, find_bands
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import cause, unplaced
+from geoseg.rasters.validity import is_fill
+from geoseg.rasters.values import Units
+
+from .data_array import names_of, stored_values
 
 if TYPE_CHECKING:
     from xarray import DataArray
@@ -32,8 +38,12 @@ class ArrayScene:
     nodata: float | None
     bands: tuple[str, ...] = ()
     """Names of the bands, if they have any."""
+    units: Units = ()
+    """Scale and offset of each band, if it has any."""
     masked: npt.NDArray[np.bool_] | None = None
-    """Pixels without data `(rows, columns)`, apart from those of the nodata value."""
+    """Values without data `(bands, rows, columns)`, apart from those of the nodata value."""
+    fill: float | None = None
+    """Nodata value of the file that `masked` was read from, if it was."""
 
     def __post_init__(self) -> None:
         if self.pixels.dtype == np.float16:  # which GDAL stores from version 3.11 on
@@ -46,13 +56,13 @@ class ArrayScene:
 
     @classmethod
     def from_array(cls, array: "npt.NDArray[Any] | DataArray", geobox: GeoBox | None) -> Self:
-        """Take the nodata value and band names from a DataArray, and the grid unless it is given."""
+        """Take nodata value, band names and units from a DataArray, and the grid unless it is given."""
         if isinstance(array, np.ndarray):
-            # A pixel is valid if any of its bands is, as in files.
-            masked = None
+            masked, fill = None, None
             if isinstance(array, np.ma.MaskedArray):
-                masked = np.asarray(np.ma.getmaskarray(array).all(axis=0))
-            return cls(pixels=np.ma.getdata(array), geobox=geobox, nodata=None, masked=masked)
+                masked = np.ma.getmaskarray(array)
+                fill = float(array.fill_value) if array.dtype.kind in "iuf" else None
+            return cls(pixels=np.ma.getdata(array), geobox=geobox, nodata=None, masked=masked, fill=fill)
         import odc.geo.xr  # noqa: F401 - adds the accessor `.odc`
 
         spatial = array.odc.spatial_dims
@@ -60,17 +70,29 @@ class ArrayScene:
             dimensions = ", ".join(map(str, array.dims))
             raise UsageError(f"`array` must have bands, rows and columns; its dimensions are {dimensions}.")
         (dimension,) = (name for name in array.dims if name not in spatial)
-        names = array.coords[dimension].to_numpy() if dimension in array.coords else np.array([])
+        pixels, units = stored_values(array.transpose(dimension, *spatial), dimension)
         return cls(
-            pixels=array.transpose(dimension, *spatial).to_numpy(),
+            pixels=pixels,
             geobox=array.odc.geobox if geobox is None else geobox,
-            nodata=array.odc.nodata,
-            bands=tuple(map(str, names)) if names.dtype.kind in "UO" else (),
+            nodata=_possible(array.odc.nodata, pixels.dtype),
+            bands=names_of(array, dimension),
+            units=units,
         )
 
+    def default_bands(self, wanted: Sequence[str]) -> tuple[int, ...] | None:
+        """Numbers of bands without names: all in order if as many are wanted, or those of `band N`; else None."""
+        if self.bands:
+            return None
+        if len(self.pixels) == len(wanted):
+            return tuple(range(1, len(wanted) + 1))
+        return find_bands([Band(name=None, colour=ColorInterp.undefined)] * len(self.pixels), wanted)
+
     @contextmanager
-    def written(self) -> Iterator[str]:
-        """Write the pixels to a GeoTIFF in memory, and yield its name; raises SceneError if GDAL cannot store them."""
+    def written(self, used: Sequence[int] | None = None) -> Iterator[str]:
+        """Write the pixels to a GeoTIFF in memory, with the mask of the `used` bands or of all, and yield its name.
+
+        Raises SceneError if GDAL cannot store them.
+        """
         count, height, width = self.pixels.shape
         profile = {"count": count, "height": height, "width": width, "dtype": self.pixels.dtype, "nodata": self.nodata}
         if self.geobox is not None and self.geobox.crs is not None:
@@ -79,14 +101,35 @@ class ArrayScene:
             try:
                 with memory.open(driver="GTiff", bigtiff="if_safer", photometric="minisblack", **profile) as file:
                     file.descriptions = self.bands or [""] * count
+                    if self.units:
+                        file.scales = [unit.scale for unit in self.units]
+                        file.offsets = [unit.offset for unit in self.units]
                     file.write(self.pixels)
                     if self.masked is not None:
-                        file.write_mask(~self.masked)
+                        file.write_mask(~self._missing(used or range(1, count + 1)))
             except (RasterioError, TypeError, ValueError) as error:
                 raise SceneError(
                     f"the {self.pixels.dtype} array cannot be stored as a raster: {cause(error)}."
                 ) from error
             yield memory.name
+
+    def _missing(self, used: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Combine the masks of bands, counted from 1, to one `(rows, columns)`: as of files, see `Validity`."""
+        assert self.masked is not None
+        bands = [number - 1 for number in used if number <= len(self.pixels)]
+        masked = self.masked[bands]
+        if is_fill(self.fill):
+            return np.asarray(masked.any(axis=0))
+        colours = masked & (self.pixels[bands] == self.fill)
+        return np.asarray((masked & ~colours).any(axis=0) | masked.all(axis=0))
+
+
+def _possible(nodata: float | None, dtype: np.dtype[Any]) -> float | None:
+    """Return a nodata value that values of a data type may have; None for others."""
+    if nodata is None or dtype.kind not in "iu":
+        return nodata
+    limits = np.iinfo(dtype)
+    return nodata if nodata.is_integer() and limits.min <= nodata <= limits.max else None
 
 
 def to_data_array(found: npt.NDArray[Any], geobox: GeoBox | None, legend: Legend) -> "DataArray":

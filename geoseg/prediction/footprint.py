@@ -21,8 +21,8 @@ _STRAIGHT = 1e-6
 def footprint(grid: GeoBox) -> dict[str, Any]:
     """Return `geometry` and `bbox` of a grid; `geometry` is null and `bbox` missing if an edge cannot be projected.
 
-    A footprint is cut at the antimeridian, where the west of `bbox` is greater than its east; one that contains a pole
-    is extended to a whole cap.
+    A footprint is cut at the antimeridian, where the west of `bbox` is greater than its east, unless it goes around
+    the Earth; one that contains a pole is extended to a whole cap.
     """
     to_lonlat = Transformer.from_crs(ground.crs_of(grid).to_2d(), "OGC:CRS84", always_xy=True)
     lon, lat = to_lonlat.transform(*ground.place(grid.transform, grid.boundary(_POINTS)).T)
@@ -36,6 +36,8 @@ def _fields(polygon: shapely.Geometry, *, beyond: bool) -> dict[str, Any]:
     west, south, east, north = (round(float(edge), DECIMALS) for edge in shapely.bounds(polygon))
     cut = cut_at_antimeridian(polygon) if beyond else polygon
     rounded = shapely.transform(shapely.orient_polygons(cut), lambda places: np.round(places, DECIMALS))
+    if east - west >= 360:
+        west, east = -180.0, 180.0
     return {
         "geometry": json.loads(shapely.to_geojson(rounded)),
         "bbox": [west, south, east - 360 if east > 180 else east, north],

@@ -59,7 +59,7 @@ def describe(
         "model_bands": dict(zip(planned.card.bands, planned.bands, strict=True)),
         "alpha": planned.validity.alpha,
         "declared_nodata": sorted({band.nodata for band in found.bands} - {""}),
-        "nodata": list(planned.validity.nodata),
+        "nodata": planned.validity.nodata_in_json,
         "stretch": None if planned.stretch is None else str(planned.stretch),
         "grid_gsd_m": round(planned.gsd_m, 6),
         "grid_size": [grid.shape[1], grid.shape[0]],

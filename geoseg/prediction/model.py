@@ -142,7 +142,8 @@ class Model:
         ----------
         array
             Bands first, `(bands, rows, columns)`; a DataArray may have its dimensions in any order. Bands are taken in
-            the order of the model's, unless a DataArray names them or `bands` chooses.
+            the order of the model's, unless a DataArray names them (by labels, or `long_name` as rioxarray has it) or
+            `bands` chooses. Scale and offset of a DataArray are those of a file.
         geobox
             Grid of the array; by default that of the DataArray (`.odc` or `.rio`). Without one, pixels are assumed
             square and `image_gsd_m` wide.
@@ -173,12 +174,12 @@ class Model:
                 raise UsageError(f"`{name}` is of files, and pixels in memory make none; leave it out.")
         options = {**options, "roads": False}
         in_memory = ArrayScene.from_array(array, geobox)
-        if not in_memory.bands and len(in_memory.pixels) == len(self.card.bands):
-            options = {"bands": tuple(range(1, len(self.card.bands) + 1)), **options}
+        if options.get("bands") is None:
+            options["bands"] = in_memory.default_bands(self.card.bands)
         gsd_m = self.card.gsd_m if image_gsd_m is None else image_gsd_m
         with (
             rasterio.Env(**GDAL),
-            in_memory.written() as file,
+            in_memory.written(Settings(**options).bands) as file,
             known_as("the array", made=file),
             placed(file, gsd_m) as source,
         ):

@@ -183,7 +183,7 @@ def _tags(plan: Plan) -> dict[str, str]:
     if plan.validity.alpha is not None:
         settings["alpha"] = plan.validity.alpha
     if plan.validity.nodata:
-        settings["nodata"] = list(plan.validity.nodata)
+        settings["nodata"] = plan.validity.nodata_in_json
     if plan.overview is not None:
         settings["overview"] = plan.overview.to_json()
     if plan.settings.min_confidence is not None:

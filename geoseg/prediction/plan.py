@@ -14,7 +14,8 @@ from geoseg.models.graph.size import SHIPPED, NetworkSize
 from geoseg.models.legend import LEVELS, Legend
 from geoseg.rasters.allowed import check_size
 from geoseg.rasters.georeference import placed, warn
-from geoseg.rasters.grid import Grid, Shape, choose_gsd
+from geoseg.rasters.grid import Grid, Shape
+from geoseg.rasters.ground import ground_sample_distance
 from geoseg.rasters.levels import PART
 from geoseg.rasters.overviews import Overview, find_overview
 from geoseg.rasters.scene import Scene, open_scene
@@ -71,8 +72,11 @@ class Plan:
 
     @property
     def gsd_m(self) -> float:
-        """Ground sample distance of the grid: what the settings or the model ask for, or else the scene's own."""
-        return self.settings.gsd_m or choose_gsd(self.card, self.scene.gsd_m)
+        """Ground sample distance of the grid, the geometric mean of those down and along.
+
+        Near what the settings or the model ask for, as whole pixels divide the scene, or the scene's own.
+        """
+        return float(f"{math.sqrt(math.prod(ground_sample_distance(self.grid))):.6g}")
 
     @property
     def road(self) -> int | None:

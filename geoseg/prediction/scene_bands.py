@@ -26,8 +26,9 @@ _FEWEST = 100
 class Sampled:
     """What a sample of a raster shows."""
 
-    undeclared: tuple[float, float] | None = None
-    """Value without data that the raster does not declare, and its share; see `find_undeclared`."""
+    undeclared: tuple[float, float, bool] | None = None
+    """Value without data that the raster does not declare, its share, and whether it is declared but opaque; see
+    `describe_undeclared`."""
     limits: Limits | None = None
     """Lowest and highest valid value of each band; None if hardly any pixel is valid."""
 
@@ -79,7 +80,14 @@ def sample_imagery(imagery: Imagery) -> Sampled:
     )
     known = [band[valid] for band in values]
     limits = tuple((float(band.min()), float(band.max())) for band in known) if valid.sum() >= _FEWEST else None
-    return Sampled(undeclared=find_undeclared(values, valid), limits=limits)
+    found = find_undeclared(values, valid)
+    return Sampled(undeclared=found and (*found, _is_opaque(imagery, found[0])), limits=limits)
+
+
+def _is_opaque(imagery: Imagery, value: float) -> bool:
+    """Whether a raster declares a valid value as nodata next to its alpha band."""
+    declared = {imagery.raster.bands[number - 1].nodata for number in imagery.bands}
+    return imagery.validity.alpha is not None and f"{value:g}" in declared
 
 
 def _check_numbers(raster: Raster, card: Card, numbers: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
 """Options for a prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from geoseg.errors import UsageError
 from geoseg.models.engines.engine import ORIENTATIONS, TTA, Precision
@@ -19,7 +19,7 @@ class ImageryOptions(TypedDict, total=False):
     """How to read imagery: fields of `Settings` as optional keywords of public calls."""
 
     bands: tuple[int, ...] | None
-    nodata: float | Sequence[float]
+    nodata: float | Iterable[float] | None
     stretch: str
     stretch_from: Path | str | None
 
@@ -54,7 +54,7 @@ class Settings:
 
     bands: tuple[int, ...] | None = None
     """Band numbers of the scene, from 1, in the order of the model's bands."""
-    nodata: float | Sequence[float] = ()
+    nodata: float | Iterable[float] | None = ()
     """Values without data that the scene does not declare: one, or one for each of the model's bands. As always,
     pixels are nodata where a negative value is in any band, or another value in all bands."""
     stretch: str = "auto"
@@ -152,8 +152,22 @@ class Settings:
     @property
     def nodata_values(self) -> tuple[float, ...]:
         """`nodata` as a tuple."""
-        return tuple(map(float, self.nodata if isinstance(self.nodata, Sequence) else (self.nodata,)))
+        try:
+            return tuple(map(float, _several(self.nodata)))
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"`nodata` must be a number, or one for each of the model's bands, got {self.nodata!r}."
+            ) from error
 
     def choose_runtime(self) -> Runtime:
         """Choose engine, precision and devices on this machine; see `geoseg.models.engines.runtime`."""
         return choose_runtime(self.engine, self.precision, self.devices)
+
+
+def _several(given: float | Iterable[float] | None) -> Iterable[Any]:
+    """Return several values as they are, and one as the only one: a number, a text, or an array without dimensions."""
+    if given is None:
+        return ()
+    if isinstance(given, Iterable) and not isinstance(given, str) and getattr(given, "ndim", 1) > 0:
+        return given
+    return (given,)

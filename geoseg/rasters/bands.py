@@ -11,7 +11,7 @@ from geoseg.errors import SceneError
 
 from .apart import read_apart
 from .band_texts import descriptions_of
-from .spectra import name_spectra
+from .spectra import name_spectra, named_by_number
 from .thinning import thin
 
 _COLOURS = {
@@ -46,6 +46,8 @@ class Band:
     """In the file, in one line."""
     nodata: str = ""
     """Declared value of pixels without data; empty without one."""
+    by_number: bool = False
+    """Whether only a number says what it shows, which other sensors may give to other bands."""
     white_is_zero: bool = False
     """Whether the file stores a negative."""
 
@@ -101,9 +103,12 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
             colour=colour,
             description="".join(filter(str.isprintable, text)),
             nodata=nodata,
+            by_number=numbered and name != _COLOURS.get(colour),
             white_is_zero=negative,
         )
-        for name, colour, text, nodata in zip(named, raster.colorinterp, texts, missing, strict=True)
+        for name, colour, text, nodata, numbered in zip(
+            named, raster.colorinterp, texts, missing, named_by_number(texts, tags), strict=True
+        )
     )
 
 
@@ -156,6 +161,14 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
         warnings.append(
             f"{source} describes its bands otherwise than by their colour interpretation; the descriptions are used "
             f"({listed}), `bands` chooses others."
+        )
+    elif any(bands[number - 1].by_number for number in found):
+        listed = ", ".join(
+            f"{name} {number} ({bands[number - 1].description})" for name, number in zip(wanted, found, strict=True)
+        )
+        warnings.append(
+            f"bands of {source} are taken by their numbers, as those of Sentinel-2 or Landsat 8: {listed}; if they are "
+            "of another sensor, choose them with `bands`."
         )
     for number, band in enumerate(bands, 1):
         if band.colour == ColorInterp.alpha and not band.is_alpha and not band.description:

@@ -1,5 +1,6 @@
 """When a scene was taken: as its file says, or its STAC item."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,8 @@ import rasterio
 _ACQUISITION = "ACQUISITIONDATETIME"
 """In the domain `IMAGERY`, where GDAL puts what the metadata of satellites say, in UTC."""
 _TIFF = "TIFFTAG_DATETIME"
-"""Without a time zone."""
+"""By the standard without a time zone; other programs write ISO 8601."""
+_TIFF_DAY = re.compile(r"^\s*(\d{4}):(\d\d):(\d\d)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +31,7 @@ class Dates:
 def dates_of(raster: rasterio.DatasetReader) -> Dates | None:
     """Read the date of acquisition, or else that of the TIFF, taken as UTC; None without either."""
     acquired, made = raster.tags(ns="IMAGERY").get(_ACQUISITION), raster.tags().get(_TIFF, "")
-    day, *time = made.split(" ", 1)
-    moment = _utc(acquired) or _utc(" ".join([day.replace(":", "-"), *time]))
+    moment = _utc(acquired) or _utc(_TIFF_DAY.sub(r"\1-\2-\3", made))
     return None if moment is None else Dates(moment=moment)
 
 

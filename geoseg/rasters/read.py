@@ -26,6 +26,9 @@ PART_SIDE = 2048
 _PART_ROWS = 512
 """Source rows to take at a time, at most; those of one tile if that has more."""
 
+_FAR = 2**20
+"""Levels of 0–255 that an offset is from 0, from which on float32 would be off by more than a sixteenth of a level."""
+
 Masked = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
 """Pixels, and their validity `(rows, columns)`."""
 
@@ -35,8 +38,12 @@ def scaled(values: npt.NDArray[np.generic], scaling: tuple[Scaling, ...]) -> npt
 
     What is no number becomes 0.
     """
-    pixels = values.astype(np.float32)
-    pixels -= np.array([band.offset for band in scaling], np.float32)
+    offset = np.array([band.offset for band in scaling])
+    if np.abs(offset * [band.gain for band in scaling]).max() < _FAR:
+        pixels = values.astype(np.float32)
+        pixels -= offset.astype(np.float32)
+    else:
+        pixels = np.subtract(values, offset, dtype=np.float64).astype(np.float32)
     pixels *= np.array([band.gain for band in scaling], np.float32)
     if values.dtype.kind == "f":
         np.nan_to_num(pixels, copy=False)  # where a filter meets values that no image has

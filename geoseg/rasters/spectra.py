@@ -26,7 +26,9 @@ _LIMITS_UM = {
     0.93: "water vapour", 1.2: "cirrus", 1.5: "swir", 3.0: "thermal", 15.0: None,
 }  # fmt: skip
 """Shortest central wavelength of each band, in micrometres."""
-_NUMBERED = re.compile(r"(?<![a-z0-9])b(?:and)?[ _-]?(0?)(1[0-2]|[1-9])(a?)(?![a-z0-9])")
+_NUMBERED = re.compile(r"(?<![a-z0-9])b(and)?[ _-]?(0?)(1[0-2]|[1-9])(a?)(?![a-z0-9])")
+_OF_SENTINEL_2 = {"8", "8a", "12"}
+_OF_LANDSAT = re.compile(r"(?<![a-z0-9])(sr|toa)[ _-]b")
 _SENTINEL_2 = {
     "1": "coastal", "2": "blue", "3": "green", "4": "red", "5": "red edge", "6": "red edge", "7": "red edge",
     "8": "nir", "8a": "narrow nir", "9": "water vapour", "10": "cirrus", "11": "swir", "12": "swir",
@@ -42,11 +44,26 @@ def name_spectra(texts: Sequence[str], tags: Sequence[Mapping[str, str]]) -> lis
 
     Words come first, then wavelengths, then the band numbers of Sentinel-2, Landsat 8 and Landsat 9.
     """
-    of_sensor = _name_by_number(texts)
     return [
-        _name_by_words(text) or _name_by_wavelength(text, own) or numbered
-        for text, own, numbered in zip(texts, tags, of_sensor, strict=True)
+        described or numbered
+        for described, numbered in zip(_describe(texts, tags), _name_by_number(texts), strict=True)
     ]
+
+
+def named_by_number(texts: Sequence[str], tags: Sequence[Mapping[str, str]]) -> list[bool]:
+    """Whether the name of each band is that of a number alone, which other sensors may give to other bands."""
+    numbers = _numbers(texts)
+    if _is_padded(texts) or not _OF_SENTINEL_2.isdisjoint(numbers) or any(map(_OF_LANDSAT.search, _lower(texts))):
+        return [False] * len(texts)
+    return [
+        described is None and numbered is not None
+        for described, numbered in zip(_describe(texts, tags), _name_by_number(texts), strict=True)
+    ]
+
+
+def _describe(texts: Sequence[str], tags: Sequence[Mapping[str, str]]) -> list[str | None]:
+    """Name bands by words, or else by wavelengths."""
+    return [_name_by_words(text) or _name_by_wavelength(text, own) for text, own in zip(texts, tags, strict=True)]
 
 
 def _name_by_words(text: str) -> str | None:
@@ -92,12 +109,27 @@ def _name_by_number(texts: Sequence[str]) -> list[str | None]:
 
     Band 1 of Landsat 7 is blue, that of later sensors is not: only two digits (B01) tell that it is of Sentinel-2.
     """
-    found = [_NUMBERED.search(text.lower()) for text in texts]
-    numbers = [None if match is None else match[2] + match[3] for match in found]
-    padded = any(match is not None and match[1] for match in found)
-    counting = [str(number) for number in range(1, len(texts) + 1)]
-    if not padded and ("1" in numbers or numbers == counting):
+    numbers, padded = _numbers(texts), _is_padded(texts)
+    if not padded and "1" in numbers:
         return [None] * len(texts)
-    sentinel = padded or not {"8", "8a", "12"}.isdisjoint(numbers) or "5" not in numbers
+    sentinel = padded or not _OF_SENTINEL_2.isdisjoint(numbers) or "5" not in numbers
     table = _SENTINEL_2 if sentinel else _LANDSAT_8
     return [None if number is None else table.get(number) for number in numbers]
+
+
+def _numbers(texts: Sequence[str]) -> list[str | None]:
+    """Sensor's number of each band; not of those that any software calls `Band 4`."""
+    found = [_NUMBERED.search(text) for text in _lower(texts)]
+    numbers = [None if match is None else match[3] + match[4] for match in found]
+    if _is_padded(texts) or "8a" in numbers:
+        return numbers
+    return [None if match is None or match[1] else number for match, number in zip(found, numbers, strict=True)]
+
+
+def _is_padded(texts: Sequence[str]) -> bool:
+    """Whether a number has two digits where one would do."""
+    return any(match is not None and match[2] for match in map(_NUMBERED.search, _lower(texts)))
+
+
+def _lower(texts: Sequence[str]) -> list[str]:
+    return [text.lower() for text in texts]

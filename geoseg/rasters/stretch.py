@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from math import floor, inf, log10
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from .values import Units, on_stored
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER}),({_NUMBER})")
 _PERCENTILES = re.compile(rf"p({_NUMBER}),p({_NUMBER})")
+_SHOWN, _EXACT = 6, 17
+"""Significant digits that are shown, and those that tell any two floats apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ class Stretch:
 
     def __str__(self) -> str:
         """Format as `parse_stretch` reads it."""
-        return ";".join(f"{low:.6g},{high:.6g}" for low, high in self.ranges)
+        return ";".join(",".join(_show(low, high)) for low, high in self.ranges)
 
     def scaling(self, units: Units) -> tuple[Scaling, ...]:
         """Scaling of stored values, for each band; raises UsageError if there are too few or too many ranges."""
@@ -64,7 +66,7 @@ def parse_stretch(text: str) -> Stretch | Percentiles | None:
     matches = [_RANGE.fullmatch(part) for part in text.split(";")]
     ranges = tuple((float(match[1]), float(match[2])) for match in matches if match)
     if len(ranges) == len(matches) and all(low < high for low, high in ranges):
-        stretch = Stretch(ranges=tuple((_rounded(low), _rounded(high)) for low, high in ranges))
+        stretch = Stretch(ranges=tuple(_rounded(low, high) for low, high in ranges))
         if all(low < high and 0 < 255 / (high - low) < inf for low, high in stretch.ranges):
             return stretch
     raise UsageError(
@@ -77,7 +79,7 @@ def measure_stretch(name: str, sample: Sequence[npt.NDArray[np.float64]], wanted
     """Range of each band between percentiles of its sampled values `(values,)`; SceneError if a band has no spread."""
     ranges = []
     for number, values in enumerate(sample, 1):
-        low, high = map(_rounded, np.percentile(values, (wanted.low, wanted.high))) if len(values) else (0.0, 0.0)
+        low, high = _rounded(*np.percentile(values, (wanted.low, wanted.high)).tolist()) if len(values) else (0.0, 0.0)
         if low >= high:
             raise SceneError(
                 f"the values of {name} have no spread in the model's band {number}, so there is nothing to stretch by; "
@@ -87,6 +89,21 @@ def measure_stretch(name: str, sample: Sequence[npt.NDArray[np.float64]], wanted
     return Stretch(ranges=tuple(ranges))
 
 
-def _rounded(value: float) -> float:
+def _rounded(low: float, high: float) -> tuple[float, float]:
     """Round to the digits that are shown, so that a stretch given again is the same."""
-    return float(f"{value:.6g}")
+    first, last = _show(low, high)
+    return float(first), float(last)
+
+
+def _show(low: float, high: float) -> tuple[str, str]:
+    """Format a range as it is read back: with six digits of its values, or more for six of their difference."""
+    digits = _SHOWN
+    if 0 < high - low < inf:
+        digits += max(0, min(_exponent(max(abs(low), abs(high))) - _exponent(high - low), _EXACT - _SHOWN))
+    texts = f"{low:.{digits}g}", f"{high:.{digits}g}"
+    rounded = float(texts[0]), float(texts[1])
+    return _show(*rounded) if low < high and rounded != (low, high) else texts
+
+
+def _exponent(value: float) -> int:
+    return floor(log10(value))

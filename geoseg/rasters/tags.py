@@ -24,7 +24,7 @@ def result_tags(scene: str, card: Card, settings: Mapping[str, Any]) -> dict[str
         "GEOSEG_SCENE": Path(without_secrets(scene)).name,
         _MODEL: f"{card.name} {card.version}",
         "GEOSEG_MODEL_PROVENANCE": json.dumps(dict(card.provenance)),
-        _SETTINGS: json.dumps(settings),
+        _SETTINGS: json.dumps(settings, allow_nan=False),
         _LEGEND: json.dumps(card.legend.to_json()),
     }
 

@@ -27,18 +27,22 @@ class Validity:
     nodata: tuple[float, ...] = ()
     """Values without data that the raster does not declare: one for each band that is read, or none."""
 
+    @property
+    def nodata_in_json(self) -> list[float | str]:
+        """`nodata` as JSON holds it: a value that is not finite, and never valid anyway, as a text."""
+        return [value if math.isfinite(value) else str(value) for value in self.nodata]
+
     def read(
         self, raster: rasterio.DatasetReader, bands: Sequence[int], window: Window, values: npt.NDArray[Any]
     ) -> Mask:
         """Read the validity `(rows, columns)` of a window whose values are `(bands, rows, columns)`."""
         if self.alpha is not None:
-            # Next to an alpha band, a nodata value may be a colour.
             valid = np.asarray(raster.read(self.alpha, window=window) > 0)
         elif all(is_unmasked(raster, band) for band in bands):
             valid = np.ones(values.shape[1:], bool)
         else:
             valid = _combine(raster, bands, raster.read_masks(bands, window=window) > 0)
-        return self._restrict(values, valid)
+        return self._restrict(values, valid, self._unapplied(raster, bands))
 
     def sample(self, raster: rasterio.DatasetReader, bands: Sequence[int]) -> tuple[npt.NDArray[Any], Mask]:
         """Read evenly spaced values `(bands, rows, columns)` of the whole raster, and their validity."""
@@ -49,18 +53,27 @@ class Validity:
             valid = np.ones(values.shape[1:], bool)
         else:
             valid = _combine(raster, bands, thin_masks(raster, bands))
-        return values, self._restrict(values, valid)
+        return values, self._restrict(values, valid, self._unapplied(raster, bands))
 
-    def _restrict(self, values: npt.NDArray[Any], valid: Mask) -> Mask:
-        """Take values that are not finite, and those of `nodata`, from a mask."""
+    def _restrict(self, values: npt.NDArray[Any], valid: Mask, unapplied: Sequence[float | None]) -> Mask:
+        """Take values that are not finite, those of `nodata`, and those that GDAL did not apply, from a mask."""
         if values.dtype.kind == "f":
             valid = valid & np.isfinite(values).all(axis=0)
-        if not self.nodata:
-            return valid
-        missing = values == np.array(self.nodata, values.dtype)[:, None, None]
-        filled = np.array([is_fill(value) for value in self.nodata])
-        valid = valid & ~missing[filled].any(axis=0)
-        return valid if filled.all() else valid & ~missing[~filled].all(axis=0)
+        for nodata in (self.nodata, unapplied):
+            if any(value is not None for value in nodata):
+                valid = valid & ~_missing(values, nodata)
+        return valid
+
+    def _unapplied(self, raster: rasterio.DatasetReader, bands: Sequence[int]) -> list[float | None]:
+        """Declared nodata values of bands which GDAL does not apply next to a mask, or geoseg next to an alpha band."""
+        declared = [raster.nodatavals[band - 1] for band in bands]
+        if self.alpha is not None:  # next to which any other nodata value may be a colour
+            return [value if is_fill(value) else None for value in declared]
+        flags = [raster.mask_flag_enums[band - 1] for band in bands]
+        return [
+            value if MaskFlags.per_dataset in each and MaskFlags.alpha not in each else None
+            for value, each in zip(declared, flags, strict=True)
+        ]
 
 
 def is_fill(nodata: float | None) -> bool:
@@ -72,6 +85,21 @@ def is_unmasked(raster: rasterio.DatasetReader, band: int) -> bool:
     """Whether nothing but an alpha band says where a band has data."""
     flags = raster.mask_flag_enums[band - 1]
     return MaskFlags.all_valid in flags or MaskFlags.alpha in flags
+
+
+def _missing(values: npt.NDArray[Any], nodata: Sequence[float | None]) -> Mask:
+    """Pixels `(rows, columns)` with a nodata value that is no measurement in any band, or with the others in all."""
+    found = np.stack([_has(band, value) for band, value in zip(values, nodata, strict=True)])
+    filled = np.array([is_fill(value) for value in nodata])
+    missing = found[filled].any(axis=0)
+    return np.asarray(missing if filled.all() else missing | found[~filled].all(axis=0))
+
+
+def _has(band: npt.NDArray[Any], value: float | None) -> Mask:
+    """Where a band `(rows, columns)` has a value; nowhere if its data type cannot hold it."""
+    if value is None or (band.dtype.kind in "iu" and not float(value).is_integer()):
+        return np.zeros(band.shape, bool)
+    return np.asarray(band == (int(value) if band.dtype.kind in "iu" else value))
 
 
 def _combine(raster: rasterio.DatasetReader, bands: Sequence[int], masks: Mask) -> Mask:

@@ -1,10 +1,12 @@
 """A batch: one bad scene stops nothing, and a rerun does what is left and nothing else."""
 
+import math
 import shutil
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rasterio.warp
 from affine import Affine
@@ -55,6 +57,39 @@ def test_records_describe_the_results(scenes, run, tmp_path):
     assert record.bounds_lonlat == pytest.approx(bounds, abs=1e-6)
     assert record.pixels == values.size
     assert {"read", "network", "compress"} <= set(record.stages)
+
+
+def test_areas_that_cannot_be_measured(scenes, run, monkeypatch, tmp_path):
+    """A scene of pixels without a known area is done; their area is null in the manifest."""
+    monkeypatch.setattr("geoseg.prediction.areas._pixel_area", lambda _strip: math.nan)
+    summary, _ = run(scenes[:1])
+    assert summary.exit_code == 0
+    (record,) = read_manifest(tmp_path / "maps")
+    assert [area.area_m2 for area in record.areas] == [None if area.pixels else 0.0 for area in record.areas]
+    assert None in [area.area_m2 for area in record.areas]
+
+
+def test_a_joint_stretch_stays(write_scene, noise, run, tmp_path):
+    """Scenes that are added get the joint stretch of those that are done; `overwrite` measures one of all anew."""
+    scenes = [
+        str(write_scene(noise(90, 70 + n).astype(np.uint16) * (n + 1), f"{name}.tif")) for n, name in enumerate("abc")
+    ]
+    choices = {"stretch": "joint", "roads": False}
+    first, _ = run(scenes[:2], **choices)
+    (used,) = {record.joint_stretch for record in first.done}
+    again, _ = run(scenes[:2], **choices)
+    assert [record.name for record in again.skipped] == ["a", "b"]
+    with warned(rf"`stretch='joint'` stays .* {used}, .* for c; to measure .* make all maps anew, .* `overwrite=True`"):
+        more, _ = run(scenes, **choices)
+    assert [[record.name for record in records] for records in (more.skipped, more.done)] == [["a", "b"], ["c"]]
+    with rasterio.open(tmp_path / "maps" / "c_classes.tif") as classes:
+        assert classes.tags()["GEOSEG_STRETCH"] == used
+    anew, _ = run(scenes, overwrite=True, **choices)
+    (other,) = {record.joint_stretch for record in anew.done}
+    assert len(anew.done) == 3
+    assert other != used
+    alone, _ = run(scenes[:1], folder=tmp_path / "alone", stretch="0,255", roads=False)
+    assert alone.done[0].joint_stretch is None
 
 
 def test_events(scenes, run):

@@ -10,12 +10,13 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from standins import warned
 
 import geoseg
-from geoseg.errors import DataError, UsageError
+from geoseg.errors import DataError, MismatchError, UsageError
 from geoseg.prediction.aoi import read_aoi
+from geoseg.rasters.ground import apply_affine, turn_of
 
 GRID = GeoBox((60, 80), Affine(1, 0, 500_000, 0, -1, 5_400_000), "EPSG:32633")
 """Pixel centres at halves."""
@@ -264,6 +265,63 @@ def test_areas_of_the_whole_earth(west):
     grid = GeoBox((180, 360), Affine(1, 0, west, 0, -1, 90), "EPSG:4326")
     for bounds in ((-10, -10, 10, 10), (170, -10, -170, 10)):
         assert (~read_aoi(bounds, grid).outside(slice(0, 180), slice(0, 360))).sum() == 400
+
+
+WORLD = {
+    "Web Mercator": GeoBox((210, 501), Affine(8e4, 0, -20037508.342789244, 0, -8e4, 8.4e6), "EPSG:3857"),
+    "Web Mercator, across": GeoBox((210, 208), Affine(8e4, 0, 1.1e7, 0, -8e4, 8.4e6), "EPSG:3857"),
+    "NAD83": GeoBox((120, 360), Affine(1, 0, -180, 0, -1, 60), "EPSG:4269"),
+    "Equal Earth": GeoBox((140, 286), Affine(12e4, 0, -17.2e6, 0, -12e4, 8.4e6), "EPSG:8857"),
+    "sinusoidal": GeoBox((166, 333), Affine(12e4, 0, -20015109, 0, -12e4, 10007554), "+proj=sinu +R=6371007.181"),
+}
+
+
+def expected_in(grid, west, south, east, north):
+    """Pixels of a grid whose centre is within bounds in degrees."""
+    x, y = apply_affine(grid.transform, *np.meshgrid(*(np.arange(size) + 0.5 for size in grid.shape[::-1])))
+    to_lonlat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_lonlat.transform(x, y)
+    back, _ = to_lonlat.transform(lon, lat, direction="INVERSE")
+    width = (east - west) % 360 or 360
+    with np.errstate(invalid="ignore"):
+        # PROJ has longitudes beyond the map, too, which are those of other places on it.
+        there = (np.abs(back - x) < 1) | (turn_of(CRS(grid.crs)) is not None)
+        return there & ((lon - west) % 360 <= width) & (south <= lat) & (lat <= north)
+
+
+def assert_same(found, expected):
+    """Compare an area with pixels, but for a few at its edges: curves are chords on the map."""
+    outside = found.outside(*(slice(0, size) for size in expected.shape))
+    assert np.count_nonzero(outside == expected) <= 3
+
+
+@pytest.mark.parametrize(
+    "bounds", [(170, -20, 180, 20), (-180, -20, -170, 20), (-60, -20, 60, 20), (-180, -50, 180, 50)]
+)
+@pytest.mark.parametrize("grid", WORLD.values(), ids=WORLD)
+def test_areas_that_end_where_the_map_does(grid, bounds):
+    """Areas that touch ±180° are theirs on maps of the world, not what is around them."""
+    found = read_aoi(bounds, grid)
+    expected = expected_in(grid, *bounds)
+    if not expected.any():
+        assert found is None
+        return
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize("bounds", [(170, -20, -170, 20), (100, -30, -20, 30)])
+@pytest.mark.parametrize("grid", WORLD.values(), ids=WORLD)
+def test_areas_across_the_edge_of_the_map(grid, bounds):
+    """Areas across ±180° are on both sides of the map."""
+    assert_same(read_aoi(bounds, grid), expected_in(grid, *bounds))
+
+
+def test_a_map_that_is_cut_elsewhere():
+    """An area across the meridian at which a map is cut is refused, not turned inside out."""
+    grid = GeoBox((260, 660), Affine(6e4, 0, -20037508, 0, -6e4, 8e6), "EPSG:3832")
+    with pytest.raises(MismatchError, match="the area of interest crosses the meridian where the map of the scene's"):
+        read_aoi((-40, -20, -20, 20), grid)
+    assert_same(read_aoi((-30, -20, -20, 20), grid), expected_in(grid, -30, -20, -20, 20))
 
 
 @pytest.mark.parametrize("bounds", [(1, 2, 3), (1, 2, 3, 4, 5)])

@@ -19,7 +19,7 @@ from geoseg.models.legend import AERIAL
 from geoseg.prediction import finishing
 from geoseg.prediction.areas import AreaCounter, count_strips
 from geoseg.prediction.jobs import Finished, run_block
-from geoseg.rasters.ground import ground_area
+from geoseg.rasters.ground import ground_area, ground_steps
 from geoseg.threads import BackgroundTask
 
 
@@ -246,6 +246,36 @@ def test_finished_counts_pixels():
     """A region counts its pixels, whether its rows are in memory or not."""
     region = (slice(3, 10), slice(5, 9))
     assert Finished(region=region).pixels == prod(roi_shape(region)) == 28
+
+
+GEOSTATIONARY = "+proj=geos +h=35785831 +lon_0=0 +sweep=y +ellps=WGS84"
+"""Whose Earth has a radius of 5.4 million metres."""
+
+
+def test_areas_where_the_middle_is_off_the_earth():
+    """Strips without pixels do not count, and one with its middle in space has the area of pixels on the Earth."""
+    grid = GeoBox((1536, 60), rasterio.Affine(21_740, 0, -652_200, 0, -21_740, 21_740 * 620), GEOSTATIONARY)
+    rows, cols = np.indices(grid.shape)
+    steps = ground_steps(grid, np.column_stack([cols.ravel(), rows.ravel()])).reshape(*grid.shape, 2, 2)
+    areas = np.abs(steps[..., 0, 0] * steps[..., 1, 1] - steps[..., 0, 1] * steps[..., 1, 0])
+    classes = np.where(np.isfinite(areas), 0, 255).astype(np.uint8)
+    counter = AreaCounter(AERIAL, grid)
+    counter.add(0, count_strips(classes, 0, len(AERIAL)))
+    assert not np.isfinite(ground_area(grid[:512, :]))
+    first, *others = counter.areas()
+    below = (classes[512:] == 0).sum() * ground_area(grid[512:1024, :])
+    assert first.area_m2 - below == pytest.approx(np.nansum(areas[:512]), rel=0.05)
+    assert [area.area_m2 for area in others] == [0.0] * (len(AERIAL) - 1)
+
+
+def test_areas_in_space():
+    """Pixels of which none can be measured have no area."""
+    grid = GeoBox((9, 9), rasterio.Affine(9, 0, 9e6, 0, -9, 9e6), GEOSTATIONARY)
+    counter = AreaCounter(AERIAL, grid)
+    counter.add(0, count_strips(np.zeros((9, 9), np.uint8), 0, len(AERIAL)))
+    first, *others = counter.areas()
+    assert np.isnan(first.area_m2)
+    assert [area.area_m2 for area in others] == [0.0] * (len(AERIAL) - 1)
 
 
 @given(cuts=st.sets(st.integers(1, 1299), max_size=9))

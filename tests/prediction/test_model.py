@@ -12,7 +12,8 @@ from odc.geo.geobox import GeoBox
 from standins import Echo, load_echo, make_card
 
 import geoseg
-from geoseg.errors import SceneError, UsageError
+from geoseg.errors import GeosegWarning, SceneError, UsageError
+from geoseg.models.bundle import Scaling
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
@@ -197,6 +198,35 @@ def test_masked_array(model, noise, write_scene, opened):
         np.testing.assert_array_equal(model.predict_array(array, geobox) == NODATA, masked)
 
 
+@pytest.mark.parametrize(("value", "join"), [(0, np.all), (-9999, np.any)])
+def test_masked_bands_that_differ(model, noise, write_scene, value, join):
+    """Masks of single bands count as their file's do; those of bands that are not used do not."""
+    pixels = noise(80, 70, bands=4).astype(np.int16) + 1
+    pixels[0, 20:40] = value
+    pixels[1:3, 30:50] = value
+    pixels[3, 60:] = value
+    scene = write_scene(pixels, nodata=value, photometric="minisblack")
+    with rasterio.open(scene) as file:
+        array = file.read(masked=True)
+    options = {"bands": (1, 2, 3), "stretch": "0,255"}
+    expected = join(pixels[:3] == value, axis=0)
+    np.testing.assert_array_equal(model.predict_array(array, **options) == NODATA, expected)
+    rows = list(model.rows(scene, **options, roads=False))
+    np.testing.assert_array_equal(np.concatenate([each.classes for each in rows]) == NODATA, expected)
+    by_hand = np.ma.masked_array(pixels, array.mask)  # whose fill value is not in the file
+    np.testing.assert_array_equal(model.predict_array(by_hand, **options) == NODATA, (pixels[:3] == value).any(axis=0))
+
+
+def test_mask_of_numbered_bands(write_bundle, echo, noise):
+    """A model of numbered bands is not masked by other bands of an array."""
+    array = np.ma.masked_array(noise(40, 30, bands=4), False)
+    array[3, :10] = np.ma.masked
+    array[1, 20:] = np.ma.masked
+    with geoseg.Model(write_bundle(bands=("band 1", "band 2", "band 3")), load=echo) as model:
+        found = model.predict_array(array) == NODATA
+    np.testing.assert_array_equal(found, np.ma.getmaskarray(array)[1])
+
+
 def test_one_format_as_text():
     """A single format may be given as a string."""
     assert Settings(formats="gpkg").formats == ("gpkg",)
@@ -234,6 +264,72 @@ def test_bands_by_name(model, noise):
     np.testing.assert_array_equal(model.predict_array(array), model.predict_array(pixels))
 
 
+def write_bgr(write_scene, pixels, **metadata):
+    """Write red, green and blue in the opposite order, by whose descriptions they are found."""
+    path = write_scene(pixels[::-1], photometric="minisblack", nodata=metadata.pop("nodata", None))
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("blue", "green", "red")
+        for name, value in metadata.items():
+            setattr(file, name, value)
+    return path
+
+
+def rows_of(model, scene, **options):
+    return np.concatenate([each.classes for each in model.rows(scene, roads=False, **options)])
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
+def test_descriptions_of_a_data_array(model, noise, write_scene):
+    """Bands that rioxarray names as the file does are found, also of a selection; one name is of one band only."""
+    rioxarray = pytest.importorskip("rioxarray")
+    pixels = noise(50, 60)
+    expected = model.predict_array(pixels)
+    with rioxarray.open_rasterio(write_bgr(write_scene, pixels)) as array:
+        np.testing.assert_array_equal(model.predict_array(array), expected)
+        np.testing.assert_array_equal(model.predict_array(array.sel(band=[3, 1, 2])), expected)
+        three = array.assign_attrs(long_name="reflectance")
+        np.testing.assert_array_equal(model.predict_array(three), model.predict_array(pixels[::-1]))
+        grey = array.isel(band=[0]).assign_attrs(long_name="Band 1")
+        with pytest.raises(SceneError, match=r"the array has 1 band \(1 Band 1\)"):
+            model.predict_array(grey)
+        counted = array.assign_attrs(long_name=["Band 1", "Band 2", "Band 3"])
+        with pytest.warns(GeosegWarning, match="bands 1, 2, 3 of the array are taken as red, green, blue"):
+            model.predict_array(counted)
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        {"scales": (1e-4,) * 3, "offsets": (-0.1,) * 3},
+        {"scales": (1e-4, 2e-4, 3e-4), "offsets": (0.0, 0.1, 0.0)},
+    ],
+)
+@pytest.mark.parametrize("how", [{}, {"masked": True}, {"mask_and_scale": True}])
+@pytest.mark.filterwarnings("ignore:(Scales|Offsets) differ:UserWarning")
+def test_scale_and_offset_of_a_data_array(write_bundle, noise, write_scene, units, how):
+    """Scale and offset are those of the file, whether or not they have been applied."""
+    rioxarray = pytest.importorskip("rioxarray")
+    pixels = noise(50, 60).astype(np.uint16) * 40 + 1
+    pixels[:, 20:30, 5:15] = 0
+    scene = write_bgr(write_scene, pixels, nodata=0, **units)
+    card = {"physical": Scaling(offset=-0.1, gain=255 / 3)}
+    with (
+        geoseg.Model(write_bundle(scaling=card), load=load_echo) as model,
+        rioxarray.open_rasterio(scene, **how) as array,
+    ):
+        expected = rows_of(model, scene)
+        assert (expected == NODATA).sum() == 100
+        np.testing.assert_array_equal(model.predict_array(array), expected)
+
+
+@pytest.mark.parametrize("scale", ["large", [1, 2]])
+def test_scale_that_is_no_number(model, noise, scale):
+    """A scale that is not one number, or one for each band, is refused."""
+    array = xarray.DataArray(noise(30, 30), dims=("band", "y", "x"), attrs={"scale_factor": scale})
+    with pytest.raises(UsageError, match=r"`array` has the scale_factor .*; give a number, or one for each band"):
+        model.predict_array(array)
+
+
 @pytest.mark.parametrize(
     ("shape", "options", "error", "words"),
     [
@@ -257,6 +353,14 @@ def test_arrays_that_do_not_fit(model, shape, options, error, words):
     """Arrays of other dimensions, sizes or bands are refused in one sentence."""
     with pytest.raises(error, match=words):
         model.predict_array(np.zeros(shape, np.uint8), **options)
+
+
+@pytest.mark.parametrize("nodata", [np.nan, -9999, 300, 0.5])
+def test_nodata_that_no_value_can_be(model, noise, nodata):
+    """A nodata value that the data type of an array cannot hold is in none of its pixels."""
+    pixels = noise(30, 40)
+    array = xarray.DataArray(pixels, dims=("band", "y", "x"), attrs={"_FillValue": nodata})
+    np.testing.assert_array_equal(model.predict_array(array), model.predict_array(pixels))
 
 
 def test_coordinates_without_crs(model, noise):

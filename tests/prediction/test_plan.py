@@ -1,13 +1,17 @@
 """Plans cost nothing that grows with the scene."""
 
 import json
+import math
 import tracemalloc
+import warnings
 
 import pytest
 import rasterio
 
 import geoseg
+from geoseg.errors import GeosegWarning
 from geoseg.prediction.info import describe
+from geoseg.rasters.ground import grid_of, ground_sample_distance
 
 SIDE = 2**31 - 1
 """Most pixels along a side that GDAL knows."""
@@ -54,13 +58,29 @@ def test_scenes_in_the_range_of_a_model_keep_their_pixels(
     bundle = write_bundle(gsd_range_m=(0.3, 1.2))
     size = [round(side * native_m / worked_m) for side in (90, 120)]
     found = geoseg.describe(scene, model=bundle, **options)
-    assert found["grid_gsd_m"] == pytest.approx(worked_m, rel=1e-3)
+    assert found["grid_gsd_m"] == pytest.approx(worked_m, rel=1e-2)  # as whole pixels allow
     assert found["grid_size"] == size
     assert found["resampled"] == (worked_m != native_m)
     made = geoseg.predict(scene, model=bundle, folder=tmp_path / "maps", load=echo, roads=False, **options)
     with rasterio.open(made.outputs.classes) as classes:
         assert [classes.width, classes.height] == size
-        assert json.loads(classes.tags()["GEOSEG_SETTINGS"])["gsd_m"] == pytest.approx(worked_m, rel=1e-3)
+        assert json.loads(classes.tags()["GEOSEG_SETTINGS"])["gsd_m"] == found["grid_gsd_m"]
+
+
+@pytest.mark.parametrize(("native_m", "options"), [(0.288, {}), (0.6, {"gsd_m": 0.615}), (0.6, {"gsd_m": 100.0})])
+def test_the_gsd_of_the_grid_is_reported(write_ids, write_bundle, echo, noise, tmp_path, native_m, options):
+    """Reports, tags and STAC items say the GSD of the pixels that were made, not the one they were to have."""
+    scene = write_ids(noise(120, 90), "scene.tif", gsd_m=native_m)
+    options = {"model": write_bundle(gsd_range_m=(0.3, 1.2)), **options}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GeosegWarning)
+        described = geoseg.describe(scene, **options)
+        made = geoseg.predict(scene, folder=tmp_path / "maps", load=echo, roads=False, stac=True, **options)
+    with rasterio.open(made.outputs.classes) as classes:
+        actual_m = math.sqrt(math.prod(ground_sample_distance(grid_of(classes))))
+        reported = json.loads(classes.tags()["GEOSEG_SETTINGS"])["gsd_m"]
+    item = json.loads(made.outputs.item.read_text())
+    assert [described["grid_gsd_m"], reported, item["properties"]["gsd"]] == pytest.approx([actual_m] * 3, rel=1e-5)
 
 
 def test_evaluation_follows_the_range(write_ids, write_bundle, echo, blobs, noise):

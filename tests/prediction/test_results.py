@@ -129,7 +129,7 @@ def test_provenance(scene, made, tmp_path):
         assert tags["GEOSEG_MODEL"] == "stand-in 1"
         assert json.loads(tags["GEOSEG_LEGEND"]) == AERIAL.to_json()
         assert {key: settings[key] for key in ("gsd_m", "tile", "overlap", "window", "bands", "tta")} == {
-            "gsd_m": 1.0,
+            "gsd_m": 1.0004,  # on the ellipsoid
             "tile": 64,
             "overlap": 16,
             "window": "hann",

@@ -128,6 +128,44 @@ def test_undeclared_collar(write, noise, value, dtype):
     np.testing.assert_array_equal(read(planned(scene))[1], ~collar)
 
 
+@pytest.mark.parametrize(("value", "dtype"), [(0, np.uint8), (-9999, np.int16)])
+def test_collar_declared_next_to_a_mask(write, noise, value, dtype):
+    """A declared collar is masked without a word although the file has a mask, too."""
+    pixels = noise(SIDE, SIDE).astype(dtype) + dtype(1)
+    collar = ~np.tri(SIDE, k=30, dtype=bool)
+    pixels[:, collar] = value
+    found = planned(write(pixels, nodata=value, mask=np.ones((SIDE, SIDE), bool)))
+    np.testing.assert_array_equal(read(found)[1], ~collar)
+
+
+def test_colour_declared_next_to_alpha(write, noise):
+    """A collar of the declared colour that is opaque is reported as what it is."""
+    alpha = np.full((1, SIDE, SIDE), 255, np.uint8)
+    pixels = np.concatenate([noise(SIDE, SIDE) | 1, alpha])
+    pixels[:3, ~np.tri(SIDE, k=30, dtype=bool)] = 0
+    scene = write(pixels, nodata=0, photometric="rgb", alpha="yes")
+    with pytest.warns(GeosegWarning, match="are 0 in all bands") as warned:
+        assert read(planned(scene))[1].all()
+    (warning,) = warned
+    assert "declares it as nodata, but its alpha band calls them valid" in str(warning.message)
+
+
+@pytest.mark.parametrize(
+    ("nodata", "values"),
+    [
+        (None, ()),
+        ((), ()),
+        (np.uint8(3), (3,)),
+        (np.array([1, 2, 3]), (1, 2, 3)),
+        (np.array(4), (4,)),
+        (iter([1, 2]), (1, 2)),
+    ],
+)
+def test_nodata_as_it_comes(nodata, values):
+    """Any numbers are taken, also those of NumPy, and None for none."""
+    assert Settings(nodata=nodata).nodata == values
+
+
 @pytest.mark.parametrize(
     ("nodata", "error", "message"),
     [
@@ -135,6 +173,8 @@ def test_undeclared_collar(write, noise, value, dtype):
         (-1, MismatchError, "none can be the -1 of"),
         (0.5, MismatchError, r"none can be the 0\.5 of"),
         ((0, 0), UsageError, "`nodata` has 2 values; give one, or one for each of red, green, blue"),
+        ("none", UsageError, "`nodata` must be a number, or one for each of the model's bands, got 'none'"),
+        ((0, None, 0), UsageError, r"`nodata` must be a number, .* got \(0, None, 0\)"),
     ],
 )
 def test_impossible_nodata(write, noise, nodata, error, message):
@@ -159,6 +199,17 @@ def test_the_choice_is_reported(write, noise, write_bundle, echo, tmp_path):
         settings = json.loads(classes.tags()["GEOSEG_SETTINGS"])
         np.testing.assert_array_equal(classes.read(1) == NODATA, pixels[0] == 0)
     assert (settings["bands"], settings["nodata"]) == ([3, 2, 1], [0, 0, 0])
+
+
+@pytest.mark.parametrize(("nodata", "reported"), [(np.nan, ["nan"] * 3), ((np.nan, 0, np.inf), ["nan", 0, "inf"])])
+def test_nodata_that_is_not_finite(write, noise, write_bundle, echo, tmp_path, nodata, reported):
+    """Values that are not finite are texts in JSON, which has no others."""
+    scene, model = write(noise(SIDE, SIDE).astype(np.float32)), write_bundle(scaling=SCALING)
+    described = geoseg.describe(scene, model=model, nodata=nodata)
+    assert json.loads(json.dumps(described, allow_nan=False))["nodata"] == reported
+    result = geoseg.predict(scene, model=model, folder=tmp_path / "out", load=echo, nodata=nodata)
+    with rasterio.open(result.outputs.classes) as classes:
+        assert json.loads(classes.tags()["GEOSEG_SETTINGS"], parse_constant=pytest.fail)["nodata"] == reported
 
 
 def test_water_without_light(write, noise):

@@ -14,6 +14,7 @@ import rasterio
 import shapely
 from affine import Affine
 from click.testing import CliRunner
+from odc.geo.geobox import GeoBox
 from pystac.extensions.classification import ClassificationExtension
 from pystac.extensions.file import FileExtension
 from pystac.extensions.projection import ProjectionExtension
@@ -237,6 +238,13 @@ def test_antimeridian(write_scene, noise, crs, west, north, size, expected):
     assert abs(shape.bounds[0]) <= 180
     assert abs(shape.bounds[2]) <= 180
     assert math.isclose(shape.area, (100 * size) ** 2)
+
+
+@pytest.mark.parametrize("west", [-180, -179.5, 0, 20])
+def test_the_whole_turn(west):
+    """A footprint around the Earth reaches from -180 to 180 wherever it begins."""
+    found = footprint(GeoBox((120, 360), Affine(1, 0, west, 0, -1, 60), "EPSG:4326"))
+    assert found["bbox"] == [-180, -60, 180, 60]
 
 
 @pytest.mark.parametrize(("crs", "south", "north"), [("EPSG:3413", 80, 90), ("EPSG:3031", -90, -80)])

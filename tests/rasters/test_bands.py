@@ -50,6 +50,10 @@ def bands_of(write_scene, noise):
         (["B1", "B2", "B3", "B4"], [None] * 4),  # Landsat 7, or merely counted
         (["Band 1", "Band 2", "Band 3"], [None] * 3),
         (["B3", "B2", "B1"], [None] * 3),
+        (["Band 4", "band_3", "Band2"], [None] * 3),  # of any software
+        (["Band 8", "Band 4", "Band 3"], [None] * 3),
+        (["Band 04", "Band 03", "Band 02"], ["red", "green", "blue"]),
+        (["Band 8A", "Band 4", "Band 3"], ["narrow nir", "red", "green"]),
     ],
 )  # fmt: skip
 def test_names_by_description(texts, names):
@@ -92,6 +96,35 @@ def test_descriptions_have_priority(bands_of):
     infrared = bands_of(3, descriptions=("NIR", "Red", "Green"))
     with pytest.raises(SceneError, match=r"3 bands \(1 NIR, 2 Red, 3 Green\); the model needs 3 \(red, green, blue\)"):
         choose_bands("scene.tif", infrared, RGB)
+
+
+@pytest.mark.parametrize("descriptions", [("B4", "B3", "B2"), ("B2", "B3", "B4")])
+def test_bands_of_a_number_alone(bands_of, descriptions):
+    """Numbers that other sensors give to other bands are taken for Sentinel-2's and Landsat's, with a warning."""
+    found = bands_of(3, descriptions=descriptions, photometric="minisblack")
+    choice = choose_bands("scene.tif", found, RGB)
+    assert choice.numbers == tuple(1 + descriptions.index(name) for name in ("B4", "B3", "B2"))
+    (warning,) = choice.warnings
+    assert warning.startswith("bands of scene.tif are taken by their numbers")
+    assert f"red {choice.numbers[0]} (B4), green 2 (B3), blue {choice.numbers[2]} (B2)" in warning
+    assert warning.endswith("choose them with `bands`.")
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "profile"),
+    [
+        (("B04", "B03", "B02"), {}),
+        (("SR_B4", "SR_B3", "SR_B2"), {}),
+        (("B4", "B3", "B2", "B8"), {}),
+        (("B4, 665 nm", "B3, 560 nm", "B2, 490 nm"), {}),
+        (("B4", "B3", "B2"), {"photometric": "rgb"}),
+    ],
+)
+def test_numbers_of_known_sensors(bands_of, descriptions, profile):
+    """Nothing is said where digits, prefixes, other bands, wavelengths or colours confirm the numbers."""
+    found = bands_of(len(descriptions), descriptions=descriptions, **{"photometric": "minisblack"} | profile)
+    choice = choose_bands("scene.tif", found, RGB)
+    assert (choice.numbers, choice.warnings) == ((1, 2, 3), ())
 
 
 def test_two_bands_of_one_name_are_not_guessed(bands_of):

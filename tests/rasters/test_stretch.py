@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from geoseg.errors import SceneError, UsageError
+from geoseg.rasters.read import scaled
 from geoseg.rasters.stretch import Percentiles, Stretch, measure_stretch, parse_stretch
 from geoseg.rasters.values import Unit
 
@@ -78,6 +79,31 @@ def test_measured():
     expected = [np.percentile(band, (1, 90)) for band in bands]
     np.testing.assert_allclose(stretch.ranges, expected, rtol=5e-6)
     assert parse_stretch(str(stretch)) == stretch
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(4_000_000_000, 4_000_000_120), (1_000_000.25, 1_000_000.75), (-7_000_001, -7_000_000)]
+)
+def test_narrow_ranges_of_large_values(low, high):
+    """A range keeps its digits however far from 0 it is: given, shown, measured and applied."""
+    stretch = parse_stretch(f"{low!r},{high!r}")
+    assert stretch.ranges == ((low, high),)
+    assert parse_stretch(str(stretch)) == stretch
+    assert "e" not in str(stretch)
+    values = np.linspace(low, high, 1001)
+    measured = measure_stretch("scene", [values], Percentiles(low=0, high=100))
+    assert measured == stretch
+    found = scaled(values[:, None], stretch.scaling((Unit(),)))
+    np.testing.assert_allclose(found[:, 0], np.linspace(0, 255, 1001), atol=0.01)
+
+
+@given(st.floats(-1e12, 1e12), st.floats(1e-3, 1e3))
+def test_what_is_measured_can_be_given_again(low, spread):
+    """The text of a measured range is read back as the same range, close to that of the values."""
+    assume(low + spread > low)
+    stretch = measure_stretch("scene", [np.array([low, low + spread])], Percentiles(low=0, high=100))
+    assert parse_stretch(str(stretch)) == stretch
+    np.testing.assert_allclose(stretch.ranges[0], (low, low + spread), atol=max(1e-4 * spread, 1e-3), rtol=1e-15)
 
 
 @pytest.mark.parametrize("values", [np.full(9, 7.0), np.array([])])

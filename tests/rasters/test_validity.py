@@ -65,6 +65,25 @@ def test_alpha_outranks_nodata(valid_in):
     np.testing.assert_array_equal(found, alpha[0] > 0)
 
 
+@pytest.mark.parametrize("value", [-9999, 2.0**123])
+def test_fill_next_to_alpha(valid_in, noise, value):
+    """Next to transparency, a nodata value that cannot be measured is none; it may be in one band only."""
+    pixels = np.concatenate([empty_in_some_bands(noise, value, np.float32), np.full((1, 50, 60), 255, np.float32)])
+    pixels[3, 40:] = 0
+    found = valid_in(pixels, Validity(alpha=4), photometric="minisblack", nodata=value)
+    np.testing.assert_array_equal(found, (pixels[:3] != value).all(axis=0) & (pixels[3] > 0))
+
+
+@pytest.mark.parametrize(("value", "join"), [(0, np.all), (-9999, np.any)])
+def test_nodata_next_to_a_mask(valid_in, noise, value, join):
+    """A nodata value counts although GDAL, which finds a mask, does not apply it."""
+    pixels = empty_in_some_bands(noise, value)
+    mask = np.ones((50, 60), bool)
+    mask[40:] = False
+    found = valid_in(pixels, nodata=value, mask=mask)
+    np.testing.assert_array_equal(found, ~join(pixels == value, axis=0) & mask)
+
+
 def test_band_called_alpha_is_no_mask(valid_in, noise):
     """A band that GDAL calls alpha does not mask the others if it is none."""
     pixels = noise(50, 60, bands=4)

@@ -87,13 +87,14 @@ def _totals(records: Sequence[Record]) -> Mapping[str, Any]:
     """Sum over the scenes that are done."""
     done = [record for record in records if record.state == "done"]
     stages: dict[str, float] = {}
-    classes: dict[tuple[str, str], tuple[int, float]] = {}
+    classes: dict[tuple[str, str], tuple[int, float | None]] = {}
     for record in done:
         for stage, seconds in record.stages.items():
             stages[stage] = stages.get(stage, 0.0) + seconds
         for area in record.areas:
             pixels, area_m2 = classes.get((area.name, area.colour), (0, 0.0))
-            classes[area.name, area.colour] = pixels + area.pixels, area_m2 + area.area_m2
+            total = None if area_m2 is None or area.area_m2 is None else area_m2 + area.area_m2
+            classes[area.name, area.colour] = pixels + area.pixels, total
     valid = sum(pixels for pixels, _ in classes.values()) or 1
     networks = [record.roads for record in done if record.roads is not None]
     return {

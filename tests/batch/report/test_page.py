@@ -97,6 +97,16 @@ def test_all_scenes(done, page):
     assert "2025-03-01 23:59 UTC to 2025-03-02 00:01 UTC" in text
 
 
+def test_areas_that_are_unknown(done, page):
+    """A class whose area could not be measured has none, and the others of its table theirs."""
+    record = done("a")
+    grass, path = record.areas
+    shown = page([replace(record, areas=(replace(grass, area_m2=None), path))])
+    text = " ".join(" ".join(shown.texts).split())
+    assert text.count("1.20 km²") == 2
+    assert text.count("unknown") == 2
+
+
 def test_the_map_leads_to_the_scenes(done, page):
     """Each footprint has the colour of its state, and links to the entry of its scene."""
     shown = page([done("a"), failed(bounds_lonlat=(15.2, 48.0, 15.3, 48.1))])

@@ -1,0 +1,87 @@
+"""What a DataArray says of its bands, as rioxarray reads it from files: names, scales and offsets."""
+
+from collections.abc import Hashable, Mapping
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.errors import UsageError
+from geoseg.rasters.values import Unit, Units
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
+_SCALES, _OFFSETS = ("scale_factor", "scales"), ("add_offset", "offsets")
+"""Attributes that all bands have in common, and those with one value for each."""
+
+
+def names_of(array: "DataArray", dimension: Hashable) -> tuple[str, ...]:
+    """Names of the bands along a dimension: its labels, or the descriptions of a file; empty without any."""
+    labels = _labels(array, dimension)
+    if labels.dtype.kind in "UO":
+        return tuple(map(str, labels))
+    described = array.attrs.get("long_name", ())
+    if isinstance(described, str):
+        described = [described] if array.sizes[dimension] == 1 else []
+    names = tuple("" if name is None else str(name) for name in _select(described, array, dimension))
+    return names if any(names) else ()
+
+
+def stored_values(array: "DataArray", dimension: Hashable) -> tuple[npt.NDArray[Any], Units]:
+    """Values of an array whose first dimension are bands as a file stores them, and the units that it declares.
+
+    Raises UsageError for a scale or offset that is no number.
+    """
+    values = array.to_numpy()
+    units = _units(array.attrs, array, dimension)
+    if units:
+        return values, units
+    units = _units(array.encoding, array, dimension)  # which xarray has applied
+    usable = all(unit.scale and isfinite(unit.scale + unit.offset) for unit in units)
+    if not units or not usable or values.dtype.kind != "f":
+        return values, ()
+    values = values.astype(np.result_type(values, np.float32), copy=False)
+    return np.stack([(band - unit.offset) / unit.scale for band, unit in zip(values, units, strict=True)]), units
+
+
+def _units(attributes: Mapping[Any, Any], array: "DataArray", dimension: Hashable) -> Units:
+    """Units of the bands; empty if no attribute says any."""
+    scales, offsets = (_numbers(attributes, names, array, dimension) for names in (_SCALES, _OFFSETS))
+    if not scales and not offsets:
+        return ()
+    count = array.sizes[dimension]
+    both = zip(scales or (1.0,) * count, offsets or (0.0,) * count, strict=True)
+    units = tuple(Unit(scale=scale, offset=offset) for scale, offset in both)
+    return units if any(unit != Unit() for unit in units) else ()
+
+
+def _numbers(
+    attributes: Mapping[Any, Any], names: tuple[str, ...], array: "DataArray", dimension: Hashable
+) -> tuple[float, ...]:
+    """Value of the first of some attributes for each band; empty without any."""
+    name = next((name for name in names if name in attributes), None)
+    if name is None:
+        return ()
+    count = array.sizes[dimension]
+    try:
+        found = np.asarray(attributes[name], float)
+    except (TypeError, ValueError):
+        found = np.array([])
+    values = tuple(map(float, [found.item()] * count if found.ndim == 0 else _select(found, array, dimension)))
+    if len(values) != count:
+        raise UsageError(f"`array` has the {name} {attributes[name]!r}; give a number, or one for each band.")
+    return values
+
+
+def _select(values: Any, array: "DataArray", dimension: Hashable) -> list[Any]:  # noqa: ANN401 - what an attribute holds
+    """Select the value of each band, which a selection of bands still has of all of the file; empty if it has not."""
+    values, labels = list(values), _labels(array, dimension)
+    if labels.dtype.kind in "iu" and all(1 <= label <= len(values) for label in labels):
+        return [values[label - 1] for label in labels]
+    return values if len(values) == array.sizes[dimension] else []
+
+
+def _labels(array: "DataArray", dimension: Hashable) -> npt.NDArray[Any]:
+    return array.coords[dimension].to_numpy() if dimension in array.coords else np.array([])
