@@ -176,10 +176,12 @@ class Model:
         in_memory = ArrayScene.from_array(array, geobox)
         if options.get("bands") is None:
             options["bands"] = in_memory.default_bands(self.card.bands)
+        settings = Settings(**options)
+        options |= {"bands": settings.bands, "nodata": settings.nodata_values}  # which may be read once only
         gsd_m = self.card.gsd_m if image_gsd_m is None else image_gsd_m
         with (
             rasterio.Env(**GDAL),
-            in_memory.written(Settings(**options).bands) as file,
+            in_memory.written(settings.bands) as file,
             known_as("the array", made=file),
             placed(file, gsd_m) as source,
         ):

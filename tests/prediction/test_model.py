@@ -363,6 +363,16 @@ def test_nodata_that_no_value_can_be(model, noise, nodata):
     np.testing.assert_array_equal(model.predict_array(array), model.predict_array(pixels))
 
 
+def test_options_that_can_be_read_once(model, noise):
+    """Bands and nodata values may come from a generator."""
+    pixels = noise(30, 40)
+    pixels[:, :9] = 7
+    expected = model.predict_array(pixels, bands=(3, 2, 1), nodata=[7, 7, 7])
+    assert (expected == NODATA).any()
+    found = model.predict_array(pixels, bands=(number for number in (3, 2, 1)), nodata=(7 for _ in range(3)))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_coordinates_without_crs(model, noise):
     """A DataArray with coordinates but no CRS is predicted like plain pixels, and keeps its coordinates."""
     pixels = noise(20, 30)
