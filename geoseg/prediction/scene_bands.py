@@ -85,9 +85,8 @@ def sample_imagery(imagery: Imagery) -> Sampled:
 
 
 def _is_opaque(imagery: Imagery, value: float) -> bool:
-    """Whether a raster declares a valid value as nodata next to its alpha band."""
-    declared = {imagery.raster.bands[number - 1].nodata for number in imagery.bands}
-    return imagery.validity.alpha is not None and f"{value:g}" in declared
+    """Whether a raster declares a valid value as nodata, next to its mask or alpha band."""
+    return f"{value:g}" in {imagery.raster.bands[number - 1].nodata for number in imagery.bands}
 
 
 def _check_numbers(raster: Raster, card: Card, numbers: tuple[int, ...]) -> tuple[int, ...]:

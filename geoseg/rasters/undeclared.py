@@ -47,12 +47,12 @@ def find_undeclared(values: npt.NDArray[Any], valid: Mask) -> tuple[float, float
 def describe_undeclared(name: str, value: float, share: float, opaque: bool) -> str:
     """Say in a sentence what `find_undeclared` found in the raster `name`.
 
-    `opaque`: whether it declares the value as nodata, but its alpha band says otherwise.
+    `opaque`: whether it declares the value as nodata, but its mask or alpha band says otherwise.
     """
     text = repr(int(value)) if value.is_integer() else repr(value)
     percent = f"{share * 100:.{0 if share >= LEAST_SHARE else 1}f}"
     other = "" if is_fill(value) else ", or in black water" if value == 0 else ", or in over- or underexposed ground"
-    declared = "declares it as nodata, but its alpha band calls them valid"
+    declared = "declares it as nodata, but its mask or alpha band calls them valid"
     return (
         f"{percent} % of the pixels of {name} are {text} in all bands, as in a collar or a gap{other}, and the file "
         f"{declared if opaque else 'does not declare it as nodata'}; if they hold no data, add `nodata={text}`."

@@ -65,20 +65,25 @@ class Validity:
         return valid
 
     def _unapplied(self, raster: rasterio.DatasetReader, bands: Sequence[int]) -> list[float | None]:
-        """Declared nodata values of bands which GDAL does not apply next to a mask, or geoseg next to an alpha band."""
-        declared = [raster.nodatavals[band - 1] for band in bands]
-        if self.alpha is not None:  # next to which any other nodata value may be a colour
-            return [value if is_fill(value) else None for value in declared]
-        flags = [raster.mask_flag_enums[band - 1] for band in bands]
+        """Declared nodata values of bands that GDAL does not apply next to a mask or an alpha band, and that are none.
+
+        Other values, such as 0, may be colours there, as in black of images compressed with loss.
+        """
         return [
-            value if MaskFlags.per_dataset in each and MaskFlags.alpha not in each else None
-            for value, each in zip(declared, flags, strict=True)
+            value if is_fill(value) and (self.alpha is not None or has_mask(raster, band)) else None
+            for band, value in zip(bands, (raster.nodatavals[band - 1] for band in bands), strict=True)
         ]
 
 
 def is_fill(nodata: float | None) -> bool:
     """Whether a nodata value cannot be a measurement: negative, NaN or huge. 0 or 255 in one band may be a colour."""
     return nodata is not None and (math.isnan(nodata) or nodata < 0 or nodata >= _HUGE)
+
+
+def has_mask(raster: rasterio.DatasetReader, band: int) -> bool:
+    """Whether a mask, and no alpha band or nodata value, says where a band has data."""
+    flags = raster.mask_flag_enums[band - 1]
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
 
 
 def is_unmasked(raster: rasterio.DatasetReader, band: int) -> bool:

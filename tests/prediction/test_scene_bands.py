@@ -128,26 +128,29 @@ def test_undeclared_collar(write, noise, value, dtype):
     np.testing.assert_array_equal(read(planned(scene))[1], ~collar)
 
 
-@pytest.mark.parametrize(("value", "dtype"), [(0, np.uint8), (-9999, np.int16)])
-def test_collar_declared_next_to_a_mask(write, noise, value, dtype):
-    """A declared collar is masked without a word although the file has a mask, too."""
-    pixels = noise(SIDE, SIDE).astype(dtype) + dtype(1)
+def test_collar_declared_next_to_a_mask(write, noise):
+    """A declared collar that cannot be measured is masked without a word although the file has a mask, too."""
+    pixels = noise(SIDE, SIDE).astype(np.int16) + np.int16(1)
     collar = ~np.tri(SIDE, k=30, dtype=bool)
-    pixels[:, collar] = value
-    found = planned(write(pixels, nodata=value, mask=np.ones((SIDE, SIDE), bool)))
+    pixels[:, collar] = -9999
+    found = planned(write(pixels, nodata=-9999, mask=np.ones((SIDE, SIDE), bool)))
     np.testing.assert_array_equal(read(found)[1], ~collar)
 
 
-def test_colour_declared_next_to_alpha(write, noise):
-    """A collar of the declared colour that is opaque is reported as what it is."""
-    alpha = np.full((1, SIDE, SIDE), 255, np.uint8)
-    pixels = np.concatenate([noise(SIDE, SIDE) | 1, alpha])
-    pixels[:3, ~np.tri(SIDE, k=30, dtype=bool)] = 0
-    scene = write(pixels, nodata=0, photometric="rgb", alpha="yes")
+@pytest.mark.parametrize("kind", ["alpha", "mask"])
+def test_colour_declared_next_to_a_mask(write, noise, kind):
+    """A collar of the declared colour that mask or alpha band calls valid is reported as what it is."""
+    pixels = noise(SIDE, SIDE) | 1
+    pixels[:, ~np.tri(SIDE, k=30, dtype=bool)] = 0
+    if kind == "alpha":
+        pixels = np.concatenate([pixels, np.full((1, SIDE, SIDE), 255, np.uint8)])
+        scene = write(pixels, nodata=0, photometric="rgb", alpha="yes")
+    else:
+        scene = write(pixels, nodata=0, mask=np.ones((SIDE, SIDE), bool))
     with pytest.warns(GeosegWarning, match="are 0 in all bands") as warned:
         assert read(planned(scene))[1].all()
     (warning,) = warned
-    assert "declares it as nodata, but its alpha band calls them valid" in str(warning.message)
+    assert "declares it as nodata, but its mask or alpha band calls them valid" in str(warning.message)
 
 
 @pytest.mark.parametrize(
