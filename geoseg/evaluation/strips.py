@@ -14,6 +14,7 @@ from rasterio.windows import Window
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.rasters.datum import rough_shift
+from geoseg.rasters.grid import Grid
 from geoseg.rasters.ground import checked_gsd, corners, crs_name, grid_of, ground_sample_distance
 from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.overlay import Overlay, has_other_place, overlay
@@ -68,9 +69,7 @@ class Rasters:
         """
         if not is_placed(self.predicted):
             return None
-        with usable_crs(self.predicted.name):
-            grid = grid_of(self.predicted)
-        return checked_gsd(self.predicted.name, grid)
+        return checked_gsd(self.predicted.name, _grid(self.predicted))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -78,12 +77,12 @@ class Rasters:
         if self.overlay is not None:
             ours, theirs = (_describe_grid(raster) for raster in (self.predicted, self.reference))
             sampled = f"the reference ({theirs}) was sampled on the prediction's grid ({ours}), nearest pixel."
-            grid = grid_of(self.predicted)
-            rough = rough_shift(grid.crs, grid_of(self.reference).crs, corners(grid))
+            grid = _grid(self.predicted)
+            rough = rough_shift(grid.crs, _grid(self.reference).crs, corners(grid))
             return (sampled,) if rough is None else (sampled, rough)
-        differ = " and their geotransforms differ;" if has_other_place(self.predicted, self.reference) else ""
         if is_placed(self.predicted) and is_placed(self.reference):
             return ()
+        differ = " and their geotransforms differ;" if has_other_place(self.predicted, self.reference) else ""
         if not is_placed(self.predicted) and not is_placed(self.reference):
             return (f"the two have no CRS,{differ} compared pixel by pixel.",) if differ else ()
         which, bare = ("reference", self.reference) if is_placed(self.predicted) else ("prediction", self.predicted)
@@ -171,10 +170,15 @@ def _pieces(rasters: Rasters, pixels: int) -> Iterator[Layers]:
         raise SceneError(describe_unknown(reference.name, unknown, mapping.reference))
 
 
+def _grid(raster: DatasetReader) -> Grid:
+    """Grid of a georeferenced raster; SceneError if its CRS is unusable."""
+    with usable_crs(raster.name):
+        return grid_of(raster)
+
+
 def _describe_grid(raster: DatasetReader) -> str:
     """Name the CRS of a raster, and the size of its pixels if that is known."""
-    with usable_crs(raster.name):
-        grid = grid_of(raster)
+    grid = _grid(raster)
     gsd_m = math.sqrt(math.prod(ground_sample_distance(grid)))
     name = crs_name(grid.crs)
     return f"{gsd_m:.3g} m, {name}" if math.isfinite(gsd_m) else name

@@ -21,8 +21,7 @@ from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
 
 from geoseg.errors import DataError, GeosegWarning, MismatchError, UsageError
-from geoseg.rasters.datum import rough_shift
-from geoseg.rasters.georeference import warn
+from geoseg.rasters.datum import warn_of_shift
 from geoseg.rasters.ground import crs_of, place, turn_of
 from geoseg.tiling import Roi, roi_shape
 from geoseg.vectors.densify import Points, densify
@@ -69,8 +68,7 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
     rings, crs = _read_polygons(Path(source)) if isinstance(source, str | Path) else _box(source)
     rings = _clip_near(grid, rings, crs)
     if CRS(crs) != crs_of(grid):
-        if (rough := rough_shift(CRS(crs), crs_of(grid), rings.points)) is not None:
-            warn(f"the area of interest: {rough}")
+        warn_of_shift("the area of interest", CRS(crs), crs_of(grid), rings.points)
         rings = _project(off_seam(rings, crs, grid), Transformer.from_crs(crs, crs_of(grid), always_xy=True), grid)
         rings = unwrap(rings, grid)
     rings = replace(rings, points=place(~grid.transform, rings.points))

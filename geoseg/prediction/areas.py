@@ -8,7 +8,7 @@ import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from geoseg.models.legend import NODATA, Legend
-from geoseg.rasters.ground import ground_area, ground_steps
+from geoseg.rasters.ground import ground_area, ground_areas
 from geoseg.tiling import is_repeated
 
 from .memory import STRIP_ROWS
@@ -92,8 +92,7 @@ def _pixel_area(strip: GeoBox) -> float:
     if isfinite(middle):
         return middle
     rows, cols = ((np.arange(count) + 0.5) / count * size for count, size in zip(_LATTICE, strip.shape, strict=True))
-    down, along = np.moveaxis(ground_steps(strip, np.stack(np.meshgrid(cols, rows), axis=-1).reshape(-1, 2)), 1, 0)
-    areas = np.abs(down[:, 0] * along[:, 1] - down[:, 1] * along[:, 0])
+    areas = ground_areas(strip, np.stack(np.meshgrid(cols, rows), axis=-1).reshape(-1, 2))
     known = areas[np.isfinite(areas)]
     return float(known.mean()) if known.size else nan
 

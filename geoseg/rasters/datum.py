@@ -7,10 +7,17 @@ import numpy.typing as npt
 from pyproj import CRS
 from pyproj.transformer import AreaOfInterest, TransformerGroup
 
+from .georeference import warn
 from .ground import Geodesy
 
 _ROUGH_M = 3.0
 """Metres by which a grid that is not installed would improve a transformation."""
+
+
+def warn_of_shift(what: str, source: CRS, target: CRS, points: npt.NDArray[np.float64]) -> None:
+    """Issue a GeosegWarning of what `rough_shift` says, if anything; `what` is moved."""
+    if (rough := rough_shift(source, target, points)) is not None:
+        warn(f"{what}: {rough}")
 
 
 def rough_shift(source: CRS, target: CRS, points: npt.NDArray[np.float64]) -> str | None:

@@ -130,8 +130,14 @@ def longest_segment(transform: Affine, gsd_m: tuple[float, float]) -> float:
 
 def ground_area(grid: "Grid | GeoBox") -> float:
     """Area in m² of the pixel in the middle of `grid`, shear included."""
-    down, along = _ground_steps(grid)
-    return float(abs(down[0] * along[1] - down[1] * along[0]))
+    rows, cols = grid.shape
+    return float(ground_areas(grid, np.array([[cols / 2, rows / 2]]))[0])
+
+
+def ground_areas(grid: "Grid | GeoBox", points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Areas in m² `(n,)` of pixels at `points` `(n, 2)`, column and row; NaN where the CRS is not defined."""
+    down, along = np.moveaxis(ground_steps(grid, points), 1, 0)
+    return np.asarray(np.abs(down[:, 0] * along[:, 1] - down[:, 1] * along[:, 0]))
 
 
 def _ground_steps(grid: "Grid | GeoBox") -> npt.NDArray[np.float64]:

@@ -18,8 +18,7 @@ import shapely
 from pyproj import CRS, Transformer
 
 from geoseg.errors import SceneError
-from geoseg.rasters.datum import rough_shift
-from geoseg.rasters.georeference import warn
+from geoseg.rasters.datum import warn_of_shift
 
 from .densify import Starts, densify
 from .layers import GEOMETRY, Layer
@@ -41,19 +40,13 @@ def write_geojson(layer: Layer, path: Path) -> None:
             shapes = shapely.from_wkb(batch[GEOMETRY.name].to_numpy(zero_copy_only=False))
             properties = batch.drop_columns([GEOMETRY.name]).to_pylist()
             if separator == first:
-                _warn_of_shift(layer, shapes)
+                extent = shapely.total_bounds(shapes).reshape(2, 2)
+                warn_of_shift(f"{layer.name} in GeoJSON", layer.crs, CRS("OGC:CRS84"), extent)
             for values, geometry in zip(properties, _geometries(shapes, layer, to_lonlat), strict=True):
                 text = json.dumps(values, ensure_ascii=False, allow_nan=False)
                 file.write(f'{separator}{{"type": "Feature", "properties": {text}, "geometry": {geometry}}}')
                 separator = ",\n"
         file.write(_END)
-
-
-def _warn_of_shift(layer: Layer, shapes: npt.NDArray[np.object_]) -> None:
-    """Warn of a datum shift that is rough for lack of a grid of PROJ."""
-    rough = rough_shift(layer.crs, CRS("OGC:CRS84"), shapely.total_bounds(shapes).reshape(2, 2))
-    if rough is not None:
-        warn(f"{layer.name} in GeoJSON: {rough}")
 
 
 def is_unchanged(path: Path, schema: pa.Schema) -> bool:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from math import isfinite
 from pathlib import Path
 
 from rich.filesize import decimal
@@ -54,7 +53,7 @@ def write_report(
             width=width,
             height=height,
             areas=areas,
-            area_m2=sum(area.area_m2 for area in areas if isfinite(area.area_m2)),
+            area_m2=sum(area.area_m2 for area in areas if math.isfinite(area.area_m2)),
             covered=sum(area.pixels for area in areas) / _pixels(plan),
             roads=roads,
             image=data_uri("image/jpeg", draw_image(plan)),

@@ -287,9 +287,9 @@ def _find_ends_at(graph: Graph, joins: _Joins, ends: _DeadEnds, grid: GridSettin
     tip_of[ends.edge, ends.side] = np.arange(len(ends.edge))
     found, distance_m = joins.other.copy(), np.where(joins.other >= 0, 0.0, np.inf)
     to_pixel = np.flatnonzero(joins.other < 0)
-    pixel_m = grid.to_metres(pixel_centres(joins.pixel[to_pixel], grid.shape[1])) - [_leftmost(grid), 0]
+    pixel = pixel_centres(joins.pixel[to_pixel], grid.shape[1])
     for tip in tip_of[graph.edge_of(joins.part[to_pixel])].T:
-        apart_m = np.where(tip >= 0, np.hypot(*(ends.place_m[tip] - pixel_m).T), np.inf)
+        apart_m = np.where(tip >= 0, np.hypot(*grid.to_metres(ends.place[tip] - pixel).T), np.inf)
         nearer = apart_m < distance_m[to_pixel]
         found[to_pixel[nearer]], distance_m[to_pixel[nearer]] = tip[nearer], apart_m[nearer]
     return found, distance_m <= ends.half_width_m[found] + SNAP_PX * grid.pixel_m

@@ -13,7 +13,7 @@ from pyproj import CRS, Transformer
 
 from geoseg.datasets.discovery import VECTORS, Files
 from geoseg.errors import DataError, GeosegWarning, SceneError
-from geoseg.rasters.datum import rough_shift
+from geoseg.rasters.datum import warn_of_shift
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, turn_of, turn_to
 from geoseg.rasters.identity import Mark, identify
@@ -52,9 +52,7 @@ def check_label(files: Files, grid: GeoBox | None, native: tuple[int, int]) -> t
 def _warn_of_shift(label: Path, crs: CRS, grid: GeoBox) -> None:
     """Warn of labels whose datum shift to the grid of their image is rough for lack of a grid of PROJ."""
     x, y = apply_affine(grid.transform, *_lattice(grid, 0))
-    rough = rough_shift(crs_of(grid), crs, np.column_stack([x.ravel(), y.ravel()]))
-    if rough is not None:
-        warn(f"{label}: {rough}")
+    warn_of_shift(str(label), crs_of(grid), crs, np.column_stack([x.ravel(), y.ravel()]))
 
 
 def report_other_places(pairs: Iterable[Files]) -> None:
