@@ -101,7 +101,7 @@ def make_environment(folder: Path, version: str, source: Source, listener: Liste
     """Make the environment anew, and return its command.
 
     ProgramError gives the reason of a failure; packages that were downloaded are kept by uv and pip, so that another
-    try is faster. What is not complete is removed.
+    try is faster. What is not complete is removed, and the environment before is used again.
     """
     if os.name != "posix":
         raise ProgramError("geoseg runs on Linux only, so far.")
@@ -109,8 +109,11 @@ def make_environment(folder: Path, version: str, source: Source, listener: Liste
         raise ProgramError("Choose the folder of wheels to install from, or allow downloads.")
     check_space(folder)
     commands = steps(folder, version, source)
-    shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    before = folder.with_name(f"{folder.name}.before")
+    if folder.exists() and not before.exists():  # else QGIS ended in the middle, and only what is there is whole
+        folder.rename(before)
+    shutil.rmtree(folder, ignore_errors=True)
     complete = False
     try:
         for command in commands:
@@ -124,5 +127,9 @@ def make_environment(folder: Path, version: str, source: Source, listener: Liste
         complete = True
         return program
     finally:
-        if not complete:
+        if complete:
+            shutil.rmtree(before, ignore_errors=True)
+        else:
             shutil.rmtree(folder, ignore_errors=True)
+            if before.exists():
+                before.rename(folder)

@@ -102,17 +102,16 @@ class Written:
 
 def extent_of(layer: QgsRasterLayer, extent: QgsRectangle, pixel_m: float) -> Written:
     """Plan to write an extent of a layer, in its CRS, with pixels of `pixel_m` on the ground."""
-    unit_m = _unit_m(layer.crs(), extent.center())
-    width = max(round(extent.width() * unit_m / pixel_m), 1)
-    height = max(round(extent.height() * unit_m / pixel_m), 1)
+    side_x, side_y = (pixel_m / unit_m for unit_m in _units_m(layer.crs(), extent.center()))
+    width = max(round(extent.width() / side_x), 1)
+    height = max(round(extent.height() / side_y), 1)
     if width * height > _MOST_PIXELS:
         raise QgsProcessingException(
             f"{width} × {height} pixels are too many to take from {layer.name()}; choose a smaller extent, or larger "
             "pixels."
         )
-    side = pixel_m / unit_m
     grid = QgsRectangle(
-        extent.xMinimum(), extent.yMaximum() - height * side, extent.xMinimum() + width * side, extent.yMaximum()
+        extent.xMinimum(), extent.yMaximum() - height * side_y, extent.xMinimum() + width * side_x, extent.yMaximum()
     )
     pipe = QgsRasterPipe()
     provider = layer.dataProvider().clone()
@@ -131,13 +130,15 @@ def extent_of(layer: QgsRasterLayer, extent: QgsRectangle, pixel_m: float) -> Wr
     )
 
 
-def _unit_m(crs: QgsCoordinateReferenceSystem, place: QgsPointXY) -> float:
-    """Return the metres on the ground of one unit of a CRS, from west to east."""
+def _units_m(crs: QgsCoordinateReferenceSystem, place: QgsPointXY) -> tuple[float, float]:
+    """Return the metres on the ground of one unit of a CRS, along x and along y."""
     measure = QgsDistanceArea()
     measure.setSourceCrs(crs, QgsProject.instance().transformContext())
     measure.setEllipsoid("EPSG:7030")
     step = 1e-3 if crs.isGeographic() else 1.0
-    return float(measure.measureLine(place, QgsPointXY(place.x() + step, place.y()))) / step
+    x = measure.measureLine(place, QgsPointXY(place.x() + step, place.y()))
+    y = measure.measureLine(place, QgsPointXY(place.x(), place.y() + step))
+    return float(x) / step, float(y) / step
 
 
 def _plain(name: str) -> str:

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from affine import Affine
 from PIL import Image
+from pyproj import Geod
 from stand_in_wheel import make_wheel
 
 from geoseg.cli import main
@@ -187,6 +189,18 @@ def test_tiles_of_a_server_are_written_first(qgis, tmp_path, samples):
         assert scene.res[0] * np.cos(latitude) == pytest.approx(0.5, rel=0.01)
         assert classes.bounds == pytest.approx(scene.bounds, abs=1)
     assert told["again"]["CLASSES"] == told["results"]["CLASSES"]
+
+
+def test_pixels_of_an_extent_in_degrees_are_square_on_the_ground(qgis, tmp_path):
+    """A degree of longitude at 60° N is half as long as one of latitude."""
+    path = tmp_path / "scene.tif"
+    profile = {"driver": "GTiff", "width": 20, "height": 10, "count": 3, "dtype": "uint8", "crs": "EPSG:4326"}
+    with rasterio.open(path, "w", transform=Affine(1e-4, 0, 25, 0, -1e-4, 60.001), **profile):
+        pass
+    plan = qgis.script("extent_in_degrees.py", path)
+    _, _, east_m = Geod(ellps="WGS84").inv(25, 60.0005, 25.002, 60.0005)
+    _, _, north_m = Geod(ellps="WGS84").inv(25.001, 60, 25.001, 60.001)
+    assert [plan["width"], plan["height"]] == pytest.approx([east_m, north_m], abs=1)
 
 
 def test_algorithms_work_in_models(qgis, tmp_path, samples):

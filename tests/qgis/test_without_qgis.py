@@ -153,6 +153,29 @@ def test_a_failed_set_up_leaves_nothing_and_can_be_tried_again(wheels, tmp_path,
     make_environment(tmp_path / "env", __version__, Source(wheels=wheels, offline=True), Heard().listener)
 
 
+@pytest.mark.parametrize("ended_in_the_middle", [False, True])
+def test_a_failed_set_up_keeps_the_environment_before(script, tmp_path, monkeypatch, ended_in_the_middle):
+    """Without the net, an environment that works is not lost; a success replaces it."""
+    folder = tmp_path / "env"
+    good = f"print('geoseg, version {__version__}')"
+    script(good, folder="env/bin")
+    if ended_in_the_middle:
+        folder.rename(tmp_path / "env.before")
+        (folder / "half").mkdir(parents=True)
+    fails = script("import sys; sys.exit('no net')", "pip")
+    monkeypatch.setattr(environment, "steps", lambda *_arguments: [[str(fails)]])
+    with pytest.raises(ProgramError, match="no net"):
+        make_environment(folder, __version__, Source(), Heard().listener)
+    assert find_program("", folder).version == __version__
+    (folder / "of the old one").touch()
+    new = script(good, "new")
+    makes = ["/bin/sh", "-c", f"mkdir -p {folder}/bin && cp {new} {folder}/bin/geoseg"]
+    monkeypatch.setattr(environment, "steps", lambda *_arguments: [makes])
+    make_environment(folder, __version__, Source(), Heard().listener)
+    assert [path.name for path in folder.iterdir()] == ["bin"]
+    assert not (tmp_path / "env.before").exists()
+
+
 @pytest.mark.parametrize("wheels", [None, Path("wheels")])
 def test_a_version_that_the_index_lacks(script, tmp_path, monkeypatch, wheels):
     """Where the package index has no such geoseg, the sentence says where to get it, unless wheels were given."""
