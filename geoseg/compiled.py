@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import getfile
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-from .home import user_folder
+from .home import has_home, user_folder
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -102,11 +103,24 @@ def _cached(function: Callable[..., object], **flags: Any) -> Any:  # noqa: ANN4
     from numba import njit
 
     try:
-        return njit(nogil=True, cache=True, **flags)(function)
+        return njit(nogil=True, cache=_has_cache(function), **flags)(function)
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
         return njit(nogil=True, **flags)(function)
+
+
+def _has_cache(function: Callable[..., object]) -> bool:
+    """Whether Numba may look for a cache: for a user without one, it would create a folder named `~` in the current."""
+    if _has_user_cache():
+        return True
+    beside = Path(getfile(function)).with_name("__pycache__")
+    folder = beside if beside.exists() else beside.parent
+    return folder.is_dir() and os.access(folder, os.W_OK)
+
+
+def _has_user_cache() -> bool:
+    return has_home() or any(map(os.environ.get, ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")))
 
 
 def compile_ahead(package: str, groups: Sequence[Sequence[str]]) -> "Compilation":
@@ -176,7 +190,8 @@ def cache_folders(package: str) -> list[Path]:
     """Return where Numba keeps what is compiled of a package: the first of these folders that can be written."""
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         return [Path(given)]
-    return [_root(package) / "__pycache__", user_folder("XDG_CACHE_HOME", "~/.cache") / "numba"]
+    beside = _root(package) / "__pycache__"
+    return [beside, user_folder("XDG_CACHE_HOME", "~/.cache") / "numba"] if _has_user_cache() else [beside]
 
 
 def _marker(package: str) -> Path | None:

@@ -10,6 +10,11 @@ def expanded(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 - `Path.expanduser` raises then
 
 
+def has_home() -> bool:
+    """Whether the user has a home."""
+    return expanded("~") != Path("~")
+
+
 def user_folder(variable: str, default: str) -> Path:
     """Return the folder that an environment variable names, or else `default`, which begins with `~/`.
 

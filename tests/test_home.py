@@ -1,10 +1,11 @@
+import importlib
 import tempfile
 from pathlib import Path
 
 import pytest
 
 import geoseg
-from geoseg.compiled import cache_folders
+from geoseg.compiled import cache_folders, compiled
 from geoseg.home import expanded, user_folder
 from geoseg.models.added import models_folder
 from geoseg.models.backend import keras_backend
@@ -33,6 +34,19 @@ def test_without_a_home(homeless):
     assert found.parent.parent == Path(tempfile.gettempdir())
     assert found.name == ".cache"
     assert expanded("~/data") == Path("~/data")
+
+
+def test_nothing_is_compiled_into_a_folder_named_after_the_home(homeless, tmp_path, monkeypatch):
+    """Where the installation cannot be written either, Numba keeps nothing, least of all in `./~`."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    module = tmp_path / "homeless_module.py"
+    module.write_text("def twice(value):\n    return 2 * value\n")
+    Path("__pycache__").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert compiled(importlib.import_module(module.stem).twice)(21) == 42
+    assert not Path("~").exists()
+    assert [folder.name for folder in cache_folders("geoseg.roads")] == ["__pycache__"]
 
 
 def test_predicting_without_a_home(homeless, write_scene, write_bundle, noise, echo, tmp_path, monkeypatch):

@@ -43,7 +43,7 @@ class AddedModel:
 
     def to_json(self) -> str:
         """Return the content of the record."""
-        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=2) + "\n"
 
 
 def models_folder() -> Path:

@@ -127,6 +127,9 @@ def start_keras(*, trains: bool = False) -> None:
 @contextmanager
 def without_chatter() -> Iterator[None]:
     """Hold back output to file descriptor 2, then print all but harmless log lines."""
+    if sys.stderr is None:  # closed: another file may have its descriptor
+        yield
+        return
     with ExitStack() as stack:
         stack.enter_context(_REDIRECTING)
         try:

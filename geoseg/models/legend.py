@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, count
 from operator import index
 from typing import Any
 
@@ -72,8 +73,8 @@ class Legend:
 
     def with_unknown(self) -> "Legend":
         """Add an entry for pixels whose class is too uncertain."""
-        taken = UNKNOWN.name in self.names
-        return replace(self, unknown=replace(UNKNOWN, name="low confidence") if taken else UNKNOWN)
+        names = chain((UNKNOWN.name, "low confidence"), (f"{UNKNOWN.name} {number}" for number in count(2)))
+        return replace(self, unknown=replace(UNKNOWN, name=next(name for name in names if name not in self.names)))
 
     @property
     def colormap(self) -> dict[int, tuple[int, int, int, int]]:

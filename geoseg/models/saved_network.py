@@ -17,6 +17,9 @@ from .stock import check_classes
 if TYPE_CHECKING:
     import keras
 
+_HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
+"""Dtype policies of Keras that compute in 16 bits."""
+
 
 def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: int | None = None) -> None:
     """Write `model` and its `card` to `path`, which ends in `.keras`; rounding weights to `mantissa_bits` saves space.
@@ -26,7 +29,7 @@ def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: 
     are left out of the card: a new bundle has none.
     """
     provenance = {key: value for key, value in card.provenance.items() if key != INT8}
-    network = model.__class__.from_config(_zero_initializers(model.get_config()))
+    network = model.__class__.from_config(_changed(model.get_config(), _zero_initializer))
     network.set_weights(model.get_weights())
     network.save(path)
     if mantissa_bits is not None:
@@ -40,13 +43,14 @@ def save_bundle(model: "keras.Model", card: Card, path: Path, *, mantissa_bits: 
 def load_network(path: Path) -> "keras.Model":
     """Load a bundle's network in Keras's safe mode.
 
-    Raises BundleError if it names anything but stock classes of Keras, if Keras cannot load it, or if it does not match
-    its card.
+    Layers saved in half or mixed precision are loaded in float32: the precision is the engine's. Raises BundleError if
+    the network names anything but stock classes of Keras, if Keras cannot load it, or if it does not match its card.
     """
     card = read_card(path)
     try:
         config, metadata, weights = read_members(path, CONFIG, METADATA, WEIGHTS)
-        check_classes(path, parse_json(config))
+        document = parse_json(config)
+        check_classes(path, document)
         count_values(weights)
     except MALFORMED as error:
         raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
@@ -54,7 +58,7 @@ def load_network(path: Path) -> "keras.Model":
     import keras
 
     try:
-        network = _load_checked(config, metadata, weights)
+        network = _load_checked(json.dumps(_changed(document, _in_float32)).encode(), metadata, weights)
         shapes = network.input_shape, network.output_shape
     except Exception as error:
         if not (isinstance(error, (*MALFORMED, ImportError)) or is_out_of_memory(error)):
@@ -96,15 +100,28 @@ def check_tiles(path: Path, card: Card, accepts: Callable[[int], bool]) -> None:
             )
 
 
-def _zero_initializers(config: Any) -> Any:  # noqa: ANN401 - any part of a configuration
-    """Replace every initializer in a network's configuration by zeros."""
+def _changed(config: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:  # noqa: ANN401 - any part
+    """Change every object of a network's configuration, the inner ones last."""
     match config:
-        case {"module": "keras.initializers"}:
-            return config | {"class_name": "Zeros", "config": {}}
         case dict():
-            return {key: _zero_initializers(part) for key, part in config.items()}
+            return {key: _changed(part, change) for key, part in change(config).items()}
         case list() | tuple():
-            return [_zero_initializers(part) for part in config]
+            return [_changed(part, change) for part in config]
+    return config
+
+
+def _zero_initializer(config: dict[str, Any]) -> dict[str, Any]:
+    """Replace an initializer by zeros."""
+    if config.get("module") != "keras.initializers":
+        return config
+    return config | {"class_name": "Zeros", "config": {}}
+
+
+def _in_float32(config: dict[str, Any]) -> dict[str, Any]:
+    """Replace a dtype policy of half or mixed precision by float32."""
+    match config:
+        case {"class_name": "DTypePolicy", "config": {"name": name}} if name in _HALF:
+            return config | {"config": {"name": "float32"}}
     return config
 
 

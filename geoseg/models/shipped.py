@@ -100,7 +100,7 @@ def find_model(name: str | Path) -> Path:
     path = Path(name)
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # no path has a NUL
         names = dict.fromkeys(model.name for model in named_models())
         raise BundleError(
             f"there is no model {name}: neither a file nor the name of a model ({', '.join(names)})."

@@ -51,6 +51,14 @@ def test_faults_are_passed_on_where_the_import_fails(capfd):
     assert capfd.readouterr().err.encode() == FAULTS
 
 
+def test_without_standard_error(capfd, monkeypatch):
+    """Where standard error is closed, another file may have its descriptor, which is left alone."""
+    monkeypatch.setattr(sys, "stderr", None)
+    with without_chatter():
+        os.write(2, CHATTER)
+    assert capfd.readouterr().err.encode() == CHATTER
+
+
 def run(code, **environment):
     """Run Python code in a separate process, without what other tests may have set, and return its result."""
     unset = ("KERAS_HOME", "PYTHONWARNINGS", "TF_ENABLE_ONEDNN_OPTS")

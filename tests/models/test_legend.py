@@ -45,6 +45,9 @@ def test_unknown_comes_after_the_classes():
     assert len(full) == len(full.names) == 254
     namesake = Legend(classes=(*classes(2), LegendClass(name="unknown", colour="#000000"))).with_unknown()
     assert [entry.name for entry in namesake.entries[2:]] == ["unknown", "low confidence"]
+    names = ("unknown", "low confidence", "unknown 2")
+    namesakes = Legend(classes=tuple(LegendClass(name=name, colour="#000000") for name in names)).with_unknown()
+    assert namesakes.entries[3].name == "unknown 3"
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ class DeviceNetwork:
         self._orientations = ORIENTATIONS[options.tta]
         self._classes: int = network.output_shape[-1]
         self._batch_size = options.batch_size
+        self.halved = False
         self._turn = threading.Lock()
         self._tried = threading.local()
         """What this thread gave to the device last: the `side` of tiles, and the `size` of their groups."""
@@ -111,6 +112,7 @@ class DeviceNetwork:
         with self._turn:
             # Another thread may have halved it meanwhile.
             self._batch_size = min(self._group(side), tried // 2)
+            self.halved = True
             return f"{self.name} has too little memory for {tried} tiles at a time; continuing with {self._batch_size}."
 
     def _weigh(

@@ -87,6 +87,10 @@ class Network(Protocol):
     def name(self) -> str:
         """Name of the device."""
 
+    @property
+    def halved(self) -> bool:
+        """Whether it has halved its batch, which it keeps."""
+
     def blend(
         self,
         pixels: npt.NDArray[np.generic],

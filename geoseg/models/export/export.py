@@ -1,5 +1,6 @@
 """Export a bundle's network for another runtime, if its scores match the original's."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,6 +81,10 @@ def _check_target(output: Path, kind: Format, *, overwrite: bool) -> None:
         check_outputs(kind.files(output), overwrite=overwrite)
     else:
         model = output / "saved_model.pb"
+        try:
+            os.path.realpath(output).encode()
+        except UnicodeEncodeError:
+            raise OutputError(f"{output} is not UTF-8, as TensorFlow needs it; choose another name.") from None
         if output.is_dir() and not model.exists():
             raise OutputError(f"{output} is a folder without a SavedModel and is not replaced; choose another name.")
         if output.is_dir() and (others := {path.name for path in output.iterdir()} - _SAVED_MODEL):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.models.bundle import MEMBER, Card
+from geoseg.models.bundle import MEMBER, PHYSICAL, Card
 from geoseg.models.openvino_core import openvino_core
 from geoseg.models.telemetry import start_onnx_runtime
 
@@ -77,15 +77,17 @@ def _onnx_model(source: Source, card: Card) -> "onnx.ModelProto":
     from geoseg.models.graph.read import read_network
 
     model = to_checked_onnx(read_network(source.bundle), card.tile)
+    # The plugin knows one scaling, of stored values, and divides by 255 first.
+    of_types = {dtype: scaling for dtype, scaling in card.scaling.items() if dtype != PHYSICAL} or card.scaling
+    scaling = of_types.get("uint8") or next(iter(of_types.values()))
     plugin: dict[str, Any] = {
         "model_type": "Segmentor",
         "class_names": dict(enumerate(card.legend.names)),
         "resolution": card.gsd_m * 100,
         "tile_size": card.tile,
         "tiles_overlap": round(100 * card.overlap / card.tile),
-        # The plugin divides by 255 first; the network expects 0–255.
-        "standardization_mean": [0.0] * len(card.bands),
-        "standardization_std": [1 / 255] * len(card.bands),
+        "standardization_mean": [scaling.offset / 255] * len(card.bands),
+        "standardization_std": [1 / (255 * scaling.gain)] * len(card.bands),
     }
     set_model_props(model, {MEMBER: _metadata(card)} | {key: json.dumps(value) for key, value in plugin.items()})
     return model
@@ -99,7 +101,8 @@ def _run_onnx(path: Path, tiles: Tiles) -> Tiles:
     start_onnx_runtime()
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    # From memory: the name of a file may not be UTF-8.
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     (scores,) = session.run(None, {"pixels": _channels_first(tiles)})
     return _channels_last(scores)
 
@@ -157,7 +160,7 @@ def _write_tflite(source: Source, card: Card, path: Path) -> None:
 def _run_tflite(path: Path, tiles: Tiles) -> Tiles:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(path))
+    interpreter = Interpreter(model_content=path.read_bytes())
     interpreter.allocate_tensors()
     (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
     scores = []

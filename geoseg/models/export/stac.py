@@ -32,6 +32,8 @@ EXTENSIONS = (
 
 _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _TASKS = ["semantic-segmentation"]
+_LICENSE = re.compile(r"[\w\-.+]+", re.ASCII)
+"""Licences that STAC takes, as the SPDX identifiers are; others are `other`."""
 
 
 def stac_item(bundle: Path, output: Path) -> dict[str, Any]:
@@ -59,12 +61,17 @@ def stac_item(bundle: Path, output: Path) -> dict[str, Any]:
 
 def _properties(card: Card, summary: NetworkSummary) -> dict[str, Any]:
     provenance = card.provenance
-    licence = {"license": provenance["license"]} if provenance.get("license") else {}
-    source = {"mlm:pretrained_source": provenance["attribution"]} if provenance.get("attribution") else {}
+    source = {"mlm:pretrained_source": str(provenance["attribution"])} if provenance.get("attribution") else {}
     classes = ", ".join(card.legend.names)
+    description = f"Classifies {classes} from {', '.join(card.bands)} at {describe_gsd(card)}."
+    licence = {}
+    if words := provenance.get("license"):
+        listed = _LICENSE.fullmatch(str(words)) is not None
+        licence = {"license": str(words) if listed else "other"}
+        description += "" if listed else f" License: {words}."
     return {
         "title": f"{card.name} {card.version}",
-        "description": f"Classifies {classes} from {', '.join(card.bands)} at {describe_gsd(card)}.",
+        "description": description,
         **ANY_TIME,
         "gsd": card.gsd_m,
         "bands": _bands(card),

@@ -15,7 +15,7 @@ from geoseg.models.stock import check_classes
 from geoseg.models.texts import without_secrets
 
 from .download import download, is_url
-from .folder import PARTS, check_name, find_same, locked, mark_verified, publish_model
+from .folder import PARTS, WORK, check_name, find_same, locked, mark_verified, publish_model
 from .wanted import Report, Wanted, check_place, choose, copy, fetch, no_report, read_entries
 
 MAX_SIZE = 1_000_000_000
@@ -75,7 +75,7 @@ def add_models(
     check_place(place)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder), writing(folder), TemporaryDirectory(prefix=".geoseg-", dir=folder) as work:
+    with locked(folder), writing(folder), TemporaryDirectory(prefix=WORK, dir=folder) as work:
         file = Path(work) / "source.keras"
         if sha256 is not None or fetch(place, file, max_size=max_size, report=report):
             if len(names) > 1:

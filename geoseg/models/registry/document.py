@@ -1,6 +1,7 @@
 """The registry file: models by name, each with URL, size and SHA-256 of its bundle, and a few words for people."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ def _describe(path: Path, card: Card, url_prefix: str) -> dict[str, Any]:
     return {
         "name": card.name,
         "version": card.version,
-        "url": prefix + quote(path.name),
+        "url": prefix + quote(os.fsencode(path.name)),
         "sha256": sha256_of(path),
         "bytes": path.stat().st_size,
         "license": card.provenance.get("license"),

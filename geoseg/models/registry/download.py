@@ -110,7 +110,8 @@ def _continue(url: str, file: BinaryIO, start: int, *, most: int, size: int | No
         done = start
         while chunk := _read(answer):
             done += len(chunk)
-            _check_size(url, done, most=most, size=None)
+            if done > most:  # only without a length
+                raise _too_large(url, most, enough=2 * most)
             file.write(chunk)
             report(done, total)
     if total is not None and done < total:
@@ -204,12 +205,16 @@ def _length(answer: HTTPResponse) -> int | None:
 def _check_size(url: str, total: int, *, most: int, size: int | None) -> None:
     """Raise BundleError if a file is too large, or is known to have another size."""
     if total > most:
-        raise BundleError(
-            f"{without_secrets(url)} is larger than {most / 1e6:,.1f} MB; if you trust it, allow more with "
-            f"`max_size={total}`."
-        )
+        raise _too_large(url, most, enough=total)
     if size is not None and total != size:
         raise BundleError(
             f"{without_secrets(url)} has {total:,} bytes, not {size:,} as its registry says; it was replaced, or "
             "the registry is out of date."
         )
+
+
+def _too_large(url: str, most: int, *, enough: int) -> BundleError:
+    return BundleError(
+        f"{without_secrets(url)} is larger than {most / 1e6:,.1f} MB; if you trust it, allow more with "
+        f"`max_size={enough}`."
+    )

@@ -19,18 +19,22 @@ from geoseg.models.added import (
 from geoseg.models.packaged import packaged_models
 from geoseg.models.shipped import shipped_models
 
+WORK = ".geoseg-"
+"""Prefix of work folders."""
 PARTS = ".downloads"
 """Folder of downloads that broke off, named by the SHA-256 of the whole; no model's name begins with a dot."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from changing the folder of models."""
+    """Keep other processes from changing the folder of models; what a killed one left of its work is removed."""
     with writing(folder):
         file = (folder / ".lock").open("w")
     with file:
         with writing(folder):
             lock(file, f"another command is adding or removing models in {folder}; wait for it.")
+        for left in folder.glob(f"{WORK}*"):
+            shutil.rmtree(left, ignore_errors=True)
         yield
 
 

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urljoin
+from urllib.parse import unquote_to_bytes, urljoin
 
 from geoseg.errors import BundleError, UsageError
 from geoseg.files import check_regular
@@ -107,7 +107,11 @@ def _place(entry: Entry, registry: str) -> str:
             f"the url of model {entry.name} in {without_secrets(registry)} is {entry.url!r}, not http or https."
         )
     folder = Path(registry).absolute().parent
-    path = folder / unquote(entry.url)
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        path = folder / os.fsdecode(unquote_to_bytes(entry.url))
+        below = path.resolve().is_relative_to(folder.resolve())
+    except ValueError:  # no path has a NUL
+        below = False
+    if not below:
         raise BundleError(f"the url of model {entry.name} in {registry} is {entry.url!r}, which is not below {folder}.")
     return str(path)

@@ -164,3 +164,19 @@ def test_d4_is_the_symmetry_of_the_square(asymmetric):
 def test_scores_stay_float32(asymmetric):
     """The mean does not widen the scores."""
     assert average_orientations("d4", asymmetric, shifted).dtype == np.float32
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float16", "bfloat16"])
+def test_precision_is_not_the_bundle_s(tmp_path, policy):
+    """A network that was saved in half or mixed precision is run in float32, as results record."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        network = build_preset("unet", bands=3, classes=5, width=2)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    save_bundle(network, make_card(), tmp_path / "half.keras")
+    found = KerasEngine(tmp_path / "half.keras")(tiles(1))
+    assert found.dtype == np.float32
+    exact = build_preset("unet", bands=3, classes=5, width=2)
+    exact.set_weights(network.get_weights())
+    np.testing.assert_array_equal(found, KerasEngine(exact)(tiles(1)))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 
 import keras
@@ -11,7 +12,7 @@ from standins import make_card
 
 from geoseg import extras
 from geoseg.errors import BundleError, OutputError, UsageError
-from geoseg.models.bundle import MEMBER, Card
+from geoseg.models.bundle import MEMBER, Card, Scaling
 from geoseg.models.export.export import TOLERANCE, export_bundle
 from geoseg.models.export.runtimes import FORMATS
 from geoseg.models.networks.unet import build_unet
@@ -122,6 +123,40 @@ def test_keys_for_qgis(bundle, tmp_path, available):
     values = np.array([0, 17, 255]) / 255
     standardised = (values - np.array(keys["standardization_mean"])) / np.array(keys["standardization_std"])
     np.testing.assert_allclose(standardised, [0, 17, 255])
+
+
+@pytest.mark.parametrize(
+    ("scaling", "expected"),
+    [
+        ({"uint16": Scaling(gain=0.1), "uint8": Scaling(offset=10, gain=1.25)}, [-12.5, 8.75, 306.25]),
+        ({"physical": Scaling(gain=255), "uint16": Scaling(offset=7, gain=2)}, [-14, 20, 496]),
+    ],
+)
+def test_scaling_for_qgis(bundle, tmp_path, available, scaling, expected):
+    """QGIS's Deepness plugin, which divides by 255 first, scales bytes as the card does, or else another data type."""
+    available("onnx")
+    import onnx
+
+    path = tmp_path / "scaled.keras"
+    save_bundle(load_network(bundle), dataclasses.replace(CARD, scaling=scaling), path)
+    export_bundle(path, tmp_path / "model.onnx", format="onnx", tiles=noise(0))
+    keys = {prop.key: prop.value for prop in onnx.load(tmp_path / "model.onnx").metadata_props}
+    mean, deviation = (np.array(json.loads(keys[f"standardization_{name}"])) for name in ("mean", "std"))
+    np.testing.assert_allclose((np.array([0, 17, 255]) / 255 - mean) / deviation, expected)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_names_that_are_not_utf_8(bundle, tmp_path, available, name):
+    """A file is named in any bytes; TensorFlow, which cannot, is answered with a sentence."""
+    available(name)
+    folder = tmp_path / os.fsdecode(b"\xe4")
+    folder.mkdir()
+    if name == "savedmodel":
+        with pytest.raises(OutputError, match="is not UTF-8, as TensorFlow needs it; choose another name"):
+            export_bundle(bundle, folder / "model", format=name, tiles=noise(0))
+    else:
+        export_bundle(bundle, folder / NAMES[name], format=name, tiles=noise(0))
+        assert (folder / NAMES[name]).is_file()
 
 
 @pytest.mark.parametrize("difference", [2e-4, float("nan")])

@@ -44,6 +44,20 @@ def test_other_libraries(made):
     assert [band for entry in fields.input for band in entry.bands] == ["red", "green", "blue"]
 
 
+@pytest.mark.parametrize(
+    ("license", "written"),
+    [("CC-BY-NC-SA-4.0", "CC-BY-NC-SA-4.0"), ("CC BY 4.0", "other"), ("Лицензия", "other"), (["MIT"], "other")],
+)
+def test_licences(made, license, written):
+    """A licence that is no SPDX identifier is `other`, as STAC has it, and stands in the description."""
+    item, _, _ = made(provenance={"license": license, "attribution": ["us", "them"]})
+    validate_dict(item | {"stac_extensions": []})
+    properties = item["properties"]
+    assert properties["license"] == written
+    assert properties["description"].endswith(f" License: {license}.") == (written == "other")
+    assert isinstance(properties["mlm:pretrained_source"], str)
+
+
 @pytest.mark.parametrize("name", ["narrow", "x", "7 hills", "2.5 m", "_roads_", "?", "город", "Zürich 12."])
 def test_model_name(made, name):
     """The extension's name starts with a letter, ends with a letter or digit, and has at least three characters."""

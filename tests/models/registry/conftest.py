@@ -39,7 +39,7 @@ def served(web):
     folder, server = web
     for path in folder.iterdir():
         path.unlink()
-    server.behave(codes=[], cut=[], ranges=True, silent_from=None)
+    server.behave(codes=[], cut=[], ranges=True, lengths=True, silent_from=None)
     server.asked()
     return folder
 

@@ -486,3 +486,52 @@ def test_missing_bundle(models, bundle):
         find_model("city")
     add(path)
     assert find_model("city").is_file()
+
+
+def test_names_that_are_not_utf_8(models, tmp_path, bundle):
+    """A bundle whose file, or the folder of it, is named in other bytes is added, by itself and from a registry."""
+    folder = tmp_path / os.fsdecode(b"f\xe4")
+    folder.mkdir()
+    path = bundle(folder=folder, file=os.fsdecode(b"st\xe4dte.keras"))
+    (added,) = add(path)
+    assert added_model("city") == added.model
+    assert added.model.source == str(path)
+    remove_model("city")
+    (folder / "registry.json").write_text(make_registry([path]))
+    add(folder / "registry.json")
+    assert find_model("city").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("url", ["a%00b.keras", "a\0b.keras", "a\ud800b.keras"])
+def test_urls_that_name_no_file(tmp_path, bundle, url):
+    """What cannot be a path is refused in a sentence."""
+    document = json.loads(make_registry([bundle()]))
+    document["models"][0]["url"] = url
+    (tmp_path / "registry.json").write_text(json.dumps(document))
+    with pytest.raises(BundleError, match="which is not below"):
+        add(tmp_path / "registry.json")
+    with pytest.raises(BundleError, match="there is no model a\0b"):
+        find_model("a\0b")
+
+
+def test_too_large_by_an_unknown_number(models, registry, server):
+    """Of a server that does not tell the size, as much again is allowed by the advice, which so ends."""
+    server.behave(lengths=False)
+    source, most = registry.replace("registry.json", "city.keras"), 10**6
+    for _ in range(2):
+        with pytest.raises(BundleError, match=r"is larger than .*, allow more with `max_size=") as told:
+            add(source, max_size=most)
+        assert nothing_added(models)
+        most = int(str(told.value).rpartition("=")[2].rstrip("`."))
+    add(source, max_size=most)
+    assert find_model("city").is_file()
+
+
+def test_left_by_a_killed_process(models, bundle):
+    """What a killed process left of its work is removed by the next one."""
+    left = models / ".geoseg-killed" / "source.keras"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    add(bundle())
+    assert not left.parent.exists()
+    assert find_model("city").is_file()
