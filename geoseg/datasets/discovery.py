@@ -266,4 +266,7 @@ def list_files(place: str) -> tuple[Path, Iterable[Path]]:
     pattern = "/".join(path.parts[len(fixed) :])
     if not pattern or not root.is_dir():
         raise DataError(f"{place} does not exist.")
-    return root, (file for file in root.glob(pattern) if file.is_file())
+    try:
+        return root, [file for file in root.glob(pattern) if file.is_file()]
+    except ValueError as error:
+        raise DataError(f"{place} is no valid pattern; `**` stands for folders, as in {root}/**/*.tif.") from error

@@ -81,10 +81,16 @@ def check_size(name: str, shape: Shape, max_pixels: float | None, *, what: str =
         )
 
 
+def check_bands(name: str, dataset: DatasetReader) -> None:
+    """Raise SceneError for a file without bands, as of other rasters only."""
+    if dataset.count == 0:
+        found = dataset.subdatasets
+        advice = f"; name one of its {len(found)} subdatasets, such as {found[0]}" if found else ""
+        raise SceneError(f"{name} has no bands of its own{advice}.")
+
+
 def check_blocks(name: str, dataset: DatasetReader) -> None:
     """Raise SceneError for blocks of more bytes than `_MAX_BLOCK`; strips that GDAL reads row by row are none."""
-    if dataset.count == 0:
-        return
     together = dataset.count if dataset.interleaving == Interleaving.pixel else 1
     sizes = [
         height * width * together * np.dtype(dtype.replace("complex_int16", "complex64")).itemsize

@@ -14,20 +14,15 @@ from .band_texts import descriptions_of
 from .spectra import name_spectra, named_by_number
 from .thinning import thin
 
-_COLOURS = {
-    ColorInterp.red: "red",
-    ColorInterp.green: "green",
-    ColorInterp.blue: "blue",
-    ColorInterp.alpha: "alpha",
-    ColorInterp.pan: "pan",
-    ColorInterp.coastal: "coastal",
-    ColorInterp.yellow: "yellow",
+_SILENT = (ColorInterp.undefined, ColorInterp.gray, ColorInterp.palette)
+"""Interpretations that do not say what a band shows."""
+_COLOURS = {colour: colour.name.lower() for colour in ColorInterp if colour not in _SILENT} | {
     ColorInterp.rededge: "red edge",
-    ColorInterp.nir: "nir",
-    ColorInterp.swir: "swir",
+    ColorInterp.mwir: "thermal",
     ColorInterp.lwir: "thermal",
     ColorInterp.tir: "thermal",
 }
+"""What bands show by GDAL's interpretation: as `spectra` calls it, or else GDAL, such as `cb` and `sar_c`."""
 _OPAQUE = 0.98
 """Alpha from this share of its largest value counts as opaque; lossy compression changes it."""
 _MOST_LISTED = 12

@@ -38,7 +38,7 @@ _PARTS = re.compile(r"(NETCDF|HDF4_\w+|HDF5|GPKG|SENTINEL2_\w+):.*", re.IGNORECA
 _HDF5_PARTS = re.compile(r"(NETCDF|HDF5):.*", re.IGNORECASE | re.DOTALL)
 _NUMBERED = re.compile(r"(?:GTIFF_DIR|NITF_IM):(?:off:)?\d+:(.+)", re.IGNORECASE | re.DOTALL)
 _PIXELS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG\r\n", b"\xff\xd8\xff", b"\0\0\0\x0cjP  ", b"BM", b"GIF8")
-"""First bytes of formats that hold pixels and name no other file."""
+"""First bytes of formats that hold pixels: whoever opens such a file takes it for nothing else."""
 _VRT = b"<VRTDataset"
 _HEAD = 1024
 """Bytes in which GDAL looks for what makes a file a VRT."""
@@ -83,7 +83,8 @@ def trusting(made: Path) -> Iterator[None]:
 
 
 def check_before(source: str) -> None:
-    """Raise SceneError if a VRT on disk leads to files elsewhere on this machine, or runs code."""
+    """Raise SceneError for a name that is none, or if a VRT on disk leads to files elsewhere here, or runs code."""
+    _as_gdal(source)
     if source not in _MADE and os.path.isfile(source) and _VRT in _read(source, _HEAD):  # noqa: PTH113 - as in `on_disk`
         _check_vrt(source, _read(source))
 
@@ -146,22 +147,22 @@ def _check_behind(name: str, *above: str) -> None:
         except OSError as error:
             raise SceneError(f"{above[0]} names {name}, which cannot be read: {error}.") from error
         head = b"" if os.path.isdir(name) else _read(name, _HEAD)  # noqa: PTH112
-        if head.startswith(_PIXELS) and not os.path.exists(f"{name}.aux.xml"):  # noqa: PTH110
-            _check_end(name)
+        if head.startswith(_PIXELS):
+            with suppress(RasterioError):  # GDAL knows why
+                _check_file(name, *above)
             return
         if _VRT in head:
             _check_vrt(name, _read(name), *above)
             return
+    _check_file(name, *above)
+
+
+def _check_file(name: str, *above: str) -> None:
+    """Check what a file that a VRT names leads to, and that it is whole."""
     with open_allowed(name) as dataset:
         check_dataset(name, dataset, *above)
         if os.path.isfile(name):  # noqa: PTH113
             refuse_cut_off(name, dataset, dataset.files)
-
-
-def _check_end(name: str) -> None:
-    """Check that a file that a VRT names is whole; one that cannot be opened is left to GDAL."""
-    with suppress(RasterioError), open_allowed(name) as dataset:
-        refuse_cut_off(name, dataset, dataset.files)
 
 
 @lru_cache(maxsize=2**16)
@@ -246,7 +247,13 @@ def _within(path: str, folders: Iterable[str]) -> bool:
 
 
 def _as_gdal(source: str) -> str:
-    return str(_vsi_path(_parse_path(source)))
+    """Name a raster as GDAL does; SceneError for what can be neither a file nor a URL."""
+    try:
+        if "\0" in source:
+            raise ValueError("it has a null character")
+        return str(_vsi_path(_parse_path(source)))
+    except ValueError as error:
+        raise SceneError(f"{source} is neither a file nor a URL ({error}); correct it.") from error
 
 
 def _read(path: str, most: int = -1) -> bytes:

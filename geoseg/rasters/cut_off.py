@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from geoseg.errors import SceneError
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
 _RAW = ("ENVI", "HFA")
+_TAG = re.compile(rb"<([A-Za-z_][^\s/>]*)[^>]*>")
 _CHUNK = 2**20
 """Bytes that are searched at a time."""
 
@@ -23,6 +25,8 @@ def refuse_cut_off(source: str, raster: rasterio.DatasetReader, files: Iterable[
     It fills a PNG, the pixels of ENVI, and those that ERDAS keeps in a file of their own, with black. Where the list of
     blocks of an uncompressed GeoTIFF is cut off, it takes the first bytes of the file for any of them. A JPEG cut off
     after the end of its thumbnail passes, but GDAL fails when reading it. `files` are all that the raster consists of.
+
+    GDAL ignores an empty mask beside a raster, and metadata there that are cut off: nodata values would be lost.
     """
     missing = None
     if raster.driver == "GTiff" and raster.count and not _lists_blocks(raster):
@@ -32,10 +36,26 @@ def refuse_cut_off(source: str, raster: rasterio.DatasetReader, files: Iterable[
             missing = f"the end of its {raster.driver} data is missing"
         elif raster.driver in _RAW:
             missing = _missing_of_raw(source, raster, files)
+        sidecar = _cut_off_beside(source)
     except OSError as error:
         raise SceneError(f"{source} cannot be read ({error.strerror}).") from error
     if missing:
         raise SceneError(f"{source} is cut off: {missing}; copy it again.")
+    if sidecar:
+        raise SceneError(f"{sidecar}, which belongs to {Path(source).name}, is cut off; copy it again, or remove it.")
+
+
+def _cut_off_beside(source: str) -> Path | None:
+    """Return a sidecar of a raster whose end is missing although GDAL would not say so."""
+    mask, metadata = Path(f"{source}.msk"), Path(f"{source}.aux.xml")
+    if mask.is_file() and mask.stat().st_size == 0:
+        return mask
+    if not metadata.is_file():
+        return None
+    content = metadata.read_bytes()
+    root = _TAG.search(content)
+    whole = root is not None and (root[0].endswith(b"/>") or b"</%b>" % root[1] in content)
+    return None if whole else metadata
 
 
 def _missing_of_raw(source: str, raster: rasterio.DatasetReader, files: Iterable[str]) -> str | None:

@@ -41,21 +41,18 @@ def ask_server(source: str) -> tuple[Mark, ...]:
     return ((source, size, headers["Last-Modified"] or "", headers["ETag"] or ""),)
 
 
-def identify(dataset: rasterio.DatasetReader, *, served: bool = False) -> tuple[Mark, ...]:
+def identify(dataset: rasterio.DatasetReader) -> tuple[Mark, ...]:
     """Identify a raster on disk, its sidecars, and the rasters behind a VRT by size and time of modification.
 
-    GDAL's own sidecar counts by its content, without statistics, and whether or not there is one. With `served`, the
-    first rasters on web servers behind a VRT on disk count by what their servers tell.
+    GDAL's own sidecar counts by its content, without statistics, and whether or not there is one. The first rasters on
+    web servers behind a VRT on disk count by what their servers tell.
     """
     names = dict.fromkeys(_files(dataset))
     source, *others = names
+    asked: list[str] = []
     if os.path.exists(source):  # noqa: PTH110 - Path.exists raises where a folder is closed or a name too long
         names[source + _SIDECAR] = None
-    else:
-        served = False
-    asked = {name for name in others if is_remote(name)} if served else set()
-    if len(asked) > _MOST_SERVED:
-        asked = set(sorted(asked)[:_MOST_SERVED])
+        asked = sorted(filter(is_remote, others))[:_MOST_SERVED]
     return tuple(mark for name in names for mark in (ask_server(name) if name in asked else (_mark(name),)))
 
 
@@ -68,9 +65,12 @@ def check_unchanged(source: str, marks: Iterable[Mark]) -> None:
     """Raise SceneError if a file of a raster was replaced since it was identified."""
     for mark in marks:
         name = str(mark[0])
+        served = is_remote(name)
+        if served and len(mark) == 1:  # nothing was told, or nobody asked
+            continue
         (found,) = ask_server(name) or (_mark(name),)
         # A server may tell nothing for a moment.
-        if found != mark and not (is_remote(name) and 1 in (len(found), len(mark))):
+        if found != mark and not (served and len(found) == 1):
             raise changed(source)
 
 

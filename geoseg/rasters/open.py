@@ -15,7 +15,7 @@ from geoseg.errors import SceneError
 from geoseg.files import check_regular
 from geoseg.models.backend import without_chatter
 
-from .allowed import check_blocks, check_size, open_allowed
+from .allowed import check_bands, check_blocks, check_size, open_allowed
 from .behind import check_before, check_dataset
 from .cut_off import refuse_cut_off
 from .hdf5 import begins_as_hdf5, check_hdf5
@@ -52,9 +52,9 @@ def opened(
 ) -> Iterator[rasterio.DatasetReader]:
     """Open a raster; a SceneError names it if GDAL cannot open or read it, or if its files change meanwhile.
 
-    One reports, too, blocks of more bytes than a limit, more than `max_pixels` (by default `allowed.most_pixels`), and
-    files elsewhere on this machine behind a VRT: the latter two unless there is an `identity`, since whoever has that
-    has opened the raster before.
+    One reports, too, blocks of more bytes than a limit, a file without bands, more than `max_pixels` (by default
+    `allowed.most_pixels`), and files elsewhere on this machine behind a VRT: the latter three unless there is an
+    `identity`, since whoever has that has opened the raster before.
 
     They must also be as in `identity`, if it is given, when the raster is opened and when it is closed. Reduced reads
     use the full resolution unless `overviews` are allowed. `level` opens an overview in place of the raster itself.
@@ -73,6 +73,7 @@ def opened(
             # Of a dataset without overviews, GDAL lists the first file only.
             with nullcontext(dataset) if identity or overviews else _open(source) as whole:
                 if not identity:
+                    check_bands(source, whole)
                     check_size(source, dataset.shape, max_pixels)
                     check_dataset(source, whole)
                 files = whole.files

@@ -28,7 +28,7 @@ from .identity import ask_server, identify
 from .open import opened, reading, unplaced
 from .read import colormap_of, in_strips
 from .resampling import Resampler
-from .scene import open_scene, refuse_mixed_types, rpcs_of
+from .scene import place, refuse_mixed_types, rpcs_of
 from .validity import is_unmasked
 
 CACHE_BYTES = 256 * 2**20
@@ -117,8 +117,8 @@ def resize(
         with whole(output) as partial:
             with opened(str(source), overviews=True, identity=identity) as scene:
                 _write(scene, partial, shape, labels, progress)
-            for place in (output, output.resolve()):
-                discard(place.with_name(place.name + SIDECAR))
+            for written in (output, output.resolve()):
+                discard(written.with_name(written.name + SIDECAR))
     return output
 
 
@@ -156,7 +156,8 @@ def _target_shape(
     if gsd_m is not None:
         if not 0 < gsd_m < inf:
             raise UsageError(f"`gsd_m` must be positive, found {gsd_m}.")
-        down, along = (step / gsd_m for step in open_scene(scene.name).gsd_m)
+        _, found_m = place(scene.name, scene)
+        down, along = (step / gsd_m for step in found_m)
     else:
         assert scale is not None  # exactly one of the three is given
         if not 0 < scale < inf:

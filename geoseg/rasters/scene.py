@@ -86,11 +86,9 @@ def open_scene(source: str | Path, *, max_pixels: float | None = None) -> Scene:
     at_server = ask_server(source)
     # Opened without overviews, a file without geotransform gets an arbitrary one (seen in GDAL 3.10).
     with unplaced(), opened(source, overviews=True, max_pixels=max_pixels) as dataset:
-        refuse_mixed_types(source, dataset)
         grid, gsd_m = place(source, dataset)
-        identity = at_server or identify(dataset, served=True)
-        raster = vars(describe(source, dataset)) | {"identity": identity}
-        return Scene(grid=grid, gsd_m=gsd_m, dates=dates_of(dataset), **raster)
+        raster = describe(source, dataset, at_server)
+        return Scene(grid=grid, gsd_m=gsd_m, dates=dates_of(dataset), **vars(raster))
 
 
 def place(source: str, dataset: rasterio.DatasetReader) -> tuple[Grid, tuple[float, float]]:
@@ -102,11 +100,15 @@ def place(source: str, dataset: rasterio.DatasetReader) -> tuple[Grid, tuple[flo
     return grid, ground.checked_gsd(source, grid)
 
 
-def describe(source: str, dataset: rasterio.DatasetReader) -> Raster:
-    """Describe the bands of an opened raster; see `name_bands`."""
+def describe(source: str, dataset: rasterio.DatasetReader, identity: tuple[Mark, ...] = ()) -> Raster:
+    """Describe the bands of an opened raster, whose `identity` may be known; SceneError if they differ in data type.
+
+    See `name_bands`.
+    """
+    refuse_mixed_types(source, dataset)
     return Raster(
         source=source,
-        identity=identify(dataset),
+        identity=identity or identify(dataset),
         dtype=dataset.dtypes[0],
         bands=name_bands(dataset),
         units=units_of(dataset),
@@ -121,10 +123,6 @@ def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:
 
 
 def _check_placed(source: str, dataset: rasterio.DatasetReader) -> None:
-    if dataset.count == 0:
-        found = dataset.subdatasets
-        example = f", such as {found[0]}" if found else ""
-        raise SceneError(f"{source} has no bands of its own; name one of its {len(found)} subdatasets{example}.")
     transform = dataset.transform
     if transform.is_identity or dataset.crs is None:  # a grid without CRS may be that of the sensor
         _refuse_unrectified(source, dataset)

@@ -7,8 +7,8 @@ _WORDS = {
     "alpha": r"alpha|transparency|opacity",
     "coastal": r"(coastal|deep|ultra)( ?blue)?( aerosol)?|aerosols?",
     "red edge": r"red ?edge|vre",
-    "thermal": r"thermal( infra ?red)?|tirs?|lwir|long ?wave infra ?red",
-    "swir": r"sw ?ir|short ?wave infra ?red|mid infra ?red",
+    "thermal": r"thermal( infra ?red| ?ir)?|tirs?|[lm]wir|(long|mid|medium) ?wave (infra ?red|ir)|far (infra ?red|ir)",
+    "swir": r"sw ?ir|short ?wave (infra ?red|ir)|mid(dle)? (infra ?red|ir)|mir",
     "nir": r"n ?ir|near ?infra ?red|near ir|infra ?red|ir",
     "pan": r"pan(chromatic)?",
     "yellow": "yellow",
@@ -18,7 +18,7 @@ _WORDS = {
     "blue": "blue",
 }
 """Names of bands, and the words that mean them; each hides the words that it holds from those after it."""
-_PATTERNS = {name: re.compile(rf"\b({words}) ?\d{{0,2}}\b") for name, words in _WORDS.items()}
+_PATTERNS = {name: re.compile(rf"\b({words}) ?\d{{0,4}}\b") for name, words in _WORDS.items()}
 _INITIALS = {"r": "red", "g": "green", "b": "blue", "n": "nir"}
 _WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(?:-|–|to)\s*(\d+(?:\.\d+)?))?\s*(nm|nano|um|µm|μm|micro)")
 _LIMITS_UM = {

@@ -116,6 +116,8 @@ def _read(document: str) -> dict[str, Any]:
     try:
         if is_remote(document):
             text = download(document, most=_LONGEST)
+        elif not on_disk(document) and ("://" in document or document.startswith("/vsi")):
+            raise ValueError("it must be a file, or on a web server; save it as a file")
         else:
             check_regular(Path(document))
             text = Path(document).read_bytes()
@@ -184,7 +186,15 @@ def _own_link(item: dict[str, Any]) -> str | None:
 
 
 def _resolve(href: str, place: str) -> str:
-    """Resolve a link of a document; DataError if one from a server leads to this machine."""
+    """Resolve a link of a document; DataError if it is none, or if one from a server leads to this machine."""
+    try:
+        href.encode()  # JSON may hold half of a character
+        return _join(href, place)
+    except ValueError as error:
+        raise DataError(f"{place} has the link {href!r}, which is neither a file nor a URL ({error}).") from error
+
+
+def _join(href: str, place: str) -> str:
     if is_remote(place):
         found = urljoin(place.removeprefix("/vsicurl/"), href)
         if not on_server(found):

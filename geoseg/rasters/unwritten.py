@@ -9,13 +9,13 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.enums import Interleaving, MaskFlags
+from rasterio.enums import Interleaving
 from rasterio.windows import Window
 
 from geoseg.tiling import Roi, clip
 
 from .unread import refuse_unread
-from .validity import Validity
+from .validity import Validity, has_own_mask
 
 _LEAST_PIXELS = 128**2
 """Pixels of a block that are worth to ask for it: to read smaller ones takes no longer."""
@@ -101,8 +101,4 @@ def _has_data(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: V
 
 def has_mask(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity) -> bool:
     """Whether a mask beside the bands, with blocks of its own, says where they have data."""
-    return validity.alpha is None and any(
-        MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1]
-        and MaskFlags.alpha not in dataset.mask_flag_enums[band - 1]
-        for band in bands
-    )
+    return validity.alpha is None and any(has_own_mask(dataset, band) for band in bands)

@@ -70,7 +70,7 @@ class Validity:
         Other values, such as 0, may be colours there, as in black of images compressed with loss.
         """
         return [
-            value if is_fill(value) and (self.alpha is not None or has_mask(raster, band)) else None
+            value if is_fill(value) and (self.alpha is not None or has_own_mask(raster, band)) else None
             for band, value in zip(bands, (raster.nodatavals[band - 1] for band in bands), strict=True)
         ]
 
@@ -80,7 +80,7 @@ def is_fill(nodata: float | None) -> bool:
     return nodata is not None and (math.isnan(nodata) or nodata < 0 or nodata >= _HUGE)
 
 
-def has_mask(raster: rasterio.DatasetReader, band: int) -> bool:
+def has_own_mask(raster: rasterio.DatasetReader, band: int) -> bool:
     """Whether a mask, and no alpha band or nodata value, says where a band has data."""
     flags = raster.mask_flag_enums[band - 1]
     return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags

@@ -41,6 +41,9 @@ def bands_of(write_scene, noise):
         (["RedEdge", "NearInfrared", "Infra red", "red edge 2"], ["red edge", "nir", "nir", "red edge"]),
         (["coastal_blue", "blue", "green_i", "green"], ["coastal", "blue", "second green", "green"]),  # PlanetScope
         (["Short-wave infrared 1", "SWIR2", "Thermal infrared", "Pan"], ["swir", "swir", "thermal", "pan"]),
+        (["Shortwave IR 1", "Mid-IR", "Middle infrared", "mid_infrared"], ["swir"] * 4),
+        (["Thermal IR", "Long-wave IR", "Mid-wave infrared", "Far infrared"], ["thermal"] * 4),
+        (["RedEdge705", "Red650", "Blue 475", "NIR842"], ["red edge", "red", "blue", "nir"]),  # with wavelengths
         (["red minus blue", "reduced", "NDVI", ""], [None] * 4),
         (["B2", "B3", "B4", "B8"], ["blue", "green", "red", "nir"]),
         (["B08", "B04", "B03", "B8A"], ["nir", "red", "green", "narrow nir"]),
@@ -141,6 +144,17 @@ def test_unknown_order(bands_of):
     assert choice.warnings[0].startswith("bands 1, 2, 3 of scene.tif are taken as red, green, blue: the file does not")
     with pytest.raises(SceneError, match=r"`bands=\(3, 2, 1\)` if blue comes first.* else `bands=\(1, 2, 3\)`\."):
         choose_bands("scene.tif", bands_of(4, photometric="minisblack"), RGB)
+
+
+@pytest.mark.parametrize(
+    "colours", [("Y", "Cb", "Cr"), ("hue", "saturation", "lightness"), ("sar_c", "sar_c", "sar_l")]
+)
+def test_other_colours(bands_of, colours):
+    """Bands that GDAL calls something else are not taken as red, green and blue."""
+    found = bands_of(3, colours=colours, photometric="minisblack")
+    listed = ", ".join(f"{number} {colour.lower()}" for number, colour in enumerate(colours, 1))
+    with pytest.raises(SceneError, match=rf"has 3 bands \({listed}\); the model needs 3 \(red, green, blue\)"):
+        choose_bands("scene.tif", found, RGB)
 
 
 def test_single_band(bands_of):

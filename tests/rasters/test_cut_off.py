@@ -112,3 +112,32 @@ def test_raw_bands(tmp_path):
     path.write_text(text.format(3))
     with pytest.raises(SceneError, match=r"pixels\.bin, which .*scene\.vrt names, is cut off"), opened(str(path)):
         pass
+
+
+def test_metadata_beside_a_raster(write, tmp_path):
+    """GDAL ignores a sidecar that is cut off, and with it nodata values; its last line break may be missing."""
+    path, sidecar = tmp_path / "whole.tif", tmp_path / "whole.tif.aux.xml"
+    write()
+    band = '<PAMRasterBand band="1"><NoDataValue>0</NoDataValue></PAMRasterBand>'
+    content = f"<?xml version='1.0'?>\n<PAMDataset><Metadata/>{band}</PAMDataset>"
+    for whole in (content, f"{content}\n", "<PAMDataset/>"):
+        sidecar.write_text(whole)
+        with opened(str(path)) as raster:
+            assert raster.count == SHAPE[0]
+    rasterio.shutil.copy(path, tmp_path / "mosaic.vrt", driver="VRT")
+    for end in (0, 1, 30, 55, len(content) // 2, content.rindex("</"), len(content) - 1):
+        sidecar.write_text(content[:end])
+        for source in (path, tmp_path / "mosaic.vrt"):
+            with pytest.raises(SceneError, match=r"whole\.tif\.aux\.xml, which .* is cut off"), opened(str(source)):
+                pass
+
+
+def test_masks_beside_a_raster(write, tmp_path):
+    """Nor is an empty mask a mask of valid pixels."""
+    write()
+    (tmp_path / "whole.tif.msk").touch()
+    with (
+        pytest.raises(SceneError, match=r"whole\.tif\.msk, which belongs to whole\.tif, is cut off; copy it again"),
+        opened(str(tmp_path / "whole.tif")),
+    ):
+        pass

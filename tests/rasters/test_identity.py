@@ -1,6 +1,7 @@
 """A raster that is replaced while it is read is an error, not a mixture of two."""
 
 import os
+import re
 from collections import deque
 
 import numpy as np
@@ -225,11 +226,40 @@ def test_polygons(write_ids, blobs):
         polygonise(raster, None, progress=lambda *_: touch(raster))
 
 
-@pytest.mark.parametrize("kind", ["file", "url"])
+def test_many_servers_behind_a_vrt(server, write_scene, noise, tmp_path):
+    """Of many rasters on servers behind a VRT, those that are not compared are not asked for again."""
+    write_scene(noise(40, 40))
+    vrt = mosaic(server.url("scene.tif"), tmp_path / "mosaic.vrt")
+    source = re.search("<SourceFilename.*</SourceFilename>", vrt.read_text())[0]
+    others = [f"{number}.tif" for number in range(20)]
+    for name in others:
+        write_scene(noise(40, 40), name)
+    more = "".join(f"<SimpleSource>{source.replace('scene.tif', name)}</SimpleSource>" for name in others)
+    vrt.write_text(vrt.read_text().replace("</VRTRasterBand>", f"{more}</VRTRasterBand>"))
+    found = open_scene(vrt)
+    server.asked()
+    check_unchanged(found.source, found.identity)
+    assert len({each.path for each in server.asked()}) == 8
+
+
+def sources(scene, server, folder):
+    """Yield names of a raster: its file, its URL, and a VRT of that."""
+    return {"file": scene, "url": server.url(scene.name), "vrt": mosaic(server.url(scene.name), folder / "mosaic.vrt")}
+
+
+def test_opened_without_a_description(server, write_scene, noise, tmp_path):
+    """A raster on a server behind a VRT is compared, too, by commands that do not describe it first."""
+    scene = write_scene(noise(40, 40))
+    vrt = sources(scene, server, tmp_path)["vrt"]
+    with pytest.raises(SceneError, match=r"mosaic\.vrt has changed since the run began"), opened(str(vrt)):
+        touch(scene)
+
+
+@pytest.mark.parametrize("kind", ["file", "url", "vrt"])
 def test_resize(server, write_scene, noise, tmp_path, kind):
     """A raster that is replaced while it is resized is an error, and nothing is written."""
     scene, output = write_scene(noise(60, 60)), tmp_path / "small.tif"
-    source = scene if kind == "file" else server.url("scene.tif")
+    source = sources(scene, server, tmp_path)[kind]
     with pytest.raises(SceneError, match="has changed"):
         geoseg.resize(source, output, scale=0.5, progress=lambda *_: touch(scene))
     assert not output.exists()

@@ -1,5 +1,6 @@
 """What files say in a way that rasterio does not expect is no traceback."""
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -14,7 +15,7 @@ from geoseg.models.bundle import Scaling
 from geoseg.rasters.bands import name_bands
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.read import colormap_of, packed_colours, scaled
-from geoseg.rasters.scene import open_scene
+from geoseg.rasters.scene import describe, open_scene
 
 
 @pytest.fixture
@@ -83,6 +84,38 @@ def test_tags_named_as_arguments(scene, tmp_path):
     geoseg.resize(path, tmp_path / "half.tif", scale=0.5)
     with rasterio.open(tmp_path / "half.tif") as raster:
         assert raster.tags()["mine"] == raster.tags(1)["mine"] == "kept"
+
+
+def test_files_of_parts(scene, tmp_path):
+    """A file of several rasters is refused by whatever opens it, with how to name one of them."""
+    path = tmp_path / "parts.h5"
+    with h5py.File(path, "w") as file:
+        file["a"] = file["b"] = np.ones((40, 50), np.uint8)
+    advice = r"parts\.h5 has no bands of its own; name one of its 2 subdatasets, such as .*parts\.h5.*a\.$"
+    for use in (
+        lambda: open_scene(path),
+        lambda: geoseg.describe(scene, devices="cpu", stretch_from=path),
+        lambda: geoseg.evaluate(path, scene),
+        lambda: geoseg.resize(path, tmp_path / "half.tif", scale=0.5),
+    ):
+        with pytest.raises(SceneError, match=advice):
+            use()
+
+
+@pytest.mark.parametrize("name", ["https://[host]/scene.tif", "s3://[bucket/scene.tif", "scene\0.tif"])
+def test_names_that_are_none(tmp_path, name):
+    """A name that is neither a file nor a URL is refused in a sentence."""
+    for use in (open_scene, lambda source: geoseg.resize(source, tmp_path / "half.tif", scale=0.5)):
+        with pytest.raises(SceneError, match="is neither a file nor a URL"):
+            use(name)
+
+
+def test_bands_of_several_types(vrt):
+    """A raster whose bands differ in data type is not described, since it could not be read."""
+    path = vrt("")
+    path.write_text(path.read_text().replace('dataType="Byte" band="2"', 'dataType="UInt16" band="2"'))
+    with opened(str(path), overviews=True) as raster, pytest.raises(SceneError, match=r"\(uint8, uint16, uint8\)"):
+        describe(str(path), raster)
 
 
 def test_negatives(write_scene, noise):

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from geoseg.cli import main
 from geoseg.errors import DataError, SceneError
 from geoseg.prediction.predict import predict_each
-from geoseg.rasters.stac import read_assets
+from geoseg.rasters.stac import open_source, read_assets
 from geoseg.tiling.progress import no_progress
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -141,6 +141,24 @@ def test_addresses_that_are_none(server, name):
     """What cannot be asked for is refused in a sentence."""
     with pytest.raises(DataError, match="cannot be read as a STAC document"):
         read_assets(f"{server.url('')}{name}", "visual")
+
+
+@pytest.mark.parametrize(
+    "name", ["s3://bucket/search.json", "/vsigs/bucket/search.json", "ftp://example.org/search.json"]
+)
+def test_documents_elsewhere(name):
+    """A document in an object store is not called missing: it can be saved as a file."""
+    with pytest.raises(DataError, match=f"{name} cannot be read as a STAC document: .*; save it as a file"):
+        read_assets(name, "visual")
+
+
+@pytest.mark.parametrize("href", ["http://[::1/a.tif", "file://[data/a.tif", "\ud800.tif", "a\0.tif"])
+@pytest.mark.parametrize("served", [False, True])
+def test_links_that_are_none(write, server, href, served):
+    """A link that is neither a file nor a URL is refused in a sentence, at the latest when it is opened."""
+    path = write(item("one", href))
+    with pytest.raises((DataError, SceneError), match=r"neither a file nor a URL"):
+        open_source(*read_assets(server.url(path.name) if served else path, "visual"))
 
 
 def test_silent_servers(write, server):

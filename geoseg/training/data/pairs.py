@@ -18,7 +18,7 @@ from geoseg.rasters.grid import SAME_GSD, choose_gsd, grid_at, shape_at
 from geoseg.rasters.identity import Mark, identify_file
 from geoseg.rasters.open import opened
 from geoseg.rasters.read import in_strips
-from geoseg.rasters.scene import is_placed, place, refuse_mixed_types
+from geoseg.rasters.scene import is_placed, place
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units
 from geoseg.tiling import Roi
@@ -145,7 +145,6 @@ def open_pair(
         kind, expected = ("vector", "coding = 'vector'") if is_vector else ("raster", "another coding")
         raise UsageError(f"data set {entry.name} has the {kind} label {files.label.name}; give it {expected}.")
     with opened(str(files.image), overviews=True, identity=imagery.raster.identity) as image:
-        refuse_mixed_types(image.name, image)
         native, plane, own = image.shape, None, None
         found_m = own_m, own_m
         if is_placed(image):

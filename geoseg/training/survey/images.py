@@ -14,7 +14,7 @@ from geoseg.errors import SceneError
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands, refuse_negative, refuse_palette
 from geoseg.rasters.open import opened, unplaced
-from geoseg.rasters.scene import Scene, describe, is_placed, open_scene, refuse_mixed_types
+from geoseg.rasters.scene import Scene, describe, is_placed, open_scene
 from geoseg.rasters.tags import model_of, refuse_result
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import check_units, is_physical
@@ -94,7 +94,6 @@ def _check_image(image: rasterio.DatasetReader, bands: tuple[Band, ...]) -> None
     refuse_result(image.name, model_of(image))
     refuse_palette(image.name, image.colorinterp)
     refuse_negative(image.name, bands)
-    refuse_mixed_types(image.name, image)
     if image.dtypes[0].startswith("complex"):
         raise SceneError(f"{image.name} holds {image.dtypes[0]} values; save their magnitude as an image of its own.")
 
