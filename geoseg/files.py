@@ -36,6 +36,15 @@ def is_file_name(text: str) -> bool:
     return named and len(text.encode()) <= LONGEST_NAME
 
 
+def direct(path: str) -> str:
+    """Return the absolute path of a file without `.` and `..`, unless a link makes that another file."""
+    short = os.path.abspath(path)  # noqa: PTH100 - `Path.absolute` keeps `..`
+    with suppress(OSError):
+        if os.path.samefile(short, path):  # noqa: PTH121
+            return short
+    return str(Path(path).absolute())
+
+
 def check_suffix(path: Path, suffix: str) -> None:
     """Raise OutputError if the name of a file to write does not end in `suffix`."""
     if path.suffix != suffix:

@@ -10,7 +10,7 @@ import pytest
 from standins import files_of_at_most
 
 from geoseg.errors import OutputError
-from geoseg.files import check_outputs, discard, publish, whole, whole_files, write_text, writing
+from geoseg.files import check_outputs, direct, discard, publish, whole, whole_files, write_text, writing
 
 AS_ROOT = os.geteuid() == 0
 
@@ -292,3 +292,14 @@ def test_errors_of_libraries_pass(tmp_path):
     """An OSError that is not the system's is left to those who know the library."""
     with pytest.raises(OSError, match="not recognized"), writing(tmp_path):
         raise OSError("not recognized as a supported file format")
+
+
+def test_direct_paths(tmp_path, monkeypatch):
+    """A path loses its `..` and `.` where that names the same file; links keep their names."""
+    (tmp_path / "a" / "deep").mkdir(parents=True)
+    (tmp_path / "a" / "file").touch()
+    (tmp_path / "link").symlink_to("a/deep")
+    monkeypatch.chdir(tmp_path / "a")
+    assert direct("../a/./file") == direct("file") == str(tmp_path / "a" / "file")
+    assert direct("../link/../file") == f"{tmp_path}/a/../link/../file"  # not `file` beside the link
+    assert direct("../link") == str(tmp_path / "link")

@@ -18,11 +18,11 @@ from geoseg.rasters.georeference import warn
 from geoseg.rasters.stac import Asset
 from geoseg.sentences import join_words
 
-from .events import Ended, Event, Listener, SceneDone, SceneFailed
+from .events import Ended, Event, Listener
 from .job import Job, Summary
 from .manifest import Manifest, open_manifest
 from .members import Member, name_members
-from .report.page import REPORT, write_report
+from .report import REPORT, check_report, write_report
 
 _REPORT_S = 30
 """Least time between two reports."""
@@ -68,7 +68,7 @@ def batch(
     Raises
     ------
     UsageError, BundleError, DataError, OutputError
-        For errors that concern all scenes, or if the manifest cannot be written.
+        For errors that concern all scenes, or if the manifest or the report cannot be written.
     """
     if retries < 0:
         raise UsageError(f"`retries` must be 0 or more, got {retries}.")
@@ -76,6 +76,7 @@ def batch(
     members = name_members(inputs, name)
     folder = Path(folder).absolute()
     asked = prepare(model, options, executor=executor, load=load)
+    check_report(folder)
     with open_manifest(folder) as manifest:
         prepared = _pool_stretch(asked, members, manifest, overwrite=overwrite)
         joint = prepared.settings.stretch != asked.settings.stretch
@@ -114,20 +115,20 @@ class _Reported:
 
     def __init__(self, manifest: Manifest, scenes: Set[str], then: Listener) -> None:
         self._manifest, self._scenes, self._then = manifest, scenes, then
-        self._new = not (manifest.path.parent / REPORT).exists()
         self._due = time.monotonic() + _REPORT_S
 
     def __call__(self, event: Event) -> None:
         self._then(event)
-        self._new |= isinstance(event, SceneDone | SceneFailed)
-        if self._new and isinstance(event, Ended):
+        if isinstance(event, Ended):
             self._write()
-        elif self._new and time.monotonic() >= self._due:
+        elif time.monotonic() >= self._due:
             with suppress(OutputError):  # raised at the end, if it lasts
                 self._write()
             self._due = time.monotonic() + _REPORT_S
 
     def _write(self) -> None:
-        records = self._manifest.records
-        write_report(list(records.values()), self._manifest.path.parent, scenes=len(records.keys() | self._scenes))
-        self._new = False
+        """Write the report, unless it is newer than the manifest."""
+        manifest, records = self._manifest.path, self._manifest.records
+        report = manifest.with_name(REPORT)
+        if not report.exists() or report.stat().st_mtime_ns <= manifest.stat().st_mtime_ns:
+            write_report(list(records.values()), manifest.parent, scenes=len(records.keys() | self._scenes))

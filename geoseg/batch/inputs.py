@@ -9,8 +9,8 @@ import rasterio
 
 from geoseg.datasets.discovery import find_images, is_pattern, without_labels
 from geoseg.errors import DataError, SceneError
-from geoseg.files import check_regular, looking
-from geoseg.rasters.open import GDAL, opened, unplaced
+from geoseg.files import check_regular, direct, looking
+from geoseg.rasters.open import GDAL, on_disk, opened, unplaced
 from geoseg.rasters.stac import Asset, read_assets
 from geoseg.rasters.tags import model_of
 
@@ -89,4 +89,4 @@ def _is_result(path: Path) -> bool:
 
 
 def _place(source: str) -> str:
-    return os.path.abspath(source) if os.path.exists(source) else source  # noqa: PTH100, PTH110 - as in `on_disk`
+    return direct(source) if on_disk(source) else source

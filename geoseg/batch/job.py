@@ -82,7 +82,7 @@ class Job:
             records=self.manifest.records.values(),
             memory=executor.memory,
             together=executor.workers + executor.writers if executor.parts is None else 0,
-            failing=[str(member.planned) for member in waiting if isinstance(member.planned, GeosegError)],
+            failing=[member.sentence(member.planned) for member in waiting if isinstance(member.planned, GeosegError)],
         )
         for problem in found.problems:
             warn(problem)

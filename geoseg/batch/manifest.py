@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.jsonl"
 """Name of the file in a batch's folder."""
+_START = b'{"scene": '
+"""Start of each line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,9 +164,12 @@ def open_manifest(folder: Path) -> Iterator[Manifest]:
         with writing(path, advice="; choose another `folder`"):
             lock(file, f"another batch is writing to {folder}; wait for it.")
         records, done, owners, complete = _parse(path)
-        if complete < path.stat().st_size:  # the next line would continue one that a kill cut off
-            with writing(path):
+        with writing(path):  # the next line would continue one that a kill cut off, or an editor left without its end
+            if complete < path.stat().st_size:
                 file.truncate(complete)
+            file.seek(max(0, complete - 1))
+            if file.read(1) not in {b"", b"\n"}:
+                file.write(b"\n")
         yield Manifest(path=path, records=records, done=done, _file=file, _owners=owners)
 
 
@@ -174,19 +179,26 @@ def read_manifest(folder: Path) -> list[Record]:
 
 
 def _parse(path: Path) -> tuple[dict[str, Record], dict[str, Record], dict[str, str], int]:
-    """Return records, those done and owners as `Manifest` has them, and the number of bytes of all complete lines."""
+    """Return records, those done and owners as `Manifest` has them, and the number of bytes of all records.
+
+    A last line without its end counts if it is complete; what a kill has left of one does not.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise OutputError(f"{path} cannot be read ({error.strerror}); choose another `folder`.") from error
-    complete = content.rfind(b"\n") + 1
+    complete = len(content)
     records: dict[str, Record] = {}
     done: dict[str, Record] = {}
     owners: dict[str, str] = {}
-    for number, line in enumerate(content[:complete].splitlines(), 1):
+    for number, line in enumerate(content.splitlines(keepends=True), 1):
         try:
             record = _format().validate_json(line)
         except ValueError as error:
+            rest = line.rstrip(b"\0")  # which a power cut may leave
+            if not rest.endswith(b"\n") and rest[: len(_START)] == _START[: len(rest)]:
+                complete -= len(line)
+                break
             raise OutputError(
                 f"line {number} of {path} is no record of a batch; remove the line, or choose another `folder`."
             ) from error

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from geoseg.errors import GeosegError, MismatchError, SceneError, UsageError
+from geoseg.files import direct
 from geoseg.models.texts import without_secrets
 from geoseg.prediction.naming import name_results
 from geoseg.prediction.plan import Plan
@@ -32,6 +32,11 @@ class Member:
     """Its results from an earlier batch, which were changed since and are made again."""
     overwrite: bool = False
 
+    def sentence(self, error: GeosegError) -> str:
+        """Return the sentence of an error of this scene, without the secrets of its URL."""
+        place = place_of(self.source)
+        return legible(str(error).replace(place, without_secrets(place)))
+
     @property
     def may_succeed(self) -> bool:
         """Whether another attempt may succeed: not if the scene itself was refused, or does not exist.
@@ -50,7 +55,7 @@ class Member:
 def name_members(inputs: Sequence[str | Asset], template: str) -> list[Member]:
     """Name the scenes and their keys: path or URL, without the URL's secrets, which may differ in another run."""
     places = [place_of(each) for each in inputs]
-    keys = [legible(without_secrets(str(Path(each).absolute()) if on_disk(each) else each)) for each in places]
+    keys = [legible(without_secrets(direct(each) if on_disk(each) else each)) for each in places]
     repeated = {key for key, count in Counter(keys).items() if count > 1}
     names = map(legible, name_results(inputs, template))
     members = []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
+from geoseg.models.texts import without_secrets
 from geoseg.pages.page import duration
 from geoseg.prediction.plan import Plan
 from geoseg.tiling import roi_shape
@@ -109,7 +110,7 @@ def check(
         engines.add(str(plan.runtime))
         needs.append(
             _Need(
-                source=plan.scene.source,
+                source=without_secrets(plan.scene.source),
                 pixels=math.prod(roi_shape(plan.roi)),
                 memory=plan.memory,
                 results=plan.result_disk,

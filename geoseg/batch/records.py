@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.errors import GeosegError
-from geoseg.models.texts import without_secrets
 from geoseg.prediction.areas import ClassArea
 from geoseg.prediction.footprint import footprint
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.result_layers import result_grid
 from geoseg.prediction.results import Prediction
 from geoseg.prediction.run import digest_results
-from geoseg.rasters.open import legible
-from geoseg.rasters.stac import place_of
 from geoseg.tiling import roi_shape
 
 from .manifest import Area, Record, Roads, describe_output
@@ -62,14 +59,14 @@ def _area(made: ClassArea) -> Area:
 
 def record_failed(attempt: Attempt, error: GeosegError, *, bundle: Path) -> Record:
     """Describe a scene that failed, and how long that took."""
-    ended, place = _now(), place_of(attempt.member.source)
+    ended = _now()
     return Record(
         state="failed",
         started=attempt.started,
         ended=ended,
         seconds=(datetime.fromisoformat(ended) - datetime.fromisoformat(attempt.started)).total_seconds(),
         outputs=attempt.member.earlier,
-        error=legible(str(error).replace(place, without_secrets(place))),
+        error=attempt.member.sentence(error),
         attempts=attempt.number,
         **_describe(attempt, bundle),
     )

@@ -57,7 +57,7 @@ def export(
     """
     bundle = find_model(model)
     card = read_card(bundle)
-    side = tile or card.tile
+    side = card.tile if tile is None else tile
     if source is None and Settings(**imagery) != Settings():
         raise UsageError(
             "`bands`, `nodata`, `stretch` and `stretch_from` apply to a scene to compare on; name one with `source`."

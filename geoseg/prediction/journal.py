@@ -1,8 +1,8 @@
 """The journal of a run: finished rows on disk, from which a killed run resumes.
 
-A piece holds the finished rows of one tile row of one block, and is written atomically. Its position depends on the
-lattice alone, so any run of the same plan can use it. One without data is a VRT without sources, which GDAL reads as
-nodata.
+A piece holds the finished rows of one tile row of one block, and is written atomically. Its rows depend on the lattice
+alone, so any run of the same plan whose blocks have the same columns can use it. One without data is a VRT without
+sources, which GDAL reads as nodata.
 """
 
 import hashlib
@@ -109,6 +109,11 @@ class Journal:
         with suppress(OSError):
             self.work.replace(self._removed)
         shutil.rmtree(self._removed, ignore_errors=True)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether a run of this plan was killed after it had published, before or while it discarded the journal."""
+        return self.publishing or (self._removed.exists() and not self.work.exists())
 
     @property
     def _removed(self) -> Path:

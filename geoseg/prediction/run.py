@@ -15,6 +15,7 @@ from typing import Self
 import rasterio
 
 from geoseg.errors import BundleError, OutputError, SceneError, UsageError
+from geoseg.files import direct
 from geoseg.models.bundle import Card
 from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.hardware import free_heap
@@ -55,8 +56,8 @@ def plan_scene(
     Raises SceneError, MismatchError, BundleError or UsageError.
     """
     place = place_of(source)
-    # Absolute, since a cluster's workers may run in other folders.
-    scene = str(Path(place).absolute()) if on_disk(place) else place
+    # Absolute, since a cluster's workers may run in other folders, and the same command in another resumes.
+    scene = direct(place) if on_disk(place) else place
     with rasterio.Env(**GDAL):
         located = replace(source, source=scene) if isinstance(source, Asset) else scene
         opened = open_source(located, max_pixels=settings.max_pixels)
@@ -76,9 +77,8 @@ def discard_work(plan: Plan, bundle: Path, folder: Path, parts: str | None) -> N
 
     Raises OutputError if another process uses it.
     """
-    work = _work_folder(plan, folder)
-    if work.is_dir():
-        journal = open_journal(work, plan, bundle, parts)
+    journal = open_journal(_work_folder(plan, folder), plan, bundle, parts)
+    if journal.is_left:
         with journal.lock():
             journal.discard()
 

@@ -11,10 +11,11 @@ import pytest
 import rasterio.warp
 from affine import Affine
 from processes import batch_results
-from standins import FailingLoads, warned
+from standins import Echo, FailingLoads, warned
 
 import geoseg
 from geoseg.batch.events import BlockDone, Ended, SceneDone, SceneFailed, SceneStarted, Started
+from geoseg.batch.inputs import find_scenes
 from geoseg.batch.manifest import read_manifest
 from geoseg.batch.members import name_members
 from geoseg.errors import BundleError, OutputError, UsageError
@@ -25,6 +26,19 @@ from geoseg.rasters.stac import Asset
 def kinds(events):
     """How many events there are of each type."""
     return Counter(type(event).__name__ for event in events)
+
+
+class FailingNetwork(Echo):
+    """A network that fails after some tiles."""
+
+    def __init__(self, tiles):
+        self._left = tiles
+
+    def __call__(self, pixels):
+        self._left -= len(pixels)
+        if self._left < 0:
+            raise RuntimeError("a bug")
+        return super().__call__(pixels)
 
 
 def test_results_are_those_of_single_predictions(scenes, run, write_bundle, echo, tmp_path):
@@ -287,6 +301,66 @@ def test_a_kill_after_the_record(scenes, run, tmp_path, monkeypatch):
     assert not list((tmp_path / "maps").glob(".*"))
 
 
+def test_a_kill_while_the_work_folder_is_removed(scenes, run, tmp_path):
+    """What is left of a work folder whose removal was killed is removed by the next batch, which skips the scene."""
+    run(scenes[:1])
+    (tmp_path / "maps" / ".a.geoseg.removed" / "pieces").mkdir(parents=True)
+    assert len(run(scenes[:1])[0].skipped) == 1
+    assert not list((tmp_path / "maps").glob(".*"))
+
+
+def test_a_skipped_scene_keeps_what_other_settings_have_finished(scenes, run, tmp_path):
+    """A run of other settings that was stopped resumes, although a batch has skipped its scene meanwhile."""
+    run(scenes[:1])
+    assert run(scenes[:1], confidence=True, overwrite=True, load=lambda *_: FailingNetwork(3))[0].failed
+    pieces = {path: path.stat().st_mtime_ns for path in (tmp_path / "maps").glob(".*/*/*.tif")}
+    assert pieces
+    assert len(run(scenes[:1])[0].skipped) == 1
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "maps").glob(".*/*/*.tif")} == pieces
+
+
+def test_the_same_scenes_from_another_folder(scenes, run, tmp_path, monkeypatch):
+    """A scene is the same by whatever relative path it is named, so that it is skipped."""
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "all.txt").write_text("../scenes\n")
+    ways = {".": "scenes", "lists": "all.txt", "scenes": "../scenes"}
+    skipped = []
+    for folder, given in ways.items():
+        monkeypatch.chdir(tmp_path / folder)
+        skipped.append(len(run(find_scenes([given]))[0].skipped))
+    assert skipped == [0, 3, 3]
+
+
+def test_a_report_of_another_program(scenes, run, tmp_path):
+    """A page of the report's name that is no report of a batch is refused, before a scene is predicted."""
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "report.html").write_text("<title>Accuracy</title>")
+    with pytest.raises(OutputError, match=r"report\.html exists and is no report of a batch; choose another `folder`"):
+        run(scenes[:1], overwrite=True)
+    assert {path.name: path.read_text() for path in (tmp_path / "maps").iterdir()} == {
+        "report.html": "<title>Accuracy</title>"
+    }
+
+
+def test_the_report_is_that_of_the_manifest(scenes, run, tmp_path, monkeypatch):
+    """The report shows a scene as done again that is skipped after a failure, and what a killed batch had recorded."""
+    report = tmp_path / "maps" / "report.html"
+    run(scenes[:1])
+    run(scenes[:1], confidence=True)
+    assert "1 failed" in report.read_text()
+    run(scenes[:1])
+    assert "1 failed" not in report.read_text()
+    with monkeypatch.context() as patched:
+        patched.setattr("geoseg.batch.batch.write_report", lambda *_, **__: None)
+        run(scenes)
+    before = report.read_text()
+    run(scenes)
+    assert report.read_text() != before
+    written = report.stat().st_mtime_ns
+    run(scenes)
+    assert report.stat().st_mtime_ns == written
+
+
 def test_a_record_that_cannot_be_written_ends_the_batch(scenes, run, tmp_path, monkeypatch):
     """Without a manifest a batch does not go on, and a rerun resumes where it stopped."""
 
@@ -346,6 +420,13 @@ def test_names_in_the_manifest_have_no_secrets(tmp_path):
     members = name_members([f"https://a.example/cog.tif?scene={number}" for number in range(2)], "{n}")
     assert len({each.key for each in members}) == 2
     assert not any("scene=" in each.key for each in members)
+
+
+def test_the_first_event_has_no_secrets(scenes, run):
+    """The sentence that names scenes that cannot be planned has their URLs as the manifest does."""
+    summary, events = run(["http://user:word@127.0.0.1:9/served.tif?sig=key", *scenes])
+    assert summary.failed[0].error in events[0].needs
+    assert not any(secret in events[0].needs for secret in ("word", "key"))
 
 
 def test_the_first_plan_counts_and_retries_plan_anew(scenes, run, write_scene, noise, echo):

@@ -40,6 +40,16 @@ def test_a_scene_counts_once(place, tmp_path):
     assert find_scenes(["in/b.tif", "in", "in/*.tif", str(tmp_path / "in" / "a.tif")]) == ["in/b.tif", "in/a.tif"]
 
 
+def test_scenes_behind_links_are_others(tmp_path):
+    """Two files are two scenes, though one of their paths would be the other's if its folder were no link."""
+    (tmp_path / "deep" / "folder").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("deep/folder")
+    (tmp_path / "scene.tif").touch()
+    (tmp_path / "deep" / "scene.tif").touch()
+    given = [str(tmp_path / "scene.tif"), f"{tmp_path}/link/../scene.tif"]
+    assert find_scenes(given) == given
+
+
 def test_folders_and_patterns(place):
     """A folder's rasters are scenes at any depth, those of a pattern where it says; hidden ones are not."""
     place("in/b.tif", "in/deep/er/a.JP2", "in/.work.geoseg/piece.tif", "in/note.md", "in/.hidden.tif")

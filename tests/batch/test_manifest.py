@@ -64,18 +64,39 @@ def test_the_last_record_of_a_scene_counts(tmp_path):
     assert read_manifest(tmp_path) == [later, DONE]
 
 
-@pytest.mark.parametrize("cut", [1, 20, 300])
-def test_a_line_that_a_kill_cut_off(tmp_path, cut):
-    """A line without its end counts for nothing, and the next run's lines are not appended to it."""
+@pytest.mark.parametrize("cut", [2, 20, 300])
+@pytest.mark.parametrize("after", [b"", b"\0\0"])
+def test_a_line_that_a_kill_cut_off(tmp_path, cut, after):
+    """A part of a line counts for nothing, and the next run's lines are not appended to it, nor to zeros after it."""
     with open_manifest(tmp_path) as manifest:
         manifest.add(DONE)
         manifest.add(FAILED)
     path = tmp_path / MANIFEST
-    os.truncate(path, path.stat().st_size - cut)
+    path.write_bytes(path.read_bytes()[:-cut] + after)
     assert read_manifest(tmp_path) == [DONE]
     with open_manifest(tmp_path) as manifest:
         manifest.add(FAILED)
     assert read_manifest(tmp_path) == [DONE, FAILED]
+
+
+def test_a_last_line_without_its_end(tmp_path):
+    """A record counts if an editor has left out the end of its line, and the next is not appended to that line."""
+    with open_manifest(tmp_path) as manifest:
+        manifest.add(DONE)
+    path = tmp_path / MANIFEST
+    path.write_bytes(path.read_bytes().rstrip())
+    assert read_manifest(tmp_path) == [DONE]
+    with open_manifest(tmp_path) as manifest:
+        manifest.add(FAILED)
+    assert read_manifest(tmp_path) == [DONE, FAILED]
+
+
+def test_a_file_of_another_program(tmp_path):
+    """A file of the manifest's name that is none is refused and kept, with or without an end of its line."""
+    (tmp_path / MANIFEST).write_text('{"files": []}')
+    with pytest.raises(OutputError, match=r"line 1 of .*manifest\.jsonl is no record"), open_manifest(tmp_path):
+        pass
+    assert (tmp_path / MANIFEST).read_text() == '{"files": []}'
 
 
 def test_a_line_that_the_disk_had_no_room_for(tmp_path):

@@ -87,6 +87,15 @@ def test_scenes_that_do_not_fit_the_memory(planned, tmp_path, limit, more):
     assert not check(plans[:limit], tmp_path, memory=plans[limit].memory).problems
 
 
+def test_secrets_of_urls(planned, tmp_path, free):
+    """A URL is named without password and query."""
+    one = planned("https://user:word@a.example/a.tif?sig=key", 1_000)
+    free(0)
+    texts = check([one], tmp_path, memory=1).problems
+    assert [" https://a.example/a.tif " in f" {text}" for text in texts] == [True, True]
+    assert not any("word" in text or "key" in text for text in texts)
+
+
 def test_memory_that_is_not_known(planned, tmp_path):
     """Nothing is said of the memory of workers that have no limit."""
     one = planned("a", 1_000)

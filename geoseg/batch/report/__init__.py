@@ -1,5 +1,5 @@
 """Report of a batch: footprints, class tables and times, on one page."""
 
-from .page import write_report
+from .page import REPORT, check_report, write_report
 
-__all__ = ["write_report"]
+__all__ = ["REPORT", "check_report", "write_report"]

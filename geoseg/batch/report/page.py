@@ -10,7 +10,8 @@ from typing import Any
 from rich.filesize import decimal
 
 from geoseg.batch.manifest import Output, Record
-from geoseg.files import write_text
+from geoseg.errors import OutputError
+from geoseg.files import check_outputs, write_text
 from geoseg.pages.page import render
 
 from .footprints import draw
@@ -19,6 +20,8 @@ from .thumbnails import choose_side, draw_thumbnail
 REPORT = "report.html"
 """Name of the file in a batch's folder."""
 _NO_COLOUR = "transparent"
+_TITLE, _HEAD = b"<title>Batch of ", 1000
+"""Title of a report, and the number of first bytes that hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,22 @@ class _Entry:
     """Its class raster."""
     thumbnail: str | None
     """Data URI of a picture."""
+
+
+def check_report(folder: Path) -> None:
+    """Raise OutputError if the report of a batch cannot be written, or would replace another file."""
+    path = folder / REPORT
+    check_outputs([path], overwrite=True, create=True, choose="another `folder`")
+    if path.exists() and not _is_report(path):
+        raise OutputError(f"{path} exists and is no report of a batch; choose another `folder`.")
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with path.open("rb") as page:
+            return _TITLE in page.read(_HEAD)
+    except OSError:
+        return False
 
 
 def write_report(records: Iterable[Record], folder: Path, *, scenes: int | None = None) -> Path:

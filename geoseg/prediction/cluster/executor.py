@@ -25,6 +25,7 @@ from geoseg.version import __version__
 from .crew import Crew, Roster
 from .tasks import Predicted, choose, keep, predict_block, run_task
 from .trouble import cluster_errors, lost
+from .versions import check_workers
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -54,6 +55,8 @@ class DaskExecutor:
     folder of the results. None: all workers see that folder."""
     _roster: Roster = field(init=False, repr=False, compare=False)
     _writing: "set[Promise[Any]]" = field(init=False, repr=False, compare=False, default_factory=set)
+    _checked: Event = field(init=False, repr=False, compare=False, default_factory=Event)
+    """Set once all workers had this version of geoseg."""
     _lost: Event = field(init=False, repr=False, compare=False, default_factory=Event)
     """Set once tasks of this run were lost with their scheduler."""
 
@@ -98,19 +101,15 @@ class DaskExecutor:
         return first
 
     def _check_workers(self) -> None:
-        """Raise UsageError if a worker has no geoseg."""
+        """Raise UsageError unless all workers that there are have this version of geoseg."""
+        if check_workers(self.client):
+            self._checked.set()
 
-        # Within the method, since Dask sends such a function as code, and others by the name of their module.
-        def installed() -> bool:
-            from importlib.util import find_spec
-
-            return find_spec("geoseg") is not None
-
-        for address, there in self.client.run(installed).items():
-            if not there:
-                raise UsageError(
-                    f"the Dask worker at {address} has no geoseg; install version {__version__} there, as here."
-                )
+    def _check_workers_once(self) -> None:
+        """Do so before the first task: later, a worker that is killed could not answer."""
+        if not self._checked.is_set():
+            with cluster_errors(self.client):
+                self._check_workers()
 
     def finisher(self, plan: Plan, journal: Journal, clock: Timings) -> Finishing:
         """Have the workers finish what they have predicted."""
@@ -123,6 +122,7 @@ class DaskExecutor:
         from distributed import as_completed
 
         self._lost.clear()
+        self._check_workers_once()
         share = _Sharing(self.client, self._begin)
         running = as_completed(loop=self.client.loop)
         crew = Crew(works, self._roster)
@@ -177,6 +177,7 @@ class DaskExecutor:
 
     def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
         """Run a task on a worker; its arguments may be futures of the cluster, or lists of them."""
+        self._check_workers_once()
 
         def wait() -> R:
             future = self._begin(task, *arguments, priority=_SOONER)

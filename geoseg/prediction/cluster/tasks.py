@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import rasterio
 
-from geoseg.errors import GeosegWarning, OutputError, UsageError
+from geoseg.errors import GeosegWarning, OutputError
 from geoseg.models.engines.hardware import shared_cores
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.areas import AreaCounter, StripCounts, count_strips
@@ -28,6 +28,7 @@ from geoseg.version import __version__
 
 from .pieces import PieceGrid
 from .trouble import with_sendable_errors
+from .versions import another_version
 
 R = TypeVar("R")
 
@@ -75,10 +76,7 @@ def run_task(version: str, task: Callable[..., R], *arguments: Any) -> R:  # noq
 
     with shared_cores(get_worker().state.nthreads), rasterio.Env(**GDAL):
         if version != __version__:
-            raise UsageError(
-                f"a Dask worker at {get_worker().address} has geoseg {__version__}, and this process {version}; "
-                "install the same version on all of them."
-            )
+            raise another_version(get_worker().address, __version__, version)
         return with_sendable_errors(task, *arguments)
 
 

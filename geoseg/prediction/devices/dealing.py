@@ -62,6 +62,7 @@ class Dealer:
     def __init__(self, rows: range, seams: range, networks: Sequence[Network], *, ahead: int) -> None:
         self._rows = rows
         self._seams = seams
+        self._networks = tuple(networks)
         self._active = list(networks)
         self._ahead = ahead
         self._next = rows.start
@@ -74,8 +75,6 @@ class Dealer:
         self._joined: dict[int, Bytes] = {}
         self._closed_seams: set[int] = set()
         self._warnings: list[str] = []
-        self.halved = False
-        """Whether a device has halved its batch."""
         self._error: Exception | None = None
         self._closed = False
         # Reentrant: the collector may close the iterator, and so this, in any thread.
@@ -140,10 +139,10 @@ class Dealer:
             self._warnings.append(sentence)
             self._changed.notify_all()
 
-    def halve(self, sentence: str) -> None:
-        """Record that a device has halved its batch, and make the consumer's thread warn."""
-        self.halved = True
-        self.warn(sentence)
+    @property
+    def halved(self) -> bool:
+        """Whether a device has halved its batch, in this block or an earlier one."""
+        return any(network.halved for network in self._networks)
 
     def drop(self, network: Network, error: Exception) -> None:
         """Give no more work to a network, and the work that is lost with its device to others."""

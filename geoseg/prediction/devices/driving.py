@@ -85,7 +85,7 @@ class Driver:
         """Begin all work in flight again after an error; give up the device if nothing else helps."""
         try:
             if not self._blame_others():
-                self._dealer.halve(self._network.lower_batch(error))
+                self._dealer.warn(self._network.lower_batch(error))
         except Exception as fatal:  # noqa: BLE001
             self._dealer.drop(self._network, fatal)
             self._flights.clear()

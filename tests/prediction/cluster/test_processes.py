@@ -147,18 +147,30 @@ def test_another_version(scene, write_bundle, echo, tmp_path, monkeypatch):
         )
 
 
-def test_workers_without_geoseg(scene, write_bundle, tmp_path):
-    """Workers on which geoseg is not installed are named."""
+@pytest.mark.parametrize("version", [None, "0.0.1"])
+def test_workers_without_this_geoseg(scene, write_bundle, write_ids, blobs, tmp_path, version):
+    """Workers without geoseg, or with one that lacks what they are sent, are named, whatever they are to do."""
 
-    def hide():
+    def replace():
         import sys
+        import types
 
+        for name in [name for name in sys.modules if name.startswith("geoseg")]:
+            del sys.modules[name]
         sys.modules["geoseg"] = None
+        if version is not None:
+            sys.modules["geoseg"] = types.ModuleType("geoseg")
+            sys.modules["geoseg"].__version__ = version
 
+    refused = r"the Dask worker at tcp\S+ has no geoseg; install version"
+    if version is not None:
+        refused = rf"the Dask worker at tcp\S+ has geoseg {version}, and this process {geoseg.__version__}; install"
     with cluster(tmp_path, 1) as (client, _):
-        client.run(hide)
-        with pytest.raises(geoseg.UsageError, match=r"the Dask worker at tcp\S+ has no geoseg; install version"):
+        client.run(replace)
+        with pytest.raises(geoseg.UsageError, match=refused):
             geoseg.predict(scene, model=write_bundle(), folder=tmp_path / "out", executor=DaskExecutor(client=client))
+        with pytest.raises(geoseg.UsageError, match=refused):
+            geoseg.polygonise(write_ids(blobs(40, 40)), tmp_path / "out.gpkg", executor=DaskExecutor(client=client))
 
 
 def test_a_file_that_does_not_answer(scene, write_bundle, tmp_path):

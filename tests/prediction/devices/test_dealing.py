@@ -25,7 +25,7 @@ class Numbers:
     """A network whose scores are the pixels, on a device that may be switched off."""
 
     def __init__(self, name):
-        self.name, self.on, self.blended = name, True, 0
+        self.name, self.on, self.blended, self.halved = name, True, 0, False
 
     def blend(self, pixels, with_data, rows, layout):
         self._check()

@@ -304,21 +304,23 @@ def test_too_little_memory_halves_the_batch(scene, echo, echo_network):
 
 @pytest.mark.parametrize("room", [2, 8])
 def test_halved_batch_is_recorded(scene, echo_network, write_bundle, tmp_path, room):
-    """A map whose batch was halved on the way says so in its tags and its result; no other does."""
+    """A map whose batch was halved says so in its tags and its result, and so does the next map; no other does."""
     runtime = Runtime(engine="keras", version="keras 3", precision="float32", hardware="H200", devices=("gpu:0",))
     network = load_small(echo_network, room, batch_size=8)
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        bundle = write_bundle(tile=32, overlap=8, multiple=2)
-        planned_run = plan_scene(scene, read_card(bundle), Settings(roads=False), network=SHIPPED, runtime=runtime)
-        run = Run(planned_run, bundle, load=lambda bundle, options: Networks((network,)), folder=tmp_path / "maps")
-        made = run.complete()
     halved = room < 8
-    assert any("too little memory" in str(warning.message) for warning in warned) == halved
-    assert str(made.runtime).endswith("batch halved") == halved
-    with rasterio.open(made.outputs.classes) as classes:
-        tag = json.loads(classes.tags()["GEOSEG_RUNTIME"])
-    assert tag.get("batch") == ("halved" if halved else None)
+    for folder in ("maps", "more"):
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            bundle = write_bundle(tile=32, overlap=8, multiple=2)
+            planned_run = plan_scene(scene, read_card(bundle), Settings(roads=False), network=SHIPPED, runtime=runtime)
+            run = Run(planned_run, bundle, load=lambda bundle, options: Networks((network,)), folder=tmp_path / folder)
+            made = run.complete()
+        told = any("too little memory" in str(warning.message) for warning in warned)
+        assert told == (halved and folder == "maps")
+        assert str(made.runtime).endswith("batch halved") == halved
+        with rasterio.open(made.outputs.classes) as classes:
+            tag = json.loads(classes.tags()["GEOSEG_RUNTIME"])
+        assert tag.get("batch") == ("halved" if halved else None)
 
 
 def test_threads_share_a_network(scene, echo, echo_network):
