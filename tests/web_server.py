@@ -30,6 +30,8 @@ class Behaviour:
     ranges: bool = True
     """Whether parts are sent to those who ask for them, and not the whole file."""
     etags: bool = True
+    lengths: bool = True
+    """Whether the length of a file is told; if not, the end of the connection is its end."""
     fail_each: int = 0
     """Answer 503 to each such request for a file that exists: 10 for every tenth; 0 for none."""
     failing: str = ""
@@ -150,7 +152,10 @@ def _serve(folder: Path) -> None:
 
         def _send(self, code, content=b"", headers=()):
             self.send_response(code)
-            for header, value in {"Content-Length": len(content), "Accept-Ranges": "bytes", **dict(headers)}.items():
+            length = {"Content-Length": len(content)}
+            if code == 200 and headers and not behaviour.lengths:
+                length, self.close_connection = {}, True
+            for header, value in {**length, "Accept-Ranges": "bytes", **dict(headers)}.items():
                 self.send_header(header, str(value))
             self.end_headers()
             if self.command == "HEAD":

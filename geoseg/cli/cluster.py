@@ -54,7 +54,7 @@ def chosen_executor(
         client = _connect(scheduler, stack) if scheduler is not None else _start(workers or 1, stack)
         link = client.dashboard_link if find_spec("bokeh") and client.scheduler_info()["services"] else None
         if link:
-            console.print(f"dashboard: {link}", highlight=False)
+            console.print(f"dashboard: {link}", highlight=False, soft_wrap=True)
         yield DaskExecutor(client=client, parts=parts)
 
 

@@ -23,7 +23,7 @@ from geoseg.version import __version__
 
 from .interrupts import interruptible
 from .shells import register_shells
-from .terminal import guarded_streams
+from .terminal import guarded_streams, hold_closed_descriptors
 
 COMMANDS = ("predict", "batch", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize", "doctor")
 
@@ -72,6 +72,7 @@ class LazyGroup(RecordingGroup):
 
     def main(self, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - click's
         """Run the command line; help that cannot be printed is an error like any other."""
+        hold_closed_descriptors()
         register_shells()
         with guarded_streams():
             try:

@@ -24,6 +24,8 @@ def command(context: click.Context, *, as_json: bool) -> None:
     """
     if context.invoked_subcommand is None:
         _list(as_json=as_json)
+    elif as_json:
+        context.fail(f"--json lists models; type it after {context.invoked_subcommand}, if that has such an option.")
 
 
 for _command in (

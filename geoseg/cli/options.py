@@ -8,6 +8,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from geoseg.vectors.targets import VECTOR_ENDINGS
+
 from .completion import complete_engines, complete_files, complete_models
 from .grouped import RESULTS, SCENE, SCORES, SPEED, TILES, option
 
@@ -132,9 +134,10 @@ gsd = option(
     help="Ground sample distance to predict at, metres.  [default: the model's]",
 )  # fmt: skip
 aoi = option(
-    SCENE, "--aoi", type=_parse_area, metavar="FILE|W,S,E,N", help="Area of interest: polygons, or bounds in degrees."
-)
-_FORMATS = click.Choice(["geojson", "gpkg", "flatgeobuf", "parquet"])
+    SCENE, "--aoi", type=_parse_area, metavar="FILE|W,S,E,N", shell_complete=complete_files,
+    help="Area of interest: polygons, or bounds in degrees.",
+)  # fmt: skip
+_FORMATS = click.Choice([*VECTOR_ENDINGS])
 formats = option(
     RESULTS, "--format", "formats", type=_FORMATS, multiple=True,
     default=["geojson"], show_default=True, help="Format of the road network; repeatable.",
@@ -169,7 +172,7 @@ asset = option(
 stac = option(RESULTS, "--stac", is_flag=True, help="Also write a STAC item of the results, with checksums.")
 _report = option(RESULTS, "--report", is_flag=True, help="Also write a report: one HTML page of pictures and tables.")
 _scheduler = option(
-    SPEED, "--scheduler", metavar="ADDRESS",
+    SPEED, "--scheduler", metavar="ADDRESS", shell_complete=complete_files,
     help="Predict on the Dask cluster of this scheduler: HOST:PORT, or its file.",
 )  # fmt: skip
 _workers = option(
@@ -188,8 +191,9 @@ def cluster(command: _Command) -> _Command:
 
 
 scheduler_of_tasks = click.option(
-    "--scheduler", metavar="ADDRESS", help="Trace on the Dask cluster of this scheduler: HOST:PORT, or its file."
-)
+    "--scheduler", metavar="ADDRESS", shell_complete=complete_files,
+    help="Trace on the Dask cluster of this scheduler: HOST:PORT, or its file.",
+)  # fmt: skip
 workers_of_tasks = click.option(
     "--workers", type=click.IntRange(min=1), metavar="N",
     help="Trace in N processes of this machine.  [default: threads, one for each core]",

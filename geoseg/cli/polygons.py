@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from geoseg.models.texts import escaped
+
 from . import options
 from .completion import complete_files
 
@@ -48,7 +50,7 @@ def command(
 ) -> None:
     """Turn class raster CLASSES into polygons with shared borders.
 
-    Memory use does not grow with the height of the raster. Lengths and areas are measured on the ground.
+    Memory holds bands of rows and the borders of unfinished areas. Lengths and areas are measured on the ground.
 
     \b
     geoseg polygons scene_classes.tif -o scene_areas.gpkg
@@ -80,7 +82,7 @@ def command(
     for total in made.totals.values():
         ending = "" if total.count == 1 else "s"
         squared = "" if total.regularised is None else f", {total.regularised} of them with right angles"
-        click.echo(f"{total.name}: {total.area_m2:.0f} m² in {total.count} polygon{ending}{squared}")
+        click.echo(f"{escaped(total.name)}: {total.area_m2:.0f} m² in {total.count} polygon{ending}{squared}")
     if made.confidence is not None:
         click.echo(f"confidence: means of {made.confidence}")
     if not made.totals:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,23 +157,24 @@ def _show(console: "Console", title: str, prediction: "Prediction") -> None:
     from rich.table import Table
 
     from geoseg.pages.page import area as format_area
+    from geoseg.pages.page import largest_area
 
     table = Table("class", "share", "area", title=title, title_justify="left")
     table.columns[1].justify = table.columns[2].justify = "right"
-    largest_m2 = max((area.area_m2 for area in prediction.areas if isfinite(area.area_m2)), default=0.0)
+    largest_m2 = largest_area(area.area_m2 for area in prediction.areas)
     for area in prediction.areas:
         table.add_row(area.name, f"{area.share:.1%}", format_area(area.area_m2, largest_m2))
     console.print(table)
-    console.print(f"bands: {', '.join(f'{name} {number}' for name, number in prediction.bands)}", highlight=False)
+    lines = [f"bands: {', '.join(f'{name} {number}' for name, number in prediction.bands)}"]
     if prediction.overview is not None:
-        console.print(f"overview: {prediction.overview}", highlight=False)
+        lines.append(f"overview: {prediction.overview}")
     if prediction.stretch is not None:
-        console.print(f"stretch: {prediction.stretch}", highlight=False)
-    console.print(f"network: {prediction.runtime}", highlight=False)
+        lines.append(f"stretch: {prediction.stretch}")
+    lines.append(f"network: {prediction.runtime}")
     if prediction.roads is not None:
-        console.print(describe_network(prediction.roads.length_km, prediction.roads.count))
-    for path in prediction.outputs.files[::-1]:
-        console.print(str(path), highlight=False, soft_wrap=True)
+        lines.append(describe_network(prediction.roads.length_km, prediction.roads.count))
+    for line in [*lines, *map(str, prediction.outputs.files[::-1])]:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _show_timings(prediction: "Prediction") -> None:

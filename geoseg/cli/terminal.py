@@ -11,6 +11,18 @@ from geoseg.errors import OutputError
 from geoseg.models.texts import escaped
 
 
+def hold_closed_descriptors() -> None:
+    """Open /dev/null for standard streams that are closed.
+
+    The next file to be opened would have their descriptors, and in it what C libraries print.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 @contextmanager
 def guarded_streams() -> Iterator[None]:
     """Escape what is printed, and raise OutputError if standard output cannot be written.

@@ -94,7 +94,7 @@ def map_classes(
     if legend is None and coding is not None:
         legend = LEGENDS[coding]
     names = None if legend is None else legend.names
-    left_out = [str(entry) for entry in ignore]
+    left_out = [ignore] if isinstance(ignore, str) else [str(entry) for entry in ignore]
     if single is not None:
         return _single(legend, built_in, left_out, single, unlabelled)
     classes = NODATA if names is None else len(names)

@@ -44,7 +44,8 @@ class Criteria:
     def __post_init__(self) -> None:
         for name in ("erode", "relax"):
             object.__setattr__(self, name, Distance.parse(getattr(self, name)))
-        object.__setattr__(self, "ignore", tuple(self.ignore))
+        ignore = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
+        object.__setattr__(self, "ignore", ignore)
         if self.bootstrap < 0:
             raise UsageError(f"`bootstrap` must be 0 or more resamples, got {self.bootstrap}.")
         if self.protocol is None:

@@ -42,7 +42,7 @@ def evaluate(
     reference
         Raster, folder or pattern; of several, files are matched by name, without `_classes` and extension.
     ignore
-        Ids or names of reference classes that are not compared.
+        Ids or names of reference classes that are not compared, or one name.
     erode
         Reference pixels this near to another reference class are not compared: pixels, or metres as in `"1.5m"`.
     relax

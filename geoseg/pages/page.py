@@ -1,8 +1,8 @@
 """Self-contained HTML pages in one frame."""
 
 import base64
-from collections.abc import Callable, Mapping
-from math import isnan
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite, isnan
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +24,9 @@ def render(
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_harmless
     )
-    environment.filters |= {"area": area, "duration": duration, "link": link, **(filters or {})}
+    environment.filters |= {
+        "area": area, "duration": duration, "largest_area": largest_area, "link": link, **(filters or {}),
+    }  # fmt: skip
     return environment.get_template(template).render(version=__version__, **values)
 
 
@@ -46,6 +48,11 @@ def area(area_m2: float | None, largest_m2: float = 0.0) -> str:
     if area_m2 is None or isnan(area_m2):
         return "unknown"
     return f"{area_m2 / 1e6:,.2f} km²" if max(area_m2, largest_m2) >= 1e6 else f"{area_m2 / 1e4:,.2f} ha"
+
+
+def largest_area(areas_m2: Iterable[float | None]) -> float:
+    """Return the largest area of a table, unknown ones left out; 0 if there is no other."""
+    return max((each for each in areas_m2 if each is not None and isfinite(each)), default=0.0)
 
 
 def duration(seconds: float) -> str:

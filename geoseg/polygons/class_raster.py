@@ -11,7 +11,7 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from geoseg.errors import GeosegWarning, SceneError
+from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.rasters.class_values import no_such_class, unlisted
 from geoseg.rasters.ground import MAP_SCALE_ERROR, ground_area, ground_sample_distance
 from geoseg.rasters.open import opened, unplaced
@@ -98,15 +98,20 @@ class ClassRaster:
         return np.clip(np.rint(share * MIN_AREA), 1, MIN_AREA).astype(np.int64)
 
     def check(self, chosen: Flags, *, named: bool) -> None:
-        """Warn of values that are hardly meant, once all are read; `named` if the user chose the classes `chosen`."""
+        """Warn of values that are hardly meant, once all are read; `named` if the user chose the classes `chosen`.
+
+        UsageError for a chosen id that neither has a name, where others have one, nor is in the raster.
+        """
         name, listed = self.scene.source, self.classes.listed
         found = set(np.flatnonzero(self.found[:NODATA]).tolist())
         wanted = set(np.flatnonzero(chosen).tolist()) if named else set()
         others = found.difference(range(listed)) if listed else set()
         if not found:
             _warn(f"{name} has no data anywhere: every pixel is masked or nodata.")
-        elif wanted - found:
-            _warn(f"{no_such_class(name, wanted - found, found)}.")
+        elif absent := wanted - found:
+            if self.classes.names and not absent <= self.classes.names.keys():
+                raise UsageError(f"{no_such_class(name, absent, found)}.")
+            _warn(f"{no_such_class(name, absent, found)}.")
         if others:
             _warn(unlisted(name, others, listed))
         elif not self.masked and len(found) > 2 and max(found) == _CUSTOMARY_NODATA and chosen[_CUSTOMARY_NODATA]:

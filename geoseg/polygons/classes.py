@@ -39,16 +39,16 @@ class Classes:
         return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
     def select(self, wanted: Iterable[str | int]) -> Flags:
-        """Flag the class ids `(65536,)` selected by name or id; all for an empty selection."""
+        """Flag the class ids `(65536,)` selected by name or id, which need no name; all for an empty selection."""
         chosen = np.zeros(NODATA + 1, np.bool_)
-        chosen[[number for each in wanted for number in self._ids(str(each))] or slice(NODATA)] = True
+        chosen[[number for each in wanted for number in self._ids(each)] or slice(NODATA)] = True
         return chosen
 
-    def _ids(self, wanted: str) -> list[int]:
-        """Find the ids of a name, which several classes may have, or the class of an id."""
+    def _ids(self, wanted: str | int) -> list[int]:
+        """Find the ids of a name, which several classes may have and which may be a number, or the class of an id."""
         if numbers := [number for number, name in self.names.items() if name == wanted]:
             return numbers
-        if wanted.isdecimal() and int(wanted) < NODATA and (not self.names or int(wanted) in self.names):
+        if str(wanted).isdecimal() and int(wanted) < NODATA:
             return [int(wanted)]
         if not self.names:
             raise UsageError(f"class {wanted!r} is not an integer below {NODATA}, and the raster names no classes.")

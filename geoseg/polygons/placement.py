@@ -1,5 +1,6 @@
 """Place faces on the map and measure their areas."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,8 +17,10 @@ from geoseg.vectors.layers import DECIMALS
 from .rings import Faces
 
 Places = npt.NDArray[np.float64]
-_FINE_M = 0.02
-"""Pixels below this have corners that `DECIMALS` may not keep apart."""
+_DEGREE_M = 111_320.0
+"""Length of a degree, at most."""
+_STEP = 0.6
+"""Step of the last decimal as a share of the least distance: rounding at both ends takes √2 of the step, at most."""
 _NOTHING_M2 = 1.0
 """Areas of outlines of the whole Earth are so near to 0."""
 
@@ -27,6 +30,8 @@ class Placement:
     """Grid of a raster, on which its faces are placed."""
 
     geobox: GeoBox
+    apart: float = 1.0
+    """Least distance from a corner of a border to another border, pixels."""
 
     @cached_property
     def _geodesy(self) -> Geodesy:
@@ -39,8 +44,9 @@ class Placement:
 
     @cached_property
     def decimals(self) -> int:
-        """Decimals of degrees that keep the corners of pixels apart."""
-        return DECIMALS if min(ground_sample_distance(self.geobox)) >= _FINE_M else DECIMALS + 2
+        """Decimals of degrees that keep borders apart."""
+        step_m = _STEP * self.apart * min(ground_sample_distance(self.geobox))
+        return max(DECIMALS, math.ceil(math.log10(_DEGREE_M / step_m)))
 
     def ground(self, points: Places) -> Places:
         """Return the metres east and north of a step down a column and of one along a row `(n, 2, 2)`.

@@ -33,6 +33,7 @@ from .placement import Placement
 from .regularise import regularise as regularise_faces
 from .rings import Faces
 from .sieve import sieve
+from .simplify import CLEARANCE
 from .table import BATCH, ClassTotal, PlacedPolygons, read_table, schema_of, write_table
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def polygonise(
     Polygons have the fields `id`, `class_id`, `name` and `area_m2` (geodesic), and `confidence`, the mean probability
     of their pixels, if a class raster `<scene>_classes.tif` has `<scene>_confidence.tif` next to it. Neighbours share
     every vertex of their borders, simplified or not, except with `regularise`. Without `output` the polygons are kept
-    in memory; with it, memory use does not grow with the raster's height.
+    in memory; with it, only bands of rows and the borders of unfinished areas.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def polygonise(
         File to write, in the format of its ending: .geojson, .gpkg, .fgb or .parquet; a QGIS style is written next to
         all but a GeoPackage, which contains it. `None` writes nothing.
     classes
-        Names or ids of the classes to keep; all by default.
+        Names or ids of the classes to keep, or one name; all by default. A text is an id if no class has it for a name.
     min_area_m2
         Smaller areas are merged into their neighbours.
     simplify_m
@@ -144,7 +145,7 @@ def polygonise(
     for name, value in (("min_area_m2", min_area_m2), ("simplify_m", simplify_m)):
         if not 0 <= value < inf:
             raise UsageError(f"`{name}` must be a finite number of at least 0, got {value}.")
-    classes, squared = tuple(classes), tuple(regularise)
+    classes, squared = ((each,) if isinstance(each, str) else tuple(each) for each in (classes, regularise))
     if classes and squared:
         raise UsageError(
             "`classes` and `regularise` were both given; only the classes of `regularise` are written, as right-angled "
@@ -156,7 +157,8 @@ def polygonise(
     raster = open_class_raster(source)
     named = classes or squared
     chosen = raster.classes.select(named)
-    placement = Placement(geobox=raster.scene.geobox)
+    simplified = bool(squared) or simplify_m > 0
+    placement = Placement(geobox=raster.scene.geobox, apart=CLEARANCE if simplified else 1.0)
     bands = raster.with_pixel_sizes(_sieved(raster, min_area_m2))
     tasks = executor or InThreads(_threads(raster.shape[1]))
     bands = _counted(prefetch(_reading(bands), depth=1), raster.shape[0], progress)

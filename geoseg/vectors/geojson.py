@@ -118,16 +118,16 @@ def _polygons(
     """Return polygons counter-clockwise (RFC 7946, 3.1.6), cut where they cross the antimeridian (3.1.9)."""
     jumps = np.abs(np.diff(lon, append=lon[-1:])) > 180
     jumps[ring_start[1:] - 1] = False  # between rings
-    point_face = np.searchsorted(ring_start[face_start], np.arange(len(lon)), side="right") - 1
     crossing = np.zeros(len(face_start) - 1, np.bool_)
-    crossing[point_face[jumps]] = True
-    if (np.add.reduceat(jumps, ring_start[:-1]) % 2).any():
-        raise SceneError("a polygon contains a pole, which GeoJSON cannot represent; choose another format.")
-    lon = _unwrapped(lon, jumps, ring_start)
-    for shell, end in zip(face_start[:-1][crossing], face_start[1:][crossing], strict=True):
-        middle, *middles = (_middle(lon[ring_start[ring] : ring_start[ring + 1]]) for ring in range(shell, end))
-        for hole, found in enumerate(middles, shell + 1):
-            lon[ring_start[hole] : ring_start[hole + 1]] += 360 * np.round((middle - found) / 360)
+    if jumps.any():
+        if (np.add.reduceat(jumps, ring_start[:-1]) % 2).any():
+            raise SceneError("a polygon contains a pole, which GeoJSON cannot represent; choose another format.")
+        crossing[np.searchsorted(ring_start[face_start], np.flatnonzero(jumps), side="right") - 1] = True
+        lon = _unwrapped(lon, jumps, ring_start)
+        for shell, end in zip(face_start[:-1][crossing], face_start[1:][crossing], strict=True):
+            middle, *middles = (_middle(lon[ring_start[ring] : ring_start[ring + 1]]) for ring in range(shell, end))
+            for hole, found in enumerate(middles, shell + 1):
+                lon[ring_start[hole] : ring_start[hole + 1]] += 360 * np.round((middle - found) / 360)
     degrees = np.round(np.column_stack([lon, lat]), decimals)
     made = shapely.from_ragged_array(shapely.GeometryType.POLYGON, degrees, (ring_start, face_start))
     made[crossing] = [cut_at_antimeridian(polygon) for polygon in made[crossing]]

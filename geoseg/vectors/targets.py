@@ -1,6 +1,7 @@
 """Name the vector files of a run."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class Targets:
 
 
 def name_targets(output: str | Path, formats: Sequence[str], source: str) -> Targets:
-    """Name the files of a run from its output file and more formats; the style must not replace the raster's."""
+    """Name the files of a run from its output file and more formats; none may replace the raster or its style."""
     output = Path(output)
     formats = [formats] if isinstance(formats, str) else formats
     unknown = [each for each in formats if each not in VECTOR_ENDINGS]
@@ -52,6 +53,10 @@ def name_targets(output: str | Path, formats: Sequence[str], source: str) -> Tar
     by_format = {
         name: output if name == ending else stem.with_name(f"{stem.name}{VECTOR_ENDINGS[name]}") for name in wanted
     }
+    for path in by_format.values():
+        with suppress(OSError):  # one of them does not exist
+            if path.samefile(source):
+                raise UsageError(f"{path.name} is the raster itself; choose another `output` name.")
     return Targets(by_format=by_format, style=style)
 
 

@@ -90,6 +90,12 @@ def test_engines(complete):
     assert complete("geoseg predict scene.tif --engine o") == ["plain,openvino", "plain,onnxruntime"]
 
 
+@pytest.mark.parametrize("option", ["--aoi", "--scheduler", "--stretch-from", "--output"])
+def test_options_that_may_be_files(complete, option):
+    """Files are completed where an option takes one, also if it takes other things."""
+    assert complete(f"geoseg predict scene.tif {option} dis") in (["file,dis"], ["dir,dis"])
+
+
 def _arguments(command, path=()):
     """Arguments of all commands that take text, with the words before them."""
     context = click.Context(command)

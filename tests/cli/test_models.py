@@ -36,6 +36,12 @@ def test_bare_lists(run):
         assert name in text
 
 
+def test_json_of_a_subcommand(run):
+    """`--json` before a subcommand, where it would have no effect, is refused."""
+    assert "--json lists models; type it after show" in run("--json", "show", "aerial", expect=2)
+    assert {each["name"] for each in json.loads(run("--json"))} >= {"aerial", "roads"}
+
+
 def test_show(run):
     """A shipped model is shown by name: bands, GSD, tile, legend, and the size of its network."""
     text = run("show", "aerial")

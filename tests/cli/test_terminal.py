@@ -85,6 +85,21 @@ def test_names_of_classes(invoke, write_ids, tmp_path):
         assert "[/b]:car:" in result.stdout
 
 
+def test_a_class_name_of_two_lines(invoke, write_ids, tmp_path):
+    """A class name in a file's tags cannot make a line of its own where one is printed for each class and file."""
+    raster = write_ids(np.zeros((9, 9), np.uint8), nodata=255, band_tags={"class_0": "land\n/etc/passwd"})
+    lines = invoke("polygons", raster, "-o", tmp_path / "areas.gpkg").stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(r"land\n/etc/passwd: ")
+
+
+def test_long_lines_are_whole(invoke, write_scene, noise, tmp_path):
+    """What is copied from the screen or a log is not broken at 80 characters."""
+    stretch = ";".join(["-1.23456e-05,1.23457e+07"] * 3)
+    settings = ["-o", tmp_path, "--no-roads", "--stretch", stretch]
+    assert f"stretch: {stretch}\n" in invoke("predict", write_scene(noise(64, 64)), *settings).stderr
+
+
 def test_names_of_crs(invoke, write_scene, write_bundle, noise):
     """The name that a file gives its CRS is one line of `info`."""
     wkt = (
@@ -237,3 +252,11 @@ def test_other_errors_are_not_hidden(monkeypatch):
     monkeypatch.setattr("geoseg.prediction.info.describe", lambda *_, **__: {}["key"])
     with pytest.raises(KeyError):
         main(["info", "aerial"])
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-", ""])
+def test_closed_streams_have_no_file(closed):
+    """What libraries print to a closed stream does not land in the next file that is opened."""
+    code = "import os; from geoseg.cli.terminal import *; hold_closed_descriptors(); print(os.open(os.devnull, 0) > 2)"
+    shell = f"{sys.executable} -c '{code}' {closed}"
+    assert subprocess.run(shell, shell=True, capture_output=True, text=True, check=True).stdout == "True\n"

@@ -5,6 +5,7 @@ import pytest
 
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import UsageError
+from geoseg.evaluation import Criteria
 from geoseg.evaluation.class_mapping import map_classes
 from geoseg.models.legend import AERIAL
 
@@ -37,6 +38,8 @@ def test_ignored_by_id_and_name():
     assert found.ignored == {2, 4}
     assert decoded(found.reference, [2, 99]) == [2, 255]
     assert decoded(map_classes(AERIAL, ignore=["-1"]).reference, [-1, 0]) == [255, 0]
+    assert map_classes(AERIAL, ignore="road").ignored == {2}
+    assert Criteria(ignore="road").ignore == ("road",)
     with pytest.raises(UsageError, match="no class 'roads': classes are building, land"):
         map_classes(AERIAL, ignore=["roads"])
     with pytest.raises(UsageError, match="has no class names"):

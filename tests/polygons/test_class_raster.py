@@ -7,7 +7,7 @@ import pytest
 from rasterio import Affine
 from standins import warned
 
-from geoseg.errors import GeosegWarning
+from geoseg.errors import GeosegWarning, UsageError
 from geoseg.models.legend import AERIAL
 from geoseg.polygons import polygonise
 
@@ -24,6 +24,26 @@ def test_a_class_that_no_pixel_has(write_ids, legend):
         warnings.simplefilter("error", GeosegWarning)
         assert polygonise(path, classes=["3"], min_area_m2=1e6).totals.keys() <= {3}
         assert polygonise(path).totals.keys() == {0, 3}
+
+
+def test_a_class_without_a_name(write_ids, tmp_path):
+    """Where other classes have names, an id without one is written if the raster has it, and else refused."""
+    path = write_ids(HALVES, nodata=255, band_tags={"class_0": "water"})
+    totals = polygonise(path, classes=["water", 3]).totals
+    assert [(number, total.name) for number, total in totals.items()] == [(0, "water"), (3, "3")]
+    with pytest.raises(UsageError, match=r"no pixel of .*tif has the class 4, its values are 0 and 3"):
+        polygonise(path, tmp_path / "areas.gpkg", classes=["3", "4"])
+    assert list(tmp_path.iterdir()) == [path]
+    with warned(r"no pixel of .*tif has the class 0, its only value is 3"):
+        polygonise(write_ids(np.full_like(HALVES, 3), nodata=255, band_tags={"class_0": "water"}), classes=["water"])
+
+
+@pytest.mark.parametrize("choice", ["classes", "regularise"])
+def test_one_class(write_ids, choice):
+    """A class may be given without a list: its characters are not ids."""
+    assert polygonise(write_ids(HALVES, legend=AERIAL), **{choice: "vegetation"}).totals.keys() == {3}
+    with warned("has the class 30"):
+        assert polygonise(write_ids(HALVES), **{choice: "30"}).totals == {}
 
 
 def test_values_outside_the_legend(write_ids):

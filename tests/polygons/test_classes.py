@@ -58,6 +58,8 @@ def test_choice():
     assert np.flatnonzero(classes.select(["wood"])).tolist() == [7, 12]
     assert np.flatnonzero(classes.select([0])).tolist() == [0]
     assert np.flatnonzero(classes.select(["7"])).tolist() == [9]  # names take precedence over ids
+    assert np.flatnonzero(classes.select([7])).tolist() == [7]  # an integer is no name
+    assert np.flatnonzero(classes.select(["5"])).tolist() == [5]  # an id that has none
     assert classes.select([])[:-1].all()
     assert not classes.select([])[-1]
     assert np.flatnonzero(Classes(names={}, colours={}).select(["12"])).tolist() == [12]
@@ -67,7 +69,7 @@ def test_choice():
     ("names", "wanted", "message"),
     [
         ({0: "water", 7: "wood"}, "tundra", r"'tundra' is not in the raster's legend: water \(0\), wood \(7\)"),
-        ({0: "water"}, "5", "'5' is not in the raster's legend"),
+        ({0: "water"}, "65535", "'65535' is not in the raster's legend"),
         ({}, "water", "'water' is not an integer below 65535, and the raster names no classes"),
         ({}, "65535", "is not an integer below 65535"),
         ({}, "-1", "is not an integer"),

@@ -317,3 +317,29 @@ def test_fine_pixels_in_geojson(write_ids, blots, tmp_path, gsd_m):
     assert found.geometry.is_valid.all()
     assert len(found) == len(made.to_geodataframe())
     assert found.to_crs("EPSG:32633").area.sum() == pytest.approx(1600 * gsd_m**2, rel=0.01)
+
+
+@pytest.mark.parametrize(("gsd_m", "seed"), [(0.02, 3), (0.03, 0)])
+def test_simplified_borders_of_fine_pixels_in_geojson(write_ids, blots, tmp_path, gsd_m, seed):
+    """Simplified borders, nearer to each other than the corners of pixels, do not meet by rounding."""
+    path = write_ids(blots(seed, (150, 150), coarse=2).astype(np.uint8), gsd_m=gsd_m)
+    made = polygonise(path, tmp_path / "areas.geojson", simplify_m=1.5 * gsd_m)
+    found = geopandas.read_file(made.files[-1])
+    assert found.geometry.is_valid.all()
+    assert shapely.coverage_is_valid(found.geometry.values)
+
+
+def test_raster_is_not_replaced(write_ids, tmp_path):
+    """A raster that is a GeoPackage itself is not overwritten by its polygons, whatever name it is given."""
+    path = tmp_path / "classes.gpkg"
+    with (
+        rasterio.open(write_ids(np.ones((9, 9), np.uint16), gsd_m=2)) as source,
+        rasterio.open(path, "w", **{**source.profile, "driver": "GPKG"}) as raster,
+    ):
+        raster.write(source.read())
+    before = path.read_bytes()
+    (tmp_path / "link.gpkg").symlink_to(path)
+    for output in (path, tmp_path / "link.gpkg"):
+        with pytest.raises(UsageError, match=rf"{output.name} is the raster itself; choose another `output` name"):
+            polygonise(path, output, overwrite=True)
+    assert path.read_bytes() == before
