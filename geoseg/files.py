@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from .errors import DataError, OutputError
 
-_WORK = ".geoseg-"
+WORK = ".geoseg-"
 """Prefix of work folders."""
 _IN_USE: set[Path] = set()
 """Work folders and temporary folders of this process."""
@@ -126,17 +126,24 @@ def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
         beside = next((_place(path).parent for path in paths if not _is_stream(path)), None)
         if beside is not None:
             beside.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_WORK, dir=beside) as name:
-            folder = Path(name)
-            _IN_USE.add(folder)
-            try:
-                yield folder
-                for path in paths:
-                    publish(folder / path.name, path)
-            finally:
-                _IN_USE.discard(folder)
+        with work_folder(beside) as folder:
+            yield folder
+            for path in paths:
+                publish(folder / path.name, path)
     except OSError as error:
         raise _unwritten(paths[0] if len(paths) == 1 else paths[0].parent, error) from error
+
+
+@contextmanager
+def work_folder(beside: Path | None) -> Iterator[Path]:
+    """Yield a folder in `beside`, or among temporary files, that is removed at the end, also if a signal is the end."""
+    with tempfile.TemporaryDirectory(prefix=WORK, dir=beside) as name:
+        folder = Path(name)
+        _IN_USE.add(folder)
+        try:
+            yield folder
+        finally:
+            _IN_USE.discard(folder)
 
 
 def remove_work_folders() -> None:
@@ -163,7 +170,7 @@ def publish(made: Path, path: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with tempfile.TemporaryDirectory(prefix=_WORK, dir=place.parent) as near:  # the link leads to another disk
+        with tempfile.TemporaryDirectory(prefix=WORK, dir=place.parent) as near:  # the link leads to another disk
             shutil.move(made, near)
             Path(near, made.name).replace(place)
 

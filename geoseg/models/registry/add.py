@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from geoseg.errors import BundleError, UsageError
-from geoseg.files import sha256_of, writing
+from geoseg.files import sha256_of, work_folder, writing
 from geoseg.models.added import AddedModel, is_sha256, models_folder
 from geoseg.models.archive import CONFIG, parse_json, read_members
 from geoseg.models.bundle import Card, read_card, read_summary
@@ -15,7 +14,7 @@ from geoseg.models.stock import check_classes
 from geoseg.models.texts import without_secrets
 
 from .download import download, is_url
-from .folder import PARTS, WORK, check_name, find_same, locked, mark_verified, publish_model
+from .folder import PARTS, check_name, find_same, locked, mark_verified, publish_model
 from .wanted import Report, Wanted, check_place, choose, copy, fetch, no_report, read_entries
 
 MAX_SIZE = 1_000_000_000
@@ -75,8 +74,8 @@ def add_models(
     check_place(place)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder), writing(folder), TemporaryDirectory(prefix=WORK, dir=folder) as work:
-        file = Path(work) / "source.keras"
+    with locked(folder), writing(folder), work_folder(folder) as work:
+        file = work / "source.keras"
         if sha256 is not None or fetch(place, file, max_size=max_size, report=report):
             if len(names) > 1:
                 raise UsageError(f"{without_secrets(place)} is one bundle, and `names` has {len(names)}; give one.")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from geoseg.errors import BundleError, OutputError, UsageError
-from geoseg.files import lock, publish, sha256_of, write_text, writing
+from geoseg.files import WORK, lock, publish, sha256_of, write_text, writing
 from geoseg.models.added import (
     RECORD,
     AddedModel,
@@ -19,8 +19,6 @@ from geoseg.models.added import (
 from geoseg.models.packaged import packaged_models
 from geoseg.models.shipped import shipped_models
 
-WORK = ".geoseg-"
-"""Prefix of work folders."""
 PARTS = ".downloads"
 """Folder of downloads that broke off, named by the SHA-256 of the whole; no model's name begins with a dot."""
 
