@@ -154,6 +154,10 @@ class Rendered(Section):
     """As for data sets; classes that the legend has by name need no entry."""
 
 
+ClassWeights = Literal["none", "median-frequency", "effective-number"] | dict[str, Weight]
+"""A rule based on the pixels of each class, or weights by class name, 1 by default."""
+
+
 class LossTerm(Section):
     """One term of the loss."""
 
@@ -163,14 +167,16 @@ class LossTerm(Section):
     """Focusing parameter of `focal`: higher values down-weight easy pixels more."""
     alpha: Share = 0.5
     """For `tversky`: weight of false positives; false negatives weigh `1 - alpha`."""
+    class_weights: ClassWeights | None = None
+    """In place of those of the whole loss."""
 
 
 class Loss(Section):
     """Loss function: a weighted sum of terms."""
 
     terms: Annotated[list[LossTerm], Field(min_length=1)] = [LossTerm(name="cross_entropy")]
-    class_weights: Literal["none", "median-frequency", "effective-number"] | dict[str, Weight] = "none"
-    """A rule based on the pixels of each class, or weights by class name, 1 by default."""
+    class_weights: ClassWeights = "none"
+    """Of the terms that have none of their own."""
     boundary_weight: Annotated[float, Field(ge=0)] = 0.0
     """Pixels next to another class weigh `1 + boundary_weight` in pixelwise losses."""
 

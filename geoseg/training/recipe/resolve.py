@@ -14,7 +14,7 @@ from geoseg.tiling.window import FAMILIES
 from geoseg.version import __version__
 
 from .label_sets import LabelSets, build_legend, collect_label_sets
-from .recipe import Augmentation, DataSet, Loss, Network, Recipe, Rendered, Schedule, TeacherTable
+from .recipe import Augmentation, ClassWeights, DataSet, Loss, Network, Recipe, Rendered, Schedule, TeacherTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,10 +178,13 @@ def _check_data(recipe: Recipe) -> None:
 
 
 def _check_class_weights(loss: Loss, legend: Legend) -> None:
-    if isinstance(loss.class_weights, str):
-        return
-    for name in loss.class_weights:
-        if name not in legend.names:
-            raise UsageError(f"loss.class_weights names {name!r}; the legend has {', '.join(legend.names)}.")
-    if not any(loss.class_weights.get(name, 1.0) for name in legend.names):
-        raise UsageError("loss.class_weights are 0 for every class; give one class a weight.")
+    places: dict[str, ClassWeights | None] = {"loss": loss.class_weights}
+    places |= {f"loss.terms[{number}]": term.class_weights for number, term in enumerate(loss.terms)}
+    for place, weights in places.items():
+        if not isinstance(weights, dict):
+            continue
+        for name in weights:
+            if name not in legend.names:
+                raise UsageError(f"{place}.class_weights names {name!r}; the legend has {', '.join(legend.names)}.")
+        if not any(weights.get(name, 1.0) for name in legend.names):
+            raise UsageError(f"{place}.class_weights are 0 for every class; give one class a weight.")

@@ -1,6 +1,7 @@
 """Build the loss of a recipe."""
 
 from collections.abc import Callable
+from functools import cache
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from geoseg.models.losses.class_weights import effective_number, label_weights, 
 from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
 from geoseg.models.losses.regions import Lovasz, Tversky
 from geoseg.training.recipe.label_sets import LabelSets
-from geoseg.training.recipe.recipe import Loss, LossTerm
+from geoseg.training.recipe.recipe import ClassWeights, Loss, LossTerm
 
 Counts = npt.NDArray[np.float64]
 CountPixels = Callable[[], Counts]
@@ -22,17 +23,22 @@ def build_loss(choice: Loss, labels: LabelSets, count_pixels: CountPixels, *, sa
 
     Pixels are counted only if weights depend on them, since it may take a while.
     """
-    weights, counts = _find_class_weights(choice, labels, count_pixels, sample)
-    return WeightedSum([(term.weight, _build_term(term, choice, labels, weights, counts)) for term in choice.terms])
+    count_once = cache(count_pixels)
+    terms = []
+    for term in choice.terms:
+        rule = choice.class_weights if term.class_weights is None else term.class_weights
+        weights, counts = _find_class_weights(rule, labels, count_once, sample)
+        terms.append((term.weight, _build_term(term, choice, labels, weights, counts)))
+    return WeightedSum(terms)
 
 
 def _find_class_weights(
-    choice: Loss, labels: LabelSets, count_pixels: CountPixels, sample: int
+    rule: ClassWeights, labels: LabelSets, count_pixels: CountPixels, sample: int
 ) -> tuple[npt.NDArray[np.float64], Counts]:
     """Find weight and pixels of each class; pixels are zero if weights do not depend on them."""
     names = labels.legend.names
     uncounted = np.zeros(len(names))
-    match choice.class_weights:
+    match rule:
         case "none":
             return np.ones(len(names)), uncounted
         case "median-frequency":
@@ -41,7 +47,7 @@ def _find_class_weights(
         case "effective-number":
             counts = count_pixels()
             return effective_number(counts, sample=sample), counts
-    return np.array([choice.class_weights.get(name, 1.0) for name in names]), uncounted
+    return np.array([rule.get(name, 1.0) for name in names]), uncounted
 
 
 def _build_term(

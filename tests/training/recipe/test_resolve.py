@@ -62,6 +62,7 @@ def test_the_depth_of_the_network(network, depth):
     [
         ({"loss": {"class_weights": {"roads": 2.0}}}, r"'roads'.*building, land, road"),
         ({"loss": {"class_weights": dict.fromkeys(AERIAL.names, 0.0)}}, "0 for every class"),
+        ({"loss": {"terms": [{"name": "dice", "class_weights": {"roads": 2.0}}]}}, r"loss\.terms\[0\].*'roads'"),
         ({"data": [{"name": "a", "images": "x", "bands": [1]}]}, r"data set a takes bands 1; the card has 3"),
         ({"network": {"preset": "vnet"}}, "'vnet' is unknown"),
         ({"network": {"encoder": "vgg16", "depth": 2}}, "network.depth is 2, but encoder vgg16 halves 4 times"),

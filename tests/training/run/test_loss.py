@@ -63,6 +63,14 @@ def test_weights_by_name_reach_pixels_and_regions():
     assert built(regionwise) == pytest.approx(expected(Tversky, weights=by_class), rel=1e-6)
 
 
+def test_weights_of_a_term_replace_those_of_the_loss():
+    """A term may weigh classes in its own way; the others have the weights of the whole loss."""
+    own = LossTerm(name="dice", class_weights={"road": 6.0})
+    choice = Loss(class_weights={"water": 0.5}, terms=[LossTerm(name="lovasz"), own])
+    shared = expected(Lovasz, weights=[1, 1, 1, 1, 0.5])
+    assert built(choice) == pytest.approx(shared + expected(Tversky, weights=[1, 1, 6, 1, 1]), rel=1e-6)
+
+
 @pytest.mark.parametrize("rule", ["median-frequency", "effective-number"])
 def test_weights_by_rule_depend_on_the_pixels(rule):
     """A rule counts pixels; if all classes have equally many, all weigh 1."""
