@@ -108,7 +108,7 @@ def ground_sample_distance(grid: "Grid | GeoBox") -> tuple[float, float]:
 
     Geographic, Web Mercator and foot-based systems need no special case. NaN where the CRS is not defined.
     """
-    down, along = _ground_steps(grid)
+    down, along = ground_steps(grid, _middle(grid))[0]
     return float(np.hypot(*down)), float(np.hypot(*along))
 
 
@@ -130,8 +130,7 @@ def longest_segment(transform: Affine, gsd_m: tuple[float, float]) -> float:
 
 def ground_area(grid: "Grid | GeoBox") -> float:
     """Area in m² of the pixel in the middle of `grid`, shear included."""
-    rows, cols = grid.shape
-    return float(ground_areas(grid, np.array([[cols / 2, rows / 2]]))[0])
+    return float(ground_areas(grid, _middle(grid))[0])
 
 
 def ground_areas(grid: "Grid | GeoBox", points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -140,11 +139,9 @@ def ground_areas(grid: "Grid | GeoBox", points: npt.NDArray[np.float64]) -> npt.
     return np.asarray(np.abs(down[:, 0] * along[:, 1] - down[:, 1] * along[:, 0]))
 
 
-def _ground_steps(grid: "Grid | GeoBox") -> npt.NDArray[np.float64]:
-    """Metres east and north `(2, 2)` of a step down a column and of one along a row, in the middle of `grid`."""
+def _middle(grid: "Grid | GeoBox") -> npt.NDArray[np.float64]:
     rows, cols = grid.shape
-    steps: npt.NDArray[np.float64] = ground_steps(grid, np.array([[cols / 2, rows / 2]]))[0]
-    return steps
+    return np.array([[cols / 2, rows / 2]])
 
 
 def ground_steps(grid: "Grid | GeoBox", points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -196,6 +193,14 @@ def turns_between(moved: tuple[float, float], still: tuple[float, float], turn: 
 def apply_affine(transform: Affine, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
     """Apply a transform to x and y, arrays of one shape; Affine's operators are typed for single points."""
     return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
+
+
+def place_in(crs: CRS, grid: "Grid | GeoBox", cols: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+    """Convert columns and rows of a grid to x and y in a CRS; infinite where one of the two CRSs is not defined."""
+    x, y = apply_affine(grid.transform, cols, rows)
+    if crs != crs_of(grid):
+        x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
+    return x, y
 
 
 def place(transform: Affine, points: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

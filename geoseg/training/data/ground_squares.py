@@ -12,7 +12,7 @@ from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_utm_crs_info
 
 from geoseg.rasters.grid import Grid
-from geoseg.rasters.ground import apply_affine, crs_of, ground_steps
+from geoseg.rasters.ground import crs_of, ground_areas, place_in
 from geoseg.tiling import Roi
 
 _NORTH_POLE, _SOUTH_POLE = 5041, 5042
@@ -42,8 +42,7 @@ def lay_squares(grids: Sequence[GeoBox], side_m: float) -> Squares:
     """
     crs = _projected_crs(grids[0])
     unit_m = crs.axis_info[0].unit_conversion_factor
-    steps = ground_steps(Grid(shape=(1, 1), transform=Affine.identity(), crs=crs), _middles(grids, crs))
-    ground_m = np.sqrt(np.abs(np.linalg.det(steps)))
+    ground_m = np.sqrt(ground_areas(Grid(shape=(1, 1), transform=Affine.identity(), crs=crs), _middles(grids, crs)))
     found_m = float(np.nanmedian(ground_m)) if np.isfinite(ground_m).any() else unit_m
     is_true = abs(found_m / unit_m - 1) <= SAME_SCALE
     return Squares(crs=crs, side=side_m / (unit_m if is_true else found_m))
@@ -51,14 +50,7 @@ def lay_squares(grids: Sequence[GeoBox], side_m: float) -> Squares:
 
 def _middles(grids: Sequence[GeoBox], crs: CRS) -> npt.NDArray[np.float64]:
     """Find x and y `(n, 2)` of the middle of each grid in a CRS."""
-    middles = []
-    for grid in grids:
-        height, width = grid.shape
-        x, y = grid.transform @ (width / 2, height / 2)
-        if crs_of(grid) != crs:
-            x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
-        middles.append((x, y))
-    return np.array(middles)
+    return np.array([place_in(crs, grid, grid.shape[1] / 2, grid.shape[0] / 2) for grid in grids])
 
 
 def _projected_crs(grid: GeoBox) -> CRS:
@@ -94,11 +86,8 @@ class Ground:
         if self.grid is None or self.squares is None:
             height, width = self.side_px
             return np.floor(cols / width).astype(np.int64), np.floor(rows / height).astype(np.int64)
-        x, y = apply_affine(self.grid.transform, cols, rows)
-        crs, side = self.squares.crs, self.squares.side
-        if crs_of(self.grid) != crs:
-            x, y = Transformer.from_crs(crs_of(self.grid), crs, always_xy=True).transform(x, y)
-        return np.floor(x / side).astype(np.int64), np.floor(y / side).astype(np.int64)
+        x, y = place_in(self.squares.crs, self.grid, cols, rows)
+        return np.floor(x / self.squares.side).astype(np.int64), np.floor(y / self.squares.side).astype(np.int64)
 
     @property
     def _owner(self) -> str:

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from geoseg.datasets.discovery import VECTORS, Files
 from geoseg.errors import DataError, GeosegWarning, SceneError
 from geoseg.rasters.datum import warn_of_shift
 from geoseg.rasters.georeference import warn
-from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, turn_of, turn_to
+from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, place_in, turn_of, turn_to
 from geoseg.rasters.identity import Mark, identify
 from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.overlay import has_other_place
@@ -103,9 +103,7 @@ def check_features(pairs: Iterable[tuple[Files, GeoBox]]) -> None:
 
 
 def _near(grid: GeoBox, crs: CRS, bounds: npt.NDArray[np.float64]) -> bool:
-    x, y = apply_affine(grid.transform, *_lattice(grid, _NEAR))
-    if crs != crs_of(grid):
-        x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
+    x, y = place_in(crs, grid, *_lattice(grid, _NEAR))
     left, bottom, right, top = bounds
     x = turn_to(x, (left + right) / 2, turn_of(crs))
     return _overlap(x, left, right) and _overlap(y, bottom, top)
@@ -128,10 +126,8 @@ def to_label_pixels(
     grid: GeoBox, label: rasterio.DatasetReader, cols: Coordinates, rows: Coordinates
 ) -> tuple[Coordinates, Coordinates]:
     """Convert columns and rows of a grid to columns and rows of a georeferenced label."""
-    x, y = apply_affine(grid.transform, cols, rows)
     with usable_crs(label.name):
         crs = CRS.from_wkt(label.crs.to_wkt())
-        if crs != crs_of(grid):
-            x, y = Transformer.from_crs(crs_of(grid), crs, always_xy=True).transform(x, y)
+        x, y = place_in(crs, grid, cols, rows)
     middle, _ = label.transform @ (label.width / 2, label.height / 2)
     return apply_affine(~label.transform, turn_to(x, middle, turn_of(crs)), y)

@@ -154,15 +154,14 @@ class RunFolder:
 
     @contextmanager
     def begun(self, recipe: Recipe, names: ImageNames, *, resume: bool) -> Iterator[None]:
-        """Prepare the folder for a new run, or check that its run can be resumed; a run without an epoch is discarded.
+        """Prepare the folder, after `check`, for a new run or to resume its own; a run without an epoch is discarded.
 
-        A new folder is removed if data or settings are refused before the first epoch ends. Raises as `check` does, and
-        OutputError while another process has a run in the folder.
+        A new folder is removed if data or settings are refused before the first epoch ends. Raises as `check` does for
+        the run of a process that has ended meanwhile, and OutputError while another one has a run in the folder.
         """
-        self.check(recipe, names, resume=resume)
         new = not self.path.exists()
         with self._locked():
-            self.check(recipe, names, resume=resume)  # of a process that has ended meanwhile
+            self.check(recipe, names, resume=resume)
             with writing(self.path):
                 if not read_history(self.history):
                     shutil.rmtree(self.backup)

@@ -14,7 +14,7 @@ from geoseg.errors import SceneError
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands, refuse_negative, refuse_palette
 from geoseg.rasters.open import opened, unplaced
-from geoseg.rasters.scene import Scene, describe, is_placed, open_scene
+from geoseg.rasters.scene import Scene, describe, is_placed, place
 from geoseg.rasters.tags import model_of, refuse_result
 from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import check_units, is_physical
@@ -65,8 +65,10 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
                 imagery = Imagery(raster=raster, bands=_choose_bands(named), validity=Validity(alpha=alpha_of(named)))
                 read.append(imagery)
                 samples[imagery.kind].append(_sample_values(image, imagery))
-                scene = open_scene(pair.image) if is_placed(image) else None
-                if scene is not None:
+                scene = None
+                if is_placed(image):
+                    grid, gsd_m = place(str(pair.image), image)
+                    scene = Scene(grid=grid, gsd_m=gsd_m, **vars(raster))
                     scenes.append(scene)
                 if pair.label.suffix.lower() not in VECTORS:
                     check_label(pair, None if scene is None else scene.geobox, image.shape)

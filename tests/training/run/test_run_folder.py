@@ -63,6 +63,7 @@ NAMES = {"town": {"training": ["a", "b"], "validation": ["c"]}}
 
 
 def begin(folder, recipe, *, resume, names=NAMES):
+    folder.check(recipe, names, resume=resume)
     with folder.begun(recipe, names, resume=resume):
         assert folder.recipe.exists()
 
