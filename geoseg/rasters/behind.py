@@ -161,8 +161,7 @@ def _check_file(name: str, *above: str) -> None:
     """Check what a file that a VRT names leads to, and that it is whole."""
     with open_allowed(name) as dataset:
         check_dataset(name, dataset, *above)
-        if os.path.isfile(name):  # noqa: PTH113
-            refuse_cut_off(name, dataset, dataset.files)
+        refuse_cut_off(name, dataset, dataset.files)
 
 
 @lru_cache(maxsize=2**16)
@@ -170,6 +169,7 @@ def _check_served(name: str) -> None:
     """Check a file on a server that a VRT names, once in a process, in a few requests: GDAL alone sends thirty."""
     with without_sidecars(name), open_allowed(name) as dataset:
         check_dataset(name, dataset)
+        refuse_cut_off(name, dataset, dataset.files)
 
 
 def _locate_named(named: Named, holder: _Holder) -> str:

@@ -4,12 +4,20 @@ import math
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import rasterio
 
 from geoseg.errors import SceneError
+
+from .identity import ask_server
+from .servers import is_remote, on_server
+
+# GDAL's fast way to read a whole PNG fills what is missing with black, also after a broken connection; its other fails.
+os.environ.setdefault("GDAL_PNG_WHOLE_IMAGE_OPTIM", "NO")
 
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
@@ -20,19 +28,23 @@ _CHUNK = 2**20
 
 
 def refuse_cut_off(source: str, raster: rasterio.DatasetReader, files: Iterable[str]) -> None:
-    """Raise SceneError if the end of a PNG, JPEG, TIFF, ENVI or ERDAS file on disk is missing, where GDAL makes it up.
+    """Raise SceneError if the end of a PNG, JPEG, TIFF, ENVI or ERDAS file is missing, where GDAL makes it up.
 
-    It fills a PNG, the pixels of ENVI, and those that ERDAS keeps in a file of their own, with black. Where the list of
-    blocks of an uncompressed GeoTIFF is cut off, it takes the first bytes of the file for any of them. A JPEG cut off
-    after the end of its thumbnail passes, but GDAL fails when reading it. `files` are all that the raster consists of.
+    It fills the pixels of ENVI, and those that ERDAS keeps in a file of their own, with black: they are refused, too,
+    where nothing tells how long that file is. Where the list of blocks of an uncompressed GeoTIFF is cut off, it takes
+    the first bytes of the file for any of them. A PNG or JPEG is looked at on disk only, and a JPEG that is cut off
+    after the end of its thumbnail passes, but GDAL fails when reading them. `files` are all that the raster consists
+    of.
 
     GDAL ignores an empty mask beside a raster, and metadata there that are cut off: nodata values would be lost.
     """
     missing = None
-    if raster.driver == "GTiff" and raster.count and not _lists_blocks(raster):
+    # GDAL fails where it cannot read the list of a file on a server; see `unread`.
+    if raster.driver == "GTiff" and raster.count and not on_server(source) and not _lists_blocks(raster):
         missing = "the list of its blocks is incomplete"
     try:
-        if raster.driver in _ENDS and not _holds(Path(source), _ENDS[raster.driver]):
+        end = _ENDS.get(raster.driver)
+        if end is not None and os.path.exists(source) and not _holds(Path(source), end):  # noqa: PTH110
             missing = f"the end of its {raster.driver} data is missing"
         elif raster.driver in _RAW:
             missing = _missing_of_raw(source, raster, files)
@@ -62,7 +74,7 @@ def _missing_of_raw(source: str, raster: rasterio.DatasetReader, files: Iterable
     """State what is missing of pixels that are stored as they are, one after another; None if nothing is."""
     tags = raster.tags(ns="ENVI")
     if raster.driver == "ENVI":
-        places = [] if tags.get("file_compression", "0").strip() not in ("0", "") else [source]
+        places = [] if tags.get("file_compression", "0").strip() not in ("0", "") else [next(iter(files), source)]
         begin = int(tags.get("header_offset", "0"))
     else:
         places, begin = [name for name in files if name.endswith(".ige")], 0
@@ -71,10 +83,27 @@ def _missing_of_raw(source: str, raster: rasterio.DatasetReader, files: Iterable
     kinds = (dtype.replace("complex_int16", "int32") for dtype in raster.dtypes)
     expected = begin + math.prod(raster.shape) * sum(np.dtype(kind).itemsize for kind in kinds)
     for place in places:
-        found = Path(place).stat().st_size
+        found = _length(place)
+        if found is None:
+            raise SceneError(
+                f"{source} cannot be checked: GDAL would fill what is missing of {Path(place).name} with black, and "
+                "nothing tells how long that file is; copy it to this machine, out of its archive if it is in one."
+            )
         if found < expected:
             return f"{Path(place).name} has {found} of at least {expected} bytes"
     return None
+
+
+def _length(place: str) -> int | None:
+    """Return the bytes of a file on disk, on a web server, or in a zip archive on disk; None if nothing tells them."""
+    if is_remote(place):
+        ((_, *told),) = ask_server(place)
+        return int(told[0]) if told and str(told[0]).isdecimal() else None
+    archive, ending, member = place.removeprefix("/vsizip/").rpartition(".zip/")
+    if place.startswith("/vsizip/") and ending:
+        with suppress(OSError, KeyError, BadZipFile), ZipFile(f"{archive}.zip") as opened:
+            return opened.getinfo(member).file_size
+    return None if place.startswith("/vsi") else Path(place).stat().st_size
 
 
 def _lists_blocks(tiff: rasterio.DatasetReader) -> bool:

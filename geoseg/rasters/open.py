@@ -81,7 +81,7 @@ def opened(
             check_blocks(source, dataset)
             with usable_crs(source):
                 _ = dataset.crs, dataset.colorinterp  # an error of PROJ in the first is raised by the second
-            if on_disk(source):
+            if on_disk(source) or not identity:
                 refuse_cut_off(source, dataset, files)
             check_unchanged(source, identity)
             marks = found

@@ -56,7 +56,7 @@ def server_failure(source: str, message: str, *, served: bool) -> str | None:
     if _TIMED_OUT.search(message):
         return silent(source)
     if served and message.startswith(_BROKEN):
-        return silent(source, "its connection broke, or ")
+        return silent(source, "it is cut off or damaged, its connection broke, or ")
     return None
 
 

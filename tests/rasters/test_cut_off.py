@@ -1,9 +1,14 @@
 """A raster whose end is missing is refused, whatever was there."""
 
+import tarfile
+from contextlib import ExitStack
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from rasterio.errors import RasterioError
 
 from geoseg.errors import SceneError
 from geoseg.rasters.open import opened, unplaced
@@ -141,3 +146,99 @@ def test_masks_beside_a_raster(write, tmp_path):
         opened(str(tmp_path / "whole.tif")),
     ):
         pass
+
+
+def read(source):
+    """Read all pixels of a raster."""
+    with unplaced(), opened(str(source)) as raster:
+        return raster.read()
+
+
+@pytest.fixture
+def pictures(write, tmp_path):
+    """Write a PNG and a JPEG of the same name."""
+    content, _ = write()
+    (tmp_path / "part.tif").write_bytes(content)
+    for driver, ending in (("PNG", "png"), ("JPEG", "jpg")):
+        rasterio.shutil.copy(tmp_path / "part.tif", tmp_path / f"scene.{ending}", driver=driver)
+
+
+@pytest.mark.usefixtures("impatient", "pictures")
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+@pytest.mark.parametrize("mosaic", [False, True])
+def test_pictures_on_a_server(server, tmp_path, ending, mosaic):
+    """A PNG or JPEG that is cut off on a server is read as an error, not as a picture with made-up rows."""
+    path = tmp_path / f"scene.{ending}"
+    content = path.read_bytes()
+    for number, kept in enumerate((len(content), len(content) - 40, len(content) // 2)):
+        name = f"{number}.{ending}"
+        (tmp_path / name).write_bytes(content[:kept])
+        (tmp_path / f"{name}.aux.xml").write_bytes(path.with_name(f"{path.name}.aux.xml").read_bytes())
+        source = server.url(name)
+        if mosaic:
+            rasterio.shutil.copy(f"/vsicurl/{source}", tmp_path / f"{number}.vrt", driver="VRT")
+            source = str(tmp_path / f"{number}.vrt")
+        server.asked()
+        if number == 0:
+            assert read(source).any(axis=(0, 2)).all()
+            fetched = sum(each.length for each in server.asked() if each.path == name)
+            assert fetched <= len(content) + 40_000  # once, and the first blocks of GDAL's
+        else:
+            with pytest.raises(SceneError, match=r"cut off or damaged"):
+                read(source)
+
+
+@pytest.mark.usefixtures("impatient", "pictures")
+def test_a_connection_that_breaks(server, tmp_path, monkeypatch):
+    """Nor are rows made up of a PNG whose server fails."""
+    monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
+    with ExitStack() as stack:
+        stack.enter_context(unplaced())
+        raster = stack.enter_context(opened(server.url("scene.png")))
+        server.behave(codes=[503] * 999)
+        with pytest.raises(RasterioError, match="Read failed"):
+            raster.read()
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_picture_in_an_archive(tmp_path):
+    """Nor of one that was cut off before it was archived."""
+    path = tmp_path / "scene.png"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        archive.add(path, path.name)
+    with pytest.raises(SceneError, match="cannot be read as a raster"):
+        read(f"/vsitar/{tmp_path}/all.tar/scene.png")
+
+
+@pytest.fixture(params=["ENVI", "HFA"])
+def raw(request, write, tmp_path):
+    """Write `whole.img` and `cut.img`, whose pixels are stored as they are, and both in two archives."""
+    content, _ = write()
+    (tmp_path / "part.tif").write_bytes(content)
+    for stem in ("whole", "cut"):
+        options = {"USE_SPILL": "YES"} if request.param == "HFA" else {}
+        rasterio.shutil.copy(tmp_path / "part.tif", tmp_path / f"{stem}.img", driver=request.param, **options)
+    pixels = tmp_path / ("cut.img" if request.param == "ENVI" else "cut.ige")
+    pixels.write_bytes(pixels.read_bytes()[:400_000])
+    with ZipFile(tmp_path / "all.zip", "w") as zipped, tarfile.open(tmp_path / "all.tar", "w") as tar:
+        for file in (*tmp_path.glob("whole.[!t]*"), *tmp_path.glob("cut.*")):
+            zipped.write(file, file.name)
+            tar.add(file, file.name)
+    return pixels.name
+
+
+@pytest.mark.usefixtures("impatient")
+def test_raw_pixels_elsewhere(raw, server, tmp_path):
+    """On a server or in an archive, too, pixels stored as they are must all be there."""
+    for stem in ("whole", "cut"):
+        served = server.url(f"{stem}.img")
+        rasterio.shutil.copy(f"/vsicurl/{served}", tmp_path / f"{stem}.vrt", driver="VRT")
+        for source in (served, tmp_path / f"{stem}.vrt", f"/vsizip/{tmp_path}/all.zip/{stem}.img"):
+            if stem == "whole":
+                assert read(source).shape == SHAPE
+            else:
+                with pytest.raises(SceneError, match=rf"is cut off: {raw} has 400000 of at least"):
+                    read(source)
+        with pytest.raises(SceneError, match=r"nothing tells how long that file is; copy it to this machine"):
+            read(f"/vsitar/{tmp_path}/all.tar/{stem}.img")
