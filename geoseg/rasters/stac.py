@@ -132,16 +132,14 @@ def _read(document: str) -> dict[str, Any]:
 
 
 def _next(page: dict[str, Any], place: str) -> str | None:
-    links = page.get("links")
-    for link in links if isinstance(links, list) else []:
-        if not (isinstance(link, dict) and link.get("rel") == "next" and page.get("type") == "FeatureCollection"):
-            continue
-        if str(link.get("method", "GET")).upper() != "GET" or not isinstance(link.get("href"), str):
-            raise DataError(
-                f"{place} has further pages, which cannot be asked for by a link; save the whole result as a file."
-            )
-        return _resolve(link["href"], place)
-    return None
+    links = _links(page, "next")
+    if page.get("type") != "FeatureCollection" or not links:
+        return None
+    if str(links[0].get("method", "GET")).upper() != "GET" or not isinstance(links[0].get("href"), str):
+        raise DataError(
+            f"{place} has further pages, which cannot be asked for by a link; save the whole result as a file."
+        )
+    return _resolve(links[0]["href"], place)
 
 
 def _items(page: dict[str, Any], place: str) -> list[dict[str, Any]]:
@@ -178,11 +176,14 @@ def _asset(item: dict[str, Any], key: str, place: str, *, alone: bool) -> Asset:
 
 def _own_link(item: dict[str, Any]) -> str | None:
     """Return the item's own URL, which documents that list items give."""
-    links = item.get("links")
-    for link in links if isinstance(links, list) else []:
-        if isinstance(link, dict) and link.get("rel") == "self" and on_server(str(link.get("href"))):
-            return str(link["href"])
-    return None
+    found = (str(link.get("href")) for link in _links(item, "self"))
+    return next(filter(on_server, found), None)
+
+
+def _links(document: dict[str, Any], rel: str) -> list[dict[str, Any]]:
+    links = document.get("links")
+    found = links if isinstance(links, list) else []
+    return [link for link in found if isinstance(link, dict) and link.get("rel") == rel]
 
 
 def _resolve(href: str, place: str) -> str:

@@ -3,10 +3,12 @@
 import numpy as np
 
 from geoseg.compiled import compiled_within
-from geoseg.roads.arrays import Bytes, Ids
+from geoseg.roads.arrays import Bytes, Flags, Ids
 
 ROW_STEP: Ids = np.array([0, -1, -1, -1, 0, 1, 1, 1])
 COLUMN_STEP: Ids = np.array([1, 1, 0, -1, -1, -1, 0, 1])
+IS_THERE: Flags = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little") > 0
+"""Whether each neighbour is in a bit set of them `(256, 8)`."""
 
 
 def _links() -> Bytes:
@@ -15,10 +17,9 @@ def _links() -> Bytes:
     Diagonal neighbours are linked only if they share no 4-connected neighbour, so that steps of a staircase are not
     triangles.
     """
-    there = (np.arange(256)[:, None] >> np.arange(8)) & 1 == 1
-    linked = there.copy()
+    linked = IS_THERE.copy()
     for corner in (1, 3, 5, 7):
-        linked[:, corner] &= ~there[:, corner - 1] & ~there[:, (corner + 1) % 8]
+        linked[:, corner] &= ~IS_THERE[:, corner - 1] & ~IS_THERE[:, (corner + 1) % 8]
     table: Bytes = (linked << np.arange(8)).sum(axis=1).astype(np.uint8)
     return table
 

@@ -12,7 +12,7 @@ from geoseg.compiled import compiled_as, compiled_within
 from geoseg.roads.arrays import Bytes, Flags, Ids
 
 from .mask import Runs, runs
-from .neighbours import COLUMN_STEP, ROW_STEP
+from .neighbours import COLUMN_STEP, IS_THERE, ROW_STEP
 
 Places = npt.NDArray[np.uint32]
 
@@ -23,8 +23,7 @@ _SURROUNDED = 255
 
 def _removable() -> Flags:
     """Tabulate whether the centre of a neighbourhood is removed in each pass `(2, 256)` (conditions G1 to G3)."""
-    neighbours = (np.arange(256)[:, None] >> np.arange(8)) & 1 == 1
-    x = {k: neighbours[:, (k - 1) % 8] for k in range(1, 10)}
+    x = {k: IS_THERE[:, (k - 1) % 8] for k in range(1, 10)}
     odd, even = (1, 3, 5, 7), (2, 4, 6, 8)
     crossings = np.sum([~x[k] & (x[k + 1] | x[k + 2]) for k in odd], axis=0)
     pairs = np.minimum(np.sum([x[k] | x[k + 1] for k in odd], axis=0), np.sum([x[k] | x[k + 1] for k in even], axis=0))
