@@ -36,14 +36,19 @@ def cluster(folder, workers, *options, port=0, cwd=None):
     file = folder / "scheduler.json"
     file.unlink(missing_ok=True)
     with scheduling(folder, port) as scheduler:
-        words = ("worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-dashboard", *options)
-        words += ("--local-directory", str(folder / "scratch"))
         with (
-            process(*words, "--nworkers", str(workers), cwd=cwd),
+            working(folder, workers, *options, cwd=cwd),
             Client(scheduler_file=str(file), timeout=60) as client,
         ):
             client.wait_for_workers(workers, timeout=60)
             yield client, scheduler
+
+
+def working(folder, workers, *options, cwd=None):
+    """Start workers of one thread each for the scheduler that has written `scheduler.json`."""
+    words = ("worker", "--scheduler-file", str(folder / "scheduler.json"), "--nthreads", "1", "--no-dashboard", *options)
+    words += ("--local-directory", str(folder / "scratch"), "--nworkers", str(workers))
+    return process(*words, cwd=cwd)
 
 
 def scheduling(folder, port=0):
@@ -65,6 +70,14 @@ def restarting(folder, scheduler, port):
         yield another
 
 
+def wait_to_go(folder):
+    """Say that this process has come here, and wait while a file is missing; returns 42."""
+    (folder / f"reached_{os.getpid()}").touch()
+    while not (folder / "go").exists():
+        threading.Event().wait(0.05)
+    return 42
+
+
 class Patient(Echo):
     """Waits at its tenth tile while a file is missing."""
 
@@ -76,9 +89,7 @@ class Patient(Echo):
     def __call__(self, pixels):
         self.left -= 1
         if self.left == 0:
-            (self.folder / f"reached_{os.getpid()}").touch()
-            while not (self.folder / "go").exists():
-                threading.Event().wait(0.05)
+            wait_to_go(self.folder)
         return super().__call__(pixels)
 
 

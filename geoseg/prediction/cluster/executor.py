@@ -58,7 +58,7 @@ class DaskExecutor:
     _checked: Event = field(init=False, repr=False, compare=False, default_factory=Event)
     """Set once all workers had this version of geoseg."""
     _lost: Event = field(init=False, repr=False, compare=False, default_factory=Event)
-    """Set once tasks of this run were lost with their scheduler."""
+    """Set once tasks were lost with their scheduler, until there are workers again, or another run begins."""
 
     def __post_init__(self) -> None:
         """Ask the cluster for nothing yet."""
@@ -200,7 +200,9 @@ class DaskExecutor:
     ) -> "Promise[Any]":
         """Begin a task on a worker, or, if it has left meanwhile or none is given, on any."""
         if self._lost.is_set():
-            raise lost(self.client)
+            if not self._addresses():
+                raise lost(self.client)
+            self._lost.clear()  # there are workers again, as after `Client.restart`
         with cluster_errors(self.client):
             return self.client.submit(
                 run_task,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clusters import LoadPatient, cluster, restarting, when_reached
+from clusters import LoadPatient, cluster, restarting, wait_to_go, when_reached, working
 from standins import load_deadly, load_noted, load_timed_out, waves
 
 import geoseg
@@ -105,6 +105,47 @@ def test_a_restarted_scheduler(scene, write_bundle, echo, tmp_path):
     assert [*tmp_path.glob("out/.*/*/classes_*.tif")]
     with cluster(tmp_path, 1, port=port) as (client, _):
         done = geoseg.predict(scene, load=LoadPatient(tmp_path), executor=DaskExecutor(client=client), **call)
+    assert files(done) == files(plain)
+
+
+def test_a_client_that_restarts_the_workers(scene, write_bundle, echo, tmp_path):
+    """`Client.restart` ends what workers do in the same sentence; whatever is begun once there are new ones is done."""
+    model = write_bundle()
+    plain = geoseg.predict(scene, model=model, folder=tmp_path / "plain", load=echo)
+    go = tmp_path / "go"
+
+    def reached():
+        return [*tmp_path.glob("reached_*")]
+
+    with ExitStack() as stack:
+        client, _ = stack.enter_context(cluster(tmp_path, 1, "--no-nanny"))  # one would start them in its own time
+        executor = DaskExecutor(client=client)
+
+        def renew():
+            stack.enter_context(working(tmp_path, 1, "--no-nanny"))
+            client.wait_for_workers(1, timeout=60)
+
+        def restart():
+            client.restart(wait_for_workers=False)
+            go.touch()
+
+        for begin in (
+            lambda: executor.submit(wait_to_go, tmp_path).result(60),
+            lambda: geoseg.predict(
+                scene, model=model, folder=tmp_path / "out", load=LoadPatient(tmp_path), executor=executor
+            ),
+        ):
+            thread = when_reached(tmp_path, restart)
+            with pytest.raises(geoseg.ClusterError, match="stopped or restarted"):
+                begin()
+            thread.join(60)
+            with pytest.raises(geoseg.ClusterError, match="start it and its workers"):
+                executor.submit(wait_to_go, tmp_path).result(60)  # not: waits for ever
+            renew()
+            assert executor.submit(wait_to_go, tmp_path).result(60) == 42
+            done = begin()
+            for path in (go, *reached()):
+                path.unlink()
     assert files(done) == files(plain)
 
 
