@@ -1,9 +1,27 @@
 """Parts of sentences that users read."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def join_words(words: Sequence[str], last: str = "and") -> str:
     """Join words: `a`, `a and b`, `a, b and c`; `last` stands before the last."""
     *firsts, end = words
     return f"{', '.join(firsts)} {last} {end}" if firsts else end
+
+
+def unreadable(name: str | Path, in_folder: str) -> str | None:
+    """Return the sentence for a path that is missing, closed, a folder or empty; None for others.
+
+    `in_folder` says what to do with the files of a folder.
+    """
+    path = Path(name)
+    try:
+        length = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{name} does not exist."
+    except OSError as unseen:
+        return f"{name} cannot be opened ({unseen.strerror})."
+    if path.is_dir():
+        return f"{name} is a folder; {in_folder}."
+    return f"{name} is empty (0 bytes)." if length == 0 and path.is_file() else None

@@ -23,7 +23,7 @@ from geoseg.files import check_regular
 from .allowed import INDICES, open_allowed
 from .cut_off import refuse_cut_off
 from .hdf5 import DRIVERS as HDF5
-from .hdf5 import check_hdf5
+from .hdf5 import begins_as_hdf5, check_hdf5, check_plain_hdf5
 from .servers import on_server
 from .sidecars import without_sidecars
 from .source_names import file_of
@@ -83,8 +83,12 @@ def trusting(made: Path) -> Iterator[None]:
 
 
 def check_before(source: str) -> None:
-    """Raise SceneError for a name that is none, or if a VRT on disk leads to files elsewhere here, or runs code."""
+    """Raise SceneError for a name that is none, or if a VRT or HDF5 file on disk leads to files elsewhere here.
+
+    So does a VRT that runs code.
+    """
     _as_gdal(source)
+    check_plain_hdf5(source)
     if source not in _MADE and os.path.isfile(source) and _VRT in _read(source, _HEAD):  # noqa: PTH113 - as in `on_disk`
         _check_vrt(source, _read(source))
 
@@ -99,7 +103,7 @@ def check_dataset(source: str, dataset: DatasetReader, *above: str) -> None:
             f"{source} is a {dataset.driver} file, whose names of other files geoseg does not check; if you trust it, "
             f"add its folder to the environment variable {TRUSTED}."
         )
-    if dataset.driver in HDF5:
+    if dataset.driver in HDF5 and not begins_as_hdf5(source):
         check_hdf5(source)
     if dataset.driver == "VRT" and not os.path.isfile(source):  # noqa: PTH113
         _check_vrt(name, dataset.tags(ns="xml:VRT")["xml:VRT"].encode("utf-8", "surrogateescape"), *above)
@@ -159,6 +163,7 @@ def _check_behind(name: str, *above: str) -> None:
 
 def _check_file(name: str, *above: str) -> None:
     """Check what a file that a VRT names leads to, and that it is whole."""
+    check_plain_hdf5(name)
     with open_allowed(name) as dataset:
         check_dataset(name, dataset, *above)
         refuse_cut_off(name, dataset, dataset.files)

@@ -20,6 +20,12 @@ def begins_as_hdf5(source: str) -> bool:
         return False
 
 
+def check_plain_hdf5(source: str) -> None:
+    """Check a source that `begins_as_hdf5`, before GDAL follows its links."""
+    if begins_as_hdf5(source):
+        check_hdf5(source)
+
+
 def check_hdf5(source: str) -> None:
     """Raise SceneError if the file of a source takes values from others, or cannot be looked at by the HDF5 library.
 

@@ -14,11 +14,12 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from geoseg.errors import SceneError
 from geoseg.files import check_regular
 from geoseg.models.backend import without_chatter
+from geoseg.sentences import unreadable
 
 from .allowed import check_bands, check_blocks, check_size, open_allowed
 from .behind import check_before, check_dataset
 from .cut_off import refuse_cut_off
-from .hdf5 import begins_as_hdf5, check_hdf5
+from .hdf5 import begins_as_hdf5
 from .identity import Mark, check_unchanged, identify
 from .servers import on_server, server_failure
 from .sidecars import without_sidecars
@@ -97,11 +98,8 @@ def opened(
 
 
 def _open(source: str, **options: str) -> rasterio.DatasetReader:
-    hdf5 = begins_as_hdf5(source)
-    if hdf5:
-        check_hdf5(source)  # before GDAL follows its links
     # HDF5 prints its errors, which GDAL raises, too.
-    with without_chatter() if hdf5 else nullcontext(), without_sidecars(source):
+    with without_chatter() if begins_as_hdf5(source) else nullcontext(), without_sidecars(source):
         return open_allowed(source, **options)
 
 
@@ -144,17 +142,9 @@ def legible(name: str) -> str:
 def _unreadable(source: str, error: RasterioError, files: Iterable[str]) -> str:
     """Return the sentence for an error of GDAL or rasterio with a raster of these files, its own or behind it."""
     if "://" not in source and not source.startswith("/vsi"):
-        path = Path(source)
-        try:
-            length = path.stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
-            return f"{source} does not exist."
-        except OSError as unseen:
-            return f"{source} cannot be opened ({unseen.strerror})."
-        if path.is_dir():
-            return f"{source} is a folder; name the raster files in it, or have `geoseg batch` find them."
-        if length == 0:
-            return f"{source} is empty (0 bytes)."
+        plain = unreadable(source, "name the raster files in it, or have `geoseg batch` find them")
+        if plain is not None:
+            return plain
         inside = next((prefix for ending, prefix in _ARCHIVES.items() if source.lower().endswith(ending)), None)
         if inside is not None:
             return f"{source} cannot be read as a raster; name one in the archive: {inside}{source}/FOLDER/NAME.tif."

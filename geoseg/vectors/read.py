@@ -12,6 +12,7 @@ from pyproj import CRS
 from geoseg.datasets.discovery import RASTERS
 from geoseg.errors import DataError
 from geoseg.files import check_regular
+from geoseg.sentences import unreadable
 
 from .layers import GEOMETRY
 
@@ -121,16 +122,9 @@ def _spatial_layer(path: Path) -> str:
 
 
 def _unreadable(path: Path, error: Exception) -> str:
-    try:
-        length = path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        return f"{path} does not exist."
-    except OSError as unseen:
-        return f"{path} cannot be opened ({unseen.strerror})."
-    if path.is_dir():
-        return f"{path} is a folder; name the vector file in it."
-    if length == 0 and path.is_file():
-        return f"{path} is empty (0 bytes)."
+    plain = unreadable(path, "name the vector file in it")
+    if plain is not None:
+        return plain
     if path.suffix.lower() in RASTERS:
         made = "`geoseg roads` and `geoseg polygons` make of a class raster"
         return f"{path} is a raster; name a vector file, such as {made}."

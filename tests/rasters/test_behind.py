@@ -14,6 +14,8 @@ import rasterio.shutil
 from rasterio.vrt import WarpedVRT
 
 from geoseg.errors import SceneError
+from geoseg.rasters import hdf5
+from geoseg.rasters.identity import identify
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.stac import open_source, read_assets
 
@@ -305,6 +307,19 @@ def test_hdf5(write_h5, kind):
     for source in (path, f'HDF5:"{path}"://a'):
         with pytest.raises(SceneError, match="lies in another file"):
             read(source)
+
+
+def test_hdf5_is_looked_at_once(inbox, monkeypatch):
+    """An HDF5 file is searched for others once, before GDAL opens it; not again by whoever opened it before."""
+    with h5py.File(inbox / "scene.h5", "w") as file:
+        file["a"] = np.ones((8, 8), np.uint8)
+    looked = []
+    monkeypatch.setattr(hdf5, "check_self_contained", looked.append)
+    with unplaced(), opened(str(inbox / "scene.h5")) as dataset:
+        marks = identify(dataset)
+    assert len(looked) == 1
+    with unplaced(), opened(str(inbox / "scene.h5"), identity=marks):
+        assert len(looked) == 1
 
 
 def test_hdf5_after_a_block_of_the_user(write_h5):
