@@ -9,14 +9,15 @@ import pyarrow as pa
 import pyproj
 import shapely
 
-from geoseg.rasters.ground import turn_of, turn_to
+from geoseg.rasters.ground import turn_of
 from geoseg.vectors.layers import GEOMETRY, GeometryType, Layer
+from geoseg.vectors.project import project, turn_shapes
 from geoseg.vectors.qgis import difference_style, junction_style
 from geoseg.vectors.write import write_layers
 
 from .buffers import Lines
 from .junctions import Junctions
-from .local_plane import Plane, transform
+from .local_plane import Plane
 
 _LINES = pa.schema([pa.field("length_m", pa.float64()), GEOMETRY])
 _JUNCTIONS = pa.schema(
@@ -52,23 +53,19 @@ def project_differences(
     plane: Plane, crs: pyproj.CRS, missed: Lines, false: Lines, junctions: Junctions
 ) -> Differences:
     """Project differences from a plane to `crs`; what crosses the antimeridian goes on beyond it."""
-    centre = transform(np.array([shapely.Point(0, 0)]), plane.crs, crs)
+    centre = project(np.array([shapely.Point(0, 0)]), plane.crs, crs)
     middle, turn = float(shapely.get_x(centre)[0]), turn_of(crs)
 
-    def project(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-        moved: npt.NDArray[np.object_] = shapely.transform(
-            transform(shapes, plane.crs, crs),
-            lambda points: np.column_stack([turn_to(points[:, 0], middle, turn), points[:, 1]]),
-        )
-        return moved
+    def placed(shapes: Lines) -> Lines:
+        return turn_shapes(project(shapes, plane.crs, crs), middle, turn)
 
     return Differences(
         crs=crs,
-        missed=project(missed),
+        missed=placed(missed),
         missed_m=plane.lengths(missed),
-        false=project(false),
+        false=placed(false),
         false_m=plane.lengths(false),
-        places=project(np.asarray(shapely.points(junctions.place))),
+        places=placed(np.asarray(shapely.points(junctions.place))),
         junctions=junctions,
     )
 

@@ -12,6 +12,7 @@ from pyproj.crs.coordinate_operation import AzimuthalEquidistantConversion
 
 from geoseg.errors import DataError
 from geoseg.rasters.ground import Geodesy
+from geoseg.vectors.project import project
 
 from .noding import Points
 
@@ -31,7 +32,7 @@ class Plane:
 
     def project(self, lines: npt.NDArray[np.object_], crs: pyproj.CRS, name: str) -> npt.NDArray[np.object_]:
         """Project lines `(lines,)` of the file `name`; DataError if some are outside the domain of their CRS."""
-        projected = transform(lines, crs, self.crs)
+        projected = project(lines, crs, self.crs)
         if not np.isfinite(shapely.get_coordinates(projected)).all():
             raise DataError(f"{name} has lines outside the domain of its CRS, {crs.name}; assign the right CRS.")
         return projected
@@ -62,12 +63,3 @@ def _centre(crs: pyproj.CRS, points: Points) -> tuple[float, float]:
     directions = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])[:, known]
     x, y, z = directions.mean(axis=1) if known.any() else (1.0, 0.0, 0.0)
     return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
-
-
-def transform(shapes: npt.NDArray[np.object_], source: pyproj.CRS, target: pyproj.CRS) -> npt.NDArray[np.object_]:
-    """Transform shapes to another CRS; coordinates outside its domain are infinite."""
-    transformer = pyproj.Transformer.from_crs(source.to_2d(), target.to_2d(), always_xy=True)
-    moved: npt.NDArray[np.object_] = shapely.transform(
-        shapes, lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
-    )
-    return moved

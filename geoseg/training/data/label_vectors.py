@@ -15,12 +15,13 @@ from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 
 from geoseg.errors import UsageError
-from geoseg.rasters.ground import crs_of, ground_sample_distance, turn_of, turn_to, turns_between
+from geoseg.rasters.ground import crs_of, ground_sample_distance, turn_of, turns_between
 from geoseg.rasters.identity import Mark, identify_file
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
 from geoseg.vectors.nearby import Box, cut_lines, thin_rings
+from geoseg.vectors.project import project, turn_shapes
 from geoseg.vectors.read import POLYGONAL, Geometries, split_collections
 from geoseg.vectors.read import read_features as read_file
 
@@ -155,8 +156,8 @@ def _widen(lines: Geometries, crs: CRS, region: GeoBox, width_m: float) -> Geome
     middle = (bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2
     lon, lat = Transformer.from_crs(crs_of(region), "EPSG:4326", always_xy=True).transform(*middle)
     local = CRS.from_proj4(f"+proj=aeqd +lat_0={lat} +lon_0={lon} +datum=WGS84 +units=m")
-    wide = shapely.buffer(_project(lines, crs, local), width_m / 2)
-    return _move(_project(wide, local, crs_of(region)), middle[0], turn_of(crs_of(region)))
+    wide = shapely.buffer(project(lines, crs, local), width_m / 2)
+    return turn_shapes(project(wide, local, crs_of(region)), middle[0], turn_of(crs_of(region)))
 
 
 def _turned(box: Box, turn: float | None, extent: npt.NDArray[np.float64]) -> list[Box]:
@@ -172,9 +173,9 @@ def _turned(box: Box, turn: float | None, extent: npt.NDArray[np.float64]) -> li
 
 def _place(polygons: Geometries, crs: CRS, region: GeoBox, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:
     """Project polygons to the CRS of a region, and keep what matters to a box in it, and the index of each one left."""
-    placed, turn = _project(polygons, crs, crs_of(region)), turn_of(crs_of(region))
+    placed, turn = project(polygons, crs, crs_of(region)), turn_of(crs_of(region))
     if turn_of(crs) is None or not len(placed):  # PROJ may have put parts of one on either side of the antimeridian
-        return thin_rings(_move(placed, (box[0] + box[2]) / 2, turn), box)
+        return thin_rings(turn_shapes(placed, (box[0] + box[2]) / 2, turn), box)
     boxes = _turned(box, turn, shapely.total_bounds(placed))
     thinned, index = zip(*(thin_rings(placed, each) for each in boxes), strict=True)
     moved = [
@@ -182,21 +183,3 @@ def _place(polygons: Geometries, crs: CRS, region: GeoBox, box: Box) -> tuple[Ge
         for part, each in zip(thinned, boxes, strict=True)
     ]
     return np.concatenate(moved), np.concatenate(index)
-
-
-def _move(geometries: Geometries, middle: float, turn: float | None) -> Geometries:
-    """Move each point to the turn of a place; for geometries that are small and near to it."""
-    if turn is None:
-        return geometries
-    moved: Geometries = shapely.transform(
-        geometries, lambda points: np.column_stack([turn_to(points[:, 0], middle, turn), points[:, 1]])
-    )
-    return moved
-
-
-def _project(geometries: npt.NDArray[np.object_], source: CRS, target: CRS) -> npt.NDArray[np.object_]:
-    project = Transformer.from_crs(source, target, always_xy=True)
-    projected: npt.NDArray[np.object_] = shapely.transform(
-        geometries, lambda points: np.column_stack(project.transform(points[:, 0], points[:, 1]))
-    )
-    return projected
