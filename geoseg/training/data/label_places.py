@@ -29,24 +29,26 @@ _NEAR = 0.1
 """Vector labels this far from an image, in its sides, still belong to it: lines have a width."""
 
 
-def check_label(files: Files, grid: GeoBox | None, native: tuple[int, int]) -> tuple[Mark, ...]:
-    """Check that a label raster can be opened, and overlaps its image of `native` height and width; return its marks.
+def check_label(files: Files, image: rasterio.DatasetReader, grid: GeoBox | None) -> tuple[tuple[Mark, ...], bool]:
+    """Check that a label raster can be opened, and overlaps its opened image, whose own grid is None if not placed.
 
-    Unless both have a georeference, their sizes must agree, give or take a pixel.
+    Unless both have a georeference, their sizes must agree, give or take a pixel. Returns the label's marks, and
+    whether its pixels are found by their place on the ground: not if they are the image's own.
     """
     with opened(str(files.label), overviews=True) as label:
         if grid is None or not is_placed(label):
-            if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, native, strict=True)):
+            if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, image.shape, strict=True)):
                 raise SceneError(
-                    f"{files.label} has {label.width} × {label.height} pixels, its image {native[1]} × {native[0]}; "
-                    "georeference both, or resample them to one size."
+                    f"{files.label} has {label.width} × {label.height} pixels, its image {image.width} × "
+                    f"{image.height}; georeference both, or resample them to one size."
                 )
-            return identify(label)
+            return identify(label), False
         along, down = to_label_pixels(grid, label, *_lattice(grid, 0))
         if not (_overlap(along, 0, label.width) and _overlap(down, 0, label.height)):
             raise SceneError(f"{files.label} does not overlap its image {files.image}; check the georeference of both.")
         _warn_of_shift(files.label, CRS.from_wkt(label.crs.to_wkt()), grid)
-        return identify(label)
+        same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
+        return identify(label), not same
 
 
 def _warn_of_shift(label: Path, crs: CRS, grid: GeoBox) -> None:

@@ -19,7 +19,6 @@ from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened
 from geoseg.rasters.overlay import Indices, overlay_grid
 from geoseg.rasters.read import PART_SIDE, gather, packed_colours, read_nearest
-from geoseg.rasters.scene import is_placed
 from geoseg.rasters.tags import check_same_classes, legend_of
 from geoseg.tiling import Roi
 
@@ -35,11 +34,8 @@ def read_values(pair: Pair, encoder: LabelEncoder, roi: Roi) -> Values:
     with opened(str(pair.label), overviews=True, identity=pair.label_identity) as label:
         _check_kind(pair, encoder, label)
         read = partial(_read_native, encoder, label)
-        if pair.grid is not None and is_placed(label):
-            with opened(str(pair.image), overviews=True, identity=pair.image_identity) as image:
-                same = label.shape == image.shape and label.crs == image.crs and label.transform == image.transform
-            if not same:
-                return gather(read, label.shape, *_locate(pair, pair.grid, label, roi), at_most=PART_SIDE**2)
+        if pair.by_place and pair.grid is not None:
+            return gather(read, label.shape, *_locate(pair, pair.grid, label, roi), at_most=PART_SIDE**2)
         return read_nearest(label, read, pair.shape, roi)
 
 

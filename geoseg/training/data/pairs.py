@@ -56,6 +56,8 @@ class Pair:
     image_identity: tuple[Mark, ...]
     """Marks of the image's files when it was described, and of the label's likewise; see `opened`."""
     label_identity: tuple[Mark, ...]
+    by_place: bool
+    """Whether pixels of a label raster are found by their place on the ground, as they are not the image's own."""
     native: tuple[int, int]
     """Height and width of the image file."""
     native_m: tuple[float, float]
@@ -152,7 +154,9 @@ def open_pair(
         elif not image.transform.is_identity:
             plane = GeoBox(native, image.transform, None)
         geobox = None if own is None else own.geobox
-        label_identity = identify_file(files.label) if is_vector else check_label(files, geobox, native)
+        label_identity, by_place = identify_file(files.label), False
+        if not is_vector:
+            label_identity, by_place = check_label(files, image, geobox)
         pairs = []
         for wanted_m in gsds_m:
             gsd_m = wanted_m(found_m) if callable(wanted_m) else wanted_m
@@ -167,6 +171,7 @@ def open_pair(
                     label=files.label,
                     image_identity=imagery.raster.identity,
                     label_identity=label_identity,
+                    by_place=by_place,
                     native=native,
                     native_m=found_m,
                     shape=shape,

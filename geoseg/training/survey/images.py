@@ -71,7 +71,7 @@ def survey_images(images: str, labels: str | None) -> ImageSurvey:
                     scene = Scene(grid=grid, gsd_m=gsd_m, **vars(raster))
                     scenes.append(scene)
                 if pair.label.suffix.lower() not in VECTORS:
-                    check_label(pair, None if scene is None else scene.geobox, image.shape)
+                    check_label(pair, image, None if scene is None else scene.geobox)
                 elif scene is None:
                     raise SceneError(f"{pair.image} has no georeference; vector labels need an image with a CRS.")
                 else:
