@@ -15,6 +15,7 @@ from .texture import plane_waves
 Bounds = tuple[float, float, float, float]
 Warp = Callable[[Line], Line]
 VERTEX_STEP_M = 5.0
+_SPOKES = 32
 _WIDTHS_M = {
     False: ([6.0, 7.0, 8.0], [9.0, 12.0, 12.0, 14.0], 5.0),
     True: ([4.0, 5.0, 6.0], [6.0, 7.0, 9.0], 3.0),
@@ -135,15 +136,13 @@ def _grid_links(
     return np.array(links), kinds
 
 
-def _ring_links(
-    rng: np.random.Generator, town: _Town, rings: int, spacing: float, spokes: int = 32
-) -> tuple[Line, list[_Street]]:
+def _ring_links(rng: np.random.Generator, town: _Town, rings: int, spacing: float) -> tuple[Line, list[_Street]]:
     """Return the links of rings and spokes, (n, 2, 2) turns and radii, and the street of each."""
-    radii, turns = np.arange(1, rings + 1) * spacing, np.linspace(0.0, 1.0, spokes + 1)
+    radii, turns = np.arange(1, rings + 1) * spacing, np.linspace(0.0, 1.0, _SPOKES + 1)
     links, kinds = [], []
     for j, radius in enumerate(radii):
         links += [[[a, radius], [b, radius]] for a, b in pairwise(turns)]
-        kinds += [town.street(rng, j, 0)] * spokes
+        kinds += [town.street(rng, j, 0)] * _SPOKES
     for i, turn in enumerate(turns[:-1]):
         kept = radii[_first_ring(i) :]
         links += [[[turn, a], [turn, b]] for a, b in pairwise(kept)]

@@ -48,58 +48,47 @@ class Topo:
         return 2 * self.matched / both if both else np.nan
 
 
-def topo(
-    reference: LineGraph,
-    found: LineGraph,
-    *,
-    radius_m: float = RADIUS_M,
-    step_m: float = STEP_M,
-    hole_m: float = HOLE_M,
-    seeds: int = SEEDS,
-    seed: int = 0,
-) -> Topo:
+def topo(reference: LineGraph, found: LineGraph, *, seeds: int = SEEDS, seed: int = 0) -> Topo:
     """Count holes, marbles, and marbles in holes, in two networks in the same plane.
 
-    Paths are up to `radius_m` long, with a hole or marble every `step_m`, and marbles fall within `hole_m`. They start
-    from `seeds` places of the reference, drawn at random with `seed` from nodes and points every 50 m.
+    Paths start from `seeds` places of the reference, drawn at random with `seed` from nodes and points every 50 m.
     """
     if not len(reference.lines):
         return Topo()
     starts = spaced_stops(reference, _BETWEEN_SEEDS_M).place
     if len(starts) > seeds:
         starts = starts[np.sort(np.random.default_rng(seed).choice(len(starts), seeds, replace=False))]
-    holes = _reached(reference, starts, radius_m, step_m, hole_m)
-    marbles = _reached(found, starts, radius_m, step_m, hole_m)
+    holes, marbles = _reached(reference, starts), _reached(found, starts)
     return Topo(
         holes=sum(map(len, holes)),
         marbles=sum(map(len, marbles)),
-        matched=sum(_count_matches(dug, laid, hole_m) for dug, laid in zip(holes, marbles, strict=True)),
+        matched=sum(_count_matches(dug, laid) for dug, laid in zip(holes, marbles, strict=True)),
     )
 
 
-def _reached(graph: LineGraph, starts: Points, radius_m: float, step_m: float, reach_m: float) -> list[Points]:
+def _reached(graph: LineGraph, starts: Points) -> list[Points]:
     """Return, for each of `starts` `(starts, 2)`, the points `(points, 2)` every step along all paths from it."""
     found: list[Points] = [np.zeros((0, 2))] * len(starts)
     if not len(graph.lines):
         return found
-    which, snapped = snap(graph, starts, reach_m)
-    even = even_stops(graph, step_m)
+    which, snapped = snap(graph, starts, HOLE_M)
+    even = even_stops(graph, STEP_M)
     stops = Stops(
         edge=np.concatenate([snapped.edge, even.edge]),
         along_m=np.concatenate([snapped.along_m, even.along_m]),
         place=np.concatenate([snapped.place, even.place]),
     )
-    for part, lengths in path_lengths(graph, stops, np.arange(len(which)), limit_m=radius_m):
+    for part, lengths in path_lengths(graph, stops, np.arange(len(which)), limit_m=RADIUS_M):
         for start, to_stops in zip(which[part].tolist(), lengths[:, len(which) :], strict=True):
             found[start] = even.place[np.isfinite(to_stops)]
     return found
 
 
-def _count_matches(holes: Points, marbles: Points, reach_m: float) -> int:
+def _count_matches(holes: Points, marbles: Points) -> int:
     """Count the marbles that fall into holes of their own: as many as possible."""
     if not len(holes) or not len(marbles):
         return 0
-    near = cKDTree(holes).query_ball_point(marbles, reach_m)
+    near = cKDTree(holes).query_ball_point(marbles, HOLE_M)
     counts = np.array([len(each) for each in near])
     columns: Ids = np.concatenate([np.asarray(each, np.int64) for each in near])
     pairs = csr_array(
