@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence, Set
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -12,22 +11,19 @@ from geoseg.models.engines.engine import Loader
 from geoseg.models.shipped import DEFAULT_MODEL
 from geoseg.prediction.executors import Executor
 from geoseg.prediction.naming import DEFAULT_NAME
-from geoseg.prediction.prepare import Prepared, prepare
+from geoseg.prediction.prepare import prepare
 from geoseg.prediction.settings import Options
-from geoseg.rasters.georeference import warn
 from geoseg.rasters.stac import Asset
-from geoseg.sentences import join_words
 
 from .events import Ended, Event, Listener
 from .job import Job, Summary
+from .joint import share_stretch
 from .manifest import Manifest, open_manifest
-from .members import Member, name_members
+from .members import name_members
 from .report import REPORT, check_report, write_report
 
 _REPORT_S = 30
 """Least time between two reports."""
-_MOST_NAMED = 3
-"""Scenes that a sentence names, at most."""
 
 
 def batch(
@@ -78,36 +74,13 @@ def batch(
     asked = prepare(model, options, executor=executor, load=load)
     check_report(folder)
     with open_manifest(folder) as manifest:
-        prepared = _pool_stretch(asked, members, manifest, overwrite=overwrite)
-        joint = prepared.settings.stretch != asked.settings.stretch
+        prepared, shared = share_stretch(asked, members, manifest, overwrite=overwrite)
         reported = _Reported(manifest, {member.key for member in members}, on_event)
-        job = Job(folder=folder, prepared=prepared, manifest=manifest, on_event=reported, joint=joint)
+        job = Job(folder=folder, prepared=prepared, manifest=manifest, on_event=reported, shared=shared)
         waiting = job.start(members, overwrite=overwrite)
         for attempt in range(1, retries + 2):
             waiting = job.attempt(waiting, attempt, last=attempt > retries)
         return job.end(time.monotonic() - started)
-
-
-def _pool_stretch(prepared: Prepared, members: Sequence[Member], manifest: Manifest, *, overwrite: bool) -> Prepared:
-    """Replace a joint stretch by that of the scenes that are done, so that they stay as they are, or else by a new one.
-
-    A GeosegWarning reports that other scenes get that of those that are done.
-    """
-    known = [
-        (record.ended, record.joint_stretch)
-        for record in manifest.done.values()
-        if record.joint_stretch is not None and record.joint_stretch.count(";") + 1 == len(prepared.card.bands)
-    ]
-    if prepared.settings.stretch != "joint" or overwrite or not known:
-        return prepared.pool_stretch([member.source for member in members])
-    _, stretch = max(known)
-    if new := [member.name for member in members if member.key not in manifest.done]:
-        named = join_words(new) if len(new) <= _MOST_NAMED else f"{len(new)} others"
-        warn(
-            f"`stretch='joint'` stays that of the scenes that are done in {manifest.path.parent}, {stretch}, also for "
-            f"{named}; to measure it of all scenes and make all maps anew, add `overwrite=True`."
-        )
-    return replace(prepared, settings=replace(prepared.settings, stretch=stretch))
 
 
 class _Reported:

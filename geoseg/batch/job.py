@@ -28,6 +28,7 @@ from geoseg.tiling import Stopped
 from geoseg.tiling.progress import Progress
 
 from .events import BlockDone, Ended, Event, Listener, SceneDone, SceneFailed, SceneStarted, Started
+from .joint import Shared
 from .manifest import Manifest, Record
 from .members import Member
 from .preflight import check
@@ -62,8 +63,8 @@ class Job:
     prepared: Prepared
     manifest: Manifest
     on_event: Listener
-    joint: bool = False
-    """Whether the stretch is one for all scenes."""
+    shared: Shared | None = None
+    """What the stretch was measured of, if it is one for all scenes."""
     _published: SimpleQueue[Record] = field(default_factory=SimpleQueue)
     """Scenes that are done, to be reported in the caller's thread."""
     _done: list[Record] = field(default_factory=list)
@@ -131,7 +132,10 @@ class Job:
 
     def _plan(self, member: Member) -> Plan | GeosegError:
         try:
-            return self.prepared.plan(member.source, member.name)
+            plan = self.prepared.plan(member.source, member.name)
+            if self.shared is not None:
+                self.shared.check(plan)
+            return plan
         except Exception as error:
             judged = self._judge(error)
             if judged is None:
@@ -164,7 +168,7 @@ class Job:
     def _turns(self, members: Sequence[Member], number: int) -> Iterator[_Turn]:
         for each in members:
             member = each if each.planned is not None else replace(each, planned=self._plan(each))
-            attempt = Attempt(member=member, number=number, joint=self.joint)
+            attempt = Attempt(member=member, number=number, shared=self.shared)
             yield _Turn(
                 attempt=attempt,
                 begin=partial(self._begin, member),

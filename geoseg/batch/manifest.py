@@ -69,6 +69,18 @@ class Roads:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Joint:
+    """A range of values that all scenes of a batch have in common."""
+
+    stretch: str
+    """As `stretch` takes it."""
+    of: str
+    """What it was measured of, in words: bands, and values that were left out. For other ones, it means nothing."""
+    values: str
+    """Kind of the values: physical, or of a data type."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """The outcome of one scene."""
 
@@ -98,8 +110,8 @@ class Record:
     """What ran the network."""
     settings: str = ""
     """Digest of all that determines the bytes of the results; empty if the scene could not be planned."""
-    joint_stretch: str | None = None
-    """Range of values that all scenes of the batch have in common; None if their stretch is another."""
+    joint: Joint | None = None
+    """Stretch that all scenes of the batch have in common; None if theirs is another."""
     error: str | None = None
     """One sentence; None if the scene is done."""
     attempts: int = 1

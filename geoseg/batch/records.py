@@ -15,6 +15,7 @@ from geoseg.prediction.results import Prediction
 from geoseg.prediction.run import digest_results
 from geoseg.tiling import roi_shape
 
+from .joint import Shared
 from .manifest import Area, Record, Roads, describe_output
 from .members import Member
 
@@ -30,8 +31,8 @@ class Attempt:
     member: Member
     number: int
     """From 1."""
-    joint: bool = False
-    """Whether the stretch is one for all scenes of the batch."""
+    shared: Shared | None = None
+    """What the stretch was measured of, if it is one for all scenes of the batch."""
     started: str = field(default_factory=_now)
     """UTC, ISO 8601."""
 
@@ -83,5 +84,5 @@ def _describe(attempt: Attempt, bundle: Path) -> dict[str, Any]:
         "pixels": prod(roi_shape(member.planned.roi)),
         "bounds_lonlat": None if box is None else tuple(box),
         "settings": digest_results(member.planned, bundle),
-        "joint_stretch": str(member.planned.stretch) if attempt.joint else None,
+        "joint": None if attempt.shared is None else attempt.shared.joint(member.planned),
     }

@@ -90,7 +90,7 @@ def test_a_joint_stretch_stays(write_scene, noise, run, tmp_path):
     ]
     choices = {"stretch": "joint", "roads": False}
     first, _ = run(scenes[:2], **choices)
-    (used,) = {record.joint_stretch for record in first.done}
+    (used,) = {record.joint.stretch for record in first.done}
     again, _ = run(scenes[:2], **choices)
     assert [record.name for record in again.skipped] == ["a", "b"]
     with warned(rf"`stretch='joint'` stays .* {used}, .* for c; to measure .* make all maps anew, .* `overwrite=True`"):
@@ -99,11 +99,42 @@ def test_a_joint_stretch_stays(write_scene, noise, run, tmp_path):
     with rasterio.open(tmp_path / "maps" / "c_classes.tif") as classes:
         assert classes.tags()["GEOSEG_STRETCH"] == used
     anew, _ = run(scenes, overwrite=True, **choices)
-    (other,) = {record.joint_stretch for record in anew.done}
+    (other,) = {record.joint.stretch for record in anew.done}
     assert len(anew.done) == 3
     assert other != used
     alone, _ = run(scenes[:1], folder=tmp_path / "alone", stretch="0,255", roads=False)
-    assert alone.done[0].joint_stretch is None
+    assert alone.done[0].joint is None
+
+
+@pytest.mark.parametrize("changed", [{"bands": (3, 2, 1)}, {"nodata": 255}])
+def test_a_joint_stretch_is_of_its_bands(write_scene, noise, run, tmp_path, changed):
+    """With other bands, or without other values, it is measured anew; that of each stays for those added later."""
+    factors = np.array([1, 2, 3], np.uint16)[:, None, None]
+    scenes = [str(write_scene(noise(90, 70 + n) * factors * (n + 1), f"{name}.tif")) for n, name in enumerate("abcd")]
+    choices = {"stretch": "joint", "roads": False}
+    first, _ = run(scenes[:1], **choices)
+    with warned(r"is measured anew, of bands .*: that of the scenes .* is of bands red, green, blue\."):
+        second, _ = run(scenes[1:2], **choices, **changed)
+    alone, _ = run(scenes[1:2], folder=tmp_path / "alone", **choices, **changed)
+    assert second.done[0].joint == alone.done[0].joint
+    assert second.done[0].joint.stretch != first.done[0].joint.stretch
+    for scene, made, more in ((scenes[2], second, changed), (scenes[3], first, {})):
+        with warned(f"stays .*{made.done[0].joint.stretch}"):
+            added, _ = run([scene], **choices, **more)
+        assert added.done[0].joint == made.done[0].joint
+
+
+def test_a_joint_stretch_is_of_one_kind_of_values(write_scene, noise, run):
+    """A scene that is added, and has values of another kind, is refused, as it would have been from the beginning."""
+    scenes = [str(write_scene(noise(90, 70).astype(dtype), f"{dtype}.tif")) for dtype in ("uint16", "uint8")]
+    choices = {"stretch": "joint", "roads": False}
+    run(scenes[:1], **choices)
+    with warned("stays"):
+        summary, _ = run(scenes, **choices)
+    assert [record.name for record in summary.skipped] == ["uint16"]
+    (failed,) = summary.failed
+    assert "holds uint8 values and the scenes that are done uint16 values; they cannot share a stretch" in failed.error
+    assert summary.exit_code == 2
 
 
 def test_events(scenes, run):

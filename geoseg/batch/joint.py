@@ -1,0 +1,89 @@
+"""One stretch for all scenes of a batch, and for those that are added to it later."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from geoseg.errors import MismatchError
+from geoseg.models.bundle import Card
+from geoseg.models.texts import without_secrets
+from geoseg.prediction.plan import Plan
+from geoseg.prediction.prepare import Prepared
+from geoseg.prediction.settings import Settings
+from geoseg.prediction.stretching import Imagery
+from geoseg.rasters.georeference import warn
+from geoseg.sentences import join_words
+
+from .manifest import Joint, Manifest
+from .members import Member
+
+_MOST_NAMED = 3
+"""Scenes that a sentence names, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What a stretch that all scenes of a batch have in common was measured of."""
+
+    of: str
+    """See `Joint`."""
+    values: str | None = None
+    """Kind of the values of the scenes that are done, if it is theirs; None if it is new."""
+
+    def check(self, plan: Plan) -> None:
+        """Raise MismatchError if the values of a scene are not of the kind that was measured."""
+        found = _kind_of(plan)
+        if self.values not in (None, found):
+            raise MismatchError(
+                f"{without_secrets(plan.scene.source)} holds {found} values and the scenes that are done {self.values} "
+                "values; they cannot share a stretch. Choose another `folder` for it."
+            )
+
+    def joint(self, plan: Plan) -> Joint:
+        """Return what to record of a scene that has it."""
+        return Joint(stretch=str(plan.stretch), of=self.of, values=_kind_of(plan))
+
+
+def share_stretch(
+    prepared: Prepared, members: Sequence[Member], manifest: Manifest, *, overwrite: bool
+) -> tuple[Prepared, Shared | None]:
+    """Replace a joint stretch by that of the scenes that are done, so that they stay as they are, or else by a new one.
+
+    Only that of the same bands, and without the same values, counts. A GeosegWarning reports that other scenes get it,
+    or that scenes that are done have another one. None is shared if another stretch is asked for, or none can be found.
+    """
+    if prepared.settings.stretch != "joint":
+        return prepared, None
+    of = _measured(prepared.card, prepared.settings)
+    joints = [(record.ended, record.joint) for record in manifest.done.values() if record.joint is not None]
+    known = [(ended, joint) for ended, joint in joints if joint.of == of]
+    folder = manifest.path.parent
+    if overwrite or not known:
+        if joints and not overwrite:
+            warn(
+                f"`stretch='joint'` is measured anew, of {of}: that of the scenes that are done in {folder} is of "
+                f"{join_words(sorted({joint.of for _, joint in joints}))}."
+            )
+        pooled = prepared.pool_stretch([member.source for member in members])
+        return pooled, None if pooled.settings.stretch == "joint" else Shared(of=of)
+    _, kept = max(known, key=lambda each: each[0])
+    if new := [member.name for member in members if member.key not in manifest.done]:
+        named = join_words(new) if len(new) <= _MOST_NAMED else f"{len(new)} others"
+        warn(
+            f"`stretch='joint'` stays that of the scenes that are done in {folder}, {kept.stretch}, also for {named}; "
+            "to measure it of all scenes and make all maps anew, add `overwrite=True`."
+        )
+    settings = replace(prepared.settings, stretch=kept.stretch)
+    return replace(prepared, settings=settings), Shared(of=of, values=kept.values)
+
+
+def _measured(card: Card, settings: Settings) -> str:
+    """State which values a stretch is measured of."""
+    numbers = "" if settings.bands is None else f" {', '.join(map(str, settings.bands))} as"
+    without = (
+        "" if not settings.nodata_values else f" without {', '.join(f'{each:g}' for each in settings.nodata_values)}"
+    )
+    return f"bands{numbers} {', '.join(card.bands)}{without}"
+
+
+def _kind_of(plan: Plan) -> str:
+    return Imagery(raster=plan.scene, bands=plan.bands, validity=plan.validity).kind
