@@ -35,19 +35,19 @@ def cluster(folder, workers, *options, port=0, cwd=None):
     """Start a scheduler and workers of one thread each, in the folder `cwd`; yields a client and the scheduler."""
     file = folder / "scheduler.json"
     file.unlink(missing_ok=True)
-    with scheduling(folder, port) as scheduler:
-        with (
-            working(folder, workers, *options, cwd=cwd),
-            Client(scheduler_file=str(file), timeout=60) as client,
-        ):
-            client.wait_for_workers(workers, timeout=60)
-            yield client, scheduler
+    with (
+        scheduling(folder, port) as scheduler,
+        working(folder, workers, *options, cwd=cwd),
+        Client(scheduler_file=str(file), timeout=60) as client,
+    ):
+        client.wait_for_workers(workers, timeout=60)
+        yield client, scheduler
 
 
 def working(folder, workers, *options, cwd=None):
     """Start workers of one thread each for the scheduler that has written `scheduler.json`."""
-    words = ("worker", "--scheduler-file", str(folder / "scheduler.json"), "--nthreads", "1", "--no-dashboard", *options)
-    words += ("--local-directory", str(folder / "scratch"), "--nworkers", str(workers))
+    words = ("worker", "--scheduler-file", str(folder / "scheduler.json"), "--nthreads", "1", "--no-dashboard")
+    words += ("--local-directory", str(folder / "scratch"), "--nworkers", str(workers), *options)
     return process(*words, cwd=cwd)
 
 
