@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from geoseg.errors import BundleError
 from geoseg.files import check_regular
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ DAMAGED = (
 """Exceptions from reading a damaged archive."""
 MALFORMED = (*DAMAGED, ArithmeticError, AttributeError, LookupError, TypeError)
 """Exceptions from reading a network that may hold anything."""
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise BundleError if reading the network in `path` raises one of MALFORMED."""
+    try:
+        yield
+    except MALFORMED as error:
+        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from geoseg.errors import BundleError
 
-from .archive import CONFIG, DAMAGED, MALFORMED, METADATA, WEIGHTS, count_values, parse_json, read_members, reason
+from .archive import CONFIG, DAMAGED, METADATA, WEIGHTS, count_values, parse_json, read_members, readable, reason
 from .legend import Legend
 
 MEMBER = "geoseg.json"
@@ -157,7 +157,7 @@ def read_card(path: Path) -> Card:
 def read_summary(path: Path) -> NetworkSummary:
     """Count the layers and parameters of a bundle; raises BundleError if its network cannot be read."""
     read_card(path)  # raises the clearest error if the file is not a bundle
-    try:
+    with readable(path):
         config, metadata, weights = read_members(path, CONFIG, METADATA, WEIGHTS)
         kinds = Counter(str(layer["class_name"]) for layer in parse_json(config)["config"]["layers"])
         return NetworkSummary(
@@ -165,8 +165,6 @@ def read_summary(path: Path) -> NetworkSummary:
             parameters=count_values(weights),
             keras_version=str(parse_json(metadata)["keras_version"]),
         )
-    except MALFORMED as error:
-        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
 
 
 def _read_range(values: Sequence[Any]) -> tuple[float, float]:

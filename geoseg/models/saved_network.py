@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from geoseg.errors import BundleError
 from geoseg.files import temporary_folder
 
-from .archive import CONFIG, MALFORMED, METADATA, WEIGHTS, count_values, parse_json, read_members, reason
+from .archive import CONFIG, MALFORMED, METADATA, WEIGHTS, count_values, parse_json, read_members, readable, reason
 from .backend import is_out_of_memory, start_keras, without_chatter
 from .bundle import INT8, MEMBER, Card, read_card
 from .stock import check_classes
@@ -47,13 +47,11 @@ def load_network(path: Path) -> "keras.Model":
     the network names anything but stock classes of Keras, if Keras cannot load it, or if it does not match its card.
     """
     card = read_card(path)
-    try:
+    with readable(path):
         config, metadata, weights = read_members(path, CONFIG, METADATA, WEIGHTS)
         document = parse_json(config)
         check_classes(path, document)
         count_values(weights)
-    except MALFORMED as error:
-        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
     start_keras()
     import keras
 

@@ -5,15 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from geoseg.errors import BundleError
-from geoseg.models.archive import CONFIG, MALFORMED, WEIGHTS, count_values, parse_json, read_members, reason
+from geoseg.models.archive import CONFIG, WEIGHTS, count_values, parse_json, read_members, readable
 from geoseg.models.bundle import read_card
 from geoseg.models.saved_network import check_shapes, check_tiles
 
 from .folds import find_folds, fold_weights, used_layers
-from .layers import read_layer
+from .layers import find_misfit, find_obstacle, read_layer
 from .network import Layer, Network, Shape, unsupported
-from .settings import find_misfit, find_obstacle
 from .shapes import feature_shapes, output_shape, weight_shapes
 from .stored import open_weights, read_weights, stored_names
 
@@ -24,13 +22,11 @@ def read_network(path: Path) -> Network:
     Raises BundleError if the network cannot be read, does not match its card, or needs Keras.
     """
     card = read_card(path)
-    try:
+    with readable(path):
         config, weights = read_members(path, CONFIG, WEIGHTS)
         count_values(weights)
         network = _read(path, parse_json(config), weights)
         found = feature_shapes(network)
-    except MALFORMED as error:
-        raise BundleError(f"the network in {path} cannot be read ({type(error).__name__}: {reason(error)}).") from error
     check_shapes(path, card, *((None, *found[name]) for name in (network.entry, network.output)))
     check_tiles(path, card, lambda side: _accepts(network, side))
     return network
