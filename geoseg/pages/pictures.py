@@ -1,4 +1,4 @@
-"""Encode pictures in few bytes."""
+"""Pictures of few pixels and bytes."""
 
 import io
 from collections.abc import Mapping
@@ -21,3 +21,9 @@ def indexed_png(values: npt.NDArray[np.uint8], colours: Mapping[int, tuple[int, 
     target = io.BytesIO()
     picture.save(target, "PNG", transparency=bytes(colour[3] for colour in used))
     return target.getvalue()
+
+
+def scaled_size(size: tuple[int, int], most: int) -> tuple[int, int]:
+    """Scale two lengths down to at most `most` pixels each."""
+    scale = min(1.0, most / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

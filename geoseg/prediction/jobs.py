@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from geoseg.models.engines.engine import Loader
+from geoseg.models.engines.engine import Engine, Loader
+from geoseg.models.engines.strips import Networks
 from geoseg.tiling import Carried, Roi, roi_shape
 
 from .areas import StripCounts
-from .blocks import Rows
+from .blocks import Rows, predict_block
+from .devices.predict_block import predict_block_on_devices
 from .journal import Journal
 from .plan import Plan
-from .rows import predict_rows
 from .timings import Timings
 
 
@@ -53,6 +54,18 @@ class Work:
     """Times their stages."""
     take: Callable[[Finished], None]
     """Called with each finished region, in the thread that iterates over the executor; an error ends the scene."""
+
+
+def predict_rows(
+    plan: Plan, block: Roi, engine: Engine | Networks, clock: Timings | None = None, carried: Carried | None = None
+) -> Iterator[Rows]:
+    """Yield the finished rows of a block from top to bottom; raises SceneError if the scene cannot be read.
+
+    On the CPU, `carried` hands scores from block to block, as in `predict_block`; devices compute them again.
+    """
+    if isinstance(engine, Networks):
+        return predict_block_on_devices(plan, block, engine.networks, clock)
+    return predict_block(plan, block, engine, clock, carried)
 
 
 def run_block(job: Job, clock: Timings, carried: Carried | None = None) -> Iterator[Finished]:

@@ -30,11 +30,11 @@ from geoseg.tiling.progress import Progress, no_progress
 from .array_scene import ArrayScene, to_data_array
 from .blocks import Rows
 from .executors import Executor, LocalExecutor, choose_runtime
+from .jobs import predict_rows
 from .naming import DEFAULT_NAME, name_results
 from .plan import Plan, plan
 from .prepare import Prepared
 from .results import Prediction
-from .rows import predict_rows
 from .settings import Options, Settings
 
 if TYPE_CHECKING:

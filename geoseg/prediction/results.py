@@ -14,6 +14,7 @@ from geoseg.rasters.open import GDAL
 from geoseg.rasters.overviews import Overview
 from geoseg.roads import road_raster
 from geoseg.roads.graph.chains import Chains, splice
+from geoseg.roads.network import RoadTotals
 from geoseg.roads.skeleton.pieces import Pieces
 from geoseg.roads.trace import Tracing, finish_network
 from geoseg.threads import in_thread
@@ -29,7 +30,6 @@ from .plan import Plan
 from .report import road_picture, write_report, write_road_picture
 from .result_layers import Layer, is_mostly_empty, requested_layers
 from .result_rasters import RasterWriting, Submit
-from .road_totals import RoadTotals
 from .stac_item import write_item
 from .timings import StageTime
 

@@ -28,6 +28,16 @@ FRACTIONS = 1024
 """Units of vertices in a pixel."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RoadTotals:
+    """Size of a road network."""
+
+    count: int
+    """Number of edges."""
+    length_km: float
+    """Geodesic length."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Edges:
     """Attributes of edges, each `(edges,)`."""

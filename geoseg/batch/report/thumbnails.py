@@ -7,7 +7,7 @@ from pathlib import Path
 
 from geoseg.errors import SceneError
 from geoseg.pages.page import data_uri
-from geoseg.pages.pictures import indexed_png
+from geoseg.pages.pictures import indexed_png, scaled_size
 from geoseg.rasters.open import opened
 from geoseg.rasters.read import colormap_of
 
@@ -38,9 +38,7 @@ def draw_thumbnail(path: Path, sha256: str, side: int) -> str | None:
         with opened(str(path), overviews=True, max_pixels=math.inf) as dataset:
             if dataset.dtypes[0] != "uint8":
                 return None
-            scale = min(1.0, side / max(dataset.shape))
-            height, width = (max(1, round(length * scale)) for length in dataset.shape)
-            values = dataset.read(1, out_shape=(height, width))
+            values = dataset.read(1, out_shape=scaled_size(dataset.shape, side))
             colours = colormap_of(dataset, 1)
     except SceneError:
         return None

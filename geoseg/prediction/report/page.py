@@ -14,10 +14,11 @@ from geoseg.prediction.journal import Journal
 from geoseg.prediction.outputs import Outputs, sidecar
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.result_layers import result_grid
-from geoseg.prediction.road_totals import RoadTotals
 from geoseg.prediction.timings import Timings
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened
+from geoseg.roads.network import RoadTotals
+from geoseg.tiling import roi_shape
 
 from .pictures import RAMP, draw_classes, draw_confidence, draw_image, road_picture, shown_bands
 
@@ -54,7 +55,7 @@ def write_report(
             height=height,
             areas=areas,
             area_m2=sum(area.area_m2 for area in areas if math.isfinite(area.area_m2)),
-            covered=sum(area.pixels for area in areas) / _pixels(plan),
+            covered=sum(area.pixels for area in areas) / math.prod(roi_shape(plan.roi)),
             roads=roads,
             image=data_uri("image/jpeg", draw_image(plan)),
             shown=", ".join(shown_bands(plan)),
@@ -69,13 +70,6 @@ def write_report(
             seconds=clock.wall_s,
         )
     journal.work_file(report).write_text(page, encoding="utf-8")
-
-
-def _pixels(plan: Plan) -> int:
-    """Count the pixels of the grid whose classes are counted."""
-    rows, cols = plan.roi
-    count: int = (rows.stop - rows.start) * (cols.stop - cols.start)
-    return count
 
 
 def _png(content: bytes) -> str:

@@ -14,7 +14,7 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from geoseg.models.legend import LEVELS, NODATA
-from geoseg.pages.pictures import indexed_png
+from geoseg.pages.pictures import indexed_png, scaled_size
 from geoseg.prediction.journal import Journal
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.result_layers import result_grid
@@ -54,7 +54,7 @@ def draw_image(plan: Plan) -> bytes:
     """
     from PIL import Image
 
-    picture = Image.fromarray(_read_image(plan, _picture_shape(result_grid(plan).shape.yx)))
+    picture = Image.fromarray(_read_image(plan, scaled_size(result_grid(plan).shape.yx, LARGEST)))
     return _fitted(picture, _to_jpeg, _IMAGE_BYTES)
 
 
@@ -98,12 +98,6 @@ def write_road_picture(plan: Plan, network: RoadNetwork, factor: int, target: Pa
         for first, end in zip(network.start[:-1].tolist(), network.start[1:].tolist(), strict=True):
             draw.line(points[first:end].ravel().tolist(), fill=shade, width=thick, joint="curve")
     target.write_bytes(_draw_ids(np.asarray(picture), _ROAD_COLOURS, _ROADS_BYTES))
-
-
-def _picture_shape(shape: Shape) -> Shape:
-    scale = min(1.0, LARGEST / max(shape))
-    rows, cols = (max(1, round(length * scale)) for length in shape)
-    return rows, cols
 
 
 def _window(plan: Plan) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -170,7 +164,8 @@ def _columns(dataset: rasterio.DatasetReader, width: int) -> list[tuple[int, int
 
 def _read_result(path: Path, resampling: Resampling) -> npt.NDArray[np.uint8]:
     with opened(str(path), overviews=True, max_pixels=math.inf) as dataset:
-        values: npt.NDArray[np.uint8] = dataset.read(1, out_shape=_picture_shape(dataset.shape), resampling=resampling)
+        shape = scaled_size(dataset.shape, LARGEST)
+        values: npt.NDArray[np.uint8] = dataset.read(1, out_shape=shape, resampling=resampling)
     return values
 
 

@@ -10,8 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from geoseg.files import whole
 from geoseg.models.legend import Legend
+from geoseg.pages.pictures import scaled_size
 
-from .pictures import GAP, GREY_LEVELS, GREYS, palette, scaled_size
+from .pictures import GAP, GREY_LEVELS, GREYS, palette
 
 PANEL = 480
 """Longer side of a picture in the film, in pixels."""

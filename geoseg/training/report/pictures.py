@@ -10,6 +10,7 @@ from PIL import Image
 
 from geoseg.files import whole
 from geoseg.models.legend import Legend
+from geoseg.pages.pictures import scaled_size
 from geoseg.training.run.best_and_worst import Pixels, ScoredTile
 
 MAX_SIDE = 1024
@@ -108,12 +109,6 @@ def palette(legend: Legend) -> list[int]:
     entries[list(HATCH)] = np.asarray(_HATCH_GREYS)[:, None]
     flat: list[int] = entries.ravel().tolist()
     return flat
-
-
-def scaled_size(size: tuple[int, int], most: int) -> tuple[int, int]:
-    """Width and height, scaled down to at most `most` pixels a side."""
-    scale = min(1.0, most / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _save(picture: Image.Image, path: Path) -> None:
