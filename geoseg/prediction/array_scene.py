@@ -18,7 +18,7 @@ from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.bands import Band, find_bands
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import cause, unplaced
-from geoseg.rasters.validity import is_fill
+from geoseg.rasters.validity import is_fill, may_have
 from geoseg.rasters.values import Units
 
 from .data_array import names_of, stored_values
@@ -71,10 +71,11 @@ class ArrayScene:
             raise UsageError(f"`array` must have bands, rows and columns; its dimensions are {dimensions}.")
         (dimension,) = (name for name in array.dims if name not in spatial)
         pixels, units = stored_values(array.transpose(dimension, *spatial), dimension)
+        nodata = array.odc.nodata
         return cls(
             pixels=pixels,
             geobox=array.odc.geobox if geobox is None else geobox,
-            nodata=_possible(array.odc.nodata, pixels.dtype),
+            nodata=nodata if nodata is not None and may_have(pixels.dtype, nodata) else None,
             bands=names_of(array, dimension),
             units=units,
         )
@@ -122,14 +123,6 @@ class ArrayScene:
             return np.asarray(masked.any(axis=0))
         colours = masked & (self.pixels[bands] == self.fill)
         return np.asarray((masked & ~colours).any(axis=0) | masked.all(axis=0))
-
-
-def _possible(nodata: float | None, dtype: np.dtype[Any]) -> float | None:
-    """Return a nodata value that values of a data type may have; None for others."""
-    if nodata is None or dtype.kind not in "iu":
-        return nodata
-    limits = np.iinfo(dtype)
-    return nodata if nodata.is_integer() and limits.min <= nodata <= limits.max else None
 
 
 def to_data_array(found: npt.NDArray[Any], geobox: GeoBox | None, legend: Legend) -> "DataArray":

@@ -13,7 +13,7 @@ from geoseg.rasters.georeference import warn
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.tags import refuse_result
 from geoseg.rasters.undeclared import describe_undeclared, find_undeclared
-from geoseg.rasters.validity import Validity
+from geoseg.rasters.validity import Validity, may_have
 
 from .settings import Settings
 from .stretching import Imagery, Limits
@@ -105,6 +105,6 @@ def _nodata(raster: Raster, card: Card, given: tuple[float, ...]) -> tuple[float
         raise UsageError(f"`nodata` has {len(given)} values; give one, or one for each of {', '.join(card.bands)}.")
     dtype = np.dtype(raster.dtype)
     for value in given:
-        if dtype.kind in "iu" and not (value.is_integer() and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max):
+        if not may_have(dtype, value):
             raise MismatchError(f"{raster.source} holds {dtype} values, and none can be the {value:g} of `nodata`.")
     return given * len(card.bands) if len(given) == 1 else given

@@ -80,6 +80,14 @@ def is_fill(nodata: float | None) -> bool:
     return nodata is not None and (math.isnan(nodata) or nodata < 0 or nodata >= _HUGE)
 
 
+def may_have(dtype: np.dtype[Any], value: float) -> bool:
+    """Whether values of a data type may be equal to this one."""
+    if dtype.kind not in "iu":
+        return True
+    limits = np.iinfo(dtype)
+    return float(value).is_integer() and limits.min <= value <= limits.max
+
+
 def has_own_mask(raster: rasterio.DatasetReader, band: int) -> bool:
     """Whether a mask, and no alpha band or nodata value, says where a band has data."""
     flags = raster.mask_flag_enums[band - 1]
@@ -102,7 +110,7 @@ def _missing(values: npt.NDArray[Any], nodata: Sequence[float | None]) -> Mask:
 
 def _has(band: npt.NDArray[Any], value: float | None) -> Mask:
     """Where a band `(rows, columns)` has a value; nowhere if its data type cannot hold it."""
-    if value is None or (band.dtype.kind in "iu" and not float(value).is_integer()):
+    if value is None or not may_have(band.dtype, value):
         return np.zeros(band.shape, bool)
     return np.asarray(band == (int(value) if band.dtype.kind in "iu" else value))
 
