@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +42,7 @@ def bare(scene: Path, engine: str, model: str) -> float:
     """Time the network of an engine alone on the scene's tiles, in memory."""
     planned = _plan(scene, engine, model)
     tiles = list(_tiles(planned))
-    score = load_engine(find_model(model).absolute(), planned.engine_options)
-    score(tiles[0])
-    started = time.perf_counter()
-    for tile in tiles:
-        score(tile)
-    return time.perf_counter() - started
+    return _seconds(load_engine(find_model(model).absolute(), planned.engine_options), tiles)
 
 
 def exported(scene: Path, _engine: str, model: str) -> float:
@@ -59,7 +54,12 @@ def exported(scene: Path, _engine: str, model: str) -> float:
         network = openvino.Core().read_model(Path(folder) / "network.onnx")
     tiles = [np.ascontiguousarray(tile.transpose(0, 3, 1, 2)) for tile in _tiles(_plan(scene, "openvino", model))]
     network.reshape(tiles[0].shape)
-    score = openvino.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1})
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1}
+    return _seconds(openvino.compile_model(network, "CPU", settings), tiles)
+
+
+def _seconds(score: Callable[[npt.NDArray[np.float32]], object], tiles: list[npt.NDArray[np.float32]]) -> float:
+    """Time a network on tiles, after a first one."""
     score(tiles[0])
     started = time.perf_counter()
     for tile in tiles:

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, and text; fails on an end tag without a start."""
+    """Tags with their attributes, and text; fails on an end tag without a start, or a start without an end."""
 
     def __init__(self, text):
         super().__init__()
@@ -12,6 +12,7 @@ class Page(HTMLParser):
         self._open = []
         self.feed(text)
         self.close()
+        assert not self._open
 
     @property
     def text(self):

@@ -2,13 +2,13 @@
 
 import json
 import re
-from html.parser import HTMLParser
 from xml.etree import ElementTree as Xml
 
 import numpy as np
 import pytest
 import rasterio
 from conftest import PLACE
+from html_page import Page
 from rasterio import Affine
 
 from geoseg.errors import OutputError
@@ -28,29 +28,6 @@ def evaluation(write_ids, blobs):
         write_ids(np.rint(levels).astype(np.uint8), f"{name}_probabilities.tif", folder="maps", levels=True)
         last = write_ids(blobs(20, 20, classes=3), f"{name}.tif", folder="truth")
     return evaluate(last.parent.parent / "maps", last.parent, bootstrap=20, erode=1)
-
-
-class Text(HTMLParser):
-    """Collects tags and text."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.tags, self.text, self.loads = [], [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.loads += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-
-    def handle_data(self, data):
-        self.text.append(data)
 
 
 def test_json_is_complete(evaluation, tmp_path):
@@ -106,17 +83,19 @@ def test_equal_notes_are_told_once(write_ids, blobs):
 def test_html_is_one_whole_page(evaluation, tmp_path):
     """The page is well-formed, loads nothing, and escapes names."""
     page = evaluation.write(tmp_path / "report")[2].read_text()
-    parser = Text()
-    parser.feed(page)
-    assert not parser.open
-    assert all(link.startswith("#") for link in parser.loads)
+    parser = Page(page)
+    loads = [
+        value for _, attrs in parser.tags for name, value in attrs.items() if name in ("src", "href", "xlink:href")
+    ]
+    assert all(link.startswith("#") for link in loads)
     assert not re.search(r"https?://|url\((?!#)", page)
-    assert not {"script", "link", "img", "iframe", "i"} & set(parser.tags)
-    assert parser.tags.count("svg") == 3
+    tags = [tag for tag, _ in parser.tags]
+    assert not {"script", "link", "img", "iframe", "i"} & set(tags)
+    assert tags.count("svg") == 3
     for svg in re.findall("<svg.*?</svg>", page, re.DOTALL):
         Xml.fromstring(svg)
-    assert "<i>c</i>" in parser.text
-    assert f"{evaluation.scores.mean_iou:.3f}" in parser.text
+    assert "<i>c</i>" in parser.texts
+    assert f"{evaluation.scores.mean_iou:.3f}" in parser.texts
 
 
 def test_plots_take_the_colours_of_the_page(evaluation, tmp_path):
