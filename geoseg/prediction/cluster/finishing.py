@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from itertools import product
+from math import prod
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -19,7 +20,7 @@ from geoseg.prediction.result_layers import Layer, output_grid, work_layers
 from geoseg.prediction.timings import Timings
 from geoseg.roads.skeleton.block import window_of
 from geoseg.roads.trace import Tracing
-from geoseg.tiling import Roi, Stopped
+from geoseg.tiling import Roi, Stopped, roi_shape
 
 from .pieces import PieceGrid
 from .tasks import Trace, keep, trace
@@ -46,7 +47,7 @@ class SpreadFinisher:
         self._begin, self._cancel = begin, cancel
         self._stopped = Event()
         self._pieces = PieceGrid.of(plan, journal)
-        self._rest = sum((rows.stop - rows.start) * (cols.stop - cols.start) for rows, cols in plan.blocks)
+        self._rest = sum(prod(roi_shape(block)) for block in plan.blocks)
         self._traced: list[Future[Any]] = []
         self.areas = AreaCounter(plan.legend, output_grid(plan))
         self.tracing: Tracing | None = plan_roads(plan)
