@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingUtils,
+    QgsRasterLayer,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 from qgis.PyQt.QtGui import QIcon
@@ -76,6 +77,25 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
         values = {option.name: self._read(option, parameters, context) for option in self.OPTIONS}
         return arguments_of(self.OPTIONS, values)
 
+    def inputRaster(self, parameters: Parameters, context: QgsProcessingContext) -> QgsRasterLayer:
+        """Return the layer INPUT; QgsProcessingException if it is no raster."""
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
+        if layer is None:
+            raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
+        return layer
+
+    def resultsFolder(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Path:
+        """Return the folder for the results; warn of one that QGIS will remove."""
+        folder = self.parameterAsString(parameters, "FOLDER", context)
+        if folder.startswith(QgsProcessingUtils.tempFolder()):
+            feedback.pushWarning(
+                "The results are in a temporary folder, which QGIS removes when it closes: choose a folder to keep "
+                "them, and to resume after Cancel."
+            )
+        return Path(folder)
+
     def runCommand(self, arguments: Sequence[str], feedback: QgsProcessingFeedback) -> Ending:
         """Run geoseg; a failure raises QgsProcessingException with its own sentence."""
         try:
@@ -127,15 +147,6 @@ def result_of(ending: Ending, suffix: str) -> Path:
     raise QgsProcessingException(
         f"geoseg named no file that ends in {suffix}, so nothing is loaded: take -q out of the other options."
     )
-
-
-def warn_temporary(folder: str, feedback: QgsProcessingFeedback) -> None:
-    """Warn of results that QGIS will remove."""
-    if folder.startswith(QgsProcessingUtils.tempFolder()):
-        feedback.pushWarning(
-            "The results are in a temporary folder, which QGIS removes when it closes: choose a folder to keep them, "
-            "and to resume after Cancel."
-        )
 
 
 def _listener(feedback: QgsProcessingFeedback) -> Listener:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
@@ -16,7 +14,7 @@ from qgis.core import (
 )
 
 from ..scenes import file_of
-from .base import GeosegAlgorithm, Parameters, warn_temporary
+from .base import GeosegAlgorithm, Parameters
 from .options import OVERWRITE, Text, Texts, more
 
 
@@ -53,8 +51,7 @@ class Evaluate(GeosegAlgorithm):
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Parameters:
         """Run `geoseg evaluate`."""
-        folder = Path(self.parameterAsString(parameters, "FOLDER", context))
-        warn_temporary(str(folder), feedback)
+        folder = self.resultsFolder(parameters, context, feedback)
         options = self.optionArguments(parameters, context)
         self.runCommand(["evaluate", *self.COMMAND, *self._sources, "-o", str(folder), *options], feedback)
         report, scores = folder / "evaluation.html", folder / "evaluation.json"

@@ -21,9 +21,7 @@ class FromRaster(GeosegAlgorithm):
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Look at the layer, which belongs to the main thread."""
-        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
-        if layer is None:
-            raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
+        layer = self.inputRaster(parameters, context)
         source = file_of(layer)
         if source is None:
             raise QgsProcessingException(f"{layer.name()} is not a file; save it first with Export ▸ Save As…")

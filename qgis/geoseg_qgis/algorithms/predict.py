@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qgis.core import (
     QgsFeature,
     QgsFields,
@@ -30,7 +28,7 @@ from qgis.core import (
 
 from ..results import load_into
 from ..scenes import Written, extent_of, file_of
-from .base import GeosegAlgorithm, Parameters, result_of, warn_temporary
+from .base import GeosegAlgorithm, Parameters, result_of
 from .options import MODEL, OVERWRITE, Choice, Flag, Number, Text, more
 
 _LAYERS = ("roads", "classes", "confidence", "disagreement", "probabilities")
@@ -108,9 +106,7 @@ class Predict(GeosegAlgorithm):
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Look at the layers, which belong to the main thread."""
-        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
-        if layer is None:
-            raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
+        layer = self.inputRaster(parameters, context)
         self._scene: str | Written | None = file_of(layer)
         self._area: QgsVectorLayer | None = None
         has_extent = parameters.get("EXTENT") not in (None, "")
@@ -146,8 +142,7 @@ class Predict(GeosegAlgorithm):
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Parameters:
         """Run `geoseg predict`, and have its results loaded."""
-        folder = Path(self.parameterAsString(parameters, "FOLDER", context))
-        warn_temporary(str(folder), feedback)
+        folder = self.resultsFolder(parameters, context, feedback)
         folder.mkdir(parents=True, exist_ok=True)
         scene = self._scene.write(folder, feedback) if isinstance(self._scene, Written) else self._scene
         area = [] if self._area is None else [f"--aoi={_write_area(self._area, context)}"]

@@ -14,7 +14,7 @@ from qgis.core import (
     QgsProcessingParameterFolderDestination,
 )
 
-from .base import GeosegAlgorithm, Parameters, result_of, warn_temporary
+from .base import GeosegAlgorithm, Parameters, result_of
 from .options import Texts, more
 
 _RECIPE = "recipe_to_run.toml"
@@ -55,8 +55,7 @@ class Train(GeosegAlgorithm):
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Parameters:
         """Run `geoseg train`, after `geoseg train --init` if there is no recipe yet."""
-        folder = Path(self.parameterAsString(parameters, "FOLDER", context))
-        warn_temporary(str(folder), feedback)
+        folder = self.resultsFolder(parameters, context, feedback)
         recipe = self._recipe(parameters, context, folder, feedback)
         resume = ["--resume"] if (folder / "history.csv").exists() else []
         options = self.optionArguments(parameters, context)
