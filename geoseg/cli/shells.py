@@ -1,6 +1,24 @@
-"""Completion in zsh and fish, where click's own scripts and answers lose options or descriptions."""
+"""Completion in bash, zsh and fish, where click's own scripts and answers lose options, files or descriptions."""
 
-from click.shell_completion import CompletionItem, FishComplete, ShellComplete, ZshComplete, add_completion_class
+import re
+
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
+
+
+class Bash(BashComplete):
+    """Completion in bash, which divides `--model=ae` into three words."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words before the one to complete, and that one."""
+        args, incomplete = super().get_completion_args()
+        return [word for word in args if word != "="], incomplete
 
 
 class _Joined(ShellComplete):
@@ -12,23 +30,31 @@ class _Joined(ShellComplete):
         if not (joined and option.startswith("--")):
             return found
         return [
-            CompletionItem(f"{option}={item.value}", type=item.type, help=item.help)
-            for item in found
-            if item.type == "plain"
+            CompletionItem(f"{option}={item.value}", help=item.help) if item.type == "plain" else item for item in found
         ]
 
 
 class Zsh(_Joined, ZshComplete):
-    """Completion in zsh."""
+    """Completion in zsh, whose script completes files of a whole word alone."""
+
+    source_template = ZshComplete.source_template.replace("_path_files", "compset -P '--*='; _path_files")
 
 
 class Fish(_Joined, FishComplete):
     """Completion in fish, whose script splits an answer at its first comma alone: descriptions and files have more."""
 
-    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
+    source_template = re.sub(
+        r"(__fish_complete_\w+ \$metadata\[2\]);",
+        r'for path in (\1); echo "$option"$path; end;',
+        FishComplete.source_template.replace(
+            'set -l metadata (string split ","',
+            'set -l option (string match --regex -- "^--[^=]*=" (commandline -t));\n'
+            '        set -l metadata (string split --max 1 ","',
+        ),
+    )
 
 
 def register_shells() -> None:
     """Make click use these classes."""
-    add_completion_class(Zsh, "zsh")
-    add_completion_class(Fish, "fish")
+    for name, shell in {"bash": Bash, "zsh": Zsh, "fish": Fish}.items():
+        add_completion_class(shell, name)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import click
 import pytest
@@ -137,14 +138,18 @@ LINES = {
     "geoseg predict --engine=openv": "geoseg predict --engine=openvino",
     "geoseg predict --overw": "geoseg predict --overwrite",
     "geoseg predict Stadt": "geoseg predict Stadt,\\ Süd.tif",
+    "geoseg predict --aoi=Stadt": "geoseg predict --aoi=Stadt,\\ Süd.tif",
+    "geoseg predict --output=ma": "geoseg predict --output=maps/",
+    "geoseg predict --gsd=1 --model ae": "geoseg predict --gsd=1 --model aerial",
 }
 """What is typed, and what the key Tab makes of it, but for a space at the end."""
 
 
 @pytest.fixture
 def documented(shell, tmp_path):
-    """`shell`, after the commands of the page, in a folder with a scene."""
+    """`shell`, after the commands of the page, in a folder with a scene and a folder."""
     shell(BLOCK)
+    (tmp_path / "home" / "maps").mkdir()
     (tmp_path / "home" / "Stadt, Süd.tif").touch()
     return shell
 
@@ -179,7 +184,32 @@ def test_fish(documented, line, completed):
     if completed == line:
         assert words == ["calibrate", "card"]
     else:
-        assert words == [completed.rpartition(" ")[2] if "\\" not in completed else "Stadt, Süd.tif"]
+        assert words == shlex.split(completed)[-1:]
+
+
+@pytest.mark.parametrize(("line", "completed"), LINES.items())
+def test_bash_key(documented, tmp_path, line, completed):
+    """Bash, set up as the page says, completes a line at the key Tab."""
+    tell = "tell() { printf '<<%s>>' \"$READLINE_LINE\"; }; bind -x '\"\\C-t\": tell'"
+    script = (tmp_path / "home" / ".local/share/bash-completion/completions/geoseg").read_text()
+    (tmp_path / "home" / ".bashrc").write_text(f"{script}\n{tell}\nPS1=ready\n")
+    typed = f"""
+    import os, pty, re, sys
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvp("bash", ["bash", "-i"])
+    shown = b""
+    while b"ready" not in shown:
+        shown += os.read(terminal, 4096)
+    os.write(terminal, {line!r}.encode() + b"\\t\\x14")
+    while b">>" not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+    os.waitpid(child, 0)
+    sys.stdout.buffer.write(shown)
+    """
+    shown = documented(f"{sys.executable} -c {shlex.quote(dedent(typed))}", TERM="dumb", LC_ALL="C.UTF-8")
+    assert shlex.split(re.findall("<<(.*?)>>", shown)[-1]) == shlex.split(completed)  # bash writes `\\,`, too
 
 
 def test_fish_shows_whole_descriptions(documented):
