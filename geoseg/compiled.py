@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-from .home import has_home, user_folder
+from .home import expanded, has_home
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -191,7 +191,9 @@ def cache_folders(package: str) -> list[Path]:
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         return [Path(given)]
     beside = _root(package) / "__pycache__"
-    return [beside, user_folder("XDG_CACHE_HOME", "~/.cache") / "numba"] if _has_user_cache() else [beside]
+    if not _has_user_cache():
+        return [beside]
+    return [beside, expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "numba"]
 
 
 def _marker(package: str) -> Path | None:

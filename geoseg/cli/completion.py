@@ -1,9 +1,12 @@
 """Shell completion: names of models and engines, and files where click does not know that one is expected."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
+
+from geoseg.errors import BundleError
 
 
 def complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -13,9 +16,11 @@ def complete_files(_context: click.Context, _parameter: click.Parameter, incompl
 
 def complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of a model or of a bundle's file; if there is none, let the shell complete any file's."""
-    from geoseg.models.shipped import named_models
+    from geoseg.models.shipped import SHIPPED, named_models, shipped_models
 
-    names = {model.name: model.origin for model in named_models() if model.path is not None}
+    names = dict.fromkeys(shipped_models(), SHIPPED)
+    with suppress(BundleError):  # of the folder of added models; no line is to be broken by a sentence
+        names = {model.name: model.origin for model in named_models() if model.path is not None}
     found = [CompletionItem(name, help=origin) for name, origin in names.items() if name.startswith(incomplete)]
     folder = "" if "/" not in incomplete else incomplete.rpartition("/")[0] + "/"
     files = sorted(folder + path.name for path in Path(folder or ".").glob("*.keras"))
@@ -27,7 +32,10 @@ def complete_added(_context: click.Context, _parameter: click.Parameter, incompl
     """Complete the name of a model that was added."""
     from geoseg.models.added import added_models
 
-    return [CompletionItem(name) for name in added_models() if name.startswith(incomplete)]
+    try:
+        return [CompletionItem(name) for name in added_models() if name.startswith(incomplete)]
+    except BundleError:
+        return []
 
 
 def complete_engines(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -47,10 +47,19 @@ class AddedModel:
 
 
 def models_folder() -> Path:
-    """Return the folder of added models, which may not exist: `GEOSEG_MODELS`, or a folder of the user's data."""
+    """Return the folder of added models, which may not exist: `GEOSEG_MODELS`, or a folder of the user's data.
+
+    Raises BundleError if the user has no home, and the folder in its place is not the user's alone.
+    """
     if given := os.environ.get("GEOSEG_MODELS"):
         return expanded(given).absolute()
-    return user_folder("XDG_DATA_HOME", "~/.local/share").absolute() / "geoseg" / "models"
+    try:
+        return user_folder("XDG_DATA_HOME", "~/.local/share").absolute() / "geoseg" / "models"
+    except OSError as error:
+        raise BundleError(
+            f"without a home, models are added to {error.filename}, which is not used ({error.strerror}); set the "
+            "environment variable GEOSEG_MODELS to a folder of your own."
+        ) from error
 
 
 def is_model_name(text: str) -> bool:
@@ -64,7 +73,7 @@ def is_sha256(text: str) -> bool:
 
 
 def added_models() -> dict[str, AddedModel | BundleError]:
-    """Return the added models by name, or what is wrong with their records."""
+    """Return the added models by name, or what is wrong with their records; raises BundleError as `models_folder`."""
     found: dict[str, AddedModel | BundleError] = {}
     try:
         names = sorted(entry.name for entry in os.scandir(models_folder()) if is_model_name(entry.name))
@@ -82,7 +91,7 @@ def added_models() -> dict[str, AddedModel | BundleError]:
 
 
 def added_model(name: str) -> AddedModel | None:
-    """Return an added model, or None; raises BundleError if its record cannot be read."""
+    """Return an added model, or None; raises BundleError if its record cannot be read, and as `models_folder`."""
     if not is_model_name(name):
         return None
     record = models_folder() / name / RECORD

@@ -12,13 +12,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from geoseg.errors import UsageError
 from geoseg.files import temporary_folder
-from geoseg.home import user_folder
+from geoseg.home import expanded, has_home
 from geoseg.sentences import join_words
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -53,11 +54,17 @@ def keras_backend() -> str:
         return name
     if chosen := os.environ.get("KERAS_BACKEND"):
         return chosen
-    try:
-        settings = json.loads((user_folder("KERAS_HOME", "~/.keras") / "keras.json").read_text())
-    except (OSError, ValueError):
-        settings = {}
+    settings = {}
+    if (home := _keras_home()) is not None:
+        with suppress(OSError, ValueError):
+            settings = json.loads((home / "keras.json").read_text())
     return str(settings.get("backend", "tensorflow"))
+
+
+def _keras_home() -> Path | None:
+    """Return the folder of Keras's settings, which may not exist; None for a user without a home."""
+    given = os.environ.get("KERAS_HOME")
+    return expanded(given or "~/.keras") if given or has_home() else None
 
 
 def check_backend() -> str:
@@ -171,7 +178,8 @@ def without_tensorflow() -> Iterator[None]:
 @contextmanager
 def _without_new_home() -> Iterator[None]:
     """Keep Keras from creating `~/.keras`; an existing one is used."""
-    if "KERAS_HOME" in os.environ or user_folder("KERAS_HOME", "~/.keras").exists():
+    home = _keras_home()
+    if "KERAS_HOME" in os.environ or (home is not None and home.exists()):
         yield
         return
     with temporary_folder() as home:

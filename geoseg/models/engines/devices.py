@@ -1,6 +1,7 @@
 """What JAX, TensorFlow and PyTorch do differently on chosen devices, behind one protocol."""
 
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.errors import UsageError
+from geoseg.errors import GeosegWarning, UsageError
 from geoseg.home import user_folder
 
 from .device import Array, Backend, Device, Placed
@@ -95,7 +96,10 @@ class _Jax:
 
 
 def compilation_cache() -> Path:
-    """Return the folder in which XLA keeps what it compiles for accelerators, unless JAX was given another."""
+    """Return the folder in which XLA keeps what it compiles for accelerators, unless JAX was given another.
+
+    OSError if the user has no home, and the folder in its place is not the user's alone.
+    """
     return user_folder("XDG_CACHE_HOME", "~/.cache") / "geoseg" / "jax"
 
 
@@ -107,8 +111,17 @@ def keep_compiled() -> None:
     import jax
 
     settings: Any = jax.config  # is not typed
-    if settings.jax_compilation_cache_dir is None:
+    if settings.jax_compilation_cache_dir is not None:
+        return
+    try:
         settings.update("jax_compilation_cache_dir", str(compilation_cache()))
+    except OSError as error:
+        warnings.warn(
+            f"what is compiled for GPUs is not kept: without a home, {error.filename} would be its place, which is not "
+            f"used ({error.strerror}); set the environment variable JAX_COMPILATION_CACHE_DIR to a folder of your own.",
+            GeosegWarning,
+            stacklevel=2,
+        )
 
 
 class _JaxNetwork:

@@ -182,11 +182,16 @@ def find_models() -> Iterator[Finding]:
     from geoseg.files import sha256_of
     from geoseg.models.added import AddedModel, added_models
     from geoseg.models.bundle import read_card
-    from geoseg.models.shipped import DEFAULT_MODEL, named_models
+    from geoseg.models.shipped import DEFAULT_MODEL, SHIPPED, NamedModel, named_models, shipped_models
 
-    added = added_models()
     default = False
-    for model in named_models():
+    try:
+        added, named = added_models(), named_models()
+    except BundleError as error:
+        yield Finding(topic="models", name="added", value="cannot be used", problem=str(error))
+        added = {}
+        named = tuple(NamedModel(name=name, origin=SHIPPED, path=path) for name, path in shipped_models().items())
+    for model in named:
         problem, value = model.problem, "cannot be used"
         if model.path is not None:
             try:
