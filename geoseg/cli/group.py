@@ -43,6 +43,8 @@ class RecordingGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the subcommand that the arguments name."""
         self._check_name(ctx, args[0])
+        if "" in args and not ctx.resilient_parsing:  # as a path, it would be the current folder
+            ctx.fail("An argument is empty; a variable of the shell may not be set.")
         name, command, rest = super().resolve_command(ctx, args)
         ctx.meta[_RUNNING] = command  # shared by the contexts of all groups
         return name, command, rest
@@ -90,9 +92,12 @@ class LazyGroup(RecordingGroup):
             except Exception as error:
                 from geoseg.models.backend import is_out_of_memory
 
-                if not is_out_of_memory(error):
+                if is_out_of_memory(error):
+                    fail(out_of_memory(error), ctx.meta.get(_RUNNING))
+                broken = broken_package(error)
+                if broken is None:
                     raise
-                fail(out_of_memory(error), ctx.meta.get(_RUNNING))
+                fail(broken, ctx.meta.get(_RUNNING))
 
     @contextmanager
     def _shown_warnings(self, ctx: click.Context) -> Iterator[None]:
@@ -192,6 +197,17 @@ def out_of_memory(error: Exception) -> GeosegError:
         f"there is too little memory{f' ({shorten(found, 200)})' if found else ''}; end other programs, or raise the "
         "limit of this one."
     )
+
+
+def broken_package(error: Exception) -> GeosegError | None:
+    """Return the error for a package of others that is missing, hidden or broken; None for any other error."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    if type(error).__name__ == "DataDirError":  # of pyproj, which is imported by then
+        package = "pyproj"
+    if package in ("", "geoseg"):
+        return None
+    found = shorten(" ".join(str(error).split()), 200)
+    return GeosegError(f"{package} cannot be used ({found}); `geoseg doctor` says what to do.")
 
 
 def fail(error: GeosegError, command: click.Command | None) -> NoReturn:

@@ -5,12 +5,13 @@ import subprocess
 import sys
 import warnings
 
+import pyproj
 import pytest
 import rasterio
 from click.testing import CliRunner
 
 import geoseg
-from geoseg.cli import main
+from geoseg.cli import group, main
 from geoseg.errors import GeosegWarning, SceneError
 from geoseg.prediction.predict import predict_each
 
@@ -157,6 +158,48 @@ def test_a_misspelt_command(words, advice):
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
     assert advice in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["predict", ""], ["predict", "scene.tif", "-o", ""], ["evaluate", "rasters", "", "a"]]
+)
+def test_an_empty_argument(words):
+    """An empty argument, as of a variable that is not set, is no name of the current folder."""
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert result.output.endswith("Error: An argument is empty; a variable of the shell may not be set.\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (
+            ModuleNotFoundError("No module named 'numba'", name="numba"),
+            "numba cannot be used (No module named 'numba')",
+        ),
+        (
+            ImportError("cannot import\nname 'x'", name="rasterio.io"),
+            "rasterio cannot be used (cannot import name 'x')",
+        ),
+        (pyproj.exceptions.DataDirError("no data"), "pyproj cannot be used (no data)"),
+    ],
+)
+def test_a_broken_package(monkeypatch, error, found):
+    """A package that is missing, hidden or broken is named in one sentence, without a traceback."""
+
+    def broken(*_arguments, **_settings):
+        raise error
+
+    monkeypatch.setattr("geoseg.prediction.info.describe", broken)
+    result = CliRunner().invoke(main, ["info", "scene.tif"])
+    assert result.exit_code == 1
+    assert result.output == f"geoseg: {found}; `geoseg doctor` says what to do.\n"
+
+
+def test_a_fault_of_geoseg_is_no_broken_package():
+    """An import that fails within geoseg keeps its traceback."""
+    assert group.broken_package(ImportError("cannot import name 'x'", name="geoseg.models")) is None
+    assert group.broken_package(ValueError("numba")) is None
 
 
 def test_folders_among_scenes(write_scene, noise, tmp_path, monkeypatch):

@@ -12,9 +12,11 @@ from pathlib import Path
 from .findings import Finding, guarded
 from .libraries import NEEDED, PROBES
 from .machine import find_caches, find_limits, find_models, find_packages, find_versions
+from .shadows import find_shadows
 
 TIMEOUT_S = 120
 """Seconds after which a library that does not return is given up."""
+_SLOW = f"it did not return within {TIMEOUT_S} s"
 _STARTED = "Keras"
 """The probe that starts a framework."""
 _PYTHON = "Python"
@@ -29,6 +31,7 @@ def examine(*, devices: bool = False) -> list[Finding]:
     found = [
         *guarded("versions", "versions", find_versions),
         *guarded("versions", "packages", find_packages),
+        *guarded("packages", "hidden packages", find_shadows),
         *_probe([name for name in PROBES if devices or name != _STARTED]),
         *guarded("limits", "limits", find_limits),
         *guarded("caches", "caches", find_caches),
@@ -54,25 +57,32 @@ def _probe(names: Sequence[str]) -> Iterator[Finding]:
     """Run probes in a child process, and those after one that ended it in another."""
     while names:
         output, fault = _run(names)
-        current = None
+        first, current = names[0], None
+        found: list[Finding] = []
         for line in output.splitlines():
             message = json.loads(line)
             if "finding" in message:
-                yield Finding(**message["finding"])
+                found.append(Finding(**message["finding"]))
             elif "begin" in message:
                 current = message["begin"]
                 names = names[names.index(current) + 1 :]
             else:
-                current = None
+                yield from found
+                current, found = None, []
         if current is None and names:
             # It ended before the next one, or did not even begin.
             current, names = (names[0], names[1:]) if output else (_PYTHON, ())
-        if current is not None:
+        if current is not None and current != first and fault == _SLOW:
+            names = (current, *names)  # it had only what those before it left of the time
+        elif current is not None:
+            yield from found
             yield Finding(
                 topic=PROBES[current][0] if current in PROBES else "packages",
                 name=current,
                 value="fails",
-                problem=f"{current} cannot be used: {fault}; install it again.",
+                problem=f"{current} cannot be used: {fault}; "
+                + ("try again when this machine is less busy, or " if fault == _SLOW else "")
+                + "install it again.",
                 blocks=current in (*NEEDED, _PYTHON),
             )
 
@@ -91,7 +101,7 @@ def _run(names: Sequence[str]) -> tuple[str, str]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        return _complete(error.stdout or b""), f"it did not return within {TIMEOUT_S} s"
+        return _complete(error.stdout or b""), _SLOW
     except OSError as error:
         return "", f"{sys.executable or 'Python'} cannot be started ({error.strerror})"
     if done.returncode < 0:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from geoseg.extras import TRAINING, missing
 
 from .findings import Check, Finding, reason
+from .gdal import find_gdal, find_raster_drivers, find_vector_drivers
 
 IMPORTED = {
     "numpy": "numpy",
@@ -22,13 +23,6 @@ IMPORTED = {
     "onnx": "onnx",
 }
 """Modules that predictions import, and the packages that they are of."""
-_RASTERS = {
-    "GTiff": "no GeoTIFF can be read or written; install rasterio again",
-    "COG": "no result can be written; install rasterio 1.4 or newer, with GDAL 3.1 or newer",
-    "VRT": "mosaics and scenes on other grids cannot be read; install rasterio again",
-    "JP2OpenJPEG": "JPEG 2000 scenes, as of Sentinel-2, cannot be read; install rasterio from PyPI",
-}
-_VECTORS = ("GPKG", "FlatGeobuf", "GeoJSON")
 
 
 def find_module(module: str, package: str) -> Iterator[Finding]:
@@ -47,67 +41,6 @@ def find_module(module: str, package: str) -> Iterator[Finding]:
             problem=f"{fault}; try `pip install {advice}{package}`.",
             blocks=True,
         )
-
-
-def find_gdal() -> Iterator[Finding]:
-    """Find the versions of GDAL and PROJ, and whether PROJ's database is the one of its version."""
-    import pyproj
-    import rasterio
-    from rasterio.errors import CRSError, RasterioError
-    from rasterio.warp import transform
-
-    gdal = f"{rasterio.__gdal_version__} in rasterio {rasterio.__version__}"
-    yield Finding(topic="versions", name="GDAL", value=gdal, facts={"version": rasterio.__gdal_version__})
-    advice = "unset PROJ_DATA, PROJ_LIB and GDAL_DATA, which name those of another installation"
-    problem = ""
-    try:
-        transform("EPSG:4326", "EPSG:32633", [15.0], [50.0])
-    except (CRSError, RasterioError) as error:
-        problem = f"GDAL cannot use PROJ's database ({reason(error)}); {advice}."
-    yield Finding(
-        topic="versions", name="PROJ in GDAL", value=rasterio.__proj_version__, problem=problem, blocks=bool(problem)
-    )
-    problem = ""
-    try:
-        pyproj.Transformer.from_crs(4326, 32633).transform(50.0, 15.0, errcheck=True)
-    except pyproj.exceptions.ProjError as error:
-        problem = f"pyproj cannot use PROJ's database ({reason(error)}); {advice}."
-    value = f"{pyproj.proj_version_str} in pyproj {pyproj.__version__}"
-    yield Finding(topic="versions", name="PROJ", value=value, problem=problem, blocks=bool(problem))
-
-
-def find_raster_drivers() -> Iterator[Finding]:
-    """Find the drivers of rasters, in the GDAL of rasterio."""
-    from geoseg.rasters.allowed import NEEDED, drivers
-
-    present = drivers()
-    for name, consequence in _RASTERS.items():
-        there = name in present
-        yield Finding(
-            topic="drivers",
-            name=name,
-            value="there" if there else "missing",
-            problem="" if there else f"GDAL has no driver {name}, so {consequence}.",
-            blocks=not there and name in NEEDED,
-        )
-
-
-def find_vector_drivers() -> Iterator[Finding]:
-    """Find the drivers of vectors, in the GDAL of pyogrio; and Parquet, which is written by pyarrow."""
-    import pyogrio
-
-    present = pyogrio.list_drivers(write=True)
-    for name in _VECTORS:
-        there = name in present
-        yield Finding(
-            topic="drivers",
-            name=name,
-            value=f"there, GDAL {pyogrio.__gdal_version_string__} in pyogrio" if there else "missing",
-            problem="" if there else f"pyogrio's GDAL does not write {name}; install pyogrio from PyPI.",
-        )
-    import pyarrow.parquet
-
-    yield Finding(topic="drivers", name="Parquet", value=f"there, pyarrow {pyarrow.__version__}")
 
 
 def find_openvino() -> Iterator[Finding]:

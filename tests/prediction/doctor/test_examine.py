@@ -6,15 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyproj
 import pytest
 from click.testing import CliRunner
+from rasterio.errors import CRSError
 
 from geoseg import extras
 from geoseg.cli import main
 from geoseg.models.registry.add import add_models
 from geoseg.models.shipped import find_model, shipped_models
-from geoseg.prediction.doctor import examine, machine
-from geoseg.prediction.doctor.findings import Finding
+from geoseg.prediction.doctor import examine, gdal, machine
+from geoseg.prediction.doctor.findings import Finding, guarded
 from geoseg.prediction.doctor.libraries import find_module, find_training
 
 ROOT = Path(__file__).parents[3]
@@ -72,7 +74,8 @@ def test_faults_that_stop_nothing(doctor, broken, tmp_path):
         *("versions", "devices", "engines", "drivers", "limits", "caches", "models"),
     }
     problems = {name: each["problem"] for name, each in found.items() if each["problem"]}
-    assert set(problems) == {"vector drivers", "models", "compiled code"}
+    hidden = {name for name in problems if found[name]["value"] == "hidden"}
+    assert set(problems) - hidden == {"vector drivers", "models", "compiled code"}
     assert "libgdal is another" in problems["vector drivers"]
     assert problems["models"].endswith("no model can be added; set GEOSEG_MODELS to a folder that can be written.")
     assert problems["compiled code"].startswith("/proc/none cannot be written (")
@@ -99,6 +102,9 @@ def test_libraries_that_stop_predictions(doctor, broken):
         "numba cannot be used: its import ended Python (Illegal instruction); install it again."
     )
     assert "no CPU" in found["openvino"]["problem"]
+    hidden = {each["name"]: each["problem"] for each in document["findings"] if each["value"] == "hidden"}
+    assert set(hidden) == {"numba", "openvino"}
+    assert hidden["numba"].startswith(f"{first / 'numba'} is imported in place of the installed numba; rename it, run ")
     assert found["affine"]["problem"].startswith("affine is 0.1; geoseg needs >=")
     assert "set KERAS_BACKEND to" in found["keras"]["problem"]
     assert found["keras"]["value"].endswith(" on mxnet")
@@ -106,11 +112,36 @@ def test_libraries_that_stop_predictions(doctor, broken):
     assert found["GTiff"]["value"] == "there"
 
 
-def test_a_database_of_another_proj(doctor):
-    """Variables that lead GDAL to another PROJ's database, or to none, are named, since no scene can be placed."""
-    code, _, found = doctor(PROJ_DATA="/none", PROJ_LIB="/none")
+def test_variables_that_break_gdal(doctor):
+    """Variables that lead GDAL to another's files, or to none, or that leave drivers out, are named."""
+    code, _, found = doctor(PROJ_DATA="/none", PROJ_LIB="/none", GDAL_DATA="/none", GDAL_SKIP="COG", OGR_SKIP="GPKG")
     assert code == 1
-    assert "unset PROJ_DATA, PROJ_LIB" in found["PROJ in GDAL"]["problem"]
+    problems = {name: each["problem"] for name, each in found.items() if each["problem"]}
+    assert set(problems) == {"PROJ in GDAL", "GDAL", "COG", "GPKG"}
+    assert problems["PROJ in GDAL"].endswith("; unset PROJ_DATA (/none) and PROJ_LIB (/none).")
+    assert problems["GDAL"] == "GDAL_DATA is /none, where GDAL's own files are not; unset it."
+    assert problems["COG"] == "GDAL has no driver COG, so no result can be written; unset GDAL_SKIP, which names it."
+    assert problems["GPKG"] == "pyogrio's GDAL does not write GPKG; unset OGR_SKIP, which names it."
+
+
+def test_packages_without_their_files(monkeypatch):
+    """Where no variable is set, the package whose database of PROJ is missing is to be installed again."""
+
+    def without(*_arguments):
+        raise pyproj.exceptions.DataDirError("no data")
+
+    for variable in ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(pyproj.Transformer, "from_crs", without)
+    monkeypatch.setattr("rasterio.warp.transform", _no_database)
+    found = {each.name: each for each in gdal.find_gdal()}
+    assert found["PROJ"].blocks
+    assert found["PROJ"].problem.endswith("(DataDirError: no data); install pyproj again.")
+    assert found["PROJ in GDAL"].problem.endswith("(CRSError: no proj.db); install rasterio again.")
+
+
+def _no_database(*_arguments):
+    raise CRSError("no proj.db")
 
 
 def test_a_missing_library():
@@ -118,6 +149,16 @@ def test_a_missing_library():
     (found,) = find_module("nothing_of_the_kind", "nothing-of-the-kind")
     assert found.blocks
     assert found.problem == "nothing-of-the-kind is not installed; try `pip install nothing-of-the-kind`."
+
+
+def test_a_missing_engine():
+    """So is one that a check imports, rather than its exception."""
+
+    def check():
+        raise ModuleNotFoundError("No module named 'nothing_of_the_kind.core'", name="nothing_of_the_kind.core")
+
+    (found,) = guarded("engines", "nothing", check, needed=True)
+    assert found.problem == "nothing_of_the_kind is not installed; try `pip install nothing_of_the_kind`."
 
 
 def test_training_need_not_be_there(monkeypatch):
@@ -130,21 +171,22 @@ def test_training_need_not_be_there(monkeypatch):
 
 
 def test_a_library_that_hangs(monkeypatch):
-    """A library that does not return is given up, and those after it are examined."""
+    """A library that does not return, with all the time for itself, is given up; those after it are examined."""
     calls = []
 
     def run(command, **settings):
         calls.append(command[4:])
-        if len(calls) == 1:
-            begun = b'{"begin": "numpy"}\n{"end": "numpy"}\n{"begin": "affine"}\n{"half": '
-            raise subprocess.TimeoutExpired(command, 120, output=begun)
+        if len(calls) < 3:
+            begun = {1: b'{"begin": "numpy"}\n{"end": "numpy"}\n'}.get(len(calls), b"")
+            raise subprocess.TimeoutExpired(command, 120, output=begun + b'{"begin": "affine"}\n{"half": ')
         return subprocess.CompletedProcess(command, 0, b'{"begin": "numba"}\n{"end": "numba"}\n', b"")
 
     monkeypatch.setattr(examine.subprocess, "run", run)
     found = list(examine._probe(["numpy", "affine", "numba"]))
-    assert calls == [["numpy", "affine", "numba"], ["numba"]]
+    assert calls == [["numpy", "affine", "numba"], ["affine", "numba"], ["numba"]]
     assert [each.problem for each in found] == [
-        "affine cannot be used: it did not return within 120 s; install it again."
+        "affine cannot be used: it did not return within 120 s; try again when this machine is less busy, or install "
+        "it again."
     ]
 
 

@@ -1,0 +1,40 @@
+"""Find files that Python imports in place of an installed package, such as a `numpy.py` in the current folder."""
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, requires
+from importlib.util import find_spec
+from pathlib import Path
+
+from .findings import Finding
+
+
+def find_shadows() -> Iterator[Finding]:
+    """Find modules that hide those of the packages that geoseg requires; imports none of them.
+
+    What they break is found by other checks: a module that hides another need not be needed.
+    """
+    from packaging.requirements import Requirement
+
+    try:
+        declared = [Requirement(text) for text in requires("geoseg") or []]
+    except PackageNotFoundError:
+        return
+    required = {each.name for each in declared if each.marker is None or each.marker.evaluate({"extra": ""})}
+    for module, packages in packages_distributions().items():
+        spec = find_spec(module) if required.intersection(packages) else None
+        if spec is None or spec.origin is None:
+            continue
+        place = Path(spec.origin)
+        installed = [Path(str(distribution(package).locate_file(module))) for package in packages]
+        if not any((folder / "__init__.py").is_file() for folder in installed):
+            continue
+        if place.parent.resolve() in [folder.resolve() for folder in installed]:
+            continue
+        hiding = place.parent if place.name.startswith("__init__.") else place
+        yield Finding(
+            topic="packages",
+            name=module,
+            value="hidden",
+            problem=f"{hiding} is imported in place of the installed {module}; rename it, run geoseg in another "
+            "folder, or correct PYTHONPATH.",
+        )
