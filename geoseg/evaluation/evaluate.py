@@ -1,10 +1,11 @@
 """Evaluate class rasters: files or folders of them against reference rasters."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+import numpy as np
 import rasterio
 
 from geoseg.errors import SceneError, UsageError
@@ -15,7 +16,7 @@ from geoseg.rasters.tags import check_same_classes, legend_of, model_of
 from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import ClassMapping, map_classes
-from .counts import ComparedImage, Comparison
+from .counts import ComparedImage, Comparison, total
 from .criteria import Criteria, CriteriaOptions
 from .pairing import Pair, pair_rasters
 from .result import Evaluation, Subject
@@ -93,11 +94,13 @@ def compare(
         raise UsageError("confidence intervals resample the images: they need at least two.")
     images: list[ComparedImage] = []
     legends: list[Legend | None] = []
+    named: list[bool] = []
     for pair in pairs:
         progress(len(images), count, pair.name)
         with rasterio.Env(**GDAL), unplaced(), known_as(pair.source, made=str(pair.predicted)):
             ours, theirs = _read_legend(pair.predicted), _read_legend(pair.reference)
             legends.append(_choose_legend(pair, criteria, ours, theirs))
+            named.append(theirs is not None)
             if _classes_of(legends[-1]) != _classes_of(legends[0]):
                 raise SceneError(
                     f"{pair.source} has a different legend from {images[0].prediction}; evaluate them separately."
@@ -116,6 +119,8 @@ def compare(
         raise SceneError(
             f"no pixel of {images[0].prediction} has a class in {images[0].reference}: do they show the same ground?"
         )
+    if criteria.coding is None and criteria.single is None and not any(named):
+        notes = (*notes, *_note_mask(images))
     return summarise(images, criteria, subject, notes)
 
 
@@ -152,6 +157,17 @@ def _note_swapped(pair: Pair, rasters: Rasters) -> Iterator[str]:
         yield (
             f"the reference {pair.reference} was made by {maker}, and {pair.source} by no model of geoseg: if they are "
             "swapped, so are precision and recall"
+        )
+
+
+def _note_mask(images: Sequence[ComparedImage]) -> Iterator[str]:
+    """Note references of the ids 0 and 1 alone, if the prediction has more classes."""
+    names = images[0].mapping.names or ()
+    pixels = total([image.comparison for image in images]).reference_pixels
+    if len(names) > 2 and np.flatnonzero(pixels).tolist() == [0, 1]:
+        yield (
+            f"The reference has the values 0 and 1 only, and no class names: they were taken for {names[0]} and "
+            f"{names[1]}. If it is a mask, compare its class alone, as NAME=1."
         )
 
 
