@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from qgis.core import (
+    QgsDataProvider,
     QgsMapLayer,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
+    QgsProject,
+    QgsProviderRegistry,
 )
+from qgis.PyQt.QtCore import QCoreApplication, QObject, pyqtSignal, pyqtSlot
 
-_ORDER = ("roads", "polygons", "classes")
-"""Layers of a group from the top; others are below."""
+_ORDER = ("roads", "polygons", "classes", "confidence", "disagreement", "probabilities")
+"""Layers of a group from the top; of several with one name, the newest is above."""
 
 
 class Placed(QgsProcessingLayerPostProcessorInterface):
@@ -39,7 +47,7 @@ class Placed(QgsProcessingLayerPostProcessorInterface):
         node = root.findLayer(layer.id())
         if node is not None and self._group:
             group = root.findGroup(self._group) or root.insertGroup(0, self._group)
-            above = sum(_rank(child.name()) <= _rank(self._name) for child in group.children())
+            above = sum(_rank(child.name()) < _rank(self._name) for child in group.children())
             group.insertChildNode(above, node.clone())
             node.parent().removeChildNode(node)
         self.kept.remove(self)
@@ -47,6 +55,64 @@ class Placed(QgsProcessingLayerPostProcessorInterface):
 
 def _rank(name: str) -> int:
     return _ORDER.index(name) if name in _ORDER else len(_ORDER)
+
+
+class _Reloading(QObject):
+    """Opens layers anew, in the main thread, to which they belong."""
+
+    wanted = pyqtSignal(list)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moveToThread(QCoreApplication.instance().thread())
+        self.wanted.connect(self._reload)
+
+    @pyqtSlot(list)
+    def _reload(self, files: list[str]) -> None:
+        for layer in QgsProject.instance().mapLayers().values():
+            if _file_of(layer) not in files:
+                continue
+            if layer.isEditable():
+                _warn(f"{layer.name()} is being edited, but its file was replaced: discard the edits.")
+                continue
+            with _kept(Path(f"{_file_of(layer)}.aux.xml")):
+                layer.dataProvider().reloadData()  # connections that are kept open for other layers, too
+            layer.setDataSource(layer.source(), layer.name(), layer.providerType(), QgsDataProvider.ProviderOptions())
+            layer.loadDefaultStyle()  # another model may have other classes
+            layer.triggerRepaint()
+
+
+@contextmanager
+def _kept(sidecar: Path) -> Iterator[None]:
+    """Undo what GDAL writes beside a new file when it closes the old one: statistics and class names of the old."""
+    before = sidecar.read_bytes() if sidecar.exists() else None
+    yield
+    if before is None:
+        sidecar.unlink(missing_ok=True)
+    else:
+        sidecar.write_bytes(before)
+
+
+def _warn(sentence: str) -> None:
+    from qgis.utils import iface
+
+    if iface is not None:
+        iface.messageBar().pushWarning("geoseg", sentence)
+
+
+@cache
+def _reloading() -> _Reloading:
+    return _Reloading()
+
+
+def reload_layers(files: Iterable[Path]) -> None:
+    """Have the project show what is in files now: QGIS keeps a replaced file open, and draws what was in it."""
+    _reloading().wanted.emit([os.path.realpath(path) for path in files])
+
+
+def _file_of(layer: QgsMapLayer) -> str:
+    parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source())
+    return os.path.realpath(parts.get("path") or "")
 
 
 def load_into(context: QgsProcessingContext, path: Path, name: str, group: str, layer: str = "") -> None:

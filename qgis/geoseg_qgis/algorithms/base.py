@@ -19,6 +19,7 @@ from qgis.PyQt.QtCore import QCoreApplication, QThread
 from qgis.PyQt.QtGui import QIcon
 
 from ..program import ProgramError, required_version
+from ..results import reload_layers
 from ..runner import Ending, Listener, run
 from ..settings import current_program
 from .options import Choice, Flag, Number, Option, arguments_of
@@ -110,6 +111,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException("Stopped. Start it again with the same settings and folder, and it resumes.")
         if ending.code:
             raise QgsProcessingException(ending.sentence or f"geoseg ended with exit code {ending.code}.")
+        reload_layers(ending.files)
         return ending
 
     def _read(self, option: Option, parameters: Parameters, context: QgsProcessingContext) -> object:
@@ -160,4 +162,9 @@ def _listener(feedback: QgsProcessingFeedback) -> Listener:
         # The log is HTML, which would squeeze the columns of a table.
         feedback.pushConsoleInfo(line.replace(" ", "\N{NO-BREAK SPACE}") if line[:1] in _RULES else line)
 
-    return Listener(say=say, warn=feedback.pushWarning, progress=progress, is_cancelled=feedback.isCanceled)
+    def is_cancelled() -> bool:
+        if QThread.currentThread() == QCoreApplication.instance().thread():  # of a batch, which would freeze the window
+            QCoreApplication.processEvents()
+        return bool(feedback.isCanceled())
+
+    return Listener(say=say, warn=feedback.pushWarning, progress=progress, is_cancelled=is_cancelled)
