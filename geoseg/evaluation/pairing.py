@@ -1,7 +1,7 @@
 """Pair predictions with reference files of the same name."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,7 @@ def pair_rasters(predicted: Path, reference: Path) -> tuple[list[Pair], list[str
     if not _are_folders(predicted, reference):
         return [_pair(_key(predicted), predicted, reference)], []
     ours, theirs = (_by_name(folder, RASTERS, _CLASSES) for folder in (predicted, reference))
+    _check_any("rasters", RASTERS, {predicted: ours, reference: theirs})
     pairs = {name: (ours.pop(name), theirs.pop(name)) for name in sorted(ours.keys() & theirs.keys())}
     theirs = {name: path for name, path in theirs.items() if not OTHER_LABELS.search(path.stem)}
     bare_ours, bare_theirs = _bare(ours, IMAGE_MARK), _bare(theirs, LABEL_MARK)
@@ -126,6 +127,13 @@ def some_of(names: Iterable[str]) -> str:
     return ", ".join(ordered[:3]) + (" …" if len(ordered) > 3 else "") or "none"
 
 
+def _check_any(what: str, endings: Collection[str], found: Mapping[Path, Mapping[str, Path]]) -> None:
+    """Raise DataError for a folder or pattern in which nothing was found."""
+    for folder, files in found.items():
+        if not files:
+            raise DataError(f"{folder} holds no {what} ({', '.join(sorted(endings))}).")
+
+
 @looking()
 def pair_roads(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]:
     """Pair road networks with references, and note unpaired files; errors are those of `pair_rasters`.
@@ -135,6 +143,7 @@ def pair_roads(predicted: Path, reference: Path) -> tuple[list[Pair], list[str]]
     """
     if _are_folders(predicted, reference):
         ours, theirs = (_by_name(folder, _ROAD_ENDINGS, _ROADS) for folder in (predicted, reference))
+        _check_any("road networks", _ROAD_ENDINGS, {predicted: ours, reference: theirs})
     else:
         name = predicted.stem.removesuffix(_ROADS)
         ours, theirs = {name: predicted}, {name: reference}

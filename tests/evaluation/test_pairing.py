@@ -70,7 +70,7 @@ def test_patterns_select_files(folders):
     assert [pair.name for pair in pairs] == ["a_1", "b_1"]
     assert [note.partition(" in ")[0] for note in notes] == ["1"]
     assert [pair.name for pair in pair_rasters(maps, truth / "a_?.tif")[0]] == ["a_1", "a_2"]
-    with pytest.raises(DataError, match=r"no raster in .*c_\*\.tif \(none\) matches one in"):
+    with pytest.raises(DataError, match=r"c_\*\.tif holds no rasters \(\.img, .*\.vrt\)\."):
         pair_rasters(maps / "c_*.tif", truth)
     with pytest.raises(DataError, match=r"_1_classes\.tif is a pattern and .*a_1\.tif is a file"):
         pair_rasters(maps / "*_1_classes.tif", truth / "a_1.tif")

@@ -39,11 +39,16 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises UsageError if the file cannot be read, or a key or value is invalid; BundleError if the initial bundle cannot
     be read, or does not record its network.
     """
+    advice = "for images and labels, begin with `geoseg train --init IMAGES LABELS`"
+    if path.is_dir():
+        raise UsageError(f"recipe {path} is a folder; {advice}.")
     try:
         check_regular(path)
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"recipe {path} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"recipe {path} is not a text file; {advice}.") from error
+    except OSError as error:
+        raise UsageError(f"recipe {path} cannot be read ({error.strerror or error}).") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"recipe {path} is not TOML: {error}.") from error
     document.setdefault("name", path.stem)

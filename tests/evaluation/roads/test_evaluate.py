@@ -177,6 +177,9 @@ def test_refused(write_roads, tmp_path):
         evaluate_roads(road.parent, road)
     with pytest.raises(DataError, match=r"no road file in .*maps \(a\) matches one in .*truth \(b\) by name"):
         evaluate_roads(road.parent, write_roads([[(0, 0), (9, 0)]], "truth/b.gpkg").parent)
+    (tmp_path / "images").mkdir()
+    with pytest.raises(DataError, match=r"images holds no road networks \(\.fgb, .*\.shp\)\."):
+        evaluate_roads(road.parent, tmp_path / "images")
     with pytest.raises(DataError, match="share a name; keep only one of them"):
         evaluate_roads(write_roads([[(0, 0), (9, 0)]], "maps/a.fgb").parent, road.parent)
     for value in (0, -1, float("nan"), float("inf")):

@@ -167,6 +167,15 @@ def test_not_toml(tmp_path, content):
         load_recipe(tmp_path / "missing.toml")
 
 
+@pytest.mark.parametrize("found", ["a folder", "not a text file"])
+def test_images_in_place_of_a_recipe(tmp_path, found):
+    """Images named as a recipe are refused, with the way to write one for them."""
+    path = tmp_path / "images"
+    path.mkdir() if found == "a folder" else path.write_bytes(b"II*\0\xff\xff")
+    with pytest.raises(UsageError, match=f"images is {found}; for images and labels, begin with `geoseg train --init"):
+        load_recipe(path)
+
+
 def test_shipped_recipe(shipped_recipe):
     """The recipe of the aerial model loads."""
     recipe = load_recipe(shipped_recipe)
