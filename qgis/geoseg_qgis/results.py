@@ -17,7 +17,7 @@ from qgis.core import (
     QgsProject,
     QgsProviderRegistry,
 )
-from qgis.PyQt.QtCore import QCoreApplication, QObject, pyqtSignal, pyqtSlot
+from qgis.PyQt.QtCore import QCoreApplication, QObject, pyqtSignal
 
 _ORDER = ("roads", "polygons", "classes", "confidence", "disagreement", "probabilities")
 """Layers of a group from the top; of several with one name, the newest is above."""
@@ -67,7 +67,6 @@ class _Reloading(QObject):
         self.moveToThread(QCoreApplication.instance().thread())
         self.wanted.connect(self._reload)
 
-    @pyqtSlot(list)
     def _reload(self, files: list[str]) -> None:
         for layer in QgsProject.instance().mapLayers().values():
             if _file_of(layer) not in files:

@@ -23,6 +23,8 @@ _Line = tuple[bool, Optional[str]]
 """Whether a line is of standard output, and the line, or None at the end."""
 _SAYS = "geoseg: "
 """How geoseg begins warnings and errors."""
+_OF_TERMINALS = "; press Ctrl-C "
+"""How the part of a sentence begins that is for people at a terminal."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class _Story:
             return
         self._pass_on()
         if line.startswith(_SAYS) and not is_output:
-            self._sentence = line[len(_SAYS) :]
+            self._sentence = line[len(_SAYS) :].partition(_OF_TERMINALS)[0]
             return
         self._last = line or self._last
         self._listener.say(line)

@@ -57,9 +57,15 @@ def vector_file_of(layer: QgsMapLayer) -> str:
 def _check_crs(layer: QgsMapLayer, own: QgsCoordinateReferenceSystem) -> None:
     if layer.crs().isValid() and layer.crs() != own:
         raise QgsProcessingException(
-            f"{layer.name()} has the CRS {layer.crs().authid()} in this project, but {own.authid() or 'none'} in its "
-            "file, which geoseg reads. Put the right one into the file first: Raster ▸ Projections ▸ Assign Projection."
+            f"In this project, the CRS of {layer.name()} is {_named(layer.crs())}; in its file, which geoseg reads, "
+            f"it is {_named(own)}. Put the right one into the file first: Raster ▸ Projections ▸ Assign Projection."
         )
+
+
+def _named(crs: QgsCoordinateReferenceSystem) -> str:
+    """Return the code of a CRS, or that it has none."""
+    short = QgsCoordinateReferenceSystem.ShortString
+    return crs.userFriendlyIdentifier(short) if crs.isValid() else "missing"
 
 
 @dataclass(frozen=True)
@@ -101,10 +107,14 @@ class Written:
 
 
 def extent_of(layer: QgsRasterLayer, extent: QgsRectangle, pixel_m: float) -> Written:
-    """Plan to write an extent of a layer, in its CRS, with pixels of `pixel_m` on the ground."""
+    """Plan to write what a layer has in an extent, in its CRS, with pixels of `pixel_m` on the ground."""
+    if not layer.extent().isEmpty():  # beyond its own extent, QGIS would write zeros
+        extent = extent.intersect(layer.extent())
+    if extent.isEmpty():
+        raise QgsProcessingException(f"The extent is outside {layer.name()}.")
     side_x, side_y = (pixel_m / unit_m for unit_m in _units_m(layer.crs(), extent.center()))
-    width = max(round(extent.width() / side_x), 1)
-    height = max(round(extent.height() / side_y), 1)
+    width = max(int(extent.width() / side_x), 1)
+    height = max(int(extent.height() / side_y), 1)
     if width * height > _MOST_PIXELS:
         raise QgsProcessingException(
             f"{width} × {height} pixels are too many to take from {layer.name()}; choose a smaller extent, or larger "

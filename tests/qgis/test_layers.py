@@ -98,3 +98,23 @@ def test_batches_can_be_cancelled_while_geoseg_is_silent(qgis, tmp_path, samples
     waiting = replace(qgis, variables={"GEOSEG_COMMAND": str(program)})
     error = waiting.script("window_stays_alive.py", samples / "coast.tif", tmp_path / "maps")
     assert error.startswith("Stopped.")
+
+
+def test_an_extent_beyond_a_layer_is_cut(qgis, tmp_path):
+    """What is outside a layer is not mapped as black ground, and its pixels stay bytes; the CRS of each is named."""
+    pixels = np.random.default_rng(1).integers(0, 255, (3, 60, 80), dtype=np.uint8)
+    profile = {"driver": "GTiff", "width": 80, "height": 60, "count": 3, "dtype": "uint8", "crs": "EPSG:32633"}
+    place = Affine(1, 0, 500_000, 0, -1, 5_400_000)
+    with rasterio.open(tmp_path / "scene.tif", "w", transform=place, **profile) as raster:
+        raster.write(pixels)
+    told = qgis.script("extent_beyond.py", tmp_path / "scene.tif", tmp_path)
+    with rasterio.open(told["written"]) as raster:
+        assert raster.dtypes == ("uint8",) * 3
+        assert raster.bounds == pytest.approx((500_040, 5_399_940, 500_080, 5_400_000), abs=1)
+        assert raster.dataset_mask().all()
+        assert (raster.read() > 0).mean() > 0.99
+    assert told["beside"] == "The extent is outside coverage."
+    assert told["moved"].startswith(
+        "In this project, the CRS of moved is Custom CRS; in its file, which geoseg reads, it"
+    )
+    assert "it is EPSG:32633. Put" in told["moved"]

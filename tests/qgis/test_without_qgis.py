@@ -1,5 +1,7 @@
 """Parts of the plugin that need no QGIS: its environment, how it runs a command, and its zip."""
 
+import inspect
+import re
 import subprocess
 import sys
 import zipfile
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from stand_in_wheel import make_wheel
 
+from geoseg.cli import interrupts
 from geoseg.version import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +85,15 @@ def test_the_last_sentence_of_a_failed_run_is_its_error(script):
     heard = Heard()
     ending = run([str(program)], heard.listener)
     assert (ending.code, ending.sentence, heard.warnings) == (3, "bad.", ["odd."])
+
+
+def test_keys_of_a_terminal_are_not_told(script):
+    """What geoseg says of Ctrl-C is for people at a terminal; a window has its own button."""
+    (sentence,) = re.findall(r'"(geoseg: stopping once .*)"', inspect.getsource(interrupts))
+    assert "Ctrl-C" in sentence
+    heard = Heard()
+    run([str(script(f"import sys\nprint({sentence!r}, file=sys.stderr)"))], heard.listener)
+    assert heard.warnings == ["stopping once the piece in progress is saved"]
 
 
 @pytest.mark.parametrize("patient", [False, True], ids=["obeys", "ignores"])
