@@ -125,6 +125,10 @@ def test_ids(start, write_raster, picture, tmp_path):
     assert "4 images" in text
     assert "EPSG:32633" in text
     assert recipe.data[0].values == {"0": "class_0", "7": "class_7"}
+    line = '# road = "class_7"  # trace road networks from this class\n'
+    assert resolve(recipe).labels.legend.road is None
+    (tmp_path / "roads.toml").write_text(text.replace(line, line.removeprefix("# ")), encoding="utf-8")
+    assert resolve(load_recipe(tmp_path / "roads.toml")).labels.legend.road == 1
     assert recipe.data[0].split.by == "image"
     assert recipe.schedule.window == 128
     assert len(data.validation_images()) == 1
@@ -251,7 +255,7 @@ def test_label_values_are_no_more_than_a_legend_holds(write_raster, picture, tmp
     """Masks with lossy compression, and masks of one value, are refused: training on them would fail."""
     write_raster("images/a.png", picture, transform=None)
     write_raster("labels/a.png", picture, transform=None)
-    with pytest.raises(UsageError, match=r"hold 29\d\d\d values, too many for classes \(254 at most\)"):
+    with pytest.raises(UsageError, match=r"hold 29\d\d\d values, too many for classes \(254 at most\); are they the "):
         describe_data(tmp_path)
     write_raster("labels/a.png", np.full((1, 150, 200), 7, np.uint8), transform=None)
     with pytest.raises(UsageError, match="hold 7 besides nodata; training needs at least two classes"):
