@@ -85,7 +85,7 @@ class Job:
             together=executor.workers + executor.writers if executor.parts is None else 0,
             failing=[member.sentence(member.planned) for member in waiting if isinstance(member.planned, GeosegError)],
         )
-        for problem in found.problems:
+        for problem in (*found.problems, *self._note_others(waiting)):
             warn(problem)
         self._emit(Started(len(waiting), found.pixels, len(self._skipped), str(found) if waiting else ""))
         return waiting
@@ -164,6 +164,22 @@ class Job:
         if changed:
             warn(f"{', '.join(changed)} changed since a batch wrote the results of {member.key}; they are made again.")
         return replace(member, earlier=record.outputs, overwrite=member.overwrite or bool(record.outputs))
+
+    def _note_others(self, waiting: Sequence[Member]) -> Iterator[str]:
+        """Note scenes that are done otherwise, and whose results will be in the way."""
+        found = [
+            member.name
+            for member in waiting
+            if not (member.overwrite or member.earlier)
+            and (record := self.manifest.done.get(member.key)) is not None
+            and record.name == member.name
+            and isinstance(member.planned, Plan)
+        ]
+        if found:
+            yield (
+                f"{len(found)} of the scenes are done with other settings, another model or version, or an input that "
+                f"was changed since, the first is {found[0]}; `overwrite=True` replaces their results."
+            )
 
     def _turns(self, members: Sequence[Member], number: int) -> Iterator[_Turn]:
         for each in members:

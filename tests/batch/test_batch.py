@@ -242,7 +242,8 @@ def test_other_settings_need_to_be_told_to_overwrite(scenes, run, tmp_path, writ
     """Results of other settings, or of a scene that was replaced since, are refused, and replaced on request."""
     run(scenes[:1])
     before = batch_results(tmp_path / "maps")
-    summary, _ = run(scenes[:1], confidence=True)
+    with warned(r"1 of the scenes are done with other settings, .* the first is a; `overwrite=True` replaces"):
+        summary, _ = run(scenes[:1], confidence=True)
     assert "`overwrite=True`" in summary.failed[0].error
     assert summary.exit_code == 5
     assert batch_results(tmp_path / "maps") == before
@@ -253,7 +254,8 @@ def test_other_settings_need_to_be_told_to_overwrite(scenes, run, tmp_path, writ
     assert [output.path for output in summary.done[0].outputs if "confidence" in output.path] == ["a_confidence.tif"]
     assert run(scenes[:1], confidence=True, overwrite=True)[0].skipped
     write_scene(noise(90, 80), "scenes/a.tif")
-    assert run(scenes[:1], confidence=True)[0].failed
+    with warned("done with other settings"):
+        assert run(scenes[:1], confidence=True)[0].failed
     assert run(scenes[:1], confidence=True, overwrite=True)[0].done
 
 
