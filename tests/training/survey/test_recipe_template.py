@@ -255,7 +255,7 @@ def test_label_values_are_no_more_than_a_legend_holds(write_raster, picture, tmp
     """Masks with lossy compression, and masks of one value, are refused: training on them would fail."""
     write_raster("images/a.png", picture, transform=None)
     write_raster("labels/a.png", picture, transform=None)
-    with pytest.raises(UsageError, match=r"hold 29\d\d\d values, too many for classes \(254 at most\); are they the "):
+    with pytest.raises(UsageError, match=r"hold 29\d\d\d values, too many for classes \(254 at most\); are they "):
         describe_data(tmp_path)
     write_raster("labels/a.png", np.full((1, 150, 200), 7, np.uint8), transform=None)
     with pytest.raises(UsageError, match="hold 7 besides nodata; training needs at least two classes"):
