@@ -63,7 +63,7 @@ def test_the_network_has_it(formats, names, chosen):
         "network": {"width": 4, "depth": 1},
         "schedule": {"window": 32},
     }
-    data = SimpleNamespace(class_pixels=np.ones(5))
+    data = SimpleNamespace(class_pixels=lambda: np.ones(5))
     training = compile_network(resolve(parse_recipe(recipe, source="own.toml")), data, lambda batch: batch, CPU)
     *others, last = (layer for layer in training.layers if isinstance(layer, keras.layers.Conv2D))
     assert {layer.dtype_policy.name for layer in others} == {chosen}
