@@ -11,6 +11,7 @@ from geoseg.errors import SceneError
 
 from .apart import read_apart
 from .band_texts import descriptions_of
+from .sensors import find_sensor
 from .spectra import name_spectra, named_by_number
 from .thinning import thin
 
@@ -83,7 +84,8 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
         " ".join((description or own.get("BANDNAME") or "").split())
         for description, own in zip(descriptions_of(raster), tags, strict=True)
     ]
-    described = name_spectra(texts, tags)
+    sensor = find_sensor(raster)
+    described = name_spectra(texts, tags, sensor)
     called = [_COLOURS.get(colour) for colour in raster.colorinterp]
     named = (
         # The colour of one band cannot be that by which another is described.
@@ -102,7 +104,7 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
             white_is_zero=negative,
         )
         for name, colour, text, nodata, numbered in zip(
-            named, raster.colorinterp, texts, missing, named_by_number(texts, tags), strict=True
+            named, raster.colorinterp, texts, missing, named_by_number(texts, tags, sensor), strict=True
         )
     )
 
@@ -162,8 +164,8 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
             f"{name} {number} ({bands[number - 1].description})" for name, number in zip(wanted, found, strict=True)
         )
         warnings.append(
-            f"bands of {source} are taken by their numbers, as those of Sentinel-2 or Landsat 8: {listed}; if they are "
-            "of another sensor, choose them with `bands`."
+            f"bands of {source} are taken by their numbers, as those of Sentinel-2, or of Landsat 8 or 9: {listed}; "
+            "if they are of another sensor, such as that of Landsat 7, choose them with `bands`."
         )
     for number, band in enumerate(bands, 1):
         if band.colour == ColorInterp.alpha and not band.is_alpha and not band.description:

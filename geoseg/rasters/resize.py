@@ -29,6 +29,7 @@ from .open import opened, reading, unplaced
 from .read import colormap_of, in_strips
 from .resampling import Resampler
 from .scene import place, refuse_mixed_types, rpcs_of
+from .sensors import SENSOR_TAG, find_sensor
 from .validity import is_unmasked
 
 CACHE_BYTES = 256 * 2**20
@@ -228,7 +229,8 @@ def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
     written.colorinterp = scene.colorinterp
     written.units = [unit or "" for unit in scene.units]
     written.scales, written.offsets = scene.scales, scene.offsets
-    written.update_tags(**keyword_tags(scene.tags()))
+    sensor = find_sensor(scene)  # perhaps by a file name, which the copy has not
+    written.update_tags(**({} if sensor is None else {SENSOR_TAG: sensor.name}) | keyword_tags(scene.tags()))
     for band in scene.indexes:
         read_texts(scene, band).write(written, band)
         if scene.colorinterp[band - 1] == ColorInterp.palette and (colours := colormap_of(scene, band)):

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from .sensors import LANDSAT_4, LANDSAT_8, SENTINEL_2, Sensor
+
 _WORDS = {
     "alpha": r"alpha|transparency|opacity",
     "coastal": r"(coastal|deep|ultra)( ?blue)?( aerosol)?|aerosols?",
@@ -26,38 +28,38 @@ _LIMITS_UM = {
     0.93: "water vapour", 1.2: "cirrus", 1.5: "swir", 3.0: "thermal", 15.0: None,
 }  # fmt: skip
 """Shortest central wavelength of each band, in micrometres."""
-_NUMBERED = re.compile(r"(?<![a-z0-9])b(and)?[ _-]?(0?)(1[0-2]|[1-9])(a?)(?![a-z0-9])")
+_NUMBERED = re.compile(r"(?<![a-z0-9])(?<!refl_)(?<!st[ _-])b(and)?[ _-]?(0?)(1[0-2]|[1-9])(a?)(?![a-z0-9])")
+"""Not those of MODIS (`sur_refl_b01`), which count otherwise, nor of temperatures."""
+_TEMPERATURE = re.compile(r"(?<![a-z0-9])st[ _-]b(6|10)(?![a-z0-9])")
 _OF_SENTINEL_2 = {"8", "8a", "12"}
 _OF_LANDSAT = re.compile(r"(?<![a-z0-9])(sr|toa)[ _-]b")
-_SENTINEL_2 = {
-    "1": "coastal", "2": "blue", "3": "green", "4": "red", "5": "red edge", "6": "red edge", "7": "red edge",
-    "8": "nir", "8a": "narrow nir", "9": "water vapour", "10": "cirrus", "11": "swir", "12": "swir",
-}  # fmt: skip
-_LANDSAT_8 = {
-    "1": "coastal", "2": "blue", "3": "green", "4": "red", "5": "nir", "6": "swir", "7": "swir", "8": "pan",
-    "9": "cirrus", "10": "thermal", "11": "thermal",
-}  # fmt: skip
+_REFLECTANCE_6 = re.compile(r"(?<![a-z0-9])sr[ _-]b6(?![a-z0-9])")
+"""Which is thermal in Landsat 4 to 7, and so no reflectance."""
 
 
-def name_spectra(texts: Sequence[str], tags: Sequence[Mapping[str, str]]) -> list[str | None]:
+def name_spectra(
+    texts: Sequence[str], tags: Sequence[Mapping[str, str]], sensor: Sensor | None = None
+) -> list[str | None]:
     """Name what each band of a raster shows, by its description and tags: red, green, blue, nir …; None if unknown.
 
-    Words come first, then wavelengths, then the band numbers of Sentinel-2, Landsat 8 and Landsat 9.
+    Words come first, then wavelengths, then the band numbers of the sensor, if it is known; else those of Sentinel-2,
+    Landsat 8 and Landsat 9.
     """
     return [
         described or numbered
-        for described, numbered in zip(_describe(texts, tags), _name_by_number(texts), strict=True)
+        for described, numbered in zip(_describe(texts, tags), _name_by_number(texts, sensor), strict=True)
     ]
 
 
-def named_by_number(texts: Sequence[str], tags: Sequence[Mapping[str, str]]) -> list[bool]:
+def named_by_number(
+    texts: Sequence[str], tags: Sequence[Mapping[str, str]], sensor: Sensor | None = None
+) -> list[bool]:
     """Whether the name of each band is that of a number alone, which other sensors may give to other bands."""
-    numbers = _numbers(texts)
-    if _is_padded(texts) or not _OF_SENTINEL_2.isdisjoint(numbers) or any(map(_OF_LANDSAT.search, _lower(texts))):
+    if sensor or _deduce(texts) or _is_padded(texts) or not _OF_SENTINEL_2.isdisjoint(_numbers(texts)):
         return [False] * len(texts)
     return [
         described is None and numbered is not None
-        for described, numbered in zip(_describe(texts, tags), _name_by_number(texts), strict=True)
+        for described, numbered in zip(_describe(texts, tags), _name_by_number(texts, sensor), strict=True)
     ]
 
 
@@ -104,17 +106,34 @@ def _wavelength_in(text: str) -> float | None:
     return middle / 1000 if unit.startswith("n") else middle
 
 
-def _name_by_number(texts: Sequence[str]) -> list[str | None]:
+def _name_by_number(texts: Sequence[str], sensor: Sensor | None) -> list[str | None]:
     """Name bands by the numbers that a sensor gives them; all None where the numbers could merely count the bands.
 
-    Band 1 of Landsat 7 is blue, that of later sensors is not: only two digits (B01) tell that it is of Sentinel-2.
+    Band 1 of Landsat 7 is blue, that of later sensors is not: if the sensor is not known, only two digits (B01) tell
+    that it is of Sentinel-2.
     """
     numbers, padded = _numbers(texts), _is_padded(texts)
-    if not padded and "1" in numbers:
+    prefixed = any(map(_OF_LANDSAT.search, _lower(texts)))
+    sensor = sensor or _deduce(texts)
+    if sensor is None:
+        if not padded and "1" in numbers:
+            return [None] * len(texts)
+        sentinel = padded or not _OF_SENTINEL_2.isdisjoint(numbers) or ("5" not in numbers and not prefixed)
+        sensor = SENTINEL_2 if sentinel else LANDSAT_8
+    elif not padded and not prefixed and set(numbers) == {str(number) for number in range(1, len(numbers) + 1)}:
         return [None] * len(texts)
-    sentinel = padded or not _OF_SENTINEL_2.isdisjoint(numbers) or "5" not in numbers
-    table = _SENTINEL_2 if sentinel else _LANDSAT_8
-    return [None if number is None else table.get(number) for number in numbers]
+    return [
+        "thermal" if _TEMPERATURE.search(text) else None if number is None else sensor.bands.get(number)
+        for text, number in zip(_lower(texts), numbers, strict=True)
+    ]
+
+
+def _deduce(texts: Sequence[str]) -> Sensor | None:
+    """Tell Landsat 4 to 7 from 8 and 9 by which band is a temperature, or band 6 a reflectance; None if neither is."""
+    temperatures = {match[1] for match in map(_TEMPERATURE.search, _lower(texts)) if match}
+    if "10" in temperatures or any(map(_REFLECTANCE_6.search, _lower(texts))):
+        return LANDSAT_8
+    return LANDSAT_4 if "6" in temperatures else None
 
 
 def _numbers(texts: Sequence[str]) -> list[str | None]:

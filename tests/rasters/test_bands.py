@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError
-from geoseg.rasters.bands import alpha_of, choose_bands, find_bands, name_bands
+from geoseg.rasters.bands import Choice, alpha_of, choose_bands, find_bands, name_bands
+from geoseg.rasters.resize import resize
 from geoseg.rasters.spectra import name_spectra
 
 RGB = ("red", "green", "blue")
@@ -16,9 +18,11 @@ RGB = ("red", "green", "blue")
 def bands_of(write_scene, noise):
     """Names of the bands of a file of noise with these descriptions and tags."""
 
-    def name(count=4, *, pixels=None, descriptions=(), tags=(), colours=(), namespace=None, **profile):
+    def name(
+        count=4, *, pixels=None, descriptions=(), tags=(), colours=(), namespace=None, named="scene.tif", **profile
+    ):
         pixels = noise(40, 50, bands=count) if pixels is None else pixels
-        path = write_scene(pixels, **profile)
+        path = write_scene(pixels, named, **profile)
         with rasterio.open(path, "r+") as file:
             if descriptions:
                 file.descriptions = descriptions
@@ -48,7 +52,10 @@ def bands_of(write_scene, noise):
         (["B2", "B3", "B4", "B8"], ["blue", "green", "red", "nir"]),
         (["B08", "B04", "B03", "B8A"], ["nir", "red", "green", "narrow nir"]),
         (["B4, central wavelength 665 nm", "0.842 µm", "11 um"], ["red", "nir", "thermal"]),
-        (["SR_B5", "SR_B4", "SR_B3", "SR_B2"], ["nir", "red", "green", "blue"]),  # Landsat
+        (["SR_B5", "SR_B4", "SR_B3", "SR_B2"], ["nir", "red", "green", "blue"]),  # Landsat 8
+        (["SR_B3", "SR_B4", "ST_B6"], ["red", "nir", "thermal"]),  # before
+        (["SR_B1", "SR_B3", "SR_B6", "ST_B10"], ["coastal", "green", "swir", "thermal"]),  # since
+        (["sur_refl_b01", "sur_refl_b04", "sur_refl_b03"], [None] * 3),  # MODIS
         (["T31_B04_10m", "B05"], ["red", "red edge"]),  # two digits are Sentinel-2's
         (["B1", "B2", "B3", "B4"], [None] * 4),  # Landsat 7, or merely counted
         (["Band 1", "Band 2", "Band 3"], [None] * 3),
@@ -101,15 +108,21 @@ def test_descriptions_have_priority(bands_of):
         choose_bands("scene.tif", infrared, RGB)
 
 
-@pytest.mark.parametrize("descriptions", [("B4", "B3", "B2"), ("B2", "B3", "B4")])
+@pytest.mark.parametrize(
+    "descriptions",
+    [("B4", "B3", "B2"), ("B2", "B3", "B4"), ("SR_B4", "SR_B3", "SR_B2"), ("TOA_B2", "TOA_B3", "TOA_B4")],
+)
 def test_bands_of_a_number_alone(bands_of, descriptions):
     """Numbers that other sensors give to other bands are taken for Sentinel-2's and Landsat's, with a warning."""
     found = bands_of(3, descriptions=descriptions, photometric="minisblack")
     choice = choose_bands("scene.tif", found, RGB)
-    assert choice.numbers == tuple(1 + descriptions.index(name) for name in ("B4", "B3", "B2"))
+    *_, last = red, green, blue = sorted(descriptions, reverse=True)
+    assert choice.numbers == tuple(1 + descriptions.index(name) for name in (red, green, blue))
     (warning,) = choice.warnings
-    assert warning.startswith("bands of scene.tif are taken by their numbers")
-    assert f"red {choice.numbers[0]} (B4), green 2 (B3), blue {choice.numbers[2]} (B2)" in warning
+    assert warning.startswith(
+        "bands of scene.tif are taken by their numbers, as those of Sentinel-2, or of Landsat 8 or"
+    )
+    assert f"red {choice.numbers[0]} ({red}), green 2 ({green}), blue {choice.numbers[2]} ({last})" in warning
     assert warning.endswith("choose them with `bands`.")
 
 
@@ -117,7 +130,9 @@ def test_bands_of_a_number_alone(bands_of, descriptions):
     ("descriptions", "profile"),
     [
         (("B04", "B03", "B02"), {}),
-        (("SR_B4", "SR_B3", "SR_B2"), {}),
+        (("SR_B4", "SR_B3", "SR_B2"), {"named": "LC09_L2SP_044034_20220101_02_T1_SR.tif"}),
+        (("B4", "B3", "B2"), {"named": "S2B_MSIL1C_20220101.tif"}),
+        (("SR_B4", "SR_B3", "SR_B2", "SR_B6"), {}),
         (("B4", "B3", "B2", "B8"), {}),
         (("B4, 665 nm", "B3, 560 nm", "B2, 490 nm"), {}),
         (("B4", "B3", "B2"), {"photometric": "rgb"}),
@@ -128,6 +143,87 @@ def test_numbers_of_known_sensors(bands_of, descriptions, profile):
     found = bands_of(len(descriptions), descriptions=descriptions, **{"photometric": "minisblack"} | profile)
     choice = choose_bands("scene.tif", found, RGB)
     assert (choice.numbers, choice.warnings) == ((1, 2, 3), ())
+
+
+LANDSAT_8 = ("coastal", "blue", "green", "red", "nir", "swir", "swir")
+LANDSAT_4 = ("blue", "green", "red", "nir", "swir", "thermal", "swir")
+MULTISPECTRAL = ("green", "red", "nir", "nir", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("LC08_L2SP_044034_20220101_02_T1_SR.tif", LANDSAT_8),
+        ("lo09_l1tp_044034_20220101.tif", LANDSAT_8),
+        ("LC80440342013127LGN01.tif", LANDSAT_8),
+        ("HLS.L30.T10SEG.2020001T184512.v2.0.tif", LANDSAT_8),
+        ("LT05_L2SP_044034_20050101_02_T1_SR.tif", LANDSAT_4),
+        ("my_LE07_L2SP_044034_20050101.tif", LANDSAT_4),
+        ("LT40440341988127XXX01.tif", LANDSAT_4),
+        ("LM05_L1TP_044034_19900101.tif", MULTISPECTRAL),
+        ("LM01_L1TP_044034_19730101.tif", (None, None, None, "green", "red", "nir", "nir")),
+    ],
+)
+def test_sensors_by_file_name(bands_of, file, names):
+    """Numbers are those of the sensor that the USGS names a file after; band 2 is blue in Landsat 8, green before."""
+    texts = tuple(f"SR_B{number}" for number in range(1, 8))
+    found = bands_of(7, descriptions=texts, photometric="minisblack", named=file)
+    assert tuple(band.name for band in found) == names
+    assert not any(band.by_number for band in found)
+
+
+@pytest.mark.parametrize(
+    ("tags", "red"),
+    [
+        ({"SPACECRAFT_ID": "LANDSAT_8"}, "SR_B4"),
+        ({"spacecraft_id": "LANDSAT_7", "SENSOR_ID": "ETM"}, "SR_B3"),
+        ({"SATELLITE": "Landsat-5", "SENSOR": "MSS"}, "SR_B2"),
+        ({"PLATFORM": "Sentinel-2B"}, "SR_B4"),
+    ],
+)
+def test_sensors_by_tags(write_scene, noise, tags, red):
+    """A tag has priority over the file name, and nothing is asked."""
+    path = write_scene(noise(40, 50, bands=3), "LC08_L2SP_044034.tif", photometric="minisblack")
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("SR_B4", "SR_B3", "SR_B2")
+        file.update_tags(**tags)
+    with rasterio.open(path) as file:
+        found = name_bands(file)
+    assert [band.description for band in found if band.name == "red"] == [red]
+    assert not any(band.by_number for band in found)
+
+
+def test_sensors_behind_a_vrt(write_scene, noise, tmp_path):
+    """The files of a mosaic tell its sensor, unless they tell of several; then the numbers are taken with a warning."""
+
+    def choose():
+        with rasterio.open(tmp_path / "stack.vrt") as file:
+            return choose_bands("stack.vrt", name_bands(file), RGB)
+
+    sources = []
+    for name in ("LT05_L2SP_1.tif", "LE07_L2SP_2.tif"):
+        sources.append(write_scene(noise(40, 50, bands=5), name, photometric="minisblack"))
+        with rasterio.open(sources[-1], "r+") as file:
+            file.descriptions = [f"SR_B{number}" for number in (1, 2, 3, 4, 5)]
+    rasterio.shutil.copy(sources[0], tmp_path / "stack.vrt", driver="VRT")
+    assert choose() == Choice(numbers=(3, 2, 1))
+    text = (tmp_path / "stack.vrt").read_text()
+    (tmp_path / "stack.vrt").write_text(text.replace("LT05_L2SP_1.tif", "LE07_L2SP_2.tif", 1))
+    assert choose() == Choice(numbers=(3, 2, 1))
+    write_scene(noise(40, 50, bands=5), "LC08_L2SP_2.tif")
+    (tmp_path / "stack.vrt").write_text(text.replace("LT05_L2SP_1.tif", "LC08_L2SP_2.tif", 1))
+    with pytest.raises(SceneError, match=r"5 bands \(1 SR_B1, 2 SR_B2, 3 SR_B3, 4 SR_B4, 5 SR_B5\)"):
+        choose()
+
+
+def test_sensors_of_a_copy(write_scene, noise, tmp_path):
+    """A resized scene with another name has the same bands."""
+    path = write_scene(noise(40, 50, bands=3), "LT05_L2SP_044034.tif", photometric="minisblack")
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("SR_B4", "SR_B3", "SR_B2")
+    resize(path, tmp_path / "half.tif", scale=0.5)
+    with rasterio.open(tmp_path / "half.tif") as file:
+        assert [band.name for band in name_bands(file)] == ["nir", "red", "green"]
 
 
 def test_two_bands_of_one_name_are_not_guessed(bands_of):
