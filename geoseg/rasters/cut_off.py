@@ -23,6 +23,8 @@ _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 """Last bytes of a complete image, by GDAL driver; some programs append more."""
 _RAW = ("ENVI", "HFA")
 _TAG = re.compile(rb"<([A-Za-z_][^\s/>]*)[^>]*>")
+_HEAD = 2**16
+"""Bytes in which the first tag of metadata is; more are read only where it is not."""
 _CHUNK = 2**20
 """Bytes that are searched at a time."""
 
@@ -64,9 +66,9 @@ def _cut_off_beside(source: str) -> Path | None:
         return mask
     if not metadata.is_file():
         return None
-    content = metadata.read_bytes()
-    root = _TAG.search(content)
-    whole = root is not None and (root[0].endswith(b"/>") or b"</%b>" % root[1] in content)
+    with metadata.open("rb") as file:
+        root = _TAG.search(file.read(_HEAD)) or _TAG.search(metadata.read_bytes())
+    whole = root is not None and (root[0].endswith(b"/>") or _holds(metadata, b"</%b>" % root[1]))
     return None if whole else metadata
 
 

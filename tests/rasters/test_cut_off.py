@@ -1,7 +1,8 @@
 """A raster whose end is missing is refused, whatever was there."""
 
 import tarfile
-from contextlib import ExitStack
+import tracemalloc
+from contextlib import ExitStack, nullcontext
 from zipfile import ZipFile
 
 import numpy as np
@@ -11,6 +12,7 @@ import rasterio.shutil
 from rasterio.errors import RasterioError
 
 from geoseg.errors import SceneError
+from geoseg.rasters.cut_off import refuse_cut_off
 from geoseg.rasters.open import opened, unplaced
 
 SHAPE = (3, 300, 700)
@@ -135,6 +137,26 @@ def test_metadata_beside_a_raster(write, tmp_path):
         for source in (path, tmp_path / "mosaic.vrt"):
             with pytest.raises(SceneError, match=r"whole\.tif\.aux\.xml, which .* is cut off"), opened(str(source)):
                 pass
+
+
+@pytest.mark.parametrize("before", [b"", b"<!--" + 70_000 * b" " + b"-->"])
+def test_large_metadata_beside_a_raster(write, tmp_path, before):
+    """Of a large sidecar, the beginning and the end are read, and no more, unless the first tag comes late."""
+    path, sidecar = tmp_path / "whole.tif", tmp_path / "whole.tif.aux.xml"
+    write()
+    with opened(str(path)) as raster:
+        for end, whole in ((b"</PAMDataset>\n", True), (b"</PAMDataset", False)):
+            with sidecar.open("wb") as file:
+                file.write(before + b"<PAMDataset>\n")
+                file.seek(2**26 if not before else 2**20)
+                file.write(end)
+            tracemalloc.start()
+            with nullcontext() if whole else pytest.raises(SceneError, match=r"whole\.tif\.aux\.xml, which"):
+                refuse_cut_off(str(path), raster, [])
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < 8e6
+        sidecar.unlink()
 
 
 def test_masks_beside_a_raster(write, tmp_path):
