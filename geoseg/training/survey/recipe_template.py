@@ -157,8 +157,8 @@ def _colour_classes(labels: LabelSurvey, values: Mapping[str, str]) -> dict[str,
     if len(classes) >= NODATA:
         raise UsageError(
             f"the labels surveyed hold {len(classes)} values, too many for classes ({NODATA - 1} at most); are they "
-            "the images, given in the place of the labels, or masks saved with lossy compression, such as JPEG? Save masks "
-            "as PNG or TIFF."
+            "the images, given in the place of the labels, or masks saved with lossy compression, such as JPEG? Save "
+            "masks as PNG or TIFF."
         )
     if labels.coding == "colours":
         return classes
