@@ -167,10 +167,10 @@ def build_batches(run: Run, data: "Data", augmenter: Augmenter, *, resident: boo
 
     If `resident`, and they are small enough, all images are put into the memory of the device.
     """
-    side, schedule = augmenter.margin_side, run.schedule
+    schedule = run.schedule
     build = partial(TrainingBatches, draw=augmenter.draw, seed=run.seed, steps=schedule.steps, size=schedule.batch)
-    atlas = data.atlas(side=side) if resident else None
-    windows = partial(data.windows, side=side, atlas=atlas)
+    atlas = data.atlas(side=augmenter.margin_side) if resident else None
+    windows = partial(data.windows, margin=augmenter.margin, atlas=atlas)
     if atlas is None:
         return build(windows)
     parts = {"atlas": ops.convert_to_tensor(atlas.pixels), "atlas_labels": ops.convert_to_tensor(atlas.labels)}

@@ -385,7 +385,7 @@ def test_squares_of_ground_divide_several_images(recipe, tmp_path):
 def test_errors_of_the_data_are_its_own(recipe, tmp_path, monkeypatch):
     """An image that becomes unreadable during training raises geoseg's error, not the backend's."""
 
-    def windows(self, seed, *, side=None, atlas=None):
+    def windows(self, seed, *, side=None, margin=0, atlas=None):
         raise SceneError("scene1.tif has become unreadable.")
         yield
 

@@ -15,6 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
+from geoseg.prediction.holes import fill_holes
 from geoseg.tiling import Roi
 from geoseg.training.recipe.recipe import DataSet
 from geoseg.training.recipe.resolve import Run
@@ -151,17 +152,20 @@ class Data:
         if sum(height * width for _, (height, width) in sizes) * (bands * dtype.itemsize + 1) > limit:
             return None
         atlas = Atlas(sizes, bands=bands, dtype=dtype)
-        read_all(atlas, pairs.values(), lambda pair: self._read_whole(pair)[:2])
+        read_all(atlas, pairs.values(), self._read_filled)
         if run.rendered is not None:
             for number, rendered in render_all(run.rendered, run.card, run.labels, self.scenes, side=side):
                 atlas.put((number,), rendered)
         return atlas
 
-    def windows(self, seed: int, *, side: int | None = None, atlas: Atlas | None = None) -> Iterator[Labelled]:
+    def windows(
+        self, seed: int, *, side: int | None = None, margin: int = 0, atlas: Atlas | None = None
+    ) -> Iterator[Labelled]:
         """Draw an endless, reproducible stream of training windows, by default of the schedule's side.
 
-        Pixels `(side, side, bands)` are uint8 or float32, 0 without data; label values `(side, side)` are uint8. From
-        an atlas, the same windows come as places.
+        Each has `margin` more pixels on all sides. Pixels `(rows, columns, bands)` are uint8 or float32, filled where
+        there is no data as in prediction; label values `(rows, columns)` are uint8. From an atlas, whose images are
+        filled as a whole, the same windows come as places.
         """
         run = self.run
         side = side or run.schedule.window
@@ -173,19 +177,21 @@ class Data:
         *seeds, last, mix = (int(number) for number in np.random.SeedSequence(seed).generate_state(len(shares) + 2))
         trained = [counted.parts != () for counted in self.label_counts]  # other data sets are for validation only
         shares = list(compress(shares, trained))
+        sample = partial(sample_windows, side=side, margin=margin, balanced=run.schedule.balanced)
         with ExitStack() as stack:
             streams = [
-                sample_windows(counted, atlas or self.cache, side=side, balanced=run.schedule.balanced, seed=own)
+                sample(counted, atlas or self.cache, seed=own)
                 for counted, own in compress(zip(self.label_counts, seeds, strict=True), trained)
             ]
+            whole = side + 2 * margin
             if run.rendered is not None and atlas is not None:
-                places = sample_rendered_places(run.rendered, side=side, seed=last)
+                places = sample_rendered_places(run.rendered, side=whole, seed=last)
                 unread = np.empty(0, np.uint8)
                 streams.append((atlas.place((number,), top, left), unread) for number, top, left in places)
                 shares.append(run.rendered.share)
             elif run.rendered is not None:
                 rendered = sample_rendered_windows(
-                    run.rendered, run.card, run.labels, self.scenes, side=side, seed=last
+                    run.rendered, run.card, run.labels, self.scenes, side=whole, seed=last
                 )
                 stack.enter_context(closing(rendered))  # ends its processes
                 dtype = np.float32 if self.as_float else np.uint8
@@ -218,6 +224,11 @@ class Data:
     def _read_kept(self) -> Callable[[tuple[object, ...]], Region]:
         pairs = {pair.key: pair for side in self.sides for pair in side.validation}
         return lru_cache(2)(lambda key: self._read_whole(pairs[key]))  # a batch of tiles may span two images
+
+    def _read_filled(self, pair: Pair) -> Labelled:
+        """Read a whole image, with pixels without data filled, and its label values."""
+        pixels, labels, valid = self._read_whole(pair)
+        return fill_holes(pixels, valid), labels
 
     def _read_whole(self, pair: Pair) -> Region:
         return read_pair(pair, (slice(0, pair.shape[0]), slice(0, pair.shape[1])), as_float=self.as_float)

@@ -37,11 +37,13 @@ def count_labels(pairs: Sequence[Pair], label_values: int) -> LabelCounts:
 
 
 def sample_windows(
-    counted: LabelCounts, cache: Cache | Atlas, *, side: int, balanced: bool, seed: int
+    counted: LabelCounts, cache: Cache | Atlas, *, side: int, margin: int = 0, balanced: bool, seed: int
 ) -> Iterator[Labelled]:
-    """Draw windows of one data set without end: pixels `(side, side, bands)`, label values `(side, side)`.
+    """Draw windows of one data set without end, each with `margin` more pixels on all sides for moves within it.
 
-    From an atlas, their places come instead of pixels.
+    Pixels are `(side + 2 * margin, side + 2 * margin, bands)`, label values likewise. From an atlas, their places come
+    instead of pixels. Only margins reach beyond an image that is large enough for a window, where they reflect it: a
+    margin inside would keep the image's border out of the windows.
 
     Images are drawn in proportion to their labelled pixels, positions uniformly. If `balanced`, first a label value is
     drawn, with equal probability, and then a window around one of its pixels. Mostly ignored windows are skipped;
@@ -54,6 +56,7 @@ def sample_windows(
         raise UsageError(f"data set {counted.parts[0][0].data_set} has no labelled pixel to train on.")
     present = np.flatnonzero(labelled.any(axis=0))
     totals = labelled.sum(axis=1)
+    inner = slice(margin, margin + side)
     skipped = 0
     while skipped < ATTEMPTS:
         skipped += 1
@@ -65,8 +68,8 @@ def sample_windows(
         if pixel is None:  # the image has no data at pixels of this label value
             continue
         top, left = (_draw_start(random, *axis, side) for axis in zip(pixel, pair.shape, strict=True))
-        pixels, labels = cache.window(pair, top, left, side)
-        if (labels == ignored).mean() <= MOSTLY:
+        pixels, labels = cache.window(pair, top - margin, left - margin, side + 2 * margin)
+        if (labels[inner, inner] == ignored).mean() <= MOSTLY:
             skipped = 0
             yield pixels, labels
     raise UsageError(

@@ -25,6 +25,8 @@ class Augmenter:
         self.side = side
         self.margin_side = margin_side(choice, side)
         """Side of the windows to augment."""
+        self.margin = (self.margin_side - side) // 2
+        """Pixels of these on each side of what is returned, unless it is moved."""
         self.resident: dict[str, Tensor] = {}
         """Parts of every batch that stay on the device."""
         self._choice = choice

@@ -63,8 +63,8 @@ def test_validation_images(two_sets):
         assert image.shape == labels.shape
 
 
-def test_pixels_without_data_are_black(write_raster, open_recipe):
-    """Windows and validation images are 0 where the image is not valid, whatever the offset of its values."""
+def test_pixels_without_data_mirror_the_others(write_raster, open_recipe):
+    """The network is trained on filled holes and collars, as it predicts, and whatever the offset of the values."""
     values = np.random.default_rng(0).normal(-12, 2, (1, 64, 64)).astype(np.float32)
     values[:, :, 40:] = -9999
     write_raster("set/images/a.tif", values, nodata=-9999)
@@ -72,9 +72,13 @@ def test_pixels_without_data_are_black(write_raster, open_recipe):
     card = {"bands": ["vv"], "scaling": {"float32": {"offset": -25.0, "gain": 10.0}}}
     data = open_recipe({"name": "set", "images": "set", "split": {"validation": 0.0}}, card=card)
     pixels, labels = next(data.windows(0, side=64))
-    np.testing.assert_array_equal(pixels == 0, (labels == data.run.labels.ignored)[..., None])
+    expected = np.clip((values[0, :, :40] + 25) * 10, 0, 255)
+    expected = np.concatenate([expected, expected[:, 15:39][:, ::-1]], axis=1)
+    np.testing.assert_allclose(pixels[..., 0], expected, rtol=1e-5)
+    np.testing.assert_array_equal(labels == data.run.labels.ignored, np.indices((64, 64))[1] >= 40)
     atlas = data.atlas(side=64)
-    np.testing.assert_array_equal(atlas.pixels[:, 0] == 0, atlas.labels == data.run.labels.ignored)
+    np.testing.assert_array_equal(atlas.pixels, pixels.reshape(-1, 1))
+    np.testing.assert_array_equal(atlas.labels, labels.ravel())
 
 
 @pytest.mark.parametrize(("suffix", "kept", "times"), [(".tif", 10**6, 9), (".tif", 10**8, 1), (".png", 10**6, 1)])
