@@ -124,10 +124,12 @@ def _build_leads(
     """Build what leads the recipe's teacher, if it has one."""
     teacher, epochs = run.teacher, run.schedule.epochs
     if teacher is not None:
+        own = teacher.bundle is None
+        first = 1 if own and run.network.initial is None else 0  # a network that was never trained knows nothing
         yield LeadTeacher(
-            lambda epoch: (epoch / epochs if clock is None else clock.share) >= teacher.start,
+            lambda epoch: epoch >= first and (epoch / epochs if clock is None else clock.share) >= teacher.start,
             calibration,
-            renewed=teacher.bundle is None,
+            renewed=own,
         )
 
 
@@ -195,7 +197,7 @@ def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[
     teacher = None if run.teacher is None else build_teacher(run.teacher, network, labels, precision=precision)
     training = TrainingNetwork(network, prepare, teacher)
     training.compile(
-        optimizer=build_optimizer(run.schedule),
+        optimizer=build_optimizer(run.schedule, precision),
         loss=build_loss(run.loss, labels, data.class_pixels, sample=run.schedule.window**2),
         metrics=[metric(labels.allowed, classes=len(labels.legend)) for metric in (LabelAccuracy, LabelJaccard)],
         jit_compile=accelerated,

@@ -285,6 +285,25 @@ def test_images_in_the_memory_of_a_device(whole, recipe, tmp_path, monkeypatch):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-3)
 
 
+def test_half_precision_keeps_small_gradients(whole, recipe, tmp_path):
+    """A run in float16, killed and resumed, learns from a loss whose gradients by pixel are too small for float16."""
+    terms = [term.model_copy(update={"weight": 1e-4 * term.weight}) for term in recipe.loss.terms]
+    update = {
+        "loss": recipe.loss.model_copy(update={"terms": terms}),
+        "schedule": recipe.schedule.model_copy(update={"precision": "mixed_float16"}),
+    }
+    small = recipe.model_copy(update=update)
+    with pytest.raises(Killed):
+        train(small, folder=tmp_path / "run", progress=kill_at(4))
+    training = train(small, folder=tmp_path / "run", resume=True)
+    assert losses_of(training) == pytest.approx([1e-4 * loss for loss in losses_of(whole[0])], rel=0.05)
+    assert training.timing["precision"] == "mixed_float16"
+
+
+def losses_of(training):
+    return [row["loss"] for row in read_history(training.folder / "history.csv")]
+
+
 @pytest.fixture(scope="module")
 def partial_labels(recipe):
     """Data sets whose labels exclude one class each, namely that which the pixel shows."""
@@ -299,10 +318,6 @@ def partly(recipe, partial_labels, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         record_frames(patch)
         return train(recipe.model_copy(update={"data": partial_labels}), folder=tmp_path_factory.mktemp("runs") / "run")
-
-
-def losses_of(training):
-    return [row["loss"] for row in read_history(training.folder / "history.csv")]
 
 
 def test_classes_that_no_label_names_have_no_score(partly):
@@ -339,6 +354,15 @@ def test_a_network_that_teaches_itself(partly, self_taught):
     (first, *rest), (first_taught, *rest_taught) = losses_of(partly), self_taught[1]
     assert first_taught == pytest.approx(first, rel=1e-3)
     assert rest_taught != pytest.approx(rest, rel=1e-2)
+
+
+@pytest.mark.slow
+def test_a_network_that_was_never_trained_teaches_nothing(partly, recipe, partial_labels, tmp_path):
+    """A network without a bundle to start from teaches itself after its first epoch, even if it may from the start."""
+    taught = recipe.model_copy(update={"data": partial_labels, "teacher": TeacherTable(sure=0.1)})
+    first, *rest = losses_of(train(taught, folder=tmp_path / "run"))
+    assert first == pytest.approx(losses_of(partly)[0], rel=1e-3)
+    assert rest != pytest.approx(losses_of(partly)[1:], rel=1e-2)
 
 
 @pytest.mark.slow

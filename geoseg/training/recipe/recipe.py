@@ -190,7 +190,8 @@ class TeacherTable(Section):
     sure: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Least probability of a class that it names, among the classes that the label allows."""
     start: Share = 0.0
-    """Share of the epochs, or of the minutes, before it begins."""
+    """Share of the epochs, or of the minutes, before it begins. The network itself begins after its first epoch at the
+    earliest, unless it has initial weights of a bundle."""
 
 
 class Augmentation(Section):
@@ -238,8 +239,8 @@ class Schedule(Section):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     """`auto` is mixed_bfloat16 on hardware that computes in bfloat16, else float32."""
     patience: Positive | None = None
-    """Stop after this many epochs without a better validation score, which needs images held out; None to train to the
-    end."""
+    """Stop after this many epochs, or checkpoints of a schedule in minutes, without a better validation score, which
+    needs images held out; None to train to the end."""
     table_every: Positive = 5
     """Epochs between progress rows, reports and pictures of the validation scene."""
 

@@ -109,15 +109,17 @@ class AveragingAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is 
                 average.assign(kept * average + (1 - kept) * weight)
 
 
-def build_optimizer(schedule: Schedule) -> keras.optimizers.Optimizer:
+def build_optimizer(schedule: Schedule, precision: str = "float32") -> keras.optimizers.Optimizer:
     """AdamW with warm-up, cosine decay and averaged weights (Loshchilov and Hutter, 2019, arXiv:1711.05101).
 
     A rate that follows the clock is set from outside. Gradients are not clipped: TensorFlow's devices would clip by
-    their own part of the batch.
+    their own part of the batch. In float16, the loss is scaled: gradients of a mean over a batch's pixels are too small
+    for it. Keras would do so by itself only if losses and metrics were of that precision, too.
     """
     rate = build_rate(schedule, schedule.epochs * schedule.steps) if schedule.minutes is None else schedule.rate
     averaging = {"use_ema": True, "ema_momentum": schedule.ema} if schedule.ema else {}
-    return AveragingAdamW(rate, weight_decay=schedule.weight_decay, **averaging)
+    optimizer = AveragingAdamW(rate, weight_decay=schedule.weight_decay, **averaging)
+    return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
 
 
 @contextmanager

@@ -58,9 +58,9 @@ def best_row(rows: Sequence[Row]) -> Row | None:
 
 
 def is_over(rows: Sequence[Row], patience: int | None) -> bool:
-    """Whether the best validation score is `patience` epochs old."""
+    """Whether the best validation score is `patience` rows old, each of one epoch or, by the clock, of many."""
     best = best_row(rows)
-    return patience is not None and best is not None and rows[-1]["epoch"] - best["epoch"] >= patience
+    return patience is not None and best is not None and sum(row["epoch"] > best["epoch"] for row in rows) >= patience
 
 
 def seconds_spent(rows: Sequence[Row]) -> float:

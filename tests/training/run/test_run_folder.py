@@ -68,10 +68,12 @@ def begin(folder, recipe, *, resume, names=NAMES):
         assert folder.recipe.exists()
 
 
+@pytest.mark.parametrize("apart", [1, 17])
 @pytest.mark.parametrize(("patience", "over"), [(None, False), (3, False), (2, True), (1, True)])
-def test_patience_counts_epochs_since_the_best(patience, over):
-    """A run is over when the best epoch is `patience` epochs old."""
-    assert is_over(rows(0.3, 0.5, 0.4, 0.4), patience) is over
+def test_patience_counts_scores_since_the_best(patience, over, apart):
+    """A run is over `patience` scores after the best, be they of each epoch or of checkpoints many epochs apart."""
+    scored = [row | {"epoch": apart * row["epoch"]} for row in rows(0.3, 0.5, 0.4, 0.4)]
+    assert is_over(scored, patience) is over
     assert not is_over([], patience)
 
 
