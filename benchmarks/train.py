@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Semaphore
 
 import numpy as np
 import rasterio
@@ -27,13 +28,14 @@ from geoseg.training.recipe.load import load_recipe, parse_recipe
 from geoseg.training.recipe.recipe import Recipe
 from geoseg.training.recipe.resolve import resolve
 
-start_keras()
+start_keras(trains=True)
 
 import keras  # noqa: E402 - started quietly
 
 from geoseg.training.data.dataset import open_data  # noqa: E402
 from geoseg.training.fit import build_augmenter, build_batches, compile_network  # noqa: E402
 from geoseg.training.run.batches import Batch, TrainingBatches  # noqa: E402
+from geoseg.training.run.callbacks import AHEAD  # noqa: E402
 from geoseg.training.run.devices import choose_devices, find_devices, has_own_memory, spread  # noqa: E402
 
 
@@ -53,40 +55,52 @@ class Repeated(keras.utils.PyDataset):
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds and processor seconds from the end of the first steps, which fill buffers, to the end of the last."""
+    """Seconds and processor seconds from the end of the first steps, which fill buffers, to the end of the last.
+
+    As in a run, Keras reads losses in other threads, and the steps sent are a few ahead: if each loss was waited for
+    before the next step is sent, an accelerator would idle in between.
+    """
+
+    async_safe = True
 
     def __init__(self, skip: int) -> None:
         super().__init__()
         self._skip = skip
-        self.seconds = 0.0
-        self.processor_seconds = 0.0
+        self._unread = Semaphore(AHEAD)
+        self._began = self._ended = (0.0, 0.0)
+
+    @property
+    def spent(self) -> tuple[float, float]:
+        """Seconds and processor seconds."""
+        return self._ended[0] - self._began[0], self._ended[1] - self._began[1]
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Wait until the device is done with an earlier step."""
+        self._unread.acquire()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Start or read the clock, after the device is done."""
-        if batch + 1 in (self._skip, self.params.get("steps")):
-            float((logs or {"loss": 0})["loss"])
+        self._unread.release()
+        now = time.perf_counter(), time.process_time()
         if batch + 1 == self._skip:
-            self._began = time.perf_counter(), time.process_time()
-        elif batch >= self._skip:
-            self.seconds = time.perf_counter() - self._began[0]
-            self.processor_seconds = time.process_time() - self._began[1]
+            self._began = now
+        self._ended = max(self._ended, now)
 
 
 def reading(batches: TrainingBatches, skip: int) -> tuple[float, float]:
     """Seconds and processor seconds that reading the batches takes, if nothing else is done."""
     clock = Clock(skip)
-    clock.set_params({})
     for step in range(len(batches)):
         _ = batches[step]
         clock.on_train_batch_end(step)
-    return clock.seconds, clock.processor_seconds
+    return clock.spent
 
 
 def training(network: keras.Model, batches: keras.utils.PyDataset, skip: int) -> tuple[float, float]:
     """Seconds and processor seconds that training on the batches takes."""
     clock = Clock(skip)
     network.fit(batches, callbacks=[clock], verbose=0, shuffle=False)
-    return clock.seconds, clock.processor_seconds
+    return clock.spent
 
 
 def rendered(folder: Path, changes: dict[str, int]) -> Recipe:
