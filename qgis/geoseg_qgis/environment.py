@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -87,14 +88,17 @@ def check_space(folder: Path) -> None:
         )
 
 
-def _advice(sentence: str, source: Source) -> str:
-    """Return what to do where it is geoseg itself that the package index lacks."""
-    if source.wheels is not None or "geoseg" not in sentence:
-        return ""
-    return (
-        " If the package index does not have this version of geoseg, choose a folder with its wheel: "
+def _failure(sentence: str, version: str, source: Source) -> str:
+    """Return what pip or uv said last as a sentence, and what to do where it is geoseg itself that is not found."""
+    said = re.sub(r"^\s*(error|cause):\s*", "", sentence, flags=re.IGNORECASE).rstrip(".")
+    has_wheel = source.wheels is not None and any(source.wheels.glob(f"geoseg-{version}-*.whl"))
+    advice = (
+        ""
+        if has_wheel or "geoseg" not in said
+        else f" If the package index does not have geoseg {version}, choose a folder with its wheel: "
         "`pip wheel --no-deps .` in its source makes one."
     )
+    return f"The set-up failed: {said}.{advice}"
 
 
 def make_environment(folder: Path, version: str, source: Source, listener: Listener) -> Program:
@@ -122,7 +126,7 @@ def make_environment(folder: Path, version: str, source: Source, listener: Liste
             if ending.cancelled:
                 raise ProgramError("The set-up was cancelled.")
             if ending.code:
-                raise ProgramError(f"The set-up failed: {ending.sentence}{_advice(ending.sentence, source)}")
+                raise ProgramError(_failure(ending.sentence, version, source))
         program = find_program(str(command_in(folder)), folder)
         complete = True
         return program

@@ -40,6 +40,8 @@ class GeosegPlugin:
             self._iface.removePluginRasterMenu(_MENU, self._action)
 
     def _set_up(self) -> None:
+        from .settings import current_program
         from .setup_dialog import SetupDialog
 
-        SetupDialog(self._iface.mainWindow()).exec_()
+        if SetupDialog(self._iface.mainWindow()).exec_():
+            self._iface.messageBar().pushSuccess("geoseg", f"Set up: {current_program()}.")

@@ -17,7 +17,12 @@ VARIABLE = "GEOSEG_COMMAND"
 
 
 class ProgramError(Exception):
-    """The geoseg command cannot be used; the text is a sentence for the user."""
+    """The geoseg command cannot be used; the text is a sentence for the user, with what to do."""
+
+    def __init__(self, found: str, advice: str = "") -> None:
+        super().__init__(f"{found}{advice}")
+        self.found = found if found.endswith(".") else f"{found}."
+        """What is wrong, without what to do: that is done in the dialog that shows this."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,17 @@ def find_program(chosen: str, environment: Path) -> Program:
         path = command_in(path)
     if not path.is_file():
         if named:
-            raise ProgramError(f"There is no file {path}; choose the geoseg command in {MENU}, or let it make one.")
+            raise ProgramError(
+                f"There is no file {path}", f"; choose the geoseg command in {MENU}, or let it make one."
+            )
         raise ProgramError(
-            f"geoseg is not set up yet: choose {MENU} once, or, without a window, name its command in {VARIABLE}."
+            "geoseg is not set up yet", f": choose {MENU} once, or, without a window, name its command in {VARIABLE}."
         )
     version = _version_of(path)
     if version.split(".")[:2] != required_version().split(".")[:2]:
         raise ProgramError(
-            f"{path} is geoseg {version}; this plugin belongs to geoseg {required_version()}. Update the plugin, or "
-            f"geoseg in {MENU}."
+            f"{path} is geoseg {version}; this plugin belongs to geoseg {required_version()}.",
+            f" Update the plugin, or geoseg in {MENU}.",
         )
     return Program(path=path, version=version)
 
@@ -76,9 +83,9 @@ def _version_of(path: Path) -> str:
             [path, "--version"], env=clean_environment(), capture_output=True, text=True, timeout=120, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ProgramError(f"{path} does not start ({error}); choose another command in {MENU}.") from error
+        raise ProgramError(f"{path} does not start ({error})", f"; choose another command in {MENU}.") from error
     found = re.fullmatch(r"geoseg, version (\S+)", shown.stdout.strip())
     if shown.returncode or found is None:
         said = " ".join((shown.stderr or shown.stdout).split())[-200:]
-        raise ProgramError(f"{path} is not geoseg, or is damaged ({said}); choose another command in {MENU}.")
+        raise ProgramError(f"{path} is not geoseg, or is damaged ({said})", f"; choose another command in {MENU}.")
     return found[1]

@@ -7,7 +7,7 @@ from threading import Event
 
 from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import QThread, pyqtSignal
-from qgis.PyQt.QtGui import QCloseEvent
+from qgis.PyQt.QtGui import QCloseEvent, QShowEvent
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -62,7 +62,9 @@ class Making(QThread):
         )
         try:
             program = make_environment(environment_folder(), required_version(), self._source, listener)
-        except (ProgramError, OSError) as error:
+        except ProgramError as error:
+            self.failed.emit(error.found)
+        except OSError as error:
             self.failed.emit(str(error))
         else:
             self.made.emit(str(program))
@@ -106,21 +108,23 @@ class SetupDialog(QDialog):
 
     def _install_box(self) -> QGroupBox:
         box = QGroupBox()
-        form = QFormLayout(box)
+        layout = QVBoxLayout(box)
         text = QLabel(
             f"Downloads about {DOWNLOAD_GB} GB from the Python package index, and takes {NEEDED_GB} GB of disk space "
             f"in {environment_folder()}. Nothing is installed into QGIS; to remove geoseg, delete that folder."
         )
         text.setWordWrap(True)
-        form.addRow(text)
+        layout.addWidget(text)
         self._wheels = QgsFileWidget()
         self._wheels.setStorageMode(QgsFileWidget.GetDirectory)
         self._offline = QCheckBox("Download nothing: the folder has all packages")
         source = chosen_source()
         self._wheels.setFilePath("" if source.wheels is None else str(source.wheels))
         self._offline.setChecked(source.offline)
+        form = QFormLayout()
         form.addRow("Folder of wheels (optional)", self._wheels)
-        form.addRow("", self._offline)
+        form.addRow(self._offline)
+        layout.addLayout(form)
         return box
 
     def _show_choice(self) -> None:
@@ -136,7 +140,7 @@ class SetupDialog(QDialog):
         source = Source(wheels=Path(wheels) if wheels else None, offline=self._offline.isChecked())
         choose_source(source)
         self._set_busy(True)
-        self._state.setText("Installing. This takes some minutes.")
+        self._tell("Installing. This takes some minutes.")
         self._making = Making(source)
         self._making.said.connect(self._log.appendPlainText)
         self._making.made.connect(self._finish)
@@ -149,7 +153,7 @@ class SetupDialog(QDialog):
                 raise ProgramError("Choose the file geoseg, in the folder bin of a Python environment.")
             find_program(path, environment_folder())
         except ProgramError as error:
-            self._state.setText(str(error))
+            self._tell(error.found)
             return
         choose_command(path)
         self.accept()
@@ -161,9 +165,24 @@ class SetupDialog(QDialog):
 
     def _fail(self, reason: str) -> None:
         self._join()
-        self._state.setText(reason)
         self._set_busy(False)
+        self._tell(reason)
         self._go.setText("Try again")
+
+    def _tell(self, sentence: str) -> None:
+        """Show a sentence, and make room for it."""
+        self._state.setText(sentence)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Grow to the height of all texts, which would be squeezed otherwise."""
+        self.layout().activate()
+        self.resize(self.width(), max(self.height(), self.layout().heightForWidth(self.width())))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show all texts."""
+        super().showEvent(event)
+        self._fit()
 
     def _join(self) -> None:
         if self._making is not None:
@@ -193,5 +212,5 @@ def _describe_current() -> str:
     try:
         program: Program = current_program()
     except ProgramError as error:
-        return str(error)
+        return error.found
     return f"In use: {program}."

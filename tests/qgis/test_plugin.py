@@ -18,6 +18,7 @@ from pyproj import Geod
 from stand_in_wheel import make_wheel
 
 from geoseg.cli import main
+from geoseg.version import __version__
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -237,8 +238,11 @@ def test_set_up_in_the_dialog(qgis, tmp_path):
     (tmp_path / "home").mkdir(mode=0o700)
     alone = replace(qgis, home=tmp_path / "home", variables={"GEOSEG_COMMAND": ""})
     told = alone.script("set_up.py", qgis.geoseg, make_wheel(tmp_path / "wheels"))
-    assert "not set up yet" in told["first"]
+    assert told["first"] == "geoseg is not set up yet."
     assert "is not geoseg" in told["wrong"]
+    assert "Set up…" not in told["wrong"]  # where one is
+    assert told["squeezed"] == []
+    assert told["done"] == f"geoseg: Set up: geoseg {__version__} ({qgis.geoseg})."
     assert told["kept"] == ""
     assert told["accepted"]
     assert told["command"] == str(qgis.geoseg)

@@ -188,14 +188,16 @@ def test_a_failed_set_up_keeps_the_environment_before(script, tmp_path, monkeypa
     assert not (tmp_path / "env.before").exists()
 
 
-@pytest.mark.parametrize("wheels", [None, Path("wheels")])
-def test_a_version_that_the_index_lacks(script, tmp_path, monkeypatch, wheels):
-    """Where the package index has no such geoseg, the sentence says where to get it, unless wheels were given."""
-    pip = script("import sys; sys.exit('ERROR: No matching distribution found for geoseg==0.1.0')")
+@pytest.mark.parametrize("chosen", ["no folder", "a folder without it", "its wheel"])
+@pytest.mark.parametrize("said", ["ERROR: no geoseg==0.1.0", "  cause: no geoseg==0.1.0."], ids=["pip", "uv"])
+def test_a_version_that_the_index_lacks(wheels, script, tmp_path, monkeypatch, chosen, said):
+    """Where the package index has no such geoseg, the sentence says where to get it, unless its wheel was given."""
+    pip = script(f"import sys; sys.exit({said!r})")
     monkeypatch.setattr(environment, "steps", lambda *_arguments: [[str(pip)]])
-    with pytest.raises(ProgramError, match="No matching distribution") as failed:
-        make_environment(tmp_path / "env", "0.1.0", Source(wheels=wheels), Heard().listener)
-    assert ("pip wheel" in str(failed.value)) == (wheels is None)
+    folder = {"no folder": None, "a folder without it": tmp_path, "its wheel": wheels}[chosen]
+    with pytest.raises(ProgramError, match=r"^The set-up failed: no geoseg==0\.1\.0\.") as failed:
+        make_environment(tmp_path / "env", __version__, Source(wheels=folder), Heard().listener)
+    assert ("pip wheel" in str(failed.value)) == (chosen != "its wheel")
 
 
 def test_uv_is_preferred(script, monkeypatch, tmp_path):

@@ -136,7 +136,7 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
                 return True, ""  # the run itself ends with this sentence
             from ..setup_dialog import SetupDialog
 
-            if not SetupDialog(iface.mainWindow(), str(error)).exec_():
+            if not SetupDialog(iface.mainWindow(), error.found).exec_():
                 return False, str(error)
         return True, ""
 
