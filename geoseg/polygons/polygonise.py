@@ -19,6 +19,7 @@ from geoseg.rasters.open import GDAL
 from geoseg.threads import InThreads, Tasks, in_order
 from geoseg.tiling import prefetch
 from geoseg.tiling.progress import Progress, no_progress
+from geoseg.vectors.gdal_path import as_is
 from geoseg.vectors.layers import Layer
 from geoseg.vectors.qgis import polygon_style
 from geoseg.vectors.targets import prepare_targets
@@ -71,11 +72,10 @@ class Polygons:
         by_ending = {path.suffix.lower(): path for path in self.files}
         if ".parquet" in by_ending:
             return geopandas.read_parquet(by_ending[".parquet"])
-        if ".gpkg" in by_ending:
-            return geopandas.read_file(by_ending[".gpkg"], layer=LAYER)
-        if ".fgb" in by_ending:  # in the order of its spatial index
-            return geopandas.read_file(by_ending[".fgb"]).sort_values("id", ignore_index=True)
-        return geopandas.read_file(by_ending[".geojson"])
+        ending = next(each for each in (".gpkg", ".fgb", ".geojson") if each in by_ending)
+        with as_is(by_ending[ending]) as path:
+            found = geopandas.read_file(path, layer=LAYER if ending == ".gpkg" else None)
+        return found.sort_values("id", ignore_index=True) if ending == ".fgb" else found  # by its spatial index
 
 
 def polygonise(

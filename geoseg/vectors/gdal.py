@@ -14,6 +14,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from geoseg.errors import GeosegWarning
 
+from .gdal_path import as_is
 from .layers import GEOMETRY, Layer
 
 _VERSION = "1.2"
@@ -108,12 +109,13 @@ def _system_errors() -> Iterator[None]:
 
 
 def _write(layer: Layer, path: Path, name: str, **options: object) -> None:
-    pyogrio.write_arrow(
-        layer.reader(),
-        str(path),
-        layer=name,
-        geometry_type=layer.geometry_type,
-        geometry_name=GEOMETRY.name,
-        crs=layer.crs.to_wkt(),
-        **options,
-    )
+    with as_is(path) as plain:
+        pyogrio.write_arrow(
+            layer.reader(),
+            str(plain),
+            layer=name,
+            geometry_type=layer.geometry_type,
+            geometry_name=GEOMETRY.name,
+            crs=layer.crs.to_wkt(),
+            **options,
+        )

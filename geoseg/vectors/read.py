@@ -14,6 +14,7 @@ from geoseg.errors import DataError
 from geoseg.files import check_regular
 from geoseg.sentences import unreadable
 
+from .gdal_path import as_is
 from .layers import GEOMETRY
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def columns_of(path: Path) -> list[str]:
         check_regular(path)
         if path.suffix.lower() == ".parquet":
             return [name for name in pa.parquet.read_schema(path).names if name != GEOMETRY.name]
-        return [str(name) for name in pyogrio.read_info(path, layer=_spatial_layer(path))["fields"]]
+        layer = _spatial_layer(path)
+        with as_is(path) as plain:
+            return [str(name) for name in pyogrio.read_info(plain, layer=layer)["fields"]]
     except (RuntimeError, OSError, ValueError, pa.ArrowException) as error:
         raise DataError(_unreadable(path, error)) from error
 
@@ -99,7 +102,9 @@ def _parquet(path: Path) -> "geopandas.GeoDataFrame":
 def _gdal(path: Path, *, attributes: Sequence[str] | None) -> "geopandas.GeoDataFrame":
     import pyogrio  # slow, as geopandas is, and not needed where an area of interest is not
 
-    return pyogrio.read_dataframe(path, layer=_spatial_layer(path), columns=attributes)
+    layer = _spatial_layer(path)
+    with as_is(path) as plain:
+        return pyogrio.read_dataframe(plain, layer=layer, columns=attributes)
 
 
 def _spatial_layer(path: Path) -> str:
@@ -112,7 +117,8 @@ def _spatial_layer(path: Path) -> str:
                 raise DataError(
                     f"{path} is a virtual file of OGR, which may name any other; save its features (`ogr2ogr`)."
                 )
-    layers = pyogrio.list_layers(path)
+    with as_is(path) as plain:
+        layers = pyogrio.list_layers(plain)
     spatial = [name for name, kind in layers if kind is not None]
     if len(spatial) > 1 and _LAYER not in spatial:
         raise DataError(f"{path} has the layers {', '.join(spatial)}; use a file with one layer, or name it {_LAYER}.")
