@@ -11,6 +11,7 @@ from pathlib import Path
 from qgis.core import (
     QgsDataProvider,
     QgsMapLayer,
+    QgsPalettedRasterRenderer,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
@@ -21,6 +22,10 @@ from qgis.PyQt.QtCore import QCoreApplication, QObject, pyqtSignal
 
 _ORDER = ("roads", "polygons", "classes", "confidence", "disagreement", "probabilities")
 """Layers of a group from the top; of several with one name, the newest is above."""
+
+
+_SHOWN = 10
+"""Entries of a legend that QGIS shows; longer ones are closed at first."""
 
 
 class Placed(QgsProcessingLayerPostProcessorInterface):
@@ -48,8 +53,11 @@ class Placed(QgsProcessingLayerPostProcessorInterface):
         if node is not None and self._group:
             group = root.findGroup(self._group) or root.insertGroup(0, self._group)
             above = sum(_rank(child.name()) < _rank(self._name) for child in group.children())
-            group.insertChildNode(above, node.clone())
+            moved = node.clone()
+            group.insertChildNode(above, moved)
             node.parent().removeChildNode(node)
+            if isinstance(layer.renderer(), QgsPalettedRasterRenderer):  # QGIS has closed that of a palette of 256
+                moved.setExpanded(len(layer.renderer().classes()) <= _SHOWN)
         self.kept.remove(self)
 
 

@@ -10,7 +10,8 @@ def describe(option):
     default = option.default if kind in (Choice, Number) else None
     return {
         "flag": option.flag, "kind": kind.__name__, "default": default, "choices": getattr(option, "choices", ()),
-        "repeats": kind is Texts, "is_flag": kind is Flag,
+        "repeats": kind is Texts, "is_flag": kind is Flag, "advanced": option.advanced,
+        "label": option.label if kind is Flag or default is not None else f"{option.label} [optional]",
     }  # fmt: skip
 
 

@@ -2,12 +2,17 @@
 
 import sys
 
-from qgis.core import QgsMapRendererParallelJob, QgsMapSettings, QgsRasterLayer
+from qgis.core import QgsLayerTreeModel, QgsMapRendererParallelJob, QgsMapSettings, QgsRasterLayer
+from qgis.gui import QgsLayerTreeView
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
 from session import answer, load, project
 
 scene, folder = sys.argv[1:]
+tree = QgsLayerTreeModel(project.layerTreeRoot())
+tree.setAutoCollapseLegendNodes(10)  # as in the window
+panel = QgsLayerTreeView()
+panel.setModel(tree)
 project.addMapLayer(QgsRasterLayer(scene, "my scene"))
 mapped = load("geoseg:predict", {"INPUT": "my scene", "FOLDER": folder, "CONFIDENCE": True})
 classes = mapped["CLASSES"]
@@ -27,7 +32,7 @@ def describe(node):
     layer = node.layer()
     return {
         "name": node.name(), "crs": layer.crs().authid(), "source": layer.source(), "symbols": symbols(layer),
-        "valid": layer.isValid(),
+        "valid": layer.isValid(), "expanded": node.isExpanded(),
     }  # fmt: skip
 
 

@@ -41,6 +41,7 @@ def test_every_field_is_an_option_of_its_command(qgis):
         options = {flag: each for each in command_of(words).params for flag in (*each.opts, *each.secondary_opts)}
         for option in algorithm["options"]:
             declared = options[option["flag"]]
+            assert option["advanced"] or len(option["label"]) <= 52, "the dialog would have to be made wider"
             assert declared.multiple == option["repeats"] or option["kind"] == "Choice", option
             assert declared.is_flag == option["is_flag"], option
             if isinstance(declared.type, click.Choice):
@@ -106,7 +107,7 @@ def test_results_come_back_into_the_project(qgis, tmp_path, samples):
     assert set(shown["outside"]) == {"Resized raster", "my scene"}
     with rasterio.open(samples / "coast.tif") as scene:
         crs = scene.crs.to_string()
-    assert all(each["crs"] == crs and each["valid"] for each in layers.values())
+    assert all(each["crs"] == crs and each["valid"] and each["expanded"] for each in layers.values())
     assert [name for name, _ in layers["classes"]["symbols"]] == ["building", "land", "road", "vegetation", "water"]
     assert ["road", "#ff6a00"] in layers["roads"]["symbols"]
     colours = dict(layers["classes"]["symbols"])

@@ -69,8 +69,8 @@ class EvaluateClasses(Evaluate):
     )
     COMMAND = ("rasters",)
     OPTIONS = (
-        Texts("IGNORE", "--ignore", "Reference classes to leave out, by name or id"),
-        Text("CLASS", "--class", "Compare one class only, as NAME or NAME=VALUE"),
+        Texts("IGNORE", "--ignore", "Reference classes to leave out", "By name or id."),
+        Text("CLASS", "--class", "Compare one class only", "NAME, or NAME=VALUE."),
         Text(
             "ERODE",
             "--erode",

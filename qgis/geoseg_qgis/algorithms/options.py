@@ -152,7 +152,7 @@ MODEL = (
         choices=("aerial", "roads"),
         default="aerial",
     ),
-    File("BUNDLE", "--model", "Your own model (.keras), instead of the one above", extension="keras"),
+    File("BUNDLE", "--model", "Your own model instead (.keras)", extension="keras"),
 )
 
 

@@ -24,7 +24,7 @@ class Polygons(FromRaster):
         Texts("CLASSES", "--class", "Classes to keep, such as building, water", "Names or ids; empty: all."),
         Number("MIN_AREA", "--min-area", "Merge areas smaller than this, in m²"),
         Number("SIMPLIFY", "--simplify", "Simplify borders by, in metres", "1.5 pixels remove the stair steps."),
-        Texts("REGULARISE", "--regularise", "Write only these classes, with right angles", "As for buildings."),
+        Texts("REGULARISE", "--regularise", "Only these classes, with right angles", "As for buildings."),
         more("polygons"),
         OVERWRITE,
     )

@@ -58,8 +58,8 @@ class Predict(GeosegAlgorithm):
         Flag("REPORT", "--report", "Also write a report", "One HTML page of pictures and tables, which opens offline."),
         Text("BANDS", "--bands", "Bands for the model, such as 3,2,1", "Empty: as the file describes them."),
         Number(
-            "MIN_CONFIDENCE", "--min-confidence", "Mark pixels as unknown where the class probability is below",
-            "0 to 1; empty: none.", high=1,
+            "MIN_CONFIDENCE", "--min-confidence", "Unknown if less probable than",
+            "Gives pixels whose class is less probable the class unknown. 0 to 1; empty: none.", high=1,
         ),
         Number("GSD", "--gsd", "Pixel size to predict at, in metres", "Empty: the model's.", advanced=True, low=0.001),
         Flag("MATCH_INPUT", "--match-input", "Write rasters on the scene's pixel grid", advanced=True),
@@ -85,7 +85,7 @@ class Predict(GeosegAlgorithm):
         )
         pixel = QgsProcessingParameterNumber(
             "PIXEL_SIZE",
-            "Pixel size in metres (only for layers that are not files)",
+            "Pixel size in metres (if the layer is no file)",
             type=QgsProcessingParameterNumber.Double,
             defaultValue=0.5,
             minValue=0.01,

@@ -21,8 +21,8 @@ class Resize(FromRaster):
     COMMAND = ("resize",)
     OPTIONS = (
         Number("GSD", "--gsd", "Pixel size, in metres on the ground"),
-        Number("SCALE", "--scale", "Scale: new pixels for each old one, along a side"),
-        Text("SIZE", "--size", "Width and height in pixels, such as 1024x768"),
+        Number("SCALE", "--scale", "Scale", "New pixels for each old one, along a side."),
+        Text("SIZE", "--size", "Width and height, such as 1024x768", "In pixels."),
         Flag("LABELS", "--labels", "The values are class ids"),
         more("resize"),
         OVERWRITE,

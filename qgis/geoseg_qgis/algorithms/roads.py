@@ -25,8 +25,8 @@ class Roads(FromRaster):
     COMMAND = ("roads",)
     LAYER = "roads"
     OPTIONS = (
-        Number("CLASS", "--class", "Class id of roads, if the raster holds classes", high=255, integer=True),
-        Number("THRESHOLD", "--threshold", "Lowest probability of a road, if the raster holds probabilities", high=1),
+        Number("CLASS", "--class", "Class id of roads, of a class raster", high=255, integer=True),
+        Number("THRESHOLD", "--threshold", "Lowest probability of a road", "Of a raster of probabilities.", high=1),
         Number("BAND", "--band", "Band to read", "Empty: the band named road, or the only one.", low=1, integer=True),
         more("roads"),
         OVERWRITE,

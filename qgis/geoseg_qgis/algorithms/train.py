@@ -34,7 +34,7 @@ class Train(GeosegAlgorithm):
         "started again with the same settings and folder."
     )
     OPTIONS = (
-        Texts("SET", "--set", "Values of the recipe to change, such as schedule.epochs=20"),
+        Texts("SET", "--set", "Changes, such as schedule.epochs=20", "Values of the recipe, with commas between."),
         more("train"),
     )
 
