@@ -52,9 +52,10 @@ class Placed(QgsProcessingLayerPostProcessorInterface):
         node = root.findLayer(layer.id())
         if node is not None and self._group:
             group = root.findGroup(self._group) or root.insertGroup(0, self._group)
-            above = sum(_rank(child.name()) < _rank(self._name) for child in group.children())
+            others = [child for child in group.children() if child != node]  # QGIS adds layers to the current group
+            below = [child for child in others if _rank(child.name()) >= _rank(self._name)]
             moved = node.clone()
-            group.insertChildNode(above, moved)
+            group.insertChildNode(group.children().index(below[0]) if below else -1, moved)
             node.parent().removeChildNode(node)
             if isinstance(layer.renderer(), QgsPalettedRasterRenderer):  # QGIS has closed that of a palette of 256
                 moved.setExpanded(len(layer.renderer().classes()) <= _SHOWN)
