@@ -14,8 +14,8 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 NAMES = ("set_up", "predict", "progress", "results")
-COLOURS = 128
-"""Of a picture: enough for dialogs, and small."""
+COLOURS = 256
+"""Of a picture: enough for dialogs and maps, and small."""
 SETTINGS = """[PythonPlugins]
 processing=true
 geoseg_qgis=true
@@ -37,10 +37,12 @@ def take(folder: Path) -> None:
         profile = Path(work) / "profiles" / "default" / "QGIS"
         profile.mkdir(parents=True)
         (profile / "QGIS3.ini").write_text(SETTINGS)
+        Path(work, "temporary").mkdir()
         variables = {
             "HOME": work,
             "PATH": "/usr/bin:/bin",  # QGIS takes the first Python on the path for its own
             "XDG_RUNTIME_DIR": work,
+            "TMPDIR": f"{work}/temporary",  # QGIS marks layers of files in its temporary folder
             "QGIS_PLUGINPATH": str(HERE),
             "GEOSEG_COMMAND": str(geoseg),
             "GEOSEG_PICTURES": work,
@@ -53,7 +55,9 @@ def take(folder: Path) -> None:
         subprocess.run([*screen, "qgis", *arguments], env=os.environ | variables, timeout=600, check=True)
         for name in NAMES:
             picture = Image.open(Path(work) / f"{name}.png").convert("RGB")
-            picture.quantize(COLOURS, dither=Image.Dither.NONE).save(folder / f"qgis_{name}.png", optimize=True)
+            # Other methods give rare colours, such as those of a legend, to others.
+            few = picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            few.save(folder / f"qgis_{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -34,10 +34,12 @@ def main() -> None:
         dock.setVisible(dock.objectName() in ("Layers", "ProcessingToolbox"))
     window.findChild(QDockWidget, "ProcessingToolbox").searchBox.setText("geoseg")
     QgsProject.instance().addMapLayer(QgsRasterLayer(SCENE, "suburb"))
-    dialog = SetupDialog(window, "geoseg is not set up yet.")
+    command = os.environ.pop("GEOSEG_COMMAND")  # as in a profile that is new
+    dialog = SetupDialog(window)
     dialog.show()
     save(dialog, "set_up")
     dialog.close()
+    os.environ["GEOSEG_COMMAND"] = command
     out = FOLDER / "maps"
     dialog = processing.createAlgorithmDialog("geoseg:predict", {"FOLDER": str(out)})
     dialog.resize(980, 740)
