@@ -118,3 +118,15 @@ def test_an_extent_beyond_a_layer_is_cut(qgis, tmp_path):
         "In this project, the CRS of moved is Custom CRS; in its file, which geoseg reads, it"
     )
     assert "it is EPSG:32633. Put" in told["moved"]
+
+
+def test_what_is_empty_is_not_given(qgis, tmp_path, samples):
+    """A field that is left empty, in whichever way, is not given to geoseg: an empty number is not class 0."""
+    program = tmp_path / "geoseg"
+    program.write_text(f"#!/bin/sh\n[ $1 = --version ] && echo geoseg, version {__version__}\nexit 0\n")
+    program.chmod(0o755)
+    silent = replace(qgis, variables={"GEOSEG_COMMAND": str(program)})
+    *empty, zero = silent.script("empty_fields.py", samples / "coast_classes.tif", tmp_path / "roads.gpkg")
+    assert len(empty) == 10
+    assert not any(option in command for command in empty for option in ("--class", "--threshold", "--aoi"))
+    assert "--class=0" in zero

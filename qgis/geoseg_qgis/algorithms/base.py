@@ -15,7 +15,7 @@ from qgis.core import (
     QgsProcessingUtils,
     QgsRasterLayer,
 )
-from qgis.PyQt.QtCore import QCoreApplication, QThread
+from qgis.PyQt.QtCore import QCoreApplication, QThread, QVariant
 from qgis.PyQt.QtGui import QIcon
 
 from ..program import ProgramError, required_version
@@ -120,7 +120,8 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
             return self.parameterAsBool(parameters, option.name, context)
         if isinstance(option, Choice):
             return self.parameterAsEnumString(parameters, option.name, context)
-        if parameters.get(option.name, option.default if isinstance(option, Number) else None) is None:
+        value = parameters.get(option.name, option.default if isinstance(option, Number) else None)
+        if is_empty(value):  # QGIS would read 0
             return None
         if isinstance(option, Number):
             return self.parameterAsDouble(parameters, option.name, context)
@@ -139,6 +140,11 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
             if not SetupDialog(iface.mainWindow(), error.found).exec_():
                 return False, str(error)
         return True, ""
+
+
+def is_empty(value: Any) -> bool:  # noqa: ANN401 - of any parameter
+    """Return whether the value of a parameter says that there is none."""
+    return value is None or value == "" or (isinstance(value, QVariant) and value.isNull())
 
 
 def result_of(ending: Ending, suffix: str) -> Path:

@@ -28,7 +28,7 @@ from qgis.core import (
 
 from ..results import load_into
 from ..scenes import Written, extent_of, file_of
-from .base import GeosegAlgorithm, Parameters, result_of
+from .base import GeosegAlgorithm, Parameters, is_empty, result_of
 from .options import MODEL, OVERWRITE, Choice, Flag, Number, Text, more
 
 _LAYERS = ("roads", "classes", "confidence", "disagreement", "probabilities")
@@ -109,8 +109,8 @@ class Predict(GeosegAlgorithm):
         layer = self.inputRaster(parameters, context)
         self._scene: str | Written | None = file_of(layer)
         self._area: QgsVectorLayer | None = None
-        has_extent = parameters.get("EXTENT") not in (None, "")
-        if has_extent and parameters.get("AOI") is not None:
+        has_extent, has_area = (not is_empty(parameters.get(name)) for name in ("EXTENT", "AOI"))
+        if has_extent and has_area:
             raise QgsProcessingException("Give an extent or an area to map, not both.")
         if self._scene is None:
             if not has_extent:
@@ -125,7 +125,7 @@ class Predict(GeosegAlgorithm):
             feature = QgsFeature()
             feature.setGeometry(QgsGeometry.fromRect(rectangle))
             self._area.dataProvider().addFeature(feature)
-        elif parameters.get("AOI") is not None:
+        elif has_area:
             source = self.parameterAsSource(parameters, "AOI", context)
             if source is None:
                 raise QgsProcessingException(self.invalidSourceError(parameters, "AOI"))
