@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from geoseg.files import whole
 from geoseg.models.backend import without_chatter
 from geoseg.models.engines.devices import keep_compiled
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
@@ -25,6 +24,7 @@ from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
 from .run.augmentation import Augmenter
 from .run.batches import TrainingBatches, stack_places
+from .run.best_weights import BestWeights
 from .run.callbacks import EpochDone, KeepBest, StepProgress, TimeSteps, WriteHistory
 from .run.checkpoint import SaveCheckpoint, load_checkpoint
 from .run.clock import RATES, FollowClock, WhenDue
@@ -64,7 +64,7 @@ def fit(
     rows = read_history(folder.history)
     random.seed(run.seed)  # Keras's layers draw their seeds from Python's generator
     images = data.validation_images()
-    shipped = build_shipped(run.network, run.card)
+    shipped, best = build_shipped(run.network, run.card), BestWeights(folder.best)
 
     def report(row: Row) -> None:
         epoch_done(row)
@@ -84,7 +84,7 @@ def fit(
             KeepBest(
                 tiles,
                 calibration,
-                keep=partial(_save_weights, network, shipped, folder),
+                keep=partial(_save_weights, network, shipped, best),
                 picture=_build_painter(run, images, partial(_predict_tile, network, len(devices)), folder),
                 picture_every=schedule.rows_every,
                 rows=rows,
@@ -100,6 +100,7 @@ def fit(
         try:
             epochs = schedule.epochs if schedule.minutes is None else sys.maxsize
             done = load_checkpoint(folder.checkpoint, network)
+            best.go_back(done)
             network.fit(batches, epochs=epochs, initial_epoch=done, callbacks=callbacks, verbose=0, shuffle=False)
         except Exception:
             raised = batches.error or (tiles and tiles.error)
@@ -224,11 +225,10 @@ def draw_calibration_images(
         return [np.array(ops.convert_to_numpy(augmenter(*batches[step])[0])) for step in range(count)]
 
 
-def _save_weights(network: TrainingNetwork, shipped: keras.Model, folder: RunFolder) -> None:
-    """Save the network's weights, without the optimizer's."""
+def _save_weights(network: TrainingNetwork, shipped: keras.Model, best: BestWeights, epoch: int) -> None:
+    """Save the network's weights of an epoch, without the optimizer's."""
     shipped.set_weights(network.copy_network_weights())
-    with whole(folder.best) as new:
-        shipped.save_weights(new)
+    best.save(shipped, epoch)
 
 
 def _predict_tile(network: keras.Model, devices: int, tile: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

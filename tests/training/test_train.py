@@ -9,11 +9,13 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
 import tomli_w
 from rasterio import Affine
+from standins import warned
 
 import geoseg.training.finish
 import geoseg.training.fit
@@ -246,6 +248,26 @@ def test_a_killed_run_ends_as_if_it_had_not_been(whole, recipe, tmp_path):
     networks = [load_network(training.bundle).get_weights() for training in (whole[0], resumed)]
     for one, other in zip(*networks, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_a_run_killed_between_its_best_weights_and_its_checkpoint(recipe, tmp_path):
+    """An epoch without a checkpoint is repeated, perhaps with another result: its weights are the best no more."""
+
+    def kill_after_first(row):
+        if row["epoch"] > 1:
+            raise Killed
+
+    weights = tmp_path / "run" / "checkpoints" / "best.weights.h5"
+    everywhere = recipe.data[0].model_copy(update={"split": Split(validation=0.0)})
+    unscored = recipe.model_copy(update={"data": [everywhere]})
+    with warned("nothing is held out"), pytest.raises(Killed):
+        train(unscored, folder=tmp_path / "run", epoch_done=kill_after_first)
+    with h5py.File(weights) as file:
+        assert file.attrs["epoch"] == 2
+    with warned("nothing is held out"), pytest.raises(Killed):
+        train(unscored, folder=tmp_path / "run", resume=True, progress=kill_at(4))
+    with h5py.File(weights) as file:
+        assert file.attrs["epoch"] == 1
 
 
 def test_a_finished_run_is_not_trained_again(whole, recipe, monkeypatch):

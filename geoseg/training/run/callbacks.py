@@ -109,7 +109,7 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
 
     Normalisation statistics of the averaged weights are measured on the batches of images in `calibration`. `picture`
     draws the prediction of a scene after the first, the last and each new best epoch, and every `picture_every` epochs;
-    it is called with the epoch, counted from 1. `rows` is the history of the run before an interruption.
+    it and `keep` are called with the epoch, counted from 1. `rows` is the history of the run before an interruption.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
         tiles: ValidationTiles | None,
         calibration: Sequence[npt.NDArray[np.float32]],
         *,
-        keep: Callable[[], None],
+        keep: Callable[[int], None],
         picture: Callable[[int], None],
         picture_every: int,
         rows: Sequence[Row],
@@ -150,7 +150,7 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not 
             is_best = self._best is None or score >= self._best
             if is_best:
                 self._best = score
-                self._keep()
+                self._keep(epoch + 1)
             if is_best or (epoch + 1) % self._picture_every == 0 or epoch in (0, self.params["epochs"] - 1):
                 self._picture(epoch + 1)
                 self._undrawn = None

@@ -9,7 +9,7 @@ import keras
 from geoseg.errors import OutputError
 from geoseg.files import whole
 
-_EPOCH = "epoch"
+EPOCH = "epoch"
 """Attribute of the file: the number of epochs done."""
 
 
@@ -25,7 +25,7 @@ class SaveCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras i
         with whole(self._path) as new:
             self.model.save_weights(new)
             with h5py.File(new, "a") as file:
-                file.attrs[_EPOCH] = epoch + 1
+                file.attrs[EPOCH] = epoch + 1
 
 
 def load_checkpoint(path: Path, network: keras.Model) -> int:
@@ -36,7 +36,7 @@ def load_checkpoint(path: Path, network: keras.Model) -> int:
     if not path.exists():
         return 0
     with h5py.File(path) as file:
-        epoch = file.attrs.get(_EPOCH)
+        epoch = file.attrs.get(EPOCH)
     if epoch is None:
         raise OutputError(f"{path} does not say its epoch; start the run again in another folder.")
     network.load_weights(path)

@@ -20,8 +20,8 @@ class Network:
 
 def judged(scores, *, epochs, rows=()):
     """Epochs kept and epochs drawn, given the scores after `rows`."""
-    kept, shown, now = [], [], None
-    callback = KeepBest(object(), [], keep=lambda: kept.append(now), picture=shown.append, picture_every=5, rows=rows)
+    kept, shown = [], []
+    callback = KeepBest(object(), [], keep=kept.append, picture=shown.append, picture_every=5, rows=rows)
     callback.set_model(Network(scores))
     callback.set_params({"epochs": epochs})
     callback.on_train_begin()
