@@ -69,10 +69,11 @@ def build_label_encoder(entry: DataSet, sets: LabelSets) -> LabelEncoder:
             f"data set {entry.name} has coding {entry.coding!r}; choose ids, colours, vector or one of "
             f"{', '.join(CODINGS)}."
         )
+    keys = _find_keys(entry, coding)
     own = {
-        _parse_key(key, coding, entry): sets.encode(target, entry.name)
-        for key, target in entry.values.items()
-        if key != OTHERS and key not in coding.names.values()
+        value: sets.encode(entry.values[key], entry.name)
+        for value, key in keys.items()
+        if key not in coding.names.values()
     }
     names = {value: name for value, name in coding.names.items() if value not in own}
     table = _encode_names(names, entry, coding, sets) | own
@@ -88,6 +89,21 @@ def build_label_encoder(entry: DataSet, sets: LabelSets) -> LabelEncoder:
         others=None if others is None else sets.encode(others, entry.name),
         legend=None if entry.values or entry.coding != "ids" else sets.legend,
     )
+
+
+def _find_keys(entry: DataSet, coding: Coding) -> dict[int, str]:
+    """Find the key of `values` for each id or colour that it lists; UsageError if there are two."""
+    named = [(value, name) for value, name in coding.names.items() if name in entry.values]
+    others = [key for key in entry.values if key != OTHERS and key not in coding.names.values()]
+    found: dict[int, str] = {}
+    for value, key in [*named, *((_parse_key(key, coding, entry), key) for key in others)]:
+        if value in found:
+            raise UsageError(
+                f"data set {entry.name} maps {found[value]!r} and {key!r}, which are the same; remove one of them from "
+                "its `values`."
+            )
+        found[value] = key
+    return found
 
 
 def _encode_names(names: Mapping[int, str], entry: DataSet, coding: Coding, sets: LabelSets) -> dict[int, int]:

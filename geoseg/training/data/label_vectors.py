@@ -59,6 +59,12 @@ def build_vector_coding(entry: DataSet, sets: LabelSets) -> VectorCoding:
             f"data set {entry.name} has vector labels; map their features by an `attribute` with `values`, "
             f"or `values = {{ {OTHERS!r} = … }}` for all of them."
         )
+    if entry.attribute is None and len(values) > 1:
+        unused = next(key for key in values if key != OTHERS)
+        raise UsageError(
+            f"data set {entry.name} has no `attribute`, so all its features are {OTHERS!r}, and none {unused!r}; name "
+            "the attribute that holds these values, or remove them from `values`."
+        )
     ground = entry.values.get(BACKGROUND)
     return VectorCoding(
         data_set=entry.name,

@@ -147,6 +147,9 @@ def test_unknown_ids():
         ({"coding": "colours", "values": {"1": "road"}}, "maps '1'; expected a colour like #4a4a4a"),
         ({"coding": "potsdam"}, "has the class 'impervious surface' of coding potsdam"),
         ({"coding": "isprs"}, "has coding 'isprs'; choose ids, colours, vector or one of"),
+        ({"values": {"1": "road", "01": "water"}}, "maps '1' and '01', which are the same"),
+        ({"coding": "colours", "values": {"#FF0000": "road", "#ff0000": "water"}}, "'#FF0000' and '#ff0000'"),
+        ({"coding": "mbrsc", "values": {"road": "water", "#6ec1e4": "road"}}, "maps 'road' and '#6ec1e4'"),
     ],
 )
 def test_codings_that_make_no_sense(entry, sentence):

@@ -110,6 +110,7 @@ def test_ground_without_features_is_ignored(write_features, labels):
     ("entry", "sentence"),
     [
         ({"values": {}}, "map their features by"),
+        ({"values": {"*": "road", "lake": "water"}}, r"no `attribute`, .* are '\*', and none 'lake'"),
         ({"attribute": "kind", "values": {"lake": "water"}}, "have 2 features here whose kind is 'street'"),
         ({"attribute": "type"}, "have no attribute 'type'; they have kind"),
     ],
