@@ -39,9 +39,9 @@ def find_corners(  # noqa: PLR0917 - compiled: plain arguments
 
 
 @compiled_as(
-    "(float64[:,::1], int64[::1], int64[::1], int64, int64[:,::1], boolean[:,::1], float64[:,::1], float64[::1],"
-    " float64[::1], float64[:,::1], float64[::1], int64, float64, float64, float64, float64, float64[::1],"
-    " float64[:,::1], int64[::1])"
+    "(float64[:,::1], int64[::1], int64[::1], int64, int64[:,::1], boolean[:,::1], float64[:,::1], float64[:,::1],"
+    " float64[::1], float64[::1], float64[:,::1], float64[::1], int64, float64, float64, float64, float64,"
+    " float64[::1], float64[:,::1], int64[::1])"
 )
 def draw(  # noqa: PLR0912, PLR0915, PLR0917 - compiled: one loop, plain arguments
     corners: Points,
@@ -51,6 +51,7 @@ def draw(  # noqa: PLR0912, PLR0915, PLR0917 - compiled: one loop, plain argumen
     ends: Ids,
     dead: Flags,
     place: Points,
+    metric: Points,
     half_width: Floats,
     tip_reach: Floats,
     bends: Floats,
@@ -64,7 +65,12 @@ def draw(  # noqa: PLR0912, PLR0915, PLR0917 - compiled: one loop, plain argumen
     points: Points,
     start: Ids,
 ) -> None:
-    """Write the lines of edges, and their offsets to `start`; `padded` has room for a line and the weights."""
+    """Write the lines of edges, and their offsets to `start`; `padded` has room for a line and the weights.
+
+    `metric` is the matrix from steps (columns, rows) to the unit of all distances, the side of a square pixel.
+    """
+    # Breadth of a column and of a row, square to their edges; the area of a pixel is 1.
+    wide, high = 1 / np.hypot(metric[0, 1], metric[1, 1]), 1 / metric[0, 0]
     radius = weights.size // 2
     filled = 0
     for k in range(start.size - 1):
@@ -83,16 +89,23 @@ def draw(  # noqa: PLR0912, PLR0915, PLR0917 - compiled: one loop, plain argumen
             size = 2
             points[begin + 1, 0], points[begin + 1, 1] = points[begin, 0], points[begin, 1]
         for side in range(0 if ring else 2):
+            tip, way = (begin, 1) if side == 0 else (begin + size - 1, -1)
+            reach = bends[edge, side]
+            if dead[edge, side]:
+                far = tip + way * min(size - 1, heading)
+                east, south = points[tip, 0] - points[far, 0], points[tip, 1] - points[far, 1]
+                reach = tip_reach[edge] * _lost(metric, east, south)
             _straighten(
                 points,
-                begin if side == 0 else begin + size - 1,
-                1 - 2 * side,
+                metric,
+                tip,
+                way,
                 size,
                 place[ends[edge, side], 0],
                 place[ends[edge, side], 1],
                 corners[offsets[k] + 1 if side == 0 else last - 1, 0],
                 corners[offsets[k] + 1 if side == 0 else last - 1, 1],
-                tip_reach[edge] if dead[edge, side] else bends[edge, side],
+                reach,
                 heading if dead[edge, side] else size,
             )
         # Smooth between fixed ends, about which the line is point-reflected; a ring wraps around.
@@ -129,18 +142,18 @@ def draw(  # noqa: PLR0912, PLR0915, PLR0917 - compiled: one loop, plain argumen
             far = tip + way * min(size - 1, heading)
             col, row = points[tip, 0], points[tip, 1]
             east, south = col - points[far, 0], row - points[far, 1]
-            norm = np.hypot(east, south)
+            norm = _length(metric, east, south)
             if norm == 0:
                 continue
             east, south = east / norm, south / norm
             to_border, beside = np.inf, np.inf
             for axis in range(2):
                 part, at, most = (east, col, columns) if axis == 0 else (south, row, rows)
-                beside = min(beside, min(at, most - at))  # noqa: PLW3301 - one compiled `min`
+                beside = min(beside, min(at, most - at) * (wide if axis == 0 else high))
                 if part != 0:
                     to_border = min(to_border, max(((most if part > 0 else 0.0) - at) / part, 0.0))
-            near = leaving * half_width[ends[edge, side]] + 1
-            stretch = half_width[ends[edge, side]]
+            stretch = half_width[ends[edge, side]] * _lost(metric, east, south)
+            near = leaving * stretch + 1
             if beside <= near and to_border <= oblique * near:
                 stretch = to_border
             points[tip - way, 0], points[tip - way, 1] = col + stretch * east, row + stretch * south
@@ -155,8 +168,29 @@ def draw(  # noqa: PLR0912, PLR0915, PLR0917 - compiled: one loop, plain argumen
 
 
 @compiled_within
+def _length(metric: Points, east: float, south: float) -> float:
+    """Return the length of a step of columns and rows."""
+    return float(np.hypot(metric[0, 0] * east + metric[0, 1] * south, metric[1, 1] * south))
+
+
+@compiled_within
+def _lost(metric: Points, east: float, south: float) -> float:
+    """Return what thinning takes from the end of a road that leads this way, in half-widths at that end; at least 1.
+
+    It takes as many pixels from the end as from either side, and pixels reach further along their longer side. Where
+    they reach less far towards the end, the end is the nearest edge: its distance is the half-width measured there.
+    """
+    across, down = metric[0, 0] * east + metric[0, 1] * south, metric[1, 1] * south
+    # How far a pixel reaches towards the end and towards a side, both times the length of the step.
+    end = np.hypot(metric[0, 0] * across, metric[0, 1] * across + metric[1, 1] * down)
+    beside = np.hypot(metric[0, 0] * down, metric[0, 1] * down - metric[1, 1] * across)
+    return float(max(end / beside, 1.0)) if beside > 0 else 1.0
+
+
+@compiled_within
 def _straighten(  # noqa: PLR0917 - compiled: plain arguments
     points: Points,
+    metric: Points,
     tip: int,
     way: int,
     size: int,
@@ -185,16 +219,18 @@ def _straighten(  # noqa: PLR0917 - compiled: plain arguments
             break
     stop = half - 1
     for k in range(passing, half):
-        if np.hypot(points[tip + way * k, 0] - node_x, points[tip + way * k, 1] - node_y) > reach:
+        if _length(metric, points[tip + way * k, 0] - node_x, points[tip + way * k, 1] - node_y) > reach:
             stop = k
             break
     stop_x, stop_y = points[tip + way * stop, 0], points[tip + way * stop, 1]
     if stop + heading < size:
         far = tip + way * (stop + heading)
         east, south = stop_x - points[far, 0], stop_y - points[far, 1]
-        square = east * east + south * south
+        ahead, down = metric[0, 0] * east + metric[0, 1] * south, metric[1, 1] * south
+        square = ahead * ahead + down * down
         if square > 0:  # a line that folds back onto itself has no direction there
-            along = (node_x - stop_x) * east + (node_y - stop_y) * south
+            away_x, away_y = node_x - stop_x, node_y - stop_y
+            along = (metric[0, 0] * away_x + metric[0, 1] * away_y) * ahead + metric[1, 1] * away_y * down
             along = max(along, 0.0) / square
             node_x, node_y = stop_x + along * east, stop_y + along * south
     for k in range(stop):

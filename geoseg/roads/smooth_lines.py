@@ -62,6 +62,7 @@ def draw_lines(graph: Graph, chains: Chains, width_m: Floats, grid: GridSettings
             graph.ends,
             dead,
             graph.place,
+            grid.metric / pixel_m,
             half_width,
             TIP_HALF_WIDTHS * body,
             bends,
