@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
@@ -19,7 +20,7 @@ from .source_names import file_of
 Mark = tuple[str | int, ...]
 """Name of a file and what changes with its content; the name alone if nothing is known."""
 
-_SIDECAR = ".aux.xml"
+_SIDECAR, _MASK, _OVERVIEWS, _HEADER = ".aux.xml", ".msk", ".ovr", ".hdr"
 _STATISTICS = ("Histograms", "Minimum", "Maximum")
 """What programs that show a raster write to its sidecar, beside metadata whose names begin with `STATISTICS_`."""
 _MOST_SERVED = 8
@@ -44,15 +45,17 @@ def ask_server(source: str) -> tuple[Mark, ...]:
 def identify(dataset: rasterio.DatasetReader) -> tuple[Mark, ...]:
     """Identify a raster on disk, its sidecars, and the rasters behind a VRT by size and time of modification.
 
-    GDAL's own sidecar counts by its content, without statistics, and whether or not there is one. The first rasters on
-    web servers behind a VRT on disk count by what their servers tell.
+    GDAL's own sidecars of all of them count by their content, without statistics, and masks beside them, whether or
+    not there are any. The first rasters on web servers behind a VRT on disk count by what their servers tell.
     """
     names = dict.fromkeys(_files(dataset))
     source, *others = names
     asked: list[str] = []
-    if os.path.exists(source):  # noqa: PTH110 - Path.exists raises where a folder is closed or a name too long
-        names[source + _SIDECAR] = None
+    if _exists(source):
         asked = sorted(filter(is_remote, others))[:_MOST_SERVED]
+    for name in others:  # part of the mark of the raster that they are beside
+        if name.endswith((_SIDECAR, _MASK)) and name.removesuffix(_SIDECAR).removesuffix(_MASK) in names:
+            del names[name]
     return tuple(mark for name in names for mark in (ask_server(name) if name in asked else (_mark(name),)))
 
 
@@ -80,10 +83,12 @@ def changed(source: str) -> SceneError:
 
 
 def _files(dataset: rasterio.DatasetReader, *above: str) -> Iterator[str]:
-    """Yield a dataset's files; GDAL lists a VRT behind a VRT, but not what is behind that."""
+    """Yield a dataset's files; of those behind a VRT, GDAL lists neither sidecars nor what is behind them."""
     first, *others = dataset.files or [dataset.name]
     yield from (first, *others)
     for name in others:
+        stem, _ = os.path.splitext(name)  # noqa: PTH122 - Path shortens URLs
+        yield from filter(_exists, (name + _OVERVIEWS, name + _HEADER, stem + _HEADER))  # headers are those of ENVI
         if name.lower().endswith(".vrt") and name not in above:
             with open_allowed(name) as behind:
                 yield from _files(behind, first, *above)
@@ -95,10 +100,19 @@ def _mark(name: str) -> Mark:
             stat = os.stat(path)  # noqa: PTH116
         except OSError:
             continue
-        if path.endswith(_SIDECAR):
-            return name, _meaning(path, stat.st_size, stat.st_mtime_ns)
-        return name, stat.st_size, stat.st_mtime_ns
-    return (name, "") if name.endswith(_SIDECAR) else (name,)
+        return name, stat.st_size, stat.st_mtime_ns, *_beside(path)
+    return (name,)
+
+
+def _beside(path: str) -> Iterator[str | int]:
+    """Yield what is known of the mask and of GDAL's sidecar beside a raster, if there are any."""
+    with suppress(OSError):
+        mask = os.stat(path + _MASK)  # noqa: PTH116
+        yield from (mask.st_size, mask.st_mtime_ns)
+    with suppress(OSError):
+        sidecar = os.stat(path + _SIDECAR)  # noqa: PTH116
+        if meaning := _meaning(path + _SIDECAR, sidecar.st_size, sidecar.st_mtime_ns):
+            yield meaning
 
 
 def _meaning(path: str, size: int, changed_ns: int) -> str:
@@ -119,6 +133,10 @@ def _without_statistics(element: Xml.Element) -> Xml.Element | None:
     copy.text = (element.text or "").strip()
     copy.extend(part for part in map(_without_statistics, element) if part is not None)
     return copy if len(copy) or copy.text or element.tag == "MDI" else None
+
+
+def _exists(path: str) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises where a folder is closed or a name too long
 
 
 def _places(name: str) -> list[str]:

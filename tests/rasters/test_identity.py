@@ -51,22 +51,65 @@ def mosaic(source, path):
     return path
 
 
-@pytest.mark.parametrize("name", ["scene.tif", "scene.tif.ovr"])
-@pytest.mark.parametrize("opened_as", ["scene.tif", "mosaic.vrt", "mosaic_of_mosaics.vrt"])
+OPENED = pytest.mark.parametrize("opened_as", ["scene.tif", "mosaic.vrt", "mosaic_of_mosaics.vrt"])
+
+
+def write_mosaics(scene):
+    """Write a VRT of a scene, and one of that VRT, beside it."""
+    place = mosaic(scene, scene.with_name("mosaic.vrt"))
+    scene.with_name("mosaic_of_mosaics.vrt").write_text(place.read_text().replace(f">{scene.name}<", ">mosaic.vrt<"))
+
+
+def write_mask(scene, mask):
+    """Write a mask beside a scene, whose own file stays as it is."""
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(scene, "r+") as raster:
+        raster.write_mask(mask)
+
+
+@pytest.mark.parametrize("name", ["scene.tif", "scene.tif.ovr", "scene.tif.msk"])
+@OPENED
 def test_files_that_change(write_scene, noise, tmp_path, name, opened_as):
-    """A raster's file, its sidecars, and what is behind a VRT and a VRT of VRTs are compared."""
+    """A raster's file and its sidecars are compared, also behind a VRT and a VRT of VRTs."""
     scene = write_scene(noise(40, 40))
     with rasterio.open(scene, "r+") as raster, rasterio.Env(TIFF_USE_OVR=True):
         raster.build_overviews([2])
-    mosaic(scene, tmp_path / "mosaic.vrt")
-    text = (tmp_path / "mosaic.vrt").read_text()
-    (tmp_path / "mosaic_of_mosaics.vrt").write_text(text.replace(">scene.tif<", ">mosaic.vrt<"))
+    write_mask(scene, noise(40, 40)[0] > 99)
+    write_mosaics(scene)
     found = open_scene(tmp_path / opened_as)
     check_unchanged(found.source, found.identity)
-    if opened_as == "scene.tif" or name == "scene.tif":
-        touch(tmp_path / name)
-        with pytest.raises(SceneError, match=f"{opened_as} has changed since the run began; start it again"):
-            check_unchanged(found.source, found.identity)
+    touch(tmp_path / name)
+    with pytest.raises(SceneError, match=f"{opened_as} has changed since the run began; start it again"):
+        check_unchanged(found.source, found.identity)
+
+
+@pytest.mark.parametrize("sidecar", ["scene.tif.msk", "scene.tif.aux.xml"])
+@OPENED
+def test_sidecars_that_come_and_go(write_scene, noise, tmp_path, sidecar, opened_as):
+    """A mask or a nodata value that is added beside a raster, or taken away, changes it."""
+    scene = write_scene(noise(40, 40))
+    write_mosaics(scene)
+    before = open_scene(tmp_path / opened_as)
+    if sidecar.endswith(".msk"):
+        write_mask(scene, noise(40, 40)[0] > 99)
+    else:
+        scene.with_name(sidecar).write_text(f"<PAMDataset>{NODATA.format(0, '')}</PAMDataset>")
+    after = open_scene(tmp_path / opened_as)
+    with pytest.raises(SceneError, match="has changed"):
+        check_unchanged(before.source, before.identity)
+    scene.with_name(sidecar).unlink()
+    with pytest.raises(SceneError, match="has changed"):
+        check_unchanged(after.source, after.identity)
+    check_unchanged(before.source, before.identity)
+
+
+def test_headers_behind_a_vrt(write_scene, noise, tmp_path):
+    """The header of an ENVI file tells what its pixels are, also behind a VRT."""
+    rasterio.shutil.copy(write_scene(noise(40, 40)), tmp_path / "raw.dat", driver="ENVI")
+    found = open_scene(mosaic(tmp_path / "raw.dat", tmp_path / "mosaic.vrt"))
+    check_unchanged(found.source, found.identity)
+    touch(tmp_path / "raw.hdr")
+    with pytest.raises(SceneError, match="has changed"):
+        check_unchanged(found.source, found.identity)
 
 
 NODATA = '<PAMRasterBand band="1"><NoDataValue>{}</NoDataValue>{}</PAMRasterBand>'
