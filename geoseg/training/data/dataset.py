@@ -12,9 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.errors import NotGeoreferencedWarning
 
-from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.models.bundle import Scaling
-from geoseg.models.legend import NODATA
 from geoseg.prediction.holes import fill_holes
 from geoseg.tiling import Roi
 from geoseg.training.recipe.recipe import DataSet
@@ -22,6 +20,7 @@ from geoseg.training.recipe.resolve import Run
 
 from .atlas import ATLAS_BYTES, Atlas, read_all
 from .cache import Cache
+from .label_checks import check_labels
 from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, Region, read_pair
 from .rendered import (
@@ -72,13 +71,8 @@ class Data:
 
     @cached_property
     def label_counts(self) -> tuple[LabelCounts, ...]:
-        """Label counts of each data set's training images, at each ground sample distance that they are drawn at.
-
-        All labels are read, of validation images too.
-        """
+        """Label counts of each data set's training images, at each ground sample distance that they are drawn at."""
         values = len(self.run.labels.allowed)
-        for side in self.sides:
-            count_labels(side.validation, values)
         return tuple(count_labels(pairs, values) for side in self.sides for pairs in side.drawn)
 
     def class_pixels(self) -> npt.NDArray[np.float64]:
@@ -101,34 +95,10 @@ class Data:
         return sum((counted.counts.sum(axis=0) for counted in self.label_counts), nothing)
 
     def check(self) -> None:
-        """Read all labels; DataError if they have one class only, GeosegWarnings about other likely mistakes.
-
-        UsageError if the schedule waits for validation scores and nothing is held out.
-        """
-        held_out = any(side.validation for side in self.sides)
-        if self.run.schedule.patience is not None and not held_out:
-            raise UsageError(
-                "schedule.patience waits for validation scores, and no image is held out; set data.split.validation, "
-                "or leave patience out."
-            )
-        labels, rendered = self.run.labels, self.run.rendered
-        values = set(np.flatnonzero(self._label_pixels()[:-1]).tolist())
-        if rendered is not None:
-            values |= set(map_rendered_classes(rendered, labels).tolist()) - {labels.ignored}
-        present = {number for value in values for number in labels.allowed[value]}
-        missing = [name for number, name in enumerate(labels.legend.names) if number not in present]
-        if len(present) == 1:
-            name = labels.legend.names[present.pop()]
-            raise DataError(
-                f"all labelled training pixels are {name}, so there is nothing to learn; check that the labels are "
-                "those of these images, and `values`."
-            )
-        if missing:
-            by_id = any(each.coding == "ids" for each in self.run.data)
-            hint = f"; among ids, {NODATA} means unlabelled unless `values` maps it" if by_id else ""
-            _warn(f"no training pixel is labelled {' or '.join(missing)}, so the network cannot learn it{hint}.")
-        if not held_out:
-            _warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
+        """Read all labels, of validation images too; errors and GeosegWarnings are those of `check_labels`."""
+        held_out = [pair for side in self.sides for pair in side.validation]
+        scored = count_labels(held_out, len(self.run.labels.allowed)).counts.sum(axis=0)
+        check_labels(self.run, self._label_pixels(), scored, len(held_out))
 
     def names(self) -> dict[str, dict[str, list[str]]]:
         """List the names of the training and validation images of each data set."""
@@ -232,10 +202,6 @@ class Data:
 
     def _read_whole(self, pair: Pair) -> Region:
         return read_pair(pair, (slice(0, pair.shape[0]), slice(0, pair.shape[1])), as_float=self.as_float)
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, GeosegWarning, stacklevel=4)
 
 
 def open_data(run: Run) -> Data:

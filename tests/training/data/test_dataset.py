@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import replace
 from itertools import islice
 
@@ -6,7 +7,7 @@ import pytest
 from rasterio import Affine
 from standins import warned
 
-from geoseg.errors import DataError, GeosegError, UsageError
+from geoseg.errors import DataError, GeosegError, GeosegWarning, UsageError
 from geoseg.rendering import SurfaceClass, render_scene
 from geoseg.training.data.dataset import Data, open_data
 from geoseg.training.data.read_pairs import read_pair
@@ -152,6 +153,43 @@ def test_likely_mistakes(two_sets, write_raster, open_recipe):
         replace(alone, run=patient).check()
 
 
+@pytest.fixture
+def tiles(write_raster):
+    """Three images with labels: two of two classes, and one of label value 7."""
+    for number in range(3):
+        write_raster(f"c/images/{number}.png", np.full((3, 20, 20), 90, np.uint8), transform=None)
+        label = (
+            np.full((1, 20, 20), 7, np.uint8) if number == 2 else np.arange(400, dtype=np.uint8).reshape(1, 20, 20) % 2
+        )
+        write_raster(f"c/labels/{number}.png", label, transform=None)
+
+
+@pytest.mark.parametrize("meaning", ["ignore", ["land", "water"]])
+def test_held_out_images_without_classes(tiles, open_recipe, meaning):
+    """Held-out images whose labels name no single class are reported, and refused where patience waits for scores."""
+    entry = {"name": "c", "images": "c", "split": {"validation": ["2"]}}
+    data = open_recipe(entry | {"values": {"0": "land", "1": "road", "7": meaning}})
+    with warned("no pixel of the 1 held-out images is labelled with a single class"):
+        data.check()
+    patient = replace(data.run, schedule=data.run.schedule.model_copy(update={"patience": 3}))
+    with pytest.raises(UsageError, match=r"schedule\.patience waits for validation scores"):
+        replace(data, run=patient).check()
+
+
+@pytest.mark.parametrize(("name", "reported"), [("road", True), ("Roads", True), ("railroad", False)])
+def test_roads_that_are_not_traced(tiles, open_recipe, name, reported):
+    """A class of roads that the legend does not name as its road is reported, as no roads would be traced."""
+    classes = [{"name": each, "colour": "#000000"} for each in ("land", name, "water")]
+    values = {"0": "land", "1": name, "7": "water"}
+    data = open_recipe({"name": "c", "images": "c", "values": values}, legend={"classes": classes})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", GeosegWarning)
+        data.check()
+    texts = [str(each.message) for each in caught if "traced" in str(each.message)]
+    assert len(texts) == reported
+    assert all(f"`road = '{name}'`" in text for text in texts)
+
+
 @pytest.mark.parametrize("placed", [True, False])
 def test_windows_at_several_ground_sample_distances(write_raster, open_recipe, placed):
     """Windows show the images at each GSD of `train_gsd_m`, as often; validation is at the card's."""
@@ -236,7 +274,7 @@ def test_labels_are_checked_before_training(two_sets, write_raster):
     _, data = two_sets
     write_raster("a/labels/1.png", np.full((1, 50, 40), 77, np.uint8), transform=None)
     with pytest.raises(UsageError, match=r"1\.png has 2000 pixels of id 77"):
-        next(open_data(data.run).windows(0))
+        open_data(data.run).check()
 
 
 @pytest.mark.parametrize(
