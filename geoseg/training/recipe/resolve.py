@@ -14,7 +14,18 @@ from geoseg.tiling.window import FAMILIES
 from geoseg.version import __version__
 
 from .label_sets import LabelSets, build_legend, collect_label_sets
-from .recipe import Augmentation, ClassWeights, DataSet, Loss, Network, Recipe, Rendered, Schedule, TeacherTable
+from .recipe import (
+    Augmentation,
+    ClassWeights,
+    DataSet,
+    Loss,
+    LossTerm,
+    Network,
+    Recipe,
+    Rendered,
+    Schedule,
+    TeacherTable,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +64,7 @@ def resolve(recipe: Recipe) -> Run:
     card = _build_card(recipe, legend, multiple)
     _check_data(recipe)
     _check_class_weights(recipe.loss, legend)
+    _check_terms(recipe.loss)
     mappings = [(entry.name, entry.values) for entry in recipe.data]
     if recipe.rendered is not None:
         mappings.append(("rendered", recipe.rendered.values))
@@ -188,3 +200,13 @@ def _check_class_weights(loss: Loss, legend: Legend) -> None:
                 raise UsageError(f"{place}.class_weights names {name!r}; the legend has {', '.join(legend.names)}.")
         if not any(weights.get(name, 1.0) for name in legend.names):
             raise UsageError(f"{place}.class_weights are 0 for every class; give one class a weight.")
+
+
+def _check_terms(loss: Loss) -> None:
+    """Refuse parameters of a loss that none of its terms has."""
+    for number, term in enumerate(loss.terms):
+        for key, owner in (("gamma", "focal"), ("alpha", "tversky")):
+            if getattr(term, key) != LossTerm.model_fields[key].default and term.name != owner:
+                raise UsageError(f"loss.terms[{number}].{key} is for {owner}, and changes nothing in {term.name}.")
+    if loss.boundary_weight and not any(term.name in ("cross_entropy", "focal") for term in loss.terms):
+        raise UsageError("loss.boundary_weight is for cross_entropy and focal, and loss.terms has neither.")
