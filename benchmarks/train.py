@@ -32,8 +32,8 @@ start_keras(trains=True)
 
 import keras  # noqa: E402 - started quietly
 
+from geoseg.training.build import build_augmenter, build_batches, compile_network  # noqa: E402
 from geoseg.training.data.dataset import open_data  # noqa: E402
-from geoseg.training.fit import build_augmenter, build_batches, compile_network  # noqa: E402
 from geoseg.training.run.batches import Batch, TrainingBatches  # noqa: E402
 from geoseg.training.run.callbacks import AHEAD  # noqa: E402
 from geoseg.training.run.devices import choose_devices, find_devices, has_own_memory, spread  # noqa: E402

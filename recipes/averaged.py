@@ -21,7 +21,7 @@ from geoseg.training.recipe.resolve import resolve
 
 start_keras()
 
-from geoseg.training import fit  # noqa: E402 - started quietly
+from geoseg.training import build  # noqa: E402 - started quietly
 from geoseg.training.finish import finish  # noqa: E402
 from geoseg.training.run.cpu_layers import use_cpu_layers  # noqa: E402
 from geoseg.training.run.neural_network import build_shipped, build_trained, copy_weights, measure_statistics  # noqa: E402
@@ -54,10 +54,10 @@ def main() -> None:
         ]
     )
     data = open_data(run)
-    augmenter = fit.build_augmenter(run)
+    augmenter = build.build_augmenter(run)
     pixels = run.schedule.batch * run.schedule.window**2
-    batches = fit.build_batches(run, data, augmenter, resident=False)
-    measure_statistics(network, fit.draw_calibration_images(batches, augmenter, pixels))
+    batches = build.build_batches(run, data, augmenter, resident=False)
+    measure_statistics(network, build.draw_calibration_images(batches, augmenter, pixels))
     batches.close()
     with tempfile.TemporaryDirectory() as place:
         folder = RunFolder(path=Path(place) / "run")

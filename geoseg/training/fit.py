@@ -12,39 +12,30 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 
-from geoseg.models.backend import without_chatter
-from geoseg.models.engines.devices import keep_compiled
-from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.tiling.progress import Progress
 
+from .build import build_augmenter, build_batches, compile_network, draw_calibration_images, keep_compiled_for
 from .recipe.recipe import Schedule
 from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
-from .run.augmentation import Augmenter
-from .run.batches import TrainingBatches, stack_places
+from .run.batches import TrainingBatches
 from .run.best_weights import BestWeights
 from .run.callbacks import EpochDone, KeepBest, StepProgress, TimeSteps, WriteHistory
 from .run.checkpoint import SaveCheckpoint, load_checkpoint
 from .run.clock import RATES, FollowClock, WhenDue
-from .run.cpu_layers import use_cpu_layers
-from .run.devices import has_own_memory, share_statistics, spread
+from .run.devices import has_own_memory, spread
 from .run.event_file import WriteEvents
-from .run.loss import build_loss
-from .run.neural_network import build_optimizer, build_rate, build_shipped, build_trained
-from .run.precision import choose_precision
+from .run.neural_network import build_rate, build_shipped
 from .run.run_folder import Row, RunFolder, read_history
 from .run.stopwatch import Stopwatch
-from .run.teacher import LeadTeacher, build_teacher
-from .run.training_network import Prepare, TrainingNetwork
+from .run.teacher import LeadTeacher
+from .run.training_network import TrainingNetwork
 from .run.validation import Scorer, ValidationTiles, map_classes, mask_unknown
 
 if TYPE_CHECKING:
     from .data.dataset import Data, LabelledImage
 
-CALIBRATION_PIXELS = 2**21
-"""Pixels of training windows for measuring the normalisation statistics of averaged weights."""
 SCENE_SIDE = 1024
 """Longest side of the validation scene in the report, in pixels."""
 
@@ -61,6 +52,7 @@ def fit(
 ) -> int:
     """Train until schedule or patience ends, and keep the best weights in the folder; return the timed steps."""
     schedule = run.schedule
+    keep_compiled_for(devices)  # before data and validation make arrays
     rows = read_history(folder.history)
     random.seed(run.seed)  # Keras's layers draw their seeds from Python's generator
     images = data.validation_images()
@@ -154,59 +146,6 @@ def _build_callbacks(
     return [clock, pace, WhenDue(at_checkpoints, clock.is_due)]
 
 
-def build_augmenter(run: Run) -> Augmenter:
-    """Build the augmenter of training windows."""
-    bands = run.card.bands
-    return Augmenter(
-        run.augmentation,
-        side=run.schedule.window,
-        bands=len(bands),
-        colour=bands[:3] == ("red", "green", "blue"),
-    )
-
-
-def build_batches(run: Run, data: "Data", augmenter: Augmenter, *, resident: bool) -> TrainingBatches:
-    """Build the batches of training windows, to be augmented.
-
-    If `resident`, and they are small enough, all images are put into the memory of the device.
-    """
-    schedule = run.schedule
-    build = partial(TrainingBatches, draw=augmenter.draw, seed=run.seed, steps=schedule.steps, size=schedule.batch)
-    atlas = data.atlas(side=augmenter.margin_side) if resident else None
-    windows = partial(data.windows, margin=augmenter.margin, atlas=atlas)
-    if atlas is None:
-        return build(windows)
-    parts = {"atlas": ops.convert_to_tensor(atlas.pixels), "atlas_labels": ops.convert_to_tensor(atlas.labels)}
-    atlas.release_pixels()
-    if keras.backend.backend() == "jax":  # which compiles what is not an argument of the step as a constant
-        return build(windows, stack=stack_places, resident=parts)
-    augmenter.resident = parts
-    return build(windows, stack=stack_places)
-
-
-def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[str]) -> TrainingNetwork:
-    """Build the network and compile it with what prepares its batches, its optimizer, loss and metrics."""
-    labels, precision = run.labels, choose_precision(run.schedule.precision, devices)
-    network = build_trained(run.network, run.card, precision=precision)
-    # XLA takes minutes and gains TensorFlow nothing on a CPU; JAX without it runs operation by operation.
-    accelerated = keras.backend.backend() == "jax" or any("gpu" in name.lower() for name in devices)
-    if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
-        network = use_cpu_layers(network)
-    share_statistics(network, devices)
-    if keras.backend.backend() == "jax" and not any("cpu" in name for name in devices):
-        keep_compiled()
-    teacher = None if run.teacher is None else build_teacher(run.teacher, network, labels, precision=precision)
-    training = TrainingNetwork(network, prepare, teacher)
-    training.compile(
-        optimizer=build_optimizer(run.schedule, precision),
-        loss=build_loss(run.loss, labels, data.class_pixels, sample=run.schedule.window**2),
-        metrics=[metric(labels.allowed, classes=len(labels.legend)) for metric in (LabelAccuracy, LabelJaccard)],
-        jit_compile=accelerated,
-    )
-    training.build_variables()
-    return training
-
-
 def _build_tiles(run: Run, images: "Sequence[LabelledImage]", devices: int) -> ValidationTiles | None:
     """Batch validation tiles to about the pixels of a training step; None if nothing is held out."""
     if not images:
@@ -214,15 +153,6 @@ def _build_tiles(run: Run, images: "Sequence[LabelledImage]", devices: int) -> V
     tiles = run.schedule.batch * run.schedule.window**2 // run.card.tile**2
     size = max(1, tiles // devices) * devices
     return ValidationTiles(images, tile=run.card.tile, size=size, ignored=run.labels.ignored)
-
-
-def draw_calibration_images(
-    batches: TrainingBatches, augmenter: Augmenter, batch_pixels: int
-) -> list[npt.NDArray[np.float32]]:
-    """Draw the images of the first few batches."""
-    count = min(len(batches), -(-CALIBRATION_PIXELS // batch_pixels))
-    with without_chatter():  # XLA announces its devices
-        return [np.array(ops.convert_to_numpy(augmenter(*batches[step])[0])) for step in range(count)]
 
 
 def _save_weights(network: TrainingNetwork, shipped: keras.Model, best: BestWeights, epoch: int) -> None:

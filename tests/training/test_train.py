@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
 import rasterio
@@ -358,7 +359,24 @@ def test_a_teacher_names_what_labels_leave_open(whole, partly, recipe, partial_l
     training = train(taught.model_copy(update={"data": partial_labels}), folder=tmp_path / "partial")
     assert losses_of(training) != pytest.approx(losses_of(partly), rel=1e-2)
     entry = read_card(training.bundle).provenance["recipe"]["teacher"]
-    assert entry == {"bundle": "tiny.keras", "sure": 0.2, "start": 0.0}
+    assert entry == {"bundle": "tiny.keras", "sure": 0.2, "weight": 0.0, "start": 0.0}
+
+
+@pytest.mark.slow
+def test_a_teacher_that_is_imitated(whole, recipe, tmp_path):
+    """A heavy weight of a teacher's probabilities brings the trained network nearer to the teacher."""
+
+    def distance(weight):
+        teacher = TeacherTable(bundle=str(whole[0].bundle), weight=weight)
+        schedule = recipe.schedule.model_copy(update={"epochs": 1, "steps": 60})
+        taught = recipe.model_copy(update={"teacher": teacher, "schedule": schedule, "seed": recipe.seed + 1})
+        bundle = train(taught, folder=tmp_path / str(weight)).bundle
+        windows = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+        ours, theirs = (keras.ops.convert_to_numpy(load_network(path)(windows)) for path in (bundle, whole[0].bundle))
+        return np.abs(ours - theirs).mean()
+
+    near, far = distance(30.0), distance(0.0)
+    assert near < far / 2
 
 
 @pytest.fixture(scope="module")

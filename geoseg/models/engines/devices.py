@@ -106,7 +106,8 @@ def compilation_cache() -> Path:
 def keep_compiled() -> None:
     """Keep what XLA compiles for an accelerator in the user's cache, unless JAX was given a place.
 
-    Compiling takes half a minute; and kernels that were chosen by measurement stay the same from run to run.
+    Compiling takes half a minute; and kernels that were chosen by measurement stay the same from run to run. Small
+    functions are kept as well, which JAX by itself would compile anew: training has hundreds of them.
     """
     import jax
 
@@ -115,6 +116,7 @@ def keep_compiled() -> None:
         return
     try:
         settings.update("jax_compilation_cache_dir", str(compilation_cache()))
+        settings.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     except OSError as error:
         warnings.warn(
             f"what is compiled for GPUs is not kept: without a home, {error.filename} would be its place, which is not "

@@ -182,13 +182,16 @@ class Loss(Section):
 
 
 class TeacherTable(Section):
-    """A network that names the classes that partial labels leave open, where it is sure."""
+    """A network that names the classes that partial labels leave open, where it is sure, and may teach more."""
 
     bundle: str | None = None
     """Name of a model, or a file; with the recipe's bands, and classes of the same names. None for the running
     average of the trained network itself, as it was at the last checkpoint."""
     sure: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Least probability of a class that it names, among the classes that the label allows."""
+    weight: Annotated[float, Field(ge=0)] = 0.0
+    """Of the cross-entropy with the teacher's probabilities in all pixels, added to the loss of the labels. The teacher
+    sees windows mirrored and turned, as far as augmentation does."""
     start: Share = 0.0
     """Share of the epochs, or of the minutes, before it begins. The network itself begins after its first epoch at the
     earliest, unless it has initial weights of a bundle."""

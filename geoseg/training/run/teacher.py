@@ -1,4 +1,4 @@
-"""A teacher: a trained network that names classes which labels leave open, where it is sure."""
+"""A teacher: a trained network that names classes which labels leave open, and whose probabilities may be learnt."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,46 +11,67 @@ from keras import ops
 from geoseg.models.backend import Tensor
 from geoseg.models.bundle import read_card
 from geoseg.models.folding import fold_batch_norm
+from geoseg.models.losses.taught import TaughtCrossEntropy, known_classes
 from geoseg.models.precision import mixed
 from geoseg.models.saved_network import load_network
 from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.recipe import TeacherTable
 
 from .neural_network import averaged_weights
+from .views import Views
 
 BELIEVED = 0.5
 """Least probability that the teacher gives to all classes that a label allows; with less, it contradicts the label."""
 
 
 class Teacher(keras.layers.Layer):  # type: ignore[misc]  # Keras is not typed
-    """Replaces partial labels by one of the classes that they allow, if a network is sure of it.
+    """Completes the labels of training windows by the probabilities of a network, whose classes are called `names`.
 
-    Full labels and ignored pixels stay. The network, whose classes are called `names`, sees the augmented windows that
-    the trained one sees, so that its classes need not be stored or moved with them.
+    Partial labels are replaced by one of the classes that they allow, if the network is sure of it; full labels and
+    ignored pixels stay. If `choice.weight` is not zero, the student also learns the network's probabilities. The
+    network sees the augmented windows that the student sees, so that its classes need not be stored or moved with
+    them, each in another of the `views`.
     """
 
-    def __init__(self, network: keras.Model, names: Sequence[str], labels: LabelSets, *, sure: float) -> None:
+    def __init__(
+        self, network: keras.Model, names: Sequence[str], labels: LabelSets, choice: TeacherTable, views: Views
+    ) -> None:
         super().__init__(trainable=False)
         network.trainable = False
         self.network = network
         self.begun = self.add_weight(shape=(), initializer="ones", trainable=False, name="begun")
-        """1 if it names classes yet, else 0."""
+        """1 if it teaches yet, else 0."""
         self.built = True
-        self._sure = sure
+        self._sure, self._weight, self._views = choice.sure, choice.weight, views
         # Columns of the recipe's classes, 0 for those that the teacher does not know.
-        known = np.array([[ours == theirs for ours in labels.legend.names] for theirs in names], np.float32)
-        self._known, self._allows = known, labels.allows.astype(np.float32)
+        self._known = known = known_classes(names, labels.legend.names)
+        self._allows = labels.allows.astype(np.float32)
+        self._taught = TaughtCrossEntropy(known)
         # Label values are single classes, then partial sets, then ignored.
         values = np.arange(len(labels.allowed))
         self._partial = (values >= len(labels.legend)) & (values != labels.ignored)
 
-    def call(self, pixels: Tensor, labels: Tensor) -> Tensor:
-        """Name classes in label values `(windows, side, side)`, given pixels 0–255 `(windows, side, side, bands)`."""
-        return ops.cond(self.begun > 0, lambda: self._name(pixels, labels), lambda: labels)
+    def call(self, pixels: Tensor, labels: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Complete label values `(windows, side, side)`, and compute the loss of what is taught.
 
-    def _name(self, pixels: Tensor, labels: Tensor) -> Tensor:
+        `pixels` 0-255 are `(windows, side, side, bands)`, `scores` the student's probabilities.
+        """
+        named, loss = ops.cond(
+            self.begun > 0, lambda: self._teach(pixels, labels, scores), lambda: (labels, ops.zeros((), "float32"))
+        )
+        return named, loss
+
+    def _teach(self, pixels: Tensor, labels: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.network(self._views.show(pixels), training=False)
+        probabilities = ops.cast(self._views.undo(seen), "float32")
+        named = self._name(probabilities, labels)
+        if not self._weight:
+            return named, ops.zeros((), "float32")
+        return named, self._weight * self._taught(probabilities, scores)
+
+    def _name(self, probabilities: Tensor, labels: Tensor) -> Tensor:
         values = ops.cast(labels, "int32")
-        scores = ops.matmul(ops.cast(self.network(pixels, training=False), "float32"), self._known)
+        scores = ops.matmul(probabilities, self._known)
         scores = scores * ops.take(self._allows, values, axis=0)
         believed = ops.sum(scores, axis=-1)
         certain = (believed >= BELIEVED) & (ops.max(scores, axis=-1) >= self._sure * believed)
@@ -59,17 +80,19 @@ class Teacher(keras.layers.Layer):  # type: ignore[misc]  # Keras is not typed
         return ops.where(certain & ops.take(self._partial, values), named, labels)
 
 
-def build_teacher(choice: TeacherTable, network: keras.Model, labels: LabelSets, *, precision: str) -> Teacher:
+def build_teacher(
+    choice: TeacherTable, network: keras.Model, labels: LabelSets, views: Views, *, precision: str
+) -> Teacher:
     """Build the teacher of a recipe: from its bundle, in a dtype policy of Keras, or a copy of the network to train."""
     if choice.bundle is not None:
         bundle = Path(choice.bundle)
         teaching = fold_batch_norm(load_network(bundle))
         if precision != "float32":
             teaching = mixed(teaching, precision)
-        return Teacher(teaching, read_card(bundle).legend.names, labels, sure=choice.sure)
+        return Teacher(teaching, read_card(bundle).legend.names, labels, choice, views)
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
-    return Teacher(copy, labels.legend.names, labels, sure=choice.sure)
+    return Teacher(copy, labels.legend.names, labels, choice, views)
 
 
 class LeadTeacher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed

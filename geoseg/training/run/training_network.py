@@ -18,8 +18,8 @@ class TrainingNetwork(keras.Model):  # type: ignore[misc]  # Keras is not typed
     """The layers and weights of a network; `fit` takes what `prepare` turns into pixels and label values.
 
     Each backend calls `train_step` from its own compiled function, so that batches are prepared on the device. The loss
-    of a training step compares with the labels as the `teacher` completes them, if there is one; all else, with the
-    labels as they are.
+    of a training step compares with the labels as the `teacher` completes them, if there is one, and with what it
+    teaches; all else, with the labels as they are.
     """
 
     def __init__(self, network: keras.Model, prepare: Prepare, teacher: keras.layers.Layer | None = None) -> None:
@@ -41,10 +41,11 @@ class TrainingNetwork(keras.Model):  # type: ignore[misc]  # Keras is not typed
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """Compute the loss; in training, of labels that the teacher has completed."""
-        if training and self.teacher is not None:
-            y = self.teacher(x, y)
-        return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        """Compute the loss; in training, of labels that the teacher has completed, and of what it teaches."""
+        if not training or self.teacher is None:
+            return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        y, taught = self.teacher(x, y, y_pred)
+        return taught + super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
     def build_variables(self) -> None:
         """Create the variables of loss, metrics and optimizer.

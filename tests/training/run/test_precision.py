@@ -9,7 +9,7 @@ import pytest
 
 from geoseg.models.engines import on_openvino
 from geoseg.models.engines.hardware import Gpu, Gpus
-from geoseg.training.fit import compile_network
+from geoseg.training.build import compile_network
 from geoseg.training.recipe.load import parse_recipe
 from geoseg.training.recipe.resolve import resolve
 from geoseg.training.run import precision

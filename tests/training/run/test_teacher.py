@@ -5,15 +5,17 @@ from keras import ops
 from standins import make_card
 
 from geoseg.errors import UsageError
+from geoseg.models.bundle import read_card
 from geoseg.models.legend import Legend, LegendClass
 from geoseg.models.losses.pixels import MarginalCrossEntropy
 from geoseg.models.saved_network import save_bundle
 from geoseg.training.recipe.label_sets import collect_label_sets
 from geoseg.training.recipe.load import parse_recipe
-from geoseg.training.recipe.recipe import TeacherTable
+from geoseg.training.recipe.recipe import Augmentation, TeacherTable
 from geoseg.training.recipe.resolve import resolve
 from geoseg.training.run.teacher import LeadTeacher, build_teacher
 from geoseg.training.run.training_network import TrainingNetwork
+from geoseg.training.run.views import Views
 
 
 def legend_of(*names):
@@ -30,6 +32,7 @@ def teacher_bundle(tmp_path):
     return path
 
 
+VIEWS = Views(Augmentation())
 OURS = legend_of("road", "lawn", "house", "tree")
 SETS = collect_label_sets(OURS, [("a", {"0": ["lawn", "house", "tree"], "1": ["house"], "2": ["lawn", "road"]})])
 NOT_ROAD, LAWN_OR_ROAD, IGNORED = (
@@ -54,8 +57,11 @@ ROAD, LAWN, HOUSE, TREE = range(4)
 def test_what_is_named(teacher_bundle, tree, road, lawn, label, named, precision):
     """A teacher names a class of a partial label if it is sure of it and does not contradict the label."""
     pixels = np.broadcast_to(np.float32([tree, road, lawn]) * 255, (2, 4, 4, 3))
-    teach = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS, precision=precision)
-    found = ops.convert_to_numpy(teach(ops.convert_to_tensor(pixels), np.full((2, 4, 4), label, np.uint8)))
+    teach = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS, VIEWS, precision=precision)
+    scores = ops.full((2, 4, 4, 4), 0.25)
+    named_labels, loss = teach(ops.convert_to_tensor(pixels), np.full((2, 4, 4), label, np.uint8), scores)
+    found = ops.convert_to_numpy(named_labels)
+    assert float(loss) == 0
     assert found.dtype == np.uint8
     assert (found == named).all()
 
@@ -81,7 +87,7 @@ def losses(network, teacher, windows, labels, *, training):
 def test_what_is_learnt(teacher_bundle, student):
     """The loss of training, and no other, is that of the labels which the teacher names, once it has begun."""
     network, windows, labels = student
-    teacher = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS, precision="float32")
+    teacher = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS, VIEWS, precision="float32")
     named = losses(network, None, windows, np.full_like(labels, TREE), training=True)
     given = losses(network, None, windows, labels, training=True)
     assert abs(named - given) > 0.01
@@ -91,10 +97,43 @@ def test_what_is_learnt(teacher_bundle, student):
     assert losses(network, teacher, windows, labels, training=True) == pytest.approx(given)
 
 
+def test_what_is_taught(teacher_bundle, student):
+    """With a weight, the loss of training also has the cross-entropy with the teacher's probabilities in all pixels."""
+    network, windows, labels = student
+    ignored = np.full_like(labels, IGNORED)
+    teacher = build_teacher(TeacherTable(bundle=str(teacher_bundle), weight=3), None, SETS, VIEWS, precision="float32")
+    tree, road, lawn = windows[0, 0, 0] / 255
+    scores = ops.convert_to_numpy(network(windows))[0, 0, 0]
+    cross_entropy = -(tree * np.log(scores[TREE]) + road * np.log(scores[ROAD]) + lawn * np.log(scores[LAWN]))
+    assert losses(network, None, windows, ignored, training=True) == 0
+    assert losses(network, teacher, windows, ignored, training=True) == pytest.approx(3 * cross_entropy, rel=1e-5)
+    assert losses(network, teacher, windows, ignored, training=False) == 0
+    teacher.begun.assign(0)
+    assert losses(network, teacher, windows, ignored, training=True) == 0
+
+
+def test_the_teacher_sees_other_views(teacher_bundle, tmp_path):
+    """What the teacher finds in its views comes back to where the student saw it."""
+    pixels = keras.Input((None, None, 3))
+    right = keras.layers.ZeroPadding2D(((0, 0), (1, 0)))(pixels)  # finds what the pixel on the left shows
+    moved = keras.layers.Rescaling(1 / 255)(keras.layers.Cropping2D(((0, 0), (0, 1)))(right))
+    save_bundle(keras.Model(pixels, moved), read_card(teacher_bundle), tmp_path / "moved.keras")
+    choice = TeacherTable(bundle=str(tmp_path / "moved.keras"), sure=0.9)
+    teach = build_teacher(choice, None, SETS, VIEWS, precision="float32")
+    windows = np.zeros((8, 9, 9, 3), np.float32)
+    windows[:, 4, 4, 0] = 255  # a tree
+    labels = np.full(windows.shape[:3], NOT_ROAD, np.uint8)
+    found, _ = teach(ops.convert_to_tensor(windows), labels, ops.full((8, 9, 9, 4), 0.25))
+    trees = np.argwhere(ops.convert_to_numpy(found) == TREE)
+    assert trees[:, 0].tolist() == list(range(8))
+    seen = [(row - 4, col - 4) for _, row, col in trees]
+    assert {place: seen.count(place) for place in seen} == {(0, 1): 2, (0, -1): 2, (1, 0): 2, (-1, 0): 2}
+
+
 def test_own_average(student):
     """Without a bundle the teacher is the average of the trained weights after each epoch, and starts at its time."""
     network, windows, labels = student
-    teacher = build_teacher(TeacherTable(sure=0.3), network, SETS, precision="float32")
+    teacher = build_teacher(TeacherTable(sure=0.3), network, SETS, VIEWS, precision="float32")
     first = network.get_weights()
     trained = TrainingNetwork(network, lambda batch: (batch["pixels"], batch["labels"]), teacher)
     optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from geoseg.training.fit import build_augmenter, build_batches, compile_network
+from geoseg.training.build import build_augmenter, build_batches, compile_network
 
 SIDE = 96
 AUGMENTED = {"rotation": 15.0, "brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0, "noise": 0.0}
