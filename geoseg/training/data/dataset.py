@@ -20,7 +20,7 @@ from geoseg.training.recipe.resolve import Run
 
 from .atlas import ATLAS_BYTES, Atlas, read_all
 from .cache import Cache
-from .label_checks import check_labels
+from .label_checks import check_labels, report_narrow_lines
 from .pairs import Pair, open_pairs
 from .read_pairs import Labelled, Region, read_pair
 from .rendered import (
@@ -95,7 +95,8 @@ class Data:
         return sum((counted.counts.sum(axis=0) for counted in self.label_counts), nothing)
 
     def check(self) -> None:
-        """Read all labels, of validation images too; errors and GeosegWarnings are those of `check_labels`."""
+        """Read all labels, of validation images too; errors and GeosegWarnings are those of `label_checks`."""
+        report_narrow_lines(pair for side in self.sides for pair in chain.from_iterable(side.drawn))
         held_out = [pair for side in self.sides for pair in side.validation]
         scored = count_labels(held_out, len(self.run.labels.allowed)).counts.sum(axis=0)
         check_labels(self.run, self._label_pixels(), scored, len(held_out))

@@ -1,6 +1,7 @@
 """Check what is labelled before a training run begins, and warn of likely mistakes."""
 
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.models.legend import NODATA, Legend
 from geoseg.training.recipe.resolve import Run
 
+from .label_vectors import VectorCoding, read_features
+from .pairs import Pair
 from .rendered import map_rendered_classes
 
 Counts = npt.NDArray[np.int64]
@@ -17,6 +20,8 @@ Counts = npt.NDArray[np.int64]
 
 _ROADS = frozenset({"road", "roads"})
 """Names of classes to trace road networks from."""
+_NARROW = 0.99
+"""Widths of lines below this share of a pixel are narrower than pixels, whatever a projection's scale."""
 
 
 def check_labels(run: Run, trained: Counts, held_out: Counts, images: int) -> None:
@@ -41,6 +46,23 @@ def check_labels(run: Run, trained: Counts, held_out: Counts, images: int) -> No
             f"no pixel of the {images} held-out images is labelled with a single class: there will be no scores, and "
             "the last epoch's weights are kept."
         )
+
+
+def report_narrow_lines(pairs: Iterable[Pair]) -> None:
+    """Warn of lines, or points, narrower than pixels: labels show them in some of the pixels that they cross."""
+    coarsest: dict[str, Pair] = {}
+    for pair in pairs:
+        if pair.data_set not in coarsest or pair.gsd_m > coarsest[pair.data_set].gsd_m:
+            coarsest[pair.data_set] = pair
+    for pair in coarsest.values():
+        coding = pair.coding
+        if not isinstance(coding, VectorCoding) or coding.width_m >= _NARROW * pair.gsd_m:
+            continue
+        if read_features(pair.label).geom_type.str.contains("Line|Point").any():
+            _warn(
+                f"lines of data set {pair.data_set} are {coding.width_m:g} m wide, and its pixels {pair.gsd_m:.3g} m, "
+                "so that lines are broken in the labels; give the data set a larger width_m."
+            )
 
 
 def _check_classes(run: Run, trained: Counts) -> None:
