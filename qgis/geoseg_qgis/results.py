@@ -17,6 +17,7 @@ from qgis.core import (
     QgsProcessingLayerPostProcessorInterface,
     QgsProject,
     QgsProviderRegistry,
+    QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QObject, pyqtSignal
 
@@ -46,24 +47,34 @@ class Placed(QgsProcessingLayerPostProcessorInterface):
         feedback: QgsProcessingFeedback,
     ) -> None:
         """Name, style and move the layer."""
-        layer.setName(self._name)
+        name = f"{self._name} ({self._group})" if self._group else self._name  # fields of layers do not show groups
+        layer.setName(name)
         layer.loadDefaultStyle()  # that of the .qml file, or in the GeoPackage
         root = context.project().layerTreeRoot()
         node = root.findLayer(layer.id())
         if node is not None and self._group:
             group = root.findGroup(self._group) or root.insertGroup(0, self._group)
             others = [child for child in group.children() if child != node]  # QGIS adds layers to the current group
-            below = [child for child in others if _rank(child.name()) >= _rank(self._name)]
+            below = [child for child in others if _rank(child.name()) >= _rank(name)]
             moved = node.clone()
             group.insertChildNode(group.children().index(below[0]) if below else -1, moved)
             node.parent().removeChildNode(node)
-            if isinstance(layer.renderer(), QgsPalettedRasterRenderer):  # QGIS has closed that of a palette of 256
-                moved.setExpanded(len(layer.renderer().classes()) <= _SHOWN)
+            # QGIS has closed that of a palette of 256, and its panel at times those of layers between others.
+            moved.setExpanded(False)
+            moved.setExpanded(_length_of_legend(layer) <= _SHOWN)
         self.kept.remove(self)
 
 
 def _rank(name: str) -> int:
-    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
+    kind = name.partition(" (")[0]
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
+
+
+def _length_of_legend(layer: QgsMapLayer) -> int:
+    renderer = layer.renderer()
+    if isinstance(renderer, QgsPalettedRasterRenderer):
+        return len(renderer.classes())
+    return len(renderer.legendSymbolItems()) if isinstance(layer, QgsVectorLayer) else 0
 
 
 class _Reloading(QObject):

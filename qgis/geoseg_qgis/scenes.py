@@ -42,13 +42,17 @@ def file_of(layer: QgsMapLayer) -> str | None:
 
 
 def vector_file_of(layer: QgsMapLayer) -> str:
-    """Return the file of a vector layer; QgsProcessingException is raised if it has none of its own."""
+    """Return the file of a vector layer; QgsProcessingException is raised if that is not what the project shows."""
     parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), layer.source())
     path = parts.get("path", "")
     several = len(layer.dataProvider().subLayers()) > 1 and parts.get("layerName") not in (None, "", "edges")
     if layer.providerType() != "ogr" or not path or several or layer.subsetString():
         raise QgsProcessingException(
             f"{layer.name()} is not a whole file; save it first with Export ▸ Save Features As…, and choose that."
+        )
+    if layer.isModified():
+        raise QgsProcessingException(
+            f"{layer.name()} has edits that are not in its file, which geoseg reads; save or discard them first."
         )
     _check_crs(layer, layer.dataProvider().crs())
     return str(path)

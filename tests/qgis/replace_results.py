@@ -14,7 +14,7 @@ def describe(layer):
     if not isinstance(layer, QgsRasterLayer):
         return {"features": len([*layer.getFeatures()]), "counted": layer.featureCount()}
     size = [layer.width(), layer.height()]
-    if layer.name() == "confidence":
+    if layer.name().startswith("confidence"):
         opened = QgsRasterLayer(layer.source())
         shades = opened.renderer().contrastEnhancement()
         return {"range": [shades.minimumValue(), shades.maximumValue()], "size": size}
@@ -25,7 +25,7 @@ def describe(layer):
 
 def show():
     nodes = project.layerTreeRoot().findLayers()
-    return {node.name(): describe(node.layer()) for node in nodes} | {"layers": len(nodes)}
+    return {node.name().partition(" (")[0]: describe(node.layer()) for node in nodes} | {"layers": len(nodes)}
 
 
 common = {"INPUT": scene, "FOLDER": folder}

@@ -6,13 +6,14 @@ from qgis.core import QgsLayerTreeModel, QgsMapRendererParallelJob, QgsMapSettin
 from qgis.gui import QgsLayerTreeView
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
-from session import answer, load, project
+from session import answer, application, load, project
 
 scene, folder = sys.argv[1:]
 tree = QgsLayerTreeModel(project.layerTreeRoot())
 tree.setAutoCollapseLegendNodes(10)  # as in the window
 panel = QgsLayerTreeView()
 panel.setModel(tree)
+panel.show()
 project.addMapLayer(QgsRasterLayer(scene, "my scene"))
 mapped = load("geoseg:predict", {"INPUT": "my scene", "FOLDER": folder, "CONFIDENCE": True})
 classes = mapped["CLASSES"]
@@ -32,14 +33,15 @@ def describe(node):
     layer = node.layer()
     return {
         "name": node.name(), "crs": layer.crs().authid(), "source": layer.source(), "symbols": symbols(layer),
-        "valid": layer.isValid(), "expanded": node.isExpanded(),
+        "valid": layer.isValid(), "expanded": panel.isExpanded(panel.node2index(node)),
     }  # fmt: skip
 
 
+application.processEvents()
 settings = QgsMapSettings()
 settings.setOutputSize(QSize(600, 600))
 settings.setBackgroundColor(QColor("white"))
-layers = [node.layer() for node in project.layerTreeRoot().findLayers() if node.name() in ("roads", "classes")]
+layers = [node.layer() for node in project.layerTreeRoot().findLayers() if node.name().startswith(("roads", "classes"))]
 settings.setLayers(layers)
 settings.setDestinationCrs(layers[0].crs())
 settings.setExtent(layers[-1].extent())

@@ -21,6 +21,7 @@ import os, shutil, sys
 if "--version" in sys.argv:
     sys.exit(print("geoseg, version {__version__}"))
 made, into = sys.argv[-1], sys.argv[sys.argv.index("-o") + 1]
+os.makedirs(into, exist_ok=True)
 for name in sorted(os.listdir(made)):
     path = os.path.join(into, name)
     shutil.copy(os.path.join(made, name), path + ".new")
@@ -84,7 +85,7 @@ def test_newest_results_are_on_top(copying, tmp_path, samples):
     write_results(tmp_path / "made", value=1, legend=AERIAL, lines=3)
     shown = copying.script("newest_on_top.py", samples / "coast.tif", tmp_path / "maps", tmp_path / "made")
     assert shown == [
-        [name, str(tmp_path / f"maps{number}" / f"scene_{name}.{ending}")]
+        [f"{name} (scene)", str(tmp_path / f"maps{number}" / f"scene_{name}.{ending}")]
         for name, ending in (("roads", "gpkg"), ("classes", "tif"), ("confidence", "tif"))
         for number in (1, 0)
     ]
@@ -130,3 +131,36 @@ def test_what_is_empty_is_not_given(qgis, tmp_path, samples):
     assert len(empty) == 10
     assert not any(option in command for command in empty for option in ("--class", "--threshold", "--aoi"))
     assert "--class=0" in zero
+
+
+def test_what_a_run_would_not_see_is_refused(qgis, tmp_path, samples):
+    """Edits that are not in the file, layers without one, and folders that cannot be made are refused in a sentence."""
+    program = tmp_path / "geoseg"
+    program.write_text(f"#!/bin/sh\n[ $1 = --version ] && echo geoseg, version {__version__}\nexit 0\n")
+    program.chmod(0o755)
+    silent = replace(qgis, variables={"GEOSEG_COMMAND": str(program)})
+    told = silent.script("refused.py", samples / "coast_roads.geojson")
+    assert told["begun"] == ""
+    assert "my roads has edits that are not in its file" in told["edited"]
+    assert "sketch is not a whole file; save it first" in told["sketch"]
+    assert "The folder /proc/none/maps cannot be created (" in told["folder"]
+
+
+def test_errors_name_the_fields_of_options(qgis, tmp_path, samples):
+    """Sentences of geoseg name options; who fills in a dialog reads which fields these are."""
+    program = tmp_path / "geoseg"
+    warning = "geoseg: taken as red; choose with --bands."
+    sentence = "geoseg: x.tif exists; choose another --output, not --no-roads, or --overwrite it; --offline."
+    program.write_text(
+        f"#!/bin/sh\n[ $1 = --version ] && exec echo geoseg, version {__version__}\n"
+        f"echo {warning!r} >&2\necho {sentence!r} >&2\nexit 2\n"
+    )
+    program.chmod(0o755)
+    failing = replace(qgis, variables={"GEOSEG_COMMAND": str(program)})
+    said = failing.run("geoseg:predict", INPUT=samples / "coast.tif", FOLDER="/proc/none/maps", expect=1)
+    assert (
+        "--offline. In the dialog, --output is “Folder for the results”, --no-roads is no “Trace the road network”, "
+        "--overwrite is “Replace existing results”." in said
+    )
+    assert "with --bands. In the dialog, --bands is “Bands for the model, such as 3,2,1”." in said
+    assert "Traceback" not in said

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from ..program import ProgramError, required_version
 from ..results import reload_layers
 from ..runner import Ending, Listener, run
 from ..settings import current_program
+from ..texts import keep_columns
 from .options import Choice, Flag, Number, Option, arguments_of
 
 Parameters = dict[str, Any]
-_RULES = tuple("┏┃┡│└")
-"""How lines of a table begin."""
+_FLAG = re.compile(r"--[a-z][a-z-]*[a-z]")
+_OTHER_FIELDS = {"FOLDER": "--output", "OUTPUT": "--output", "AOI": "--aoi"}
+"""Fields that are options of commands, but none of `OPTIONS`."""
 
 
 class GeosegAlgorithm(QgsProcessingAlgorithm):
@@ -106,13 +109,24 @@ class GeosegAlgorithm(QgsProcessingAlgorithm):
         feedback.pushInfo(f"{program}, plugin {required_version()}")
         command = [str(program.path), "--json-progress", *arguments]
         feedback.pushCommandInfo(shlex.join(command))
-        ending = run(command, _listener(feedback))
+        ending = run(command, _listener(feedback, self._fields_in))
         if ending.code and ending.cancelled:
             raise QgsProcessingException("Stopped. Start it again with the same settings and folder, and it resumes.")
         if ending.code:
-            raise QgsProcessingException(ending.sentence or f"geoseg ended with exit code {ending.code}.")
+            sentence = ending.sentence or f"geoseg ended with exit code {ending.code}."
+            raise QgsProcessingException(sentence + self._fields_in(sentence))
         reload_layers(ending.files)
         return ending
+
+    def _fields_in(self, sentence: str) -> str:
+        """Return which fields the options in a sentence are, as sentences of geoseg name options."""
+        labels = {option.flag: option.label for option in self.OPTIONS}
+        for definition in self.parameterDefinitions():
+            if definition.name() in _OTHER_FIELDS:
+                labels[_OTHER_FIELDS[definition.name()]] = definition.description()
+        flags = [flag for flag in dict.fromkeys(_FLAG.findall(sentence)) if flag in labels]
+        fields = ", ".join(f"{flag} is {'no ' * flag.startswith('--no-')}“{labels[flag]}”" for flag in flags)
+        return f" In the dialog, {fields}." if fields else ""
 
     def _read(self, option: Option, parameters: Parameters, context: QgsProcessingContext) -> object:
         """Return the value of an option's field, None if it is empty."""
@@ -147,6 +161,16 @@ def is_empty(value: Any) -> bool:  # noqa: ANN401 - of any parameter
     return value is None or value == "" or (isinstance(value, QVariant) and value.isNull())
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder for files of the plugin itself, if it is missing; QgsProcessingException if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise QgsProcessingException(
+            f"The folder {folder} cannot be created ({error.strerror}); choose another one."
+        ) from error
+
+
 def result_of(ending: Ending, suffix: str) -> Path:
     """Return the first file that a run named and whose name ends so; QgsProcessingException if there is none."""
     for path in ending.files:
@@ -157,7 +181,7 @@ def result_of(ending: Ending, suffix: str) -> Path:
     )
 
 
-def _listener(feedback: QgsProcessingFeedback) -> Listener:
+def _listener(feedback: QgsProcessingFeedback, fields_in: Callable[[str], str]) -> Listener:
     def progress(text: str, percent: float | None) -> None:
         if percent is None:
             feedback.setProgressText(text)
@@ -165,12 +189,14 @@ def _listener(feedback: QgsProcessingFeedback) -> Listener:
             feedback.setProgress(percent)
 
     def say(line: str) -> None:
-        # The log is HTML, which would squeeze the columns of a table.
-        feedback.pushConsoleInfo(line.replace(" ", "\N{NO-BREAK SPACE}") if line[:1] in _RULES else line)
+        feedback.pushConsoleInfo(keep_columns(line))
 
     def is_cancelled() -> bool:
         if QThread.currentThread() == QCoreApplication.instance().thread():  # of a batch, which would freeze the window
             QCoreApplication.processEvents()
         return bool(feedback.isCanceled())
 
-    return Listener(say=say, warn=feedback.pushWarning, progress=progress, is_cancelled=is_cancelled)
+    def warn(sentence: str) -> None:
+        feedback.pushWarning(sentence + fields_in(sentence))
+
+    return Listener(say=say, warn=warn, progress=progress, is_cancelled=is_cancelled)

@@ -28,7 +28,7 @@ from qgis.core import (
 
 from ..results import load_into
 from ..scenes import Written, extent_of, file_of
-from .base import GeosegAlgorithm, Parameters, is_empty, result_of
+from .base import GeosegAlgorithm, Parameters, is_empty, make_folder, result_of
 from .options import MODEL, OVERWRITE, Choice, Flag, Number, Text, more
 
 _LAYERS = ("roads", "classes", "confidence", "disagreement", "probabilities")
@@ -85,13 +85,15 @@ class Predict(GeosegAlgorithm):
         )
         pixel = QgsProcessingParameterNumber(
             "PIXEL_SIZE",
-            "Pixel size in metres (if the layer is no file)",
+            "Pixel size in metres (for web imagery only)",
             type=QgsProcessingParameterNumber.Double,
             defaultValue=0.5,
             minValue=0.01,
             maxValue=100,
         )
-        pixel.setHelp("Tiles of a server have no pixel size of their own; 0.3 to 1 suits the models.")
+        pixel.setHelp(
+            "For layers that are not files: tiles of a server have no pixel size of their own. 0.3 to 1 is best."
+        )
         self.addParameter(pixel)
         self.addOptions()
         self.addParameter(QgsProcessingParameterBoolean("LOAD", "Add the results to the project", defaultValue=True))
@@ -143,8 +145,10 @@ class Predict(GeosegAlgorithm):
     ) -> Parameters:
         """Run `geoseg predict`, and have its results loaded."""
         folder = self.resultsFolder(parameters, context, feedback)
-        folder.mkdir(parents=True, exist_ok=True)
-        scene = self._scene.write(folder, feedback) if isinstance(self._scene, Written) else self._scene
+        scene = self._scene
+        if isinstance(scene, Written):
+            make_folder(folder)
+            scene = scene.write(folder, feedback)
         area = [] if self._area is None else [f"--aoi={_write_area(self._area, context)}"]
         options = self.optionArguments(parameters, context)
         ending = self.runCommand(["predict", str(scene), "-o", str(folder), *area, *options], feedback)

@@ -14,7 +14,7 @@ from qgis.core import (
     QgsProcessingParameterFolderDestination,
 )
 
-from .base import GeosegAlgorithm, Parameters, result_of
+from .base import GeosegAlgorithm, Parameters, make_folder, result_of
 from .options import Texts, more
 
 _RECIPE = "recipe_to_run.toml"
@@ -82,8 +82,11 @@ class Train(GeosegAlgorithm):
             feedback.pushInfo(f"{recipe} was written earlier and is used again.")
             return recipe
         ending = self.runCommand(["train", "--init", *data], feedback)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         half = recipe.with_suffix(".part")
-        half.write_text(f"{origin}\n{ending.output}", encoding="utf-8")
-        half.replace(recipe)
+        try:
+            half.write_text(f"{origin}\n{ending.output}", encoding="utf-8")
+            half.replace(recipe)
+        except OSError as error:
+            raise QgsProcessingException(f"{recipe} cannot be written ({error.strerror}).") from error
         return recipe
