@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj import CRS
 
 from geoseg.errors import GeosegWarning
 
@@ -22,6 +23,8 @@ _VERSION = "1.2"
 
 _COLUMN = "geom"
 """Geometry column in a GeoPackage."""
+
+_SCALE = '"Scale factor at natural origin"'
 
 _DATE = "2000-01-01T00:00:00.000Z"
 _WRITTEN_BY = 96
@@ -116,6 +119,21 @@ def _write(layer: Layer, path: Path, name: str, **options: object) -> None:
             layer=name,
             geometry_type=layer.geometry_type,
             geometry_name=GEOMETRY.name,
-            crs=layer.crs.to_wkt(),
+            crs=_to_wkt(layer.crs),
             **options,
         )
+
+
+def _to_wkt(crs: CRS) -> str:
+    """Return the WKT of a CRS, from which GDAL does not take UTM in feet, or not from Greenwich, for UTM of the EPSG.
+
+    It would name such a CRS by the code of that in metres, since it looks at neither unit nor meridian. A scale that is
+    other by 1e-15, which moves nothing by a millionth of a metre, is none of UTM: to GDAL, and to those who read the
+    file with pyogrio.
+    """
+    text = crs.to_wkt()
+    meridian = 0 if crs.prime_meridian is None else crs.prime_meridian.longitude
+    own = "id" not in crs.to_json_dict() and (meridian or crs.axis_info[0].unit_conversion_factor != 1)
+    if crs.is_projected and own:
+        return text.replace(f"{_SCALE},0.9996,", f"{_SCALE},0.999600000000001,")
+    return text

@@ -17,6 +17,7 @@ import pyarrow.parquet
 import pyogrio
 import pytest
 import shapely
+from pyproj import CRS, Transformer
 
 from geoseg.vectors import gdal
 from geoseg.vectors.targets import VECTOR_ENDINGS, name_targets
@@ -53,6 +54,28 @@ def test_round_trip(layer, tmp_path, kind, name):
     assert found["width_m"].isna().tolist() == [False, True, True, True, True]
     assert set(found["kind"]) == {"Straße"}
     assert found.geometry.tolist() == SHAPES[kind]
+
+
+@pytest.mark.parametrize(
+    "crs",
+    [
+        "+proj=utm +zone=17 +datum=NAD83 +units=us-ft",
+        "+proj=utm +zone=33 +south +datum=WGS84 +units=km",
+        "+proj=tmerc +lon_0=15 +k=0.9996 +x_0=500000 +datum=WGS84 +pm=paris",
+        "EPSG:32164",  # UTM in feet that has a code
+        "EPSG:26917+5703",  # UTM with heights
+    ],
+)
+@pytest.mark.parametrize("name", ["gpkg", "flatgeobuf", "parquet"])
+def test_projections_like_utm(layer, tmp_path, crs, name):
+    """UTM in other units, or not from Greenwich, which GDAL takes for that in metres, keeps its place."""
+    path = tmp_path / f"things{VECTOR_ENDINGS[name]}"
+    write_layers([layer([shapely.LineString([(500, 5400), (501, 5401)])], crs=crs)], path, name)
+    found = [
+        Transformer.from_crs(each, "EPSG:4326", always_xy=True).transform(500, 5400)
+        for each in (CRS(crs), read(path, "things").crs)
+    ]
+    np.testing.assert_allclose(*found, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", VECTOR_ENDINGS)
