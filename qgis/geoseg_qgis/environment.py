@@ -27,10 +27,26 @@ _UV_PLACES = ("~/.local/bin/uv", "~/.cargo/bin/uv")
 class Source:
     """Where packages come from."""
 
-    wheels: Path | None = None
-    """Folder with wheels, searched beside the package index."""
+    folder: Path | None = None
+    """Folder of geoseg's source, or one of wheels, which are searched beside the package index."""
     offline: bool = False
-    """Whether nothing is downloaded: the folder holds geoseg and all that it needs."""
+    """Whether nothing is downloaded: the folder holds wheels of geoseg and of all that it needs."""
+
+    def package(self, version: str) -> str:
+        """Return what pip and uv are asked to install; of a source, what is there now, not a wheel of last month."""
+        if self._is_source and not self.offline:  # a source needs a download to be built
+            return f"geoseg[train] @ {self.folder.resolve().as_uri()}"
+        return f"geoseg[train]=={version}"
+
+    def has_geoseg(self, version: str) -> bool:
+        """Return whether the folder has geoseg itself."""
+        return self.folder is not None and (self._is_source or any(self.folder.glob(f"geoseg-{version}-*.whl")))
+
+    @property
+    def _is_source(self) -> bool:
+        return self.folder is not None and all(
+            (self.folder / name).is_file() for name in ("pyproject.toml", "geoseg/__init__.py")
+        )
 
 
 def find_uv() -> str | None:
@@ -59,9 +75,9 @@ def find_python() -> str:
 
 def steps(folder: Path, version: str, source: Source) -> list[list[str]]:
     """Return the commands that make an environment of geoseg in `folder`, by uv if it is installed."""
-    where = [] if source.wheels is None else ["--find-links", str(source.wheels)]
+    where = [] if source.folder is None else ["--find-links", str(source.folder)]
     only = ["--no-index"] if source.offline else []
-    package = f"geoseg[train]=={version}"
+    package = source.package(version)
     python = str(folder / "bin" / "python")
     uv = find_uv()
     if uv is None:
@@ -73,7 +89,7 @@ def steps(folder: Path, version: str, source: Source) -> list[list[str]]:
     offline = ["--offline"] if source.offline else []
     return [
         [uv, "venv", *offline, "--python", range_of_pythons, str(folder)],
-        [uv, "pip", "install", *offline, "--python", python, *where, *only, package],
+        [uv, "pip", "install", *offline, "--refresh-package", "geoseg", "--python", python, *where, *only, package],
     ]
 
 
@@ -91,12 +107,11 @@ def check_space(folder: Path) -> None:
 def _failure(sentence: str, version: str, source: Source) -> str:
     """Return what pip or uv said last as a sentence, and what to do where it is geoseg itself that is not found."""
     said = re.sub(r"^\s*(error|cause):\s*", "", sentence, flags=re.IGNORECASE).rstrip(".")
-    has_wheel = source.wheels is not None and any(source.wheels.glob(f"geoseg-{version}-*.whl"))
     advice = (
         ""
-        if has_wheel or "geoseg" not in said
-        else f" If the package index does not have geoseg {version}, choose a folder with its wheel: "
-        "`pip wheel --no-deps .` in its source makes one."
+        if source.has_geoseg(version) or "geoseg" not in said
+        else f" If the package index does not have geoseg {version}, choose the folder of its source, the one that "
+        "holds pyproject.toml, or a folder with its wheel."
     )
     return f"The set-up failed: {said}.{advice}"
 
@@ -109,7 +124,7 @@ def make_environment(folder: Path, version: str, source: Source, listener: Liste
     """
     if os.name != "posix":
         raise ProgramError("geoseg runs on Linux only, so far.")
-    if source.offline and source.wheels is None:
+    if source.offline and source.folder is None:
         raise ProgramError("Choose the folder of wheels to install from, or allow downloads.")
     check_space(folder)
     commands = steps(folder, version, source)

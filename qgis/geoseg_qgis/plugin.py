@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsApplication
+from qgis.core import Qgis, QgsApplication
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction
 
@@ -44,4 +44,5 @@ class GeosegPlugin:
         from .setup_dialog import SetupDialog
 
         if SetupDialog(self._iface.mainWindow()).exec_():
-            self._iface.messageBar().pushSuccess("geoseg", f"Set up: {current_program()}.")
+            done = f"Set up: {current_program()}. Its algorithms are in Processing ▸ Toolbox ▸ geoseg."
+            self._iface.messageBar().pushMessage("geoseg", done, Qgis.Success, 0)  # stays

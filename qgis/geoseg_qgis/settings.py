@@ -9,7 +9,7 @@ from qgis.core import QgsApplication, QgsSettings
 from .environment import Source
 from .program import Program, find_program
 
-_COMMAND, _WHEELS, _OFFLINE = "geoseg/command", "geoseg/wheels", "geoseg/offline"
+_COMMAND, _FOLDER, _OFFLINE = "geoseg/command", "geoseg/folder", "geoseg/offline"
 
 
 def environment_folder() -> Path:
@@ -29,13 +29,13 @@ def choose_command(path: str) -> None:
 
 def chosen_source() -> Source:
     """Return where packages come from."""
-    wheels = QgsSettings().value(_WHEELS, "") or ""
-    return Source(wheels=Path(wheels) if wheels else None, offline=QgsSettings().value(_OFFLINE, False, type=bool))
+    folder = QgsSettings().value(_FOLDER, "") or ""
+    return Source(folder=Path(folder) if folder else None, offline=QgsSettings().value(_OFFLINE, False, type=bool))
 
 
 def choose_source(source: Source) -> None:
     """Keep where packages come from."""
-    QgsSettings().setValue(_WHEELS, "" if source.wheels is None else str(source.wheels))
+    QgsSettings().setValue(_FOLDER, "" if source.folder is None else str(source.folder))
     QgsSettings().setValue(_OFFLINE, source.offline)
 
 

@@ -115,14 +115,19 @@ class SetupDialog(QDialog):
         )
         text.setWordWrap(True)
         layout.addWidget(text)
-        self._wheels = QgsFileWidget()
-        self._wheels.setStorageMode(QgsFileWidget.GetDirectory)
-        self._offline = QCheckBox("Download nothing: the folder has all packages")
+        self._folder = QgsFileWidget()
+        self._folder.setStorageMode(QgsFileWidget.GetDirectory)
+        self._folder.lineEdit().setPlaceholderText("Empty: all from the package index")
+        self._folder.setToolTip(
+            "The folder of geoseg's repository, which holds pyproject.toml; or one of wheels (.whl), "
+            "which are used before those of the package index."
+        )
+        self._offline = QCheckBox("Download nothing: the folder has wheels of all packages")
         source = chosen_source()
-        self._wheels.setFilePath("" if source.wheels is None else str(source.wheels))
+        self._folder.setFilePath("" if source.folder is None else str(source.folder))
         self._offline.setChecked(source.offline)
         form = QFormLayout()
-        form.addRow("Folder of wheels (optional)", self._wheels)
+        form.addRow("Folder of geoseg's source, or of wheels", self._folder)
         form.addRow(self._offline)
         layout.addLayout(form)
         return box
@@ -136,8 +141,8 @@ class SetupDialog(QDialog):
         if self._other.isChecked():
             self._use(self._command.filePath())
             return
-        wheels = self._wheels.filePath()
-        source = Source(wheels=Path(wheels) if wheels else None, offline=self._offline.isChecked())
+        folder = self._folder.filePath()
+        source = Source(folder=Path(folder) if folder else None, offline=self._offline.isChecked())
         choose_source(source)
         self._set_busy(True)
         self._tell("Installing. This takes some minutes.")

@@ -30,8 +30,8 @@ class Window:
     def messageBar(self):
         return self
 
-    def pushSuccess(self, title, text):
-        said["done"] = f"{title}: {text}"
+    def pushMessage(self, title, text, level, duration):
+        said["done"] = [f"{title}: {text}", level, duration]
 
 
 def press():
@@ -57,7 +57,7 @@ GeosegPlugin(Window())._set_up()
 dialog = SetupDialog()
 dialog.show()
 dialog._own.setChecked(True)
-dialog._wheels.setFilePath(wheels)
+dialog._folder.setFilePath(wheels)
 dialog._offline.setChecked(True)
 dialog._go.click()
 look(dialog)

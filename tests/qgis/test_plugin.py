@@ -99,11 +99,15 @@ def test_other_algorithms_are_their_commands(qgis, mapped, tmp_path, samples):
 
 
 def test_results_come_back_into_the_project(qgis, tmp_path, samples):
-    """Results have names, CRS, class names and colours, and are grouped under their scene; the map shows them."""
+    """Results have names, CRS, class names and colours, and are grouped under their scene; the map shows them.
+
+    Fields of layers show no groups: each name is also that of the scene.
+    """
     shown = qgis.script("show_results.py", samples / "coast.tif", tmp_path)
     assert set(shown["groups"]) == {"coast"}
-    layers = {each["name"]: each for each in shown["groups"]["coast"]}
-    assert list(layers) == ["roads", "polygons", "classes", "confidence"]
+    named = {each["name"]: each for each in shown["groups"]["coast"]}
+    assert list(named) == [f"{name} (coast)" for name in ("roads", "polygons", "classes", "confidence")]
+    layers = {name.partition(" (")[0]: each for name, each in named.items()}
     assert set(shown["outside"]) == {"Resized raster", "my scene"}
     with rasterio.open(samples / "coast.tif") as scene:
         crs = scene.crs.to_string()
@@ -243,7 +247,9 @@ def test_set_up_in_the_dialog(qgis, tmp_path):
     assert "is not geoseg" in told["wrong"]
     assert "Set up…" not in told["wrong"]  # where one is
     assert told["squeezed"] == []
-    assert told["done"] == f"geoseg: Set up: geoseg {__version__} ({qgis.geoseg})."
+    done, _, seconds = told["done"]
+    assert done.startswith(f"geoseg: Set up: geoseg {__version__} ({qgis.geoseg}). Its algorithms are in ")
+    assert seconds == 0, "the message would be gone after an installation of minutes"
     assert told["kept"] == ""
     assert told["accepted"]
     assert told["command"] == str(qgis.geoseg)

@@ -21,7 +21,7 @@ from geoseg_qgis import environment  # noqa: E402
 from geoseg_qgis.environment import Source, make_environment, steps  # noqa: E402
 from geoseg_qgis.program import ProgramError, find_program, required_version  # noqa: E402
 from geoseg_qgis.runner import Listener, run  # noqa: E402
-from geoseg_qgis.texts import split_at_commas  # noqa: E402
+from geoseg_qgis.texts import keep_columns, split_at_commas  # noqa: E402
 
 
 class Heard:
@@ -146,7 +146,7 @@ def test_an_environment_is_made_from_a_folder_of_wheels(wheels, tmp_path, monkey
     """Without the net, venv and pip make an environment whose command runs."""
     monkeypatch.setattr(environment, "find_uv", lambda: None)
     heard = Heard()
-    program = make_environment(tmp_path / "env", __version__, Source(wheels=wheels, offline=True), heard.listener)
+    program = make_environment(tmp_path / "env", __version__, Source(folder=wheels, offline=True), heard.listener)
     assert program.path == tmp_path / "env/bin/geoseg"
     assert program.version == __version__
     assert any("--no-index" in line for line in heard.lines)
@@ -159,10 +159,10 @@ def test_a_failed_set_up_leaves_nothing_and_can_be_tried_again(wheels, tmp_path,
     (tmp_path / "empty").mkdir()
     with pytest.raises(ProgramError, match=r"The set-up failed: .*geoseg"):
         make_environment(
-            tmp_path / "env", __version__, Source(wheels=tmp_path / "empty", offline=True), Heard().listener
+            tmp_path / "env", __version__, Source(folder=tmp_path / "empty", offline=True), Heard().listener
         )
     assert not (tmp_path / "env").exists()
-    make_environment(tmp_path / "env", __version__, Source(wheels=wheels, offline=True), Heard().listener)
+    make_environment(tmp_path / "env", __version__, Source(folder=wheels, offline=True), Heard().listener)
 
 
 @pytest.mark.parametrize("ended_in_the_middle", [False, True])
@@ -188,16 +188,37 @@ def test_a_failed_set_up_keeps_the_environment_before(script, tmp_path, monkeypa
     assert not (tmp_path / "env.before").exists()
 
 
-@pytest.mark.parametrize("chosen", ["no folder", "a folder without it", "its wheel"])
+@pytest.mark.parametrize("chosen", ["no folder", "a folder without it", "its wheel", "its source"])
 @pytest.mark.parametrize("said", ["ERROR: no geoseg==0.1.0", "  cause: no geoseg==0.1.0."], ids=["pip", "uv"])
 def test_a_version_that_the_index_lacks(wheels, script, tmp_path, monkeypatch, chosen, said):
-    """Where the package index has no such geoseg, the sentence says where to get it, unless its wheel was given."""
+    """Where the package index has no such geoseg, the sentence says where to get it, unless that was given."""
     pip = script(f"import sys; sys.exit({said!r})")
     monkeypatch.setattr(environment, "steps", lambda *_arguments: [[str(pip)]])
-    folder = {"no folder": None, "a folder without it": tmp_path, "its wheel": wheels}[chosen]
+    folder = {"no folder": None, "a folder without it": tmp_path, "its wheel": wheels, "its source": ROOT}[chosen]
     with pytest.raises(ProgramError, match=r"^The set-up failed: no geoseg==0\.1\.0\.") as failed:
-        make_environment(tmp_path / "env", __version__, Source(wheels=folder), Heard().listener)
-    assert ("pip wheel" in str(failed.value)) == (chosen != "its wheel")
+        make_environment(tmp_path / "env", __version__, Source(folder=folder), Heard().listener)
+    assert ("choose the folder of its source" in str(failed.value)) == (not chosen.startswith("its "))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["clone", "my clone (ä)"])
+def test_a_source_is_installed_as_it_is(wheels, tmp_path, monkeypatch, name):
+    """The folder of geoseg's source is enough, and newer than a wheel that was made in it earlier."""
+    monkeypatch.setattr(environment, "find_uv", lambda: None)
+    clone = wheels.rename(tmp_path / name)
+    (clone / "geoseg").mkdir()
+    (clone / "geoseg" / "__init__.py").touch()
+    newer = f"def main():\n    print('geoseg, version {__version__[:-1]}99')\n"
+    (clone / "pyproject.toml").write_text("[build-system]\nrequires = []\nbuild-backend = 'b'\nbackend-path = ['.']\n")
+    (clone / "b.py").write_text(
+        "import pathlib, zipfile\ndef build_wheel(folder, *_):\n"
+        "    (old,) = pathlib.Path().glob('*.whl')\n    there = zipfile.ZipFile(old)\n"
+        "    with zipfile.ZipFile(pathlib.Path(folder, old), 'w') as made:\n        for each in there.namelist():\n"
+        f"            made.writestr(each, {newer!r} if each == 'geoseg_stand_in.py' else there.read(each))\n"
+        "    return old.name\n"
+    )
+    program = make_environment(tmp_path / "env", __version__, Source(folder=clone), Heard().listener)
+    assert program.version.endswith("99")
 
 
 def test_uv_is_preferred(script, monkeypatch, tmp_path):
@@ -252,3 +273,17 @@ def test_the_zip_is_complete(tmp_path):
 def test_lists_of_values(text, parts):
     """Values of a recipe are parted by commas, but not in their own lists, tables and texts."""
     assert split_at_commas(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("│ building   │  1 ha │", "│_building___│__1_ha_│"),
+        (" class       IoU", "_class_______IoU"),
+        ("Within 3 px", "Within 3 px"),
+        ("/maps/my town_roads.gpkg", "/maps/my town_roads.gpkg"),
+    ],
+)
+def test_tables_in_a_log_keep_their_columns(line, shown):
+    """QGIS's log is HTML, which makes one space of several; those within sentences and paths still break."""
+    assert keep_columns(line).replace("\N{NO-BREAK SPACE}", "_") == shown
