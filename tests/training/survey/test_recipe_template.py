@@ -269,6 +269,7 @@ def test_label_values_are_no_more_than_a_legend_holds(write_raster, picture, tmp
     ("kinds", "values"),
     [
         (["wood", "lake"], {"background": "background", "lake": "lake", "wood": "wood"}),
+        (["road", "lake"], {"background": "background", "lake": "lake", "road": "road"}),
         (["#1", "#2"], {"background": "background", "#1": "#1", "#2": "#2"}),
         (["wood", "background"], {"*": "background", "wood": "wood"}),
         (["wood", "lake", None], {"background": "background", "lake": "lake", "wood": "wood", "null": "ignore"}),
@@ -286,7 +287,9 @@ def test_values_of_an_attribute(start, write_raster, picture, tmp_path, kinds, v
     assert recipe.data[0].values == values
     assert "  # " in text.partition(f'"{next(iter(values))}" = "background"')[2].splitlines()[0]
     assert "ignored" in text.partition("[data.values]")[2].splitlines()[1]
-    pixels = dict(zip(data.run.labels.legend.names, class_pixels(data), strict=True))
+    names = data.run.labels.legend.names
+    assert data.run.labels.legend.road == (names.index("road") if "road" in names else None)
+    pixels = dict(zip(names, class_pixels(data), strict=True))
     open_ground = 150 * 200 - 90 * 50 * len(kinds)
     assert pixels["background"] == (90 * 50 if "background" in kinds else open_ground)
     assert all(count == 90 * 50 for name, count in pixels.items() if name != "background")
