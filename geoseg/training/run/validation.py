@@ -105,8 +105,10 @@ def map_classes(
                 sampler.add_tile(lattice, place, scores)
             yield place, scores
 
-    strips = blend(scored(), lattice, window)
-    return np.concatenate([scores.argmax(axis=-1).astype(np.uint8) for _, scores in strips])
+    classes = np.empty(image.shape, np.uint8)  # strips that are joined at the end would be held twice
+    for rows, scores in blend(scored(), lattice, window):
+        classes[rows] = scores.argmax(axis=-1)
+    return classes
 
 
 def validate(
@@ -161,8 +163,11 @@ def validate(
 def _read_labels(image: "LabelledImage") -> npt.NDArray[np.uint8]:
     """Read the label values `(height, width)` of an image, whose pixels may not fit into memory."""
     height, width = image.shape
-    parts = [(slice(row, min(row + ROWS, height)), slice(0, width)) for row in range(0, height, ROWS)]
-    return np.concatenate([image.read_region(part)[1] for part in parts])
+    labels = np.empty((height, width), np.uint8)
+    for row in range(0, height, ROWS):
+        part = slice(row, min(row + ROWS, height)), slice(0, width)
+        labels[part] = image.read_region(part)[1]
+    return labels
 
 
 def _pixel_reader(image: "LabelledImage") -> Callable[[Roi], Pixels]:
