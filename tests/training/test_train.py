@@ -39,6 +39,8 @@ from geoseg.training.train import train
 pytestmark = [
     pytest.mark.filterwarnings("ignore:no training pixel is labelled:geoseg.errors.GeosegWarning"),
     pytest.mark.filterwarnings("ignore:.* are 0 in all bands:geoseg.errors.GeosegWarning"),
+    # Partial labels alone.
+    pytest.mark.filterwarnings("ignore:no held-out pixel is labelled:geoseg.errors.GeosegWarning"),
 ]
 
 SCENES = 3

@@ -32,7 +32,7 @@ def check_labels(run: Run, trained: Counts, held_out: Counts, images: int) -> No
     """
     scored = held_out[: len(run.labels.legend)].any()
     if run.schedule.patience is not None and not scored:
-        missing = "no pixel held out is labelled with a single class" if images else "no image is held out"
+        missing = "no held-out pixel is labelled with a single class" if images else "no image is held out"
         raise UsageError(
             f"schedule.patience waits for validation scores, and {missing}; set data.split.validation, or leave "
             "patience out."
@@ -43,8 +43,8 @@ def check_labels(run: Run, trained: Counts, held_out: Counts, images: int) -> No
         _warn("nothing is held out: there will be no scores, and the last epoch's weights are kept.")
     elif not scored:
         _warn(
-            f"no pixel of the {images} held-out images is labelled with a single class: there will be no scores, and "
-            "the last epoch's weights are kept."
+            "no held-out pixel is labelled with a single class: there is no Jaccard index to "
+            "choose the best epoch by, and the last epoch's weights are kept."
         )
 
 

@@ -169,7 +169,7 @@ def test_held_out_images_without_classes(tiles, open_recipe, meaning):
     """Held-out images whose labels name no single class are reported, and refused where patience waits for scores."""
     entry = {"name": "c", "images": "c", "split": {"validation": ["2"]}}
     data = open_recipe(entry | {"values": {"0": "land", "1": "road", "7": meaning}})
-    with warned("no pixel of the 1 held-out images is labelled with a single class"):
+    with warned("no held-out pixel is labelled with a single class: there is no Jaccard index"):
         data.check()
     patient = replace(data.run, schedule=data.run.schedule.model_copy(update={"patience": 3}))
     with pytest.raises(UsageError, match=r"schedule\.patience waits for validation scores"):
