@@ -10,6 +10,11 @@ def join_words(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(firsts)} {last} {end}" if firsts else end
 
 
+def counted(number: int, noun: str) -> str:
+    """Count things: `1 image`, `2,000 images`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def unreadable(name: str | Path, in_folder: str) -> str | None:
     """Return the sentence for a path that is missing, closed, a folder or empty; None for others.
 

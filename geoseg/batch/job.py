@@ -176,9 +176,11 @@ class Job:
             and isinstance(member.planned, Plan)
         ]
         if found:
+            which = f"{len(found)} scenes are" if len(found) > 1 else f"{found[0]} is"
+            first = f", the first is {found[0]}" if len(found) > 1 else ""
             yield (
-                f"{len(found)} of the scenes are done with other settings, another model or version, or an input that "
-                f"was changed since, the first is {found[0]}; `overwrite=True` replaces their results."
+                f"{which} done with other settings, another model or version, or an input that was changed "
+                f"since{first}; `overwrite=True` replaces the results."
             )
 
     def _turns(self, members: Sequence[Member], number: int) -> Iterator[_Turn]:

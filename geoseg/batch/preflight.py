@@ -13,6 +13,7 @@ from rich.filesize import decimal
 from geoseg.models.texts import without_secrets
 from geoseg.pages.page import duration
 from geoseg.prediction.plan import Plan
+from geoseg.sentences import counted
 from geoseg.tiling import roi_shape
 
 from .manifest import Record
@@ -51,12 +52,12 @@ class Preflight:
 
     def __str__(self) -> str:
         if not self.scenes:
-            return f"{_count(len(self.failing), 'scene')} cannot be planned."  # their errors follow at once
+            return f"{counted(len(self.failing), 'scene')} cannot be planned."  # their errors follow at once
         needs = f"up to {decimal(self.memory)} of memory and {decimal(self.disk)} of disk space"
         time = "its time is known after the first scenes"
         if self.seconds is not None:
-            time = f"about {duration(self.seconds)} at the rate of {_count(self.earlier, 'earlier scene')}"
-        return f"{_count(self.scenes, 'scene')}, {self.pixels / 1e6:,.1f} megapixels: {needs}; {time}.{self._failing}"
+            time = f"about {duration(self.seconds)} at the rate of {counted(self.earlier, 'earlier scene')}"
+        return f"{counted(self.scenes, 'scene')}, {self.pixels / 1e6:,.1f} megapixels: {needs}; {time}.{self._failing}"
 
     @property
     def _failing(self) -> str:
@@ -64,7 +65,7 @@ class Preflight:
             return ""
         first = f"; the first {_SHOWN}" if len(self.failing) > _SHOWN else ""
         listed = " ".join(self.failing[:_SHOWN])
-        return f" {_count(len(self.failing), 'other scene')} cannot be planned{first}: {listed}"
+        return f" {counted(len(self.failing), 'other scene')} cannot be planned{first}: {listed}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +152,7 @@ def _lacking_memory(needs: Iterable[_Need], memory: int) -> Iterator[str]:
             "some, or lower `memory`."
         )
     if more := lacking[_LISTED:]:
-        yield f"{_count(len(more), 'more scene')} may need more memory than the {decimal(memory)} that are available."
+        yield f"{counted(len(more), 'more scene')} may need more memory than the {decimal(memory)} that are available."
 
 
 def _lacking_disk(needs: Iterable[_Need], disk: int, folder: Path) -> Iterator[str]:
@@ -164,7 +165,3 @@ def _lacking_disk(needs: Iterable[_Need], disk: int, folder: Path) -> Iterator[s
             f"the results may need {decimal(disk)} with their work files, and {folder} has {decimal(free)} free; free "
             f"some, or choose another `folder`. The largest: {named}."
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from geoseg.sentences import counted
+
 from . import options
 from .completion import complete_files
 
@@ -50,4 +52,4 @@ def command(
             overrides=overrides,
             progress=lambda done, images, name: show(f"cutting {name} ({done} of {images} done)", done, images),
         )
-    click.echo(f"{written} chips in {folder}")
+    click.echo(f"{counted(written, 'chip')} in {folder}")

@@ -20,6 +20,7 @@ from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.overlay import Overlay, has_other_place, overlay
 from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.scene import is_placed
+from geoseg.sentences import counted
 
 from .class_mapping import ClassMapping, Codes
 from .class_values import FoundValues, check_bands, read_ids, sample_ids
@@ -217,5 +218,7 @@ def describe_unknown(
 ) -> str:
     """State which values of a raster are not in the legend, and what to do."""
     value, pixels = counts.most_common(1)[0]
-    more = f" (and {len(counts) - 1} other values)" if len(counts) > 1 else ""
-    return f"{name} has {pixels} pixels of {codes.describe(value)}{more}, which is not in the legend; {advice}."
+    more = f" (and {counted(len(counts) - 1, 'other value')})" if len(counts) > 1 else ""
+    return (
+        f"{name} has {counted(pixels, 'pixel')} of {codes.describe(value)}{more}, which is not in the legend; {advice}."
+    )

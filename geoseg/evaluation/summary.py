@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 
 from geoseg.errors import UsageError
-from geoseg.sentences import join_words
+from geoseg.sentences import counted, join_words
 
 from .bootstrap import bootstrap_intervals, score_counts
 from .calibration import measure_calibration
@@ -112,15 +112,17 @@ def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria, *
     """Note likely mistakes in files or options; `unnamed` if predictions have no legend."""
     value_named = "=" in (criteria.single or "")
     if scores.unpredicted:
-        yield f"{scores.unpredicted:,} reference pixels have no prediction and are not scored."
+        has, are = ("has", "is") if scores.unpredicted == 1 else ("have", "are")
+        yield f"{counted(scores.unpredicted, 'reference pixel')} {has} no prediction and {are} not scored."
         if unnamed and criteria.single is None and (everything.confusion.matrix.sum(axis=0) > 0).sum() == 1:
             yield (
                 "The prediction has one class only: if its 255 stands for a class, compare that class alone, as "
                 "255=VALUE of the reference."
             )
     if scores.unclassified:
+        are = "is" if scores.unclassified == 1 else "are"
         yield (
-            f"{scores.unclassified:,} reference pixels are unknown in the prediction and are not scored: "
+            f"{counted(scores.unclassified, 'reference pixel')} {are} unknown in the prediction and {are} not scored: "
             f"the scores are those of the other {scores.coverage:.1%}."
         )
     support = everything.confusion.matrix.sum(axis=1)
@@ -132,14 +134,15 @@ def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria, *
     if len(present) > 1:
         return
     if everything.unlabelled and value_named and not criteria.ignore:
+        have = "has" if everything.unlabelled == 1 else "have"
         yield (
-            f"All reference pixels with a class are {present[0]}, and {everything.unlabelled:,} have none, so no find "
-            "counts as false: if nodata stands for other classes, remove the nodata value from the reference "
+            f"All reference pixels with a class are {present[0]}, and {everything.unlabelled:,} {have} none, so no "
+            "find counts as false: if nodata stands for other classes, remove the nodata value from the reference "
             "(`gdal_edit.py -unsetnodata`)."
         )
     elif everything.unlabelled and not value_named:
         yield (
-            f"The reference has one class only, and {everything.unlabelled:,} pixels without any: "
+            f"The reference has one class only, and {counted(everything.unlabelled, 'pixel')} without any: "
             "if its 255 stands for a class, compare that class alone, as NAME=255."
         )
     elif criteria.single is None and not criteria.ignore:

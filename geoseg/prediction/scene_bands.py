@@ -14,6 +14,7 @@ from geoseg.rasters.scene import Raster
 from geoseg.rasters.tags import refuse_result
 from geoseg.rasters.undeclared import describe_undeclared, find_undeclared
 from geoseg.rasters.validity import Validity, may_have
+from geoseg.sentences import counted
 
 from .settings import Settings
 from .stretching import Imagery, Limits
@@ -92,10 +93,13 @@ def _is_opaque(imagery: Imagery, value: float) -> bool:
 def _check_numbers(raster: Raster, card: Card, numbers: tuple[int, ...]) -> tuple[int, ...]:
     if len(numbers) != len(card.bands):
         raise UsageError(
-            f"`bands` names {len(numbers)} bands; the model needs {len(card.bands)} ({', '.join(card.bands)})."
+            f"`bands` names {counted(len(numbers), 'band')}; "
+            f"the model needs {len(card.bands)} ({', '.join(card.bands)})."
         )
     if max(numbers) > len(raster.bands):
-        raise SceneError(f"{raster.source} has {len(raster.bands)} bands; `bands` names band {max(numbers)}.")
+        raise SceneError(
+            f"{raster.source} has {counted(len(raster.bands), 'band')}; `bands` names band {max(numbers)}."
+        )
     return numbers
 
 

@@ -85,7 +85,8 @@ def check_bands(name: str, dataset: DatasetReader) -> None:
     """Raise SceneError for a file without bands, as of other rasters only."""
     if dataset.count == 0:
         found = dataset.subdatasets
-        advice = f"; name one of its {len(found)} subdatasets, such as {found[0]}" if found else ""
+        which = "its subdataset" if len(found) == 1 else f"one of its {len(found)} subdatasets, such as"
+        advice = f"; name {which} {found[0]}" if found else ""
         raise SceneError(f"{name} has no bands of its own{advice}.")
 
 

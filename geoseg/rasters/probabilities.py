@@ -11,6 +11,7 @@ from rasterio.windows import Window
 
 from geoseg.errors import SceneError
 from geoseg.models.legend import LEVELS, NODATA
+from geoseg.sentences import counted
 
 from .open import reading
 from .overlay import has_other_place
@@ -49,7 +50,7 @@ def check_probabilities(raster: DatasetReader, predicted: DatasetReader, *, band
     """Raise SceneError unless a raster holds probabilities of a prediction."""
     if raster.shape != predicted.shape or raster.count != bands:
         raise SceneError(
-            f"{raster.name} has {raster.count} bands of {raster.width} × {raster.height} pixels, where "
+            f"{raster.name} has {counted(raster.count, 'band')} of {raster.width} × {raster.height} pixels, where "
             f"{Path(predicted.name).name} needs {bands} of {predicted.width} × {predicted.height}; predict both again."
         )
     placed = is_placed(raster) and is_placed(predicted)

@@ -20,6 +20,7 @@ from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of
 from geoseg.rasters.thinning import thin
 from geoseg.rasters.unread import refuse_unread
+from geoseg.sentences import counted
 
 from .arrays import Bytes, Read
 from .meaning import Meaning, Values
@@ -62,7 +63,7 @@ def road_raster(
     # GDAL reports no band names if it ignores overviews; reads at full resolution do not use them.
     with opened(scene.source, overviews=True, identity=scene.identity) as dataset:
         if band is not None and not 1 <= band <= dataset.count:
-            raise UsageError(f"{source} has {dataset.count} bands; there is no band {band}.")
+            raise UsageError(f"{source} has {counted(dataset.count, 'band')}; there is no band {band}.")
         number = band or _road_band(dataset)
         to_levels, meaning = _interpret(dataset, number, road_class, probability=probability)
         flags = dataset.mask_flag_enums[number - 1]

@@ -242,7 +242,7 @@ def test_other_settings_need_to_be_told_to_overwrite(scenes, run, tmp_path, writ
     """Results of other settings, or of a scene that was replaced since, are refused, and replaced on request."""
     run(scenes[:1])
     before = batch_results(tmp_path / "maps")
-    with warned(r"1 of the scenes are done with other settings, .* the first is a; `overwrite=True` replaces"):
+    with warned(r"^a is done with other settings, .* changed since; `overwrite=True` replaces"):
         summary, _ = run(scenes[:1], confidence=True)
     assert "`overwrite=True`" in summary.failed[0].error
     assert summary.exit_code == 5

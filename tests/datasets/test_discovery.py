@@ -117,7 +117,7 @@ def test_two_files_of_different_names(lay):
 @pytest.mark.parametrize(
     ("names", "images", "labels", "sentence"),
     [
-        (["images/a.tif", "images/b.tif", "labels/a.tif"], ".", None, "1 of 2 images .* have no label .* is b"),
+        (["images/a.tif", "images/b.tif", "labels/a.tif"], ".", None, "1 of 2 images .* has no label .* is b"),
         (["images/a.tif"], ".", None, "has no folder images with labels, masks or gt next to it"),
         (["images/a.tif"], "images", None, "has no folder labels or masks or gt next to it; give the labels"),
         (["2_Ortho_RGB/a_RGB.tif", "a_label.tif"], "2_Ortho_RGB", None, "has no folder 5_Labels_all next to it"),

@@ -479,3 +479,6 @@ def test_missing_predictions_are_noted(write_ids, blobs):
     assert evaluation.scores.unpredicted == 100
     assert evaluation.scores.overall_accuracy == 1
     assert evaluation.notes == ("100 reference pixels have no prediction and are not scored.",)
+    predicted[:5, 1:] = predicted[0, 0] = 0
+    evaluation = evaluate(write_ids(predicted[4:], "c.tif", legend=AERIAL), write_ids(blobs(16, 20), "d.tif"))
+    assert evaluation.notes == ("1 reference pixel has no prediction and is not scored.",)

@@ -305,5 +305,5 @@ def test_coded_truth(write_ids, blobs):
     _, true, _ = read(ours, palette, coding="mbrsc")
     np.testing.assert_array_equal(true, expected)
     image[:, 4, 4] = 1, 2, 3
-    with pytest.raises(SceneError, match="1 pixels of colour #010203"):
+    with pytest.raises(SceneError, match="has 1 pixel of colour #010203"):
         read(ours, write_ids(image, "d.tif"), coding="mbrsc")

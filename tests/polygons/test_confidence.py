@@ -103,7 +103,7 @@ def test_only_its_own(write_ids, blots, tmp_path):
     plain = polygonise(write_ids(ids, "b.tif"))
     assert plain.confidence is None
     assert "confidence" not in plain.to_geodataframe()
-    with pytest.raises(SceneError, match=r"b_confidence\.tif has 1 bands of 30 × 20 pixels"):
+    with pytest.raises(SceneError, match=r"b_confidence\.tif has 1 band of 30 × 20 pixels"):
         polygonise(write_ids(ids, "b_classes.tif"))
     write_ids(np.zeros((30, 30), np.uint8), "b_confidence.tif")
     with pytest.raises(SceneError, match="probabilities are uint8 with scale"):

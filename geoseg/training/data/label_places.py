@@ -96,8 +96,9 @@ def check_features(pairs: Iterable[tuple[Files, GeoBox]]) -> None:
             images = "its image" if len(outside) == 1 else f"any of its {len(outside)} images, such as"
             raise DataError(f"{label} does not overlap {images} {outside[0]}; check the CRS of both.")
         if outside:
+            are = "is" if len(outside) == 1 else "are"
             warnings.warn(
-                f"{len(outside)} of the {len(labelled)} images of {label} are outside its features, such as "
+                f"{len(outside)} of the {len(labelled)} images of {label} {are} outside its features, such as "
                 f"{outside[0]}; leave them out unless their ground has no such features.",
                 GeosegWarning,
                 stacklevel=3,

@@ -49,12 +49,14 @@ class LabelEncoder:
     def _describe_unknown(self, values: npt.NDArray[np.integer], source: str) -> str:
         found, counts = np.unique(values, return_counts=True)
         first = np.argmax(counts)
+        count = int(counts[first])
         text = f"#{found[first]:06x}" if self.coding.coloured else str(found[first])
         more = f" ({counts.sum()} pixels of {len(found)} unknown values in all)" if len(found) > 1 else ""
         kind = "colour" if self.coding.coloured else "id"
         return (
-            f"{source} has {counts[first]} pixels of {kind} {text}{more}, which data set {self.data_set} does not "
-            f"list; map it in its `values` to a class, a list of classes, or `{IGNORE}` ({OTHERS!r} means all others)."
+            f"{source} has {count} pixel{'s' * (count != 1)} of {kind} {text}{more}, which data set {self.data_set} "
+            f"does not list; map it in its `values` to a class, a list of classes, or `{IGNORE}` ({OTHERS!r} means all "
+            "others)."
         )
 
 

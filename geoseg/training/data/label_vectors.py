@@ -17,6 +17,7 @@ from rasterio.features import rasterize
 from geoseg.errors import UsageError
 from geoseg.rasters.ground import crs_of, ground_sample_distance, turn_of, turns_between
 from geoseg.rasters.identity import Mark, identify_file
+from geoseg.sentences import counted
 from geoseg.tiling import Roi
 from geoseg.training.recipe.label_sets import BACKGROUND, OTHERS, LabelSets
 from geoseg.training.recipe.recipe import DataSet
@@ -143,15 +144,16 @@ def _find_keys(features: "geopandas.GeoDataFrame", coding: VectorCoding, path: P
     found = format_values(features[coding.attribute])
     if BACKGROUND in found and (coding.background_listed or OTHERS not in coding.values):
         raise UsageError(
-            f"labels {path} have {found.count(BACKGROUND)} features here whose {coding.attribute} is {BACKGROUND!r}, "
-            f"which in the `values` of data set {coding.data_set} means ground that no feature covers; rename it in "
-            "these features."
+            f"labels {path} have {counted(found.count(BACKGROUND), 'feature')} here whose {coding.attribute} is "
+            f"{BACKGROUND!r}, which in the `values` of data set {coding.data_set} means ground that no feature covers; "
+            "rename it there."
         )
     unknown = [value for value in found if value not in coding.values]
     if unknown and OTHERS not in coding.values:
         raise UsageError(
-            f"labels {path} have {unknown.count(unknown[0])} features here whose {coding.attribute} is {unknown[0]!r}, "
-            f"which data set {coding.data_set} does not list; map it in its `values` ({OTHERS!r} means all others)."
+            f"labels {path} have {counted(unknown.count(unknown[0]), 'feature')} here whose {coding.attribute} is "
+            f"{unknown[0]!r}, which data set {coding.data_set} does not list; map it in its `values` ({OTHERS!r} means "
+            "all others)."
         )
     return [value if value in coding.values else OTHERS for value in found]
 

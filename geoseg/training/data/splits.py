@@ -70,7 +70,8 @@ def check_training(sides: Sequence[Sides]) -> None:
     if not any(side.training for side in sides):
         names = ", ".join(dict.fromkeys(pair.data_set for side in sides for pair in side.validation))
         count = sum(len(side.validation) for side in sides)
-        raise UsageError(f"all {count} images are held out (data set {names}); leave some to train on.")
+        held = "the only image is" if count == 1 else f"all {count} images are"
+        raise UsageError(f"{held} held out (data set {names}); leave some to train on.")
 
 
 def _group(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
@@ -81,7 +82,7 @@ def _group(pairs: Sequence[Pair], entry: DataSet) -> dict[str, list[str]]:
         for pattern in patterns:
             if not any(fnmatchcase(pair.name, pattern) for pair in pairs):
                 raise UsageError(
-                    f"data set {entry.name}: {pattern!r} of group {name} matches none of its {len(pairs)} images: "
+                    f"data set {entry.name}: {pattern!r} of group {name} matches none of its images: "
                     f"{_list_some([pair.name for pair in pairs])}."
                 )
     groups: dict[str, list[str]] = {name: [] for name in entry.split.groups}
@@ -115,8 +116,8 @@ def _match_groups(groups: dict[str, list[str]], patterns: Sequence[str], entry: 
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in groups):
             raise UsageError(
-                f"data set {entry.name} holds out {pattern!r}, which matches none of its {len(groups)} "
-                f"{entry.split.by}s: {_list_some(list(groups))}."
+                f"data set {entry.name} holds out {pattern!r}, which matches none of its {entry.split.by}s: "
+                f"{_list_some(list(groups))}."
             )
     return [name for name in groups if _matches(name, patterns)]
 

@@ -21,7 +21,7 @@ from geoseg.models.shipped import DEFAULT_MODEL, find_model
 from geoseg.models.texts import escaped
 from geoseg.rasters.bands import Band, image_bands
 from geoseg.rasters.ground import crs_name, crs_of
-from geoseg.sentences import join_words
+from geoseg.sentences import counted, join_words
 from geoseg.training.data.splits import footprint
 from geoseg.training.recipe.label_sets import BACKGROUND, IGNORE, OTHERS
 
@@ -106,7 +106,9 @@ def _report(seen: ImageSurvey) -> dict[str, Any]:
         return f"{value} {known}" if known else value
 
     return {
-        "kinds": list(dict.fromkeys(f"{len(bands)} bands ({', '.join(map(_show, bands))})" for bands in seen.bands)),
+        "kinds": list(
+            dict.fromkeys(f"{counted(len(bands), 'band')} ({', '.join(map(_show, bands))})" for bands in seen.bands)
+        ),
         "unused": sorted(unused),
         "sizes": list(dict.fromkeys((sizes[0], sizes[-1]))),
         "steps": list(dict.fromkeys((steps[0], steps[-1]))) if steps else [],

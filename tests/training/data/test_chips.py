@@ -264,6 +264,6 @@ def test_command(town, tmp_path):
         'name = "x"\n[[data]]\nname = "town"\nimages = "images"\nsplit.validation = 0\n', encoding="utf-8"
     )
     arguments = [str(recipe), "-o", str(tmp_path / "two"), "--size", "64", "--overlap", "0", "--set", "card.gsd_m=2.0"]
-    assert run(command, arguments).output == f"1 chips in {tmp_path / 'two'}\n"
+    assert run(command, arguments).output == f"1 chip in {tmp_path / 'two'}\n"
     for wrong in ([str(recipe), "labels", "-o", "x"], [str(tmp_path), "-o", "x", "--set", "seed=1"]):
         assert isinstance(run(command, wrong).exception, UsageError)

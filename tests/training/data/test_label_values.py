@@ -181,7 +181,7 @@ def test_built_in_codings_have_legends():
 def test_colours_without_values():
     """A coding with an empty table refuses every value, or maps all as others."""
     _, encoder = opened(coding="colours")
-    with pytest.raises(UsageError, match="1 pixels of colour #0a0b0c"):
+    with pytest.raises(UsageError, match="has 1 pixel of colour #0a0b0c"):
         encode(encoder, [0x0A0B0C])
     _, encoder = opened(coding="colours", values={"*": "road"})
     assert encode(encoder, [0x0A0B0C]) == [[2]]

@@ -130,7 +130,7 @@ def test_integers_with_nulls(write_features, labels):
     expected = np.zeros((100, 120))
     expected[10:50, 10:60], expected[10:50, 70:90], expected[90:95, 0:5] = 1, 3, 2
     np.testing.assert_array_equal(drawn, expected)
-    with pytest.raises(UsageError, match="have 1 features here whose kind is 'null'"):
+    with pytest.raises(UsageError, match="have 1 feature here whose kind is 'null'"):
         labels(attribute="kind", values={"1": "road", "12": "water"})
 
 
@@ -138,7 +138,7 @@ def test_integers_with_nulls(write_features, labels):
 def test_features_called_background(write_features, labels, values):
     """If `values` has `background`, it means uncovered ground, and features of that name are refused."""
     write_features([shapely.box(0, 0, 9, 9)] * 2, kind=["background", "street"])
-    with pytest.raises(UsageError, match=r"have 1 features .* 'background', .* means ground that no feature covers"):
+    with pytest.raises(UsageError, match=r"have 1 feature .* 'background', .* means ground that no feature covers"):
         labels(attribute="kind", values={"street": "road", **values})
 
 
@@ -218,7 +218,7 @@ def test_features_of_several_images(two_images, write_features, open_recipe):
     write_features([shapely.box(0, 0, 9, 9), shapely.box(200, 0, 209, 9)])
     open_recipe(entry.copy())
     write_features([shapely.box(0, 0, 9, 9)])
-    with warned(r"1 of the 2 images of .*labels\.gpkg are outside its features, such as .*1\.tif"):
+    with warned(r"1 of the 2 images of .*labels\.gpkg is outside its features, such as .*1\.tif"):
         open_recipe(entry.copy())
     write_features([shapely.box(0, 5000, 9, 5009)])
     with pytest.raises(DataError, match=r"does not overlap any of its 2 images, such as .*0\.tif"):
