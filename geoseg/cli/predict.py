@@ -105,12 +105,17 @@ def command(
 
 
 def _refuse_target(scenes: tuple[str, ...]) -> None:
-    """Refuse a folder as the last of several scenes, as `cp` takes it, where results would be written elsewhere."""
-    chosen = click.get_current_context().get_parameter_source("folder")
-    if len(scenes) > 1 and chosen == ParameterSource.DEFAULT and os.path.isdir(scenes[-1]):  # noqa: PTH112 - as `on_disk`
-        raise UsageError(
-            f"{scenes[-1]} is a folder; name raster files, and the folder for the results as `folder={scenes[-1]!r}`."
-        )
+    """Refuse a folder as the last of several scenes, as `cp` takes it, where results would be written elsewhere.
+
+    A name without an ending is that of a folder, too, if nothing has it; GDAL's names of other rasters have a colon.
+    """
+    chosen, last = click.get_current_context().get_parameter_source("folder"), scenes[-1]
+    if len(scenes) == 1 or chosen != ParameterSource.DEFAULT:
+        return
+    found = "is a folder" if os.path.isdir(last) else "does not exist"  # noqa: PTH112 - as `on_disk`
+    named = ":" not in last and not last.startswith("/vsi") and not Path(last).suffix
+    if found == "is a folder" or (named and not os.path.exists(last)):  # noqa: PTH110
+        raise UsageError(f"{last} {found}; name raster files, and the folder for the results as `folder={last!r}`.")
 
 
 @contextmanager

@@ -66,6 +66,16 @@ def test_module_is_the_command():
     assert done.stdout == f"geoseg, version {geoseg.__version__}\n"
 
 
+def test_modules_of_the_current_folder(tmp_path):
+    """As for `geoseg`, files of the current folder hide no packages, also where those are imported before all else."""
+    for name in ("click", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "geoseg", "info", "none.tif"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (3, "geoseg: none.tif does not exist.\n")
+
+
 def test_version_has_a_short_form(run):
     """`geoseg -V` is `geoseg --version`."""
     assert run("-V") == run("--version")
@@ -210,6 +220,11 @@ def test_folders_among_scenes(write_scene, noise, tmp_path, monkeypatch):
     result = CliRunner().invoke(main, ["predict", "scene.tif", "maps"])
     assert result.exit_code == 2
     assert "maps is a folder; name raster files, and the folder for the results as --output maps." in result.stderr
+    result = CliRunner().invoke(main, ["predict", "scene.tif", "new/maps"])
+    assert result.exit_code == 2
+    assert "new/maps does not exist; name raster files, and the folder for the results as --output new/maps." in (
+        result.stderr
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["maps", "scene.tif"]
     result = CliRunner().invoke(main, ["predict", "maps", "-o", "out"])
     assert result.exit_code == 3
