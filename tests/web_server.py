@@ -22,7 +22,7 @@ class Behaviour:
     """What the server does from now on."""
 
     codes: list[int] = field(default_factory=list)
-    """Answer these codes to the next requests for files that exist."""
+    """Answer these codes to the next requests for files that exist; redirects lead to the same URL."""
     silent_from: int | None = None
     """Say nothing to requests for this byte of a file, or later ones."""
     cut: list[int] = field(default_factory=list)
@@ -128,7 +128,8 @@ def _serve(folder: Path) -> None:
                 waiting.set()
                 Event().wait()
             if behaviour.codes:
-                self._answer(behaviour.codes.pop(0))
+                code = behaviour.codes.pop(0)
+                self._answer(code, headers={"Location": self.path} if 300 <= code < 400 else {})
                 return
             failing = behaviour.fail_each and path.name.endswith(behaviour.failing)
             if failing and next(requests) % behaviour.fail_each == 0:

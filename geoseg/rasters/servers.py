@@ -30,6 +30,7 @@ for _name, _value in _DEFAULTS.items():
     os.environ.setdefault(_name, str(_value))
 
 _RETRIED = (429, 500, 502, 503, 504)
+_REDIRECTS = range(300, 400)
 _TIMED_OUT = re.compile(r"CURL error: .*(timed out|too slow|timeout was reached)", re.IGNORECASE)
 _OBJECT_STORES = ("s3", "gs", "az", "adls", "oss", "swift")
 """Prefixes of URLs, and of GDAL's virtual file systems."""
@@ -106,6 +107,8 @@ def ask(request: Request, read: Callable[[HTTPResponse], T]) -> T:
                 raise SceneError(silent(request.full_url)) from error
             code = error.code if isinstance(error, HTTPError) else None
             passes = code in _RETRIED or isinstance(reason, ConnectionResetError | IncompleteRead)
+            if code in _REDIRECTS:  # Python has followed as many as it does
+                raise OSError("its server leads from one URL to the next, and to no file") from error
             if not (passes and delays_s):
                 raise
             time.sleep(delays_s.pop(0))

@@ -136,6 +136,16 @@ def test_broken_connections(write, server):
         read_assets(server.url("document.json"), "visual")
 
 
+def test_redirects_without_end(write, server):
+    """A server that leads in a circle is given up, in our words."""
+    write(item("one", "a.tif"))
+    server.behave(codes=[302] * 99)
+    with pytest.raises(
+        DataError, match=r"json cannot be read .*: its server leads from one URL to the next, and to no file"
+    ):
+        read_assets(server.url("document.json"), "visual")
+
+
 @pytest.mark.parametrize("name", ["my items.json", "no\nname.json"])
 def test_addresses_that_are_none(server, name):
     """What cannot be asked for is refused in a sentence."""

@@ -34,6 +34,7 @@ DELAYS_S = (1, 2, 4)
 
 _CHUNK = 2**20
 _RETRIED = (429, 500, 502, 503, 504)
+_REDIRECTS = range(300, 400)
 _HINTS = {
     401: "it wants a signed-in user, and geoseg signs in nowhere; download the file otherwise, and add that",
     403: "it refuses; a signed URL may have expired",
@@ -130,6 +131,8 @@ def _ask(url: str, start: int) -> HTTPResponse:
         error.close()
         if error.code == 416 and start:  # the server has fewer bytes than were downloaded before
             return _ask(url, 0)
+        if error.code in _REDIRECTS:  # Python has followed as many as it does
+            raise BundleError(f"{failed}: its server leads from one URL to the next, and to no file.") from error
         answered = shorten(f"its server answers {error.code} ({error.reason})", 200)
         if error.code in _RETRIED:
             raise _BrokenError(f"{answered}; try again later") from error

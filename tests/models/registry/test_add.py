@@ -216,6 +216,7 @@ def test_too_large(models, registry, server, verified):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
+        (302, "its server leads from one URL to the next, and to no file."),
         (403, "its server answers 403 (Forbidden); it refuses"),
         (404, "its server answers 404 (Not Found); there is no such file; check the URL"),
         (418, "its server answers 418 (I'm a Teapot)."),
@@ -224,7 +225,7 @@ def test_too_large(models, registry, server, verified):
 )
 def test_answers(models, registry, server, code, words):
     """An answer other than the file is named in one sentence."""
-    server.behave(codes=[code] * 9)
+    server.behave(codes=[code] * 99)
     with pytest.raises(BundleError) as error:
         add(registry)
     assert words in str(error.value)
