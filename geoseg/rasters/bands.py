@@ -8,11 +8,12 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from geoseg.errors import SceneError
+from geoseg.sentences import counted, join_words
 
 from .apart import read_apart
 from .band_texts import descriptions_of
 from .sensors import find_sensor
-from .spectra import name_spectra, named_by_number
+from .spectra import name_spectra, named_by_number, numbered_otherwise
 from .thinning import thin
 
 _SILENT = (ColorInterp.undefined, ColorInterp.gray, ColorInterp.palette)
@@ -167,6 +168,12 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
             f"bands of {source} are taken by their numbers, as those of Sentinel-2, or of Landsat 8 or 9: {listed}; "
             "if they are of another sensor, such as that of Landsat 7, choose them with `bands`."
         )
+    elif others := numbered_otherwise(wanted, [bands[number - 1].name for number in found]):
+        warnings.append(
+            f"{join_words([f'{name} is {shown}' for name, shown, _ in others])} in {source}, but "
+            f"{join_words([aim for *_, aim in others])} by the numbers of Sentinel-2, or of Landsat 8 or 9; if the "
+            "model means those, choose the bands with `bands`."
+        )
     for number, band in enumerate(bands, 1):
         if band.colour == ColorInterp.alpha and not band.is_alpha and not band.description:
             warnings.append(
@@ -208,7 +215,7 @@ def _list(bands: Sequence[Band]) -> str:
     listed = [f"{number} {band}" for number, band in enumerate(bands, 1)]
     if len(listed) > _MOST_LISTED:
         listed[_MOST_LISTED:] = ["…"]
-    return f"{len(bands)} band{'s' * (len(bands) > 1)} ({', '.join(listed)})"
+    return f"{counted(len(bands), 'band')} ({', '.join(listed)})"
 
 
 def _advise(numbers: tuple[int, ...], wanted: Sequence[str]) -> str:

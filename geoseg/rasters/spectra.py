@@ -63,6 +63,17 @@ def named_by_number(
     ]
 
 
+def numbered_otherwise(wanted: Sequence[str], shown: Sequence[str | None]) -> list[tuple[str, str, str]]:
+    """Return each wanted name that is a number alone, what its band shows, and what the number means if not that."""
+    tags: list[dict[str, str]] = [{}] * len(wanted)
+    aims, numbered = name_spectra(wanted, tags), named_by_number(wanted, tags)
+    return [
+        (name, found, aim)
+        for name, found, aim, by_number in zip(wanted, shown, aims, numbered, strict=True)
+        if by_number and found is not None and aim is not None and found != aim
+    ]
+
+
 def _describe(texts: Sequence[str], tags: Sequence[Mapping[str, str]]) -> list[str | None]:
     """Name bands by words, or else by wavelengths."""
     return [_name_by_words(text) or _name_by_wavelength(text, own) for text, own in zip(texts, tags, strict=True)]

@@ -145,6 +145,20 @@ def test_numbers_of_known_sensors(bands_of, descriptions, profile):
     assert (choice.numbers, choice.warnings) == ((1, 2, 3), ())
 
 
+def test_numbers_of_a_model(bands_of):
+    """A model's band that is a number alone is taken by it, with a warning where the scene's sensor means another."""
+    texts, wanted = ("SR_B4", "SR_B3", "SR_B2"), ("SR_B3", "SR_B4")
+    found = bands_of(3, descriptions=texts, photometric="minisblack", named="LT05_L2SP_044034_20050101.tif")
+    choice = choose_bands("scene.tif", found, wanted)
+    assert choice.numbers == (2, 1)
+    assert choice.warnings == (
+        "SR_B3 is red and SR_B4 is nir in scene.tif, but green and red by the numbers of Sentinel-2, or of Landsat 8 "
+        "or 9; if the model means those, choose the bands with `bands`.",
+    )
+    found = bands_of(3, descriptions=texts, photometric="minisblack", named="LC08_L2SP_044034_20220101.tif")
+    assert choose_bands("scene.tif", found, wanted) == Choice(numbers=(2, 1))
+
+
 LANDSAT_8 = ("coastal", "blue", "green", "red", "nir", "swir", "swir")
 LANDSAT_4 = ("blue", "green", "red", "nir", "swir", "thermal", "swir")
 MULTISPECTRAL = ("green", "red", "nir", "nir", None, None, None)
