@@ -68,10 +68,17 @@ def resolve(recipe: Recipe) -> Run:
     mappings = [(entry.name, entry.values) for entry in recipe.data]
     if recipe.rendered is not None:
         mappings.append(("rendered", recipe.rendered.values))
+    labels = collect_label_sets(legend, mappings)
+    teacher = None if recipe.teacher is None else _find_teacher(recipe.teacher, card, recipe.schedule)
+    if teacher is not None and not teacher.weight and len(labels.allowed) == len(legend) + 1:
+        raise UsageError(
+            "no label leaves open which class a pixel is, so that the teacher has none to name; set teacher.weight for "
+            "its probabilities to be learnt, or leave the teacher out."
+        )
     return Run(
         card=card,
         mantissa_bits=recipe.card.mantissa_bits,
-        labels=collect_label_sets(legend, mappings),
+        labels=labels,
         network=recipe.network.model_copy(update={"depth": depth, "initial": initial}),
         data=tuple(recipe.data),
         rendered=recipe.rendered,
@@ -79,7 +86,7 @@ def resolve(recipe: Recipe) -> Run:
         augmentation=recipe.augmentation,
         schedule=recipe.schedule,
         seed=recipe.seed,
-        teacher=None if recipe.teacher is None else _find_teacher(recipe.teacher, card, recipe.schedule),
+        teacher=teacher,
     )
 
 

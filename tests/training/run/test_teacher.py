@@ -181,6 +181,16 @@ def test_average_of_nothing():
         resolve(parse_recipe(recipe, source="x.toml"))
 
 
+def test_nothing_to_teach():
+    """A teacher without partial labels needs a weight."""
+    recipe = {"name": "x", "data": [{"name": "a", "images": "a"}], "teacher": {}}
+    with pytest.raises(UsageError, match=r"no label leaves open which class a pixel is.* set teacher.weight"):
+        resolve(parse_recipe(recipe, source="x.toml"))
+    assert resolve(parse_recipe(recipe | {"teacher": {"weight": 0.5}}, source="x.toml")).teacher.weight == 0.5
+    partial = {"name": "a", "images": "a", "values": {"0": ["land", "water"]}}
+    assert resolve(parse_recipe(recipe | {"data": [partial]}, source="x.toml")).teacher is not None
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
