@@ -367,16 +367,15 @@ def test_a_teacher_names_what_labels_leave_open(whole, partly, recipe, partial_l
 def test_a_teacher_that_is_imitated(whole, recipe, tmp_path):
     """A heavy weight of a teacher's probabilities brings the trained network nearer to the teacher."""
 
-    def distance(weight):
-        teacher = TeacherTable(bundle=str(whole[0].bundle), weight=weight)
+    def distance(teacher, name):
         schedule = recipe.schedule.model_copy(update={"epochs": 1, "steps": 60})
-        taught = recipe.model_copy(update={"teacher": teacher, "schedule": schedule, "seed": recipe.seed + 1})
-        bundle = train(taught, folder=tmp_path / str(weight)).bundle
+        update = {"teacher": teacher, "schedule": schedule, "seed": recipe.seed + 1}
+        bundle = train(recipe.model_copy(update=update), folder=tmp_path / name).bundle
         windows = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
         ours, theirs = (keras.ops.convert_to_numpy(load_network(path)(windows)) for path in (bundle, whole[0].bundle))
         return np.abs(ours - theirs).mean()
 
-    near, far = distance(30.0), distance(0.0)
+    near, far = distance(TeacherTable(bundle=str(whole[0].bundle), weight=30.0), "taught"), distance(None, "alone")
     assert near < far / 2
 
 
