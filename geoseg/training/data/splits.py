@@ -68,9 +68,9 @@ def split(pairs: Sequence[Pair], entry: DataSet, *, seed: int, as_in: Sides | No
 def check_training(sides: Sequence[Sides]) -> None:
     """Check that not all images of all data sets are held out."""
     if not any(side.training for side in sides):
-        names = ", ".join(dict.fromkeys(pair.data_set for side in sides for pair in side.validation))
-        count = sum(len(side.validation) for side in sides)
-        held = "the only image is" if count == 1 else f"all {count} images are"
+        images = [pair for side in sides for pair in (*side.validation, *side.test)]
+        names = ", ".join(dict.fromkeys(pair.data_set for pair in images))
+        held = "the only image is" if len(images) == 1 else f"all {len(images)} images are"
         raise UsageError(f"{held} held out (data set {names}); leave some to train on.")
 
 

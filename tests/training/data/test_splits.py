@@ -124,6 +124,7 @@ def test_by_group(tiles, open_recipe):
             {"by": "group", "groups": {"a": ["*"]}, "validation": ["b"]},
             "'b', which matches none of its groups: a",
         ),
+        ({"test": ["*"]}, r"all 6 images are held out \(data set set\); leave some to train on"),
         ({"validation": ["*"]}, r"all 6 images are held out \(data set set\); leave some to train on"),
         ({"by": "block", "validation": ["a"]}, "blocks have no names"),
         ({"by": "block", "validation": 1.0}, "all 6 images are held out"),
