@@ -34,7 +34,7 @@ class Source:
 
     def package(self, version: str) -> str:
         """Return what pip and uv are asked to install; of a source, what is there now, not a wheel of last month."""
-        if self._is_source and not self.offline:  # a source needs a download to be built
+        if self.folder is not None and self._is_source and not self.offline:  # a source needs a download to be built
             return f"geoseg[train] @ {self.folder.resolve().as_uri()}"
         return f"geoseg[train]=={version}"
 

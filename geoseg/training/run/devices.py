@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import keras
+from keras import ops
 
 from geoseg.errors import UsageError
+from geoseg.models.backend import Tensor
 
 
 def choose_devices(found: Sequence[str], count: int | None, *, batch: int) -> tuple[str, ...]:
@@ -70,3 +72,14 @@ def share_statistics(network: keras.Model, devices: Sequence[str]) -> None:
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
+
+
+def places_in_batch(windows: Tensor) -> Tensor:
+    """Return the places, from 0, of a device's windows in the batch; each of TensorFlow's devices sees its part."""
+    count = ops.shape(windows)[0]
+    places = ops.arange(count, dtype="int32")
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        places = places + count * tf.distribute.get_replica_context().replica_id_in_sync_group
+    return places

@@ -7,6 +7,8 @@ from keras import ops
 from geoseg.models.backend import Tensor
 from geoseg.training.recipe.recipe import Augmentation
 
+from .devices import places_in_batch
+
 Change = Callable[[Tensor], Tensor]
 
 
@@ -40,8 +42,7 @@ class Views:
 
 def _apply(change: Change, windows: Tensor, bit: int) -> Tensor:
     """Change the windows whose place in the batch has this bit."""
-    places = ops.arange(ops.shape(windows)[0], dtype="int32")
-    chosen = (places // 2**bit) % 2 == 1
+    chosen = (places_in_batch(windows) // 2**bit) % 2 == 1
     return ops.where(chosen[:, None, None, None], change(windows), windows)
 
 

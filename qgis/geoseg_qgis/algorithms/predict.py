@@ -148,7 +148,7 @@ class Predict(GeosegAlgorithm):
         scene = self._scene
         if isinstance(scene, Written):
             make_folder(folder)
-            scene = scene.write(folder, feedback)
+            scene = str(scene.write(folder, feedback))
         area = [] if self._area is None else [f"--aoi={_write_area(self._area, context)}"]
         options = self.optionArguments(parameters, context)
         ending = self.runCommand(["predict", str(scene), "-o", str(folder), *area, *options], feedback)

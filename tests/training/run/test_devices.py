@@ -21,15 +21,20 @@ import numpy as np
 from geoseg.models.losses.pixels import MarginalCrossEntropy, WeightedSum
 from geoseg.models.losses.metrics import LabelAccuracy, LabelJaccard
 from geoseg.models.losses.regions import Lovasz, Tversky
-from geoseg.training.recipe.recipe import Augmentation
+from geoseg.models.legend import Legend, LegendClass
+from geoseg.training.recipe.label_sets import LabelSets
+from geoseg.training.recipe.recipe import Augmentation, TeacherTable
 from geoseg.training.run.augmentation import Augmenter
 from geoseg.training.run.batches import TrainingBatches
 from geoseg.training.run.devices import choose_devices, find_devices, share_statistics, spread
 from geoseg.training.run.neural_network import averaged_weights
+from geoseg.training.run.teacher import build_teacher
 from geoseg.training.run.training_network import TrainingNetwork
+from geoseg.training.run.views import Views
 
 SETS = ((0,), (1,), (2,), (0, 1), (0, 1, 2))
 kinds = {"allowed": SETS, "classes": 3}
+legend = Legend(classes=tuple(LegendClass(name=name, colour=f"#{name * 6}") for name in "abc"))
 random = np.random.default_rng(0)
 pixels = random.random((8, 8, 8, 3)).astype(np.float32)
 labels = random.integers(0, 5, (8, 8, 8)).astype(np.uint8)
@@ -49,7 +54,9 @@ def train(names):
         features = keras.layers.ReLU()(keras.layers.BatchNormalization()(features))
         network = keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="softmax")(features))
         share_statistics(network, names)
-        network = TrainingNetwork(network, augmenter)
+        sets, views = LabelSets(legend=legend, allowed=SETS), Views(Augmentation())
+        teacher = build_teacher(TeacherTable(weight=2.0, sure=0.4), network, sets, views, precision="float32")
+        network = TrainingNetwork(network, augmenter, teacher)
         losses = [MarginalCrossEntropy(**kinds), Tversky(**kinds), Lovasz(**kinds)]
         network.compile(
             optimizer=keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.5),
