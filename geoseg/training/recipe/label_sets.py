@@ -43,6 +43,11 @@ class LabelSets:
             table[value, list(ids)] = True
         return table
 
+    @property
+    def partial(self) -> npt.NDArray[np.bool_]:
+        """Whether a label value leaves open which of several classes, but not all, a pixel is, `(label values,)`."""
+        return np.array([1 < len(ids) < len(self.legend) for ids in self.allowed], np.bool_)
+
     def encode(self, target: str | list[str], data_set: str) -> int:
         """Find the label value of a class, list of classes or `ignore` in a data set's `values`."""
         return self.allowed.index(_class_ids(target, self.legend, data_set))

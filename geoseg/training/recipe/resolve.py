@@ -70,7 +70,7 @@ def resolve(recipe: Recipe) -> Run:
         mappings.append(("rendered", recipe.rendered.values))
     labels = collect_label_sets(legend, mappings)
     teacher = None if recipe.teacher is None else _find_teacher(recipe.teacher, card, recipe.schedule)
-    if teacher is not None and not teacher.weight and len(labels.allowed) == len(legend) + 1:
+    if teacher is not None and not teacher.weight and not labels.partial.any():
         raise UsageError(
             "no label leaves open which class a pixel is, so that the teacher has none to name; set teacher.weight for "
             "its probabilities to be learnt, or leave the teacher out."

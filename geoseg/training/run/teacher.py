@@ -45,11 +45,8 @@ class Teacher(keras.layers.Layer):  # type: ignore[misc]  # Keras is not typed
         self._sure, self._weight, self._views = choice.sure, choice.weight, views
         # Columns of the recipe's classes, 0 for those that the teacher does not know.
         self._known = known = known_classes(names, labels.legend.names)
-        self._allows = labels.allows.astype(np.float32)
+        self._allows, self._partial = labels.allows.astype(np.float32), labels.partial
         self._taught = TaughtCrossEntropy(known)
-        # Label values are single classes, then partial sets, then ignored.
-        values = np.arange(len(labels.allowed))
-        self._partial = (values >= len(labels.legend)) & (values != labels.ignored)
 
     def call(self, pixels: Tensor, labels: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Complete label values `(windows, side, side)`, and compute the loss of what is taught.
