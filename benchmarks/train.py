@@ -32,7 +32,12 @@ start_keras(trains=True)
 
 import keras  # noqa: E402 - started quietly
 
-from geoseg.training.build import build_augmenter, build_batches, compile_network  # noqa: E402
+from geoseg.training.build import (  # noqa: E402
+    build_augmenter,
+    build_batches,
+    compile_network,
+    keep_compiled_for,
+)
 from geoseg.training.data.dataset import open_data  # noqa: E402
 from geoseg.training.run.batches import Batch, TrainingBatches  # noqa: E402
 from geoseg.training.run.callbacks import AHEAD  # noqa: E402
@@ -120,6 +125,7 @@ def rendered(folder: Path, changes: dict[str, int]) -> Recipe:
 def rounds(recipe: Recipe, steps: int, skip: int, count: int) -> Iterator[dict[str, tuple[float, float]]]:
     """Measure the three ways in alternation."""
     names = choose_devices(find_devices(), None, batch=recipe.schedule.batch)
+    keep_compiled_for(names)
     run = resolve(recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"steps": steps + skip})}))
     data = open_data(run)
     augmenter = build_augmenter(run)

@@ -64,7 +64,6 @@ def build_batches(run: Run, data: "Data", augmenter: Augmenter, *, resident: boo
 
 def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[str]) -> TrainingNetwork:
     """Build the network and compile it with what prepares its batches, its optimizer, loss and metrics."""
-    keep_compiled_for(devices)
     labels, precision = run.labels, choose_precision(run.schedule.precision, devices)
     network = build_trained(run.network, run.card, precision=precision)
     # XLA takes minutes and gains TensorFlow nothing on a CPU; JAX without it runs operation by operation.
