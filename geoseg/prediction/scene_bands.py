@@ -16,8 +16,9 @@ from geoseg.rasters.undeclared import describe_undeclared, find_undeclared
 from geoseg.rasters.validity import Validity, may_have
 from geoseg.sentences import counted
 
+from .sampled_values import SampledValues
 from .settings import Settings
-from .stretching import Imagery, Limits
+from .stretching import Imagery
 
 _FEWEST = 100
 """Valid pixels of a sample whose limits say something of a raster."""
@@ -30,8 +31,8 @@ class Sampled:
     undeclared: tuple[float, float, bool] | None = None
     """Value without data that the raster does not declare, its share, and whether it is declared but opaque; see
     `describe_undeclared`."""
-    limits: Limits | None = None
-    """Lowest and highest valid value of each band; None if hardly any pixel is valid."""
+    values: SampledValues | None = None
+    """Of the valid pixels; None if hardly any is valid."""
 
 
 def choose_imagery(raster: Raster, card: Card, settings: Settings) -> Imagery:
@@ -61,7 +62,7 @@ def find_imagery(raster: Raster, card: Card, settings: Settings) -> tuple[Imager
 
 
 def examine_imagery(imagery: Imagery, assumed: Iterable[str]) -> Imagery:
-    """Read a sample of the pixels, and return the imagery with its limits.
+    """Read a sample of the pixels, and return the imagery with what that says of its values.
 
     GeosegWarnings report what was assumed, and values without data that the raster does not declare.
     """
@@ -70,7 +71,7 @@ def examine_imagery(imagery: Imagery, assumed: Iterable[str]) -> Imagery:
     sampled = sample_imagery(imagery)
     if sampled.undeclared is not None:
         warn(describe_undeclared(imagery.name, *sampled.undeclared))
-    return replace(imagery, limits=sampled.limits)
+    return replace(imagery, sampled=sampled.values)
 
 
 def sample_imagery(imagery: Imagery) -> Sampled:
@@ -79,10 +80,11 @@ def sample_imagery(imagery: Imagery) -> Sampled:
     values, valid = read_apart(
         imagery.name, lambda dataset: imagery.validity.sample(dataset, bands), identity=raster.identity
     )
-    known = [band[valid] for band in values]
-    limits = tuple((float(band.min()), float(band.max())) for band in known) if valid.sum() >= _FEWEST else None
     found = find_undeclared(values, valid)
-    return Sampled(undeclared=found and (*found, _is_opaque(imagery, found[0])), limits=limits)
+    return Sampled(
+        undeclared=found and (*found, _is_opaque(imagery, found[0])),
+        values=SampledValues.measure(values[:, valid]) if valid.sum() >= _FEWEST else None,
+    )
 
 
 def _is_opaque(imagery: Imagery, value: float) -> bool:

@@ -8,7 +8,6 @@ import numpy as np
 from geoseg.errors import MismatchError, SceneError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.rasters.georeference import warn
-from geoseg.rasters.read import scaled
 from geoseg.rasters.sample import sample_values
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.stretch import Percentiles, Stretch, measure_stretch, parse_stretch
@@ -16,15 +15,10 @@ from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of
 from geoseg.sentences import join_words
 
-_STRAY = 0.9
-"""A given range that excludes this share of a scene's values is in other units, or of another kind of scene."""
-_NARROW = 16
-"""Fewest levels of 0–255 that an image of several surfaces spans."""
+from .sampled_values import STRAY, SampledValues, range_of
+
 _POOLED = 16
 """Most images whose sampled values are all used for one stretch: a quarter of a gigabyte for three bands."""
-
-Limits = tuple[tuple[float, float], ...]
-"""Lowest and highest value of each band."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +30,8 @@ class Imagery:
     """Counted from 1, in the order of the model's."""
     validity: Validity
     """Which pixels have data."""
-    limits: Limits | None = None
-    """Of the stored values of a sample; None if none was read, or hardly any of it is valid."""
+    sampled: SampledValues | None = None
+    """Of valid pixels; None if none were read, or hardly any of those is valid."""
 
     @property
     def name(self) -> str:
@@ -75,7 +69,7 @@ def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | 
     if reference is None and stretch in ("auto", "none"):
         own = choose_scaling(card.scaling, image.raster.dtype, image.units)
         if own is not None:
-            _warn_of_one_colour(image, card, own)
+            _warn_of_lost_values(image, card, own)
             return own, None
         if stretch == "none":
             raise SceneError(f"{_unscaled(image, card)}; let it be stretched with `stretch='auto'`.")
@@ -132,19 +126,20 @@ def _unscaled(image: Imagery, card: Card) -> str:
     return f"{image.name} {image.values}; model {card.name} knows {', '.join(card.scaling)} values only"
 
 
-def _warn_of_one_colour(image: Imagery, card: Card, own: tuple[Scaling, ...]) -> None:
-    """Warn if a model would see hardly more than one colour, as in a mask, or in values of other units."""
-    if image.limits is not None and is_one_colour(image.limits, own):
+def _warn_of_lost_values(image: Imagery, card: Card, own: tuple[Scaling, ...]) -> None:
+    """Warn if a model would see hardly more than one colour, or black and white, as of values in other units."""
+    if image.sampled is None:
+        return
+    if image.sampled.is_one_colour(own):
         warn(
-            f"the lowest and highest values of {image.name} are {Stretch(ranges=image.limits)}, nearly one colour to "
+            f"the lowest and highest values of {image.name} are {image.sampled.limits}, nearly one colour to "
             f"model {card.name}; unless they show a single surface, add `stretch='p2,p98'`."
         )
-
-
-def is_one_colour(limits: Limits, scaling: Sequence[Scaling]) -> bool:
-    """Whether scaling leaves hardly more than one colour of the values between some limits."""
-    low, high = scaled(np.array(limits).T, tuple(scaling))
-    return bool(np.abs(high - low).max() < _NARROW)
+    elif (beyond := image.sampled.share_beyond(own)) > STRAY:
+        warn(
+            f"{beyond:.0%} of the values of {image.name} are outside of the {range_of(own)} that model {card.name} "
+            f"distinguishes; they are from {image.sampled.limits}. If they are in other units, add `stretch='p2,p98'`."
+        )
 
 
 def _warn_of_strays(image: Imagery, used: Stretch) -> None:
@@ -156,7 +151,7 @@ def _warn_of_strays(image: Imagery, used: Stretch) -> None:
     stray = np.mean(
         [np.mean((values < low) | (values > high)) for values, (low, high) in zip(sample, ranges, strict=True)]
     )
-    if stray > _STRAY:
+    if stray > STRAY:
         found = Stretch(ranges=tuple((float(values.min()), float(values.max())) for values in sample))
         warn(
             f"{stray:.0%} of the values of {image.name} are outside of the `stretch` {used}; they are from {found}"

@@ -356,6 +356,18 @@ def test_one_colour_to_the_model(write_scene, noise, scaling, scale):
         planned(write_scene(noise(40, 40) // 10), card=make_card(tile=32, multiple=2))
 
 
+@pytest.mark.parametrize("gain", [255, -255, 2550])
+def test_values_beyond_the_scaling_of_the_model(write_scene, noise, gain):
+    """Values in larger units than the model's are noticed: the map would show black and white only."""
+    card = make_card(tile=32, multiple=2, scaling={"float32": Scaling(offset=gain < 0, gain=gain)})
+    scene = write_scene(np.float32(noise(40, 40)))
+    with expected_warnings(rf"9\d% of the values of .* are outside of the 0,{255 / abs(gain):g};.* `stretch='p2,p98'`"):
+        planned(scene, card=card)
+    with expected_warnings():
+        planned(scene, card=card, stretch="0,255")
+        planned(write_scene(np.float32(noise(40, 40) / 128 * abs(255 / gain)), "half.tif"), card=card)
+
+
 def test_number_of_ranges(write_scene, haze):
     """One range, or one for each band of the model."""
     with pytest.raises(UsageError, match="has 2 ranges; the model needs 1 for all bands, or 3"):

@@ -8,13 +8,14 @@ import numpy as np
 
 from geoseg.errors import SceneError
 from geoseg.models.bundle import Card, Scaling
+from geoseg.prediction.sampled_values import STRAY, range_of
 from geoseg.prediction.scene_bands import Sampled, find_imagery, sample_imagery
 from geoseg.prediction.settings import Settings
-from geoseg.prediction.stretching import Imagery, is_one_colour, scale_values
+from geoseg.prediction.stretching import Imagery, scale_values
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import describe
-from geoseg.rasters.stretch import Percentiles, Stretch
+from geoseg.rasters.stretch import Percentiles
 from geoseg.rasters.undeclared import describe_undeclared
 from geoseg.rasters.values import check_units, choose_scaling
 from geoseg.training.recipe.recipe import DataSet
@@ -40,7 +41,7 @@ def read_images(images: Sequence[Path], entry: DataSet, card: Card) -> list[tupl
     scalings = _scale(found, entry, card)
     samples = sample_some(found)
     report_undeclared(samples)
-    _report_one_colour(samples, dict(zip((image.name for image in found), scalings, strict=True)), entry)
+    _report_lost_values(samples, dict(zip((image.name for image in found), scalings, strict=True)), entry)
     return list(zip(found, scalings, strict=True))
 
 
@@ -60,16 +61,23 @@ def report_undeclared(samples: Mapping[str, Sampled]) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _report_one_colour(
+def _report_lost_values(
     samples: Mapping[str, Sampled], scalings: Mapping[str, tuple[Scaling, ...]], entry: DataSet
 ) -> None:
-    """Warn if each of the sampled images is hardly more than one colour to the network."""
-    limits = {name: sample.limits for name, sample in samples.items() if sample.limits is not None}
-    if limits and all(is_one_colour(found, scalings[name]) for name, found in limits.items()):
-        name, found = next(iter(limits.items()))
+    """Warn if each of the sampled images is hardly more than one colour to the network, or black and white."""
+    known = [(name, sample.values, scalings[name]) for name, sample in samples.items() if sample.values is not None]
+    if not known:
+        return
+    name, values, scaling = known[0]
+    if all(found.is_one_colour(own) for _, found, own in known):
         warn(
             f"images of data set {entry.name} are nearly one colour to the network: the lowest and highest values of "
-            f"{name} are {Stretch(ranges=found)}; check that they are images, and card.scaling."
+            f"{name} are {values.limits}; check that they are images, and card.scaling."
+        )
+    elif all(found.share_beyond(own) > STRAY for _, found, own in known):
+        warn(
+            f"{values.share_beyond(scaling):.0%} of the values of {name} are outside of the {range_of(scaling)} that "
+            f"become 0 to 255; they are from {values.limits}; check card.scaling."
         )
 
 

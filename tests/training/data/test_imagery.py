@@ -138,3 +138,16 @@ def test_images_of_one_colour(ground, write_set, pairs):
         pairs(bands=[1, 2, 3])
     write_set(mask, ground(3))
     pairs(bands=[1, 2, 3])  # warnings are errors
+
+
+def test_images_beyond_their_scaling(ground, write_set, pairs):
+    """Values in larger units than the scaling is for are noticed, unless one of the images has others."""
+    bright = np.float32(ground(3) - 1)
+    write_set(bright, bright)
+    card = {"scaling": {"float32": {"offset": 0, "gain": 255}}}
+    with pytest.warns(
+        GeosegWarning, match=r"99% of the values of .*/0\.tif are outside of the 0,1;.*; check card.scaling"
+    ):
+        pairs(card=card, bands=[1, 2, 3])
+    write_set(bright, bright / 250)
+    pairs(card=card, bands=[1, 2, 3])  # warnings are errors
