@@ -71,8 +71,9 @@ def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[
     if keras.backend.backend() == "tensorflow" and len(devices) == 1 and not accelerated:
         network = use_cpu_layers(network)
     share_statistics(network, devices)
-    teacher = run.teacher and build_teacher(run.teacher, network, labels, Views(run.augmentation), precision=precision)
-    training = TrainingNetwork(network, prepare, teacher)
+    views = Views(run.augmentation)
+    teachers = [build_teacher(choice, network, labels, views, precision=precision) for choice in run.teachers]
+    training = TrainingNetwork(network, prepare, teachers)
     training.compile(
         optimizer=build_optimizer(run.schedule, precision),
         loss=build_loss(run.loss, labels, data.class_pixels, sample=run.schedule.window**2),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from geoseg.tiling.progress import Progress
 
 from .build import build_augmenter, build_batches, compile_network, draw_calibration_images, keep_compiled_for
-from .recipe.recipe import Schedule
+from .recipe.recipe import Schedule, TeacherTable
 from .recipe.resolve import Run
 from .report import write_report, write_scene_frame
 from .run.batches import TrainingBatches
@@ -114,16 +114,15 @@ def _build_clock(schedule: Schedule, rows: Sequence[Row]) -> FollowClock | None:
 def _build_leads(
     run: Run, clock: FollowClock | None, calibration: Sequence[npt.NDArray[np.float32]]
 ) -> Iterator[LeadTeacher]:
-    """Build what leads the recipe's teacher, if it has one."""
-    teacher, epochs = run.teacher, run.schedule.epochs
-    if teacher is not None:
-        own = teacher.bundle is None
-        first = 1 if own and run.network.initial is None else 0  # a network that was never trained knows nothing
-        yield LeadTeacher(
-            lambda epoch: epoch >= first and (epoch / epochs if clock is None else clock.share) >= teacher.start,
-            calibration,
-            renewed=own,
-        )
+    """Build what leads each of the recipe's teachers."""
+
+    def has_begun(choice: TeacherTable, epoch: int) -> bool:
+        # A network that was never trained knows nothing.
+        first = 1 if choice.bundle is None and run.network.initial is None else 0
+        return epoch >= first and (epoch / run.schedule.epochs if clock is None else clock.share) >= choice.start
+
+    for number, choice in enumerate(run.teachers):
+        yield LeadTeacher(number, partial(has_begun, choice), calibration, renewed=choice.bundle is None)
 
 
 def _build_callbacks(

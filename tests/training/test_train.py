@@ -355,34 +355,35 @@ def test_classes_that_no_label_names_have_no_score(partly):
 @pytest.mark.slow
 def test_a_teacher_names_what_labels_leave_open(whole, partly, recipe, partial_labels, tmp_path):
     """A teacher changes training on partial labels, and the bundle's recipe names it."""
-    teacher = TeacherTable(bundle=str(whole[0].bundle), sure=0.2)
-    taught = recipe.model_copy(update={"data": partial_labels, "teacher": teacher})
+    teachers = [TeacherTable(bundle=str(whole[0].bundle), sure=0.2)]
+    taught = recipe.model_copy(update={"data": partial_labels, "teacher": teachers})
     training = train(taught, folder=tmp_path / "partial")
     assert losses_of(training) != pytest.approx(losses_of(partly), rel=1e-2)
     entry = read_card(training.bundle).provenance["recipe"]["teacher"]
-    assert entry == {"bundle": "tiny.keras", "sure": 0.2, "weight": 0.0, "start": 0.0}
+    assert entry == [{"bundle": "tiny.keras", "sure": 0.2, "weight": 0.0, "start": 0.0}]
 
 
 @pytest.mark.slow
 def test_a_teacher_that_is_imitated(whole, recipe, tmp_path):
     """A heavy weight of a teacher's probabilities brings the trained network nearer to the teacher."""
 
-    def distance(teacher, name):
+    def distance(teachers, name):
         schedule = recipe.schedule.model_copy(update={"epochs": 1, "steps": 60})
-        update = {"teacher": teacher, "schedule": schedule, "seed": recipe.seed + 1}
+        update = {"teacher": teachers, "schedule": schedule, "seed": recipe.seed + 1}
         bundle = train(recipe.model_copy(update=update), folder=tmp_path / name).bundle
         windows = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
         ours, theirs = (keras.ops.convert_to_numpy(load_network(path)(windows)) for path in (bundle, whole[0].bundle))
         return np.abs(ours - theirs).mean()
 
-    near, far = distance(TeacherTable(bundle=str(whole[0].bundle), weight=30.0), "taught"), distance(None, "alone")
+    near = distance([TeacherTable(bundle=str(whole[0].bundle), weight=30.0)], "taught")
+    far = distance([], "alone")
     assert near < far / 2
 
 
 @pytest.fixture(scope="module")
 def self_taught(recipe, partial_labels, tmp_path_factory):
     """The recipe and the losses of a run that teaches itself from its third part on."""
-    taught = recipe.model_copy(update={"data": partial_labels, "teacher": TeacherTable(sure=0.1, start=0.3)})
+    taught = recipe.model_copy(update={"data": partial_labels, "teacher": [TeacherTable(sure=0.1, start=0.3)]})
     with pytest.MonkeyPatch.context() as patch:
         record_frames(patch)
         return taught, losses_of(train(taught, folder=tmp_path_factory.mktemp("runs") / "run"))
@@ -399,7 +400,7 @@ def test_a_network_that_teaches_itself(partly, self_taught):
 @pytest.mark.slow
 def test_a_network_that_was_never_trained_teaches_nothing(partly, recipe, partial_labels, tmp_path):
     """A network without a bundle to start from teaches itself after its first epoch, even if it may from the start."""
-    taught = recipe.model_copy(update={"data": partial_labels, "teacher": TeacherTable(sure=0.1)})
+    taught = recipe.model_copy(update={"data": partial_labels, "teacher": [TeacherTable(sure=0.1)]})
     first, *rest = losses_of(train(taught, folder=tmp_path / "run"))
     assert first == pytest.approx(losses_of(partly)[0], rel=1e-3)
     assert rest != pytest.approx(losses_of(partly)[1:], rel=1e-2)

@@ -178,15 +178,18 @@ def _make_paths_absolute(recipe: Recipe, folder: Path) -> Recipe:
     paths = {"encoder_weights": network.encoder_weights, "initial": network.initial}
     # Weights may also be the name of a shipped model, or `imagenet`, which have no file ending.
     files = {key: str(folder / expanded(value)) for key, value in paths.items() if value and Path(value).suffix}
-    teacher = recipe.teacher
-    if teacher is not None and teacher.bundle is not None and Path(teacher.bundle).suffix:
-        teacher = teacher.model_copy(update={"bundle": str(folder / expanded(teacher.bundle))})
+    teachers = [
+        teacher.model_copy(update={"bundle": str(folder / expanded(teacher.bundle))})
+        if teacher.bundle is not None and Path(teacher.bundle).suffix
+        else teacher
+        for teacher in recipe.teacher
+    ]
     return recipe.model_copy(
         update={
             "root": str(root),
             "data": [with_absolute_paths(entry) for entry in recipe.data],
             "network": network.model_copy(update=files),
-            "teacher": teacher,
+            "teacher": teachers,
         }
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from geoseg.files import LONGEST_NAME, is_file_name
 from geoseg.models.networks.presets import DEFAULT_PRESET
@@ -197,6 +197,11 @@ class TeacherTable(Section):
     earliest, unless it has initial weights of a bundle."""
 
 
+def _listed(teachers: object) -> object:
+    """Make one table a list of one."""
+    return [teachers] if isinstance(teachers, dict | TeacherTable) else teachers
+
+
 class Augmentation(Section):
     """Random changes of training windows; 0 or false turns one off."""
 
@@ -269,6 +274,9 @@ class Recipe(Section):
     data: list[DataSet]
     rendered: Rendered | None = None
     loss: Loss = Loss()
-    teacher: TeacherTable | None = None
+    teacher: Annotated[
+        list[TeacherTable], BeforeValidator(_listed, json_schema_input_type=TeacherTable | list[TeacherTable])
+    ] = []
+    """One, or several: the first that is sure of a pixel names its class, and all that have a weight teach."""
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()

@@ -45,15 +45,15 @@ class Run:
     augmentation: Augmentation
     schedule: Schedule
     seed: int
-    teacher: TeacherTable | None = None
-    """With the path of its bundle."""
+    teachers: tuple[TeacherTable, ...] = ()
+    """With the paths of their bundles."""
 
 
 def resolve(recipe: Recipe) -> Run:
     """Check a recipe as far as possible without opening its imagery.
 
     Raises UsageError for contradictions, or an unknown legend, class, preset, encoder or window; BundleError if the
-    initial bundle or the teacher does not exist.
+    initial bundle or a teacher does not exist.
     """
     legend = build_legend(recipe.legend)
     depth = _find_depth(recipe.network)
@@ -69,8 +69,8 @@ def resolve(recipe: Recipe) -> Run:
     if recipe.rendered is not None:
         mappings.append(("rendered", recipe.rendered.values))
     labels = collect_label_sets(legend, mappings)
-    teacher = None if recipe.teacher is None else _find_teacher(recipe.teacher, card, recipe.schedule)
-    if teacher is not None and not teacher.weight and not labels.partial.any():
+    teachers = tuple(_find_teacher(choice, card, recipe.schedule) for choice in recipe.teacher)
+    if not labels.partial.any() and not all(teacher.weight for teacher in teachers):
         raise UsageError(
             "no label leaves open which class a pixel is, so that the teacher has none to name; set teacher.weight for "
             "its probabilities to be learnt, or leave the teacher out."
@@ -86,7 +86,7 @@ def resolve(recipe: Recipe) -> Run:
         augmentation=recipe.augmentation,
         schedule=recipe.schedule,
         seed=recipe.seed,
-        teacher=teacher,
+        teachers=teachers,
     )
 
 
@@ -170,8 +170,9 @@ def _portable(recipe: Recipe) -> dict[str, Any]:
         entry.update((key, _make_relative(entry[key], recipe.root)) for key in ("images", "labels") if key in entry)
     network = document["network"]
     network.update((key, Path(network[key]).name) for key in ("encoder_weights", "initial") if key in network)
-    if recipe.teacher is not None and recipe.teacher.bundle is not None:
-        document["teacher"]["bundle"] = Path(recipe.teacher.bundle).name
+    for teacher in document["teacher"]:
+        if "bundle" in teacher:
+            teacher["bundle"] = Path(teacher["bundle"]).name
     return document
 
 

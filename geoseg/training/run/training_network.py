@@ -1,6 +1,6 @@
 """A network that augments its batches within the training step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -18,15 +18,15 @@ class TrainingNetwork(keras.Model):  # type: ignore[misc]  # Keras is not typed
     """The layers and weights of a network; `fit` takes what `prepare` turns into pixels and label values.
 
     Each backend calls `train_step` from its own compiled function, so that batches are prepared on the device. The loss
-    of a training step compares with the labels as the `teacher` completes them, if there is one, and with what it
-    teaches; all else, with the labels as they are.
+    of a training step compares with the labels as the `teachers` complete them, one after the other, and with what they
+    teach; all else, with the labels as they are.
     """
 
-    def __init__(self, network: keras.Model, prepare: Prepare, teacher: keras.layers.Layer | None = None) -> None:
+    def __init__(self, network: keras.Model, prepare: Prepare, teachers: Sequence[keras.layers.Layer] = ()) -> None:
         super().__init__(network.inputs[0], network.outputs[0])
         self._prepare = prepare
         # An attribute of the model, so that each backend's step gets its variables as they are by then.
-        self.teacher = teacher
+        self.teachers = list(teachers)
 
     def train_step(self, *arguments: Any) -> Any:  # noqa: ANN401 - of Keras's trainer for the backend
         """Take a training step; the last argument is the data, those before it are the state on JAX."""
@@ -41,10 +41,11 @@ class TrainingNetwork(keras.Model):  # type: ignore[misc]  # Keras is not typed
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """Compute the loss; in training, of labels that the teacher has completed, and of what it teaches."""
-        if not training or self.teacher is None:
-            return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
-        y, taught = self.teacher(x, y, y_pred)
+        """Compute the loss; in training, of labels that the teachers have completed, and of what they teach."""
+        taught = 0.0
+        for teacher in self.teachers if training else []:
+            y, more = teacher(x, y, y_pred)
+            taught += more
         return taught + super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
     def build_variables(self) -> None:
@@ -61,6 +62,6 @@ class TrainingNetwork(keras.Model):  # type: ignore[misc]  # Keras is not typed
         self.optimizer.build(self.trainable_variables)
 
     def copy_network_weights(self) -> list[npt.NDArray[np.generic]]:
-        """Copy the weights of the network, without the teacher's."""
-        layers = [layer for layer in self.layers if layer is not self.teacher]
+        """Copy the weights of the network, without the teachers'."""
+        layers = [layer for layer in self.layers if layer not in self.teachers]
         return [np.array(weight) for layer in layers for weight in layer.get_weights()]

@@ -56,7 +56,7 @@ def train(names):
         share_statistics(network, names)
         sets, views = LabelSets(legend=legend, allowed=SETS), Views(Augmentation())
         teacher = build_teacher(TeacherTable(weight=2.0, sure=0.4), network, sets, views, precision="float32")
-        network = TrainingNetwork(network, augmenter, teacher)
+        network = TrainingNetwork(network, augmenter, [teacher])
         losses = [MarginalCrossEntropy(**kinds), Tversky(**kinds), Lovasz(**kinds)]
         network.compile(
             optimizer=keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.5),

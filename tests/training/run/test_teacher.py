@@ -76,9 +76,9 @@ def student():
     return keras.Model(pixels, scores), windows, np.full((2, 4, 4), NOT_ROAD, np.uint8)
 
 
-def losses(network, teacher, windows, labels, *, training):
+def losses(network, teachers, windows, labels, *, training):
     """Loss of label values as the sum of the probabilities of the classes that they allow."""
-    trained = TrainingNetwork(network, lambda batch: batch, teacher)
+    trained = TrainingNetwork(network, lambda batch: batch, teachers)
     trained.compile(optimizer="sgd", loss=MarginalCrossEntropy(SETS.allowed, classes=4))
     scores = network(windows)
     return float(trained.compute_loss(x=ops.convert_to_tensor(windows), y=labels, y_pred=scores, training=training))
@@ -88,13 +88,13 @@ def test_what_is_learnt(teacher_bundle, student):
     """The loss of training, and no other, is that of the labels which the teacher names, once it has begun."""
     network, windows, labels = student
     teacher = build_teacher(TeacherTable(bundle=str(teacher_bundle)), None, SETS, VIEWS, precision="float32")
-    named = losses(network, None, windows, np.full_like(labels, TREE), training=True)
-    given = losses(network, None, windows, labels, training=True)
+    named = losses(network, [], windows, np.full_like(labels, TREE), training=True)
+    given = losses(network, [], windows, labels, training=True)
     assert abs(named - given) > 0.01
-    assert losses(network, teacher, windows, labels, training=True) == pytest.approx(named)
-    assert losses(network, teacher, windows, labels, training=False) == pytest.approx(given)
+    assert losses(network, [teacher], windows, labels, training=True) == pytest.approx(named)
+    assert losses(network, [teacher], windows, labels, training=False) == pytest.approx(given)
     teacher.begun.assign(0)
-    assert losses(network, teacher, windows, labels, training=True) == pytest.approx(given)
+    assert losses(network, [teacher], windows, labels, training=True) == pytest.approx(given)
 
 
 def test_what_is_taught(teacher_bundle, student):
@@ -105,11 +105,29 @@ def test_what_is_taught(teacher_bundle, student):
     tree, road, lawn = windows[0, 0, 0] / 255
     scores = ops.convert_to_numpy(network(windows))[0, 0, 0]
     cross_entropy = -(tree * np.log(scores[TREE]) + road * np.log(scores[ROAD]) + lawn * np.log(scores[LAWN]))
-    assert losses(network, None, windows, ignored, training=True) == 0
-    assert losses(network, teacher, windows, ignored, training=True) == pytest.approx(3 * cross_entropy, rel=1e-5)
-    assert losses(network, teacher, windows, ignored, training=False) == 0
+    assert losses(network, [], windows, ignored, training=True) == 0
+    assert losses(network, [teacher], windows, ignored, training=True) == pytest.approx(3 * cross_entropy, rel=1e-5)
+    assert losses(network, [teacher], windows, ignored, training=False) == 0
     teacher.begun.assign(0)
-    assert losses(network, teacher, windows, ignored, training=True) == 0
+    assert losses(network, [teacher], windows, ignored, training=True) == 0
+
+
+def test_what_two_teach(teacher_bundle, tmp_path, student):
+    """Each teacher names what those before it left open, and all that have a weight teach."""
+    pixels = keras.Input((None, None, 3))
+    house = keras.layers.Rescaling(0.0, offset=[0.1, 0.9, 0.0])(pixels)
+    card = make_card(legend=legend_of("road", "house", "sea"), tile=32, overlap=8, multiple=1)
+    save_bundle(keras.Model(pixels, house), card, tmp_path / "houses.keras")
+    network, windows, labels = student
+    windows = windows.copy()
+    windows[:, 0] = 85  # no class is sure
+    choices = TeacherTable(bundle=str(teacher_bundle), weight=2), TeacherTable(bundle=str(tmp_path / "houses.keras"))
+    teachers = [build_teacher(choice, None, SETS, VIEWS, precision="float32") for choice in choices]
+    named = np.full_like(labels, TREE)
+    named[:, 0] = HOUSE
+    expected = losses(network, [], windows, named, training=True)
+    expected += losses(network, teachers[:1], windows, np.full_like(labels, IGNORED), training=True)
+    assert losses(network, teachers, windows, labels, training=True) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_teacher_sees_other_views(teacher_bundle, tmp_path):
@@ -135,7 +153,7 @@ def test_own_average(student):
     network, windows, labels = student
     teacher = build_teacher(TeacherTable(sure=0.3), network, SETS, VIEWS, precision="float32")
     first = network.get_weights()
-    trained = TrainingNetwork(network, lambda batch: (batch["pixels"], batch["labels"]), teacher)
+    trained = TrainingNetwork(network, lambda batch: (batch["pixels"], batch["labels"]), [teacher])
     optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.5)
     trained.compile(optimizer=optimizer, loss=MarginalCrossEntropy(SETS.allowed, classes=4))
     trained.build_variables()
@@ -150,7 +168,7 @@ def test_own_average(student):
             latest[:] = trained.copy_network_weights()
 
     latest = []
-    lead = LeadTeacher(lambda epoch: epoch >= 1, [windows], renewed=True)
+    lead = LeadTeacher(0, lambda epoch: epoch >= 1, [windows], renewed=True)
     trained.fit(keras_batches(batch, 3), epochs=3, callbacks=[lead, Watch()], verbose=0, shuffle=False)
     assert [flag for flag, _ in begun] == [0, 1, 1]
     for ours, theirs in zip(begun[0][1], first, strict=True):
@@ -186,9 +204,12 @@ def test_nothing_to_teach():
     recipe = {"name": "x", "data": [{"name": "a", "images": "a"}], "teacher": {}}
     with pytest.raises(UsageError, match=r"no label leaves open which class a pixel is.* set teacher.weight"):
         resolve(parse_recipe(recipe, source="x.toml"))
-    assert resolve(parse_recipe(recipe | {"teacher": {"weight": 0.5}}, source="x.toml")).teacher.weight == 0.5
+    assert resolve(parse_recipe(recipe | {"teacher": {"weight": 0.5}}, source="x.toml")).teachers[0].weight == 0.5
+    tables = [{"weight": 0.5}, {"weight": 0.0}]
+    with pytest.raises(UsageError, match="no label leaves open"):
+        resolve(parse_recipe(recipe | {"teacher": tables}, source="x.toml"))
     partial = {"name": "a", "images": "a", "values": {"0": ["land", "water"]}}
-    assert resolve(parse_recipe(recipe | {"data": [partial]}, source="x.toml")).teacher is not None
+    assert resolve(parse_recipe(recipe | {"data": [partial]}, source="x.toml")).teachers
 
 
 @pytest.mark.parametrize(
