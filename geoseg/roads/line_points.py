@@ -6,6 +6,7 @@ from geoseg.compiled import compiled_as, compiled_within
 from geoseg.roads.graph.walking import walk
 
 from .arrays import Bytes, Flags, Floats, Ids, Points
+from .ground_steps import on_ground
 
 JUMP = 1.5
 """Pixels, more than a diagonal step: longer steps of an edge are divided."""
@@ -170,7 +171,8 @@ def draw(  # noqa: PLR0912, PLR0915, PLR0917 - compiled: one loop, plain argumen
 @compiled_within
 def _length(metric: Points, east: float, south: float) -> float:
     """Return the length of a step of columns and rows."""
-    return float(np.hypot(metric[0, 0] * east + metric[0, 1] * south, metric[1, 1] * south))
+    across, down = on_ground(metric, east, south)
+    return float(np.hypot(across, down))
 
 
 @compiled_within
@@ -180,7 +182,7 @@ def _lost(metric: Points, east: float, south: float) -> float:
     It takes as many pixels from the end as from either side, and pixels reach further along their longer side. Where
     they reach less far towards the end, the end is the nearest edge: its distance is the half-width measured there.
     """
-    across, down = metric[0, 0] * east + metric[0, 1] * south, metric[1, 1] * south
+    across, down = on_ground(metric, east, south)
     # How far a pixel reaches towards the end and towards a side, both times the length of the step.
     end = np.hypot(metric[0, 0] * across, metric[0, 1] * across + metric[1, 1] * down)
     beside = np.hypot(metric[0, 0] * down, metric[0, 1] * down - metric[1, 1] * across)
@@ -226,12 +228,11 @@ def _straighten(  # noqa: PLR0917 - compiled: plain arguments
     if stop + heading < size:
         far = tip + way * (stop + heading)
         east, south = stop_x - points[far, 0], stop_y - points[far, 1]
-        ahead, down = metric[0, 0] * east + metric[0, 1] * south, metric[1, 1] * south
+        ahead, down = on_ground(metric, east, south)
         square = ahead * ahead + down * down
         if square > 0:  # a line that folds back onto itself has no direction there
-            away_x, away_y = node_x - stop_x, node_y - stop_y
-            along = (metric[0, 0] * away_x + metric[0, 1] * away_y) * ahead + metric[1, 1] * away_y * down
-            along = max(along, 0.0) / square
+            away_x, away_y = on_ground(metric, node_x - stop_x, node_y - stop_y)
+            along = max(away_x * ahead + away_y * down, 0.0) / square
             node_x, node_y = stop_x + along * east, stop_y + along * south
     for k in range(stop):
         share = k / stop

@@ -6,6 +6,7 @@ import numpy as np
 
 from geoseg.compiled import compiled_as
 from geoseg.roads.arrays import Bytes, Flags, Floats, Ids, Points, Read
+from geoseg.roads.ground_steps import on_ground
 from geoseg.roads.settings import (
     GAP_CANDIDATES,
     GAP_CONTRAST,
@@ -130,13 +131,12 @@ def _measure_headings(  # noqa: PLR0917 - compiled: plain arguments
     result: Points,
 ) -> None:
     """Write the direction of each dead end `(tips, 2)`, ignoring its last half-width, which leads to a corner."""
-    along, lean, below = metric[0, 0], metric[0, 1], metric[1, 1]
     for tip in range(edge.size):
         found = walk(start, parts, code, columns, edge[tip], side[tip], points)
         first = last = 0
         for k in range(found):
-            east, down = points[k, 0] - points[0, 0], points[k, 1] - points[0, 1]
-            reach_m = np.hypot(along * east + lean * down, below * down)
+            east, south = on_ground(metric, points[k, 0] - points[0, 0], points[k, 1] - points[0, 1])
+            reach_m = np.hypot(east, south)
             if reach_m <= body_m[tip]:
                 first = k
             if reach_m > body_m[tip] + length_m:
@@ -144,10 +144,9 @@ def _measure_headings(  # noqa: PLR0917 - compiled: plain arguments
             last = k
         if last < first + 3:
             first, last = 0, found - 1
-        east, down = points[first, 0] - points[last, 0], points[first, 1] - points[last, 1]
-        east, down = along * east + lean * down, below * down
-        norm = max(np.hypot(east, down), 1e-9)
-        result[tip, 0], result[tip, 1] = east / norm, down / norm
+        east, south = on_ground(metric, points[first, 0] - points[last, 0], points[first, 1] - points[last, 1])
+        norm = max(np.hypot(east, south), 1e-9)
+        result[tip, 0], result[tip, 1] = east / norm, south / norm
 
 
 def _leftmost(grid: GridSettings) -> float:
@@ -242,8 +241,8 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
             forward = at <= end
             row, col = parts[part, 2] // columns, parts[part, 2] % columns
             while True:
-                x = metric[0, 0] * (col + 0.5) + metric[0, 1] * (row + 0.5) - leftmost
-                y = metric[1, 1] * (row + 0.5)
+                x, y = on_ground(metric, col + 0.5, row + 0.5)
+                x -= leftmost
                 cell = int(x / reach) + 1
                 home = (int(y / reach) + 1) * across + cell
                 for down in range(-1, 2):

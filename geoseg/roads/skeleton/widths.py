@@ -5,6 +5,7 @@ import numpy as np
 from geoseg.compiled import compiled_as, compiled_within
 from geoseg.models.legend import LEVELS
 from geoseg.roads.arrays import Bytes, Floats, Ids
+from geoseg.roads.ground_steps import on_ground
 
 from .neighbours import COLUMN_STEP, LINK_COUNT, LINKS, ROW_STEP, neighbours_of
 
@@ -89,8 +90,7 @@ def _measure(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
             down, right = forth // cols - back // cols, forth % cols - back % cols
             if down == 0 and right == 0:
                 down = 1
-            east = metric[0, 0] * right + metric[0, 1] * down
-            north = metric[1, 0] * right + metric[1, 1] * down
+            east, north = on_ground(metric, right, down)
             scale = step_m / np.sqrt(east * east + north * north)
             across = (inverse[0, 0] * -north + inverse[0, 1] * east) * scale
             along = (inverse[1, 0] * -north + inverse[1, 1] * east) * scale
