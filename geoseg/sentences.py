@@ -15,6 +15,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def has(number: int) -> str:
+    """Return the verb for a number of things: 1 `has`, 2 `have`."""
+    return "has" if number == 1 else "have"
+
+
+def are(number: int) -> str:
+    """Return the verb for a number of things: 1 `is`, 2 `are`."""
+    return "is" if number == 1 else "are"
+
+
 def unreadable(name: str | Path, in_folder: str) -> str | None:
     """Return the sentence for a path that is missing, closed, a folder or empty; None for others.
 

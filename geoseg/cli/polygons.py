@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from geoseg.models.texts import escaped
+from geoseg.sentences import counted
 
 from . import options
 from .completion import complete_files
@@ -80,9 +81,8 @@ def command(
             progress=lambda done, rows, _: show(f"tracing borders: {done} of {rows} rows", done, rows),
         )
     for total in made.totals.values():
-        ending = "" if total.count == 1 else "s"
         squared = "" if total.regularised is None else f", {total.regularised} of them with right angles"
-        click.echo(f"{escaped(total.name)}: {total.area_m2:.0f} m² in {total.count} polygon{ending}{squared}")
+        click.echo(f"{escaped(total.name)}: {total.area_m2:.0f} m² in {counted(total.count, 'polygon')}{squared}")
     if made.confidence is not None:
         click.echo(f"confidence: means of {made.confidence}")
     if not made.totals:

@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from geoseg.sentences import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -62,7 +64,7 @@ def _make_console(*, width: int) -> "Console":
 
 def describe_network(length_km: float, edges: int) -> str:
     """Return the line that sums up a road network."""
-    return f"roads: {length_km:,.2f} km in {edges:,} edge{'s' * (edges != 1)}"
+    return f"roads: {length_km:,.2f} km in {counted(edges, 'edge')}"
 
 
 def without_recipe(facts: Mapping[str, Any], model: str) -> dict[str, Any]:

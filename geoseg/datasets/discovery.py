@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from geoseg.errors import DataError
 from geoseg.files import looking
+from geoseg.sentences import has
 
 RASTERS = frozenset({".tif", ".tiff", ".vrt", ".img", ".jp2", ".jpg", ".jpeg", ".png"})
 VECTORS = frozenset({".geojson", ".json", ".gpkg", ".shp", ".fgb", ".parquet"})
@@ -196,10 +197,9 @@ def _pair(images: str, labels: str) -> Iterator[Files]:
     found = {key: _find_label(key, image, label_files) for key, image in image_files.items()}
     missing = [key for key, label in found.items() if label is None]
     if missing:
-        have = "has" if len(missing) == 1 else "have"
         raise DataError(
-            f"{len(missing)} of {len(image_files)} images in {images} {have} no label in {labels}, the first "
-            f"is {missing[0]}; a label must have the name of its image."
+            f"{len(missing)} of {len(image_files)} images in {images} {has(len(missing))} no label in {labels}, the "
+            f"first is {missing[0]}; a label must have the name of its image."
         )
     for key, match in found.items():
         assert match is not None

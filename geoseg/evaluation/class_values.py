@@ -18,6 +18,7 @@ from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import reading
 from geoseg.rasters.overlay import Indices
 from geoseg.rasters.read import PART_SIDE, Masked, gather, packed_colours
+from geoseg.sentences import counted
 from geoseg.tiling import Roi, roi_shape, within
 
 from .class_mapping import Codes
@@ -98,7 +99,7 @@ def _to_ids(
 def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
     """Raise SceneError unless a raster holds class ids, or colours if `coloured`."""
     dtype = raster.dtypes[0]
-    found = f"{raster.name} has {raster.count} band{'s' if raster.count > 1 else ''} of {dtype}"
+    found = f"{raster.name} has {counted(raster.count, 'band')} of {dtype}"
     if coloured:
         palette = raster.count == 1 and raster.colorinterp[0] == ColorInterp.palette
         if dtype != "uint8" or not (raster.count in (3, 4) or palette):

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.sentences import counted
+
 from . import tables
 from .calibration import Calibration
 from .criteria import Criteria
@@ -180,10 +182,10 @@ class Evaluation:
 
     def sentences(self) -> tuple[str, ...]:
         """Describe the data and the criteria, then add all notes."""
-        criteria, count = self.criteria, len(self.images)
+        criteria = self.criteria
         sentences = [
             self.subject.sentence(),
-            f"{count} image{'s' if count > 1 else ''}, {self.scores.pixels:,} pixels compared.",
+            f"{counted(len(self.images), 'image')}, {counted(self.scores.pixels, 'pixel')} compared.",
         ]
         if criteria.single is not None:
             sentences.append(f"One class against all others: {criteria.single}.")

@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 
 from geoseg.errors import UsageError
-from geoseg.sentences import counted, join_words
+from geoseg.sentences import are, counted, has, join_words
 
 from .bootstrap import bootstrap_intervals, score_counts
 from .calibration import measure_calibration
@@ -112,17 +112,17 @@ def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria, *
     """Note likely mistakes in files or options; `unnamed` if predictions have no legend."""
     value_named = "=" in (criteria.single or "")
     if scores.unpredicted:
-        has, are = ("has", "is") if scores.unpredicted == 1 else ("have", "are")
-        yield f"{counted(scores.unpredicted, 'reference pixel')} {has} no prediction and {are} not scored."
+        count = scores.unpredicted
+        yield f"{counted(count, 'reference pixel')} {has(count)} no prediction and {are(count)} not scored."
         if unnamed and criteria.single is None and (everything.confusion.matrix.sum(axis=0) > 0).sum() == 1:
             yield (
                 "The prediction has one class only: if its 255 stands for a class, compare that class alone, as "
                 "255=VALUE of the reference."
             )
     if scores.unclassified:
-        are = "is" if scores.unclassified == 1 else "are"
+        count = scores.unclassified
         yield (
-            f"{counted(scores.unclassified, 'reference pixel')} {are} unknown in the prediction and {are} not scored: "
+            f"{counted(count, 'reference pixel')} {are(count)} unknown in the prediction and {are(count)} not scored: "
             f"the scores are those of the other {scores.coverage:.1%}."
         )
     support = everything.confusion.matrix.sum(axis=1)
@@ -134,11 +134,10 @@ def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria, *
     if len(present) > 1:
         return
     if everything.unlabelled and value_named and not criteria.ignore:
-        have = "has" if everything.unlabelled == 1 else "have"
         yield (
-            f"All reference pixels with a class are {present[0]}, and {everything.unlabelled:,} {have} none, so no "
-            "find counts as false: if nodata stands for other classes, remove the nodata value from the reference "
-            "(`gdal_edit.py -unsetnodata`)."
+            f"All reference pixels with a class are {present[0]}, and {everything.unlabelled:,} "
+            f"{has(everything.unlabelled)} none, so no find counts as false: if nodata stands for other classes, "
+            "remove the nodata value from the reference (`gdal_edit.py -unsetnodata`)."
         )
     elif everything.unlabelled and not value_named:
         yield (
@@ -152,10 +151,9 @@ def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria, *
 def _note_apart(images: Sequence[ComparedImage]) -> Iterator[str]:
     """Note images none of whose pixels has a class on both sides."""
     if apart := tuple(image.name for image in images if not image.comparison.overlapping):
-        verb = "has" if len(apart) == 1 else "have"
         yield (
-            f"{len(apart)} of {len(images)} images {verb} no pixel with a class in both prediction and reference, and "
-            f"no scores: {some_of(apart)}. Do they show the same ground?"
+            f"{len(apart)} of {len(images)} images {has(len(apart))} no pixel with a class in both prediction and "
+            f"reference, and no scores: {some_of(apart)}. Do they show the same ground?"
         )
 
 
@@ -168,10 +166,9 @@ def _note_missing_probabilities(images: Sequence[ComparedImage]) -> Iterator[str
     for names in dict.fromkeys(lacking.values()):
         if 0 < len(names) < len(images):
             scores = join_words([score for score, without in lacking.items() if without == names])
-            verb = "has" if len(names) == 1 else "have"
             yield (
-                f"{len(names)} of {len(images)} images {verb} no probabilities for {scores}, which need them for all: "
-                f"{some_of(names)}."
+                f"{len(names)} of {len(images)} images {has(len(names))} no probabilities for {scores}, which need "
+                f"them for all: {some_of(names)}."
             )
 
 
