@@ -219,6 +219,14 @@ def write_text(path: Path, text: str) -> None:
         new.write_text(text, encoding="utf-8")
 
 
+def version_of(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what a cache of this process knows a file's content by: it is no other's, nor that of the file later on.
+
+    A file that is moved or copied has another one; what outlives the process needs the content itself.
+    """
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:

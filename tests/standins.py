@@ -42,6 +42,18 @@ def files_of_at_most(length: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
+def replace_alike(path, content=None):
+    """Put another file of the same size and time of modification in a file's place, as unpacking an archive may."""
+    before, other = path.stat(), path.with_name("other")
+    if content is None:
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+    other.write_bytes(content)
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
 def make_card(**changes) -> Card:
     values = {
         "name": "stand-in",

@@ -22,7 +22,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
-from geoseg.files import lock, sha256_of, writing
+from geoseg.files import lock, sha256_of, version_of, writing
 from geoseg.models.legend import NODATA
 from geoseg.models.texts import without_secrets
 from geoseg.rasters.ground import crs_of
@@ -220,7 +220,7 @@ def _identity(plan: Plan, model: Path) -> str:
             "bands": [*plan.bands, plan.scene.dtype, asdict(plan.validity)],
             "scaling": [asdict(band) for band in plan.scaling],
             "runtime": _describe(plan),
-            "model": _digest_model(model, model.stat().st_mtime_ns, model.stat().st_size),
+            "model": _digest_model(model, version_of(model.stat())),
             "settings": settings,
         },
         default=str,
@@ -234,7 +234,7 @@ def _without_signature(mark: Mark) -> Mark:
 
 
 @lru_cache(maxsize=1)
-def _digest_model(model: Path, _changed_ns: int, _size: int) -> str:
+def _digest_model(model: Path, _version: tuple[int, ...]) -> str:
     return sha256_of(model)
 
 

@@ -1,17 +1,20 @@
 """What is known of a raster's files without reading them, to notice one that is replaced."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha256
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
+from stat import S_ISREG
 from urllib.request import Request
 from xml.etree import ElementTree as Xml
 
 import rasterio
 
 from geoseg.errors import SceneError
+from geoseg.files import version_of
 
 from .allowed import open_allowed
 from .servers import ask, is_remote
@@ -19,6 +22,11 @@ from .source_names import file_of
 
 Mark = tuple[str | int, ...]
 """Name of a file and what changes with its content; the name alone if nothing is known."""
+
+_PART, _PARTS = 4096, 64
+"""Bytes of a part of a file's content that is compared, and how many parts of all files of a raster together."""
+_FEWEST = 2
+"""Parts of each of very many files behind a VRT: its beginning and its end."""
 
 _SIDECAR, _MASK, _OVERVIEWS, _HEADER = ".aux.xml", ".msk", ".ovr", ".hdr"
 _STATISTICS = ("Histograms", "Minimum", "Maximum")
@@ -43,8 +51,9 @@ def ask_server(source: str) -> tuple[Mark, ...]:
 
 
 def identify(dataset: rasterio.DatasetReader) -> tuple[Mark, ...]:
-    """Identify a raster on disk, its sidecars, and the rasters behind a VRT by size and time of modification.
+    """Identify a raster on disk, its sidecars, and the rasters behind a VRT by size, time of modification and content.
 
+    Of the content, parts are read, since a copy or an archive may give another file of the same size the same time.
     GDAL's own sidecars of all of them count by their content, without statistics, and masks beside them, whether or
     not there are any. The first rasters on web servers behind a VRT on disk count by what their servers tell.
     """
@@ -56,22 +65,24 @@ def identify(dataset: rasterio.DatasetReader) -> tuple[Mark, ...]:
     for name in others:  # part of the mark of the raster that they are beside
         if name.endswith((_SIDECAR, _MASK)) and name.removesuffix(_SIDECAR).removesuffix(_MASK) in names:
             del names[name]
-    return tuple(mark for name in names for mark in (ask_server(name) if name in asked else (_mark(name),)))
+    parts = _parts_of_each(len(names))
+    return tuple(mark for name in names for mark in (ask_server(name) if name in asked else (_mark(name, parts),)))
 
 
 def identify_file(path: Path) -> tuple[Mark, ...]:
     """Identify a file on disk that is no raster."""
-    return (_mark(str(path)),)
+    return (_mark(str(path), _parts_of_each(1)),)
 
 
-def check_unchanged(source: str, marks: Iterable[Mark]) -> None:
-    """Raise SceneError if a file of a raster was replaced since it was identified."""
+def check_unchanged(source: str, marks: Collection[Mark]) -> None:
+    """Raise SceneError if a file of a raster was replaced since it was identified, by the marks of all its files."""
+    parts = _parts_of_each(len(marks))
     for mark in marks:
         name = str(mark[0])
         served = is_remote(name)
         if served and len(mark) == 1:  # nothing was told, or nobody asked
             continue
-        (found,) = ask_server(name) or (_mark(name),)
+        (found,) = ask_server(name) or (_mark(name, parts),)
         # A server may tell nothing for a moment.
         if found != mark and not (served and len(found) == 1):
             raise changed(source)
@@ -94,21 +105,46 @@ def _files(dataset: rasterio.DatasetReader, *above: str) -> Iterator[str]:
                 yield from _files(behind, first, *above)
 
 
-def _mark(name: str) -> Mark:
+def _mark(name: str, parts: int) -> Mark:
     for path in _places(name):
-        try:
-            stat = os.stat(path)  # noqa: PTH116
-        except OSError:
-            continue
-        return name, stat.st_size, stat.st_mtime_ns, *_beside(path)
+        with suppress(OSError):
+            return name, *_state(path, parts), *_beside(path, parts)
     return (name,)
 
 
-def _beside(path: str) -> Iterator[str | int]:
+def _state(path: str, parts: int) -> tuple[str | int, ...]:
+    """Size, time of modification and a checksum of parts of a file; raises OSError if there is none."""
+    stat = os.stat(path)  # noqa: PTH116
+    if not S_ISREG(stat.st_mode):
+        return stat.st_size, stat.st_mtime_ns
+    return stat.st_size, stat.st_mtime_ns, _checksum(path, parts, version_of(stat))
+
+
+@lru_cache(maxsize=2**16)
+def _checksum(path: str, parts: int, version: tuple[int, int, int, int]) -> str:
+    """Checksum of a file's content, or of parts of it from its beginning to its end; empty if it cannot be read."""
+    size, *_ = version
+    starts: Sequence[int] = range(0, size, _PART)
+    if len(starts) > parts:
+        starts = [(size - _PART) * number // (parts - 1) for number in range(parts)]
+    digest = sha256()
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            for start in starts:
+                digest.update(os.pread(file.fileno(), _PART, start))
+    except OSError:
+        return ""
+    return digest.hexdigest()[:16]
+
+
+def _parts_of_each(files: int) -> int:
+    return max(_FEWEST, _PARTS // max(files, 1))
+
+
+def _beside(path: str, parts: int) -> Iterator[str | int]:
     """Yield what is known of the mask and of GDAL's sidecar beside a raster, if there are any."""
     with suppress(OSError):
-        mask = os.stat(path + _MASK)  # noqa: PTH116
-        yield from (mask.st_size, mask.st_mtime_ns)
+        yield from _state(path + _MASK, parts)
     with suppress(OSError):
         sidecar = os.stat(path + _SIDECAR)  # noqa: PTH116
         if meaning := _meaning(path + _SIDECAR, sidecar.st_size, sidecar.st_mtime_ns):

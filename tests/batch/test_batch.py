@@ -11,7 +11,7 @@ import pytest
 import rasterio.warp
 from affine import Affine
 from processes import batch_results
-from standins import Echo, FailingLoads, warned
+from standins import Echo, FailingLoads, replace_alike, warned
 
 import geoseg
 from geoseg.batch.events import BlockDone, Ended, SceneDone, SceneFailed, SceneStarted, Started
@@ -257,6 +257,21 @@ def test_other_settings_need_to_be_told_to_overwrite(scenes, run, tmp_path, writ
     with warned("done with other settings"):
         assert run(scenes[:1], confidence=True)[0].failed
     assert run(scenes[:1], confidence=True, overwrite=True)[0].done
+
+
+@pytest.mark.parametrize("what", ["scene", "model"])
+def test_another_file_of_the_same_size_and_time(scenes, run, write_scene, write_bundle, noise, tmp_path, what):
+    """A scene or model that another one replaced, unpacked with the same time, is not the one of the results."""
+    run(scenes[:1])
+    path = Path(scenes[0]) if what == "scene" else tmp_path / "stand-in.keras"
+    before = path.read_bytes()
+    other = write_scene(255 - noise(90, 70), "b.tif") if what == "scene" else write_bundle("b.keras", version="2")
+    replace_alike(path, other.read_bytes())
+    with warned("a is done with other settings, another model .* or an input that was changed since"):
+        summary, _ = run(scenes[:1])
+    assert (len(summary.skipped), len(summary.failed)) == (0, 1)
+    replace_alike(path, before)
+    assert run(scenes[:1])[0].skipped
 
 
 def test_results_that_no_batch_wrote_are_kept(scenes, run, write_bundle, echo, tmp_path):

@@ -2,12 +2,13 @@
 
 import os
 import re
+import shutil
 from collections import deque
 
 import numpy as np
 import pytest
 import rasterio.shutil
-from standins import InPieces
+from standins import InPieces, replace_alike
 from web_server import serving
 
 import geoseg
@@ -66,9 +67,10 @@ def write_mask(scene, mask):
         raster.write_mask(mask)
 
 
+@pytest.mark.parametrize("change", [touch, replace_alike])
 @pytest.mark.parametrize("name", ["scene.tif", "scene.tif.ovr", "scene.tif.msk"])
 @OPENED
-def test_files_that_change(write_scene, noise, tmp_path, name, opened_as):
+def test_files_that_change(write_scene, noise, tmp_path, name, opened_as, change):
     """A raster's file and its sidecars are compared, also behind a VRT and a VRT of VRTs."""
     scene = write_scene(noise(40, 40))
     with rasterio.open(scene, "r+") as raster, rasterio.Env(TIFF_USE_OVR=True):
@@ -77,7 +79,7 @@ def test_files_that_change(write_scene, noise, tmp_path, name, opened_as):
     write_mosaics(scene)
     found = open_scene(tmp_path / opened_as)
     check_unchanged(found.source, found.identity)
-    touch(tmp_path / name)
+    change(tmp_path / name)
     with pytest.raises(SceneError, match=f"{opened_as} has changed since the run began; start it again"):
         check_unchanged(found.source, found.identity)
 
@@ -100,6 +102,46 @@ def test_sidecars_that_come_and_go(write_scene, noise, tmp_path, sidecar, opened
     with pytest.raises(SceneError, match="has changed"):
         check_unchanged(after.source, after.identity)
     check_unchanged(before.source, before.identity)
+
+
+def test_a_copy_is_the_same(write_scene, noise, tmp_path):
+    """A file that is moved away and back, or copied with its times, is the one that it was: a run resumes."""
+    scene = write_scene(noise(40, 40))
+    found = open_scene(scene)
+    shutil.copy2(scene, tmp_path / "copy.tif")
+    scene.unlink()
+    (tmp_path / "copy.tif").rename(scene)
+    assert open_scene(scene).identity == found.identity
+
+
+def test_a_large_file_of_the_same_size_and_time(write_scene, noise):
+    """Of a large file, parts from its beginning to its end are compared."""
+    scene = write_scene(noise(600, 600))
+    found = open_scene(scene)
+    content = scene.read_bytes()
+    for changed in (content[:700_000] + bytes(len(content) - 700_000), bytes(8) + content[8:], content[:-1] + b"\0"):
+        replace_alike(scene, changed)
+        with pytest.raises(SceneError, match="has changed"):
+            check_unchanged(found.source, found.identity)
+    replace_alike(scene, content)
+    check_unchanged(found.source, found.identity)
+
+
+def test_many_files_behind_a_vrt(write_scene, noise, tmp_path):
+    """Each of many files behind a VRT is compared."""
+    write_scene(noise(40, 40))
+    vrt = mosaic(tmp_path / "scene.tif", tmp_path / "mosaic.vrt")
+    others = [f"{number}.tif" for number in range(80)]
+    for name in others:
+        shutil.copy2(tmp_path / "scene.tif", tmp_path / name)
+    source = re.search("<SourceFilename.*</SourceFilename>", vrt.read_text())[0]
+    more = "".join(f"<SimpleSource>{source.replace('scene.tif', name)}</SimpleSource>" for name in others)
+    vrt.write_text(vrt.read_text().replace("</VRTRasterBand>", f"{more}</VRTRasterBand>"))
+    found = open_scene(vrt)
+    check_unchanged(found.source, found.identity)
+    replace_alike(tmp_path / others[-1])
+    with pytest.raises(SceneError, match="has changed"):
+        check_unchanged(found.source, found.identity)
 
 
 def test_headers_behind_a_vrt(write_scene, noise, tmp_path):

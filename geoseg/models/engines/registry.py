@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from pathlib import Path
 
 from geoseg.errors import BundleError, UsageError
+from geoseg.files import version_of
 from geoseg.models.backend import start_keras
 
 from .engine import Engine, EngineOptions, KnowsHardware, Loader
@@ -51,11 +52,11 @@ def load_engine(model: Path, options: EngineOptions) -> Engine | Networks:
     except FileNotFoundError as error:
         raise BundleError(f"{model} was removed or replaced meanwhile; give the command again.") from error
     with _LOADING:
-        return _load(model, options, (status.st_mtime_ns, status.st_size))
+        return _load(model, options, version_of(status))
 
 
 @lru_cache(maxsize=1)
-def _load(model: Path, options: EngineOptions, version: tuple[int, int]) -> Engine | Networks:
+def _load(model: Path, options: EngineOptions, _version: tuple[int, ...]) -> Engine | Networks:
     return new_engine(model, options)
 
 

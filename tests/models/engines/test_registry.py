@@ -5,6 +5,7 @@ import threading
 from importlib.metadata import PackageNotFoundError
 
 import pytest
+from standins import replace_alike
 
 from geoseg.errors import UsageError
 from geoseg.models.engines import registry
@@ -32,6 +33,16 @@ def test_threads_share_an_engine(tmp_path, monkeypatch):
     ask()
     second.join()
     assert found[0] is found[1]
+
+
+def test_a_bundle_of_the_same_size_and_time(tmp_path, monkeypatch):
+    """A process that has loaded a bundle loads the one that replaces it, also if that has the same size and time."""
+    bundle = tmp_path / "model.keras"
+    bundle.write_bytes(b"first")
+    monkeypatch.setattr(registry, "new_engine", lambda model, options: model.read_bytes())
+    assert registry.load_engine(bundle, EngineOptions()) == b"first"
+    replace_alike(bundle, b"other")
+    assert registry.load_engine(bundle, EngineOptions()) == b"other"
 
 
 def test_a_missing_package(tmp_path, monkeypatch):
