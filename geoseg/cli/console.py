@@ -13,7 +13,7 @@ from geoseg.models.texts import escaped
 from .progress import is_json, json_progress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 
 def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
@@ -43,13 +43,23 @@ def status(text: str) -> Iterator[Show]:
 
 
 def pixel_bars(console: Console) -> "Progress":
-    """Make progress bars for the pixels of scenes, removed at the end; tasks have the field `rate`."""
+    """Make progress bars for the pixels of scenes; tasks have the field `rate`."""
+    from rich.progress import TextColumn
+
+    return progress_bars(console, TextColumn("{task.fields[rate]}"))
+
+
+def progress_bars(console: Console, *columns: "ProgressColumn", pace_s: float = 30) -> "Progress":
+    """Make progress bars, removed at the end, with columns between the bar and the times.
+
+    The time left is estimated from the last `pace_s` seconds.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[rate]}"),
+        *columns,
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -57,6 +67,7 @@ def pixel_bars(console: Console) -> "Progress":
         transient=True,
         # On a terminal, a quiet bar would hide warnings and errors.
         disable=console.quiet or not console.is_terminal or is_json(),
+        speed_estimate_period=pace_s,
     )
 
 

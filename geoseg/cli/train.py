@@ -11,7 +11,7 @@ from geoseg.models.texts import escaped
 
 from . import options
 from .interrupts import advise
-from .progress import is_json, wanted_progress
+from .progress import wanted_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,30 +102,12 @@ def _write_recipe(paths: tuple[Path, ...]) -> None:
 
 
 def _build_bar(console: "Console") -> "Progress":
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import MofNCompleteColumn, TextColumn
 
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("steps  {task.fields[loss]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        # On a terminal, a quiet bar would hide warnings and errors.
-        disable=console.quiet or not console.is_terminal or is_json(),
-        # Estimate the time left from the last ten minutes, including validation.
-        speed_estimate_period=600,
-    )
+    from .console import progress_bars
+
+    columns = MofNCompleteColumn(), TextColumn("steps  {task.fields[loss]}", markup=False)
+    return progress_bars(console, *columns, pace_s=600)  # ten minutes, including validation
 
 
 class _Display:
