@@ -12,7 +12,8 @@ from geoseg.roads.graph.walking import flatten
 from geoseg.roads.skeleton.grid_settings import GridSettings
 
 from .arrays import Floats, Ids, Points
-from .line_points import JUMP, draw, find_corners
+from .line_ends import JUMP
+from .line_points import draw, find_corners
 from .settings import (
     LEAVING_HALF_WIDTHS,
     LEAVING_OBLIQUE,

@@ -16,13 +16,12 @@ from geoseg.roads.settings import (
     LEAVING_HALF_WIDTHS,
 )
 from geoseg.roads.skeleton.grid_settings import GridSettings
-from geoseg.roads.skeleton.neighbours import COLUMN_STEP, ROW_STEP
 
 from .bridges import SNAP_PX, Bridges, add_bridges
 from .chains import Chains
 from .evidence import probe_lines
 from .graph import Graph, pixel_centres
-from .walking import Flat, flatten, walk
+from .walking import Flat, flatten, step, walk
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -212,7 +211,7 @@ def _find_roads_ahead(flat: Flat, ends: _DeadEnds, grid: GridSettings) -> _Joins
     "(int64[::1], int64[:,::1], uint8[::1], int64, float64[:,::1], float64, int64[::1], float64[:,::1],"
     " float64[:,::1], float64, float64, int64, int64[::1], int64[::1], int64[:,::1], float64[::1])"
 )
-def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
+def _scan(  # noqa: PLR0917 - compiled: one loop, plain arguments
     start: Ids,
     parts: Ids,
     code: Bytes,
@@ -267,14 +266,7 @@ def _scan(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
                             best[tip, 0], best[tip, 1], best[tip, 2], best_cost[tip] = part, at, pixel, cost
                 if at == end:
                     break
-                if forward:
-                    direction = code[at] & 7
-                    at += 1
-                else:
-                    direction = code[at - 1] & 7 ^ 4
-                    at -= 1
-                row += ROW_STEP[direction]
-                col += COLUMN_STEP[direction]
+                at, row, col = step(code, at, forward, row, col)
 
 
 def _find_ends_at(graph: Graph, joins: _Joins, ends: _DeadEnds, grid: GridSettings) -> tuple[Ids, Flags]:
@@ -297,8 +289,8 @@ def _find_ends_at(graph: Graph, joins: _Joins, ends: _DeadEnds, grid: GridSettin
 def _choose(joins: _Joins, sound: Flags, end: Ids, ends_there: Flags) -> Ids:
     """Return the cheapest sound joins, at most one for each dead end.
 
-    `end` and `ends_there` are those of `_find_ends_at`: a dead end that another one is joined to is none any more, and
-    of two that are each other's road ahead, only one is joined.
+    `end` and `ends_there` are those of `_find_ends_at`. A dead end that another is joined to is no longer one, and of
+    two that are each other's road ahead, only one is joined.
     """
     used: set[int] = set()
     pairs: set[tuple[int, int]] = set()

@@ -41,12 +41,17 @@ def walk(  # noqa: PLR0917 - compiled: plain arguments
             filled += 1
             if at == end:
                 break
-            if forward:
-                direction = code[at] & 7
-                at += 1
-            else:
-                direction = code[at - 1] & 7 ^ 4
-                at -= 1
-            row += ROW_STEP[direction]
-            col += COLUMN_STEP[direction]
+            at, row, col = step(code, at, forward, row, col)
     return filled
+
+
+@compiled_within
+def step(code: Bytes, at: int, forward: bool, row: int, col: int) -> tuple[int, int, int]:
+    """Return the index in `code`, row and column of the next pixel of a part, or of the last one before."""
+    if forward:
+        direction = code[at] & 7
+        at += 1
+    else:
+        direction = code[at - 1] & 7 ^ 4
+        at -= 1
+    return at, row + ROW_STEP[direction], col + COLUMN_STEP[direction]

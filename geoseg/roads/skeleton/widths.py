@@ -29,7 +29,7 @@ def measure_widths(  # noqa: PLR0917 - all that a profile depends on
 
     A profile across the road extends up to `reach_m` to either side. It ends where its level falls below the first of
     `until`, or rises by the third after falling below the second. The direction of the road at a pixel is that of the
-    line from `ahead` pixels behind to `ahead` pixels ahead, beyond the block if need be, but not beyond a node.
+    line from `ahead` pixels behind to `ahead` pixels ahead, beyond the block if necessary, but not beyond a node.
     `metric` is that of `GridSettings`.
     """
     along, lean, down = metric[0, 0], metric[0, 1], metric[1, 1]
@@ -46,7 +46,7 @@ def measure_widths(  # noqa: PLR0917 - all that a profile depends on
     "(int64[::1], int64[::1], int64[:,::1], uint8[:,::1], uint8[:,::1], float64[:,::1], float64[:,::1],"
     " int64, int64, int64, int64, float64, int64, int64[::1], uint8[::1])"
 )
-def _measure(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
+def _measure(  # noqa: PLR0917 - compiled: one loop, plain arguments
     places: Ids,
     start: Ids,
     outside: Ids,
@@ -95,31 +95,43 @@ def _measure(  # noqa: PLR0912, PLR0917 - compiled: one loop, plain arguments
             across = (inverse[0, 0] * -north + inverse[0, 1] * east) * scale
             along = (inverse[1, 0] * -north + inverse[1, 1] * east) * scale
             row, col = places[first + k] // cols, places[first + k] % cols
-            total, known = 0.0, True
-            for side in range(2):
-                if side == 1:
-                    along, across = -along, -across
-                integral, lowest, ended = 0.0, 255.0, False
-                for j in range(1, samples + 1):
-                    # Offsets from the pixel are rounded, so that the result does not depend on the window.
-                    at_row, at_col = np.floor(along * j), np.floor(across * j)
-                    low, on = along * j - at_row, across * j - at_col
-                    r, c = row + int(at_row), col + int(at_col)
-                    if r < 0 or c < 0 or r + 1 >= smooth.shape[0] or c + 1 >= smooth.shape[1]:
-                        ended = True
-                        break
-                    upper = (1.0 - on) * smooth[r, c] + on * smooth[r, c + 1]
-                    lower = (1.0 - on) * smooth[r + 1, c] + on * smooth[r + 1, c + 1]
-                    value = (1.0 - low) * upper + low * lower
-                    if value < floor or (lowest < level and value > lowest + rise):
-                        ended = True
-                        break
-                    lowest = min(lowest, value)
-                    integral += value
-                total += integral
-                known = known and ended
-            width_m = (total + smooth[row, col]) / LEVELS * step_m
-            result[first + k] = min(int(np.rint(width_m / WIDTH_UNIT_M)), UNKNOWN - 1) if known else UNKNOWN
+            one, one_ends = _integrate(smooth, row, col, along, across, samples, floor, level, rise)
+            other, other_ends = _integrate(smooth, row, col, -along, -across, samples, floor, level, rise)
+            width_m = (one + other + smooth[row, col]) / LEVELS * step_m
+            result[first + k] = (
+                min(int(np.rint(width_m / WIDTH_UNIT_M)), UNKNOWN - 1) if one_ends and other_ends else UNKNOWN
+            )
+
+
+@compiled_within
+def _integrate(  # noqa: PLR0917 - compiled: plain arguments
+    smooth: Bytes,
+    row: int,
+    col: int,
+    down: float,
+    right: float,
+    samples: int,
+    floor: int,
+    level: int,
+    rise: int,
+) -> tuple[float, bool]:
+    """Add up the levels to one side of a pixel, in steps of rows and columns; return whether the road ends there."""
+    total, lowest = 0.0, 255.0
+    for j in range(1, samples + 1):
+        # Offsets from the pixel are rounded, so that the result does not depend on the window.
+        at_row, at_col = np.floor(down * j), np.floor(right * j)
+        low, on = down * j - at_row, right * j - at_col
+        r, c = row + int(at_row), col + int(at_col)
+        if r < 0 or c < 0 or r + 1 >= smooth.shape[0] or c + 1 >= smooth.shape[1]:
+            return total, True
+        upper = (1.0 - on) * smooth[r, c] + on * smooth[r, c + 1]
+        lower = (1.0 - on) * smooth[r + 1, c] + on * smooth[r + 1, c + 1]
+        value = (1.0 - low) * upper + low * lower
+        if value < floor or (lowest < level and value > lowest + rise):
+            return total, True
+        lowest = min(lowest, value)
+        total += value
+    return total, False
 
 
 @compiled_within
