@@ -90,7 +90,8 @@ def _cache_bytes(plan: Plan, dataset: rasterio.DatasetReader, regions: Sequence[
     block = dataset.block_shapes[0][1]
     columns: int = min(math.ceil(widest) + 3 * block, dataset.width + 3 * _USUAL_BLOCK)
     wanted: int = rows_to_cache(dataset, plan.grid.shape) * columns * pixel
-    return min(max(GDAL[_CACHE], wanted), MAX_CACHE_BYTES)
+    least: int = GDAL[_CACHE]
+    return min(max(least, wanted), MAX_CACHE_BYTES)
 
 
 def _divide(plan: Plan, dataset: rasterio.DatasetReader, region: Roi, count: int) -> list[Roi]:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import rasterio
 from pyproj.exceptions import ProjError
@@ -22,12 +23,18 @@ from .cut_off import refuse_cut_off
 from .hdf5 import begins_as_hdf5
 from .identity import Mark, check_unchanged, identify
 from .servers import on_server, server_failure
-from .sidecars import without_sidecars
+from .sidecars import with_sidecars, without_sidecars
 from .unread import forget_unread, refuse_unread
 
-GDAL = {"GDAL_CACHEMAX": 4 * 2**20, "GDAL_MAX_DATASET_POOL_SIZE": 8, "GDAL_VRT_ENABLE_PYTHON": False}
+GDAL: dict[str, Any] = {
+    "GDAL_CACHEMAX": 4 * 2**20,
+    "GDAL_MAX_DATASET_POOL_SIZE": 8,
+    "GDAL_VRT_ENABLE_PYTHON": False,
+    "GDAL_PAM_ENABLED": True,
+    "GDAL_TIFF_ENDIANNESS": "LITTLE",
+}
 """Bytes of GDAL's block cache, and open files of a VRT: GDAL's defaults would fill memory as a tall scene is read. No
-Python functions of a VRT, whatever the environment says."""
+Python functions of a VRT, sidecars with the names of classes, and the same bytes, whatever the environment says."""
 _UNKNOWN = "not recognized as being in a supported file format"
 _ARCHIVES = {".zip": "/vsizip/", ".tar": "/vsitar/", ".tar.gz": "/vsitar/", ".tgz": "/vsitar/"}
 """How GDAL reads what is in an archive, by the ending of that."""
@@ -70,7 +77,7 @@ def opened(
         options = {} if overviews else {"OVERVIEW_LEVEL": "NONE" if level is None else str(level)}
         if not identity:
             check_before(source)
-        with _open(source, **options) as dataset:
+        with with_sidecars(source), _open(source, **options) as dataset:
             # Of a dataset without overviews, GDAL lists the first file only.
             with nullcontext(dataset) if identity or overviews else _open(source) as whole:
                 if not identity:

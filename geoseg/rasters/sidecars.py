@@ -1,7 +1,9 @@
-"""Find the sidecars of a GeoTIFF on a server; GDAL would ask for forty names whenever a process first opens one."""
+"""Find sidecars: on disk whatever the environment says; of a GeoTIFF on a server, where GDAL asks for forty names."""
 
+import os
 import re
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 
 import rasterio
@@ -13,6 +15,11 @@ from .servers import on_server
 
 _HOW = "GDAL_DISABLE_READDIR_ON_OPEN"
 """GDAL's option for how to look for sidecars."""
+_READ = "GDAL_PAM_ENABLED"
+"""GDAL's option for whether to read and write `.aux.xml`."""
+_OFF = ("NO", "FALSE", "OFF", "0")
+_VRT, _HEAD = b"<VRTDataset", 1024
+"""Word that makes a file a VRT, and the bytes in which GDAL looks for it."""
 _SIDECARS = (".aux.xml", ".msk", ".ovr")
 """GDAL's own: metadata such as nodata values, masks, and overviews."""
 _OF_COG = _SIDECARS[:1]
@@ -32,6 +39,35 @@ def without_sidecars(source: str) -> AbstractContextManager[object]:
         alone: AbstractContextManager[object] = rasterio.Env(**{_HOW: "EMPTY_DIR"})
         return alone
     return nullcontext()
+
+
+@contextmanager
+def with_sidecars(source: str) -> Iterator[None]:
+    """Context in which GDAL reads the sidecars of this raster, and of others behind it, whatever the environment says.
+
+    Masks and nodata values in them would be lost without a word. How to look for those on servers is left to the user.
+    """
+    unread = str(get_gdal_config(_HOW)).upper() == "EMPTY_DIR"
+    options: dict[str, bool] = {}
+    if unread and os.path.isfile(source) and not _names_servers(source):  # noqa: PTH113 - as in `on_disk`
+        options[_HOW] = False
+    if str(get_gdal_config(_READ)).upper() in _OFF:
+        options[_READ] = True
+    if not options:
+        yield
+        return
+    with rasterio.Env(), rasterio.Env(**options):  # the outermost keeps values of the environment beyond its end
+        yield
+
+
+def _names_servers(source: str) -> bool:
+    """Whether a file is a VRT of files on servers."""
+    try:
+        with open(source, "rb") as file:  # noqa: PTH123
+            head = file.read(_HEAD)
+            return _VRT in head and any(name in head + file.read() for name in (b"://", b"/vsi"))
+    except OSError:  # GDAL says why
+        return False
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,7 @@
 """Write layers with GDAL: FlatGeobuf, and GeoPackages with the styles of QGIS."""
 
 import errno
+import os
 import sqlite3
 import threading
 import warnings
@@ -27,6 +28,9 @@ _COLUMN = "geom"
 _SCALE = '"Scale factor at natural origin"'
 
 _DATE = "2000-01-01T00:00:00.000Z"
+_OPTIONS = {"OGR_CURRENT_DATE": _DATE, "OGR_SQLITE_JOURNAL": "DELETE", "OGR_SQLITE_PRAGMA": ""}
+"""GDAL's options while a GeoPackage is written: the date instead of today's, and one file with the same bytes, whatever
+the environment says."""
 _WRITTEN_BY = 96
 """Place in a SQLite file of the 4 bytes that tell which SQLite wrote it last: Python's, whose version differs between
 the machines of a cluster."""
@@ -64,14 +68,20 @@ _DATING = threading.Lock()
 
 @contextmanager
 def _dated() -> Iterator[None]:
-    """Let GDAL write a fixed date instead of today's."""
+    """Let GDAL write with `_OPTIONS`."""
     with _DATING:
-        before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _DATE})
+        before = {name: _own_option(name) for name in _OPTIONS}
+        pyogrio.set_gdal_config_options(_OPTIONS)
         try:
             yield
         finally:
-            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+            pyogrio.set_gdal_config_options(before)
+
+
+def _own_option(name: str) -> object:
+    """Return an option of the process, which GDAL reads from the environment where there is none."""
+    found = pyogrio.get_gdal_config_option(name)
+    return None if found == os.environ.get(name) else found
 
 
 def _check_index(database: sqlite3.Connection, name: str) -> None:

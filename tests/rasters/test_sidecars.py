@@ -158,3 +158,39 @@ def test_queries(server, write_cog):
     server.asked()
     open_scene(server.url("cog.tif?signature=1"))
     assert {path for path, _ in requests(server)} == {"cog.tif"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR"), ("GDAL_PAM_ENABLED", "NO")]
+)
+@pytest.mark.parametrize("behind", [False, True])
+def test_sidecars_on_disk(write_scene, noise, tmp_path, monkeypatch, option, value, behind):
+    """A mask and a nodata value beside a file on disk are read whatever the environment says, also behind a VRT."""
+    path = write_scene(np.where(noise(60, 60) == 7, 8, noise(60, 60)))
+    with rasterio.open(path, "r+") as raster:
+        pixels = raster.read()
+        pixels[:, :9] = 7
+        raster.write(pixels)
+    if option == "GDAL_PAM_ENABLED":
+        text = "".join(f'<PAMRasterBand band="{n}"><NoDataValue>7</NoDataValue></PAMRasterBand>' for n in (1, 2, 3))
+        (tmp_path / "scene.tif.aux.xml").write_text(f"<PAMDataset>{text}</PAMDataset>")
+    else:
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as raster:
+            raster.write_mask(pixels[0] != 7)
+    if behind:
+        rasterio.shutil.copy(path, tmp_path / "scene.vrt", driver="VRT")
+        path = tmp_path / "scene.vrt"
+    monkeypatch.setenv(option, value)
+    with opened(str(path), overviews=True) as raster:
+        assert (raster.read_masks(1) == np.where(pixels[0] == 7, 0, 255)).all()
+
+
+def test_sidecars_of_a_vrt_of_servers(server, write_cog, tmp_path, monkeypatch):
+    """How to look for sidecars on servers is the user's choice, also behind a VRT on disk."""
+    write_cog(600, 600)
+    rasterio.shutil.copy(server.url("cog.tif"), tmp_path / "cog.vrt", driver="VRT")
+    monkeypatch.setenv("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
+    server.asked()
+    with opened(str(tmp_path / "cog.vrt")) as raster:
+        raster.read(1)
+    assert {path for path, _ in requests(server)} == {"cog.tif"}

@@ -141,6 +141,21 @@ def test_geopackages_at_the_same_time(layer, tmp_path, monkeypatch):
             assert {date[:4] for (date,) in database.execute("SELECT last_change FROM gpkg_contents")} == {"2000"}
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("OGR_SQLITE_JOURNAL", "WAL"), ("OGR_SQLITE_PRAGMA", "user_version=7"), ("OGR_CURRENT_DATE", "")],
+)
+def test_options_of_gdal(layer, tmp_path, monkeypatch, option, value):
+    """A GeoPackage has the same bytes whatever the environment says, and options of the process stay as they were."""
+    paths = [tmp_path / f"{number}.gpkg" for number in range(2)]
+    write_layers([layer(LINES)], paths[0], "gpkg")
+    monkeypatch.setenv(option, value)
+    write_layers([layer(LINES)], paths[1], "gpkg")
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    monkeypatch.delenv(option)
+    assert pyogrio.get_gdal_config_option(option) is None
+
+
 def test_a_geopackage_does_not_tell_which_sqlite_wrote_it(layer, tmp_path):
     """That differs between the machines of a cluster."""
     path = tmp_path / "things.gpkg"
