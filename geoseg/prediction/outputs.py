@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoseg.errors import OutputError
-from geoseg.files import check_outputs, discard, publish
+from geoseg.files import check_outputs, discard, flush, publish
 from geoseg.vectors.targets import VECTOR_ENDINGS
 
 from .journal import Journal
-from .own_files import ITEM_ENDING, PAGE_ENDING, is_own
+from .own_files import ITEM_ENDING, PAGE_ENDING, is_foreign, is_own
 from .plan import Plan
 
 
@@ -58,6 +58,12 @@ class Outputs:
         for path, kind in ((self.item, "STAC item"), (self.report, "report")):
             if path is not None and path.exists() and not is_own(path):
                 raise OutputError(f"{path} exists and is no {kind} of geoseg's results; choose another `folder`.")
+        for path in self.files:
+            if is_foreign(path):
+                raise OutputError(
+                    f"{path} exists and was not made by geoseg, so it is never replaced; move it, or choose another "
+                    "`folder`."
+                )
 
     def refuse_existing(self) -> None:
         """Raise OutputError if a result exists."""
@@ -70,6 +76,9 @@ class Outputs:
         """
         if not (overwrite or journal.publishing):
             self.refuse_existing()
+        for path in self.files:
+            for made in (path, sidecar(path)):
+                flush(journal.work_file(made))
         journal.begin_publishing()
         if overwrite:
             for path in set(self.companions).difference(self.files):

@@ -7,11 +7,13 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from geoseg.errors import DataError
+from geoseg.rasters.open import unplaced
 from geoseg.rasters.tags import model_of
 from geoseg.roads.network import EDGES
 from geoseg.vectors.geojson import is_unchanged
 from geoseg.vectors.qgis import edge_style
 from geoseg.vectors.read import columns_of
+from geoseg.vectors.targets import VECTOR_ENDINGS
 
 ITEM_ENDING, PAGE_ENDING = ".json", ".html"
 SOFTWARE = "processing:software"
@@ -33,8 +35,21 @@ def is_own(path: Path) -> bool:
         return False
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether another program made the raster or vector file at a path; False for one that cannot be read.
+
+    A road network whose fields are geoseg's may have been edited since, and was made by geoseg.
+    """
+    if path.suffix not in (".tif", *VECTOR_ENDINGS.values()):
+        return False
+    try:
+        return path.is_file() and not (_raster(path) if path.suffix == ".tif" else _network(path))
+    except (OSError, RasterioError, DataError):  # the rest of a broken run, or no such file at all
+        return False
+
+
 def _raster(path: Path) -> bool:
-    with rasterio.open(path, driver="GTiff") as raster:
+    with unplaced(), rasterio.open(path, driver="GTiff") as raster:
         return model_of(raster) is not None
 
 

@@ -18,6 +18,7 @@ from standins import InBlocks, load_echo, make_card
 from web_server import serving
 
 import geoseg
+from geoseg.errors import OutputError
 from geoseg.models.bundle import MEMBER
 from geoseg.models.legend import AERIAL, NODATA, Legend, LegendClass
 from geoseg.prediction.plan import plan
@@ -117,6 +118,18 @@ def test_class_names_are_in_the_sidecar(made, tmp_path):
     assert names()[: len(AERIAL)] == list(AERIAL.names)
 
 
+@pytest.mark.parametrize(("option", "value"), [("GDAL_PAM_ENABLED", "NO"), ("GDAL_TIFF_ENDIANNESS", "BIG")])
+def test_options_of_gdal(scene, made, tmp_path, monkeypatch, option, value):
+    """Results and the names of their classes are the same bytes whatever the environment says."""
+    monkeypatch.setenv(option, value)
+    with rasterio.Env():  # else rasterio keeps the environment's value for later tests
+        again = predict(scene, tmp_path, roads=False, **LAYERS)
+    for path in again.outputs.rasters.values():
+        assert path.read_bytes() == (made.outputs.classes.parent / path.name).read_bytes()
+    beside = [each.outputs.classes.with_name("scene_classes.tif.aux.xml") for each in (made, again)]
+    assert beside[0].read_bytes() == beside[1].read_bytes()
+
+
 def test_provenance(scene, made, tmp_path):
     """Tags say from what scene, by which model and with what settings; without a date, so that bytes repeat."""
     again = predict(scene, tmp_path, **LAYERS)
@@ -171,6 +184,21 @@ def test_overwriting_keeps_what_others_made(scene, tmp_path):
     before = {name: (folder / name).read_bytes() for name in writers if (folder / name).is_file()}
     predict(scene, tmp_path, roads=False, overwrite=True)
     assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize("name", ["scene_classes.tif", "scene_roads.geojson", "scene_roads.parquet"])
+def test_maps_of_others_are_not_replaced(scene, tmp_path, name):
+    """Labels or roads that a user has drawn, and that are called as results are, are refused even with `overwrite`."""
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    drawn = geopandas.GeoDataFrame({"id": [1], "name": ["drawn"]}, geometry=[shapely.Point(1, 2)], crs=4326)
+    write = drawn.to_parquet if name.endswith("parquet") else drawn.to_file
+    write(folder / name) if "roads" in name else rasterio.shutil.copy(scene, folder / name)
+    before = (folder / name).read_bytes()
+    with pytest.raises(OutputError, match=rf"{name} exists and was not made by geoseg, so it is never replaced; move"):
+        predict(scene, tmp_path, formats=("geojson", "parquet"), overwrite=True)
+    assert (folder / name).read_bytes() == before
+    assert [path.name for path in folder.iterdir()] == [name]
 
 
 def test_a_scene_on_a_server(scene, made, tmp_path):
