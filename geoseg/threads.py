@@ -1,4 +1,4 @@
-"""Background threads that end with what they serve, and keep nobody who is interrupted."""
+"""Background threads that end with their consumer, and do not delay an interrupt."""
 
 import atexit
 import os

@@ -1,4 +1,4 @@
-"""Read a raster in a thread of its own, so that an interrupt need not wait for a server that says nothing."""
+"""Read a raster in a thread of its own, so that an interrupt need not wait for a silent server."""
 
 import math
 from collections.abc import Callable, Collection, Iterator

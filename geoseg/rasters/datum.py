@@ -1,4 +1,4 @@
-"""Datum shifts that are rough for lack of a grid of PROJ."""
+"""Warn of datum shifts that are inaccurate because PROJ lacks a grid."""
 
 import warnings
 

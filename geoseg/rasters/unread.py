@@ -1,8 +1,8 @@
-"""Notice reads that failed although GDAL says nothing: a map of what it makes up looks like any other.
+"""Notice failed reads that GDAL does not report: a map of the pixels that it fills in would look like any other.
 
-GDAL reads where the blocks of a large GeoTIFF are when it needs them. If that fails, because a server does, it logs an
-error, and takes the blocks for missing: they are read as nodata, or black. Nothing is noticed while a program disables
-logging as a whole (`logging.disable`).
+GDAL reads the offsets of a large GeoTIFF's blocks only when it needs them. If that fails, because a server does, it
+logs an error and takes the blocks for missing: they are read as nodata, or black. While a program disables all logging
+(`logging.disable`), this goes unnoticed.
 """
 
 import logging

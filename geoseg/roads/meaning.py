@@ -1,4 +1,4 @@
-"""What the values of a band stand for, and what to say of values that cannot be meant."""
+"""What the values of a band stand for, and errors and warnings for values that do not fit."""
 
 import warnings
 from dataclasses import dataclass, field

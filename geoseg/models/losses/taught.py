@@ -1,4 +1,4 @@
-"""Loss of what a teacher's probabilities differ from."""
+"""Cross-entropy with a teacher's probabilities."""
 
 from collections.abc import Sequence
 
@@ -20,10 +20,10 @@ def known_classes(teacher: Sequence[str], student: Sequence[str]) -> npt.NDArray
 class TaughtCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is not typed
     """Cross-entropy of a student's probabilities with a teacher's, which may know other classes.
 
-    The knowledge of a network is distilled into another by its probabilities, not by its classes alone (Hinton et al.,
-    2015, arXiv:1503.02531). `known` are the ones of `known_classes`. Classes that only the student has count as one, as
-    do those that only the teacher has, so that a network of roads teaches where they are, and nothing of houses. If the
-    student has none of its own, what the teacher gives to others is left out.
+    It distils the knowledge of one network into another by its probabilities, not by its classes alone (Hinton et al.,
+    2015, arXiv:1503.02531). `known` is the result of `known_classes`. Classes that only the student has count as one,
+    and so do those that only the teacher has: a network for roads teaches where roads are, and nothing about houses. If
+    the student has no classes of its own, what the teacher gives to others is left out.
     """
 
     def __init__(self, known: npt.NDArray[np.float32]) -> None:
