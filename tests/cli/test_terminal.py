@@ -113,10 +113,18 @@ def test_names_of_crs(invoke, write_scene, write_bundle, noise):
     assert r"a\x1b[2Jb" in text
 
 
-def test_progress_names():
-    """What a status line repeats of a file is shown as it is: neither markup, which may be invalid, nor control."""
+def test_progress_names(monkeypatch):
+    """A status line shows a file's name as it is: brackets are no markup, and control characters are escaped."""
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
     with status("starting") as show:
         show(f"[/b] {HOSTILE}")
+    text = stream.getvalue()
+    assert f"[/b] {escaped(HOSTILE)}" in text
+    assert controls(text) == {"\x1b", "\r"}  # rich's own
+    assert "\x1b[2J" not in text
 
 
 def test_rich_draws_and_names_do_not(monkeypatch):
