@@ -21,7 +21,7 @@ def user_folder(variable: str, default: str) -> Path:
     """Return the folder that an environment variable names, or else `default`, which begins with `~/`.
 
     A user without a home has it among the temporary files, in a folder that is made so that nobody else can enter it.
-    OSError if there is one of that name that others could have put something in: what is read there may run as code.
+    OSError if others could have written to a folder of that name: what is read there may run as code.
     """
     found = expanded(os.environ.get(variable) or default)
     if found.parts[:1] == ("~",):
@@ -36,7 +36,7 @@ def _private(folder: Path) -> Path:
     except FileExistsError:
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, "it is no folder", str(folder)) from None
+            raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", str(folder)) from None
         if found.st_uid != os.getuid():
             raise PermissionError(errno.EACCES, "it belongs to another user", str(folder)) from None
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

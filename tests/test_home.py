@@ -77,8 +77,8 @@ def other_owner(folder, monkeypatch):
 UNSAFE = [
     (lambda folder, _: folder.mkdir() or folder.chmod(0o775), "other users can write to it"),
     (lambda folder, _: folder.mkdir() or folder.chmod(0o757), "other users can write to it"),
-    (lambda folder, _: folder.symlink_to(folder.parent), "it is no folder"),
-    (lambda folder, _: folder.touch(), "it is no folder"),
+    (lambda folder, _: folder.symlink_to(folder.parent), "it is not a folder"),
+    (lambda folder, _: folder.touch(), "it is not a folder"),
     (other_owner, "it belongs to another user"),
 ]
 
@@ -87,7 +87,7 @@ UNSAFE = [
 def test_a_folder_that_others_have_made(temporary, monkeypatch, prepare, reason):
     """Models that somebody else may have put there are not used, and the sentence says what to do."""
     prepare(temporary, monkeypatch)
-    refused = rf"without a home, models are added to .*geoseg-\d+, which is not used \({reason}\); set .* GEOSEG_MODELS"
+    refused = rf"no home folder for added models, and .*geoseg-\d+ is not used .*\({reason}\); set .*GEOSEG_MODELS"
     for refuse in (models_folder, named_models, lambda: find_model("city")):
         with pytest.raises(geoseg.BundleError, match=refused):
             refuse()
@@ -108,7 +108,7 @@ def test_compiled_code_of_others(temporary, monkeypatch):
     assert Path(jax.config.jax_compilation_cache_dir).is_relative_to(temporary)
     jax.config.jax_compilation_cache_dir = None
     temporary.chmod(0o777)
-    with warned(r"is not kept: without a home, .* \(other users can write to it\); set .* JAX_COMPILATION_CACHE_DIR"):
+    with warned(r"is not kept: .* no home folder, .* \(other users can write to it\); .* JAX_COMPILATION_CACHE_DIR"):
         keep_compiled()
     assert jax.config.jax_compilation_cache_dir is None
 

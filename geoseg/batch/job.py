@@ -245,4 +245,4 @@ def _judge(error: Exception) -> GeosegError | None:
     if isinstance(error, GeosegError):
         return error
     found = shorten(" ".join(f"{type(error).__name__}: {error}".split()), 300)
-    return GeosegError(f"an unexpected error ended this scene ({found}); `geoseg predict` of it alone shows where.")
+    return GeosegError(f"this scene ended in an unexpected error ({found}); `geoseg predict` on it alone shows where.")

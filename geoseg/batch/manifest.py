@@ -212,7 +212,7 @@ def _parse(path: Path) -> tuple[dict[str, Record], dict[str, Record], dict[str, 
                 complete -= len(line)
                 break
             raise OutputError(
-                f"line {number} of {path} is no record of a batch; remove the line, or choose another `folder`."
+                f"line {number} of {path} is not a batch record; remove the line, or choose another `folder`."
             ) from error
         _enter(records, done, owners, record)
     return records, done, owners, complete

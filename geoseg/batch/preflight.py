@@ -54,7 +54,7 @@ class Preflight:
         if not self.scenes:
             return f"{counted(len(self.failing), 'scene')} cannot be planned."  # their errors follow at once
         needs = f"up to {decimal(self.memory)} of memory and {decimal(self.disk)} of disk space"
-        time = "its time is known after the first scenes"
+        time = "the time is known after the first scenes"
         if self.seconds is not None:
             time = f"about {duration(self.seconds)} at the rate of {counted(self.earlier, 'earlier scene')}"
         return f"{counted(self.scenes, 'scene')}, {self.pixels / 1e6:,.1f} megapixels: {needs}; {time}.{self._failing}"

@@ -71,7 +71,7 @@ def remove(name: str) -> None:
 @click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option(
     "--url-prefix", default="", metavar="URL",
-    help="What comes before the file names of the bundles.  [default: they are served beside the registry]",
+    help="Prefix of the bundles' URLs.  [default: relative to the registry]",
 )  # fmt: skip
 def registry(bundles: tuple[Path, ...], *, url_prefix: str) -> None:
     """Print a registry of bundles, for `geoseg models add` of its URL.

@@ -270,4 +270,4 @@ def list_files(place: str) -> tuple[Path, Iterable[Path]]:
     try:
         return root, [file for file in root.glob(pattern) if file.is_file()]
     except ValueError as error:
-        raise DataError(f"{place} is no valid pattern; `**` stands for folders, as in {root}/**/*.tif.") from error
+        raise DataError(f"{place} is not a valid pattern; `**` stands for folders, as in {root}/**/*.tif.") from error

@@ -155,8 +155,8 @@ def _note_swapped(pair: Pair, rasters: Rasters) -> Iterator[str]:
     maker = model_of(rasters.reference)
     if maker is not None and model_of(rasters.predicted) is None:
         yield (
-            f"the reference {pair.reference} was made by {maker}, and {pair.source} by no model of geoseg: if they are "
-            "swapped, so are precision and recall"
+            f"the reference {pair.reference} was made by {maker}, and {pair.source} was not made by geoseg: if they "
+            "are swapped, so are precision and recall"
         )
 
 

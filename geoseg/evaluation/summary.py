@@ -136,7 +136,7 @@ def _note_mistakes(everything: Comparison, scores: Scores, criteria: Criteria, *
     if everything.unlabelled and value_named and not criteria.ignore:
         yield (
             f"All reference pixels with a class are {present[0]}, and {everything.unlabelled:,} "
-            f"{has(everything.unlabelled)} none, so no find counts as false: if nodata stands for other classes, "
+            f"{has(everything.unlabelled)} none, so no prediction counts as false: if nodata stands for other classes, "
             "remove the nodata value from the reference (`gdal_edit.py -unsetnodata`)."
         )
     elif everything.unlabelled and not value_named:

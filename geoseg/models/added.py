@@ -57,8 +57,8 @@ def models_folder() -> Path:
         return user_folder("XDG_DATA_HOME", "~/.local/share").absolute() / "geoseg" / "models"
     except OSError as error:
         raise BundleError(
-            f"without a home, models are added to {error.filename}, which is not used ({error.strerror}); set the "
-            "environment variable GEOSEG_MODELS to a folder of your own."
+            f"there is no home folder for added models, and {error.filename} is not used instead "
+            f"({error.strerror}); set the environment variable GEOSEG_MODELS to a folder of your own."
         ) from error
 
 

@@ -38,7 +38,7 @@ def choose_grid(scene: Scene, card: Card, settings: Settings) -> Grid:
             )
         raise SceneError(
             f"{scene.source} has pixels of {found} m, too coarse for a model that works at {gsd_m:g} m; "
-            f"use a model for such imagery, or keep the scene's pixels with `gsd_m={found}`, for a map of little worth."
+            f"use a model for such imagery, or keep the scene's pixels with `gsd_m={found}`, for a map of limited use."
         )
     if settings.gsd_m is None and coarsest / gsd_m > _BLURRED * (1 + SAME_GSD):
         warn(
@@ -49,7 +49,7 @@ def choose_grid(scene: Scene, card: Card, settings: Settings) -> Grid:
     if settings.gsd_m is not None and settings.gsd_m > trained_m * MAX_ENLARGEMENT * (1 + SAME_GSD):
         warn(
             f"model {card.name} was made for pixels of {trained_m:g} m; at {settings.gsd_m:g} m (`gsd_m`) it sees "
-            "nothing that it knows, and its map cannot be trusted."
+            "nothing like its training images, and its map cannot be trusted."
         )
     return grid_at(gsd_m, scene.grid, scene.gsd_m)
 

@@ -171,7 +171,7 @@ class Model:
             raise UsageError("`min_confidence` changes classes, and `probabilities=True` returns none; choose one.")
         for name in _OF_FILES:
             if options.get(name):
-                raise UsageError(f"`{name}` is of files, and pixels in memory make none; leave it out.")
+                raise UsageError(f"`{name}` applies to files, and arrays make none; leave it out.")
         options = {**options, "roads": False}
         in_memory = ArrayScene.from_array(array, geobox)
         if options.get("bands") is None:

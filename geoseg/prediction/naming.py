@@ -47,7 +47,7 @@ def _check_fields(template: str) -> None:
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
-        raise UsageError(f"`name={template!r}` is no template ({error}); its fields are {known}.") from error
+        raise UsageError(f"`name={template!r}` is not a template ({error}); its fields are {known}.") from error
     for _, field, style, conversion in parts:
         if field is not None and (field not in _FIELDS or style or conversion):
             found = field + (f"!{conversion}" if conversion else "") + (f":{style}" if style else "")

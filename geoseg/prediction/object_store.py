@@ -38,7 +38,7 @@ def check_store(url: str) -> None:
     match = _URL.fullmatch(url)
     if match is None or match[1] in _OF_ONE_PROCESS:
         raise UsageError(
-            f"`parts={without_secrets(url)!r}` is no URL of an object store that all workers reach, such as "
+            f"`parts={without_secrets(url)!r}` is not the URL of an object store that all workers reach, such as "
             "s3://bucket/folder."
         )
     _open(url)

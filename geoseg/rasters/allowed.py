@@ -75,9 +75,9 @@ def check_size(name: str, shape: Shape, max_pixels: float | None, *, what: str =
     rows, cols = shape
     if rows * cols > limit:
         raise SceneError(
-            f"{name} {what} {cols} × {rows} = {rows * cols:.3g} pixels, more than the limit of {limit:.3g} against "
-            "small files that unpack to far too much; if it is meant, raise the limit with the environment variable "
-            f"{MAX_PIXELS_VARIABLE} (that of a prediction with `max_pixels`, too)."
+            f"{name} {what} {cols} × {rows} = {rows * cols:.3g} pixels, more than the limit of {limit:.3g}, which "
+            "guards against small files that unpack to far too much; if that is meant, raise it with the environment "
+            f"variable {MAX_PIXELS_VARIABLE}, or that of a prediction with `max_pixels`."
         )
 
 

@@ -157,7 +157,7 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
     if any(bands[number - 1].contradicts for number in found):
         listed = ", ".join(f"{name} {number}" for name, number in zip(wanted, found, strict=True))
         warnings.append(
-            f"{source} describes its bands otherwise than by their colour interpretation; the descriptions are used "
+            f"the band descriptions of {source} contradict its colour interpretation; the descriptions are used "
             f"({listed}), `bands` chooses others."
         )
     elif any(bands[number - 1].by_number for number in found):

@@ -1,4 +1,4 @@
-"""Refuse files whose end is missing where GDAL would not: a map of what it makes up looks like any other."""
+"""Refuse truncated files that GDAL would accept: a map of the pixels that it fills in would look like any other."""
 
 import math
 import os
@@ -33,7 +33,7 @@ def refuse_cut_off(source: str, raster: rasterio.DatasetReader, files: Iterable[
     """Raise SceneError if the end of a PNG, JPEG, TIFF, ENVI or ERDAS file is missing, where GDAL makes it up.
 
     It fills the pixels of ENVI, and those that ERDAS keeps in a file of their own, with black: they are refused, too,
-    where nothing tells how long that file is. Where the list of blocks of an uncompressed GeoTIFF is cut off, it takes
+    where the length of that file is unknown. Where the list of blocks of an uncompressed GeoTIFF is cut off, it takes
     the first bytes of the file for any of them. A PNG or JPEG is looked at on disk only, and a JPEG that is cut off
     after the end of its thumbnail passes, but GDAL fails when reading them. `files` are all that the raster consists
     of.
@@ -88,8 +88,8 @@ def _missing_of_raw(source: str, raster: rasterio.DatasetReader, files: Iterable
         found = _length(place)
         if found is None:
             raise SceneError(
-                f"{source} cannot be checked: GDAL would fill what is missing of {Path(place).name} with black, and "
-                "nothing tells how long that file is; copy it to this machine, out of its archive if it is in one."
+                f"{source} cannot be checked: GDAL would fill any missing part of {Path(place).name} with black, and "
+                "the length of that file is unknown; copy it to this machine, out of its archive if it is in one."
             )
         if found < expected:
             return f"{Path(place).name} has {found} of at least {expected} bytes"

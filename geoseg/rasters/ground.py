@@ -65,7 +65,7 @@ class Geodesy:
         if undefined.size:
             x, y = points[undefined[0]]
             raise SceneError(
-                f"{x:,.0f}, {y:,.0f} is no place on Earth in the CRS {self.crs.name}; crop the raster, or set its "
+                f"{x:,.0f}, {y:,.0f} is not a place on Earth in the CRS {self.crs.name}; crop the raster, or set its "
                 "pixels outside the map to NoData."
             )
         return lon, lat

@@ -102,7 +102,9 @@ def packed_colours(dataset: rasterio.DatasetReader, pixels: npt.NDArray[Any]) ->
     if len(pixels) == 1:
         colormap = colormap_of(dataset, 1)
         if not colormap:
-            raise SceneError(f"{dataset.name} is called a palette image and has no colours; store its classes as ids.")
+            raise SceneError(
+                f"{dataset.name} is declared a palette image but has no colour table; store its classes as ids."
+            )
         palette = np.array([colormap.get(value, (0, 0, 0, 0)) for value in range(256)], np.int32)
         red, green, blue, _ = palette[pixels[0]].transpose(2, 0, 1)
     else:

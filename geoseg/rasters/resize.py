@@ -133,13 +133,13 @@ def _check_kind(scene: DatasetReader, labels: bool) -> None:
 
 
 def _check_nodata(scene: DatasetReader) -> None:
-    """Raise SceneError if bands differ in nodata, of which a GeoTIFF has one."""
+    """Raise SceneError if bands have different nodata values, of which a GeoTIFF has one."""
     alpha = alpha_of(name_bands(scene))
     values = ["none" if value is None else f"{value!r}" for value in scene.nodatavals]
     if len({value for band, value in enumerate(values, 1) if band != alpha}) > 1:
         raise SceneError(
-            f"{Path(scene.name).name} has bands that differ in nodata ({', '.join(values)}), of which a GeoTIFF has "
-            "one value; give all bands the same first (`gdalwarp -dstnodata`)."
+            f"{Path(scene.name).name} has bands with different nodata values ({', '.join(values)}), of which a GeoTIFF "
+            "has one; give all bands the same first (`gdalwarp -dstnodata`)."
         )
 
 

@@ -1,4 +1,4 @@
-"""Time-outs and retries for files on web servers, GDAL's and ours, and what to say of a server that is silent."""
+"""Time-outs and retries for files on web servers, GDAL's and ours, and the error for a server that is silent."""
 
 import os
 import re
@@ -108,7 +108,7 @@ def ask(request: Request, read: Callable[[HTTPResponse], T]) -> T:
             code = error.code if isinstance(error, HTTPError) else None
             passes = code in _RETRIED or isinstance(reason, ConnectionResetError | IncompleteRead)
             if code in _REDIRECTS:  # Python has followed as many as it does
-                raise OSError("its server leads from one URL to the next, and to no file") from error
+                raise OSError("its server redirects from URL to URL and never to a file") from error
             if not (passes and delays_s):
                 raise
             time.sleep(delays_s.pop(0))

@@ -127,7 +127,7 @@ def _read(document: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError, HTTPException) as error:
         raise DataError(f"{document} cannot be read as a STAC document: {error}.") from error
     if not isinstance(content, dict):
-        raise DataError(f"{document} is no STAC document: it holds no JSON object.")
+        raise DataError(f"{document} is not a STAC document: it holds no JSON object.")
     return content
 
 
@@ -150,7 +150,7 @@ def _items(page: dict[str, Any], place: str) -> list[dict[str, Any]]:
         for item in items
     ):
         raise DataError(
-            f"{place} is no STAC Item or ItemCollection (its type is {kind!r}); name one, or the result of a search."
+            f"{place} is not a STAC Item or ItemCollection (its type is {kind!r}); name one, or the result of a search."
         )
     return items
 

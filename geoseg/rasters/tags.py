@@ -61,8 +61,8 @@ def check_same_run(raster: rasterio.DatasetReader, other: rasterio.DatasetReader
     for tag in ours.keys() & theirs.keys():
         if ours[tag] != theirs[tag]:
             raise SceneError(
-                f"{raster.name} is of another run than {Path(other.name).name}: their tags {tag} differ; predict both "
-                "again, or move one away."
+                f"{raster.name} comes from another run than {Path(other.name).name}: their tags {tag} differ; predict "
+                "both again, or move one away."
             )
 
 
@@ -78,7 +78,7 @@ def _run_of(tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def refuse_result(source: str, model: str | None) -> None:
-    """Raise SceneError for a raster in whose tags geoseg named a model: it is no image."""
+    """Raise SceneError for a raster in whose tags geoseg named a model: it is not an image."""
     if model is not None:
         raise SceneError(
             f"{source} is a result of geoseg (of model {model}), not a scene; give the scene that it was made from."

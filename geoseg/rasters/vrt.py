@@ -39,7 +39,7 @@ def read_vrt(holder: str, text: bytes) -> Iterator[Named]:
             raise ValueError("it has a document type")
         root = Xml.fromstring(text, Xml.XMLParser(target=builder))
     except (Xml.ParseError, ValueError) as error:
-        raise SceneError(f"{holder} is no valid VRT ({error}); write it again (`gdalbuildvrt`).") from error
+        raise SceneError(f"{holder} is not a valid VRT ({error}); write it again (`gdalbuildvrt`).") from error
     waiting = [(root, 0)]
     while waiting:
         element, raw = waiting.pop()
@@ -60,7 +60,9 @@ def read_vrt(holder: str, text: bytes) -> Iterator[Named]:
         if (tag == "mdi" and _NAMED_KEYS.fullmatch(key)) or (tag == "argument" and _NAMED.fullmatch(key)):
             named.append(element.text or "")
         if any(value.strip() for value in named) and len(element):
-            raise SceneError(f"{holder} is no valid VRT (a file name in <{tag}> with other content); write it again.")
+            raise SceneError(
+                f"{holder} is not a valid VRT (a file name in <{tag}> with other content); write it again."
+            )
         relative = values.get("relativetovrt", "0").strip() != "0"
         yield from (Named(value.strip(), relative, raw > 0, raw) for value in named if value.strip())
         # Other metadata may be XML of any kind.

@@ -150,7 +150,7 @@ def _interpret(
             raise UsageError(f"{dataset.name} holds {dtype} values; `road_class` cannot be {road_class}.")
         if road_class == meaning.nodata:
             raise UsageError(
-                f"{dataset.name} declares {road_class} as its nodata value, so it is no class; choose another "
+                f"{dataset.name} declares {road_class} as its nodata value, so it cannot be a class; choose another "
                 "`road_class`, or remove the declaration (`gdal_translate -a_nodata none`)."
             )
         if not plain:

@@ -28,7 +28,7 @@ _LAYER = "edges"
 _INDIRECT, _HEAD = b"<OGR", 1024
 """What begins OGR's files that name others, in so many first bytes."""
 _TURN = 540
-"""Longitudes further from 0 are no degrees: those across the antimeridian may go on beyond 180."""
+"""Longitudes further from 0 are not degrees: those across the antimeridian may go on beyond 180."""
 
 
 def read_features(path: Path, *, attributes: Sequence[str] | None = None) -> "geopandas.GeoDataFrame":
@@ -96,7 +96,7 @@ def _parquet(path: Path) -> "geopandas.GeoDataFrame":
     try:
         return geopandas.read_parquet(path)
     except (AttributeError, KeyError, TypeError) as error:  # of metadata that is not as it should be
-        raise ValueError(f"its metadata is no GeoParquet's: {type(error).__name__} {error}") from error
+        raise ValueError(f"its GeoParquet metadata is not valid: {type(error).__name__} {error}") from error
 
 
 def _gdal(path: Path, *, attributes: Sequence[str] | None) -> "geopandas.GeoDataFrame":
@@ -115,7 +115,7 @@ def _spatial_layer(path: Path) -> str:
         with path.open("rb") as file:
             if _INDIRECT in file.read(_HEAD):
                 raise DataError(
-                    f"{path} is a virtual file of OGR, which may name any other; save its features (`ogr2ogr`)."
+                    f"{path} is an OGR virtual file, which may open any other file; save its features (`ogr2ogr`)."
                 )
     with as_is(path) as plain:
         layers = pyogrio.list_layers(plain)
@@ -139,7 +139,7 @@ def _unreadable(path: Path, error: Exception) -> str:
 
 
 def _check_coordinates(path: Path, features: "geopandas.GeoDataFrame") -> None:
-    """Raise DataError for coordinates that are not finite, or are no degrees where the CRS has degrees."""
+    """Raise DataError for coordinates that are not finite, or are not degrees where the CRS has degrees."""
     points = shapely.get_coordinates(features.geometry)
     if not np.isfinite(points).all():
         raise DataError(f"{path} has NaN or infinite coordinates; fix or remove these features.")
@@ -153,6 +153,6 @@ def _check_coordinates(path: Path, features: "geopandas.GeoDataFrame") -> None:
     if path.suffix.lower() in {".geojson", ".json"}:
         remedy = "GeoJSON is in longitude and latitude (RFC 7946): reproject it, or name its CRS in a member `crs`"
     raise DataError(
-        f"{path} has the coordinates {wrong[0, 0]:.10g}, {wrong[0, 1]:.10g}, which are no degrees of its CRS, "
+        f"{path} has the coordinates {wrong[0, 0]:.10g}, {wrong[0, 1]:.10g}, which are not degrees in its CRS, "
         f"{crs.name}; {remedy}."
     )

@@ -380,10 +380,10 @@ def test_the_same_scenes_from_another_folder(scenes, run, tmp_path, monkeypatch)
 
 
 def test_a_report_of_another_program(scenes, run, tmp_path):
-    """A page of the report's name that is no report of a batch is refused, before a scene is predicted."""
+    """A page of the report's name that is not a batch report is refused, before a scene is predicted."""
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "report.html").write_text("<title>Accuracy</title>")
-    with pytest.raises(OutputError, match=r"report\.html exists and is no report of a batch; choose another `folder`"):
+    with pytest.raises(OutputError, match=r"report\.html exists and is not a batch report; choose another `folder`"):
         run(scenes[:1], overwrite=True)
     assert {path.name: path.read_text() for path in (tmp_path / "maps").iterdir()} == {
         "report.html": "<title>Accuracy</title>"

@@ -94,7 +94,7 @@ def test_a_last_line_without_its_end(tmp_path):
 def test_a_file_of_another_program(tmp_path):
     """A file of the manifest's name that is none is refused and kept, with or without an end of its line."""
     (tmp_path / MANIFEST).write_text('{"files": []}')
-    with pytest.raises(OutputError, match=r"line 1 of .*manifest\.jsonl is no record"), open_manifest(tmp_path):
+    with pytest.raises(OutputError, match=r"line 1 .*manifest\.jsonl is not a batch record"), open_manifest(tmp_path):
         pass
     assert (tmp_path / MANIFEST).read_text() == '{"files": []}'
 
@@ -122,9 +122,9 @@ def test_a_line_that_the_disk_had_no_room_for(tmp_path):
 
 @pytest.mark.parametrize("line", ["{", "3", "{}", '{"scene": "a"}', "[" * 100_000])
 def test_a_damaged_line(tmp_path, line):
-    """A line in the middle that is no record is named, in place of a rerun that forgets a scene."""
+    """A line in the middle that is not a record is named, in place of a rerun that forgets a scene."""
     (tmp_path / MANIFEST).write_text(line + "\n")
-    with pytest.raises(OutputError, match=r"line 1 of .*manifest\.jsonl is no record"), open_manifest(tmp_path):
+    with pytest.raises(OutputError, match=r"line 1 .*manifest\.jsonl is not a batch record"), open_manifest(tmp_path):
         pass
 
 

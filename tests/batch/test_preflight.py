@@ -137,7 +137,7 @@ def test_time_is_unknown(planned, tmp_path):
     """Without earlier scenes it is said so, and no number is made up."""
     found = check([planned("a", 1_000)], tmp_path, records=[record(1, minutes=0)])
     assert found.seconds is None
-    assert "its time is known after the first scenes" in str(found)
+    assert "the time is known after the first scenes" in str(found)
 
 
 def test_scenes_that_cannot_be_planned(planned, tmp_path):

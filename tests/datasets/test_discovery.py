@@ -131,7 +131,7 @@ def test_two_files_of_different_names(lay):
         (["a.tif"], "a.tif", None, "is not a folder; give its labels"),
         (["a.tif"], "b.tif", "a.tif", r"b\.tif does not exist"),
         (["images/a.tif", "labels/a.tif"], "images/**.tif", "labels",
-         r"images/\*\*\.tif is no valid pattern; `\*\*` stands for folders, as in .*/images/\*\*/\*\.tif\.$"),
+         r"images/\*\*\.tif is not a valid pattern; `\*\*` stands for folders, as in .*/images/\*\*/\*\.tif\.$"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_paired(lay, names, images, labels, sentence):

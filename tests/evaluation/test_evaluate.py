@@ -281,7 +281,7 @@ def test_a_mask_whose_other_classes_are_nodata(write_ids, blobs):
     assert evaluation.classes[1].scores.precision == 1
     (note,) = evaluation.notes
     assert note.startswith(
-        f"All reference pixels with a class are road, and {(mask == 0).sum():,} have none, so no find"
+        f"All reference pixels with a class are road, and {(mask == 0).sum():,} have none, so no prediction"
     )
     assert not evaluate(ours, write_ids(mask, "c.tif"), single="road=255").notes
 

@@ -91,7 +91,7 @@ def test_long_straight_borders_are_followed():
 def test_pixels_off_the_map_have_no_area():
     """In the corners of a world map, where the CRS has no places, one sentence says so."""
     place = placement("ESRI:54009", rasterio.Affine(360_000, 0, -18_000_000, 0, -180_000, 9_000_000))
-    with pytest.raises(SceneError, match="-18,000,000, 9,000,000 is no place on Earth in the CRS World_Mollweide"):
+    with pytest.raises(SceneError, match="-18,000,000, 9,000,000 is not a place on Earth in the CRS World_Mollweide"):
         place.areas_m2(square(RING))
     assert place.areas_m2(square(HOLE[::-1]))[0] > 0
 

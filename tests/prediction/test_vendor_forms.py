@@ -184,4 +184,4 @@ def test_too_coarse(deliver, tmp_path):
     assert result.exit_code == 3
     (line,) = result.stderr.splitlines()
     assert "has pixels of 10 m, too coarse for a model that works at 1 m; use a model for such imagery" in line
-    assert line.endswith("or keep the scene's pixels with --gsd 10, for a map of little worth.")
+    assert line.endswith("or keep the scene's pixels with --gsd 10, for a map of limited use.")

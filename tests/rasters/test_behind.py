@@ -186,7 +186,7 @@ def test_python_in_a_vrt(private, monkeypatch, allowed):
 def test_doubtful_vrts(inbox, text):
     """A VRT that GDAL may read otherwise than Python is refused."""
     (inbox / "mosaic.vrt").write_text(text)
-    with pytest.raises(SceneError, match="is no valid VRT"):
+    with pytest.raises(SceneError, match="is not a valid VRT"):
         read(inbox / "mosaic.vrt")
 
 

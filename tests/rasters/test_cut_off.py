@@ -262,5 +262,5 @@ def test_raw_pixels_elsewhere(raw, server, tmp_path):
             else:
                 with pytest.raises(SceneError, match=rf"is cut off: {raw} has 400000 of at least"):
                     read(source)
-        with pytest.raises(SceneError, match=r"nothing tells how long that file is; copy it to this machine"):
+        with pytest.raises(SceneError, match=r"the length of that file is unknown; copy it to this machine"):
             read(f"/vsitar/{tmp_path}/all.tar/{stem}.img")

@@ -68,7 +68,7 @@ def test_palette_without_colours(vrt, scene, tmp_path):
     with opened(str(path), overviews=True) as raster:
         assert raster.colorinterp[0] == ColorInterp.palette
         assert colormap_of(raster, 1) == {}
-        with pytest.raises(SceneError, match="is called a palette image and has no colours"):
+        with pytest.raises(SceneError, match="is declared a palette image but has no colour table"):
             packed_colours(raster, raster.read([1]))
     geoseg.resize(path, tmp_path / "half.tif", scale=0.5, labels=True)
 

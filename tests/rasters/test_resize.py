@@ -547,6 +547,6 @@ def test_nodata_that_differs_by_band_is_refused(make, tmp_path, values, listed):
         )
     scene = tmp_path / "scene.vrt"
     scene.write_text(f'<VRTDataset rasterXSize="8" rasterYSize="8">{bands}</VRTDataset>')
-    with pytest.raises(SceneError, match=f"differ in nodata \\({listed}\\).*gdalwarp -dstnodata"):
+    with pytest.raises(SceneError, match=f"different nodata values \\({listed}\\).*gdalwarp -dstnodata"):
         resize(scene, tmp_path / "out.tif", scale=2)
     assert not (tmp_path / "out.tif").exists()

@@ -141,7 +141,7 @@ def test_redirects_without_end(write, server):
     write(item("one", "a.tif"))
     server.behave(codes=[302] * 99)
     with pytest.raises(
-        DataError, match=r"json cannot be read .*: its server leads from one URL to the next, and to no file"
+        DataError, match=r"json cannot be read .*: its server redirects from URL to URL and never to a file"
     ):
         read_assets(server.url("document.json"), "visual")
 
@@ -185,9 +185,9 @@ def test_silent_servers(write, server):
         ("{", "cannot be read as a STAC document"),
         ("[" * 100_000, "cannot be read as a STAC document"),
         ("[]", "holds no JSON object"),
-        ({"type": "Catalog", "id": "a", "links": []}, "is no STAC Item or ItemCollection"),
-        ({"type": "Feature", "id": "a"}, "is no STAC Item or ItemCollection"),
-        ({"type": "FeatureCollection", "features": [3]}, "is no STAC Item or ItemCollection"),
+        ({"type": "Catalog", "id": "a", "links": []}, "is not a STAC Item or ItemCollection"),
+        ({"type": "Feature", "id": "a"}, "is not a STAC Item or ItemCollection"),
+        ({"type": "FeatureCollection", "features": [3]}, "is not a STAC Item or ItemCollection"),
         (collection(), "lists no items"),
         (item("one", "a.tif", key="B04"), "has no asset 'visual'; choose another with `asset`: B04"),
         (item("../one", "a.tif"), "results cannot be named after item '../one'"),

@@ -47,7 +47,7 @@ def test_results_of_another_run(write_scene, noise, scene, version, settings, ta
         if tag is None:
             check_same_run(confidence, classes)
         else:
-            message = rf"a_confidence\.tif is of another run than a_classes\.tif: their tags {tag} differ"
+            message = rf"a_confidence\.tif comes from another run than a_classes\.tif: their tags {tag} differ"
             with pytest.raises(SceneError, match=message):
                 check_same_run(confidence, classes)
 

@@ -116,7 +116,7 @@ def test_values_outside_the_legend(write, mask):
 
 def test_nodata_is_no_road(write, mask):
     """The declared nodata value is no class of roads; without the declaration it may be."""
-    with pytest.raises(UsageError, match="declares 255 as its nodata value, so it is no class; choose another"):
+    with pytest.raises(UsageError, match="declares 255 as its nodata value, so it cannot be a class; choose another"):
         geoseg.trace_roads(write(mask * 255), road_class=255)
     assert len(geoseg.trace_roads(write(mask * 255, nodata=None), road_class=255)) == 1
 

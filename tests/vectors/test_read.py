@@ -65,7 +65,7 @@ def test_metres_in_geojson(write_geojson, place):
     """GeoJSON whose coordinates are no degrees is refused, and the sentence names them and the two remedies."""
     path = write_geojson(*place)
     sentence = (
-        rf"areas\.geojson has the coordinates {place[0] + 1}, {place[1]}, which are no degrees of its CRS, WGS 84"
+        rf"areas\.geojson has the coordinates {place[0] + 1}, {place[1]}, which are not degrees in its CRS, WGS 84"
     )
     with pytest.raises(DataError, match=sentence + r"; GeoJSON is in longitude and latitude .* name its CRS"):
         read_features(path)
@@ -84,7 +84,7 @@ def test_wrong_systems_of_other_formats(tmp_path):
     shapes = [None, shapely.Polygon(), shapely.box(5e5, 5e6, 5e5 + 1, 5e6 + 1)]
     path = tmp_path / "areas.gpkg"
     geopandas.GeoDataFrame(geometry=shapes, crs="EPSG:4326").to_file(path)
-    with pytest.raises(DataError, match="which are no degrees of its CRS, WGS 84; assign the right CRS"):
+    with pytest.raises(DataError, match="which are not degrees in its CRS, WGS 84; assign the right CRS"):
         read_features(path)
     geopandas.GeoDataFrame(geometry=shapes, crs="EPSG:32631").to_file(path)
     assert len(read_features(path)) == 1
@@ -100,7 +100,7 @@ def test_wrong_systems_of_other_formats(tmp_path):
     ],
 )
 def test_damaged_geoparquet(tmp_path, metadata):
-    """Metadata that is no GeoParquet's is a sentence, whatever is wrong with it."""
+    """Metadata that is not GeoParquet's is reported in one sentence, whatever is wrong with it."""
     path = tmp_path / "areas.parquet"
     table = pa.table({"geometry": pa.array([shapely.to_wkb(shapely.box(0, 0, 1, 1))], pa.binary())})
     pa.parquet.write_table(table.replace_schema_metadata(metadata), path)

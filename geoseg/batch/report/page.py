@@ -42,7 +42,7 @@ def check_report(folder: Path) -> None:
     path = folder / REPORT
     check_outputs([path], overwrite=True, create=True, choose="another `folder`")
     if path.exists() and not _is_report(path):
-        raise OutputError(f"{path} exists and is no report of a batch; choose another `folder`.")
+        raise OutputError(f"{path} exists and is not a batch report; choose another `folder`.")
 
 
 def _is_report(path: Path) -> bool:

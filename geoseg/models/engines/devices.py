@@ -119,8 +119,8 @@ def keep_compiled() -> None:
         settings.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     except OSError as error:
         warnings.warn(
-            f"what is compiled for GPUs is not kept: without a home, {error.filename} would be its place, which is not "
-            f"used ({error.strerror}); set the environment variable JAX_COMPILATION_CACHE_DIR to a folder of your own.",
+            f"code compiled for GPUs is not kept: there is no home folder, and {error.filename} is not used instead "
+            f"({error.strerror}); set the environment variable JAX_COMPILATION_CACHE_DIR to a folder of your own.",
             GeosegWarning,
             stacklevel=2,
         )

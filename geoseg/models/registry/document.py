@@ -72,7 +72,7 @@ def make_registry(bundles: Sequence[Path], *, url_prefix: str = "") -> str:
     bundles
         Files that will be served.
     url_prefix
-        What comes before their file names; if empty, they are served beside the registry.
+        Prefix of their URLs; if empty, these are relative to the registry.
 
     Raises
     ------

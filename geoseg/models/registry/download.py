@@ -36,10 +36,10 @@ _CHUNK = 2**20
 _RETRIED = (429, 500, 502, 503, 504)
 _REDIRECTS = range(300, 400)
 _HINTS = {
-    401: "it wants a signed-in user, and geoseg signs in nowhere; download the file otherwise, and add that",
-    403: "it refuses; a signed URL may have expired",
+    401: "it requires a login, which geoseg does not support; download the file in another way, and add that",
+    403: "access is denied; a signed URL may have expired",
     404: "there is no such file; check the URL",
-    410: "there is no such file any more; check the URL",
+    410: "the file is no longer there; check the URL",
 }
 
 Report = Callable[[int, int | None], None]
@@ -132,7 +132,7 @@ def _ask(url: str, start: int) -> HTTPResponse:
         if error.code == 416 and start:  # the server has fewer bytes than were downloaded before
             return _ask(url, 0)
         if error.code in _REDIRECTS:  # Python has followed as many as it does
-            raise BundleError(f"{failed}: its server leads from one URL to the next, and to no file.") from error
+            raise BundleError(f"{failed}: its server redirects from URL to URL and never to a file.") from error
         answered = shorten(f"its server answers {error.code} ({error.reason})", 200)
         if error.code in _RETRIED:
             raise _BrokenError(f"{answered}; try again later") from error
@@ -150,7 +150,7 @@ def _ask(url: str, start: int) -> HTTPResponse:
         ) from error
     except (ValueError, InvalidURL) as error:  # whose text may have a password
         raise BundleError(
-            f"{failed}: its URL is not valid; in a URL, spaces are %20, and geoseg signs in with no name or password."
+            f"{failed}: its URL is not valid; in a URL, spaces are %20, and user names and passwords are not supported."
         ) from error
     except (HTTPException, OSError) as error:
         raise _broken(error) from error

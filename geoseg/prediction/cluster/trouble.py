@@ -27,7 +27,7 @@ def cluster_errors(client: "Client") -> Iterator[None]:
         raise lost(client) from error
     except KilledWorker as error:
         raise GeosegError(
-            "a part of the scene has ended several Dask workers one after the other, most likely for want of memory; "
+            "a part of the scene has ended several Dask workers one after the other, most likely for lack of memory; "
             "give the workers more memory, or less to do with `memory` or `batch_size`."
         ) from error
     except RuntimeError as error:
@@ -57,7 +57,7 @@ def with_sendable_errors(task: Callable[..., R], *arguments: Any) -> R:  # noqa:
     except TimeoutError as error:
         sendable: Exception = OutputError(
             f"{error.filename or 'a file'} did not answer the Dask worker on {socket.gethostname()} "
-            f"({error.strerror or 'time is out'}); check the folder that the workers share."
+            f"({error.strerror or 'timed out'}); check the folder that the workers share."
         )
     except (GeosegError, OSError) as error:
         sendable = type(error)(*error.args)

@@ -106,9 +106,9 @@ def _run(names: Sequence[str]) -> tuple[str, str]:
         return "", f"{sys.executable or 'Python'} cannot be started ({error.strerror})"
     if done.returncode < 0:
         name = signal.strsignal(-done.returncode) or f"signal {-done.returncode}"
-        return _complete(done.stdout), f"its import ended Python ({name})"
+        return _complete(done.stdout), f"importing it crashed Python ({name})"
     last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][-200:]
-    return _complete(done.stdout), f"its import ended Python with exit code {done.returncode}{last and f' ({last})'}"
+    return _complete(done.stdout), f"importing it ended Python with exit code {done.returncode}{last and f' ({last})'}"
 
 
 def _complete(output: bytes) -> str:

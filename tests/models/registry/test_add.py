@@ -216,8 +216,8 @@ def test_too_large(models, registry, server, verified):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (302, "its server leads from one URL to the next, and to no file."),
-        (403, "its server answers 403 (Forbidden); it refuses"),
+        (302, "its server redirects from URL to URL and never to a file."),
+        (403, "its server answers 403 (Forbidden); access is denied"),
         (404, "its server answers 404 (Not Found); there is no such file; check the URL"),
         (418, "its server answers 418 (I'm a Teapot)."),
         (503, "its server answers 503 (Service Unavailable); try again later"),

@@ -99,7 +99,7 @@ def test_libraries_that_stop_predictions(doctor, broken):
     assert (code, document["predict"]) == (1, False)
     assert {name for name, each in found.items() if each["blocks"]} == {"numba", "openvino"}
     assert found["numba"]["problem"] == (
-        "numba cannot be used: its import ended Python (Illegal instruction); install it again."
+        "numba cannot be used: importing it crashed Python (Illegal instruction); install it again."
     )
     assert "no CPU" in found["openvino"]["problem"]
     hidden = {each["name"]: each["problem"] for each in document["findings"] if each["value"] == "hidden"}
