@@ -129,6 +129,8 @@ def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
         with work_folder(beside) as folder:
             yield folder
             for path in paths:
+                flush(folder / path.name)
+            for path in paths:
                 publish(folder / path.name, path)
     except OSError as error:
         raise _unwritten(paths[0] if len(paths) == 1 else paths[0].parent, error) from error
@@ -152,10 +154,21 @@ def remove_work_folders() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(made: Path, path: Path) -> None:
-    """Move a complete file or folder to its final name; a folder replaces an empty one only.
+def flush(made: Path) -> None:
+    """Wait until a file, or all files of a folder, are on disk, which may be full only now; raises OSError.
 
-    Changes, masks and overviews that belonged to an older file of that name are removed.
+    Else a power cut could leave the final name without the content.
+    """
+    for path in (path for path in (made, *made.rglob("*")) if path.is_file()):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def publish(made: Path, path: Path) -> None:
+    """Move a complete file or folder, which `flush` has seen to, to its final name.
+
+    A folder replaces an empty one only. Changes, masks and overviews that belonged to an older file of that name are
+    removed.
     """
     if _is_stream(path):
         with made.open("rb") as source, path.open("wb") as stream:

@@ -1,5 +1,6 @@
 """Files are written whole or not at all; devices, pipes and links keep what they are."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -82,6 +83,28 @@ def test_several_files_appear_together(tmp_path):
         assert names(tmp_path / "out") == [folder.name]
     assert names(tmp_path / "out") == ["a.gpkg", "a.qml", "model"]
     assert (tmp_path / "out" / "model" / "graph").read_text() == "graph"
+
+
+@pytest.mark.parametrize("lacking", ["first", "part"])
+def test_a_disk_that_fails_late(tmp_path, monkeypatch, lacking):
+    """Where files or folders cannot be written back, as on a network disk that is full, none gets its final name."""
+
+    def sync(number):
+        if Path(f"/proc/self/fd/{number}").readlink().name == lacking:
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    wanted = [tmp_path / "first", tmp_path / "second"]
+
+    def write():
+        with whole_files(wanted) as work:
+            (work / "second").mkdir()
+            (work / "second" / "part").write_text("of a folder")
+            (work / "first").write_text("a file")
+
+    with pytest.raises(OutputError, match=f"^{tmp_path} cannot be written .Disk quota exceeded"):
+        write()
+    assert names(tmp_path) == []
 
 
 def test_files_have_the_permissions_of_any_other(tmp_path):

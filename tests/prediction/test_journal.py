@@ -1,5 +1,6 @@
 """A journal belongs to whatever determines bytes, and to nothing else."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -94,6 +95,22 @@ def test_pieces_that_are_damaged(stopped, tmp_path):
         piece.write_bytes(b"")
     with pytest.raises(geoseg.OutputError, match=r"cannot be read; remove .*/out/\.scene\.geoseg and start again\.$"):
         geoseg.predict(**stopped)
+
+
+def test_a_disk_that_fails_late(stopped, tmp_path, monkeypatch):
+    """Where results cannot be written back, none gets its final name, and the same call completes the run."""
+
+    def sync(number):
+        if Path(f"/proc/self/fd/{number}").readlink().name.startswith("made_"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", sync)
+        with pytest.raises(geoseg.OutputError, match=r"out cannot be written \(No space left on device\); the same"):
+            geoseg.predict(**stopped)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".scene.geoseg"]
+    resumed = geoseg.predict(**stopped)
+    assert contents(resumed) == contents(geoseg.predict(**stopped | {"folder": tmp_path / "fresh"}))
 
 
 @pytest.mark.parametrize(("step", "part"), [("write_cog", 2**24), ("join_cog", 2**10), ("check_complete", 2**10)])

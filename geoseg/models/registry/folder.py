@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from geoseg.errors import BundleError, OutputError, UsageError
-from geoseg.files import WORK, lock, publish, sha256_of, write_text, writing
+from geoseg.files import WORK, flush, lock, publish, sha256_of, write_text, writing
 from geoseg.models.added import (
     RECORD,
     AddedModel,
@@ -79,6 +79,7 @@ def publish_model(file: Path, model: AddedModel) -> None:
     """Move a checked bundle to its place; the record makes it the model of that name, and others go."""
     with writing(model.path):
         model.path.parent.mkdir(parents=True, exist_ok=True)
+        flush(file)
         publish(file, model.path)
         folder = model.path.parent.parent
         write_text(folder / RECORD, model.to_json())
