@@ -43,7 +43,10 @@ def compiled_as(types: str) -> Callable[[Callable[Arguments, Result]], "Kernel[A
 
 
 def compiled_within(loop: Loop) -> Loop:
-    """Compile a function that only others decorated with `compiled_as` call; it becomes part of them."""
+    """Compile a function that only others decorated with `compiled_as` call; it becomes part of them.
+
+    Numba's cache does not notice if it alone has changed: touch the other modules that call it.
+    """
     return cast("Loop", _Part(loop))
 
 
