@@ -43,7 +43,8 @@ def is_foreign(path: Path) -> bool:
     if path.suffix not in (".tif", *VECTOR_ENDINGS.values()):
         return False
     try:
-        return path.is_file() and not (_raster(path) if path.suffix == ".tif" else _network(path))
+        # A GeoJSON without a feature has no fields.
+        return path.is_file() and not (_raster(path) if path.suffix == ".tif" else is_own(path) or _network(path))
     except (OSError, RasterioError, DataError):  # the rest of a broken run, or no such file at all
         return False
 
