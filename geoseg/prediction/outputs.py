@@ -57,7 +57,7 @@ class Outputs:
         check_outputs([*wanted, *work], overwrite=True, create=True, choose="another `folder`, or rename the scene")
         for path, kind in ((self.item, "STAC item"), (self.report, "report")):
             if path is not None and path.exists() and not is_own(path):
-                raise OutputError(f"{path} exists and is no {kind} of geoseg's results; choose another `folder`.")
+                raise OutputError(f"{path} exists and is not a {kind} of geoseg's results; choose another `folder`.")
         for path in self.files:
             if is_foreign(path):
                 raise OutputError(

@@ -140,7 +140,7 @@ def test_overwriting(predict, dated, write_bundle, echo):
     for theirs in ("{}", "[1]", "no JSON", '{"properties": {"processing:software": null}}'):
         made.outputs.item.write_text(theirs)
         geoseg.predict(scene, **again)
-        with pytest.raises(OutputError, match="is no STAC item of geoseg's results; choose another `folder`"):
+        with pytest.raises(OutputError, match="is not a STAC item of geoseg's results; choose another `folder`"):
             geoseg.predict(scene, **again, stac=True)
         assert made.outputs.item.read_text() == theirs
 

@@ -274,7 +274,7 @@ def test_it_is_a_result(predict, patches, write_bundle, echo, tmp_path):
     assert not report.exists()
     report.write_text("<p>theirs</p>")
     geoseg.predict(scene, **again)
-    with pytest.raises(OutputError, match="is no report of geoseg's results; choose another `folder`"):
+    with pytest.raises(OutputError, match="is not a report of geoseg's results; choose another `folder`"):
         predict(scene, overwrite=True)
     assert report.read_text() == "<p>theirs</p>"
 
