@@ -94,7 +94,7 @@ def test_option(write_scene, noise, write_bundle, echo, tmp_path, monkeypatch):
         geoseg.predict(scene, model=model, folder=tmp_path / "fine", load=echo, gsd_m=0.5, max_pixels=2000)
     found = CliRunner().invoke(main, ["info", str(scene), "-m", str(model), "--max-pixels", "1999"])
     assert found.exit_code == 3
-    assert "environment variable GEOSEG_MAX_PIXELS (that of a prediction with --max-pixels, too)" in found.output
+    assert "environment variable GEOSEG_MAX_PIXELS, or that of a prediction with --max-pixels." in found.output
 
 
 def test_environment(write_scene, noise, monkeypatch):

@@ -193,10 +193,10 @@ def test_without_a_cluster(scene):
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("folder", "no URL of an object store that all workers reach"),
-        ("memory://a", "no URL of an object store"),
-        ("s3://bucket/*", "no URL of an object store"),
-        ("s3://", "no URL of an object store"),
+        ("folder", "not the URL of an object store that all workers reach"),
+        ("memory://a", "not the URL of an object store"),
+        ("s3://bucket/*", "not the URL of an object store"),
+        ("s3://", "not the URL of an object store"),
         ("s5://bucket", "protocol that fsspec does not know"),
         ("gs://bucket", "needs a package that .* lacks: .*gcsfs"),
     ],
