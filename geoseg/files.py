@@ -15,11 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import DataError, OutputError
+from .work_folders import IN_USE, WORK, work_folder
 
-WORK = ".geoseg-"
-"""Prefix of work folders."""
-_IN_USE: set[Path] = set()
-"""Work folders and temporary folders of this process."""
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
 """Endings of formats that need random access."""
@@ -136,24 +133,6 @@ def whole_files(paths: Sequence[Path]) -> Iterator[Path]:
         raise _unwritten(paths[0] if len(paths) == 1 else paths[0].parent, error) from error
 
 
-@contextmanager
-def work_folder(beside: Path | None) -> Iterator[Path]:
-    """Yield a folder in `beside`, or among temporary files, that is removed at the end, also if a signal is the end."""
-    with tempfile.TemporaryDirectory(prefix=WORK, dir=beside) as name:
-        folder = Path(name)
-        _IN_USE.add(folder)
-        try:
-            yield folder
-        finally:
-            _IN_USE.discard(folder)
-
-
-def remove_work_folders() -> None:
-    """Remove the work folders and temporary folders of this process, which is about to end in the middle of it."""
-    for folder in tuple(_IN_USE):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def flush(made: Path) -> None:
     """Wait until a file, or all files of a folder, are on disk, which may be full only now; raises OSError.
 
@@ -206,7 +185,7 @@ def temporary_folder(
     named = f"the temporary folder {beside}{of}"
     with made as name:
         folder = Path(name)
-        _IN_USE.add(folder)
+        IN_USE.add(folder)
         try:
             yield folder
         except OSError as error:
@@ -219,7 +198,7 @@ def temporary_folder(
             reason = str(error.__cause__.strerror if isinstance(error.__cause__, OSError) else error)
             raise _without_room(named, reason, advice) from error
         finally:
-            _IN_USE.discard(folder)
+            IN_USE.discard(folder)
 
 
 def _without_room(named: str, reason: str | None, advice: str) -> OutputError:

@@ -4,10 +4,12 @@ import errno
 import os
 import stat
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from processes import WAIT, start
 from standins import files_of_at_most
 
 from geoseg.errors import OutputError
@@ -105,6 +107,34 @@ def test_a_disk_that_fails_late(tmp_path, monkeypatch, lacking):
     with pytest.raises(OutputError, match=f"^{tmp_path} cannot be written .Disk quota exceeded"):
         write()
     assert names(tmp_path) == []
+
+
+HALF_WRITTEN = """
+import sys
+from pathlib import Path
+from geoseg.files import whole
+
+with whole(Path(sys.argv[1])) as new:
+    new.write_text("complete")
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_what_killed_processes_have_left_goes(tmp_path):
+    """The work folder of a process that was killed goes with the next file that is written beside it, no other's."""
+    with (
+        start([sys.executable, "-c", HALF_WRITTEN, str(tmp_path / "killed")]) as killed,
+        start([sys.executable, "-c", HALF_WRITTEN, str(tmp_path / "alive")]) as alive,
+    ):
+        assert [process.stdout.readline() for process in (killed, alive)] == ["writing\n"] * 2
+        killed.kill()
+        killed.wait()
+        assert len(names(tmp_path)) == 2
+        write_text(tmp_path / "next", "")
+        assert [len(list(folder.iterdir())) for folder in tmp_path.glob(".*")] == [1]
+        alive.communicate("\n", timeout=WAIT)
+    assert names(tmp_path) == ["alive", "next"]
 
 
 def test_files_have_the_permissions_of_any_other(tmp_path):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from geoseg.files import remove_work_folders
 from geoseg.threads import at_work
+from geoseg.work_folders import remove_work_folders
 
 if TYPE_CHECKING:
     from geoseg.tiling.progress import Progress  # NumPy comes along

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from geoseg.errors import BundleError, UsageError
-from geoseg.files import sha256_of, work_folder, writing
+from geoseg.files import sha256_of, writing
 from geoseg.models.added import AddedModel, is_sha256, models_folder
 from geoseg.models.archive import CONFIG, parse_json, read_members
 from geoseg.models.bundle import Card, read_card, read_summary
 from geoseg.models.stock import check_classes
 from geoseg.models.texts import without_secrets
+from geoseg.work_folders import work_folder
 
 from .download import download, is_url
 from .folder import PARTS, check_name, find_same, locked, mark_verified, publish_model

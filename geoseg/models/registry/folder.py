@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from geoseg.errors import BundleError, OutputError, UsageError
-from geoseg.files import WORK, flush, lock, publish, sha256_of, write_text, writing
+from geoseg.files import flush, lock, publish, sha256_of, write_text, writing
 from geoseg.models.added import (
     RECORD,
     AddedModel,
@@ -18,6 +18,7 @@ from geoseg.models.added import (
 )
 from geoseg.models.packaged import packaged_models
 from geoseg.models.shipped import shipped_models
+from geoseg.work_folders import WORK
 
 PARTS = ".downloads"
 """Folder of downloads that broke off, named by the SHA-256 of the whole; no model's name begins with a dot."""
