@@ -62,6 +62,13 @@ class LabelEncoder:
 
 def build_label_encoder(entry: DataSet, sets: LabelSets) -> LabelEncoder:
     """Build the encoder for a data set's label rasters; UsageError if coding or `values` are invalid."""
+    width = DataSet.model_fields["width_m"].default
+    for key, given in (("attribute", entry.attribute is not None), ("width_m", entry.width_m != width)):
+        if given:
+            raise UsageError(
+                f"data set {entry.name} has a{'n' * (key == 'attribute')} {key}, but its coding is {entry.coding}; set "
+                f"coding = 'vector', or remove {key}."
+            )
     if entry.coding in CODINGS:
         coding = CODINGS[entry.coding]
     elif entry.coding in ("ids", "colours"):

@@ -14,7 +14,7 @@ from pyproj import Transformer
 
 from geoseg.errors import UsageError
 from geoseg.rasters.ground import apply_affine, crs_of
-from geoseg.training.recipe.recipe import DataSet
+from geoseg.training.recipe.recipe import DataSet, Split
 from geoseg.vectors.geojson import cut_at_antimeridian, ring_in_degrees
 
 from .ground_squares import Blocks, Ground, lay_squares
@@ -53,6 +53,11 @@ def split(pairs: Sequence[Pair], entry: DataSet, *, seed: int, as_in: Sides | No
         raise UsageError(
             f"data set {entry.name} has groups, but is split by {entry.split.by}; "
             "set by = 'group' in its split, or remove the groups."
+        )
+    if entry.split.by != "block" and entry.split.block_m != Split().block_m:
+        raise UsageError(
+            f"data set {entry.name} has block_m, but is split by {entry.split.by}; "
+            "set by = 'block' in its split, or remove block_m."
         )
     if entry.split.by == "block":
         return _split_by_block(pairs, entry, seed, as_in)

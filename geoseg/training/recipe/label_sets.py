@@ -63,6 +63,8 @@ def build_legend(choice: str | LegendTable) -> Legend:
     if choice.road is not None and choice.road not in names:
         raise UsageError(f"legend.road names {choice.road!r}, which is not one of its classes: {', '.join(names)}.")
     try:
+        if IGNORE in names:
+            raise ValueError(f"a class named {IGNORE!r} is what `values` calls pixels to leave out; rename it.")
         classes = tuple(LegendClass(name=entry.name, colour=entry.colour) for entry in choice.classes)
         return Legend(classes=classes, road=None if choice.road is None else names.index(choice.road))
     except ValueError as error:

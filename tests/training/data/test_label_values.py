@@ -150,6 +150,8 @@ def test_unknown_ids():
         ({"values": {"1": "road", "01": "water"}}, "maps '1' and '01', which are the same"),
         ({"coding": "colours", "values": {"#FF0000": "road", "#ff0000": "water"}}, "'#FF0000' and '#ff0000'"),
         ({"coding": "mbrsc", "values": {"road": "water", "#6ec1e4": "road"}}, "maps 'road' and '#6ec1e4'"),
+        ({"attribute": "kind"}, "has an attribute, but its coding is ids; set coding = 'vector', or remove attribute"),
+        ({"coding": "mbrsc", "width_m": 9}, "has a width_m, but its coding is mbrsc; .* or remove width_m"),
     ],
 )
 def test_codings_that_make_no_sense(entry, sentence):
@@ -165,6 +167,7 @@ def test_codings_that_make_no_sense(entry, sentence):
         ({"classes": [{"name": "a", "colour": "#000000"}]}, "a legend has 2 to"),
         ({"classes": [{"name": "a", "colour": "red"}, {"name": "b", "colour": "#000000"}]}, "must be like #4a4a4a"),
         ({"road": "c", "classes": [{"name": n, "colour": "#000000"} for n in "ab"]}, "names 'c'"),
+        ({"classes": [{"name": n, "colour": "#000000"} for n in ("a", "ignore")]}, "a class named 'ignore'"),
     ],
 )
 def test_legends_that_make_no_sense(legend, sentence):

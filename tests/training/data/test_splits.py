@@ -75,6 +75,7 @@ def test_group_set_aside(tiles, open_recipe):
     [
         ({"test": ["9"]}, "holds out '9', which matches none of its images"),
         ({"test": ["1"], "by": "block"}, "split by block, and blocks have no names"),
+        ({"block_m": 30}, "has block_m, but is split by image; set by = 'block' in its split, or remove block_m"),
     ],
 )
 def test_unknown_test_images(tiles, open_recipe, split, sentence):
@@ -176,7 +177,7 @@ def test_overlapping_footprints(tiles, open_recipe, step, refused):
 def test_overlaps_without_a_crs(tiles, open_recipe, step, refused, by):
     """Images with a transform but no CRS are compared within their data set; blocks need a CRS."""
     tiles(step, crs=None)
-    split = {"by": by, "validation": 0.4, "block_m": 20}
+    split = {"by": by, "validation": 0.4} | ({"block_m": 20} if by == "block" else {})
     if refused:
         with pytest.raises(UsageError, match=r"show the same ground; .* or give them a CRS and split by block"):
             open_recipe(entry(**split))
