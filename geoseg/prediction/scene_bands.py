@@ -12,7 +12,7 @@ from geoseg.rasters.bands import Choice, alpha_of, choose_bands, refuse_negative
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.scene import Raster
 from geoseg.rasters.tags import refuse_result
-from geoseg.rasters.undeclared import describe_undeclared, find_undeclared
+from geoseg.rasters.undeclared import describe_lossy, describe_undeclared, find_lossy, find_undeclared
 from geoseg.rasters.validity import Validity, may_have
 from geoseg.sentences import counted
 
@@ -31,6 +31,8 @@ class Sampled:
     undeclared: tuple[float, float, bool] | None = None
     """Value without data that the raster does not declare, its share, and whether it is declared but opaque; see
     `describe_undeclared`."""
+    lossy: float | None = None
+    """Share of a collar of many values; see `find_lossy`."""
     values: SampledValues | None = None
     """Of the valid pixels; None if hardly any is valid."""
 
@@ -71,6 +73,8 @@ def examine_imagery(imagery: Imagery, assumed: Iterable[str]) -> Imagery:
     sampled = sample_imagery(imagery)
     if sampled.undeclared is not None:
         warn(describe_undeclared(imagery.name, *sampled.undeclared))
+    elif sampled.lossy is not None:
+        warn(describe_lossy(imagery.name, sampled.lossy))
     return replace(imagery, sampled=sampled.values)
 
 
@@ -83,6 +87,7 @@ def sample_imagery(imagery: Imagery) -> Sampled:
     found = find_undeclared(values, valid)
     return Sampled(
         undeclared=found and (*found, _is_opaque(imagery, found[0])),
+        lossy=None if found else find_lossy(values, valid),
         values=SampledValues.measure(values[:, valid]) if valid.sum() >= _FEWEST else None,
     )
 

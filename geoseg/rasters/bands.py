@@ -160,7 +160,7 @@ def choose_bands(source: str, bands: Sequence[Band], wanted: Sequence[str]) -> C
             f"the band descriptions of {source} contradict its colour interpretation; the descriptions are used "
             f"({listed}), `bands` chooses others."
         )
-    elif any(bands[number - 1].by_number for number in found):
+    if any(bands[number - 1].by_number for number in found):
         listed = ", ".join(
             f"{name} {number} ({bands[number - 1].description})" for name, number in zip(wanted, found, strict=True)
         )

@@ -14,6 +14,10 @@ _FEWEST = 32
 _LEAST_FILL = 0.001
 """Smallest share of a negative value that is filled in."""
 _CORNERS = np.ix_((0, -1), (0, -1))
+_LOSSY = 3
+"""Levels of 0–255 by which lossy compression changes black and white."""
+_MOST = 0.95
+"""Largest share of a collar: an image that is nearly black or white all over is something else."""
 
 
 def find_undeclared(values: npt.NDArray[Any], valid: Mask) -> tuple[float, float] | None:
@@ -42,6 +46,37 @@ def find_undeclared(values: npt.NDArray[Any], valid: Mask) -> tuple[float, float
         if large.size:
             return float(value), float(sizes[large].sum() / valid.size)
     return None
+
+
+def find_lossy(values: npt.NDArray[Any], valid: Mask) -> float | None:
+    """Find the share of a sample of bytes `(bands, rows, columns)` that is nearly black, or white, from a corner on.
+
+    None without such a collar. Lossy compression has changed its values, so that no nodata value masks all of it.
+    """
+    if values.dtype != np.uint8:
+        return None
+    for near in (values <= _LOSSY, values >= 255 - _LOSSY):
+        same = valid & near.all(axis=0)
+        if not LEAST_SHARE <= same.mean() <= _MOST:
+            continue
+        from scipy import ndimage  # a quarter of a second, and few scenes get here
+
+        pieces, _ = ndimage.label(same)
+        sizes = np.bincount(pieces.ravel())
+        corners = np.unique(pieces[_CORNERS])
+        found = int(sizes[corners[corners > 0]].sum())
+        if found >= max(LEAST_SHARE * valid.size, _FEWEST):
+            return found / valid.size
+    return None
+
+
+def describe_lossy(name: str, share: float) -> str:
+    """Say in a sentence what `find_lossy` found in the raster `name`."""
+    return (
+        f"{share * 100:.0f} % of the pixels of {name} are nearly black or white in all bands, as in a collar that "
+        "lossy compression has changed, or in very dark or bright ground, and the file calls them valid; if they hold "
+        "no data, mask them first (`nearblack -setmask -o OUT.tif IN`)."
+    )
 
 
 def describe_undeclared(name: str, value: float, share: float, opaque: bool) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
-from standins import make_card
+from standins import make_card, warned
 
 import geoseg
 from geoseg.cli import main
@@ -52,7 +52,7 @@ def read(plan):
 
 def test_planetscope(write, noise):
     """Four bands of 16 bits, blue first, nodata 0 around the swath."""
-    pixels = noise(SIDE, SIDE, bands=4).astype(np.uint16) * 30 + 1
+    pixels = noise(SIDE, SIDE, bands=4).astype(np.uint16) + 1
     pixels[:, np.tri(SIDE, k=-20, dtype=bool)] = 0
     scene = write(pixels, ("blue", "green", "red", "nir"), nodata=0, photometric="minisblack")
     found = planned(scene)
@@ -126,6 +126,23 @@ def test_undeclared_collar(write, noise, value, dtype):
     np.testing.assert_array_equal(read(planned(scene, nodata=(value,) * 3))[1], ~collar)
     write(pixels, nodata=value)
     np.testing.assert_array_equal(read(planned(scene))[1], ~collar)
+
+
+def test_numbers_that_contradict_colours(write, noise):
+    """Bands whose numbers, which sensors give differently, contradict their colours are reported for both."""
+    scene = write(noise(SIDE, SIDE), ("SR_B2", "SR_B3", "SR_B4"), photometric="rgb")
+    with warned("contradict its colour interpretation", "are taken by their numbers.*such as that of Landsat 7"):
+        assert planned(scene).bands == (3, 2, 1)
+
+
+def test_collar_of_lossy_compression(write, noise):
+    """A collar that compression has changed is noticed, also where its exact value is declared."""
+    pixels = noise(SIDE, SIDE)[:3] // 2 + 20
+    pixels[:, :9] = noise(9, SIDE) % 4
+    for nodata in (None, 0):
+        scene = write(pixels, nodata=nodata)
+        with warned(r"\d+ % of the pixels of .* are nearly black or white .*compression has changed.*`nearblack"):
+            planned(scene)
 
 
 def test_collar_declared_next_to_a_mask(write, noise):

@@ -7,7 +7,7 @@ from rasterio.windows import Window
 
 import geoseg.rasters.thinning
 from geoseg.rasters.thinning import SIDE, thin
-from geoseg.rasters.undeclared import find_undeclared
+from geoseg.rasters.undeclared import find_lossy, find_undeclared
 from geoseg.rasters.validity import Validity
 
 AS_DECLARED = Validity()
@@ -144,6 +144,22 @@ def test_collars_and_gaps(noise):
     assert find_undeclared(shadows, everywhere) is None
     assert find_undeclared(swath, np.abs(rows - cols) <= 100) is None
     assert find_undeclared(swath, ~everywhere) is None
+
+
+def test_collars_of_lossy_compression(noise):
+    """Nearly black or white from a corner on is noticed in bytes with its share; dark ground elsewhere is not."""
+    everywhere = np.ones((200, 200), bool)
+    rows, cols = np.indices((200, 200))
+    collar, pond = np.abs(rows - cols) > 100, (abs(rows - 90) < 20) & (abs(cols - 90) < 20)
+    flicker = noise(200, 200) % 4
+    for lowest in (0, 252):
+        swath, dark = (np.where(where, flicker + lowest, textured(noise) // 2 + 20) for where in (collar, pond))
+        assert find_undeclared(swath, everywhere) is None
+        assert find_lossy(swath, everywhere) == pytest.approx(collar.mean())
+        assert find_lossy(swath, ~collar) is None
+        assert find_lossy(swath.astype(np.uint16), everywhere) is None
+        assert find_lossy(dark, everywhere) is None
+    assert find_lossy(flicker, everywhere) is None
 
 
 @pytest.mark.parametrize("fill", [-9999, -32768])

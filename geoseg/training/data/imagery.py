@@ -16,7 +16,7 @@ from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import opened
 from geoseg.rasters.scene import describe
 from geoseg.rasters.stretch import Percentiles
-from geoseg.rasters.undeclared import describe_undeclared
+from geoseg.rasters.undeclared import describe_lossy, describe_undeclared
 from geoseg.rasters.values import check_units, choose_scaling
 from geoseg.training.recipe.recipe import DataSet
 
@@ -58,6 +58,8 @@ def report_undeclared(samples: Mapping[str, Sampled]) -> tuple[float, ...]:
         if sample.undeclared is not None:
             found[sample.undeclared[0]].append(describe_undeclared(name, *sample.undeclared))
     report_once((value, sentence) for value, sentences in found.items() for sentence in sentences)
+    lossy = [(name, sample.lossy) for name, sample in samples.items() if sample.lossy is not None]
+    report_once(("lossy", describe_lossy(name, share)) for name, share in lossy)
     return tuple(found)
 
 

@@ -109,6 +109,17 @@ def test_undeclared_collars(write_set, ground, pairs):
     assert not read_image(with_collar, (slice(0, SIDE), slice(0, SIDE)))[1][:9].any()
 
 
+def test_collars_of_lossy_compression(ground, write_set, pairs):
+    """A collar that compression has changed is reported once."""
+    images = [ground(seed=seed) // 2 + 20 for seed in range(3)]
+    for image in images[1:]:
+        image[:, :9] = ground(seed=9)[:, :9] % 4
+    write_set(*images, descriptions=RGBN)
+    with pytest.warns(GeosegWarning, match=r"1.tif are nearly black or white.*for 1 more image\.") as caught:
+        pairs()
+    assert len(caught) == 1
+
+
 def test_a_first_recipe_speaks_of_collars(write_set, ground, tmp_path):
     """`train --init` reports a collar, and writes the line that declares it."""
     image = ground()
