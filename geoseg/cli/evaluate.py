@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from geoseg.errors import UsageError
+
 from . import options
 from .completion import complete_models
 from .group import RecordingGroup
@@ -188,6 +190,8 @@ def _run(
 
     from .console import status
 
+    if overwrite and folder is None:
+        raise UsageError("`overwrite` replaces the files in `folder`; name one, or leave it out.")
     if folder is not None:
         check_reports(folder, maps, overwrite=overwrite)
         if plots:

@@ -38,7 +38,7 @@ from geoseg.tiling.progress import Progress, no_progress
 
 from .class_mapping import ClassMapping, map_classes
 from .class_values import FoundValues, check_bands, sample_ids
-from .evaluate_model import find_raster_pairs, on_own_pixels
+from .evaluate_model import check_image_gsd, find_raster_pairs, on_own_pixels
 from .probability_samples import SampledImage, choose_step, thin
 from .strips import describe_unknown
 from .temperature import Allows, Fit, fit_temperature
@@ -124,6 +124,7 @@ def calibrate(
     find_head(network.get_config(), source=bundle)  # fail before the work
     assumed_m = card.gsd_m if image_gsd_m is None else image_gsd_m
     settings = Settings(tile=card.tile, overlap=0.0, gsd_m=gsd_m, roads=False, **imagery)
+    check_image_gsd(files, image_gsd_m)
     settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)
     with rasterio.Env(**GDAL), unplaced(), ExitStack() as stack:
         planned = [

@@ -48,6 +48,8 @@ class Criteria:
         object.__setattr__(self, "ignore", ignore)
         if self.bootstrap < 0:
             raise UsageError(f"`bootstrap` must be 0 or more resamples, got {self.bootstrap}.")
+        if self.seed and not self.bootstrap:
+            raise UsageError("`seed` is of the resamples of `bootstrap`; add that, or leave it out.")
         if self.protocol is None:
             return
         if self.protocol not in PROTOCOLS:

@@ -109,6 +109,7 @@ def evaluate_model(
     )
     runtime = choose_runtime(settings, load)
     files = find_raster_pairs(images, labels)
+    check_image_gsd(files, image_gsd_m)
     settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)
     inference = Inference(
         bundle=str(bundle),
@@ -154,6 +155,21 @@ def find_raster_pairs(images: str | Path, labels: str | Path) -> list[Files]:
         if entry.label.suffix.lower() not in RASTERS:
             raise UsageError(f"{entry.label} is not a raster; rasterise vector labels first.")
     return files
+
+
+def check_image_gsd(files: Sequence[Files], image_gsd_m: float | None) -> None:
+    """Raise UsageError for metres per pixel of images that all have a georeference; SceneError for one unreadable."""
+    if image_gsd_m is None:
+        return
+    for entry in files:
+        with unplaced(), opened(str(entry.image), overviews=True) as image:
+            if lacks_georeference(image):
+                return
+    others = " and each other" * (len(files) > 1)
+    raise UsageError(
+        f"`image_gsd_m` is for images without a georeference, and {files[0].image}{others} has one; leave it "
+        "out, or correct the georeference if that is wrong (`gdal_edit.py -a_ullr …`)."
+    )
 
 
 def on_own_pixels(entry: Files) -> bool:

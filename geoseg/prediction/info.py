@@ -4,6 +4,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Unpack
 
+from geoseg.errors import UsageError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.registry import check_engine
 from geoseg.models.graph.size import read_size
@@ -36,6 +37,9 @@ def describe(
         As `predict` raises them before it loads the network.
     """
     if not isinstance(source, Asset) and (Path(source).suffix == ".keras" or find_named_model(str(source))):
+        settings = Settings(**options)
+        if given := [name for name, value in vars(settings).items() if value != getattr(Settings, name)]:
+            raise UsageError(f"{source} is a model, and `{given[0]}` is for a scene; leave it out.")
         return _describe_model(source)
     settings = Settings(**options)
     runtime = settings.choose_runtime()

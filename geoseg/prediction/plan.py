@@ -215,6 +215,11 @@ def plan(
             f"{scene.source} has no date (TIFFTAG_DATETIME, or that of a STAC item), so the STAC item of its results "
             "says any time; correct its date there."
         )
+    if settings.roads and settings.formats_chosen and card.legend.road is None:
+        warn(
+            f"model {card.name} has no road class, so that no network is written in the `formats` "
+            f"{', '.join(settings.formats)}."
+        )
     memory = estimate(scene, card, settings, runtime, network=network, tile=lattice.tile, width=roi_shape(roi)[1])
     if settings.match_input and 0 in roi_shape(scene_roi):
         raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")

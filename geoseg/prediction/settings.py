@@ -138,16 +138,29 @@ class Settings:
             raise UsageError(
                 "; ".join(f"`{name}` must be at least 1, got {count}" for name, count in few.items()) + "."
             )
-        if isinstance(self.formats, str):
-            object.__setattr__(self, "formats", (self.formats,))
+        self._check_formats()
         if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
             raise UsageError(f"`min_confidence` must be a probability from 0 to 1, got {self.min_confidence}.")
+        if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
+            raise UsageError(f"`gsd_m` must be a positive number of metres, got {self.gsd_m}.")
+
+    def _check_formats(self) -> None:
+        if isinstance(self.formats, str):
+            object.__setattr__(self, "formats", (self.formats,))
+        object.__setattr__(self, "formats", tuple(self.formats))
         unknown = [name for name in self.formats if name not in VECTOR_ENDINGS]
         if unknown or not self.formats:
             found = ", ".join(unknown) or "nothing"
             raise UsageError(f"`formats` are {', '.join(VECTOR_ENDINGS)}, got {found}.")
-        if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
-            raise UsageError(f"`gsd_m` must be a positive number of metres, got {self.gsd_m}.")
+        if self.formats_chosen and not self.roads:
+            raise UsageError(
+                "`formats` are of the road network, which `roads=False` leaves out; choose one of the two."
+            )
+
+    @property
+    def formats_chosen(self) -> bool:
+        """Whether the formats are other than the default."""
+        return self.formats != type(self).formats
 
     @property
     def nodata_values(self) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ import shapely
 from click.testing import CliRunner
 
 from geoseg.cli.evaluate import command
-from geoseg.errors import DataError, OutputError
+from geoseg.errors import DataError, OutputError, UsageError
 from geoseg.evaluation import evaluate
 from geoseg.evaluation.roads import evaluate_roads
 from geoseg.models.legend import AERIAL
@@ -119,3 +119,9 @@ def test_road_reports_are_not_replaced_unasked(run, networks, tmp_path):
         run("roads", *networks, "-o", tmp_path)
     run("roads", *networks, "-o", tmp_path, "--overwrite")
     assert (tmp_path / "differences.gpkg").stat().st_size
+
+
+def test_nothing_to_replace(pair):
+    """`--overwrite` is refused where no files are written."""
+    with pytest.raises(UsageError, match="`overwrite` replaces the files in `folder`; name one, or leave it out"):
+        CliRunner().invoke(command, ["rasters", *map(str, pair), "--overwrite"], catch_exceptions=False)

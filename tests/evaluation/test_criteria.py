@@ -1,5 +1,8 @@
 """Options of evaluations: typed keywords of the public calls."""
 
+import pytest
+
+from geoseg.errors import UsageError
 from geoseg.evaluation.criteria import Criteria, CriteriaOptions
 
 
@@ -7,3 +10,10 @@ def test_options_are_the_criteria():
     """Every field of `Criteria` is a typed keyword, of the same type."""
     fields = {name: field.type for name, field in Criteria.__dataclass_fields__.items()}
     assert CriteriaOptions.__annotations__ == fields
+
+
+def test_a_seed_of_nothing():
+    """A seed is refused without the resamples that it is for."""
+    assert Criteria(bootstrap=9, seed=3).seed == 3
+    with pytest.raises(UsageError, match=r"`seed` is of the resamples of `bootstrap`"):
+        Criteria(seed=3)

@@ -7,6 +7,7 @@ from rasterio import Affine
 import geoseg
 from geoseg.errors import BundleError, SceneError, UsageError
 from geoseg.evaluation import evaluate, evaluate_model
+from geoseg.evaluation.calibrate_model import calibrate
 
 ROWS, COLS = 90, 70
 
@@ -40,7 +41,8 @@ def test_labels_without_georeference(write_ids, write_bundle, echo, blobs, image
     write_ids(image, "scene.tif", folder="images", **({"crs": None} if place is None else {"transform": place}))
     label = write_ids(blobs(ROWS, COLS), "scene_label.tif", folder="labels", crs=None)
     folder = label.parent.parent
-    evaluation = evaluate_model(write_bundle(), folder / "images", folder / "labels", load=echo, image_gsd_m=1.0)
+    choices = {"load": echo, "image_gsd_m": 1.0 if place is None else None}
+    evaluation = evaluate_model(write_bundle(), folder / "images", folder / "labels", **choices)
     assert evaluation.scores.pixels == ROWS * COLS
     if place is None:
         bands = image[[0, 1, 2, 0, 1]]  # what the echo makes of its three bands
@@ -148,6 +150,17 @@ def test_gsd_of_images_without_georeference(write_ids, write_bundle, echo, blobs
     own, finer = (evaluate_model(write_bundle(), scene, label, load=echo, image_gsd_m=gsd_m) for gsd_m in (None, 0.5))
     assert own.scores.pixels == finer.scores.pixels == ROWS * COLS
     assert (own.matrix != finer.matrix).any()
+
+
+def test_gsd_of_images_that_have_one(write_ids, write_bundle, echo, blobs, image):
+    """Metres per pixel are refused where every image has a georeference, whose own pixel size would be used."""
+    scene = write_ids(image, "scene.tif", folder="images")
+    label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels")
+    refused = pytest.raises(UsageError, match=r"`image_gsd_m` is for images without a georeference, and .* has one")
+    with refused:
+        evaluate_model(write_bundle(), scene, label, load=echo, image_gsd_m=0.5)
+    with refused:
+        calibrate("roads", scene, label, image_gsd_m=0.5)
 
 
 def test_what_cannot_be_evaluated(write_ids, write_bundle, echo, blobs, image, tmp_path):

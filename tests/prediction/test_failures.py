@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ from standins import make_card, warned
 import geoseg
 from geoseg.cli import main
 from geoseg.models.bundle import MEMBER
+from geoseg.models.legend import AERIAL
 from geoseg.prediction.predict import predict_each
+from geoseg.prediction.settings import Settings
 from geoseg.training.survey.images import survey_images
 
 TESTS = Path(__file__).parents[1]
@@ -384,6 +387,27 @@ def test_options_of_python(write_scene, write_bundle, noise, echo, tmp_path):
     with pytest.raises(geoseg.UsageError, match="`tta` 'foo' is unknown"):
         geoseg.predict(write_scene(noise(20, 20)), model=write_bundle(), folder=tmp_path / "o", load=echo, tta="foo")
     no_results(tmp_path / "o")
+
+
+def test_formats_of_no_network():
+    """Formats of a road network are refused if none is traced."""
+    with pytest.raises(geoseg.UsageError, match="`formats` are of the road network, which `roads=False` leaves out"):
+        Settings(roads=False, formats=("gpkg",))
+
+
+def test_formats_for_a_model_without_roads(write_scene, write_bundle, noise, echo, tmp_path):
+    """Of a model without a road class, formats have no effect, and that is said."""
+    model = write_bundle(legend=replace(AERIAL, road=None))
+    options = {"model": model, "folder": tmp_path / "out", "load": echo}
+    with warned("has no road class, so that no network is written in the `formats` gpkg"):
+        geoseg.predict(write_scene(noise(20, 20)), formats=["gpkg"], **options)
+
+
+@pytest.mark.parametrize("options", [{"gsd_m": 2.0}, {"bands": (1, 2, 3)}, {"memory": 10**9}])
+def test_options_of_a_scene_for_a_model(write_bundle, options):
+    """What a model is described by are no options of a scene."""
+    with pytest.raises(geoseg.UsageError, match=rf"stand-in\.keras is a model, and `{next(iter(options))}` is for"):
+        geoseg.describe(write_bundle(), **options)
 
 
 def test_more_memory_than_there_is(run, write_scene, write_bundle, noise, tmp_path):

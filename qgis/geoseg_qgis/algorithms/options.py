@@ -168,6 +168,10 @@ def more(command: str) -> More:
 
 
 def arguments_of(options: tuple[Option, ...], values: Mapping[str, Any]) -> list[str]:
-    """Return all options as given to the command; your own model replaces the choice of one that comes with geoseg."""
-    given = {**values, "MODEL": None} if values.get("BUNDLE") else values
+    """Return all options as given to the command.
+
+    Your own model replaces the choice of one that comes with geoseg, and without roads there is no format of them.
+    """
+    unused = {"MODEL": values.get("BUNDLE"), "FORMAT": values.get("ROADS") is False}
+    given = {**values, **{name: None for name, is_unused in unused.items() if is_unused}}
     return [word for option in options for word in option.arguments(given.get(option.name))]
