@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from inspect import getfile
+from inspect import getfile, iscode
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Generic, ParamSpec, TypeVar, cast
@@ -43,10 +43,7 @@ def compiled_as(types: str) -> Callable[[Callable[Arguments, Result]], "Kernel[A
 
 
 def compiled_within(loop: Loop) -> Loop:
-    """Compile a function that only others decorated with `compiled_as` call; it becomes part of them.
-
-    Numba's cache does not notice if it alone has changed: touch the other modules that call it.
-    """
+    """Compile a function that only others decorated with `compiled_as` call; it becomes part of them."""
     return cast("Loop", _Part(loop))
 
 
@@ -85,17 +82,17 @@ class _Part:
     """A function that Numba finds in the global names of those that call it."""
 
     def __init__(self, function: Callable[..., object]) -> None:
-        self._function = function
+        self.function = function
 
     def __call__(self, *args: object) -> object:
-        return self._function(*args)
+        return self.function(*args)
 
     @cached_property
     def _dispatcher(self) -> Any:  # noqa: ANN401
         from numba import njit
 
         flags: dict[str, Any] = {**_NO_C, "no_cpython_wrapper": True}
-        return njit(nogil=True, **flags)(self._function)
+        return njit(nogil=True, **flags)(self.function)
 
     @property
     def _numba_type_(self) -> Any:  # noqa: ANN401
@@ -105,12 +102,35 @@ class _Part:
 def _cached(function: Callable[..., object], **flags: Any) -> Any:  # noqa: ANN401
     from numba import njit
 
+    # Numba's files are named by this. It would notice a change of the function's own module only.
+    function.__qualname__ += f"-{_digest_parts(function)}"
     try:
         return njit(nogil=True, cache=_has_cache(function), **flags)(function)
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
         return njit(nogil=True, **flags)(function)
+
+
+def _digest_parts(function: Any) -> str:  # noqa: ANN401 - of any arguments
+    """Return a digest of a function with all that becomes part of it: functions that it calls, and global constants."""
+    digest = hashlib.sha256()
+    waiting, seen = [function], set()
+    while waiting:
+        part = waiting.pop()
+        seen.add(part)
+        code = part.__code__
+        digest.update(code.co_code + repr([each for each in code.co_consts if not iscode(each)]).encode())
+        for name in code.co_names:
+            value = part.__globals__.get(name)
+            called = value.function if isinstance(value, _Part) else getattr(value, "py_func", None)
+            if called is not None and called not in seen:
+                waiting.append(called)
+            elif isinstance(value, int | float | str | tuple):
+                digest.update(f"{name}={value!r};".encode())
+            elif hasattr(value, "tobytes"):
+                digest.update(name.encode() + value.tobytes())
+    return digest.hexdigest()[:8]
 
 
 def _has_cache(function: Callable[..., object]) -> bool:

@@ -28,6 +28,25 @@ compilation = compile_ahead("geoseg.roads", [["line_points", "graph.axes", "grap
 print(compilation._children[0].pid, flush=True)
 input()
 """
+CALLED = """
+from geoseg.compiled import compiled_within
+
+@compiled_within
+def step(value):
+    return value + {step}
+"""
+CALLING = """
+from geoseg.compiled import compiled_as
+from called import step
+from constants import FACTOR
+
+@compiled_as("(int64)")
+def climb(value):
+    return FACTOR * step(value)
+
+if __name__ == "__main__":
+    print(climb(1), sum(climb.dispatcher.stats.cache_hits.values()))
+"""
 LIGHT = [["skeleton.smoothing"], ["skeleton.mask"]]
 
 
@@ -47,6 +66,25 @@ def test_runs_where_nothing_can_be_cached():
     """Without a writable cache, as in a read-only installation, a function is still compiled."""
     done = subprocess.run([sys.executable, "-c", READ_ONLY], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "42 42"
+
+
+def test_what_is_called_may_change(cache):
+    """A function is compiled anew after a change of functions or constants that it has from other modules."""
+    module = cache / "calling.py"
+    module.write_text(CALLING)
+
+    def climb(*, step, factor):
+        (cache / "called.py").write_text(CALLED.format(step=step))
+        (cache / "constants.py").write_text(f"FACTOR = {factor}")
+        command = [sys.executable, "-B", str(module)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return tuple(map(int, done.stdout.split()))
+
+    assert climb(step=1, factor=1) == (2, 0)
+    assert climb(step=1, factor=1) == (2, 1)
+    assert climb(step=20, factor=1) == (21, 0)
+    assert climb(step=20, factor=30) == (630, 0)
+    assert climb(step=1, factor=1) == (2, 1)
 
 
 def test_compiles_ahead_once(cache):
