@@ -16,6 +16,8 @@ _LEAST_FILL = 0.001
 _CORNERS = np.ix_((0, -1), (0, -1))
 _LOSSY = 3
 """Levels of 0–255 by which lossy compression changes black and white."""
+_SHARP = 1.25
+"""Most by which a collar grows where twice as many levels count."""
 _MOST = 0.95
 """Largest share of a collar: an image that is nearly black or white all over is something else."""
 
@@ -51,23 +53,28 @@ def find_undeclared(values: npt.NDArray[Any], valid: Mask) -> tuple[float, float
 def find_lossy(values: npt.NDArray[Any], valid: Mask) -> float | None:
     """Find the share of a sample of bytes `(bands, rows, columns)` that is nearly black, or white, from a corner on.
 
-    None without such a collar. Lossy compression has changed its values, so that no nodata value masks all of it.
+    None without such a collar. Lossy compression has changed its values, so that no nodata value masks all of it. A
+    collar has a sharp edge: ground that grows darker or brighter towards a corner is none.
     """
     if values.dtype != np.uint8:
         return None
-    for near in (values <= _LOSSY, values >= 255 - _LOSSY):
-        same = valid & near.all(axis=0)
-        if not LEAST_SHARE <= same.mean() <= _MOST:
-            continue
-        from scipy import ndimage  # a quarter of a second, and few scenes get here
-
-        pieces, _ = ndimage.label(same)
-        sizes = np.bincount(pieces.ravel())
-        corners = np.unique(pieces[_CORNERS])
-        found = int(sizes[corners[corners > 0]].sum())
-        if found >= max(LEAST_SHARE * valid.size, _FEWEST):
-            return found / valid.size
+    for levels in (values, 255 - values):
+        share = _from_corners(valid & (levels <= _LOSSY).all(axis=0))
+        if share and share <= _from_corners(valid & (levels <= 2 * _LOSSY).all(axis=0)) <= _SHARP * share:
+            return share
     return None
+
+
+def _from_corners(same: Mask) -> float:
+    """Return the share of pixels in pieces that reach a corner; 0 if they are too few or too many for a collar."""
+    if not LEAST_SHARE <= same.mean() <= _MOST:
+        return 0.0
+    from scipy import ndimage  # a quarter of a second, and few scenes get here
+
+    pieces, _ = ndimage.label(same)
+    corners = np.unique(pieces[_CORNERS])
+    found = np.isin(pieces, corners[corners > 0]).sum()
+    return float(found / same.size) if found >= max(LEAST_SHARE * same.size, _FEWEST) else 0.0
 
 
 def describe_lossy(name: str, share: float) -> str:

@@ -107,7 +107,7 @@ def test_images_are_read_as_in_prediction(write_ids, write_bundle, echo, blobs, 
     image[:, :20, :20] = 9
     scene = write_ids(image, "scene.tif", folder="images")
     if "stretch_from" in choices:
-        choices = {"stretch_from": write_ids(image // 3, "other.tif", crs=None)}  # its location does not matter
+        choices = {"stretch_from": write_ids(image // 2, "other.tif", crs=None)}  # its location does not matter
     label = write_ids(blobs(ROWS, COLS), "scene.tif", folder="labels")
     bundle = write_bundle()
     plain = evaluate_model(bundle, scene, label, load=echo).to_json()

@@ -160,6 +160,8 @@ def test_collars_of_lossy_compression(noise):
         assert find_lossy(swath.astype(np.uint16), everywhere) is None
         assert find_lossy(dark, everywhere) is None
     assert find_lossy(flicker, everywhere) is None
+    dusk = np.broadcast_to((rows + cols) // 10, (3, 200, 200)).astype(np.uint8)
+    assert find_lossy(dusk, everywhere) is find_lossy(255 - dusk, everywhere) is None
 
 
 @pytest.mark.parametrize("fill", [-9999, -32768])
