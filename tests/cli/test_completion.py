@@ -159,8 +159,8 @@ def test_zsh(documented, tmp_path, line, completed):
     """Zsh, set up as the page says, completes a line at the key Tab; skipped where it is not installed."""
     if shutil.which("zsh") is None:
         pytest.skip("zsh is not installed")
-    (setting,) = re.findall(r"`(fpath\+=[^`]*)` before", PAGE)
-    (loading,) = re.findall(r"before `(autoload [^`]*)`", PAGE)
+    (setting,) = re.findall(r"`(fpath\+=[^`]*)`\s+before", PAGE)
+    (loading,) = re.findall(r"before\s+`(autoload [^`]*)`", PAGE)
     tell = "tell() { zle complete-word; print -r -- \"<<$BUFFER>>\"; exit }; zle -N tell; bindkey '^T' tell"
     (tmp_path / "home" / ".zshrc").write_text(f"{setting}\n{loading}\nunsetopt listbeep\n{tell}\n")
     script = f"""
