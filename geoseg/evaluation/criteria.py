@@ -49,7 +49,7 @@ class Criteria:
         if self.bootstrap < 0:
             raise UsageError(f"`bootstrap` must be 0 or more resamples, got {self.bootstrap}.")
         if self.seed and not self.bootstrap:
-            raise UsageError("`seed` is of the resamples of `bootstrap`; add that, or leave it out.")
+            raise UsageError("`seed` has no effect without `bootstrap`; add that, or leave it out.")
         if self.protocol is None:
             return
         if self.protocol not in PROTOCOLS:

@@ -154,7 +154,7 @@ class Settings:
             raise UsageError(f"`formats` are {', '.join(VECTOR_ENDINGS)}, got {found}.")
         if self.formats_chosen and not self.roads:
             raise UsageError(
-                "`formats` are of the road network, which `roads=False` leaves out; choose one of the two."
+                "`formats` has no effect with `roads=False`, which leaves out the road network; choose one of the two."
             )
 
     @property

@@ -15,5 +15,5 @@ def test_options_are_the_criteria():
 def test_a_seed_of_nothing():
     """A seed is refused without the resamples that it is for."""
     assert Criteria(bootstrap=9, seed=3).seed == 3
-    with pytest.raises(UsageError, match=r"`seed` is of the resamples of `bootstrap`"):
+    with pytest.raises(UsageError, match=r"`seed` has no effect without `bootstrap`"):
         Criteria(seed=3)

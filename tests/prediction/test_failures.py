@@ -391,7 +391,7 @@ def test_options_of_python(write_scene, write_bundle, noise, echo, tmp_path):
 
 def test_formats_of_no_network():
     """Formats of a road network are refused if none is traced."""
-    with pytest.raises(geoseg.UsageError, match="`formats` are of the road network, which `roads=False` leaves out"):
+    with pytest.raises(geoseg.UsageError, match="`formats` has no effect with `roads=False`"):
         Settings(roads=False, formats=("gpkg",))
 
 
