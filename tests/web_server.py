@@ -108,8 +108,9 @@ def _serve(folder: Path) -> None:
             self._send(200, json.dumps(behaviour.codes).encode())
 
         def do_DELETE(self):
-            self._send(200, json.dumps([asdict(each) for each in asked]).encode())
-            asked.clear()
+            found = [asdict(each) for each in asked]
+            asked.clear()  # before the answer, after which the next request may come at any moment
+            self._send(200, json.dumps(found).encode())
 
         def do_PATCH(self):
             waiting.wait()
