@@ -36,12 +36,11 @@ def describe(
     SceneError, BundleError, DataError, UsageError
         As `predict` raises them before it loads the network.
     """
+    settings = Settings(**options)
     if not isinstance(source, Asset) and (Path(source).suffix == ".keras" or find_named_model(str(source))):
-        settings = Settings(**options)
         if given := [name for name, value in vars(settings).items() if value != getattr(Settings, name)]:
             raise UsageError(f"{source} is a model, and `{given[0]}` is for a scene; leave it out.")
         return _describe_model(source)
-    settings = Settings(**options)
     runtime = settings.choose_runtime()
     bundle = find_model(model)
     scene, card = open_source(source, max_pixels=settings.max_pixels), read_card(bundle)

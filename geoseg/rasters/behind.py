@@ -27,7 +27,7 @@ from .hdf5 import begins_as_hdf5, check_hdf5, check_plain_hdf5
 from .servers import on_server
 from .sidecars import without_sidecars
 from .source_names import file_of
-from .vrt import Named, read_vrt
+from .vrt import HEAD, VRT, Named, read_vrt
 
 TRUSTED = "GEOSEG_TRUSTED_FOLDERS"
 """Environment variable: folders, separated as in PATH, whose files a VRT or STAC item may name wherever it lies."""
@@ -39,9 +39,6 @@ _HDF5_PARTS = re.compile(r"(NETCDF|HDF5):.*", re.IGNORECASE | re.DOTALL)
 _NUMBERED = re.compile(r"(?:GTIFF_DIR|NITF_IM):(?:off:)?\d+:(.+)", re.IGNORECASE | re.DOTALL)
 _PIXELS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG\r\n", b"\xff\xd8\xff", b"\0\0\0\x0cjP  ", b"BM", b"GIF8")
 """First bytes of formats that hold pixels: whoever opens such a file takes it for nothing else."""
-_VRT = b"<VRTDataset"
-_HEAD = 1024
-"""Bytes in which GDAL looks for what makes a file a VRT."""
 _MEMORY = "/vsimem/"
 _AT_A_TIME = 16
 """Files on servers that are looked at."""
@@ -89,7 +86,7 @@ def check_before(source: str) -> None:
     """
     _as_gdal(source)
     check_plain_hdf5(source)
-    if source not in _MADE and os.path.isfile(source) and _VRT in _read(source, _HEAD):  # noqa: PTH113 - as in `on_disk`
+    if source not in _MADE and os.path.isfile(source) and VRT in _read(source, HEAD):  # noqa: PTH113 - as in `on_disk`
         _check_vrt(source, _read(source))
 
 
@@ -150,12 +147,12 @@ def _check_behind(name: str, *above: str) -> None:
             check_regular(Path(name))
         except OSError as error:
             raise SceneError(f"{above[0]} names {name}, which cannot be read: {error}.") from error
-        head = b"" if os.path.isdir(name) else _read(name, _HEAD)  # noqa: PTH112
+        head = b"" if os.path.isdir(name) else _read(name, HEAD)  # noqa: PTH112
         if head.startswith(_PIXELS):
             with suppress(RasterioError):  # GDAL knows why
                 _check_file(name, *above)
             return
-        if _VRT in head:
+        if VRT in head:
             _check_vrt(name, _read(name), *above)
             return
     _check_file(name, *above)

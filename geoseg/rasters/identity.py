@@ -1,4 +1,4 @@
-"""What is known of a raster's files without reading them, to notice one that is replaced."""
+"""What is known of a raster's files without reading all of them, to notice one that is replaced."""
 
 import os
 from collections.abc import Collection, Iterator, Sequence

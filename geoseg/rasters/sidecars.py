@@ -12,14 +12,13 @@ from rasterio.errors import RasterioError
 
 from .allowed import open_allowed
 from .servers import on_server
+from .vrt import HEAD, VRT
 
 _HOW = "GDAL_DISABLE_READDIR_ON_OPEN"
 """GDAL's option for how to look for sidecars."""
 _READ = "GDAL_PAM_ENABLED"
 """GDAL's option for whether to read and write `.aux.xml`."""
 _OFF = ("NO", "FALSE", "OFF", "0")
-_VRT, _HEAD = b"<VRTDataset", 1024
-"""Word that makes a file a VRT, and the bytes in which GDAL looks for it."""
 _SIDECARS = (".aux.xml", ".msk", ".ovr")
 """GDAL's own: metadata such as nodata values, masks, and overviews."""
 _OF_COG = _SIDECARS[:1]
@@ -64,8 +63,8 @@ def _names_servers(source: str) -> bool:
     """Whether a file is a VRT of files on servers."""
     try:
         with open(source, "rb") as file:  # noqa: PTH123
-            head = file.read(_HEAD)
-            return _VRT in head and any(name in head + file.read() for name in (b"://", b"/vsi"))
+            head = file.read(HEAD)
+            return VRT in head and any(name in head + file.read() for name in (b"://", b"/vsi"))
     except OSError:  # GDAL says why
         return False
 

@@ -9,6 +9,9 @@ import numpy as np
 
 from geoseg.errors import SceneError
 
+VRT = b"<VRTDataset"
+HEAD = 1024
+"""Bytes in which GDAL looks for what makes a file a VRT."""
 _NAMED = re.compile(r".*filename.*|.*dataset|dempath|rpcdem|grids")
 """Elements and attributes of a VRT, in lower case as GDAL compares them, whose text is the name of a file."""
 _HARMLESS = ("GEOREF_SOURCES", "IGNORE_COG_LAYOUT_BREAK", "NUM_THREADS", "OVERVIEW_LEVEL", "USE_TILE_AS_BLOCK")

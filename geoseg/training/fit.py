@@ -83,7 +83,7 @@ def fit(
             ),
             WriteHistory(folder.history, rows, patience=schedule.patience, done=report),
             WriteEvents(folder.tensorboard),
-            *_build_leads(run, clock, calibration),
+            *_build_leads(run, network, clock, calibration),
             # Last, since a resumed run repeats all callbacks before an unfinished checkpoint.
             SaveCheckpoint(folder.checkpoint),
         ]
@@ -112,7 +112,7 @@ def _build_clock(schedule: Schedule, rows: Sequence[Row]) -> FollowClock | None:
 
 
 def _build_leads(
-    run: Run, clock: FollowClock | None, calibration: Sequence[npt.NDArray[np.float32]]
+    run: Run, network: TrainingNetwork, clock: FollowClock | None, calibration: Sequence[npt.NDArray[np.float32]]
 ) -> Iterator[LeadTeacher]:
     """Build what leads each of the recipe's teachers."""
 
@@ -121,8 +121,8 @@ def _build_leads(
         first = 1 if choice.bundle is None and run.network.initial is None else 0
         return epoch >= first and (epoch / run.schedule.epochs if clock is None else clock.share) >= choice.start
 
-    for number, choice in enumerate(run.teachers):
-        yield LeadTeacher(number, partial(has_begun, choice), calibration, renewed=choice.bundle is None)
+    for choice, teacher in zip(run.teachers, network.teachers, strict=True):
+        yield LeadTeacher(teacher, partial(has_begun, choice), calibration, renewed=choice.bundle is None)
 
 
 def _build_callbacks(

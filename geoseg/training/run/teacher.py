@@ -95,27 +95,23 @@ def build_teacher(
 class LeadTeacher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
     """Lets a teacher of a `TrainingNetwork` begin once `has_begun`, which is told the epoch, counted from 0.
 
-    `number` is its place among the teachers. If `renewed`, the teacher becomes the running average of the network's
-    weights after each epoch, with normalisation statistics of the batches of images in `calibration`.
+    If `renewed`, the teacher becomes the running average of the network's weights after each epoch, with normalisation
+    statistics of the batches of images in `calibration`.
     """
 
     def __init__(
         self,
-        number: int,
+        teacher: Teacher,
         has_begun: Callable[[int], bool],
         calibration: Sequence[npt.NDArray[np.float32]],
         *,
         renewed: bool,
     ) -> None:
         super().__init__()
-        self._number = number
+        self._teacher = teacher
         self._has_begun = has_begun
         self._calibration = calibration
         self._renewed = renewed
-
-    @property
-    def _teacher(self) -> Teacher:
-        return self.model.teachers[self._number]  # type: ignore[no-any-return]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Let the teacher begin, or wait."""

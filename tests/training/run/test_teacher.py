@@ -168,7 +168,7 @@ def test_own_average(student):
             latest[:] = trained.copy_network_weights()
 
     latest = []
-    lead = LeadTeacher(0, lambda epoch: epoch >= 1, [windows], renewed=True)
+    lead = LeadTeacher(teacher, lambda epoch: epoch >= 1, [windows], renewed=True)
     trained.fit(keras_batches(batch, 3), epochs=3, callbacks=[lead, Watch()], verbose=0, shuffle=False)
     assert [flag for flag, _ in begun] == [0, 1, 1]
     for ours, theirs in zip(begun[0][1], first, strict=True):
