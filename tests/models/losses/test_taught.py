@@ -11,7 +11,7 @@ OURS, ROADS = ("building", "road", "water"), ("other", "road")
 def loss_of(teacher, student, wanted, found):
     """The loss of one pixel, given the probabilities of both."""
     loss = TaughtCrossEntropy(known_classes(teacher, student))
-    pixels = [np.float32(values)[None, None, None] for values in (wanted, found)]
+    pixels = [ops.convert_to_tensor(np.float32(values)[None, None, None]) for values in (wanted, found)]
     return float(ops.convert_to_numpy(loss.call(*pixels))[0, 0, 0])
 
 
