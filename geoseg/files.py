@@ -23,6 +23,9 @@ _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tf
 _APPLIED = {".gpkg": ("-wal", "-shm", "-journal"), ".tif": (".msk", ".ovr"), ".tiff": (".msk", ".ovr")}
 """What SQLite and GDAL leave beside a file of an ending, and would apply to the one that replaces it."""
 
+_ROOM = 2**20
+"""Bytes that libraries write at a time, or more: a disk that a piece did not fit on has fewer left."""
+
 LONGEST_NAME = 200
 """Bytes of a name that becomes a file name, which leaves room for endings."""
 
@@ -239,7 +242,26 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def refused(path: Path, error: Exception, said: str) -> OSError:
+    """Return the OSError of a library's `error` in writing `path`, about which the library `said` this much.
+
+    Few libraries pass on the reason of the operating system, which is asked for it: is there room beside `path`?
+    """
+    if isinstance(error, OSError) and error.errno:
+        return OSError(error.errno, os.strerror(error.errno))
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as beside:
+            beside.write(bytes(_ROOM))
+            beside.flush()
+            os.fsync(beside.fileno())  # network disks may refuse only now
+    except OSError as reason:
+        return OSError(reason.errno, reason.strerror)
+    return OSError(errno.EIO, f"{said}; is the disk full?")
+
+
 def _unwritten(path: Path, error: OSError, advice: str = "") -> OutputError:
+    if not advice and error.errno in (errno.ENOSPC, errno.EDQUOT) and not _is_stream(path):
+        advice = "; make room there"
     return OutputError(f"{path} cannot be written ({error.strerror or error}){advice}.")
 
 

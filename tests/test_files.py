@@ -157,6 +157,17 @@ def test_a_full_disk(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_room_is_asked_for(tmp_path):
+    """A sentence on a full disk says what to do, unless a command has advice of its own, or it is a device."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    found = []
+    for path, advice in ((tmp_path, ""), (tmp_path, "; choose another"), (Path("/dev/null"), "")):
+        with pytest.raises(OutputError) as raised, writing(path, advice=advice):
+            raise full
+        found.append(str(raised.value).removeprefix(f"{path} cannot be written (No space left on device)"))
+    assert found == ["; make room there.", "; choose another.", "."]
+
+
 @pytest.fixture
 def other_disk(tmp_path):
     """Return a folder on a file system of its own, a few pages large."""

@@ -1,6 +1,5 @@
 """Detect incomplete GeoTIFF writes."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ import rasterio
 from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which rasterio passes on unconverted
 from rasterio.errors import RasterioError
 
-from geoseg.files import discard
+from geoseg.files import discard, refused
 
 from .open import cause
 
@@ -33,7 +32,7 @@ def check_complete(path: Path, *, masked: bool = False, written: npt.NDArray[np.
                     for what in ("OFFSET", "SIZE")
                 )
                 if start + size > length:
-                    raise OSError(errno.EIO, "the file is cut off; is the disk full?")
+                    raise refused(path, EOFError(), "the file is cut off")
 
 
 @contextmanager
@@ -50,12 +49,5 @@ def naming_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except (RasterioError, CPLE_BaseError, OSError) as error:
-        raise OSError(errno.EIO, _reason(error, target)) from error
-
-
-def _reason(error: Exception, work: Path) -> str:
-    """Reason of the operating system, or else GDAL's without the name of the work file."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    reason = cause(error).replace(str(work), work.name).removeprefix(f"{work.name}: ")
-    return f"{reason}; is the disk full?"
+        said = cause(error).replace(str(target), target.name).removeprefix(f"{target.name}: ")
+        raise refused(target, error, said) from error

@@ -1,7 +1,7 @@
 """Write layers with GDAL: FlatGeobuf, and GeoPackages with the styles of QGIS."""
 
-import errno
 import os
+import re
 import sqlite3
 import threading
 import warnings
@@ -15,6 +15,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
 from geoseg.errors import GeosegWarning
+from geoseg.files import refused
 
 from .gdal_path import as_is
 from .layers import GEOMETRY, Layer
@@ -26,6 +27,9 @@ _COLUMN = "geom"
 """Geometry column in a GeoPackage."""
 
 _SCALE = '"Scale factor at natural origin"'
+
+_SQL = re.compile(r"sqlite3_\w+\(.*\) failed: ", re.DOTALL)
+"""What GDAL's messages quote."""
 
 _DATE = "2000-01-01T00:00:00.000Z"
 _OPTIONS = {"OGR_CURRENT_DATE": _DATE, "OGR_SQLITE_JOURNAL": "DELETE", "OGR_SQLITE_PRAGMA": ""}
@@ -44,13 +48,13 @@ CREATE TABLE layer_styles (
 
 def write_flatgeobuf(layer: Layer, path: Path, name: str) -> None:
     """Write a layer under a name."""
-    with _system_errors():
+    with _system_errors(path):
         _write(layer, path, name, driver="FlatGeobuf")
 
 
 def write_geopackage(layers: Sequence[Layer], path: Path) -> None:
     """Write layers and their styles."""
-    with _system_errors(), _dated():
+    with _system_errors(path), _dated():
         for number, layer in enumerate(layers):
             options = {"append": number > 0, "VERSION": _VERSION, "GEOMETRY_NAME": _COLUMN}
             _write(layer, path, layer.name, driver="GPKG", **options)
@@ -113,12 +117,12 @@ def _embed_styles(database: sqlite3.Connection, layers: Sequence[Layer]) -> None
 
 
 @contextmanager
-def _system_errors() -> Iterator[None]:
-    """Raise errors of GDAL, Arrow and SQLite as an OSError."""
+def _system_errors(path: Path) -> Iterator[None]:
+    """Raise errors of GDAL, Arrow and SQLite in writing a file as an OSError, without SQL."""
     try:
         yield
     except (DataSourceError, DataLayerError, pa.ArrowException, sqlite3.Error) as error:
-        raise OSError(errno.EIO, f"{error}; is the disk full?") from error
+        raise refused(path, error, _SQL.sub("", str(error))) from error
 
 
 def _write(layer: Layer, path: Path, name: str, **options: object) -> None:

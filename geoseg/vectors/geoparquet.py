@@ -1,11 +1,12 @@
 """Write a layer as GeoParquet."""
 
-import errno
 import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
+
+from geoseg.files import refused
 
 from .layers import GEOMETRY, Layer
 
@@ -21,5 +22,5 @@ def write_geoparquet(layer: Layer, path: Path) -> None:
         with pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in layer.batches():
                 writer.write_batch(pa.record_batch(batch.columns, schema=schema))
-    except pa.ArrowException as error:
-        raise OSError(errno.EIO, f"{error}; is the disk full?") from error
+    except (OSError, pa.ArrowException) as error:
+        raise refused(path, error, str(error)) from error

@@ -1,6 +1,8 @@
 """Every format is read back by other libraries."""
 
+import errno
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +19,9 @@ import pyarrow.parquet
 import pyogrio
 import pytest
 import shapely
+from pyogrio.errors import DataLayerError
 from pyproj import CRS, Transformer
+from standins import files_of_at_most
 
 from geoseg.vectors import gdal
 from geoseg.vectors.targets import VECTOR_ENDINGS, name_targets
@@ -220,10 +224,34 @@ def test_files_of_a_run(layer, tmp_path):
 
 
 def test_file_that_cannot_be_written(layer, tmp_path):
-    """Errors of the writing libraries become an OSError."""
-    for name in ("gpkg", "flatgeobuf"):
-        with pytest.raises(OSError, match="is the disk full"):
-            write_layers([layer(LINES)], tmp_path / "none" / f"things{VECTOR_ENDINGS[name]}", name)
+    """Errors of the writing libraries become an OSError with the reason of the operating system."""
+    for name, ending in VECTOR_ENDINGS.items():
+        with pytest.raises(OSError, match="No such file or directory") as raised:
+            write_layers([layer(LINES)], tmp_path / "none" / f"things{ending}", name)
+        assert raised.value.strerror == os.strerror(errno.ENOENT)
+
+
+@pytest.mark.parametrize("length", [0, 4096, 40_000, 100_000])
+@pytest.mark.parametrize("name", VECTOR_ENDINGS)
+def test_a_full_disk(layer, tmp_path, name, length):
+    """Whatever does not fit, the reason is the operating system's, without SQL or words of a library."""
+    many = [shapely.box(k, k, k + 10, k + 10).segmentize(0.2) for k in range(80)]
+    layers = [layer(many, geometry_type="Polygon")]
+    with files_of_at_most(length), pytest.raises(OSError, match="File too large") as raised:
+        write_layers(layers, tmp_path / f"things{VECTOR_ENDINGS[name]}", name)
+    assert (raised.value.errno, raised.value.strerror) == (errno.EFBIG, os.strerror(errno.EFBIG))
+
+
+def test_what_a_library_says_where_the_disk_has_room(layer, tmp_path, monkeypatch):
+    """SQL is left out of it, and a disk that was full then is thought of."""
+
+    def fail(*_, **__):
+        raise DataLayerError("Error: sqlite3_exec(INSERT INTO a VALUES ('b (c) failed: d')) failed: disk I/O error")
+
+    monkeypatch.setattr(pyogrio, "write_arrow", fail)
+    with pytest.raises(OSError, match="is the disk full") as raised:
+        write_layers([layer(LINES)], tmp_path / "things.gpkg", "gpkg")
+    assert raised.value.strerror == "Error: disk I/O error; is the disk full?"
 
 
 def test_geodataframe(layer):
