@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     "--overwrite", is_flag=True, help="Replace results made with other settings, or not listed in the manifest."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
-@click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
+@options.quiet
 def command(
     inputs: tuple[str, ...],
     folder: Path,

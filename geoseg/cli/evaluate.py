@@ -55,7 +55,7 @@ def _write_options(output: str) -> tuple[Callable[[_Command], _Command], ...]:
     return (
         click.option("-o", "--output", "folder", type=options.FOLDER, metavar="DIR", help=output),
         click.option("--overwrite", is_flag=True, help="Replace an existing evaluation."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        options.as_json,
     )
 
 
@@ -71,15 +71,7 @@ def command() -> None:
 @click.argument("predicted", type=_PATH)
 @click.argument("reference", type=_PATH)
 @options.together(*_CRITERIA, *_OUTPUT)
-def rasters(
-    *,
-    predicted: Path,
-    reference: Path,
-    folder: Path | None,
-    overwrite: bool,
-    as_json: bool,
-    **criteria: Any,  # noqa: ANN401
-) -> None:
+def rasters(predicted: Path, reference: Path, **choices: Any) -> None:  # noqa: ANN401
     """Compare class rasters with reference rasters.
 
     PREDICTED and REFERENCE are two files, or two folders or glob patterns whose files are matched by name. The grids
@@ -91,7 +83,7 @@ def rasters(
     """
     from geoseg.evaluation import evaluate
 
-    _run(partial(evaluate, predicted, reference, **criteria), folder, overwrite=overwrite, as_json=as_json)
+    _run(partial(evaluate, predicted, reference), **choices)
 
 
 @command.command(cls=GroupedCommand)
@@ -110,16 +102,7 @@ def rasters(
 @options.batch_size
 @options.memory
 @options.together(*_CRITERIA, *_OUTPUT)
-def model(
-    *,
-    model: str,
-    images: Path,
-    labels: Path,
-    folder: Path | None,
-    overwrite: bool,
-    as_json: bool,
-    **choices: Any,  # noqa: ANN401
-) -> None:
+def model(model: str, images: Path, labels: Path, **choices: Any) -> None:  # noqa: ANN401
     """Predict images with a model, and compare with their labels.
 
     MODEL is a name that `geoseg models` lists, or a .keras bundle. IMAGES and LABELS are files, folders or glob
@@ -130,7 +113,7 @@ def model(
     """
     from geoseg.evaluation import evaluate_model
 
-    _run(partial(evaluate_model, model, images, labels, **choices), folder, overwrite=overwrite, as_json=as_json)
+    _run(partial(evaluate_model, model, images, labels), **choices)
 
 
 @command.command()
@@ -149,15 +132,7 @@ def model(
     help="Seed of the places that paths start from.",
 )  # fmt: skip
 @options.together(*_write_options("Write evaluation.json, .md, .html and maps of the differences to this folder."))
-def roads(
-    *,
-    predicted: Path,
-    reference: Path,
-    folder: Path | None,
-    overwrite: bool,
-    as_json: bool,
-    **criteria: Any,  # noqa: ANN401
-) -> None:
+def roads(predicted: Path, reference: Path, *, folder: Path | None, **choices: Any) -> None:  # noqa: ANN401
     """Compare road networks with reference networks.
 
     PREDICTED and REFERENCE are two vector files, or two folders or glob patterns whose files are matched by name, in
@@ -171,18 +146,18 @@ def roads(
     from geoseg.evaluation.roads.result import map_names
 
     maps = [] if folder is None else map_names([pair.name for pair in pair_roads(predicted, reference)[0]])
-    run = partial(evaluate_roads, predicted, reference, **criteria)
-    _run(run, folder, maps, overwrite=overwrite, as_json=as_json, plots=False)
+    _run(partial(evaluate_roads, predicted, reference), folder=folder, maps=maps, plots=False, **choices)
 
 
 def _run(
     evaluate: "Callable[..., Evaluation | RoadEvaluation]",
+    *,
     folder: Path | None,
     maps: Iterable[str] = (),
-    *,
     overwrite: bool,
     as_json: bool,
     plots: bool = True,
+    **criteria: Any,  # noqa: ANN401
 ) -> None:
     """Evaluate, print the result, and write it to a folder, if any, which is checked first."""
     from geoseg.evaluation.report.plots import require_plots
@@ -200,7 +175,8 @@ def _run(
         evaluation = evaluate(
             progress=lambda done, total, item: update(
                 f"evaluating {item} ({min(done + 1, total)} of {total})", done, total
-            )
+            ),
+            **criteria,
         )
     if as_json:
         click.echo(json.dumps(evaluation.to_json(), indent=2))

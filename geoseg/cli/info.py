@@ -45,7 +45,7 @@ _LABELS = {
 @options.precision
 @options.devices
 @options.memory
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json
 def command(source: str, model: str, *, asset: str | None, as_json: bool, **settings: Any) -> None:  # noqa: ANN401
     """Describe a SCENE and its planned run, or a MODEL.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("show")
 @options.named_model
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json
 def show(model: str, *, as_json: bool) -> None:
     """Show a model's input, classes, network and provenance."""
     from geoseg.models.bundle import read_card, read_summary
@@ -45,7 +45,7 @@ def show(model: str, *, as_json: bool) -> None:
         "road network": "none: no class is a road" if road is None else f"traced from {road}",
     }
     said = dict(flatten(without_recipe(card.provenance, model)))
-    # What a bundle's provenance says is not taken for what was read of it.
+    # Provenance must not replace what was read from the bundle.
     for key, value in (rows | {key: value for key, value in said.items() if key not in rows}).items():
         facts.add_row(key, value)
     print_tables(facts, _legend(card.legend.to_json()["classes"]))

@@ -87,6 +87,8 @@ model = click.option(
 )
 named_model = click.argument("model", metavar="NAME|FILE", shell_complete=complete_models)
 overwrite_file = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
 _bands = option(
     SCENE, "--bands", type=_parse_bands, metavar="1,2,3", help="Bands of the scene, in the order of the model's."
 )
@@ -193,10 +195,6 @@ def cluster(command: _Command) -> _Command:
 scheduler_of_tasks = click.option(
     "--scheduler", metavar="ADDRESS", shell_complete=complete_files,
     help="Trace on the Dask cluster of this scheduler: HOST:PORT, or its file.",
-)  # fmt: skip
-workers_of_tasks = click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N",
-    help="Trace in N processes of this machine.  [default: threads, one for each core]",
 )  # fmt: skip
 memory = option(
     SPEED, "--memory", type=parse_size, metavar="SIZE",

@@ -1,6 +1,6 @@
 """`geoseg polygons`: the areas of a class raster as polygons."""
 
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,22 +33,12 @@ from .completion import complete_files
 )  # fmt: skip
 @options.more_formats
 @options.scheduler_of_tasks
-@options.workers_of_tasks
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Trace in N processes of this machine.  [default: threads, one for each core]",
+)  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
-def command(
-    *,
-    source: str,
-    output: Path,
-    classes: tuple[str, ...],
-    min_area_m2: float,
-    simplify_m: float,
-    regularise: tuple[str, ...],
-    min_iou: float | None,
-    formats: tuple[str, ...],
-    scheduler: str | None,
-    workers: int | None,
-    overwrite: bool,
-) -> None:
+def command(*, scheduler: str | None, workers: int | None, **choices: Any) -> None:  # noqa: ANN401
     """Turn class raster CLASSES into polygons with shared borders.
 
     Memory holds bands of rows and the borders of unfinished areas. Lengths and areas are measured on the ground.
@@ -68,17 +58,9 @@ def command(
         status("tracing borders") as show,
     ):
         made = polygonise(
-            source,
-            output,
-            classes=classes,
-            min_area_m2=min_area_m2,
-            simplify_m=simplify_m,
-            regularise=regularise,
-            min_iou=min_iou,
-            formats=formats,
             executor=executor,
-            overwrite=overwrite,
             progress=lambda done, rows, _: show(f"tracing borders: {done} of {rows} rows", done, rows),
+            **choices,
         )
     for total in made.totals.values():
         squared = "" if total.regularised is None else f", {total.regularised} of them with right angles"

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @options.cluster
 @option(SPEED, "--timings", is_flag=True, help="Print how long each stage took.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
-@click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
+@options.quiet
 def command(
     scenes: tuple[str, ...],
     model: str,

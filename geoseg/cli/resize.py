@@ -1,6 +1,7 @@
 """`geoseg resize`: write a raster at another resolution."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,16 +23,7 @@ def _parse_size(text: str) -> tuple[int, int]:
 @click.option("--size", type=_parse_size, metavar="WxH", help="Width and height of OUT, in pixels.")
 @click.option("--labels", is_flag=True, help="For class ids: take the nearest pixel.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
-def command(
-    *,
-    source: str,
-    output: Path,
-    gsd_m: float | None,
-    scale: float | None,
-    size: tuple[int, int] | None,
-    labels: bool,
-    overwrite: bool,
-) -> None:
+def command(**choices: Any) -> None:  # noqa: ANN401
     """Write raster IN at another resolution to the GeoTIFF OUT.
 
     OUT covers the same extent. Give exactly one of --gsd, --scale and --size. Imagery is Lanczos-filtered, antialiased
@@ -43,13 +35,6 @@ def command(
 
     with status("resizing") as show:
         written = resize(
-            source,
-            output,
-            gsd_m=gsd_m,
-            scale=scale,
-            size=size,
-            labels=labels,
-            overwrite=overwrite,
-            progress=lambda done, blocks, _item: show(f"resizing: {done / blocks:.0%}", done, blocks),
+            progress=lambda done, blocks, _item: show(f"resizing: {done / blocks:.0%}", done, blocks), **choices
         )
     click.echo(written)

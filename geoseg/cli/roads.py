@@ -1,6 +1,6 @@
 """`geoseg roads`: trace the road network of a raster."""
 
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,29 +18,16 @@ from .tables import describe_network
     help="Lowest probability of a road pixel, if RASTER holds probabilities.  [default: 0.3]",
 )  # fmt: skip
 @click.option(
-    "--band",
-    type=click.IntRange(min=1),
-    metavar="N",
+    "--band", type=click.IntRange(min=1), metavar="N",
     help="Band to read.  [default: the band named road, or the only one]",
-)
+)  # fmt: skip
 @options.more_formats
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Tracing threads."
 )
 @options.scheduler_of_tasks
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
-def command(
-    *,
-    source: str,
-    output: Path,
-    road_class: int | None,
-    threshold: float | None,
-    band: int | None,
-    formats: tuple[str, ...],
-    workers: int,
-    scheduler: str | None,
-    overwrite: bool,
-) -> None:
+def command(*, scheduler: str | None, **choices: Any) -> None:  # noqa: ANN401
     """Trace roads in RASTER, which holds class ids or probabilities.
 
     Rasters may be of any size. Those written by geoseg record what they hold; for others, give --class or --threshold.
@@ -66,16 +53,9 @@ def command(
             compilation.wait()
             show("tracing roads")
         network = trace_roads(
-            source,
-            output,
-            formats=formats,
-            road_class=road_class,
-            threshold=threshold,
-            band=band,
-            workers=workers,
             executor=executor,
-            overwrite=overwrite,
             progress=lambda done, total, _: show(f"tracing roads: {done / total:.0%}", done, total),
+            **choices,
         )
     click.echo(describe_network(network.length_km, len(network)))
     for path in network.files:

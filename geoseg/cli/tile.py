@@ -1,6 +1,7 @@
 """`geoseg tile`: cut labelled images into chips on disk."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,9 +26,7 @@ from .completion import complete_files
     help="Overlap of neighbouring chips, as a fraction of a chip.",
 )  # fmt: skip
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the recipe.")
-def command(
-    source: Path, labels: str | None, *, folder: Path, size: int, overlap: float, overrides: tuple[str, ...]
-) -> None:
+def command(*, folder: Path, **choices: Any) -> None:  # noqa: ANN401
     """Cut labelled images into georeferenced GeoTIFF chips.
 
     IMAGES and LABELS are folders, patterns or files; LABELS is optional if the folder has a standard layout. Chips
@@ -44,12 +43,8 @@ def command(
 
     with status("reading labels") as show:
         written = tile(
-            source,
-            labels,
             folder=folder,
-            size=size,
-            overlap=overlap,
-            overrides=overrides,
             progress=lambda done, images, name: show(f"cutting {name} ({done} of {images} done)", done, images),
+            **choices,
         )
     click.echo(f"{counted(written, 'chip')} in {folder}")

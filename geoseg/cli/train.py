@@ -37,7 +37,7 @@ _RESUMING = "--resume continues the run"
     "--devices", type=click.IntRange(min=1), metavar="N",
     help="Spread each step over N devices.  [default: all accelerators, else the CPU]",
 )  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")
+@options.quiet
 def command(
     paths: tuple[Path, ...],
     *,
