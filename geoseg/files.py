@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import DataError, OutputError
-from .work_folders import IN_USE, WORK, work_folder
+from .work_folders import WORK, work_folder
 
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 _SEEKABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".parquet", ".onnx", ".bin", ".tflite", ".keras", ".h5"}
 """Endings of formats that need random access."""
 _APPLIED = {".gpkg": ("-wal", "-shm", "-journal"), ".tif": (".msk", ".ovr"), ".tiff": (".msk", ".ovr")}
@@ -168,44 +167,6 @@ def publish(made: Path, path: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=WORK, dir=place.parent) as near:  # the link leads to another disk
             shutil.move(made, near)
             Path(near, made.name).replace(place)
-
-
-@contextmanager
-def temporary_folder(
-    place: str | None = None, *, of: str = "", advice: str = "set the environment variable TMPDIR to another"
-) -> Iterator[Path]:
-    """Yield a folder among the system's temporary files, or in `place`, which is removed at the end.
-
-    For what is written nowhere else: an OutputError names the temporary folder, and whose it is, if it is full or
-    cannot be written.
-    """
-    named = f"the temporary folder{of}" if place is None else f"the temporary folder {place}{of}"
-    try:
-        beside = place or tempfile.gettempdir()
-        made = tempfile.TemporaryDirectory(dir=beside, prefix="geoseg-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise _without_room(named, error.strerror, advice) from error
-    named = f"the temporary folder {beside}{of}"
-    with made as name:
-        folder = Path(name)
-        IN_USE.add(folder)
-        try:
-            yield folder
-        except OSError as error:
-            if error.errno not in _UNWRITABLE:
-                raise
-            raise _without_room(named, error.strerror, advice) from error
-        except OutputError as error:
-            if name not in str(error):
-                raise
-            reason = str(error.__cause__.strerror if isinstance(error.__cause__, OSError) else error)
-            raise _without_room(named, reason, advice) from error
-        finally:
-            IN_USE.discard(folder)
-
-
-def _without_room(named: str, reason: str | None, advice: str) -> OutputError:
-    return OutputError(f"{named} cannot be written ({reason}); make room there, or {advice}.")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
-"""Folders in which files are made, beside those that they become: removed at the end, or by the next process."""
+"""Folders to make files in, removed at the end or by the next process: beside what they become, or temporary."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -9,10 +10,13 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from .errors import OutputError
+
 WORK = ".geoseg-"
 """Prefix of work folders."""
-IN_USE: set[Path] = set()
+_IN_USE: set[Path] = set()
 """Work folders and temporary folders of this process."""
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 @contextmanager
@@ -30,20 +34,58 @@ def work_folder(beside: Path | None) -> Iterator[Path]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Held before it has a name by which it might be taken for one that is left.
         folder = made.rename(made.with_name(made.name.replace(WORK, _ours(), 1)))
-        IN_USE.add(folder)
+        _IN_USE.add(folder)
         try:
             yield folder
         finally:
-            IN_USE.discard(folder)
+            _IN_USE.discard(folder)
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder)
     finally:
         os.close(handle)
 
 
+@contextmanager
+def temporary_folder(
+    place: str | None = None, *, of: str = "", advice: str = "set the environment variable TMPDIR to another"
+) -> Iterator[Path]:
+    """Yield a folder among the system's temporary files, or in `place`, which is removed at the end.
+
+    For what is written nowhere else: an OutputError names the temporary folder, and whose it is, if it is full or
+    cannot be written.
+    """
+    named = f"the temporary folder{of}" if place is None else f"the temporary folder {place}{of}"
+    try:
+        beside = place or tempfile.gettempdir()
+        made = tempfile.TemporaryDirectory(dir=beside, prefix="geoseg-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _without_room(named, error.strerror, advice) from error
+    named = f"the temporary folder {beside}{of}"
+    with made as name:
+        folder = Path(name)
+        _IN_USE.add(folder)
+        try:
+            yield folder
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            raise _without_room(named, error.strerror, advice) from error
+        except OutputError as error:
+            if name not in str(error):
+                raise
+            reason = str(error.__cause__.strerror if isinstance(error.__cause__, OSError) else error)
+            raise _without_room(named, reason, advice) from error
+        finally:
+            _IN_USE.discard(folder)
+
+
+def _without_room(named: str, reason: str | None, advice: str) -> OutputError:
+    return OutputError(f"{named} cannot be written ({reason}); make room there, or {advice}.")
+
+
 def remove_work_folders() -> None:
     """Remove the work folders and temporary folders of this process, which is about to end in the middle of it."""
-    for folder in tuple(IN_USE):
+    for folder in tuple(_IN_USE):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -8,7 +8,6 @@ from typing import Literal, Unpack
 
 from geoseg.datasets.discovery import RASTERS, Files, find_pairs
 from geoseg.errors import SceneError, UsageError
-from geoseg.files import temporary_folder
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import TTA, Loader, Precision
 from geoseg.models.engines.registry import load_engine
@@ -22,6 +21,7 @@ from geoseg.rasters.georeference import lacks_georeference, placed
 from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.scene import is_placed
 from geoseg.tiling.progress import Progress, no_progress
+from geoseg.work_folders import temporary_folder
 
 from .criteria import Criteria, CriteriaOptions
 from .evaluate import compare

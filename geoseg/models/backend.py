@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.errors import UsageError
-from geoseg.files import temporary_folder
 from geoseg.home import expanded, has_home
 from geoseg.sentences import join_words
+from geoseg.work_folders import temporary_folder
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Backends of Keras that networks run on."""

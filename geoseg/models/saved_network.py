@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geoseg.errors import BundleError
-from geoseg.files import temporary_folder
+from geoseg.work_folders import temporary_folder
 
 from .archive import CONFIG, MALFORMED, METADATA, WEIGHTS, count_values, parse_json, read_members, readable, reason
 from .backend import is_out_of_memory, start_keras, without_chatter

@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from geoseg.files import temporary_folder
+from geoseg.work_folders import temporary_folder
 
 if TYPE_CHECKING:
     from distributed import Worker

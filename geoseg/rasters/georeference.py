@@ -12,7 +12,7 @@ import rasterio.shutil
 from affine import Affine
 
 from geoseg.errors import GeosegError, GeosegWarning, UsageError
-from geoseg.files import temporary_folder
+from geoseg.work_folders import temporary_folder
 
 from .behind import trusting
 from .geotiff import naming_errors

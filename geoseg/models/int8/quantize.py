@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from geoseg.errors import BundleError
 from geoseg.extras import require
-from geoseg.files import temporary_folder
 from geoseg.models.bundle import read_card
 from geoseg.models.graph.onnx import to_onnx
 from geoseg.models.graph.read import read_network
 from geoseg.models.openvino_core import openvino_core
 from geoseg.models.telemetry import start_nncf
+from geoseg.work_folders import temporary_folder
 
 from .stored import Form
 
