@@ -9,10 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from geoseg.version import __version__
 
 from .findings import Finding
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _LITTLE_MEMORY = 10**9
 """Bytes below which predictions of ordinary scenes fail: libraries, weights and a few tiles."""
@@ -31,12 +35,18 @@ def find_versions() -> Iterator[Finding]:
     yield Finding(topic="versions", name="system", value=platform.platform())
 
 
-def find_packages() -> Iterator[Finding]:
-    """Compare the packages that geoseg requires with those installed."""
+def required_packages() -> "list[Requirement]":
+    """Packages that geoseg needs without any extra; raises PackageNotFoundError if it is not installed."""
     from packaging.requirements import Requirement
 
+    declared = map(Requirement, requires("geoseg") or [])
+    return [each for each in declared if each.marker is None or each.marker.evaluate({"extra": ""})]
+
+
+def find_packages() -> Iterator[Finding]:
+    """Compare the packages that geoseg requires with those installed."""
     try:
-        declared = requires("geoseg") or []
+        required = required_packages()
     except PackageNotFoundError:
         yield Finding(
             topic="versions",
@@ -46,10 +56,7 @@ def find_packages() -> Iterator[Finding]:
         )
         return
     found, wrong = {}, []
-    for text in declared:
-        requirement = Requirement(text)
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
+    for requirement in required:
         try:
             found[requirement.name] = version(requirement.name)
         except PackageNotFoundError:

@@ -1,11 +1,12 @@
 """Find files that Python imports in place of an installed package, such as a `numpy.py` in the current folder."""
 
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, requires
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 
 from .findings import Finding
+from .machine import required_packages
 
 
 def find_shadows() -> Iterator[Finding]:
@@ -13,13 +14,10 @@ def find_shadows() -> Iterator[Finding]:
 
     What they break is found by other checks: a module that hides another need not be needed.
     """
-    from packaging.requirements import Requirement
-
     try:
-        declared = [Requirement(text) for text in requires("geoseg") or []]
+        required = {each.name for each in required_packages()}
     except PackageNotFoundError:
         return
-    required = {each.name for each in declared if each.marker is None or each.marker.evaluate({"extra": ""})}
     for module, packages in packages_distributions().items():
         spec = find_spec(module) if required.intersection(packages) else None
         if spec is None or spec.origin is None:
