@@ -28,8 +28,6 @@ from .terminal import guarded_streams, hold_closed_descriptors
 COMMANDS = ("predict", "batch", "info", "evaluate", "train", "roads", "polygons", "models", "tile", "resize", "doctor")
 
 _PARAMETER = re.compile(r"`(\w+)(?:=([^`]*))?`")
-
-
 _RUNNING = "geoseg.cli.running"
 _WITH_RECIPES = ("train", "tile")
 """Commands whose imagery is described by a recipe."""

@@ -15,7 +15,7 @@ from geoseg.threads import at_work
 from geoseg.work_folders import remove_work_folders
 
 if TYPE_CHECKING:
-    from geoseg.tiling.progress import Progress  # NumPy comes along
+    from geoseg.tiling.progress import Progress  # imports NumPy
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 1.5
@@ -31,7 +31,7 @@ class _Asked:
         self.number: int | None = None
         """The first signal."""
         self.advice = ""
-        """How to go on from what is on disk."""
+        """How to resume from what is on disk."""
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Raise KeyboardInterrupt, or note the first signal while a piece is in work."""
@@ -70,7 +70,7 @@ def between_pieces(scene: str, *, more: bool) -> None:
 
 
 def advise(how: str) -> None:
-    """Let the sentence on an interruption end with how to go on."""
+    """Say how to resume at the end of the sentence on an interruption."""
     _asked.advice = how
 
 

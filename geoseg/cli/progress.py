@@ -20,7 +20,7 @@ def is_json() -> bool:
 
 def wanted_progress() -> "Progress":
     """Return `json_progress` if the command that runs was asked for it, else a callback that reports nothing."""
-    from geoseg.tiling.progress import no_progress  # NumPy comes along
+    from geoseg.tiling.progress import no_progress  # imports NumPy
 
     return json_progress() if is_json() else no_progress
 

@@ -68,7 +68,7 @@ def describe_network(length_km: float, edges: int) -> str:
 
 
 def without_recipe(facts: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """Replace the recipe among the facts of a model, which is longer than all others, by where it is printed."""
+    """Replace the recipe, the longest fact about a model, by the command that prints it."""
     where = {"recipe": f"`geoseg models show {shlex.quote(model)} --json` prints it"} if "recipe" in facts else {}
     return {**facts, **where}
 

@@ -14,7 +14,7 @@ from geoseg.models.texts import escaped
 def hold_closed_descriptors() -> None:
     """Open /dev/null for standard streams that are closed.
 
-    The next file to be opened would have their descriptors, and in it what C libraries print.
+    Otherwise the next file to be opened would get such a descriptor, and with it the output of C libraries.
     """
     for number in range(3):
         try:
