@@ -1,10 +1,9 @@
 """The area of interest of a prediction, in pixels of the grid.
 
-Polygons are kept as rings of points: time is linear in their number, also where rings cross themselves, for which exact
-geometry would need the square of it.
+Polygons are kept as rings of points, which takes time linear in their number even where rings cross themselves; exact
+geometry would take its square.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -20,14 +19,15 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 from rasterio.features import geometry_mask
 
-from geoseg.errors import DataError, GeosegWarning, MismatchError, UsageError
+from geoseg.errors import DataError, MismatchError, UsageError
 from geoseg.rasters.datum import warn_of_shift
+from geoseg.rasters.georeference import warn
 from geoseg.rasters.ground import crs_of, place, turn_of
 from geoseg.tiling import Roi, roi_shape
 from geoseg.vectors.densify import Points, densify
 from geoseg.vectors.read import polygons_in, read_features
 
-from .rings import Rings, off_seam, refuse_torn, repeat, unwrap
+from .rings import Rings, edge_lengths, off_seam, refuse_torn, repeat, unwrap
 from .settings import Bounds
 
 _MAX_ADDED = 2_000_000
@@ -83,7 +83,7 @@ def read_aoi(source: Path | str | Bounds, grid: GeoBox) -> Aoi | None:
 def _project(rings: Rings, to_grid: Transformer, grid: GeoBox) -> Rings:
     # Long edges are densified first: a straight line in one CRS is a curve in another.
     extent = np.ptp(rings.points, axis=0).max()
-    longest = max(extent / 1000, _length(rings) / _MAX_ADDED, 1e-12)
+    longest = max(extent / 1000, edge_lengths(rings.points, rings.start).sum() / _MAX_ADDED, 1e-12)
     points, start = densify(rings.points, rings.start, longest)
     projected = np.column_stack(to_grid.transform(points[:, 0], points[:, 1]))
     if not np.isfinite(projected).all():
@@ -185,12 +185,6 @@ def _clip(rings: Rings, axis: int, bound: float, keep: Callable[..., Points]) ->
     return Rings(points=clipped, start=start + np.searchsorted(edges, start), polygon=rings.polygon)
 
 
-def _length(rings: Rings) -> float:
-    steps = np.hypot(*np.diff(rings.points, axis=0).T)
-    steps[rings.start[1:-1] - 1] = 0
-    return float(steps.sum())
-
-
 def _are_bounds(values: Sequence[float]) -> bool:
     if len(values) != 4:
         return False
@@ -223,11 +217,7 @@ def _read_polygons(path: Path) -> tuple[Rings, str]:
     if not len(rings.points) or not _areas(rings).any():
         raise DataError(f"the area of interest {path} has no polygon.")
     if others:
-        warnings.warn(
-            f"{others} lines or points of the area of interest {path} have no area, and are left out.",
-            GeosegWarning,
-            stacklevel=4,
-        )
+        warn(f"{others} lines or points of the area of interest {path} have no area, and are left out.")
     return rings, features.crs.to_wkt()
 
 

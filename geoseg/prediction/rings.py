@@ -31,10 +31,16 @@ class Rings:
     """Polygon of each ring `(rings,)`, ascending. A polygon covers what an odd number of its rings surrounds."""
 
 
+def edge_lengths(points: Points, start: Starts) -> npt.NDArray[np.float64]:
+    """Lengths of the edges between points and the next ones `(points - 1,)`; 0 from one ring to the next."""
+    lengths: npt.NDArray[np.float64] = np.hypot(*np.diff(points, axis=0).T)
+    lengths[start[1:-1] - 1] = 0
+    return lengths
+
+
 def refuse_torn(points: Points, projected: Points, start: Starts, to_grid: Transformer, longest: float) -> None:
     """Raise MismatchError if an edge longer than `longest` on the map stays so however short it is on the ground."""
-    steps = np.hypot(*np.diff(projected, axis=0).T)
-    steps[start[1:-1] - 1] = 0  # no edge joins one ring to the next
+    steps = edge_lengths(projected, start)
     edges = np.flatnonzero(steps > longest)
     ends = np.stack([points[edges], points[edges + 1]])
     placed = np.stack([projected[edges], projected[edges + 1]])
