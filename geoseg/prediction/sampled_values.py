@@ -49,6 +49,11 @@ class SampledValues:
         return float(np.mean([(band < -0.5) | (band > 255.5) for band in levels]))
 
 
+def describe_strays(name: str, share: float, wanted: str, found: Stretch) -> str:
+    """State which share of an image's values is outside a range, and from where to where they are."""
+    return f"{share:.0%} of the values of {name} are outside of {wanted}; they are from {found}"
+
+
 def range_of(scaling: Sequence[Scaling]) -> Stretch:
     """Return the stored values that scaling turns into 0 to 255."""
     ends = [sorted((each.offset, each.offset + 255 / each.gain)) for each in scaling]

@@ -15,7 +15,7 @@ from geoseg.rasters.validity import Validity
 from geoseg.rasters.values import Units, check_units, choose_scaling, format_units, is_physical, kind_of
 from geoseg.sentences import join_words
 
-from .sampled_values import STRAY, SampledValues, range_of
+from .sampled_values import STRAY, SampledValues, describe_strays, range_of
 
 _POOLED = 16
 """Most images whose sampled values are all used for one stretch: a quarter of a gigabyte for three bands."""
@@ -136,10 +136,9 @@ def _warn_of_lost_values(image: Imagery, card: Card, own: tuple[Scaling, ...]) -
             f"model {card.name}; unless they show a single surface, add `stretch='p2,p98'`."
         )
     elif (beyond := image.sampled.share_beyond(own)) > STRAY:
-        warn(
-            f"{beyond:.0%} of the values of {image.name} are outside of the {range_of(own)} that model {card.name} "
-            f"distinguishes; they are from {image.sampled.limits}. If they are in other units, add `stretch='p2,p98'`."
-        )
+        wanted = f"the {range_of(own)} that model {card.name} distinguishes"
+        strays = describe_strays(image.name, beyond, wanted, image.sampled.limits)
+        warn(f"{strays}. If they are in other units, add `stretch='p2,p98'`.")
 
 
 def _warn_of_strays(image: Imagery, used: Stretch) -> None:
@@ -153,10 +152,8 @@ def _warn_of_strays(image: Imagery, used: Stretch) -> None:
     )
     if stray > STRAY:
         found = Stretch(ranges=tuple((float(values.min()), float(values.max())) for values in sample))
-        warn(
-            f"{stray:.0%} of the values of {image.name} are outside of the `stretch` {used}; they are from {found}"
-            f"{' after scale and offset' * is_physical(image.units)}."
-        )
+        strays = describe_strays(image.name, stray, f"the `stretch` {used}", found)
+        warn(f"{strays}{' after scale and offset' * is_physical(image.units)}.")
 
 
 def _refuse_other_kind(one: Imagery, other: Imagery) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from geoseg.errors import SceneError
 from geoseg.models.bundle import Card, Scaling
-from geoseg.prediction.sampled_values import STRAY, range_of
+from geoseg.prediction.sampled_values import STRAY, describe_strays, range_of
 from geoseg.prediction.scene_bands import Sampled, find_imagery, sample_imagery
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.stretching import Imagery, scale_values
@@ -77,10 +77,8 @@ def _report_lost_values(
             f"{name} are {values.limits}; check that they are images, and card.scaling."
         )
     elif all(found.share_beyond(own) > STRAY for _, found, own in known):
-        warn(
-            f"{values.share_beyond(scaling):.0%} of the values of {name} are outside of the {range_of(scaling)} that "
-            f"become 0 to 255; they are from {values.limits}; check card.scaling."
-        )
+        wanted = f"the {range_of(scaling)} that become 0 to 255"
+        warn(f"{describe_strays(name, values.share_beyond(scaling), wanted, values.limits)}; check card.scaling.")
 
 
 def report_once(found: Iterable[tuple[Hashable, str]]) -> None:
