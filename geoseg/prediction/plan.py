@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoseg.errors import BundleError, MismatchError
@@ -74,7 +73,7 @@ class Plan:
     def gsd_m(self) -> float:
         """Ground sample distance of the grid, the geometric mean of those down and along.
 
-        Near what the settings or the model ask for, as whole pixels divide the scene, or the scene's own.
+        That of the settings or the model, rounded so that whole pixels divide the scene; or the scene's own.
         """
         return float(f"{math.sqrt(math.prod(ground_sample_distance(self.grid))):.6g}")
 
@@ -208,12 +207,12 @@ def plan(
         scaling, stretch = scale_values(imagery, card, settings.stretch)
     else:
         with placed(settings.stretch_from, card.gsd_m) as reference:  # whose location does not matter
-            shown = open_imagery(reference, card, settings)
+            shown = choose_imagery(open_scene(reference, max_pixels=settings.max_pixels), card, settings)
             scaling, stretch = scale_values(imagery, card, settings.stretch, shown)
     if settings.stac and scene.dates is None:
         warn(
             f"{scene.source} has no date (TIFFTAG_DATETIME, or that of a STAC item), so the STAC item of its results "
-            "says any time; correct its date there."
+            "spans all time; set the date there."
         )
     if settings.roads and settings.formats_chosen and card.legend.road is None:
         warn(
@@ -258,11 +257,6 @@ def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
             f"and from latitude {south:.4f} to {north:.4f}; bounds are west,south,east,north."
         )
     return aoi
-
-
-def open_imagery(source: str | Path, card: Card, settings: Settings) -> Imagery:
-    """Describe a scene with the bands that the model would read; raises SceneError or UsageError."""
-    return choose_imagery(open_scene(source, max_pixels=settings.max_pixels), card, settings)
 
 
 def _find_overview(imagery: Imagery, grid: Grid) -> Overview | None:

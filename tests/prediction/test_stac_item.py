@@ -197,9 +197,9 @@ def test_secrets(source, expected):
 
 
 def test_dates(predict, write_scene, noise, tmp_path):
-    """The date of acquisition goes before that of the TIFF; without one, any time is said, with a warning."""
+    """The date of acquisition goes before that of the TIFF; without one, the item spans all time, with a warning."""
     scene = write_scene(noise(70, 90))
-    with warned("scene.tif has no date .* says any time"):
+    with warned("scene.tif has no date .* spans all time"):
         properties = read(predict(scene))["properties"]
     assert properties["datetime"] is None
     assert properties["start_datetime"] < "2000" < properties["end_datetime"]

@@ -19,8 +19,9 @@ from geoseg.cli import main
 from geoseg.errors import GeosegWarning, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import PHYSICAL, Scaling
 from geoseg.models.legend import NODATA
-from geoseg.prediction.plan import open_imagery, plan
+from geoseg.prediction.plan import plan
 from geoseg.prediction.predict import predict_each
+from geoseg.prediction.scene_bands import choose_imagery
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.stretching import pool_values
 from geoseg.rasters.scene import open_scene
@@ -317,7 +318,7 @@ def test_joint_of_many(write_scene, haze):
     """Of many scenes a part of the values is used, evenly: the stretch is nearly that of all."""
     pixels = [haze(60, 60, seed=number) + 20 * number for number in range(40)]
     paths = [write_scene(each, f"{number}.tif") for number, each in enumerate(pixels)]
-    images = [open_imagery(path, make_card(tile=32, multiple=2), Settings()) for path in paths]
+    images = [choose_imagery(open_scene(path), make_card(tile=32, multiple=2), Settings()) for path in paths]
     found = pool_values(images, Percentiles()).ranges
     wanted = np.percentile(np.concatenate([each.reshape(3, -1) for each in pixels], axis=1), (2, 98), axis=1).T
     np.testing.assert_allclose(found, wanted, rtol=0.02)
