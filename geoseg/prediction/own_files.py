@@ -1,6 +1,7 @@
 """Tell the files that geoseg wrote beside a class raster from others of the same name."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import rasterio
@@ -28,11 +29,8 @@ def is_own(path: Path) -> bool:
 
     A network in GeoJSON that another program has saved since is that program's.
     """
-    own = {".tif": _raster, ".qml": _style, ITEM_ENDING: _item, PAGE_ENDING: _page, ".geojson": _geojson}
-    try:
-        return path.is_file() and own.get(path.suffix, _network)(path)
-    except (OSError, RasterioError, DataError):  # it cannot be read as what geoseg writes
-        return False
+    tests = {".tif": _raster, ".qml": _style, ITEM_ENDING: _item, PAGE_ENDING: _page, ".geojson": _geojson}
+    return _passes(path, tests.get(path.suffix, _network)) is True
 
 
 def is_foreign(path: Path) -> bool:
@@ -42,11 +40,15 @@ def is_foreign(path: Path) -> bool:
     """
     if path.suffix not in (".tif", *VECTOR_ENDINGS.values()):
         return False
+    return _passes(path, _raster if path.suffix == ".tif" else _was_network) is False
+
+
+def _passes(path: Path, test: Callable[[Path], bool]) -> bool | None:
+    """Return the result of a test of a file; None where no file is, or none that can be read as what geoseg writes."""
     try:
-        # A GeoJSON without a feature has no fields.
-        return path.is_file() and not (_raster(path) if path.suffix == ".tif" else is_own(path) or _network(path))
-    except (OSError, RasterioError, DataError):  # the rest of a broken run, or no such file at all
-        return False
+        return test(path) if path.is_file() else None
+    except (OSError, RasterioError, DataError):
+        return None
 
 
 def _raster(path: Path) -> bool:
@@ -64,6 +66,11 @@ def _geojson(path: Path) -> bool:
 
 def _network(path: Path) -> bool:
     return set(columns_of(path)).issuperset(EDGES.names[:-1])
+
+
+def _was_network(path: Path) -> bool:
+    # A GeoJSON without a feature has no fields.
+    return (path.suffix == ".geojson" and _geojson(path)) or _network(path)
 
 
 def _page(path: Path) -> bool:
