@@ -77,7 +77,7 @@ def _render_tiles(card: Card, side: int) -> npt.NDArray[np.float32]:
 
 def _read_tiles(card: Card, side: int, scene: str | Path, imagery: ImageryOptions) -> npt.NDArray[np.float32]:
     """Read the first tiles of a scene that have data, as prediction passes them to the network."""
-    tiles = [sample.pixels for sample in islice(read_samples(str(scene), card, side, **imagery), _TILES)]
+    tiles = [sample.pixels for sample in islice(read_samples(scene, card, side, **imagery), _TILES)]
     if not tiles:
         raise SceneError(f"{scene} has no data to compare on.")
     return np.stack(tiles)

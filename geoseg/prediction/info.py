@@ -93,5 +93,5 @@ def _describe_model(name: str | Path) -> dict[str, Any]:
     provenance = card.pop("provenance")
     described = {"path": str(path), "bytes": path.stat().st_size} | card
     described |= {"classes": classes, "road": legend["road"]}
-    # What a bundle's provenance says is not taken for what was read of it.
+    # Provenance must not replace what was read from the bundle.
     return described | {key: value for key, value in provenance.items() if key not in described}

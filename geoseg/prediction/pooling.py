@@ -33,7 +33,7 @@ def pool_stretch(
         return settings
     images: list[Imagery] = []
     with rasterio.Env(**GDAL), ExitStack() as stack, warnings.catch_warnings():
-        warnings.simplefilter("ignore", GeosegWarning)  # each scene is opened again, and warned of, to be predicted
+        warnings.simplefilter("ignore", GeosegWarning)  # its own prediction warns of each scene
         for source in sources:
             try:
                 if gsd_m is None or isinstance(source, Asset):

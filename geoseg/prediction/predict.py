@@ -8,7 +8,7 @@ from typing import Unpack
 
 from geoseg.models.engines.engine import Loader
 from geoseg.models.shipped import DEFAULT_MODEL
-from geoseg.rasters.stac import Asset
+from geoseg.rasters.stac import Asset, place_of
 from geoseg.tiling.progress import Progress, no_progress
 
 from .executors import Executor
@@ -113,8 +113,7 @@ def predict_each(
     for turn, outcome in take_turns(turns, judge_by_kind, prepared.executor):
         ended[turn.number] = outcome
         while after in ended:
-            source = sources[after]
-            yield source.source if isinstance(source, Asset) else source, ended.pop(after)
+            yield place_of(sources[after]), ended.pop(after)
             after += 1
 
 

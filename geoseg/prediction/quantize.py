@@ -140,7 +140,7 @@ class _Reader:
         """Yield the tiles of `picks`; raises SceneError if there are none."""
         number, most = 0, sum(pick.count for pick in picks)
         for pick in picks:
-            samples = read_samples(str(pick.image), self.card, self.card.tile, spread=True, **self.imagery)
+            samples = read_samples(pick.image, self.card, self.card.tile, spread=True, **self.imagery)
             for sample in compress(islice(samples, pick.count), cycle(pick.pattern)):
                 self.progress(number, most, f"{purpose} {pick.image.name}")
                 yield sample

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Unpack
 
 import numpy as np
@@ -34,7 +35,7 @@ class Sample:
 
 
 def read_samples(
-    source: str, card: Card, side: int, *, spread: bool = False, **imagery: Unpack[ImageryOptions]
+    source: str | Path, card: Card, side: int, *, spread: bool = False, **imagery: Unpack[ImageryOptions]
 ) -> Iterator[Sample]:
     """Yield the tiles of a scene that have data, without overlap; raises SceneError or UsageError.
 
