@@ -13,7 +13,6 @@ from geoseg.models.engines.engine import TTA, Loader, Precision
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.graph.size import read_size
 from geoseg.models.shipped import find_model
-from geoseg.prediction.executors import choose_runtime
 from geoseg.prediction.pooling import pool_stretch
 from geoseg.prediction.run import Run, plan_scene
 from geoseg.prediction.settings import Settings
@@ -107,7 +106,7 @@ def evaluate_model(
         probabilities=True,
         roads=False,
     )
-    runtime = choose_runtime(settings, load)
+    runtime = None if load else settings.choose_runtime()
     files = find_raster_pairs(images, labels)
     check_image_gsd(files, image_gsd_m)
     settings = pool_stretch([str(entry.image) for entry in files], card, settings, gsd_m=assumed_m)

@@ -1,4 +1,4 @@
-"""NumPy and xarray arrays as scenes, and results as DataArrays."""
+"""NumPy and xarray arrays as scenes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,6 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from geoseg.errors import SceneError, UsageError
-from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.bands import Band, find_bands
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import cause, unplaced
@@ -123,21 +122,3 @@ class ArrayScene:
             return np.asarray(masked.any(axis=0))
         colours = masked & (self.pixels[bands] == self.fill)
         return np.asarray((masked & ~colours).any(axis=0) | masked.all(axis=0))
-
-
-def to_data_array(found: npt.NDArray[Any], geobox: GeoBox | None, legend: Legend) -> "DataArray":
-    """Add grid and class names to class ids `(rows, columns)` or probabilities `(classes, rows, columns)`."""
-    from odc.geo.xr import xr_coords
-    from xarray import DataArray
-
-    coords: dict[Any, Any] = {} if geobox is None else xr_coords(geobox)
-    dims = ("y", "x") if geobox is None else geobox.dimensions
-    if found.ndim == 2:
-        names, colours = zip(*((entry.name, entry.colour) for entry in legend.entries), strict=True)
-        attributes = {"nodata": NODATA, "classes": list(names), "colours": list(colours)}
-        result = DataArray(found, coords, dims, "classes", attributes)
-    else:
-        result = DataArray(found, {"class": list(legend.names)} | coords, ("class", *dims), "probabilities")
-    if geobox is not None:
-        result.encoding["grid_mapping"] = "spatial_ref"
-    return result

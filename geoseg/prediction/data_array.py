@@ -1,4 +1,4 @@
-"""What a DataArray says of its bands, as rioxarray reads it from files: names, scales and offsets."""
+"""Bands of DataArrays (names, scales and offsets, as rioxarray reads them from files), and results as DataArrays."""
 
 from collections.abc import Hashable, Mapping
 from math import isfinite
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from odc.geo.geobox import GeoBox
 
 from geoseg.errors import UsageError
+from geoseg.models.legend import NODATA, Legend
 from geoseg.rasters.values import Unit, Units
 
 if TYPE_CHECKING:
@@ -85,3 +87,21 @@ def _select(values: Any, array: "DataArray", dimension: Hashable) -> list[Any]: 
 
 def _labels(array: "DataArray", dimension: Hashable) -> npt.NDArray[Any]:
     return array.coords[dimension].to_numpy() if dimension in array.coords else np.array([])
+
+
+def to_data_array(found: npt.NDArray[Any], geobox: GeoBox | None, legend: Legend) -> "DataArray":
+    """Add grid and class names to class ids `(rows, columns)` or probabilities `(classes, rows, columns)`."""
+    from odc.geo.xr import xr_coords
+    from xarray import DataArray
+
+    coords: dict[Any, Any] = {} if geobox is None else xr_coords(geobox)
+    dims = ("y", "x") if geobox is None else geobox.dimensions
+    if found.ndim == 2:
+        names, colours = zip(*((entry.name, entry.colour) for entry in legend.entries), strict=True)
+        attributes = {"nodata": NODATA, "classes": list(names), "colours": list(colours)}
+        result = DataArray(found, coords, dims, "classes", attributes)
+    else:
+        result = DataArray(found, {"class": list(legend.names)} | coords, ("class", *dims), "probabilities")
+    if geobox is not None:
+        result.encoding["grid_mapping"] = "spatial_ref"
+    return result

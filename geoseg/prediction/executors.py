@@ -10,7 +10,6 @@ from typing import Any, Protocol, TypeVar
 
 import rasterio
 
-from geoseg.models.engines.engine import Loader
 from geoseg.models.engines.hardware import available_memory, count_streams
 from geoseg.models.engines.runtime import Runtime
 from geoseg.rasters.open import GDAL
@@ -59,14 +58,6 @@ class Executor(Tasks, Protocol):
         Yields each scene once all of its jobs are done, or with the error that ended it. Raises errors that concern all
         scenes, and those of `works`.
         """
-
-
-def choose_runtime(settings: Settings, load: Loader | None, executor: Executor | None = None) -> Runtime | None:
-    """Choose engine, precision and devices for an executor, by default this process; None for a loader of the caller.
-
-    Raises UsageError as `geoseg.models.engines.runtime.choose_runtime` does.
-    """
-    return None if load else (executor or LocalExecutor()).choose_runtime(settings)
 
 
 class LocalExecutor:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
@@ -14,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, read_card
 from geoseg.models.engines.engine import Engine, EngineOptions, Loader
-from geoseg.models.engines.registry import load_engine, new_engine
+from geoseg.models.engines.registry import new_engine
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.engines.strips import Networks
 from geoseg.models.graph.size import read_size
@@ -27,13 +28,14 @@ from geoseg.rasters.scene import Scene, open_scene
 from geoseg.tiling import nearest_exact
 from geoseg.tiling.progress import Progress, no_progress
 
-from .array_scene import ArrayScene, to_data_array
+from .array_scene import ArrayScene
 from .blocks import Rows
-from .executors import Executor, LocalExecutor, choose_runtime
+from .data_array import to_data_array
+from .executors import Executor, LocalExecutor
 from .jobs import predict_rows
 from .naming import DEFAULT_NAME, name_results
 from .plan import Plan, plan
-from .prepare import Prepared
+from .prepare import prepare
 from .results import Prediction
 from .settings import Options, Settings
 
@@ -89,21 +91,12 @@ class Model:
         **options: Unpack[Options],
     ) -> Prediction:
         """Predict a scene and write the results to `folder`; see `geoseg.predict`."""
-        settings = Settings(**options)
         (named,) = name_results([source], name)
         # A cluster's workers load their own engines: a loaded one cannot be sent to them.
-        executor = executor or LocalExecutor()
-        local = isinstance(executor, LocalExecutor)
-        prepared = Prepared(
-            bundle=self.path,
-            card=read_card(self.path),
-            network=read_size(self.path),
-            settings=settings,
-            runtime=self._runtime(settings) if local else choose_runtime(settings, self._load, executor),
-            load=self._engine if local else self._load or load_engine,
-            executor=executor,
-            workers=executor.workers,
-        )
+        local = executor is None or isinstance(executor, LocalExecutor)
+        prepared = prepare(self.path, options, executor=executor, load=self._engine if local else self._load)
+        if local:
+            prepared = replace(prepared, runtime=self._runtime(prepared.settings))
         run = prepared.run(prepared.plan(source, named), folder=folder, overwrite=overwrite)
         return run.complete(progress)
 
@@ -157,8 +150,7 @@ class Model:
         -------
         numpy.ndarray or xarray.DataArray
             The type of `array`: class ids `(rows, columns)` in uint8, 255 without data, and the number of classes below
-            `min_confidence`; or probabilities
-            `(classes, rows, columns)` in float32, NaN without data.
+            `min_confidence`; or probabilities `(classes, rows, columns)` in float32, NaN without data.
 
         Raises
         ------
@@ -213,7 +205,7 @@ class Model:
         wish = settings.engine, settings.precision, settings.devices
         with self._loading:
             if wish not in self._runtimes:
-                self._runtimes[wish] = choose_runtime(settings, self._load)
+                self._runtimes[wish] = None if self._load else settings.choose_runtime()
             return self._runtimes[wish]
 
     def _plan(self, scene: Scene, options: Options) -> Plan:

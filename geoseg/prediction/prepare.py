@@ -14,7 +14,7 @@ from geoseg.models.shipped import find_model
 from geoseg.rasters.allowed import check_drivers
 from geoseg.rasters.stac import Asset
 
-from .executors import Executor, LocalExecutor, choose_runtime
+from .executors import Executor, LocalExecutor
 from .plan import Plan
 from .pooling import pool_stretch
 from .run import Run, plan_scene
@@ -66,15 +66,13 @@ def prepare(model: str | Path, options: Options, *, executor: Executor | None, l
 
     `load` loads engines in place of `engine`, `precision` and `devices`. Raises BundleError or UsageError.
     """
-    settings, bundle = Settings(**options), find_model(model)
-    card, network, runtime = read_card(bundle), read_size(bundle), choose_runtime(settings, load, executor)
-    executor = executor or LocalExecutor()
+    settings, bundle, executor = Settings(**options), find_model(model), executor or LocalExecutor()
     return Prepared(
         bundle=bundle.absolute(),
-        card=card,
-        network=network,
+        card=read_card(bundle),
+        network=read_size(bundle),
         settings=settings,
-        runtime=runtime,
+        runtime=None if load else executor.choose_runtime(settings),
         load=load or load_engine,
         executor=executor,
         workers=executor.workers,

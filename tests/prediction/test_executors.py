@@ -9,7 +9,8 @@ from geoseg.errors import GeosegWarning, UsageError
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction import settings
 from geoseg.prediction.cluster.executor import DaskExecutor
-from geoseg.prediction.executors import LocalExecutor, choose_runtime
+from geoseg.prediction.executors import LocalExecutor
+from geoseg.prediction.prepare import prepare
 from geoseg.prediction.settings import Settings
 
 ON_CPU = Runtime(engine="openvino", version="openvino 1", precision="float32", hardware="CPU")
@@ -57,28 +58,28 @@ def machines(monkeypatch):
 def test_workers_choose(machines, workers):
     """A cluster runs what its workers choose, not what the client has."""
     machines(*[ON_GPU] * workers)
-    assert choose_runtime(Settings(), None, DaskExecutor(client=Cluster(workers))) == ON_GPU
+    assert DaskExecutor(client=Cluster(workers)).choose_runtime(Settings()) == ON_GPU
 
 
 def test_warnings_of_workers(machines):
     """What the workers warn of is warned of here, once."""
     machines(WITH_UNUSED_GPU, WITH_UNUSED_GPU)
     with pytest.warns(GeosegWarning, match="a GPU is not used") as warned:
-        choose_runtime(Settings(), None, DaskExecutor(client=Cluster(2)))
+        DaskExecutor(client=Cluster(2)).choose_runtime(Settings())
     assert len(warned) == 1
 
 
 def test_cluster_without_workers(machines):
     """A cluster that starts workers on demand chooses by its first one."""
     machines(ON_GPU)
-    assert choose_runtime(Settings(), None, DaskExecutor(client=Cluster(0))) == ON_GPU
+    assert DaskExecutor(client=Cluster(0)).choose_runtime(Settings()) == ON_GPU
 
 
 def test_workers_that_differ(machines):
     """Workers that would run different networks are refused: a map never mixes two."""
     machines(ON_GPU, ON_GPU, ON_CPU)
     with pytest.raises(UsageError) as error:
-        choose_runtime(Settings(), None, DaskExecutor(client=Cluster(3)))
+        DaskExecutor(client=Cluster(3)).choose_runtime(Settings())
     assert str(error.value) == (
         "the workers of the Dask cluster would run different networks (keras 3, bfloat16, H200; openvino 1, float32, "
         "CPU); choose `engine`, `precision` and `devices` that all of them have."
@@ -97,8 +98,9 @@ def test_memory_of_workers(limits, memory):
     assert LocalExecutor().memory > 0
 
 
-def test_this_process_chooses(machines):
+def test_this_process_chooses(machines, write_bundle):
     """Without a cluster this process chooses; a caller's loader needs no choice."""
-    machines(ON_CPU, ON_CPU)
-    assert choose_runtime(Settings(), None) == choose_runtime(Settings(), None, LocalExecutor()) == ON_CPU
-    assert choose_runtime(Settings(), lambda bundle, options: None) is None
+    machines(ON_CPU)
+    model = write_bundle()
+    assert prepare(model, {}, executor=None, load=None).runtime == ON_CPU
+    assert prepare(model, {}, executor=None, load=lambda bundle, options: None).runtime is None
