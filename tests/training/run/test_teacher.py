@@ -81,7 +81,8 @@ def losses(network, teachers, windows, labels, *, training):
     trained = TrainingNetwork(network, lambda batch: batch, teachers)
     trained.compile(optimizer="sgd", loss=MarginalCrossEntropy(SETS.allowed, classes=4))
     scores = network(windows)
-    return float(trained.compute_loss(x=ops.convert_to_tensor(windows), y=labels, y_pred=scores, training=training))
+    loss = trained.compute_loss(x=ops.convert_to_tensor(windows), y=labels, y_pred=scores, training=training)
+    return float(ops.convert_to_numpy(loss))
 
 
 def test_what_is_learnt(teacher_bundle, student):
