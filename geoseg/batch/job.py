@@ -27,6 +27,7 @@ from geoseg.rasters.georeference import warn
 from geoseg.tiling import Stopped
 from geoseg.tiling.progress import Progress
 
+from .earlier import note_others
 from .events import BlockDone, Ended, Event, Listener, SceneDone, SceneFailed, SceneStarted, Started
 from .joint import Shared
 from .manifest import Manifest, Record
@@ -85,7 +86,7 @@ class Job:
             together=executor.workers + executor.writers if executor.parts is None else 0,
             failing=[member.sentence(member.planned) for member in waiting if isinstance(member.planned, GeosegError)],
         )
-        for problem in (*found.problems, *self._note_others(waiting)):
+        for problem in (*found.problems, *note_others(waiting, self.manifest)):
             warn(problem)
         self._emit(Started(len(waiting), found.pixels, len(self._skipped), str(found) if waiting else ""))
         return waiting
@@ -164,24 +165,6 @@ class Job:
         if changed:
             warn(f"{', '.join(changed)} changed since a batch wrote the results of {member.key}; they are made again.")
         return replace(member, earlier=record.outputs, overwrite=member.overwrite or bool(record.outputs))
-
-    def _note_others(self, waiting: Sequence[Member]) -> Iterator[str]:
-        """Note scenes that are done otherwise, and whose results will be in the way."""
-        found = [
-            member.name
-            for member in waiting
-            if not (member.overwrite or member.earlier)
-            and (record := self.manifest.done.get(member.key)) is not None
-            and record.name == member.name
-            and isinstance(member.planned, Plan)
-        ]
-        if found:
-            which = f"{len(found)} scenes are" if len(found) > 1 else f"{found[0]} is"
-            first = f", the first is {found[0]}" if len(found) > 1 else ""
-            yield (
-                f"{which} done with other settings, another model or version, or an input that was changed "
-                f"since{first}; `overwrite=True` replaces the results."
-            )
 
     def _turns(self, members: Sequence[Member], number: int) -> Iterator[_Turn]:
         for each in members:

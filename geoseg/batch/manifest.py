@@ -141,6 +141,13 @@ class Manifest:
     """Scene that has the results of each name."""
     _lock: Lock = field(default_factory=Lock)
 
+    def written_for(self, name: str) -> Record | None:
+        """Return the record of the scene whose results have a name and are in the folder, whole or in part."""
+        record = self.done.get(self._owners.get(name, ""))
+        if record is None or record.name != name:
+            return None
+        return record if any((self.path.parent / output.path).exists() for output in record.outputs) else None
+
     def add(self, record: Record) -> None:
         """Append a record, from any thread, and wait until it is on disk.
 

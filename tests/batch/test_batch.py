@@ -274,6 +274,23 @@ def test_another_file_of_the_same_size_and_time(scenes, run, write_scene, write_
     assert run(scenes[:1])[0].skipped
 
 
+def test_a_folder_of_results_and_one_of_scenes_are_moved(scenes, run, tmp_path):
+    """Results are known by their place in their folder, scenes by their path: a sentence says whose the results are."""
+    run(scenes[:2])
+    (tmp_path / "maps").rename(tmp_path / "moved")
+    moved = {"folder": tmp_path / "moved"}
+    assert len(run(scenes[:2], **moved)[0].skipped) == 2
+    before = batch_results(tmp_path / "moved")
+    (tmp_path / "scenes").rename(tmp_path / "elsewhere")
+    inputs = [str(tmp_path / "elsewhere" / Path(scene).name) for scene in scenes]
+    for count, more in ((1, ""), (2, ", and so with 1 more")):
+        with warned(f"the results of a are those of .*scenes/a.tif{more}; if scenes were only moved, `overwrite=True`"):
+            assert len(run(inputs[:count], **moved)[0].failed) == count
+    assert len(run(inputs, **moved, overwrite=True)[0].done) == 3
+    assert before.items() <= batch_results(tmp_path / "moved").items()
+    assert len(run(inputs, **moved)[0].skipped) == 3
+
+
 def test_results_that_no_batch_wrote_are_kept(scenes, run, write_bundle, echo, tmp_path):
     """A result of a single prediction is not replaced unasked."""
     geoseg.predict(scenes[0], folder=tmp_path / "maps", model=write_bundle(), load=echo)
