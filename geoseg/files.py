@@ -203,16 +203,17 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def refused(path: Path, error: Exception, said: str) -> OSError:
+def refused(path: Path, error: Exception, said: str, *, room: int = 0) -> OSError:
     """Return the OSError of a library's `error` in writing `path`, about which the library `said` this much.
 
-    Few libraries pass on the reason of the operating system, which is asked for it: is there room beside `path`?
+    Few libraries pass on the reason of the operating system, which is asked for it: is there room beside `path`, for
+    `room` bytes if the library may have removed what it had written?
     """
     if isinstance(error, OSError) and error.errno:
         return OSError(error.errno, os.strerror(error.errno))
     try:
         with tempfile.TemporaryFile(dir=path.parent) as beside:
-            beside.write(bytes(_ROOM))
+            beside.write(bytes(max(room, _ROOM)))
             beside.flush()
             os.fsync(beside.fileno())  # network disks may refuse only now
     except OSError as reason:
@@ -221,9 +222,12 @@ def refused(path: Path, error: Exception, said: str) -> OSError:
 
 
 def _unwritten(path: Path, error: OSError, advice: str = "") -> OutputError:
-    if not advice and error.errno in (errno.ENOSPC, errno.EDQUOT) and not _is_stream(path):
-        advice = "; make room there"
-    return OutputError(f"{path} cannot be written ({error.strerror or error}){advice}.")
+    reason = error.strerror or error
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        reason = os.strerror(error.errno)  # without what Arrow adds
+        if not advice and not _is_stream(path):
+            advice = "; make room there"
+    return OutputError(f"{path} cannot be written ({reason}){advice}.")
 
 
 def _is_stream(path: Path) -> bool:

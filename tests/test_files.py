@@ -159,7 +159,7 @@ def test_a_full_disk(tmp_path):
 
 def test_room_is_asked_for(tmp_path):
     """A sentence on a full disk says what to do, unless a command has advice of its own, or it is a device."""
-    full = OSError(errno.ENOSPC, "No space left on device")
+    full = OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] No space left on device")
     found = []
     for path, advice in ((tmp_path, ""), (tmp_path, "; choose another"), (Path("/dev/null"), "")):
         with pytest.raises(OutputError) as raised, writing(path, advice=advice):

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from geoseg.files import refused
+from geoseg.models.archive import reason
 from geoseg.models.bundle import MEMBER, PHYSICAL, Card
 from geoseg.models.openvino_core import openvino_core
 from geoseg.models.telemetry import start_onnx_runtime
+from geoseg.work_folders import temporary_folder
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +30,10 @@ class Source:
     bundle: Path
     network: "keras.Model"
     """The bundle's network in Keras."""
+
+    def unwritten(self, path: Path, error: Exception) -> OSError:
+        """Return the OSError for a runtime's error in writing the network to a path."""
+        return refused(path, error, reason(error), room=4 * self.network.count_params())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +128,10 @@ def _write_openvino(source: Source, card: Card, path: Path) -> None:
 
     # `convert_model` would do the same, but reports usage to OpenVINO's developers.
     graph = core.read_model(_onnx_model(source, card).SerializeToString())
-    openvino.save_model(graph, path, compress_to_fp16=False)
+    try:
+        openvino.save_model(graph, path, compress_to_fp16=False)
+    except RuntimeError as error:
+        raise source.unwritten(path, error) from error
     _sidecar(path).write_text(_metadata(card))
 
 
@@ -135,7 +145,10 @@ def _write_saved_model(source: Source, card: Card, path: Path) -> None:
 
     # UpSampling2D cannot be traced without a tile size.
     signature = [tf.TensorSpec((None, card.tile, card.tile, len(card.bands)), tf.float32, name="pixels")]
-    source.network.export(path, format="tf_saved_model", input_signature=signature, verbose=False)
+    try:
+        source.network.export(path, format="tf_saved_model", input_signature=signature, verbose=False)
+    except tf.errors.OpError as error:
+        raise source.unwritten(path, error) from error
     extra = path / "assets.extra"  # TensorFlow's folder for files of applications
     extra.mkdir()
     (extra / MEMBER).write_text(_metadata(card))
@@ -153,7 +166,11 @@ def _write_tflite(source: Source, card: Card, path: Path) -> None:
 
     # A batch of one: runtimes on small devices need fixed sizes.
     signature = [tf.TensorSpec((1, card.tile, card.tile, len(card.bands)), tf.float32, name="pixels")]
-    source.network.export(path, format="litert", input_signature=signature, verbose=False)
+    try:
+        source.network.export(path, format="litert", input_signature=signature, verbose=False)
+    except tf.errors.OpError as error:
+        with temporary_folder() as folder:  # beside which TensorFlow writes a SavedModel first
+            raise source.unwritten(folder / path.name, error) from error
     _sidecar(path).write_text(_metadata(card))
 
 

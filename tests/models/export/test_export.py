@@ -8,7 +8,7 @@ import re
 import keras
 import numpy as np
 import pytest
-from standins import make_card
+from standins import files_of_at_most, make_card
 
 from geoseg import extras
 from geoseg.errors import BundleError, OutputError, UsageError
@@ -169,6 +169,23 @@ def test_what_differs_is_not_written(difference, bundle, tmp_path, available, mo
     with pytest.raises(BundleError, match="differs from the Keras network"):
         export_bundle(bundle, tmp_path / "model.onnx", format="onnx", tiles=noise(0))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("length", [100, 1000, 2500])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_full_disk(name, bundle, tmp_path, available, monkeypatch, length):
+    """Whatever does not fit, an export is refused with the reason of the operating system, and nothing is left."""
+    available(name)
+
+    def write(*arguments):
+        with files_of_at_most(length):
+            kind.write(*arguments)
+
+    kind = FORMATS[name]
+    monkeypatch.setitem(FORMATS, name, dataclasses.replace(kind, write=write))
+    with pytest.raises(OutputError, match=r" cannot be written \(File too large\)\.$"):
+        export_bundle(bundle, tmp_path / NAMES[name], format=name, tiles=noise(1))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("name", "extra"), [("onnx", "onnxruntime"), ("tflite", "tflite")])
