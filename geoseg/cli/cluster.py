@@ -3,7 +3,6 @@
 import logging
 import signal
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -11,7 +10,8 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoseg.errors import GeosegWarning, UsageError
+from geoseg.errors import UsageError
+from geoseg.rasters.georeference import warn
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -69,11 +69,7 @@ def _connect(scheduler: str, stack: ExitStack) -> "Client":
             f"no Dask scheduler answers at {scheduler}; start one with `dask scheduler`, or correct `scheduler`."
         ) from error
     if not client.scheduler_info(n_workers=-1)["workers"]:
-        warnings.warn(
-            f"the Dask cluster at {scheduler} has no worker yet, and the command waits for one.",
-            GeosegWarning,
-            stacklevel=2,
-        )
+        warn(f"the Dask cluster at {scheduler} has no worker yet, and the command waits for one.")
     return client
 
 

@@ -6,7 +6,6 @@ Any file system of fsspec will do. An object is seen only once it is complete.
 import errno
 import platform
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from geoseg.errors import GeosegError, GeosegWarning, OutputError, UsageError
+from geoseg.errors import GeosegError, OutputError, UsageError
 from geoseg.models.texts import without_secrets
+from geoseg.rasters.georeference import warn
 from geoseg.rasters.vrt_sources import names_of
 
 from .worker_files import folder_of_task, kept_here
@@ -191,7 +191,7 @@ class InStore:
                 store.invalidate_cache()
                 store.rm(self._path(), recursive=True)
         except GeosegError as error:
-            warnings.warn(f"{without_secrets(self.url)} is left: {error}", GeosegWarning, stacklevel=2)
+            warn(f"{without_secrets(self.url)} is left: {error}")
 
     def unreadable(self, name: str) -> OutputError:
         """Return the error for a part that is damaged or missing."""

@@ -49,8 +49,8 @@ class Crew:
         self._queues: dict[str, int] = {}
         self._idle: set[str] = set()
         self._proved: set[str] = set()
-        """Workers that have finished a block. Of two that a new one waits to receive the model for, Dask may run the
-        second first, which could not go on from its rows."""
+        """Workers that have finished a block. Of two blocks that wait for a new worker to receive the model, Dask may
+        run the lower one first, which could not continue from the rows of the other."""
         self._depth = 1
         self._left: dict[Work, int] = {}
         """Blocks of each scene that are not finished."""
@@ -60,11 +60,6 @@ class Crew:
     def running(self) -> "list[Future[Any]]":
         """The blocks that are handed out and not finished."""
         return [*self._running]
-
-    @property
-    def busy(self) -> bool:
-        """Whether a block is handed out."""
-        return bool(self._running)
 
     def hand_out(self) -> Iterator[tuple[str | None, Work, Roi]]:
         """Yield blocks for workers that have room; for any worker, if there is none yet."""
@@ -79,7 +74,7 @@ class Crew:
                     yield worker, *dealt
         self._idle = set()
         if not self._queues and not self._running and (dealt := self._next(None)) is not None:
-            self._deal.leave(None)  # whoever comes goes on with its span
+            self._deal.leave(None)  # whoever joins continues its span
             yield None, *dealt
 
     def _look(self) -> None:

@@ -51,7 +51,7 @@ class Deal(Generic[S]):
         self._owned: dict[Hashable, _Span[S]] = {}
 
     def add(self, scene: S, blocks: Sequence[Roi], *, parts: int, stride: int) -> None:
-        """Add the blocks of a scene, in about as many spans; `stride` is that of its rows of tiles, in pixels."""
+        """Add the blocks of a scene, in about `parts` spans; `stride` is that of its rows of tiles, in pixels."""
         order = sorted(blocks, key=lambda block: (block[1].start, block[0].start))
         columns = [block[1].start for block in order]
         edges = [place for place in range(len(order)) if place == 0 or columns[place] != columns[place - 1]]

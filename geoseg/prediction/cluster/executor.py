@@ -1,29 +1,29 @@
 """The executor for a Dask cluster."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from geoseg.errors import ClusterError, GeosegWarning, UsageError
+from geoseg.errors import ClusterError, UsageError
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.finishing import Finishing
-from geoseg.prediction.jobs import Finished, Job, Work
+from geoseg.prediction.jobs import Finished, Work
 from geoseg.prediction.journal import Journal
 from geoseg.prediction.object_store import check_store
 from geoseg.prediction.plan import Plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.timings import Timings
+from geoseg.rasters.georeference import warn
 from geoseg.threads import in_thread
 from geoseg.version import __version__
 
 from .crew import Crew, Roster
-from .tasks import Predicted, choose, keep, predict_block, run_task
+from .sharing import Sharing
+from .tasks import Predicted, choose, predict_block, run_task
 from .trouble import cluster_errors, lost
 from .versions import check_workers
 
@@ -35,8 +35,6 @@ R = TypeVar("R")
 
 _SOONER = 1
 """Priority of what others wait for."""
-_FEW = 2
-"""As many blocks are sent with all of what they have in common, rather than that apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +59,7 @@ class DaskExecutor:
     """Set once tasks were lost with their scheduler, until there are workers again, or another run begins."""
 
     def __post_init__(self) -> None:
-        """Ask the cluster for nothing yet."""
+        """Check `parts`; the cluster is asked for nothing yet."""
         if self.parts is not None:
             check_store(self.parts)
         object.__setattr__(self, "_roster", Roster(self._addresses))
@@ -91,7 +89,8 @@ class DaskExecutor:
             choices: list[tuple[Runtime, list[str]]] = list(self.client.run(choose, settings).values()) or [
                 self.client.submit(choose, settings, pure=False).result()
             ]
-        _warn(sentence for _, sentences in choices for sentence in sentences)
+        for sentence in dict.fromkeys(sentence for _, sentences in choices for sentence in sentences):
+            warn(sentence)
         first, *others = dict.fromkeys(runtime for runtime, _ in choices)
         if others:
             raise UsageError(
@@ -106,7 +105,7 @@ class DaskExecutor:
             self._checked.set()
 
     def _check_workers_once(self) -> None:
-        """Do so before the first task: later, a worker that is killed could not answer."""
+        """Check the workers before the first task: later, a worker that is killed could not answer."""
         if not self._checked.is_set():
             with cluster_errors(self.client):
                 self._check_workers()
@@ -123,7 +122,7 @@ class DaskExecutor:
 
         self._lost.clear()
         self._check_workers_once()
-        share = _Sharing(self.client, self._begin)
+        share = Sharing(self.client, partial(self._begin, priority=_SOONER))
         running = as_completed(loop=self.client.loop)
         crew = Crew(works, self._roster)
         try:
@@ -132,7 +131,7 @@ class DaskExecutor:
                     future = self._begin(predict_block, share.of(work), block, worker=worker)
                     crew.began(future, work, worker)
                     running.add(future)
-                if not crew.busy:
+                if not crew.running:
                     break
                 with cluster_errors(self.client):
                     future = next(running)
@@ -156,7 +155,7 @@ class DaskExecutor:
     def _watched(self) -> Iterator[None]:
         """Raise ClusterError if the scheduler is lost, in all threads: one that is started again may have no workers.
 
-        Without that, what they begin after it would wait for some, to write files of a run that has ended.
+        Otherwise the tasks that they begin later would wait for workers, to write files of a run that has ended.
         """
         try:
             with cluster_errors(self.client):
@@ -172,7 +171,8 @@ class DaskExecutor:
         crew.ended(future, predicted.seconds)
         future.release()
         work.clock.add(predicted.stages)
-        _warn(predicted.warnings)
+        for sentence in dict.fromkeys(predicted.warnings):
+            warn(sentence)
         work.take(Finished(region=predicted.block, counts=predicted.counts))
 
     def submit(self, task: Callable[..., R], *arguments: Any) -> Future[R]:  # noqa: ANN401 - of the task
@@ -224,42 +224,3 @@ class DaskExecutor:
     def _addresses(self) -> frozenset[str]:
         with cluster_errors(self.client):
             return frozenset(self.client.scheduler_info(n_workers=-1)["workers"])
-
-
-class _Sharing:
-    """What all blocks of a scene have in common."""
-
-    def __init__(self, client: "Client", begin: "Callable[..., Promise[Any]]") -> None:
-        self._client, self._begin = client, begin
-        self._bundles: dict[Path, Path] = {}
-        """Names in the local folders of workers, of those that were sent."""
-        self._shared: dict[Work, Job | Promise[Any]] = {}
-
-    def of(self, work: Work) -> "Job | Promise[Any]":
-        """Return a job for `predict_block`; sends it, if there are many blocks, and a bundle that is new."""
-        if work not in self._shared:
-            job = work.jobs[0]
-            # The plan's own blocks would be most of what is sent.
-            plan = replace(job.plan, blocks=(job.plan.roi,))
-            job = replace(job, plan=plan, block=plan.roi, model=self._bundle(job.model))
-            self._shared[work] = job if len(work.jobs) <= _FEW else self._begin(keep, job, priority=_SOONER)
-        return self._shared[work]
-
-    def _bundle(self, model: Path) -> Path:
-        if model not in self._bundles:
-            from .bundle import Bundle
-
-            bundle = Bundle(model)
-            with cluster_errors(self._client):
-                self._client.register_plugin(bundle)
-            self._bundles[model] = Path(bundle.file)
-        return self._bundles[model]
-
-    def forget(self, work: Work) -> None:
-        """Free what a scene that has ended had in common."""
-        del self._shared[work]
-
-
-def _warn(sentences: Iterator[str] | tuple[str, ...]) -> None:
-    for sentence in dict.fromkeys(sentences):
-        warnings.warn(sentence, GeosegWarning, stacklevel=3)

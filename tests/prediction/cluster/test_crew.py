@@ -104,7 +104,7 @@ def test_every_block_once(blocks, workers, order, bad):
     cluster, found, ended = Cluster(works, *names), [], []
     order = iter(order)
     cluster.hand_out()
-    while cluster.crew.busy:
+    while cluster.crew.running:
         busy = [name for name in names if cluster.queues[name]]
         work, row = cluster.end(busy[next(order, 0) % len(busy)])
         found.append((works.index(work), row))
