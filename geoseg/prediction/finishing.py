@@ -23,13 +23,13 @@ from geoseg.roads.trace import Tracing, plan_tracing, trace_rows
 from geoseg.tiling import Background, Stopped, concatenate, is_repeated
 
 from .areas import AreaCounter, count_strips
-from .blocks import Rows
 from .jobs import Finished
 from .journal import Journal, pieces
 from .memory import HELD, PARTS, count_tracers, traced_block
 from .mosaic import Values, WorkRaster, describe, whole
 from .plan import Plan
 from .result_layers import Layer, output_grid, work_layers
+from .rows import Rows
 from .timings import Timings
 
 

@@ -10,10 +10,11 @@ from geoseg.models.engines.strips import Networks
 from geoseg.tiling import Carried, Roi, roi_shape
 
 from .areas import StripCounts
-from .blocks import Rows, predict_block
+from .blocks import predict_block
 from .devices.predict_block import predict_block_on_devices
 from .journal import Journal
 from .plan import Plan
+from .rows import Rows
 from .timings import Timings
 
 

@@ -31,11 +31,11 @@ from geoseg.rasters.servers import on_server
 from geoseg.tiling import Roi, cut, roi_shape
 from geoseg.version import __version__
 
-from .blocks import Rows
 from .object_store import InStore
 from .parts import InFolder, Parts
 from .plan import Plan
 from .result_layers import work_layers
+from .rows import Rows
 
 _PUBLISHING = "publishing"
 _HALVED = "halved"
@@ -45,7 +45,7 @@ _WITHOUT_EFFECT = (
     *("engine", "precision", "devices", "batch_size", "memory", "max_pixels"),
     *("formats", "match_input", "stac", "report"),
 )
-"""Settings that do not change a piece; what they make of the runtime is compared in place of the first four."""
+"""Settings that do not change a piece; in place of the first four, the runtime chosen by them is compared."""
 _COMPARED_OTHERWISE = ("stretch", "stretch_from")
 """Settings whose result, the scaling, is compared."""
 

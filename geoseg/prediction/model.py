@@ -29,7 +29,6 @@ from geoseg.tiling import nearest_exact
 from geoseg.tiling.progress import Progress, no_progress
 
 from .array_scene import ArrayScene
-from .blocks import Rows
 from .data_array import to_data_array
 from .executors import Executor, LocalExecutor
 from .jobs import predict_rows
@@ -37,6 +36,7 @@ from .naming import DEFAULT_NAME, name_results
 from .plan import Plan, plan
 from .prepare import prepare
 from .results import Prediction
+from .rows import Rows
 from .settings import Options, Settings
 
 if TYPE_CHECKING:

@@ -7,20 +7,19 @@ they share its strips, so nothing is computed twice. Of a scene too wide for the
 score the tiles at their border. With `EngineOptions(batch_size=None)` the batch suits the device.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.errors import GeosegWarning
 from geoseg.models.engines.strips import Layers, Layout, Network
 from geoseg.models.legend import NODATA
-from geoseg.prediction.blocks import Rows
 from geoseg.prediction.memory import STRIPS_AHEAD
 from geoseg.prediction.plan import Plan
+from geoseg.prediction.rows import Rows
 from geoseg.prediction.strips import Strip, read_strips
 from geoseg.prediction.timings import Timings
+from geoseg.rasters.georeference import warn
 from geoseg.threads import running
 from geoseg.tiling import Roi, clip, concatenate, is_repeated, taper, within
 
@@ -51,7 +50,7 @@ def predict_block_on_devices(
         for _ in dealer:
             sentences, finished = dealer.next_finished(wait=True)
             for sentence in sentences:
-                warnings.warn(sentence, GeosegWarning, stacklevel=2)
+                warn(sentence)
             found = None if finished is None else _rows(plan, block, layout, finished, halved=dealer.halved)
             if found is not None:
                 yield found
