@@ -25,10 +25,10 @@ from geoseg.tiling import Background, Stopped, concatenate, is_repeated
 from .areas import AreaCounter, count_strips
 from .jobs import Finished
 from .journal import Journal, pieces
-from .memory import HELD, PARTS, count_tracers, traced_block
-from .mosaic import Values, WorkRaster, describe, whole
+from .memory import HELD, QUEUED, count_tracers, traced_block
+from .mosaic import Values, WorkRaster, whole, write_vrt
 from .plan import Plan
-from .result_layers import Layer, output_grid, work_layers
+from .result_layers import Layer, predicted_grid, road_band, work_layers
 from .rows import Rows
 from .timings import Timings
 
@@ -83,7 +83,7 @@ class Finisher:
     """Takes what an executor finishes, in any order, and assembles it from top to bottom in a thread of its own.
 
     Another thread traces roads. Both run within a `with` block. Memory is some pieces and strips over the full width,
-    regardless of height: at most `HELD` + `PARTS` pieces, a strip of each work raster, and the rows of a block of the
+    regardless of height: at most `HELD` + `QUEUED` pieces, a strip of each work raster, and the rows of a block of the
     road tracer with its halo.
     """
 
@@ -92,7 +92,7 @@ class Finisher:
         self._waiting = deque(_bands(plan))
         self._room = Semaphore(HELD)
         self._stopped = Event()
-        self.areas = AreaCounter(plan.legend, output_grid(plan))
+        self.areas = AreaCounter(plan.legend, predicted_grid(plan))
         self.tracing: Tracing | None = plan_roads(plan)
         # Bands are never waited for: few of them hold pieces.
         self._assembling: Background[_Band, dict[Layer, Path]] = Background(
@@ -101,7 +101,7 @@ class Finisher:
         self._compilation: Compilation | None = None
         self._skeleton: Background[Bytes, Chains] | None = None
         if self.tracing is not None:
-            self._skeleton = Background(partial(self._trace, self.tracing), depth=PARTS, name="trace")
+            self._skeleton = Background(partial(self._trace, self.tracing), depth=QUEUED, name="trace")
 
     def add(self, finished: Finished) -> None:
         """Record finished pieces, without waiting for the threads; raises their errors unchanged."""
@@ -144,8 +144,9 @@ class Finisher:
 
     def _assemble(self, bands: Iterator[_Band]) -> dict[Layer, Path]:
         """Append bands to the work raster of each layer, count their classes, and pass their roads on."""
-        plan, place, clock = self._plan, output_grid(self._plan), self.clock
+        plan, place, clock = self._plan, predicted_grid(self._plan), self.clock
         layers = {layer: self._journal.folder / f"whole_{layer.name}.tif" for layer in work_layers(plan)}
+        road_layer, road_number = road_band(plan)
         with clock.busy("assemble"), rasterio.Env(**GDAL), ExitStack() as stack:
             rasters = [
                 (layer, stack.enter_context(WorkRaster(layer, target, place))) for layer, target in layers.items()
@@ -157,18 +158,17 @@ class Finisher:
                     if layer.name == "classes":
                         top = band.rows.start - plan.roi[0].start
                         self.areas.add(top, count_strips(values[0], top, len(plan.legend.entries)))
-                    if self._skeleton is not None and layer.name in {"probabilities", "road"}:
-                        # A copy of one band, so that the others are freed.
-                        road = values[plan.road] if layer.name == "probabilities" else values[0]
-                        if layer.name == "probabilities" and not is_repeated(road):
-                            road = road.copy()
+                    if self._skeleton is not None and layer.name == road_layer:
+                        road = values[road_number - 1]
+                        if len(values) > 1 and not is_repeated(road):
+                            road = road.copy()  # so that the other bands are freed
                         with clock.waiting("assemble"):
                             self._skeleton.put(road)
                 while band.held:
                     band.held.popitem()
                     self._room.release()
         plan = self._journal.as_run(plan)
-        return {layer: describe(plan, layer, whole(target, place), place) for layer, target in layers.items()}
+        return {layer: write_vrt(plan, layer, whole(target, place), place) for layer, target in layers.items()}
 
     @property
     def compiling(self) -> bool:
@@ -177,7 +177,7 @@ class Finisher:
 
     def _trace(self, tracing: Tracing, rows: Iterator[Bytes]) -> Chains:
         """Trace the skeleton of roads from rows as they come."""
-        width = output_grid(self._plan).shape[1]
+        width = predicted_grid(self._plan).shape[1]
         if self._compilation is not None and self._compilation.needed:
             with self.clock.busy("compile"):
                 self._compilation.wait()
@@ -230,5 +230,5 @@ def _read(journal: Journal, band: _Band, layer: Layer) -> Values:
 
 def plan_roads(plan: Plan) -> Tracing | None:
     """Plan to trace the roads of a result; None if they are not requested."""
-    place = output_grid(plan)
+    place = predicted_grid(plan)
     return None if plan.road is None else plan_tracing(place.shape.yx, place.transform, crs_of(place))

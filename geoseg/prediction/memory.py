@@ -22,7 +22,7 @@ from .settings import Settings
 
 HELD = 4
 """Pieces that wait in memory to be assembled; if more are finished in time, they are read from the journal."""
-PARTS = 4
+QUEUED = 4
 """Pieces that may wait for the road tracer, enough for it to trace a row of blocks meanwhile."""
 STRIP_ROWS = 512
 """Rows per strip of work rasters."""
@@ -132,7 +132,7 @@ def estimate(
     result_column = (HELD + 1) * tile * layers + STRIP_ROWS * layers
     traced = 0
     if roads:
-        result_column += (PARTS + 1) * tile + _traced_side(width)
+        result_column += (QUEUED + 1) * tile + _traced_side(width)
         traced = count_tracers(width) * _traced_bytes(width)
     return Memory(
         fixed=engine.loaded(network) + min(cache, MAX_CACHE_BYTES) + traced,

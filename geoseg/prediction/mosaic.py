@@ -108,20 +108,20 @@ def match_scene(plan: Plan, layer: Layer, mosaic: Path, folder: Path) -> Path:
             down = rows_of[top : top + STRIP_ROWS]
             strip = source.read(window=Window(0, down[0], source.width, down[-1] + 1 - down[0]))
             matched.append(strip[:, down - down[0]][:, :, cols_of])
-    return describe(plan, layer, whole(target, place), place)
+    return write_vrt(plan, layer, whole(target, place), place)
 
 
-Parts = dict[Path, Roi]
-"""Rasters, and the rows and columns of a larger one that each of them holds."""
+Sources = dict[Path, Roi]
+"""Sources of a VRT, and the rows and columns of it that each of them holds."""
 
 
-def whole(raster: Path, place: GeoBox) -> Parts:
-    """Return a work raster as the only part of itself."""
+def whole(raster: Path, place: GeoBox) -> Sources:
+    """Return a work raster as the only source."""
     height, width = place.shape
     return {raster: (slice(0, height), slice(0, width))}
 
 
-def describe(plan: Plan, layer: Layer, parts: Parts, place: GeoBox) -> Path:
+def write_vrt(plan: Plan, layer: Layer, sources: Sources, place: GeoBox) -> Path:
     """Write a VRT of work rasters with the legend and provenance of their layer, beside the first of them."""
     height, width = place.shape
     root = Xml.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
@@ -135,9 +135,9 @@ def describe(plan: Plan, layer: Layer, parts: Parts, place: GeoBox) -> Path:
         Xml.SubElement(band, "Description").text = description
         Xml.SubElement(band, "NoDataValue").text = str(NODATA)
         _describe_values(band, plan, layer)
-        for raster, region in parts.items():
+        for raster, region in sources.items():
             _add_source(band, raster, number, region)
-    path = next(iter(parts)).with_name(f"{layer.name}.vrt")
+    path = next(iter(sources)).with_name(f"{layer.name}.vrt")
     Xml.ElementTree(root).write(path, encoding="utf-8")
     return path
 

@@ -1,22 +1,11 @@
-"""Rasters of a result, and their conversion to Cloud Optimized GeoTIFFs."""
+"""Layers of a result, and the pixel grids that its rasters may have."""
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
-import rasterio.shutil
 from odc.geo.geobox import GeoBox
 
-from geoseg.models.engines.hardware import count_cores
-from geoseg.rasters.cog import describe, join_cog
-from geoseg.rasters.geotiff import check_complete, writing
-from geoseg.rasters.levels import DEFLATE_LEVEL, make_levels
-from geoseg.rasters.sparse import find_written
-from geoseg.rasters.vrt_sources import SIDE
-
 from .plan import Plan
-
-_COG = {"driver": "COG", "compress": "deflate", "level": DEFLATE_LEVEL, "blocksize": SIDE, "bigtiff": "if_safer"}
 
 LEAST_SPARSE = 2**28
 """Fewest pixels of a sparse result: programs other than GDAL may not read such files."""
@@ -54,32 +43,22 @@ def work_layers(plan: Plan) -> list[Layer]:
     return wanted
 
 
-def output_grid(plan: Plan) -> GeoBox:
-    """The part of the grid to predict."""
+def road_band(plan: Plan) -> tuple[str, int]:
+    """Name of the work layer that holds the probability of road, and the number of its band there."""
+    return ("probabilities", plan.road + 1) if plan.settings.probabilities and plan.road is not None else ("road", 1)
+
+
+def predicted_grid(plan: Plan) -> GeoBox:
+    """The part of the model's grid to predict: that of the work rasters."""
     return plan.grid.geobox[plan.roi]
 
 
 def result_grid(plan: Plan) -> GeoBox:
-    """Pixel grid of the rasters: the model's, or the scene's on request."""
-    return plan.scene.geobox[plan.scene_roi] if plan.settings.match_input else output_grid(plan)
+    """Pixel grid of the requested rasters: the predicted one, or the scene's pixels on request."""
+    return plan.scene.geobox[plan.scene_roi] if plan.settings.match_input else predicted_grid(plan)
 
 
 def is_mostly_empty(plan: Plan, pixels: int) -> bool:
     """Whether so few of a result's pixels have data that its rasters are sparse: blocks without data are left out."""
-    size = math.prod(output_grid(plan).shape)
+    size = math.prod(predicted_grid(plan).shape)
     return size >= LEAST_SPARSE and pixels <= size / 4
-
-
-def write_cog(mosaic: Path, target: Path, layer: Layer, *, in_parts: bool, sparse: bool) -> None:
-    """Copy a mosaic, a VRT, to a Cloud Optimized GeoTIFF; raises OSError if it is incomplete.
-
-    Blocks without data are left out if `sparse`, which needs `in_parts`, and not looked at.
-    """
-    with writing(target):
-        if in_parts:
-            written = find_written(mosaic) if sparse else None
-            levels = make_levels(mosaic, target.parent, layer.overviews, written=written)
-            join_cog(levels, target.parent, describe(mosaic, target.parent), target, sparse=sparse)
-        else:
-            rasterio.shutil.copy(mosaic, target, **_COG, num_threads=count_cores(), overview_resampling=layer.overviews)
-            check_complete(target)

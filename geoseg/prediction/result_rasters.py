@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import rasterio
+import rasterio.shutil
 
 from geoseg.models.engines.hardware import count_cores
 from geoseg.rasters.cog import describe, join_cog
-from geoseg.rasters.geotiff import writing
-from geoseg.rasters.levels import Level, LevelPart, make_levels, make_part
+from geoseg.rasters.geotiff import check_complete, writing
+from geoseg.rasters.levels import DEFLATE_LEVEL, Level, LevelPart, make_levels, make_part
 from geoseg.rasters.open import GDAL
-from geoseg.rasters.vrt_sources import Blocks
+from geoseg.rasters.sparse import find_written
+from geoseg.rasters.vrt_sources import SIDE, Blocks
 from geoseg.threads import in_order
 
 from .mosaic import match_scene
 from .parts import Parts, apart
 from .plan import Plan
-from .result_layers import Layer, write_cog
+from .result_layers import Layer
+
+_COG = {"driver": "COG", "compress": "deflate", "level": DEFLATE_LEVEL, "blocksize": SIDE, "bigtiff": "if_safer"}
 
 R = TypeVar("R")
 
@@ -98,3 +102,18 @@ def _write(  # noqa: PLR0917 - a task has positional arguments
             source = match_scene(plan, layer, source, folder)
         write_cog(source, folder / target, layer, in_parts=in_parts, sparse=sparse)
     return made
+
+
+def write_cog(mosaic: Path, target: Path, layer: Layer, *, in_parts: bool, sparse: bool) -> None:
+    """Copy a mosaic, a VRT, to a Cloud Optimized GeoTIFF; raises OSError if it is incomplete.
+
+    Blocks without data are left out if `sparse`, which needs `in_parts`, and not looked at.
+    """
+    with writing(target):
+        if in_parts:
+            written = find_written(mosaic) if sparse else None
+            levels = make_levels(mosaic, target.parent, layer.overviews, written=written)
+            join_cog(levels, target.parent, describe(mosaic, target.parent), target, sparse=sparse)
+        else:
+            rasterio.shutil.copy(mosaic, target, **_COG, num_threads=count_cores(), overview_resampling=layer.overviews)
+            check_complete(target)

@@ -28,7 +28,7 @@ from .outputs import Outputs
 from .parts import apart
 from .plan import Plan
 from .report import road_picture, write_report, write_road_picture
-from .result_layers import Layer, is_mostly_empty, requested_layers
+from .result_layers import Layer, is_mostly_empty, requested_layers, road_band
 from .result_rasters import RasterWriting, Submit
 from .stac_item import write_item
 from .timings import StageTime
@@ -94,7 +94,7 @@ def write_results(
         journal.work_file(files.style).write_text(class_style(plan.legend), encoding="utf-8")
         roads = None
         if files.road_style is not None and finisher.tracing is not None:
-            mosaic = next(path for layer, path in mosaics.items() if layer.name in {"road", "probabilities"})
+            mosaic = next(path for layer, path in mosaics.items() if layer.name == road_band(plan)[0])
             skeleton = finisher.skeleton()
             with finisher.clock.busy("roads"):
                 network = submit(_write_roads, task, journal, files, finisher.tracing, skeleton, mosaic.name)
@@ -132,7 +132,7 @@ def _write_roads(  # noqa: PLR0917 - a task has positional arguments
     """Turn the skeleton of roads into a network and write it; returns the names of its files, too."""
     free_heap()  # of blocks that were traced after the last was predicted
     chains = splice(skeleton, tracing.grid.shape[1]) if isinstance(skeleton, list) else skeleton
-    band = plan.road + 1 if plan.settings.probabilities and plan.road is not None else 1
+    _, band = road_band(plan)
     with journal.parts.near([mosaic]) as near:
         with (
             rasterio.Env(**GDAL),

@@ -84,7 +84,7 @@ def test_rows_that_are_finished_are_included(planned, needed):
     more = len(CARD.legend) + 1
     assert needed(wide, **layers) - needed(wide, **plain) >= wide * rows * more
     roads = needed(wide) - needed(wide, roads=False)
-    assert roads >= wide * (memory.traced_block(wide) + memory.PARTS * 512 + rows)
+    assert roads >= wide * (memory.traced_block(wide) + memory.QUEUED * 512 + rows)
 
 
 def test_larger_values_are_included(needed):

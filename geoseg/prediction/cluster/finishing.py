@@ -14,9 +14,9 @@ from geoseg.prediction.finishing import plan_roads
 from geoseg.prediction.jobs import Finished
 from geoseg.prediction.journal import Journal
 from geoseg.prediction.memory import traced_block
-from geoseg.prediction.mosaic import describe
+from geoseg.prediction.mosaic import write_vrt
 from geoseg.prediction.plan import Plan
-from geoseg.prediction.result_layers import Layer, output_grid, work_layers
+from geoseg.prediction.result_layers import Layer, predicted_grid, road_band, work_layers
 from geoseg.prediction.timings import Timings
 from geoseg.roads.skeleton.block import window_of
 from geoseg.roads.trace import Tracing
@@ -49,7 +49,7 @@ class SpreadFinisher:
         self._pieces = PieceGrid.of(plan, journal)
         self._rest = sum(prod(roi_shape(block)) for block in plan.blocks)
         self._traced: list[Future[Any]] = []
-        self.areas = AreaCounter(plan.legend, output_grid(plan))
+        self.areas = AreaCounter(plan.legend, predicted_grid(plan))
         self.tracing: Tracing | None = plan_roads(plan)
         self._shared: Future[Any] | None = None
         self._waiting = None if self.tracing is None else TracedBlocks(plan, self.tracing)
@@ -67,13 +67,13 @@ class SpreadFinisher:
     def _context(self, tracing: Tracing) -> "Future[Any]":
         if self._shared is None:
             plan = self._plan
-            alone = not plan.settings.probabilities
+            layer, band = road_band(plan)
             self._shared = self._begin(
                 keep,
                 Trace(
                     pieces=self._pieces,
-                    layer="road" if alone else "probabilities",
-                    band=1 if alone else (plan.road or 0) + 1,
+                    layer=layer,
+                    band=band,
                     origin=(plan.roi[0].start, plan.roi[1].start),
                     tracing=tracing,
                 ),
@@ -86,7 +86,7 @@ class SpreadFinisher:
             raise ValueError(f"{self._rest} pixels were not finished.")
         plan = self._journal.as_run(self._plan)
         return {
-            layer: describe(plan, layer, self._pieces.parts(layer.name), output_grid(plan))
+            layer: write_vrt(plan, layer, self._pieces.sources(layer.name), predicted_grid(plan))
             for layer in work_layers(plan)
         }
 

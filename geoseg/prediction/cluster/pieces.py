@@ -1,7 +1,6 @@
 """Read finished pieces of the journal as one raster, without assembling it first."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -11,6 +10,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from geoseg.prediction.journal import Journal, pieces
+from geoseg.prediction.mosaic import Sources
 from geoseg.prediction.plan import Plan
 from geoseg.tiling import Roi, clip, roi_shape, within
 
@@ -30,8 +30,8 @@ class PieceGrid:
         cols = tuple(starts[start] for start in sorted(starts))
         return cls(journal=journal, rows=tuple(pieces(plan, (plan.roi[0], cols[0]))), cols=cols)
 
-    def parts(self, layer: str) -> dict[Path, Roi]:
-        """Return the files of a layer, as a VRT of the journal names them, and what each holds of the result."""
+    def sources(self, layer: str) -> Sources:
+        """Return the files of a layer, as a VRT beside the journal names them, and what each holds of the result."""
         top, left = self.rows[0].start, self.cols[0].start
         return {
             self.journal.folder / self.journal.piece(layer, rows, cols): (

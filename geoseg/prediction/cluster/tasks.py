@@ -14,7 +14,7 @@ from geoseg.models.engines.hardware import shared_cores
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.areas import AreaCounter, StripCounts, count_strips
 from geoseg.prediction.jobs import Finished, Job, run_block
-from geoseg.prediction.result_layers import output_grid
+from geoseg.prediction.result_layers import predicted_grid
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.timings import StageTime, Timings
 from geoseg.rasters.open import GDAL
@@ -96,7 +96,7 @@ def predict_block(shared: Job, block: Roi) -> Predicted:
     clock, plan = Timings(), job.plan
     with _ONE_BLOCK, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", GeosegWarning)
-        counter, before = AreaCounter(plan.legend, output_grid(plan)), clock.wall_s
+        counter, before = AreaCounter(plan.legend, predicted_grid(plan)), clock.wall_s
         for finished in run_block(job, clock, _LEFT.take(job)):
             _count(job, finished, counter)
         seconds = clock.wall_s - before
@@ -151,7 +151,7 @@ def keep(value: R) -> R:
 
 
 def choose(settings: Settings) -> tuple[Runtime, list[str]]:
-    """Choose what runs the network; returns the sentences that it warns with, too, which its user would not see."""
+    """Choose what runs the network; also return the sentences of warnings, which nobody would see on a worker."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         runtime = settings.choose_runtime()

@@ -58,7 +58,7 @@ def write_report(
             covered=sum(area.pixels for area in areas) / math.prod(roi_shape(plan.roi)),
             roads=roads,
             image=data_uri("image/jpeg", draw_image(plan)),
-            shown=", ".join(shown_bands(plan)),
+            shown=", ".join(plan.card.bands[each] for each in shown_bands(plan)),
             road_picture=None if roads is None else _png(road_picture(journal, report).read_bytes()),
             classes=_png(draw_classes(plan, classes)),
             confidence=None if confidence is None else _png(draw_confidence(confidence)),

@@ -114,7 +114,7 @@ def _window(plan: Plan) -> tuple[tuple[float, float], tuple[float, float]]:
 
 def _read_image(plan: Plan, shape: Shape) -> npt.NDArray[np.uint8]:
     """Read the scene's red, green and blue `(rows, columns, 3)`, or what the model has in their place."""
-    positions = _shown_bands(plan)
+    positions = shown_bands(plan)
     bands, scaling = [plan.bands[each] for each in positions], tuple(plan.scaling[each] for each in positions)
     (top, height), (left, width) = _window(plan)
     identity = plan.scene.identity
@@ -138,18 +138,16 @@ def _read_image(plan: Plan, shape: Shape) -> npt.NDArray[np.uint8]:
     return np.repeat(pixels, 3, axis=2) if len(bands) == 1 else pixels
 
 
-def _shown_bands(plan: Plan) -> list[int]:
-    """Positions of red, green and blue among the model's bands; else of its first three, or its first."""
+def shown_bands(plan: Plan) -> list[int]:
+    """Positions among the model's bands of those that the picture of the scene shows.
+
+    Red, green and blue; without these, the first three, or the first in grey.
+    """
     names = [name.lower() for name in plan.card.bands]
     colours = ["red", "green", "blue"]
     if set(colours) <= set(names):
         return [names.index(colour) for colour in colours]
     return [0, 1, 2] if len(names) >= len(colours) else [0]
-
-
-def shown_bands(plan: Plan) -> list[str]:
-    """Return the names of the model's bands that the picture of the scene shows as red, green and blue, or as grey."""
-    return [plan.card.bands[each] for each in _shown_bands(plan)]
 
 
 def _columns(dataset: rasterio.DatasetReader, width: int) -> list[tuple[int, int]]:
@@ -180,7 +178,7 @@ def _fitted(picture: "Image.Image", encode: "Callable[[Image.Image], bytes]", bu
     content = encode(picture)
     while len(content) > budget:
         width, height = (max(1, int(length * _SHRINK)) for length in picture.size)
-        # Ids have no means between them.
+        # Ids cannot be averaged.
         picture = picture.resize((width, height)) if picture.mode == "RGB" else picture.resize((width, height), 0)
         content = encode(picture)
     return content

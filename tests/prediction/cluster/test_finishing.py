@@ -11,7 +11,7 @@ from geoseg.models.legend import AERIAL
 from geoseg.prediction.cluster.finishing import TracedBlocks
 from geoseg.prediction.finishing import plan_roads
 from geoseg.prediction.plan import plan
-from geoseg.prediction.result_layers import output_grid
+from geoseg.prediction.result_layers import predicted_grid
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 from geoseg.roads.skeleton.block import window_of
@@ -31,7 +31,7 @@ def test_windows_are_finished(write_scene, noise, monkeypatch, pixel_m, aoi):
     tracing = plan_roads(planned)
     assert (tracing.factor > 1) == (pixel_m < 0.3)
     waiting = TracedBlocks(planned, tracing)
-    done, ready = np.zeros(output_grid(planned).shape.yx, bool), {}
+    done, ready = np.zeros(predicted_grid(planned).shape.yx, bool), {}
     top, left = planned.roi[0].start, planned.roi[1].start
     height, width = tracing.grid.shape
     for number in np.random.default_rng(0).permutation(len(planned.blocks)):
