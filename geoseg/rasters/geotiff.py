@@ -49,5 +49,7 @@ def naming_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except (RasterioError, CPLE_BaseError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # it has a reason
         said = cause(error).replace(str(target), target.name).removeprefix(f"{target.name}: ")
         raise refused(target, error, said) from error
