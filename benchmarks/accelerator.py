@@ -73,7 +73,7 @@ def predict(scene: Path, folder: Path, devices: str) -> dict[str, Any]:
     import geoseg
     from geoseg.models.bundle import read_card
     from geoseg.models.shipped import find_model
-    from geoseg.prediction.plan import plan
+    from geoseg.prediction.planning import plan
     from geoseg.prediction.settings import Settings
     from geoseg.rasters.scene import open_scene
 

@@ -32,7 +32,8 @@ from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.registry import load_engine
 from geoseg.models.saved_network import load_network
 from geoseg.models.shipped import find_model
-from geoseg.prediction.plan import Plan, plan
+from geoseg.prediction.plan import Plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.strips import read_strips
 from geoseg.rasters.scene import open_scene

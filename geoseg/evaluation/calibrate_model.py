@@ -24,7 +24,8 @@ from geoseg.models.saved_network import load_network, save_bundle
 from geoseg.models.shipped import find_model
 from geoseg.models.temperature import CALIBRATION, divide_logits, find_head
 from geoseg.models.weights import MANTISSA_BITS
-from geoseg.prediction.plan import Plan, plan
+from geoseg.prediction.plan import Plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.pooling import pool_stretch
 from geoseg.prediction.sample_tiles import read_tiles, spread_tiles
 from geoseg.prediction.settings import ImageryOptions, Settings

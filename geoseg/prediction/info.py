@@ -13,7 +13,7 @@ from geoseg.rasters.ground import crs_name
 from geoseg.rasters.stac import Asset, open_source
 from geoseg.tiling import roi_shape
 
-from .plan import plan
+from .planning import plan
 from .settings import Options, Settings
 
 

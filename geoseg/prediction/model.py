@@ -33,7 +33,8 @@ from .data_array import to_data_array
 from .executors import Executor, LocalExecutor
 from .jobs import predict_rows
 from .naming import DEFAULT_NAME, name_results
-from .plan import Plan, plan
+from .plan import Plan
+from .planning import plan
 from .prepare import prepare
 from .results import Prediction
 from .rows import Rows

@@ -1,33 +1,27 @@
-"""Plan a prediction: where, from what values, and at what cost, before the network sees a pixel."""
+"""What determines the bytes of a result and the cost of a run, before the network sees a pixel."""
 
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from geoseg.errors import BundleError, MismatchError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.hardware import count_streams
 from geoseg.models.engines.runtime import Runtime
-from geoseg.models.graph.size import SHIPPED, NetworkSize
+from geoseg.models.graph.size import NetworkSize
 from geoseg.models.legend import LEVELS, Legend
-from geoseg.rasters.allowed import check_size
-from geoseg.rasters.georeference import placed, warn
 from geoseg.rasters.grid import Grid, Shape
 from geoseg.rasters.ground import ground_sample_distance
 from geoseg.rasters.levels import PART
-from geoseg.rasters.overviews import Overview, find_overview
-from geoseg.rasters.scene import Scene, open_scene
+from geoseg.rasters.overviews import Overview
+from geoseg.rasters.scene import Scene
 from geoseg.rasters.stretch import Stretch
 from geoseg.rasters.validity import Validity
-from geoseg.tiling import FAMILIES, Lattice, Roi, roi_shape
+from geoseg.tiling import Lattice, Roi, roi_shape
 
-from .disk import compressed, find_share
-from .layout import check_overlap, choose_grid, choose_lattice, cut_blocks, scene_pixels
-from .memory import Memory, choose_streams, estimate, max_columns
-from .scene_bands import choose_imagery, examine_imagery, find_imagery
+from .disk import compressed
+from .memory import Memory, choose_streams, estimate
 from .settings import Settings
-from .stretching import Imagery, scale_values
 
 if TYPE_CHECKING:
     from .aoi import Aoi
@@ -108,7 +102,7 @@ class Plan:
         if run is None:
             return options
         # Fewer tiles at a time than by default, if they would not fit the memory.
-        streams = choose_streams(self._memory, self.settings, run)
+        streams = choose_streams(self.worker_memory, self.settings, run)
         if run.engine == "openvino" and streams != count_streams(options.batch_size):
             options = replace(options, batch_size=streams)
         return replace(options, engine=run.engine, precision=run.precision, devices=run.devices)
@@ -122,11 +116,12 @@ class Plan:
     def memory(self) -> int:
         """Upper estimate of the resident memory of one worker, in bytes, without the road network."""
         widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
-        streams = choose_streams(self._memory, self.settings, self.runtime)
-        return self._memory.total(columns=widest, streams=streams)
+        streams = choose_streams(self.worker_memory, self.settings, self.runtime)
+        return self.worker_memory.total(columns=widest, streams=streams)
 
     @property
-    def _memory(self) -> Memory:
+    def worker_memory(self) -> Memory:
+        """Resident memory of one worker, for blocks of any width."""
         width: int = roi_shape(self.roi)[1]
         return estimate(
             self.scene,
@@ -172,102 +167,3 @@ class Plan:
     @property
     def _result_pixels(self) -> int:
         return math.prod(roi_shape(self.scene_roi if self.settings.match_input else self.roi))
-
-
-def plan(
-    scene: Scene,
-    card: Card,
-    settings: Settings,
-    *,
-    network: NetworkSize = SHIPPED,
-    runtime: Runtime | None = None,
-    workers: int = 1,
-) -> Plan:
-    """Plan the prediction of `scene` with the model of `card`, whose `network` determines the memory.
-
-    The lattice depends on scene, model and tile settings alone; `workers` and the memory budget only affect the blocks.
-    A SceneError reports a scene that does not fit the model, a UsageError a setting that does not fit the model, and a
-    MismatchError one that does not fit the scene.
-    """
-    if card.window not in FAMILIES:
-        raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
-    # First, since no other choice gives an elevation model its missing bands.
-    imagery, assumed = find_imagery(scene, card, settings)
-    grid = choose_grid(scene, card, settings)
-    check_size(scene.source, grid.shape, settings.max_pixels, what="would be predicted at")
-    lattice = choose_lattice(grid, card, settings)
-    window = settings.window or card.window
-    if settings.disagreement:
-        check_overlap(scene, lattice, window)
-    aoi = _aoi(scene, grid, settings)
-    roi = lattice.roi if aoi is None else aoi.roi
-    scene_roi = scene_pixels(scene, grid, roi)
-    imagery = examine_imagery(imagery, assumed)
-    if settings.stretch_from is None:
-        scaling, stretch = scale_values(imagery, card, settings.stretch)
-    else:
-        with placed(settings.stretch_from, card.gsd_m) as reference:  # whose location does not matter
-            shown = choose_imagery(open_scene(reference, max_pixels=settings.max_pixels), card, settings)
-            scaling, stretch = scale_values(imagery, card, settings.stretch, shown)
-    if settings.stac and scene.dates is None:
-        warn(
-            f"{scene.source} has no date (TIFFTAG_DATETIME, or that of a STAC item), so the STAC item of its results "
-            "spans all time; set the date there."
-        )
-    if settings.roads and settings.formats_chosen and card.legend.road is None:
-        warn(
-            f"model {card.name} has no road class, so that no network is written in the `formats` "
-            f"{', '.join(settings.formats)}."
-        )
-    memory = estimate(scene, card, settings, runtime, network=network, tile=lattice.tile, width=roi_shape(roi)[1])
-    if settings.match_input and 0 in roi_shape(scene_roi):
-        raise MismatchError(f"the area of interest contains no pixel centre of {scene.source}.")
-    return Plan(
-        scene=scene,
-        card=card,
-        network=network,
-        settings=settings,
-        runtime=runtime,
-        bands=imagery.bands,
-        validity=imagery.validity,
-        scaling=scaling,
-        stretch=stretch,
-        overview=_find_overview(imagery, grid) if settings.overviews else None,
-        grid=grid,
-        lattice=lattice,
-        window=window,
-        roi=roi,
-        scene_roi=scene_roi,
-        aoi=aoi,
-        blocks=tuple(cut_blocks(lattice, roi, max_columns=max_columns(memory, settings, runtime), workers=workers)),
-        share=find_share(scene, imagery.bands, imagery.validity, scene_roi),
-    )
-
-
-def _aoi(scene: Scene, grid: Grid, settings: Settings) -> "Aoi | None":
-    if settings.aoi is None:
-        return None
-    from .aoi import read_aoi  # imports more than all the rest of a plan
-
-    aoi = read_aoi(settings.aoi, grid.geobox)
-    if aoi is None:
-        west, south, east, north = scene.bounds_lonlat
-        raise MismatchError(
-            f"the area of interest is outside {scene.source}, which reaches from longitude {west:.4f} to {east:.4f} "
-            f"and from latitude {south:.4f} to {north:.4f}; bounds are west,south,east,north."
-        )
-    return aoi
-
-
-def _find_overview(imagery: Imagery, grid: Grid) -> Overview | None:
-    """Find the overview to read; a GeosegWarning reports that there is none."""
-    alpha = imagery.validity.alpha
-    bands = (*imagery.bands, *([] if alpha is None else [alpha]))
-    found = find_overview(imagery.raster, bands, imagery.validity, grid.shape)
-    if found is None:
-        height, width = grid.shape
-        warn(
-            f"{imagery.name} has no overview of {width} × {height} pixels or more with its mask, so its own pixels "
-            "are read, as without `overviews`."
-        )
-    return found

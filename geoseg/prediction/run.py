@@ -35,7 +35,8 @@ from .jobs import Finished, Job, Work
 from .journal import digest_pieces, open_journal
 from .naming import name_results
 from .outputs import name_outputs
-from .plan import Plan, plan
+from .plan import Plan
+from .planning import plan
 from .results import Prediction, write_results
 from .settings import Settings
 from .timings import Timings

@@ -15,7 +15,8 @@ from geoseg.rasters.scene import open_scene
 from geoseg.tiling import Lattice, Tile, clip
 
 from .holes import fill_holes
-from .plan import Plan, plan
+from .plan import Plan
+from .planning import plan
 from .settings import ImageryOptions, Settings
 from .strips import read_strips
 

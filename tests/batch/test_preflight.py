@@ -14,7 +14,7 @@ from standins import make_card
 from geoseg.batch.manifest import Record
 from geoseg.batch.preflight import check
 from geoseg.models.engines.runtime import Runtime
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.grid import Grid
 from geoseg.rasters.scene import open_scene

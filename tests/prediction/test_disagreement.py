@@ -8,7 +8,7 @@ from standins import make_card, on_host, warned
 import geoseg
 from geoseg.errors import UsageError
 from geoseg.models.legend import AERIAL, LEVELS, NODATA
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 from geoseg.tiling import taper, within

@@ -16,7 +16,7 @@ from geoseg.models.engines.engine import EngineOptions
 from geoseg.models.engines.on_devices import load_on_devices
 from geoseg.models.legend import LEVELS, NODATA
 from geoseg.prediction.holes import fill_holes
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.strips import read_strips
 from geoseg.rasters.scene import open_scene

@@ -81,7 +81,7 @@ def test_any_order(predicted, monkeypatch, order, columns, probabilities):
     """Pieces finished in any order, in blocks beside and below each other, give the files of a plain run."""
     plain = predicted("plain", probabilities=probabilities)
     if columns:
-        monkeypatch.setattr("geoseg.prediction.plan.max_columns", lambda *_: columns)
+        monkeypatch.setattr("geoseg.prediction.planning.max_columns", lambda *_: columns)
     assert predicted("scattered", executor=Scattered(order), probabilities=probabilities) == plain
 
 

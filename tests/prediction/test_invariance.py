@@ -20,7 +20,7 @@ from geoseg.models.legend import NODATA
 from geoseg.models.networks.presets import build_preset
 from geoseg.models.saved_network import save_bundle
 from geoseg.prediction.cluster.executor import DaskExecutor
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.rasters.scene import open_scene
 
 TESTS = Path(__file__).parents[1]
@@ -74,7 +74,7 @@ def budget_of(columns, scene, network, **choices):
     """A memory budget for blocks of a number of columns, with all layers."""
     settings = geoseg.Settings(**LAYERS, **choices)
     planned = plan(open_scene(scene), read_card(network), settings, runtime=settings.choose_runtime())
-    return planned._memory.total(columns=columns, streams=1)
+    return planned.worker_memory.total(columns=columns, streams=1)
 
 
 def kill(scene, network, folder, tiles, **choices):

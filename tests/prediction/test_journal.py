@@ -13,7 +13,7 @@ import geoseg
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.runtime import Runtime
 from geoseg.prediction.journal import open_journal
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 

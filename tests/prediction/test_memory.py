@@ -14,7 +14,7 @@ from rasterio.windows import Window
 import geoseg
 from geoseg.models.bundle import read_card
 from geoseg.prediction.memory import ENGINE_MEMORY
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 

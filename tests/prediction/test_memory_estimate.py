@@ -18,7 +18,7 @@ from geoseg.models.engines import hardware
 from geoseg.models.engines.runtime import Runtime
 from geoseg.models.graph.size import SHIPPED, NetworkSize
 from geoseg.prediction import memory
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.grid import Grid
 from geoseg.rasters.scene import open_scene
@@ -136,7 +136,7 @@ def test_fewer_tiles_at_a_time(planned, needed):
     for tile in (256, 512, 1024):
         assert needed(4_000, tile=tile, memory=None) <= 2 * 10**9
     for streams in (2, 3):
-        most = planned(4_000)._memory.total(columns=4_000, streams=streams)
+        most = planned(4_000).worker_memory.total(columns=4_000, streams=streams)
         assert planned(4_000, memory=most).engine_options.batch_size == streams
         assert planned(4_000, memory=most - 1).engine_options.batch_size == streams - 1
     assert planned(4_000).engine_options.batch_size is None

@@ -18,7 +18,7 @@ from geoseg.evaluation import evaluate
 from geoseg.models.legend import AERIAL, LEVELS, NODATA, UNKNOWN
 from geoseg.polygons import polygonise
 from geoseg.prediction.journal import open_journal
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.rasters.ground import ground_area
 from geoseg.rasters.scene import open_scene
 from geoseg.rasters.tags import legend_of

@@ -13,7 +13,7 @@ from web_server import serving
 from geoseg.cli import main
 from geoseg.prediction.info import describe
 from geoseg.prediction.journal import open_journal
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.predict import predict
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene

@@ -21,7 +21,7 @@ import geoseg
 from geoseg.errors import OutputError
 from geoseg.models.bundle import MEMBER
 from geoseg.models.legend import AERIAL, NODATA, Legend, LegendClass
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 

@@ -13,7 +13,7 @@ from geoseg.cli import main
 from geoseg.errors import GeosegWarning, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import Scaling
 from geoseg.models.legend import NODATA
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.strips import read_strips
 from geoseg.rasters.scene import open_scene

@@ -13,7 +13,7 @@ import geoseg
 from geoseg.models.legend import NODATA
 from geoseg.prediction import blocks, disk, result_layers
 from geoseg.prediction.blocks import predict_block
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
 

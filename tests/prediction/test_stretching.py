@@ -19,7 +19,7 @@ from geoseg.cli import main
 from geoseg.errors import GeosegWarning, MismatchError, SceneError, UsageError
 from geoseg.models.bundle import PHYSICAL, Scaling
 from geoseg.models.legend import NODATA
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.predict import predict_each
 from geoseg.prediction.scene_bands import choose_imagery
 from geoseg.prediction.settings import Settings

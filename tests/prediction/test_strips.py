@@ -9,7 +9,7 @@ from standins import make_card
 
 import geoseg.prediction.readers
 from geoseg.errors import SceneError
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.strips import read_strips
 from geoseg.rasters.read import read_imagery

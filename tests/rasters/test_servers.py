@@ -17,7 +17,7 @@ from geoseg.cli import main
 from geoseg.errors import SceneError
 from geoseg.models.bundle import read_card
 from geoseg.prediction.journal import open_journal
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.predict import predict
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.open import opened

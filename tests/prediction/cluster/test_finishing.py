@@ -10,7 +10,7 @@ from standins import make_card
 from geoseg.models.legend import AERIAL
 from geoseg.prediction.cluster.finishing import TracedBlocks
 from geoseg.prediction.finishing import plan_roads
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.result_layers import predicted_grid
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene
@@ -22,7 +22,7 @@ from geoseg.tiling import roi_shape
 def test_windows_are_finished(write_scene, noise, monkeypatch, pixel_m, aoi):
     """In any order of the plan's blocks, a block is ready with the last pixel of its window; oracle: a mask."""
     monkeypatch.setattr("geoseg.prediction.cluster.finishing.traced_block", lambda _: 50)
-    monkeypatch.setattr("geoseg.prediction.plan.max_columns", lambda *_: 150)
+    monkeypatch.setattr("geoseg.prediction.planning.max_columns", lambda *_: 150)
     place = rasterio.Affine(pixel_m, 0, 500_000, 0, -pixel_m, 5_400_000)
     scene = open_scene(write_scene(noise(400, 380), transform=place))
     west, south, east, north = scene.bounds_lonlat

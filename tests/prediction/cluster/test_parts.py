@@ -22,7 +22,7 @@ from geoseg.prediction.cluster.executor import DaskExecutor
 from geoseg.prediction.cluster.pieces import PieceGrid
 from geoseg.prediction.journal import open_journal, pieces
 from geoseg.prediction.object_store import InStore, _open, check_store
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.prediction.worker_files import Kept
 from geoseg.rasters.scene import open_scene

@@ -31,7 +31,7 @@ from geoseg.models.engines.strips import Networks
 from geoseg.models.graph.size import SHIPPED
 from geoseg.models.legend import NODATA
 from geoseg.prediction.devices.predict_block import predict_block_on_devices
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.run import Run, plan_scene
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.scene import open_scene

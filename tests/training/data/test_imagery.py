@@ -6,7 +6,7 @@ import rasterio
 from standins import make_card, warned
 
 from geoseg.errors import GeosegWarning, MismatchError, SceneError
-from geoseg.prediction.plan import plan
+from geoseg.prediction.planning import plan
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.read import scaled
 from geoseg.rasters.scene import open_scene
