@@ -24,7 +24,7 @@ print(twice(21), thrice(14))
 PARENT = """
 from geoseg.compiled import compile_ahead
 
-compilation = compile_ahead("geoseg.roads", [["line_points", "graph.axes", "graph.gaps"]])
+compilation = compile_ahead("geoseg.roads", [["line_points", "graph.axes", "graph.joins"]])
 print(compilation._children[0].pid, flush=True)
 input()
 """

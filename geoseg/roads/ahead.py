@@ -8,7 +8,7 @@ COMPILING = "compiling the road tracer (first run only)"
 """Text of progress, which explains a slow first run."""
 
 _GROUPS = (
-    ("line_points", "graph.axes", "graph.junctions", "graph.gaps", "graph.islands", "graph.graph"),
+    ("line_points", "graph.axes", "graph.junctions", "graph.dead_ends", "graph.joins", "graph.islands", "graph.graph"),
     (
         "skeleton.widths",
         "skeleton.distance",
