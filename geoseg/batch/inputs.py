@@ -7,7 +7,8 @@ from pathlib import Path
 
 import rasterio
 
-from geoseg.datasets.discovery import find_images, is_pattern, without_labels
+from geoseg.datasets.layouts import without_labels
+from geoseg.datasets.listing import find_images, is_pattern
 from geoseg.errors import DataError, SceneError
 from geoseg.files import check_regular, direct, looking
 from geoseg.rasters.open import GDAL, on_disk, opened, unplaced

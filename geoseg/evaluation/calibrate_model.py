@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
-from geoseg.datasets.discovery import Files
+from geoseg.datasets.pairs import Files
 from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.files import check_outputs, check_suffix, whole
 from geoseg.models.bundle import INT8, read_card

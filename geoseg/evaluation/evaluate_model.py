@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Unpack
 
-from geoseg.datasets.discovery import RASTERS, Files, find_pairs
+from geoseg.datasets.listing import RASTERS
+from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import SceneError, UsageError
 from geoseg.models.bundle import read_card
 from geoseg.models.engines.engine import TTA, Loader, Precision

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from geoseg.datasets.discovery import IMAGE_MARK, LABEL_MARK, OTHER_LABELS, RASTERS, is_pattern, list_files
+from geoseg.datasets.layouts import IMAGE_MARK, LABEL_MARK, OTHER_LABELS
+from geoseg.datasets.listing import RASTERS, is_pattern, list_files
 from geoseg.errors import DataError, UsageError
 from geoseg.files import looking
 from geoseg.vectors.targets import VECTOR_ENDINGS

@@ -7,7 +7,7 @@ from itertools import compress, cycle, islice
 from pathlib import Path
 from typing import Unpack
 
-from geoseg.datasets.discovery import find_images
+from geoseg.datasets.listing import find_images
 from geoseg.errors import SceneError, UsageError
 from geoseg.files import check_outputs, check_suffix, whole
 from geoseg.models.bundle import INT8, Card, read_card

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import shapely
 from pyproj import CRS
 
-from geoseg.datasets.discovery import RASTERS
+from geoseg.datasets.listing import RASTERS
 from geoseg.errors import DataError
 from geoseg.files import check_regular
 from geoseg.sentences import unreadable

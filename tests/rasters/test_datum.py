@@ -13,7 +13,7 @@ from pyproj.transformer import TransformerGroup
 from standins import warned
 
 import geoseg
-from geoseg.datasets.discovery import Files
+from geoseg.datasets.pairs import Files
 from geoseg.prediction.aoi import read_aoi
 from geoseg.rasters.datum import rough_shift
 from geoseg.rasters.scene import open_scene

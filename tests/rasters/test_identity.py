@@ -13,7 +13,7 @@ from web_server import serving
 
 import geoseg
 from geoseg.datasets.codings import Coding
-from geoseg.datasets.discovery import Files
+from geoseg.datasets.pairs import Files
 from geoseg.errors import SceneError
 from geoseg.evaluation.class_mapping import map_classes
 from geoseg.evaluation.pairing import Pair

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rasterio.enums import ColorInterp
 
 from geoseg.datasets.codings import Coding
-from geoseg.datasets.discovery import Files, find_pairs
+from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import OutputError, SceneError, UsageError
 from geoseg.files import check_outputs, whole
 from geoseg.models.bundle import Scaling

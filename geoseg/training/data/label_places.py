@@ -11,7 +11,8 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from pyproj import CRS
 
-from geoseg.datasets.discovery import VECTORS, Files
+from geoseg.datasets.listing import VECTORS
+from geoseg.datasets.pairs import Files
 from geoseg.errors import DataError, GeosegWarning, SceneError
 from geoseg.rasters.datum import warn_of_shift
 from geoseg.rasters.georeference import warn

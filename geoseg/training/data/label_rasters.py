@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
-from geoseg.datasets.discovery import VECTORS
+from geoseg.datasets.listing import VECTORS
 from geoseg.errors import SceneError, UsageError
 from geoseg.rasters.grid import Grid
 from geoseg.rasters.ground import crs_of

@@ -10,7 +10,8 @@ import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 
-from geoseg.datasets.discovery import VECTORS, Files, find_pairs
+from geoseg.datasets.listing import VECTORS
+from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import UsageError
 from geoseg.models.bundle import Card, Scaling
 from geoseg.prediction.stretching import Imagery

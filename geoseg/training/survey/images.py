@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
-from geoseg.datasets.discovery import VECTORS, Files, find_pairs
+from geoseg.datasets.listing import VECTORS
+from geoseg.datasets.pairs import Files, find_pairs
 from geoseg.errors import SceneError
 from geoseg.prediction.stretching import Imagery
 from geoseg.rasters.bands import Band, alpha_of, find_bands, image_bands, refuse_negative, refuse_palette

@@ -13,7 +13,7 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from geoseg.datasets.codings import CODINGS, Coding
-from geoseg.datasets.discovery import VECTORS
+from geoseg.datasets.listing import VECTORS
 from geoseg.errors import DataError, SceneError, UsageError
 from geoseg.rasters.open import opened
 from geoseg.training.data.label_rasters import count_bands, is_coloured, pack_values, refuse_floats

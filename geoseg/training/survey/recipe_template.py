@@ -42,7 +42,7 @@ def _in_one_line(value: Any) -> Any:  # noqa: ANN401 - any value of the template
 
 
 def describe_data(images: str | Path, labels: str | Path | None = None) -> str:
-    """Write a recipe in TOML for images and labels, paired by `geoseg.datasets.discovery`.
+    """Write a recipe in TOML for images and labels, paired by `geoseg.datasets.pairs`.
 
     Its comments report bands, data type, GSD, and the values of labels with their shares. Classes get placeholder names
     unless the labels have a built-in coding.

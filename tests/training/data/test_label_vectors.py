@@ -14,7 +14,7 @@ from pyproj import Transformer
 from rasterio import Affine
 from standins import warned
 
-from geoseg.datasets.discovery import Files
+from geoseg.datasets.pairs import Files
 from geoseg.errors import DataError, SceneError, UsageError
 from geoseg.training.data.label_places import check_features, check_label, to_label_pixels
 from geoseg.training.data.label_vectors import VectorCoding, rasterise_labels

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from geoseg.datasets.discovery import find_images, find_pairs
+from geoseg.datasets.listing import find_images
+from geoseg.datasets.pairs import find_pairs
 from geoseg.errors import DataError
 
 LAYOUTS = {
