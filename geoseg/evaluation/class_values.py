@@ -17,7 +17,8 @@ from geoseg.models.legend import NODATA
 from geoseg.rasters.georeference import warn
 from geoseg.rasters.open import reading
 from geoseg.rasters.overlay import Indices
-from geoseg.rasters.read import PART_SIDE, Masked, gather, packed_colours
+from geoseg.rasters.read import PART_SIDE, Masked, colour_bands, gather, packed_colours
+from geoseg.rasters.values import refuse_scaled_ids
 from geoseg.sentences import counted
 from geoseg.tiling import Roi, roi_shape, within
 
@@ -68,7 +69,7 @@ def _read_values(raster: DatasetReader, codes: Codes, roi: Roi) -> Masked:
     window = Window.from_slices(*roi)
     with reading(raster):
         if codes.coloured:
-            values = packed_colours(raster, raster.read((1,) if raster.count == 1 else (1, 2, 3), window=window))
+            values = packed_colours(raster, raster.read(colour_bands(raster), window=window))
         else:
             values = raster.read(1, window=window)
         # GDAL would decode the raster a second time for the mask of a nodata value.
@@ -108,3 +109,5 @@ def check_bands(raster: DatasetReader, *, coloured: bool) -> None:
         raise SceneError(f"{found}; class ids need one (if its colours are classes, name their `coding`).")
     elif raster.count != 1 or not dtype.startswith(("int", "uint")):
         raise SceneError(f"{found}; class ids need one band of integers.")
+    else:
+        refuse_scaled_ids(raster)

@@ -18,6 +18,7 @@ from geoseg.rasters.open import opened, unplaced
 from geoseg.rasters.probabilities import check_probabilities, read_levels
 from geoseg.rasters.scene import Scene, open_scene
 from geoseg.rasters.unread import refuse_unread
+from geoseg.rasters.values import refuse_scaled_ids
 
 from .bands import Band
 from .classes import Classes, classes_of
@@ -138,6 +139,7 @@ def open_class_raster(source: str | Path) -> ClassRaster:
     if not np.issubdtype(np.dtype(scene.dtype), np.integer):
         raise SceneError(f"{scene.source} holds {scene.dtype} values; class ids are integers.")
     with unplaced(), opened(scene.source) as raster:
+        refuse_scaled_ids(raster)
         return ClassRaster(
             scene=scene,
             classes=classes_of(raster),

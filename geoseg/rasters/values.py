@@ -36,6 +36,16 @@ def check_units(name: str, units: Units) -> None:
             raise SceneError(f"{name} declares {unit}; correct them in the file.")
 
 
+def refuse_scaled_ids(raster: rasterio.DatasetReader) -> None:
+    """Raise SceneError if a raster of class ids declares that its values stand for others."""
+    declared = units_of(raster)[0]
+    if declared != Unit():
+        raise SceneError(
+            f"{raster.name} declares {declared} for its class ids; write the ids that they stand for (`gdal_translate "
+            "-unscale IN OUT.tif`), or remove the declaration (`gdal_translate -a_scale 1 -a_offset 0 IN OUT.tif`)."
+        )
+
+
 def is_physical(units: Units) -> bool:
     """Whether a band declares a scale or an offset."""
     return any(unit != Unit() for unit in units)

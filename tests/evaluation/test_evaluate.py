@@ -9,6 +9,7 @@ import pytest
 import rasterio
 from affine import Affine
 from PIL import Image
+from rasterio.enums import ColorInterp
 from scipy.ndimage import distance_transform_edt
 from sklearn.metrics import cohen_kappa_score, jaccard_score
 from standins import DAMAGED_LEGENDS, warned
@@ -160,6 +161,29 @@ def test_labels_compressed_with_loss(write_ids, blobs, tmp_path, single):
     assert found.classes == expected.classes
 
 
+@pytest.mark.parametrize("order", ["blue green red", "alpha red green blue", "blue green red alpha"])
+def test_colours_by_interpretation(write_ids, blobs, order):
+    """Bands of colours are taken by GDAL's colour interpretation: blue first would show other classes of Potsdam."""
+    ids = blobs(30, 30, classes=6)
+    ours = write_ids(ids, "a.tif", legend=LEGENDS["potsdam"])
+    red, green, blue = np.array([entry.rgb for entry in LEGENDS["potsdam"].classes], np.uint8)[ids].transpose(2, 0, 1)
+    bands = {"red": red, "green": green, "blue": blue, "alpha": np.full_like(red, 255)}
+    theirs = write_ids(np.stack([bands[name] for name in order.split()]), "b.tif")
+    with rasterio.open(theirs, "r+") as raster:
+        raster.colorinterp = [ColorInterp[name] for name in order.split()]
+    assert evaluate(ours, theirs, coding="potsdam").scores.overall_accuracy == 1
+
+
+@pytest.mark.parametrize("side", ["a.tif", "b.tif"])
+def test_ids_with_a_scale(write_ids, blobs, side):
+    """Ids that stand for others by a scale and offset, which QGIS shows, are refused on both sides."""
+    ours, theirs = (write_ids(blobs(20, 20), name) for name in ("a.tif", "b.tif"))
+    with rasterio.open(ours.with_name(side), "r+") as raster:
+        raster.scales = [2]
+    with pytest.raises(SceneError, match=rf"{side} declares scale 2 and offset 0 for its class ids"):
+        evaluate(ours, theirs)
+
+
 def test_metres(write_ids, blobs):
     """A distance in metres is that many pixels of the prediction."""
     place = rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000)
@@ -284,6 +308,34 @@ def test_a_mask_whose_other_classes_are_nodata(write_ids, blobs):
         f"All reference pixels with a class are road, and {(mask == 0).sum():,} have none, so no prediction"
     )
     assert not evaluate(ours, write_ids(mask, "c.tif"), single="road=255").notes
+
+
+def test_a_class_that_is_nodata(write_ids, blobs):
+    """A nodata value of the reference that is one of the classes is noted: its pixels are not scored."""
+    ours, theirs = write_ids(blobs(20, 20), "a.tif", legend=AERIAL), write_ids(blobs(20, 20), "b.tif", nodata=0)
+    note = (
+        "a: the reference declares its value 0 (building) as nodata, so those pixels are not scored: if they are of "
+        "that class, remove the declaration (`gdal_translate -a_nodata none IN OUT.tif`)."
+    )
+    assert note in evaluate(ours, theirs).sentences()
+    assert not evaluate(ours, theirs, ignore=["building"]).images[0].notes
+    assert not evaluate(ours, write_ids(blobs(20, 20), "c.tif", nodata=255)).images[0].notes
+    assert not evaluate(write_ids(blobs(20, 20), "d.tif", nodata=0), theirs).images[0].notes
+    assert evaluate(write_ids(blobs(20, 20), "e.tif"), theirs).images[0].notes
+
+
+@pytest.mark.parametrize("palette", [False, True])
+def test_a_colour_that_is_nodata(write_ids, blobs, palette):
+    """White as nodata, as `gdalwarp -dstnodata 255` declares it, is a class of Potsdam."""
+    ids, legend = blobs(20, 20, classes=6), LEGENDS["potsdam"]
+    colours = {number: entry.rgb for number, entry in enumerate(legend.classes)}
+    ours = write_ids(ids, "a.tif", legend=legend)
+    if palette:
+        theirs = write_ids(ids, "b.tif", colours=colours, nodata=0)
+    else:
+        theirs = write_ids(np.array([*colours.values()], np.uint8)[ids].transpose(2, 0, 1), "b.tif", nodata=255)
+    (note,) = evaluate(ours, theirs, coding="potsdam").images[0].notes
+    assert note.startswith(f"the reference declares its value {0 if palette else 255} (impervious surface) as nodata")
 
 
 def test_a_class_that_erosion_removes(write_ids, blobs):

@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio import Affine
 from standins import warned
 
-from geoseg.errors import GeosegWarning, UsageError
+from geoseg.errors import GeosegWarning, SceneError, UsageError
 from geoseg.models.legend import AERIAL
 from geoseg.polygons import polygonise
 
@@ -52,6 +53,15 @@ def test_values_outside_the_legend(write_ids):
     values[0, :9] = 9, 9, 9, 12, 12, 12, 17, 17, 17
     with warned(r"holds the values 9, 12 and 17, which its legend \(0 to 4\) does not list"):
         polygonise(write_ids(values, nodata=255, legend=AERIAL))
+
+
+def test_ids_with_an_offset(write_ids):
+    """Ids that stand for others by a scale and offset, which QGIS shows, are refused."""
+    path = write_ids(HALVES, nodata=255)
+    with rasterio.open(path, "r+") as raster:
+        raster.offsets = [1]
+    with pytest.raises(SceneError, match=r"tif declares scale 1 and offset 1 for its class ids"):
+        polygonise(path)
 
 
 def test_undeclared_nodata(write_ids):

@@ -9,8 +9,12 @@ import numpy.typing as npt
 from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import DataError, GeosegWarning, UsageError
 from geoseg.models.legend import NODATA, Legend
+from geoseg.rasters.open import opened
+from geoseg.rasters.read import nodata_code
+from geoseg.training.recipe.label_sets import LabelSets
 from geoseg.training.recipe.resolve import Run
 
+from .label_values import LabelEncoder
 from .label_vectors import VectorCoding, read_features
 from .pairs import Pair
 from .rendered import map_rendered_classes
@@ -63,6 +67,26 @@ def report_narrow_lines(pairs: Iterable[Pair]) -> None:
                 f"lines of data set {pair.data_set} are {coding.width_m:g} m wide, and its pixels {pair.gsd_m:.3g} m, "
                 "so that lines are broken in the labels; give the data set a larger width_m."
             )
+
+
+def report_hidden_classes(pairs: Iterable[Pair], labels: LabelSets) -> None:
+    """Warn of label rasters whose nodata value stands for a class: their pixels of that class are unlabelled."""
+    hidden: dict[tuple[str, str], list[str]] = {}
+    for pair in {pair.label: pair for pair in pairs}.values():
+        if not isinstance(pair.coding, LabelEncoder):
+            continue
+        with opened(str(pair.label), overviews=True, identity=pair.label_identity) as label:
+            code, nodata = nodata_code(label, coloured=pair.coding.coding.coloured), label.nodata
+        value = labels.ignored if code is None else pair.coding.table.get(int(code[0, 0]), labels.ignored)
+        if value != labels.ignored:
+            meant = " or ".join(labels.legend.names[number] for number in labels.allowed[value])
+            hidden.setdefault((f"{nodata:g}", meant), []).append(str(pair.label))
+    for (nodata, meant), names in hidden.items():
+        more = f", as do {len(names) - 1} more" if len(names) > 1 else ""
+        _warn(
+            f"{names[0]} declares its value {nodata} ({meant}) as nodata{more}, so that those pixels are unlabelled: "
+            "if they are of that class, remove the declaration (`gdal_translate -a_nodata none IN OUT.tif`)."
+        )
 
 
 def _check_classes(run: Run, trained: Counts) -> None:

@@ -18,8 +18,9 @@ from geoseg.rasters.grid import Grid
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import opened
 from geoseg.rasters.overlay import Indices, overlay_grid
-from geoseg.rasters.read import PART_SIDE, gather, packed_colours, read_nearest
+from geoseg.rasters.read import PART_SIDE, colour_bands, gather, packed_colours, read_nearest
 from geoseg.rasters.tags import check_same_classes, legend_of
+from geoseg.rasters.values import refuse_scaled_ids
 from geoseg.tiling import Roi
 
 from .label_values import LabelEncoder
@@ -63,14 +64,15 @@ def _check_kind(pair: Pair, encoder: LabelEncoder, label: rasterio.DatasetReader
             "set its coding to colours."
         )
     refuse_floats(label)
+    if not encoder.coding.coloured:
+        refuse_scaled_ids(label)
     check_same_classes("the recipe", encoder.legend, str(pair.label), legend_of(label))
 
 
 def _read_native(encoder: LabelEncoder, label: rasterio.DatasetReader, roi: Roi) -> Values:
     """Read ids or packed colours of a region of the label's own pixels."""
     window = Window.from_slices(*roi)
-    has_palette = label.colorinterp[0] == ColorInterp.palette
-    bands = [1, 2, 3] if encoder.coding.coloured and not has_palette else [1]
+    bands = colour_bands(label) if encoder.coding.coloured else [1]
     pixels = label.read(bands, window=window)
     valid = (label.read_masks(bands, window=window) > 0).any(axis=0)
     return pack_values(label, pixels, coloured=encoder.coding.coloured), valid

@@ -16,6 +16,8 @@ from geoseg.datasets.codings import CODINGS, Coding
 from geoseg.datasets.listing import VECTORS
 from geoseg.errors import DataError, SceneError, UsageError
 from geoseg.rasters.open import opened
+from geoseg.rasters.read import colour_bands
+from geoseg.rasters.values import refuse_scaled_ids
 from geoseg.training.data.label_rasters import count_bands, is_coloured, pack_values, refuse_floats
 from geoseg.training.data.label_vectors import NULL, format_values, read_features
 from geoseg.training.recipe.label_sets import OTHERS
@@ -86,7 +88,9 @@ def _survey_rasters(paths: Sequence[Path]) -> LabelSurvey:
         with opened(str(path)) as label:
             coloured = _holds_colours(label)
             kinds.setdefault(coloured, path)
-            pixels, valid = read_thinned(label, [1, 2, 3] if label.count >= 3 else [1])
+            if not coloured:
+                refuse_scaled_ids(label)
+            pixels, valid = read_thinned(label, colour_bands(label) if coloured else [1])
             found, times = np.unique(pack_values(label, pixels, coloured=coloured)[valid], return_counts=True)
             counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
     if len(kinds) > 1:

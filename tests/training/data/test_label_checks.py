@@ -3,9 +3,12 @@
 import warnings
 
 import geopandas
+import numpy as np
 import pytest
 import shapely
+from rasterio import Affine
 
+from geoseg.datasets.codings import LEGENDS
 from geoseg.errors import GeosegWarning
 
 
@@ -30,3 +33,49 @@ def test_lines_narrower_than_pixels(write_raster, coordinates, open_recipe, tmp_
     texts = [str(each.message) for each in caught if "width_m" in str(each.message)]
     assert len(texts) == reported
     assert all("lines of data set set are 0.8 m wide, and its pixels 1 m" in text for text in texts)
+
+
+def hidden(data):
+    """Warnings of nodata values that stand for a class."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", GeosegWarning)
+        data.check()
+    return [str(each.message) for each in caught if "as nodata" in str(each.message)]
+
+
+@pytest.mark.parametrize("split", [{"validation": 0.0}, {"validation": ["b"]}])
+def test_ids_that_are_nodata(write_raster, coordinates, open_recipe, split):
+    """A nodata value that is a class is reported once for all labels, unless `values` say that it is none."""
+    entry = {"name": "set", "images": "images", "labels": "labels", "split": split}
+    labels = (np.arange(2400).reshape(1, 40, 60) % 3).astype(np.uint8)
+    places = {name: Affine(1, 0, 500_000 + 100 * number, 0, -1, 5_400_000) for number, name in enumerate("abc")}
+    for name, transform in places.items():
+        write_raster(f"images/{name}.tif", coordinates(40, 60), transform=transform)
+        write_raster(f"labels/{name}.tif", labels, transform=transform, nodata=0)
+    (text,) = hidden(open_recipe(entry))
+    assert "a.tif declares its value 0 (land) as nodata, as do 2 more, so that those pixels are unlabelled" in text
+    assert not hidden(open_recipe(entry | {"values": {"0": "ignore", "1": "road", "2": "water"}}))
+    (text,) = hidden(open_recipe(entry | {"values": {"0": ["land", "water"], "1": "road", "2": "water"}}))
+    assert "declares its value 0 (land or water) as nodata" in text
+    for name, transform in places.items():
+        write_raster(f"labels/{name}.tif", labels, transform=transform, nodata=9)
+    assert not hidden(open_recipe(entry))
+
+
+@pytest.mark.parametrize("nodata", [255, 0, None])
+@pytest.mark.parametrize("palette", [False, True])
+def test_colours_that_are_nodata(write_raster, coordinates, open_recipe, palette, nodata):
+    """White as nodata, as `gdalwarp -dstnodata 255` declares it, is a class of Potsdam; black is none."""
+    write_raster("image.tif", coordinates(40, 60))
+    ids = np.arange(2400).reshape(1, 40, 60) % 6
+    colours = np.array([entry.rgb for entry in LEGENDS["potsdam"].classes], np.uint8)
+    if palette:
+        table = dict(enumerate(map(tuple, [*colours.tolist(), (0, 0, 0)])))
+        write_raster("label.tif", ids.astype(np.uint8), palette=table, nodata={255: 0, 0: 6}.get(nodata))
+    else:
+        write_raster("label.tif", colours[ids[0]].transpose(2, 0, 1), nodata=nodata)
+    entry = {"name": "set", "images": "image.tif", "labels": "label.tif", "coding": "potsdam"}
+    found = hidden(open_recipe(entry, legend="potsdam"))
+    assert [f"its value {0 if palette else 255} (impervious surface) as nodata" in text for text in found] == [True] * (
+        nodata == 255
+    )

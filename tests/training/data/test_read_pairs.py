@@ -7,6 +7,7 @@ import pytest
 import rasterio
 from pyproj import Transformer
 from rasterio import Affine
+from rasterio.enums import ColorInterp
 from standins import warned
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
@@ -170,6 +171,19 @@ def test_palettes(write_raster, coordinates, only_pair):
     np.testing.assert_array_equal(read_labels(pair, whole(pair)), indices[0])
 
 
+@pytest.mark.parametrize("order", ["blue green red", "alpha red green blue"])
+def test_colours_by_interpretation(write_raster, coordinates, only_pair, order):
+    """Bands of colours are taken by GDAL's colour interpretation: blue first would show other classes of Potsdam."""
+    colours = {"red": [0, 0, 255], "green": [0, 255, 255], "blue": [255, 255, 0], "alpha": [255, 255, 255]}
+    wanted = (np.arange(600).reshape(20, 30) % 3).astype(np.uint8)
+    write_raster("image.tif", coordinates(20, 30))
+    bands = np.array([colours[name] for name in order.split()], np.uint8)[:, wanted]
+    with rasterio.open(write_raster("label.tif", bands), "r+") as label:
+        label.colorinterp = [ColorInterp[name] for name in order.split()]
+    pair = only_pair(images="image.tif", labels="label.tif", coding="potsdam", legend="potsdam", **RGB)
+    np.testing.assert_array_equal(read_all(pair), np.array([1, 2, 4])[wanted])
+
+
 def test_a_pixel_more_or_less(write_raster, coordinates, ids, only_pair):
     """Labels without georeference may differ by one pixel in size, as in parts of MBRSC; more is an error."""
     write_raster("image.png", coordinates(20, 30), transform=None)
@@ -255,6 +269,15 @@ def test_labels_with_another_legend(write_raster, coordinates, ids, only_pair):
     with pytest.raises(SceneError, match=r"the recipe has the classes land, road, water, but .* has water, road, land"):
         read_all(only_pair(**place))
     read_all(only_pair(**place, values={"0": "water", "1": "road", "2": "land"}))
+
+
+def test_ids_with_an_offset(write_raster, coordinates, ids, only_pair):
+    """Ids that stand for others by a scale and offset, which QGIS shows, are refused."""
+    write_raster("image.tif", coordinates(20, 30))
+    with rasterio.open(write_raster("label.tif", ids(20, 30)), "r+") as label:
+        label.offsets = [1]
+    with pytest.raises(SceneError, match=r"label\.tif declares scale 1 and offset 1 for its class ids"):
+        read_all(only_pair(images="image.tif", labels="label.tif"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
+import rasterio
 import shapely
+from rasterio.enums import ColorInterp
 
 from geoseg.errors import DataError, GeosegError, SceneError, UsageError
 from geoseg.training.survey.images import survey_images
@@ -142,6 +144,15 @@ def test_colours_of_a_palette(seen, ids):
     """A palette with two colours of a built-in coding is not that coding."""
     found = seen(label=ids, palette={0: (255, 0, 0), 1: (0, 255, 0)}).labels
     assert (found.coding, dict(found.counts)) == ("colours", {"#00ff00": 0.5, "#ff0000": 0.5})
+
+
+def test_colours_by_interpretation(seen, write_raster, tmp_path):
+    """Colours are listed as they look, in whatever order their bands are."""
+    seen(label=coloured((255, 0, 10), (0, 20, 255)))
+    with rasterio.open(tmp_path / "labels/a.tif", "r+") as label:
+        label.colorinterp = [ColorInterp.blue, ColorInterp.green, ColorInterp.red]
+    found = survey_images(str(tmp_path / "images"), str(tmp_path / "labels")).labels
+    assert dict(found.counts) == {"#0a00ff": 0.5, "#ff1400": 0.5}
 
 
 @pytest.mark.parametrize(
