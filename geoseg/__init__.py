@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from .version import __version__
 
-# TensorFlow 2.20 and later show their SQLite, zlib and OpenSSL to the whole process, so that GDAL and PROJ take some
-# functions of them and some of their own libraries (https://github.com/tensorflow/tensorflow/issues/124205). Without
-# this module TensorFlow keeps them to itself.
+# TensorFlow 2.20 and later expose their SQLite, zlib and OpenSSL to the whole process, so that GDAL and PROJ mix
+# functions of these with those of their own libraries (https://github.com/tensorflow/tensorflow/issues/124205). Without
+# this module, TensorFlow does not expose them.
 sys.modules.setdefault("tensorflow.python.pywrap_dlopen_global_flags", None)  # type: ignore[arg-type]
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ class Model:
     name
         Name of a model, as `geoseg models` lists it, or path of a bundle.
     load
-        Loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
+        Function that loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
 
     Raises
     ------
@@ -137,7 +137,7 @@ class Model:
         array
             Bands first, `(bands, rows, columns)`; a DataArray may have its dimensions in any order. Bands are taken in
             the order of the model's, unless a DataArray names them (by labels, or `long_name` as rioxarray has it) or
-            `bands` chooses. Scale and offset of a DataArray are those of a file.
+            `bands` chooses. Scale and offset of a DataArray are used like a file's.
         geobox
             Grid of the array; by default that of the DataArray (`.odc` or `.rio`). Without one, pixels are assumed
             square and `image_gsd_m` wide.
@@ -202,7 +202,7 @@ class Model:
             return self._engines[options]
 
     def _runtime(self, settings: Settings) -> Runtime | None:
-        """Choose engine, precision and devices once for each wish: asking for devices may take as long as a tile."""
+        """Choose engine, precision and devices once for each set of options, since listing devices is slow."""
         wish = settings.engine, settings.precision, settings.devices
         with self._loading:
             if wish not in self._runtimes:

@@ -18,11 +18,12 @@ _PROPOSALS = ("{parent}_{stem}", "{n}_{stem}")
 
 
 def name_results(sources: Sequence[str | Path | Asset], template: str = DEFAULT_NAME) -> list[str]:
-    """Return what the results of each scene of a call are named after.
+    """Return the name of the results of each scene of a call.
 
     `{stem}` is the scene's file name without extension, or the id of its STAC item; `{parent}` the name of its folder,
-    in a URL the last before the file, or else the host or bucket; `{n}` its number in the call, from 1, with zeros to
-    the width of the count. UsageError reports a template that makes no file names, or one name for several scenes.
+    in a URL the last before the file, or else the host or bucket; `{n}` its number in the call, from 1, zero-padded to
+    the width of the count. UsageError reports a template that makes no valid file names, or the same name for several
+    scenes.
     """
     _check_fields(template)
     names = _fill(template, sources)
@@ -68,7 +69,7 @@ def _fill(template: str, sources: Sequence[str | Path | Asset]) -> list[str]:
 
 def _parent(source: str) -> str:
     file = file_of(source)
-    # Not `resolve`: who links files into a folder means that folder.
+    # Not `resolve`: a user who links files into a folder means that folder.
     return Path(file if "://" in file else os.path.abspath(file)).parent.name  # noqa: PTH100
 
 

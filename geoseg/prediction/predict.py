@@ -45,13 +45,13 @@ def predict(
     folder
         Folder for the results, created if missing.
     name
-        What results are named after: a template with the fields `{stem}`, `{parent}` and `{n}`; see `name_results`.
+        Template for the names of results, with the fields `{stem}`, `{parent}` and `{n}`; see `name_results`.
     overwrite
         Replace existing results.
     executor
         Runs the blocks: `LocalExecutor()` by default, or `DaskExecutor(client=…)`.
     load
-        Loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
+        Function that loads an engine from a bundle, in place of `engine`, `precision` and `devices`.
     progress
         Called with finished pixels, all pixels, and a text that explains a slow first run on a machine, else `""`.
     **options
@@ -86,7 +86,7 @@ def predict_each(
 ) -> Iterator[tuple[str, Outcome]]:
     """Predict scenes, and yield each with its result or error, in order.
 
-    All scenes are named first: UsageError refuses one name for several, before anything is written.
+    Results are named first: UsageError reports a name that several scenes would share, before anything is written.
 
     The next scene is read and scored while the files of the last are written; on a cluster, as many scenes are in
     progress as its workers have room for. `progress` is called with the source of each scene, or the id of its STAC
@@ -119,6 +119,6 @@ def predict_each(
 
 @dataclass(frozen=True, kw_only=True)
 class _Numbered(Turn):
-    """The turn of one of the scenes, which may end in another order."""
+    """The turn of one of the scenes; scenes may end in another order."""
 
     number: int

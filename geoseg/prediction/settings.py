@@ -55,13 +55,13 @@ class Settings:
     bands: tuple[int, ...] | None = None
     """Band numbers of the scene, from 1, in the order of the model's bands."""
     nodata: float | Iterable[float] | None = ()
-    """Values without data that the scene does not declare: one, or one for each of the model's bands. As always,
-    pixels are nodata where a negative value is in any band, or another value in all bands."""
+    """Values without data that the scene does not declare: one, or one for each of the model's bands. As with declared
+    values, a pixel is nodata if any band has a negative one, or all bands have another one."""
     stretch: str = "auto"
-    """How the scene's values become the network's 0–255: `auto`, by the model's scaling if it has one for them, else by
-    a stretch between percentiles 2 and 98 of each band; `none`, by the model's only; `pLOW,pHIGH`, by percentiles;
-    `LOW,HIGH` or `LOW,HIGH;LOW,HIGH;…`, from these values of all bands or of each; `joint`, between percentiles 2 and
-    98 of all scenes of a call. Values are those after the scale and offset that the scene declares."""
+    """How the scene's values become the network's 0–255. `auto`: the model's scaling if it has one for them, else a
+    stretch between percentiles 2 and 98 of each band; `none`: the model's scaling only; `pLOW,pHIGH`: these
+    percentiles; `LOW,HIGH` or `LOW,HIGH;LOW,HIGH;…`: these values, for all bands or for each; `joint`: percentiles 2
+    and 98 of all scenes of a call. Values are taken after the scale and offset that the scene declares."""
     stretch_from: Path | str | None = None
     """Scene whose percentiles stretch this one."""
     tile: int | None = None
@@ -77,12 +77,12 @@ class Settings:
     devices: str = "auto"
     """`auto`, `cpu`, `all`, or devices of the Keras backend such as `gpu:0,1`."""
     batch_size: int | None = None
-    """Tiles per network call on a GPU, by default as many as fit its memory; in OpenVINO, tiles in work at a time, by
-    default one for every four cores and at most four. Without effect in Keras and ONNX Runtime on a CPU."""
+    """Tiles per network call on a GPU, by default as many as fit its memory; in OpenVINO, tiles scored at the same
+    time, by default one for every four cores and at most four. Without effect in Keras and ONNX Runtime on a CPU."""
     gsd_m: float | None = None
     """Ground sample distance (GSD) to predict at, metres."""
     overviews: bool = False
-    """Read the scene's overview nearest to the working GSD, as fine or finer, in place of its own pixels."""
+    """Read the coarsest overview that is at least as fine as the working GSD, in place of the scene's own pixels."""
     match_input: bool = False
     """Write rasters on the scene's pixel grid instead of the model's."""
     aoi: Path | str | Bounds | None = None
@@ -98,8 +98,8 @@ class Settings:
     probabilities: bool = False
     """Also write the probability of every class."""
     min_confidence: float | None = None
-    """Lowest probability of a class in the class raster, 0 to 1: below it, a pixel is unknown, with an id of its own.
-    Compared as it is stored, in steps of 1/254. Does not affect roads."""
+    """Lowest probability of a class in the class raster, 0 to 1; a pixel below it is unknown, with an id of its own.
+    Probabilities are compared as they are stored, in steps of 1/254. Does not affect roads."""
     roads: bool = True
     """Trace the road network, if the model has a road class."""
     formats: tuple[str, ...] = ("geojson",)
@@ -178,7 +178,7 @@ class Settings:
 
 
 def _several(given: float | Iterable[float] | None) -> Iterable[Any]:
-    """Return several values as they are, and one as the only one: a number, a text, or an array without dimensions."""
+    """Return several values as they are, and a single one (a number, a text, or a 0-dimensional array) in a tuple."""
     if given is None:
         return ()
     if isinstance(given, Iterable) and not isinstance(given, str) and getattr(given, "ndim", 1) > 0:
