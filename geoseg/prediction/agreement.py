@@ -20,7 +20,7 @@ class Agreement:
     same_class: float
     """Share of pixels to which both give the same class."""
     by_class: Mapping[str, float]
-    """The same share among the pixels to which the first engine gives the class; classes without any are left out."""
+    """The same share by class, among the pixels to which the first engine gives it; without classes that have none."""
     probability_difference: float
     """Mean absolute difference of probabilities, over pixels and classes."""
 

@@ -146,12 +146,12 @@ def _polygons(rings: Rings) -> list[dict[str, Any]]:
 
 
 def _clip_near(grid: GeoBox, rings: Rings, crs: str) -> Rings:
-    """Clip to the surroundings of the grid: the grid's CRS may not be defined further away."""
+    """Clip to the surroundings of the grid, since the grid's CRS may not be defined further away."""
     bounds = grid.boundingbox
     to_area = Transformer.from_crs(crs_of(grid), crs, always_xy=True)
     left, bottom, right, top = to_area.transform_bounds(bounds.left, bounds.bottom, bounds.right, bounds.top)
     turn, around = turn_of(CRS(crs)), turn_of(crs_of(grid))
-    if around is not None and bounds.right - bounds.left >= around:  # of which PROJ returns what is beyond a turn
+    if around is not None and bounds.right - bounds.left >= around:  # where PROJ returns coordinates beyond a full turn
         left, right = (0, 0) if turn is None else (left, left + turn)
     elif turn is not None and left > right:  # across the antimeridian, as PROJ returns it
         right += turn

@@ -19,7 +19,7 @@ _LATTICE = (32, 64)
 
 @dataclass(frozen=True, kw_only=True)
 class ClassArea:
-    """Pixels, share and ground area of one class, or of what is unknown."""
+    """Pixels, share and ground area of one class, or of unknown pixels."""
 
     name: str
     colour: str

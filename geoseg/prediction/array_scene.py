@@ -42,7 +42,7 @@ class ArrayScene:
     masked: npt.NDArray[np.bool_] | None = None
     """Values without data `(bands, rows, columns)`, apart from those of the nodata value."""
     fill: float | None = None
-    """Nodata value of the file that `masked` was read from, if it was."""
+    """Nodata value of the file from which `masked` was read, if any."""
 
     def __post_init__(self) -> None:
         if self.pixels.dtype == np.float16:  # which GDAL stores from version 3.11 on

@@ -62,8 +62,8 @@ def _read(plan: Plan, block: Roi, tile_rows: range, waiting: deque[Strip]) -> It
 def _score(plan: Plan, block: Roi, strips: Generator[Strip, None, None], engine: Engine) -> Iterator[Scored | None]:
     """Score strips from top to bottom, each tile in lattice order; None for a strip without data.
 
-    Tiles that the network is scoring are finished before such a strip is passed on, so that strips are not read ahead
-    without limit, however many in a row have no data.
+    Before such a strip is passed on, the tiles in progress are finished, so that a long run of strips without data is
+    not read ahead without limit.
     """
     first: list[Strip] = []
     ended = False

@@ -78,7 +78,7 @@ def _numbers(
 
 
 def _select(values: Any, array: "DataArray", dimension: Hashable) -> list[Any]:  # noqa: ANN401 - what an attribute holds
-    """Select the value of each band, which a selection of bands still has of all of the file; empty if it has not."""
+    """Select the value of each band: a selection of bands still has those of the whole file. Empty without any."""
     values, labels = list(values), _labels(array, dimension)
     if labels.dtype.kind in "iu" and all(1 <= label <= len(values) for label in labels):
         return [values[label - 1] for label in labels]

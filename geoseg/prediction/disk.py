@@ -10,9 +10,9 @@ from geoseg.rasters.validity import Validity
 from geoseg.tiling import Roi, roi_shape
 
 _NOISY = 0.6
-"""Most bytes that compression leaves of a byte; of pure noise, a little more."""
+"""Largest ratio of compressed to uncompressed bytes; pure noise takes a little more."""
 _CONSTANT = 0.002
-"""Bytes that it leaves of a byte without data: twice the least of deflate."""
+"""The same ratio for pixels without data: twice the least of deflate."""
 _FEWEST = 10**8
 """Pixels of a region large enough to open its file once more for a better estimate."""
 

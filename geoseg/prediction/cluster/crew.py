@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from distributed import Future
 
 _QUEUED_S = 0.5
-"""Work that waits at each worker, so that it has some while the client hears of what it has finished."""
+"""Blocks that wait at each worker, so that it stays busy until the client learns what it has finished."""
 _MOST_QUEUED = 16
 _LOOK_S = 2.0
 """How often the client looks for workers that have joined or left."""
 _BLOCKS_EACH = 8
-"""Scenes with fewer blocks are for one worker each, while others come: rows that two workers share are scored twice."""
+"""A scene with fewer blocks goes to one worker while more follow: rows that two workers share are scored twice."""
 
 
 class Roster:
-    """The addresses of the workers, asked for now and then: those of many take long to arrive."""
+    """The addresses of the workers, updated only now and then: many take long to transfer."""
 
     def __init__(self, ask: Callable[[], frozenset[str]]) -> None:
         self._ask = ask
@@ -32,7 +32,7 @@ class Roster:
         self._asked_s: float | None = None
 
     def addresses(self) -> frozenset[str]:
-        """Return them as they were some seconds ago at most."""
+        """Return the addresses, which may be some seconds old."""
         if self._asked_s is None or time.monotonic() - self._asked_s > _LOOK_S:
             self._known = self._ask()
             self._asked_s = time.monotonic()
@@ -40,7 +40,7 @@ class Roster:
 
 
 class Crew:
-    """Keeps each worker in blocks: of its scene, of the next, or at the end, of what another has left."""
+    """Supplies each worker with blocks: of its scene, of the next one, or at the end, of another worker's remainder."""
 
     def __init__(self, works: Iterable[Work], roster: Roster) -> None:
         self._coming, self._more = iter(works), True
@@ -99,7 +99,7 @@ class Crew:
         return dealt
 
     def began(self, future: "Future[Any]", work: Work, worker: str | None) -> None:
-        """Take note of a block that was handed out."""
+        """Record a block that was handed out."""
         self._running[future] = work, worker
         if worker in self._queues:
             self._queues[worker] += 1
@@ -109,7 +109,7 @@ class Crew:
         return self._running.get(future, (None,))[0]
 
     def ended(self, future: "Future[Any]", seconds: float) -> None:
-        """Take note of a block that is finished, and how long it took."""
+        """Record a finished block, and how long it took."""
         self._depth = min(_MOST_QUEUED, ceil(_QUEUED_S / max(seconds, 1e-3)))
         worker = self._running[future][1]
         if worker is not None:

@@ -25,7 +25,7 @@ class _Span(Generic[S]):
     """Pixels from one row of tiles to the next."""
 
     def kept(self) -> int:
-        """Return how many blocks to keep, so that their owner ends at about the same time as who takes the rest.
+        """Return how many blocks the owner keeps, to end at about the same time as the worker that takes the rest.
 
         The owner is in the middle of a block before them; the other scores a row of tiles twice.
         """
@@ -74,7 +74,7 @@ class Deal(Generic[S]):
         return span.scene, span.blocks[span.places[0]]
 
     def share(self) -> None:
-        """Free the lower part of the longest span, unless its owner will have done it as soon."""
+        """Free the lower part of the longest span, unless its owner would finish it as soon."""
         if not self._owned:
             return
         owner = max(self._owned, key=lambda worker: len(self._owned[worker].places))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _SOONER = 1
-"""Priority of what others wait for."""
+"""Priority of tasks that others wait for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,8 @@ class DaskExecutor:
     The workers predict blocks, trace roads and write files, each task with the threads of its worker; the client only
     deals them out. They must see scenes under the same names and have the same hardware and geoseg. Engine, precision
     and devices are chosen on the workers: `auto` uses their GPUs, whatever the client has. If the scheduler ends, a
-    ClusterError says so, and the same call resumes. UsageError if `parts` is no URL of fsspec's, or needs a package.
+    ClusterError says so, and the same call resumes. Raises UsageError if `parts` is not a URL that fsspec can open, or
+    its package is not installed.
     """
 
     client: "Client"
@@ -71,7 +72,7 @@ class DaskExecutor:
 
     @property
     def writers(self) -> int:
-        """Two scenes for each worker: of the one it writes the files, and of the other the client names them."""
+        """Two scenes for each worker: it writes the files of one while the client renames those of the other."""
         return 2 * self.workers
 
     @property

@@ -95,7 +95,7 @@ class SpreadFinisher:
         return self._traced
 
     def stop(self) -> None:
-        """Have `check` raise, and cancel what has not begun."""
+        """Make `check` raise, and cancel tasks that have not begun."""
         self._stopped.set()
         self._cancel(self._traced)
 

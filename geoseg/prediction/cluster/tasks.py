@@ -33,7 +33,7 @@ from .versions import another_version
 R = TypeVar("R")
 
 _ONE_BLOCK = Lock()
-"""Blocks of a worker run one after the other: its cores share each, and the next takes what the last has left."""
+"""Blocks of a worker run one after the other: its cores share each, and the next one uses scores of the last."""
 
 
 class _Left:
@@ -44,12 +44,12 @@ class _Left:
         self._carried: Carried = {}
 
     def take(self, job: Job) -> Carried:
-        """Return what was left for a block of the same columns; else nothing."""
+        """Return the scores left for a block of the same columns, if any."""
         cols = job.block[1]
         of = job.journal.folder, cols.start, cols.stop
         if of != self._of:
             self._of, self._carried = of, {}
-        # Of other places, it would only take memory.
+        # Scores for other places would only take memory.
         first = job.plan.lattice.rows.touching(job.block[0].start, job.block[0].stop).start + 1
         self._carried = {row: strip for row, strip in self._carried.items() if row == first}
         return self._carried
@@ -151,7 +151,7 @@ def keep(value: R) -> R:
 
 
 def choose(settings: Settings) -> tuple[Runtime, list[str]]:
-    """Choose what runs the network; also return the sentences of warnings, which nobody would see on a worker."""
+    """Choose what runs the network; also return the texts of warnings, which nobody would see on a worker."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         runtime = settings.choose_runtime()

@@ -49,8 +49,8 @@ def lost(client: "Client") -> ClusterError:
 def with_sendable_errors(task: Callable[..., R], *arguments: Any) -> R:  # noqa: ANN401 - of the task
     """Run a task; errors of geoseg and the operating system come without their causes: those of GDAL cannot be pickled.
 
-    A file that does not answer is an OutputError, since a TimeoutError would be taken for the scheduler's. No context
-    manager: what it raises has the error that it handles as its context.
+    A time-out on a file becomes an OutputError, since a TimeoutError would be taken for the scheduler's. This is not a
+    context manager, whose errors would have the original error as their context.
     """
     try:
         return task(*arguments)

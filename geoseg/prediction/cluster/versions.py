@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def check_workers(client: "Client") -> int:
-    """Count the workers; UsageError if one has no geoseg, or another version, which may lack what it is sent."""
+    """Count the workers; UsageError if one has no geoseg, or another version, which may lack code that it is sent."""
 
     # Within this function, since Dask sends such a function as code, and others by the name of their module.
     def installed() -> str | None:

@@ -92,7 +92,7 @@ class Dealer:
     def take(self, network: Network, *, wait: bool) -> Strip | Seam | None:
         """Take a seam with a side on the network's device, else the first strip that nobody has taken.
 
-        None if there is no work, now or any more; with `wait`, any more.
+        Returns None if there is no work now; with `wait`, only if there will be none any more.
         """
         with self._changed:
             while self.wants(network):

@@ -1,1 +1,1 @@
-"""What this machine has for predictions, and what is wrong with it."""
+"""Check what this machine has for predictions, and report what is wrong with it."""

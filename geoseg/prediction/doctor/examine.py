@@ -1,4 +1,4 @@
-"""Examine all that predictions use. Libraries are imported in a child process, which they may end or hold up."""
+"""Examine all that predictions use. Libraries are imported in a child process, which they may end or block."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _PYTHON = "Python"
 
 
 def examine(*, devices: bool = False) -> list[Finding]:
-    """Return what predictions use and what is wrong with it; never fails over what is broken.
+    """Return what predictions use and what is wrong with it; does not fail, whatever is broken.
 
     Keras and its backend, which take seconds, are started only with `devices`, or if there is a GPU and OpenVINO is
     broken, so that a prediction would need them. `geoseg predict` can run unless a finding `blocks`.
@@ -54,7 +54,7 @@ def _unstarted(finding: Finding) -> Finding:
 
 
 def _probe(names: Sequence[str]) -> Iterator[Finding]:
-    """Run probes in a child process, and those after one that ended it in another."""
+    """Run probes in a child process; if one ends it, run the remaining ones in another."""
     while names:
         output, fault = _run(names)
         first, current = names[0], None
@@ -73,7 +73,7 @@ def _probe(names: Sequence[str]) -> Iterator[Finding]:
             # It ended before the next one, or did not even begin.
             current, names = (names[0], names[1:]) if output else (_PYTHON, ())
         if current is not None and current != first and fault == _SLOW:
-            names = (current, *names)  # it had only what those before it left of the time
+            names = (current, *names)  # it had only the time that the probes before it left
         elif current is not None:
             yield from found
             yield Finding(
