@@ -63,7 +63,7 @@ class Executor(Tasks, Protocol):
 class LocalExecutor:
     """Runs blocks one after another in this process; all cores or devices share each.
 
-    Small scenes overlap: the next is read and scored while OpenVINO finishes the last tiles of those before it.
+    Small scenes overlap: the next one is read and scored while OpenVINO finishes the last tiles of those before it.
     """
 
     workers = 1
@@ -114,7 +114,7 @@ def _is_small(work: Work) -> bool:
 
 
 class _Ahead:
-    """Predicts a scene in a thread of its own; iterating waits for what is finished, and raises what ended it."""
+    """Predicts a scene in a thread of its own; iterating waits for finished regions, and raises its error."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -152,7 +152,7 @@ def _run(work: Work) -> Generator[Finished, None, None]:
 
 
 def _take(work: Work, finished: Iterable[Finished]) -> tuple[Work, Exception | None]:
-    """Take what is finished of a scene as it comes; return the scene, and the error that ended it, if any."""
+    """Take the finished regions of a scene as they come; return the scene, and the error that ended it, if any."""
     try:
         for each in finished:
             work.take(each)

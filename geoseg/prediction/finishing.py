@@ -161,7 +161,7 @@ class Finisher:
                     if self._skeleton is not None and layer.name == road_layer:
                         road = values[road_number - 1]
                         if len(values) > 1 and not is_repeated(road):
-                            road = road.copy()  # so that the other bands are freed
+                            road = road.copy()  # to free the other bands
                         with clock.waiting("assemble"):
                             self._skeleton.put(road)
                 while band.held:

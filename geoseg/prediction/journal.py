@@ -45,7 +45,7 @@ _WITHOUT_EFFECT = (
     *("engine", "precision", "devices", "batch_size", "memory", "max_pixels"),
     *("formats", "match_input", "stac", "report"),
 )
-"""Settings that do not change a piece; in place of the first four, the runtime chosen by them is compared."""
+"""Settings that do not change a piece; instead of the first four, the runtime that they choose is compared."""
 _COMPARED_OTHERWISE = ("stretch", "stretch_from")
 """Settings whose result, the scaling, is compared."""
 
@@ -59,7 +59,7 @@ class Journal:
     folder: Path
     """Folder in `work` for one plan."""
     parts: Parts
-    """The pieces, and what workers make of them: in `folder`, or in an object store."""
+    """The pieces, and files that workers make from them: in `folder`, or in an object store."""
     grid: GeoBox
 
     @property
@@ -99,13 +99,13 @@ class Journal:
 
     @property
     def empty(self) -> bool:
-        """Whether no run, of this plan or another, could resume from it."""
+        """Whether there is nothing from which any run, of this plan or another, could resume."""
         return not (any(self.work.glob("*/classes_*.tif")) or self.parts.resumable)
 
     def discard(self) -> None:
         """Remove the work folder, with the pieces of other plans, and the pieces of this one wherever they are."""
         self.parts.remove()
-        # Half removed under its own name, it would be taken for one to resume from after a kill.
+        # If it were half removed under its own name at a kill, a run would try to resume from it.
         with suppress(OSError):
             self.work.replace(self._removed)
         shutil.rmtree(self._removed, ignore_errors=True)

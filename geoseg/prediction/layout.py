@@ -16,7 +16,7 @@ MAX_ENLARGEMENT = 4.0
 _BLURRED = 2.0
 """Enlargement beyond which, within `SAME_GSD`, a scene is much more blurred than what models are trained on."""
 _ROOM = 1.25
-"""A scene that fits a tile this much larger than the model's gets one: less work than two or four, and no seam."""
+"""A scene that fits a tile this much larger than the model's is one tile: less work than two or four, and no seam."""
 _BLOCKS_EACH = 8
 """Blocks for each of several workers, if there are enough tiles."""
 _TILES_DOWN = 4

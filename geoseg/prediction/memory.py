@@ -27,7 +27,7 @@ QUEUED = 4
 STRIP_ROWS = 512
 """Rows per strip of work rasters."""
 STRIPS_AHEAD = 4
-"""Strips that are read and not yielded: in work, read ahead, and waiting for their turn; so many for each device."""
+"""Strips that are read and not yet yielded, for each device: in progress, read ahead, and waiting for their turn."""
 MAX_CACHE_BYTES = 256 * 2**20
 """Largest cache of decoded blocks of a scene's file."""
 _TRACED_BYTES = 128 * 2**20

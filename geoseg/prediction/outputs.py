@@ -34,7 +34,7 @@ class Outputs:
     item: Path | None
     """STAC item of all other files."""
     companions: tuple[Path, ...]
-    """Files of the same scene that other settings may have written; overwriting removes those that geoseg wrote."""
+    """Files of the same scene from runs with other settings; overwriting removes those that geoseg wrote."""
 
     @property
     def files(self) -> tuple[Path, ...]:

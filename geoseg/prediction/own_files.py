@@ -27,7 +27,7 @@ _GENERATOR, _HEAD = b'<meta name="generator" content="geoseg', 500
 def is_own(path: Path) -> bool:
     """Whether geoseg wrote a result, or the style or road network beside one; False where no file is.
 
-    A network in GeoJSON that another program has saved since is that program's.
+    A GeoJSON network saved since by another program counts as that program's.
     """
     tests = {".tif": _raster, ".qml": _style, ITEM_ENDING: _item, PAGE_ENDING: _page, ".geojson": _geojson}
     return _passes(path, tests.get(path.suffix, _network)) is True

@@ -43,7 +43,7 @@ def plan(
     """
     if card.window not in FAMILIES:
         raise BundleError(f"model {card.name} names the window {card.window!r}; known are {', '.join(FAMILIES)}.")
-    # First, since no other choice gives an elevation model its missing bands.
+    # Bands first: an elevation model lacks them, whatever else is chosen.
     imagery, assumed = find_imagery(scene, card, settings)
     grid = choose_grid(scene, card, settings)
     check_size(scene.source, grid.shape, settings.max_pixels, what="would be predicted at")

@@ -34,7 +34,7 @@ class Prepared:
     load: Loader
     executor: Executor
     workers: int
-    """Number of blocks predicted at the same time, asked once: a cluster may grow between two scenes."""
+    """Number of blocks predicted at the same time, determined once: a cluster may grow between two scenes."""
 
     def __post_init__(self) -> None:
         """Raise UsageError if GDAL lacks a driver."""

@@ -43,7 +43,7 @@ class RasterWriting:
     parts: Parts
     submit: Submit
     check: Callable[[], None]
-    """Raises `Stopped` once the run is to end."""
+    """Raises `Stopped` once the run has been stopped."""
     workers: int
     """Of the executor."""
     sparse: bool

@@ -42,10 +42,10 @@ class Prediction:
     bands: tuple[tuple[str, int], ...]
     """The model's bands by name, and the scene's by number, from 1."""
     overview: Overview | None
-    """What was read of the scene; None for its own pixels."""
+    """Overview that was read; None for the scene's own pixels."""
     outputs: Outputs
     areas: tuple[ClassArea, ...]
-    """In the order of the legend, what is unknown last."""
+    """In the order of the legend, unknown pixels last."""
     roads: RoadTotals | None
     """None if no roads were traced."""
     stretch: str | None
@@ -139,7 +139,7 @@ def _write_roads(  # noqa: PLR0917 - a task has positional arguments
             road_raster(near / mosaic, band=band, probability=True, max_pixels=math.inf) as raster,
         ):
             network = finish_network(tracing, chains, raster.read)
-        free_heap()  # of what the network was made of, before the formats load their libraries
+        free_heap()  # frees what the network was made from, before the formats load their libraries
         road_layers = network.layers()
         with apart(journal.parts, near) as (folder, made):
             if files.road_style is not None:

@@ -1,4 +1,4 @@
-"""Tell by sampled values whether a scaling leaves next to nothing of an image: one colour, or black and white."""
+"""Tell by sampled values whether a scaling reduces an image to almost one colour, or to black and white."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _NARROW = 16
 
 @dataclass(frozen=True, kw_only=True)
 class SampledValues:
-    """What a sample says of the stored values of an image."""
+    """Statistics of the stored values of an image, from a sample."""
 
     percentiles: tuple[tuple[float, ...], ...]
     """From 0 to 100, of each band."""

@@ -21,12 +21,12 @@ from .settings import Settings
 from .stretching import Imagery
 
 _FEWEST = 100
-"""Valid pixels of a sample whose limits say something of a raster."""
+"""Fewest valid pixels of a sample whose range represents a raster."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sampled:
-    """What a sample of a raster shows."""
+    """Findings from a sample of a raster."""
 
     undeclared: tuple[float, float, bool] | None = None
     """Value without data that the raster does not declare, its share, and whether it is declared but opaque; see

@@ -61,8 +61,8 @@ Scalings = tuple[tuple[Scaling, ...], Stretch | None]
 def scale_values(image: Imagery, card: Card, stretch: str, reference: Imagery | None = None) -> Scalings:
     """Choose the scaling of a scene; `stretch` is that of `Settings`, `reference` the scene to take it from.
 
-    Samples pixels if there is anything to stretch, and warns if that was not asked for, if the given range leaves out
-    most of the scene, or if the model's scaling leaves nearly nothing of it. Raises SceneError, MismatchError or
+    Samples pixels if a stretch may be needed, and warns of a stretch that was not requested, a given range that leaves
+    out most of the scene, and a scaling that leaves almost nothing of it. Raises SceneError, MismatchError or
     UsageError.
     """
     check_units(image.name, image.units)

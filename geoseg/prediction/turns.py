@@ -35,7 +35,7 @@ class Turn:
 
 T = TypeVar("T", bound=Turn)
 Judge = Callable[[Exception], GeosegError | None]
-"""Returns the error of a scene if it concerns that scene alone, else None."""
+"""Returns an error if it concerns a single scene, else None."""
 
 
 def judge_by_kind(error: Exception) -> GeosegError | None:
@@ -76,7 +76,7 @@ class _InProgress(Generic[T]):
         """The files of a scene that failed need no run."""
 
     def begin(self) -> Iterator[Work]:
-        """Begin the next scene whenever the executor asks for one."""
+        """Begin the next scene whenever the executor requests one."""
         for turn in self._turns:
             try:
                 with ExitStack() as stack:

@@ -22,7 +22,7 @@ MOST = 2**28
 class Kept:
     """Parts that tasks of this process have fetched, up to `MOST` bytes.
 
-    The one that was needed longest ago goes first. Tasks have links to them, so that one which goes stays for those
+    The least recently used is dropped first. Tasks have links to the parts, so that a dropped one remains for those
     that use it.
     """
 

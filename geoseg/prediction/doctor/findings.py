@@ -32,7 +32,7 @@ def reason(error: BaseException) -> str:
 
 
 def not_installed(error: BaseException) -> str:
-    """Return the name of the package that is not installed, if that is what an error says."""
+    """Return the name of the package that an error reports as not installed, if any."""
     name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     return name if name and find_spec(name) is None else ""
 

@@ -14,7 +14,7 @@ _RASTERS = {
     "VRT": ("mosaics and scenes on other grids cannot be read", "install rasterio again"),
     "JP2OpenJPEG": ("JPEG 2000 scenes, as of Sentinel-2, cannot be read", "install rasterio from PyPI"),
 }
-"""What is impossible without a driver, and how to get it."""
+"""By driver: what fails without it, and how to get it."""
 _VECTORS = ("GPKG", "FlatGeobuf", "GeoJSON")
 
 
@@ -58,7 +58,7 @@ def _repair(package: str) -> str:
 
 
 def _unskip(driver: str, otherwise: str) -> str:
-    """Return what brings back a driver: the variable that leaves it out, or else other advice."""
+    """Return how to get a driver back: by the variable that excludes it, or else other advice."""
     for variable in ("GDAL_SKIP", "OGR_SKIP"):
         if driver.upper() in os.environ.get(variable, "").upper().replace(",", " ").split():
             return f"unset {variable}, which names it"

@@ -60,7 +60,7 @@ def find_openvino() -> Iterator[Finding]:
 
 
 def find_onnx_runtime() -> Iterator[Finding]:
-    """Find ONNX Runtime, which need not be there."""
+    """Find ONNX Runtime, which is optional."""
     from geoseg.models.telemetry import start_onnx_runtime
 
     try:
@@ -75,7 +75,7 @@ def find_onnx_runtime() -> Iterator[Finding]:
 
 
 def find_training() -> Iterator[Finding]:
-    """Find what only training and reports of scores need, which need not be there."""
+    """Find the packages that only training and reports of scores need; they are optional."""
     lacking = missing(TRAINING)
     value = "there" if not lacking else f"{', '.join(lacking)} not installed; `pip install 'geoseg[train]'` to train"
     yield Finding(topic="packages", name="training", value=value)

@@ -1,4 +1,4 @@
-"""Examine what needs no library but Python: versions, memory, folders and models."""
+"""Examine versions, memory, folders and models, without any library."""
 
 import os
 import platform
@@ -115,7 +115,7 @@ def find_limits() -> Iterator[Finding]:
 
 
 def _free_memory() -> tuple[int, str]:
-    """Return the bytes that this process may still take, and what limits it besides the machine."""
+    """Return the bytes that this process may still allocate, and any limit other than the machine's memory."""
     words = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     found = [(int(words["MemAvailable"].split()[0]) * 1024, "")]
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
@@ -131,7 +131,7 @@ def _free_memory() -> tuple[int, str]:
 
 
 def find_caches() -> Iterator[Finding]:
-    """Find the folders in which geoseg keeps what it may use again."""
+    """Find the folders of geoseg's caches."""
     from geoseg.compiled import cache_folders
     from geoseg.models.added import models_folder
     from geoseg.models.engines.devices import compilation_cache

@@ -12,7 +12,7 @@ from .machine import required_packages
 def find_shadows() -> Iterator[Finding]:
     """Find modules that hide those of the packages that geoseg requires; imports none of them.
 
-    What they break is found by other checks: a module that hides another need not be needed.
+    Other checks find what they break, since the hidden module may not be needed.
     """
     try:
         required = {each.name for each in required_packages()}
