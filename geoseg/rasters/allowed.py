@@ -35,7 +35,7 @@ _MAX_BLOCK = 2**30
 open_allowed: Callable[..., DatasetReader] = ensure_env_with_credentials(
     lambda source, **options: DatasetReader(_parse_path(source), driver=DRIVERS, sharing=False, **options)
 )
-"""Open a raster by its name as `rasterio.open` does, if one of `DRIVERS` can."""
+"""Open a raster by its name as `rasterio.open` does, with one of `DRIVERS`."""
 
 
 def drivers() -> Collection[str]:
@@ -82,7 +82,7 @@ def check_size(name: str, shape: Shape, max_pixels: float | None, *, what: str =
 
 
 def check_bands(name: str, dataset: DatasetReader) -> None:
-    """Raise SceneError for a file without bands, as of other rasters only."""
+    """Raise SceneError for a file without bands of its own, which only contains other rasters."""
     if dataset.count == 0:
         found = dataset.subdatasets
         which = "its subdataset" if len(found) == 1 else f"one of its {len(found)} subdatasets, such as"

@@ -23,7 +23,7 @@ def read_apart(
 ) -> T:
     """Return what `read` makes of a dataset of its own, opened with overviews, or one of these; raises as `opened`.
 
-    Whoever reads but a few pixels, or describes the raster first, sees to its size.
+    The caller must check the raster's size, unless it reads only a few pixels.
     """
 
     def result() -> Iterator[T]:

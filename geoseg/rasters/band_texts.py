@@ -9,11 +9,11 @@ from rasterio.io import DatasetWriter
 
 @dataclass(frozen=True, kw_only=True)
 class BandTexts:
-    """What a file says of a band, besides its colour, scale and offset."""
+    """A file's metadata of a band, besides colour, scale and offset."""
 
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Without statistics, which are those of one file."""
+    """Without statistics, which hold for one file only."""
     imagery: Mapping[str, str] = field(default_factory=dict)
     """Of GDAL's domain IMAGERY: wavelengths."""
 

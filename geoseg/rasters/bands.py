@@ -1,4 +1,4 @@
-"""Which band of a raster is which: by description, wavelength, colour interpretation, and what an alpha band holds."""
+"""Identify the bands of a raster: by description, wavelength, colour interpretation, and the values of alpha bands."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ class Band:
     nodata: str = ""
     """Declared value of pixels without data; empty without one."""
     by_number: bool = False
-    """Whether only a number says what it shows, which other sensors may give to other bands."""
+    """Whether it is known only by a number, which other sensors may give to another band."""
     white_is_zero: bool = False
     """Whether the file stores a negative."""
 
@@ -89,7 +89,7 @@ def name_bands(raster: rasterio.DatasetReader) -> tuple[Band, ...]:
     described = name_spectra(texts, tags, sensor)
     called = [_COLOURS.get(colour) for colour in raster.colorinterp]
     named = (
-        # The colour of one band cannot be that by which another is described.
+        # A band cannot have the colour by which another band is described.
         name or (None if colour in described or (colour == "alpha" and _holds_image(raster, number)) else colour)
         for number, (name, colour) in enumerate(zip(described, called, strict=True), 1)
     )

@@ -38,12 +38,12 @@ _PARTS = re.compile(r"(NETCDF|HDF4_\w+|HDF5|GPKG|SENTINEL2_\w+):.*", re.IGNORECA
 _HDF5_PARTS = re.compile(r"(NETCDF|HDF5):.*", re.IGNORECASE | re.DOTALL)
 _NUMBERED = re.compile(r"(?:GTIFF_DIR|NITF_IM):(?:off:)?\d+:(.+)", re.IGNORECASE | re.DOTALL)
 _PIXELS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG\r\n", b"\xff\xd8\xff", b"\0\0\0\x0cjP  ", b"BM", b"GIF8")
-"""First bytes of formats that hold pixels: whoever opens such a file takes it for nothing else."""
+"""First bytes of formats that hold pixels: no program takes such a file for another kind."""
 _MEMORY = "/vsimem/"
 _AT_A_TIME = 16
 """Files on servers that are looked at."""
 _MADE: set[str] = set()
-"""VRTs of this process, of files that were checked."""
+"""VRTs that this process made, of files that were checked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class _Holder:
 
     name: str
     base: str
-    """What names that are relative to it begin with."""
+    """Beginning of names that are relative to it."""
     folder: str | None
     """Real path of its folder; None if it is on a server, the current one if it is a text."""
     trusted: tuple[str, ...]
@@ -118,7 +118,7 @@ def check_named(name: str, holder: str) -> None:
 def _check_vrt(holder: str, text: bytes, *above: str) -> None:
     """Check all that a VRT names, and what that names."""
     if holder in above:
-        return  # in a circle, which GDAL notices
+        return  # a circular reference, which GDAL notices
     served: dict[str, None] = {}
     names = _Holder.of(holder)
     for named in dict.fromkeys(read_vrt(holder, text)):

@@ -44,9 +44,9 @@ class _Form:
     """What differs between TIFF and BigTIFF."""
 
     magic: bytes
-    """What stands before the place of the first directory."""
+    """Header before the offset of the first directory."""
     word: int
-    """Bytes of a place in the file, and most of a value that stands in its tag; longer ones begin at multiples."""
+    """Bytes of an offset, and of the longest value stored in its tag; longer values start at multiples of it."""
     place: str
     """A place, for `struct`."""
     tags: str
@@ -54,7 +54,7 @@ class _Form:
     tag: str
     """Code, type and count of a tag."""
     kind: int
-    """Type of places."""
+    """Type of offsets."""
 
     @property
     def header(self) -> int:
@@ -63,7 +63,7 @@ class _Form:
 
     @property
     def ghost(self) -> bytes:
-        """The ghost area, and what brings the first directory to a multiple of a word."""
+        """The ghost area, and padding that aligns the first directory to a word."""
         return _GHOST + bytes(-(self.header + len(_GHOST)) % self.word)
 
 
@@ -106,7 +106,7 @@ class _Blocks:
 
     def __init__(self, level: Level, folder: Path, empty: bytes) -> None:
         self._files: list[tuple[Path, _Numbers, _Numbers]] = []
-        """Each with the places and bytes of its blocks: 0 for those that it does not hold."""
+        """Each file with the offsets and sizes of its blocks: 0 for those that it lacks."""
         self._empty = empty
         self._sizes = np.full(level.written.shape, len(empty), "<u4")
         for name, rows in level.files:
@@ -163,7 +163,7 @@ def _empty_block(tags: _Tags) -> bytes:
 
 
 def _describe(described: Path, target: Path) -> _Tags:
-    """Return the tags by which GDAL describes a raster in a GeoTIFF; what it writes beside that stays there."""
+    """Return the tags by which GDAL describes a raster in a GeoTIFF; sidecars that it writes are left in place."""
     profile = {"driver": "GTiff", "tiled": True, "blockxsize": SIDE, "blockysize": SIDE, "sparse_ok": True}
     rasterio.shutil.copy(described, target, **profile, **COMPRESSION, bigtiff="yes", endianness="little")
     return _read_tags(target)

@@ -73,7 +73,7 @@ def _cut_off_beside(source: str) -> Path | None:
 
 
 def _missing_of_raw(source: str, raster: rasterio.DatasetReader, files: Iterable[str]) -> str | None:
-    """State what is missing of pixels that are stored as they are, one after another; None if nothing is."""
+    """State which part of uncompressed, contiguous pixels is missing; None if none is."""
     tags = raster.tags(ns="ENVI")
     if raster.driver == "ENVI":
         places = [] if tags.get("file_compression", "0").strip() not in ("0", "") else [next(iter(files), source)]
@@ -97,7 +97,7 @@ def _missing_of_raw(source: str, raster: rasterio.DatasetReader, files: Iterable
 
 
 def _length(place: str) -> int | None:
-    """Return the bytes of a file on disk, on a web server, or in a zip archive on disk; None if nothing tells them."""
+    """Return the size in bytes of a file on disk, on a web server, or in a zip archive on disk; None if unknown."""
     if is_remote(place):
         ((_, *told),) = ask_server(place)
         return int(told[0]) if told and str(told[0]).isdecimal() else None
@@ -109,7 +109,7 @@ def _length(place: str) -> int | None:
 
 
 def _lists_blocks(tiff: rasterio.DatasetReader) -> bool:
-    """Whether GDAL can read where the last block is: of one that it cannot, it says 0; of a missing one, nothing."""
+    """Whether GDAL can read the offset of the last block: it gives 0 if it cannot, and nothing for a missing block."""
     height, width = tiff.block_shapes[-1]
     last = f"BLOCK_OFFSET_{(tiff.width - 1) // width}_{(tiff.height - 1) // height}"
     return bool(tiff.get_tag_item(last, "TIFF", bidx=tiff.count) != "0")
@@ -118,7 +118,7 @@ def _lists_blocks(tiff: rasterio.DatasetReader) -> bool:
 def _holds(path: Path, words: bytes) -> bool:
     """Whether a file holds some bytes, which are looked for from its end.
 
-    Memory maps would do so too, and end the process where the disk cannot be read.
+    A memory map would do as well, but ends the process if the disk cannot be read.
     """
     with path.open("rb") as file:
         top, after = file.seek(0, os.SEEK_END), b""

@@ -1,4 +1,4 @@
-"""When a scene was taken: as its file says, or its STAC item."""
+"""Acquisition date of a scene, from its file or its STAC item."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 import rasterio
 
 _ACQUISITION = "ACQUISITIONDATETIME"
-"""In the domain `IMAGERY`, where GDAL puts what the metadata of satellites say, in UTC."""
+"""In the domain `IMAGERY`, where GDAL puts the metadata of satellites, in UTC."""
 _TIFF = "TIFFTAG_DATETIME"
 """By the standard without a time zone; other programs write ISO 8601."""
 _TIFF_DAY = re.compile(r"^\s*(\d{4}):(\d\d):(\d\d)")

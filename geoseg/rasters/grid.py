@@ -22,7 +22,7 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """A georeferenced pixel grid, for what is asked of a scene before it is read: odc-geo imports Dask, for 0.15 s."""
+    """A georeferenced pixel grid, for use before a scene is read: odc-geo imports Dask, which takes 0.15 s."""
 
     shape: Shape
     transform: Affine

@@ -33,7 +33,7 @@ _CYLINDRICAL = ("Popular Visualisation Pseudo Mercator",)
 class Geodesy:
     """The ellipsoid of a CRS.
 
-    Coordinates stay on the CRS's own datum: a datum shift costs accuracy and hardly changes a length.
+    Coordinates stay on the CRS's own datum, since a datum shift would cost accuracy and hardly change a length.
     """
 
     crs: CRS

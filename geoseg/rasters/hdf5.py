@@ -12,7 +12,7 @@ _BEGINNING = b"\x89HDF\r\n\x1a\n"
 
 
 def begins_as_hdf5(source: str) -> bool:
-    """Whether the file of a source is on disk and begins as HDF5 files do that have no block of the user's before."""
+    """Whether the file of a source is on disk and begins with the signature of HDF5, without a user block before it."""
     try:
         with open(file_of(source), "rb") as file:  # noqa: PTH123 - a URL is no path
             return file.read(len(_BEGINNING)) == _BEGINNING

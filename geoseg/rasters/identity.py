@@ -1,4 +1,4 @@
-"""What is known of a raster's files without reading all of them, to notice one that is replaced."""
+"""Identify the files of a raster without reading them completely, to notice one that is replaced."""
 
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -30,14 +30,14 @@ _FEWEST = 2
 
 _SIDECAR, _MASK, _OVERVIEWS, _HEADER = ".aux.xml", ".msk", ".ovr", ".hdr"
 _STATISTICS = ("Histograms", "Minimum", "Maximum")
-"""What programs that show a raster write to its sidecar, beside metadata whose names begin with `STATISTICS_`."""
+"""Elements that viewers write to a raster's sidecar, besides metadata whose names begin with `STATISTICS_`."""
 _MOST_SERVED = 8
 """Rasters behind a VRT that their servers are asked for, one after the other."""
 _ARCHIVES = ("/vsizip/", "/vsitar/", "/vsigzip/", "/vsi7z/")
 
 
 def ask_server(source: str) -> tuple[Mark, ...]:
-    """Identify a raster on a web server by what that tells: size, time of modification and ETag; nothing for others.
+    """Identify a raster on a web server by the size, time and ETag that the server reports; nothing for others.
 
     SceneError if the server does not answer.
     """
@@ -80,10 +80,10 @@ def check_unchanged(source: str, marks: Collection[Mark]) -> None:
     for mark in marks:
         name = str(mark[0])
         served = is_remote(name)
-        if served and len(mark) == 1:  # nothing was told, or nobody asked
+        if served and len(mark) == 1:  # the server reported nothing, or was not asked
             continue
         (found,) = ask_server(name) or (_mark(name, parts),)
-        # A server may tell nothing for a moment.
+        # A server may report nothing for a moment.
         if found != mark and not (served and len(found) == 1):
             raise changed(source)
 
@@ -185,7 +185,7 @@ def _places(name: str) -> list[str]:
 
 
 def _headers(url: str) -> HTTPMessage | None:
-    """Ask for the headers of a file's first byte; None if Python cannot reach what GDAL perhaps can.
+    """Request the headers of a file's first byte; None if Python cannot reach a file that GDAL perhaps can.
 
     SceneError if the server does not answer.
     """

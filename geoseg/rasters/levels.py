@@ -68,7 +68,7 @@ class Level:
 
 
 Make = Callable[[Sequence[LevelPart]], Iterable[Blocks]]
-"""Calls `make_part` for each part of a level, anywhere that has the same files; yields what it returns, in order."""
+"""Calls `make_part` for each part of a level, in any process that has the same files; yields the results in order."""
 
 
 def make_here(parts: Sequence[LevelPart]) -> Iterator[Blocks]:
