@@ -30,7 +30,8 @@ _PART_ROWS = 512
 _RGB = ColorInterp.red, ColorInterp.green, ColorInterp.blue
 
 _FAR = 2**20
-"""Levels of 0–255 that an offset is from 0, from which on float32 would be off by more than a sixteenth of a level."""
+"""Distance of an offset from 0, in levels of 0–255, beyond which float32 would be off by more than a sixteenth of a
+level."""
 
 Masked = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
 """Pixels, and their validity `(rows, columns)`."""
@@ -49,7 +50,7 @@ def scaled(values: npt.NDArray[np.generic], scaling: tuple[Scaling, ...]) -> npt
         pixels = np.subtract(values, offset, dtype=np.float64).astype(np.float32)
     pixels *= np.array([band.gain for band in scaling], np.float32)
     if values.dtype.kind == "f":
-        np.nan_to_num(pixels, copy=False)  # where a filter meets values that no image has
+        np.nan_to_num(pixels, copy=False)  # where a filter combines values that no image has
     return np.clip(pixels, 0, 255, out=pixels)
 
 

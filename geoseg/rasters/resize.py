@@ -39,7 +39,7 @@ BLOCK_PIXELS = 2048 * 2048
 KERNEL_PIXELS = 16 * 2**20
 """About this many pixels of strips are held at most; where the kernels need more, strips are read again in parts."""
 _BYTES = 4
-"""Of a pixel; where all its bands have more, fewer pixels are taken at a time."""
+"""Bytes of a pixel; if its bands have more in all, fewer pixels are taken at a time."""
 TARGET_TILE = 256
 """Side of the output's tiles."""
 MAX_SIDE = 2**31 - 1
@@ -63,7 +63,8 @@ def resize(
 
     Imagery is Lanczos-filtered, antialiased when reducing, and clipped to its data type; masked pixels have no weight.
     Labels, masks and alpha are nearest-exact: the source pixel that contains the output pixel's centre. Data type,
-    bands, nodata, mask, colours, names and tags are kept; masks of single bands become one, of what all of them show.
+    bands, nodata, mask, colours, names and tags are kept; masks of single bands become one, of the pixels that are
+    valid in all of them.
 
     Parameters
     ----------
@@ -229,7 +230,7 @@ def _describe(scene: DatasetReader, written: DatasetWriter) -> None:
     written.colorinterp = scene.colorinterp
     written.units = [unit or "" for unit in scene.units]
     written.scales, written.offsets = scene.scales, scene.offsets
-    sensor = find_sensor(scene)  # perhaps by a file name, which the copy has not
+    sensor = find_sensor(scene)  # perhaps in a file name, which the copy does not have
     written.update_tags(**({} if sensor is None else {SENSOR_TAG: sensor.name}) | keyword_tags(scene.tags()))
     for band in scene.indexes:
         read_texts(scene, band).write(written, band)

@@ -54,7 +54,7 @@ class Scene(Raster):
     gsd_m: tuple[float, float]
     """Ground sample distance at the centre, in metres: down a column, along a row."""
     name: str | None = None
-    """Of its results; None for that of its file."""
+    """Name of its results; None for that of its file."""
     dates: Dates | None = None
     """When it was taken."""
     item: str | None = None
@@ -62,7 +62,7 @@ class Scene(Raster):
 
     @property
     def stem(self) -> str:
-        """What results are named after: the given name, or that of the file without folder and extension."""
+        """Name of its results: the given one, or the file's name without folder and extension."""
         return stem(self.source) if self.name is None else self.name
 
     @property

@@ -1,4 +1,4 @@
-"""Which sensor took a raster, by its tags and file names: each gives its own numbers to parts of the spectrum."""
+"""Identify the sensor of a raster by its tags and file names: sensors number the parts of the spectrum differently."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ _LANDSAT_1_MSS = Sensor(name="Landsat 1 to 3", bands={"4": "green", "5": "red", 
 _LANDSAT_4_MSS = Sensor(name="Landsat 4 or 5 MSS", bands={"1": "green", "2": "red", "3": "nir", "4": "nir"})
 
 SENSOR_TAG = "GEOSEG_SENSOR"
-"""Key of the tag that keeps the name of a sensor where a file's own name does not."""
+"""Key of the tag that keeps the name of a sensor if the file's own name does not."""
 _TAGS = (
     SENSOR_TAG,
     "SPACECRAFT_ID",

@@ -23,8 +23,8 @@ _DEFAULTS = {
     "GDAL_HTTP_MAX_RETRY": 3,
     "GDAL_HTTP_RETRY_DELAY": 1,  # seconds; GDAL doubles them from try to try
 }
-"""GDAL alone waits for ever and tries once. If it is to try again, it does after the codes 429, 500 and 502 to 504, and
-after broken connections. `GDAL_HTTP_TIMEOUT` is not set, since it would also end long downloads that progress."""
+"""By default, GDAL waits for ever and tries once. With retries, it tries again after the codes 429, 500 and 502 to 504,
+and after broken connections. `GDAL_HTTP_TIMEOUT` is not set, since it would also end long downloads that progress."""
 for _name, _value in _DEFAULTS.items():
     # In the environment they hold in all threads; its own values win, and so do those of the caller's `rasterio.Env`.
     os.environ.setdefault(_name, str(_value))
@@ -35,7 +35,7 @@ _TIMED_OUT = re.compile(r"CURL error: .*(timed out|too slow|timeout was reached)
 _OBJECT_STORES = ("s3", "gs", "az", "adls", "oss", "swift")
 """Prefixes of URLs, and of GDAL's virtual file systems."""
 _BROKEN = "Read failed"
-"""Begins rasterio's message; GDAL keeps what a server did to itself."""
+"""Start of rasterio's message; GDAL does not report the server's answer."""
 
 
 def is_remote(source: str) -> bool:

@@ -9,7 +9,7 @@ _PART = re.compile(r'\w{2,}:(?!//)("(?P<quoted>[^"]+)"(:.*)?|(?P<bare>[^"]+?\.\w
 
 
 def file_of(source: str) -> str:
-    """Path or URL, without query, of a source's file, which GDAL may need a driver and the name of a part around."""
+    """Path or URL, without query, of a source's file, without the driver and part that GDAL's name may add."""
     found = None if os.path.exists(source) else _PART.fullmatch(source)  # noqa: PTH110 - as in `on_disk`
     file = source if found is None else found["quoted"] or found["bare"]
     return file.rstrip("/").split("?")[0] if "://" in file else file

@@ -1,4 +1,4 @@
-"""Find the blocks with data of a raster most of which has none."""
+"""Find the blocks with data of a mostly empty raster."""
 
 import math
 from pathlib import Path

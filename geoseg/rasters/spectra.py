@@ -1,4 +1,4 @@
-"""Which part of the spectrum a band shows, by the words, wavelengths or sensor's numbers that describe it."""
+"""Name the part of the spectrum that a band shows, by the words, wavelength or sensor's number that describes it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _WORDS = {
     "green": "green",
     "blue": "blue",
 }
-"""Names of bands, and the words that mean them; each hides the words that it holds from those after it."""
+"""Names of bands, and the words that mean them; words matched by one name are hidden from the names after it."""
 _PATTERNS = {name: re.compile(rf"\b({words}) ?\d{{0,4}}\b") for name, words in _WORDS.items()}
 _INITIALS = {"r": "red", "g": "green", "b": "blue", "n": "nir"}
 _WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(?:-|–|to)\s*(\d+(?:\.\d+)?))?\s*(nm|nano|um|µm|μm|micro)")
@@ -34,7 +34,7 @@ _TEMPERATURE = re.compile(r"(?<![a-z0-9])st[ _-]b(6|10)(?![a-z0-9])")
 _OF_SENTINEL_2 = {"8", "8a", "12"}
 _OF_LANDSAT = re.compile(r"(?<![a-z0-9])(sr|toa)[ _-]b")
 _REFLECTANCE_6 = re.compile(r"(?<![a-z0-9])sr[ _-]b6(?![a-z0-9])")
-"""Which is thermal in Landsat 4 to 7, and so no reflectance."""
+"""Thermal in Landsat 4 to 7, and so not a reflectance."""
 
 
 def name_spectra(
@@ -54,7 +54,7 @@ def name_spectra(
 def named_by_number(
     texts: Sequence[str], tags: Sequence[Mapping[str, str]], sensor: Sensor | None = None
 ) -> list[bool]:
-    """Whether the name of each band is that of a number alone, which other sensors may give to other bands."""
+    """Whether each band is named by a number alone, which other sensors may give to another band."""
     if sensor or _deduce(texts) or _is_padded(texts) or not _OF_SENTINEL_2.isdisjoint(_numbers(texts)):
         return [False] * len(texts)
     return [
@@ -64,7 +64,7 @@ def named_by_number(
 
 
 def numbered_otherwise(wanted: Sequence[str], shown: Sequence[str | None]) -> list[tuple[str, str, str]]:
-    """Return each wanted name that is a number alone, what its band shows, and what the number means if not that."""
+    """Return each wanted number whose band shows something else: its name, what the band shows, and what it means."""
     tags: list[dict[str, str]] = [{}] * len(wanted)
     aims, numbered = name_spectra(wanted, tags), named_by_number(wanted, tags)
     return [
@@ -148,7 +148,7 @@ def _deduce(texts: Sequence[str]) -> Sensor | None:
 
 
 def _numbers(texts: Sequence[str]) -> list[str | None]:
-    """Sensor's number of each band; not of those that any software calls `Band 4`."""
+    """Sensor's number of each band; `Band 4`, as any software names bands, is none."""
     found = [_NUMBERED.search(text) for text in _lower(texts)]
     numbers = [None if match is None else match[3] + match[4] for match in found]
     if _is_padded(texts) or "8a" in numbers:

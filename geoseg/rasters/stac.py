@@ -51,7 +51,8 @@ class Asset:
         return is_remote(self.document)
 
     def check(self) -> None:
-        """Raise SceneError if the raster of an item leads to files elsewhere on this machine, or may, from a server."""
+        """Raise SceneError if the raster of an item refers to files elsewhere on this machine, or comes from a server
+        and could."""
         if not self.served:
             check_named(self.source, self.document)
             return
@@ -69,7 +70,7 @@ def place_of(source: str | Path | Asset) -> str:
 
 
 def open_source(source: str | Path | Asset, *, max_pixels: float | None = None) -> Scene:
-    """Describe a scene, or the raster of a STAC item with what the item says of it; raises SceneError as `open_scene`.
+    """Describe a scene, or the raster of a STAC item with the item's metadata; raises SceneError as `open_scene`.
 
     An item's raster must not lead to files of this machine if the item comes from a server, nor to files elsewhere if
     it is on disk.
@@ -84,8 +85,8 @@ def open_source(source: str | Path | Asset, *, max_pixels: float | None = None) 
 def read_assets(document: str | Path, asset: str) -> list[Asset]:
     """Return the asset of that key of each item of a STAC document, which is a file or a URL.
 
-    Links are relative to the document. DataError reports one that cannot be read or lacks the asset, SceneError a
-    server that does not answer.
+    Links are relative to the document. DataError reports a document that cannot be read or an item without the asset,
+    SceneError a server that does not answer.
     """
     assets = [
         _asset(item, asset, place, alone=item is page)
@@ -187,7 +188,7 @@ def _links(document: dict[str, Any], rel: str) -> list[dict[str, Any]]:
 
 
 def _resolve(href: str, place: str) -> str:
-    """Resolve a link of a document; DataError if it is none, or if one from a server leads to this machine."""
+    """Resolve a link of a document; DataError if it is not a link, or leads from a server to this machine."""
     try:
         href.encode()  # JSON may hold half of a character
         return _join(href, place)

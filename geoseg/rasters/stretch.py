@@ -17,7 +17,7 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER}),({_NUMBER})")
 _PERCENTILES = re.compile(rf"p({_NUMBER}),p({_NUMBER})")
 _SHOWN, _EXACT = 6, 17
-"""Significant digits that are shown, and those that tell any two floats apart."""
+"""Significant digits that are shown, and those that distinguish any two floats."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ def legend_of(raster: rasterio.DatasetReader) -> Legend | None:
 
 
 def check_same_classes(ours: str, legend: Legend | None, theirs: str, other: Legend | None) -> None:
-    """Raise SceneError if two sides whose class ids are to be the same have legends with other names; None is none."""
+    """Raise SceneError if two sides that must share class ids have legends with different names; None is no legend."""
     if legend is not None and other is not None and legend.names != other.names:
         raise SceneError(
             f"{ours} has the classes {', '.join(legend.names)}, but {theirs} has {', '.join(other.names)}; their ids "
@@ -56,7 +56,7 @@ def model_of(raster: rasterio.DatasetReader) -> str | None:
 
 
 def check_same_run(raster: rasterio.DatasetReader, other: rasterio.DatasetReader) -> None:
-    """Raise SceneError if tags of two results, which belong together by name, tell that different runs made them."""
+    """Raise SceneError if two results belong together by name, but their tags are of different runs."""
     ours, theirs = (_run_of(each.tags()) for each in (raster, other))
     for tag in ours.keys() & theirs.keys():
         if ours[tag] != theirs[tag]:
@@ -78,7 +78,7 @@ def _run_of(tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def refuse_result(source: str, model: str | None) -> None:
-    """Raise SceneError for a raster in whose tags geoseg named a model: it is not an image."""
+    """Raise SceneError for a raster whose tags name a model of geoseg: it is a result, not an image."""
     if model is not None:
         raise SceneError(
             f"{source} is a result of geoseg (of model {model}), not a scene; give the scene that it was made from."

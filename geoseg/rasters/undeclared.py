@@ -1,4 +1,4 @@
-"""Notice values that look like missing data although the raster does not declare them: collars, gaps, negative fill."""
+"""Find values that look like missing data although the raster does not declare them: collars, gaps, negative fill."""
 
 from typing import Any
 

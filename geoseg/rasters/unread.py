@@ -1,4 +1,4 @@
-"""Notice failed reads that GDAL does not report: a map of the pixels that it fills in would look like any other.
+"""Detect failed reads that GDAL does not report: a map of the pixels that it fills in would look like any other.
 
 GDAL reads the offsets of a large GeoTIFF's blocks only when it needs them. If that fails, because a server does, it
 logs an error and takes the blocks for missing: they are read as nodata, or black. While a program disables all logging
@@ -33,7 +33,7 @@ def forget_unread() -> str | None:
 
 
 def _notice(record: logging.LogRecord) -> bool:
-    """Take note of a message; others see it only if they would without this filter."""
+    """Record a message; other handlers see it only if they would without this filter."""
     text = record.getMessage()
     if _WORDS in text:
         _last.message = text

@@ -1,6 +1,6 @@
 """Find the parts of a GeoTIFF that were never written, so that they need not be read.
 
-GDAL knows no offset of a block if it fails to read where it is, either: `refuse_unread` tells.
+GDAL also gives no offset if it failed to read it; `refuse_unread` detects that.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from .unread import refuse_unread
 from .validity import Validity, has_own_mask
 
 _LEAST_PIXELS = 128**2
-"""Pixels of a block that are worth to ask for it: to read smaller ones takes no longer."""
+"""Fewest pixels of a block for which a check is worth while: reading smaller ones takes no longer."""
 
 
 def columns_to_read(
@@ -62,7 +62,7 @@ def share_written(dataset: rasterio.DatasetReader, bands: Sequence[int], validit
 
 
 def _knows_blocks(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity) -> bool:
-    """Whether GDAL can tell which blocks a file lacks, and these say where there is no data."""
+    """Whether GDAL can tell which blocks a file lacks, and missing blocks mean missing data."""
     height, width = dataset.block_shapes[bands[0] - 1]
     return bool(
         dataset.driver == "GTiff" and height * width >= _LEAST_PIXELS and not has_mask(dataset, bands, validity)
@@ -93,7 +93,7 @@ def _is_written(dataset: rasterio.DatasetReader, bands: Iterable[int], row: int,
 
 
 def _has_data(dataset: rasterio.DatasetReader, bands: Sequence[int], validity: Validity, row: int, col: int) -> bool:
-    """Whether the first pixel of a block is valid, and so, of a block that the file lacks, all of them."""
+    """Whether the first pixel of a block is valid; if the file lacks the block, this holds for all its pixels."""
     height, width = dataset.block_shapes[bands[0] - 1]
     window = Window(col * width, row * height, 1, 1)
     return bool(validity.read(dataset, bands, window, dataset.read(bands, window=window)).any())

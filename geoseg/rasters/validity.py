@@ -15,7 +15,7 @@ from .thinning import thin, thin_masks
 
 Mask = npt.NDArray[np.bool_]
 _HUGE = 1e30
-"""Values from here on are fill values, as those of Esri and netCDF, which no sensor measures."""
+"""Values this large are fill values, such as those of Esri and netCDF, which no sensor measures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +65,9 @@ class Validity:
         return valid
 
     def _unapplied(self, raster: rasterio.DatasetReader, bands: Sequence[int]) -> list[float | None]:
-        """Declared nodata values of bands that GDAL does not apply next to a mask or an alpha band, and that are none.
+        """Declared nodata values that GDAL ignores next to a mask or an alpha band, and that cannot be measurements.
 
-        Other values, such as 0, may be colours there, as in black of images compressed with loss.
+        Other values, such as 0, may be colours there, such as black in lossily compressed images.
         """
         return [
             value if is_fill(value) and (self.alpha is not None or has_own_mask(raster, band)) else None

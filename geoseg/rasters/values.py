@@ -1,4 +1,4 @@
-"""Choose how stored values become network inputs: by data type, or by the physical values that they stand for."""
+"""Choose how stored values become network inputs: by data type, or by the physical values that they encode."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from geoseg.models.bundle import PHYSICAL, Scaling
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """What stored values of a band stand for: `stored * scale + offset`."""
+    """Physical meaning of a band's stored values: `stored * scale + offset`."""
 
     scale: float = 1.0
     offset: float = 0.0

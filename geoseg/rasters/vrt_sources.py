@@ -101,7 +101,7 @@ def _part(source: Xml.Element, region: Roi, part: Roi) -> Xml.Element:
 
 
 def _rectangles(region: Roi, written: Blocks) -> Iterator[Roi]:
-    """Cover the written blocks of a region by rectangles of pixels below each other."""
+    """Cover the written blocks of a region by rectangles of pixels, one below another."""
     first, last = region[0].start // SIDE, math.ceil(region[0].stop / SIDE)
     left, right = region[1].start // SIDE, math.ceil(region[1].stop / SIDE)
     height = math.ceil((last - first) / _RECTANGLES)
