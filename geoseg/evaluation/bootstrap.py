@@ -60,7 +60,7 @@ def bootstrap_intervals(
 
 
 def _percentiles(values: Floats) -> Floats:
-    """Ends of the middle `_SHARE` of `(resamples, …)`, ignoring NaN."""
+    """Ends of the central `_SHARE` of `(resamples, …)`, ignoring NaN."""
     defined = ~np.isnan(values).all(axis=0)
     ends = np.full((2, *values.shape[1:]), np.nan)
     ends[:, defined] = np.nanquantile(values[:, defined], [(1 - _SHARE) / 2, (1 + _SHARE) / 2], axis=0)

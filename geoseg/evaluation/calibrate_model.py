@@ -140,7 +140,7 @@ def calibrate(
     fit = fit_temperature(sampled, allowed_classes(mapping, len(card.legend)))
     divide_logits(network, fit.temperature, source=bundle)
     with whole(target) as new:
-        # At full precision: weights that are rounded already stay as they are.
+        # At full precision, since weights that are already rounded stay as they are.
         provenance = {**card.provenance, CALIBRATION: fit.provenance()}
         save_bundle(network, replace(card, provenance=provenance), new, mantissa_bits=MANTISSA_BITS)
     if INT8 in card.provenance:

@@ -31,7 +31,7 @@ class Calibration:
     error: float
     """Expected calibration error: mean over pixels of the difference between confidence and accuracy of their bin."""
     bins: tuple[Bin, ...]
-    """From the least to the most confident."""
+    """In ascending order of confidence."""
 
 
 def count_calibration(levels: npt.NDArray[np.uint8], correct: npt.NDArray[np.bool_]) -> Counts:

@@ -26,7 +26,7 @@ class Codes:
     coding: Coding | None = None
     """Coding of the reference; None for ids."""
     foreign: Mapping[int, str] | None = None
-    """Names of values whose class is not in the prediction's legend."""
+    """Names of values without a class in the prediction's legend."""
     expected: Set[int] = frozenset()
     """Values named by the user, which may not occur."""
 
@@ -88,7 +88,7 @@ def map_classes(
     """Map the values of prediction and reference to the classes compared; options are those of `evaluate`.
 
     `legend` is the prediction's. Without `coding`, reference values are the prediction's ids, and those in `unlabelled`
-    are no class. Unknown names raise UsageError.
+    have no class. Unknown names raise UsageError.
     """
     built_in = None if coding is None else _coding(coding)
     if legend is None and coding is not None:

@@ -14,7 +14,7 @@ class Confusion:
     """Count pixels by reference and predicted class, for ids from 0 to `classes - 1`.
 
     Classes in `ignored` have no scores: where the reference has one, pixels are not compared. Predicting one elsewhere
-    is still an error. Pixels predicted as `unknown`, an id that is no class, are counted apart.
+    is still an error. Pixels predicted as `unknown`, an id that is not a class, are counted separately.
     """
 
     def __init__(self, classes: int, *, ignored: Collection[int] = (), unknown: int | None = None) -> None:

@@ -67,8 +67,8 @@ class Comparison:
         """Count the rows `core` of a strip, which has `rules.halo` more rows on either side within the image.
 
         `predicted`, `reference` `(rows, columns)` are class ids, predicted ones also `rules.unknown`; other integers,
-        such as `NODATA`, are no class. `confidence` `(rows, columns)` is the probability of the predicted class in
-        `LEVELS`, and `probabilities` `(classes, rows, columns)` that of every class.
+        such as `NODATA`, stand for no class. `confidence` `(rows, columns)` is the probability of the predicted class
+        in `LEVELS`, and `probabilities` `(classes, rows, columns)` that of every class.
         """
         rules = self.rules
         predicted, reference = _known(predicted, rules.classes, rules.unknown), _known(reference, rules.classes)

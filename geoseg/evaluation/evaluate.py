@@ -42,7 +42,7 @@ def evaluate(
     predicted
         Raster of class ids, or a folder or glob pattern of such rasters.
     reference
-        Raster, folder or pattern; of several, files are matched by name, without `_classes` and extension.
+        Raster, folder or pattern; several files are matched by name, without `_classes` and extension.
     ignore
         Ids or names of reference classes that are not compared, or one name.
     erode
@@ -58,7 +58,7 @@ def evaluate(
     bootstrap
         Resamples of the images for 95 % intervals; 0 for none.
     seed
-        Of the resamples.
+        Seed of the resamples.
     progress
         Called before each image.
 
@@ -152,7 +152,7 @@ def _compare(pair: Pair, mapping: ClassMapping, criteria: Criteria, strip_pixels
 
 
 def _note_swapped(pair: Pair, rasters: Rasters) -> Iterator[str]:
-    """Note a reference that a model made, if the prediction was made by none."""
+    """Note a reference that a model made, if no model made the prediction."""
     maker = model_of(rasters.reference)
     if maker is not None and model_of(rasters.predicted) is None:
         yield (

@@ -36,9 +36,9 @@ def pair_rasters(predicted: Path, reference: Path) -> tuple[list[Pair], list[str
     """Pair class rasters with references, and note unpaired files.
 
     Two files always make a pair; in folders or glob patterns names decide: `north_classes.tif` or `north.tif` matches
-    `north_classes.png` or `north.png`. The rest are matched without the marks of images and labels, as in
-    training: `north_RGB_classes.tif` with `north_label.tif`. In a folder with `_classes` rasters, other rasters are
-    skipped. Missing, unmatched and ambiguous files raise DataError.
+    `north_classes.png` or `north.png`. The rest are matched without the suffixes of images and labels, as in training:
+    `north_RGB_classes.tif` with `north_label.tif`. In a folder with `_classes` rasters, other rasters are skipped.
+    Missing, unmatched and ambiguous files raise DataError.
     """
     if not _are_folders(predicted, reference):
         return [_pair(_key(predicted), predicted, reference)], []

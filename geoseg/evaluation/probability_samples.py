@@ -13,7 +13,7 @@ MOST_VALUES = 2**21
 
 
 class SampledImage:
-    """Logarithms of probabilities, and labels, of the pixels of an image whose label excludes a class."""
+    """Logarithms of probabilities, and labels, of those pixels of an image whose label excludes a class."""
 
     def __init__(self, name: str, data_set: str = "") -> None:
         self.name = name
@@ -58,7 +58,7 @@ class SampledImage:
 
 
 def choose_step(pixels: float, classes: int) -> int:
-    """Choose the distance of pixels to take of so many, along rows and columns."""
+    """Choose the step along rows and columns at which to take pixels, given their number."""
     return max(1, math.ceil(math.sqrt(pixels * classes / MOST_VALUES)))
 
 

@@ -86,8 +86,8 @@ def count_sweep(
     """Count pixels by the probability `levels` of one class, from which relaxed scores follow for every threshold.
 
     `true` masks the reference pixels of the class, `known` those compared. The counts `(3, LEVELS + 1)` are compared
-    pixels, those near a reference one, and reference pixels by the highest level near them: up to that threshold they
-    are near a predicted one, so one dilation serves all thresholds.
+    pixels, those near a reference one, and reference pixels by the highest level near them. Up to that threshold they
+    are near a predicted pixel, so one dilation serves all thresholds.
     """
     raised = np.where(known & (levels != NODATA), levels, np.uint8(NODATA)) + np.uint8(1)  # nodata wraps to zero
     near = dilate(true.astype(np.uint8), radius, np.maximum)[core] != 0
@@ -115,7 +115,7 @@ def score_sweep(counts: Counts) -> Sweep:
     found, found_near, true_near = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
     precision, recall = quotient(found_near, found), quotient(true_near, true_near[0])
     ahead = recall - precision
-    reached = np.flatnonzero(ahead <= 0)  # NaN is not
+    reached = np.flatnonzero(ahead <= 0)  # false for NaN
     if not reached.size:
         return Sweep(precision=precision, recall=recall, break_even=np.nan, threshold=np.nan)
     after = int(reached[0])

@@ -40,7 +40,7 @@ class Inference:
     stretch_from: str | None
     """Scene whose percentiles stretched the images."""
     tile: int | None
-    """Side of a tile in pixels; None for the model's own, as the next two."""
+    """Side of a tile in pixels; None for the model's own, as in the next two fields."""
     overlap: float | None
     """Overlap of tiles, as a fraction."""
     gsd_m: float | None
@@ -62,7 +62,7 @@ class Subject:
     models: tuple[str, ...] = ()
     """Name and version of the models that made the predictions; empty if the rasters have no such tag."""
     inference: Inference | None = None
-    """None if the predictions existed already."""
+    """None for predictions that existed already."""
 
     def sentence(self) -> str:
         """Describe the subject in a sentence."""

@@ -31,9 +31,9 @@ class Fit:
     temperature: float
     """Of all images."""
     before: Calibration
-    """Of the probabilities as they were."""
+    """Of the original probabilities."""
     after: Calibration
-    """Cross-fitted: the temperature of every other image, scored on the images between these, and the reverse."""
+    """Cross-fitted: the temperature fitted on every second image is scored on the others, and vice versa."""
     pixels: int
     """Labelled pixels, thinned evenly."""
     images: int
@@ -81,8 +81,9 @@ class Fit:
 def fit_temperature(images: Iterable[SampledImage], allows: Allows) -> Fit:
     """Fit the temperature with the least negative log-likelihood of the labels, over all pixels alike.
 
-    The likelihood of a partial label is the total probability of the classes that it allows. DataError if the labels
-    cannot tell a temperature: of fewer than two images, all the same, or best fitted at one of the `LIMITS`.
+    The likelihood of a partial label is the total probability of the classes that it allows. DataError if the labels do
+    not determine a temperature: they are from fewer than two images, all the same, or fitted best at one of the
+    `LIMITS`.
     """
     labelled = sorted((image for image in images if image.pixels), key=lambda image: (image.data_set, image.name))
     if len(labelled) < 2:
@@ -125,7 +126,7 @@ def _best(images: Sequence[SampledImage], allows: Allows) -> float:
 
 
 def _group_classes(images: Sequence[SampledImage], allows: Allows) -> Mapping[str, npt.NDArray[np.intp]]:
-    """Number the classes `(classes,)` of each data set so that those its labels do not tell apart are one.
+    """Number the classes `(classes,)` of each data set so that those its labels do not distinguish share a number.
 
     With labels of single classes each class is its own. Of "road" and "any other", the others are one: a label that
     only excludes road must count neither as right nor as wrong for land.
@@ -140,12 +141,12 @@ def _group_classes(images: Sequence[SampledImage], allows: Allows) -> Mapping[st
 def _score(
     parts: Iterable[tuple[Sequence[SampledImage], float]], allows: Allows, groups: Mapping[str, npt.NDArray[np.intp]]
 ) -> Calibration:
-    """Measure the calibration of images at a temperature each part."""
+    """Measure the calibration of images at the temperature of each part."""
     counts = np.zeros((2, LEVELS + 1), np.int64)
     for images, temperature in parts:
         for image in images:
             group = groups[image.data_set]
-            if group.max() == 0:  # a question with one answer
+            if group.max() == 0:  # all classes merged into one
                 continue
             merged = probabilities_at(image.logs, temperature) @ np.eye(group.max() + 1, dtype=np.float32)[group]
             right = merged.argmax(axis=1) == group[allows.argmax(axis=1)[image.labels]]

@@ -51,8 +51,7 @@ class Asset:
         return is_remote(self.document)
 
     def check(self) -> None:
-        """Raise SceneError if the raster of an item refers to files elsewhere on this machine, or comes from a server
-        and could."""
+        """Raise SceneError if an item's raster refers to files elsewhere here, or comes from a server and could."""
         if not self.served:
             check_named(self.source, self.document)
             return

@@ -59,7 +59,7 @@ STYLE: dict[Any, Any] = {
 
 
 def require_plots() -> None:
-    """Raise UsageError unless what draws plots is installed."""
+    """Raise UsageError unless Matplotlib is installed."""
     require("a report of scores", ["matplotlib"], "report")
 
 

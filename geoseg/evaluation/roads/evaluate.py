@@ -54,7 +54,7 @@ def evaluate_roads(
     junction_m
         Greatest distance between matching junctions.
     seed
-        Of the places drawn where a network has too many for APLS or TOPO.
+        Seed of the places drawn where a network has too many for APLS or TOPO.
     progress
         Called before each pair.
 

@@ -28,7 +28,7 @@ class Roads:
 
 
 def read_roads(path: Path) -> Roads:
-    """Read the lines of a vector file; DataError if `read_features` fails, or there are other features only."""
+    """Read the lines of a vector file; DataError if `read_features` fails, or if the file has features but no lines."""
     features = read_features(path, attributes=(_PROBABILITY,))
     parts = shapely.get_parts(split_collections(shapely.force_2d(features.geometry.to_numpy()))[0])
     parts = parts[~shapely.is_empty(parts)]

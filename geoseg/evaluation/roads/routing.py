@@ -58,7 +58,7 @@ def snap(graph: LineGraph, place: Points, reach_m: float) -> tuple[Ids, Stops]:
 def even_stops(graph: LineGraph, step_m: float) -> Stops:
     """Place stops along all lines, about a step apart and half a step from the ends.
 
-    What a line is longer or shorter than a whole number of steps counts for the next: short lines have few.
+    The remainder of a line's length carries over to the next line, so that short lines have few stops.
     """
     ends = np.rint(np.cumsum(graph.length_m) / step_m).astype(np.int64)
     counts: Ids = np.diff(ends, prepend=0)
