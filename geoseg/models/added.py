@@ -29,10 +29,10 @@ class AddedModel:
     version: str
     """Of the bundle's card."""
     source: str
-    """URL, without what may be a secret, or path that the bundle was copied from."""
+    """URL, without parts that may be secret, or path that the bundle was copied from."""
     sha256: str
     verified: bool
-    """Whether the bundle was compared with a checksum from elsewhere, as a registry has one."""
+    """Whether the bundle was verified by an independent checksum, such as a registry's."""
     added: str
     """UTC, ISO 8601."""
 
@@ -73,7 +73,7 @@ def is_sha256(text: str) -> bool:
 
 
 def added_models() -> dict[str, AddedModel | BundleError]:
-    """Return the added models by name, or what is wrong with their records; raises BundleError as `models_folder`."""
+    """Return the added models by name, or the fault of their records; raises BundleError as `models_folder`."""
     found: dict[str, AddedModel | BundleError] = {}
     try:
         names = sorted(entry.name for entry in os.scandir(models_folder()) if is_model_name(entry.name))

@@ -22,7 +22,7 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 """Members that Keras writes."""
 
 MAX_DEPTH = 100
-"""Deepest nesting of JSON: what is printed, copied or written again must not exceed Python's recursion."""
+"""Deepest nesting of JSON: printing, copying or writing it must not exceed Python's recursion limit."""
 
 MAX_BYTES = 4 * 2**30
 """Largest content: the float32 weights of a network of a billion parameters."""
@@ -118,7 +118,7 @@ def check_self_contained(file: "h5py.File") -> None:
         virtual = item.is_virtual and any(part.file_name != "." for part in item.virtual_sources())
         return name if item.external or virtual else None
 
-    # Raised within h5py, an error would become another one.
+    # h5py would replace an error raised in this callback.
     found = file.visititems_links(lambda name, link: name if isinstance(link, h5py.ExternalLink) else None)
     found = found or file.visititems(outside)
     if found is not None:
@@ -134,7 +134,7 @@ def reason(error: BaseException) -> str:
 def _check_names(names: list[str]) -> None:
     """Raise ValueError if a member lies outside of the archive, or two have the same name.
 
-    Programs that unpack the archive would write the first elsewhere, and differ in which of the second they read.
+    A program that unpacks the archive would write such a member elsewhere, or choose one of the two.
     """
     for name in names:
         if name.startswith(("/", "\\")) or ":" in name or ".." in name.replace("\\", "/").split("/"):

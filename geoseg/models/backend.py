@@ -36,7 +36,7 @@ _CHATTER = re.compile(
     rb"|E\d{4} .*NodeDef mentions attribute"
     rb"|E\d{4} .*oneDNN supports DT_INT32 only on platforms with AVX-512. Falling back to the default"
     rb"|INFO: Created TensorFlow Lite"
-    rb"|W\d{4} .* (bfc_allocator|local_rendezvous|op_kernel)\.cc"  # what an exception says, too
+    rb"|W\d{4} .* (bfc_allocator|local_rendezvous|op_kernel)\.cc"  # also in the exception
     rb"|HDF5-DIAG: |  #\d{3}: |    (major|minor): "  # of HDF5 in GDAL, whose errors are raised, too
     rb"|E\d{4} .*failed call to cuInit: .*(UNKNOWN ERROR \(303\)|no CUDA-capable device)"  # no driver, no device
 )
@@ -126,7 +126,7 @@ def start_keras(*, trains: bool = False) -> None:
 
             keras.ops.zeros(1)  # TensorFlow looks for devices, and logs missing ones, at its first operation
             if backend == "tensorflow":
-                # The first to transpose integers, as gradients of UpSampling2D do, is told that oneDNN cannot.
+                # The first transposition of integers, as in gradients of UpSampling2D, logs that oneDNN cannot do it.
                 with keras.device("cpu:0"):
                     keras.ops.transpose(keras.ops.zeros((2, 2), "int32"))
 
@@ -143,7 +143,7 @@ def without_chatter() -> Iterator[None]:
             # Not a pipe: one that nobody reads would fill up and block the import.
             held = stack.enter_context(tempfile.TemporaryFile())
             shown = stack.enter_context(os.fdopen(os.dup(2), "wb", buffering=0))
-        except OSError:  # nowhere to hold it back, or no standard error
+        except OSError:  # no place for a temporary file, or no standard error
             yield
             return
         sys.stderr.flush()

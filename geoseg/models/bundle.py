@@ -18,7 +18,7 @@ FORMAT = 1
 PHYSICAL = "physical"
 """Key of a card's scaling for rasters that declare how stored values become physical ones."""
 INT8 = "int8"
-"""Key of a card's provenance: how the bundle's 8-bit form was made, and what it changes."""
+"""Key of a card's provenance: how the bundle's 8-bit form was made, and its differences."""
 
 _Kind = TypeVar("_Kind")
 

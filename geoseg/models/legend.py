@@ -47,7 +47,7 @@ class Legend:
     """Id of the class to trace road networks from, if any."""
     unknown: LegendClass | None = None
     """Entry of pixels whose class is too uncertain, with the id after the last class; None if every pixel has a class.
-    It is no class: networks do not score it, and it is neither right nor wrong."""
+    It is not a class: networks do not score it, and it is neither right nor wrong."""
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) < NODATA:
@@ -68,7 +68,7 @@ class Legend:
 
     @property
     def entries(self) -> tuple[LegendClass, ...]:
-        """What pixel values stand for, in their order: the classes, then `unknown` if there is one."""
+        """Meaning of the pixel values, in their order: the classes, then `unknown` if there is one."""
         return self.classes if self.unknown is None else (*self.classes, self.unknown)
 
     def with_unknown(self) -> "Legend":

@@ -17,7 +17,7 @@ SHIPPED = "geoseg"
 
 @dataclass(frozen=True, kw_only=True)
 class NamedModel:
-    """A model that has a name, or a claim to one."""
+    """A model with a name, or with a claim to one that it cannot use."""
 
     name: str
     origin: str
@@ -52,7 +52,7 @@ def named_models() -> tuple[NamedModel, ...]:
 
 
 def _with_conflicts(models: list[NamedModel]) -> list[NamedModel]:
-    """Take the paths from models whose name another one has, too; a shipped model keeps its own."""
+    """Remove the paths of models that share their name with another one; a shipped model keeps its own."""
     rivals = {model.name: [other for other in models if other.name == model.name] for model in models}
     return [
         model

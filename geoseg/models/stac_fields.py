@@ -12,13 +12,13 @@ VERSION = "1.1.0"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 ANY_TIME = {"datetime": None, "start_datetime": "1900-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
-"""Dates of what has none: STAC wants a date, or a start and an end."""
+"""Dates of undated items: STAC requires a date, or a start and an end."""
 _SHA256 = "1220"
 """Multihash prefix: algorithm, and length of 32 bytes."""
 
 
 def describe_classes(legend: Legend) -> list[dict[str, Any]]:
-    """Return `classification:classes`, in the order of the legend, what is unknown last."""
+    """Return `classification:classes`, in the order of the legend, unknown pixels last."""
     return [
         {
             "value": number,

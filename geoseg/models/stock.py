@@ -1,8 +1,8 @@
-"""Which classes of Keras a network may name; all others are refused before Keras sees the network.
+"""The classes of Keras that a network may name; all others are refused before Keras sees the network.
 
 Keras imports what a configuration names, and calls it with the configuration's values. Several classes and functions
-have bypassed its safe mode, so only those are let through that compute with their arguments alone. Operations, which
-stand in a network for `x + y` or `keras.ops.relu(x)`, are stock by their module: a layer may have the same name.
+have bypassed its safe mode, so only those that compute with their arguments alone are accepted. Operations, which stand
+in a network for `x + y` or `keras.ops.relu(x)`, are stock by their module: a layer may have the same name.
 """
 
 from collections.abc import Iterator

@@ -15,9 +15,9 @@ CALIBRATION = "calibration"
 """Key of a card's provenance: the temperature of the network's probabilities, and their calibration error."""
 
 _WEIGHTED = ("Conv2D", "Conv2DTranspose", "Dense")
-"""Layers whose output is divided by what their weights are divided by."""
+"""Layers whose output is divided by a number if their weights are."""
 _LINEAR = ("Cropping2D", "Dropout", "UpSampling2D", "ZeroPadding2D")
-"""Layers whose output is divided by what their input is divided by."""
+"""Layers whose output is divided by a number if their input is."""
 
 
 def divide_logits(network: "keras.Model", temperature: float, *, source: Path) -> None:

@@ -1,4 +1,4 @@
-"""Names as they may be shown: without secrets, and without what controls a terminal or breaks a page."""
+"""Make names safe to show: without secrets, terminal control characters, or characters that break a page."""
 
 import re
 import unicodedata

@@ -51,6 +51,6 @@ def _copy_rounded(source: h5py.Group, target: h5py.Group, mantissa_bits: int) ->
             _copy_rounded(entry, target.create_group(name), mantissa_bits)
             continue
         values = rounded(entry[()], mantissa_bits) if entry.dtype == np.float32 else entry[()]
-        # The index of a compressed array takes as much space as a small array.
+        # The index of a compressed array is as large as a small array.
         filters = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if values.size >= 2048 else {}
         target.create_dataset(name, data=values, **filters).attrs.update(entry.attrs)

@@ -22,7 +22,7 @@ class Device:
     memory: int | None
     """Bytes that the backend may use; None if it does not report them."""
     handle: Any = field(repr=False)
-    """What the backend calls it."""
+    """The backend's name for it."""
 
     @property
     def on_cpu(self) -> bool:

@@ -44,7 +44,7 @@ class DeviceNetwork:
         self.halved = False
         self._turn = threading.Lock()
         self._tried = threading.local()
-        """What this thread gave to the device last: the `side` of tiles, and the `size` of their groups."""
+        """This thread's last work for the device: the `side` of tiles, and the `size` of their groups."""
         self._functions: dict[Any, Callable[..., Any]] = {}
         self._constant = lru_cache(maxsize=512)(self._upload_bytes)
 
@@ -99,7 +99,7 @@ class DeviceNetwork:
             return joined
 
     def download(self, values: Array) -> npt.NDArray[Any]:
-        """Wait for an array of a device; raises what went wrong on it."""
+        """Wait for an array of a device; raises the errors of its computation."""
         return self._backend.download(values)
 
     def lower_batch(self, error: Exception) -> str:

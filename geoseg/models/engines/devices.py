@@ -1,4 +1,4 @@
-"""What JAX, TensorFlow and PyTorch do differently on chosen devices, behind one protocol."""
+"""Run JAX, TensorFlow and PyTorch on chosen devices, behind one protocol."""
 
 import threading
 import warnings
@@ -107,7 +107,7 @@ def keep_compiled() -> None:
     """Keep what XLA compiles for an accelerator in the user's cache, unless JAX was given a place.
 
     Compiling takes half a minute; and kernels that were chosen by measurement stay the same from run to run. Small
-    functions are kept as well, which JAX by itself would compile anew: training has hundreds of them.
+    functions, of which training has hundreds, are kept as well; by default JAX would compile them anew.
     """
     import jax
 

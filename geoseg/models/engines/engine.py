@@ -38,7 +38,7 @@ class Engine(Protocol):
 
 @runtime_checkable
 class StreamingEngine(Engine, Protocol):
-    """Keeps several tiles in work, and none waits for another to end."""
+    """Scores several tiles at the same time, none of which waits for another."""
 
     def stream(self, tiles: Iterable[Pixels]) -> Iterator[Scores]:
         """Yield probabilities `(side, side, classes)` of network inputs `(side, side, bands)` in order."""

@@ -39,7 +39,7 @@ class Gpus:
 
     found: tuple[Gpu, ...] = ()
     problem: str = ""
-    """Why the driver offers none although it is installed; empty if there is none to use."""
+    """Why an installed driver offers no GPU; empty if there is simply none."""
 
 
 def count_cores() -> int:
@@ -76,7 +76,7 @@ def available_memory() -> int:
 
 
 def _left_in_groups() -> Iterator[int]:
-    """Yield what limited control groups (v1 and v2) have left, this process's and those around it."""
+    """Yield the bytes left to limited control groups (v1 and v2): this process's and those around it."""
     for line in (_PROC / "self" / "cgroup").read_text().splitlines():
         _, controllers, name = line.split(":", 2)
         if controllers == "":

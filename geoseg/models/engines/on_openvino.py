@@ -79,7 +79,7 @@ class OpenVINOEngine:
             yield from self._average(tiles)
         finally:
             compiled = self._compiled
-            # It refuses while tiles of another stream are in work, which does it at its end.
+            # It refuses while another stream has tiles in progress; that stream then does it at its end.
             if compiled is not None:
                 with suppress(RuntimeError):
                     compiled.model.release_memory()
@@ -195,7 +195,7 @@ class _Flight:
 
 
 def check(bundle: Path, precision: Precision) -> None:
-    """Raise what the engine raises for a precision that this CPU or the bundle does not have."""
+    """Raise the engine's error for a precision that this CPU or the bundle does not have."""
     core = openvino_core()
     if precision == "int8":
         _read_int8(core, bundle)

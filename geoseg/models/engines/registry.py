@@ -35,7 +35,7 @@ def installed_engine(name: str) -> str:
 
 
 def find_hardware(name: str) -> str:
-    """Return what an engine runs on: `CPU`, or what the loader of another package says, or `unknown`."""
+    """Return the hardware of an engine: `CPU`, or as the loader of another package reports it, or `unknown`."""
     if name in ENGINES:
         return "CPU"
     load = _other(name)
@@ -61,7 +61,7 @@ def _load(model: Path, options: EngineOptions, _version: tuple[int, ...]) -> Eng
 
 
 def check_engine(model: Path, options: EngineOptions) -> None:
-    """Raise what `new_engine` raises for a precision that the engine, this CPU or the bundle does not have."""
+    """Raise the error of `new_engine` for a precision that the engine, this CPU or the bundle does not have."""
     if options.precision == "float32":
         return
     match options.engine:

@@ -39,7 +39,7 @@ class Runtime:
     devices: tuple[str, ...] = ()
     """Devices of the Keras backend, such as `gpu:0`; empty for an engine that runs on the whole CPU."""
     halved: bool = False
-    """Whether a device ran out of memory and went on with smaller batches, which may round the last bit differently."""
+    """Whether a device ran out of memory and continued with smaller batches, which may round last bits differently."""
 
     def __str__(self) -> str:
         count = f" ({len(self.devices)} devices)" if len(self.devices) > 1 else ""
@@ -162,7 +162,7 @@ def _on_keras(precision: Literal["auto"] | Precision, devices: tuple[str, ...], 
 
 
 def _default_device() -> str:
-    """Name where the Keras backend has its arrays without being told: `CPU`, or in words of the backend."""
+    """Name the hardware on which the Keras backend places arrays by default: `CPU`, or the backend's name."""
     import keras
 
     name = str(keras.ops.zeros(1).device)

@@ -1,4 +1,4 @@
-"""What a device computes for a strip, step by step, in Keras operations; each step is compiled on its own.
+"""The computation of a strip on a device, step by step, in Keras operations; each step is compiled on its own.
 
 Products of scores and weights are stored by one step and added by another. A compiler that saw both might fuse them
 into one rounding, here and not there, and the bits of a pixel would depend on the batch or device of its neighbour.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, kw_only=True)
 class Layers:
-    """Which bytes of each pixel come back from a device, in this order after its class."""
+    """The bytes that a device returns for each pixel, in this order after its class."""
 
     confidence: bool = False
     """Probability of the winning class."""
@@ -29,7 +29,7 @@ class Layers:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layout:
-    """What all strips of a block have in common. Lengths are in pixels."""
+    """Properties common to all strips of a block. Lengths are in pixels."""
 
     starts: npt.NDArray[np.int32]
     """First column of each tile in the strip `(tiles,)`."""
@@ -81,7 +81,7 @@ class Networks:
 
 
 class Network(Protocol):
-    """A network on a device, and all that is done there. Calls return before the device is done, except `download`."""
+    """A network on a device, and all computations there. Calls return before the device is done, except `download`."""
 
     @property
     def name(self) -> str:

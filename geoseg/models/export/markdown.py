@@ -113,7 +113,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _verbatim(text: str) -> str:
-    """Format text as a block that nothing in it ends."""
+    """Format text as a fenced block that the text itself cannot close."""
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
     return "\n".join((fence, escaped(text, keep="\n\t"), fence))
 

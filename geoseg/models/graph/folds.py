@@ -1,4 +1,4 @@
-"""Which batch normalisations the convolution before them can include, and its weights then; needs no Keras."""
+"""Find batch normalisations to fold into the convolution before them, and its weights; needs no Keras."""
 
 from collections import Counter
 from collections.abc import Iterator

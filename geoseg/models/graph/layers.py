@@ -57,7 +57,7 @@ def read_layer(path: Path, entry: Mapping[str, Any]) -> Layer:
 
 
 def find_obstacle(entry: Mapping[str, Any]) -> str | None:
-    """Say what about a layer's part of a configuration only Keras can run; None if there is nothing."""
+    """Name the part of a layer's configuration that only Keras can run; None without any."""
     kind, config = entry["class_name"], entry["config"]
     if entry["module"] != "keras.layers" or kind not in _SETTINGS:
         return f"of class {kind}" if entry["module"] == "keras.layers" else f"of class {entry['module']}.{kind}"
@@ -65,7 +65,7 @@ def find_obstacle(entry: Mapping[str, Any]) -> str | None:
         return f"of type {_policy(config['dtype'])}"
     if config.get("data_format", "channels_last") != "channels_last":
         return f"a {kind} with channels first"
-    # Later versions of Keras may have more settings, which are off where they were not set.
+    # Later versions of Keras may have more settings, which are off unless they were set.
     for name in sorted(set(config) - {*_SETTINGS[kind], *_FOR_TRAINING, "name", "dtype", "data_format"}):
         if config[name] not in (None, False) and not name.endswith(_OF_WEIGHTS):
             return f"a {kind} with {name}={config[name]!r}"
@@ -73,7 +73,7 @@ def find_obstacle(entry: Mapping[str, Any]) -> str | None:
 
 
 def find_misfit(layer: Layer, inputs: Sequence[Shape]) -> str | None:
-    """Say what about a layer only Keras can run, given the shapes of its inputs; None if there is nothing."""
+    """Name the feature of a layer that only Keras can run, given the shapes of its inputs; None without any."""
     axes = {len(shape) for shape in inputs}
     match layer.kind:
         case "Multiply" if len(inputs) != 2:

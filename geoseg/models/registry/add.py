@@ -43,7 +43,7 @@ def add_models(
 ) -> Iterator[Addition]:
     """Add the models of a registry, or one bundle; yields each once it is there.
 
-    A download that broke off resumes where a checksum will tell whether the whole is what it should be.
+    An interrupted download resumes if a checksum is known with which to verify the whole file.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def add_models(
 
 
 def _add(wanted: Wanted, file: Path, *, max_size: int, overwrite: bool, report: Report) -> Addition:
-    """Bring a bundle into the folder of models; `file` is the one that the user named, if it was copied."""
+    """Put a bundle into the folder of models; `file` is the copy of the one that the user named, if any."""
     if wanted.name is not None and wanted.sha256 is not None:
         there = find_same(wanted.name, wanted.sha256)
         if there is not None:

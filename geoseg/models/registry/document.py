@@ -1,4 +1,4 @@
-"""The registry file: models by name, each with URL, size and SHA-256 of its bundle, and a few words for people."""
+"""The registry file: models by name, each with URL, size and SHA-256 of its bundle, and a description for people."""
 
 import json
 import os
@@ -22,7 +22,7 @@ MOST_BYTES = 10_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A model of a registry, as far as it is needed to add it; all else is for people."""
+    """The fields of a registry's model that are needed to add it; all others are for people."""
 
     name: str
     url: str

@@ -48,7 +48,7 @@ _SILENT = f"its server did not answer within {SILENCE_S} s; try again later"
 
 
 class _BrokenError(Exception):
-    """A try failed, and the next may not; the message is the reason."""
+    """A failed attempt that is worth repeating; the message is the reason."""
 
 
 def is_url(text: str) -> bool:
@@ -57,7 +57,7 @@ def is_url(text: str) -> bool:
 
 
 def download(url: str, path: Path, *, most: int, size: int | None, resume: bool, report: Report) -> None:
-    """Download a file to `path`, where a part of it may be; what has come stays there if this fails.
+    """Download a file to `path`, where a part of it may be; what was received stays there if this fails.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def _ask(url: str, start: int) -> HTTPResponse:
         error.close()
         if error.code == 416 and start:  # the server has fewer bytes than were downloaded before
             return _ask(url, 0)
-        if error.code in _REDIRECTS:  # Python has followed as many as it does
+        if error.code in _REDIRECTS:  # Python has followed as many as it allows
             raise BundleError(f"{failed}: its server redirects from URL to URL and never to a file.") from error
         answered = shorten(f"its server answers {error.code} ({error.reason})", 200)
         if error.code in _RETRIED:
@@ -206,7 +206,7 @@ def _length(answer: HTTPResponse) -> int | None:
 
 
 def _check_size(url: str, total: int, *, most: int, size: int | None) -> None:
-    """Raise BundleError if a file is too large, or is known to have another size."""
+    """Raise BundleError if a file is too large, or does not have its known size."""
     if total > most:
         raise _too_large(url, most, enough=total)
     if size is not None and total != size:

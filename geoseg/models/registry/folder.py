@@ -68,7 +68,7 @@ def find_same(name: str, sha256: str) -> AddedModel | None:
 
 
 def mark_verified(model: AddedModel) -> AddedModel:
-    """Record that the checksum of a model was known from elsewhere, and return it so."""
+    """Record that a model was verified by an independent checksum, and return the updated model."""
     if model.verified:
         return model
     known = replace(model, verified=True)
@@ -100,5 +100,5 @@ def remove_model(name: str) -> None:
                 raise UsageError(f"model {name} belongs to {packaged.package}; uninstall that.")
         raise UsageError(f"no model {name} was added; added are: {', '.join(added_models()) or 'none'}.")
     with locked(folder), writing(folder / name):
-        (folder / name / RECORD).unlink()  # from here on it is gone
+        (folder / name / RECORD).unlink()  # from here on, the model is gone
         shutil.rmtree(folder / name)

@@ -96,7 +96,7 @@ def choose(entries: Sequence[Entry], registry: str, names: Sequence[str]) -> lis
 
 
 def _place(entry: Entry, registry: str) -> str:
-    """Return URL or path of a registry's bundle; one on a server names files on servers, one on disk those below it."""
+    """Return URL or path of a registry's bundle; one on a server names files on servers, one on disk files below it."""
     if is_url(entry.url):
         return entry.url
     if is_url(registry):
