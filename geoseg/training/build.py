@@ -1,4 +1,4 @@
-"""Build what the training loop works with: the augmenter, its batches, and the compiled network."""
+"""Build the parts of the training loop: the augmenter, its batches, and the compiled network."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -56,14 +56,14 @@ def build_batches(run: Run, data: "Data", augmenter: Augmenter, *, resident: boo
         return build(windows)
     parts = {"atlas": ops.convert_to_tensor(atlas.pixels), "atlas_labels": ops.convert_to_tensor(atlas.labels)}
     atlas.release_pixels()
-    if keras.backend.backend() == "jax":  # which compiles what is not an argument of the step as a constant
+    if keras.backend.backend() == "jax":  # which compiles everything but the step's arguments as constants
         return build(windows, stack=stack_places, resident=parts)
     augmenter.resident = parts
     return build(windows, stack=stack_places)
 
 
 def compile_network(run: Run, data: "Data", prepare: Prepare, devices: Sequence[str]) -> TrainingNetwork:
-    """Build the network and compile it with what prepares its batches, its optimizer, loss and metrics."""
+    """Build the network and compile it with the preparation of its batches, its optimizer, loss and metrics."""
     labels, precision = run.labels, choose_precision(run.schedule.precision, devices)
     network = build_trained(run.network, run.card, precision=precision)
     # XLA takes minutes and gains TensorFlow nothing on a CPU; JAX without it runs operation by operation.

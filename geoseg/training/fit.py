@@ -114,7 +114,7 @@ def _build_clock(schedule: Schedule, rows: Sequence[Row]) -> FollowClock | None:
 def _build_leads(
     run: Run, network: TrainingNetwork, clock: FollowClock | None, calibration: Sequence[npt.NDArray[np.float32]]
 ) -> Iterator[LeadTeacher]:
-    """Build what leads each of the recipe's teachers."""
+    """Build the callback of each of the recipe's teachers."""
 
     def has_begun(choice: TeacherTable, epoch: int) -> bool:
         # A network that was never trained knows nothing.
@@ -132,7 +132,7 @@ def _build_callbacks(
     progress: Progress,
     at_checkpoints: Sequence[keras.callbacks.Callback],
 ) -> list[keras.callbacks.Callback]:
-    """Add progress, and the clock of a schedule in minutes, to what is done after each epoch or at its checkpoints."""
+    """Add progress, and the clock of a schedule in minutes, to the callbacks of each epoch or checkpoint."""
     if clock is None:
         total = schedule.epochs * schedule.steps
         pace = StepProgress(batches, count_steps=lambda done: total, progress=progress)

@@ -33,9 +33,9 @@ class Training:
     best: Row
     """History row of the epoch whose weights the bundle has."""
     calibration: str
-    """Sentence on the temperature of the probabilities, or why there is none."""
+    """Sentence on the temperature of the probabilities, or on why there is none."""
     timing: Mapping[str, Any]
-    """Content of `timing.json`: seconds of each part of this call, what they did, and in which precision."""
+    """Content of `timing.json`: seconds of each part of this call, steps, their rate, and precision."""
 
 
 def train(

@@ -21,14 +21,14 @@ from geoseg.rasters.values import check_units, choose_scaling
 from geoseg.training.recipe.recipe import DataSet
 
 SAMPLED = 24
-"""Images of which pixels are sampled, evenly spaced by name."""
+"""Number of images whose pixels are sampled, evenly spaced by name."""
 
 
 def read_images(images: Sequence[Path], entry: DataSet, card: Card) -> list[tuple[Imagery, tuple[Scaling, ...]]]:
     """Choose the bands, nodata values and scaling of each image of a data set, as prediction with the card would.
 
     GeosegWarnings report what is assumed, once for all images. Raises SceneError, MismatchError or UsageError if an
-    image does not fit the card, or what the data set says of it.
+    image does not fit the card, or the data set's description of it.
     """
     settings = Settings(bands=None if entry.bands is None else tuple(entry.bands), nodata=entry.nodata)
     found, assumed = [], []

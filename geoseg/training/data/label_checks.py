@@ -1,4 +1,4 @@
-"""Check what is labelled before a training run begins, and warn of likely mistakes."""
+"""Check the labels before a training run begins, and warn of likely mistakes."""
 
 import warnings
 from collections.abc import Iterable
@@ -110,7 +110,7 @@ def _check_classes(run: Run, trained: Counts) -> None:
 
 
 def _report_roads(legend: Legend) -> None:
-    """Report a class of roads that predictions would not trace; built-in legends are meant to be as they are."""
+    """Report a class of roads that predictions would not trace; built-in legends are taken as intended."""
     roads = [name for name in legend.names if name.casefold() in _ROADS]
     if roads and legend.road is None and legend not in LEGENDS.values():
         _warn(

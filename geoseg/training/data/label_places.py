@@ -53,7 +53,7 @@ def check_label(files: Files, image: rasterio.DatasetReader, grid: GeoBox | None
 
 
 def _warn_of_shift(label: Path, crs: CRS, grid: GeoBox) -> None:
-    """Warn of labels whose datum shift to the grid of their image is rough for lack of a grid of PROJ."""
+    """Warn of labels whose datum shift to their image's CRS is inaccurate because PROJ lacks a grid."""
     x, y = apply_affine(grid.transform, *_lattice(grid, 0))
     warn_of_shift(str(label), crs_of(grid), crs, np.column_stack([x.ravel(), y.ravel()]))
 

@@ -27,7 +27,7 @@ class LabelEncoder:
     others: int | None
     """Label value of all others; None to refuse them."""
     legend: Legend | None = None
-    """The recipe's legend if ids are its own; None where `values` or a coding say what they are."""
+    """The recipe's legend if ids are its own; None if `values` or a coding defines them."""
 
     def encode(
         self, values: npt.NDArray[np.integer], valid: npt.NDArray[np.bool_], source: str

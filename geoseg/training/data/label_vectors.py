@@ -180,7 +180,7 @@ def _turned(box: Box, turn: float | None, extent: npt.NDArray[np.float64]) -> li
 
 
 def _place(polygons: Geometries, crs: CRS, region: GeoBox, box: Box) -> tuple[Geometries, npt.NDArray[np.int64]]:
-    """Project polygons to the CRS of a region, and keep what matters to a box in it, and the index of each one left."""
+    """Project polygons to the CRS of a region; return those that can touch a box in it, and their indices."""
     placed, turn = project(polygons, crs, crs_of(region)), turn_of(crs_of(region))
     if turn_of(crs) is None or not len(placed):  # PROJ may have put parts of one on either side of the antimeridian
         return thin_rings(turn_shapes(placed, (box[0] + box[2]) / 2, turn), box)

@@ -33,7 +33,7 @@ class Sides:
     training: tuple[Pair, ...]
     validation: tuple[Pair, ...]
     test: tuple[Pair, ...] = ()
-    """Pairs kept from the run; only their places are compared with the others."""
+    """Pairs kept out of the run; only their places are compared with the others."""
     levels: tuple[tuple[Pair, ...], ...] = ()
     """Training pairs at each ground sample distance to draw windows at; empty for those of `training` alone."""
 
@@ -158,7 +158,7 @@ def _split_by_block(pairs: Sequence[Pair], entry: DataSet, seed: int, as_in: Sid
     blocks = [ground.blocks(pair.shape) for ground, pair in zip(grounds, pairs, strict=True)]
     if as_in is None:
         held_out = frozenset(_draw(sorted(set().union(*blocks)), share, seed))
-    else:  # pixels of another size may hit fewer squares, of which others would be drawn
+    else:  # pixels of another size may hit fewer squares, so that others would be drawn
         held_out = frozenset().union(*(part.held_out for part in parts))
     sides: dict[bool, list[Pair]] = {True: [], False: []}
     for pair, ground, own in zip(pairs, grounds, blocks, strict=True):

@@ -45,7 +45,7 @@ class LabelSets:
 
     @property
     def partial(self) -> npt.NDArray[np.bool_]:
-        """Whether a label value leaves open which of several classes, but not all, a pixel is, `(label values,)`."""
+        """Whether a label value allows several classes, but not all, `(label values,)`."""
         return np.array([1 < len(ids) < len(self.legend) for ids in self.allowed], np.bool_)
 
     def encode(self, target: str | list[str], data_set: str) -> int:

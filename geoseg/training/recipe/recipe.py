@@ -77,8 +77,8 @@ class CardTable(Section):
     """Finest and coarsest ground sample distance that the network works at: prediction and validation use the pixels of
     images between them as they are, and resample others to the nearer of the two. `train_gsd_m` should span it."""
     scaling: dict[str, ScalingTable] = {"uint8": ScalingTable()}
-    """By NumPy data type of the images; `physical` for images that declare a scale and offset, of the values after
-    these."""
+    """By NumPy data type of the images; `physical`, for images that declare a scale and offset, applies to the values
+    after these."""
     tile: Positive = 512
     overlap: Annotated[int, Field(ge=0)] = 128
     window: str = "hann"
@@ -97,7 +97,7 @@ class Split(Section):
     """Names (glob patterns) or share of the images, groups or blocks to hold out. An image's name is its path in the
     folder, without ending and without `images/`: `Tile 1/image_part_001`. Blocks have no names."""
     test: list[str] = []
-    """Names (glob patterns) of the images or groups to keep from the run, for a score that nothing was chosen by."""
+    """Names (glob patterns) of the images or groups to keep out of the run, for a score that influenced no choice."""
     groups: dict[str, list[str]] = {}
     """Glob patterns of image names, by group."""
     block_m: Annotated[float, Field(gt=0)] = 500.0
@@ -129,13 +129,13 @@ class DataSet(Section):
     nodata: float | list[float] = []
     """Values without data that the images do not declare: one, or one for each band, as in prediction."""
     stretch: Literal["none", "auto"] = "none"
-    """Images for whose values `card.scaling` has no entry are refused, or with `auto` stretched each between
-    percentiles 2 and 98, as prediction does with such a scene."""
+    """For images whose values have no entry in `card.scaling`: by default they are refused; with `auto`, each is
+    stretched between its percentiles 2 and 98, as prediction does with such a scene."""
     gsd_m: Annotated[float, Field(gt=0)] | None = None
     """Ground sample distance of images without georeference; the card's if None."""
     train_gsd_m: list[Annotated[float, Field(gt=0)]] = []
-    """Ground sample distances to train at, in metres, each with the same share of the windows; as in validation if
-    empty. `augmentation.zoom` varies them; validation is at the card's, or at the images' own in `card.gsd_range_m`."""
+    """Ground sample distances to train at, in metres, each with the same share of the windows; if empty, that of
+    validation, which is the card's, or the images' own within `card.gsd_range_m`. `augmentation.zoom` varies them."""
     share: Annotated[float, Field(gt=0)] = 1.0
     """Share of the training windows, relative to the other data sets."""
     split: Split = Split()
@@ -155,7 +155,7 @@ class Rendered(Section):
 
 
 ClassWeights = Literal["none", "median-frequency", "effective-number"] | dict[str, Weight]
-"""A rule based on the pixels of each class, or weights by class name, 1 by default."""
+"""A rule based on the number of pixels of each class, or weights by class name, 1 by default."""
 
 
 class LossTerm(Section):
@@ -168,7 +168,7 @@ class LossTerm(Section):
     alpha: Share = 0.5
     """For `tversky`: weight of false positives; false negatives weigh `1 - alpha`."""
     class_weights: ClassWeights | None = None
-    """In place of those of the whole loss."""
+    """Class weights of this term, instead of those of the whole loss."""
 
 
 class Loss(Section):
@@ -176,25 +176,25 @@ class Loss(Section):
 
     terms: Annotated[list[LossTerm], Field(min_length=1)] = [LossTerm(name="cross_entropy")]
     class_weights: ClassWeights = "none"
-    """Of the terms that have none of their own."""
+    """Class weights of the terms that have none of their own."""
     boundary_weight: Annotated[float, Field(ge=0)] = 0.0
     """Pixels next to another class weigh `1 + boundary_weight` in pixelwise losses."""
 
 
 class TeacherTable(Section):
-    """A network that names the classes that partial labels leave open, where it is sure, and may teach more."""
+    """A network that chooses the class where partial labels leave it open and it is sure, and may teach more."""
 
     bundle: str | None = None
-    """Name of a model, or a file; with the recipe's bands, and classes of the same names. None for the running
-    average of the trained network itself, as it was at the last checkpoint."""
+    """Name of a model, or a file, with the recipe's bands and classes of the same names. None for the running average
+    of the network being trained, as of the last checkpoint."""
     sure: Annotated[float, Field(gt=0, le=1)] = 0.7
-    """Least probability of a class that it names, among the classes that the label allows."""
+    """Least probability of the class that it chooses, relative to that of all classes that the label allows."""
     weight: Annotated[float, Field(ge=0)] = 0.0
-    """Of the cross-entropy with the teacher's probabilities in all pixels, added to the loss of the labels. The teacher
-    sees windows mirrored and turned, as far as augmentation does."""
+    """Weight of the cross-entropy with the teacher's probabilities in all pixels, added to the loss of the labels. The
+    teacher sees windows mirrored and rotated by right angles, as far as augmentation does so."""
     start: Share = 0.0
-    """Share of the epochs, or of the minutes, before it begins. The network itself begins after its first epoch at the
-    earliest, unless it has initial weights of a bundle."""
+    """Share of the epochs, or of the minutes, before it begins. A network that teaches itself begins after its first
+    epoch at the earliest, unless it has initial weights of a bundle."""
 
 
 def _listed(teachers: object) -> object:
@@ -227,8 +227,8 @@ class Schedule(Section):
 
     epochs: Positive = 40
     minutes: Annotated[float, Field(gt=0)] | None = None
-    """Minutes to train, compiling and validation included, whatever `epochs` is: the learning rate follows the clock,
-    and validation and checkpoints come after the first epoch, every tenth of the time, and at the end."""
+    """Minutes to train, including compilation and validation, whatever `epochs` is. The learning rate follows the
+    clock; validation and checkpoints come after the first epoch, every tenth of the time, and at the end."""
     steps: Positive = 100
     """Steps per epoch."""
     batch: Positive = 8
@@ -277,6 +277,7 @@ class Recipe(Section):
     teacher: Annotated[
         list[TeacherTable], BeforeValidator(_listed, json_schema_input_type=TeacherTable | list[TeacherTable])
     ] = []
-    """One, or several: the first that is sure of a pixel names its class, and all that have a weight teach."""
+    """One, or several: the first that is sure of a pixel chooses its class, and all with a weight teach their
+    probabilities."""
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()

@@ -29,7 +29,7 @@ class Contents:
     best: Row | None
     """Row of the best epoch; None if nothing is held out."""
     validation: Mapping[str, Any] | None
-    """Content of `validation.json`; None while training."""
+    """Content of `validation.json`; None during training."""
     frames: tuple[Frame, ...]
     """Pictures of the validation scene, by epoch."""
     image: Path | None

@@ -21,7 +21,7 @@ GAP = 8
 """White pixels between panels."""
 
 HATCH = (254, 255)
-"""Palette entries of the hatching for pixels not of a single known class."""
+"""Palette entries of the hatching, for pixels without a single known class."""
 _HATCH_GREYS = (206, 238)
 _HATCH_WIDTH = 4
 GREYS, GREY_LEVELS = 200, 16

@@ -26,7 +26,7 @@ class Augmenter:
         self.margin_side = margin_side(choice, side)
         """Side of the windows to augment."""
         self.margin = (self.margin_side - side) // 2
-        """Pixels of these on each side of what is returned, unless it is moved."""
+        """Margin on each side of the returned window, in pixels, if it is not moved."""
         self.resident: dict[str, Tensor] = {}
         """Parts of every batch that stay on the device."""
         self._choice = choice
@@ -136,7 +136,7 @@ def _locate(matrix: Tensor, side: int, centre: float) -> tuple[Tensor, Tensor]:
 
 
 def _blur(pixels: Tensor, weights: Tensor) -> Tensor:
-    """Blur rows, then columns, without the border that has too few neighbours."""
+    """Blur rows, then columns; the border, which has too few neighbours, is cut off."""
     for axis in (1, 2):
         size = pixels.shape[axis] - 2 * BLUR_REACH
 

@@ -21,7 +21,7 @@ Batch = tuple[dict[str, Tensor]]
 Window = tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]
 
 AHEAD = 8
-"""Batches to queue for the network: a window that has to be read from a file should not stop it."""
+"""Batches to queue for the network, so that it does not wait for a window that is read from a file."""
 
 
 def stack_images(windows: Sequence[Window]) -> Changes:
@@ -56,7 +56,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         super().__init__()
         self.epoch = 0
         self.error: Exception | None = None
-        """Exception from reading, which TensorFlow replaces by its own."""
+        """Exception raised while reading, which TensorFlow replaces by its own."""
         self._windows = windows
         self._draw = draw
         self._stack = stack

@@ -1,4 +1,4 @@
-"""The best weights of a run, as a kill and a resumed run leave them."""
+"""The best weights of a run, kept so that a killed run can resume."""
 
 import shutil
 from pathlib import Path
@@ -14,8 +14,8 @@ from .checkpoint import EPOCH
 class BestWeights:
     """Weights of the best epoch in one file, and in another those of the best before it.
 
-    A run that is killed after it has kept an epoch, and before its checkpoint, resumes before that epoch. It may not
-    come out the same again, by the clock or on an accelerator: the history loses it, and so do the best weights.
+    A run that is killed after it has kept an epoch, and before its checkpoint, resumes before that epoch. By the clock
+    or on an accelerator, the epoch may come out differently, so both the history and the best weights drop it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +33,7 @@ class BestWeights:
                 file.attrs[EPOCH] = epoch
 
     def go_back(self, epochs: int) -> None:
-        """Return to the best of the first `epochs` epochs, after which a run is resumed; of none, there is none."""
+        """Return to the best of the first `epochs` epochs, after which a run resumes; without epochs, there is none."""
         if _read_epoch(self._path) <= epochs:
             return
         if self._previous.exists() and _read_epoch(self._previous) <= epochs:
@@ -44,7 +44,7 @@ class BestWeights:
 
 
 def _read_epoch(path: Path) -> int:
-    """Read the epoch of weights; 0 if there are none, or they do not say it."""
+    """Read the epoch of saved weights; 0 if there are none, or they do not record it."""
     if not path.exists():
         return 0
     with h5py.File(path) as file:

@@ -23,7 +23,7 @@ from .validation import ValidationTiles
 AHEAD = 4
 """Steps to send to the device before the loss of the first of them is read."""
 PATIENCE_S = 60.0
-"""Seconds to wait for a loss before sending one more step: Keras then raises what the reading thread has raised."""
+"""Seconds to wait for a loss before sending one more step: Keras then raises the reading thread's error."""
 
 Logs = dict[str, Any]
 EpochDone = Callable[[Row], None]
@@ -58,7 +58,7 @@ class StepProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is 
         self._report(0)
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Report the steps before, with the epoch's mean loss as far as it was read."""
+        """Report the previous steps, with the epoch's mean loss as far as it was read."""
         self._unread.acquire(timeout=PATIENCE_S)
         self._steps = batch + 1
         if batch:
@@ -79,7 +79,7 @@ class StepProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is 
 
 
 class TimeSteps(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """Times the steps as `stepping`, and what comes between epochs as `validating`.
+    """Times the steps as `stepping`, and the work between epochs as `validating`.
 
     The first step is left to the part before, since it compiles. Steps are counted where they are sent to the device.
     """

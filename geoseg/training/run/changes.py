@@ -19,9 +19,9 @@ and two pixels, in rows and in columns; `noise` is the standard deviation of the
 """
 
 LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in the grey that saturation is the distance from (ITU-R BT.601)."""
+"""Weights of red, green and blue in grey; saturation is the distance from it (ITU-R BT.601)."""
 NOISE_STARTS = 2**16
-"""Places in the table of normal numbers to start from."""
+"""Start positions in the table of normal numbers."""
 BLUR_REACH = 2
 """Pixels on each side that a blurred pixel depends on."""
 

@@ -1,4 +1,4 @@
-"""Train for a time: the learning rate follows the clock, and checkpoints come as it passes."""
+"""Train for a given time: the learning rate and the checkpoints follow the clock."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ class FollowClock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is n
         return min(1.0, share + (1 - share) * (self._now() - began) / max(self._end - began, 1e-9))
 
     def is_due(self) -> bool:
-        """Whether a checkpoint is due, at the end of an epoch; it is then taken as made."""
+        """Whether a checkpoint is due at the end of an epoch; if so, it counts as made."""
         share = self.share
         if self._saved is not None and share < 1 and share < self._saved + 1 / CHECKPOINTS:
             return False
@@ -60,7 +60,7 @@ class FollowClock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is n
         return True
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Start the clock, where the checkpoint left it."""
+        """Start the clock at the time recorded by the checkpoint."""
         if self._end is None:
             spent = seconds_spent([row for row in self._rows if row["epoch"] <= epoch])
             self._begun = min(1.0, spent / self._seconds)
@@ -68,7 +68,7 @@ class FollowClock(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is n
             self._saved = self._begun if epoch else None
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Set the learning rate if it has changed enough, and let the last step be the last."""
+        """Set the learning rate if it has changed enough, and stop after the last step."""
         if self._first_step is None and self._set >= 0:
             self._first_step = self._now(), self._begun
         share = self.share

@@ -43,7 +43,7 @@ def find_devices() -> Sequence[str]:
 
 
 def has_own_memory(devices: Sequence[str]) -> bool:
-    """Whether a step runs on one accelerator, whose memory may keep all images; several would need a copy each."""
+    """Whether a step runs on one accelerator, whose memory may hold all images; several would need a copy each."""
     return len(devices) == 1 and "cpu" not in devices[0].lower()
 
 

@@ -8,7 +8,7 @@ from geoseg.models.openvino_core import openvino_core
 
 
 def choose_precision(asked: str, devices: Sequence[str]) -> str:
-    """Return Keras's name of the precision asked for, or for `auto` of the one for these devices of its backend.
+    """Return Keras's name of the requested precision; for `auto`, of the one that suits these devices of its backend.
 
     That is mixed_bfloat16 where the hardware computes in bfloat16, else float32. On a processor without such
     instructions, bfloat16 is emulated, and a step takes five times as long as in float32.

@@ -58,7 +58,7 @@ def best_row(rows: Sequence[Row]) -> Row | None:
 
 
 def is_over(rows: Sequence[Row], patience: int | None) -> bool:
-    """Whether the best validation score is `patience` rows old, each of one epoch or, by the clock, of many."""
+    """Whether the best validation score is `patience` rows old; a row is one epoch or, by the clock, many."""
     best = best_row(rows)
     return patience is not None and best is not None and sum(row["epoch"] > best["epoch"] for row in rows) >= patience
 
@@ -189,7 +189,7 @@ class RunFolder:
             yield
 
     def _check_names(self, names: ImageNames) -> None:
-        """Refuse images that would be split otherwise: some that the run has trained on could become held out."""
+        """Refuse images that would be split differently: some that the run has trained on could become held out."""
         if not self.split.exists():  # the run was begun before this file was written
             return
         before = json.loads(self.split.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A teacher: a trained network that names classes which labels leave open, and whose probabilities may be learnt."""
+"""A teacher: a trained network that chooses classes which labels leave open, and whose probabilities may be learnt."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from .neural_network import averaged_weights
 from .views import Views
 
 BELIEVED = 0.5
-"""Least probability that the teacher gives to all classes that a label allows; with less, it contradicts the label."""
+"""Least total probability of the classes that a label allows; with less, the teacher contradicts the label."""
 
 
 class Teacher(keras.layers.Layer):  # type: ignore[misc]  # Keras is not typed
@@ -29,8 +29,8 @@ class Teacher(keras.layers.Layer):  # type: ignore[misc]  # Keras is not typed
 
     Partial labels are replaced by one of the classes that they allow, if the network is sure of it; full labels and
     ignored pixels stay. If `choice.weight` is not zero, the student also learns the network's probabilities. The
-    network sees the augmented windows that the student sees, so that its classes need not be stored or moved with
-    them, each in another of the `views`.
+    network sees the student's augmented windows, so that its classes need not be stored or moved with them, each in
+    another of the `views`.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ def build_teacher(
 
 
 class LeadTeacher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
-    """Lets a teacher of a `TrainingNetwork` begin once `has_begun`, which is told the epoch, counted from 0.
+    """Lets a teacher of a `TrainingNetwork` begin once `has_begun` is true of the epoch, counted from 0.
 
     If `renewed`, the teacher becomes the running average of the network's weights after each epoch, with normalisation
     statistics of the batches of images in `calibration`.

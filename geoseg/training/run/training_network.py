@@ -18,8 +18,8 @@ class TrainingNetwork(keras.Model):  # type: ignore[misc]  # Keras is not typed
     """The layers and weights of a network; `fit` takes what `prepare` turns into pixels and label values.
 
     Each backend calls `train_step` from its own compiled function, so that batches are prepared on the device. The loss
-    of a training step compares with the labels as the `teachers` complete them, one after the other, and with what they
-    teach; all else, with the labels as they are.
+    of a training step uses the labels as completed by the `teachers`, one after the other, and the probabilities that
+    they teach; everything else uses the labels as they are.
     """
 
     def __init__(self, network: keras.Model, prepare: Prepare, teachers: Sequence[keras.layers.Layer] = ()) -> None:
@@ -41,7 +41,7 @@ class TrainingNetwork(keras.Model):  # type: ignore[misc]  # Keras is not typed
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """Compute the loss; in training, of labels that the teachers have completed, and of what they teach."""
+        """Compute the loss; in training, for labels completed by the teachers, and probabilities that they teach."""
         taught = 0.0
         for teacher in self.teachers if training else []:
             y, more = teacher(x, y, y_pred)

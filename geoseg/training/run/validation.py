@@ -43,7 +43,7 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
     def __init__(self, images: "Sequence[LabelledImage]", *, tile: int, size: int, ignored: int) -> None:
         super().__init__()
         self.error: Exception | None = None
-        """Exception from reading, which TensorFlow replaces by its own."""
+        """Exception raised while reading, which TensorFlow replaces by its own."""
         self._images = TileReader(images)
         self._size = size
         self._ignored = ignored
@@ -71,7 +71,7 @@ class ValidationTiles(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is 
         return np.stack([tile[0] for tile in tiles]), batch, np.float32(weight) * (batch != self._ignored)
 
     def _find_places(self, shapes: Sequence[tuple[int, int]], tile: int) -> tuple[list[tuple[int, Tile]], int]:
-        """Find the tiles with labels, or else one without, and count the labelled pixels."""
+        """Find the tiles with labels, or if there are none, one without, and count the labelled pixels."""
         places = [
             (number, place)
             for number, shape in enumerate(shapes)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Sampler:
-    """Takes evenly thinned pixels of each image: first what its tiles return, then its labels."""
+    """Takes evenly thinned pixels of each image: first the probabilities of its tiles, then its labels."""
 
     def __init__(self, images: "Sequence[LabelledImage]", card: Card, labels: LabelSets) -> None:
         self.images: list[SampledImage] = []

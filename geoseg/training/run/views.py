@@ -15,8 +15,8 @@ Change = Callable[[Tensor], Tensor]
 class Views:
     """Shows each window of a batch in another of the views that augmentation allows, up to eight.
 
-    A network should find the same in all of them. Which one a window is shown in depends on its place in the batch
-    alone, since windows are in any order and already augmented.
+    A network should give the same answer in all of them. The view depends only on a window's place in the batch, which
+    is enough, since windows come in random order and are already augmented.
     """
 
     def __init__(self, choice: Augmentation) -> None:
@@ -34,14 +34,14 @@ class Views:
         return windows
 
     def undo(self, views: Tensor) -> Tensor:
-        """Turn what is found in views back into the windows' own orientation."""
+        """Turn results in views back into the windows' own orientation."""
         for bit, (_, back) in reversed(list(enumerate(self._changes))):
             views = _apply(back, views, bit)
         return views
 
 
 def _apply(change: Change, windows: Tensor, bit: int) -> Tensor:
-    """Change the windows whose place in the batch has this bit."""
+    """Change the windows whose place in the batch has this bit set."""
     chosen = (places_in_batch(windows) // 2**bit) % 2 == 1
     return ops.where(chosen[:, None, None, None], change(windows), windows)
 

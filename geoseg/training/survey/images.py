@@ -44,7 +44,7 @@ class ImageSurvey:
     limits: Mapping[str, tuple[float, float]]
     """First and 99th percentile of the valid pixels of the chosen bands, by key of the card's scaling."""
     undeclared: tuple[float, ...]
-    """Values that seem to have no data, and are not declared."""
+    """Values that seem to be undeclared nodata."""
     labels: LabelSurvey
 
 
