@@ -87,7 +87,7 @@ _HOMES = {
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - all of them strings
 
 
-if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+if not TYPE_CHECKING:  # else a type checker would accept any name
 
     def __getattr__(name: str) -> Any:  # noqa: ANN401 - an attribute of a module
         """Import public names at their first use, to keep `import geoseg` fast."""

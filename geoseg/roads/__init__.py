@@ -29,7 +29,7 @@ _HOMES = {
 __all__ = [*_HOMES]  # noqa: PLE0604 - all of them strings
 
 
-if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+if not TYPE_CHECKING:  # else a type checker would accept any name
 
     def __getattr__(name: str) -> Any:  # noqa: ANN401 - an attribute of a module
         """Import public names at their first use: processes that only compile need none of them."""

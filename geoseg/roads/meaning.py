@@ -1,4 +1,4 @@
-"""What the values of a band stand for, and errors and warnings for values that do not fit."""
+"""Interpret the values of a band, with errors and warnings for values that do not fit."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Meaning:
     colour: str | None = None
     """Colour of the band, if it is one of an image."""
     found: set[int | float] = field(default_factory=set)
-    """Valid values noted so far: of classes all, of probabilities the highest."""
+    """Valid values added so far: all those of classes, or the highest of probabilities."""
 
     @property
     def certain(self) -> bool:
@@ -56,7 +56,7 @@ class Meaning:
             self.found.add(highest)
 
     def check(self, threshold: float) -> None:
-        """Warn of values that are hardly meant, once all are noted; UsageError for a mask taken for probabilities."""
+        """Warn of implausible values, once all have been added; UsageError for a mask taken for probabilities."""
         if not self.found:
             _warn(f"{self.name} has no data anywhere: every pixel is masked or nodata.")
         elif self.colour is not None:

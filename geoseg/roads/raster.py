@@ -39,7 +39,7 @@ class RoadRaster:
     grid: GeoBox
     """Shape, transform and CRS."""
     meaning: Meaning
-    """With the values read so far."""
+    """Interpretation of the values, with those read so far."""
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def road_raster(
         flags = dataset.mask_flag_enums[number - 1]
         alpha = _alpha_of(dataset, number)
         units = dataset.scales[number - 1], dataset.offsets[number - 1]
-        # Nodata of a class raster is another value than that of roads; under a mask or alpha may be any.
+        # The nodata value of a class raster is never that of roads; under a mask or alpha band, any value may occur.
         unmasked = MaskFlags.all_valid in flags or MaskFlags.alpha in flags
         masked = not unmasked and not (meaning.certain and MaskFlags.nodata in flags)
 
