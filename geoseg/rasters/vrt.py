@@ -1,13 +1,14 @@
 """Read which files a VRT names, as GDAL would."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree as Xml
 
 import numpy as np
 
-from geoseg.errors import SceneError
+from geoseg.errors import GeosegWarning, SceneError
 
 VRT = b"<VRTDataset"
 HEAD = 1024
@@ -16,6 +17,8 @@ _NAMED = re.compile(r".*filename.*|.*dataset|dempath|rpcdem|grids")
 """Elements and attributes of a VRT, in lower case as GDAL compares them, whose text is the name of a file."""
 _HARMLESS = ("GEOREF_SOURCES", "IGNORE_COG_LAYOUT_BREAK", "NUM_THREADS", "OVERVIEW_LEVEL", "USE_TILE_AS_BLOCK")
 """Options of opening that name nothing."""
+_BY_WINDOW = frozenset({"average", "gauss"})
+"""Resampling whose pixels depend on the window that is read."""
 _COMPLEX = {"cint16": "i4", "cint32": "i8", "cfloat32": "c8", "cfloat64": "c16"}
 _NAMED_KEYS = re.compile(r"[xy]_dataset|overview_file")
 """Keys of metadata items that are, too."""
@@ -43,6 +46,7 @@ def read_vrt(holder: str, text: bytes) -> Iterator[Named]:
         root = Xml.fromstring(text, Xml.XMLParser(target=builder))
     except (Xml.ParseError, ValueError) as error:
         raise SceneError(f"{holder} is not a valid VRT ({error}); write it again (`gdalbuildvrt`).") from error
+    _report_means(holder, root)
     waiting = [(root, 0)]
     while waiting:
         element, raw = waiting.pop()
@@ -70,6 +74,20 @@ def read_vrt(holder: str, text: bytes) -> Iterator[Named]:
         yield from (Named(value.strip(), relative, raw > 0, raw) for value in named if value.strip())
         # Other metadata may be XML of any kind.
         waiting.extend((part, raw) for part in element if tag != "metadata" or _tag(part) == "mdi")
+
+
+def _report_means(holder: str, root: Xml.Element) -> None:
+    """Warn of sources that are resampled by what GDAL takes from whole pixels around each window."""
+    words = (word for part in root.iter() for word in part.items())
+    found = {value.lower() for key, value in words if _local(key) == "resampling"}
+    if kinds := sorted(found & _BY_WINDOW):
+        warnings.warn(
+            f"{holder} resamples by {kinds[0]}, which GDAL does differently in each window that is read, so that "
+            "results depend on how the scene is divided: build it with another method (`gdalbuildvrt -r cubic`), or "
+            "write it to a file first (`gdal_translate IN.vrt OUT.tif`).",
+            GeosegWarning,
+            stacklevel=4,
+        )
 
 
 def _raw_size(root: Xml.Element, band: Xml.Element) -> int:

@@ -11,6 +11,8 @@ import pytest
 import rasterio
 import rasterio.shutil
 import shapely
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
 from standins import InBlocks, make_card
 
 import geoseg
@@ -264,3 +266,29 @@ def test_resampled_scene_split(scene, network, tmp_path, monkeypatch):
     budget = budget_of(130, masked, network, gsd_m=0.77)
     split = predicted(masked, network, tmp_path / "split", gsd_m=0.77, memory=budget, executor=InBlocks(workers=4))
     assert split == whole
+
+
+@pytest.mark.parametrize("mosaic", [False, True])
+def test_warped_vrt_split(write_scene, write_bundle, echo, noise, tmp_path, mosaic):
+    """Blocks of a VRT that warps, or of one that shows such a VRT, give the same files as one block."""
+    source, scene = write_scene(noise(400, 700), "source.tif", nodata=255), tmp_path / "scene.vrt"
+    with rasterio.open(source) as dataset, WarpedVRT(dataset, crs="EPSG:32632", resampling=Resampling.cubic) as warped:
+        rasterio.shutil.copy(warped, scene, driver="VRT")
+        if mosaic:
+            scene.rename(tmp_path / "inner.vrt")
+            place = ", ".join(map(str, warped.transform.to_gdal()))
+            shown = "".join(
+                f'<VRTRasterBand dataType="Byte" band="{band}"><NoDataValue>255</NoDataValue><SimpleSource>'
+                f'<SourceFilename relativeToVRT="1">inner.vrt</SourceFilename><SourceBand>{band}</SourceBand>'
+                "</SimpleSource></VRTRasterBand>"
+                for band in (1, 2, 3)
+            )
+            scene.write_text(
+                f'<VRTDataset rasterXSize="{warped.width}" rasterYSize="{warped.height}"><SRS>EPSG:32632</SRS>'
+                f"<GeoTransform>{place}</GeoTransform>{shown}</VRTDataset>"
+            )
+    # GDAL warps a window at once that is larger than the blocks of the VRT, of 128 × 512 pixels.
+    choices = {"model": write_bundle(), "load": echo, "bands": (1, 2, 3), "tile": 192}
+    geoseg.predict(scene, folder=tmp_path / "whole", **choices)
+    geoseg.predict(scene, folder=tmp_path / "split", executor=InBlocks(workers=7), **choices)
+    assert contents(tmp_path / "split") == contents(tmp_path / "whole")

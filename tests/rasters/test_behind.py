@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 import zipfile
 from collections import Counter
 from xml.sax.saxutils import escape
@@ -13,7 +14,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.vrt import WarpedVRT
 
-from geoseg.errors import SceneError
+from geoseg.errors import GeosegWarning, SceneError
 from geoseg.rasters import hdf5
 from geoseg.rasters.identity import identify
 from geoseg.rasters.open import opened, unplaced
@@ -188,6 +189,18 @@ def test_doubtful_vrts(inbox, text):
     (inbox / "mosaic.vrt").write_text(text)
     with pytest.raises(SceneError, match="is not a valid VRT"):
         read(inbox / "mosaic.vrt")
+
+
+@pytest.mark.parametrize("kind", ["average", "AVERAGE", "gauss", "bilinear"])
+def test_means_that_depend_on_windows(private, kind):
+    """A VRT by means of its sources' pixels, as of `gdalbuildvrt -r average`, shows other ones in other windows."""
+    text = vrt("secret.tif", relative=1).replace("<SimpleSource", f'<SimpleSource resampling="{kind}"')
+    (private.parent / "mosaic.vrt").write_text(text)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", GeosegWarning)
+        read(private.parent / "mosaic.vrt")
+    texts = [str(each.message) for each in caught]
+    assert texts == [] if kind == "bilinear" else len(texts) == 1 and "mosaic.vrt resamples by " in texts[0]
 
 
 def test_pipes_behind_a_vrt(inbox):
