@@ -8,7 +8,7 @@ import keras
 
 from geoseg.files import publish, whole
 
-from .checkpoint import EPOCH
+from .checkpoint import EPOCH, save_weights
 
 
 class BestWeights:
@@ -28,9 +28,7 @@ class BestWeights:
             with whole(self._previous) as new:
                 shutil.copyfile(self._path, new)
         with whole(self._path) as new:
-            network.save_weights(new)
-            with h5py.File(new, "a") as file:
-                file.attrs[EPOCH] = epoch
+            save_weights(network, new, epoch=epoch)
 
     def go_back(self, epochs: int) -> None:
         """Return to the best of the first `epochs` epochs, after which a run resumes; without epochs, there is none."""

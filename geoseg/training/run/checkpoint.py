@@ -1,5 +1,6 @@
 """Checkpoints of a run: network, optimizer and epoch in one file, so that a kill leaves all of the same moment."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from geoseg.files import whole
 
 EPOCH = "epoch"
 """Attribute of the file: the number of epochs done."""
+_FILE, _VARIABLE = 2**15, 2**11
+"""Most bytes that HDF5 adds to the values of a file, and of a variable; it was seen to add a thousand to each."""
+_LARGEST = 4
+"""Bytes of a value; those of the few larger ones, as counters, are among those of their variables."""
+_PIECE = 2**16
 
 
 class SaveCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
@@ -23,9 +29,28 @@ class SaveCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras i
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Replace the checkpoint."""
         with whole(self._path) as new:
-            self.model.save_weights(new)
-            with h5py.File(new, "a") as file:
-                file.attrs[EPOCH] = epoch + 1
+            save_weights(self.model, new, epoch=epoch + 1)
+
+
+def save_weights(network: keras.Model, path: Path, *, epoch: int) -> None:
+    """Save weights, those of an optimizer, and the number of epochs done, to a new file.
+
+    OSError if there is no room for them: HDF5, which cannot close a file on a full disk, would end the process.
+    """
+    with path.open("wb") as file:
+        for _ in range(-(-_room(network) // _PIECE)):
+            file.write(bytes(_PIECE))
+    network.save_weights(path)  # in that room
+    with h5py.File(path, "a") as stored:
+        stored.attrs[EPOCH] = epoch
+
+
+def _room(network: keras.Model) -> int:
+    """Most bytes of a file of weights."""
+    optimizer = getattr(network, "optimizer", None)  # which only a compiled network has
+    variables = [*network.variables, *network.metrics_variables, *([] if optimizer is None else optimizer.variables)]
+    values: int = sum(math.prod(variable.shape) for variable in variables)
+    return _FILE + _VARIABLE * len(variables) + _LARGEST * values
 
 
 def load_checkpoint(path: Path, network: keras.Model) -> int:

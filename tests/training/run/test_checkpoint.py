@@ -4,9 +4,12 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from standins import files_of_at_most
 
 from geoseg.errors import OutputError
-from geoseg.training.run.checkpoint import SaveCheckpoint, load_checkpoint
+from geoseg.models.networks.presets import build_preset
+from geoseg.training.run.best_weights import BestWeights
+from geoseg.training.run.checkpoint import SaveCheckpoint, load_checkpoint, save_weights
 
 STEPS = 4
 
@@ -75,6 +78,41 @@ def test_a_run_killed_while_it_saves(tmp_path, monkeypatch, killed_in):
     assert done == 1
     assert int(resumed.optimizer.iterations) == 3 * STEPS
     check_equal(resumed, whole)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_full_disk(tmp_path, share):
+    """A disk without room ends in a sentence, before HDF5 finds it full: closing its file would end the process."""
+    path, best = tmp_path / "latest.weights.h5", BestWeights(tmp_path / "best.weights.h5")
+    _, network = run(path, 1)
+    best.save(network, 1)
+    checkpoint = SaveCheckpoint(path)
+    checkpoint.set_model(network)
+    files = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with files_of_at_most(int(share * path.stat().st_size)):
+        with pytest.raises(OutputError, match=r"latest\.weights\.h5"):
+            checkpoint.on_epoch_end(1)
+        with pytest.raises(OutputError, match=r"best\.weights\.h5|previous\.weights\.h5"):
+            best.save(network, 2)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == files
+
+
+@pytest.mark.parametrize("width", [None, 4])
+def test_room_for_weights(tmp_path, monkeypatch, width):
+    """The room that is taken beforehand is at least that of the file."""
+    network = build() if width is None else build_preset("attention_resunet", bands=3, classes=5, width=width)
+    network.compile(keras.optimizers.AdamW(0.1, use_ema=True), loss="mse")
+    network.optimizer.build(network.trainable_variables)
+    sizes, save = [], keras.Model.save_weights
+
+    def measured(network, new):
+        sizes.append(new.stat().st_size)
+        save(network, new)
+
+    monkeypatch.setattr(keras.Model, "save_weights", measured)
+    save_weights(network, tmp_path / "a.weights.h5", epoch=1)
+    (room,), needed = sizes, (tmp_path / "a.weights.h5").stat().st_size
+    assert needed <= room <= 2 * needed + 100_000
 
 
 def test_weights_that_are_no_checkpoint(tmp_path):
