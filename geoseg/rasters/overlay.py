@@ -15,7 +15,7 @@ from geoseg.tiling import Roi
 
 from .grid import Grid, Shape
 from .ground import Coordinates, apply_affine, turn_of, turn_to
-from .scene import is_placed
+from .scene import is_placed, refuse_one_unrectified
 
 _BORDER = 1e-6
 """Tolerance for rounding, in pixels: a centre on the border of two pixels belongs to the latter."""
@@ -72,6 +72,7 @@ def _floor(position: Coordinates) -> Indices:
 def overlay(predicted: DatasetReader, reference: DatasetReader) -> Overlay | None:
     """Overlay a prediction and its reference; None if their grids are the same."""
     if not (is_placed(predicted) and is_placed(reference)):
+        refuse_one_unrectified(predicted, reference)
         if predicted.shape == reference.shape:
             return None
         raise SceneError(

@@ -125,7 +125,7 @@ def refuse_mixed_types(source: str, dataset: rasterio.DatasetReader) -> None:
 def _check_placed(source: str, dataset: rasterio.DatasetReader) -> None:
     transform = dataset.transform
     if transform.is_identity or dataset.crs is None:  # a grid without CRS may be that of the sensor
-        _refuse_unrectified(source, dataset)
+        refuse_unrectified(source, dataset)
     # A new file: GDAL edits neither COGs nor files on servers.
     srs, corners, files = "-a_srs EPSG:…", "-a_ullr WEST NORTH EAST SOUTH", f"{shlex.quote(source)} placed.tif"
     if dataset.crs is None and transform.is_identity:
@@ -140,7 +140,7 @@ def _check_placed(source: str, dataset: rasterio.DatasetReader) -> None:
         raise SceneError(f"{source} has a geotransform that maps all pixels onto a line; check its georeference.")
 
 
-def _refuse_unrectified(source: str, dataset: rasterio.DatasetReader) -> None:
+def refuse_unrectified(source: str, dataset: rasterio.DatasetReader) -> None:
     """Raise SceneError if ground control points or RPCs say where an image lies."""
     points, crs = dataset.gcps
     if points:
@@ -156,6 +156,13 @@ def rpcs_of(raster: rasterio.DatasetReader) -> RPC | None:
         return raster.rpcs
     except (KeyError, ValueError):
         return None
+
+
+def refuse_one_unrectified(one: rasterio.DatasetReader, other: rasterio.DatasetReader) -> None:
+    """Raise SceneError if one of two rasters is on a map, and points or RPCs say where the other lies."""
+    if is_placed(one) != is_placed(other):
+        bare = other if is_placed(one) else one
+        refuse_unrectified(bare.name, bare)
 
 
 def is_placed(raster: rasterio.DatasetReader) -> bool:

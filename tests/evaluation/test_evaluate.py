@@ -9,6 +9,7 @@ import pytest
 import rasterio
 from affine import Affine
 from PIL import Image
+from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from scipy.ndimage import distance_transform_edt
 from sklearn.metrics import cohen_kappa_score, jaccard_score
@@ -22,6 +23,7 @@ from geoseg.evaluation.pairing import pair_rasters
 from geoseg.evaluation.result import Subject
 from geoseg.models.legend import AERIAL, LEVELS
 from geoseg.rasters.ground import MAP_SCALE_ERROR
+from geoseg.rasters.open import unplaced
 
 
 def test_scores_of_a_raster(write_ids, blobs):
@@ -295,6 +297,18 @@ def test_other_ground(write_ids, blobs):
     write_ids(blobs(20, 20), "a.tif", folder="truth", transform=far)
     with pytest.raises(SceneError, match=r"a\.tif has a class in \S*a\.tif: do they show the same ground"):
         evaluate(last.parent, truth.parent)
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_control_points_on_one_side(write_ids, blobs, side):
+    """A raster placed by ground control points, beside one on a map, is not compared pixel by pixel."""
+    paths = {name: write_ids(blobs(20, 20), f"{name}.tif", crs=None if name == side else "EPSG:32633") for name in "ab"}
+    with unplaced(), rasterio.open(paths[side], "r+") as raster:
+        points = [(0, 0), (0, 20), (20, 0), (20, 20)]
+        points = [GroundControlPoint(row, col, 500_000 + 2 * col, 5_400_000 - 2 * row) for row, col in points]
+        raster.gcps = points, "EPSG:32633"
+    with pytest.raises(SceneError, match=rf"{side}\.tif is georeferenced by ground control points only; warp it first"):
+        evaluate(paths["a"], paths["b"])
 
 
 def test_a_mask_whose_other_classes_are_nodata(write_ids, blobs):

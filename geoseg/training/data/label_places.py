@@ -20,7 +20,7 @@ from geoseg.rasters.ground import Coordinates, apply_affine, crs_of, place_in, t
 from geoseg.rasters.identity import Mark, identify
 from geoseg.rasters.open import opened, usable_crs
 from geoseg.rasters.overlay import has_other_place
-from geoseg.rasters.scene import is_placed
+from geoseg.rasters.scene import is_placed, refuse_one_unrectified
 
 from .label_vectors import read_features
 
@@ -38,6 +38,7 @@ def check_label(files: Files, image: rasterio.DatasetReader, grid: GeoBox | None
     """
     with opened(str(files.label), overviews=True) as label:
         if grid is None or not is_placed(label):
+            refuse_one_unrectified(image, label)
             if any(abs(found - wanted) > 1 for found, wanted in zip(label.shape, image.shape, strict=True)):
                 raise SceneError(
                     f"{files.label} has {label.width} × {label.height} pixels, its image {image.width} × "

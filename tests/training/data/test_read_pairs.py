@@ -7,10 +7,12 @@ import pytest
 import rasterio
 from pyproj import Transformer
 from rasterio import Affine
+from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from standins import warned
 
 from geoseg.errors import GeosegWarning, SceneError, UsageError
+from geoseg.rasters.open import unplaced
 from geoseg.training.data.chips import tile
 from geoseg.training.data.pairs import Pair
 from geoseg.training.data.read_pairs import read_image, read_labels, read_pair
@@ -229,6 +231,19 @@ def test_pictures_that_are_cut_off(write_raster, only_pair, name, cut):
     path.write_bytes(content[: len(content) // 2] if cut == "half" else content[:-cut])
     with pytest.raises(SceneError, match=rf"{name} is cut off: the end of its (PNG|JPEG) data is missing"):
         only_pair(images=image, labels="label.png")
+
+
+@pytest.mark.parametrize("side", ["image", "label"])
+def test_control_points_on_one_side(write_raster, coordinates, ids, only_pair, side):
+    """A label or image placed by ground control points, beside one on a map, is not taken pixel by pixel."""
+    paths = {"image": write_raster("image.tif", coordinates(20, 30)), "label": write_raster("label.tif", ids(20, 30))}
+    bare = {"image": coordinates(20, 30), "label": ids(20, 30)}[side]
+    with unplaced(), rasterio.open(write_raster(paths[side].name, bare, transform=None), "r+") as raster:
+        points = [(0, 0), (0, 30), (20, 0), (20, 30)]
+        points = [GroundControlPoint(row, col, 500_000 + 2 * col, 5_400_000 - 2 * row) for row, col in points]
+        raster.gcps = points, "EPSG:32633"
+    with pytest.raises(SceneError, match=rf"{side}\.tif is georeferenced by ground control points only; warp it first"):
+        only_pair(images="image.tif", labels="label.tif", **RGB)
 
 
 @pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326"])
