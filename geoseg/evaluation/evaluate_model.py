@@ -19,7 +19,7 @@ from geoseg.prediction.run import Run, plan_scene
 from geoseg.prediction.settings import Settings
 from geoseg.rasters.georeference import lacks_georeference, placed
 from geoseg.rasters.open import opened, unplaced
-from geoseg.rasters.scene import is_placed
+from geoseg.rasters.scene import is_placed, refuse_one_unrectified
 from geoseg.tiling.progress import Progress, no_progress
 from geoseg.work_folders import temporary_folder
 
@@ -187,4 +187,5 @@ def on_own_pixels(entry: Files) -> bool:
             )
         if label_placed and lacks_georeference(image):
             raise SceneError(f"{entry.image} has no georeference, but its label has; give both one, or neither.")
+        refuse_one_unrectified(image, label)
     return not label_placed

@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio import Affine
+from rasterio.control import GroundControlPoint
 
 import geoseg
+from geoseg.datasets.pairs import Files
 from geoseg.errors import BundleError, SceneError, UsageError
 from geoseg.evaluation import evaluate, evaluate_model
 from geoseg.evaluation.calibrate_model import calibrate
+from geoseg.evaluation.evaluate_model import on_own_pixels
+from geoseg.rasters.open import unplaced
 
 ROWS, COLS = 90, 70
 
@@ -47,6 +52,18 @@ def test_labels_without_georeference(write_ids, write_bundle, echo, blobs, image
     if place is None:
         bands = image[[0, 1, 2, 0, 1]]  # what the echo makes of its three bands
         assert evaluation.scores.overall_accuracy == (bands.argmax(axis=0) == blobs(ROWS, COLS)).mean()
+
+
+def test_labels_on_control_points(write_ids, blobs, image):
+    """Labels that only ground control points place are refused before anything is predicted, also in calibration."""
+    label = write_ids(blobs(ROWS, COLS), "label.tif", crs=None)
+    with unplaced(), rasterio.open(label, "r+") as raster:
+        corners = [(0, 0), (0, COLS), (ROWS, 0), (ROWS, COLS)]
+        points = [GroundControlPoint(row, col, 500_000 + 2 * col, 5_400_000 - 2 * row) for row, col in corners]
+        raster.gcps = points, "EPSG:32633"
+    files = Files(name="scene", image=write_ids(image, "scene.tif"), label=label)
+    with pytest.raises(SceneError, match=r"label\.tif is georeferenced by ground control points only; warp it first"):
+        on_own_pixels(files)
 
 
 def test_what_was_evaluated(write_ids, write_bundle, echo, blobs, image):
