@@ -1,5 +1,6 @@
 """Send what all blocks of a scene have in common to the workers of a cluster, once."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,10 @@ from .trouble import cluster_errors
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+    from .bundle import Bundle
+
+_WAITS_S = (0.1, 0.5, 2.0)
+"""Waits before a bundle is sent again, for the scheduler to notice that a worker has died."""
 _FEW = 2
 """Up to so many blocks of a scene are each sent with the whole job; for more, it is sent once."""
 
@@ -42,9 +47,25 @@ class Sharing:
 
             bundle = Bundle(model)
             with cluster_errors(self._client):
-                self._client.register_plugin(bundle)
+                self._send(bundle)
             self._bundles[model] = Path(bundle.file)
         return self._bundles[model]
+
+    def _send(self, bundle: "Bundle") -> None:
+        """Send a bundle to all workers, and again if one dies meanwhile, which Dask reports as a lost scheduler."""
+        from distributed.comm.core import CommClosedError
+
+        for wait_s in _WAITS_S:
+            try:
+                self._client.register_plugin(bundle)
+            except CommClosedError:
+                if self._client.status != "running":
+                    raise
+            else:
+                return
+            time.sleep(wait_s)
+            bundle.idempotent = False  # the scheduler has it, but perhaps not all workers
+        self._client.register_plugin(bundle)
 
     def forget(self, work: Work) -> None:
         """Free what a scene that has ended had in common."""
