@@ -27,6 +27,7 @@ from .hdf5 import begins_as_hdf5, check_hdf5, check_plain_hdf5
 from .servers import on_server
 from .sidecars import without_sidecars
 from .source_names import file_of
+from .unread import refuse_uncomputed
 from .vrt import HEAD, VRT, Named, read_vrt
 
 TRUSTED = "GEOSEG_TRUSTED_FOLDERS"
@@ -40,6 +41,8 @@ _NUMBERED = re.compile(r"(?:GTIFF_DIR|NITF_IM):(?:off:)?\d+:(.+)", re.IGNORECASE
 _PIXELS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG\r\n", b"\xff\xd8\xff", b"\0\0\0\x0cjP  ", b"BM", b"GIF8")
 """First bytes of formats that hold pixels: no program takes such a file for another kind."""
 _MEMORY = "/vsimem/"
+_COMPUTED = b"vrtderivedrasterband"
+"""Class of a band that is computed from others, in lower case as GDAL compares it."""
 _AT_A_TIME = 16
 """Files on servers that are looked at."""
 _MADE: set[str] = set()
@@ -136,6 +139,8 @@ def _check_vrt(holder: str, text: bytes, *above: str) -> None:
     if served:
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             list(pool.map(_check_served, served))
+    if _COMPUTED in text.lower() and os.path.isfile(holder):  # noqa: PTH113
+        refuse_uncomputed(holder)
 
 
 def _check_behind(name: str, *above: str) -> None:

@@ -24,7 +24,7 @@ from .hdf5 import begins_as_hdf5
 from .identity import Mark, check_unchanged, identify
 from .servers import on_server, server_failure
 from .sidecars import with_sidecars, without_sidecars
-from .unread import forget_unread, refuse_uncomputed, refuse_unread
+from .unread import forget_unread, refuse_unread
 
 GDAL: dict[str, Any] = {
     "GDAL_CACHEMAX": 4 * 2**20,
@@ -86,7 +86,6 @@ def opened(
                     check_bands(source, whole)
                     check_size(source, dataset.shape, max_pixels)
                     check_dataset(source, whole)
-                    refuse_uncomputed(whole.files)
                 files = whole.files
                 found = identity or (identify(whole) if on_disk(source) else ())
             check_blocks(source, dataset)

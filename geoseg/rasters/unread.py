@@ -9,9 +9,7 @@ Pixel functions of a VRT with the wrong number of sources fail without a message
 """
 
 import logging
-import os
 import threading
-from collections.abc import Iterable
 
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
@@ -19,7 +17,6 @@ from rasterio.windows import Window
 from geoseg.errors import SceneError
 
 from .allowed import open_allowed
-from .vrt import HEAD, VRT
 
 _RASTERIO = logging.getLogger("rasterio")
 _TELLING = (logging.getLogger("rasterio._err"), logging.getLogger("rasterio._env"))
@@ -43,29 +40,19 @@ def forget_unread() -> str | None:
     return message
 
 
-def refuse_uncomputed(names: Iterable[str]) -> None:
-    """Raise SceneError if one of the files is a VRT on disk with a band that GDAL cannot compute."""
-    for name in filter(_computes, names):
-        with open_allowed(name) as vrt:
-            for number in vrt.indexes:
-                try:
-                    vrt.checksum(number, window=Window(0, 0, 1, 1))
-                except RasterioIOError as error:
-                    if error.__cause__ is not None:
-                        raise
-                    raise SceneError(
-                        f"{name} has a band that GDAL cannot compute, {number}: check that its pixel function has as "
-                        "many sources as it needs."
-                    ) from error
-
-
-def _computes(name: str) -> bool:
-    """Whether a file is a VRT on disk with bands that are computed from others."""
-    if not os.path.isfile(name):  # noqa: PTH113 - as in `on_disk`
-        return False
-    with open(name, "rb") as file:  # noqa: PTH123
-        head = file.read(HEAD)
-        return VRT in head and b"vrtderivedrasterband" in (head + file.read()).lower()
+def refuse_uncomputed(vrt: str) -> None:
+    """Raise SceneError if a VRT has a band that GDAL cannot compute."""
+    with open_allowed(vrt) as dataset:
+        for number in dataset.indexes:
+            try:
+                dataset.checksum(number, window=Window(0, 0, 1, 1))
+            except RasterioIOError as error:
+                if error.__cause__ is not None:
+                    raise
+                raise SceneError(
+                    f"{vrt} has a band that GDAL cannot compute, {number}: check that its pixel function has as many "
+                    "sources as it needs."
+                ) from error
 
 
 def _notice(record: logging.LogRecord) -> bool:
