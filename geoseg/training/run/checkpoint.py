@@ -1,6 +1,7 @@
 """Checkpoints of a run: network, optimizer and epoch in one file, so that a kill leaves all of the same moment."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ _FILE, _VARIABLE = 2**15, 2**11
 """Most bytes that HDF5 adds to the values of a file, and of a variable; it was seen to add a thousand to each."""
 _LARGEST = 4
 """Bytes of a value; those of the few larger ones, as counters, are among those of their variables."""
-_PIECE = 2**16
 
 
 class SaveCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is not typed
@@ -38,8 +38,7 @@ def save_weights(network: keras.Model, path: Path, *, epoch: int) -> None:
     OSError if there is no room for them: HDF5, which cannot close a file on a full disk, would end the process.
     """
     with path.open("wb") as file:
-        for _ in range(-(-_room(network) // _PIECE)):
-            file.write(bytes(_PIECE))
+        os.posix_fallocate(file.fileno(), 0, _room(network))
     network.save_weights(path)  # in that room
     with h5py.File(path, "a") as stored:
         stored.attrs[EPOCH] = epoch
