@@ -116,8 +116,8 @@ class Plan:
     def memory(self) -> int:
         """Upper estimate of the resident memory of one worker, in bytes, without the road network."""
         widest: int = max(cols.stop - cols.start for _, cols in self.blocks)
-        streams = choose_streams(self.worker_memory, self.settings, self.runtime)
-        return self.worker_memory.total(columns=widest, streams=streams)
+        memory = self.worker_memory
+        return memory.total(columns=widest, streams=choose_streams(memory, self.settings, self.runtime))
 
     @property
     def worker_memory(self) -> Memory:
