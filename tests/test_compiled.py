@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from geoseg.compiled import compile_ahead
+from geoseg.compilation import compile_ahead
 
 READ_ONLY = """
 from geoseg.compiled import compiled, compiled_as
@@ -22,7 +22,7 @@ def thrice(value):
 print(twice(21), thrice(14))
 """
 PARENT = """
-from geoseg.compiled import compile_ahead
+from geoseg.compilation import compile_ahead
 
 compilation = compile_ahead("geoseg.roads", [["line_points", "graph.axes", "graph.joins"]])
 print(compilation._children[0].pid, flush=True)

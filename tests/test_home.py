@@ -12,7 +12,8 @@ from standins import warned
 
 import geoseg
 from geoseg.cli.completion import complete_added, complete_models
-from geoseg.compiled import cache_folders, compiled
+from geoseg.compilation import cache_folders
+from geoseg.compiled import compiled
 from geoseg.home import expanded, user_folder
 from geoseg.models.added import models_folder
 from geoseg.models.backend import keras_backend

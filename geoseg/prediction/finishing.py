@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 import rasterio
 
-from geoseg.compiled import Compilation
+from geoseg.compilation import Compilation
 from geoseg.rasters.ground import crs_of
 from geoseg.rasters.open import GDAL
 from geoseg.roads import prepare_tracer

@@ -2,7 +2,7 @@
 
 import resource
 
-from geoseg.compiled import Compilation, compile_ahead
+from geoseg.compilation import Compilation, compile_ahead
 
 COMPILING = "compiling the road tracer (first run only)"
 """Text of progress, which explains a slow first run."""

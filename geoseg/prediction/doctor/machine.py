@@ -132,7 +132,7 @@ def _free_memory() -> tuple[int, str]:
 
 def find_caches() -> Iterator[Finding]:
     """Find the folders of geoseg's caches."""
-    from geoseg.compiled import cache_folders
+    from geoseg.compilation import cache_folders
     from geoseg.models.added import models_folder
     from geoseg.models.engines.devices import compilation_cache
 
